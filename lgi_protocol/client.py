@@ -1,0 +1,161 @@
+"""One project server as a client sees it: keep-alive, time-outs, typed errors, back-off with jitter."""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+from requests_toolbelt import MultipartEncoder
+
+from lgi_protocol import xml
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
+
+# A server may hold an interface call for 30 s while a job is locked (wire.md 3).
+TIMEOUTS = (10.0, 60.0)
+MAX_ANSWER = 256 * 1024 * 1024
+_Result = TypeVar("_Result")
+
+
+class Unreachable(Exception):
+    """No LGI answer came: no connection, no trust, a time-out, or an answer that is not LGI's."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        """``server`` is the URL that was asked."""
+        self.server = server
+        self.reason = reason
+        super().__init__(f"{server}: {reason}")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What stands inside ``<response>``, exactly as the server wrote it."""
+
+    content: str
+    max_field_size: int = xml.MAX_FIELD_SIZE
+    envelope: str = ""
+
+    def value(self, *path: str) -> str:
+        """The text of an element of the response, empty when it is not there."""
+        return xml.value(self.content, *path)
+
+    def number(self, *path: str) -> int:
+        """The leading digits of an element's text, 0 when there are none."""
+        return leading_number(self.value(*path))
+
+    def all(self, name: str) -> list[str]:
+        """What stands in each element of a name, as written."""
+        return [found.inside for found in xml.find_all(self.content, name)]
+
+
+def leading_number(text: str) -> int:
+    """As C's atoi reads a number: ``1350000000.1234`` is 1350000000, ``x`` is 0."""
+    digits = text.strip().partition(".")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
+def read_answer(text: str) -> Reply:
+    """The response of an LGI answer. Raises ServerError for an LGI error, ValueError when it is no answer."""
+    whole = xml.find(text, "LGI")
+    response = xml.find(text, "LGI", "response")
+    if whole is None or response is None:
+        raise ValueError("the answer is not an LGI document")
+    error = xml.find(response.inside, "error")
+    if error is not None and error.inside.strip():
+        timeout = leading_number(xml.value(error.inside, "timeout")) or BACK_OFF_SECONDS
+        number = leading_number(xml.value(error.inside, "number"))
+        raise ServerError(number, xml.value(error.inside, "message"), timeout)
+    size = leading_number(xml.value(whole.inside, "server_max_field_size"))
+    return Reply(response.inside, size or xml.MAX_FIELD_SIZE, whole.inside)
+
+
+class Client:
+    """Calls of one project server over kept connections, TLS handshakes made once."""
+
+    def __init__(
+        self, server: str, credentials: Credentials, session: requests.Session | None = None
+    ) -> None:
+        """``server`` is the project server's URL, as ``https://host:port/LGI``."""
+        self.server = server.rstrip("/")
+        self.credentials = credentials
+        self.session = session or credentials.session()
+
+    def post(self, call: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        """One call, as ``interfaces/interface_job_state``; files are streamed.
+
+        Raises ServerError with the server's error, Unreachable when there is no answer, OSError for a file.
+        """
+        url = f"{self.server}/{call}.php"
+        with ExitStack() as stack:
+            if files:
+                parts: dict[str, object] = dict(fields)
+                for number, path in enumerate(files, 1):
+                    opened = stack.enter_context(path.open("rb"))
+                    parts[f"uploaded_file_{number}"] = (path.name, opened, "application/octet-stream")
+                parts["number_of_uploaded_files"] = str(len(files))
+                encoder = MultipartEncoder(parts)
+                return self._answer(url, encoder, {"Content-Type": encoder.content_type})
+            return self._answer(url, dict(fields), {})
+
+    def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
+        try:
+            answer = self.session.post(
+                url,
+                data=body,  # type: ignore[arg-type]
+                headers=headers,
+                timeout=TIMEOUTS,
+                allow_redirects=False,
+                verify=self.session.verify,
+            )
+            return read_answer(answer.content.decode("utf-8", "replace"))
+        except (requests.RequestException, ValueError) as error:
+            raise Unreachable(self.server, plain_reason(error)) from error
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self.session.close()
+
+
+def plain_reason(error: BaseException) -> str:
+    """The innermost reason of a failed request, without the layers of libraries around it."""
+    deepest: BaseException = error
+    while True:
+        nested = [arg for arg in deepest.args if isinstance(arg, BaseException)]
+        reason = getattr(deepest, "reason", None)
+        following = reason if isinstance(reason, BaseException) else (nested[0] if nested else None)
+        if following is None or following is deepest:
+            break
+        deepest = following
+    if (
+        isinstance(deepest, OSError)
+        and deepest.strerror
+        and not isinstance(deepest, requests.RequestException)
+    ):
+        return deepest.strerror
+    return str(deepest) or type(deepest).__name__
+
+
+def with_back_off(
+    call: Callable[[], _Result],
+    patience: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> _Result:
+    """The result of a call, made again while the server says back-off, for at most ``patience`` seconds.
+
+    Waits what the server asks plus up to half of it again, so that many clients do not return at once.
+    Only an answer of "back-off" is repeated: it promises that nothing was done.
+    """
+    end = clock() + patience
+    while True:
+        try:
+            return call()
+        except ServerError as error:
+            wait = error.timeout * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+            if not error.back_off or clock() + wait > end:
+                raise
+        sleep(wait)

@@ -1,0 +1,95 @@
+"""Common names of certificates: fields split at ``;``, positional (wire.md 5, ruling 3)."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+
+LIMIT = 64  # X.509's ub-common-name, counted in characters
+
+
+@dataclass(frozen=True)
+class CommonName:
+    """Who a certificate is for. ``None`` stands for a field that is not there."""
+
+    name: str
+    groups: tuple[str, ...] | None = None
+    projects: tuple[str, ...] | None = None
+
+    def allows_project(self, project: str) -> bool:
+        """A certificate without a project list is good for every project."""
+        return self.projects is None or lists.holds(self.projects, [project])
+
+    def certified_groups(self) -> tuple[str, ...]:
+        """The groups the certificate grants; always the user's own name too (ruling 1)."""
+        return lists.unique((self.name, *(self.groups or ())))
+
+    def __str__(self) -> str:
+        """The text that goes into the certificate."""
+        fields = [self.name]
+        if self.groups is not None:
+            fields.append(lists.join(self.groups))
+        if self.projects is not None:
+            fields.append(lists.join(self.projects))
+        return "; ".join(fields)
+
+
+def parse(text: str) -> CommonName:
+    """``name``, ``name; projects`` or ``name; groups; projects``.
+
+    Raises ValueError when no identity can be read: an empty field, the word ``any`` as a name, more than
+    three fields, a comma in the name or a control character.
+    """
+    if has_control(text):
+        raise ValueError("a common name has no control characters")
+    fields = [field.strip() for field in text.split(";")]
+    if len(fields) > 3 or not all(fields):
+        raise ValueError(f"{text!r} is not 'name', 'name; projects' or 'name; groups; projects'")
+    name = check_name(fields[0])
+    later = [lists.split(field) for field in fields[1:]]
+    if not all(later):
+        raise ValueError(f"{text!r} has an empty list")
+    if len(fields) == 1:
+        return CommonName(name)
+    if len(fields) == 2:
+        return CommonName(name, None, later[0])
+    return CommonName(name, later[0], later[1])
+
+
+def compose(name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...] | None) -> CommonName:
+    """The common name of a new certificate; ValueError says why it cannot be made.
+
+    Groups without projects are written with the project list ``any``, since two fields would be read as
+    name and projects.
+    """
+    if groups is not None and projects is None:
+        projects = (lists.ANY,)
+    made = CommonName(name.strip(), groups, projects)
+    text = str(made)
+    if len(text) > LIMIT:
+        raise ValueError(
+            f"the common name {text!r} has {len(text)} characters and X.509 allows {LIMIT}: "
+            "use shorter names or fewer groups and projects"
+        )
+    if parse(text) != made:
+        raise ValueError(f"the common name {text!r} would be read differently: leave out ';', ',' and blanks")
+    return made
+
+
+def check_name(name: str) -> str:
+    """One user, group or resource name, fit for a comma list; ValueError says what is wrong."""
+    if (
+        not name
+        or name == lists.ANY
+        or "," in name
+        or ";" in name
+        or name.startswith("!")
+        or has_control(name)
+    ):
+        raise ValueError(f"{name!r} is not a name: it is empty, 'any', starts with '!' or holds ',' or ';'")
+    return name
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds characters no name has: controls, line ends, broken or undecodable ones."""
+    return any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char == "\ufffd" for char in text)

@@ -1,0 +1,99 @@
+"""A job on disk: the LGI_* files and their ``.hash`` companions (clients.md 4.3-4.5).
+
+Read by the daemon, and by LGI_qsub and LGI_filetransfer when they run inside a job.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from lgi_protocol.digest import digest
+
+SCRIPTS = (
+    "job_check_limits_script",
+    "job_check_running_script",
+    "job_check_finished_script",
+    "job_prologue_script",
+    "job_run_script",
+    "job_epilogue_script",
+    "job_abort_script",
+)
+HASHED = (
+    "LGI_project",
+    "LGI_this_project_server",
+    "LGI_project_master_server",
+    "LGI_application",
+    "LGI_target_resources",
+    "LGI_job_id",
+    "LGI_owners",
+    "LGI_read_access",
+    "LGI_write_access",
+    "LGI_job_specifics",
+    "LGI_state",
+    "LGI_state_time_stamp",
+    "LGI_input",
+    *(f"LGI_{script}" for script in SCRIPTS),
+    "LGI_key_file",
+    "LGI_certificate_file",
+    "LGI_ca_certificate_file",
+    "LGI_max_output_size",
+    "LGI_job_sandbox_uid",
+    "LGI_job_run_script_pid",
+    "LGI_daemon_reference",
+)
+OUTPUT = "LGI_output"
+MAX_FILE = 16 * 1024 * 1024
+
+
+class Damaged(Exception):
+    """A file of a job directory is missing, is no plain file, or does not match its digest."""
+
+
+class JobDirectory:
+    """The files of one job, read without following links and written so that none is ever half there."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read yet."""
+        self.path = path
+
+    def read(self, name: str) -> bytes:
+        """A file and the proof that it is whole; Damaged says which file and why not."""
+        data = self.read_plain(name)
+        noted = self.read_plain(f"{name}.hash").split(b"\n", 1)[0].decode("ascii", "replace")
+        if noted != digest(data):
+            raise Damaged(f"{self.path / name} does not match its .hash file")
+        return data
+
+    def text(self, name: str) -> str:
+        """A file as text, trimmed."""
+        return self.read(name).decode("utf-8", "replace").strip()
+
+    def read_plain(self, name: str, limit: int = MAX_FILE) -> bytes:
+        """At most ``limit`` bytes of a plain file, no link followed and no device or pipe opened for long."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                descriptor = os.open(name, flags, dir_fd=directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise Damaged(f"{self.path / name}: {error.strerror}") from None
+        with os.fdopen(descriptor, "rb") as opened:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Damaged(f"{self.path / name} is not a plain file")
+            return opened.read(limit)
+
+    def verify(self) -> None:
+        """Damaged unless all files of an accepted job are there and whole."""
+        for name in HASHED:
+            self.read(name)
+        self.read_plain(OUTPUT, 0)
+
+    def is_valid(self) -> bool:
+        """Whether this is the directory of an accepted job."""
+        try:
+            self.verify()
+        except Damaged:
+            return False
+        return True

@@ -1,0 +1,161 @@
+"""The calls a resource makes (wire.md 6), for the daemon and for LGI_qsub inside a job."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgi_protocol import hexcode, lists, xml
+from lgi_protocol.client import Client, Reply, leading_number
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as a project server describes it to a resource."""
+
+    job_id: str
+    state: str
+    application: str
+    target_resources: tuple[str, ...]
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    write_access: tuple[str, ...]
+    job_specifics: str
+    state_time_stamp: str
+    input: bytes
+    output: bytes
+
+    @property
+    def daemon_reference(self) -> str:
+        """The reference of the daemon that has taken the job, empty when none has."""
+        return xml.value(self.job_specifics, "daemon_reference")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The answer to a request for work: the caller's own name and the jobs locked for it."""
+
+    resource: str
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class SignUp:
+    """The answer to a sign-up: a session, and where else the project has servers."""
+
+    session_id: str
+    master_server: str
+    slave_servers: tuple[str, ...]
+    max_field_size: int
+
+
+def read_job(text: str) -> Job:
+    """The content of a ``<job>`` element. ValueError when input or output is not hexadecimal."""
+
+    def value(name: str) -> str:
+        return xml.value(text, name)
+
+    return Job(
+        job_id=value("job_id"),
+        state=value("state"),
+        application=value("application"),
+        target_resources=lists.split(value("target_resources")),
+        owners=lists.split(value("owners")),
+        read_access=lists.split(value("read_access")),
+        write_access=lists.split(value("write_access")),
+        job_specifics=value("job_specifics"),
+        state_time_stamp=value("state_time_stamp"),
+        input=hexcode.decode(value("input")),
+        output=hexcode.decode(value("output")),
+    )
+
+
+class ResourceCalls:
+    """A resource's calls on one server, in one project."""
+
+    def __init__(self, client: Client, project: str) -> None:
+        """The session, where a call needs one, comes from `sign_up`."""
+        self.client = client
+        self.project = project
+        self.session_id = ""
+
+    def sign_up(self, capabilities: str = "") -> SignUp:
+        """Open a session; posted capabilities replace the ones the server knows."""
+        fields = {"project": self.project}
+        if capabilities:
+            fields["capabilities"] = capabilities
+        reply = self.client.post("resources/resource_signup_resource", fields)
+        self.session_id = reply.value("session_id")
+        return SignUp(
+            session_id=self.session_id,
+            master_server=reply.value("project_master_server"),
+            slave_servers=tuple(xml.unescape(url.strip()) for url in reply.all("project_server")),
+            max_field_size=reply.max_field_size,
+        )
+
+    def sign_off(self) -> None:
+        """End the session; its locks are freed."""
+        session_id, self.session_id = self.session_id, ""
+        self.client.post(
+            "resources/resource_signoff_resource", {"session_id": session_id, "project": self.project}
+        )
+
+    @contextmanager
+    def signed_up(self, capabilities: str = "") -> Iterator[SignUp]:
+        """A session for the time of a block, signed off however the block ends."""
+        answer = self.sign_up(capabilities)
+        try:
+            yield answer
+        finally:
+            if self.session_id:
+                self.sign_off()
+
+    def _post(self, call: str, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        base = {"session_id": self.session_id, "project": self.project}
+        return self.client.post(f"resources/{call}", base | fields, files)
+
+    def request_work(self, application: str, start: int, limit: int, owners: str = "") -> Offer:
+        """Queued jobs, each locked for this session until unlocked or signed off."""
+        fields = {"application": application, "start": str(start), "limit": str(limit), "owners": owners}
+        reply = self._post("resource_request_work", fields)
+        jobs = tuple(read_job(text) for text in reply.all("job"))
+        return Offer(reply.value("resource"), jobs)
+
+    def count_work(self, application: str) -> int:
+        """How many queued jobs wait for this resource; locks nothing."""
+        fields = {"application": application, "start": "0", "limit": "0", "owners": ""}
+        return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
+
+    def lock(self, job_id: str) -> None:
+        """Lock a job for this session."""
+        self._post("resource_lock_job", {"job_id": job_id})
+
+    def unlock(self, job_id: str) -> None:
+        """Free a job this session has locked."""
+        self._post("resource_unlock_job", {"job_id": job_id})
+
+    def details(self, job_id: str) -> Job:
+        """Everything of a job this session has locked."""
+        return _job(self._post("resource_request_job_details", {"job_id": job_id}))
+
+    def update(self, job_id: str, **changes: str | bytes) -> Job:
+        """Change state, target_resources, job_specifics, input or output of a locked job; empty ones stay."""
+        fields = {"job_id": job_id}
+        for name, change in changes.items():
+            if change:
+                fields[name] = hexcode.encode(change) if isinstance(change, bytes) else change
+        return _job(self._post("resource_update_job", fields))
+
+    def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        """Insert a job that comes back locked for this session."""
+        return self._post("resource_submit_job", fields, files)
+
+    def job_state(self, job_id: str) -> Job:
+        """A job's state without session or lock; tells the server that the job is looked after."""
+        fields = {"project": self.project, "job_id": job_id}
+        return _job(self.client.post("resources/resource_job_state", fields))
+
+
+def _job(reply: Reply) -> Job:
+    found = xml.find(reply.content, "job")
+    return read_job(found.inside if found else "")
