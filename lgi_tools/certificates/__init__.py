@@ -1,0 +1,1 @@
+"""A small certificate authority for one project: its servers, resources and users."""

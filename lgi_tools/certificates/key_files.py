@@ -1,0 +1,62 @@
+"""Private keys, and files that are readable by their owner only from their first byte on."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+SECRET = 0o600
+PUBLIC = 0o644
+
+
+class KeyType(StrEnum):
+    """ECDSA on P-256, or RSA with 3072 bits for programs that know nothing newer."""
+
+    EC = "ec"
+    RSA = "rsa"
+
+
+def make_key(key_type: KeyType) -> PrivateKey:
+    """A new private key."""
+    if key_type is KeyType.RSA:
+        return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(key: PrivateKey) -> bytes:
+    """The key as unencrypted PKCS8, since LGI's programs cannot ask for a pass phrase."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def read_key(path: Path) -> PrivateKey:
+    """The private key of a PEM file. Raises OSError, or ValueError when there is no usable key in it."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} holds no key that can be used: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ValueError(f"{path} holds a key that is neither EC nor RSA")
+    return key
+
+
+def write_file(path: Path, data: bytes, mode: int, replace: bool = False) -> None:
+    """Write a file that never was readable by more than ``mode``, whole or not at all.
+
+    Raises FileExistsError when the file is there, unless it may be replaced.
+    """
+    target = path.with_name(f".{path.name}.{os.getpid()}.new") if replace else path
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+            os.fsync(opened.fileno())
+        if replace:
+            target.replace(path)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
