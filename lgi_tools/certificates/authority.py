@@ -52,7 +52,7 @@ class Authority:
         """
         text = str(common_name.compose(name, None, None))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_existing(directory / KEY, directory / CERTIFICATE)
+        _refuse_existing("a CA is made once: use another directory", directory / KEY, directory / CERTIFICATE)
         key = key_files.make_key(key_type)
         certificate = profiles.sign_authority(key, text, validity or Validity.of_days(days))
         key_files.write_file(directory / KEY, key_files.key_pem(key), key_files.SECRET)
@@ -142,7 +142,7 @@ class Authority:
         certificate_file, key_file = self.directory / f"{stem}.crt", self.directory / f"{stem}.key"
         pkcs12_file = None if password is None else self.directory / f"{stem}.p12"
         if not force:
-            _refuse_existing(key_file, certificate_file, pkcs12_file)
+            _refuse_existing("say --force to replace it", key_file, certificate_file, pkcs12_file)
         key = key_files.make_key(key_type)
         certificate = profiles.sign_leaf(
             self.certificate,
@@ -200,7 +200,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def _refuse_existing(*paths: Path | None) -> None:
+def _refuse_existing(advice: str, *paths: Path | None) -> None:
     for path in paths:
         if path is not None and path.exists():
-            raise FileExistsError(f"{path} is there already and is not overwritten")
+            raise FileExistsError(f"{path} is there already: {advice}")

@@ -1,0 +1,195 @@
+"""LGI_certificates: a person's way to the project's certificate authority."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lgi_tools import program, terminal
+from lgi_tools.certificates import authority, inventory, user_directory
+from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.key_files import KeyType
+
+NAME = "LGI_certificates"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+_KEY_TYPE = click.option(
+    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
+)
+_FORCE = click.option("--force", is_flag=True, help="Replace the certificate and key of that name.")
+
+
+def _days(default: int) -> Callable[[_Command], _Command]:
+    limits = click.IntRange(min=1, max=36500)
+    return click.option("--days", type=limits, default=default, show_default=True, help="Days it is valid.")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Everything that goes wrong with files and names here is the user's to mend: one line says what."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise click.ClickException(program.plain(error)) from error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--directory",
+    type=_DIRECTORY,
+    default=Path("certificates"),
+    envvar="LGI_CERTIFICATES",
+    show_default=True,
+    show_envvar=True,
+    help="Where the CA and what it signed are kept.",
+)
+@click.pass_context
+def command(context: click.Context, directory: Path) -> None:
+    """Make and list the certificates of an LGI project: first init, then server, resource and user."""
+    context.obj = directory
+
+
+@command.command()
+@click.option("--name", default="LGI CA", show_default=True, help="The CA's common name.")
+@_KEY_TYPE
+@_days(authority.AUTHORITY_DAYS)
+@click.pass_obj
+def init(directory: Path, name: str, key_type: str, days: int) -> None:
+    """Make the project's certificate authority."""
+    with _plain_errors():
+        made = Authority.create(directory, name, KeyType(key_type), days)
+    terminal.show(
+        f"CA certificate : {made.ca_file} (give it to everybody who is to trust this project)\n"
+        f"CA key         : {directory / authority.KEY} (keep it secret: it can make anybody a certificate)\n"
+        f"Revoked        : {made.crl_file} (nothing yet)\n"
+        f"Next           : {NAME} --directory {directory} server HOST\n"
+    )
+
+
+@command.command()
+@click.argument("host")
+@click.option("--also", multiple=True, help="Another host name or address of the server; repeat for more.")
+@_KEY_TYPE
+@_days(authority.LEAF_DAYS)
+@_FORCE
+@click.pass_obj
+def server(directory: Path, host: str, also: tuple[str, ...], key_type: str, days: int, force: bool) -> None:
+    """Make a certificate under which a project server answers at HOST."""
+    with _plain_errors():
+        made = Authority.open(directory).issue_server(
+            host, also, key_type=KeyType(key_type), days=days, force=force
+        )
+    _tell(made, "let the project server answer with both; it trusts clients of ca.crt")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
+@_KEY_TYPE
+@_days(authority.LEAF_DAYS)
+@_FORCE
+@click.pass_obj
+def resource(
+    directory: Path, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
+) -> None:
+    """Make a certificate for the resource NAME, or for a project server calling its peers (LGI@host)."""
+    with _plain_errors():
+        made = Authority.open(directory).issue_resource(
+            name, project, key_type=KeyType(key_type), days=days, force=force
+        )
+    _tell(made, "give both to the resource, and register the certificate in the project's active_resources")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--group", multiple=True, help="A group of the user; repeat for more.")
+@click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
+@click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Its first line protects the .p12 file; otherwise a password is made up and printed once.",
+)
+@click.option("--config-dir", type=_DIRECTORY, help="Write a configuration like ~/.LGI for the tools here.")
+@click.option("--server", "url", default="", help="Project server URL for the configuration.")
+@click.option("--default-project", default="", help="Project for the configuration, else the first one.")
+@_KEY_TYPE
+@_days(authority.LEAF_DAYS)
+@_FORCE
+@click.pass_obj
+def user(
+    directory: Path,
+    name: str,
+    group: tuple[str, ...],
+    project: tuple[str, ...],
+    password_file: Path | None,
+    config_dir: Path | None,
+    url: str,
+    default_project: str,
+    key_type: str,
+    days: int,
+    force: bool,
+) -> None:
+    """Make a certificate for the user NAME, also as a .p12 file for a browser."""
+    with _plain_errors():
+        if config_dir and not force:
+            user_directory.check_free(config_dir)
+        password = _read_password(password_file) if password_file else secrets.token_urlsafe(12)
+        made_by = Authority.open(directory)
+        made = made_by.issue_user(
+            name, group, project, password=password, key_type=KeyType(key_type), days=days, force=force
+        )
+        if config_dir:
+            first_project = default_project or next(iter(project), "")
+            user_directory.write(
+                config_dir,
+                made,
+                made_by.ca_file,
+                user=name.strip(),
+                groups=group,
+                server=url,
+                project=first_project,
+                replace=force,
+            )
+    _tell(made, "let the user put them into ~/.LGI (--config-dir writes that), and the .p12 into the browser")
+    if not password_file:
+        terminal.show(f"Password    : {password} (of the .p12 file, shown this once)\n")
+    if config_dir:
+        terminal.show(f"Directory   : {config_dir} (for the tools' -c option, or as ~/.LGI)\n")
+
+
+@command.command("list")
+@click.pass_obj
+def list_certificates(directory: Path) -> None:
+    """Show the certificates in the directory and until when they are good."""
+    with _plain_errors():
+        listed = inventory.entries(directory, datetime.now(UTC))
+        if not listed:
+            raise FileNotFoundError(f"there are no certificates in {directory}: make a CA with 'init'")
+        terminal.show(inventory.table(listed))
+
+
+def _read_password(path: Path) -> str:
+    password = path.read_text("utf-8").partition("\n")[0].strip()
+    if not password:
+        raise ValueError(f"the first line of {path} is empty: it must be the password of the .p12 file")
+    return password
+
+
+def _tell(made: Issued, following: str) -> None:
+    expires = authority.read_certificate(made.certificate).not_valid_after_utc
+    lines = [
+        f"Certificate : {made.certificate} (valid until {expires:%Y-%m-%d})",
+        f"Key         : {made.key}",
+    ]
+    if made.pkcs12:
+        lines.append(f"PKCS12      : {made.pkcs12}")
+    terminal.show("\n".join([*lines, f"Next        : {following}\n"]))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_certificates; its exit code is 0 or, after one line on standard error, 1."""
+    return program.run(command, NAME, arguments)

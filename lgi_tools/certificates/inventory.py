@@ -1,0 +1,53 @@
+"""What an authority's directory holds, and until when it is good."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from lgi_tools.certificates.authority import read_certificate
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One certificate as the list shows it."""
+
+    file: str
+    common_name: str
+    kind: str
+    serial: str
+    expires: datetime
+    state: str
+
+
+def entries(directory: Path, now: datetime) -> list[Entry]:
+    """The certificates of a directory by file name. Raises OSError, or ValueError naming a broken file."""
+    return [_entry(path, now) for path in sorted(directory.glob("*.crt"))]
+
+
+def _entry(path: Path, now: datetime) -> Entry:
+    certificate = read_certificate(path)
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    state = "not yet valid" if now < begin else "expired" if now > end else "valid"
+    kind = _first(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME).removeprefix("LGI ")
+    name = _first(certificate, NameOID.COMMON_NAME)
+    return Entry(path.name, name, kind, f"{certificate.serial_number:x}", end, state)
+
+
+def _first(certificate: x509.Certificate, part: x509.ObjectIdentifier) -> str:
+    found = certificate.subject.get_attributes_for_oid(part)
+    return str(found[0].value) if found else "-"
+
+
+def table(listed: list[Entry]) -> str:
+    """The entries as lines of columns under a heading."""
+    rows = [("file", "common name", "kind", "serial", "expires on", "state")]
+    rows += [
+        (each.file, each.common_name, each.kind, each.serial, f"{each.expires:%Y-%m-%d}", each.state)
+        for each in listed
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "".join(f"{line.rstrip()}\n" for line in lines)

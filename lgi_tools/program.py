@@ -1,0 +1,59 @@
+"""How every tool starts and ends: exit codes, and errors in plain words."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from lgi_protocol.client import Unreachable
+from lgi_protocol.errors import ServerError
+from lgi_tools import terminal
+
+
+class CallFailed(Exception):
+    """A project server did not do what was asked; the text is a line for the user."""
+
+
+@contextmanager
+def calls_to(server: str) -> Iterator[None]:
+    """Turns the errors of calls to a server into CallFailed, worded as LGI's tools do."""
+    try:
+        yield
+    except ServerError as error:
+        raise CallFailed(f"Error message returned by server {server} : {error.message}") from error
+    except Unreachable as error:
+        raise CallFailed(f"Error posting to server {server}: {error.reason}") from error
+
+
+def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
+    """Run a tool and return its exit code: 0 only when everything asked for was done."""
+    try:
+        done = command.main(args=arguments, prog_name=name, standalone_mode=False)
+        return done if isinstance(done, int) else 0
+    except CallFailed as failure:
+        # As LGI: on standard output, between empty lines, where existing scripts look for it.
+        terminal.show(f"\n{failure}\n\n")
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else name
+        terminal.warn(name, f"{error.format_message()} ('{path} -h' shows how it is used)")
+    except click.ClickException as error:
+        terminal.warn(name, error.format_message())
+    except BrokenPipeError:
+        # The reader, as in `LGI_qstat | head`, has seen enough; Python must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        terminal.warn(name, plain(error))
+    except click.Abort:
+        return 130
+    return 1
+
+
+def plain(error: OSError | ValueError) -> str:
+    """An error of the system without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -1,0 +1,149 @@
+"""Who calls which project server with which key: from ``~/.LGI``, a job's directory and options."""
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.job_directory import HASHED, Damaged, JobDirectory
+
+MAX_LINE = 64 * 1024
+
+
+class Unsettled(Exception):
+    """A setting is missing or cannot be used; the text says which and where to give it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is known so far; an empty value is not known."""
+
+    key: str = ""
+    certificate: str = ""
+    ca: str = ""
+    server: str = ""
+    project: str = ""
+    user: str = ""
+    groups: str = ""
+    check_host: bool = True
+
+    def over(self, others: "Settings") -> "Settings":
+        """These settings where they are known, and the others' for the rest."""
+        known = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name)}
+        known["check_host"] = self.check_host and others.check_host
+        return replace(others, **known)
+
+    def require(self, *names: str) -> None:
+        """Unsettled, with advice, unless all of these settings are known and the server is an https URL."""
+        for name in names:
+            if not getattr(self, name):
+                raise Unsettled(f"no {_MEANING[name]}: give {_ADVICE[name]}")
+        if "server" in names and not self.server.lower().startswith("https://"):
+            raise Unsettled(f"the project server {self.server!r} is not a URL that begins with https://")
+
+    def credentials(self) -> Credentials:
+        """Key, certificate and CA, which must be known."""
+        self.require("key", "certificate", "ca")
+        return Credentials(Path(self.key), Path(self.certificate), Path(self.ca), self.check_host)
+
+
+_MEANING = {
+    "key": "private key",
+    "certificate": "certificate",
+    "ca": "CA certificate",
+    "server": "project server",
+    "user": "user name",
+    "groups": "groups",
+}
+_ADVICE = {
+    "key": "-K FILE, or put it into ~/.LGI/privatekey",
+    "certificate": "-C FILE, or put it into ~/.LGI/certificate",
+    "ca": "-CA FILE, or put it into ~/.LGI/ca_chain",
+    "server": "-S URL, or write it into ~/.LGI/defaultserver",
+    "user": "-U NAME, or write it into ~/.LGI/user",
+    "groups": "-G GROUPS, or write them into ~/.LGI/groups",
+}
+
+
+def home_directory() -> Path:
+    """The user's ``~/.LGI``, also where HOME is not set. Unsettled when nobody knows a home."""
+    try:
+        return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".LGI"
+    except KeyError:
+        raise Unsettled(f"HOME is not set and user {os.getuid()} has no home: give -c DIRECTORY") from None
+
+
+def read_directory(directory: Path) -> Settings:
+    """The settings of a configuration directory; files that are not there leave theirs unknown."""
+    return Settings(
+        key=_path(directory / "privatekey"),
+        certificate=_path(directory / "certificate"),
+        ca=_path(directory / "ca_chain"),
+        server=_first_line(directory / "defaultserver"),
+        project=_first_line(directory / "defaultproject"),
+        user=_first_line(directory / "user"),
+        groups=_first_line(directory / "groups"),
+    )
+
+
+def read_job(job: JobDirectory) -> Settings:
+    """The settings of a job's resource, as the daemon left them in the job's directory."""
+    return Settings(
+        key=job.text("LGI_key_file"),
+        certificate=job.text("LGI_certificate_file"),
+        ca=job.text("LGI_ca_certificate_file"),
+        server=job.text("LGI_this_project_server"),
+        project=job.text("LGI_project"),
+    )
+
+
+def job_at(directory: Path) -> JobDirectory:
+    """The job of a directory somebody named. Unsettled when it is none."""
+    found = JobDirectory(directory)
+    try:
+        for name in HASHED:
+            found.read(name)
+    except Damaged as damaged:
+        raise Unsettled(f"Directory {directory} is not a valid job directory ({damaged})") from None
+    return found
+
+
+def job_here() -> JobDirectory | None:
+    """The job whose directory is the current one, unless somebody else could have made it look so."""
+    here = Path()
+    status = here.stat()
+    # As LGI the current directory is looked at unasked, but it decides which key goes to which server:
+    # a directory that others own or write is not believed.
+    if status.st_uid not in (os.getuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return None
+    try:
+        return job_at(here)
+    except Unsettled:
+        return None
+
+
+def exposed_key(settings: Settings) -> str:
+    """A warning when others can read the private key, otherwise nothing."""
+    try:
+        mode = Path(settings.key).stat().st_mode
+    except OSError:
+        return ""
+    if not mode & (stat.S_IRGRP | stat.S_IROTH):
+        return ""
+    return f"warning: others can read the private key {settings.key}: chmod 600 it"
+
+
+def _path(file: Path) -> str:
+    return str(file) if file.is_file() else ""
+
+
+def _first_line(file: Path) -> str:
+    """The first line without blanks around it: a stray CR would go onto the wire."""
+    try:
+        with file.open("rb") as opened:
+            line = opened.readline(MAX_LINE)
+    except FileNotFoundError:
+        return ""
+    return line.decode("utf-8", "replace").strip()

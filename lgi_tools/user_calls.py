@@ -1,0 +1,36 @@
+"""A user's calls on one project server."""
+
+from pathlib import Path
+
+import click
+
+from lgi_protocol.client import Client, Reply, with_back_off
+from lgi_tools.program import calls_to
+from lgi_tools.settings import Settings
+
+PATIENCE = 60.0
+
+
+def connect(chosen: Settings) -> Client:
+    """A client with the settings' credentials; ClickException names a file that cannot be used."""
+    try:
+        return Client(chosen.server, chosen.credentials())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+class UserCalls:
+    """Interface calls as the user of the settings; a busy server is asked again for a minute."""
+
+    def __init__(self, chosen: Settings) -> None:
+        """The connection is made by the first call and kept."""
+        self._client = connect(chosen)
+        self._caller = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
+
+    def call(self, name: str, fields: dict[str, str] | None = None, files: tuple[Path, ...] = ()) -> Reply:
+        """One call of ``interfaces/interface_<name>``. Raises CallFailed, OSError for a file."""
+        every = self._caller | (fields or {})
+        with calls_to(self._client.server):
+            return with_back_off(
+                lambda: self._client.post(f"interfaces/interface_{name}", every, files), PATIENCE
+            )
