@@ -1,11 +1,13 @@
 """The options all tools share: old names with one dash, as LGI has them, and long ones."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from lgi_protocol.job_directory import JobDirectory
 from lgi_tools import settings, terminal
 from lgi_tools.settings import Settings, Unsettled
 
@@ -52,17 +54,9 @@ def settled(given: Options, base: Settings | None = None) -> Settings:
         **{name: str(given.pop(name, "")) for name in names}, check_host=not given.pop("no_host_check")
     )
     config = given.pop("config")
-    try:
-        if config:
-            chosen = chosen.over(_config(Path(config)))
-        if base is not None:
-            return chosen.over(base)
-        # A full set of options needs no home, as for a service's account that has none.
-        if all((chosen.key, chosen.certificate, chosen.ca, chosen.server, chosen.user, chosen.groups)):
-            return chosen
-        return chosen.over(settings.read_directory(settings.home_directory()))
-    except Unsettled as error:
-        raise click.UsageError(str(error)) from None
+    if config:
+        chosen = chosen.over(_config(Path(config)))
+    return chosen.over(settings.home() if base is None else base)
 
 
 def require(chosen: Settings, program: str, *names: str) -> None:
@@ -75,7 +69,28 @@ def require(chosen: Settings, program: str, *names: str) -> None:
         terminal.warn(program, warning)
 
 
+def job(named: str | None, program: str) -> JobDirectory | None:
+    """The job a tool runs in: that of ``-j DIR``, else the current directory's, if it is one.
+
+    Raises click.UsageError when the named directory is no job's.
+    """
+    try:
+        if named:
+            return settings.job_at(Path(named))
+        if not os.path.exists("LGI_job_id"):
+            return None
+        # As LGI, the current directory is looked at unasked. But it decides which key goes to which server,
+        # so one that others can write to is not believed.
+        if settings.is_ours(Path()):
+            return settings.job_at(Path())
+        terminal.warn(program, "warning: not used as job directory, since others can write here: say -j .")
+    except Unsettled as error:
+        if named:
+            raise click.UsageError(str(error)) from None
+    return None
+
+
 def _config(directory: Path) -> Settings:
     if not directory.is_dir():
-        raise Unsettled(f"the configuration directory {directory} is not there")
+        raise click.UsageError(f"the configuration directory {directory} is not there")
     return settings.read_directory(directory)

@@ -7,13 +7,20 @@ from contextlib import contextmanager
 
 import click
 
+from lgi_protocol import xml
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
+from lgi_protocol.job_directory import Damaged
 from lgi_tools import terminal
 
 
 class CallFailed(Exception):
     """A project server did not do what was asked; the text is a line for the user."""
+
+    def __init__(self, text: str, content: str = "") -> None:
+        """``content`` is the server's ``<error>``; it is empty when the server gave no answer."""
+        self.content = content
+        super().__init__(text)
 
 
 @contextmanager
@@ -22,9 +29,18 @@ def calls_to(server: str) -> Iterator[None]:
     try:
         yield
     except ServerError as error:
-        raise CallFailed(f"Error message returned by server {server} : {error.message}") from error
+        text = f"Error message returned by server {server} : {error.message}"
+        raise CallFailed(text, error_element(error)) from error
     except Unreachable as error:
         raise CallFailed(f"Error posting to server {server}: {error.reason}") from error
+
+
+def error_element(error: ServerError) -> str:
+    """The error as the server wrote it."""
+    parts = [xml.Element("number", error.number), xml.Element("message", error.message)]
+    if error.back_off:
+        parts.append(xml.Element("timeout", error.timeout))
+    return xml.write(xml.Element("error", tuple(parts)))
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +56,8 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else name
         terminal.warn(name, f"{error.format_message()} ('{path} -h' shows how it is used)")
+    except Damaged as error:
+        terminal.warn(name, str(error))
     except click.ClickException as error:
         terminal.warn(name, error.format_message())
     except BrokenPipeError:

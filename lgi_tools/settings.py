@@ -67,12 +67,12 @@ _ADVICE = {
 }
 
 
-def home_directory() -> Path:
-    """The user's ``~/.LGI``, also where HOME is not set. Unsettled when nobody knows a home."""
+def home() -> Settings:
+    """The settings of the user's ``~/.LGI``, also where HOME is not set; none when the user has no home."""
     try:
-        return Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".LGI"
+        return read_directory(Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".LGI")
     except KeyError:
-        raise Unsettled(f"HOME is not set and user {os.getuid()} has no home: give -c DIRECTORY") from None
+        return Settings()
 
 
 def read_directory(directory: Path) -> Settings:
@@ -110,18 +110,10 @@ def job_at(directory: Path) -> JobDirectory:
     return found
 
 
-def job_here() -> JobDirectory | None:
-    """The job whose directory is the current one, unless somebody else could have made it look so."""
-    here = Path()
-    status = here.stat()
-    # As LGI the current directory is looked at unasked, but it decides which key goes to which server:
-    # a directory that others own or write is not believed.
-    if status.st_uid not in (os.getuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return None
-    try:
-        return job_at(here)
-    except Unsettled:
-        return None
+def is_ours(directory: Path) -> bool:
+    """Whether nobody but the user and root can have put anything into a directory."""
+    status = directory.stat()
+    return status.st_uid in (os.getuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def exposed_key(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """A user's calls on one project server."""
 
+import logging
 from pathlib import Path
 
 import click
@@ -7,8 +8,10 @@ import click
 from lgi_protocol.client import Client, Reply, with_back_off
 from lgi_tools.program import calls_to
 from lgi_tools.settings import Settings
+from lgi_tools.terminal import printable
 
 PATIENCE = 60.0
+_log = logging.getLogger(__name__)
 
 
 def connect(chosen: Settings) -> Client:
@@ -30,7 +33,10 @@ class UserCalls:
     def call(self, name: str, fields: dict[str, str] | None = None, files: tuple[Path, ...] = ()) -> Reply:
         """One call of ``interfaces/interface_<name>``. Raises CallFailed, OSError for a file."""
         every = self._caller | (fields or {})
+        _log.info("calling %s of %s", name, self._client.server)
         with calls_to(self._client.server):
-            return with_back_off(
+            reply = with_back_off(
                 lambda: self._client.post(f"interfaces/interface_{name}", every, files), PATIENCE
             )
+        _log.debug("answered: %s", printable(reply.content))
+        return reply

@@ -1,0 +1,129 @@
+"""LGI_filetransfer: list, download, upload and delete files of a job's repository."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import click
+
+from lgi_protocol import xml
+from lgi_tools import options, program, settings, terminal
+from lgi_tools.job_text import date_and_number
+from lgi_tools.program import plain
+from lgi_tools.repository import Repository, TransferFailed
+
+NAME = "LGI_filetransfer"
+
+
+class Action(StrEnum):
+    """The word on the command line that says what to do."""
+
+    LIST = "list"
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+    DELETE = "delete"
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print the list as the server says it.")
+@click.option("-j", "--job-directory", metavar="DIR", help="Take key, certificate and CA of this job.")
+@options.credential_options
+@click.argument("words", nargs=-1, required=True, metavar="list|download|upload|delete URL [FILES]...")
+def command(raw: bool, job_directory: str | None, words: tuple[str, ...], **given: object) -> int:
+    """Transfer files from and to the repository at URL, which is an https URL without a slash at its end."""
+    action, url, names = parse(words)
+    if raw and action is not Action.LIST:
+        raise click.UsageError("-x goes with list only")
+    job = options.job(job_directory, NAME)
+    base = settings.read_job(job).over(settings.home()) if job else None
+    chosen = options.settled(given, base)
+    options.require(chosen, NAME)
+    try:
+        repository = Repository(url, chosen.credentials().session())
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if action is Action.LIST:
+        return show_list(repository, raw)
+    return transfer(repository, action, names)
+
+
+def parse(words: tuple[str, ...]) -> tuple[Action, str, tuple[str, ...]]:
+    """The action, wherever it stands, then the URL and the files. UsageError when they do not fit."""
+    actions = [word for word in words if word in list(Action)]
+    others = [word for word in words if word not in list(Action)]
+    if len(actions) != 1:
+        raise click.UsageError(
+            "say once what to do: list, download, upload or delete (a file of such a name is ./list)"
+        )
+    if not others:
+        raise click.UsageError("no repository: give its URL")
+    action, (url, *names) = Action(actions[0]), others
+    if action is Action.LIST and names:
+        raise click.UsageError(f"list goes without files, such as {names[0]!r}")
+    if action is not Action.LIST and not names:
+        raise click.UsageError(f"no files to {action}")
+    return action, url, tuple(names)
+
+
+def show_list(repository: Repository, raw: bool) -> int:
+    """The files of a repository, nothing when there are none; the exit code."""
+    try:
+        content = repository.content()
+    except TransferFailed as failure:
+        terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
+        return 1
+    if raw:
+        terminal.show(f"{content or ' <number_of_files> 0 </number_of_files>'}\n")
+        return 0
+    lines = "".join(_file_line(found.inside) for found in xml.find_all(content, "file"))
+    if lines:
+        terminal.show(f"\n{lines}\n")
+    return 0
+
+
+def _file_line(text: str) -> str:
+    name, size, date = (xml.value(text, part) for part in ("file_name", "size", "date"))
+    return f"{name:<32} {size:>8} {date_and_number(date)}\n"
+
+
+def transfer(repository: Repository, action: Action, names: tuple[str, ...]) -> int:
+    """Each file in turn, also after one that failed; the exit code, 0 only when all are done."""
+    done = [_transfer_one(repository, action, name) for name in names]
+    terminal.show("\n")
+    return 0 if all(done) else 1
+
+
+_SAID = {
+    Action.DOWNLOAD: ("Downloaded from", "Error downloading from"),
+    Action.UPLOAD: ("Uploaded to", "Error uploading to"),
+    Action.DELETE: ("Deleted", "Error deleting"),
+}
+
+
+def _transfer_one(repository: Repository, action: Action, name: str) -> bool:
+    # As LGI: a path names the local file, its last part the one in the repository; delete takes all of it.
+    remote = name if action is Action.DELETE else name.rpartition("/")[2]
+    steps: dict[Action, Callable[[], None]] = {
+        Action.DOWNLOAD: lambda: repository.download(remote, Path(name)),
+        Action.UPLOAD: lambda: repository.upload(remote, Path(name)),
+        Action.DELETE: lambda: repository.delete(remote),
+    }
+    succeeded, failed = _SAID[action]
+    try:
+        url = repository.file_url(remote)
+        steps[action]()
+    except TransferFailed as failure:
+        terminal.show(f"\n{failed} '{repository.url}/{remote}' ...\n")
+        terminal.warn(NAME, f"{name}: {failure}")
+        return False
+    except OSError as error:
+        terminal.show(f"\nError opening file '{name}' ...\n")
+        terminal.warn(NAME, plain(error))
+        return False
+    terminal.show(f"\n{succeeded} '{url}' ...\n")
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_filetransfer; its exit code is 0 only when every file is transferred."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,56 @@
+"""LGI_qdel: delete or abort jobs."""
+
+from collections.abc import Sequence
+
+import click
+
+from lgi_tools import options, program, terminal
+from lgi_tools.program import CallFailed
+from lgi_tools.user_calls import UserCalls
+
+NAME = "LGI_qdel"
+_DONE = {
+    "deleted": "Job {job} deleted from project {project} on server {server}",
+    "aborting": "Aborting job {job} in project {project} on server {server}",
+}
+_REFUSED = "Could not abort or delete job {job} from project {project} on server {server}"
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@options.project_options
+@click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+def command(job_ids: tuple[str, ...], **given: object) -> int:
+    """Delete jobs; a job that is running is asked to abort."""
+    for job_id in job_ids:
+        if not (job_id.isascii() and job_id.isdigit()):
+            raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
+    chosen = options.settled(given)
+    options.require(chosen, NAME, "server", "user", "groups")
+    calls = UserCalls(chosen)
+    done = [_delete(calls, job_id) for job_id in job_ids]
+    terminal.show("\n")
+    return 0 if all(done) else 1
+
+
+def _delete(calls: UserCalls, job_id: str) -> bool:
+    """Whether the job is gone or going. A server that cannot be reached ends the program."""
+    try:
+        reply = calls.call("delete_job", {"job_id": job_id})
+    except CallFailed as failure:
+        if not failure.content:
+            raise
+        terminal.show(f"\n{failure}\n")
+        return False
+    state = reply.value("job", "state")
+    text = _DONE.get(state, _REFUSED).format(
+        job=reply.value("job", "job_id") or job_id,
+        project=reply.value("project"),
+        server=reply.value("this_project_server"),
+    )
+    terminal.show(f"\n{text}\n")
+    return state in _DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_qdel; its exit code is 0 only when every job is deleted or aborting."""
+    return program.run(command, NAME, arguments)

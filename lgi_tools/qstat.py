@@ -1,0 +1,117 @@
+"""LGI_qstat: what jobs there are, how one of them is doing, which servers and resources a project has."""
+
+import logging
+from collections.abc import Sequence
+
+import click
+
+from lgi_protocol import xml
+from lgi_tools import options, program, queue_pages, terminal
+from lgi_tools.job_text import data_line, date_and_number, job_lines, line, project_lines, repository_line
+from lgi_tools.program import CallFailed
+from lgi_tools.user_calls import UserCalls
+
+NAME = "LGI_qstat"
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.option(
+    "-a", "--application", default="", metavar="NAME", help="Jobs of this application; !NAME: others."
+)
+@click.option("-s", "--state", default="", metavar="STATE", help="Jobs in this state; !STATE: in others.")
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
+@click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
+@click.option("-L", "--resources", is_flag=True, help="List the project's resources.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell on standard error what is done.")
+@click.option("-vv", "--very-verbose", is_flag=True, help="Tell more.")
+@options.project_options
+@click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
+def command(
+    application: str,
+    state: str,
+    raw: bool,
+    count: bool,
+    servers: bool,
+    resources: bool,
+    verbose: bool,
+    very_verbose: bool,
+    job_ids: tuple[str, ...],
+    **given: object,
+) -> int:
+    """List jobs, or show everything of the job JOB_ID."""
+    _refuse_mixture(job_ids, servers or resources, bool(application or state or count))
+    if verbose or very_verbose:
+        level = logging.DEBUG if very_verbose else logging.INFO
+        logging.basicConfig(level=level, format="%(asctime)s [%(levelname)s] %(name)s; %(message)s")
+    chosen = options.settled(given)
+    options.require(chosen, NAME, "server", "user", "groups")
+    calls = UserCalls(chosen)
+    if servers or resources:
+        show_project(calls, servers, resources, raw)
+        return 0
+    if job_ids:
+        # As LGI: of several ids the last one counts.
+        return show_job(calls, job_ids[-1], raw)
+    fields = {name: text for name, text in (("state", state), ("application", application)) if text}
+    (queue_pages.count if count else queue_pages.show)(calls, fields, raw)
+    return 0
+
+
+def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> None:
+    for job_id in job_ids:
+        if not (job_id.isascii() and job_id.isdigit()):
+            raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
+    if job_ids and (project or listing):
+        raise click.UsageError("a job id goes without -a, -s, -l, -L and -cnt")
+    if project and listing:
+        raise click.UsageError("-l and -L go without -a, -s and -cnt")
+
+
+def show_job(calls: UserCalls, job_id: str, raw: bool) -> int:
+    """Everything of one job; the exit code."""
+    try:
+        reply = calls.call("job_state", {"job_id": job_id})
+    except CallFailed as failure:
+        if not raw or not failure.content:
+            raise
+        terminal.show(f"{failure.content}\n")
+        return 1
+    if raw:
+        terminal.show(f"{reply.content}\n")
+        return 0
+    terminal.show("\n" + job_lines(reply, write_first=True))
+    terminal.show(data_line("Input", reply, "input"))
+    terminal.show(data_line("Output", reply, "output"))
+    terminal.show(repository_line(reply) + "\n")
+    return 0
+
+
+def show_project(calls: UserCalls, servers: bool, resources: bool, raw: bool) -> None:
+    """The servers of the project, its resources, or both."""
+    if servers:
+        reply = calls.call("project_server_list")
+        slaves = "".join(line("Project slave server", url.strip()) for url in reply.all("project_server"))
+        ending = "" if resources else "\n"
+        terminal.show(f"{reply.content}\n" if raw else f"\n{project_lines(reply)}{slaves}{ending}")
+    if resources:
+        reply = calls.call("project_resource_list")
+        if raw:
+            terminal.show(f"{reply.content}\n")
+            return
+        heading = "" if servers else f"\n{project_lines(reply)}"
+        terminal.show(heading + "".join(_resource(text) for text in reply.all("resource")) + "\n")
+
+
+def _resource(text: str) -> str:
+    return (
+        "\n"
+        + line("Resource name", xml.value(text, "resource_name"))
+        + line("Resource capabilities", xml.value(text, "resource_capabilities"))
+        + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_qstat; its exit code is 0 only when everything asked for was shown."""
+    return program.run(command, NAME, arguments)

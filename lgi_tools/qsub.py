@@ -1,0 +1,129 @@
+"""LGI_qsub: submit a job, as a user or from within a job as its resource."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from lgi_protocol import hexcode
+from lgi_protocol.client import with_back_off
+from lgi_protocol.job_directory import JobDirectory
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_tools import options, program, settings, terminal
+from lgi_tools.job_text import data_line, job_lines, repository_line
+from lgi_tools.program import CallFailed, calls_to
+from lgi_tools.settings import Settings
+from lgi_tools.user_calls import PATIENCE, UserCalls, connect
+
+NAME = "LGI_qsub"
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option("-a", "--application", default="", metavar="NAME", help="Application (compulsory).")
+@click.option("-t", "--targets", default="any", metavar="LIST", help="Resources it may run on, else any.")
+@click.option("-s", "--specifics", default="", metavar="XML", help="Job specifics.")
+@click.option("-i", "--input", "input_file", metavar="FILE", help="Input of the job.")
+@click.option("-r", "--read-access", default="", metavar="LIST", help="Who else may read the job.")
+@click.option("-w", "--write-access", default="", metavar="LIST", help="Who else may change the job.")
+@click.option("-j", "--job-directory", metavar="DIR", help="Submit as the resource that runs this job.")
+@click.option("-m", "--switch-mode", is_flag=True, help="Submit as resource instead of user, or back.")
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@options.project_options
+@click.argument("files", nargs=-1, metavar="[FILES]...")
+def command(
+    application: str,
+    targets: str,
+    specifics: str,
+    input_file: str | None,
+    read_access: str,
+    write_access: str,
+    job_directory: str | None,
+    switch_mode: bool,
+    raw: bool,
+    files: tuple[str, ...],
+    **given: object,
+) -> int:
+    """Submit a job; FILES are put into its repository.
+
+    Inside a job's directory the job is submitted by the resource that runs it, in the name of its owners.
+    -c, -U and -G submit as a user there; -m switches between the two.
+    """
+    if not application:
+        raise click.UsageError("no application: give -a NAME")
+    job = options.job(job_directory, NAME)
+    as_user = bool(job is None or given["config"] or given["user"] or given["groups"]) != switch_mode
+    chosen = options.settled(given, settings.read_job(job) if job else None)
+    options.require(chosen, NAME, "server", *(("user", "groups") if as_user else ()))
+    fields = {
+        "application": application,
+        "target_resources": targets,
+        "job_specifics": specifics,
+        "input": hexcode.encode(Path(input_file).read_bytes()) if input_file else "",
+        "read_access": read_access or (job.text("LGI_read_access") if job and not as_user else ""),
+        "write_access": write_access or (job.text("LGI_write_access") if job and not as_user else ""),
+    }
+    uploads = uploadable(files)
+    fields = {name: text for name, text in fields.items() if text}
+    if as_user:
+        submit_as_user(chosen, fields, uploads, raw)
+        return 0
+    return submit_as_resource(
+        chosen, fields | {"state": "queued", "owners": owners(chosen, job)}, uploads, raw
+    )
+
+
+def owners(chosen: Settings, job: JobDirectory | None) -> str:
+    """In whose name a resource submits: the owners of the job it runs, else the user of the settings."""
+    if job:
+        return job.text("LGI_owners")
+    return ", ".join(text for text in (chosen.user, chosen.groups) if text)
+
+
+def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files to upload, known to be readable; ClickException names one that is not."""
+    paths = tuple(Path(name) for name in names)
+    for path in paths:
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            raise click.ClickException(f"Cannot read from file '{path}': {error.strerror}") from None
+        if not path.is_file():
+            raise click.ClickException(f"Cannot read from file '{path}': it is no plain file")
+        if sum(other.name == path.name for other in paths) > 1:
+            raise click.ClickException(f"several files would be called {path.name!r} in the repository")
+    return paths
+
+
+def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], raw: bool) -> None:
+    """Submit and show the new job."""
+    reply = UserCalls(chosen).call("submit_job", fields, files)
+    if raw:
+        terminal.show(f"{reply.content}\n")
+        return
+    terminal.show("\nJob has been submitted. Some details: \n\n" + job_lines(reply, write_first=False))
+    terminal.show(data_line("Input", reply, "input"))
+    terminal.show(repository_line(reply) + "\n")
+
+
+def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], raw: bool) -> int:
+    """Submit within a session of its own; the exit code. As LGI nothing is said of success, unless raw."""
+    calls = ResourceCalls(connect(chosen), chosen.project)
+    try:
+        with calls_to(chosen.server):
+            with_back_off(calls.sign_up, PATIENCE)
+            try:
+                reply = with_back_off(lambda: calls.submit(fields, files), PATIENCE)
+            finally:
+                calls.sign_off()
+    except CallFailed as failure:
+        terminal.show(f"\n{failure}\n\n" + (f"{failure.content}\n" if raw and failure.content else ""))
+        return 1
+    if raw:
+        terminal.show(f"{reply.content}\n")
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_qsub; its exit code is 0 only when the job is submitted."""
+    return program.run(command, NAME, arguments)

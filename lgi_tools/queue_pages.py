@@ -1,0 +1,99 @@
+"""The list of jobs, fetched in pages."""
+
+import itertools
+from collections.abc import Iterator
+
+from lgi_protocol import xml
+from lgi_protocol.client import Reply
+from lgi_tools import terminal
+from lgi_tools.job_text import date, line, project_lines
+from lgi_tools.user_calls import UserCalls
+
+PAGE = 1024
+WIDTHS = (4, 6, 12, 36, 16, 24, 12)
+HEADER = ("#", "job_id", "state", "target_resources", "application", "time_stamp", "owners")
+RULE = "-" * 131 + "\n"
+
+
+class Pages:
+    """The jobs on a server, one page after the other, each job once."""
+
+    def __init__(self, calls: UserCalls, fields: dict[str, str]) -> None:
+        """``fields`` are the state and application to look for, where they are given."""
+        self._calls = calls
+        self._fields = fields
+        self.last: Reply | None = None
+        self.listed = 0
+
+    def jobs(self) -> Iterator[tuple[int, str]]:
+        """A running number and the content of ``<job>`` as the server wrote it."""
+        seen: set[str] = set()
+        for start in itertools.count(0, PAGE):
+            self.last = fetch(self._calls, self._fields, start, PAGE)
+            # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
+            new = {xml.value(text, "job_id"): text for text in self.last.all("job")}
+            new = {job_id: text for job_id, text in new.items() if job_id not in seen}
+            if not new:
+                return
+            seen.update(new)
+            for text in new.values():
+                self.listed += 1
+                yield self.listed, text.strip()
+
+
+def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> Reply:
+    """One page of the list; a limit of 0 counts only."""
+    return calls.call("job_state", fields | {"start": str(start), "limit": str(limit)})
+
+
+def show(calls: UserCalls, fields: dict[str, str], raw: bool) -> None:
+    """The jobs as a table, or as ``<job>`` elements numbered over all pages."""
+    pages = Pages(calls, fields)
+    if not raw:
+        terminal.show("\n" + RULE + row(HEADER) + RULE)
+    for number, text in pages.jobs():
+        terminal.show(f"<job number='{number}'> {text} </job> " if raw else row(_cells(number, text)))
+    if pages.last is None:
+        return
+    if raw:
+        terminal.show(raw_trailer(pages.last, pages.listed))
+    else:
+        listed = line("Number of jobs listed", str(pages.listed))
+        terminal.show(f"{RULE}\n{listed}{project_lines(pages.last)}\n")
+
+
+def count(calls: UserCalls, fields: dict[str, str], raw: bool) -> None:
+    """How many jobs there are."""
+    reply = fetch(calls, fields, 0, 0)
+    number = reply.number("number_of_jobs")
+    if raw:
+        terminal.show(raw_trailer(reply, number))
+    else:
+        terminal.show("\n" + line("Number of jobs found", str(number)) + project_lines(reply) + "\n")
+
+
+def row(cells: tuple[str, ...]) -> str:
+    """A line of the table; what is longer than its column overflows."""
+    return " " + " | ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)) + "\n"
+
+
+def _cells(number: int, text: str) -> tuple[str, ...]:
+    values = {name: xml.value(text, name) for name in (*HEADER[1:], "state_time_stamp")}
+    values["time_stamp"] = date(values["state_time_stamp"])
+    return (str(number), *(values[name] for name in HEADER[1:]))
+
+
+def raw_trailer(reply: Reply, jobs: int) -> str:
+    """The elements after the jobs, without a root element."""
+    names = (
+        "project",
+        "project_master_server",
+        "this_project_server",
+        "user",
+        "groups",
+        "state",
+        "application",
+    )
+    elements = [xml.Element(name, reply.value(name)) for name in names]
+    elements.append(xml.Element("number_of_jobs", jobs))
+    return "".join(f"{xml.write(element)} " for element in elements) + "\n"
