@@ -1,0 +1,231 @@
+"""The doorway of the API: certificate to caller, posted text to form, view, and reply or error as XML.
+
+A call is registered here and nowhere else, so that none is unguarded, and every LGIError is caught here
+and nowhere else. A view runs inside one transaction of its project's database.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from lgi_protocol import xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import forms, identity, replies
+from lgi_server.arrivals import uploads_of
+from lgi_server.config import Config
+from lgi_server.database import Transaction
+from lgi_server.forms import Form
+from lgi_server.identity import Identity
+from lgi_server.replies import Answers, Elements
+from lgi_server.server import Server
+from lgi_server.services import callers, sessions
+from lgi_server.services.callers import Servers, User
+from lgi_server.services.locking import JobLocked
+from lgi_server.services.repositories import Repositories, Upload
+from lgi_server.tables.active_resources import Resource
+
+log = logging.getLogger("lgi.api")
+LOCK_WAIT_SECONDS = 30.0
+LOCK_LOOK_SECONDS = 0.2
+# So many calls of a worker may wait for a lock; the next one is told to come back.
+_waiting = threading.BoundedSemaphore(64)
+# Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
+BACK_OFF_DELAY = 1.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request inside its transaction; ``now`` is in whole seconds."""
+
+    transaction: Transaction
+    form: Form
+    who: Identity
+    now: int
+    config: Config
+    answers: Answers
+    store: Repositories
+    uploads: Callable[[], tuple[Upload, ...]]
+
+
+@dataclass(frozen=True)
+class ResourceCall(Call):
+    """A call of a known resource; ``session_id`` is 0 for calls that need no session."""
+
+    resource: Resource
+    servers: Servers
+    session_id: int
+
+    def header(self) -> Elements:
+        """What every answer to a resource starts with."""
+        return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
+
+
+@dataclass(frozen=True)
+class InterfaceCall(Call):
+    """A call of a user."""
+
+    user: User
+    servers: Servers
+
+    def header(self) -> Elements:
+        """What most answers to a user start with."""
+        return self.answers.user_header(self.user, self.servers)
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """How a call is entered: what can be checked of it before its database is asked, and what then runs."""
+
+    check: Callable[[Form, Identity, Config], object]
+    run: Callable[[Call], Elements]
+
+
+_calls: dict[str, Entrance] = {}
+
+
+def resource_call(view: Callable[[ResourceCall], Elements]) -> Callable[[ResourceCall], Elements]:
+    """Register ``resources/<name of the view>``, a call that needs a session."""
+    _calls[f"resources/{view.__name__}"] = Entrance(_check_resource, partial(_resource, view, True))
+    return view
+
+
+def sessionless_resource_call(view: Callable[[ResourceCall], Elements]) -> Callable[[ResourceCall], Elements]:
+    """Register ``resources/<name of the view>``, a call without a session."""
+    _calls[f"resources/{view.__name__}"] = Entrance(_check_resource, partial(_resource, view, False))
+    return view
+
+
+def interface_call(view: Callable[[InterfaceCall], Elements]) -> Callable[[InterfaceCall], Elements]:
+    """Register ``interfaces/<name of the view>``."""
+    _calls[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view))
+    return view
+
+
+def _check_resource(form: Form, _who: Identity, _config: Config) -> None:
+    form.word(forms.PROJECT)
+    form.markup(forms.CAPABILITIES)
+
+
+def _resource(view: Callable[[ResourceCall], Elements], with_session: bool, call: Call) -> Elements:
+    resource = callers.resource(call.transaction, call.who, call.now)
+    servers = callers.servers(call.transaction)
+    session_id = 0
+    if with_session:
+        session_id = call.form.number(forms.SESSION_ID)
+        sessions.renew(call.transaction, resource, session_id, call.now)
+    return view(ResourceCall(**vars(call), resource=resource, servers=servers, session_id=session_id))
+
+
+def _interface(view: Callable[[InterfaceCall], Elements], call: Call) -> Elements:
+    user = callers.user(call.form, call.who, call.config)
+    servers = callers.servers(call.transaction)
+    return view(InterfaceCall(**vars(call), user=user, servers=servers))
+
+
+def blueprint(server: Server) -> Blueprint:
+    """The routes of all registered calls, each under its name and under its name with ``.php``."""
+    routes = Blueprint("api", __name__)
+    for name, entrance in _calls.items():
+        for suffix in ("", ".php"):
+            routes.add_url_rule(
+                f"/{name}{suffix}",
+                endpoint=f"{name}{suffix}".replace("/", "_").replace(".", "_"),
+                view_func=partial(_answer, server, name, entrance),
+                methods=["GET", "POST"],
+            )
+    return routes
+
+
+def _answer(server: Server, name: str, entrance: Entrance) -> Response:
+    """One call from its certificate to its XML."""
+    who: Identity | None = None
+    posted: Mapping[str, str] = {}
+    try:
+        who = identity.of_request(request.environ, server.revocation, time.time())
+        posted = _posted()
+        children = _run(server, entrance, who, Form(posted))
+        _log(name, who, posted, None)
+    except LGIError as refused:
+        children = (replies.error(refused),)
+        _log(name, who, posted, refused)
+        if refused.number == ErrorNumber.BACK_OFF:
+            time.sleep(BACK_OFF_DELAY)
+    return document(server.config, children)
+
+
+def _posted() -> Mapping[str, str]:
+    """The posted fields. A GET is a call with no fields."""
+    if request.method != "POST":
+        return {}
+    try:
+        return request.form.to_dict()
+    except RequestEntityTooLarge:
+        raise LGIError(ErrorNumber.POST_TOO_BIG) from None
+    except (HTTPException, OSError) as error:
+        raise LGIError(ErrorNumber.UPLOAD, f"the request cannot be read: {error}") from None
+
+
+def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Elements:
+    """Run a view in its project's database, again and again while the job it wants is locked."""
+    entrance.check(form, who, server.config)
+    project = callers.project_name(form, who, server.config)
+
+    def work(transaction: Transaction) -> Elements:
+        return entrance.run(
+            Call(
+                transaction=transaction,
+                form=form,
+                who=who,
+                now=int(time.time()),
+                config=server.config,
+                answers=server.answers[project],
+                store=server.store,
+                uploads=partial(uploads_of, request, server.config.max_file_size),
+            )
+        )
+
+    database = server.databases[project]
+    try:
+        return database.run(work)
+    except JobLocked:
+        return _wait_for_lock(lambda: database.run(work))
+
+
+def _wait_for_lock(again: Callable[[], Elements]) -> Elements:
+    """Look again until the lock is gone; LGIError BACK_OFF after 30 s or when too many wait already."""
+    if not _waiting.acquire(blocking=False):
+        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
+    try:
+        end = time.monotonic() + LOCK_WAIT_SECONDS
+        while time.monotonic() < end:
+            time.sleep(LOCK_LOOK_SECONDS)
+            try:
+                return again()
+            except JobLocked:
+                continue
+        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
+    finally:
+        _waiting.release()
+
+
+def document(config: Config, children: Elements) -> Response:
+    """An LGI document; the status is 200 whatever it says (wire.md 1)."""
+    return Response(xml.envelope(children, config.ca_certificate_url), content_type="text/xml; charset=utf-8")
+
+
+def _log(name: str, who: Identity | None, posted: Mapping[str, str], refused: LGIError | None) -> None:
+    """One line a call: who, what, which job, and how it ended. Values are shown as Python would."""
+    caller = who.name.name if who else "nobody"
+    story = " ".join(
+        f"{field}={posted[field][:64]!r}" for field in ("job_id", "state", "application") if field in posted
+    )
+    if refused is None:
+        log.info("%s %r %s", name, caller, story)
+    else:
+        log.warning("%s %r %s refused: %s", name, caller, story, ascii(str(refused)))

@@ -1,0 +1,103 @@
+"""create_app: the Flask application of a project server."""
+
+import logging
+import posixpath
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Response, render_template, request, send_file
+from werkzeug.exceptions import HTTPException, NotFound
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+# Importing the two registers their calls with the doorway.
+from lgi_server import api, arrivals, identity, interfaces, replies, repository, resources  # noqa: F401
+from lgi_server.config import Config
+from lgi_server.server import Server, assemble
+
+log = logging.getLogger("lgi.app")
+
+
+def create_app(config: Config) -> Flask:
+    """The application of a configuration. Raises ValueError or OSError for a file that cannot be used."""
+    server = assemble(config)
+    app = Flask(__name__, static_folder=None)
+    app.request_class = arrivals.SpoolingRequest
+    app.config.update(STORE=server.store, MAX_CONTENT_LENGTH=config.max_post_size)
+    app.url_map.merge_slashes = True
+    app.register_blueprint(api.blueprint(server), url_prefix=config.prefix or None)
+    app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
+    _add_public_pages(app, config)
+    _add_guards(app, server)
+    app.wsgi_app = _PlainPath(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def _add_public_pages(app: Flask, config: Config) -> None:
+    """What anybody may see: the landing page, the CA's certificate and its revocation list."""
+
+    def landing() -> str:
+        return render_template("landing.html", config=config)
+
+    def ca_certificate() -> Response:
+        return send_file(config.ca_certificate, mimetype="application/x-x509-ca-cert")
+
+    def crl() -> Response:
+        if config.crl is None:
+            raise NotFound
+        return send_file(config.crl, mimetype="application/pkix-crl")
+
+    app.add_url_rule(f"{config.prefix}/", "landing", landing)
+    app.add_url_rule(f"{config.prefix}/certificates/ca.crt", "ca_certificate", ca_certificate)
+    app.add_url_rule(f"{config.prefix}/certificates/ca.crl", "crl", crl)
+
+
+def _add_guards(app: Flask, server: Server) -> None:
+    """What holds for every request, whoever answers it."""
+    public = {"landing", "ca_certificate", "crl"}
+
+    @app.before_request
+    def nobody_passes_unknown() -> Response | None:
+        """Everything but the public pages needs a certificate, even an address that does not exist."""
+        if request.endpoint in public or request.blueprint in {"api", "repository"}:
+            return None
+        try:
+            identity.of_request(request.environ, server.revocation, time.time())
+        except LGIError as refused:
+            return api.document(server.config, (replies.error(refused),))
+        return None
+
+    @app.after_request
+    def with_manners(answer: Response) -> Response:
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        answer.headers["Referrer-Policy"] = "no-referrer"
+        answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'"
+        return answer
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response | HTTPException:
+        """The request boundary: a fault of ours is a traceback in the log and a plain error outside."""
+        if isinstance(error, HTTPException):
+            return error
+        log.exception("fault while answering %s %r", request.method, request.path)
+        refused = LGIError(ErrorNumber.DATABASE, "a fault in the server; its log has the reason")
+        answer = api.document(server.config, (replies.error(refused),))
+        answer.status_code = 500
+        return answer
+
+    app.teardown_request(arrivals.forget_arrivals)
+
+
+class _PlainPath:
+    """Takes ``/../`` out of paths before they are routed: old clients send it (clients.md 1.4)."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "/")
+        if "/.." in path or "//" in path or "/./" in path:
+            plain = posixpath.normpath("/" + path.lstrip("/"))
+            environ["PATH_INFO"] = plain + "/" if path.endswith("/") and plain != "/" else plain
+        return self._application(environ, start_response)

@@ -1,0 +1,226 @@
+"""The server's configuration: one commented file of ``key = value`` lines and ``[project NAME]`` sections."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lgi_protocol import common_name, xml
+from lgi_server.databases import open_database
+
+
+class ConfigError(Exception):
+    """The file cannot be used; the message names the key, the line and what to do."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project: its name, the address of its database, and this server's name in it."""
+
+    name: str
+    database: str
+    server_name: str
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the server is told. Sizes are bytes, times are seconds; paths are absolute."""
+
+    url: str
+    listen: str
+    server_certificate: Path
+    server_key: Path
+    ca_certificate: Path
+    repository: Path
+    default_project: str
+    projects: Mapping[str, Project]
+    crl: Path | None = None
+    require_certificate: bool = False
+    open_groups: bool = False
+    workers: int = 2
+    max_file_size: int = 2**31
+    max_post_size: int = 2**31
+    max_repository_size: int = 2**34
+    handshake_timeout: int = 10
+    keep_alive: int = 75
+    admin_group: str = "admin"
+    path: Path = field(default=Path("/"), compare=False)
+
+    @property
+    def prefix(self) -> str:
+        """The path part of the server's URL, as ``/LGI``."""
+        return urlsplit(self.url).path.rstrip("/")
+
+    @property
+    def ca_certificate_url(self) -> str:
+        """Where everybody may fetch the CA's certificate."""
+        return f"{self.url}/certificates/ca.crt"
+
+    @property
+    def repository_url(self) -> str:
+        """Where the repositories are served."""
+        return f"{self.url}/repository"
+
+
+def _yes_or_no(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("write true or false")
+    return words[text.lower()]
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("write a number above 0")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    """A number of bytes, or one with K, M or G behind it."""
+    factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:].upper(), 1)
+    return _positive(text[:-1].strip() if factor > 1 else text) * factor
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write an address such as https://lgi.example.org/LGI")
+    return text.rstrip("/")
+
+
+def _listen(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("write host:port, as 0.0.0.0:443 or [::]:443")
+    return text
+
+
+def _database(text: str) -> str:
+    open_database(text)
+    return text
+
+
+_TOP: dict[str, Callable[[str], object]] = {
+    "url": _url,
+    "listen": _listen,
+    "server_certificate": Path,
+    "server_key": Path,
+    "ca_certificate": Path,
+    "crl": Path,
+    "repository": Path,
+    "default_project": str,
+    "require_certificate": _yes_or_no,
+    "open_groups": _yes_or_no,
+    "workers": _positive,
+    "max_file_size": _size,
+    "max_post_size": _size,
+    "max_repository_size": _size,
+    "handshake_timeout": _positive,
+    "keep_alive": _positive,
+    "admin_group": common_name.check_name,
+}
+_PROJECT: dict[str, Callable[[str], object]] = {"database": _database, "server_name": common_name.check_name}
+_FILES = ("server_certificate", "server_key", "ca_certificate", "crl")
+
+
+def load(path: Path) -> Config:
+    """The configuration in a file; relative paths start at its directory. Raises ConfigError."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    reader = _Reader(path.resolve())
+    for number, line in enumerate(text.splitlines(), 1):
+        reader.line(number, line.strip())
+    return reader.config()
+
+
+class _Reader:
+    """Collects values line by line and knows where each came from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.top: dict[str, object] = {}
+        self.projects: dict[str, dict[str, object]] = {}
+        self.places: dict[str, int] = {}
+        self.section: str | None = None
+
+    def fail(self, number: int, why: str) -> ConfigError:
+        return ConfigError(f"{self.path}, line {number}: {why}")
+
+    def line(self, number: int, line: str) -> None:
+        if not line or line.startswith("#"):
+            return
+        if line.startswith("["):
+            self.open_section(number, line)
+            return
+        key, equals, text = (part.strip() for part in line.partition("="))
+        if not equals:
+            raise self.fail(number, f"{line!r} is not 'key = value'")
+        known = _TOP if self.section is None else _PROJECT
+        values = self.top if self.section is None else self.projects[self.section]
+        if key not in known:
+            raise self.fail(number, f"there is no setting {key!r} here; known are {', '.join(sorted(known))}")
+        if key in values:
+            raise self.fail(number, f"{key!r} is set a second time")
+        try:
+            if not text:
+                raise ValueError("the value is empty")
+            values[key] = self.resolved(known[key](text))
+        except (ValueError, OSError) as error:
+            raise self.fail(number, f"{key} = {text}: {error}") from None
+        self.places[key if self.section is None else f"{self.section}/{key}"] = number
+        if key in _FILES and not _readable(Path(str(values[key]))):
+            raise self.fail(number, f"{key} = {text}: cannot read that file")
+
+    def open_section(self, number: int, line: str) -> None:
+        word, _, name = line.strip("[]").strip().partition(" ")
+        name = name.strip()
+        if word != "project" or not line.endswith("]") or not xml.is_name(name):
+            raise self.fail(number, f"{line!r} is not [project NAME], NAME being a word such as LGI")
+        if name in self.projects:
+            raise self.fail(number, f"project {name} appears a second time")
+        self.section = name
+        self.projects[name] = {}
+        self.places[name] = number
+
+    def resolved(self, value: object) -> object:
+        """Relative paths start at the configuration's directory."""
+        if isinstance(value, Path):
+            return self.path.parent / value
+        if isinstance(value, str) and value.startswith("sqlite:") and not value.startswith("sqlite:/"):
+            return f"sqlite:{self.path.parent / value.removeprefix('sqlite:')}"
+        return value
+
+    def config(self) -> Config:
+        for missing in _required() - set(self.top):
+            raise ConfigError(f"{self.path}: the setting {missing!r} is missing")
+        if not self.projects:
+            raise ConfigError(f"{self.path}: there is no [project NAME] section")
+        projects = {}
+        for name, values in self.projects.items():
+            for missing in set(_PROJECT) - set(values):
+                raise self.fail(self.places[name], f"project {name} has no setting {missing!r}")
+            projects[name] = Project(name=name, **values)  # type: ignore[arg-type]
+        default = self.top["default_project"]
+        if default not in projects:
+            line = self.places["default_project"]
+            raise self.fail(line, f"default_project = {default}: there is no [project {default}] section")
+        if not Path(str(self.top["repository"])).is_dir():
+            line = self.places["repository"]
+            raise self.fail(line, f"repository = {self.top['repository']}: there is no such directory")
+        return Config(projects=projects, path=self.path, **self.top)  # type: ignore[arg-type]
+
+
+def _required() -> set[str]:
+    optional = {"crl", "path", "projects"}
+    defaulted = {one.name for one in fields(Config) if one.default is not one.default_factory}
+    return {name for name in _TOP if name not in optional | defaulted}
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb") as opened:
+            return bool(opened.read(1))
+    except OSError:
+        return False

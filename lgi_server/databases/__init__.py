@@ -1,0 +1,42 @@
+"""The databases a project can live in, chosen by one line of the configuration."""
+
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from lgi_server.database import Database
+from lgi_server.databases.mariadb import MariaDB
+from lgi_server.databases.sqlite import SQLite
+
+
+def open_database(url: str) -> Database:
+    """``sqlite:PATH`` or ``mariadb://user:password@host:port/name?socket=PATH``, else ValueError."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        path = unquote(parts.path)
+        if parts.netloc or not path:
+            raise ValueError(f"{url!r} is not sqlite:PATH")
+        # SQLite has one writer at a time; more connections would only wait for one another.
+        return Database(SQLite(Path(path)), size=4)
+    if parts.scheme == "mariadb":
+        return Database(_mariadb(url))
+    raise ValueError(f"{url!r} starts neither with sqlite: nor with mariadb://")
+
+
+def _mariadb(url: str) -> MariaDB:
+    parts = urlsplit(url)
+    name = unquote(parts.path.strip("/"))
+    options = dict(parse_qsl(parts.query))
+    unknown = set(options) - {"socket", "password_file"}
+    if not name or unknown:
+        raise ValueError("a mariadb:// address needs a database name and knows ?socket= and &password_file=")
+    password = unquote(parts.password or "")
+    if "password_file" in options:
+        password = Path(options["password_file"]).read_text().strip()
+    return MariaDB(
+        name=name,
+        user=unquote(parts.username or ""),
+        password=password,
+        host=parts.hostname or "localhost",
+        port=parts.port or 3306,
+        socket=options.get("socket", ""),
+    )

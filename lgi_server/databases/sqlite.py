@@ -1,0 +1,94 @@
+"""The embedded database: one file, one writer at a time, nothing to install."""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lgi_server.database import Away, Busy, Refused
+
+# Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
+WAIT = 20
+
+
+class SQLite:
+    """A database file. Transactions that write lock the whole file, so no row locks are needed."""
+
+    locks_rows = False
+
+    def __init__(self, path: Path) -> None:
+        """The file is made at the first connection."""
+        self.path = path
+
+    def connect(self) -> "SQLiteConnection":
+        """A new connection to the file."""
+        with _translated():
+            raw = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, timeout=WAIT / 1000
+            )
+            raw.row_factory = sqlite3.Row
+            raw.execute("PRAGMA journal_mode = WAL")
+            # FULL: what was answered is on the disk, whatever happens to the machine.
+            raw.execute("PRAGMA synchronous = FULL")
+        return SQLiteConnection(raw)
+
+    def schema(self, text: str) -> Iterable[str]:
+        """The schema without MariaDB's parts."""
+        text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
+        return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
+
+
+class SQLiteConnection:
+    """A connection whose placeholders are ours."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+
+    def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        """Run a statement."""
+        with _translated():
+            return self._raw.execute(sql.replace("%s", "?"), tuple(parameters))
+
+    def begin(self, write: bool) -> None:
+        """A writing transaction takes the file's lock at once, so that it cannot fail half way."""
+        with _translated():
+            self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def commit(self) -> None:
+        """Make it last."""
+        with _translated():
+            self._raw.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget it."""
+        if self._raw.in_transaction:
+            self._raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._raw.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """SQLite's errors in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise Busy(str(error)) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+            raise Refused(str(error)) from error
+        if "no such table" in str(error):
+            raise Refused(str(error)) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+            raise Away(str(error)) from error
+        raise
+
+
+def statements(text: str) -> Iterable[str]:
+    """The statements of a schema file, without comments."""
+    text = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
+    return (part.strip() for part in re.split(r";\s*$", text, flags=re.MULTILINE) if part.strip())

@@ -1,0 +1,142 @@
+"""The fields of the calls, declared once: kind, limit, and the error of each fault (wire.md 3 and 4)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lgi_protocol import common_name, hexcode, lists, xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+SHORT = 255
+INTEGER = 10
+LONG = xml.MAX_FIELD_SIZE
+DAEMON_REFERENCE = frozenset({"daemon_reference"})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One posted field. Without ``missing`` it may be left out; ``malformed`` is for unusable text."""
+
+    name: str
+    limit: int
+    too_big: ErrorNumber
+    malformed: ErrorNumber
+    missing: ErrorNumber | None = None
+
+
+def _field(name: str, limit: int, too_big: ErrorNumber, missing: ErrorNumber | None = None) -> Field:
+    return Field(name, limit, too_big, missing or too_big, missing)
+
+
+E = ErrorNumber
+PROJECT = _field("project", SHORT, E.PROJECT_TOO_BIG)
+USER = _field("user", SHORT, E.USER_TOO_BIG, E.USER)
+GROUPS = _field("groups", SHORT, E.GROUPS_TOO_BIG, E.GROUPS)
+JOB_ID = _field("job_id", INTEGER, E.JOB_ID_TOO_BIG, E.JOB_ID)
+SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG, E.SESSION_ID)
+START = _field("start", INTEGER, E.START_TOO_BIG)
+LIMIT = _field("limit", INTEGER, E.LIMIT_TOO_BIG)
+APPLICATION = _field("application", SHORT, E.APPLICATION_TOO_BIG, E.APPLICATION)
+TARGETS = _field("target_resources", SHORT, E.TARGETS_TOO_BIG, E.TARGETS)
+STATE = _field("state", SHORT, E.STATE_TOO_BIG, E.STATE)
+OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG, E.OWNERS)
+READ_ACCESS = _field("read_access", SHORT, E.READ_ACCESS_TOO_BIG)
+WRITE_ACCESS = _field("write_access", SHORT, E.WRITE_ACCESS_TOO_BIG)
+RESOURCE_NAME = _field("resource_name", SHORT, E.RESOURCE_NAME_TOO_BIG, E.RESOURCE_NAME)
+INPUT = _field("input", LONG, E.INPUT_TOO_BIG)
+OUTPUT = _field("output", LONG, E.OUTPUT_TOO_BIG)
+SPECIFICS = Field("job_specifics", LONG, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
+# Optional where the same name is compulsory in another call.
+WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)
+NEW_STATE = Field("state", SHORT, E.STATE_TOO_BIG, E.STATE)
+NEW_TARGETS = Field("target_resources", SHORT, E.TARGETS_TOO_BIG, E.TARGETS)
+LISTED_STATE = _field("state", SHORT, E.STATE_TOO_BIG)
+LISTED_APPLICATION = _field("application", SHORT, E.APPLICATION_TOO_BIG)
+LISTED_JOB_ID = _field("job_id", INTEGER, E.JOB_ID_TOO_BIG)
+CAPABILITIES = Field("capabilities", LONG, E.CAPABILITIES_TOO_BIG, E.CAPABILITIES_XML)
+
+
+class Form:
+    """Posted text turned into values, each field when it is asked for: faults appear in LGI's order."""
+
+    def __init__(self, posted: Mapping[str, str]) -> None:
+        """``posted`` is untrusted text by field name."""
+        self._posted = posted
+
+    def text(self, field: Field, limit: int | None = None) -> str:
+        """A trimmed value, empty when an optional field is not posted.
+
+        Raises LGIError: the field's own number when it is missing, too big, or holds control characters
+        or bytes that are not UTF-8.
+        """
+        value = self._posted.get(field.name, "").strip()
+        if not value:
+            if field.missing is not None:
+                raise LGIError(field.missing)
+            return ""
+        size = len(value.encode("utf-8", "surrogatepass"))
+        most = field.limit if limit is None else limit
+        if size >= most:
+            raise LGIError(field.too_big, f"{size} bytes, at most {most - 1} are allowed")
+        return value
+
+    def word(self, field: Field) -> str:
+        """One line without control characters."""
+        value = self.text(field)
+        if common_name.has_control(value):
+            raise LGIError(field.malformed, "it has control characters or is not UTF-8")
+        return value
+
+    def number(self, field: Field) -> int:
+        """A number of decimal digits."""
+        value = self.text(field)
+        if not (value.isascii() and value.isdigit()):
+            raise LGIError(field.malformed, f"{_shown(value)} is not a number")
+        return int(value)
+
+    def number_or(self, field: Field, default: int) -> int:
+        """A number, or the default for anything that is none.
+
+        # As LGI: start, limit and a list's job_id that are not numbers count as not posted.
+        """
+        value = self.text(field)
+        return int(value) if value.isascii() and value.isdigit() else default
+
+    def names(self, field: Field) -> tuple[str, ...]:
+        """The different names of a comma list."""
+        values = lists.unique(lists.split(self.word(field)))
+        if field.missing is not None and not values:
+            raise LGIError(field.missing)
+        return values
+
+    def tag(self, field: Field) -> str:
+        """A name that can be the name of an XML element, as an application's must be (ruling 3)."""
+        value = self.word(field)
+        if value and not xml.is_name(value):
+            raise LGIError(field.malformed, f"{_shown(value)} cannot be the name of an application")
+        return value
+
+    def data(self, field: Field) -> bytes:
+        """The bytes behind a hexadecimal field."""
+        value = self.text(field, 2 * field.limit)
+        try:
+            return hexcode.decode(value)
+        except ValueError as error:
+            raise LGIError(field.malformed, str(error)) from None
+
+    def markup(
+        self, field: Field, clean: Callable[[str], str] = str, reserved: frozenset[str] = frozenset()
+    ) -> str:
+        """XML that may stand inside an answer as it is; ``clean`` drops what a caller may echo."""
+        value = clean(self.text(field))
+        if "\ufffd" in value:
+            raise LGIError(field.malformed, "it is not UTF-8")
+        try:
+            xml.check_fragment(value, xml.RESERVED_TAGS | reserved)
+        except ValueError as error:
+            raise LGIError(field.malformed, str(error)) from None
+        return value
+
+
+def _shown(value: str) -> str:
+    """A value as an error may show it: short and on one line."""
+    return repr(value[:40])

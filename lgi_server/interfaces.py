@@ -1,0 +1,96 @@
+"""The calls of users (wire.md 7), each named as in its URL."""
+
+from functools import partial
+
+from lgi_protocol import lists
+from lgi_protocol.xml import Element
+from lgi_server import forms, replies
+from lgi_server.api import InterfaceCall, interface_call
+from lgi_server.replies import Elements
+from lgi_server.services import job_changes, submission
+from lgi_server.services.submission import Details, Wanted
+from lgi_server.tables import active_resources, jobs
+from lgi_server.tables.jobs import Selection
+
+DEFAULT_LIMIT, MOST = 128, 4096
+
+
+@interface_call
+def interface_submit_job(call: InterfaceCall) -> Elements:
+    """Queue a job."""
+    application = call.form.tag(forms.APPLICATION)
+    targets = call.form.names(forms.TARGETS)
+    wanted = Wanted(application, targets, partial(_details, call))
+    job = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
+    return (*call.header(), call.answers.details(job))
+
+
+def _details(call: InterfaceCall) -> Details:
+    """The rest of a submit, in LGI's order of faults; a user may not claim to be a daemon (ruling 2)."""
+    form = call.form
+    return Details(
+        read_access=form.names(forms.READ_ACCESS),
+        write_access=form.names(forms.WRITE_ACCESS),
+        uploads=call.uploads(),
+        job_specifics=form.markup(forms.SPECIFICS, reserved=forms.DAEMON_REFERENCE),
+        input=form.data(forms.INPUT),
+        output=form.data(forms.OUTPUT),
+    )
+
+
+@interface_call
+def interface_job_state(call: InterfaceCall) -> Elements:
+    """One job with everything, or a list of jobs, or (limit 0) their number."""
+    job_id = call.form.number_or(forms.LISTED_JOB_ID, -1)
+    if job_id < 0:
+        return _list(call)
+    job = job_changes.read_by_user(call.transaction, call.user, job_id)
+    return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1))
+
+
+def _list(call: InterfaceCall) -> Elements:
+    state = call.form.word(forms.LISTED_STATE) or lists.ANY
+    application = call.form.word(forms.LISTED_APPLICATION) or lists.ANY
+    start = call.form.number_or(forms.START, 0)
+    limit = min(call.form.number_or(forms.LIMIT, DEFAULT_LIMIT), MOST)
+    selection = Selection(call.user.names, *_filter(state), *_filter(application))
+    header = (
+        *call.header(),
+        Element("state", state),
+        Element("application", application),
+        Element("start", start),
+        Element("limit", limit),
+    )
+    if limit == 0:
+        return (*header, Element("number_of_jobs", jobs.count(call.transaction, selection)))
+    found = jobs.select(call.transaction, selection, start, limit)
+    return (*header, Element("number_of_jobs", len(found)), *call.answers.listed(found))
+
+
+def _filter(posted: str) -> tuple[str, bool]:
+    """The value of a filter and whether it is turned round; ``any`` filters nothing."""
+    negated = posted.startswith("!")
+    value = posted.removeprefix("!").strip()
+    return ("", False) if value == lists.ANY else (value, negated)
+
+
+@interface_call
+def interface_delete_job(call: InterfaceCall) -> Elements:
+    """Remove a job, or have it aborted."""
+    job_id = call.form.number(forms.JOB_ID)
+    job = job_changes.delete_by_user(call.transaction, call.user, job_id, call.store, call.now)
+    return (*call.header(), Element("number_of_jobs", 1), call.answers.deleted(job))
+
+
+@interface_call
+def interface_project_server_list(call: InterfaceCall) -> Elements:
+    """The project's servers."""
+    header = call.answers.user_first_header(call.user, call.servers)
+    return (*header, *replies.slave_servers(call.servers))
+
+
+@interface_call
+def interface_project_resource_list(call: InterfaceCall) -> Elements:
+    """The project's resources and what they offer."""
+    header = call.answers.user_first_header(call.user, call.servers)
+    return (*header, *replies.resource_list(active_resources.resources(call.transaction)))

@@ -1,0 +1,220 @@
+"""The tags of the answers, in the order old programs were written against (wire.md 6-8)."""
+
+from collections.abc import Iterable, Sequence
+
+from lgi_protocol import hexcode, lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element, write
+from lgi_server.config import Config, Project
+from lgi_server.services.callers import Servers, User
+from lgi_server.services.repositories import Repositories, StoredFile
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.jobs import Job
+from lgi_server.tables.locks import Lock
+
+Elements = tuple[Element, ...]
+_DETAILS = [
+    "job_id",
+    "target_resources",
+    "owners",
+    "application",
+    "state",
+    "state_time_stamp",
+    "repository_content",
+    "input",
+    "output",
+    "read_access",
+    "write_access",
+    "job_specifics",
+]
+_UPDATED = [name for name in _DETAILS if name != "repository_content"]
+_STATE = [name for name in _UPDATED if name not in {"input", "output"}]
+_LISTED = [
+    "job_id",
+    "state",
+    "state_time_stamp",
+    "target_resources",
+    "owners",
+    "application",
+    "read_access",
+    "write_access",
+    "job_specifics",
+]
+_OFFERED = [
+    "job_id",
+    "state_time_stamp",
+    "target_resources",
+    "owners",
+    "read_access",
+    "write_access",
+    "job_specifics",
+]
+_DELETED = [
+    "job_id",
+    "target_resources",
+    "application",
+    "owners",
+    "read_access",
+    "write_access",
+    "job_specifics",
+    "state",
+    "state_time_stamp",
+]
+
+
+class Answers:
+    """Writes answers of one project; knows where the server and its repositories are."""
+
+    def __init__(self, config: Config, project: Project, store: Repositories) -> None:
+        """Reads repositories when an answer lists their files."""
+        self._config = config
+        self._project = project
+        self._store = store
+
+    def resource_header(
+        self, resource: Resource, servers: Servers, session_id: int | None = None
+    ) -> Elements:
+        """What every answer to a resource starts with."""
+        header: Elements = (
+            Element("resource", resource.resource_name),
+            Element("resource_url", resource.url),
+            Element("resource_capabilities", resource.resource_capabilities, raw=True),
+            *self._project_header(servers),
+        )
+        return header if session_id is None else (*header, Element("session_id", session_id))
+
+    def _project_header(self, servers: Servers) -> Elements:
+        return (
+            Element("project", self._project.name),
+            Element("project_master_server", servers.master.url),
+            Element("this_project_server", self._config.url),
+        )
+
+    def user_header(self, user: User, servers: Servers) -> Elements:
+        """What most answers to a user start with."""
+        return (*self._project_header(servers), *_user(user))
+
+    def user_first_header(self, user: User, servers: Servers) -> Elements:
+        """What the two list calls start with."""
+        return (*_user(user), *self._project_header(servers))
+
+    def details(self, job: Job, number: int | None = None) -> Element:
+        """A job with everything."""
+        return self._job(job, _DETAILS, number)
+
+    def updated(self, job: Job) -> Element:
+        """A job after an update."""
+        return self._job(job, _UPDATED)
+
+    def state(self, job: Job) -> Element:
+        """A job without input and output."""
+        return self._job(job, _STATE)
+
+    def deleted(self, job: Job) -> Element:
+        """A job that was deleted or is being aborted."""
+        return self._job(job, _DELETED, 1)
+
+    def listed(self, found: Iterable[Job]) -> Elements:
+        """The jobs of a user's list."""
+        return tuple(self._job(job, _LISTED, number) for number, job in enumerate(found, 1))
+
+    def offered(self, found: Iterable[Job]) -> Elements:
+        """The jobs offered to a resource."""
+        return tuple(self._job(job, _OFFERED, number) for number, job in enumerate(found, 1))
+
+    def _job(self, job: Job, names: Sequence[str], number: int | None = None) -> Element:
+        return Element("job", tuple(self._value(job, name) for name in names), number)
+
+    def _value(self, job: Job, name: str) -> Element:
+        if name == "repository_content":
+            files = self._store.content(job.repository) if job.repository else []
+            return Element(name, repository_files(files))
+        if name == "job_specifics":
+            return Element(name, self._specifics(job), raw=True)
+        value = getattr(job, name)
+        if isinstance(value, bytes):
+            return Element(name, hexcode.encode(value))
+        return Element(name, lists.join(value) if isinstance(value, tuple) else value)
+
+    def _specifics(self, job: Job) -> str:
+        """The posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
+        if not job.repository:
+            return job.job_specifics
+        directory = self._store.directory(job.repository)
+        place = Element("repository", f"{self._project.server_name}:{directory}")
+        url = f"{self._config.repository_url}/{job.repository[-3:]}/{job.repository}"
+        return f"{job.job_specifics} {write(place)} {write(Element('repository_url', url))}".strip()
+
+
+def _user(user: User) -> Elements:
+    return (Element("user", user.name), Element("groups", lists.join(user.groups)))
+
+
+def repository_files(files: Sequence[StoredFile]) -> Elements:
+    """The files of a repository. Double quotes: shipped job scripts compare ``number="1"`` as text."""
+    listed = tuple(
+        Element(
+            "file",
+            (
+                Element("file_name", stored.name),
+                Element("size", stored.size),
+                Element("date", f"{stored.date // 10**9}.{stored.date % 10**9:09d}0"),
+            ),
+            number,
+            quote='"',
+        )
+        for number, stored in enumerate(files, 1)
+    )
+    return (*listed, Element("number_of_files", len(files)))
+
+
+def slave_servers(servers: Servers) -> Elements:
+    """The slave servers of the project."""
+    return (
+        Element("number_of_slave_servers", len(servers.slaves)),
+        *(Element("project_server", server.url, number) for number, server in enumerate(servers.slaves, 1)),
+    )
+
+
+def resource_list(found: Sequence[Resource]) -> Elements:
+    """The resources of the project."""
+    return (
+        Element("number_of_resources", len(found)),
+        *(
+            Element(
+                "resource",
+                (
+                    Element("resource_name", one.resource_name),
+                    Element("resource_capabilities", one.resource_capabilities, raw=True),
+                    Element("last_call_time", one.last_call_time),
+                ),
+                number,
+            )
+            for number, one in enumerate(found, 1)
+        ),
+    )
+
+
+def locked(lock: Lock, time_name: str, time: int) -> Elements:
+    """A lock that was made (``lock_time``) or undone (``unlock_time``)."""
+    return (
+        Element("job_id", lock.job_id),
+        Element(
+            "lock",
+            (
+                Element("lock_id", lock.lock_id),
+                Element("job_id", lock.job_id),
+                Element(time_name, time),
+                Element("session_id", lock.session_id),
+                Element("resource_id", lock.resource_id),
+            ),
+        ),
+    )
+
+
+def error(refused: LGIError) -> Element:
+    """The answer to a refused call; a back-off says when to come back."""
+    parts: Elements = (Element("number", int(refused.number)), Element("message", refused.message))
+    if refused.number == ErrorNumber.BACK_OFF:
+        parts = (*parts, Element("timeout", refused.timeout))
+    return Element("error", parts)

@@ -1,0 +1,147 @@
+"""GET, PUT, DELETE and listing of repositories (wire.md 8)."""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+
+from flask import Blueprint, Response, request
+from werkzeug.wsgi import wrap_file
+
+from lgi_protocol import lists, xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element
+from lgi_server import identity, replies
+from lgi_server.aside import on_the_disk
+from lgi_server.database import Transaction
+from lgi_server.identity import Identity
+from lgi_server.server import Server
+from lgi_server.services import repositories
+from lgi_server.services.repositories import NoSuchFile
+from lgi_server.tables import active_resources, jobs
+
+log = logging.getLogger("lgi.repository")
+BLOCK = 64 * 1024
+_STATUS = {
+    ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
+    ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
+    ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
+    ErrorNumber.BACK_OFF: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def blueprint(server: Server) -> Blueprint:
+    """The routes of the repositories."""
+    routes = Blueprint("repository", __name__)
+    for name in ("repository_content", "repository_content.php"):
+        routes.add_url_rule(
+            f"/repository/{name}",
+            endpoint=name.replace(".", "_"),
+            view_func=partial(_guarded, server, _list),
+            methods=["GET", "POST"],
+        )
+    for method, view in (("GET", _get), ("PUT", _put), ("DELETE", _delete)):
+        routes.add_url_rule(
+            "/repository/<fan>/<name>/<path:file>",
+            endpoint=method.lower(),
+            view_func=partial(_guarded, server, view),
+            methods=[method],
+        )
+    return routes
+
+
+def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Response:
+    """Run a view for a verified caller and turn what it raises into a status document."""
+    try:
+        who = identity.of_request(request.environ, server.revocation, time.time())
+        if place and place["fan"] != place["name"][-3:]:
+            raise NoSuchFile(place["name"])
+        answer = view(server, who, **{key: place[key] for key in place if key != "fan"})
+        log.info("%s %r %r %d", request.method, request.path, who.name.name, answer.status_code)
+        return answer
+    except NoSuchFile:
+        return status(HTTPStatus.NOT_FOUND, "There is no such file")
+    except LGIError as refused:
+        log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
+        found = _STATUS.get(refused.number, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return status(found, refused.message)
+
+
+def status(number: HTTPStatus, message: str) -> Response:
+    """The answer of PUT and DELETE, and of everything refused; the HTTP status says the same."""
+    body = xml.write(Element("status", (Element("number", number.value), Element("message", message))))
+    return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
+
+
+def _list(server: Server, _who: Identity) -> Response:
+    """The files of a repository whose name the caller knows; an unknown name has none."""
+    name = (request.args.get("repository") or request.form.get("repository") or "").strip()
+    known = name if repositories.is_name(name) else ""
+    files = server.store.content(known) if known else []
+    body = Element(
+        "repository_content", (Element("repository_name", known), *replies.repository_files(files))
+    )
+    return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
+
+
+def _get(server: Server, _who: Identity, name: str, file: str) -> Response:
+    """A file, whole or a range of it, never shown by a browser as something of ours."""
+    opened = server.store.open(name, file)
+    opened.seek(0, 2)
+    size = opened.tell()
+    opened.seek(0)
+    answer = Response(
+        wrap_file(request.environ, opened, BLOCK),
+        content_type="application/octet-stream",
+        direct_passthrough=True,
+    )
+    answer.content_length = size
+    answer.headers.set("Content-Disposition", "attachment", filename=file)
+    answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+    return answer
+
+
+def _put(server: Server, who: Identity, name: str, file: str) -> Response:
+    """Store a file; nobody sees it before it is complete."""
+    _check_writer(server, who, name)
+    repositories.file_name(file)
+    with server.store.arriving() as arrived:
+        size = 0
+        while block := request.stream.read(BLOCK):
+            size += len(block)
+            if size > server.store.max_file_size:
+                raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
+            arrived.write(block)
+        if request.content_length not in {None, size}:
+            raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
+        on_the_disk(arrived)
+        server.store.put(name, file, arrived)
+    return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
+
+
+def _delete(server: Server, who: Identity, name: str, file: str) -> Response:
+    """Remove a file."""
+    _check_writer(server, who, name)
+    server.store.delete(name, file)
+    return status(HTTPStatus.OK, f"Deleted {file}")
+
+
+def _check_writer(server: Server, who: Identity, name: str) -> None:
+    """LGIError 35 unless the caller is in the access file, or is a resource the job is meant for."""
+    if lists.holds(server.store.writers(name), who.name.certified_groups()):
+        return
+    for project, database in server.databases.items():
+        if who.name.allows_project(project) and database.run(partial(_works_on, who, name), write=False):
+            return
+    raise LGIError(ErrorNumber.MODIFY_REFUSED, "the repository")
+
+
+def _works_on(who: Identity, name: str, transaction: Transaction) -> bool:
+    """Whether the caller is a registered resource and the repository's job one of its own."""
+    resource = active_resources.named(transaction, who.name.name)
+    if resource is None or identity.der_of(resource.client_certificate) != who.der:
+        return False
+    job = jobs.with_repository(transaction, name)
+    return job is not None and lists.holds(job.target_resources, [resource.resource_name])

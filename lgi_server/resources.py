@@ -1,0 +1,169 @@
+"""The calls of resources (wire.md 6), each named as in its URL."""
+
+from functools import partial
+
+from lgi_protocol import hexcode
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element
+from lgi_server import forms, replies, specifics
+from lgi_server.api import ResourceCall, resource_call, sessionless_resource_call
+from lgi_server.replies import Elements
+from lgi_server.services import job_changes, locking, sessions, submission, work
+from lgi_server.services.job_changes import Posted
+from lgi_server.services.submission import Details, Wanted
+from lgi_server.tables import active_resources
+from lgi_server.tables.jobs import Job
+
+
+@sessionless_resource_call
+def resource_signup_resource(call: ResourceCall) -> Elements:
+    """Open a session; posted capabilities replace the stored ones."""
+    resource = call.resource
+    capabilities = call.form.markup(forms.CAPABILITIES)
+    if capabilities:
+        active_resources.set_capabilities(call.transaction, resource.resource_id, capabilities, call.now)
+        resource = active_resources.named(call.transaction, resource.resource_name) or resource
+    session_id = sessions.sign_up(call.transaction, resource, call.now)
+    header = call.answers.resource_header(resource, call.servers)
+    return (*header, *replies.slave_servers(call.servers), Element("session_id", session_id))
+
+
+@resource_call
+def resource_signoff_resource(call: ResourceCall) -> Elements:
+    """End the session and free what it has locked."""
+    sessions.sign_off(call.transaction, call.session_id)
+    header = call.answers.resource_header(call.resource, call.servers)
+    return (*header, *replies.slave_servers(call.servers), Element("session_id", call.session_id))
+
+
+@resource_call
+def resource_request_work(call: ResourceCall) -> Elements:
+    """Offer queued jobs, each locked for the session; limit 0 only counts them."""
+    request = work.Request(
+        application=call.form.tag(forms.APPLICATION),
+        start=call.form.number_or(forms.START, 0),
+        limit=min(call.form.number_or(forms.LIMIT, work.DEFAULT_LIMIT), work.MOST),
+        owners=call.form.names(forms.WANTED_OWNERS),
+    )
+    work.check_no_locks(call.transaction, call.session_id)
+    header = (
+        Element("start", request.start),
+        Element("limit", request.limit),
+        Element("owners", ", ".join(request.owners)),
+        *call.header(),
+        Element("application", request.application),
+    )
+    if request.limit == 0:
+        count = work.count(call.transaction, call.resource, request)
+        return (*header, Element("number_of_jobs", count))
+    offered = work.offer(call.transaction, call.resource, call.session_id, request, call.now)
+    return (*header, Element("number_of_jobs", len(offered)), *call.answers.offered(offered))
+
+
+@resource_call
+def resource_request_job_details(call: ResourceCall) -> Elements:
+    """Everything of a job the session has locked."""
+    job_id = call.form.number(forms.JOB_ID)
+    job = job_changes.locked_by_resource(call.transaction, call.resource, call.session_id, job_id)
+    return (*call.header(), call.answers.details(job))
+
+
+@resource_call
+def resource_lock_job(call: ResourceCall) -> Elements:
+    """Lock a job for the session."""
+    job_id = call.form.number(forms.JOB_ID)
+    lock = locking.lock(call.transaction, call.resource, call.session_id, job_id, call.now)
+    return (*call.header(), *replies.locked(lock, "lock_time", lock.lock_time))
+
+
+@resource_call
+def resource_unlock_job(call: ResourceCall) -> Elements:
+    """Free a job the session has locked."""
+    job_id = call.form.number(forms.JOB_ID)
+    lock = locking.unlock(call.transaction, call.resource, call.session_id, job_id)
+    return (*call.header(), *replies.locked(lock, "unlock_time", call.now))
+
+
+@resource_call
+def resource_update_job(call: ResourceCall) -> Elements:
+    """Change a job the session has locked."""
+    job_id = call.form.number(forms.JOB_ID)
+    job = job_changes.update(
+        call.transaction, call.resource, call.session_id, job_id, partial(_posted, call), call.now
+    )
+    return (*call.header(), call.answers.updated(job))
+
+
+def _posted(call: ResourceCall, job: Job) -> Posted:
+    """The fields of an update, in LGI's order of faults."""
+    form = call.form
+    state = job_changes.check_state(job, form.word(forms.NEW_STATE))
+    targets = form.names(forms.NEW_TARGETS)
+    return Posted(
+        state=state,
+        target_resources=job_changes.check_new_targets(call.transaction, job, targets),
+        input=form.data(forms.INPUT),
+        output=form.data(forms.OUTPUT),
+        job_specifics=form.markup(forms.SPECIFICS, specifics.without_repository),
+    )
+
+
+@resource_call
+def resource_submit_job(call: ResourceCall) -> Elements:
+    """Insert a job, locked for the session."""
+    state = job_changes.check_first_state(call.form.word(forms.STATE))
+    application = call.form.tag(forms.APPLICATION)
+    owners = call.form.names(forms.OWNERS)
+    targets = call.form.names(forms.TARGETS)
+    work.check_no_locks(call.transaction, call.session_id)
+    job = submission.by_resource(
+        call.transaction,
+        (call.resource, call.session_id),
+        Wanted(application, targets, partial(_details, call)),
+        state,
+        owners,
+        call.config,
+        call.store,
+        call.now,
+    )
+    return (*call.header(), call.answers.details(job))
+
+
+def _details(call: ResourceCall) -> Details:
+    """The rest of a submit, in LGI's order of faults."""
+    form = call.form
+    return Details(
+        uploads=call.uploads(),
+        job_specifics=form.markup(forms.SPECIFICS, specifics.without_repository),
+        input=form.data(forms.INPUT),
+        output=form.data(forms.OUTPUT),
+        read_access=form.names(forms.READ_ACCESS),
+        write_access=form.names(forms.WRITE_ACCESS),
+    )
+
+
+@sessionless_resource_call
+def resource_job_state(call: ResourceCall) -> Elements:
+    """The state of a job for one of its targets; says that a daemon looks after it."""
+    job_id = call.form.number(forms.JOB_ID)
+    job = job_changes.seen_by_resource(call.transaction, call.resource, job_id, call.now)
+    return (*call.header(), call.answers.state(job))
+
+
+@sessionless_resource_call
+def resource_request_resource_data(call: ResourceCall) -> Elements:
+    """The certificate of another resource."""
+    name = call.form.word(forms.RESOURCE_NAME)
+    found = active_resources.named(call.transaction, name)
+    if found is None:
+        raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, name)
+    data = Element(
+        "requested_resource_data",
+        (
+            Element("resource_name", found.resource_name),
+            Element("client_certificate", hexcode.encode(found.client_certificate.encode())),
+            Element("resource_url", found.url),
+            Element("last_call_time", found.last_call_time),
+        ),
+    )
+    return (*call.header(), data)

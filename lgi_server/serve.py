@@ -1,0 +1,117 @@
+"""gunicorn with gevent workers behind mutual TLS.
+
+Must be imported after gevent has patched the standard library: a TLS context made before that fails at
+every handshake.
+"""
+
+import logging
+import ssl
+import time
+from typing import Any
+
+import gevent
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.ggevent import GeventWorker
+
+from lgi_server.app import create_app
+from lgi_server.config import Config
+
+log = logging.getLogger("lgi.serve")
+CONNECTIONS = 4000
+
+
+class LateHandshake(ssl.SSLContext):
+    """A context that leaves the handshake to the connection's own greenlet, where it can be timed."""
+
+    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        """As the standard library's, without the handshake."""
+        kwargs["do_handshake_on_connect"] = False
+        return super().wrap_socket(*args, **kwargs)
+
+
+def tls_context(config: Config) -> ssl.SSLContext:
+    """TLS 1.2 or newer; client certificates asked for, or demanded by one line of the configuration."""
+    context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.server_certificate, config.server_key, password=_no_password)
+    context.load_verify_locations(config.ca_certificate)
+    context.verify_mode = ssl.CERT_REQUIRED if config.require_certificate else ssl.CERT_OPTIONAL
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    # The name of the certificate's owner goes into resumed sessions too; they are as good as full ones.
+    return context
+
+
+def _no_password() -> str:
+    raise ValueError("the server's key is encrypted; a server starts without anybody to type a pass phrase")
+
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    """A gevent worker that gives a handshake only so long."""
+
+    handshake_seconds = 10
+
+    def handle(self, listener: Any, client: Any, address: Any) -> None:
+        """One connection: its handshake, then its requests."""
+        try:
+            with gevent.Timeout(self.handshake_seconds, TimeoutError("no handshake in time")):
+                client.do_handshake()
+        except OSError as error:
+            log.info("no TLS connection from %s: %s", address[0], ascii(str(error)))
+            client.close()
+            return
+        super().handle(listener, client, address)
+
+
+class Gunicorn(BaseApplication):  # type: ignore[misc]
+    """gunicorn, told everything by our configuration and nothing by its own files or environment."""
+
+    def __init__(self, config: Config) -> None:
+        """Makes the application and the one TLS context that all workers share, before any fork."""
+        self.lgi = config
+        self.tls = tls_context(config)
+        self.flask = create_app(config)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings."""
+        Worker.handshake_seconds = self.lgi.handshake_timeout
+        settings: dict[str, object] = {
+            "bind": self.lgi.listen,
+            "workers": self.lgi.workers,
+            "worker_class": Worker,
+            "worker_connections": CONNECTIONS,
+            "backlog": 2048,
+            "certfile": str(self.lgi.server_certificate),
+            "keyfile": str(self.lgi.server_key),
+            "ca_certs": str(self.lgi.ca_certificate),
+            "ssl_context": lambda _config, _default: self.tls,
+            "keepalive": self.lgi.keep_alive,
+            "graceful_timeout": 35,
+            "timeout": 60,
+            "preload_app": True,
+            "proc_name": "LGI_server",
+            "loglevel": "warning",
+            "limit_request_line": 8190,
+            "worker_tmp_dir": _in_memory(),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application."""
+        return self.flask
+
+
+def _in_memory() -> str | None:
+    """Where workers leave their heartbeat: never on a disk that may be busy."""
+    from pathlib import Path
+
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a safe file in it
+
+
+def run(config: Config) -> None:
+    """Serve until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
+    logging.Formatter.converter = time.gmtime
+    Gunicorn(config).run()

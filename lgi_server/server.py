@@ -1,0 +1,34 @@
+"""Everything a running project server is made of, put together once from its configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lgi_server.config import Config
+from lgi_server.database import Database
+from lgi_server.databases import open_database
+from lgi_server.replies import Answers
+from lgi_server.revocation import Revocation
+from lgi_server.services.repositories import Repositories
+
+
+@dataclass(frozen=True)
+class Server:
+    """The parts; nothing is connected before the first call."""
+
+    config: Config
+    databases: Mapping[str, Database]
+    answers: Mapping[str, Answers]
+    store: Repositories
+    revocation: Revocation
+
+
+def assemble(config: Config) -> Server:
+    """The server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
+    store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
+    return Server(
+        config=config,
+        databases={name: open_database(project.database) for name, project in config.projects.items()},
+        answers={name: Answers(config, project, store) for name, project in config.projects.items()},
+        store=store,
+        revocation=Revocation(config.crl, config.ca_certificate),
+    )

@@ -1,0 +1,1 @@
+"""LGI's rules, without Flask and without SQL."""

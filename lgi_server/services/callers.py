@@ -1,0 +1,95 @@
+"""Who is calling, and what a certificate allows (wire.md 5, ruling 1)."""
+
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_protocol.common_name import CommonName
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import forms, identity
+from lgi_server.config import Config
+from lgi_server.database import Transaction
+from lgi_server.forms import Form
+from lgi_server.identity import Identity
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The project servers of a project."""
+
+    master: Resource
+    slaves: tuple[Resource, ...]
+
+
+@dataclass(frozen=True)
+class User:
+    """The caller of an interface call."""
+
+    name: str
+    groups: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything an access list may know the caller by."""
+        return lists.unique((self.name, *self.groups))
+
+
+def user(form: Form, who: Identity, config: Config) -> User:
+    """The caller of an interface call; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
+    groups = form.names(forms.GROUPS)
+    name = form.word(forms.USER)
+    form.word(forms.PROJECT)
+    if name != who.name.name:
+        raise LGIError(ErrorNumber.USER_DIFFERS)
+    allowed = _allowed_groups(who.name, groups, config)
+    if not allowed:
+        raise LGIError(ErrorNumber.GROUPS_REFUSED)
+    return User(name, allowed)
+
+
+def _allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
+    certified = name.certified_groups()
+    if name.groups is None and config.open_groups:
+        # The old trust: a certificate without groups may name any, except the administrators' (ruling 1).
+        return tuple(group for group in posted if group != config.admin_group and group != lists.ANY)
+    return tuple(group for group in posted if group in certified and group != lists.ANY)
+
+
+def project_name(form: Form, who: Identity, config: Config) -> str:
+    """The project a call is for; LGIError 58, 37 or 4."""
+    name = form.word(forms.PROJECT) or config.default_project
+    if not who.name.allows_project(name):
+        raise LGIError(ErrorNumber.PROJECT_REFUSED, name)
+    if name not in config.projects:
+        raise LGIError(ErrorNumber.PROJECT_UNKNOWN, name)
+    return name
+
+
+def resource(transaction: Transaction, who: Identity, now: int) -> Resource:
+    """The calling resource, its call noted; LGIError 5 or 2."""
+    found = active_resources.named(transaction, who.name.name)
+    if found is None:
+        raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
+    if identity.der_of(found.client_certificate) != who.der:
+        raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
+    if found.last_call_time != now:
+        active_resources.touch(transaction, found.resource_id, now)
+    return found
+
+
+def project_server(transaction: Transaction, who: Identity, now: int) -> Resource:
+    """The calling project server; LGIError 5, 2 or 39."""
+    found = resource(transaction, who, now)
+    if found.project_server == NO_SERVER:
+        raise LGIError(ErrorNumber.NOT_A_SERVER)
+    return found
+
+
+def servers(transaction: Transaction) -> Servers:
+    """The project's servers; LGIError MASTER unless exactly one of them is the master."""
+    found = active_resources.servers(transaction)
+    masters = [server for server in found if server.project_server == MASTER]
+    if len(masters) != 1:
+        raise LGIError(ErrorNumber.MASTER, f"{len(masters)} are registered")
+    return Servers(masters[0], tuple(server for server in found if server.project_server == SLAVE))

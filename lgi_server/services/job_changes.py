@@ -1,0 +1,143 @@
+"""Changes of a job that exists: by the resource that has it locked, and by the users that may change it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lgi_protocol import lists, states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.aside import aside
+from lgi_server.database import Transaction
+from lgi_server.services import locking
+from lgi_server.services.callers import User
+from lgi_server.services.repositories import Repositories
+from lgi_server.services.submission import check_targets
+from lgi_server.tables import access, events, jobs
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.jobs import Job
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What a resource wants changed; what is empty stays as it is."""
+
+    state: str = ""
+    target_resources: tuple[str, ...] = ()
+    output: bytes = b""
+    input: bytes = b""
+    job_specifics: str = ""
+
+
+def update(
+    transaction: Transaction,
+    resource: Resource,
+    session_id: int,
+    job_id: int,
+    read_posted: Callable[[Job], Posted],
+    now: int,
+) -> Job:
+    """Change a job this session has locked; LGIError 14, those of the fields, or 25 for the state.
+
+    state_time_stamp always grows, so that two changes within one second are two to whoever compares.
+    """
+    old = jobs.hold(transaction, job_id)
+    locking.own_lock(transaction, resource, session_id, job_id, ErrorNumber.NOT_YOUR_LOCK)
+    if old is None:
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
+    posted = read_posted(old)
+    new = replace(
+        old,
+        state=posted.state or old.state,
+        target_resources=posted.target_resources or old.target_resources,
+        output=posted.output or old.output,
+        input=posted.input or old.input,
+        job_specifics=posted.job_specifics or old.job_specifics,
+        state_time_stamp=_next_stamp(old, now),
+        daemon_pulse=now,
+    )
+    if not jobs.change(transaction, old, new):
+        raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
+    if new.target_resources != old.target_resources:
+        access.set_targets(transaction, job_id, new.target_resources)
+    events.insert(transaction, events.SCHEDULE_CYCLE, now)
+    return new
+
+
+def check_state(job: Job, state: str) -> str:
+    """A state the lock holder may bring a job to, or empty for no change; LGIError 25."""
+    if state and (state == states.DELETED or not states.resource_may_change(job.state, state)):
+        raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot become {state}")
+    return state
+
+
+def check_first_state(state: str) -> str:
+    """A state a resource may insert a job in; LGIError 25."""
+    if state == states.DELETED:
+        raise LGIError(ErrorNumber.STATE, "deleted is the state of no job")
+    return state
+
+
+def check_new_targets(transaction: Transaction, job: Job, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Targets that offer the job's application, or empty for no change; LGIError 28."""
+    return check_targets(transaction, job.application, targets) if targets else ()
+
+
+def seen_by_resource(transaction: Transaction, resource: Resource, job_id: int, now: int) -> Job:
+    """A job as one of its targets may see it, its pulse noted; LGIError 15 or 24."""
+    job = jobs.find(transaction, job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    if not lists.holds(job.target_resources, [resource.resource_name]):
+        raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {job_id}")
+    if job.daemon_pulse != now:
+        jobs.set_pulse(transaction, job_id, now)
+    return replace(job, daemon_pulse=now)
+
+
+def locked_by_resource(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Job:
+    """Everything of a job this session has locked; LGIError 20."""
+    locking.own_lock(transaction, resource, session_id, job_id, ErrorNumber.NOT_LOCKED)
+    job = jobs.find(transaction, job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NOT_LOCKED, f"job {job_id}")
+    return job
+
+
+def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
+    """Everything of a job a user may read; LGIError 15 or 34, JobLocked while it is locked."""
+    job = jobs.find(transaction, job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    if not lists.holds(job.read_access, user.names):
+        raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
+    if job.lock_state > 0:
+        raise locking.JobLocked
+    return job
+
+
+def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Repositories, now: int) -> Job:
+    """Remove a job, or bring it to ``aborting``; LGIError 15 or 35, JobLocked while it is locked.
+
+    The answered job says ``deleted`` when it is gone; its repository goes after the commit.
+    """
+    job = locking.held(transaction, job_id)
+    if not lists.holds(job.write_access, user.names):
+        raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
+    if job.lock_state > 0:
+        raise locking.JobLocked
+    stamp = _next_stamp(job, now)
+    if states.removable(job.state):
+        jobs.delete(transaction, job_id)
+        access.delete(transaction, job_id)
+        if job.repository:
+            transaction.afterwards(lambda: aside(store.remove, job.repository))
+        state = states.DELETED
+    else:
+        jobs.set_state(transaction, job, State.ABORTING, stamp)
+        state = State.ABORTING.value
+    events.insert(transaction, events.SCHEDULE_CYCLE, now)
+    return replace(job, state=state, state_time_stamp=stamp)
+
+
+def _next_stamp(job: Job, now: int) -> int:
+    return max(now, job.state_time_stamp + 1)

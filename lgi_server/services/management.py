@@ -1,0 +1,124 @@
+"""What an administrator changes: users, groups and resources, each change recorded for the other servers."""
+
+from dataclasses import dataclass
+
+from lgi_protocol import common_name, lists, xml
+from lgi_server import identity
+from lgi_server.database import Transaction
+from lgi_server.services import sessions
+from lgi_server.tables import active_resources, permissions, updates
+from lgi_server.tables import sessions as session_table
+from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE
+from lgi_server.tables.updates import Change
+
+# The first rule of a new project, as LGI's: everybody may have two jobs of each application.
+FIRST_RULE = ("user", lists.ANY, lists.ANY, 2)
+
+
+class Unacceptable(Exception):
+    """The change cannot be made; the message says which value is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class NewResource:
+    """A resource or project server to register."""
+
+    name: str
+    url: str
+    certificate: str
+    project_server: int = NO_SERVER
+
+
+def check_master(transaction: Transaction, server_name: str) -> None:
+    """Unacceptable unless this server is the project's master: versions are global and made in one place."""
+    own = active_resources.named(transaction, server_name)
+    if own is None or own.project_server != MASTER:
+        raise Unacceptable(f"{server_name} is not the project's master server: run ManageDB there")
+
+
+def allow(transaction: Transaction, kind: str, name: str, application: str, limit: int, servers: str) -> int:
+    """Allow a user or group an application; answer the version of the update."""
+    change = permissions.set_allowed(kind, check_who(name), check_application(application), limit)
+    return _make(transaction, change, servers)
+
+
+def deny(transaction: Transaction, kind: str, name: str, application: str, servers: str) -> int:
+    """Deny a user or group an application; answer the version of the update."""
+    change = permissions.set_denied(kind, check_who(name), check_application(application))
+    return _make(transaction, change, servers)
+
+
+def remove_rule(
+    transaction: Transaction, kind: str, rule: str, name: str, application: str, servers: str
+) -> int:
+    """Remove rules by name, application or both; Unacceptable when neither is given or none is there."""
+    if not name and not application:
+        raise Unacceptable("give a name, an application or both")
+    return _make(transaction, permissions.remove(kind, rule, name, application), servers, must_change=True)
+
+
+def add_resource(transaction: Transaction, new: NewResource, servers: str) -> int:
+    """Register a resource; answer the version of the update."""
+    name = check_who(new.name)
+    der = identity.der_of(new.certificate)
+    if name == lists.ANY:
+        raise Unacceptable("a resource cannot be called any")
+    if not der:
+        raise Unacceptable("the certificate file holds no PEM certificate")
+    if (held := identity.read(der).name.name) != name:
+        raise Unacceptable(f"the certificate is for {held!r}, not for {name!r}")
+    if new.project_server not in {NO_SERVER, MASTER, SLAVE}:
+        raise Unacceptable("the project server flag is 0 (resource), 1 (master) or 2 (slave)")
+    if active_resources.named(transaction, name):
+        raise Unacceptable(f"{name} is registered already: delete it first")
+    pem = new.certificate.strip() + "\n"
+    change = active_resources.add(name, _one_line(new.url), pem, new.project_server)
+    return _make(transaction, change, servers)
+
+
+def remove_resource(transaction: Transaction, name: str, servers: str) -> int:
+    """Forget a resource, its sessions and their locks; Unacceptable when it is not registered."""
+    found = active_resources.named(transaction, name)
+    if found is None:
+        raise Unacceptable(f"no resource is called {name!r}: see ManageDB list resources allowed")
+    for session_id in session_table.of_resource(transaction, found.resource_id):
+        sessions.sign_off(transaction, session_id)
+    return _make(transaction, active_resources.remove(name), servers)
+
+
+def _make(transaction: Transaction, change: Change, servers: str, must_change: bool = False) -> int:
+    """Make a change here and record it. As LGI: it is made here whatever servers it is meant for."""
+    names = lists.split(servers)
+    if not names or len(_one_line(servers).encode()) >= 255:
+        raise Unacceptable(f"{servers!r} is not 'any' or a comma list of server names")
+    try:
+        text = change.text()
+    except ValueError as error:
+        raise Unacceptable(str(error)) from None
+    if not change.run(transaction) and must_change:
+        raise Unacceptable("there is no such rule, nothing was changed")
+    return updates.insert(transaction, lists.join(names), text)
+
+
+def check_who(name: str) -> str:
+    """A user, group or resource name, or the word any."""
+    name = name.strip()
+    try:
+        return name if name == lists.ANY else common_name.check_name(name)
+    except ValueError as error:
+        raise Unacceptable(str(error)) from None
+
+
+def check_application(application: str) -> str:
+    """The name of an application, or the word any."""
+    application = application.strip()
+    if not xml.is_name(application):
+        raise Unacceptable(f"{application!r} cannot be the name of an application: letters, digits, '_.-'")
+    return application
+
+
+def _one_line(text: str) -> str:
+    text = text.strip()
+    if common_name.has_control(text) or len(text.encode()) >= 255:
+        raise Unacceptable(f"{text[:40]!r} has control characters or is longer than 254 bytes")
+    return text

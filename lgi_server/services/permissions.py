@@ -1,0 +1,88 @@
+"""Who may submit: the first rule that matches decides (wire.md 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgi_protocol.lists import ANY
+from lgi_server.database import Transaction
+from lgi_server.services.callers import User
+from lgi_server.tables import access, permissions
+from lgi_server.tables.permissions import Rules
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an owner may submit; whose jobs are counted, up to how many (0: no end), by which rule."""
+
+    allowed: bool
+    counted: str = ""
+    limit: int = 0
+    rule: tuple[str, str, str] = ("", "", "")
+
+
+NO = Verdict(False)
+
+
+def allowed_owners(transaction: Transaction, user: User, application: str) -> tuple[str, ...]:
+    """Those of a user and groups that may own a new job; empty when the submit is refused.
+
+    The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
+    """
+    rules = permissions.rules(transaction, user.names, application)
+    granted = tuple(
+        group
+        for group in user.groups
+        if _within(transaction, verdict(rules, user.name, group, application), application)
+    )
+    return (user.name, *(group for group in granted if group != user.name)) if granted else ()
+
+
+def owners_allowed(transaction: Transaction, owners: Sequence[str], application: str) -> tuple[str, ...]:
+    """Those of the owners a resource names that may submit, each looked at as a user and as a group."""
+    rules = permissions.rules(transaction, owners, application)
+    return tuple(
+        owner
+        for owner in owners
+        if _within(transaction, verdict(rules, owner, owner, application), application)
+    )
+
+
+def verdict(rules: Rules, user: str, group: str, application: str) -> Verdict:
+    """What the rules say of a user submitting for a group; a pure function of the rows."""
+    if _denied(rules.users_denied, user, application):
+        return NO
+    own = _granted("users_allowed", rules.users_allowed, user, user, application)
+    if own:
+        return own
+    if _denied(rules.groups_denied, group, application):
+        return NO
+    return (
+        _granted("groups_allowed", rules.groups_allowed, group, group, application)
+        or _granted("users_allowed", rules.users_allowed, ANY, user, application)
+        or _granted("groups_allowed", rules.groups_allowed, ANY, group, application)
+        or NO
+    )
+
+
+def _granted(
+    table: str, allowed: dict[tuple[str, str], int], name: str, counted: str, application: str
+) -> Verdict | None:
+    """What an allowing table says of a name: the row of the application before the row of any."""
+    for what in (application, ANY):
+        if (name, what) in allowed:
+            return Verdict(True, counted, allowed[name, what], (table, name, what))
+    return None
+
+
+def _denied(denied: frozenset[tuple[str, str]], name: str, application: str) -> bool:
+    return any((who, what) in denied for who in (name, ANY) for what in (application, ANY))
+
+
+def _within(transaction: Transaction, said: Verdict, application: str) -> bool:
+    """Whether a verdict's limit still leaves room for one more job."""
+    if not said.allowed or said.limit == 0:
+        return said.allowed
+    # Two submits under one rule count one after the other, so that exactly one takes the last place.
+    permissions.hold(transaction, *said.rule)
+    active_only = said.limit < 0
+    return access.count_owned(transaction, said.counted, application, active_only) < abs(said.limit)

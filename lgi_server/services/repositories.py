@@ -1,0 +1,238 @@
+"""The directories of files that belong to jobs: ``<last 3 digits>/JOB_<32 digits>`` below one root.
+
+Every name from outside is checked here, every directory is opened without following links and every file
+is reached through its directory, so that no path a client can invent leads out. Files appear by rename.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lgi_protocol import common_name, lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+ACCESS_FILE = ".LGI_repository_write_access"
+_NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
+_RESERVED = ".LGI_"
+_INCOMING = ".incoming"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a repository; ``date`` is its last change in nanoseconds."""
+
+    name: str
+    size: int
+    date: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has arrived whole, and is on the disk, in the incoming directory."""
+
+    name: str
+    arrived: Path
+
+
+class NoSuchFile(Exception):
+    """There is no such repository or file."""
+
+
+def is_name(name: str) -> bool:
+    """Whether a text can be the name of a repository."""
+    return bool(_NAME.match(name))
+
+
+def file_name(text: str) -> str:
+    """The name an uploaded file is stored under; LGIError UPLOAD when it is none.
+
+    Old clients send a whole path, of which the last part counts; a path with ``..`` in it is refused.
+    """
+    parts = text.split("/")
+    name = parts[-1]
+    if ".." in parts or name in {"", "."} or common_name.has_control(name) or len(name.encode()) > 255:
+        raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r} is not a usable file name")
+    if name.startswith(_RESERVED):
+        raise LGIError(ErrorNumber.UPLOAD, f"{name[:80]!r}: names that start with {_RESERVED} are LGI's own")
+    return name
+
+
+class Repositories:
+    """All repositories of a server, below one directory."""
+
+    def __init__(self, root: Path, max_file_size: int, max_size: int) -> None:
+        """Sizes in bytes; ``max_size`` is for all files of one repository together."""
+        self.root = root
+        self.max_file_size = max_file_size
+        self.max_size = max_size
+        self.incoming = root / _INCOMING
+        self.incoming.mkdir(mode=0o700, exist_ok=True)
+
+    @staticmethod
+    def new_name() -> str:
+        """A name nobody can guess."""
+        return f"JOB_{secrets.token_hex(16)}"
+
+    def directory(self, name: str) -> Path:
+        """Where a repository is."""
+        if not is_name(name):
+            raise NoSuchFile(name)
+        return self.root / name[-3:] / name
+
+    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+        """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
+        directory = self.directory(name)
+        self._check_uploads(uploads)
+        directory.parent.mkdir(mode=0o770, exist_ok=True)
+        directory.mkdir(mode=0o770)
+        with self._opened(name) as at:
+            self._write(at, ACCESS_FILE, lists.join(writers).encode())
+            for upload in uploads:
+                # A link, not a rename: the database may ask for the whole submit to be done again.
+                os.link(upload.arrived, upload.name, dst_dir_fd=at)
+            os.fsync(at)
+
+    def _check_uploads(self, uploads: Sequence[Upload]) -> None:
+        if len({upload.name for upload in uploads}) != len(uploads):
+            raise LGIError(ErrorNumber.UPLOAD, "two files have the same name")
+        sizes = [upload.arrived.stat().st_size for upload in uploads]
+        if any(size > self.max_file_size for size in sizes):
+            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self.max_file_size} bytes are allowed")
+        if sum(sizes) > self.max_size:
+            raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
+
+    @staticmethod
+    def _write(at: int, name: str, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(name, flags, 0o660, dir_fd=at), "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+
+    def remove(self, name: str) -> None:
+        """Remove a repository and its files; none there is fine."""
+        directory = self.directory(name)
+        # rmtree follows no links on the systems we run on; a fault half way leaves rubbish, not danger.
+        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):
+            directory.parent.rmdir()
+
+    @contextmanager
+    def arriving(self) -> Iterator[IO[bytes]]:
+        """A file in the incoming directory, gone at the end unless it was renamed meanwhile."""
+        opened = self.new_arrival()
+        try:
+            yield opened
+        finally:
+            self.forget(opened)
+
+    def new_arrival(self) -> IO[bytes]:
+        """A new empty file in the incoming directory; its path is its ``name``."""
+        descriptor, path = tempfile.mkstemp(dir=self.incoming)
+        os.close(descriptor)
+        os.chmod(path, 0o660)
+        return open(path, "r+b")
+
+    @staticmethod
+    def forget(opened: IO[bytes]) -> None:
+        """Close an arrived file and remove it if nobody took it."""
+        opened.close()
+        with suppress(FileNotFoundError):
+            os.unlink(opened.name)
+
+    def content(self, name: str) -> list[StoredFile]:
+        """The plain files of a repository by name; empty when there is no such repository."""
+        try:
+            with self._opened(name) as at:
+                return sorted(self._files(at), key=lambda stored: stored.name)
+        except NoSuchFile:
+            return []
+
+    @staticmethod
+    def _files(at: int) -> Iterator[StoredFile]:
+        with os.scandir(at) as entries:
+            for entry in entries:
+                # A name that is no text can only come from the administrator's own hand.
+                readable = not common_name.has_control(entry.name)
+                with suppress(FileNotFoundError):
+                    status = entry.stat(follow_symlinks=False)
+                    if readable and stat.S_ISREG(status.st_mode):
+                        yield StoredFile(entry.name, status.st_size, status.st_mtime_ns)
+
+    def open(self, name: str, file: str) -> IO[bytes]:
+        """A plain file for reading. Raises NoSuchFile."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with self._opened(name) as at:
+            try:
+                opened = os.fdopen(os.open(_part(file), flags, dir_fd=at), "rb")
+            except OSError as error:
+                raise NoSuchFile(file) from error
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            opened.close()
+            raise NoSuchFile(file)
+        return opened
+
+    def put(self, name: str, file: str, arrived: IO[bytes]) -> int:
+        """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
+        wanted = file_name(file)
+        size = os.fstat(arrived.fileno()).st_size
+        others = sum(stored.size for stored in self.content(name) if stored.name != wanted)
+        if size + others > self.max_size:
+            raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
+        with self._opened(name) as at:
+            try:
+                os.rename(arrived.name, wanted, dst_dir_fd=at)
+            except OSError as error:
+                raise LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}") from error
+            os.fsync(at)
+        return size
+
+    def delete(self, name: str, file: str) -> None:
+        """Remove a file. Raises NoSuchFile."""
+        wanted = file_name(file)
+        with self._opened(name) as at:
+            try:
+                os.unlink(wanted, dir_fd=at)
+            except OSError as error:
+                raise NoSuchFile(file) from error
+
+    def writers(self, name: str) -> tuple[str, ...]:
+        """The names in the repository's access file. Raises NoSuchFile."""
+        with self.open(name, ACCESS_FILE) as opened:
+            return lists.split(opened.read(65536).decode("utf-8", "replace"))
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        """A descriptor of the repository's directory, whose parents lead nowhere else."""
+        path = self.directory(name)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            parent = os.open(path.parent, flags)
+            try:
+                at = os.open(path.name, flags, dir_fd=parent)
+            finally:
+                os.close(parent)
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+                raise NoSuchFile(name) from error
+            raise
+        try:
+            yield at
+        finally:
+            os.close(at)
+
+
+def _part(text: str) -> str:
+    """One part of a path. Raises NoSuchFile for anything that would lead elsewhere."""
+    if text in {"", ".", ".."} or "/" in text or "\0" in text:
+        raise NoSuchFile(text)
+    return text

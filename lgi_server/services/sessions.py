@@ -1,0 +1,30 @@
+"""The sessions of resources: opened at sign-up, renewed by use, ended with their locks."""
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.database import Transaction
+from lgi_server.services import locking
+from lgi_server.tables import sessions
+from lgi_server.tables.active_resources import Resource
+
+# A session is dead after so many seconds without a call (wire.md 3).
+IDLE_SECONDS = 1800
+
+
+def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
+    """Open a session; the resource's own dead ones and their locks go first."""
+    for session_id in sessions.expired(transaction, resource.resource_id, now - IDLE_SECONDS):
+        locking.free_session(transaction, session_id)
+        sessions.delete(transaction, session_id)
+    return sessions.insert(transaction, resource.resource_id, now)
+
+
+def renew(transaction: Transaction, resource: Resource, session_id: int, now: int) -> None:
+    """Note the use of a session; LGIError 16 when it is dead or another resource's."""
+    if not sessions.renew(transaction, session_id, resource.resource_id, now, now - IDLE_SECONDS):
+        raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
+
+
+def sign_off(transaction: Transaction, session_id: int) -> None:
+    """End a session and free what it has locked."""
+    locking.free_session(transaction, session_id)
+    sessions.delete(transaction, session_id)

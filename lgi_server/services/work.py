@@ -1,0 +1,53 @@
+"""Handing out work: queued jobs, each locked for the session that asked."""
+
+from dataclasses import dataclass
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.database import Transaction
+from lgi_server.services import locking
+from lgi_server.tables import jobs, locks
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.jobs import Job
+
+DEFAULT_LIMIT, MOST = 10, 256
+# A page that starts this many pages down is answered empty: nobody looks that far for work.
+PAGES = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a resource asks for."""
+
+    application: str
+    start: int
+    limit: int
+    owners: tuple[str, ...]
+
+
+def check_no_locks(transaction: Transaction, session_id: int) -> None:
+    """LGIError 17 while the session still has a job locked."""
+    if locks.of_session(transaction, session_id):
+        raise LGIError(ErrorNumber.HOLDS_LOCKS)
+
+
+def count(transaction: Transaction, resource: Resource, request: Request) -> int:
+    """How many jobs could be offered now."""
+    return jobs.count_offers(transaction, request.application, resource.resource_name, request.owners)
+
+
+def offer(
+    transaction: Transaction, resource: Resource, session_id: int, request: Request, now: int
+) -> list[Job]:
+    """The offered jobs, oldest priority first, each locked for the session."""
+    if request.start >= PAGES * request.limit:
+        return []
+    offered = jobs.take_offers(
+        transaction,
+        request.application,
+        resource.resource_name,
+        request.owners,
+        request.start,
+        min(request.limit, MOST),
+    )
+    locking.take(transaction, offered, resource, session_id, now)
+    return offered

@@ -1,0 +1,181 @@
+"""LGI_setup: make a project server's directory: configuration, database, repository, first entries."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from lgi_protocol.errors import LGIError
+from lgi_server import config as configuration
+from lgi_server import schema
+from lgi_server.config import Config
+from lgi_server.database import Transaction
+from lgi_server.databases import open_database
+from lgi_server.services import management
+from lgi_server.services.management import FIRST_RULE, NewResource, Unacceptable
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import MASTER
+
+FILE = "LGI_server.cfg"
+TEMPLATE = """\
+# The configuration of an LGI project server. "key = value", one a line; # starts a comment line.
+# Relative paths start at this file's directory. LGI_server --check FILE verifies it.
+
+# The address clients use, and the address and port to listen on.
+url = {url}
+listen = {listen}
+
+# The server's certificate and key, and the authority that signs users and resources.
+server_certificate = {server_certificate}
+server_key = {server_key}
+ca_certificate = {ca_certificate}
+# Revoked certificates are refused within seconds of a change of this file.
+{crl_comment}crl = {crl}
+
+# true refuses connections without a client certificate during the handshake; false answers them with LGI
+# error 2, and serves the landing page, the authority's certificate and the revocation list to everybody.
+require_certificate = false
+# true trusts posted groups when a certificate names none, as LGI did before 1.41.
+open_groups = false
+# Members of this group may read and change every job.
+admin_group = admin
+
+# The files of the jobs. K, M and G stand for 2^10, 2^20 and 2^30 bytes.
+repository = repository
+max_file_size = 2G
+max_post_size = 2G
+max_repository_size = 16G
+
+# Processes that answer calls. Seconds a TLS handshake may take; seconds an idle connection is kept.
+workers = 2
+handshake_timeout = 10
+keep_alive = 75
+
+# The project of calls that name none.
+default_project = {project}
+
+# One section a project, each with a database of its own: sqlite:FILE for the embedded database, or
+# mariadb://USER@HOST/DATABASE, with ?socket=FILE for a local server and &password_file=FILE.
+[project {project}]
+database = {database}
+# This server's name in the project, and the common name of its certificate for other servers.
+server_name = {server_name}
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the administrator asked for."""
+
+    directory: Path
+    url: str
+    listen: str
+    project: str
+    database: str
+    server_name: str
+    server_certificate: Path
+    server_key: Path
+    ca_certificate: Path
+    crl: Path | None
+    identity: Path
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--url", required=True, help="The server's address, as https://lgi.example.org/LGI.")
+@click.option("--listen", help="Address and port to listen on. [default: 0.0.0.0 and the port of the URL]")
+@click.option("--project", default="LGI", show_default=True, help="The first project's name.")
+@click.option("--database", help="sqlite:FILE or mariadb://... [default: sqlite:PROJECT.sqlite]")
+@click.option("--server-name", help="This server's name. [default: LGI@ and the host of the URL]")
+@click.option(
+    "--certificates",
+    default=Path("certificates"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory of LGI_certificates: ca.crt, HOST.crt, HOST.key and SERVER-NAME.crt are taken from it.",
+)
+def main(directory: Path, certificates: Path, **given: str | None) -> None:
+    """Make DIRECTORY with a commented configuration, a database and a repository, and register the server.
+
+    Nothing that is there already is changed.
+    """
+    try:
+        plan = _plan(directory, certificates, given)
+        config = _write(plan)
+        made = _fill(plan, config)
+    except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
+        click.echo(f"LGI_setup: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"Configuration : {config.path}")
+    click.echo(f"Database      : {plan.database}{'' if made else ' (was there already, left as it is)'}")
+    click.echo(f"Start it with : LGI_server {config.path}")
+
+
+def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> Plan:
+    url = (given["url"] or "").rstrip("/")
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    server_name = given["server_name"] or f"LGI@{host}"
+    project = given["project"] or "LGI"
+    crl = (certificates / "ca.crl").resolve()
+    return Plan(
+        directory=directory,
+        url=url,
+        listen=given["listen"] or f"0.0.0.0:{parts.port or 443}",
+        project=project,
+        database=given["database"] or f"sqlite:{project}.sqlite",
+        server_name=server_name,
+        server_certificate=(certificates / f"{host}.crt").resolve(),
+        server_key=(certificates / f"{host}.key").resolve(),
+        ca_certificate=(certificates / "ca.crt").resolve(),
+        crl=crl if crl.exists() else None,
+        identity=certificates / f"{server_name}.crt",
+    )
+
+
+def _write(plan: Plan) -> Config:
+    """The directory and its configuration, read back to be sure it can be used."""
+    plan.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+    (plan.directory / "repository").mkdir(mode=0o770, exist_ok=True)
+    values = vars(plan) | {"crl_comment": "" if plan.crl else "# ", "crl": plan.crl or "ca.crl"}
+    path = plan.directory / FILE
+    try:
+        # The database's password may stand in it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Unacceptable(f"{path} is there already: remove it or choose another directory") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(TEMPLATE.format(**values))
+    try:
+        return configuration.load(path)
+    except configuration.ConfigError:
+        path.unlink()
+        raise
+
+
+def _fill(plan: Plan, config: Config) -> bool:
+    """The tables, this server as master, and the first rule, unless the database is in use already."""
+    database = open_database(config.projects[plan.project].database)
+    try:
+        schema.make(database)
+        return bool(database.run(lambda transaction: _register(transaction, plan)))
+    finally:
+        database.close()
+
+
+def _register(transaction: Transaction, plan: Plan) -> bool:
+    if active_resources.servers(transaction):
+        return False
+    certificate = plan.identity.read_text("ascii")
+    master = NewResource(plan.server_name, plan.url, certificate, MASTER)
+    management.add_resource(transaction, master, "any")
+    kind, name, application, limit = FIRST_RULE
+    management.allow(transaction, kind, name, application, limit, "any")
+    return True
+
+
+if __name__ == "__main__":
+    main()

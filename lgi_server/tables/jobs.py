@@ -1,0 +1,239 @@
+"""job_queue: every job of the project."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_server.database import Row, Transaction, marks
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of job_queue, its lists split."""
+
+    job_id: int
+    state: str
+    application: str
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    write_access: tuple[str, ...]
+    target_resources: tuple[str, ...]
+    job_specifics: str
+    lock_state: int
+    state_time_stamp: int
+    daemon_pulse: int
+    priority: int
+    repository: str
+    input: bytes = b""
+    output: bytes = b""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs a list is of. ``not_state`` and ``not_application`` turn the filters round."""
+
+    readers: tuple[str, ...]
+    state: str = ""
+    not_state: bool = False
+    application: str = ""
+    not_application: bool = False
+
+
+_SHORT = (
+    "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
+    " lock_state, state_time_stamp, daemon_pulse, priority, repository"
+)
+_WHOLE = f"{_SHORT}, input, output"
+
+
+def _job(row: Row) -> Job:
+    values = dict(row)
+    for name in ("owners", "read_access", "write_access", "target_resources"):
+        values[name] = lists.split(values[name])
+    for name in ("input", "output"):
+        values[name] = bytes(values.get(name, b""))
+    return Job(**values)
+
+
+def find(transaction: Transaction, job_id: int) -> Job | None:
+    """A job as it is now."""
+    row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
+    return _job(row) if row else None
+
+
+def hold(transaction: Transaction, job_id: int) -> Job | None:
+    """A job that nobody else can change until this transaction ends."""
+    row = transaction.row(
+        f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s{transaction.for_update}",
+        job_id,
+    )
+    return _job(row) if row else None
+
+
+def insert(transaction: Transaction, job: Job) -> int:
+    """Add a job and answer the number it got; the one in ``job`` is not looked at."""
+    return transaction.insert(
+        "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
+        " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        job.state,
+        job.application,
+        lists.join(job.owners),
+        lists.join(job.read_access),
+        lists.join(job.write_access),
+        lists.join(job.target_resources),
+        job.input,
+        job.output,
+        job.job_specifics,
+        job.lock_state,
+        job.state_time_stamp,
+        job.daemon_pulse,
+        job.priority,
+        job.repository,
+    )
+
+
+def change(transaction: Transaction, old: Job, new: Job) -> int:
+    """Store what a lock holder has changed, if the job is still in its old state; answer 1 or 0."""
+    return transaction.run(
+        "UPDATE job_queue SET state = %s, target_resources = %s, input = %s, output = %s, job_specifics = %s,"
+        " state_time_stamp = %s, daemon_pulse = %s WHERE job_id = %s AND state = %s",
+        new.state,
+        lists.join(new.target_resources),
+        new.input,
+        new.output,
+        new.job_specifics,
+        new.state_time_stamp,
+        new.daemon_pulse,
+        old.job_id,
+        old.state,
+    )
+
+
+def set_state(transaction: Transaction, old: Job, state: str, state_time_stamp: int) -> int:
+    """Bring an unlocked job from the state it was seen in to another one; answer 1 or 0."""
+    return transaction.run(
+        "UPDATE job_queue SET state = %s, state_time_stamp = %s"
+        " WHERE job_id = %s AND state = %s AND lock_state = 0",
+        state,
+        state_time_stamp,
+        old.job_id,
+        old.state,
+    )
+
+
+def set_pulse(transaction: Transaction, job_id: int, now: int) -> None:
+    """Note that a daemon looks after a job."""
+    transaction.run("UPDATE job_queue SET daemon_pulse = %s WHERE job_id = %s", now, job_id)
+
+
+def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
+    """Mark jobs as locked (1) or free (0); goes with their rows in running_locks."""
+    if job_ids:
+        transaction.run(
+            f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({marks(job_ids)})",
+            lock_state,
+            *job_ids,
+        )
+
+
+def delete(transaction: Transaction, job_id: int) -> None:
+    """Remove a job."""
+    transaction.run("DELETE FROM job_queue WHERE job_id = %s", job_id)
+
+
+def with_repository(transaction: Transaction, repository: str) -> Job | None:
+    """The job a repository belongs to."""
+    row = transaction.row(
+        f"SELECT {_SHORT} FROM job_queue WHERE repository = %s",
+        repository,
+    )
+    return _job(row) if row else None
+
+
+def count(transaction: Transaction, selection: Selection) -> int:
+    """How many jobs a selection has."""
+    where, parameters = _readable(selection)
+    row = transaction.row(f"SELECT COUNT(*) AS n FROM job_queue AS job WHERE {where}", *parameters)
+    return int(row["n"]) if row else 0
+
+
+def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[Job]:
+    """A page of a selection, without inputs and outputs, by the time of the last change of state."""
+    where, parameters = _readable(selection)
+    rows = transaction.rows(
+        f"SELECT {_SHORT} FROM job_queue AS job WHERE {where}"
+        " ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s",
+        *parameters,
+        limit,
+        start,
+    )
+    return [_job(row) for row in rows]
+
+
+def _readable(selection: Selection) -> tuple[str, list[str]]:
+    """The condition of a list and its parameters."""
+    readers = (lists.ANY, *selection.readers)
+    where = (
+        "job_id IN (SELECT job_id FROM job_access AS access"
+        f" WHERE access.role = 'read' AND access.name IN ({marks(readers)}))"
+    )
+    parameters = list(readers)
+    for column, value, negated in (
+        ("state", selection.state, selection.not_state),
+        ("application", selection.application, selection.not_application),
+    ):
+        if value:
+            where += f" AND {column} {'<>' if negated else '='} %s"
+            parameters.append(value)
+    return where, parameters
+
+
+def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
+    """The condition on a job that a resource may be offered, and its parameters."""
+    where = (
+        "application = %s AND state = 'queued' AND lock_state = 0"
+        " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
+        " AND target.role = 'target' AND target.name IN (%s, 'any'))"
+    )
+    parameters = [resource]
+    refused = [value[1:].strip() for value in wanted if value.startswith("!")]
+    asked = [value for value in wanted if not value.startswith("!")]
+    for names, condition in ((refused, "NOT EXISTS"), ([] if lists.ANY in asked else asked, "EXISTS")):
+        if names:
+            where += (
+                f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
+                f" AND owner.role = 'owner' AND owner.name IN ({marks(names)}))"
+            )
+            parameters += names
+    return where, parameters
+
+
+def count_offers(transaction: Transaction, application: str, resource: str, wanted: Sequence[str]) -> int:
+    """How many queued, unlocked jobs a resource could be offered."""
+    where, parameters = _offered(resource, wanted)
+    row = transaction.row(
+        f"SELECT COUNT(*) AS n FROM job_queue AS job WHERE {where}",
+        application,
+        *parameters,
+    )
+    return int(row["n"]) if row else 0
+
+
+def take_offers(
+    transaction: Transaction, application: str, resource: str, wanted: Sequence[str], start: int, limit: int
+) -> list[Job]:
+    """Queued, unlocked jobs for a resource, oldest priority first, held until the transaction ends.
+
+    Jobs that another transaction holds are passed over, so that many resources can ask at once.
+    """
+    where, parameters = _offered(resource, wanted)
+    rows = transaction.rows(
+        f"SELECT {_SHORT} FROM job_queue AS job WHERE {where}"
+        f" ORDER BY priority, job_id LIMIT %s OFFSET %s{transaction.skip_locked}",
+        application,
+        *parameters,
+        limit,
+        start,
+    )
+    return [_job(row) for row in rows]

@@ -1,0 +1,88 @@
+"""users_allowed, users_denied, groups_allowed, groups_denied: who may submit what, and how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_server.database import Row, Transaction, marks
+from lgi_server.tables.updates import Change
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rows that can matter for some names and one application: (name, application) and its limit."""
+
+    users_allowed: dict[tuple[str, str], int]
+    groups_allowed: dict[tuple[str, str], int]
+    users_denied: frozenset[tuple[str, str]]
+    groups_denied: frozenset[tuple[str, str]]
+
+
+_TABLES = (
+    ("users_allowed", "user_name", "job_limit"),
+    ("groups_allowed", "group_name", "job_limit"),
+    ("users_denied", "user_name", "0"),
+    ("groups_denied", "group_name", "0"),
+)
+
+
+def rules(transaction: Transaction, names: Sequence[str], application: str) -> Rules:
+    """The rules for these users and groups, the word ``any`` among them, in one statement."""
+    names = (*names, lists.ANY)
+    applications = (application, lists.ANY)
+    parts = [
+        f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit FROM {table}"
+        f" WHERE {column} IN ({marks(names)}) AND application IN ({marks(applications)})"
+        for table, column, limit in _TABLES
+    ]
+    rows = transaction.rows(" UNION ALL ".join(parts), *((*names, *applications) * len(_TABLES)))
+    found: dict[str, dict[tuple[str, str], int]] = {table: {} for table, _, _ in _TABLES}
+    for row in rows:
+        found[row["kind"]][row["name"], row["application"]] = int(row["job_limit"])
+    return Rules(
+        users_allowed=found["users_allowed"],
+        groups_allowed=found["groups_allowed"],
+        users_denied=frozenset(found["users_denied"]),
+        groups_denied=frozenset(found["groups_denied"]),
+    )
+
+
+def hold(transaction: Transaction, table: str, name: str, application: str) -> None:
+    """Keep others from counting under a rule until this transaction ends."""
+    column = {kind: column for kind, column, _ in _TABLES}[table]
+    transaction.row(
+        f"SELECT job_limit FROM {table} WHERE {column} = %s AND application = %s{transaction.for_update}",
+        name,
+        application,
+    )
+
+
+def set_allowed(kind: str, name: str, application: str, limit: int) -> Change:
+    """Allow a user or group (``kind`` is "user" or "group") an application, up to a limit."""
+    return Change(
+        f"REPLACE INTO {kind}s_allowed ({kind}_name, application, job_limit) VALUES (%s, %s, %s)",
+        (name, application, limit),
+    )
+
+
+def set_denied(kind: str, name: str, application: str) -> Change:
+    """Deny a user or group an application."""
+    return Change(
+        f"REPLACE INTO {kind}s_denied ({kind}_name, application) VALUES (%s, %s)", (name, application)
+    )
+
+
+def remove(kind: str, rule: str, name: str, application: str) -> Change:
+    """Remove the rules (``allowed`` or ``denied``) of a name, of an application, or of the two together."""
+    parts = [(f"{kind}_name", name), ("application", application)]
+    given = [(column, value) for column, value in parts if value]
+    where = " AND ".join(f"{column} = %s" for column, _ in given)
+    return Change(f"DELETE FROM {kind}s_{rule} WHERE {where}", tuple(value for _, value in given))
+
+
+def listed(transaction: Transaction, kind: str, rule: str) -> list[Row]:
+    """All rules of one table."""
+    limit = ", job_limit" if rule == "allowed" else ""
+    return transaction.rows(
+        f"SELECT {kind}_name, application{limit} FROM {kind}s_{rule} ORDER BY {kind}_name, application"
+    )

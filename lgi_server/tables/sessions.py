@@ -1,0 +1,54 @@
+"""running_sessions: the sessions of the resources."""
+
+from lgi_server.database import Transaction
+
+
+def insert(transaction: Transaction, resource_id: int, now: int) -> int:
+    """Open a session and answer its number."""
+    return transaction.insert(
+        "INSERT INTO running_sessions (resource_id, session_time_stamp) VALUES (%s, %s)", resource_id, now
+    )
+
+
+def renew(transaction: Transaction, session_id: int, resource_id: int, now: int, oldest: int) -> bool:
+    """Renew a living session of this very resource; answer whether there is one."""
+    changed = transaction.run(
+        "UPDATE running_sessions SET session_time_stamp = %s"
+        " WHERE session_id = %s AND resource_id = %s AND session_time_stamp >= %s",
+        now,
+        session_id,
+        resource_id,
+        oldest,
+    )
+    # MariaDB counts changed rows only: a session renewed twice in one second looks unchanged.
+    if changed:
+        return True
+    row = transaction.row(
+        "SELECT 1 AS there FROM running_sessions"
+        " WHERE session_id = %s AND resource_id = %s AND session_time_stamp >= %s",
+        session_id,
+        resource_id,
+        oldest,
+    )
+    return row is not None
+
+
+def delete(transaction: Transaction, session_id: int) -> None:
+    """End a session."""
+    transaction.run("DELETE FROM running_sessions WHERE session_id = %s", session_id)
+
+
+def expired(transaction: Transaction, resource_id: int, oldest: int) -> list[int]:
+    """The sessions of a resource that nobody has used since ``oldest``."""
+    rows = transaction.rows(
+        "SELECT session_id FROM running_sessions WHERE resource_id = %s AND session_time_stamp < %s",
+        resource_id,
+        oldest,
+    )
+    return [int(row["session_id"]) for row in rows]
+
+
+def of_resource(transaction: Transaction, resource_id: int) -> list[int]:
+    """The sessions of a resource."""
+    rows = transaction.rows("SELECT session_id FROM running_sessions WHERE resource_id = %s", resource_id)
+    return [int(row["session_id"]) for row in rows]

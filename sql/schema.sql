@@ -1,0 +1,108 @@
+-- One project's database: the tables of the LGI document as it has them, and two of ours at the end.
+-- Read by MariaDB and by SQLite: what stands in /*! ... */ is for MariaDB alone, and AUTO_INCREMENT
+-- becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
+
+-- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
+-- inside job_specifics.
+CREATE TABLE job_queue (
+    job_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    state             VARCHAR(255) NOT NULL,
+    application       VARCHAR(255) NOT NULL,
+    owners            VARCHAR(255) NOT NULL,
+    read_access       VARCHAR(255) NOT NULL,
+    write_access      VARCHAR(255) NOT NULL,
+    target_resources  VARCHAR(255) NOT NULL,
+    input             MEDIUMBLOB   NOT NULL,
+    output            MEDIUMBLOB   NOT NULL,
+    job_specifics     MEDIUMTEXT   NOT NULL,
+    lock_state        INTEGER      NOT NULL DEFAULT 0,
+    state_time_stamp  BIGINT       NOT NULL,
+    daemon_pulse      BIGINT       NOT NULL DEFAULT 0,
+    priority          BIGINT       NOT NULL,
+    repository        VARCHAR(255) NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX job_offers ON job_queue (application, state, lock_state, priority, job_id);
+CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
+CREATE INDEX job_repository ON job_queue (repository);
+
+-- Who has a job locked: a resource in one of its sessions, or an interface as (-1, 0).
+CREATE TABLE running_locks (
+    lock_id      INTEGER NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    job_id       INTEGER NOT NULL,
+    resource_id  INTEGER NOT NULL,
+    lock_time    BIGINT  NOT NULL,
+    session_id   INTEGER NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX lock_job ON running_locks (job_id);
+CREATE INDEX lock_session ON running_locks (session_id);
+
+-- Resources and project servers (project_server 1 is the master, 2 a slave).
+CREATE TABLE active_resources (
+    resource_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    resource_name          VARCHAR(255) NOT NULL,
+    resource_capabilities  MEDIUMTEXT   NOT NULL,
+    client_certificate     MEDIUMTEXT   NOT NULL,
+    last_call_time         BIGINT       NOT NULL DEFAULT 0,
+    project_server         INTEGER      NOT NULL DEFAULT 0,
+    url                    VARCHAR(255) NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX resource_by_name ON active_resources (resource_name);
+CREATE INDEX resource_by_role ON active_resources (project_server);
+
+CREATE TABLE running_sessions (
+    session_id          INTEGER NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    resource_id         INTEGER NOT NULL,
+    session_time_stamp  BIGINT  NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX session_resource ON running_sessions (resource_id);
+CREATE INDEX session_age ON running_sessions (session_time_stamp);
+
+CREATE TABLE users_allowed (
+    user_name    VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    job_limit    INTEGER      NOT NULL,
+    PRIMARY KEY (user_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+CREATE TABLE groups_allowed (
+    group_name   VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    job_limit    INTEGER      NOT NULL,
+    PRIMARY KEY (group_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+CREATE TABLE users_denied (
+    user_name    VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    PRIMARY KEY (user_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+CREATE TABLE groups_denied (
+    group_name   VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    PRIMARY KEY (group_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Changes of the five tables above that every project server of the project is to make, in order.
+CREATE TABLE updates (
+    version       INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    servers       VARCHAR(255) NOT NULL,
+    update_query  MEDIUMBLOB   NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- An event that is already due in the same second is not queued twice.
+CREATE TABLE event_queue (
+    event_time_stamp  BIGINT       NOT NULL,
+    event             VARCHAR(255) NOT NULL,
+    PRIMARY KEY (event_time_stamp, event)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: the comma lists of job_queue, one name a row, so that a lookup by name never scans the lists.
+-- role is owner, read, write or target.
+CREATE TABLE job_access (
+    job_id  INTEGER      NOT NULL,
+    role    VARCHAR(6)   NOT NULL,
+    name    VARCHAR(255) NOT NULL,
+    PRIMARY KEY (role, name, job_id)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX access_of_job ON job_access (job_id, role, name);
