@@ -126,6 +126,8 @@ def plain_reason(error: BaseException) -> str:
     while True:
         nested = [arg for arg in deepest.args if isinstance(arg, BaseException)]
         reason = getattr(deepest, "reason", None)
+        if not nested and deepest.__cause__:
+            nested = [deepest.__cause__]  # urllib3 keeps the system's error of a failed connection only here
         following = reason if isinstance(reason, BaseException) else (nested[0] if nested else None)
         if following is None or following is deepest:
             break

@@ -64,10 +64,11 @@ class Repository:
 
     def upload(self, name: str, source: Path) -> None:
         """Store a file under a name."""
+        # Asked before it is opened, since opening a pipe waits for its writer.
+        if source.exists() and not source.is_file():
+            raise TransferFailed(f"{source} is no plain file")
         with source.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
-            if not source.is_file():
-                raise TransferFailed(f"{source} is no plain file")
             # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
             body = _Exactly(opened, size) if size else None
             self._change("PUT", self.file_url(name), body)
