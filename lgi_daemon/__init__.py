@@ -1,0 +1,1 @@
+"""The resource daemon: fetches jobs from servers, runs them by their scripts, reports what came of it."""

@@ -1,0 +1,7 @@
+"""``python -m lgi_daemon`` is LGI_daemon."""
+
+import sys
+
+from lgi_daemon.main import main
+
+sys.exit(main())

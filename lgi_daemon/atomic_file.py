@@ -1,0 +1,64 @@
+"""Files that are either there whole or not there, also after a kill or a power failure."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write(
+    folder: Path,
+    name: str,
+    data: bytes,
+    mode: int = 0o600,
+    owner: int | None = None,
+    group: int | None = None,
+    durable: bool = True,
+) -> None:
+    """Put a file in place of an older one of that name; no link in the folder is followed.
+
+    ``durable`` waits for the disk, so that a power failure cannot undo or empty it. Raises OSError, and
+    then the older file is still there.
+    """
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    temporary = f".{name}.{secrets.token_hex(8)}"
+    try:
+        try:
+            _fill(directory, temporary, data, mode, owner, group, durable)
+            os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        except OSError:
+            _forget(directory, temporary)
+            raise
+        if durable:
+            os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _fill(
+    directory: int, name: str, data: bytes, mode: int, owner: int | None, group: int | None, durable: bool
+) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o600, dir_fd=directory), "wb") as opened:
+        opened.write(data)
+        opened.flush()
+        if owner is not None or group is not None:
+            os.fchown(opened.fileno(), -1 if owner is None else owner, -1 if group is None else group)
+        os.fchmod(opened.fileno(), mode)
+        if durable:
+            os.fsync(opened.fileno())
+
+
+def _forget(directory: int, name: str) -> None:
+    try:
+        os.unlink(name, dir_fd=directory)
+    except FileNotFoundError:
+        return
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,42 @@
+"""What ``--check`` prints: what the daemon would do with a configuration."""
+
+from collections.abc import Iterator
+
+from lgi_daemon.configuration import Application, Configuration
+from lgi_daemon.limits import Rules
+from lgi_protocol import lists
+
+
+def plan(configuration: Configuration, fast: int, slow: int) -> str:
+    """The configuration in plain lines; nothing of a key or certificate but its path."""
+    return "\n".join(_lines(configuration, fast, slow))
+
+
+def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
+    credentials = configuration.credentials
+    yield f"{configuration.file} is good"
+    yield f"certificate {credentials.certificate}"
+    yield f"key {credentials.key}"
+    yield f"servers must be certified by {credentials.ca}"
+    yield f"jobs live in {configuration.run_directory}"
+    yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
+    yield f"the resource takes {_rules(configuration.rules)}"
+    for project in configuration.projects:
+        yield f"project {project.name} at {project.master_server} takes {_rules(project.rules)}"
+        for application in project.applications:
+            yield f"  application {application.name} takes {_rules(application.rules)}"
+            yield f"    output up to {application.max_output_size} bytes, {_user(application)}"
+            yield f"    {application.check_system_limits_script}"
+            yield from (f"    {path}" for path in application.scripts.values())
+
+
+def _rules(rules: Rules) -> str:
+    allowed = [f"{count} of {owner}" for owner, count in rules.owner_allow.items()]
+    text = f"{rules.job_limit} jobs at most; allowed: {lists.join(allowed) or 'as the other levels say'}"
+    return f"{text}; denied: {lists.join(rules.owner_deny)}" if rules.owner_deny else text
+
+
+def _user(application: Application) -> str:
+    if application.sandbox_uid:
+        return f"run as uid {application.sandbox_uid}"
+    return "run as the daemon's user, under root as a random uid per job"

@@ -1,0 +1,153 @@
+"""One element of the configuration file: its values, checked, with errors that name tag, value and cure."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgi_protocol import xml
+
+_NUMBER = re.compile(r"""\bnumber\s*=\s*(['"])\s*(\d+)\s*\1""")
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the text names the tag, the value and what to do."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The content of one element, where it stands (``LGI/resource/project 1``), and the file's directory."""
+
+    content: str
+    path: str
+    directory: Path
+
+    def section(self, name: str, number: int | None = None) -> "Section":
+        """A nested element, of several the one with that ``number`` attribute."""
+        place = f"{self.path}/{name}" + ("" if number is None else f" {number}")
+        found = [one for one in xml.find_all(self.content, name) if number in (None, _number(one))]
+        if not found:
+            attribute = "" if number is None else f" number='{number}'"
+            raise ConfigurationError(
+                f"{place} is missing: {self._cure(f'<{name}{attribute}> ... </{name}>')}"
+            )
+        return Section(found[0].inside, place, self.directory)
+
+    def optional(self, name: str) -> str:
+        """A value, empty when the tag is not there or holds nothing."""
+        found = xml.find(self.content, name)
+        if found is None:
+            return ""
+        nested = re.search(r"<\s*([^\s>/]+)", found.inside)
+        if nested is None:
+            return found.text
+        if nested.group(1) == name:
+            cure = f"the tag stands inside itself: remove the outer <{name}>"
+        else:
+            cure = f"it holds the tag <{nested.group(1)}> where a value is expected: close it with </{name}>"
+        raise ConfigurationError(f"{self.path}/{name}: {cure}")
+
+    def value(self, name: str) -> str:
+        """A value that must be there."""
+        found = self.optional(name)
+        if not found:
+            raise ConfigurationError(
+                f"{self.path}/{name} is missing or empty: {self._cure(f'<{name}> ... </{name}>')}"
+            )
+        return found
+
+    def number(self, name: str) -> int:
+        """A whole number above zero that must be there."""
+        found = self.value(name)
+        if not (found.isascii() and found.isdigit() and int(found) > 0):
+            raise ConfigurationError(
+                f"{self.path}/{name} is {found!r}: it must be a whole number of 1 or more"
+            )
+        return int(found)
+
+    def optional_number(self, name: str) -> int:
+        """A whole number, 0 when it is not there."""
+        found = self.optional(name) or "0"
+        if not (found.isascii() and found.isdigit()):
+            raise ConfigurationError(f"{self.path}/{name} is {found!r}: it must be a whole number")
+        return int(found)
+
+    def file(self, name: str, executable: bool = False) -> Path:
+        """The absolute path of a file that must be readable and not empty."""
+        path = self.resolve(self.value(name))
+        problem = _problem(path, executable)
+        if problem:
+            raise ConfigurationError(f"{self.path}/{name}: the file {path} {problem}")
+        return path
+
+    def folder(self, name: str) -> Path:
+        """The absolute path of a directory that must exist and be writable."""
+        path = self.resolve(self.value(name))
+        if not path.is_dir():
+            raise ConfigurationError(
+                f"{self.path}/{name}: the directory {path} does not exist: create it (mkdir -p {path})"
+            )
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            raise ConfigurationError(
+                f"{self.path}/{name}: the directory {path} cannot be read and written: "
+                "change its owner or mode"
+            )
+        return path
+
+    def _cure(self, wanted: str) -> str:
+        """What to do about a missing element: often an unclosed tag before it hides it."""
+        end = max((found.end for found in xml.elements(self.content)), default=0)
+        hiding = re.search(r"<[^>]*>?", self.content[end:])
+        hint = f" (reading stopped at {hiding.group()!r}: is that tag closed?)" if hiding else ""
+        return f"add {wanted} inside {self.path}{hint}"
+
+    def resolve(self, text: str) -> Path:
+        """An absolute path: beside the configuration file, else from the working directory.
+
+        LGI's document means the first, LGI 1.31 did the second.
+        """
+        beside = (self.directory / text).absolute()
+        if beside.exists():
+            return beside.resolve()
+        here = Path(text).absolute()
+        return here.resolve() if here.exists() else beside
+
+
+def _number(found: xml.Found) -> int | None:
+    match = _NUMBER.search(found.attributes)
+    return int(match.group(2)) if match else None
+
+
+def _problem(path: Path, executable: bool) -> str:
+    """What is wrong with a file and what to do about it, empty when it can be used."""
+    if not path.exists():
+        return "does not exist: create it or correct the path"
+    if not path.is_file():
+        return "is not a plain file: name a file"
+    if not os.access(path, os.R_OK):
+        return "cannot be read: change its owner or mode"
+    if path.stat().st_size == 0:
+        return "is empty: fill it, a script at least with '#!/bin/sh'"
+    if executable and not path.stat().st_mode & 0o111:
+        return f"cannot be executed: chmod +x {path}"
+    return ""
+
+
+def read_root(file: Path) -> Section:
+    """The ``LGI`` element of a configuration file. ConfigurationError when it cannot be read."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"Could not read from configuration file {file}: {reason}") from None
+    if not text.strip():
+        raise ConfigurationError(f"Could not read from configuration file {file}: it is empty")
+    # Comments go first: a tag in a comment must neither open nor close anything.
+    text = re.sub(r"<!--.*?-->", " ", text, flags=re.DOTALL)
+    if "<!" in text:
+        cure = "close the comment with -->" if "<!--" in text else "remove the DTD, entity or CDATA section"
+        raise ConfigurationError(f"{file} holds '<!', which is not accepted in a configuration: {cure}")
+    found = xml.find(text, "LGI")
+    if found is None:
+        raise ConfigurationError(f"{file} has no <LGI> ... </LGI> element: check that every tag is closed")
+    return Section(found.inside, "LGI", file.absolute().parent)

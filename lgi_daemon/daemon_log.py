@@ -1,0 +1,51 @@
+"""The daemon's log: one line per event, for an administrator and for grep. It never holds keys or inputs."""
+
+import logging
+import time
+from pathlib import Path
+from typing import IO
+
+VERBOSE = 5
+LEVELS = {"q": logging.CRITICAL, "n": logging.INFO, "v": logging.DEBUG, "vv": VERBOSE}
+_NAMES = {logging.INFO: "NORMAL", VERBOSE: "VERBOSE DEBUG"}
+
+
+class LineFormatter(logging.Formatter):
+    """``2026-11-21T03:52:14+0000 NORMAL job 7 LGI/hello_world 1A2B3C4D: accepted from ...``
+
+    Control characters become question marks: text of others cannot forge a line.
+    """
+
+    def __init__(self) -> None:
+        """Times are local, with their distance to UTC."""
+        super().__init__()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and a traceback after it if there is one."""
+        when = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
+        level = _NAMES.get(record.levelno, record.levelname)
+        message = "".join(char if char.isprintable() else "?" for char in record.getMessage())
+        line = f"{when} {level} {message}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+class DaemonLog:
+    """Where the log goes: a file, which can be opened anew after it was moved, or a stream."""
+
+    def __init__(self, file: Path | None, level: int, stream: IO[str]) -> None:
+        """OSError when the file cannot be written."""
+        self._handler = (
+            logging.FileHandler(file.absolute(), encoding="utf-8") if file else logging.StreamHandler(stream)
+        )
+        self._handler.setFormatter(LineFormatter())
+        logger = logging.getLogger("lgi_daemon")
+        logger.setLevel(level)
+        logger.propagate = False
+        logger.handlers = [self._handler]
+
+    def reopen(self) -> None:
+        """Go on in a new file when the old one was moved away."""
+        if isinstance(self._handler, logging.FileHandler):
+            self._handler.close()

@@ -1,0 +1,166 @@
+"""One job on this resource: asks its scripts, carries out the steps of its life."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from lgi_daemon import processes
+from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
+from lgi_daemon.processes import Identity
+from lgi_daemon.record import Phase, Record
+from lgi_daemon.run_directory import RunDirectory
+from lgi_daemon.scripts import CHECK_SECONDS, STAGE_SECONDS, Place, Scripts
+from lgi_protocol import resource_api, xml
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+# Tells the server how a job ended; True when it has confirmed.
+Report = Callable[["Job", State], bool]
+
+_ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
+_SCRIPTS = {
+    Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
+    Act.EPILOGUE: ("job_epilogue_script", STAGE_SECONDS),
+    Act.ABORT: ("job_abort_script", CHECK_SECONDS),
+}
+
+
+class Job:
+    """A job that is on disk. Its record is changed by `note` alone, on disk first."""
+
+    def __init__(self, record: Record, run: RunDirectory, scripts: Scripts) -> None:
+        """The record must be stored already."""
+        self.record = record
+        self.run = run
+        self.scripts = scripts
+        self.gone = False
+        # When to ask the scripts and the server next, in the seconds of the daemon's clock.
+        self.look_at = 0.0
+        self.poll_at = 0.0
+        self.started_at: float | None = None
+        self.first_seen: float | None = None
+        # Its run script was alive when last looked at: its end is worth a look at once.
+        self.watched = False
+
+    @property
+    def title(self) -> str:
+        """How the job is called in the log."""
+        return self.record.title
+
+    @property
+    def standing(self) -> Standing:
+        """What the server wanted of it when it was asked last."""
+        reference = xml.value(self.record.job_specifics, "daemon_reference")
+        is_ours = reference == self.record.reference and not self.record.disowned
+        return standing(self.record.state, is_ours)
+
+    @property
+    def place(self) -> Place:
+        """Where and as whom its scripts run."""
+        record, directory = self.record, self.run.files(self.record).path
+        hints = {
+            "LGI_DAEMON_REFERENCE": record.reference,
+            "LGI_JOB_DIRECTORY": str(directory),
+            "LGI_JOB_ID": record.job_id,
+            "LGI_PROJECT": record.project,
+            "LGI_APPLICATION": record.application,
+        }
+        return Place(directory, record.uid if self.run.sandboxed else None, hints)
+
+    def note(self, **changes: object) -> None:
+        """Change the record, on disk first. OSError when the disk does not take it; then nothing changed."""
+        changed = replace(self.record, **changes)  # type: ignore[arg-type]
+        if changed != self.record:
+            self.run.save(changed)
+            self.record = changed
+
+    def note_server(self, told: resource_api.Job, **more: object) -> None:
+        """Take over what the server said of the job."""
+        self.note(
+            state=told.state,
+            target_resources=told.target_resources,
+            job_specifics=told.job_specifics,
+            **more,
+        )
+
+    def says(self, script: str, seconds: float = CHECK_SECONDS) -> bool:
+        """Whether a script answers yes. NoAnswer when it does not answer in time."""
+        status = self.scripts.status(self.run.script(self.record, script), self.place, seconds)
+        log.debug("%s: %s answered %d", self.title, script, status)
+        return status == 0
+
+    def is_alive(self) -> bool:
+        """Whether the run script itself still runs."""
+        return self.record.run is not None and processes.alive(self.record.run)
+
+    def activity(self) -> Activity:
+        """What the scripts say. NoAnswer when one does not answer in time.
+
+        A run script that has not yet left its mark is no idle job: whether it lives is asked first, since it
+        may end, with all its marks set, while the others are asked.
+        """
+        alive = self.is_alive()
+        if self.says("job_check_running_script"):
+            return Activity.RUNNING
+        if self.says("job_check_finished_script"):
+            return Activity.FINISHED
+        return Activity.RUNNING if alive else Activity.IDLE
+
+    def carry_out(self, step: Step, report: Report) -> bool:
+        """Do the acts of a step in order until one fails; whether all succeeded."""
+        for act in step:
+            if act in _ENDS and not self.record.ending:
+                self.note(ending=str(_ENDS[act]))
+            if not self._do(act, report):
+                return False
+        return True
+
+    def _do(self, act: Act, report: Report) -> bool:
+        if act in _SCRIPTS:
+            return self._stage(act)
+        if act in _ENDS:
+            return report(self, _ENDS[act])
+        if act is Act.RUN:
+            return self._start()
+        if act is Act.DISOWN:
+            self.disown(f"the server has it as {self.record.state!r}")
+        else:
+            self.remove()
+        return True
+
+    def _stage(self, act: Act) -> bool:
+        name, seconds = _SCRIPTS[act]
+        status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
+        if status != 0:
+            log.warning(
+                "%s: %s failed with exit status %d and is tried again later", self.title, name, status
+            )
+        else:
+            log.debug("%s: %s succeeded", self.title, name)
+        return status == 0
+
+    def _start(self) -> bool:
+        def note(identity: Identity) -> None:
+            self.note(run=identity)
+
+        identity = self.scripts.start(self.run.script(self.record, "job_run_script"), self.place, note)
+        log.info("%s: started, pid %d", self.title, identity.pid)
+        return True
+
+    def disown(self, why: str) -> None:
+        """From now on it is nobody's: the next look kills and removes it without telling a server."""
+        if not self.record.disowned:
+            log.warning("%s: no longer ours: %s", self.title, why)
+            self.note(disowned=True)
+
+    def remove(self) -> None:
+        """Kill what is left of it and delete it from disk."""
+        if self.record.run is not None:
+            mark = f"LGI_DAEMON_REFERENCE={self.record.reference}"
+            killed = processes.kill_session(self.record.run, mark)
+            if killed:
+                log.info("%s: %d processes were left and are killed", self.title, killed)
+        self.run.remove(replace(self.record, phase=Phase.REMOVING))
+        self.gone = True
+        log.info("%s: removed from this resource", self.title)

@@ -1,0 +1,125 @@
+"""The LGI_* files of a job's directory, written from its record. The daemon never believes them."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from lgi_daemon import atomic_file
+from lgi_daemon.record import Phase, Record
+from lgi_protocol import lists
+from lgi_protocol.digest import digest
+from lgi_protocol.job_directory import HASHED, OUTPUT, SCRIPTS, Damaged, JobDirectory
+
+INVALID = "! INVALID !"
+_CUT = b"\n[LGI: the output was cut here, it has %d bytes and %d are allowed]\n"
+
+
+def contents(record: Record, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What each LGI_* file holds, in the document's order; LGI_input comes with the server's consent."""
+    texts = {
+        "LGI_project": record.project,
+        "LGI_this_project_server": record.server,
+        "LGI_project_master_server": record.master_server,
+        "LGI_application": record.application,
+        "LGI_target_resources": lists.join(record.target_resources),
+        "LGI_job_id": record.job_id,
+        "LGI_owners": lists.join(record.owners),
+        "LGI_read_access": lists.join(record.read_access),
+        "LGI_write_access": lists.join(record.write_access),
+        "LGI_job_specifics": record.job_specifics,
+        "LGI_state": record.state,
+        "LGI_state_time_stamp": record.state_time_stamp,
+        "LGI_key_file": record.key_file,
+        "LGI_certificate_file": record.certificate_file,
+        "LGI_ca_certificate_file": record.ca_file,
+        "LGI_max_output_size": str(record.max_output_size),
+        "LGI_job_sandbox_uid": str(record.uid),
+        "LGI_job_run_script_pid": str(record.run.pid if record.run else 0),
+        "LGI_daemon_reference": INVALID if record.disowned else record.reference,
+    }
+    found = {name: text.encode() for name, text in texts.items()}
+    found |= {f"LGI_{name}": scripts[name] for name in SCRIPTS}
+    if record.phase is not Phase.CLAIMING:
+        found["LGI_input"] = record.input
+    return {name: found[name] for name in HASHED if name in found}
+
+
+class JobFiles:
+    """The directory of one job as the daemon writes and reads it, no link in it followed."""
+
+    def __init__(self, path: Path, owner: int | None) -> None:
+        """``owner`` is the uid the files are given to, None for the daemon's own."""
+        self.path = path
+        self.owner = owner
+
+    def make(self) -> None:
+        """The directory, mode 0700 and the job's own, with an empty LGI_output; nothing when it is there."""
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        if self.owner is not None:
+            os.chown(self.path, self.owner, self.owner, follow_symlinks=False)
+            # The umask may have closed the way of the job's user to its directory.
+            self.path.parent.chmod(0o755)
+            self.path.parent.parent.chmod(0o755)
+        if not os.path.lexists(self.path / OUTPUT):
+            self._put(OUTPUT, b"", 0o600)
+
+    def write(self, wanted: Mapping[str, bytes]) -> list[str]:
+        """Write the files that are not as wanted; their names.
+
+        Each file comes before its .hash, so that a kill in between shows. They do not wait for the disk: at
+        its start the daemon writes again what a power failure spoiled.
+        """
+        directory = JobDirectory(self.path)
+        written = []
+        for name, data in wanted.items():
+            if not _holds(directory, name, data):
+                self._put(name, data, 0o500 if name.endswith("_script") else 0o400)
+                self._put(f"{name}.hash", digest(data).encode(), 0o400)
+                written.append(name)
+        return written
+
+    def output(self, limit: int) -> tuple[bytes, str]:
+        """LGI_output up to a limit, and what the administrator should know of it, mostly nothing.
+
+        What is cut says so at its end. A link, a device or a directory is no output: it would show files of
+        others.
+        """
+        try:
+            size = os.stat(self.path / OUTPUT, follow_symlinks=False).st_size
+            data = JobDirectory(self.path).read_plain(OUTPUT, limit + 1)
+        except (Damaged, OSError) as error:
+            return b"", f"there is no output to report: {error}"
+        if len(data) <= limit:
+            return data, ""
+        mark = (_CUT % (max(size, len(data)), limit))[:limit]
+        return data[: limit - len(mark)] + mark, f"the output of {size} bytes is cut to {limit}"
+
+    def remove(self) -> None:
+        """Delete the directory, following no link. OSError when something in it resists."""
+        if not os.path.lexists(self.path):
+            return
+        if self.owner is None:
+            _open_up(self.path)
+        shutil.rmtree(self.path)
+
+    def _put(self, name: str, data: bytes, mode: int) -> None:
+        atomic_file.write(self.path, name, data, mode, self.owner, self.owner, durable=False)
+
+
+def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
+    try:
+        return directory.read(name) == data
+    except Damaged:
+        return False
+
+
+def _open_up(path: Path) -> None:
+    """Give back to ourselves what the job, which is the same user, closed: only a root needs no such help."""
+    path.chmod(0o700)
+    for folder, names, _files in os.walk(path):
+        for name in names:
+            inner = Path(folder, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)

@@ -1,0 +1,100 @@
+"""Processes told apart from later ones that got the same number, so that no stranger is ever killed."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process: its number, its start (clock ticks since boot) and the boot it belongs to."""
+
+    pid: int
+    started: int
+    boot: str
+
+
+def boot_id() -> str:
+    """A text that is different after every boot."""
+    return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
+
+
+def identify(pid: int) -> Identity:
+    """The identity of a process that exists; ProcessLookupError when there is none."""
+    stat = _stat(pid)
+    if stat is None:
+        raise ProcessLookupError(f"there is no process {pid}")
+    return Identity(pid, _started(stat), boot_id())
+
+
+def alive(identity: Identity) -> bool:
+    """Whether this very process still runs; one that ended and was not yet waited for does not."""
+    stat = _stat(identity.pid)
+    if stat is None or identity.boot != boot_id():
+        return False
+    return _started(stat) == identity.started and stat[0] not in ("Z", "X")
+
+
+def kill_session(leader: Identity, mark: str) -> int:
+    """SIGKILL what is left of the session a process leads or led; returns how many processes that were.
+
+    Once the leader has ended its number may belong to a stranger, so the others must also carry ``mark``, a
+    ``NAME=value`` of their environment.
+    """
+    if leader.boot != boot_id():
+        return 0
+    is_ours = alive(leader)
+    victims = [pid for pid in _session(leader.pid) if is_ours or _carries(pid, mark)]
+    return sum(_kill(pid) for pid in victims)
+
+
+def users() -> set[int]:
+    """The uids that processes run under now."""
+    found = set()
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            try:
+                found.add(entry.stat().st_uid)
+            except OSError:
+                continue
+    return found
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/PID/stat from the state (field 3) on; the name before may hold anything."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text("ascii", "replace")
+    except OSError:
+        return None
+    return text.rpartition(")")[2].split()
+
+
+def _started(stat: list[str]) -> int:
+    return int(stat[19])  # field 22
+
+
+def _session(leader: int) -> Iterator[int]:
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit():
+            stat = _stat(int(entry.name))
+            if stat is not None and int(stat[3]) == leader and stat[0] not in ("Z", "X"):
+                yield int(entry.name)
+
+
+def _carries(pid: int, mark: str) -> bool:
+    try:
+        return mark.encode() in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

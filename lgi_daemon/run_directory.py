@@ -1,0 +1,140 @@
+"""The run directory: records no job can write, job directories, and the lock of the one daemon.
+
+.lock                                 host and pid of the daemon that has it
+.records/REFERENCE/record.json        the truth about a job, written before a server is told of it
+.records/REFERENCE/LGI_job_*_script   what is run for the job
+.broken/                              what could not be understood, for the administrator
+PROJECT/APPLICATION/JOB_REFERENCE/    the job's own directory
+"""
+
+import fcntl
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from lgi_daemon import atomic_file
+from lgi_daemon.job_files import JobFiles, contents
+from lgi_daemon.record import Phase, Record, to_json
+from lgi_protocol.job_directory import SCRIPTS
+
+log = logging.getLogger(__name__)
+
+RECORD = "record.json"
+
+
+class InUse(Exception):
+    """Another daemon has the run directory; the text says which."""
+
+
+class RunDirectory:
+    """The disk of one daemon. ``sandboxed`` when jobs run under uids of their own."""
+
+    def __init__(self, path: Path, sandboxed: bool) -> None:
+        """Nothing is read, made or locked yet."""
+        self.path = path
+        self.sandboxed = sandboxed
+        self.records = path / ".records"
+        self.broken = path / ".broken"
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Make it ours until the process ends; InUse names the daemon that has it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        lock = os.open(self.path / ".lock", flags, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(lock, 300).decode("utf-8", "replace").strip()
+            os.close(lock)
+            raise InUse(f"{self.path} is in use by another daemon ({holder}): stop it first") from None
+        self._lock = lock
+        self.sign()
+        self.records.mkdir(mode=0o700, exist_ok=True)
+        # Jobs run their scripts from here, but cannot list or change anything.
+        self.records.chmod(0o711 if self.sandboxed else 0o700)
+
+    def sign(self) -> None:
+        """Write host and pid into the lock file, again after a fork."""
+        assert self._lock is not None  # noqa: S101 - claimed before
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"host {socket.gethostname()}, pid {os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let another daemon have it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def files(self, record: Record) -> JobFiles:
+        """The job's own directory."""
+        place = self.path / record.project / record.application / f"JOB_{record.reference}"
+        return JobFiles(place, record.uid if self.sandboxed else None)
+
+    def script(self, record: Record, name: str) -> Path:
+        """The trusted copy of a script, as ``job_run_script``, out of the job's reach."""
+        return self.records / record.reference / f"LGI_{name}"
+
+    def create(self, record: Record, scripts: Mapping[str, bytes]) -> None:
+        """Put a new job on disk: scripts, then record, then the job's directory. OSError when it cannot be.
+
+        Without a record a job was never there, with one everything else can be made again.
+        """
+        folder = self.records / record.reference
+        group = record.uid if self.sandboxed else None
+        folder.mkdir(mode=0o700)
+        if group is not None:
+            os.chown(folder, -1, group)
+            folder.chmod(0o710)
+        for name in SCRIPTS:
+            atomic_file.write(folder, f"LGI_{name}", scripts[name], 0o550, group=group)
+        self._write(record)
+        atomic_file.sync_folder(self.records)
+        self.restore(record)
+
+    def save(self, record: Record) -> None:
+        """Store a changed record, then what follows from it in the job's directory."""
+        self._write(record)
+        self.restore(record)
+
+    def restore(self, record: Record) -> list[str]:
+        """Make the job's directory what the record says; the names of the LGI_* files that were not."""
+        scripts = {name: self.script(record, name).read_bytes() for name in SCRIPTS}
+        files = self.files(record)
+        try:
+            files.make()
+            return files.write(contents(record, scripts))
+        except OSError as error:
+            # The job owns the place and can spoil it; what we rely on is in the record.
+            log.warning("%s: its directory cannot be written: %s", record.title, error)
+            return []
+
+    def remove(self, record: Record) -> None:
+        """Delete a job from disk; a kill in between is finished at the next start."""
+        self._write(record)
+        files = self.files(record)
+        try:
+            files.remove()
+        except OSError as error:
+            self.set_aside(files.path, f"it could not be deleted: {error}")
+        shutil.rmtree(self.records / record.reference)
+
+    def set_aside(self, path: Path, reason: str) -> None:
+        """Move something out of the way, for the administrator to look at."""
+        self.broken.mkdir(mode=0o700, exist_ok=True)
+        number, target = 0, self.broken / path.name
+        while os.path.lexists(target):
+            number += 1
+            target = self.broken / f"{path.name}.{number}"
+        path.rename(target)
+        log.critical("%s was moved to %s: %s", path, target, reason)
+
+    def _write(self, record: Record) -> None:
+        atomic_file.write(self.records / record.reference, RECORD, to_json(record))
+
+
+def is_leftover(record: Record) -> bool:
+    """Whether a stored job only waits for the end of its removal."""
+    return record.phase is Phase.REMOVING

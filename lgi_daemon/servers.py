@@ -1,0 +1,134 @@
+"""The project servers: kept connections, the sessions of one round, when to leave one alone."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from lgi_protocol.client import Client, Unreachable
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import ServerError
+from lgi_protocol.resource_api import ResourceCalls, SignUp
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 10.0
+LONGEST_PAUSE = 300.0
+
+# Gives the calls of one project on one server.
+Connect = Callable[[str, str], ResourceCalls]
+
+
+class NotNow(Exception):
+    """A server asked to be left alone, or was just found dead; nothing was sent."""
+
+
+def connector(credentials: Credentials) -> Connect:
+    """Real connections, one kept set of them per server."""
+    clients: dict[str, Client] = {}
+
+    def connect(project: str, server: str) -> ResourceCalls:
+        if server not in clients:
+            clients[server] = Client(server, credentials)
+        return ResourceCalls(clients[server], project)
+
+    return connect
+
+
+class Servers:
+    """All servers together; remembers per server until when it is left alone."""
+
+    def __init__(self, connect: Connect) -> None:
+        """``connect`` makes the calls, real ones or a test's."""
+        self.connect = connect
+        self._not_before: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+
+    def open(self, server: str, now: float) -> bool:
+        """Whether a server may be asked now."""
+        return now >= self._not_before.get(server, now)
+
+    def pause(self, server: str, seconds: float, now: float) -> float:
+        """Leave a server alone for some seconds and up to half as many more; how many that is.
+
+        The chance in it keeps many daemons from returning at once.
+        """
+        wait = seconds * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+        self._not_before[server] = now + wait
+        return wait
+
+    @contextmanager
+    def watching(self, server: str, now: float) -> Iterator[None]:
+        """Learn from the calls of a block how a server is. Raises NotNow before, passes on their errors.
+
+        An answer that cannot be understood counts as none.
+        """
+        if not self.open(server, now):
+            raise NotNow(f"{server} is left alone for {self._not_before[server] - now:.0f} s more")
+        try:
+            with _understanding(server):
+                yield
+        except Unreachable as error:
+            failures = self._failures[server] = self._failures.get(server, 0) + 1
+            seconds = self.pause(server, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (failures - 1)), now)
+            log.warning("%s cannot be reached: %s; next try in %.0f s", server, error.reason, seconds)
+            raise
+        except ServerError as error:
+            self._failures.pop(server, None)
+            if error.back_off:
+                seconds = self.pause(server, error.timeout, now)
+                log.info("%s is busy; next try in %.0f s", server, seconds)
+            raise
+        self._failures.pop(server, None)
+
+
+@contextmanager
+def _understanding(server: str) -> Iterator[None]:
+    """Turn the ValueError of an answer with impossible values into Unreachable."""
+    try:
+        yield
+    except ValueError as error:
+        raise Unreachable(server, f"its answer cannot be understood: {error}") from error
+
+
+class Round:
+    """The sessions of one cycle: opened when first needed, all signed off at the end of the block."""
+
+    def __init__(self, servers: Servers, now: float) -> None:
+        """Nothing is sent yet."""
+        self.servers = servers
+        self.now = now
+        self._sessions: dict[tuple[str, str], tuple[ResourceCalls, SignUp]] = {}
+
+    def __enter__(self) -> "Round":
+        """The round itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Sign off everywhere; a server frees the locks of a session that could not be ended by itself."""
+        while self._sessions:
+            (_project, server), (calls, _answer) = self._sessions.popitem()
+            try:
+                calls.sign_off()
+            except (ServerError, Unreachable) as failure:
+                log.debug("%s: sign-off failed: %s", server, failure)
+
+    def session(self, project: str, server: str, capabilities: str = "") -> tuple[ResourceCalls, SignUp]:
+        """Signed-up calls and the answer to the sign-up, the same ones for the whole round."""
+        if (project, server) not in self._sessions:
+            calls = self.servers.connect(project, server)
+            self._sessions[project, server] = calls, calls.sign_up(capabilities)
+            log.debug("%s: signed up for project %s", server, project)
+        return self._sessions[project, server]
+
+    def sign_off(self, project: str, server: str) -> None:
+        """Forget a session that no longer works, after a try to end it."""
+        kept = self._sessions.pop((project, server), None)
+        if kept is not None:
+            try:
+                kept[0].sign_off()
+            except (ServerError, Unreachable) as failure:
+                log.debug("%s: sign-off failed: %s", server, failure)
