@@ -226,6 +226,6 @@ def _log(name: str, who: Identity | None, posted: Mapping[str, str], refused: LG
         f"{field}={posted[field][:64]!r}" for field in ("job_id", "state", "application") if field in posted
     )
     if refused is None:
-        log.info("%s %r %s", name, caller, story)
+        log.debug("%s %r %s", name, caller, story)
     else:
         log.warning("%s %r %s refused: %s", name, caller, story, ascii(str(refused)))

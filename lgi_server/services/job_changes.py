@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lgi_protocol import lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.aside import aside
 from lgi_server.database import Transaction
-from lgi_server.services import locking
+from lgi_server.services import locking, story
 from lgi_server.services.callers import User
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.submission import check_targets
@@ -59,6 +60,7 @@ def update(
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
     if new.target_resources != old.target_resources:
         access.set_targets(transaction, job_id, new.target_resources)
+    transaction.afterwards(partial(story.updated, old, new, resource.resource_name))
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
     return new
 
@@ -135,6 +137,7 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Rep
     else:
         jobs.set_state(transaction, job, State.ABORTING, stamp)
         state = State.ABORTING.value
+    transaction.afterwards(partial(story.deleted, job, state, user.name))
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
     return replace(job, state=state, state_time_stamp=stamp)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from lgi_protocol import lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -9,7 +10,7 @@ from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.config import Config
 from lgi_server.database import Transaction
-from lgi_server.services import locking, permissions
+from lgi_server.services import locking, permissions, story
 from lgi_server.services.callers import User
 from lgi_server.services.repositories import Repositories, Upload
 from lgi_server.tables import access, active_resources, events, jobs
@@ -142,6 +143,7 @@ def _insert(transaction: Transaction, job: Job, details: Details, store: Reposit
     transaction.undo(lambda: store.remove(job.repository))
     store.create(job.repository, job.write_access, details.uploads)
     made = replace(job, job_id=jobs.insert(transaction, job))
+    transaction.afterwards(partial(story.submitted, made))
     access.insert(transaction, made.job_id, made)
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
     return made

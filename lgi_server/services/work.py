@@ -1,10 +1,11 @@
 """Handing out work: queued jobs, each locked for the session that asked."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.database import Transaction
-from lgi_server.services import locking
+from lgi_server.services import locking, story
 from lgi_server.tables import jobs, locks
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
@@ -50,4 +51,6 @@ def offer(
         min(request.limit, MOST),
     )
     locking.take(transaction, offered, resource, session_id, now)
+    if offered:
+        transaction.afterwards(partial(story.offered, offered, resource.resource_name))
     return offered

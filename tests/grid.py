@@ -1,0 +1,254 @@
+"""A small grid for tests: an authority, certificates, and a real project server on loopback."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_protocol.client import Client, Reply
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import ServerError
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_server import config as configuration
+from lgi_server.database import Database, Transaction
+from lgi_server.databases import open_database
+from lgi_server.services import management
+from lgi_server.services.management import NewResource
+from lgi_tools.certificates.authority import Authority, Issued
+
+BIN = Path(sys.executable).parent
+PROJECT = "LGI"
+SERVER_NAME = "LGI@localhost"
+TABLES = [
+    "job_queue",
+    "running_locks",
+    "active_resources",
+    "running_sessions",
+    "users_allowed",
+    "groups_allowed",
+    "users_denied",
+    "groups_denied",
+    "updates",
+    "event_queue",
+    "job_access",
+]
+CAPABILITIES = "<hello_world> </hello_world>"
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: object, seconds: float = 20.0) -> None:
+    """Return when a condition holds; AssertionError when it never does."""
+    end = time.monotonic() + seconds
+    while not what():  # type: ignore[operator]
+        if time.monotonic() > end:
+            raise AssertionError(f"still not so after {seconds} s")
+        time.sleep(0.02)
+
+
+@dataclass
+class People:
+    """The certificates of a grid, made once and kept by common name."""
+
+    authority: Authority
+    issued: dict[str, Issued] = field(default_factory=dict)
+
+    def user(
+        self, name: str, groups: tuple[str, ...] | None = None, projects: tuple[str, ...] | None = None
+    ) -> Issued:
+        """A user's certificate."""
+        key = f"user {name} {groups} {projects}"
+        if key not in self.issued:
+            self.issued[key] = self.authority.issue_user(name, groups, projects, force=True)
+            self.issued[key] = self._kept(self.issued[key], len(self.issued))
+        return self.issued[key]
+
+    def resource(self, name: str, projects: tuple[str, ...] | None = None) -> Issued:
+        """A resource's certificate."""
+        key = f"resource {name} {projects}"
+        if key not in self.issued:
+            self.issued[key] = self._kept(
+                self.authority.issue_resource(name, projects, force=True), len(self.issued)
+            )
+        return self.issued[key]
+
+    def _kept(self, made: Issued, number: int) -> Issued:
+        """The same name with other groups must not overwrite the files of the first."""
+        directory = self.authority.directory / "kept"
+        directory.mkdir(exist_ok=True)
+        certificate, key = directory / f"{number}.crt", directory / f"{number}.key"
+        shutil.copy(made.certificate, certificate)
+        shutil.copy(made.key, key)
+        return Issued(certificate, key)
+
+    def credentials(self, issued: Issued) -> Credentials:
+        """What a client needs to show this certificate."""
+        return Credentials(issued.key, issued.certificate, self.authority.ca_file)
+
+
+class Grid:
+    """A project server in a process of its own, with its database and repository."""
+
+    def __init__(self, database: str = f"sqlite:{PROJECT}.sqlite", settings: Mapping[str, str] | None = None):
+        self.directory = Path(tempfile.mkdtemp(prefix="lgi-grid-"))
+        self.people = People(Authority.create(self.directory / "ca"))
+        self.people.authority.issue_server("localhost", ("127.0.0.1",))
+        self.people.authority.issue_resource(SERVER_NAME)
+        self.port = free_port()
+        self.url = f"https://localhost:{self.port}/LGI"
+        self._set_up(database)
+        self._change_settings(settings or {})
+        self.config = configuration.load(self.config_file)
+        self.database: Database = open_database(self.config.projects[PROJECT].database)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = self.directory / "server.log"
+
+    @property
+    def config_file(self) -> Path:
+        """The server's configuration."""
+        return self.directory / "server" / "LGI_server.cfg"
+
+    def _set_up(self, database: str) -> None:
+        subprocess.run(
+            [
+                BIN / "LGI_setup",
+                self.directory / "server",
+                f"--url={self.url}",
+                f"--listen=127.0.0.1:{self.port}",
+                f"--project={PROJECT}",
+                f"--database={database}",
+                f"--certificates={self.directory / 'ca'}",
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+    def _change_settings(self, settings: Mapping[str, str]) -> None:
+        lines = self.config_file.read_text().splitlines()
+        for key, value in settings.items():
+            lines = [line for line in lines if line.partition("=")[0].strip() != key]
+            lines.insert(0, f"{key} = {value}")
+        self.config_file.write_text("\n".join(lines))
+
+    def start(self) -> None:
+        """Start the server and return when it accepts connections."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / "LGI_server", self.config_file], stdout=log, stderr=log, start_new_session=True
+            )
+        wait_for(self._listens, 30)
+
+    def _listens(self) -> bool:
+        if self.process is not None and self.process.poll() is not None:
+            raise AssertionError(self.log.read_text()[-3000:])
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        """Stop the server."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait(10)
+            self.process = None
+
+    def remove(self) -> None:
+        """Stop the server and remove everything."""
+        self.stop()
+        self.database.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def clear(self) -> None:
+        """An empty project again: this master server, no jobs, every user may submit without limit."""
+
+        def work(transaction: Transaction) -> None:
+            for table in TABLES:
+                transaction.run(f"DELETE FROM {table}")
+            certificate = (self.directory / "ca" / f"{SERVER_NAME}.crt").read_text()
+            master = NewResource(SERVER_NAME, self.url, certificate, 1)
+            management.add_resource(transaction, master, "any")
+            management.allow(transaction, "user", "any", "any", 0, "any")
+
+        self.database.run(work)
+
+    def rows(self, sql: str, *parameters: object) -> list[Mapping[str, object]]:
+        """What a query answers, for looking behind the server's back."""
+        return [
+            dict(row)
+            for row in self.database.run(lambda transaction: transaction.rows(sql, *parameters), write=False)
+        ]
+
+    def run(self, sql: str, *parameters: object) -> int:
+        """Change the database behind the server's back."""
+        return self.database.run(lambda transaction: transaction.run(sql, *parameters))
+
+    def client(self, issued: Issued) -> Client:
+        """A client with a certificate."""
+        return Client(self.url, self.people.credentials(issued))
+
+    def user(
+        self, name: str = "mark@laptop", groups: tuple[str, ...] | None = ("theor", "cyttron")
+    ) -> "UserCalls":
+        """A user of the project."""
+        return UserCalls(self.client(self.people.user(name, groups)), name, (groups or (name,))[0])
+
+    def resource(self, name: str = "res1@cluster", capabilities: str = CAPABILITIES) -> ResourceCalls:
+        """A registered resource that has signed up."""
+        issued = self.people.resource(name)
+        known = self.rows("SELECT resource_id FROM active_resources WHERE resource_name = %s", name)
+        if not known:
+            new = NewResource(name, name, issued.certificate.read_text())
+            self.database.run(lambda transaction: management.add_resource(transaction, new, "any"))
+        calls = ResourceCalls(self.client(issued), PROJECT)
+        calls.sign_up(capabilities)
+        return calls
+
+
+@dataclass
+class UserCalls:
+    """The calls of a user, as a program would post them."""
+
+    client: Client
+    name: str
+    groups: str
+
+    def post(self, call: str, files: tuple[Path, ...] = (), **fields: str) -> Reply:
+        """An interface call with the usual fields."""
+        usual = {"project": PROJECT, "user": self.name, "groups": self.groups}
+        return self.client.post(f"interfaces/{call}", usual | fields, files)
+
+    def submit(self, files: tuple[Path, ...] = (), **fields: str) -> int:
+        """A submitted job's number."""
+        usual = {"application": "hello_world", "target_resources": "any"}
+        return self.post("interface_submit_job", files, **(usual | fields)).number("job", "job_id")
+
+    def state(self, job_id: int) -> str:
+        """The state of a job."""
+        return self.post("interface_job_state", job_id=str(job_id)).value("job", "state")
+
+    def delete(self, job_id: int) -> Reply:
+        """Delete or abort a job."""
+        return self.post("interface_delete_job", job_id=str(job_id))
+
+    def refusal(self, call: str, **fields: str) -> int:
+        """The error number a call is refused with, 0 when it is not."""
+        try:
+            self.post(call, **fields)
+        except ServerError as error:
+            return error.number
+        return 0
