@@ -128,6 +128,19 @@ class Authority:
         valid = validity or Validity.of_days(days)
         return self._issue(composed, Kind.USER, key_type, valid, force, password=password)
 
+    def revoke(self, name: str) -> Path:
+        """Put the certificate of an entity on the revocation list for good; its file.
+
+        Raises FileNotFoundError when there is none, ValueError when it is revoked already.
+        """
+        file = self.directory / f"{file_stem(name)}.crt"
+        serial = read_certificate(file).serial_number
+        listed = tuple(read_revocations(self.crl_file))
+        if any(each.serial_number == serial for each in listed):
+            raise ValueError(f"{file} is revoked already")
+        self._write_revocations((*listed, profiles.revoked(serial, datetime.now(UTC))))
+        return file
+
     def _issue(
         self,
         name: common_name.CommonName,
@@ -181,6 +194,14 @@ def read_certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError as error:
         raise ValueError(f"{path} holds no certificate: {error}") from None
+
+
+def read_revocations(path: Path) -> x509.CertificateRevocationList:
+    """A revocation list. Raises OSError, or ValueError naming the file."""
+    try:
+        return x509.load_pem_x509_crl(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path} holds no revocation list: {error}") from None
 
 
 def file_stem(name: str) -> str:

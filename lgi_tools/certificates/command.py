@@ -161,6 +161,20 @@ def user(
         terminal.show(f"Directory   : {config_dir} (for the tools' -c option, or as ~/.LGI)\n")
 
 
+@command.command()
+@click.argument("name")
+@click.pass_obj
+def revoke(directory: Path, name: str) -> None:
+    """Revoke the certificate of NAME for good, as when its key has been lost."""
+    with _plain_errors():
+        made_by = Authority.open(directory)
+        file = made_by.revoke(name)
+    terminal.show(
+        f"Revoked     : {file}\n"
+        f"Next        : give {made_by.crl_file} to every project server; --force makes {name} a new one\n"
+    )
+
+
 @command.command("list")
 @click.pass_obj
 def list_certificates(directory: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from lgi_tools.certificates.authority import read_certificate
+from lgi_tools.certificates.authority import REVOCATIONS, read_certificate, read_revocations
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,17 @@ class Entry:
 
 def entries(directory: Path, now: datetime) -> list[Entry]:
     """The certificates of a directory by file name. Raises OSError, or ValueError naming a broken file."""
-    return [_entry(path, now) for path in sorted(directory.glob("*.crt"))]
+    crl = directory / REVOCATIONS
+    revoked = frozenset(each.serial_number for each in read_revocations(crl)) if crl.exists() else frozenset()
+    return [_entry(path, now, revoked) for path in sorted(directory.glob("*.crt"))]
 
 
-def _entry(path: Path, now: datetime) -> Entry:
+def _entry(path: Path, now: datetime, revoked: frozenset[int]) -> Entry:
     certificate = read_certificate(path)
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     state = "not yet valid" if now < begin else "expired" if now > end else "valid"
+    if certificate.serial_number in revoked:
+        state = "revoked"
     kind = _first(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME).removeprefix("LGI ")
     name = _first(certificate, NameOID.COMMON_NAME)
     return Entry(path.name, name, kind, f"{certificate.serial_number:x}", end, state)

@@ -119,6 +119,12 @@ def sign_revocations(
     return builder.sign(issuer_key, hashes.SHA256())
 
 
+def revoked(serial_number: int, now: datetime) -> x509.RevokedCertificate:
+    """A certificate's entry in a revocation list."""
+    entry = x509.RevokedCertificateBuilder().serial_number(serial_number).revocation_date(now)
+    return entry.build()
+
+
 def _builder(
     name: x509.Name, issuer: x509.Name, key: PrivateKey, issuer_key: PrivateKey, validity: Validity
 ) -> x509.CertificateBuilder:

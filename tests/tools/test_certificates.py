@@ -284,6 +284,28 @@ def test_the_first_revocation_list_is_empty_and_valid(authority: Authority) -> N
     assert listed.next_update_utc == authority.certificate.not_valid_after_utc
 
 
+def test_a_revoked_certificate_is_refused(tmp_path: Path) -> None:
+    """The list grows by one at each revocation and stays valid."""
+    authority = Authority.create(tmp_path / "ca")
+    issued = [authority.issue_user(name) for name in ("lost@laptop", "stolen@laptop", "good@laptop")]
+
+    authority.revoke("lost@laptop")
+    authority.revoke("stolen@laptop")
+
+    def verify(issued: Issued) -> subprocess.CompletedProcess[str]:
+        crl, ca = authority.crl_file, authority.ca_file
+        return openssl("verify", "-crl_check", "-CRLfile", crl, "-CAfile", ca, issued.certificate)
+
+    lost, stolen, good = (verify(each) for each in issued)
+    assert "certificate revoked" in lost.stderr
+    assert "certificate revoked" in stolen.stderr
+    assert good.returncode == 0
+    with pytest.raises(ValueError, match="revoked already"):
+        authority.revoke("lost@laptop")
+    with pytest.raises(FileNotFoundError):
+        authority.revoke("nobody")
+
+
 def test_nothing_outlives_its_authority(tmp_path: Path) -> None:
     """A longer validity is cut at the CA's end."""
     authority = Authority.create(tmp_path / "ca", days=10)

@@ -68,6 +68,23 @@ def test_the_list_shows_names_kinds_and_what_has_expired(run: Run, tmp_path: Pat
     assert rows[3][-2] == "2021-01-01"
 
 
+def test_a_lost_key_is_revoked_and_the_list_shows_it(run: Run, tmp_path: Path) -> None:
+    """And what to do with the new revocation list."""
+    at = ("--directory", str(tmp_path / "ca"))
+    run(main, *at, "init")
+    run(main, *at, "resource", "res@cluster")
+
+    code, out, _ = run(main, *at, "revoke", "res@cluster")
+    again, _, err = run(main, *at, "revoke", "res@cluster")
+    _, listed, _ = run(main, *at, "list")
+
+    assert (code, again) == (0, 1)
+    assert f"give {tmp_path}/ca/ca.crl to every project server" in out
+    assert err == f"LGI_certificates: {tmp_path}/ca/res@cluster.crt is revoked already\n"
+    assert listed.splitlines()[1].endswith("valid")
+    assert listed.splitlines()[2].endswith("revoked")
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

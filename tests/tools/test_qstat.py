@@ -1,0 +1,286 @@
+"""LGI_qstat against a server."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lgi_tools.qstat import main
+
+from .canned_server import Answer, CannedServer, lgi, lgi_error
+from .test_tools_text import JOB
+
+Run = Callable[..., tuple[int, str, str]]
+CALL = "interfaces/interface_job_state"
+HEAD = (
+    "<project> LGI </project> <project_master_server> https://m/LGI </project_master_server> "
+    "<this_project_server> https://t/LGI </this_project_server> <user> mark@laptop </user> "
+    "<groups> theor </groups> "
+)
+PROJECT = (
+    "This project          : LGI\n"
+    "This project server   : https://t/LGI\n"
+    "Project master server : https://m/LGI\n"
+)
+RULE = "-" * 131
+COLUMNS = (
+    "    # | job_id |        state |                     target_resources |      application | "
+    "              time_stamp |       owners"
+)
+
+
+def job(number: int, job_id: int) -> str:
+    return (
+        f"<job number='{number}'> <job_id> {job_id} </job_id> <state> queued </state> "
+        "<state_time_stamp> 1350000001 </state_time_stamp> <target_resources> any </target_resources> "
+        "<owners> mark </owners> <application> hello_world </application> </job>"
+    )
+
+
+def page(*jobs: str) -> Answer:
+    asked = "<state> any </state> <application> any </application> <start> 0 </start> <limit> 1024 </limit>"
+    return lgi(f"{HEAD}{asked} <number_of_jobs> {len(jobs)} </number_of_jobs> {' '.join(jobs)}")
+
+
+def row(number: int, job_id: int) -> str:
+    return (
+        f" {number:>4} | {job_id:>6} |       queued |                                  any | "
+        "     hello_world | "
+        "Fri Oct 12 00:00:01 2012 |         mark"
+    )
+
+
+def test_jobs_are_listed_until_a_page_is_empty(run: Run, server: CannedServer) -> None:
+    """Pages of 1024, numbered through, with rules around the table."""
+    server.will_answer_call(CALL, page(job(1, 41), job(2, 42)), page(job(1, 43)), page())
+
+    code, out, err = run(main)
+
+    assert (code, err) == (0, "")
+    assert out.split("\n") == [
+        *("", RULE, COLUMNS, RULE, row(1, 41), row(2, 42), row(3, 43), RULE, ""),
+        "Number of jobs listed : 3",
+        *PROJECT.split("\n"),
+        "",
+    ]
+    asked = [(request.fields["start"], request.fields["limit"]) for request in server.requests]
+    assert asked == [("0", "1024"), ("1024", "1024"), ("2048", "1024")]
+    assert len(server.connections) == 1
+
+
+def test_a_job_that_moved_meanwhile_is_listed_once(run: Run, server: CannedServer) -> None:
+    """Pages are no snapshot: a job whose state changed comes again at the end."""
+    server.will_answer_call(CALL, page(job(1, 41), job(2, 42)), page(job(1, 41), job(2, 43)), page())
+
+    _, out, _ = run(main)
+
+    assert [line.split("|")[1].strip() for line in out.splitlines() if " | " in line] == [
+        *("job_id", "41", "42", "43")
+    ]
+
+
+def test_a_server_that_ignores_the_start_ends_the_list(run: Run, server: CannedServer) -> None:
+    """A page with nothing new is the last one."""
+    server.will_answer_call(CALL, page(job(1, 41)))
+
+    code, out, _ = run(main)
+
+    assert code == 0
+    assert "Number of jobs listed : 1\n" in out
+
+
+def test_state_and_application_are_passed_on(run: Run, server: CannedServer) -> None:
+    """The server resolves a leading exclamation mark."""
+    server.will_answer_call(CALL, page())
+
+    code, _, _ = run(main, "-a", "!hello", "-s", "queued")
+
+    assert code == 0
+    assert server.requests[0].fields["application"] == "!hello"
+    assert server.requests[0].fields["state"] == "queued"
+
+
+def test_the_raw_list_is_numbered_over_all_pages(run: Run, server: CannedServer) -> None:
+    """Elements without a root and without line ends between them."""
+    server.will_answer_call(CALL, page(job(1, 41)), page(job(1, 42)), page())
+
+    code, out, _ = run(main, "-x")
+
+    assert code == 0
+    assert out == (
+        f"{job(1, 41)} {job(2, 42)} <project> LGI </project> "
+        "<project_master_server> https://m/LGI </project_master_server> "
+        "<this_project_server> https://t/LGI </this_project_server> <user> mark@laptop </user> "
+        "<groups> theor </groups> <state> any </state> <application> any </application> "
+        "<number_of_jobs> 2 </number_of_jobs> \n"
+    )
+
+
+def test_counting_asks_for_no_job(run: Run, server: CannedServer) -> None:
+    """One call with limit 0; -cnt is one option, not -c with something behind it."""
+    server.will_answer_call(CALL, lgi(f"{HEAD}<number_of_jobs> 4711 </number_of_jobs>"))
+
+    code, out, _ = run(main, "-cnt")
+    _, raw, _ = run(main, "-x", "-cnt")
+
+    assert code == 0
+    assert out == f"\nNumber of jobs found  : 4711\n{PROJECT}\n"
+    assert raw.endswith("<number_of_jobs> 4711 </number_of_jobs> \n")
+    assert server.requests[0].fields["limit"] == "0"
+    assert len(server.requests) == 2
+
+
+def test_a_job_is_shown_in_full(run: Run, server: CannedServer) -> None:
+    """Input and output as bytes, then the files."""
+    server.will_answer_call(CALL, lgi(JOB.replace("00FF", "6f6b")))
+
+    code, out, _ = run(main, "007")
+
+    assert code == 0
+    assert out.startswith("\nThis project          : LGI\n")
+    assert out.endswith(
+        "Time stamp            : Fri Oct 12 00:00:01 2012 [1350000001]\n"
+        "Input                 : hi\n"
+        "Output                : ok\n"
+        "Repository content    : a&b, c\n"
+        "\n"
+    )
+    # As LGI: leading zeros are sent as they are.
+    assert server.requests[0].fields == {
+        **{"project": "LGI", "user": "mark@laptop", "groups": "theor"},
+        "job_id": "007",
+    }
+
+
+def test_the_last_of_several_ids_counts(run: Run, server: CannedServer) -> None:
+    """As LGI."""
+    server.will_answer_call(CALL, lgi(JOB))
+
+    run(main, "-x", "1", "2")
+
+    assert [request.fields["job_id"] for request in server.requests] == ["2"]
+
+
+def test_raw_details_are_the_response(run: Run, server: CannedServer) -> None:
+    """Also when it is an error, but then the exit code is 1."""
+    server.will_answer_call(CALL, lgi(JOB), lgi_error(15, "no such job"))
+
+    good, out, _ = run(main, "-x", "7")
+    bad, error, _ = run(main, "-x", "8")
+
+    assert (good, out) == (0, f" {JOB} \n")
+    assert (bad, error) == (
+        1,
+        "<error> <number> 15 </number> <message> no such job </message> </error>\n",
+    )
+
+
+def test_an_error_is_told_and_is_a_failure(run: Run, server: CannedServer) -> None:
+    """As LGI on standard output between empty lines."""
+    server.will_answer_call(CALL, lgi_error(34, "not yours & mine"))
+
+    code, out, _ = run(main, "7")
+
+    assert code == 1
+    assert out == f"\nError message returned by server {server.url} : not yours & mine\n\n"
+
+
+def test_servers_and_resources_are_listed(run: Run, server: CannedServer) -> None:
+    """-l and -L may be combined; the project is then told once."""
+    slaves = (
+        "<number_of_slave_servers> 1 </number_of_slave_servers> "
+        "<project_server number='1'> https://s/LGI </project_server>"
+    )
+    resource = (
+        "<number_of_resources> 1 </number_of_resources> <resource number='1'> "
+        "<resource_name> r@h </resource_name> "
+        "<resource_capabilities> <cpus> 4 </cpus> </resource_capabilities> "
+        "<last_call_time> 1350000001 </last_call_time> </resource>"
+    )
+    server.will_answer_call("interfaces/interface_project_server_list", lgi(HEAD + slaves))
+    server.will_answer_call("interfaces/interface_project_resource_list", lgi(HEAD + resource))
+    resources = (
+        "\nResource name         : r@h\n"
+        "Resource capabilities : <cpus> 4 </cpus>\n"
+        "Resource time stamp   : Fri Oct 12 00:00:01 2012 [1350000001]\n\n"
+    )
+
+    both, only_servers, only_resources = run(main, "-l", "-L"), run(main, "-l"), run(main, "-L")
+    raw = run(main, "-l", "-L", "-x")
+
+    assert only_servers == (0, f"\n{PROJECT}Project slave server  : https://s/LGI\n\n", "")
+    assert only_resources == (0, f"\n{PROJECT}{resources}", "")
+    assert both == (0, f"\n{PROJECT}Project slave server  : https://s/LGI\n{resources}", "")
+    assert raw == (0, f" {HEAD}{slaves} \n {HEAD}{resource} \n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("7", "-a", "x"), ("7", "-cnt"), ("7", "-l"), ("-l", "-s", "x"), ("-L", "-cnt"), ("x7",), ("-q",)],
+)
+def test_what_does_not_go_together_is_refused(run: Run, server: CannedServer, words: tuple[str, ...]) -> None:
+    """Exit code 1, one line, and nothing is sent."""
+    code, out, err = run(main, *words)
+
+    assert (code, out) == (1, "")
+    assert err.startswith("LGI_qstat: ")
+    assert err.count("\n") == 1
+    assert server.requests == []
+
+
+def test_verbose_tells_on_standard_error(program: list[str], server: CannedServer) -> None:
+    """-v names the calls, -vv shows the answers; standard output stays as it is."""
+    server.will_answer_call(CALL, lgi(f"{HEAD}<number_of_jobs> 1 </number_of_jobs>"))
+
+    quiet, loud, louder = (
+        subprocess.run([*program, "-cnt", *words], capture_output=True, text=True, timeout=30)
+        for words in ([], ["-v"], ["-vv"])
+    )
+
+    assert quiet.stderr == ""
+    assert quiet.stdout == loud.stdout == louder.stdout
+    assert f"calling job_state of {server.url}" in loud.stderr
+    assert "<number_of_jobs>" not in loud.stderr
+    assert "<number_of_jobs> 1 </number_of_jobs>" in louder.stderr
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(program: list[str], server: CannedServer) -> None:
+    """As in LGI_qstat | head -1."""
+    server.will_answer_call(CALL, page(*(job(each, each) for each in range(1000))), page())
+
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:
+        started.stdout.close()
+        complaint = started.stderr.read()
+
+    assert complaint == b""
+
+
+def test_a_terminal_is_not_steered_by_a_server(program: list[str], server: CannedServer) -> None:
+    """Control characters are escaped on a terminal and left alone in a pipe."""
+    server.will_answer_call(CALL, lgi(JOB.replace("hello_world", "\x9b2J").replace("6869", "1b63")))
+    reading, writing = pty.openpty()
+
+    piped = subprocess.run([*program, "7"], capture_output=True, timeout=30).stdout
+    subprocess.run([*program, "7"], stdout=writing, timeout=30, check=True)
+    os.close(writing)
+    shown = os.read(reading, 65536)
+    os.close(reading)
+
+    assert b"Input                 : \x1bc\n" in piped
+    assert b"Input                 : \\x1bc\r\n" in shown
+    assert b"Job application       : \\x9b2J" in shown
+    assert b"\x1b" not in shown
+
+
+@pytest.fixture
+def program() -> list[str]:
+    """The tool as a process of its own."""
+    top = Path(__file__).parents[2]
+    start = (
+        f"import sys; sys.path.insert(0, {str(top)!r}); from lgi_tools.qstat import main; sys.exit(main())"
+    )
+    return [sys.executable, "-c", start]
