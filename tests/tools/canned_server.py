@@ -67,6 +67,13 @@ def lgi_error(number: int, message: str, timeout: int = 0) -> Answer:
     return lgi(xml.write(Element("error", tuple(parts))))
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *arguments: object) -> None:
+        """A client that turns away from the server is what some tests are about: no traceback for it."""
+
+
 class CannedServer:
     """Answers per ``METHOD /path``: in turn, the last one for ever; 404 for what is not foreseen."""
 
@@ -78,8 +85,7 @@ class CannedServer:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(issued.certificate, issued.key)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), self._handler())
         self._http.socket = context.wrap_socket(
             self._http.socket, server_side=True, do_handshake_on_connect=False
         )
