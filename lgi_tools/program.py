@@ -1,6 +1,5 @@
 """How every tool starts and ends: exit codes, and errors in plain words."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,7 +43,10 @@ def error_element(error: ServerError) -> str:
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a tool and return its exit code: 0 only when everything asked for was done."""
+    """Run a tool and return its exit code: 0 only when everything asked for was done.
+
+    click itself ends the program quietly when the reader of its output is gone, as in ``LGI_qstat | head``.
+    """
     try:
         done = command.main(args=arguments, prog_name=name, standalone_mode=False)
         return done if isinstance(done, int) else 0
@@ -60,9 +62,6 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         terminal.warn(name, str(error))
     except click.ClickException as error:
         terminal.warn(name, error.format_message())
-    except BrokenPipeError:
-        # The reader, as in `LGI_qstat | head`, has seen enough; Python must not complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         terminal.warn(name, plain(error))
     except click.Abort:
