@@ -1,4 +1,4 @@
-"""A private MariaDB: own data directory and socket, no TCP port, an ordinary user where the tests are root."""
+"""A private MariaDB: own data directory and socket, no TCP port, an ordinary user where tests are root."""
 
 import os
 import pwd

@@ -45,9 +45,10 @@ class MariaDB:
                 cursorclass=DictCursor,
                 # On a socket PyMySQL's TLS only costs: 25 ms a connection.
                 ssl_disabled=bool(self.socket) or self.host in {"localhost", "127.0.0.1", "::1"},
-                init_command="SET SESSION transaction_isolation='READ-COMMITTED', innodb_lock_wait_timeout=5,"
-                " sql_mode='STRICT_ALL_TABLES'",
+                init_command="SET SESSION innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES'",
             )
+            # The variable's name differs between versions; the statement does not.
+            raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         return MariaDBConnection(raw)
 
     def schema(self, text: str) -> Iterable[str]:

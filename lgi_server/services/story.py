@@ -15,7 +15,7 @@ log = logging.getLogger("lgi.jobs")
 def submitted(job: Job) -> None:
     """A new job."""
     owners, targets = lists.join(job.owners), lists.join(job.target_resources)
-    log.info("job %d %r: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
+    log.info("job %d is %a: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
 
 
 def offered(jobs: Sequence[Job], resource: str) -> None:

@@ -48,7 +48,7 @@ def by_user(
     if not owners:
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, wanted.application)
     details = wanted.details()
-    job = _new_job(wanted.application, State.QUEUED, owners, targets, details, now)
+    job = _new_job(wanted.application, State.QUEUED.value, owners, targets, details, now)
     job = _with_access(job, (config.admin_group, user.name), details)
     return _insert(transaction, job, details, store, now)
 

@@ -1,0 +1,96 @@
+"""The configuration file of the project server."""
+
+from pathlib import Path
+
+import pytest
+
+from lgi_server import config as configuration
+from lgi_server.config import ConfigError
+
+GOOD = """\
+# A comment.
+url = https://localhost:8443/LGI
+listen = 127.0.0.1:8443
+server_certificate = server.crt
+server_key = server.key
+ca_certificate = ca.crt
+repository = repository
+default_project = LGI
+
+[project LGI]
+database = sqlite:LGI.sqlite
+server_name = LGI@localhost
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A directory with the files a configuration names."""
+    for name in ("server.crt", "server.key", "ca.crt"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "repository").mkdir()
+    return tmp_path
+
+
+def load(directory: Path, text: str) -> configuration.Config:
+    """The configuration of a text."""
+    path = directory / "LGI_server.cfg"
+    path.write_text(text)
+    return configuration.load(path)
+
+
+def test_relative_paths_start_at_the_configurations_directory(directory: Path) -> None:
+    """A server may be started from anywhere."""
+    loaded = load(directory, GOOD)
+
+    assert loaded.server_key == directory / "server.key"
+    assert loaded.projects["LGI"].database == f"sqlite:{directory / 'LGI.sqlite'}"
+    assert loaded.prefix == "/LGI"
+
+
+def test_sizes_may_be_written_with_a_letter(directory: Path) -> None:
+    """K, M and G stand for powers of 1024."""
+    loaded = load(directory, "max_file_size = 3M\nmax_post_size = 70000\n" + GOOD)
+
+    assert (loaded.max_file_size, loaded.max_post_size) == (3 * 1024 * 1024, 70000)
+
+
+BAD = {
+    "unknown key": ("colour = red\n" + GOOD, "line 1: there is no setting 'colour'"),
+    "no equals sign": (GOOD.replace("listen = ", "listen "), "line 3: 'listen 127.0.0.1:8443' is not"),
+    "set twice": (GOOD.replace("# A", "listen = a:1\n# A"), "line 4: 'listen' is set a second time"),
+    "empty value": (GOOD.replace("127.0.0.1:8443", ""), "line 3: listen = : the value is empty"),
+    "not a boolean": ("open_groups = maybe\n" + GOOD, "line 1: open_groups = maybe: write true or false"),
+    "not a number": ("workers = two\n" + GOOD, "line 1: workers = two: write a number above 0"),
+    "zero": ("workers = 0\n" + GOOD, "line 1: workers = 0"),
+    "not https": (GOOD.replace("https:", "http:"), "line 2: url = http://localhost:8443/LGI"),
+    "no port": (GOOD.replace("127.0.0.1:8443", "127.0.0.1"), "line 3: listen = 127.0.0.1"),
+    "no such file": (GOOD.replace("server.key", "other.key"), "line 5: server_key = other.key: cannot read"),
+    "no such directory": (GOOD.replace("= repository", "= nowhere"), "line 7: repository = "),
+    "bad database": (GOOD.replace("sqlite:", "oracle:"), "line 11: database = oracle:LGI.sqlite"),
+    "setting in the wrong place": (GOOD + "workers = 2\n", "line 13: there is no setting 'workers' here"),
+    "project twice": (GOOD + "[project LGI]\n", "line 13: project LGI appears a second time"),
+    "bad section": (GOOD + "[projekt X]\n", "line 13: '[projekt X]' is not [project NAME]"),
+    "project without name": (GOOD + "[project]\n", "line 13: '[project]' is not [project NAME]"),
+    "default project unknown": (GOOD.replace("= LGI\n", "= XYZ\n"), "line 8: default_project = XYZ"),
+    "project incomplete": (GOOD + "[project B]\n", "line 13: project B has no setting"),
+    "setting missing": (
+        GOOD.replace("default_project = LGI\n", ""),
+        "the setting 'default_project' is missing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD.keys())
+def test_a_wrong_line_is_refused_with_its_name_and_number(directory: Path, text: str, message: str) -> None:
+    """What is wrong, in which line, and what to write instead."""
+    with pytest.raises(ConfigError) as refused:
+        load(directory, text)
+
+    assert message in str(refused.value)
+
+
+def test_an_unreadable_file_is_refused_by_name(tmp_path: Path) -> None:
+    """The message names the file."""
+    with pytest.raises(ConfigError, match="nowhere"):
+        configuration.load(tmp_path / "nowhere.cfg")

@@ -1,0 +1,195 @@
+"""Transactions on both kinds of database."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import schema
+from lgi_server.database import Busy, Database, Transaction
+from lgi_server.databases import open_database
+from tests.mariadb import PrivateMariaDB
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty project database."""
+    if request.param == "sqlite":
+        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
+    else:
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        made = open_database(server.create_database("transactions"))
+    schema.make(made)
+    yield made
+    made.close()
+
+
+def count(database: Database) -> int:
+    """How many events are queued."""
+    row = database.run(lambda transaction: transaction.row("SELECT COUNT(*) AS n FROM event_queue"))
+    return int(row["n"]) if row else -1
+
+
+def add(transaction: Transaction, when: int = 1) -> None:
+    """Queue an event."""
+    transaction.run("INSERT INTO event_queue (event_time_stamp, event) VALUES (%s, %s)", when, "x")
+
+
+def test_the_schema_is_made_once(database: Database) -> None:
+    """Making the tables of a database that has them changes nothing."""
+    database.run(add)
+
+    assert schema.make(database) is False
+    assert count(database) == 1
+
+
+def test_work_that_raises_leaves_nothing(database: Database) -> None:
+    """All of it or nothing."""
+
+    def work(transaction: Transaction) -> None:
+        add(transaction)
+        raise LGIError(ErrorNumber.NO_JOB)
+
+    with pytest.raises(LGIError):
+        database.run(work)
+
+    assert count(database) == 0
+
+
+def test_work_is_done_again_when_the_database_asks_for_it(database: Database) -> None:
+    """A deadlock is no fault of the caller."""
+    tries: list[int] = []
+
+    def work(transaction: Transaction) -> int:
+        tries.append(1)
+        add(transaction)
+        if len(tries) < 3:
+            raise Busy("deadlock")
+        return len(tries)
+
+    assert database.run(work) == 3
+    assert count(database) == 1
+
+
+def test_what_was_done_outside_is_taken_back_when_the_transaction_fails(database: Database) -> None:
+    """Undo steps run when nothing was stored, the last first, and never after a commit."""
+    steps: list[str] = []
+
+    def failing(transaction: Transaction) -> None:
+        transaction.undo(lambda: steps.append("first"))
+        transaction.undo(lambda: steps.append("second"))
+        transaction.afterwards(lambda: steps.append("after"))
+        raise LGIError(ErrorNumber.NO_JOB)
+
+    with pytest.raises(LGIError):
+        database.run(failing)
+
+    assert steps == ["second", "first"]
+
+
+def test_what_waits_for_the_commit_is_done_after_it(database: Database) -> None:
+    """Afterwards means that other connections can see it."""
+    seen: list[int] = []
+
+    def work(transaction: Transaction) -> None:
+        add(transaction)
+        transaction.undo(lambda: seen.append(-1))
+        transaction.afterwards(lambda: seen.append(count(database)))
+
+    database.run(work)
+
+    assert seen == [1]
+
+
+def test_numbers_of_deleted_rows_are_not_given_again(database: Database) -> None:
+    """A job's number names one job for ever."""
+
+    def submit(transaction: Transaction) -> int:
+        return transaction.insert(
+            "INSERT INTO running_sessions (resource_id, session_time_stamp) VALUES (1, 1)"
+        )
+
+    first = database.run(submit)
+    database.run(lambda transaction: transaction.run("DELETE FROM running_sessions"))
+
+    assert database.run(submit) > first
+
+
+def test_names_are_compared_exactly(database: Database) -> None:
+    """Case, accents, blanks at the end and wildcards all count (ruling 3)."""
+    sql = "INSERT INTO users_denied (user_name, application) VALUES (%s, %s)"
+
+    def work(transaction: Transaction) -> list[int]:
+        transaction.run(sql, "Mark", "any")
+        query = "SELECT 1 AS one FROM users_denied WHERE user_name = %s"
+        return [len(transaction.rows(query, name)) for name in ("Mark", "mark", "Márk", "Mark ", "M%")]
+
+    assert database.run(work) == [1, 0, 0, 0, 0]
+
+
+def test_two_writers_wait_for_each_other(database: Database) -> None:
+    """Many increments at once lose none."""
+
+    def increment(transaction: Transaction) -> None:
+        row = transaction.row(
+            f"SELECT job_limit FROM users_allowed WHERE user_name = 'n'{transaction.for_update}"
+        )
+        assert row is not None
+        transaction.run("UPDATE users_allowed SET job_limit = %s", int(row["job_limit"]) + 1)
+
+    database.run(lambda transaction: transaction.run("INSERT INTO users_allowed VALUES ('n', 'any', 0)"))
+    threads = [
+        threading.Thread(target=lambda: [database.run(increment) for _ in range(20)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    row = database.run(lambda transaction: transaction.row("SELECT job_limit FROM users_allowed"))
+    assert row is not None
+    assert row["job_limit"] == 80
+
+
+def test_a_database_that_is_away_is_a_back_off(private_mariadb: PrivateMariaDB) -> None:
+    """Nothing was done, so the caller may come back (error 1)."""
+    away = open_database("mariadb://root@localhost/x?socket=/nonexistent/sock")
+
+    with pytest.raises(LGIError) as refused:
+        away.run(add)
+
+    assert refused.value.number == ErrorNumber.BACK_OFF
+
+
+def test_a_database_that_refuses_us_is_error_3(private_mariadb: PrivateMariaDB) -> None:
+    """Coming back would not help."""
+    refusing = open_database(f"mariadb://nobody-here@localhost/mysql?socket={private_mariadb.socket}")
+
+    with pytest.raises(LGIError) as refused:
+        refusing.run(add)
+
+    assert refused.value.number == ErrorNumber.DATABASE
+
+
+def test_a_kept_connection_that_the_server_closed_is_replaced(private_mariadb: PrivateMariaDB) -> None:
+    """The first request after a restart of the database is answered."""
+    database = open_database(private_mariadb.create_database("restarted"))
+    schema.make(database)
+    database.run(add)
+
+    private_mariadb.stop()
+    private_mariadb.start()
+
+    assert count(database) == 1
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["sqlite:", "sqlite://host/x", "mariadb://u@h/", "mariadb://u@h/x?colour=red", "mysql://x/y"]
+)
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    """The configuration is checked before anything is started."""
+    with pytest.raises(ValueError, match=r"sqlite:|mariadb://"):
+        open_database(address)

@@ -1,0 +1,237 @@
+"""Mutual TLS: who gets a handshake, who gets error 2, and who holds up nobody."""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+
+from lgi_protocol.client import Unreachable, read_answer
+from lgi_protocol.common_name import CommonName
+from lgi_protocol.errors import ServerError
+from lgi_tools.certificates import profiles
+from lgi_tools.certificates.authority import Authority, Issued, read_certificate
+from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates.profiles import Kind, Validity
+from tests.grid import Grid
+
+PRIVATE = [
+    "/interfaces/interface_job_state.php",
+    "/interfaces/interface_submit_job",
+    "/resources/resource_signup_resource.php",
+    "/resources/resource_job_state",
+    "/no_such_page",
+    "/basic_interface/index.php",
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Grid]:
+    """A server of its own: these tests wear it out."""
+    made = Grid(settings={"handshake_timeout": "3"})
+    made.start()
+    yield made
+    made.remove()
+
+
+def anonymous(grid: Grid) -> requests.Session:
+    """A client without a certificate."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = str(grid.people.authority.ca_file)
+    return session
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_without_a_certificate_every_call_and_page_is_error_2(server: Grid, path: str) -> None:
+    """Identity is the verified client certificate and nothing else (wire.md 1)."""
+    answer = anonymous(server).post(server.url + path, data={"project": "LGI"})
+
+    with pytest.raises(ServerError) as refused:
+        read_answer(answer.text)
+    assert refused.value.number == 2
+
+
+def test_without_a_certificate_no_repository_is_shown(server: Grid) -> None:
+    """Neither a listing nor a file: 403."""
+    base = f"{server.url}/repository"
+
+    statuses = [
+        anonymous(server).get(f"{base}/repository_content.php?repository=JOB_{'0' * 32}").status_code,
+        anonymous(server).get(f"{base}/000/JOB_{'0' * 32}/x").status_code,
+        anonymous(server).put(f"{base}/000/JOB_{'0' * 32}/x", data=b"x").status_code,
+    ]
+
+    assert statuses == [403, 403, 403]
+
+
+@pytest.mark.parametrize("path", ["/", "/certificates/ca.crt", "/certificates/ca.crl"])
+def test_everybody_may_see_the_landing_page_the_ca_and_the_crl(server: Grid, path: str) -> None:
+    """Public at most: the landing page, the CA certificate and the CRL."""
+    answer = anonymous(server).get(server.url + path)
+
+    assert answer.status_code == 200
+    assert answer.text.startswith(("<!doctype html>", "-----BEGIN"))
+
+
+def test_a_certificate_of_another_ca_gets_no_handshake(server: Grid) -> None:
+    """The connection ends before a request is read."""
+    other = Authority.create(server.directory / "other-ca").issue_user("mark@laptop")
+    client = server.client(other)
+
+    with pytest.raises(Unreachable):
+        client.post("interfaces/interface_job_state", {})
+
+
+def test_an_expired_certificate_gets_no_handshake(server: Grid) -> None:
+    """Nor one that is not valid yet."""
+    now = datetime.now(UTC)
+    authority = server.people.authority
+    past = Validity(now - timedelta(days=2), now - timedelta(days=1))
+    future = Validity(now + timedelta(days=1), now + timedelta(days=2))
+
+    for number, validity in enumerate((past, future)):
+        issued = authority.issue_user(f"late{number}@laptop", validity=validity)
+        with pytest.raises(Unreachable):
+            server.client(issued).post("interfaces/interface_job_state", {})
+
+
+def test_a_servers_certificate_is_no_clients(server: Grid) -> None:
+    """serverAuth is not clientAuth."""
+    authority = server.people.authority
+    issued = authority.issue_server("elsewhere.example.org")
+
+    with pytest.raises(Unreachable):
+        server.client(issued).post("interfaces/interface_job_state", {})
+
+
+@pytest.mark.parametrize("name", ["any", "a; b; c; d", "a;;LGI"])
+def test_a_common_name_that_names_nobody_is_error_2(server: Grid, name: str) -> None:
+    """No identity is called any or has an empty or a fourth field (ruling 3)."""
+    issued = odd_certificate(server, name)
+
+    with pytest.raises(ServerError) as refused:
+        server.client(issued).post("interfaces/interface_job_state", {})
+
+    assert refused.value.number == 2
+
+
+def odd_certificate(grid: Grid, name: str) -> Issued:
+    """A certificate with a common name our own tool would not make."""
+    authority = grid.people.authority
+    return authority._issue(CommonName(name), Kind.USER, KeyType.EC, Validity.of_days(1), True)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_1_1_is_refused(server: Grid) -> None:
+    """TLS 1.2 or newer."""
+    context = ssl.create_default_context(cafile=str(server.people.authority.ca_file))
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+
+    with (
+        socket.create_connection(("127.0.0.1", server.port)) as plain,
+        pytest.raises((ssl.SSLError, ConnectionResetError)),
+    ):
+        context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_sessions_are_resumed_by_every_worker(server: Grid) -> None:
+    """One TLS context is made before the fork: a ticket of one worker is good for all of them."""
+    credentials = server.people.credentials(server.people.user("mark@laptop", ("theor",)))
+    context = credentials.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    first = connect(server, context, None)
+    session = first.session
+    first.close()
+
+    again = [connect(server, context, session) for _ in range(12)]
+
+    assert all(connection.session_reused for connection in again)
+    for connection in again:
+        connection.close()
+
+
+def connect(grid: Grid, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSocket:
+    """A handshaken connection."""
+    plain = socket.create_connection(("127.0.0.1", grid.port))
+    return context.wrap_socket(plain, server_hostname="localhost", session=session)
+
+
+def test_300_half_open_handshakes_do_not_delay_a_good_client(server: Grid) -> None:
+    """Each half-open handshake costs a greenlet, no worker: a good client is answered at once."""
+    half_open = []
+    for _ in range(300):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.sendall(b"\x16")
+        half_open.append(connection)
+
+    times = []
+    for _ in range(5):
+        client = server.user().client
+        start = time.monotonic()
+        client.post("interfaces/interface_project_server_list", {"user": "mark@laptop", "groups": "theor"})
+        times.append(time.monotonic() - start)
+        client.close()
+
+    for connection in half_open:
+        connection.close()
+    assert max(times) < 2.0
+
+
+def test_a_handshake_that_takes_too_long_is_ended(server: Grid) -> None:
+    """After handshake_timeout seconds the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"\x16\x03\x01")
+        connection.settimeout(10)
+
+        assert connection.recv(100) == b""
+
+
+def test_a_connection_is_kept_for_many_calls(server: Grid) -> None:
+    """Keep-alive: ten calls, one handshake."""
+    client = server.user().client
+    for _ in range(10):
+        client.post("interfaces/interface_project_server_list", {"user": "mark@laptop", "groups": "theor"})
+
+    pools = client.session.get_adapter(server.url).poolmanager.pools  # type: ignore[attr-defined]
+    (pool,) = [pools.get(key) for key in pools.keys()]  # noqa: SIM118 - urllib3's container is no dict
+    assert (pool.num_connections, pool.num_requests) == (1, 10)
+
+
+def test_a_revoked_certificate_is_error_2_without_a_restart(server: Grid) -> None:
+    """A CRL, when configured, is obeyed and reloaded while running (ruling 6)."""
+    issued = server.people.authority.issue_user("eve@laptop", ("theor",))
+    client = server.client(issued)
+    fields = {"user": "eve@laptop", "groups": "theor"}
+    client.post("interfaces/interface_project_server_list", fields)
+
+    serial = read_certificate(issued.certificate).serial_number
+    server.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+
+    end = time.monotonic() + 30
+    number = 0
+    while number != 2 and time.monotonic() < end:
+        time.sleep(0.5)
+        try:
+            client.post("interfaces/interface_project_server_list", fields)
+        except ServerError as error:
+            number = error.number
+    assert number == 2
+
+
+def test_one_line_demands_certificates_in_the_handshake() -> None:
+    """require_certificate = true: no certificate, no connection, not even for the landing page."""
+    grid = Grid(settings={"require_certificate": "true"})
+    try:
+        grid.start()
+
+        with pytest.raises(requests.exceptions.ConnectionError):
+            anonymous(grid).get(f"{grid.url}/")
+        assert grid.user().post("interface_project_server_list").value("project") == "LGI"
+    finally:
+        grid.remove()
