@@ -16,8 +16,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import forms, identity, replies
-from lgi_server.arrivals import uploads_of
+from lgi_server import arrivals, forms, identity, replies
 from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
@@ -164,10 +163,12 @@ def _posted() -> Mapping[str, str]:
     if request.method != "POST":
         return {}
     try:
+        if request.mimetype == "application/x-www-form-urlencoded":
+            return arrivals.urlencoded(request)
         return request.form.to_dict()
     except RequestEntityTooLarge:
         raise LGIError(ErrorNumber.POST_TOO_BIG) from None
-    except (HTTPException, OSError) as error:
+    except (HTTPException, OSError, ValueError) as error:
         raise LGIError(ErrorNumber.UPLOAD, f"the request cannot be read: {error}") from None
 
 
@@ -186,7 +187,7 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
                 config=server.config,
                 answers=server.answers[project],
                 store=server.store,
-                uploads=partial(uploads_of, request, server.config.max_file_size),
+                uploads=partial(arrivals.uploads_of, request, server.config.max_file_size),
             )
         )
 

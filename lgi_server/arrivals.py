@@ -2,8 +2,10 @@
 
 from pathlib import Path
 from typing import IO, Any, cast
+from urllib.parse import parse_qsl
 
 from flask import Request, current_app, g
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import on_the_disk
@@ -17,6 +19,16 @@ class SpoolingRequest(Request):
     max_form_memory_size = 1024 * 1024
     max_form_parts = 2048
 
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        """As Werkzeug reads them, and the boundary of LGI.py too, which has an ``@`` and no quotes."""
+        parameters = super().mimetype_params
+        if "boundary" not in parameters:
+            _, found, rest = self.headers.get("Content-Type", "").partition("boundary=")
+            if found:
+                return {**parameters, "boundary": rest.partition(";")[0].strip().strip('"')}
+        return parameters
+
     def _get_file_stream(
         self,
         total_content_length: int | None,
@@ -29,6 +41,19 @@ class SpoolingRequest(Request):
         arrived = store.new_arrival()
         g.setdefault("arrivals", []).append(arrived)
         return arrived
+
+
+def urlencoded(request: Request) -> dict[str, str]:
+    """Fields without files. Werkzeug hides bytes that are not UTF-8 as ``%XX``; here they stay visible.
+
+    Raises RequestEntityTooLarge, or ValueError for too many fields.
+    """
+    limit = SpoolingRequest.max_form_memory_size
+    body = request.stream.read(limit + 1)
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    text = body.decode("utf-8", "replace")
+    return dict(reversed(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)))
 
 
 def forget_arrivals(_error: BaseException | None = None) -> None:

@@ -7,6 +7,9 @@ every handshake.
 import logging
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -46,10 +49,44 @@ def _no_password() -> str:
     raise ValueError("the server's key is encrypted; a server starts without anybody to type a pass phrase")
 
 
+class _Closing(Exception):
+    """Thrown into a connection that waits for its next request when the worker is to end."""
+
+
 class Worker(GeventWorker):  # type: ignore[misc]
-    """A gevent worker that gives a handshake only so long."""
+    """A gevent worker that gives a handshake only so long, and ends without waiting for idle connections."""
 
     handshake_seconds = 10
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """gunicorn makes workers."""
+        super().__init__(*args, **kwargs)
+        self._idle: set[gevent.Greenlet] = set()
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        gevent.spawn(self._close_idle)
+        super().run()
+
+    def _close_idle(self) -> None:
+        """Once the worker is to end: requests are finished, kept connections without one are closed."""
+        while self.alive:
+            gevent.sleep(0.2)
+        while True:
+            for greenlet in list(self._idle):
+                gevent.kill(greenlet, _Closing)
+            gevent.sleep(0.1)
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Around the wait for a connection's next request."""
+        current = gevent.getcurrent()
+        self._idle.add(current)
+        try:
+            with gevent.Timeout(self.cfg.keepalive, False), suppress(_Closing):
+                yield
+        finally:
+            self._idle.discard(current)
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         """One connection: its handshake, then its requests."""
@@ -105,8 +142,6 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
 
 def _in_memory() -> str | None:
     """Where workers leave their heartbeat: never on a disk that may be busy."""
-    from pathlib import Path
-
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a safe file in it
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,29 +69,28 @@ class People:
         self, name: str, groups: tuple[str, ...] | None = None, projects: tuple[str, ...] | None = None
     ) -> Issued:
         """A user's certificate."""
-        key = f"user {name} {groups} {projects}"
-        if key not in self.issued:
-            self.issued[key] = self.authority.issue_user(name, groups, projects, force=True)
-            self.issued[key] = self._kept(self.issued[key], len(self.issued))
-        return self.issued[key]
+        return self._kept(
+            f"user {name} {groups} {projects}",
+            lambda: self.authority.issue_user(name, groups, projects, force=True),
+        )
 
     def resource(self, name: str, projects: tuple[str, ...] | None = None) -> Issued:
         """A resource's certificate."""
-        key = f"resource {name} {projects}"
-        if key not in self.issued:
-            self.issued[key] = self._kept(
-                self.authority.issue_resource(name, projects, force=True), len(self.issued)
-            )
-        return self.issued[key]
+        return self._kept(
+            f"resource {name} {projects}",
+            lambda: self.authority.issue_resource(name, projects, force=True),
+        )
 
-    def _kept(self, made: Issued, number: int) -> Issued:
-        """The same name with other groups must not overwrite the files of the first."""
-        directory = self.authority.directory / "kept"
-        directory.mkdir(exist_ok=True)
-        certificate, key = directory / f"{number}.crt", directory / f"{number}.key"
-        shutil.copy(made.certificate, certificate)
-        shutil.copy(made.key, key)
-        return Issued(certificate, key)
+    def _kept(self, wanted: str, issue: Callable[[], Issued]) -> Issued:
+        """Made once, and copied: the same name with other groups overwrites the authority's files."""
+        if wanted not in self.issued:
+            directory = self.authority.directory / f"kept-{len(self.issued)}"
+            directory.mkdir()
+            made = issue()
+            self.issued[wanted] = Issued(
+                Path(shutil.copy(made.certificate, directory)), Path(shutil.copy(made.key, directory))
+            )
+        return self.issued[wanted]
 
     def credentials(self, issued: Issued) -> Credentials:
         """What a client needs to show this certificate."""

@@ -1,0 +1,191 @@
+"""What old HTTP clients send (clients.md 1), and what attackers send."""
+
+import socket
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.client import read_answer
+from lgi_protocol.errors import ServerError
+from tests.grid import Grid
+
+BOUNDARY = "@$_Th1s_1s_th3_b0und@ry_@$"
+LIST = "/LGI/interfaces/interface_job_state.php"
+
+
+def exchange(grid: Grid, request: bytes, user: str = "mark@laptop") -> str:
+    """What the server answers to bytes, as text."""
+    context = grid.people.credentials(grid.people.user(user, ("theor", "cyttron"))).context()
+    received = b""
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+        suppress(ssl.SSLEOFError),
+    ):
+        connection.settimeout(20)
+        connection.sendall(request)
+        while block := connection.recv(65536):
+            received += block
+    return received.decode("utf-8", "replace")
+
+
+def post(target: str, body: bytes, kind: str = "application/x-www-form-urlencoded", extra: str = "") -> bytes:
+    """A request by hand."""
+    head = (
+        f"POST {target} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: close\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+    )
+    return head.encode() + body
+
+
+def multipart(*fields: tuple[str, bytes]) -> bytes:
+    """A multipart body as the Python client of 2012 wrote it."""
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value + b"\r\n"
+        for name, value in fields
+    ]
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+IDENTITY = (("project", b"LGI"), ("user", b"mark@laptop"), ("groups", b"theor"))
+
+
+@pytest.mark.parametrize(
+    ("target", "extra"),
+    [
+        (LIST, ""),
+        (LIST.removesuffix(".php"), ""),
+        ("//LGI/interfaces//interface_job_state.php", ""),
+        ("https://localhost" + LIST, ""),
+        (LIST, "Expect: 100-continue\r\n"),
+    ],
+    ids=["php", "without php", "double slashes", "absolute form", "expect"],
+)
+def test_a_call_is_found_however_old_clients_write_its_address(grid: Grid, target: str, extra: str) -> None:
+    """Each call has its .php name and its plain one; request targets come in both forms."""
+    answer = exchange(grid, post(target, b"project=LGI&user=mark%40laptop&groups=theor", extra=extra))
+
+    assert read_answer(answer).value("number_of_jobs") == "0"
+
+
+def test_a_multipart_post_with_an_unquoted_boundary_is_read(grid: Grid) -> None:
+    """LGI.py's fixed boundary, unquoted, header name spelled Content-type, empty parts among the fields."""
+    body = multipart(*IDENTITY, ("state", b""))
+    request = post(LIST, body, f"multipart/form-data; boundary={BOUNDARY}").replace(
+        b"Content-Type: multipart", b"Content-type: multipart"
+    )
+
+    assert read_answer(exchange(grid, request)).value("state") == "any"
+
+
+def test_a_get_is_a_call_with_no_fields(grid: Grid) -> None:
+    """So the first missing field is complained about, also when fields stand in the address."""
+    answer = exchange(
+        grid, f"GET {LIST}?groups=theor HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+    )
+
+    with pytest.raises(ServerError) as refused:
+        read_answer(answer)
+    assert refused.value.number == 31
+
+
+def test_an_answer_is_200_xml_also_for_errors(grid: Grid) -> None:
+    """The status says nothing; the document does."""
+    answer = exchange(grid, post(LIST, b""))
+
+    assert answer.startswith("HTTP/1.1 200 OK\r\n")
+    assert "Content-Type: text/xml" in answer
+    assert "<number> 31 </number>" in answer
+
+
+def test_fields_may_come_in_any_order_and_the_number_of_files_after_the_files(
+    grid: Grid, tmp_path: Path
+) -> None:
+    """number_of_uploaded_files follows the file parts in the C++ clients."""
+    grid.resource()
+    file = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="uploaded_file_1"; filename="/home/m/a b.txt"'
+        "\r\nContent-Type: application/octet-stream\r\n\r\ncontents\r\n"
+    ).encode()
+    body = file + multipart(
+        ("number_of_uploaded_files", b"1"),
+        ("target_resources", b"any"),
+        ("application", b"hello_world"),
+        *reversed(IDENTITY),
+    )
+
+    answer = exchange(
+        grid,
+        post("/LGI/interfaces/interface_submit_job.php", body, f"multipart/form-data; boundary={BOUNDARY}"),
+    )
+
+    content = read_answer(answer).content
+    assert "<file_name> a b.txt </file_name> <size> 8 </size>" in content
+
+
+BAD = {
+    "NUL in the user": ("user", b"mark@laptop\x00", 32),
+    "line end in the groups": ("groups", b"theor\nadmin", 31),
+    "invalid UTF-8 in the groups": ("groups", b"th\xe9or", 31),
+    "control character in the project": ("project", b"LGI\x07", 58),
+    "escape sequence in the state": ("state", b"\x1b[31m", 45),
+    "oversize groups": ("groups", b"g" * 255, 56),
+    "oversize user": ("user", b"u" * 255, 57),
+    "oversize project": ("project", b"p" * 255, 58),
+    "oversize state": ("state", b"s" * 255, 45),
+    "oversize application": ("application", b"a" * 255, 46),
+    "oversize job_id": ("job_id", b"1" * 10, 47),
+    "oversize start": ("start", b"1" * 10, 48),
+    "oversize limit": ("limit", b"1" * 10, 49),
+    "another user": ("user", b"frank@desk", 30),
+    "groups of nobody": ("groups", b"chem", 38),
+    "unknown project": ("project", b"mysql", 4),
+    "path as project": ("project", b"../../etc", 4),
+}
+
+
+@pytest.mark.parametrize(("field", "value", "number"), BAD.values(), ids=BAD.keys())
+@pytest.mark.parametrize("kind", ["multipart", "urlencoded"])
+def test_bad_fields_get_their_error(grid: Grid, field: str, value: bytes, number: int, kind: str) -> None:
+    """The right number, no traceback, in both encodings."""
+    fields = dict(IDENTITY) | {field: value}
+    if kind == "multipart":
+        request = post(LIST, multipart(*fields.items()), f"multipart/form-data; boundary={BOUNDARY}")
+    else:
+        body = "&".join(f"{name}={''.join(f'%{byte:02X}' for byte in text)}" for name, text in fields.items())
+        request = post(LIST, body.encode())
+
+    answer = exchange(grid, request)
+
+    with pytest.raises(ServerError) as refused:
+        read_answer(answer)
+    assert refused.value.number == number
+    assert "Traceback" not in answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--",
+        multipart(*IDENTITY)[:-40],
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="'.encode() + b"x" * 70000,
+        b"\xff" * 1000,
+    ],
+    ids=["empty", "dashes", "cut short", "endless name", "rubbish"],
+)
+def test_a_broken_multipart_body_is_an_lgi_error(grid: Grid, body: bytes) -> None:
+    """Never a traceback, never a page of HTML."""
+    answer = exchange(grid, post(LIST, body, f"multipart/form-data; boundary={BOUNDARY}"))
+
+    with pytest.raises(ServerError):
+        read_answer(answer)
+
+
+def test_an_address_that_is_no_call_is_no_call(grid: Grid) -> None:
+    """A known caller gets 404 for it."""
+    answer = exchange(grid, post("/LGI/interfaces/interface_no_such_call.php", b""))
+
+    assert answer.startswith("HTTP/1.1 404")
