@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from lgi_daemon import processes
+from lgi_daemon.daemon_log import VERBOSE
 from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
 from lgi_daemon.processes import Identity
 from lgi_daemon.record import Phase, Record
@@ -84,10 +85,15 @@ class Job:
             **more,
         )
 
+    def check_files(self) -> None:
+        """Raise the alarm when the job has changed LGI_* files, and write them again."""
+        for name in self.run.restore(self.record):
+            log.warning("%s: %s was changed by somebody and is restored", self.title, name)
+
     def says(self, script: str, seconds: float = CHECK_SECONDS) -> bool:
         """Whether a script answers yes. NoAnswer when it does not answer in time."""
         status = self.scripts.status(self.run.script(self.record, script), self.place, seconds)
-        log.debug("%s: %s answered %d", self.title, script, status)
+        log.log(VERBOSE, "%s: %s answered %d", self.title, script, status)
         return status == 0
 
     def is_alive(self) -> bool:

@@ -90,6 +90,8 @@ class Jobs:
                 told = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
                 job.poll_at = round_.now + self.fast
                 self._settle(job, told, round_)
+            if not job.gone:
+                job.check_files()
         except NotNow:
             return
         except Unreachable as error:
@@ -182,7 +184,7 @@ class Jobs:
             job.started_at = now
             job.watched = True
         job.look_at = now + (SHORTEST_LOOK if done or job.record.disowned else self.fast)
-        if job.record.ending and not done:
+        if job.record.ending and not done and not job.record.disowned:
             # The answer to the report may have been lost: the server is asked before it is made again.
             job.look_at = job.poll_at = now + min(self.fast, 10.0)
 

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_DEATH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,16 +42,20 @@ def alive(identity: Identity) -> bool:
 
 
 def kill_session(leader: Identity, mark: str) -> int:
-    """SIGKILL what is left of the session a process leads or led; returns how many processes that were.
+    """SIGKILL what is left of the session a process leads or led, and wait a moment until it is gone.
 
-    Once the leader has ended its number may belong to a stranger, so the others must also carry ``mark``, a
-    ``NAME=value`` of their environment.
+    Returns how many processes that were. Once the leader has ended its number may belong to a stranger, so
+    the others must also carry ``mark``, a ``NAME=value`` of their environment.
     """
     if leader.boot != boot_id():
         return 0
     is_ours = alive(leader)
     victims = [pid for pid in _session(leader.pid) if is_ours or _carries(pid, mark)]
-    return sum(_kill(pid) for pid in victims)
+    killed = sum(_kill(pid) for pid in victims)
+    patience = time.monotonic() + _DEATH_SECONDS
+    while killed and any(_session(leader.pid)) and time.monotonic() < patience:
+        time.sleep(0.01)
+    return killed
 
 
 def users() -> set[int]:

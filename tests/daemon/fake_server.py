@@ -1,0 +1,177 @@
+"""A project server in memory: the calls of a resource, with faults on demand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lgi_protocol import xml
+from lgi_protocol.client import Client, Unreachable
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.resource_api import Job, Offer, ResourceCalls, SignUp
+from lgi_protocol.states import resource_may_change
+
+URL = "https://master.test/LGI"
+RESOURCE = "cluster@test"
+
+
+def refused(number: ErrorNumber, timeout: int = 10) -> ServerError:
+    """The error as a client gets it."""
+    return ServerError(int(number), number.message, timeout)
+
+
+@dataclass
+class Fault:
+    """What goes wrong at the next calls of a name; ``after`` loses only the answer."""
+
+    call: str
+    error: Exception
+    after: bool
+    times: int
+
+
+@dataclass
+class FakeServer:
+    """Its jobs, its locks and every call that reached it."""
+
+    url: str = URL
+    slaves: tuple[str, ...] = ()
+    jobs: dict[str, Job] = field(default_factory=dict)
+    locks: dict[str, str] = field(default_factory=dict)
+    sessions: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    stamp: int = 1000
+
+    def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
+        """A queued job with the input ``hi``."""
+        self.jobs[job_id] = Job(
+            job_id=job_id,
+            state="queued",
+            application="hello_world",
+            target_resources=("any",),
+            owners=owners,
+            read_access=owners,
+            write_access=owners,
+            job_specifics=specifics,
+            state_time_stamp=str(self.stamp),
+            input=b"hi",
+            output=b"",
+        )
+
+    def change(self, job_id: str, **changes: Any) -> None:
+        """Change a job as somebody else would, with a new time stamp."""
+        self.stamp += 1
+        self.jobs[job_id] = replace(self.jobs[job_id], **changes, state_time_stamp=str(self.stamp))
+
+    def fail(self, call: str, error: Exception | None = None, after: bool = False, times: int = 1) -> None:
+        """Let the next calls of a name go wrong, by default without any answer."""
+        self.faults.append(Fault(call, error or Unreachable(self.url, "connection lost"), after, times))
+
+    def made(self, *names: str) -> list[str]:
+        """The calls of these names that reached the server, in order."""
+        return [call for call in self.calls if call in names]
+
+    def handle(self, call: str, answer: Callable[[], Any]) -> Any:
+        """Answer a call, or fail as ordered before or after its effect."""
+        self.calls.append(call)
+        fault = next((one for one in self.faults if one.call == call and one.times), None)
+        if fault is None:
+            return answer()
+        fault.times -= 1
+        if fault.after:
+            answer()
+        raise fault.error
+
+
+class FakeCalls(ResourceCalls):
+    """The calls of one session, made on the fake without any wire."""
+
+    def __init__(self, server: FakeServer, project: str) -> None:
+        self.server = server
+        self.project = project
+        self.session_id = ""
+        self.client: Client
+
+    def sign_up(self, capabilities: str = "") -> SignUp:
+        def answer() -> SignUp:
+            self.session_id = str(len(self.server.calls))
+            self.server.sessions.add(self.session_id)
+            return SignUp(self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE)
+
+        return self.server.handle("sign_up", answer)
+
+    def sign_off(self) -> None:
+        def answer() -> None:
+            self.server.sessions.discard(self.session_id)
+            held = [job for job, session in self.server.locks.items() if session == self.session_id]
+            for job_id in held:
+                del self.server.locks[job_id]
+
+        self.server.handle("sign_off", answer)
+
+    def request_work(self, application: str, start: int, limit: int, owners: str = "") -> Offer:
+        def answer() -> Offer:
+            self.server.asked.append({"start": start, "limit": limit, "owners": owners})
+            free = [
+                job
+                for job in self.server.jobs.values()
+                if job.state == "queued"
+                and job.application == application
+                and job.job_id not in self.server.locks
+            ]
+            page = free[start : start + limit]
+            for job in page:
+                self.server.locks[job.job_id] = self.session_id
+            return Offer(RESOURCE, tuple(replace(job, state="", input=b"") for job in page))
+
+        return self.server.handle("request_work", answer)
+
+    def lock(self, job_id: str) -> None:
+        def answer() -> None:
+            self._known(job_id)
+            if job_id in self.server.locks:
+                raise refused(ErrorNumber.CANNOT_LOCK)
+            self.server.locks[job_id] = self.session_id
+
+        self.server.handle("lock", answer)
+
+    def unlock(self, job_id: str) -> None:
+        def answer() -> None:
+            self._locked(job_id)
+            del self.server.locks[job_id]
+
+        self.server.handle("unlock", answer)
+
+    def details(self, job_id: str) -> Job:
+        def answer() -> Job:
+            self._locked(job_id)
+            return self._known(job_id)
+
+        return self.server.handle("details", answer)
+
+    def update(self, job_id: str, **changes: str | bytes) -> Job:
+        def answer() -> Job:
+            self._locked(job_id)
+            job = self._known(job_id)
+            given: dict[str, Any] = {name: value for name, value in changes.items() if value}
+            if not resource_may_change(job.state, given.get("state", job.state)):
+                raise refused(ErrorNumber.STATE)
+            if "target_resources" in given:
+                given["target_resources"] = (given["target_resources"],)
+            self.server.change(job_id, **given)
+            return self.server.jobs[job_id]
+
+        return self.server.handle("update", answer)
+
+    def job_state(self, job_id: str) -> Job:
+        return self.server.handle("job_state", lambda: replace(self._known(job_id), input=b"", output=b""))
+
+    def _known(self, job_id: str) -> Job:
+        if job_id not in self.server.jobs:
+            raise refused(ErrorNumber.NO_JOB)
+        return self.server.jobs[job_id]
+
+    def _locked(self, job_id: str) -> None:
+        if self.server.locks.get(job_id) != self.session_id:
+            raise refused(ErrorNumber.NOT_YOUR_LOCK)

@@ -1,0 +1,242 @@
+"""LGI_daemon as a process: options, exit codes, signals, one daemon per run directory."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.main import Options, _parse
+
+from .workshop import until
+
+HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def file(place: Path, certificate_files: Path) -> Path:
+    """A good configuration; its server is a port on this machine where nobody listens."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+    folder = place / "resource"
+    shutil.copytree(HELLO, folder)
+    for name in ("ca.crt", "laptop.crt", "laptop.key"):
+        shutil.copy(certificate_files / name, folder)
+    (folder / "runhere").mkdir(mode=0o755)
+    text = (folder / "LGI.cfg.example").read_text().replace("../../certificates/", "").replace("LGI+CA", "ca")
+    path = folder / "LGI.cfg"
+    path.write_text(text.replace("https://localhost/LGI", f"https://127.0.0.1:{port}/LGI"))
+    return path
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts daemons that are gone after the test."""
+    children: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "lgi_daemon", *map(str, arguments)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """A daemon that ends by itself."""
+    command = [sys.executable, "-m", "lgi_daemon", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def parse(*arguments: str) -> Options:
+    """The options as main gets them."""
+    options = _parse.main([*arguments, "LGI.cfg"], standalone_mode=False)
+    assert isinstance(options, Options)
+    return options
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        (["-ft", "5"], "fast", 5),
+        (["-st", "900"], "slow", 900),
+        ([], "fast", 120),
+        ([], "slow", 600),
+        ([], "level", 20),
+        (["-n"], "level", 20),
+        (["-q"], "level", 50),
+        (["-v"], "level", 10),
+        (["-vv"], "level", 5),
+        (["-W"], "check_host", False),
+        (["-d"], "detach", True),
+        (["-l", "log"], "log_file", Path("log")),
+        (["--check"], "check", True),
+    ],
+)
+def test_options_are_spelled_as_ever(arguments: list[str], name: str, value: object) -> None:
+    """One dash and several letters are one option."""
+    assert getattr(parse(*arguments), name) == value
+
+
+def test_the_last_level_wins() -> None:
+    """-v -q is quiet."""
+    assert parse("-v", "-q").level == 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "Missing argument"),
+        (["-ft", "0", "LGI.cfg"], "-ft"),
+        (["-ft", "x", "LGI.cfg"], "-ft"),
+        (["-ft", "600", "LGI.cfg"], "(-ft 600) must be shorter than the slow cycle (-st 600)"),
+        (["-zz", "LGI.cfg"], "No such option"),
+        (["/nowhere/LGI.cfg"], "Could not read from configuration file /nowhere/LGI.cfg"),
+    ],
+)
+def test_a_wrong_command_line_ends_with_1(arguments: list[str], part: str) -> None:
+    """The message says which option."""
+    ended = run(*arguments)
+
+    assert ended.returncode == 1
+    assert part in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_help_ends_with_0() -> None:
+    """-h lists the options."""
+    ended = run("-h")
+
+    assert ended.returncode == 0
+    assert "-ft TIME" in ended.stdout
+
+
+def test_check_prints_the_plan_and_makes_nothing(file: Path) -> None:
+    """Exit 0, nothing locked or contacted."""
+    ended = run("--check", file)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "application hello_world takes 4 jobs at most" in ended.stdout
+    assert list((file.parent / "runhere").iterdir()) == []
+
+
+def test_check_of_a_bad_configuration_ends_with_1(file: Path) -> None:
+    """The message goes to standard error."""
+    file.write_text(file.read_text().replace("<max_output_size> 4096", "<max_output_size> much"))
+
+    ended = run("--check", file)
+
+    assert ended.returncode == 1
+    assert "application 1/max_output_size is 'much'" in ended.stderr
+
+
+def test_sigterm_ends_a_daemon_at_once_with_0(file: Path, start: Start) -> None:
+    """Not after the rest of its second, and with an unreachable server."""
+    daemon = start("-v", "-l", file.parent / "log", file)
+    until(lambda: "cannot be reached" in _text(file.parent / "log"))
+    time.sleep(0.3)
+
+    began = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+
+    assert daemon.wait(10) == 0
+    assert time.monotonic() - began < 0.9
+    assert "daemon stops on SIGTERM and leaves 0 jobs as they are" in _text(file.parent / "log")
+
+
+def test_the_log_goes_to_standard_output_by_default(file: Path, start: Start) -> None:
+    """A line has time, level and what happened."""
+    daemon = start(file)
+    assert daemon.stdout is not None
+    line = daemon.stdout.readline()
+    daemon.send_signal(signal.SIGINT)
+
+    assert daemon.wait(10) == 0
+    assert " NORMAL daemon of " in line
+    assert f"pid {daemon.pid}" in line
+
+
+def test_a_second_daemon_on_the_run_directory_is_refused(file: Path, start: Start) -> None:
+    """It says who has it, and ends with 1."""
+    first = start(file)
+    assert first.stdout is not None
+    first.stdout.readline()
+
+    second = run(file)
+
+    assert second.returncode == 1
+    assert f"{file.parent / 'runhere'} is in use by another daemon (host " in second.stderr
+    assert f"pid {first.pid})" in second.stderr
+
+
+def test_a_killed_daemon_leaves_no_lock(file: Path, start: Start) -> None:
+    """kill -9 and a new start need no hand."""
+    first = start(file)
+    assert first.stdout is not None
+    first.stdout.readline()
+    first.kill()
+    first.wait()
+
+    second = start(file)
+
+    assert second.stdout is not None
+    assert "started" in second.stdout.readline()
+
+
+def test_in_the_background_the_daemon_holds_the_lock_itself(file: Path) -> None:
+    """-d: the parent ends with 0, the child keeps the run directory and the log."""
+    log = file.parent / "log"
+
+    ended = run("-d", "-l", log, file)
+
+    assert ended.returncode == 0
+    until(lambda: "started, pid" in _text(log))
+    pid = int(_text(log).partition("started, pid ")[2].split(",")[0])
+    refused = run(file)
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: "daemon stops on SIGTERM" in _text(log))
+    assert f"pid {pid})" in refused.stderr
+
+
+def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, start: Start) -> None:
+    """For logrotate, and for the administrator."""
+    log = file.parent / "log"
+    daemon = start("-l", log, file)
+    until(lambda: "started" in _text(log))
+    log.rename(file.parent / "log.1")
+
+    daemon.send_signal(signal.SIGHUP)
+
+    until(lambda: f"{file} was read again" in _text(log))
+    assert daemon.poll() is None
+
+
+def test_sighup_with_a_bad_configuration_changes_nothing(file: Path, start: Start) -> None:
+    """LGI ended there; this daemon says what is wrong and goes on."""
+    log = file.parent / "log"
+    daemon = start("-l", log, file)
+    until(lambda: "started" in _text(log))
+    file.write_text(file.read_text().replace("<job_limit> 20", "<job_limit> lots"))
+
+    daemon.send_signal(signal.SIGHUP)
+
+    until(lambda: "the configuration stays as it was: LGI/resource/job_limit is 'lots'" in _text(log))
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(10) == 0
+
+
+def _text(log: Path) -> str:
+    return log.read_text() if log.exists() else ""

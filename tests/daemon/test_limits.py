@@ -1,0 +1,110 @@
+"""Owner rules and job limits."""
+
+import pytest
+
+from lgi_daemon.limits import Level, Rules, full_level, owners_wanted, refusal
+
+
+def level(
+    allow: dict[str, int] | None = None,
+    deny: tuple[str, ...] = (),
+    limit: int = 10,
+    jobs: tuple[tuple[str, ...], ...] = (),
+) -> Level:
+    """A level called "here"."""
+    return Level("here", Rules(allow or {}, deny, limit), jobs)
+
+
+def test_an_owner_with_room_is_taken() -> None:
+    """An own entry above the number of jobs is enough."""
+    assert refusal([level({"alice": 2}, jobs=(("alice",),))], ["alice"]) == ""
+
+
+def test_an_owner_at_the_limit_is_refused_with_its_number() -> None:
+    """The refusal names owner, level and limit."""
+    why = refusal([level({"alice": 1}, jobs=(("alice",),))], ["alice"])
+
+    assert why == "alice has the 1 jobs that here allows"
+
+
+def test_any_counts_for_each_unnamed_owner_by_itself() -> None:
+    """any 1 lets bob in although alice has a job."""
+    here = level({"any": 1}, jobs=(("alice",),))
+
+    assert refusal([here], ["bob"]) == ""
+    assert refusal([here], ["alice"]) != ""
+
+
+def test_an_own_entry_wins_over_any() -> None:
+    """mark 2, any 1: mark may have a second job."""
+    here = level({"mark": 2, "any": 1}, jobs=(("mark",),))
+
+    assert refusal([here], ["mark"]) == ""
+
+
+def test_one_exceeded_owner_of_several_refuses_the_job() -> None:
+    """Only if none of the owners would exceed any limit the job is taken."""
+    here = level({"alice": 1, "theor": 5}, jobs=(("alice", "theor"),))
+
+    assert "alice" in refusal([here], ["theor", "alice"])
+
+
+def test_one_denied_owner_refuses_the_job() -> None:
+    """owner_deny beats every owner_allow."""
+    assert refusal([level({"any": 5}, deny=("evil",))], ["mark", "evil"]) == "owner_deny of here refuses evil"
+
+
+def test_without_any_entry_nothing_is_taken() -> None:
+    """As LGI: an empty owner_allow at all levels allows nobody."""
+    assert refusal([level(), level()], ["mark"]) == "no owner_allow names any of mark"
+
+
+def test_an_entry_at_one_level_is_enough() -> None:
+    """A level that says nothing of an owner does not refuse it."""
+    assert refusal([level(), level({"mark": 1})], ["mark"]) == ""
+
+
+def test_a_full_level_refuses_everybody() -> None:
+    """job_limit counts jobs of all owners."""
+    here = level({"any": 9}, limit=2, jobs=(("a",), ("b",)))
+
+    assert refusal([here], ["c"]) == "here has its job_limit of 2 jobs"
+    assert full_level([level({"any": 9}), here]) == "here"
+
+
+def test_a_job_counts_once_for_each_of_its_owners() -> None:
+    """A repeated owner of one job is one job."""
+    here = level({"any": 2}, jobs=(("mark", "mark", "theor"),))
+
+    assert refusal([here], ["mark"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("here", "expected"),
+    [
+        (level({"alice": 1, "bob": 1}, deny=("evil",)), "alice, bob, !evil"),
+        (level({"any": 4}), ""),
+        (level({"any": 4, "alice": 1}, jobs=(("alice",),)), "!alice"),
+        (level({"any": 1}, jobs=(("carol",),)), "!carol"),
+        (level({"alice": 1, "bob": 1}, jobs=(("alice",),)), "bob, !alice"),
+    ],
+)
+def test_the_filter_names_who_can_be_taken_and_who_cannot(here: Level, expected: str) -> None:
+    """Wanted owners unless everybody is, then the refused ones with an exclamation mark."""
+    assert owners_wanted([here]) == expected
+
+
+def test_the_filter_never_exceeds_what_a_server_takes() -> None:
+    """Too many refused owners are left out, which brings offers that are refused here."""
+    deny = tuple(f"owner{number:03}@somewhere" for number in range(40))
+
+    found = owners_wanted([level({"any": 1}, deny=deny)])
+
+    assert 200 < len(found.encode()) <= 254
+
+
+def test_wanted_owners_that_do_not_fit_are_left_out_altogether() -> None:
+    """Half a list of wanted names would hide the jobs of the other half."""
+    allow = {f"owner{number:03}@somewhere": 1 for number in range(40)}
+
+    assert owners_wanted([level(allow)]) == ""

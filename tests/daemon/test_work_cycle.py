@@ -1,0 +1,226 @@
+"""Asking for work: who is asked, what is taken, what is given back."""
+
+import pytest
+
+from lgi_daemon.acceptance import without_reference
+from lgi_daemon.limits import Rules
+from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.job_directory import HASHED, JobDirectory
+
+from .fake_server import URL, FakeServer, refused
+from .workshop import FAST, SLOW, Workshop, only
+
+
+def test_an_accepted_job_is_whole_on_disk_and_ours_at_the_server(workshop: Workshop) -> None:
+    """All documented files with their digests; the reference stands in front of the job's specifics."""
+    workshop.server.submit("1", specifics="<seconds> 1 </seconds>")
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    record = only(daemon).record
+    directory = JobDirectory(daemon.run.files(record).path)
+    directory.verify()
+    assert {name for name in HASHED if directory.read(name)} == set(HASHED)
+    assert directory.text("LGI_target_resources") == "cluster@test"
+    assert directory.read("LGI_input") == b"hi"
+    reference = f"<daemon_reference> {record.reference} </daemon_reference>"
+    assert workshop.server.jobs["1"].job_specifics == f"{reference} <seconds> 1 </seconds>"
+
+
+def test_everything_is_on_disk_before_the_server_is_told(workshop: Workshop) -> None:
+    """A kill during the update must find the job on disk."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.server.fail("update", KeyboardInterrupt())  # type: ignore[arg-type]
+
+    with pytest.raises(KeyboardInterrupt):
+        workshop.tick(daemon)
+
+    (name,) = workshop.tree()
+    record = workshop.run_path / ".records" / name.removeprefix("JOB_") / "record.json"
+    assert record.stat().st_mode & 0o777 == 0o600
+    assert not (workshop.run_path / "LGI/hello_world" / name / "LGI_input").exists()
+
+
+def test_earlier_references_do_not_pile_up_in_the_specifics() -> None:
+    """LGI 1.31 adds 72 bytes at each acceptance, until the field is full."""
+    assert without_reference("<daemon_reference> A </daemon_reference> <a> 1 </a>") == "<a> 1 </a>"
+    assert without_reference("<a> <daemon_reference> in </daemon_reference> </a>") == (
+        "<a> <daemon_reference> in </daemon_reference> </a>"
+    )
+
+
+def test_a_job_refused_by_its_limits_script_is_unlocked_and_leaves_nothing(workshop: Workshop) -> None:
+    """job_check_limits_script decides before the server is told; another resource may have it."""
+    workshop.server.submit("1")
+    workshop.write_script("job_check_limits_script", "exit 1")
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert workshop.server.jobs["1"].state == "queued"
+    assert workshop.server.locks == {}
+    assert workshop.tree() == []
+    assert list((workshop.run_path / ".records").iterdir()) == []
+
+
+def test_what_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
+    """The limit is two jobs; the third is free for others."""
+    workshop.rules = Rules({"any": 10}, (), 2)
+    for job_id in ("1", "2", "3"):
+        workshop.server.submit(job_id)
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert [job.state for job in workshop.server.jobs.values()] == ["running", "running", "queued"]
+    assert workshop.server.locks == {}
+    assert workshop.server.made("unlock") == ["unlock"] * 3
+
+
+def test_a_refused_claim_leaves_nothing(workshop: Workshop) -> None:
+    """The server says no: the directory goes and the job is unlocked."""
+    workshop.server.submit("1")
+    workshop.server.fail("update", refused(ErrorNumber.NO_TARGET))
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert (workshop.tree(), workshop.server.locks, len(daemon.jobs)) == ([], {}, 0)
+
+
+def test_system_limits_keep_the_server_from_being_asked(workshop: Workshop) -> None:
+    """check_system_limits_script with another exit status than 0: no work for that application now."""
+    workshop.server.submit("1")
+    workshop.write_script("check_system_limits_script", "exit 3")
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert workshop.server.made("request_work") == []
+
+
+def test_a_full_resource_asks_nobody(workshop: Workshop) -> None:
+    """Not even a sign-up is made while no job could be taken."""
+    workshop.rules = Rules({"any": 1}, (), 1)
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    workshop.server.calls.clear()
+
+    workshop.tick(daemon, FAST)
+
+    assert workshop.server.made("sign_up", "request_work") == []
+
+
+def test_denied_owners_are_refused_though_the_server_offers(workshop: Workshop) -> None:
+    """The filter is a courtesy; the daemon decides itself."""
+    workshop.rules = Rules({"any": 5}, ("evil",), 5)
+    workshop.server.submit("1", owners=("evil",))
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert workshop.server.asked[0]["owners"] == "!evil"
+    assert workshop.server.jobs["1"].state == "queued"
+
+
+def test_all_pages_are_looked_through_while_nothing_is_taken(workshop: Workshop) -> None:
+    """Forty jobs of others do not hide the forty-first."""
+    workshop.rules = Rules({"mark": 5}, (), 5)
+    for number in range(40):
+        workshop.server.submit(str(number), owners=("bob",))
+    workshop.server.submit("99", owners=("mark",))
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert [ask["start"] for ask in workshop.server.asked] == [0, 32]
+    assert workshop.server.jobs["99"].state == "running"
+    assert workshop.server.locks == {}
+
+
+def test_the_request_limit_follows_the_job_limit(workshop: Workshop) -> None:
+    """Four times the application's job_limit, at least 32 and at most 256."""
+    workshop.rules = Rules({"any": 5}, (), 20)
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert workshop.server.asked[0]["limit"] == 80
+
+
+def test_slave_servers_are_asked_too_and_a_dead_one_holds_up_nobody(workshop: Workshop) -> None:
+    """The list comes from the master's sign-up; slaves are asked in reverse order, as LGI."""
+    living = "https://slave.test/LGI"
+    workshop.server.slaves = (living, "https://dead.test/LGI")
+    workshop.servers[living] = FakeServer(living)
+    workshop.servers[living].submit("7")
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert workshop.servers["https://dead.test/LGI"].made("sign_up") == ["sign_up"]
+    assert only(daemon).record.server == living
+    assert only(daemon).record.master_server == URL
+
+
+def test_a_server_is_left_alone_after_a_back_off(workshop: Workshop) -> None:
+    """As long as it asks, plus up to half of it; the daemon does not wait meanwhile."""
+    workshop.server.fail("sign_up", refused(ErrorNumber.BACK_OFF, timeout=1000))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+
+    workshop.tick(daemon, SLOW)
+    early = len(workshop.server.made("sign_up"))
+    workshop.tick(daemon, 2 * SLOW)
+
+    assert early == 1
+    assert len(workshop.server.made("sign_up")) == 2
+
+
+def test_a_dead_server_is_tried_less_and_less_often(workshop: Workshop) -> None:
+    """Ten seconds, then twice as long each time, at most five minutes (and half of it more)."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    workshop.server.calls.clear()
+    workshop.server.fail("job_state", times=100)
+
+    for _second in range(600):
+        workshop.tick(daemon, 1.0)
+
+    assert 4 <= len(workshop.server.made("job_state")) <= 6
+
+
+def test_nothing_new_is_begun_when_the_daemon_is_to_stop(workshop: Workshop) -> None:
+    """The current call ends, locks are freed, sessions signed off; no further job is taken."""
+    for job_id in ("1", "2", "3"):
+        workshop.server.submit(job_id)
+    daemon = workshop.daemon()
+    daemon.watch(lambda: "update" in workshop.server.calls)
+
+    workshop.tick(daemon)
+
+    assert [job.state for job in workshop.server.jobs.values()] == ["running", "queued", "queued"]
+    assert (workshop.server.locks, workshop.server.sessions) == ({}, set())
+    assert "prologue" not in workshop.acts()
+
+
+def test_work_is_asked_for_sooner_after_a_job_ended(workshop: Workshop) -> None:
+    """A free place does not stay empty for a slow cycle."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    workshop.tick(daemon, FAST)
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, FAST)
+    workshop.server.calls.clear()
+
+    workshop.tick(daemon, FAST)
+
+    assert workshop.server.made("request_work") == ["request_work"]
