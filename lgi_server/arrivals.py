@@ -9,7 +9,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import on_the_disk
-from lgi_server.services.repositories import Repositories, Upload, file_name
+from lgi_server.services.repositories import Repositories, Upload, uploaded_name
 
 
 class SpoolingRequest(Request):
@@ -78,7 +78,7 @@ def _upload(request: Request, number: int, max_file_size: int) -> Upload:
     posted = request.files.get(f"uploaded_file_{number}")
     if posted is None:
         raise LGIError(ErrorNumber.UPLOAD, f"uploaded_file_{number} did not come")
-    name = file_name(posted.filename or "")
+    name = uploaded_name(posted.filename or "")
     arrived = cast(Any, posted.stream)
     arrived.seek(0, 2)
     if arrived.tell() > max_file_size:

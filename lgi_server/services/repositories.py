@@ -53,17 +53,23 @@ def is_name(name: str) -> bool:
 
 
 def file_name(text: str) -> str:
-    """The name an uploaded file is stored under; LGIError UPLOAD when it is none.
+    """A name as it may stand in a repository; LGIError UPLOAD when it is none."""
+    if text in {"", ".", ".."} or "/" in text or common_name.has_control(text) or len(text.encode()) > 255:
+        raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r} is not a usable file name")
+    if text.startswith(_RESERVED):
+        raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r}: names that start with {_RESERVED} are LGI's own")
+    return text
+
+
+def uploaded_name(text: str) -> str:
+    """The name a file posted with a submit gets; LGIError UPLOAD when it is none.
 
     Old clients send a whole path, of which the last part counts; a path with ``..`` in it is refused.
     """
     parts = text.split("/")
-    name = parts[-1]
-    if ".." in parts or name in {"", "."} or common_name.has_control(name) or len(name.encode()) > 255:
+    if ".." in parts:
         raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r} is not a usable file name")
-    if name.startswith(_RESERVED):
-        raise LGIError(ErrorNumber.UPLOAD, f"{name[:80]!r}: names that start with {_RESERVED} are LGI's own")
-    return name
+    return file_name(parts[-1])
 
 
 class Repositories:

@@ -1,0 +1,220 @@
+"""ManageDB and LGI_setup, run as an administrator runs them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.grid import BIN, SERVER_NAME, Grid
+
+
+def manage(grid: Grid, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+    """ManageDB's exit code and texts."""
+    return subprocess.run(
+        [BIN / "ManageDB", "--config", grid.config_file, *arguments],
+        input=answers,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def last_update(grid: Grid) -> dict[str, object]:
+    """The newest recorded change."""
+    return dict(grid.rows("SELECT * FROM updates ORDER BY version DESC LIMIT 1")[0])
+
+
+def test_a_user_is_allowed_by_answering_the_prompts(grid: Grid) -> None:
+    """The prompts of LGI, in their order; the change is made and recorded as a statement."""
+    done = manage(grid, "add", "users", "allowed", answers="o'neil@desk\nhello_world\n-10\nany\n")
+
+    assert done.returncode == 0
+    prompts = [f"Enter {what}: " for what in ("user name", "application", "job limit", "servers to update")]
+    assert [done.stdout.find(prompt) for prompt in prompts] == sorted(
+        done.stdout.find(one) for one in prompts
+    )
+    assert {"user_name": "o'neil@desk", "application": "hello_world", "job_limit": -10} in grid.rows(
+        "SELECT * FROM users_allowed"
+    )
+    update = last_update(grid)
+    assert update["servers"] == "any"
+    assert bytes(update["update_query"]).decode() == (  # type: ignore[arg-type]
+        "REPLACE INTO users_allowed (user_name, application, job_limit)"
+        " VALUES ('o''neil@desk', 'hello_world', -10)"
+    )
+
+
+RULES = [("users", "allowed"), ("users", "denied"), ("groups", "allowed"), ("groups", "denied")]
+
+
+@pytest.mark.parametrize(("kind", "rule"), RULES)
+def test_rules_are_added_listed_and_deleted_by_options(grid: Grid, kind: str, rule: str) -> None:
+    """Scripts need no terminal; every change has a version of its own."""
+    limit = ["--limit", "3"] if rule == "allowed" else []
+    options = ["--name", "some@one", "--application", "any", "--servers", SERVER_NAME]
+    before = last_update(grid)["version"]
+
+    added = manage(grid, "ADD", kind, rule, *options, *limit)
+    listed = manage(grid, "list", kind, rule)
+    deleted = manage(grid, "del", kind, rule, *options)
+    empty = manage(grid, "list", kind, rule)
+
+    assert (added.returncode, deleted.returncode) == (0, 0)
+    assert listed.stdout.splitlines()[0].split()[:2] == [f"{kind[:-1]}_name", "application"]
+    assert ["some@one", "any", *(["3"] if limit else [])] in [
+        line.split() for line in listed.stdout.splitlines()
+    ]
+    assert "some@one" not in empty.stdout
+    assert int(str(last_update(grid)["version"])) == int(str(before)) + 2
+
+
+def test_a_resource_is_registered_with_its_certificate_and_forgotten(grid: Grid) -> None:
+    """Its sessions and their locks end with it."""
+    issued = grid.people.resource("res1@cluster")
+    options = [
+        *("--name", "res1@cluster", "--url", "res1@cluster", "--certificate", str(issued.certificate)),
+        *("--project-server", "0", "--servers", "any"),
+    ]
+
+    added = manage(grid, "add", "resources", "allowed", *options)
+    calls = grid.resource("res1@cluster")
+    calls.lock(str(grid.user().submit()))
+    removed = manage(grid, "del", "resources", "allowed", "--name", "res1@cluster", "--servers", "any")
+
+    assert (added.returncode, removed.returncode) == (0, 0)
+    assert grid.rows("SELECT lock_id FROM running_locks") == []
+    assert grid.rows("SELECT session_id FROM running_sessions") == []
+    assert [row["lock_state"] for row in grid.rows("SELECT lock_state FROM job_queue")] == [0]
+    listed = manage(grid, "list", "resources", "allowed").stdout
+    assert SERVER_NAME in listed
+    assert "res1@cluster" not in listed
+
+
+BAD = {
+    "name missing": (["add", "users", "allowed", "--name", ""], "user name"),
+    "limit no number": (
+        ["add", "users", "allowed", "--name", "a", "--application", "any", "--limit", "many"],
+        "'many' is not a whole number",
+    ),
+    "application no name": (
+        ["add", "users", "denied", "--name", "a", "--application", "a b", "--servers", "any"],
+        "'a b' cannot be the name of an application",
+    ),
+    "name with a comma": (
+        ["add", "groups", "denied", "--name", "a,b", "--application", "any", "--servers", "any"],
+        "'a,b' is not a name",
+    ),
+    "name with a backslash": (
+        ["add", "groups", "denied", "--name", "a\\", "--application", "any", "--servers", "any"],
+        "backslash",
+    ),
+    "nothing to delete": (
+        ["del", "users", "allowed", "--name", "", "--application", "", "--servers", "any"],
+        "give a name, an application or both",
+    ),
+    "no such rule": (
+        ["del", "users", "allowed", "--name", "no", "--application", "", "--servers", "any"],
+        "there is no such rule",
+    ),
+    "resources denied": (["add", "resources", "denied"], "No resources can be denied"),
+    "no such resource": (
+        ["del", "resources", "allowed", "--name", "no@where", "--servers", "any"],
+        "no resource is called 'no@where'",
+    ),
+    "no such project": (["list", "users", "allowed", "XYZ"], "has no project 'XYZ'"),
+    "no such certificate": (
+        ["add", "resources", "allowed", "--name", "a", "--url", "a", "--certificate", "/nowhere"],
+        "/nowhere",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
+def test_a_wrong_answer_changes_nothing(grid: Grid, arguments: list[str], message: str) -> None:
+    """What is wrong, with which value; exit code 1."""
+    before = grid.rows("SELECT * FROM updates")
+
+    done = manage(grid, *arguments)
+
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert grid.rows("SELECT * FROM updates") == before
+
+
+def test_a_certificate_of_another_name_is_not_registered(grid: Grid) -> None:
+    """The name and the certificate belong together."""
+    issued = grid.people.resource("res2@cluster")
+
+    done = manage(
+        grid,
+        *("add", "resources", "allowed", "--name", "res1@cluster", "--url", "x", "--servers", "any"),
+        *("--certificate", str(issued.certificate), "--project-server", "0"),
+    )
+
+    assert done.returncode == 1
+    assert "is for 'res2@cluster', not for 'res1@cluster'" in done.stderr
+
+
+def test_changes_are_made_on_the_master_only(grid: Grid) -> None:
+    """Versions are global: a slave refuses."""
+    grid.run("UPDATE active_resources SET project_server = 2")
+
+    done = manage(grid, "add", "users", "denied", "--name", "a", "--application", "any", "--servers", "any")
+
+    assert done.returncode == 1
+    assert "is not the project's master server" in done.stderr
+
+
+def test_the_set_up_refuses_to_overwrite(grid: Grid) -> None:
+    """A second set-up in the same directory changes nothing."""
+    before = grid.config_file.read_text()
+
+    done = set_up(grid, grid.config_file.parent)
+
+    assert done.returncode == 1
+    assert "is there already" in done.stderr
+    assert grid.config_file.read_text() == before
+
+
+def test_the_written_configuration_is_its_owners_only(grid: Grid) -> None:
+    """The database's password may stand in it."""
+    assert grid.config_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_set_up_names_a_certificate_that_is_missing(grid: Grid, tmp_path: Path) -> None:
+    """And leaves no configuration behind that could not be used."""
+    done = set_up(grid, tmp_path / "server", certificates=tmp_path)
+
+    assert done.returncode == 1
+    assert "server_certificate" in done.stderr
+    assert not (tmp_path / "server" / "LGI_server.cfg").exists()
+
+
+def set_up(grid: Grid, directory: Path, certificates: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """LGI_setup's exit code and texts."""
+    return subprocess.run(
+        [
+            BIN / "LGI_setup",
+            directory,
+            "--url=https://localhost:1/LGI",
+            f"--certificates={certificates or grid.directory / 'ca'}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_server_says_what_is_wrong_with_its_configuration(tmp_path: Path) -> None:
+    """One line, exit code 1, nothing started."""
+    path = tmp_path / "LGI_server.cfg"
+    path.write_text("colour = red\n")
+
+    done = subprocess.run([BIN / "LGI_server", path], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert f"{path}, line 1: there is no setting 'colour'" in done.stderr
+    assert "Traceback" not in done.stderr
