@@ -1,6 +1,7 @@
 """One project server as a client sees it: keep-alive, time-outs, typed errors, back-off with jitter."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -53,9 +54,10 @@ class Reply:
 
 
 def leading_number(text: str) -> int:
-    """As C's atoi reads a number: ``1350000000.1234`` is 1350000000, ``x`` is 0."""
-    digits = text.strip().partition(".")[0]
-    return int(digits) if digits.isascii() and digits.isdigit() else 0
+    """As C's atoi reads a count: ``1350000000.1234`` is 1350000000, ``7th`` is 7, ``x`` and ``-3`` are 0."""
+    # Eighteen digits are enough: Python refuses to convert thousands, which would be the server's choice.
+    digits = re.match(r"\s*\+?([0-9]{1,18})", text)
+    return int(digits[1]) if digits else 0
 
 
 def read_answer(text: str) -> Reply:

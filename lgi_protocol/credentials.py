@@ -67,4 +67,6 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         kwargs["ssl_context"] = self._context
+        if not self._check_host:
+            kwargs["assert_hostname"] = False
         return super().proxy_manager_for(proxy, **kwargs)

@@ -20,10 +20,19 @@ _ESCAPES = str.maketrans({char: entity for entity, char in _ENTITIES.items()})
 _ENTITY = re.compile("|".join(_ENTITIES))
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
-# Tags that would let one job's text pass for a part of the answer around it (ruling 2).
+# Tags that would let one job's text pass for a part of the answer around it (ruling 2), and the two that
+# stand around a resource's capabilities.
 RESERVED_TAGS = frozenset(
-    {"LGI", "response", "error", "job", "job_specifics", "repository", "repository_url"},
+    {"LGI", "response", "error", "job", "job_specifics", "repository", "repository_url"}
+    | {"resource", "resource_capabilities"},
 )
+_COMMENT = re.compile("<!--.*?-->", re.DOTALL)
+# What old parsers, and in part ours, cannot read past; looked for outside comments.
+_UNREADABLE = {
+    re.compile(r"/\s*>"): "a self-closing tag is not accepted: write <tag> </tag>",
+    re.compile(r"<[^ >]*[\t\r\n]"): "a tag's name must be followed by a blank or by '>'",
+    re.compile(r"</[^>]*\s"): "a closing tag must have no blanks in it",
+}
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,8 @@ def _element(text: str, begin: int) -> Found | None:
         return None
     tag = text[begin + 1 : closed]
     empty = tag.endswith("/")
-    name, *attributes = (tag[:-1] if empty else tag).split(None, 1)[:2] or [""]
+    # Not str.split(): it would also split at characters that a name may hold, as U+1680.
+    name, *attributes = re.split("[ \t\r\n]+", tag[:-1] if empty else tag, maxsplit=1)
     if empty:
         return Found(name, "".join(attributes), "", begin, closed + 1)
     closing = f"</{name}>"
@@ -168,24 +178,53 @@ def is_name(text: str) -> bool:
 def check_fragment(text: str, reserved: frozenset[str] = RESERVED_TAGS) -> None:
     """ValueError unless a text may stand inside an answer: well-formed, no DTD, no entity, no reserved tag.
 
-    Also refuses what old parsers cannot read past (clients.md 2.1): a prolog or other processing
-    instruction, CDATA, self-closing tags and a comment not followed by a blank.
+    Also refuses what readers that take the first closing tag cannot read past (clients.md 2.1): a prolog or
+    other processing instruction, CDATA, self-closing tags, blanks at the wrong place of a tag, an element
+    inside one of its own name, and a comment not followed by a blank. Escaped text that readers would
+    unescape to XML has to be acceptable as that XML too.
     """
     if "<![CDATA[" in text or "<?" in text or "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("a prolog, DTD, entity or CDATA section is not accepted")
+    root = _parsed(text)
+    _check_readable(text, root)
+    _check_names(root, reserved)
+    decoded = unescape(text.strip())
+    if decoded != text.strip() and "<" in decoded:
+        check_fragment(decoded, reserved)
+
+
+def _parsed(text: str) -> "etree._Element":
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(f"<fragment>{text}</fragment>".encode(), parser)
+        return etree.fromstring(f"<fragment>{text}</fragment>".encode(), parser)
     except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError) as error:
         raise ValueError(f"it is not well-formed XML: {error}") from None
-    if re.search(r"/\s*>", re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)):
-        raise ValueError("a self-closing tag is not accepted: write <tag> </tag>")
+
+
+def _check_readable(text: str, root: "etree._Element") -> None:
+    bare = _COMMENT.sub("", text)
+    for pattern, fault in _UNREADABLE.items():
+        if pattern.search(bare):
+            raise ValueError(fault)
     if re.search(r"-->(?! |\s*\Z)", text):
         raise ValueError("a comment must be followed by a blank")
     for comment in root.iter(etree.Comment):
         if "<" in str(comment.text):
             raise ValueError("a comment must not hold tags")
-    for element in root.iter(etree.Element):
+
+
+def _check_names(root: "etree._Element", reserved: frozenset[str]) -> None:
+    opened: set[tuple[str | None, str]] = set()
+    for event, element in etree.iterwalk(root, events=("start", "end")):
         tag = etree.QName(element).localname
-        if element is not root and tag in reserved:
+        name = (element.prefix, tag)
+        if element is root:
+            continue
+        if event == "end":
+            opened.discard(name)
+        elif tag in reserved:
             raise ValueError(f"the tag <{tag}> is reserved")
+        elif name in opened:
+            raise ValueError(f"a tag <{tag}> must not stand inside another <{tag}>")
+        else:
+            opened.add(name)
