@@ -55,8 +55,8 @@ class Reply:
 
 def leading_number(text: str) -> int:
     """As C's atoi reads a count: ``1350000000.1234`` is 1350000000, ``7th`` is 7, ``x`` and ``-3`` are 0."""
-    # Eighteen digits are enough: Python refuses to convert thousands, which would be the server's choice.
-    digits = re.match(r"\s*\+?([0-9]{1,18})", text)
+    # Python refuses to convert more than 4300 digits, and how many there are is the server's choice.
+    digits = re.match(r"\s*\+?([0-9]{1,4000})", text)
     return int(digits[1]) if digits else 0
 
 
