@@ -82,8 +82,8 @@ class Daemon:
             self._work_at = now + (self.fast if taken else self.slow)
         ended = self.jobs.cycle(now)
         if ended:
-            # A place is free.
-            self._work_at = min(self._work_at, now + self.fast)
+            # A place is free: jobs known to wait for one are asked for at once, others as by LGI.
+            self._work_at = now if self.work.left_some else min(self._work_at, now + self.fast)
 
     def beat(self, now: float) -> None:
         """A tick that a mistake of ours cannot end: its traceback is logged, and the next one comes."""

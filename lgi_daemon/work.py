@@ -43,10 +43,13 @@ class Work:
         self.servers = servers
         self.scripts = scripts
         self.stopping = stopping
+        # Whether jobs wait, or may wait, that the last cycle had no room for.
+        self.left_some = False
 
     def cycle(self, now: float) -> int:
         """Ask for work everywhere once; how many jobs were taken. A dead server holds up no other."""
         before = len(self.jobs)
+        self.left_some = False
         for project in _from_anywhere(self.configuration.projects):
             self._project(project, now)
         return len(self.jobs) - before
@@ -80,6 +83,7 @@ class Work:
         everywhere, here = self._levels(project, project.applications[0])[:2]
         full = full_level((everywhere, here))
         if full:
+            self.left_some = True
             log.debug("no work is asked for: %s is full", full)
         return bool(full)
 
@@ -89,6 +93,7 @@ class Work:
             if self.stopping():
                 return
             if full:
+                self.left_some = True
                 log.debug("no %s is asked for: %s is full", application.name, full)
             elif self._system_allows(application):
                 self._application(project, application, server, calls, told)
@@ -136,6 +141,7 @@ class Work:
         try:
             why_not = refusal(self._levels(offer.project, offer.application), offer.told.owners)
             if why_not or self.stopping():
+                self.left_some = True
                 log.debug("job %s is not taken: %s", offer.told.job_id, why_not or "the daemon stops")
                 return False
             return self._take(offer, calls)

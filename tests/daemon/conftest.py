@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from .workshop import Workshop
+from .workshop import Workshop, until
 
 
 @pytest.fixture
@@ -22,7 +22,13 @@ def place() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="lgi-daemon-"))
     path.chmod(0o755)
     yield path
-    shutil.rmtree(path)
+
+    def removed() -> bool:
+        # A run script that was just started may still write.
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+
+    until(removed)
 
 
 @pytest.fixture

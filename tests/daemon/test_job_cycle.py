@@ -339,6 +339,7 @@ def test_a_check_script_that_hangs_decides_nothing(workshop: Workshop, server: F
     job = only(daemon)
     workshop.marked(job, "is_running")
     trusted = job.run.script(job.record, "job_check_running_script")
+    trusted.chmod(0o700)
     trusted.write_text("#!/bin/sh\nsleep 60\n")
     job.says = lambda script, seconds=0.2: type(job).says(job, script, 0.2)  # type: ignore[method-assign]
 

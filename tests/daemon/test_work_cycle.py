@@ -224,3 +224,18 @@ def test_work_is_asked_for_sooner_after_a_job_ended(workshop: Workshop) -> None:
     workshop.tick(daemon, FAST)
 
     assert workshop.server.made("request_work") == ["request_work"]
+
+
+def test_a_job_that_waits_for_a_place_gets_it_at_once(workshop: Workshop) -> None:
+    """Offers that were not taken for lack of room are asked for again when a job has ended."""
+    workshop.rules = Rules({"any": 1}, (), 5)
+    for job_id in ("1", "2"):
+        workshop.server.submit(job_id)
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, 1.0)
+
+    workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["2"].state == "running"
