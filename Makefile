@@ -1,0 +1,36 @@
+# The commands everybody learns. Each makes the virtual environment first when it is not there.
+
+PY := .venv/bin/python
+INSTALLED := .venv/installed
+
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
+	@echo "make test   everything the tests need, then all tests"
+	@echo "make check  lint, types, import contracts"
+	@echo "make bench  the benchmarks, as ratios within one run"
+	@echo "make clean  remove what the other commands made"
+
+$(INSTALLED): setup.cfg constraints.txt make/venv.sh
+	@sh make/venv.sh
+
+demo: $(INSTALLED)
+	@KEEP=$(KEEP) $(PY) demo/story.py
+
+test: $(INSTALLED)
+	@sh make/needs.sh
+	@$(PY) -m pytest
+
+check: $(INSTALLED)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: $(INSTALLED)
+	@$(PY) -m benchmarks.calls
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

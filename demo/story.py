@@ -1,0 +1,280 @@
+"""``make demo``: from nothing to a finished job, told on the terminal.
+
+Makes an authority, certificates, a project server with the embedded database and a resource daemon, all in
+one directory, and then does what a scientist would. KEEP=1 leaves the grid running.
+"""
+
+import contextlib
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+APPLICATION = Path(__file__).resolve().parent.parent / "applications" / "hello_world"
+USER, GROUP, RESOURCE, SERVER = "you@demo", "science", "laptop@demo", "LGI@localhost"
+
+
+def say(text: str) -> None:
+    """One step of the story."""
+    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+class Failed(Exception):
+    """A step did not do what the story says."""
+
+
+class Demo:
+    """The grid of one demo and its processes."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="lgi-demo-"))
+        # A daemon started by root runs each job as a user of its own, who must get to its directory.
+        self.directory.chmod(0o755)
+        self.ca = self.directory / "certificates"
+        self.port = free_port()
+        self.url = f"https://localhost:{self.port}/LGI"
+        self.password = secrets.token_urlsafe(9)
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def home(self) -> Path:
+        """What ~/.LGI is for a user who set LGI up."""
+        return self.directory / "dot-LGI"
+
+    def run(self, *command: object, show: bool = True) -> str:
+        """A command as a user types it, and what it prints."""
+        words = [str(word) for word in command]
+        print(f"$ {shlex.join(words)}".replace(str(self.directory), "$DEMO"), flush=True)
+        done = finished(words)
+        if show and done.stdout.strip():
+            print("\n".join(f"  {line}".rstrip() for line in done.stdout.strip("\n").splitlines()))
+        if done.returncode:
+            raise Failed(f"{words[0]} ended with {done.returncode}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def start(self, name: str, *command: object) -> None:
+        """A program that stays, its output in a file."""
+        words = [str(word) for word in command]
+        print(f"$ {shlex.join(words)} &".replace(str(self.directory), "$DEMO"), flush=True)
+        with (self.directory / f"{name}.log").open("wb") as log:
+            self.processes.append(
+                subprocess.Popen([BIN / words[0], *words[1:]], stdout=log, stderr=log, start_new_session=True)
+            )
+
+    def authority(self) -> None:
+        """The CA and the certificates."""
+        say("A certificate authority, and certificates for a server, a resource and you")
+        certificates = ("LGI_certificates", "--directory", self.ca)
+        self.run(*certificates, "init", show=False)
+        self.run(*certificates, "server", "localhost", show=False)
+        self.run(*certificates, "resource", SERVER, show=False)
+        self.run(*certificates, "resource", RESOURCE, show=False)
+        password = self.directory / "password"
+        password.write_text(self.password)
+        password.chmod(0o600)
+        self.run(
+            *(*certificates, "user", USER, "--group", GROUP, "--password-file", password),
+            *("--config-dir", self.home, "--server", self.url, "--default-project", "LGI"),
+            show=False,
+        )
+        self.run(*certificates, "list")
+
+    def server(self) -> None:
+        """The project server, with the resource registered."""
+        say("A project server with an embedded database, behind mutual TLS")
+        self.run(
+            *("LGI_setup", self.directory / "server", "--url", self.url, "--certificates", self.ca),
+            *("--listen", f"127.0.0.1:{self.port}"),
+        )
+        configuration = self.directory / "server" / "LGI_server.cfg"
+        self.run(
+            *("ManageDB", "--config", configuration, "add", "resources", "allowed"),
+            *("--name", RESOURCE, "--url", RESOURCE, "--certificate", self.ca / f"{RESOURCE}.crt"),
+            *("--project-server", "0", "--servers", "any"),
+        )
+        self.run(
+            *("ManageDB", "--config", configuration, "add", "users", "allowed"),
+            *("--name", USER, "--application", "any", "--limit", "0", "--servers", "any"),
+        )
+        self.start("server", "LGI_server", configuration)
+        wait_until(lambda: listens(self.port), "the server listens")
+
+    def daemon(self) -> None:
+        """The resource daemon."""
+        say("A resource daemon that offers the application hello_world")
+        (self.directory / "run").mkdir(mode=0o755)
+        text = (APPLICATION / "LGI.cfg.example").read_text()
+        for old, new in {
+            "../../certificates/LGI+CA.crt": f"{self.ca}/ca.crt",
+            "../../certificates/laptop.crt": f"{self.ca}/{RESOURCE}.crt",
+            "../../certificates/laptop.key": f"{self.ca}/{RESOURCE}.key",
+            "./runhere": f"{self.directory}/run",
+            "https://localhost/LGI": self.url,
+            " ./": f" {APPLICATION}/",
+            "<any> 1 </any>": "<any> 4 </any>",
+        }.items():
+            text = text.replace(old, new)
+        configuration = self.directory / "LGI.cfg"
+        configuration.write_text(text)
+        self.start("daemon", "LGI_daemon", "-ft", 1, "-st", 2, configuration)
+
+    def job(self) -> None:
+        """A job from submit to result."""
+        say("You submit a job, with a file beside it")
+        (self.directory / "input").write_text("a greeting from the demo")
+        (self.directory / "notes.txt").write_text("Files travel with the job.\n")
+        tool = ("-c", self.home)
+        specifics = "<seconds> 2 </seconds>"
+        files = ("-i", self.directory / "input", self.directory / "notes.txt")
+        wait_until(self.offered, "the daemon has signed up")
+        answer = self.run("LGI_qsub", *tool, "-a", "hello_world", "-s", specifics, *files)
+        job = line_of(answer, "Job id")
+
+        say("The job runs")
+        wait_until(lambda: self.state(job) == "running", "the job runs")
+        self.run("LGI_qstat", *tool)
+
+        say("The job has finished, and this is its output")
+        wait_until(lambda: self.state(job) == "finished", "the job has finished")
+        details = self.run("LGI_qstat", *tool, job)
+        expected = f"Hello_World from {RESOURCE} submitted with input: a greeting from the demo"
+        if line_of(details, "Output") != expected:
+            raise Failed("the output is not the one that was expected")
+
+        say("The file is fetched back from the job's repository")
+        url = details.partition("<repository_url> ")[2].partition(" <")[0]
+        fetched = self.directory / "fetched" / "notes.txt"
+        fetched.parent.mkdir()
+        self.run("LGI_filetransfer", *tool, "download", url, fetched)
+        print(f"  {fetched.read_text()}", end="")
+
+    def abort(self) -> None:
+        """A job that is aborted while it runs."""
+        say("A long job is submitted, and aborted while it runs")
+        tool = ("-c", self.home)
+        answer = self.run(
+            "LGI_qsub", *tool, "-a", "hello_world", "-s", "<seconds> 600 </seconds>", show=False
+        )
+        job = line_of(answer, "Job id")
+        wait_until(lambda: self.state(job) == "running", "the long job runs")
+        self.run("LGI_qdel", *tool, job)
+        wait_until(lambda: self.state(job) == "aborted", "the long job is aborted")
+        self.run("LGI_qstat", *tool)
+
+    def offered(self) -> bool:
+        """Whether a resource has told the server that it offers hello_world."""
+        return "hello_world" in self.quietly("LGI_qstat", "-c", self.home, "-L")
+
+    def state(self, job: str) -> str:
+        """The state of a job."""
+        return line_of(self.quietly("LGI_qstat", "-c", self.home, job), "Job state")
+
+    def quietly(self, *command: object) -> str:
+        """A command the story does not show."""
+        return finished([str(word) for word in command]).stdout
+
+    def stop(self) -> None:
+        """End every process of the demo and remove its directory."""
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+        for pid in self.jobs_left():
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def jobs_left(self) -> list[int]:
+        """Processes of jobs that a failed demo left behind: they work below its directory."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cwd"):
+            with contextlib.suppress(OSError):
+                if Path(os.readlink(entry)).is_relative_to(self.directory):
+                    found.append(int(entry.parent.name))
+        return found
+
+    def leave(self) -> None:
+        """Say how the running grid is used and stopped."""
+        pids = " ".join(str(process.pid) for process in reversed(self.processes))
+        say("The grid stays up")
+        print(f"""\
+  export PATH={BIN}:$PATH
+  LGI_qsub -c {self.home} -a hello_world
+  LGI_qstat -c {self.home}
+  Server        : {self.url}, log in {self.directory}/server.log
+  Daemon        : log in {self.directory}/daemon.log
+  Certificate   : {self.ca}/{USER}.p12 with the password {self.password} for a browser
+  Stop it with  : kill {pids}; rm -r {self.directory}""")
+
+
+def finished(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """One of our commands, run to its end."""
+    command = [BIN / words[0], *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def line_of(text: str, label: str) -> str:
+    """What stands behind a label of a tool's output."""
+    lines = [line.partition(": ")[2] for line in text.splitlines() if line.startswith(label.ljust(22) + ":")]
+    return lines[0].strip() if lines else ""
+
+
+def wait_until(condition: object, what: str, seconds: float = 30.0) -> None:
+    """Return when something is so; Failed when it never is."""
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > end:
+            raise Failed(f"waited {seconds:.0f} s in vain until {what}")
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Tell the story; exit code 1 when it does not come out."""
+    begin = time.monotonic()
+    demo = Demo()
+    keep = os.environ.get("KEEP", "") not in {"", "0"}
+    done = False
+    try:
+        for step in (demo.authority, demo.server, demo.daemon, demo.job, demo.abort):
+            step()
+        done = True
+        say(f"That was everything, in {time.monotonic() - begin:.0f} seconds")
+    except Failed as failed:
+        print(f"\nThe demo failed: {failed}", file=sys.stderr)
+        for log in ("server.log", "daemon.log"):
+            path = demo.directory / log
+            if path.exists():
+                print(f"--- {log}\n{path.read_text()[-3000:]}", file=sys.stderr)
+    finally:
+        if done and keep:
+            demo.leave()
+        else:
+            demo.stop()
+    sys.exit(0 if done else 1)
+
+
+if __name__ == "__main__":
+    main()

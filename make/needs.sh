@@ -1,0 +1,28 @@
+#!/bin/sh
+# Installs what the tests need beside Python, where that is possible; says what is missing where it is not.
+set -u
+
+package_of() {
+    case "$1" in
+        mariadbd | mariadb-install-db) echo mariadb-server ;;
+        ps) echo procps ;;
+        *) echo "$1" ;;
+    esac
+}
+
+PATH="$PATH:/usr/sbin"
+missing=""
+for program in mariadbd mariadb-install-db curl openssl ps; do
+    command -v "$program" > /dev/null 2>&1 || missing="$missing $(package_of "$program")"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "Installing what the tests need:$missing"
+    export DEBIAN_FRONTEND=noninteractive
+    # The word splitting is wanted: one argument a package.
+    # shellcheck disable=SC2086
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } > /dev/null && exit 0
+fi
+echo "Some tests will be skipped. For all of them: sudo apt-get install$missing" >&2
+exit 0

@@ -1,0 +1,101 @@
+"""A grid with a real daemon process on it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.grid import BIN, Grid, wait_for
+
+APPLICATION = Path(__file__).resolve().parents[2] / "applications" / "hello_world"
+RESOURCE = "laptop@test"
+
+
+class DaemonProcess:
+    """LGI_daemon with the hello_world application, in a run directory of its own."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.directory = Path(tempfile.mkdtemp(prefix="lgi-daemon-"))
+        # Root's daemon runs each job as a user of its own, who must get to its directory.
+        self.directory.chmod(0o755)
+        self.run_directory = self.directory / "run"
+        self.run_directory.mkdir(mode=0o755)
+        self.log = self.directory / "daemon.log"
+        self.configuration = self.directory / "LGI.cfg"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._configure()
+
+    def _configure(self) -> None:
+        issued = self.grid.people.resource(RESOURCE)
+        text = (APPLICATION / "LGI.cfg.example").read_text()
+        for old, new in {
+            "../../certificates/LGI+CA.crt": self.grid.people.authority.ca_file,
+            "../../certificates/laptop.crt": issued.certificate,
+            "../../certificates/laptop.key": issued.key,
+            "./runhere": self.run_directory,
+            "https://localhost/LGI": self.grid.url,
+            " ./": f" {APPLICATION}/",
+            "<any> 1 </any>": "<any> 4 </any>",
+        }.items():
+            text = text.replace(old, str(new))
+        self.configuration.write_text(text)
+
+    def start(self) -> None:
+        """Start the daemon."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / "LGI_daemon", "-v", "-ft", "1", "-st", "2", self.configuration], stdout=log, stderr=log
+            )
+
+    def kill(self) -> None:
+        """End the daemon as a power cut would; jobs go on."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """Ask the daemon to end; answer its exit code."""
+        if self.process is None or self.process.poll() is not None:
+            return 0
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def jobs(self) -> list[Path]:
+        """The directories of the jobs it has."""
+        return list((self.run_directory / "LGI" / "hello_world").glob("JOB_*"))
+
+    def remove(self) -> None:
+        """Stop the daemon, end its jobs and remove everything."""
+        self.stop()
+        for entry in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if Path(os.readlink(entry)).is_relative_to(self.directory):
+                    os.kill(int(entry.parent.name), signal.SIGKILL)
+            except OSError:
+                continue
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.fixture
+def daemon(grid: Grid) -> Iterator[DaemonProcess]:
+    """A running daemon whose resource has signed up."""
+    grid.resource(RESOURCE, "").sign_off()
+    made = DaemonProcess(grid)
+    try:
+        made.start()
+        wait_for(lambda: offers(grid))
+        yield made
+    finally:
+        made.remove()
+
+
+def offers(grid: Grid) -> bool:
+    """Whether the resource has told the server what it offers."""
+    rows = grid.rows("SELECT resource_capabilities FROM active_resources WHERE resource_name = %s", RESOURCE)
+    return "hello_world" in str(rows[0]["resource_capabilities"])

@@ -1,0 +1,103 @@
+"""The commands a scientist types, against a real project server."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lgi_tools.certificates import user_directory
+from tests.grid import BIN, PROJECT, Grid
+
+
+@pytest.fixture
+def home(grid: Grid, tmp_path: Path) -> Path:
+    """A home directory whose ~/.LGI is set up."""
+    grid.resource()
+    issued = grid.people.user("mark@laptop", ("theor", "cyttron"))
+    user_directory.write(
+        tmp_path / ".LGI",
+        issued,
+        grid.people.authority.ca_file,
+        user="mark@laptop",
+        groups=("theor",),
+        server=grid.url,
+        project=PROJECT,
+    )
+    return tmp_path
+
+
+def run(home: Path, *command: object) -> subprocess.CompletedProcess[str]:
+    """A command's exit code and texts."""
+    words = [str(word) for word in command]
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "TZ": "UTC"}
+    return subprocess.run(
+        [BIN / words[0] if words[0].startswith("LGI") else words[0], *words[1:]],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def value(text: str, label: str) -> str:
+    """What stands behind a label."""
+    (line,) = [line for line in text.splitlines() if line.startswith(label.ljust(22) + ": ")]
+    return line.partition(": ")[2]
+
+
+def test_a_session_as_in_the_document(home: Path) -> None:
+    """List, submit with a file, details, list and fetch files, upload, delete."""
+    (home / "notes ü.txt").write_text("some notes")
+
+    empty = run(home, "LGI_qstat")
+    submitted = run(home, "LGI_qsub", "-a", "hello_world", "notes ü.txt")
+    job = value(submitted.stdout, "Job id")
+    details = run(home, "LGI_qstat", job)
+    url = details.stdout.partition("<repository_url> ")[2].partition(" <")[0]
+    uploaded = run(home, "LGI_filetransfer", "upload", url, home / ".LGI" / "groups")
+    listed = run(home, "LGI_filetransfer", "list", url)
+    (home / "fetched").mkdir()
+    fetched = run(home, "LGI_filetransfer", "download", url, "fetched/notes ü.txt")
+    missing = run(home, "LGI_filetransfer", "download", url, "nothing")
+    removed = run(home, "LGI_filetransfer", "delete", url, "groups")
+    deleted = run(home, "LGI_qdel", job)
+    again = run(home, "LGI_qdel", job)
+
+    assert "Number of jobs listed : 0" in empty.stdout
+    assert value(submitted.stdout, "Repository content") == ".LGI_repository_write_access, notes ü.txt"
+    assert value(details.stdout, "Job state") == "queued"
+    assert listed.stdout.splitlines()[2].startswith("groups ".ljust(33) + "       6 ")
+    assert (uploaded.returncode, listed.returncode, removed.returncode) == (0, 0, 0)
+    assert fetched.returncode == 0
+    assert (home / "fetched" / "notes ü.txt").read_text() == "some notes"
+    assert (missing.returncode, (home / "nothing").exists()) == (1, False)
+    assert f"Job {job} deleted from project LGI" in deleted.stdout
+    assert (deleted.returncode, again.returncode) == (0, 1)
+
+
+def test_curl_alone_lists_the_jobs(grid: Grid, home: Path) -> None:
+    """Any program that speaks HTTPS with a certificate is a client."""
+    run(home, "LGI_qsub", "-a", "hello_world")
+
+    done = run(
+        home,
+        *("curl", "-sS", "--cert", home / ".LGI" / "certificate", "--key", home / ".LGI" / "privatekey"),
+        *("--cacert", home / ".LGI" / "ca_chain", "-F", "project=LGI", "-F", "user=mark@laptop"),
+        *("-F", "groups=theor", f"{grid.url}/interfaces/interface_job_state.php"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("<LGI>")
+    assert "<number_of_jobs> 1 </number_of_jobs> <job number='1'>" in done.stdout
+
+
+def test_a_tool_says_plainly_that_nobody_answers(home: Path) -> None:
+    """A server that is not there: exit code 1 and a reason."""
+    done = run(home, "LGI_qstat", "-S", "https://localhost:1/LGI")
+
+    assert done.returncode == 1
+    assert "refused" in (done.stdout + done.stderr)
+    assert "Traceback" not in done.stderr

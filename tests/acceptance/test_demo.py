@@ -1,0 +1,34 @@
+"""``make demo`` tells its story and leaves nothing behind."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+STORY = Path(__file__).resolve().parents[2] / "demo" / "story.py"
+
+
+def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
+    """Submit, running, finished with output, a file fetched, an abort; no process and no directory stays."""
+    done = subprocess.run([sys.executable, STORY], capture_output=True, text=True, timeout=110, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "Hello_World from laptop@demo submitted with input: a greeting from the demo" in done.stdout
+    assert "Files travel with the job." in done.stdout
+    assert re.search(r"2 \|\s+2 \|\s+aborted", done.stdout)
+    (directory,) = set(re.findall(r"/tmp/lgi-demo-[a-z0-9_]+", done.stdout))
+    assert not Path(directory).exists()
+    assert list(processes_of(directory)) == []
+
+
+def processes_of(text: str) -> list[str]:
+    """Command lines that name a directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if text in line:
+            found.append(line)
+    return found

@@ -1,0 +1,119 @@
+"""One job, end to end, on both kinds of database."""
+
+import time
+
+from tests.acceptance.conftest import RESOURCE, DaemonProcess
+from tests.grid import Grid, UserCalls, wait_for
+
+
+def output(user: UserCalls, job_id: int) -> bytes:
+    """What a job has put out."""
+    return bytes.fromhex(user.post("interface_job_state", job_id=str(job_id)).value("job", "output"))
+
+
+def submitted(user: UserCalls, seconds: int = 1) -> int:
+    """A new hello_world job that takes some seconds."""
+    return user.submit(input=b"hi".hex(), job_specifics=f"<seconds> {seconds} </seconds>")
+
+
+def test_a_job_goes_from_queued_to_finished_with_its_output(grid: Grid, daemon: DaemonProcess) -> None:
+    """submit, queued, running, finished; the target is the resource; the job's directory is gone."""
+    user = grid.user()
+    seen = []
+
+    job_id = submitted(user)
+    wait_for(lambda: seen.append(user.state(job_id)) or seen[-1] == "finished")
+
+    assert list(dict.fromkeys(seen)) == ["queued", "running", "finished"]
+    assert output(user, job_id) == f"Hello_World from {RESOURCE} submitted with input: hi".encode()
+    wait_for(lambda: daemon.jobs() == [])
+
+
+def test_a_running_job_is_aborted_and_its_processes_end(grid: Grid, daemon: DaemonProcess) -> None:
+    """aborting is seen by the daemon, the script ends the job, the server hears aborted."""
+    user = grid.user()
+    job_id = submitted(user, 600)
+    wait_for(lambda: user.state(job_id) == "running")
+
+    user.delete(job_id)
+    wait_for(lambda: user.state(job_id) == "aborted")
+
+    wait_for(lambda: daemon.jobs() == [])
+    assert user.delete(job_id).value("job", "state") == "deleted"
+
+
+def test_a_daemon_killed_in_the_middle_of_a_job_loses_nothing(grid: Grid, daemon: DaemonProcess) -> None:
+    """kill -9 and a restart: the job finishes once, with its output, and was started once."""
+    user = grid.user()
+    job_id = submitted(user, 3)
+    wait_for(lambda: any((job / "running").exists() for job in daemon.jobs()))
+
+    daemon.kill()
+    daemon.start()
+    wait_for(lambda: user.state(job_id) == "finished")
+
+    assert output(user, job_id) == f"Hello_World from {RESOURCE} submitted with input: hi".encode()
+    time.sleep(1.5)
+    assert user.state(job_id) == "finished"
+    started = [
+        line for line in grid.log.read_text().splitlines() if f"job {job_id} 'queued' -> 'running'" in line
+    ]
+    assert len(started) == 1
+
+
+def test_a_daemon_that_comes_back_after_its_job_has_ended_reports_it(
+    grid: Grid, daemon: DaemonProcess
+) -> None:
+    """The job goes on without the daemon; its output is not lost."""
+    user = grid.user()
+    job_id = submitted(user, 1)
+    wait_for(lambda: any((job / "running").exists() for job in daemon.jobs()))
+
+    daemon.kill()
+    wait_for(lambda: all((job / "finished").exists() for job in daemon.jobs()))
+    daemon.start()
+
+    wait_for(lambda: user.state(job_id) == "finished")
+    assert output(user, job_id).endswith(b"submitted with input: hi")
+
+
+def test_a_server_that_restarts_during_a_job_loses_nothing(grid: Grid, daemon: DaemonProcess) -> None:
+    """The daemon goes on and reports when the server is back."""
+    user = grid.user()
+    job_id = submitted(user, 2)
+    wait_for(lambda: user.state(job_id) == "running")
+
+    grid.stop()
+    time.sleep(3)
+    grid.start()
+
+    wait_for(lambda: grid.user().state(job_id) == "finished", 30)
+    assert output(grid.user(), job_id).endswith(b"submitted with input: hi")
+
+
+def test_a_stopped_daemon_ends_at_once_and_leaves_its_jobs_running(grid: Grid, daemon: DaemonProcess) -> None:
+    """SIGTERM: sign off, exit code 0; the next daemon takes the job over."""
+    user = grid.user()
+    job_id = submitted(user, 3)
+    wait_for(lambda: any((job / "running").exists() for job in daemon.jobs()))
+
+    begin = time.monotonic()
+    code = daemon.stop()
+    took = time.monotonic() - begin
+    still_there = len(daemon.jobs())
+    daemon.start()
+
+    assert (code, still_there) == (0, 1)
+    assert took < 5
+    wait_for(lambda: user.state(job_id) == "finished")
+
+
+def test_several_jobs_run_side_by_side(grid: Grid, daemon: DaemonProcess) -> None:
+    """Four jobs of two seconds each finish together, each once."""
+    user = grid.user()
+    jobs = [submitted(user, 2) for _ in range(4)]
+
+    wait_for(lambda: all(user.state(job) == "finished" for job in jobs), 30)
+
+    texts = {output(user, job) for job in jobs}
+    assert texts == {f"Hello_World from {RESOURCE} submitted with input: hi".encode()}
