@@ -109,6 +109,7 @@ class Section:
         beside = (self.directory / text).absolute()
         if beside.exists():
             return beside.resolve()
+        # As LGI: paths begin at the working directory.
         here = Path(text).absolute()
         return here.resolve() if here.exists() else beside
 

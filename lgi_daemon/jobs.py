@@ -160,11 +160,12 @@ class Jobs:
 
     def _look(self, job: Job, round_: Round) -> None:
         """Ask the scripts and carry out the step that follows."""
-        job.watched = False
+        # Asked before the scripts: an end that comes while they answer is noticed at the next tick.
+        alive, job.watched = job.is_alive(), False
         step = self._step(job)
         if step == WAIT:
             job.look_at = round_.now + self._pace(job, round_.now)
-            job.watched = job.is_alive()
+            job.watched = alive
             return
         if step == START and not self._may_start(job, round_.now):
             job.look_at = round_.now + self.fast

@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0
 # Stage-in and stage-out move files.
 STAGE_SECONDS = 900.0
-# The script's path is an argument, never part of the command; a file without '#!' is run by sh, as by LGI.
+# The script's path is an argument, never part of the command.
+# As LGI: a file without '#!' is run by sh.
 _RUN = 'exec "$0"'
 # Runs only after a line has come: the daemon sends it when it has noted the process.
 _RUN_WHEN_TOLD = 'read -r go && exec "$0" < /dev/null'

@@ -99,7 +99,8 @@ class Work:
                 self._application(project, application, server, calls, told)
 
     def _system_allows(self, application: Application) -> bool:
-        """What check_system_limits_script says; it runs as the daemon's own user, as LGI."""
+        """What check_system_limits_script says, in the run directory."""
+        # As LGI: it runs as the daemon's own user; only the administrator can change it.
         script = application.check_system_limits_script
         try:
             status = self.scripts.status(script, Place(self.run.path))

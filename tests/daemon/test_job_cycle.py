@@ -90,7 +90,8 @@ def test_a_job_that_is_not_idle_yet_is_not_started_twice(workshop: Workshop, ser
     daemon = workshop.daemon()
     workshop.tick(daemon)
 
-    for _second in range(5):
+    for _restart in range(3):
+        daemon = workshop.restart(daemon)
         workshop.tick(daemon, 1.0)
 
     until(lambda: "run" in workshop.acts())
@@ -142,6 +143,19 @@ def test_an_aborted_job_is_ended_by_its_script_and_reported(workshop: Workshop, 
     assert "abort" in workshop.acts()
     assert "epilogue" not in workshop.acts()
     assert workshop.tree() == []
+
+
+def test_an_abort_does_not_wait_for_the_details(workshop: Workshop, server: FakeServer) -> None:
+    """What job_state said counts at once; the details settle the rest when they can be had."""
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    server.change("1", state="aborting")
+    server.fail("details", refused(ErrorNumber.DATABASE))
+
+    workshop.tick(daemon, FAST)
+
+    assert server.jobs["1"].state == "aborted"
 
 
 def test_a_failing_abort_is_tried_again(workshop: Workshop, server: FakeServer) -> None:
@@ -285,6 +299,7 @@ def test_a_lost_answer_to_the_report_is_found_out(workshop: Workshop, server: Fa
     assert workshop.tree() == []
     assert workshop.acts().count("epilogue") == 1
     assert len(server.made("update")) == 2  # claimed once, reported once
+    assert len(server.made("lock")) == 1
 
 
 def test_a_failed_report_is_repeated_without_the_epilogue(workshop: Workshop, server: FakeServer) -> None:
