@@ -125,13 +125,15 @@ class Client:
 def plain_reason(error: BaseException) -> str:
     """The innermost reason of a failed request, without the layers of libraries around it."""
     deepest: BaseException = error
-    while True:
+    passed: list[BaseException] = []
+    while deepest not in passed:
+        passed.append(deepest)
         nested = [arg for arg in deepest.args if isinstance(arg, BaseException)]
         reason = getattr(deepest, "reason", None)
         if not nested and deepest.__cause__:
             nested = [deepest.__cause__]  # urllib3 keeps the system's error of a failed connection only here
         following = reason if isinstance(reason, BaseException) else (nested[0] if nested else None)
-        if following is None or following is deepest:
+        if following is None:
             break
         deepest = following
     if (

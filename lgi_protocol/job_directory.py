@@ -79,9 +79,11 @@ class JobDirectory:
                 os.close(directory)
         except OSError as error:
             raise Damaged(f"{self.path / name}: {error.strerror}") from None
+        # Looked at before Python opens it: for a directory that would raise, and leave the descriptor open.
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise Damaged(f"{self.path / name} is not a plain file")
         with os.fdopen(descriptor, "rb") as opened:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise Damaged(f"{self.path / name} is not a plain file")
             return opened.read(limit)
 
     def verify(self) -> None:

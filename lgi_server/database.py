@@ -109,6 +109,12 @@ class Transaction:
             step()
 
 
+def because(error: BaseException) -> str:
+    """What the database itself said, for an administrator: never for an answer of the server."""
+    cause = error.__cause__
+    return f" ({cause})" if isinstance(cause, Busy | Away | Refused) else ""
+
+
 def marks(values: Sequence[Any]) -> str:
     """The placeholders for an ``IN (...)`` of so many values."""
     return ", ".join(["%s"] * len(values))

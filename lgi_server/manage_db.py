@@ -10,7 +10,7 @@ import click
 from lgi_protocol.errors import LGIError
 from lgi_server import config as configuration
 from lgi_server.config import Project
-from lgi_server.database import Transaction
+from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
 from lgi_server.services import management
 from lgi_server.services.management import NewResource, Unacceptable
@@ -71,7 +71,7 @@ def main(action: str, kind: str, rule: str, project: str | None, config: Path, *
             version = _run(chosen, _on_master(chosen, change))
             click.echo(f"Done, as update {version} of project {chosen.name}.")
     except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
-        click.echo(f"ManageDB: {error}", err=True)
+        click.echo(f"ManageDB: {error}{because(error)}", err=True)
         sys.exit(1)
 
 

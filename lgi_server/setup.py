@@ -12,7 +12,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server import config as configuration
 from lgi_server import schema
 from lgi_server.config import Config
-from lgi_server.database import Transaction
+from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
 from lgi_server.services import management
 from lgi_server.services.management import FIRST_RULE, NewResource, Unacceptable
@@ -107,7 +107,7 @@ def main(directory: Path, certificates: Path, **given: str | None) -> None:
         config = _write(plan)
         made = _fill(plan, config)
     except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
-        click.echo(f"LGI_setup: {error}", err=True)
+        click.echo(f"LGI_setup: {error}{because(error)}", err=True)
         sys.exit(1)
     click.echo(f"Configuration : {config.path}")
     click.echo(f"Database      : {plan.database}{'' if made else ' (was there already, left as it is)'}")
