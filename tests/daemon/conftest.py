@@ -4,7 +4,7 @@ import datetime
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lgi_daemon.scripts import Place
+
+from .fake_server import FakeServer
 from .workshop import Workshop, until
+
+Write = Callable[[str], Path]
+IS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -32,9 +38,40 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
+def write(place: Path) -> Write:
+    """Makes a script of a body."""
+
+    def make(body: str) -> Path:
+        script = place / "script"
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+        return script
+
+    return make
+
+
+@pytest.fixture
+def here(place: Path) -> Place:
+    """A job's directory, under root with a user of its own."""
+    directory = place / "job directory; $(touch hacked)"
+    directory.mkdir()
+    uid = 2_345_678 if IS_ROOT else None
+    if uid is not None:
+        os.chown(directory, uid, uid)
+    return Place(directory, uid, {"LGI_JOB_ID": "7"})
+
+
+@pytest.fixture
 def workshop(place: Path) -> Workshop:
     """A resource with one project, one application and a fake server."""
     return Workshop(place, as_root=os.geteuid() == 0)
+
+
+@pytest.fixture
+def server(workshop: Workshop) -> FakeServer:
+    """The master with one queued job."""
+    workshop.server.submit("1")
+    return workshop.server
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
-"""Running scripts: limits, environment, identity, and what a hostile job cannot do."""
+"""Running scripts: answers, limits, environment, and processes that are told apart."""
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,34 +11,8 @@ from lgi_daemon import processes
 from lgi_daemon.processes import Identity, alive, identify, kill_session
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
 
-from .workshop import FAST, Workshop, only, until
-
-Write = Callable[[str], Path]
-IS_ROOT = os.geteuid() == 0
-
-
-@pytest.fixture
-def write(place: Path) -> Write:
-    """Makes a script of a body."""
-
-    def make(body: str) -> Path:
-        script = place / "script"
-        script.write_text(f"#!/bin/sh\n{body}\n")
-        script.chmod(0o755)
-        return script
-
-    return make
-
-
-@pytest.fixture
-def here(place: Path) -> Place:
-    """A job's directory, under root with a user of its own."""
-    directory = place / "job directory; $(touch hacked)"
-    directory.mkdir()
-    uid = 2_345_678 if IS_ROOT else None
-    if uid is not None:
-        os.chown(directory, uid, uid)
-    return Place(directory, uid, {"LGI_JOB_ID": "7"})
+from .conftest import IS_ROOT, Write
+from .workshop import until
 
 
 @pytest.mark.parametrize("status", [0, 1, 77])
@@ -173,96 +146,6 @@ def test_an_ended_process_is_not_alive_though_nobody_waited_for_it(write: Write,
     until(lambda: not alive(identity))
     scripts.reap()
     assert processes._stat(identity.pid) is None
-
-
-def test_a_linked_output_shows_nothing_of_others(workshop: Workshop) -> None:
-    """D2: LGI_output as a link would send any file the daemon can read."""
-    workshop.server.submit("1")
-    secret = workshop.place / "secret"
-    secret.write_text("private key")
-    daemon = workshop.daemon()
-    workshop.tick(daemon)
-    job = only(daemon)
-    workshop.marked(job, "is_finished")
-    output = job.run.files(job.record).path / "LGI_output"
-    output.unlink()
-    output.symlink_to(secret)
-
-    workshop.tick(daemon, 1.0)
-
-    assert workshop.server.jobs["1"].state == "finished"
-    assert workshop.server.jobs["1"].output == b""
-    assert secret.read_text() == "private key"
-
-
-@pytest.mark.parametrize("kind", ["pipe", "directory"])
-def test_an_output_that_is_no_file_does_not_block(workshop: Workshop, kind: str) -> None:
-    """A pipe nobody writes to must not stop the daemon."""
-    workshop.server.submit("1")
-    daemon = workshop.daemon()
-    workshop.tick(daemon)
-    job = only(daemon)
-    workshop.marked(job, "is_finished")
-    output = job.run.files(job.record).path / "LGI_output"
-    output.unlink()
-    os.mkfifo(output) if kind == "pipe" else output.mkdir()
-
-    workshop.tick(daemon, 1.0)
-
-    assert workshop.server.jobs["1"].state == "finished"
-
-
-def test_a_job_cannot_change_what_is_run_for_it(workshop: Workshop) -> None:
-    """D1: scripts and uid come from the record, also after a restart, whatever its directory says."""
-    workshop.server.submit("1")
-    daemon = workshop.daemon()
-    workshop.tick(daemon)
-    job = only(daemon)
-    workshop.marked(job, "is_running")
-    directory = job.run.files(job.record).path
-    for name in ("LGI_job_check_running_script", "LGI_job_sandbox_uid", "LGI_job_id"):
-        (directory / name).unlink()
-        (directory / name).write_text("#!/bin/sh\n: > /tmp/never\nexit 1\n")
-    workshop.tick(daemon, 2.0)
-
-    daemon = workshop.restart(daemon)
-    workshop.tick(daemon, FAST)
-
-    assert only(daemon).record.job_id == "1"
-    assert only(daemon).record.uid == job.record.uid
-    assert workshop.acts().count("prologue") == 1
-    assert not Path("/tmp/never").exists()
-
-
-def test_edited_originals_do_not_touch_a_running_job(workshop: Workshop) -> None:
-    """Scripts are frozen when a job is accepted."""
-    workshop.server.submit("1")
-    daemon = workshop.daemon()
-    workshop.tick(daemon)
-    workshop.marked(only(daemon), "is_finished")
-    workshop.write_script("job_epilogue_script", "exit 1")
-
-    workshop.tick(daemon, 1.0)
-
-    assert workshop.server.jobs["1"].state == "finished"
-
-
-@pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_under_root_every_job_has_a_user_and_a_closed_directory_of_its_own(workshop: Workshop) -> None:
-    """A random uid from the reserved range; nobody else can look in, nor read the record or the scripts."""
-    for job_id in ("1", "2"):
-        workshop.server.submit(job_id)
-    daemon = workshop.daemon()
-    workshop.tick(daemon)
-
-    uids = [job.record.uid for job in daemon.jobs]
-    assert len(set(uids)) == 2
-    for job in daemon.jobs:
-        info = job.run.files(job.record).path.stat()
-        assert (info.st_uid, info.st_mode & 0o777) == (job.record.uid, 0o700)
-        assert 2_000_000 <= job.record.uid < 3_000_000
-        script = job.run.script(job.record, "job_run_script").stat()
-        assert (script.st_uid, script.st_gid, script.st_mode & 0o777) == (0, job.record.uid, 0o550)
 
 
 def _is_zombie(pid: int) -> bool:
