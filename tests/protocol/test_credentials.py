@@ -134,6 +134,18 @@ def test_the_environment_takes_no_trust_away(
     assert post(server.url(), mark) > 0
 
 
+def test_passwords_of_the_environment_are_not_sent(
+    server: Listening, mark: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A .netrc is not for us: the certificate is all that a server learns."""
+    (tmp_path / "netrc").write_text("machine localhost login mark password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+    post(server.url(), mark)
+
+    assert server.passwords[-1] is None
+
+
 def test_an_encrypted_key_is_refused_without_a_question(mark: Credentials, tmp_path: Path) -> None:
     """OpenSSL would ask on the terminal, and a daemon has none."""
     key = serialization.load_pem_private_key(mark.key.read_bytes(), None)

@@ -23,7 +23,7 @@ wild = st.lists(st.sampled_from(TOKENS), max_size=12).map("".join)
 
 def nested(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Elements around others, written with every liberty XML has."""
-    names = st.sampled_from(["a", "b", "state", "daemon_reference", "n:a", "a\u1680", "ä"])
+    names = st.sampled_from(["a", "b", "state", "n:a", "a\u1680", "ä", "resource", "resource_capabilities"])
     opening = st.sampled_from(["", " ", " x='1'", ' y=">"', "\n", "\tx='1'", " xmlns:n='u'", "  x='&lt;'"])
     ending = st.sampled_from(["", "", "", " ", "\n"])
     return st.builds("<{0}{1}>{2}</{0}{3}>".format, names, opening, inside, ending)

@@ -19,6 +19,7 @@ class Listening:
     port: int
     handshakes: int = 0
     callers: list[str] = field(default_factory=list)
+    passwords: list[str | None] = field(default_factory=list)
 
     def url(self, host: str = "localhost") -> str:
         """The server's URL under one of its names."""
@@ -65,6 +66,7 @@ def _handler(made: Listening) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             subject = dict(pair for part in self.connection.getpeercert()["subject"] for pair in part)
             made.callers.append(subject["commonName"])
+            made.passwords.append(self.headers["Authorization"])
             self.rfile.read(int(self.headers["Content-Length"]))
             body = xml.envelope((xml.Element("answer", len(made.callers)),), "https://x").encode()
             self.send_response(200)
