@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -59,6 +60,7 @@ class ResourceCall(Call):
     resource: Resource
     servers: Servers
     session_id: int
+    capabilities: str
 
     def header(self) -> Elements:
         """What every answer to a resource starts with."""
@@ -77,52 +79,67 @@ class InterfaceCall(Call):
         return self.answers.user_header(self.user, self.servers)
 
 
+Prepare = Callable[[Form, Identity, Config], Any]
+
+
 @dataclass(frozen=True)
 class Entrance:
     """How a call is entered: what can be checked of it before its database is asked, and what then runs."""
 
-    check: Callable[[Form, Identity, Config], object]
-    run: Callable[[Call], Elements]
+    prepare: Prepare
+    run: Callable[[Call, Any], Elements]
+    writes: bool = True
 
 
+ResourceView = Callable[[ResourceCall], Elements]
+InterfaceView = Callable[[InterfaceCall], Elements]
 _calls: dict[str, Entrance] = {}
 
 
-def resource_call(view: Callable[[ResourceCall], Elements]) -> Callable[[ResourceCall], Elements]:
+def resource_call(view: ResourceView) -> ResourceView:
     """Register ``resources/<name of the view>``, a call that needs a session."""
-    _calls[f"resources/{view.__name__}"] = Entrance(_check_resource, partial(_resource, view, True))
+    _calls[f"resources/{view.__name__}"] = Entrance(_capabilities, partial(_resource, view, True))
     return view
 
 
-def sessionless_resource_call(view: Callable[[ResourceCall], Elements]) -> Callable[[ResourceCall], Elements]:
+def sessionless_resource_call(view: ResourceView) -> ResourceView:
     """Register ``resources/<name of the view>``, a call without a session."""
-    _calls[f"resources/{view.__name__}"] = Entrance(_check_resource, partial(_resource, view, False))
+    _calls[f"resources/{view.__name__}"] = Entrance(_capabilities, partial(_resource, view, False))
     return view
 
 
-def interface_call(view: Callable[[InterfaceCall], Elements]) -> Callable[[InterfaceCall], Elements]:
-    """Register ``interfaces/<name of the view>``."""
+def interface_call(view: InterfaceView) -> InterfaceView:
+    """Register ``interfaces/<name of the view>``, a call that changes something."""
     _calls[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view))
     return view
 
 
-def _check_resource(form: Form, _who: Identity, _config: Config) -> None:
+def reading_interface_call(view: InterfaceView) -> InterfaceView:
+    """Register ``interfaces/<name of the view>``, a call that only reads and so holds up no writer."""
+    _calls[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view), writes=False)
+    return view
+
+
+def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
+    """What every resource call may post, checked before anything is known of the resource."""
     form.word(forms.PROJECT)
-    form.markup(forms.CAPABILITIES)
+    return form.markup(forms.CAPABILITIES)
 
 
-def _resource(view: Callable[[ResourceCall], Elements], with_session: bool, call: Call) -> Elements:
+def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: str) -> Elements:
     resource = callers.resource(call.transaction, call.who, call.now)
     servers = callers.servers(call.transaction)
     session_id = 0
     if with_session:
         session_id = call.form.number(forms.SESSION_ID)
         sessions.renew(call.transaction, resource, session_id, call.now)
-    return view(ResourceCall(**vars(call), resource=resource, servers=servers, session_id=session_id))
+    entered = ResourceCall(
+        **vars(call), resource=resource, servers=servers, session_id=session_id, capabilities=capabilities
+    )
+    return view(entered)
 
 
-def _interface(view: Callable[[InterfaceCall], Elements], call: Call) -> Elements:
-    user = callers.user(call.form, call.who, call.config)
+def _interface(view: InterfaceView, call: Call, user: User) -> Elements:
     servers = callers.servers(call.transaction)
     return view(InterfaceCall(**vars(call), user=user, servers=servers))
 
@@ -174,28 +191,27 @@ def _posted() -> Mapping[str, str]:
 
 def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Elements:
     """Run a view in its project's database, again and again while the job it wants is locked."""
-    entrance.check(form, who, server.config)
+    prepared = entrance.prepare(form, who, server.config)
     project = callers.project_name(form, who, server.config)
 
     def work(transaction: Transaction) -> Elements:
-        return entrance.run(
-            Call(
-                transaction=transaction,
-                form=form,
-                who=who,
-                now=int(time.time()),
-                config=server.config,
-                answers=server.answers[project],
-                store=server.store,
-                uploads=partial(arrivals.uploads_of, request, server.config.max_file_size),
-            )
+        call = Call(
+            transaction=transaction,
+            form=form,
+            who=who,
+            now=int(time.time()),
+            config=server.config,
+            answers=server.answers[project],
+            store=server.store,
+            uploads=partial(arrivals.uploads_of, request, server.config.max_file_size),
         )
+        return entrance.run(call, prepared)
 
-    database = server.databases[project]
+    run = partial(server.databases[project].run, work, entrance.writes)
     try:
-        return database.run(work)
+        return run()
     except JobLocked:
-        return _wait_for_lock(lambda: database.run(work))
+        return _wait_for_lock(run)
 
 
 def _wait_for_lock(again: Callable[[], Elements]) -> Elements:

@@ -5,7 +5,7 @@ from functools import partial
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
-from lgi_server.api import InterfaceCall, interface_call
+from lgi_server.api import InterfaceCall, interface_call, reading_interface_call
 from lgi_server.replies import Elements
 from lgi_server.services import job_changes, submission
 from lgi_server.services.submission import Details, Wanted
@@ -38,7 +38,7 @@ def _details(call: InterfaceCall) -> Details:
     )
 
 
-@interface_call
+@reading_interface_call
 def interface_job_state(call: InterfaceCall) -> Elements:
     """One job with everything, or a list of jobs, or (limit 0) their number."""
     job_id = call.form.number_or(forms.LISTED_JOB_ID, -1)
@@ -82,14 +82,14 @@ def interface_delete_job(call: InterfaceCall) -> Elements:
     return (*call.header(), Element("number_of_jobs", 1), call.answers.deleted(job))
 
 
-@interface_call
+@reading_interface_call
 def interface_project_server_list(call: InterfaceCall) -> Elements:
     """The project's servers."""
     header = call.answers.user_first_header(call.user, call.servers)
     return (*header, *replies.slave_servers(call.servers))
 
 
-@interface_call
+@reading_interface_call
 def interface_project_resource_list(call: InterfaceCall) -> Elements:
     """The project's resources and what they offer."""
     header = call.answers.user_first_header(call.user, call.servers)

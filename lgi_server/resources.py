@@ -1,5 +1,6 @@
 """The calls of resources (wire.md 6), each named as in its URL."""
 
+from dataclasses import replace
 from functools import partial
 
 from lgi_protocol import hexcode
@@ -19,10 +20,9 @@ from lgi_server.tables.jobs import Job
 def resource_signup_resource(call: ResourceCall) -> Elements:
     """Open a session; posted capabilities replace the stored ones."""
     resource = call.resource
-    capabilities = call.form.markup(forms.CAPABILITIES)
-    if capabilities:
-        active_resources.set_capabilities(call.transaction, resource.resource_id, capabilities, call.now)
-        resource = active_resources.named(call.transaction, resource.resource_name) or resource
+    if call.capabilities:
+        resource = replace(resource, resource_capabilities=call.capabilities)
+        active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
     session_id = sessions.sign_up(call.transaction, resource, call.now)
     header = call.answers.resource_header(resource, call.servers)
     return (*header, *replies.slave_servers(call.servers), Element("session_id", session_id))

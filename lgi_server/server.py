@@ -1,5 +1,6 @@
 """Everything a running project server is made of, put together once from its configuration."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class Server:
 def assemble(config: Config) -> Server:
     """The server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
+    store.forget_stale(time.time())
     return Server(
         config=config,
         databases={name: open_database(project.database) for name, project in config.projects.items()},

@@ -24,6 +24,8 @@ ACCESS_FILE = ".LGI_repository_write_access"
 _NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
 _RESERVED = ".LGI_"
 _INCOMING = ".incoming"
+# No upload takes longer than a day.
+STALE_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,13 @@ class Repositories:
         self.max_size = max_size
         self.incoming = root / _INCOMING
         self.incoming.mkdir(mode=0o700, exist_ok=True)
+
+    def forget_stale(self, now: float) -> None:
+        """Remove arrivals whose request ended long ago with the server, not by itself."""
+        for arrived in self.incoming.iterdir():
+            with suppress(FileNotFoundError):
+                if arrived.stat().st_mtime < now - STALE_SECONDS:
+                    arrived.unlink()
 
     @staticmethod
     def new_name() -> str:
