@@ -37,7 +37,7 @@ def counts_as(word: str) -> State:
 
 def resource_may_change(old: str, new: str) -> bool:
     """Whether the lock holder may bring a job from ``old`` to ``new``; either may be a site-defined word."""
-    return counts_as(new) in _BY_RESOURCE[counts_as(old)]
+    return new != DELETED and counts_as(new) in _BY_RESOURCE[counts_as(old)]
 
 
 def removable(word: str) -> bool:

@@ -20,12 +20,12 @@ _ESCAPES = str.maketrans({char: entity for entity, char in _ENTITIES.items()})
 _ENTITY = re.compile("|".join(_ENTITIES))
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
-# Tags that would let one job's text pass for a part of the answer around it (ruling 2), and the two that
-# stand around a resource's capabilities.
+# Tags that would let one job's text pass for a part of the answer around it (ruling 2).
 RESERVED_TAGS = frozenset(
-    {"LGI", "response", "error", "job", "job_specifics", "repository", "repository_url"}
-    | {"resource", "resource_capabilities"},
+    {"LGI", "response", "error", "job", "job_specifics", "repository", "repository_url"},
 )
+# The two that stand around a resource's capabilities and so may not stand in them.
+CAPABILITIES_TAGS = frozenset({"resource", "resource_capabilities"})
 _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
 # What old parsers, and in part ours, cannot read past; looked for outside comments.
 _UNREADABLE = {

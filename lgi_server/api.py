@@ -123,7 +123,7 @@ def reading_interface_call(view: InterfaceView) -> InterfaceView:
 def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
     """What every resource call may post, checked before anything is known of the resource."""
     form.word(forms.PROJECT)
-    return form.markup(forms.CAPABILITIES)
+    return form.markup(forms.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
 
 
 def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: str) -> Elements:

@@ -67,7 +67,7 @@ def update(
 
 def check_state(job: Job, state: str) -> str:
     """A state the lock holder may bring a job to, or empty for no change; LGIError 25."""
-    if state and (state == states.DELETED or not states.resource_may_change(job.state, state)):
+    if state and not states.resource_may_change(job.state, state):
         raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot become {state}")
     return state
 
