@@ -107,7 +107,13 @@ def test_a_certificate_that_is_not_the_stored_one_is_error_2(grid: Grid) -> None
 
 @pytest.mark.parametrize(
     ("capabilities", "number"),
-    [("x" * 65355, 69), ("<a> </b>", 73), ("<!DOCTYPE a><a> </a>", 73), ("<response> </response>", 73), ("<resource> </resource>", 73)],
+    [
+        ("x" * 65355, 69),
+        ("<a> </b>", 73),
+        ("<!DOCTYPE a><a> </a>", 73),
+        ("<response> </response>", 73),
+        ("<resource> </resource>", 73),
+    ],
 )
 def test_unacceptable_capabilities_refuse_the_sign_up(grid: Grid, capabilities: str, number: int) -> None:
     """69 when too big, 73 when no XML that may stand in an answer."""
