@@ -22,11 +22,13 @@ from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
+from lgi_server.peers import Master
 from lgi_server.replies import Answers, Elements
 from lgi_server.server import Server
-from lgi_server.services import callers, sessions
+from lgi_server.services import callers, replication, sessions
 from lgi_server.services.callers import Servers, User
 from lgi_server.services.locking import JobLocked
+from lgi_server.services.replication import NeedsCycle
 from lgi_server.services.repositories import Repositories, Upload
 from lgi_server.tables.active_resources import Resource
 
@@ -48,9 +50,11 @@ class Call:
     who: Identity
     now: int
     config: Config
+    project: str
     answers: Answers
     store: Repositories
     uploads: Callable[[], tuple[Upload, ...]]
+    cycled: bool
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,19 @@ class InterfaceCall(Call):
         return self.answers.user_header(self.user, self.servers)
 
 
+@dataclass(frozen=True)
+class ServerCall(Call):
+    """A call of another project server, or of this one's own tools."""
+
+    resource: Resource
+    servers: Servers
+    server_name: str
+
+    def header(self) -> Elements:
+        """What every answer to a server starts with."""
+        return self.answers.project_header(self.servers)
+
+
 Prepare = Callable[[Form, Identity, Config], Any]
 
 
@@ -93,6 +110,7 @@ class Entrance:
 
 ResourceView = Callable[[ResourceCall], Elements]
 InterfaceView = Callable[[InterfaceCall], Elements]
+ServerView = Callable[[ServerCall], Elements]
 _calls: dict[str, Entrance] = {}
 
 
@@ -120,6 +138,12 @@ def reading_interface_call(view: InterfaceView) -> InterfaceView:
     return view
 
 
+def server_call(view: ServerView) -> ServerView:
+    """Register ``servers/<name of the view>``."""
+    _calls[f"servers/{view.__name__}"] = Entrance(_capabilities, partial(_server, view))
+    return view
+
+
 def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
     """What every resource call may post, checked before anything is known of the resource."""
     form.word(forms.PROJECT)
@@ -142,6 +166,13 @@ def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: 
 def _interface(view: InterfaceView, call: Call, user: User) -> Elements:
     servers = callers.servers(call.transaction)
     return view(InterfaceCall(**vars(call), user=user, servers=servers))
+
+
+def _server(view: ServerView, call: Call, _capabilities: str) -> Elements:
+    caller = callers.project_server(call.transaction, call.who, call.now)
+    servers = callers.servers(call.transaction)
+    name = call.config.projects[call.project].server_name
+    return view(ServerCall(**vars(call), resource=caller, servers=servers, server_name=name))
 
 
 def blueprint(server: Server) -> Blueprint:
@@ -194,24 +225,40 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
     prepared = entrance.prepare(form, who, server.config)
     project = callers.project_name(form, who, server.config)
 
-    def work(transaction: Transaction) -> Elements:
+    def work(cycled: bool, transaction: Transaction) -> Elements:
         call = Call(
             transaction=transaction,
             form=form,
             who=who,
             now=int(time.time()),
             config=server.config,
+            project=project,
             answers=server.answers[project],
             store=server.store,
             uploads=partial(arrivals.uploads_of, request, server.config.max_file_size),
+            cycled=cycled,
         )
         return entrance.run(call, prepared)
 
-    run = partial(server.databases[project].run, work, entrance.writes)
+    database = server.databases[project]
+    run = partial(database.run, partial(work, False), entrance.writes)
     try:
         return run()
     except JobLocked:
         return _wait_for_lock(run)
+    except NeedsCycle:
+        _cycle(server, project)
+        return database.run(partial(work, True))
+
+
+def _cycle(server: Server, project: str) -> None:
+    """Fetch what the master has newer, unless this is the master."""
+    database = server.databases[project]
+    name = server.config.projects[project].server_name
+    master = database.run(callers.servers, write=False).master
+    if master.resource_name != name:
+        peer = Master(server.config, master.url, project)
+        replication.cycle(database, name, peer.next_update)
 
 
 def _wait_for_lock(again: Callable[[], Elements]) -> Elements:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 # Importing the two registers their calls with the doorway.
-from lgi_server import api, arrivals, identity, interfaces, replies, repository, resources  # noqa: F401
+from lgi_server import api, arrivals, identity, interfaces, replies, repository, resources, servers  # noqa: F401
 from lgi_server.config import Config
 from lgi_server.server import Server, assemble
 
@@ -81,7 +81,8 @@ def _add_guards(app: Flask, server: Server) -> None:
         if isinstance(error, HTTPException):
             return error
         log.exception("fault while answering %s %r", request.method, request.path)
-        refused = LGIError(ErrorNumber.DATABASE, "a fault in the server; its log has the reason")
+        refused = LGIError(ErrorNumber.DATABASE)
+        refused.message = "A fault in the server: its log has the reason"
         answer = api.document(server.config, (replies.error(refused),))
         answer.status_code = 500
         return answer

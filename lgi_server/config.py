@@ -35,6 +35,8 @@ class Config:
     default_project: str
     projects: Mapping[str, Project]
     crl: Path | None = None
+    peer_certificate: Path | None = None
+    peer_key: Path | None = None
     require_certificate: bool = False
     open_groups: bool = False
     workers: int = 2
@@ -107,6 +109,8 @@ _TOP: dict[str, Callable[[str], object]] = {
     "server_key": Path,
     "ca_certificate": Path,
     "crl": Path,
+    "peer_certificate": Path,
+    "peer_key": Path,
     "repository": Path,
     "default_project": str,
     "require_certificate": _yes_or_no,
@@ -120,7 +124,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "admin_group": common_name.check_name,
 }
 _PROJECT: dict[str, Callable[[str], object]] = {"database": _database, "server_name": common_name.check_name}
-_FILES = ("server_certificate", "server_key", "ca_certificate", "crl")
+_FILES = ("server_certificate", "server_key", "ca_certificate", "crl", "peer_certificate", "peer_key")
 
 
 def load(path: Path) -> Config:
@@ -213,7 +217,7 @@ class _Reader:
 
 
 def _required() -> set[str]:
-    optional = {"crl", "path", "projects"}
+    optional = {"crl", "peer_certificate", "peer_key", "path", "projects"}
     defaulted = {one.name for one in fields(Config) if one.default is not one.default_factory}
     return {name for name in _TOP if name not in optional | defaulted}
 

@@ -45,6 +45,11 @@ RESOURCE_NAME = _field("resource_name", SHORT, E.RESOURCE_NAME_TOO_BIG, E.RESOUR
 INPUT = _field("input", LONG, E.INPUT_TOO_BIG)
 OUTPUT = _field("output", LONG, E.OUTPUT_TOO_BIG)
 SPECIFICS = Field("job_specifics", LONG, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
+VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.VERSION)
+# What belongs to a pushed update is error 41 when it is empty or no number.
+PUSHED_VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.UPDATE)
+SERVERS = _field("servers", SHORT, E.SERVERS_TOO_BIG, E.UPDATE)
+UPDATE = _field("update", 2 * LONG, E.UPDATE_TOO_BIG, E.UPDATE)
 # Optional where the same name is compulsory in another call.
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)
 NEW_STATE = Field("state", SHORT, E.STATE_TOO_BIG, E.STATE)
@@ -61,6 +66,10 @@ class Form:
     def __init__(self, posted: Mapping[str, str]) -> None:
         """``posted`` is untrusted text by field name."""
         self._posted = posted
+
+    def has(self, name: str) -> bool:
+        """Whether a field was posted at all, be it empty."""
+        return name in self._posted
 
     def text(self, field: Field, limit: int | None = None) -> str:
         """A trimmed value, empty when an optional field is not posted.

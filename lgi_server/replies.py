@@ -79,11 +79,12 @@ class Answers:
             Element("resource", resource.resource_name),
             Element("resource_url", resource.url),
             Element("resource_capabilities", resource.resource_capabilities, raw=True),
-            *self._project_header(servers),
+            *self.project_header(servers),
         )
         return header if session_id is None else (*header, Element("session_id", session_id))
 
-    def _project_header(self, servers: Servers) -> Elements:
+    def project_header(self, servers: Servers) -> Elements:
+        """What every answer says of the project; answers to servers start with it."""
         return (
             Element("project", self._project.name),
             Element("project_master_server", servers.master.url),
@@ -92,11 +93,11 @@ class Answers:
 
     def user_header(self, user: User, servers: Servers) -> Elements:
         """What most answers to a user start with."""
-        return (*self._project_header(servers), *_user(user))
+        return (*self.project_header(servers), *_user(user))
 
     def user_first_header(self, user: User, servers: Servers) -> Elements:
         """What the two list calls start with."""
-        return (*_user(user), *self._project_header(servers))
+        return (*_user(user), *self.project_header(servers))
 
     def details(self, job: Job, number: int | None = None) -> Element:
         """A job with everything."""

@@ -34,6 +34,9 @@ server_key = {server_key}
 ca_certificate = {ca_certificate}
 # Revoked certificates are refused within seconds of a change of this file.
 {crl_comment}crl = {crl}
+# What this server shows other project servers of its projects.
+peer_certificate = {peer_certificate}
+peer_key = {peer_key}
 
 # true refuses connections without a client certificate during the handshake; false answers them with LGI
 # error 2, and serves the landing page, the authority's certificate and the revocation list to everybody.
@@ -80,7 +83,8 @@ class Plan:
     server_key: Path
     ca_certificate: Path
     crl: Path | None
-    identity: Path
+    peer_certificate: Path
+    peer_key: Path
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -132,7 +136,8 @@ def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> 
         server_key=(certificates / f"{host}.key").resolve(),
         ca_certificate=(certificates / "ca.crt").resolve(),
         crl=crl if crl.exists() else None,
-        identity=certificates / f"{server_name}.crt",
+        peer_certificate=(certificates / f"{server_name}.crt").resolve(),
+        peer_key=(certificates / f"{server_name}.key").resolve(),
     )
 
 
@@ -169,7 +174,7 @@ def _fill(plan: Plan, config: Config) -> bool:
 def _register(transaction: Transaction, plan: Plan) -> bool:
     if active_resources.servers(transaction):
         return False
-    certificate = plan.identity.read_text("ascii")
+    certificate = plan.peer_certificate.read_text("ascii")
     master = NewResource(plan.server_name, plan.url, certificate, MASTER)
     management.add_resource(transaction, master, "any")
     kind, name, application, limit = FIRST_RULE

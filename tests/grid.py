@@ -100,11 +100,18 @@ class People:
 class Grid:
     """A project server in a process of its own, with its database and repository."""
 
-    def __init__(self, database: str = f"sqlite:{PROJECT}.sqlite", settings: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        database: str = f"sqlite:{PROJECT}.sqlite",
+        settings: Mapping[str, str] | None = None,
+        authority: Authority | None = None,
+        server_name: str = SERVER_NAME,
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="lgi-grid-"))
-        self.people = People(Authority.create(self.directory / "ca"))
-        self.people.authority.issue_server("localhost", ("127.0.0.1",))
-        self.people.authority.issue_resource(SERVER_NAME)
+        self.people = People(authority or Authority.create(self.directory / "ca"))
+        self.people.authority.issue_server("localhost", ("127.0.0.1",), force=True)
+        self.people.authority.issue_resource(server_name, force=True)
+        self.server_name = server_name
         self.port = free_port()
         self.url = f"https://localhost:{self.port}/LGI"
         self._set_up(database)
@@ -128,7 +135,8 @@ class Grid:
                 f"--listen=127.0.0.1:{self.port}",
                 f"--project={PROJECT}",
                 f"--database={database}",
-                f"--certificates={self.directory / 'ca'}",
+                f"--certificates={self.people.authority.directory}",
+                f"--server-name={self.server_name}",
             ],
             check=True,
             capture_output=True,
@@ -178,8 +186,8 @@ class Grid:
         def work(transaction: Transaction) -> None:
             for table in TABLES:
                 transaction.run(f"DELETE FROM {table}")
-            certificate = (self.directory / "ca" / f"{SERVER_NAME}.crt").read_text()
-            master = NewResource(SERVER_NAME, self.url, certificate, 1)
+            certificate = (self.people.authority.directory / f"{self.server_name}.crt").read_text()
+            master = NewResource(self.server_name, self.url, certificate, 1)
             management.add_resource(transaction, master, "any")
             management.allow(transaction, "user", "any", "any", 0, "any")
 

@@ -1,8 +1,11 @@
 """updates: the changes that every project server of the project makes, in order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_server.database import Row, Transaction
+
+Pairs = Sequence[tuple[str, str | int]]
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,48 @@ def insert(transaction: Transaction, servers: str, query: str) -> int:
 def all_of(transaction: Transaction) -> list[Row]:
     """Every change, oldest first."""
     return transaction.rows("SELECT version, servers, update_query FROM updates ORDER BY version")
+
+
+def insert_as(transaction: Transaction, version: int, servers: str, query: str) -> None:
+    """Record a change of the master under the version it has there."""
+    transaction.run(
+        "INSERT INTO updates (version, servers, update_query) VALUES (%s, %s, %s)",
+        version,
+        servers,
+        query.encode(),
+    )
+
+
+def newest(transaction: Transaction) -> int:
+    """The version of the last change known here, 0 when there is none."""
+    row = transaction.row("SELECT MAX(version) AS version FROM updates")
+    return int(row["version"] or 0) if row else 0
+
+
+def first_after(transaction: Transaction, version: int) -> Row | None:
+    """The first change newer than a version."""
+    return transaction.row(
+        "SELECT version, servers, update_query FROM updates WHERE version > %s ORDER BY version LIMIT 1",
+        version,
+    )
+
+
+def count_after(transaction: Transaction, version: int) -> int:
+    """How many changes are newer than a version."""
+    row = transaction.row("SELECT COUNT(*) AS n FROM updates WHERE version > %s", version)
+    return int(row["n"]) if row else 0
+
+
+def change_of(verb: str, table: str, values: Pairs, where: Pairs) -> Change:
+    """A change of a shared table; the names of table and columns come from a fixed list, never from text."""
+    conditions = " AND ".join(f"{column} = %s" for column, _ in where)
+    found = tuple(value for _, value in where)
+    if verb == "DELETE":
+        return Change(f"DELETE FROM {table} WHERE {conditions}", found)
+    given = tuple(value for _, value in values)
+    if verb == "UPDATE":
+        settings = ", ".join(f"{column} = %s" for column, _ in values)
+        return Change(f"UPDATE {table} SET {settings} WHERE {conditions}", (*given, *found))
+    columns = ", ".join(column for column, _ in values)
+    marks = ", ".join(["%s"] * len(values))
+    return Change(f"REPLACE INTO {table} ({columns}) VALUES ({marks})", given)

@@ -1,0 +1,46 @@
+"""Calls to other project servers, with this server's own certificate in the project."""
+
+from functools import lru_cache
+
+from lgi_protocol import lists
+from lgi_protocol.client import Client, Unreachable, leading_number
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
+from lgi_server.config import Config
+from lgi_server.services.replication import Update, read_update
+
+
+class Master:
+    """The project's master server, asked for news."""
+
+    def __init__(self, config: Config, url: str, project: str) -> None:
+        """LGIError BACK_OFF when this server has no certificate to show others."""
+        self._client = _client(url, _credentials(config))
+        self._project = project
+
+    def next_update(self, version: int) -> Update | None:
+        """The first change after a version; LGIError BACK_OFF when the master does not answer."""
+        fields = {"project": self._project, "version": str(version)}
+        try:
+            reply = self._client.post("servers/server_get_update", fields)
+        except (Unreachable, ServerError) as error:
+            raise LGIError(ErrorNumber.BACK_OFF, "the master server does not answer") from error
+        if reply.number("update", "updates") == 0:
+            return None
+        return read_update(
+            leading_number(reply.value("update", "update_version")),
+            lists.split(reply.value("update", "target_servers")),
+            reply.value("update", "update_query"),
+        )
+
+
+def _credentials(config: Config) -> Credentials:
+    if config.peer_certificate is None or config.peer_key is None:
+        raise LGIError(ErrorNumber.BACK_OFF, "peer_certificate and peer_key are not configured")
+    return Credentials(config.peer_key, config.peer_certificate, config.ca_certificate)
+
+
+@lru_cache(maxsize=16)
+def _client(url: str, credentials: Credentials) -> Client:
+    """One client a peer, its connections kept."""
+    return Client(url, credentials)

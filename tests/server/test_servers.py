@@ -1,0 +1,211 @@
+"""The calls of project servers: changes made once each, in order."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from lgi_protocol.client import Client, Reply
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import ServerError
+from lgi_server.services import management
+from lgi_server.services.management import NewResource
+from tests.grid import PROJECT, SERVER_NAME, Grid
+
+GET, RUN = "servers/server_get_update", "servers/server_run_update"
+DENY = "INSERT INTO users_denied SET user_name='{}',application='any'"
+
+
+def master(grid: Grid) -> Client:
+    """The master server itself, with its own certificate in the project."""
+    ca = grid.directory / "ca"
+    credentials = Credentials(ca / f"{SERVER_NAME}.key", ca / f"{SERVER_NAME}.crt", ca / "ca.crt")
+    return Client(grid.url, credentials)
+
+
+def push(client: Client, version: int, query: str, servers: str = "any") -> Reply:
+    """A pushed change."""
+    update = query.encode().hex()
+    return client.post(
+        RUN, {"project": PROJECT, "version": str(version), "servers": servers, "update": update}
+    )
+
+
+def denied(grid: Grid) -> list[object]:
+    """The users that are denied."""
+    return [row["user_name"] for row in grid.rows("SELECT user_name FROM users_denied ORDER BY user_name")]
+
+
+def newest(grid: Grid) -> int:
+    """The version of the last change."""
+    return int(str(grid.rows("SELECT MAX(version) AS n FROM updates")[0]["n"]))
+
+
+def refusal(client: Client, call: str, fields: Mapping[str, str]) -> int:
+    """The error number of a refused call."""
+    with pytest.raises(ServerError) as refused:
+        client.post(call, {"project": PROJECT} | dict(fields))
+    return refused.value.number
+
+
+def test_the_first_newer_change_is_told(grid: Grid) -> None:
+    """updates = how many are newer; none: 0 and the newest version here."""
+    client = master(grid)
+    last = newest(grid)
+
+    first = client.post(GET, {"project": PROJECT, "version": "0"})
+    none = client.post(GET, {"project": PROJECT, "version": str(last)})
+    ahead = client.post(GET, {"project": PROJECT, "version": "999999"})
+
+    assert first.number("update", "updates") == len(grid.rows("SELECT version FROM updates"))
+    query = bytes.fromhex(first.value("update", "update_query")).decode()
+    assert query.startswith("INSERT INTO active_resources")
+    assert first.value("requesting_project_server") == SERVER_NAME
+    assert (none.value("update", "updates"), none.number("update", "update_version")) == ("0", last)
+    assert (ahead.value("update", "updates"), ahead.number("update", "update_version")) == ("0", last)
+
+
+def test_a_pushed_change_is_made_once(grid: Grid) -> None:
+    """Newer by one: made and logged. Known already: ignored."""
+    client = master(grid)
+    version = newest(grid) + 1
+
+    first = push(client, version, DENY.format("eve"))
+    again = push(client, version, DENY.format("mallory"))
+
+    assert (first.number("update", "update_version"), again.number("update", "update_version")) == (
+        version,
+        version,
+    )
+    assert first.value("update", "did_update_cyle") == "0"
+    assert denied(grid) == ["eve"]
+    assert newest(grid) == version
+
+
+def test_a_change_for_other_servers_is_only_noted(grid: Grid) -> None:
+    """Logged either way."""
+    version = newest(grid) + 1
+
+    push(master(grid), version, DENY.format("eve"), "LGI@slave, x&y")
+
+    assert denied(grid) == []
+    assert newest(grid) == version
+
+
+BAD = {
+    "version missing": (GET, {}, 40),
+    "version no number": (GET, {"version": "x"}, 40),
+    "version too big": (GET, {"version": "1" * 10}, 59),
+    "push: version no number": (RUN, {"version": "x", "servers": "any", "update": "41"}, 41),
+    "push: version too big": (RUN, {"version": "1" * 10, "servers": "any", "update": "41"}, 59),
+    "push: servers empty": (RUN, {"version": "1", "servers": "", "update": "41"}, 41),
+    "push: servers too big": (RUN, {"version": "1", "servers": "s" * 255, "update": "41"}, 60),
+    "push: update empty": (RUN, {"version": "1", "servers": "any", "update": ""}, 41),
+    "push: update no hexadecimal": (RUN, {"version": "1", "servers": "any", "update": "xyz"}, 41),
+    "push: update too big": (RUN, {"version": "1", "servers": "any", "update": "41" * 65355}, 61),
+}
+
+
+@pytest.mark.parametrize(("call", "fields", "number"), BAD.values(), ids=BAD.keys())
+def test_bad_fields_get_their_error(grid: Grid, call: str, fields: dict[str, str], number: int) -> None:
+    """40, 41, 59, 60, 61; nothing changes."""
+    before = newest(grid)
+
+    assert refusal(master(grid), call, fields) == number
+
+    assert newest(grid) == before
+
+
+@pytest.mark.parametrize(
+    "query", ["DROP TABLE job_queue", "DELETE FROM job_queue WHERE job_id=1", "SELECT 1", "x" * 100]
+)
+def test_a_statement_that_servers_may_not_send_is_error_41(grid: Grid, query: str) -> None:
+    """And is not logged."""
+    version = newest(grid) + 1
+
+    with pytest.raises(ServerError) as refused:
+        push(master(grid), version, query)
+
+    assert refused.value.number == 41
+    assert newest(grid) == version - 1
+
+
+def test_a_gap_that_the_master_cannot_fill_is_error_41(grid: Grid) -> None:
+    """Newer by more than one, after an update cycle."""
+    with pytest.raises(ServerError) as refused:
+        push(master(grid), newest(grid) + 2, DENY.format("eve"))
+
+    assert refused.value.number == 41
+    assert denied(grid) == []
+
+
+def test_a_resource_is_no_project_server(grid: Grid) -> None:
+    """Error 39 for both calls."""
+    client = grid.resource().client
+
+    assert refusal(client, GET, {"version": "0"}) == 39
+    assert refusal(client, RUN, {}) == 39
+
+
+def test_a_slave_may_ask_and_not_push(grid: Grid) -> None:
+    """Updates are accepted from the master only."""
+    issued = grid.people.resource("LGI@slave")
+    slave = NewResource("LGI@slave", "https://slave.example/LGI", issued.certificate.read_text(), 2)
+    grid.database.run(lambda transaction: management.add_resource(transaction, slave, "any"))
+    client = grid.client(issued)
+
+    assert client.post(GET, {"project": PROJECT, "version": "0"}).number("update", "updates") > 0
+    with pytest.raises(ServerError) as refused:
+        push(client, newest(grid) + 1, DENY.format("eve"))
+    assert refused.value.number == 39
+
+
+@pytest.fixture
+def slave(grid: Grid) -> Iterator[Grid]:
+    """A second server, of the same authority, that knows the master and nothing else."""
+    made = Grid(authority=grid.people.authority, server_name="LGI@slave")
+    try:
+        certificate = (grid.directory / "ca" / f"{SERVER_NAME}.crt").read_text()
+        made.clear()
+        made.run("DELETE FROM active_resources")
+        made.run("DELETE FROM updates")
+        made.run("DELETE FROM users_allowed")
+        for name, url, role in ((SERVER_NAME, grid.url, 1), ("LGI@slave", made.url, 2)):
+            pem = certificate if role == 1 else (grid.directory / "ca" / "LGI@slave.crt").read_text()
+            made.run(
+                "INSERT INTO active_resources (resource_name, resource_capabilities, client_certificate,"
+                " project_server, url) VALUES (%s, '', %s, %s, %s)",
+                *(name, pem, role, url),
+            )
+        new = NewResource("LGI@slave", made.url, (grid.directory / "ca" / "LGI@slave.crt").read_text(), 2)
+        grid.database.run(lambda transaction: management.add_resource(transaction, new, "any"))
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+def test_an_update_cycle_brings_a_slave_up_to_date(grid: Grid, slave: Grid) -> None:
+    """Without the fields: the master is asked until it has no more; each change is made once."""
+    client = Client(slave.url, master(grid).credentials)
+    grid.database.run(lambda transaction: management.deny(transaction, "user", "eve", "any", "LGI@slave"))
+
+    reply = client.post(RUN, {"project": PROJECT})
+    again = client.post(RUN, {"project": PROJECT})
+
+    assert reply.value("update", "did_update_cyle") == "1"
+    assert reply.number("update", "update_version") == newest(grid) == newest(slave)
+    assert again.number("update", "update_version") == newest(grid)
+    assert denied(slave) == ["eve"]
+    names = [row["resource_name"] for row in slave.rows("SELECT resource_name FROM active_resources")]
+    assert sorted(map(str, names)) == ["LGI@localhost", "LGI@slave"]
+
+
+def test_a_push_with_a_gap_runs_a_cycle_first(grid: Grid, slave: Grid) -> None:
+    """Newer by more than one: what is missing comes from the master."""
+    grid.database.run(lambda transaction: management.deny(transaction, "user", "eve", "any", "any"))
+
+    reply = push(Client(slave.url, master(grid).credentials), newest(grid), DENY.format("eve"))
+
+    assert reply.value("update", "did_update_cyle") == "1"
+    assert newest(slave) == newest(grid)
+    assert denied(slave) == ["eve"]
