@@ -31,6 +31,7 @@ from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import NeedsCycle
 from lgi_server.services.repositories import Repositories, Upload
 from lgi_server.tables.active_resources import Resource
+from lgi_server.touches import Touches
 
 log = logging.getLogger("lgi.api")
 LOCK_WAIT_SECONDS = 30.0
@@ -53,6 +54,7 @@ class Call:
     project: str
     answers: Answers
     store: Repositories
+    touches: Touches
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
 
@@ -76,11 +78,10 @@ class InterfaceCall(Call):
     """A call of a user."""
 
     user: User
-    servers: Servers
 
     def header(self) -> Elements:
         """What most answers to a user start with."""
-        return self.answers.user_header(self.user, self.servers)
+        return self.answers.user_header(self.user, callers.servers(self.transaction))
 
 
 @dataclass(frozen=True)
@@ -151,28 +152,33 @@ def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
 
 
 def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: str) -> Elements:
-    resource = callers.resource(call.transaction, call.who, call.now)
-    servers = callers.servers(call.transaction)
-    session_id = 0
+    # The caller and its session are read in one look, before the session may be complained about.
+    session_id = call.form.number_to_look_up(forms.SESSION_ID) if with_session else 0
+    caller = callers.resource(call.transaction, call.who, session_id)
+    call.touches.resource(caller.resource.resource_id, call.now)
     if with_session:
         session_id = call.form.number(forms.SESSION_ID)
-        sessions.renew(call.transaction, resource, session_id, call.now)
+        sessions.check(session_id, caller.session_time, call.now)
+        call.touches.session(session_id, call.now)
     entered = ResourceCall(
-        **vars(call), resource=resource, servers=servers, session_id=session_id, capabilities=capabilities
+        **vars(call),
+        resource=caller.resource,
+        servers=caller.servers,
+        session_id=session_id,
+        capabilities=capabilities,
     )
     return view(entered)
 
 
 def _interface(view: InterfaceView, call: Call, user: User) -> Elements:
-    servers = callers.servers(call.transaction)
-    return view(InterfaceCall(**vars(call), user=user, servers=servers))
+    return view(InterfaceCall(**vars(call), user=user))
 
 
 def _server(view: ServerView, call: Call, _capabilities: str) -> Elements:
-    caller = callers.project_server(call.transaction, call.who, call.now)
-    servers = callers.servers(call.transaction)
+    caller = callers.project_server(call.transaction, call.who)
+    call.touches.resource(caller.resource.resource_id, call.now)
     name = call.config.projects[call.project].server_name
-    return view(ServerCall(**vars(call), resource=caller, servers=servers, server_name=name))
+    return view(ServerCall(**vars(call), resource=caller.resource, servers=caller.servers, server_name=name))
 
 
 def blueprint(server: Server) -> Blueprint:
@@ -235,6 +241,7 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
             project=project,
             answers=server.answers[project],
             store=server.store,
+            touches=server.touches[project],
             uploads=partial(arrivals.uploads_of, request, server.config.max_file_size),
             cycled=cycled,
         )

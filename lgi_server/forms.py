@@ -110,6 +110,11 @@ class Form:
         value = self.text(field)
         return int(value) if value.isascii() and value.isdigit() else default
 
+    def number_to_look_up(self, field: Field) -> int:
+        """A number, or 0, which no row has, for whatever `number` would refuse later."""
+        value = self._posted.get(field.name, "").strip()
+        return int(value) if len(value) < field.limit and value.isascii() and value.isdigit() else 0
+
     def names(self, field: Field) -> tuple[str, ...]:
         """The different names of a comma list."""
         values = lists.unique(lists.split(self.word(field)))

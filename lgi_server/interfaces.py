@@ -7,9 +7,10 @@ from lgi_protocol.xml import Element
 from lgi_server import forms, replies
 from lgi_server.api import InterfaceCall, interface_call, reading_interface_call
 from lgi_server.replies import Elements
-from lgi_server.services import job_changes, submission
+from lgi_server.services import callers, job_changes, submission
 from lgi_server.services.submission import Details, Wanted
 from lgi_server.tables import active_resources, jobs
+from lgi_server.tables.active_resources import NO_SERVER
 from lgi_server.tables.jobs import Selection
 
 DEFAULT_LIMIT, MOST = 128, 4096
@@ -21,8 +22,8 @@ def interface_submit_job(call: InterfaceCall) -> Elements:
     application = call.form.tag(forms.APPLICATION)
     targets = call.form.names(forms.TARGETS)
     wanted = Wanted(application, targets, partial(_details, call))
-    job = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
-    return (*call.header(), call.answers.details(job))
+    job, servers = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
+    return (*call.answers.user_header(call.user, servers), call.answers.details(job))
 
 
 def _details(call: InterfaceCall) -> Details:
@@ -85,12 +86,15 @@ def interface_delete_job(call: InterfaceCall) -> Elements:
 @reading_interface_call
 def interface_project_server_list(call: InterfaceCall) -> Elements:
     """The project's servers."""
-    header = call.answers.user_first_header(call.user, call.servers)
-    return (*header, *replies.slave_servers(call.servers))
+    servers = callers.servers(call.transaction)
+    header = call.answers.user_first_header(call.user, servers)
+    return (*header, *replies.slave_servers(servers))
 
 
 @reading_interface_call
 def interface_project_resource_list(call: InterfaceCall) -> Elements:
     """The project's resources and what they offer."""
-    header = call.answers.user_first_header(call.user, call.servers)
-    return (*header, *replies.resource_list(active_resources.resources(call.transaction)))
+    everyone = active_resources.everyone(call.transaction)
+    header = call.answers.user_first_header(call.user, callers.servers_among(everyone))
+    resources = [one for one in everyone if one.project_server == NO_SERVER]
+    return (*header, *replies.resource_list(resources))

@@ -20,7 +20,7 @@ from lgi_server.tables.jobs import Job
 def resource_signup_resource(call: ResourceCall) -> Elements:
     """Open a session; posted capabilities replace the stored ones."""
     resource = call.resource
-    if call.capabilities:
+    if call.capabilities and call.capabilities != resource.resource_capabilities:
         resource = replace(resource, resource_capabilities=call.capabilities)
         active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
     session_id = sessions.sign_up(call.transaction, resource, call.now)
@@ -101,7 +101,7 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
     targets = form.names(forms.NEW_TARGETS)
     return Posted(
         state=state,
-        target_resources=job_changes.check_new_targets(call.transaction, job, targets),
+        target_resources=job_changes.check_new_targets(call.transaction, job, call.resource, targets),
         input=form.data(forms.INPUT),
         output=form.data(forms.OUTPUT),
         job_specifics=form.markup(forms.SPECIFICS, specifics.without_repository),
@@ -146,7 +146,8 @@ def _details(call: ResourceCall) -> Details:
 def resource_job_state(call: ResourceCall) -> Elements:
     """The state of a job for one of its targets; says that a daemon looks after it."""
     job_id = call.form.number(forms.JOB_ID)
-    job = job_changes.seen_by_resource(call.transaction, call.resource, job_id, call.now)
+    job = job_changes.seen_by_resource(call.transaction, call.resource, job_id)
+    call.touches.pulse(job_id, call.now)
     return (*call.header(), call.answers.state(job))
 
 

@@ -10,6 +10,7 @@ from lgi_server.databases import open_database
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
 from lgi_server.services.repositories import Repositories
+from lgi_server.touches import Touches
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Server:
     config: Config
     databases: Mapping[str, Database]
     answers: Mapping[str, Answers]
+    touches: Mapping[str, Touches]
     store: Repositories
     revocation: Revocation
 
@@ -27,10 +29,12 @@ def assemble(config: Config) -> Server:
     """The server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
     store.forget_stale(time.time())
+    databases = {name: open_database(project.database) for name, project in config.projects.items()}
     return Server(
         config=config,
-        databases={name: open_database(project.database) for name, project in config.projects.items()},
+        databases=databases,
         answers={name: Answers(config, project, store) for name, project in config.projects.items()},
+        touches={name: Touches(database) for name, database in databases.items()},
         store=store,
         revocation=Revocation(config.crl, config.ca_certificate),
     )

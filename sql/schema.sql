@@ -97,12 +97,19 @@ CREATE TABLE event_queue (
     PRIMARY KEY (event_time_stamp, event)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
--- Ours: the comma lists of job_queue, one name a row, so that a lookup by name never scans the lists.
--- role is owner, read, write or target.
+-- Ours: owners, readers and targets of job_queue (role owner, read or target), one name a row, so that a
+-- lookup by name never scans lists. The job's application, state and time stamp stand beside each name: a
+-- page of a list, a count and a limit are each one range of one index, however many jobs there are.
+-- No name has more than 254 bytes, and a key of MariaDB no more than 3072.
 CREATE TABLE job_access (
-    job_id  INTEGER      NOT NULL,
-    role    VARCHAR(6)   NOT NULL,
-    name    VARCHAR(255) NOT NULL,
-    PRIMARY KEY (role, name, job_id)
+    role              VARCHAR(6)   NOT NULL,
+    name              VARCHAR(254) NOT NULL,
+    state_time_stamp  BIGINT       NOT NULL,
+    job_id            INTEGER      NOT NULL,
+    state             VARCHAR(254) NOT NULL,
+    application       VARCHAR(254) NOT NULL,
+    PRIMARY KEY (role, name, state_time_stamp, job_id)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX access_of_job ON job_access (job_id, role, name);
+CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp, job_id);
+CREATE INDEX access_by_application ON job_access (role, name, application, state);

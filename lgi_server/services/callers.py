@@ -1,5 +1,6 @@
 """Who is calling, and what a certificate allows (wire.md 5, ruling 1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import lists
@@ -20,6 +21,15 @@ class Servers:
 
     master: Resource
     slaves: tuple[Resource, ...]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The caller of a resource call; ``session_time`` is when its session, if it has one, was last used."""
+
+    resource: Resource
+    session_time: int | None
+    servers: Servers
 
 
 @dataclass(frozen=True)
@@ -66,29 +76,35 @@ def project_name(form: Form, who: Identity, config: Config) -> str:
     return name
 
 
-def resource(transaction: Transaction, who: Identity, now: int) -> Resource:
-    """The calling resource, its call noted; LGIError 5 or 2."""
-    found = active_resources.named(transaction, who.name.name)
+def resource(transaction: Transaction, who: Identity, session_id: int = 0) -> Caller:
+    """The calling resource and its session; LGIError 5, 2, or MASTER for a project without one master."""
+    found, session_time, known = active_resources.with_servers(transaction, who.name.name, session_id)
     if found is None:
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
     if identity.der_of(found.client_certificate) != who.der:
         raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
-    if found.last_call_time != now:
-        active_resources.touch(transaction, found.resource_id, now)
-    return found
+    return Caller(found, session_time, _one_master(known))
 
 
-def project_server(transaction: Transaction, who: Identity, now: int) -> Resource:
+def project_server(transaction: Transaction, who: Identity) -> Caller:
     """The calling project server; LGIError 5, 2 or 39."""
-    found = resource(transaction, who, now)
-    if found.project_server == NO_SERVER:
+    caller = resource(transaction, who)
+    if caller.resource.project_server == NO_SERVER:
         raise LGIError(ErrorNumber.NOT_A_SERVER)
-    return found
+    return caller
 
 
 def servers(transaction: Transaction) -> Servers:
     """The project's servers; LGIError MASTER unless exactly one of them is the master."""
-    found = active_resources.servers(transaction)
+    return _one_master(active_resources.servers(transaction))
+
+
+def servers_among(everyone: Sequence[Resource]) -> Servers:
+    """The project's servers in a list of everybody."""
+    return _one_master([one for one in everyone if one.project_server in {MASTER, SLAVE}])
+
+
+def _one_master(found: Sequence[Resource]) -> Servers:
     masters = [server for server in found if server.project_server == MASTER]
     if len(masters) != 1:
         raise LGIError(ErrorNumber.MASTER, f"{len(masters)} are registered")

@@ -12,8 +12,8 @@ from lgi_server.database import Transaction
 from lgi_server.services import locking, story
 from lgi_server.services.callers import User
 from lgi_server.services.repositories import Repositories
-from lgi_server.services.submission import check_targets
-from lgi_server.tables import access, events, jobs
+from lgi_server.services.submission import known_targets, offers
+from lgi_server.tables import access, active_resources, events, jobs
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
 
@@ -41,10 +41,7 @@ def update(
 
     state_time_stamp always grows, so that two changes within one second are two to whoever compares.
     """
-    old = jobs.hold(transaction, job_id)
-    locking.own_lock(transaction, resource, session_id, job_id, ErrorNumber.NOT_YOUR_LOCK)
-    if old is None:
-        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
+    old, _ = locking.own(transaction, resource, session_id, job_id)
     posted = read_posted(old)
     new = replace(
         old,
@@ -58,8 +55,7 @@ def update(
     )
     if not jobs.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
-    if new.target_resources != old.target_resources:
-        access.set_targets(transaction, job_id, new.target_resources)
+    access.change(transaction, old, new)
     transaction.afterwards(partial(story.updated, old, new, resource.resource_name))
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
     return new
@@ -79,30 +75,36 @@ def check_first_state(state: str) -> str:
     return state
 
 
-def check_new_targets(transaction: Transaction, job: Job, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Targets that offer the job's application, or empty for no change; LGIError 28."""
-    return check_targets(transaction, job.application, targets) if targets else ()
+def check_new_targets(
+    transaction: Transaction, job: Job, resource: Resource, targets: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Targets that offer the job's application, or empty for no change; LGIError 28.
+
+    A resource that takes a job for itself, as every daemon does, is known to the call already.
+    """
+    if not targets:
+        return ()
+    if targets == (resource.resource_name,) and offers(resource, job.application):
+        return targets
+    return known_targets(active_resources.everyone(transaction), job.application, targets)
 
 
-def seen_by_resource(transaction: Transaction, resource: Resource, job_id: int, now: int) -> Job:
-    """A job as one of its targets may see it, its pulse noted; LGIError 15 or 24."""
+def seen_by_resource(transaction: Transaction, resource: Resource, job_id: int) -> Job:
+    """A job as one of its targets may see it; LGIError 15 or 24."""
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     if not lists.holds(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {job_id}")
-    if job.daemon_pulse != now:
-        jobs.set_pulse(transaction, job_id, now)
-    return replace(job, daemon_pulse=now)
+    return job
 
 
 def locked_by_resource(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Job:
     """Everything of a job this session has locked; LGIError 20."""
-    locking.own_lock(transaction, resource, session_id, job_id, ErrorNumber.NOT_LOCKED)
-    job = jobs.find(transaction, job_id)
-    if job is None:
+    found = jobs.locked(transaction, job_id, session_id)
+    if found is None or found[1].resource_id != resource.resource_id:
         raise LGIError(ErrorNumber.NOT_LOCKED, f"job {job_id}")
-    return job
+    return found[0]
 
 
 def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
@@ -122,10 +124,10 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Rep
 
     The answered job says ``deleted`` when it is gone; its repository goes after the commit.
     """
-    job = locking.held(transaction, job_id)
+    job, lock = locking.held(transaction, job_id)
     if not lists.holds(job.write_access, user.names):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
-    if job.lock_state > 0:
+    if lock is not None or job.lock_state > 0:
         raise locking.JobLocked
     stamp = _next_stamp(job, now)
     if states.removable(job.state):
@@ -135,8 +137,9 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Rep
             transaction.afterwards(lambda: aside(store.remove, job.repository))
         state = states.DELETED
     else:
-        jobs.set_state(transaction, job, State.ABORTING, stamp)
         state = State.ABORTING.value
+        jobs.set_state(transaction, job, state, stamp)
+        access.set_state(transaction, replace(job, state=state, state_time_stamp=stamp))
     transaction.afterwards(partial(story.deleted, job, state, user.name))
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
     return replace(job, state=state, state_time_stamp=stamp)

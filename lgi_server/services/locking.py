@@ -15,53 +15,54 @@ class JobLocked(Exception):
 
 def lock(transaction: Transaction, resource: Resource, session_id: int, job_id: int, now: int) -> Lock:
     """Lock a job for a session; LGIError 15, 21 or 22."""
-    job = held(transaction, job_id)
+    job, lock = held(transaction, job_id)
     if not lists.holds(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_A_TARGET)
-    if job.lock_state > 0:
+    if lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
-    take(transaction, [job], resource, session_id, now)
-    made = locks.of_job(transaction, job_id)
-    if made is None:
-        raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
-    return made
+    lock_id = take(transaction, [job], resource, session_id, now)
+    return Lock(lock_id, job_id, resource.resource_id, now, session_id)
 
 
 def take(
     transaction: Transaction, held_jobs: list[Job], resource: Resource, session_id: int, now: int
-) -> None:
-    """Lock jobs that this transaction holds."""
-    if held_jobs:
-        job_ids = [job.job_id for job in held_jobs]
-        locks.insert(transaction, job_ids, resource.resource_id, session_id, now)
-        jobs.set_lock_state(transaction, job_ids, 1)
+) -> int:
+    """Lock jobs that this transaction holds; answer the lock's number when it is one job."""
+    if not held_jobs:
+        return 0
+    job_ids = [job.job_id for job in held_jobs]
+    lock_id = locks.insert(transaction, job_ids, resource.resource_id, session_id, now)
+    jobs.set_lock_state(transaction, job_ids, 1)
+    return lock_id
 
 
 def unlock(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Lock:
     """Free a job of this session; LGIError 14."""
-    jobs.hold(transaction, job_id)
-    found = own_lock(transaction, resource, session_id, job_id, ErrorNumber.NOT_YOUR_LOCK)
+    _, lock = own(transaction, resource, session_id, job_id)
     locks.delete(transaction, job_id)
     jobs.set_lock_state(transaction, [job_id], 0)
-    return found
+    return lock
 
 
-def own_lock(
-    transaction: Transaction, resource: Resource, session_id: int, job_id: int, otherwise: ErrorNumber
-) -> Lock:
-    """The lock this session has on a job, or an LGIError with the number the call has for it."""
-    found = locks.of_job(transaction, job_id)
-    if found is None or (found.resource_id, found.session_id) != (resource.resource_id, session_id):
-        raise LGIError(otherwise, f"job {job_id}")
-    return found
+def own(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> tuple[Job, Lock]:
+    """A job that this session has locked, held for the rest of the transaction; LGIError 14."""
+    found = jobs.hold(transaction, job_id)
+    lock = found[1] if found else None
+    if (
+        found is None
+        or lock is None
+        or (lock.resource_id, lock.session_id) != (resource.resource_id, session_id)
+    ):
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
+    return found[0], lock
 
 
-def held(transaction: Transaction, job_id: int) -> Job:
-    """A job held for the rest of the transaction; LGIError 15."""
-    job = jobs.hold(transaction, job_id)
-    if job is None:
+def held(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None]:
+    """A job held for the rest of the transaction, and the lock on it; LGIError 15."""
+    found = jobs.hold(transaction, job_id)
+    if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    return job
+    return found
 
 
 def free_session(transaction: Transaction, session_id: int) -> None:

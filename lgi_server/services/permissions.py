@@ -7,6 +7,7 @@ from lgi_protocol.lists import ANY
 from lgi_server.database import Transaction
 from lgi_server.services.callers import User
 from lgi_server.tables import access, permissions
+from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.permissions import Rules
 
 
@@ -23,12 +24,11 @@ class Verdict:
 NO = Verdict(False)
 
 
-def allowed_owners(transaction: Transaction, user: User, application: str) -> tuple[str, ...]:
+def allowed_owners(transaction: Transaction, rules: Rules, user: User, application: str) -> tuple[str, ...]:
     """Those of a user and groups that may own a new job; empty when the submit is refused.
 
     The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
     """
-    rules = permissions.rules(transaction, user.names, application)
     granted = tuple(
         group
         for group in user.groups
@@ -37,14 +37,20 @@ def allowed_owners(transaction: Transaction, user: User, application: str) -> tu
     return (user.name, *(group for group in granted if group != user.name)) if granted else ()
 
 
-def owners_allowed(transaction: Transaction, owners: Sequence[str], application: str) -> tuple[str, ...]:
+def owners_allowed(
+    transaction: Transaction, rules: Rules, owners: Sequence[str], application: str
+) -> tuple[str, ...]:
     """Those of the owners a resource names that may submit, each looked at as a user and as a group."""
-    rules = permissions.rules(transaction, owners, application)
     return tuple(
         owner
         for owner in owners
         if _within(transaction, verdict(rules, owner, owner, application), application)
     )
+
+
+def judging(transaction: Transaction, names: Sequence[str], application: str) -> tuple[Rules, list[Resource]]:
+    """The rules for some names, the project servers, and whoever may offer the application."""
+    return permissions.judging(transaction, names, application)
 
 
 def verdict(rules: Rules, user: str, group: str, application: str) -> Verdict:

@@ -18,9 +18,9 @@ def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
     return sessions.insert(transaction, resource.resource_id, now)
 
 
-def renew(transaction: Transaction, resource: Resource, session_id: int, now: int) -> None:
-    """Note the use of a session; LGIError 16 when it is dead or another resource's."""
-    if not sessions.renew(transaction, session_id, resource.resource_id, now, now - IDLE_SECONDS):
+def check(session_id: int, session_time: int | None, now: int) -> None:
+    """LGIError 16 when a session is dead or is not the caller's."""
+    if session_time is None or session_time < now - IDLE_SECONDS:
         raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
 
 

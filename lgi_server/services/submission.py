@@ -11,9 +11,9 @@ from lgi_server import forms
 from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.services import locking, permissions, story
-from lgi_server.services.callers import User
+from lgi_server.services.callers import Servers, User, servers_among
 from lgi_server.services.repositories import Repositories, Upload
-from lgi_server.tables import access, active_resources, events, jobs
+from lgi_server.tables import access, events, jobs
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
 
@@ -41,16 +41,21 @@ class Wanted:
 
 def by_user(
     transaction: Transaction, user: User, wanted: Wanted, config: Config, store: Repositories, now: int
-) -> Job:
-    """Queue a user's job; LGIError 70, 28, 33, those of the details, or 68."""
-    targets = check_targets(transaction, wanted.application, wanted.target_resources)
-    owners = permissions.allowed_owners(transaction, user, wanted.application)
+) -> tuple[Job, Servers]:
+    """Queue a user's job; LGIError 6, 70, 28, 33, those of the details, or 68.
+
+    What a submit is judged by is read in one look; the project's servers, for the answer, are in it.
+    """
+    rules, everyone = permissions.judging(transaction, user.names, wanted.application)
+    servers = servers_among(everyone)
+    targets = known_targets(everyone, wanted.application, wanted.target_resources)
+    owners = permissions.allowed_owners(transaction, rules, user, wanted.application)
     if not owners:
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, wanted.application)
     details = wanted.details()
     job = _new_job(wanted.application, State.QUEUED.value, owners, targets, details, now)
     job = _with_access(job, (config.admin_group, user.name), details)
-    return _insert(transaction, job, details, store, now)
+    return _insert(transaction, job, details, store, now), servers
 
 
 def by_resource(
@@ -64,8 +69,9 @@ def by_resource(
     now: int,
 ) -> Job:
     """Insert a resource's job, locked for its session; LGIError 70, 28, 29, those of the details, or 68."""
-    targets = check_targets(transaction, wanted.application, wanted.target_resources)
-    allowed = permissions.owners_allowed(transaction, owners, wanted.application)
+    rules, everyone = permissions.judging(transaction, owners, wanted.application)
+    targets = known_targets(everyone, wanted.application, wanted.target_resources)
+    allowed = permissions.owners_allowed(transaction, rules, owners, wanted.application)
     if not allowed:
         raise LGIError(ErrorNumber.OWNERS_REFUSED, wanted.application)
     details = wanted.details()
@@ -77,13 +83,9 @@ def by_resource(
     return replace(made, lock_state=1)
 
 
-def check_targets(transaction: Transaction, application: str, targets: Sequence[str]) -> tuple[str, ...]:
+def known_targets(everyone: Sequence[Resource], application: str, targets: Sequence[str]) -> tuple[str, ...]:
     """The targets that offer an application; LGIError 70 when nobody does, 28 when none of them does."""
-    offering = {
-        one.resource_name
-        for one in active_resources.everyone(transaction)
-        if xml.find(one.resource_capabilities, application) is not None
-    }
+    offering = {one.resource_name for one in everyone if offers(one, application)}
     if not offering:
         raise LGIError(ErrorNumber.APPLICATION_UNKNOWN, application)
     if lists.ANY in targets:
@@ -92,6 +94,11 @@ def check_targets(transaction: Transaction, application: str, targets: Sequence[
     if not known:
         raise LGIError(ErrorNumber.NO_TARGET, application)
     return known
+
+
+def offers(resource: Resource, application: str) -> bool:
+    """Whether a resource has said that it offers an application."""
+    return xml.find(resource.resource_capabilities, application) is not None
 
 
 def _new_job(

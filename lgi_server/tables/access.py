@@ -1,37 +1,60 @@
-"""job_access: the comma lists of a job, one name a row."""
+"""job_access: owners, readers and targets of the jobs, one name a row, the job's state beside each."""
 
 from collections.abc import Sequence
 
 from lgi_server.database import Transaction
 from lgi_server.tables.jobs import Job
 
+_COLUMNS = "role, name, state_time_stamp, job_id, state, application"
+
 
 def insert(transaction: Transaction, job_id: int, job: Job) -> None:
     """Add the names of a new job in one statement."""
-    rows = [
-        (job_id, role, name)
-        for role, names in (
-            ("owner", job.owners),
-            ("read", job.read_access),
-            ("write", job.write_access),
-            ("target", job.target_resources),
-        )
-        for name in names
-    ]
-    values = ", ".join(["(%s, %s, %s)"] * len(rows))
+    names = [("owner", name) for name in job.owners]
+    names += [("read", name) for name in job.read_access]
+    names += [("target", name) for name in job.target_resources]
+    _insert(transaction, names, job_id, job)
+
+
+def _insert(transaction: Transaction, names: Sequence[tuple[str, str]], job_id: int, job: Job) -> None:
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(names))
     transaction.run(
-        f"INSERT INTO job_access (job_id, role, name) VALUES {values}",
-        *(value for row in rows for value in row),
+        f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}",
+        *(
+            value
+            for role, name in names
+            for value in (role, name, job.state_time_stamp, job_id, job.state, job.application)
+        ),
     )
 
 
-def set_targets(transaction: Transaction, job_id: int, targets: Sequence[str]) -> None:
-    """Replace the targets of a job."""
-    transaction.run("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job_id)
-    values = ", ".join(["(%s, 'target', %s)"] * len(targets))
+def change(transaction: Transaction, old: Job, new: Job) -> None:
+    """Follow a change of a job's state and targets."""
+    if old.target_resources == new.target_resources:
+        set_state(transaction, new)
+    elif len(old.target_resources) == len(new.target_resources) == 1:
+        # What every daemon does when it takes a job: any becomes its own name.
+        transaction.run(
+            "UPDATE job_access SET state = %s, state_time_stamp = %s,"
+            " name = CASE WHEN role = 'target' THEN %s ELSE name END WHERE job_id = %s",
+            new.state,
+            new.state_time_stamp,
+            new.target_resources[0],
+            new.job_id,
+        )
+    else:
+        transaction.run("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", new.job_id)
+        set_state(transaction, new)
+        _insert(transaction, [("target", name) for name in new.target_resources], new.job_id, new)
+
+
+def set_state(transaction: Transaction, job: Job) -> None:
+    """Follow a change of a job's state."""
     transaction.run(
-        f"INSERT INTO job_access (job_id, role, name) VALUES {values}",
-        *(value for name in targets for value in (job_id, name)),
+        "UPDATE job_access SET state = %s, state_time_stamp = %s WHERE job_id = %s",
+        job.state,
+        job.state_time_stamp,
+        job.job_id,
     )
 
 
@@ -42,10 +65,10 @@ def delete(transaction: Transaction, job_id: int) -> None:
 
 def count_owned(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
     """How many jobs of an application an owner has; only queued and running ones when asked so."""
-    states = " AND job.state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
+    states = " AND state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
     row = transaction.row(
-        "SELECT COUNT(*) AS n FROM job_access AS access JOIN job_queue AS job ON job.job_id = access.job_id"
-        f" WHERE access.role = 'owner' AND access.name = %s AND job.application = %s{states}",
+        "SELECT COUNT(*) AS n FROM job_access"
+        f" WHERE role = 'owner' AND name = %s AND application = %s{states}",
         owner,
         application,
     )

@@ -22,57 +22,87 @@ class Resource:
     url: str
 
 
-_COLUMNS = (
+COLUMNS = (
     "resource_id, resource_name, resource_capabilities, client_certificate, last_call_time, project_server,"
     " url"
 )
 
+_NAMES = COLUMNS.split(", ")
 
-def _resource(row: Row) -> Resource:
-    return Resource(**dict(row))
+
+def resource_in(row: Row) -> Resource:
+    """The resource in a row that has its columns."""
+    return Resource(*(row[column] for column in _NAMES))
+
+
+def _prefixed(table: str) -> str:
+    return ", ".join(f"{table}.{column}" for column in _NAMES)
 
 
 def named(transaction: Transaction, name: str) -> Resource | None:
     """The resource of a name."""
-    row = transaction.row(f"SELECT {_COLUMNS} FROM active_resources WHERE resource_name = %s", name)
-    return _resource(row) if row else None
+    row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_name = %s", name)
+    return resource_in(row) if row else None
 
 
 def all_named(transaction: Transaction, names: Sequence[str]) -> list[Resource]:
     """Those of the names that are known."""
     rows = transaction.rows(
-        f"SELECT {_COLUMNS} FROM active_resources WHERE resource_name IN ({marks(names)})",
+        f"SELECT {COLUMNS} FROM active_resources WHERE resource_name IN ({marks(names)})",
         *names,
     )
-    return [_resource(row) for row in rows]
+    return [resource_in(row) for row in rows]
 
 
 def servers(transaction: Transaction) -> list[Resource]:
     """The project servers, by name."""
     rows = transaction.rows(
-        f"SELECT {_COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_name"
+        f"SELECT {COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_name"
     )
-    return [_resource(row) for row in rows]
+    return [resource_in(row) for row in rows]
+
+
+def with_servers(
+    transaction: Transaction, name: str, session_id: int
+) -> tuple[Resource | None, int | None, list[Resource]]:
+    """The resource of a name, the time of a session of its own, and the project servers, in one look."""
+    rows = transaction.rows(
+        f"SELECT {_prefixed('one')}, session.session_time_stamp AS session_time_stamp, 0 AS as_server"
+        " FROM active_resources AS one LEFT JOIN running_sessions AS session"
+        " ON session.session_id = %s AND session.resource_id = one.resource_id WHERE one.resource_name = %s"
+        f" UNION ALL SELECT {COLUMNS}, NULL, 1 FROM active_resources WHERE project_server IN (1, 2)",
+        session_id,
+        name,
+    )
+    found = [row for row in rows if not row["as_server"]]
+    servers = sorted(
+        (resource_in(row) for row in rows if row["as_server"]), key=lambda one: one.resource_name
+    )
+    if not found:
+        return None, None, servers
+    return resource_in(found[0]), found[0]["session_time_stamp"], servers
 
 
 def resources(transaction: Transaction) -> list[Resource]:
     """The resources that are no project servers, by name."""
     rows = transaction.rows(
-        f"SELECT {_COLUMNS} FROM active_resources WHERE project_server = 0 ORDER BY resource_name"
+        f"SELECT {COLUMNS} FROM active_resources WHERE project_server = 0 ORDER BY resource_name"
     )
-    return [_resource(row) for row in rows]
+    return [resource_in(row) for row in rows]
 
 
 def everyone(transaction: Transaction) -> list[Resource]:
     """All rows, by name."""
-    rows = transaction.rows(f"SELECT {_COLUMNS} FROM active_resources ORDER BY resource_name")
-    return [_resource(row) for row in rows]
+    rows = transaction.rows(f"SELECT {COLUMNS} FROM active_resources ORDER BY resource_name")
+    return [resource_in(row) for row in rows]
 
 
-def touch(transaction: Transaction, resource_id: int, now: int) -> None:
-    """Note the time of a call."""
+def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> None:
+    """Note the time of calls."""
     transaction.run(
-        "UPDATE active_resources SET last_call_time = %s WHERE resource_id = %s", now, resource_id
+        f"UPDATE active_resources SET last_call_time = %s WHERE resource_id IN ({marks(resource_ids)})",
+        now,
+        *resource_ids,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_server.database import Row, Transaction, marks
+from lgi_server.tables.locks import LOCK_COLUMNS, Lock, lock_in
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ _WHOLE = f"{_SHORT}, input, output"
 
 
 def _job(row: Row) -> Job:
-    values = dict(row)
+    values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
     for name in ("owners", "read_access", "write_access", "target_resources"):
         values[name] = lists.split(values[name])
     for name in ("input", "output"):
@@ -61,13 +62,27 @@ def find(transaction: Transaction, job_id: int) -> Job | None:
     return _job(row) if row else None
 
 
-def hold(transaction: Transaction, job_id: int) -> Job | None:
-    """A job that nobody else can change until this transaction ends."""
+def hold(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None] | None:
+    """A job that nobody else can change until this transaction ends, and the lock on it."""
     row = transaction.row(
-        f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s{transaction.for_update}",
+        f"SELECT {_prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
+        " LEFT JOIN running_locks AS held ON held.job_id = job.job_id"
+        f" WHERE job.job_id = %s{transaction.for_update}",
         job_id,
     )
-    return _job(row) if row else None
+    return (_job(row), lock_in(row)) if row else None
+
+
+def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job, Lock] | None:
+    """A job that a session has locked, and its lock."""
+    row = transaction.row(
+        f"SELECT {_prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
+        " JOIN job_queue AS job ON job.job_id = held.job_id WHERE held.job_id = %s AND held.session_id = %s",
+        job_id,
+        session_id,
+    )
+    lock = lock_in(row) if row else None
+    return (_job(row), lock) if row and lock else None
 
 
 def insert(transaction: Transaction, job: Job) -> int:
@@ -122,9 +137,11 @@ def set_state(transaction: Transaction, old: Job, state: str, state_time_stamp: 
     )
 
 
-def set_pulse(transaction: Transaction, job_id: int, now: int) -> None:
-    """Note that a daemon looks after a job."""
-    transaction.run("UPDATE job_queue SET daemon_pulse = %s WHERE job_id = %s", now, job_id)
+def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
+    """Note that daemons look after jobs."""
+    transaction.run(
+        f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({marks(job_ids)})", now, *job_ids
+    )
 
 
 def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
@@ -153,32 +170,43 @@ def with_repository(transaction: Transaction, repository: str) -> Job | None:
 
 def count(transaction: Transaction, selection: Selection) -> int:
     """How many jobs a selection has."""
-    where, parameters = _readable(selection)
-    row = transaction.row(f"SELECT COUNT(*) AS n FROM job_queue AS job WHERE {where}", *parameters)
+    readers = (lists.ANY, *selection.readers)
+    where, parameters = _filters(selection)
+    row = transaction.row(
+        "SELECT COUNT(DISTINCT job_id) AS n FROM job_access"
+        f" WHERE role = 'read' AND name IN ({marks(readers)}){where}",
+        *readers,
+        *parameters,
+    )
     return int(row["n"]) if row else 0
 
 
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[Job]:
-    """A page of a selection, without inputs and outputs, by the time of the last change of state."""
-    where, parameters = _readable(selection)
+    """A page of a selection, without inputs and outputs, by the time of the last change of state.
+
+    Each reader's jobs lie in that order in an index; the first ones of each are merged.
+    """
+    readers = lists.unique((lists.ANY, *selection.readers))
+    where, parameters = _filters(selection)
+    one = (
+        "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
+        f" WHERE role = 'read' AND name = %s{where} ORDER BY state_time_stamp, job_id LIMIT %s) AS reader{{}}"
+    )
+    merged = " UNION ".join(one.format(number) for number in range(len(readers)))
     rows = transaction.rows(
-        f"SELECT {_SHORT} FROM job_queue AS job WHERE {where}"
-        " ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s",
-        *parameters,
+        f"SELECT {_prefixed('job')} FROM (SELECT state_time_stamp, job_id FROM ({merged}) AS merged"
+        " ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s) AS page"
+        " JOIN job_queue AS job ON job.job_id = page.job_id ORDER BY page.state_time_stamp, page.job_id",
+        *(value for name in readers for value in (name, *parameters, start + limit)),
         limit,
         start,
     )
     return [_job(row) for row in rows]
 
 
-def _readable(selection: Selection) -> tuple[str, list[str]]:
-    """The condition of a list and its parameters."""
-    readers = (lists.ANY, *selection.readers)
-    where = (
-        "job_id IN (SELECT job_id FROM job_access AS access"
-        f" WHERE access.role = 'read' AND access.name IN ({marks(readers)}))"
-    )
-    parameters = list(readers)
+def _filters(selection: Selection) -> tuple[str, list[str]]:
+    """The conditions beside the readers' names, and their parameters."""
+    where, parameters = "", []
     for column, value, negated in (
         ("state", selection.state, selection.not_state),
         ("application", selection.application, selection.not_application),
@@ -187,6 +215,10 @@ def _readable(selection: Selection) -> tuple[str, list[str]]:
             where += f" AND {column} {'<>' if negated else '='} %s"
             parameters.append(value)
     return where, parameters
+
+
+def _prefixed(table: str) -> str:
+    return ", ".join(f"{table}.{column}" for column in _SHORT.split(", "))
 
 
 def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:

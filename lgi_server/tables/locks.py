@@ -17,17 +17,23 @@ class Lock:
     session_id: int
 
 
-def _lock(row: Row) -> Lock:
-    return Lock(**dict(row))
+LOCK_COLUMNS = (
+    "held.lock_id AS held_lock_id, held.job_id AS held_job_id, held.resource_id AS held_resource_id,"
+    " held.lock_time AS held_lock_time, held.session_id AS held_session_id"
+)
 
 
-_COLUMNS = "lock_id, job_id, resource_id, lock_time, session_id"
-
-
-def of_job(transaction: Transaction, job_id: int) -> Lock | None:
-    """The lock on a job."""
-    row = transaction.row(f"SELECT {_COLUMNS} FROM running_locks WHERE job_id = %s", job_id)
-    return _lock(row) if row else None
+def lock_in(row: Row) -> Lock | None:
+    """The lock in a row of a join, if there was one."""
+    if row["held_lock_id"] is None:
+        return None
+    return Lock(
+        lock_id=row["held_lock_id"],
+        job_id=row["held_job_id"],
+        resource_id=row["held_resource_id"],
+        lock_time=row["held_lock_time"],
+        session_id=row["held_session_id"],
+    )
 
 
 def of_session(transaction: Transaction, session_id: int) -> list[int]:
@@ -38,10 +44,10 @@ def of_session(transaction: Transaction, session_id: int) -> list[int]:
 
 def insert(
     transaction: Transaction, job_ids: Sequence[int], resource_id: int, session_id: int, now: int
-) -> None:
-    """Lock jobs; goes with raising their lock_state."""
+) -> int:
+    """Lock jobs; goes with raising their lock_state. Answers the lock's number when there is one job."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(job_ids))
-    transaction.run(
+    return transaction.insert(
         f"INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES {values}",
         *(value for job_id in job_ids for value in (job_id, resource_id, now, session_id)),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_server.database import Row, Transaction, marks
+from lgi_server.tables.active_resources import COLUMNS, Resource, resource_in
 from lgi_server.tables.updates import Change
 
 
@@ -26,16 +27,33 @@ _TABLES = (
 )
 
 
-def rules(transaction: Transaction, names: Sequence[str], application: str) -> Rules:
-    """The rules for these users and groups, the word ``any`` among them, in one statement."""
+def judging(transaction: Transaction, names: Sequence[str], application: str) -> tuple[Rules, list[Resource]]:
+    """What a submit is judged by, in one statement.
+
+    The rules for these users and groups, the word ``any`` among them; the project servers; and the resources
+    whose capabilities hold the application's name somewhere, which the caller looks at closely.
+    """
     names = (*names, lists.ANY)
     applications = (application, lists.ANY)
     parts = [
-        f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit FROM {table}"
-        f" WHERE {column} IN ({marks(names)}) AND application IN ({marks(applications)})"
+        f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit,"
+        " NULL AS resource_id, NULL AS resource_name, NULL AS resource_capabilities,"
+        " NULL AS client_certificate, NULL AS last_call_time, NULL AS project_server, NULL AS url"
+        f" FROM {table} WHERE {column} IN ({marks(names)}) AND application IN ({marks(applications)})"
         for table, column, limit in _TABLES
     ]
-    rows = transaction.rows(" UNION ALL ".join(parts), *((*names, *applications) * len(_TABLES)))
+    parts.append(
+        f"SELECT 'resource', NULL, NULL, NULL, {COLUMNS} FROM active_resources"
+        " WHERE project_server IN (1, 2) OR resource_capabilities LIKE %s"
+    )
+    rows = transaction.rows(
+        " UNION ALL ".join(parts), *((*names, *applications) * len(_TABLES)), f"%{application}%"
+    )
+    everyone = [resource_in(row) for row in rows if row["kind"] == "resource"]
+    return _rules([row for row in rows if row["kind"] != "resource"]), everyone
+
+
+def _rules(rows: Sequence[Row]) -> Rules:
     found: dict[str, dict[tuple[str, str], int]] = {table: {} for table, _, _ in _TABLES}
     for row in rows:
         found[row["kind"]][row["name"], row["application"]] = int(row["job_limit"])

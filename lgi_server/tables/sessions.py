@@ -1,6 +1,8 @@
 """running_sessions: the sessions of the resources."""
 
-from lgi_server.database import Transaction
+from collections.abc import Sequence
+
+from lgi_server.database import Transaction, marks
 
 
 def insert(transaction: Transaction, resource_id: int, now: int) -> int:
@@ -10,27 +12,13 @@ def insert(transaction: Transaction, resource_id: int, now: int) -> int:
     )
 
 
-def renew(transaction: Transaction, session_id: int, resource_id: int, now: int, oldest: int) -> bool:
-    """Renew a living session of this very resource; answer whether there is one."""
-    changed = transaction.run(
-        "UPDATE running_sessions SET session_time_stamp = %s"
-        " WHERE session_id = %s AND resource_id = %s AND session_time_stamp >= %s",
+def renew(transaction: Transaction, session_ids: Sequence[int], now: int) -> None:
+    """Note the use of sessions."""
+    transaction.run(
+        f"UPDATE running_sessions SET session_time_stamp = %s WHERE session_id IN ({marks(session_ids)})",
         now,
-        session_id,
-        resource_id,
-        oldest,
+        *session_ids,
     )
-    # MariaDB counts changed rows only: a session renewed twice in one second looks unchanged.
-    if changed:
-        return True
-    row = transaction.row(
-        "SELECT 1 AS there FROM running_sessions"
-        " WHERE session_id = %s AND resource_id = %s AND session_time_stamp >= %s",
-        session_id,
-        resource_id,
-        oldest,
-    )
-    return row is not None
 
 
 def delete(transaction: Transaction, session_id: int) -> None:

@@ -22,7 +22,7 @@ def test_a_list_has_the_readable_jobs_by_time_of_their_state(grid: Grid) -> None
     mark, frank = grid.user(), grid.user("frank@desk", ("chem",))
     first, second = mark.submit(), mark.submit(read_access="chem")
     other, public = frank.submit(), frank.submit(read_access="any")
-    grid.run("UPDATE job_queue SET state_time_stamp = 5 WHERE job_id = %s", second)
+    grid.set_job(second, state_time_stamp=5)
 
     everything = mark.post("interface_job_state")
 
@@ -42,7 +42,7 @@ def test_a_list_is_filtered_and_paged(grid: Grid) -> None:
     grid.resource()
     user = grid.user()
     jobs = [user.submit() for _ in range(4)]
-    grid.run("UPDATE job_queue SET state = 'finished' WHERE job_id = %s", jobs[0])
+    grid.set_job(jobs[0], state="finished")
 
     def listed(**fields: str) -> list[int]:
         return ids(user.post("interface_job_state", **fields))
@@ -84,7 +84,7 @@ def test_a_job_nobody_works_on_is_removed_with_its_repository(grid: Grid, state:
     grid.resource()
     user = grid.user()
     job_id = user.submit()
-    grid.run("UPDATE job_queue SET state = %s WHERE job_id = %s", state, job_id)
+    grid.set_job(job_id, state=state)
     (repository,) = [row["repository"] for row in grid.rows("SELECT repository FROM job_queue")]
 
     reply = user.delete(job_id)
@@ -101,7 +101,7 @@ def test_a_job_that_runs_is_to_be_aborted(grid: Grid, state: str) -> None:
     grid.resource()
     user = grid.user()
     job_id = user.submit()
-    grid.run("UPDATE job_queue SET state = %s WHERE job_id = %s", state, job_id)
+    grid.set_job(job_id, state=state)
     before = user.post("interface_job_state", job_id=str(job_id)).number("job", "state_time_stamp")
 
     reply = user.delete(job_id)

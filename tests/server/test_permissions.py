@@ -68,7 +68,7 @@ def test_a_positive_limit_counts_jobs_in_any_state(grid: Grid) -> None:
     user = grid.user()
     set_rules(grid, ("users_allowed", "mark@laptop", "hello_world", 2))
     first, _second = user.submit(), user.submit()
-    grid.run("UPDATE job_queue SET state = 'finished' WHERE job_id = %s", first)
+    grid.set_job(first, state="finished")
 
     refused = user.refusal("interface_submit_job", application="hello_world", target_resources="any")
 
@@ -84,7 +84,7 @@ def test_a_negative_limit_counts_queued_and_running_jobs(grid: Grid) -> None:
     first = user.submit()
 
     refused = user.refusal("interface_submit_job", application="hello_world", target_resources="any")
-    grid.run("UPDATE job_queue SET state = 'finished' WHERE job_id = %s", first)
+    grid.set_job(first, state="finished")
 
     assert refused == 33
     assert user.submit() > first

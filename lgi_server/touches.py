@@ -1,0 +1,79 @@
+"""When a resource last called, used its session or looked after a job: noted at once, stored in a second.
+
+Every call of a resource says so much; none has to wait for a disk to have it written. What a killed worker
+takes with it is one second of it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from lgi_protocol.errors import LGIError
+from lgi_server.database import Database, Transaction
+from lgi_server.tables import active_resources, jobs, sessions
+
+log = logging.getLogger("lgi.touches")
+STORE_SECONDS = 1.0
+# So many rows at most in one statement.
+AT_ONCE = 500
+
+Store = Callable[[Transaction, list[int], int], None]
+
+
+class Touches:
+    """The notes of one worker for one project."""
+
+    def __init__(self, database: Database) -> None:
+        """Nothing runs before the first note, which is after the workers were forked."""
+        self._database = database
+        self._lock = threading.Lock()
+        self._notes: dict[Store, dict[int, int]] = {}
+        self._storing = False
+
+    def resource(self, resource_id: int, now: int) -> None:
+        """A resource has called."""
+        self._note(active_resources.touch, resource_id, now)
+
+    def session(self, session_id: int, now: int) -> None:
+        """A session was used."""
+        self._note(sessions.renew, session_id, now)
+
+    def pulse(self, job_id: int, now: int) -> None:
+        """A daemon has asked for a job's state."""
+        self._note(jobs.set_pulses, job_id, now)
+
+    def _note(self, store: Store, number: int, now: int) -> None:
+        with self._lock:
+            self._notes.setdefault(store, {})[number] = now
+            if self._storing:
+                return
+            self._storing = True
+        threading.Thread(target=self._store_soon, daemon=True).start()
+
+    def _store_soon(self) -> None:
+        """Store what has come together; ends when there is nothing, so that an idle worker does nothing."""
+        while True:
+            time.sleep(STORE_SECONDS)
+            with self._lock:
+                notes, self._notes = self._notes, {}
+                if not notes:
+                    self._storing = False
+                    return
+            try:
+                for store, times in notes.items():
+                    self._store(store, times)
+            except LGIError as error:
+                log.warning("some time stamps were not stored: %s", error)
+
+    def _store(self, store: Store, times: dict[int, int]) -> None:
+        """In the order of their numbers, so that two workers never wait for each other."""
+        for now in sorted(set(times.values())):
+            numbers = sorted(number for number, at in times.items() if at == now)
+            for begin in range(0, len(numbers), AT_ONCE):
+                chosen = numbers[begin : begin + AT_ONCE]
+
+                def work(transaction: Transaction, chosen: list[int] = chosen, now: int = now) -> None:
+                    store(transaction, chosen, now)
+
+                self._database.run(work)

@@ -1,0 +1,113 @@
+"""How many statements a call costs (SELECT, INSERT, UPDATE, DELETE, REPLACE), counted by MariaDB itself."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.grid import Grid
+from tests.mariadb import PrivateMariaDB
+
+KINDS = ("select", "insert", "update", "delete", "replace")
+
+
+@pytest.fixture(scope="module")
+def mariadb_grid(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
+    """A server with one worker, so that its connections are warm after a few calls."""
+    made = Grid(private_mariadb.create_database("statements"), {"workers": "1"})
+    made.start()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def grid(mariadb_grid: Grid) -> Grid:
+    """An empty project."""
+    mariadb_grid.clear()
+    return mariadb_grid
+
+
+def executed(grid: Grid) -> int:
+    """Statements of all connections so far, without the ones that ask for this."""
+    names = ", ".join(f"'Com_{kind}'" for kind in KINDS)
+    rows = grid.rows(
+        "SELECT SUM(CAST(VARIABLE_VALUE AS INTEGER)) AS n FROM information_schema.GLOBAL_STATUS"
+        f" WHERE VARIABLE_NAME IN ({names})"
+    )
+    return int(str(rows[0]["n"]))
+
+
+def cost(grid: Grid, call: Callable[[], object]) -> int:
+    """The statements of one call; time stamps of earlier calls that are stored aside are waited for first."""
+    time.sleep(1.3)
+    before = executed(grid)
+    call()
+    return executed(grid) - before - 1
+
+
+def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
+    """job state 2, lock, unlock 4, update 5, work 6 for any limit, submit 6, delete 5, list 2, detail 2."""
+    user = grid.user()
+    user.groups = "theor, cyttron"
+    resource = grid.resource("res1@cluster")
+    jobs = [user.submit(input="41") for _ in range(12)]
+    first = str(jobs[0])
+
+    measured = {
+        "submit": cost(grid, lambda: user.submit(read_access="a, b, c")),
+        "list": cost(grid, lambda: user.post("interface_job_state", limit="10")),
+        "list by state": cost(grid, lambda: user.post("interface_job_state", state="queued")),
+        "count": cost(grid, lambda: user.post("interface_job_state", limit="0")),
+        "detail": cost(grid, lambda: user.state(jobs[0])),
+        "job state": cost(grid, lambda: resource.job_state(first)),
+        "lock": cost(grid, lambda: resource.lock(first)),
+        "details": cost(grid, lambda: resource.details(first)),
+        "update": cost(
+            grid, lambda: resource.update(first, state="running", target_resources="res1@cluster")
+        ),
+        "finish": cost(grid, lambda: resource.update(first, state="finished", output=b"x")),
+        "unlock": cost(grid, lambda: resource.unlock(first)),
+        "work, 1": cost(grid, lambda: resource.request_work("hello_world", 0, 1)),
+        "sign off": cost(grid, resource.sign_off),
+        "sign up": cost(grid, resource.sign_up),
+        "work, 10": cost(grid, lambda: resource.request_work("hello_world", 0, 10)),
+        "delete": cost(grid, lambda: user.delete(jobs[0])),
+        "server list": cost(grid, lambda: user.post("interface_project_server_list")),
+        "resource list": cost(grid, lambda: user.post("interface_project_resource_list")),
+    }
+    resource.sign_off()
+    grid.set_job(jobs[1], state="running")
+    measured["abort"] = cost(grid, lambda: user.delete(jobs[1]))
+
+    budgets = {
+        "submit": 6,
+        "list": 2,
+        "list by state": 2,
+        "count": 2,
+        "detail": 2,
+        "job state": 2,
+        "lock": 4,
+        "details": 2,
+        "update": 5,
+        "finish": 5,
+        "unlock": 4,
+        "work, 1": 6,
+        "work, 10": 6,
+        "sign up": 4,
+        "sign off": 6,
+        "delete": 5,
+        "abort": 5,
+        "server list": 1,
+        "resource list": 1,
+    }
+    assert {name: count for name, count in measured.items() if count > budgets[name]} == {}, measured
+
+
+def test_a_submit_under_a_limit_keeps_its_budget(grid: Grid) -> None:
+    """The rule is held, the jobs are counted, the job is stored: 6."""
+    grid.resource("res1@cluster")
+    grid.run("UPDATE users_allowed SET job_limit = 100")
+    user = grid.user()
+    user.submit()
+
+    assert cost(grid, user.submit) <= 6
