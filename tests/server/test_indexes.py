@@ -1,0 +1,137 @@
+"""Every statement on jobs is a range of an index, however many jobs there are (MariaDB's own word for it)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from lgi_server import schema
+from lgi_server.database import Database, Transaction
+from lgi_server.databases import open_database
+from lgi_server.tables import access, events, jobs, locks, sessions
+from lgi_server.tables.active_resources import with_servers
+from lgi_server.tables.jobs import Job, Selection
+from tests.mariadb import PrivateMariaDB
+
+JOBS = 3000
+SIZED = {"job_queue", "job_access", "running_locks", "running_sessions", "job", "held", "target", "owner"}
+
+
+class Recording(Transaction):
+    """A transaction that remembers what was asked of it."""
+
+    def __init__(self, inner: Transaction) -> None:
+        super().__init__(inner._connection, locks_rows=True)
+        self.asked: list[tuple[str, Sequence[Any]]] = []
+
+    def rows(self, sql: str, *parameters: Any) -> list[Any]:
+        self.asked.append((sql, parameters))
+        return super().rows(sql, *parameters)
+
+    def row(self, sql: str, *parameters: Any) -> Any:
+        self.asked.append((sql, parameters))
+        return super().row(sql, *parameters)
+
+    def run(self, sql: str, *parameters: Any) -> int:
+        self.asked.append((sql, parameters))
+        return super().run(sql, *parameters)
+
+
+def a_job(number: int) -> Job:
+    """One of many queued jobs of a hundred users."""
+    user = f"user{number % 100}"
+    return Job(
+        job_id=0,
+        state="queued",
+        application="hello_world",
+        owners=(user,),
+        read_access=("admin", user),
+        write_access=("admin", user),
+        target_resources=("any",),
+        job_specifics="",
+        lock_state=0,
+        state_time_stamp=1000 + number,
+        daemon_pulse=0,
+        priority=1000 + number,
+        repository=f"JOB_{number:032x}",
+    )
+
+
+@pytest.fixture(scope="module")
+def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
+    """A project with many jobs, its statistics up to date."""
+    made = open_database(private_mariadb.create_database("indexes"))
+    schema.make(made)
+
+    def fill(transaction: Transaction) -> None:
+        for number in range(JOBS):
+            job = a_job(number)
+            access.insert(transaction, jobs.insert(transaction, job), job)
+
+    made.run(fill)
+    made.run(lambda transaction: transaction.rows("ANALYZE TABLE job_queue, job_access"))
+    yield made
+    made.close()
+
+
+MARK = Selection(("user7", "theor"))
+STATEMENTS: dict[str, Callable[[Transaction], object]] = {
+    "find": lambda one: jobs.find(one, 7),
+    "hold": lambda one: jobs.hold(one, 7),
+    "locked": lambda one: jobs.locked(one, 7, 1),
+    "list": lambda one: jobs.select(one, MARK, 0, 10),
+    "list of an administrator": lambda one: jobs.select(one, Selection(("admin",)), 0, 10),
+    "list of nobody": lambda one: jobs.select(one, Selection(("nobody",)), 0, 10),
+    "list by state": lambda one: jobs.select(one, Selection(("user7",), "queued"), 0, 10),
+    "list by no state": lambda one: jobs.select(one, Selection(("user7",), "queued", True), 0, 10),
+    "list by application": lambda one: jobs.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
+    "count": lambda one: jobs.count(one, MARK),
+    "count by state": lambda one: jobs.count(one, Selection(("user7",), "queued")),
+    "count of a limit": lambda one: access.count_owned(one, "user7", "hello_world", True),
+    "offers": lambda one: jobs.take_offers(one, "hello_world", "res1", (), 0, 10),
+    "offers for owners": lambda one: jobs.take_offers(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
+    "set state": lambda one: jobs.set_state(one, a_job(1), "aborting", 1),
+    "follow state": lambda one: access.set_state(one, a_job(1)),
+    "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
+    "pulses": lambda one: jobs.set_pulses(one, [7, 8], 1),
+    "repository": lambda one: jobs.with_repository(one, "JOB_7"),
+    "delete": lambda one: (jobs.delete(one, 1), access.delete(one, 1)),
+    "locks of a session": lambda one: locks.of_session(one, 1),
+    "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 1)),
+    "caller": lambda one: with_servers(one, "res1", 1),
+    "event": lambda one: events.insert(one, "schedule_cycle", 1),
+}
+
+
+class _Forget(Exception):
+    """Ends a transaction whose changes are not wanted."""
+
+
+@pytest.mark.parametrize("work", STATEMENTS.values(), ids=STATEMENTS.keys())
+def test_a_statement_on_jobs_uses_an_index(database: Database, work: Callable[[Transaction], object]) -> None:
+    """No full scan of a table that grows with the jobs, and no sort of more than a page."""
+    plans: list[tuple[str, Any]] = []
+
+    def explain(transaction: Transaction) -> None:
+        recording = Recording(transaction)
+        work(recording)
+        for sql, parameters in recording.asked:
+            if not sql.startswith(("REPLACE", "INSERT")):
+                plans.extend((sql, row) for row in transaction.rows(f"EXPLAIN {sql}", *parameters))
+        raise _Forget
+
+    with pytest.raises(_Forget):
+        database.run(explain)
+
+    scans = [
+        (plan["table"], plan["type"], plan["Extra"], sql)
+        for sql, plan in plans
+        if plan["table"] in SIZED and (plan["type"] == "ALL" or plan["key"] is None)
+    ]
+    assert scans == []
+    sorts = [
+        (plan["table"], plan["rows"])
+        for _, plan in plans
+        if "filesort" in str(plan["Extra"]) and plan["table"] in SIZED and int(plan["rows"] or 0) > 100
+    ]
+    assert sorts == []
