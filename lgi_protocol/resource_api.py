@@ -139,7 +139,10 @@ class ResourceCalls:
         return _job(self._post("resource_request_job_details", {"job_id": job_id}))
 
     def update(self, job_id: str, **changes: str | bytes) -> Job:
-        """Change state, target_resources, job_specifics, input or output of a locked job; empty ones stay."""
+        """Change state, target_resources, job_specifics, input or output of a locked job; empty ones stay.
+
+        With ``daemon_reference`` a server of today refuses a change by a daemon that has lost the job.
+        """
         fields = {"job_id": job_id}
         for name, change in changes.items():
             if change:

@@ -201,8 +201,9 @@ def _answer(server: Server, name: str, entrance: Entrance) -> Response:
     posted: Mapping[str, str] = {}
     try:
         who = identity.of_request(request.environ, server.revocation, time.time())
-        posted = _posted()
-        children = _run(server, entrance, who, Form(posted))
+        with server.crowd.place():
+            posted = _posted()
+            children = _run(server, entrance, who, Form(posted))
         _log(name, who, posted, None)
     except LGIError as refused:
         children = (replies.error(refused),)

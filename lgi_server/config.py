@@ -40,6 +40,7 @@ class Config:
     require_certificate: bool = False
     open_groups: bool = False
     workers: int = 2
+    requests_at_once: int = 256
     max_file_size: int = 2**31
     max_post_size: int = 2**31
     max_repository_size: int = 2**34
@@ -116,6 +117,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "require_certificate": _yes_or_no,
     "open_groups": _yes_or_no,
     "workers": _positive,
+    "requests_at_once": _positive,
     "max_file_size": _size,
     "max_post_size": _size,
     "max_repository_size": _size,

@@ -50,6 +50,8 @@ VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.VERSION)
 PUSHED_VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.UPDATE)
 SERVERS = _field("servers", SHORT, E.SERVERS_TOO_BIG, E.UPDATE)
 UPDATE = _field("update", 2 * LONG, E.UPDATE_TOO_BIG, E.UPDATE)
+# Ours: the daemon that believes to have the job. Old daemons do not send it.
+REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
 # Optional where the same name is compulsory in another call.
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)
 NEW_STATE = Field("state", SHORT, E.STATE_TOO_BIG, E.STATE)

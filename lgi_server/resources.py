@@ -97,6 +97,7 @@ def resource_update_job(call: ResourceCall) -> Elements:
 def _posted(call: ResourceCall, job: Job) -> Posted:
     """The fields of an update, in LGI's order of faults."""
     form = call.form
+    job_changes.check_reference(job, form.word(forms.REFERENCE))
     state = job_changes.check_state(job, form.word(forms.NEW_STATE))
     targets = form.names(forms.NEW_TARGETS)
     return Posted(
@@ -104,7 +105,9 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
         target_resources=job_changes.check_new_targets(call.transaction, job, call.resource, targets),
         input=form.data(forms.INPUT),
         output=form.data(forms.OUTPUT),
-        job_specifics=form.markup(forms.SPECIFICS, specifics.without_repository),
+        job_specifics=job_changes.check_takeover(
+            job, form.markup(forms.SPECIFICS, specifics.without_repository)
+        ),
     )
 
 

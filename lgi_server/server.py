@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lgi_server.config import Config
+from lgi_server.crowd import Crowd
 from lgi_server.database import Database
 from lgi_server.databases import open_database
 from lgi_server.replies import Answers
@@ -21,6 +22,7 @@ class Server:
     databases: Mapping[str, Database]
     answers: Mapping[str, Answers]
     touches: Mapping[str, Touches]
+    crowd: Crowd
     store: Repositories
     revocation: Revocation
 
@@ -35,6 +37,7 @@ def assemble(config: Config) -> Server:
         databases=databases,
         answers={name: Answers(config, project, store) for name, project in config.projects.items()},
         touches={name: Touches(database) for name, database in databases.items()},
+        crowd=Crowd(config.requests_at_once),
         store=store,
         revocation=Revocation(config.crl, config.ca_certificate),
     )

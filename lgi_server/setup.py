@@ -54,6 +54,8 @@ max_repository_size = 16G
 
 # Processes that answer calls. Seconds a TLS handshake may take; seconds an idle connection is kept.
 workers = 2
+# Calls a worker answers at the same time; the next ones are told to come back (LGI error 1).
+requests_at_once = 256
 handshake_timeout = 10
 keep_alive = 75
 

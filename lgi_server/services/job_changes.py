@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lgi_protocol import lists, states
+from lgi_protocol import lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.aside import aside
@@ -66,6 +66,20 @@ def check_state(job: Job, state: str) -> str:
     if state and not states.resource_may_change(job.state, state):
         raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot become {state}")
     return state
+
+
+def check_reference(job: Job, reference: str) -> None:
+    """LGIError 14 when a daemon names its reference and the job, no longer queued, carries another's."""
+    holder = xml.value(job.job_specifics, "daemon_reference")
+    if reference and job.state != State.QUEUED and reference != holder:
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job.job_id} was taken over by another daemon")
+
+
+def check_takeover(job: Job, job_specifics: str) -> str:
+    """New specifics of a job; LGIError 14 when they would take it from a daemon that has it."""
+    if job_specifics:
+        check_reference(job, xml.value(job_specifics, "daemon_reference"))
+    return job_specifics
 
 
 def check_first_state(state: str) -> str:

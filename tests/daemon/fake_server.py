@@ -155,6 +155,8 @@ class FakeCalls(ResourceCalls):
             self._locked(job_id)
             job = self._known(job_id)
             given: dict[str, Any] = {name: value for name, value in changes.items() if value}
+            if given.pop("daemon_reference", job.daemon_reference) != job.daemon_reference:
+                raise refused(ErrorNumber.NOT_YOUR_LOCK)
             if not resource_may_change(job.state, given.get("state", job.state)):
                 raise refused(ErrorNumber.STATE)
             if "target_resources" in given:

@@ -281,6 +281,23 @@ def test_only_the_transitions_of_the_table_are_made(grid: Grid) -> None:
                 assert resource.details(job_id).state == old
 
 
+def test_a_daemon_that_lost_the_job_cannot_finish_it(grid: Grid) -> None:
+    """A late finished is refused by its daemon_reference (14); a doubled one changes nothing."""
+    resource = grid.resource()
+    job_id = str(grid.user().submit())
+    resource.lock(job_id)
+    reference = "<daemon_reference> {} </daemon_reference>"
+    resource.update(job_id, state="running", job_specifics=reference.format("NEW"))
+
+    late = refusal(resource.update, job_id, state="finished", output=b"old", daemon_reference="OLD")
+    robbed = refusal(resource.update, job_id, state="running", job_specifics=reference.format("OLD"))
+    finished = resource.update(job_id, state="finished", output=b"new", daemon_reference="NEW")
+    again = resource.update(job_id, state="finished", output=b"new", daemon_reference="NEW")
+
+    assert (late, robbed) == (14, 14)
+    assert (finished.output, again.output, again.state) == (b"new", b"new", "finished")
+
+
 def test_an_update_needs_the_lock(grid: Grid) -> None:
     """Error 14 without it, also for a job that does not exist."""
     resource = grid.resource()
