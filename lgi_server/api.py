@@ -160,6 +160,8 @@ def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: 
         session_id = call.form.number(forms.SESSION_ID)
         sessions.check(session_id, caller.session_time, call.now)
         call.touches.session(session_id, call.now)
+    else:
+        call.form.text(forms.UNUSED_SESSION_ID)
     entered = ResourceCall(
         **vars(call),
         resource=caller.resource,

@@ -53,6 +53,7 @@ UPDATE = _field("update", 2 * LONG, E.UPDATE_TOO_BIG, E.UPDATE)
 # Ours: the daemon that believes to have the job. Old daemons do not send it.
 REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
 # Optional where the same name is compulsory in another call.
+UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)
 NEW_STATE = Field("state", SHORT, E.STATE_TOO_BIG, E.STATE)
 NEW_TARGETS = Field("target_resources", SHORT, E.TARGETS_TOO_BIG, E.TARGETS)
