@@ -29,7 +29,8 @@ check: $(INSTALLED)
 	.venv/bin/lint-imports
 
 bench: $(INSTALLED)
-	@$(PY) -m benchmarks.calls
+	@sh make/needs.sh
+	@$(PY) -m benchmarks.run
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

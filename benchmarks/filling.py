@@ -1,0 +1,114 @@
+"""Filling a queue without a server: a thousand jobs stored as the server stores them, then multiplied.
+
+This is the one place that follows the schema. What is multiplied is every row, with all its columns, of the
+tables that a job has rows in; columns that differ between copies are named in `_changed`.
+"""
+
+import time
+from functools import partial
+
+from lgi_server.database import Transaction
+from lgi_server.tables import access, jobs
+from lgi_server.tables.jobs import Job
+from tests.grid import Grid
+
+# Jobs in one copy; the reader's share of them is one in a hundred.
+COPY = 1000
+SHARE = 100
+TABLES = ("job_queue", "job_access")
+
+
+def fill(grid: Grid, number: int, reader: str) -> None:
+    """Queue so many jobs (a multiple of 1,000) of some 1,000 users; ``reader`` owns one in a hundred."""
+    now = int(time.time()) - 2 * number
+    first = grid.database.run(partial(_first_copy, reader, now))
+    for copy in range(1, number // COPY):
+        grid.database.run(partial(_multiply, first, copy))
+    _analyse(grid)
+
+
+def _first_copy(reader: str, now: int, transaction: Transaction) -> int:
+    """Store the jobs of the first copy; answer the number of the first."""
+    numbers = []
+    for index in range(COPY):
+        owner = reader if index % SHARE == 0 else f"user{index}@campus"
+        job = _job(owner, index, now)
+        numbers.append(jobs.insert(transaction, job))
+        access.insert(transaction, numbers[-1], job)
+    if numbers != list(range(numbers[0], numbers[0] + COPY)):
+        raise AssertionError("the database does not number jobs one after the other")
+    return numbers[0]
+
+
+def _job(owner: str, index: int, now: int) -> Job:
+    """A job as a submit of its owner makes it."""
+    return Job(
+        job_id=0,
+        state="queued",
+        application="hello_world",
+        owners=(owner,),
+        read_access=("admin", owner),
+        write_access=("admin", owner),
+        target_resources=("any",),
+        job_specifics="",
+        lock_state=0,
+        state_time_stamp=now + index,
+        daemon_pulse=now + index,
+        priority=now + index,
+        repository=f"JOB_000{index:029x}",
+        input=b"x" * 100,
+        output=b"",
+    )
+
+
+def _changed(column: str, copy: int) -> str:
+    """A column's value in a copy: later, another number, another repository."""
+    if column == "job_id":
+        return f"job_id + {copy * COPY}"
+    if column in {"state_time_stamp", "daemon_pulse", "priority"}:
+        return f"{column} + {copy * COPY}"
+    if column == "repository":
+        return f"REPLACE(repository, 'JOB_000', 'JOB_{copy:03x}')"
+    return column
+
+
+def _multiply(first: int, copy: int, transaction: Transaction) -> None:
+    """Make one more copy of the first thousand."""
+    for table in TABLES:
+        row = transaction.row(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608 - names of our own schema
+        columns = [] if row is None else list(dict(row))
+        values = ", ".join(_changed(column, copy) for column in columns)
+        transaction.run(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {table}"  # noqa: S608
+            " WHERE job_id >= %s AND job_id < %s",
+            first,
+            first + COPY,
+        )
+
+
+def _analyse(grid: Grid) -> None:
+    """Tell the database what its tables hold now, as it finds out by itself after a while."""
+    mariadb = grid.config.projects["LGI"].database.startswith("mariadb:")
+    for table in TABLES:
+        grid.rows(f"ANALYZE TABLE {table}") if mariadb else grid.run(f"ANALYZE {table}")
+
+
+def last_job(grid: Grid) -> int:
+    """The highest number of a job."""
+    return int(str(grid.rows("SELECT COALESCE(MAX(job_id), 0) AS last FROM job_queue")[0]["last"]))
+
+
+def forget_after(grid: Grid, job_id: int) -> None:
+    """Remove the jobs submitted after one, so that every run starts from the same queue."""
+    for table in TABLES:
+        grid.run(f"DELETE FROM {table} WHERE job_id > %s", job_id)  # noqa: S608
+
+
+def grow_old(grid: Grid) -> None:
+    """Set all time stamps back ten seconds: the next call is the first of its second, which costs most."""
+    for table, column in (
+        ("active_resources", "last_call_time"),
+        ("running_sessions", "session_time_stamp"),
+        ("job_queue", "daemon_pulse"),
+    ):
+        grid.run(f"UPDATE {table} SET {column} = {column} - 10 WHERE {column} > 10")  # noqa: S608

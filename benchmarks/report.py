@@ -1,0 +1,141 @@
+"""What is printed, and what goes into the JSON file."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from benchmarks.generator import Measured
+from benchmarks.processes import Used
+from benchmarks.statements import KINDS
+
+# A row is marked when others used more cores than that, and when a client had less of its even share.
+FOREIGN_CORES = 0.25
+FAIR_SHARE = 0.5
+_HEAD = (
+    f"{'scenario':24}{'jobs':>8}{'conns':>6}{'per second (min-max)':>26}{'p50 ms':>9}{'p99 ms':>9}"
+    f"{'cpu ms':>8}{'db ms':>7}{'of list':>9}{'100k:0':>8}"
+)
+
+
+@dataclass
+class Row:
+    """One scenario at one length of the queue and one number of clients, run several times.
+
+    ``ratios`` are the rates divided by those of the server list, measured right before each run; ``cpu_ms``
+    and ``database_ms`` are the processor time of server and database for one unit. ``foreign_cores`` is what
+    everything else on the machine used meanwhile: where it is much, the row tells little.
+    """
+
+    scenario: str
+    jobs: int
+    clients: int
+    runs: list[Measured] = field(default_factory=list)
+    ratios: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+    database_ms: list[float] = field(default_factory=list)
+    foreign_cores: list[float] = field(default_factory=list)
+    full_to_empty: float | None = None
+
+    def add(self, run: Measured, ratio: float, used: Used) -> None:
+        """Note a run, what it is of the server list, and what it used."""
+        circles = max(1, run.done + run.warm + run.empty)
+        known = used.server + used.database + run.client_cores * run.seconds
+        self.runs.append(run)
+        self.ratios.append(ratio)
+        self.cpu_ms.append(used.server / circles * 1000)
+        self.database_ms.append(used.database / circles * 1000)
+        self.foreign_cores.append(max(0.0, used.machine - known) / used.time)
+
+    @property
+    def ratio(self) -> float:
+        """The middle of the ratios."""
+        return median(self.ratios)
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong in the runs, empty when nothing did."""
+        errors: Counter[str] = Counter()
+        for run in self.runs:
+            errors.update(run.errors)
+        failed, broken = sum(run.failed for run in self.runs), sum(run.broken for run in self.runs)
+        if not failed and not broken and not errors:
+            return ""
+        return f"{failed} failed, {broken} without an LGI answer, LGI errors {dict(errors)}"
+
+    @property
+    def remarks(self) -> str:
+        """What a reader of the row must know."""
+        empty = sum(run.empty for run in self.runs)
+        share = empty / max(1, empty + sum(run.done for run in self.runs))
+        foreign, least = median(self.foreign_cores), self._middle("least_share")
+        remarks = [
+            self.trouble,
+            f"{share:.1%} found no work" if empty else "",
+            f"a client had {least:.0%} of its share" if least < FAIR_SHARE else "",
+            f"others used {foreign:.1f} cores" if foreign > FOREIGN_CORES else "",
+        ]
+        return "; ".join(remark for remark in remarks if remark)
+
+    def line(self) -> str:
+        """The row of the table."""
+        rates = [run.per_second for run in self.runs]
+        spread = f"{median(rates):.1f} ({min(rates):.1f}-{max(rates):.1f})"
+        full = "" if self.full_to_empty is None else f"{self.full_to_empty:.2f}"
+        return (
+            f"{self.scenario:24}{self.jobs:>8}{self.clients:>6}{spread:>26}{self._middle('p50_ms'):>9.2f}"
+            f"{self._middle('p99_ms'):>9.2f}{median(self.cpu_ms):>8.2f}{median(self.database_ms):>7.2f}"
+            f"{self.ratio:>9.3f}{full:>8}  {self.remarks}"
+        ).rstrip()
+
+    def _middle(self, name: str) -> float:
+        return median(float(getattr(run, name)) for run in self.runs)
+
+
+def print_head(database: str) -> None:
+    """The head of the table of rates."""
+    print(f"\n{database}, 2 workers, {os.cpu_count()} cores shared with load and database.")
+    print("Rates are noisy; the two ratios on the right are what counts.\n")
+    print(_HEAD, flush=True)
+
+
+def print_statements(counts: Mapping[str, Mapping[str, int]]) -> None:
+    """The table of statements."""
+    print(f"\n{'statements of one call':24}" + "".join(f"{kind:>8}" for kind in (*KINDS, "work")))
+    for call, cost in counts.items():
+        total = sum(cost[kind] for kind in ("select", "insert", "update", "delete"))
+        print(f"{call:24}" + "".join(f"{cost[kind]:>8}" for kind in KINDS) + f"{total:>8}")
+    print("work is without begin and commit; replace counts as insert", flush=True)
+
+
+def circumstances(database: str, seconds: float, runs: int) -> dict[str, object]:
+    """What the numbers depend on."""
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "changed_files": len(_git("status", "--porcelain", "--untracked-files=no").splitlines()),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        "cores": os.cpu_count(),
+        "load_before": os.getloadavg()[0],
+        "database": database,
+        "seconds": seconds,
+        "runs": runs,
+    }
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return done.stdout.strip()
+
+
+def write(path: Path, about: Mapping[str, object], rows: Sequence[Row], counts: Mapping[str, object]) -> None:
+    """The JSON file."""
+    text = json.dumps({**about, "rows": [asdict(row) for row in rows], "statements": counts}, indent=1)
+    path.write_text(text + "\n")
+    print(f"\nwritten to {path}")

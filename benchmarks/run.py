@@ -1,0 +1,138 @@
+"""``make bench``: how often a second each call is answered, as ratios within one run. See README.md here."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import report, statements
+from benchmarks.generator import Load, Measured, Missing
+from benchmarks.report import Row
+from benchmarks.scenarios import FULL, SERVER_LIST, Scenario, scenarios
+from benchmarks.testbed import Testbed, testbed
+
+# Before each run the server list is measured so long, to compare with.
+REFERENCE_SECONDS = 0.7
+
+
+class Bench:
+    """One run of the benchmarks and what it has found so far."""
+
+    def __init__(self, bed: Testbed, seconds: float, runs: int) -> None:
+        """So many seconds a run, so many runs a row."""
+        self.bed = bed
+        self.seconds = seconds
+        self.runs = runs
+        self.rows: list[Row] = []
+        self.wrong: list[str] = []
+
+    def measure(self, scenario: Scenario, jobs: int, clients: int) -> None:
+        """Measure one row and print it."""
+        row = Row(scenario.name, jobs, clients)
+        with self._limit(scenario.limit):
+            for _ in range(self.runs):
+                self._run(row, scenario)
+        self._compare(row)
+        self.rows.append(row)
+        print(row.line(), flush=True)
+        if row.trouble:
+            self.wrong.append(f"{row.scenario}, {jobs} jobs, {clients} connections: {row.trouble}")
+
+    @contextmanager
+    def _limit(self, jobs: int) -> Iterator[None]:
+        if jobs:
+            self.bed.limit(jobs)
+        try:
+            yield
+        finally:
+            if jobs:
+                self.bed.limit(0)
+
+    def _run(self, row: Row, scenario: Scenario) -> None:
+        reference = self._load(SERVER_LIST, row.clients, min(REFERENCE_SECONDS, self.seconds))
+        finished = self.bed.leftovers()["finished"] if scenario.finishes else 0
+        before = self.bed.used()
+        measured = self._load(scenario, row.clients, self.seconds)
+        row.add(measured, measured.per_second / max(1.0, reference.per_second), self.bed.used().since(before))
+        if scenario.finishes:
+            self._check(measured, finished)
+        if scenario.submits:
+            self.bed.restore()
+
+    def _load(self, scenario: Scenario, clients: int, seconds: float) -> Measured:
+        certificate = self.bed.certificate(scenario.caller)
+        return self.bed.generator.run(Load(scenario.steps, certificate, clients, seconds, scenario.reconnect))
+
+    def _check(self, measured: Measured, before: int) -> None:
+        """Every job was finished exactly once, and of its life nothing is left."""
+        found = self.bed.leftovers()
+        expected = dict.fromkeys(found, 0) | {"finished": before + measured.done + measured.warm}
+        if found != expected:
+            self.wrong.append(f"job life: expected {expected}, found {found}")
+
+    def _compare(self, row: Row) -> None:
+        for other in self.rows:
+            if (other.scenario, other.jobs, other.clients) == (row.scenario, 0, row.clients) and other.ratio:
+                row.full_to_empty = row.ratio / other.ratio
+
+
+def chosen(every: Sequence[Scenario], names: Sequence[str]) -> list[Scenario]:
+    """The scenarios of these names, all without names. SystemExit for a name that is none."""
+    known = [scenario.name for scenario in every]
+    if unknown := set(names) - set(known):
+        raise SystemExit(f"no scenario is called {', '.join(sorted(unknown))}; there are: {'; '.join(known)}")
+    return [scenario for scenario in every if not names or scenario.name in names]
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=0, help="of one run (3, or 0.5 with --quick)")
+    parser.add_argument("--runs", type=int, default=0, help="of one row (3, or 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="a look in two minutes instead of ten")
+    parser.add_argument("--scenario", action="append", default=[], metavar="NAME", help="only this one")
+    parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
+    parser.add_argument("--json", type=Path, default=Path("benchmarks/result.json"), metavar="FILE")
+    asked = parser.parse_args()
+    asked.seconds = asked.seconds or (0.5 if asked.quick else 3.0)
+    asked.runs = asked.runs or (1 if asked.quick else 3)
+    return asked
+
+
+def bench(bed: Testbed, asked: argparse.Namespace) -> Bench:
+    """Measure what was asked for: the empty queue first, then the full one."""
+    made = Bench(bed, asked.seconds, asked.runs)
+    wanted = chosen(scenarios(bed.job), asked.scenario)
+    report.print_head(asked.database)
+    for jobs in (0, FULL):
+        here = [scenario for scenario in wanted if jobs in scenario.queues]
+        if jobs and here:
+            bed.fill(jobs)
+        for scenario in here:
+            for clients in scenario.clients:
+                made.measure(scenario, jobs, clients)
+    return made
+
+
+def main() -> int:
+    """Measure, print, write JSON; 1 when answers were wrong or something was left over."""
+    asked = arguments()
+    about = report.circumstances(asked.database, asked.seconds, asked.runs)
+    try:
+        with testbed(asked.database) as bed:
+            counts = statements.count(bed) if asked.database == "mariadb" and not asked.scenario else {}
+            made = bench(bed, asked)
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    if counts:
+        report.print_statements(counts)
+    report.write(asked.json, about, made.rows, counts)
+    for wrong in made.wrong:
+        print(f"WRONG: {wrong}")
+    return 1 if made.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

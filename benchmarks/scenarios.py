@@ -1,0 +1,83 @@
+"""What is measured, one scenario a row of the table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.generator import Step
+from benchmarks.testbed import NOBODY, READER
+
+FULL = 100_000
+RESOURCE = "res{client}@cluster"
+SESSION = {"project": "LGI", "session_id": "{session_id}"}
+A_JOB = {**SESSION, "job_id": "{job_id}"}
+REFERENCE = "<daemon_reference> 0123456789ABCDEF0123456789ABCDEF </daemon_reference>"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A circle of calls, who walks it, and where. ``limit`` is the job limit while it runs, 0 for none.
+
+    ``submits``: the queue is restored after each run. ``finishes``: every circle finishes one job of the
+    queue, and afterwards nothing else may be left of it.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    caller: str = READER
+    clients: tuple[int, ...] = (1, 8)
+    queues: tuple[int, ...] = (0, FULL)
+    reconnect: bool = False
+    limit: int = 0
+    submits: bool = False
+    finishes: bool = False
+
+
+def _user(call: str, name: str = READER, **fields: str) -> tuple[Step]:
+    who = {"project": "LGI", "user": name, "groups": name}
+    return (Step(f"interfaces/{call}", who | fields),)
+
+
+def _resource(call: str, fields: Mapping[str, str], *keep: str) -> Step:
+    return Step(f"resources/resource_{call}", fields, keep)
+
+
+def work(limit: int, *keep: str) -> Step:
+    """A request for work."""
+    wanted = {"application": "hello_world", "start": "0", "limit": str(limit), "owners": ""}
+    return _resource("request_work", SESSION | wanted, *keep)
+
+
+SIGN_UP = _resource("signup_resource", {"project": "LGI"}, "session_id")
+SIGN_OFF = _resource("signoff_resource", SESSION)
+TAKEN = {"state": "running", "target_resources": RESOURCE, "job_specifics": REFERENCE}
+LIFE = (
+    SIGN_UP,
+    work(1, "job_id"),
+    _resource("update_job", A_JOB | TAKEN),
+    _resource("request_job_details", A_JOB),
+    _resource("update_job", A_JOB | {"state": "finished", "output": "48656c6c6f"}),
+    _resource("unlock_job", A_JOB),
+    SIGN_OFF,
+)
+SERVER_LIST = Scenario("server list", _user("interface_project_server_list"), clients=(1, 8, 16))
+SUBMIT = _user("interface_submit_job", application="hello_world", target_resources="any", input="78" * 100)
+
+
+def scenarios(job: int) -> tuple[Scenario, ...]:
+    """All scenarios, the one that others are compared with first and the one that uses up jobs last."""
+    details = _user("interface_job_state", job_id=str(job))
+    state = (_resource("job_state", {"project": "LGI", "job_id": str(job)}),)
+    return (
+        SERVER_LIST,
+        Scenario("server list, new TLS", SERVER_LIST.steps, queues=(0,), reconnect=True),
+        Scenario("list of 10", _user("interface_job_state", limit="10")),
+        Scenario("list of 10, owns none", _user("interface_job_state", NOBODY, limit="10"), NOBODY),
+        Scenario("list of 10, queued", _user("interface_job_state", limit="10", state="queued")),
+        Scenario("count", _user("interface_job_state", limit="0")),
+        Scenario("details, 2 files", details),
+        Scenario("submit", SUBMIT, submits=True),
+        Scenario("submit, limit rule", SUBMIT, submits=True, limit=1_000_000),
+        Scenario("resource_job_state", state, RESOURCE),
+        Scenario("work 10", (SIGN_UP, work(10), SIGN_OFF), RESOURCE),
+        Scenario("job life", LIFE, RESOURCE, clients=(1, 8, 16), queues=(FULL,), finishes=True),
+    )

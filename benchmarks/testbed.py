@@ -1,0 +1,142 @@
+"""What is measured: a project server with two workers, a database of its own, everybody's certificates."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pymysql
+
+from benchmarks import filling, processes
+from benchmarks.generator import Generator, Missing
+from benchmarks.processes import Used
+from lgi_server.services import management
+from lgi_tools.certificates.authority import Issued
+from tests import mariadb
+from tests.grid import Grid, UserCalls
+from tests.mariadb import PrivateMariaDB
+
+READER, NOBODY = "mark@laptop", "new@laptop"
+RESOURCES = 16
+# As a small production server has it; every commit is on the disk before it is answered.
+SETTINGS = (
+    "SET GLOBAL innodb_buffer_pool_size = 256 * 1024 * 1024",
+    "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+)
+
+
+class Testbed:
+    """A running grid, a generator aimed at it, and the job whose details are asked for."""
+
+    def __init__(self, grid: Grid, database: int, generator: Generator, directory: Path) -> None:
+        """Registers the users and resources; ``database`` is the process of MariaDB, 0 without one."""
+        self.grid = grid
+        self._database = database
+        self.generator = generator
+        self._certificates = directory
+        grid.clear()
+        self.reader = self._user(READER)
+        self._user(NOBODY)
+        for number in range(1, RESOURCES + 1):
+            self._resource(number)
+        self.job = self._job_with_files(directory)
+        self._last = filling.last_job(grid)
+
+    def _user(self, name: str) -> UserCalls:
+        self._keep(name, self.grid.people.user(name, (name,)))
+        return self.grid.user(name, (name,))
+
+    def _resource(self, number: int) -> None:
+        name = f"res{number}@cluster"
+        self.grid.resource(name).sign_off()
+        self._keep(name, self.grid.people.resource(name))
+
+    def _keep(self, name: str, issued: Issued) -> None:
+        """Key and certificate in one file, which is how the generator wants them."""
+        pem = self._certificates / f"{name}.pem"
+        pem.touch(0o600)
+        pem.write_bytes(issued.key.read_bytes() + issued.certificate.read_bytes())
+
+    def certificate(self, name: str) -> str:
+        """The file of a caller; ``{client}`` in a name stays what it is."""
+        return f"{self._certificates}/{name}.pem"
+
+    def _job_with_files(self, directory: Path) -> int:
+        files = tuple(directory / name for name in ("input.dat", "parameters.txt"))
+        for path in files:
+            path.write_bytes(b"x" * 1000)
+        return self.reader.submit(files, input="78" * 100)
+
+    def fill(self, jobs: int) -> None:
+        """Queue so many jobs more."""
+        filling.fill(self.grid, jobs, READER)
+        self._last = filling.last_job(self.grid)
+
+    def restore(self) -> None:
+        """Forget what was submitted since the queue was filled, repositories too."""
+        filling.forget_after(self.grid, self._last)
+        kept = self.grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", self.job)
+        for directory in self.grid.config.repository.glob("???/JOB_*"):
+            if directory.name != kept[0]["repository"]:
+                shutil.rmtree(directory, ignore_errors=True)
+
+    def limit(self, jobs: int) -> None:
+        """Allow every user so many jobs of each application; 0 is without end, and nothing is counted."""
+        self.grid.database.run(
+            lambda transaction: management.allow(transaction, "user", "any", "any", jobs, "any")
+        )
+
+    def used(self) -> Used:
+        """The processor time that server and database have used so far."""
+        process = self.grid.process
+        return processes.used(process.pid if process else -1, self._database)
+
+    def leftovers(self) -> dict[str, int]:
+        """What a job's life may leave behind only where it is finished, and how many are."""
+        questions = {
+            "finished": "job_queue WHERE state = 'finished'",
+            "running": "job_queue WHERE state = 'running'",
+            "lock_state": "job_queue WHERE lock_state > 0",
+            "locks": "running_locks",
+            "sessions": "running_sessions",
+        }
+        return {
+            name: int(str(self.grid.rows(f"SELECT COUNT(*) AS n FROM {rest}")[0]["n"]))  # noqa: S608
+            for name, rest in questions.items()
+        }
+
+
+@contextmanager
+def testbed(database: str) -> Iterator[Testbed]:
+    """A running testbed on ``mariadb`` or ``sqlite``, removed at the end. Raises Missing."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgi-bench-")))
+        address, process = stack.enter_context(_mariadb()) if database == "mariadb" else _sqlite()
+        grid = Grid(address, {"workers": "2"})
+        stack.callback(grid.remove)
+        generator = Generator(directory, grid.url, grid.people.authority.ca_file)
+        grid.start()
+        yield Testbed(grid, process, generator, directory)
+
+
+def _sqlite() -> tuple[str, int]:
+    """The address of the embedded database, which has no process."""
+    return "sqlite:LGI.sqlite", 0
+
+
+@contextmanager
+def _mariadb() -> Iterator[tuple[str, int]]:
+    """The address of an empty database on a server of our own, and that server's process."""
+    if mariadb.missing():
+        raise Missing(f"{mariadb.missing()} is missing: install mariadb-server, or use --database sqlite")
+    server = PrivateMariaDB()
+    try:
+        server.install()
+        server.start()
+        with pymysql.connect(unix_socket=str(server.socket), user=server.admin, ssl_disabled=True) as admin:
+            for setting in SETTINGS:
+                admin.cursor().execute(setting)
+        yield server.create_database("LGI"), int((server.directory / "pid").read_text())
+    finally:
+        server.remove()
