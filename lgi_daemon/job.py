@@ -40,6 +40,7 @@ class Job:
         self.look_at = 0.0
         self.poll_at = 0.0
         self.started_at: float | None = None
+        self.starts = 0
         self.first_seen: float | None = None
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False

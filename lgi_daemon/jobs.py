@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 # A claim whose answer was lost may still be on its way: a call takes at most this long.
 CLAIM_PATIENCE = 90.0
 SHORTEST_LOOK = 1.0
+# Between two starts of a job that always ends without a mark.
+LONGEST_PAUSE = 600.0
 _LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 
@@ -183,6 +185,7 @@ class Jobs:
         """When to look again: soon at what was just started or disowned, else after a fast cycle."""
         if done and Act.RUN in step:
             job.started_at = now
+            job.starts += 1
             job.watched = True
         job.look_at = now + (SHORTEST_LOOK if done or job.record.disowned else self.fast)
         if job.record.ending and not done and not job.record.disowned:
@@ -190,8 +193,14 @@ class Jobs:
             job.look_at = job.poll_at = now + min(self.fast, 10.0)
 
     def _may_start(self, job: Job, now: float) -> bool:
-        """A job that ends without leaving a mark is not started over and over within one fast cycle."""
-        return job.started_at is None or now >= job.started_at + self.fast
+        """A job that ends without a mark is started again after pauses that grow, with a word in the log."""
+        if job.started_at is None:
+            return True
+        pause = min(self.fast * 2 ** min(job.starts - 1, 10), max(self.fast, LONGEST_PAUSE))
+        if now < job.started_at + pause:
+            return False
+        log.warning("%s: ended %d times without a sign that it has finished", job.title, job.starts)
+        return True
 
     def _pace(self, job: Job, now: float) -> float:
         """Young jobs are looked at every second, old ones every tenth of their age, up to the fast cycle."""

@@ -96,10 +96,16 @@ BACK_OFF_SECONDS = 10
 class LGIError(Exception):
     """We refuse: raised where the rule is known, turned into XML in one place."""
 
-    def __init__(self, number: ErrorNumber, detail: str = "", timeout: int = BACK_OFF_SECONDS) -> None:
-        """``detail`` says with which value; ``timeout`` (seconds) is sent with a back-off only."""
+    def __init__(
+        self, number: ErrorNumber, detail: str = "", timeout: int = BACK_OFF_SECONDS, message: str = ""
+    ) -> None:
+        """``detail`` says with which value; ``timeout`` (seconds) is sent with a back-off only.
+
+        ``message`` stands instead of the number's own where that would say something else.
+        """
         self.number = number
-        self.message = f"{number.message}: {detail}" if detail else number.message
+        message = message or number.message
+        self.message = f"{message}: {detail}" if detail else message
         self.timeout = timeout
         super().__init__(f"{self.message} (LGI error {int(number)})")
 

@@ -224,7 +224,7 @@ def _posted() -> Mapping[str, str]:
             return arrivals.urlencoded(request)
         return request.form.to_dict()
     except RequestEntityTooLarge:
-        raise LGIError(ErrorNumber.POST_TOO_BIG) from None
+        raise LGIError(ErrorNumber.POST_TOO_BIG, "files go into the repository, input is for text") from None
     except (HTTPException, OSError, ValueError) as error:
         raise LGIError(ErrorNumber.UPLOAD, f"the request cannot be read: {error}") from None
 

@@ -81,8 +81,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         if isinstance(error, HTTPException):
             return error
         log.exception("fault while answering %s %r", request.method, request.path)
-        refused = LGIError(ErrorNumber.DATABASE)
-        refused.message = "A fault in the server: its log has the reason"
+        refused = LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason")
         answer = api.document(server.config, (replies.error(refused),))
         answer.status_code = 500
         return answer

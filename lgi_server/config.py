@@ -81,7 +81,10 @@ def _positive(text: str) -> int:
 def _size(text: str) -> int:
     """A number of bytes, or one with K, M or G behind it."""
     factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:].upper(), 1)
-    return _positive(text[:-1].strip() if factor > 1 else text) * factor
+    try:
+        return _positive(text[:-1].strip() if factor > 1 else text) * factor
+    except ValueError:
+        raise ValueError("write a number of bytes above 0, or one with K, M or G behind it") from None
 
 
 def _url(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path  # noqa: E402
 import click  # noqa: E402
 
 from lgi_server import config as configuration  # noqa: E402
-from lgi_server import serve  # noqa: E402
+from lgi_server import schema, serve  # noqa: E402
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +21,8 @@ def main(config: Path, check: bool) -> None:
     try:
         loaded = configuration.load(config)
         serve.tls_context(loaded)
+        for project in loaded.projects.values():
+            schema.check(project.name, project.database)
         if check:
             click.echo(f"{config}: {loaded.url} on {loaded.listen}, projects {', '.join(loaded.projects)}")
             return

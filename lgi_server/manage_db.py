@@ -119,11 +119,19 @@ def _addition(ask: _Answers, kind: str, rule: str) -> Change:
 def _new_resource(ask: _Answers) -> Change:
     name = ask("name", "resource name")
     url = ask("url", "resource url")
-    certificate = Path(ask("certificate", "certificate file")).read_text("ascii")
+    certificate = _pem(Path(ask("certificate", "certificate file")))
     flag = _whole(ask("project_server", "project server flag"))
     servers = ask("servers", "servers to update")
     new = NewResource(name, url, certificate, flag)
     return lambda transaction: management.add_resource(transaction, new, servers)
+
+
+def _pem(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no PEM file"
+        raise Unacceptable(f"cannot read the certificate file {path}: {reason}") from None
 
 
 def _removal(ask: _Answers, kind: str, rule: str) -> Change:

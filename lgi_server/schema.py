@@ -1,10 +1,15 @@
 """The tables of a project's database, made from ``sql/schema.sql``."""
 
+import logging
+import re
 import sys
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.database import Database, Transaction
+from lgi_server.databases import open_database
+
+log = logging.getLogger("lgi.schema")
 
 # In a checkout, and where pip puts a package's data files.
 _PLACES = (Path(__file__).parent.parent / "sql", Path(sys.prefix) / "share" / "lgi" / "sql")
@@ -20,13 +25,37 @@ def text() -> str:
 
 def make(database: Database) -> bool:
     """Make the tables unless they are there; answer whether they were made."""
-    if _is_made(database):
+    if is_made(database):
         return False
     database.create(text())
     return True
 
 
-def _is_made(database: Database) -> bool:
+def check(project: str, address: str) -> None:
+    """ValueError unless a project's database has its tables; one that is only away may come back."""
+    database = open_database(address)
+    try:
+        made = is_made(database)
+    except LGIError as away:
+        log.warning("the database of project %s is away: %s", project, away)
+        return
+    finally:
+        database.close()
+    if not made:
+        raise ValueError(
+            f"the database of project {project}, {shown(address)}, cannot be used or has no tables:"
+            " LGI_setup makes them"
+        )
+
+
+def shown(address: str) -> str:
+    """An address without the password in it."""
+    return re.sub(r"(?<=:)[^:@/]+(?=@)", "...", address)
+
+
+def is_made(database: Database) -> bool:
+    """Whether the tables are there. LGIError BACK_OFF when the database is away."""
+
     def look(transaction: Transaction) -> None:
         transaction.row("SELECT job_id FROM job_queue LIMIT 1")
 

@@ -37,8 +37,15 @@ def tls_context(config: Config) -> ssl.SSLContext:
     """TLS 1.2 or newer; client certificates asked for, or demanded by one line of the configuration."""
     context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(config.server_certificate, config.server_key, password=_no_password)
-    context.load_verify_locations(config.ca_certificate)
+    try:
+        context.load_cert_chain(config.server_certificate, config.server_key, password=_no_password)
+    except ssl.SSLError as error:
+        files = f"{config.server_certificate} with the key {config.server_key}"
+        raise ValueError(f"cannot use the certificate {files}: {error}") from None
+    try:
+        context.load_verify_locations(config.ca_certificate)
+    except ssl.SSLError as error:
+        raise ValueError(f"cannot use ca_certificate {config.ca_certificate}: {error}") from None
     context.verify_mode = ssl.CERT_REQUIRED if config.require_certificate else ssl.CERT_OPTIONAL
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     # The name of the certificate's owner goes into resumed sessions too; they are as good as full ones.
@@ -149,4 +156,5 @@ def run(config: Config) -> None:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
+    log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     Gunicorn(config).run()

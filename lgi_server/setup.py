@@ -110,6 +110,7 @@ def main(directory: Path, certificates: Path, **given: str | None) -> None:
     """
     try:
         plan = _plan(directory, certificates, given)
+        _check(plan)
         config = _write(plan)
         made = _fill(plan, config)
     except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
@@ -141,6 +142,21 @@ def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> 
         peer_certificate=(certificates / f"{server_name}.crt").resolve(),
         peer_key=(certificates / f"{server_name}.key").resolve(),
     )
+
+
+def _check(plan: Plan) -> None:
+    """Unacceptable while a certificate is missing, before anything is made."""
+    host = urlsplit(plan.url).hostname or ""
+    if not plan.url.startswith("https://") or not host:
+        raise Unacceptable(f"--url {plan.url}: write an address such as https://lgi.example.org/LGI")
+    wanted = {
+        "init": plan.ca_certificate,
+        f"server {host}": plan.server_certificate,
+        f"resource {plan.server_name}": plan.peer_certificate,
+    }
+    for command, path in wanted.items():
+        if not path.is_file():
+            raise Unacceptable(f"{path} is missing: make it with LGI_certificates {command}")
 
 
 def _write(plan: Plan) -> Config:

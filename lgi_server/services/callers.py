@@ -51,10 +51,11 @@ def user(form: Form, who: Identity, config: Config) -> User:
     name = form.word(forms.USER)
     form.word(forms.PROJECT)
     if name != who.name.name:
-        raise LGIError(ErrorNumber.USER_DIFFERS)
+        raise LGIError(ErrorNumber.USER_DIFFERS, f"{name!r}, the certificate is for {who.name.name!r}")
     allowed = _allowed_groups(who.name, groups, config)
     if not allowed:
-        raise LGIError(ErrorNumber.GROUPS_REFUSED)
+        granted = lists.join(who.name.certified_groups())
+        raise LGIError(ErrorNumber.GROUPS_REFUSED, f"it is for {granted}")
     return User(name, allowed)
 
 

@@ -69,6 +69,8 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
         raise Unacceptable(f"the certificate is for {held!r}, not for {name!r}")
     if new.project_server not in {NO_SERVER, MASTER, SLAVE}:
         raise Unacceptable("the project server flag is 0 (resource), 1 (master) or 2 (slave)")
+    if new.project_server == MASTER and _masters(transaction):
+        raise Unacceptable(f"{_masters(transaction)[0]} is the master already, a project has exactly one")
     if active_resources.named(transaction, name):
         raise Unacceptable(f"{name} is registered already: delete it first")
     pem = new.certificate.strip() + "\n"
@@ -81,9 +83,16 @@ def remove_resource(transaction: Transaction, name: str, servers: str) -> int:
     found = active_resources.named(transaction, name)
     if found is None:
         raise Unacceptable(f"no resource is called {name!r}: see ManageDB list resources allowed")
+    if _masters(transaction) == [name]:
+        raise Unacceptable(f"{name} is the project's master server: without it nobody would be served")
     for session_id in session_table.of_resource(transaction, found.resource_id):
         sessions.sign_off(transaction, session_id)
     return _make(transaction, active_resources.remove(name), servers)
+
+
+def _masters(transaction: Transaction) -> list[str]:
+    servers = active_resources.servers(transaction)
+    return [server.resource_name for server in servers if server.project_server == MASTER]
 
 
 def _make(transaction: Transaction, change: Change, servers: str, must_change: bool = False) -> int:

@@ -1,8 +1,9 @@
 """Who may submit: the first rule that matches decides (wire.md 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.lists import ANY
 from lgi_server.database import Transaction
 from lgi_server.services.callers import User
@@ -25,16 +26,15 @@ NO = Verdict(False)
 
 
 def allowed_owners(transaction: Transaction, rules: Rules, user: User, application: str) -> tuple[str, ...]:
-    """Those of a user and groups that may own a new job; empty when the submit is refused.
+    """Those of a user and groups that may own a new job; LGIError 33 when nobody may.
 
     The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
     """
-    granted = tuple(
-        group
-        for group in user.groups
-        if _within(transaction, verdict(rules, user.name, group, application), application)
-    )
-    return (user.name, *(group for group in granted if group != user.name)) if granted else ()
+    verdicts = {group: verdict(rules, user.name, group, application) for group in user.groups}
+    granted = [group for group, said in verdicts.items() if _within(transaction, said, application)]
+    if not granted:
+        raise LGIError(ErrorNumber.SUBMIT_REFUSED, _why_not(verdicts.values(), application))
+    return (user.name, *(group for group in granted if group != user.name))
 
 
 def owners_allowed(
@@ -46,6 +46,15 @@ def owners_allowed(
         for owner in owners
         if _within(transaction, verdict(rules, owner, owner, application), application)
     )
+
+
+def _why_not(verdicts: Iterable[Verdict], application: str) -> str:
+    """What a refused user can do about it: nothing, or wait for or delete jobs."""
+    for said in verdicts:
+        if said.allowed:
+            kind = "jobs" if said.limit > 0 else "queued and running jobs"
+            return f"{said.counted} has {abs(said.limit)} {kind} of {application}, which is the limit"
+    return f"no rule allows {application}"
 
 
 def judging(transaction: Transaction, names: Sequence[str], application: str) -> tuple[Rules, list[Resource]]:

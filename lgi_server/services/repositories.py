@@ -57,9 +57,10 @@ def is_name(name: str) -> bool:
 def file_name(text: str) -> str:
     """A name as it may stand in a repository; LGIError UPLOAD when it is none."""
     if text in {"", ".", ".."} or "/" in text or common_name.has_control(text) or len(text.encode()) > 255:
-        raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r} is not a usable file name")
+        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
     if text.startswith(_RESERVED):
-        raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r}: names that start with {_RESERVED} are LGI's own")
+        why = f"Names that start with {_RESERVED} are LGI's own"
+        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message=why)
     return text
 
 
@@ -70,7 +71,7 @@ def uploaded_name(text: str) -> str:
     """
     parts = text.split("/")
     if ".." in parts:
-        raise LGIError(ErrorNumber.UPLOAD, f"{text[:80]!r} is not a usable file name")
+        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
     return file_name(parts[-1])
 
 

@@ -50,8 +50,6 @@ def by_user(
     servers = servers_among(everyone)
     targets = known_targets(everyone, wanted.application, wanted.target_resources)
     owners = permissions.allowed_owners(transaction, rules, user, wanted.application)
-    if not owners:
-        raise LGIError(ErrorNumber.SUBMIT_REFUSED, wanted.application)
     details = wanted.details()
     job = _new_job(wanted.application, State.QUEUED.value, owners, targets, details, now)
     job = _with_access(job, (config.admin_group, user.name), details)

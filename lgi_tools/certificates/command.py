@@ -101,7 +101,7 @@ def resource(
         made = Authority.open(directory).issue_resource(
             name, project, key_type=KeyType(key_type), days=days, force=force
         )
-    _tell(made, "give both to the resource, and register the certificate in the project's active_resources")
+    _tell(made, "give both to the resource and register it on the server: ManageDB add resources allowed")
 
 
 @command.command()
