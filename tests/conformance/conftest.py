@@ -1,0 +1,38 @@
+"""The stage on each kind of database, and the one exchange that takes half a minute, begun before all."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.conformance.answers import Lines
+from tests.conformance.replay import PATIENT, replay
+from tests.conformance.stage import Stage
+from tests.grid import Grid
+
+BackOff = Future[tuple[Lines, Lines]]
+
+
+@pytest.fixture(scope="session")
+def whole_stage(running_grid: Grid) -> Stage:
+    """A stage on the running grid, its certificates made once."""
+    return Stage(running_grid)
+
+
+@pytest.fixture(scope="package")
+def back_off() -> Iterator[BackOff]:
+    """The exchange that is answered after 30 s, going on with a server of its own."""
+    made = Grid()
+    try:
+        made.start()
+        with ThreadPoolExecutor(1) as beside:
+            yield beside.submit(replay, Stage(made), PATIENT)
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def stage(back_off: BackOff, grid: Grid, whole_stage: Stage) -> Stage:
+    """The same, its project empty. The first test that asks for it begins the long exchange."""
+    assert whole_stage.grid is grid
+    return whole_stage

@@ -1,0 +1,209 @@
+"""Where our answers differ from LGI's: all of it is here, and `docs/differences.md` shows it.
+
+A line of an answer is written as `answers` writes it. What a difference lists is all that differs.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What LGI said and we do not, what we say instead, and the ruling or reason."""
+
+    names: tuple[str, ...]
+    recorded: tuple[str, ...]
+    ours: tuple[str, ...]
+    why: str
+
+
+def _of(call: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{call}-{name}" for name in names)
+
+
+def _status(old: int, new: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines of a status document with another number; the HTTP status always says the same."""
+    first, second = ((f"http = {number}", f"status/number = {number}") for number in (old, new))
+    return first, second
+
+
+ON_PURPOSE = (
+    Difference(
+        tuple(
+            f"interface_{call}-err37_project_not_in_cert_2field"
+            for call in ("delete_job", "job_state", "project_resource_list", "submit_job")
+        ),
+        ("error 37",),
+        ("error 38",),
+        "Ruling 1: a certificate without groups grants none but the user's own name. That is checked "
+        "before the project (wire.md 5), so the same caller is refused with another number.",
+    ),
+    Difference(
+        _of("interface_submit_job", "ok_utf8_cn"),
+        ("an answer",),
+        ("error 38",),
+        "Ruling 1: a certificate of one field grants no group, so `größe` is dropped and none is left. Names "
+        "that are not ASCII are as good as others.",
+    ),
+    Difference(
+        _of("interface_job_state", "ok_list_state_case"),
+        ("number_of_jobs = 4", "job['1']", "job['2']", "job['3']", "job['4']"),
+        ("number_of_jobs = 0",),
+        "Ruling 3: names match exactly. No job is `QUEUED`.",
+    ),
+    Difference(
+        _of("interface_submit_job", "ok_application_case"),
+        ("an answer",),
+        ("error 70",),
+        "Ruling 3: names match exactly. Nobody offers `HELLO_world`.",
+    ),
+    Difference(
+        _of("resource_request_work", "ok_application_case"),
+        ("limit = 32", "number_of_jobs = 3", "job['1']", "job['2']", "job['3']"),
+        ("limit = 10", "number_of_jobs = 0"),
+        "Ruling 3: names match exactly. No job is of `Hello_World`. For the limit see below.",
+    ),
+    Difference(
+        _of("interface_submit_job", "ok_job_specifics_no_tags"),
+        ("an answer",),
+        ("error 72",),
+        "clients.md 12.1 S9: job_specifics are embedded as they are, and `just text & <` makes every "
+        "answer that holds it unreadable for an XML parser. Text without markup is still accepted.",
+    ),
+    Difference(
+        ("interface_submit_job-err68_upload_error", "resource_submit_job-err68_upload_error"),
+        ("error 68",),
+        ("an answer",),
+        "MAX_FILE_SIZE is a field of PHP's own, which no LGI client posts (clients.md 1.2). How big a "
+        "file may be is the server's to say, never the caller's (clients.md 12.5 W7).",
+    ),
+    Difference(
+        (
+            *_of("lifecycle", "05_update_running", "11_update_finished"),
+            *_of(
+                "resource_update_job",
+                "ok_finished",
+                "ok_job_specifics_replaces_repository",
+                "ok_nothing",
+                "ok_output",
+                "ok_output_empty_keeps",
+                "ok_targets_partly_unknown",
+            ),
+        ),
+        ("resource_capabilities = &lt;hello_world&gt; &lt;/hello_world&gt;",),
+        ("resource_capabilities = <hello_world> </hello_world>",),
+        "clients.md 12.1 S13: LGI escapes the capabilities in this one answer. They are the XML they are "
+        "everywhere (wire.md 2).",
+    ),
+    Difference(
+        _of("resource_lock_job", "ok"),
+        ("lock/resource_id = 1",),
+        ("lock/resource_id = 2",),
+        "clients.md 12.1 S12: LGI prints the number of the session in place of the resource's.",
+    ),
+    Difference(
+        _of("resource_request_resource_data", "ok"),
+        ("no XML: Opening and ending tag mismatch: resource_url line 1 and url",),
+        (),
+        "clients.md 12.1 S11: LGI closes `resource_url` with `</url>`.",
+    ),
+    Difference(
+        _of("resource_request_work", "ok_lock_row_conflict"),
+        ("an answer",),
+        ("error 3 with http = 500",),
+        "Ruling 7: a row in running_locks whose job is not marked as locked never exists. Where somebody "
+        "makes one by hand the call fails, and the log says why, until the row is removed.",
+    ),
+    Difference(
+        _of("resource_submit_job", "ok_full"),
+        ('job/repository_content/file["1"]/size = 20',),
+        ('job/repository_content/file["1"]/size = 31',),
+        "The access file holds the whole write_access of the job, whose 31 bytes stand in the same answer; "
+        "LGI's file is shorter, and whoever is missing in it cannot write (wire.md 8).",
+    ),
+    Difference(
+        _of("resource_submit_job", "ok_special_owner"),
+        (
+            'job/repository_content/file["1"]/size = 8',
+            "job/read_access = admin, o\\'neil",
+            "job/write_access = admin, o\\'neil",
+        ),
+        (
+            'job/repository_content/file["1"]/size = 13',
+            "job/read_access = admin, o'neil",
+            "job/write_access = admin, o'neil",
+        ),
+        "clients.md 12.1 S28: LGI escapes the name for SQL once too often; `o'neil` cannot read "
+        "his own job there.",
+    ),
+    Difference(
+        _of("repository", "content_bad_name"),
+        ("repository_content/repository_name/b = ../../etc",),
+        ("repository_content/repository_name = ",),
+        "clients.md 12.2 R8: what cannot be the name of a repository is not repeated.",
+    ),
+    Difference(
+        _of("repository", "delete_denied", "put_anygroup_cn", "put_denied_user", "put_unlisted_resource"),
+        *_status(500, 403),
+        "wire.md 8: the HTTP status matches what happened. Clients look for 200 in the body "
+        "(clients.md 1.4).",
+    ),
+    Difference(
+        _of("repository", "delete_missing", "put_after_access_file_deleted"),
+        *_status(500, 404),
+        "wire.md 8: the HTTP status matches what happened. A repository that names no writers is none.",
+    ),
+    Difference(
+        _of("repository", "put_empty"),
+        *_status(500, 200),
+        "clients.md 12.2 R6: an empty file can be stored like any other.",
+    ),
+    Difference(
+        _of("repository", "put_four_field_cn"),
+        *_status(200, 403),
+        "Ruling 3: a common name of more than three fields names nobody.",
+    ),
+    Difference(
+        _of("repository", "put_shipped_resource_list_any"),
+        *_status(200, 403),
+        "clients.md 12.2 R1: LGI as shipped lets every certificate write to every repository.",
+    ),
+    Difference(
+        _of("repository", "get_directory_noslash"),
+        ("http = 301",),
+        ("http = 404",),
+        "A repository is no page: it is listed by repository_content alone (wire.md 8). No client follows a "
+        "redirection (clients.md 1.1).",
+    ),
+    Difference(
+        _of("repository", "put_outside_job"),
+        ("http = 403",),
+        ("http = 404",),
+        "There is no such address outside the repositories (wire.md 8). Nothing is stored either way.",
+    ),
+)
+
+# Nothing on these pages explains them. Each is either to be repaired or to be decided.
+OPEN = (
+    Difference(
+        _of("resource_request_work", "ok_owners_allow", "ok_target_case_mismatch"),
+        ("limit = 32",),
+        ("limit = 10",),
+        "wire.md 3 has a default limit of 10, the recorded server one of 32. Old daemons always "
+        "post a limit.",
+    ),
+    Difference(
+        _of("interface_job_state", "ok_list_state_blank"),
+        ("state = ",),
+        ("state = any",),
+        "A state of blanks filters nothing, here and there; LGI answers it empty, we answer the "
+        "word that means it.",
+    ),
+    Difference(
+        _of("resource_signup_resource", "err44_session_insert_fails"),
+        ("error 44",),
+        ("error 3 with http = 500",),
+        "A statement that the database refuses is answered with 3 whatever the call was; 44 is never said.",
+    ),
+)
+ALL = ON_PURPOSE + OPEN
+BY_NAME = {name: one for one in ALL for name in one.names}

@@ -1,0 +1,52 @@
+"""`docs/differences.md` from the list: ``python -m tests.conformance.page > docs/differences.md``."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.conformance import exchanges
+from tests.conformance.differences import ON_PURPOSE, OPEN, Difference
+from tests.conformance.not_yet import NOT_YET
+
+FILE = Path(__file__).parent.parent.parent / "docs" / "differences.md"
+NOTHING = "nothing more"
+HEAD = """# Where this server answers differently from LGI 1.31.6
+
+<!-- Made from tests/conformance/differences.py: python -m tests.conformance.page > docs/differences.md -->
+
+{total} exchanges with a running LGI 1.31.6 are recorded in `tests/golden/exchanges.jsonl`.
+`tests/conformance` sends every request again to a running server of ours, on SQLite and on MariaDB, with a
+certificate of the recorded name, after bringing the project into the state it was in, and compares the
+answers element by element: names, order and values. {same} answers are the same, {different} differ as listed
+here, and {waiting} exchanges wait for the web interface. A test fails when an answer differs in another way
+than this page says, and also when a difference of this page is none any more.
+
+*Ruling* is section 9 of `wire.md`. What is not compared, because it has to differ or means nothing: the
+wording of messages, versions (ruling 8), the server's address and directories, names of repositories,
+certificates, upper and lower case of hexadecimal digits, blanks around values, the order of the files of a
+repository, pages for browsers, and the numbers and times that a call itself makes.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    different = sum(len(one.names) for one in (*ON_PURPOSE, *OPEN))
+    total = len(exchanges.ALL)
+    same = total - different - len(NOT_YET)
+    head = HEAD.format(total=total, same=same, different=different, waiting=len(NOT_YET))
+    return "\n".join([head, *_section("On purpose", ON_PURPOSE), *_section("Not decided yet", OPEN)])
+
+
+def _section(title: str, listed: Iterable[Difference]) -> Iterable[str]:
+    yield f"## {title}\n"
+    for one in listed:
+        yield f"{one.why}\n"
+        yield from (f"* `{name}`: {exchanges.ALL[name].shows}" for name in one.names)
+        yield f"\n  LGI: {_said(one.recorded)}  \n  here: {_said(one.ours)}\n"
+
+
+def _said(lines: tuple[str, ...]) -> str:
+    return ", ".join(f"`{line}`" for line in lines) or NOTHING
+
+
+if __name__ == "__main__":
+    print(page(), end="")

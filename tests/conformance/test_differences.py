@@ -1,0 +1,33 @@
+"""The list of differences and the page readers see say the same, and both give a reason."""
+
+import re
+
+from tests.conformance import differences, exchanges, page
+from tests.conformance.not_yet import NOT_YET
+from tests.conformance.replay import REPLAYED
+
+REASONS = re.compile(r"Ruling \d|wire\.md \d|clients\.md \d")
+
+
+def test_the_page_shows_the_list() -> None:
+    """Made again with ``python -m tests.conformance.page > docs/differences.md``."""
+    assert page.FILE.read_text() == page.page()
+
+
+def test_every_difference_on_purpose_has_a_reason_that_can_be_looked_up() -> None:
+    """A ruling, or a section of the two pages about the protocol."""
+    assert [one.names for one in differences.ON_PURPOSE if not REASONS.search(one.why)] == []
+
+
+def test_every_difference_is_of_one_exchange_that_is_replayed() -> None:
+    """No exchange stands twice, none is unknown, and none only waits."""
+    names = [name for one in differences.ALL for name in one.names]
+
+    assert len(names) == len(set(names)) == len(differences.BY_NAME)
+    assert set(names) <= set(REPLAYED)
+    assert not set(names) & set(NOT_YET)
+
+
+def test_the_records_are_the_ones_the_page_counts() -> None:
+    """As many as the file has lines."""
+    assert f"{len(exchanges.ALL)} exchanges" in page.page()
