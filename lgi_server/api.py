@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import arrivals, forms, identity, replies
+from lgi_server.arrivals import SpoolingRequest
 from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
@@ -29,7 +29,7 @@ from lgi_server.services import callers, replication, sessions
 from lgi_server.services.callers import Servers, User
 from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import NeedsCycle
-from lgi_server.services.repositories import Repositories, Upload
+from lgi_server.services.stores import Store, Upload
 from lgi_server.tables.active_resources import Resource
 from lgi_server.touches import Touches
 
@@ -53,7 +53,7 @@ class Call:
     config: Config
     project: str
     answers: Answers
-    store: Repositories
+    store: Store
     touches: Touches
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
@@ -107,6 +107,7 @@ class Entrance:
     prepare: Prepare
     run: Callable[[Call, Any], Elements]
     writes: bool = True
+    takes_files: bool = False
 
 
 ResourceView = Callable[[ResourceCall], Elements]
@@ -117,7 +118,9 @@ _calls: dict[str, Entrance] = {}
 
 def resource_call(view: ResourceView) -> ResourceView:
     """Register ``resources/<name of the view>``, a call that needs a session."""
-    _calls[f"resources/{view.__name__}"] = Entrance(_capabilities, partial(_resource, view, True))
+    _calls[f"resources/{view.__name__}"] = Entrance(
+        _capabilities, partial(_resource, view, True), takes_files="_submit_" in view.__name__
+    )
     return view
 
 
@@ -129,7 +132,9 @@ def sessionless_resource_call(view: ResourceView) -> ResourceView:
 
 def interface_call(view: InterfaceView) -> InterfaceView:
     """Register ``interfaces/<name of the view>``, a call that changes something."""
-    _calls[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view))
+    _calls[f"interfaces/{view.__name__}"] = Entrance(
+        callers.user, partial(_interface, view), takes_files="_submit_" in view.__name__
+    )
     return view
 
 
@@ -203,8 +208,10 @@ def _answer(server: Server, name: str, entrance: Entrance) -> Response:
     posted: Mapping[str, str] = {}
     try:
         who = identity.of_request(request.environ, server.revocation, time.time())
+        callers.check_certificate(who, server.config)
         with server.crowd.place():
-            posted = _posted()
+            cast(SpoolingRequest, request).takes_files = entrance.takes_files
+            posted = arrivals.posted_fields(request)
             children = _run(server, entrance, who, Form(posted))
         _log(name, who, posted, None)
     except LGIError as refused:
@@ -213,20 +220,6 @@ def _answer(server: Server, name: str, entrance: Entrance) -> Response:
         if refused.number == ErrorNumber.BACK_OFF:
             time.sleep(BACK_OFF_DELAY)
     return document(server.config, children)
-
-
-def _posted() -> Mapping[str, str]:
-    """The posted fields. A GET is a call with no fields."""
-    if request.method != "POST":
-        return {}
-    try:
-        if request.mimetype == "application/x-www-form-urlencoded":
-            return arrivals.urlencoded(request)
-        return request.form.to_dict()
-    except RequestEntityTooLarge:
-        raise LGIError(ErrorNumber.POST_TOO_BIG, "files go into the repository, input is for text") from None
-    except (HTTPException, OSError, ValueError) as error:
-        raise LGIError(ErrorNumber.UPLOAD, f"the request cannot be read: {error}") from None
 
 
 def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Elements:
@@ -243,9 +236,9 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
             config=server.config,
             project=project,
             answers=server.answers[project],
-            store=server.store,
+            store=server.repositories,
             touches=server.touches[project],
-            uploads=partial(arrivals.uploads_of, request, server.config.max_file_size),
+            uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
         )
         return entrance.run(call, prepared)

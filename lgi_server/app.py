@@ -25,6 +25,7 @@ def create_app(config: Config) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.request_class = arrivals.SpoolingRequest
     app.config.update(STORE=server.store, MAX_CONTENT_LENGTH=config.max_post_size)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True
     app.register_blueprint(api.blueprint(server), url_prefix=config.prefix or None)
     app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)

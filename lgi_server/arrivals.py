@@ -1,15 +1,49 @@
 """Posted files on their way into a repository: spooled beside it, so that storing one is a link."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
+import gevent
 from flask import Request, current_app, g
-from werkzeug.exceptions import RequestEntityTooLarge
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import on_the_disk
-from lgi_server.services.repositories import Repositories, Upload, uploaded_name
+from lgi_server.services.repositories import Repositories
+from lgi_server.services.stores import Upload, uploaded_name
+
+# Seconds every body has, and bytes a second it must bring beyond them.
+SLOWEST_START, SLOWEST_RATE = 60.0, 100_000
+
+
+class Arrival:
+    """A posted file while it comes in. It is open only while it is written to: there may be many."""
+
+    def __init__(self, store: Repositories) -> None:
+        opened = store.new_arrival()
+        opened.close()
+        self.path = Path(opened.name)
+        self.size = 0
+        self._most = store.max_file_size
+
+    def write(self, data: bytes) -> int:
+        """Add to the file; LGIError FILE_TOO_BIG before it becomes too big."""
+        self.size += len(data)
+        if self.size > self._most:
+            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self._most} bytes are allowed")
+        with self.path.open("ab") as opened:
+            return opened.write(data)
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        """Werkzeug goes back to the beginning when a file is complete; nobody reads it from here."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class SpoolingRequest(Request):
@@ -18,6 +52,8 @@ class SpoolingRequest(Request):
     # Text fields together: input, output, job_specifics and an update at their largest.
     max_form_memory_size = 1024 * 1024
     max_form_parts = 2048
+    # Set by the doorway for calls that take files.
+    takes_files = False
 
     @property
     def mimetype_params(self) -> dict[str, str]:
@@ -35,15 +71,48 @@ class SpoolingRequest(Request):
         content_type: str | None,
         filename: str | None = None,
         content_length: int | None = None,
-    ) -> IO[bytes]:
+    ) -> Any:
         """Where Werkzeug writes a posted file."""
-        store: Repositories = current_app.config["STORE"]
-        arrived = store.new_arrival()
-        g.setdefault("arrivals", []).append(arrived)
-        return arrived
+        if not self.takes_files:
+            raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+        arrival = Arrival(current_app.config["STORE"])
+        g.setdefault("arrivals", []).append(arrival.path)
+        return arrival
 
 
-def urlencoded(request: Request) -> dict[str, str]:
+def posted_fields(request: Request) -> Mapping[str, str]:
+    """The posted fields; LGIError 65, 64 or 68. A GET is a call with no fields."""
+    if request.method != "POST":
+        return {}
+    try:
+        with in_time(request):
+            if request.mimetype == "application/x-www-form-urlencoded":
+                return _urlencoded(request)
+            return request.form.to_dict()
+    except RequestEntityTooLarge:
+        raise LGIError(ErrorNumber.POST_TOO_BIG, "files go into the repository, input is for text") from None
+    except OSError as error:
+        raise LGIError(ErrorNumber.UPLOAD, error.strerror or "the connection ended") from None
+    except (HTTPException, ParseException, ValueError):
+        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+
+
+@contextmanager
+def in_time(request: Request) -> Iterator[None]:
+    """Give a body a minute and ten seconds more for each megabyte; LGIError UPLOAD when that is over."""
+    size = request.content_length if request.content_length is not None else request.max_content_length
+    seconds = SLOWEST_START + (size or 0) / SLOWEST_RATE
+    timeout = gevent.Timeout(seconds)
+    try:
+        with timeout:
+            yield
+    except gevent.Timeout as late:
+        if late is not timeout:
+            raise
+        raise LGIError(ErrorNumber.UPLOAD, f"the request did not come within {seconds:.0f} s") from None
+
+
+def _urlencoded(request: Request) -> dict[str, str]:
     """Fields without files. Werkzeug hides bytes that are not UTF-8 as ``%XX``; here they stay visible.
 
     Raises RequestEntityTooLarge, or ValueError for too many fields.
@@ -58,12 +127,12 @@ def urlencoded(request: Request) -> dict[str, str]:
 
 def forget_arrivals(_error: BaseException | None = None) -> None:
     """At the end of a request: what no repository has taken is removed."""
-    for arrived in g.pop("arrivals", []):
-        Repositories.forget(arrived)
+    for path in g.pop("arrivals", []):
+        path.unlink(missing_ok=True)
 
 
-def uploads_of(request: Request, max_file_size: int) -> tuple[Upload, ...]:
-    """The announced files of a submit, on the disk; LGIError UPLOAD or FILE_TOO_BIG.
+def uploads_of(request: Request) -> tuple[Upload, ...]:
+    """The announced files of a submit, on the disk; LGIError UPLOAD.
 
     # As LGI: files that number_of_uploaded_files does not announce are ignored.
     """
@@ -71,17 +140,15 @@ def uploads_of(request: Request, max_file_size: int) -> tuple[Upload, ...]:
     count = int(announced) if announced.isascii() and announced.isdigit() and len(announced) < 10 else 0
     if count > len(request.files):
         raise LGIError(ErrorNumber.UPLOAD, f"{count} files announced, {len(request.files)} came")
-    return tuple(_upload(request, number, max_file_size) for number in range(1, count + 1))
+    return tuple(_upload(request, number) for number in range(1, count + 1))
 
 
-def _upload(request: Request, number: int, max_file_size: int) -> Upload:
+def _upload(request: Request, number: int) -> Upload:
     posted = request.files.get(f"uploaded_file_{number}")
     if posted is None:
         raise LGIError(ErrorNumber.UPLOAD, f"uploaded_file_{number} did not come")
     name = uploaded_name(posted.filename or "")
-    arrived = cast(Any, posted.stream)
-    arrived.seek(0, 2)
-    if arrived.tell() > max_file_size:
-        raise LGIError(ErrorNumber.FILE_TOO_BIG, f"{name[:80]!r}: at most {max_file_size} bytes are allowed")
-    on_the_disk(arrived)
-    return Upload(name, Path(arrived.name))
+    arrival = cast(Arrival, posted.stream)
+    with arrival.path.open("rb") as opened:
+        on_the_disk(opened)
+    return Upload(name, arrival.path)

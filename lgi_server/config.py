@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lgi_protocol import common_name, xml
-from lgi_server.databases import open_database
+from lgi_server.databases import open_database, without_password
 
 
 class ConfigError(Exception):
@@ -177,7 +177,7 @@ class _Reader:
                 raise ValueError("the value is empty")
             values[key] = self.resolved(known[key](text))
         except (ValueError, OSError) as error:
-            raise self.fail(number, f"{key} = {text}: {error}") from None
+            raise self.fail(number, f"{key} = {without_password(text)}: {error}") from None
         self.places[key if self.section is None else f"{self.section}/{key}"] = number
         if key in _FILES and not _readable(Path(str(values[key]))):
             raise self.fail(number, f"{key} = {text}: cannot read that file")

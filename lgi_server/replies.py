@@ -7,7 +7,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element, write
 from lgi_server.config import Config, Project
 from lgi_server.services.callers import Servers, User
-from lgi_server.services.repositories import Repositories, StoredFile
+from lgi_server.services.stores import Store, StoredFile
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
 from lgi_server.tables.locks import Lock
@@ -65,7 +65,7 @@ _DELETED = [
 class Answers:
     """Writes answers of one project; knows where the server and its repositories are."""
 
-    def __init__(self, config: Config, project: Project, store: Repositories) -> None:
+    def __init__(self, config: Config, project: Project, store: Store) -> None:
         """Reads repositories when an answer lists their files."""
         self._config = config
         self._project = project
@@ -141,10 +141,9 @@ class Answers:
         """The posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
         if not job.repository:
             return job.job_specifics
-        directory = self._store.directory(job.repository)
-        place = Element("repository", f"{self._project.server_name}:{directory}")
-        url = f"{self._config.repository_url}/{job.repository[-3:]}/{job.repository}"
-        return f"{job.job_specifics} {write(place)} {write(Element('repository_url', url))}".strip()
+        place = Element("repository", self._store.place(job.repository, self._project.server_name))
+        url = Element("repository_url", self._store.url(job.repository))
+        return f"{job.job_specifics} {write(place)} {write(url)}".strip()
 
 
 def _user(user: User) -> Elements:

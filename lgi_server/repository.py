@@ -5,26 +5,32 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
+from typing import IO
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
+from gunicorn.http.errors import ParseException
 from werkzeug.wsgi import wrap_file
 
 from lgi_protocol import lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import identity, replies
+from lgi_server.arrivals import in_time
 from lgi_server.aside import on_the_disk
 from lgi_server.database import Transaction
 from lgi_server.identity import Identity
 from lgi_server.server import Server
-from lgi_server.services import repositories
-from lgi_server.services.repositories import NoSuchFile
+from lgi_server.services import callers, stores
+from lgi_server.services.stores import NoSuchFile
 from lgi_server.tables import active_resources, jobs
+from lgi_server.tables.jobs import Job
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
 _STATUS = {
     ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
+    ErrorNumber.PROJECT_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
@@ -56,6 +62,7 @@ def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Res
     """Run a view for a verified caller and turn what it raises into a status document."""
     try:
         who = identity.of_request(request.environ, server.revocation, time.time())
+        callers.check_certificate(who, server.config)
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchFile(place["name"])
         answer = view(server, who, **{key: place[key] for key in place if key != "fan"})
@@ -75,19 +82,28 @@ def status(number: HTTPStatus, message: str) -> Response:
     return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
 
 
-def _list(server: Server, _who: Identity) -> Response:
+def _list(server: Server, who: Identity) -> Response:
     """The files of a repository whose name the caller knows; an unknown name has none."""
     name = (request.args.get("repository") or request.form.get("repository") or "").strip()
-    known = name if repositories.is_name(name) else ""
-    files = server.store.content(known) if known else []
+    known = name if stores.is_name(name) else ""
+    files = server.store.content(known) if known and _is_visible(server, who, known) else []
     body = Element(
         "repository_content", (Element("repository_name", known), *replies.repository_files(files))
     )
     return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
 
 
-def _get(server: Server, _who: Identity, name: str, file: str) -> Response:
+def _is_visible(server: Server, who: Identity, name: str) -> bool:
+    try:
+        _job_of(server, who, name)
+    except NoSuchFile:
+        return False
+    return True
+
+
+def _get(server: Server, who: Identity, name: str, file: str) -> Response:
     """A file, whole or a range of it, never shown by a browser as something of ours."""
+    _job_of(server, who, name)
     opened = server.store.open(name, file)
     opened.seek(0, 2)
     size = opened.tell()
@@ -98,7 +114,7 @@ def _get(server: Server, _who: Identity, name: str, file: str) -> Response:
         direct_passthrough=True,
     )
     answer.content_length = size
-    answer.headers.set("Content-Disposition", "attachment", filename=file)
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
     return answer
 
@@ -106,19 +122,29 @@ def _get(server: Server, _who: Identity, name: str, file: str) -> Response:
 def _put(server: Server, who: Identity, name: str, file: str) -> Response:
     """Store a file; nobody sees it before it is complete."""
     _check_writer(server, who, name)
-    repositories.file_name(file)
+    stores.file_name(file)
     with server.store.arriving() as arrived:
-        size = 0
-        while block := request.stream.read(BLOCK):
-            size += len(block)
-            if size > server.store.max_file_size:
-                raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
-            arrived.write(block)
+        size = _receive(server, arrived)
         if request.content_length not in {None, size}:
             raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
         on_the_disk(arrived)
         server.store.put(name, file, arrived)
     return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
+
+
+def _receive(server: Server, arrived: IO[bytes]) -> int:
+    """How many bytes came; LGIError 64 or 68."""
+    size = 0
+    try:
+        with in_time(request):
+            while block := request.stream.read(BLOCK):
+                size += len(block)
+                if size > server.store.max_file_size:
+                    raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
+                arrived.write(block)
+    except ParseException:
+        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+    return size
 
 
 def _delete(server: Server, who: Identity, name: str, file: str) -> Response:
@@ -130,18 +156,30 @@ def _delete(server: Server, who: Identity, name: str, file: str) -> Response:
 
 def _check_writer(server: Server, who: Identity, name: str) -> None:
     """LGIError 35 unless the caller is in the access file, or is a resource the job is meant for."""
+    project, job = _job_of(server, who, name)
     if lists.holds(server.store.writers(name), who.name.certified_groups()):
         return
+    if not server.databases[project].run(partial(_works_on, who, job), write=False):
+        raise LGIError(ErrorNumber.MODIFY_REFUSED, "the repository")
+
+
+def _job_of(server: Server, who: Identity, name: str) -> tuple[str, Job]:
+    """The job a repository belongs to, in a project the certificate allows. Raises NoSuchFile."""
     for project, database in server.databases.items():
-        if who.name.allows_project(project) and database.run(partial(_works_on, who, name), write=False):
-            return
-    raise LGIError(ErrorNumber.MODIFY_REFUSED, "the repository")
+        if who.name.allows_project(project):
+            job = database.run(partial(_find, name), write=False)
+            if job is not None:
+                return project, job
+    raise NoSuchFile(name)
 
 
-def _works_on(who: Identity, name: str, transaction: Transaction) -> bool:
-    """Whether the caller is a registered resource and the repository's job one of its own."""
+def _find(name: str, transaction: Transaction) -> Job | None:
+    return jobs.with_repository(transaction, name)
+
+
+def _works_on(who: Identity, job: Job, transaction: Transaction) -> bool:
+    """Whether the caller is a registered resource and the job one of its own."""
     resource = active_resources.named(transaction, who.name.name)
     if resource is None or identity.der_of(resource.client_certificate) != who.der:
         return False
-    job = jobs.with_repository(transaction, name)
-    return job is not None and lists.holds(job.target_resources, [resource.resource_name])
+    return lists.holds(job.target_resources, [resource.resource_name])

@@ -1,13 +1,12 @@
 """The tables of a project's database, made from ``sql/schema.sql``."""
 
 import logging
-import re
 import sys
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
+from lgi_server.databases import open_database, without_password
 
 log = logging.getLogger("lgi.schema")
 
@@ -43,14 +42,9 @@ def check(project: str, address: str) -> None:
         database.close()
     if not made:
         raise ValueError(
-            f"the database of project {project}, {shown(address)}, cannot be used or has no tables:"
-            " LGI_setup makes them"
+            f"the database of project {project}, {without_password(address)}, cannot be used"
+            " or has no tables: LGI_setup makes them"
         )
-
-
-def shown(address: str) -> str:
-    """An address without the password in it."""
-    return re.sub(r"(?<=:)[^:@/]+(?=@)", "...", address)
 
 
 def is_made(database: Database) -> bool:

@@ -5,6 +5,7 @@ every handshake.
 """
 
 import logging
+import resource
 import ssl
 import time
 from collections.abc import Iterator
@@ -87,6 +88,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
         """Around the wait for a connection's next request."""
+        # A connection whose next request is here already would go on before all others.
+        gevent.sleep(0)
         current = gevent.getcurrent()
         self._idle.add(current)
         try:
@@ -124,7 +127,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "bind": self.lgi.listen,
             "workers": self.lgi.workers,
             "worker_class": Worker,
-            "worker_connections": CONNECTIONS,
+            "worker_connections": _connections(),
             "backlog": 2048,
             "certfile": str(self.lgi.server_certificate),
             "keyfile": str(self.lgi.server_key),
@@ -150,6 +153,14 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
 def _in_memory() -> str | None:
     """Where workers leave their heartbeat: never on a disk that may be busy."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a safe file in it
+
+
+def _connections() -> int:
+    """Connections of one worker: as many as there are descriptors for, some kept for files and databases."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(50, min(CONNECTIONS, hard - 300))
 
 
 def run(config: Config) -> None:

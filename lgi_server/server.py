@@ -11,12 +11,17 @@ from lgi_server.databases import open_database
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
 from lgi_server.services.repositories import Repositories
+from lgi_server.services.stores import Store
 from lgi_server.touches import Touches
 
 
 @dataclass(frozen=True)
 class Server:
-    """The parts; nothing is connected before the first call."""
+    """The parts; nothing is connected before the first call.
+
+    ``store`` is what this server serves itself, and where uploads arrive; ``repositories`` is where the jobs
+    have theirs, which is the same unless another host keeps them.
+    """
 
     config: Config
     databases: Mapping[str, Database]
@@ -24,20 +29,25 @@ class Server:
     touches: Mapping[str, Touches]
     crowd: Crowd
     store: Repositories
+    repositories: Store
     revocation: Revocation
 
 
 def assemble(config: Config) -> Server:
     """The server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
-    store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
+    store = Repositories(
+        config.repository, config.max_file_size, config.max_repository_size, f"{config.url}/repository"
+    )
+    repositories: Store = store
     store.forget_stale(time.time())
     databases = {name: open_database(project.database) for name, project in config.projects.items()}
     return Server(
         config=config,
         databases=databases,
-        answers={name: Answers(config, project, store) for name, project in config.projects.items()},
+        answers={name: Answers(config, project, repositories) for name, project in config.projects.items()},
         touches={name: Touches(database) for name, database in databases.items()},
         crowd=Crowd(config.requests_at_once),
         store=store,
+        repositories=repositories,
         revocation=Revocation(config.crl, config.ca_certificate),
     )

@@ -1,5 +1,6 @@
 """The databases a project can live in, chosen by one line of the configuration."""
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -40,3 +41,8 @@ def _mariadb(url: str) -> MariaDB:
         port=parts.port or 3306,
         socket=options.get("socket", ""),
     )
+
+
+def without_password(address: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"(?<=:)[^:@/]+(?=@)", "...", address)

@@ -1,5 +1,6 @@
 """The embedded database: one file, one writer at a time, nothing to install."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ class SQLite:
     def connect(self) -> "SQLiteConnection":
         """A new connection to the file."""
         with _translated():
+            self._make_private()
             raw = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=WAIT / 1000
             )
@@ -33,6 +35,15 @@ class SQLite:
             # FULL: what was answered is on the disk, whatever happens to the machine.
             raw.execute("PRAGMA synchronous = FULL")
         return SQLiteConnection(raw)
+
+    def _make_private(self) -> None:
+        """A new file is its owner's only, whatever the umask: jobs' inputs and outputs are in it."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise Refused(f"{self.path}: {error.strerror}") from error
 
     def schema(self, text: str) -> Iterable[str]:
         """The schema without MariaDB's parts."""

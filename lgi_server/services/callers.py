@@ -45,6 +45,17 @@ class User:
         return lists.unique((self.name, *self.groups))
 
 
+def check_certificate(who: Identity, config: Config) -> None:
+    """What can be said of a caller before anything posted is read; LGIError 2 or 37.
+
+    A user called as the administrators' group would be one of them by name alone.
+    """
+    if who.name.name == config.admin_group:
+        raise LGIError(ErrorNumber.CERTIFICATE, f"{config.admin_group!r} is a group and no one's name")
+    if not any(who.name.allows_project(name) for name in config.projects):
+        raise LGIError(ErrorNumber.PROJECT_REFUSED, "any of this server")
+
+
 def user(form: Form, who: Identity, config: Config) -> User:
     """The caller of an interface call; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
     groups = form.names(forms.GROUPS)

@@ -66,9 +66,5 @@ def held(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None]:
 
 
 def free_session(transaction: Transaction, session_id: int) -> None:
-    """Free everything a session has locked."""
-    job_ids = locks.of_session(transaction, session_id)
-    if job_ids:
-        # In the order of lock and unlock: the job's row first, then its lock.
-        jobs.set_lock_state(transaction, job_ids, 0)
-        locks.delete_of_session(transaction, session_id)
+    """Free everything a session has locked, and nothing that others have locked anew meanwhile."""
+    jobs.set_lock_state(transaction, locks.take_of_session(transaction, session_id), 0)

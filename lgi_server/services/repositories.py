@@ -6,81 +6,34 @@ is reached through its directory, so that no path a client can invent leads out.
 
 import errno
 import os
-import re
-import secrets
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lgi_protocol import common_name, lists
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.aside import aside
+from lgi_server.services import stores
+from lgi_server.services.stores import ACCESS_FILE, Limits, NoSuchFile, StoredFile, Upload, file_name
 
-ACCESS_FILE = ".LGI_repository_write_access"
-_NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
-_RESERVED = ".LGI_"
 _INCOMING = ".incoming"
+# Files in one repository: every answer with a job's details lists them.
+MOST_FILES = 10_000
 # No upload takes longer than a day.
 STALE_SECONDS = 86400
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    """A file of a repository; ``date`` is its last change in nanoseconds."""
-
-    name: str
-    size: int
-    date: int
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that has arrived whole, and is on the disk, in the incoming directory."""
-
-    name: str
-    arrived: Path
-
-
-class NoSuchFile(Exception):
-    """There is no such repository or file."""
-
-
-def is_name(name: str) -> bool:
-    """Whether a text can be the name of a repository."""
-    return bool(_NAME.match(name))
-
-
-def file_name(text: str) -> str:
-    """A name as it may stand in a repository; LGIError UPLOAD when it is none."""
-    if text in {"", ".", ".."} or "/" in text or common_name.has_control(text) or len(text.encode()) > 255:
-        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
-    if text.startswith(_RESERVED):
-        why = f"Names that start with {_RESERVED} are LGI's own"
-        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message=why)
-    return text
-
-
-def uploaded_name(text: str) -> str:
-    """The name a file posted with a submit gets; LGIError UPLOAD when it is none.
-
-    Old clients send a whole path, of which the last part counts; a path with ``..`` in it is refused.
-    """
-    parts = text.split("/")
-    if ".." in parts:
-        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
-    return file_name(parts[-1])
-
-
 class Repositories:
-    """All repositories of a server, below one directory."""
+    """The repositories below a directory of this server: a `Store` whose files it serves itself."""
 
-    def __init__(self, root: Path, max_file_size: int, max_size: int) -> None:
+    def __init__(self, root: Path, max_file_size: int, max_size: int, url: str = "") -> None:
         """Sizes in bytes; ``max_size`` is for all files of one repository together."""
         self.root = root
+        self._url = url
         self.max_file_size = max_file_size
         self.max_size = max_size
         self.incoming = root / _INCOMING
@@ -93,21 +46,22 @@ class Repositories:
                 if arrived.stat().st_mtime < now - STALE_SECONDS:
                     arrived.unlink()
 
-    @staticmethod
-    def new_name() -> str:
-        """A name nobody can guess."""
-        return f"JOB_{secrets.token_hex(16)}"
-
     def directory(self, name: str) -> Path:
         """Where a repository is."""
-        if not is_name(name):
-            raise NoSuchFile(name)
-        return self.root / name[-3:] / name
+        return self.root / stores.below(name)
+
+    def place(self, name: str, server_name: str) -> str:
+        """Where a repository is, as others would name it."""
+        return f"{server_name}:{self.directory(name)}"
+
+    def url(self, name: str) -> str:
+        """Where a repository is served."""
+        return f"{self._url}/{stores.below(name)}"
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
         directory = self.directory(name)
-        self._check_uploads(uploads)
+        stores.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
         directory.parent.mkdir(mode=0o770, exist_ok=True)
         directory.mkdir(mode=0o770)
         with self._opened(name) as at:
@@ -116,15 +70,6 @@ class Repositories:
                 # A link, not a rename: the database may ask for the whole submit to be done again.
                 os.link(upload.arrived, upload.name, dst_dir_fd=at)
             os.fsync(at)
-
-    def _check_uploads(self, uploads: Sequence[Upload]) -> None:
-        if len({upload.name for upload in uploads}) != len(uploads):
-            raise LGIError(ErrorNumber.UPLOAD, "two files have the same name")
-        sizes = [upload.arrived.stat().st_size for upload in uploads]
-        if any(size > self.max_file_size for size in sizes):
-            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self.max_file_size} bytes are allowed")
-        if sum(sizes) > self.max_size:
-            raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
 
     @staticmethod
     def _write(at: int, name: str, data: bytes) -> None:
@@ -138,7 +83,7 @@ class Repositories:
         """Remove a repository and its files; none there is fine."""
         directory = self.directory(name)
         # rmtree follows no links on the systems we run on; a fault half way leaves rubbish, not danger.
-        shutil.rmtree(directory, ignore_errors=True)
+        aside(shutil.rmtree, directory, ignore_errors=True)
         with suppress(OSError):
             directory.parent.rmdir()
 
@@ -201,8 +146,10 @@ class Repositories:
         """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
         wanted = file_name(file)
         size = os.fstat(arrived.fileno()).st_size
-        others = sum(stored.size for stored in self.content(name) if stored.name != wanted)
-        if size + others > self.max_size:
+        others = [stored.size for stored in self.content(name) if stored.name != wanted]
+        if len(others) >= MOST_FILES:
+            raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {MOST_FILES} files")
+        if size + sum(others) > self.max_size:
             raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
         with self._opened(name) as at:
             try:

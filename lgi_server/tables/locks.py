@@ -58,6 +58,7 @@ def delete(transaction: Transaction, job_id: int) -> None:
     transaction.run("DELETE FROM running_locks WHERE job_id = %s", job_id)
 
 
-def delete_of_session(transaction: Transaction, session_id: int) -> None:
-    """Free what a session has locked."""
-    transaction.run("DELETE FROM running_locks WHERE session_id = %s", session_id)
+def take_of_session(transaction: Transaction, session_id: int) -> list[int]:
+    """Free what a session has locked; answer the jobs that were freed by this very statement."""
+    rows = transaction.rows("DELETE FROM running_locks WHERE session_id = %s RETURNING job_id", session_id)
+    return [int(row["job_id"]) for row in rows]

@@ -26,12 +26,13 @@ def delete(transaction: Transaction, session_id: int) -> None:
     transaction.run("DELETE FROM running_sessions WHERE session_id = %s", session_id)
 
 
-def expired(transaction: Transaction, resource_id: int, oldest: int) -> list[int]:
-    """The sessions of a resource that nobody has used since ``oldest``."""
+def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
+    """Some sessions, of any resource, that nobody has used since ``oldest``, the oldest first."""
     rows = transaction.rows(
-        "SELECT session_id FROM running_sessions WHERE resource_id = %s AND session_time_stamp < %s",
-        resource_id,
+        "SELECT session_id FROM running_sessions WHERE session_time_stamp < %s"
+        " ORDER BY session_time_stamp LIMIT %s",
         oldest,
+        limit,
     )
     return [int(row["session_id"]) for row in rows]
 

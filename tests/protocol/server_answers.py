@@ -9,7 +9,7 @@ from lgi_server import replies
 from lgi_server.config import Config, Project
 from lgi_server.replies import Answers, Elements
 from lgi_server.services.callers import Servers, User
-from lgi_server.services.repositories import StoredFile
+from lgi_server.services.stores import StoredFile
 from lgi_server.specifics import without_repository
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
 from lgi_server.tables.jobs import Job
@@ -25,14 +25,18 @@ class Store:
     """Repositories that hold what the recorded ones held."""
 
     def __init__(self, recorded: Tree) -> None:
+        self.server = recorded.value("this_project_server")
         self.jobs = [one for one in recorded.children if one.name == "job"]
 
     def content(self, name: str) -> list[StoredFile]:
         found = next(job for job in self.jobs if name in job.value("job_specifics", "repository"))
         return [_stored(one) for one in found.child("repository_content").children if one.name == "file"]
 
-    def directory(self, name: str) -> Path:
-        return Path("/srv/LGI/repository") / name[-3:] / name
+    def place(self, name: str, server_name: str) -> str:
+        return f"{server_name}:/srv/LGI/repository/{name[-3:]}/{name}"
+
+    def url(self, name: str) -> str:
+        return f"{self.server}/repository/{name[-3:]}/{name}"
 
 
 def _stored(file: Tree) -> StoredFile:

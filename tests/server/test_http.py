@@ -9,7 +9,7 @@ import pytest
 
 from lgi_protocol.client import read_answer
 from lgi_protocol.errors import ServerError
-from tests.grid import Grid
+from tests.grid import Grid, wait_for
 
 BOUNDARY = "@$_Th1s_1s_th3_b0und@ry_@$"
 LIST = "/LGI/interfaces/interface_job_state.php"
@@ -189,3 +189,55 @@ def test_an_address_that_is_no_call_is_no_call(grid: Grid) -> None:
     answer = exchange(grid, post("/LGI/interfaces/interface_no_such_call.php", b""))
 
     assert answer.startswith("HTTP/1.1 404")
+
+
+def test_a_body_that_is_no_chunked_body_is_an_lgi_error(grid: Grid) -> None:
+    """Error 68, no traceback, whatever stands where a chunk's size belongs."""
+    head = f"POST {LIST} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    request = f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nzz\r\nuser=x\r\n0\r\n\r\n"
+
+    answer = exchange(grid, request.encode())
+
+    assert "<number> 68 </number>" in answer
+    assert "Traceback" not in grid.log.read_text()
+
+
+def test_a_call_that_takes_no_files_stores_none(grid: Grid) -> None:
+    """Error 68 at the first file, before anything is written."""
+    file = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n{"x" * 100000}\r\n'
+    ).encode()
+
+    answer = exchange(
+        grid, post(LIST, file + multipart(*IDENTITY), f"multipart/form-data; boundary={BOUNDARY}")
+    )
+
+    assert "<number> 68 </number>" in answer
+    assert list((grid.config.repository / ".incoming").iterdir()) == []
+
+
+def test_many_posted_files_hold_no_descriptors(grid: Grid) -> None:
+    """A thousand file parts whose request never ends leave other callers alone."""
+    part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f{{}}"; filename="x"\r\n\r\nx\r\n'
+    body = "".join(part.format(number) for number in range(1000)).encode()
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor", "cyttron"))).context()
+    head = (
+        f"POST /LGI/interfaces/interface_submit_job.php HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+    )
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(head.encode() + body)
+        wait_for(lambda: len(list((grid.config.repository / ".incoming").iterdir())) > 500)
+
+        assert grid.process is not None
+        assert max(open_files(grid.process.pid)) < 200
+    wait_for(lambda: list((grid.config.repository / ".incoming").iterdir()) == [])
+
+
+def open_files(server: int) -> list[int]:
+    """How many descriptors each worker of a server has."""
+    workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in workers]

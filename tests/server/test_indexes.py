@@ -97,7 +97,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
     "delete": lambda one: (jobs.delete(one, 1), access.delete(one, 1)),
     "locks of a session": lambda one: locks.of_session(one, 1),
-    "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 1)),
+    "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),
     "caller": lambda one: with_servers(one, "res1", 1),
     "event": lambda one: events.insert(one, "schedule_cycle", 1),
 }

@@ -1,5 +1,6 @@
 """ManageDB and LGI_setup, run as an administrator runs them."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -188,7 +189,7 @@ def test_the_set_up_names_a_certificate_that_is_missing(grid: Grid, tmp_path: Pa
     done = set_up(grid, tmp_path / "server", certificates=tmp_path)
 
     assert done.returncode == 1
-    assert "server_certificate" in done.stderr
+    assert f"{tmp_path / 'ca.crt'} is missing: make it with LGI_certificates init" in done.stderr
     assert not (tmp_path / "server" / "LGI_server.cfg").exists()
 
 
@@ -218,3 +219,66 @@ def test_the_server_says_what_is_wrong_with_its_configuration(tmp_path: Path) ->
     assert done.returncode == 1
     assert f"{path}, line 1: there is no setting 'colour'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_project_keeps_exactly_one_master(grid: Grid) -> None:
+    """The last master cannot be deleted, a second one cannot be added."""
+    issued = grid.people.resource("LGI@second")
+
+    deleted = manage(grid, "del", "resources", "allowed", "--name", SERVER_NAME, "--servers", "any")
+    added = manage(
+        grid,
+        *(
+            "add",
+            "resources",
+            "allowed",
+            "--name",
+            "LGI@second",
+            "--url",
+            "https://x/LGI",
+            "--servers",
+            "any",
+        ),
+        *("--certificate", str(issued.certificate), "--project-server", "1"),
+    )
+
+    assert (deleted.returncode, added.returncode) == (1, 1)
+    assert "is the project's master server" in deleted.stderr
+    assert f"{SERVER_NAME} is the master already" in added.stderr
+
+
+def test_no_password_stands_in_an_error(grid: Grid, tmp_path: Path) -> None:
+    """The address of a database is shown without it."""
+    text = grid.config_file.read_text()
+    address = "mariadb://lgi:SECRETPW@localhost/LGI?oops=1"
+    path = tmp_path / "LGI_server.cfg"
+    path.write_text(re.sub(r"(?m)^database = .*$", f"database = {address}", text))
+    (tmp_path / "repository").mkdir()
+
+    done = subprocess.run(
+        [BIN / "LGI_server", "--check", path], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.returncode == 1
+    assert "lgi:...@localhost" in done.stderr
+    assert "SECRETPW" not in done.stderr
+
+
+def test_the_embedded_database_is_its_owners_only(grid: Grid) -> None:
+    """Inputs and outputs of all jobs are in it."""
+    files = list(grid.config_file.parent.glob("*.sqlite*"))
+
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+
+def test_a_database_without_tables_is_no_database_to_start_with(grid: Grid, tmp_path: Path) -> None:
+    """LGI_server says so at once instead of refusing every call."""
+    text = grid.config_file.read_text()
+    path = tmp_path / "LGI_server.cfg"
+    path.write_text(re.sub(r"(?m)^database = .*$", "database = sqlite:new.sqlite", text))
+    (tmp_path / "repository").mkdir()
+
+    done = subprocess.run([BIN / "LGI_server", path], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert "has no tables: LGI_setup makes them" in done.stderr

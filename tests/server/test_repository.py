@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -57,6 +58,31 @@ def test_a_file_goes_up_is_listed_comes_back_and_goes(grid: Grid) -> None:
     assert got.headers["Content-Disposition"].startswith("attachment")
     assert (deleted.status_code, xml.value(deleted.text, "status", "number")) == (200, "200")
     assert gone.status_code == 404
+
+
+@pytest.mark.parametrize("name", ["€", "日本.txt", "Ω😀", 'q"uote;x', "größe"])
+def test_a_file_of_any_name_comes_back(grid: Grid, name: str) -> None:
+    """Names beyond Latin-1, quotes and semicolons are no matter for headers."""
+    url, _ = new_repository(grid)
+
+    put = ask(grid.user(), "PUT", f"{url}/{quote(name)}", b"x")
+    got = ask(grid.user(), "GET", f"{url}/{quote(name)}")
+
+    assert (put.status_code, got.status_code, got.content) == (200, 200, b"x")
+    assert got.headers["Content-Disposition"].endswith(quote(name, safe=""))
+
+
+def test_a_certificate_of_another_project_sees_no_repository(grid: Grid) -> None:
+    """The certificate's projects count here too, for administrators and owners alike."""
+    url, directory = new_repository(grid)
+    (directory / "file").write_text("x")
+    boss = grid.people.user("boss@x", ("admin",), ("OTHER",))
+    outside = UserCalls(grid.client(boss), "boss@x", "admin")
+
+    statuses = [ask(outside, method, f"{url}/file", b"y").status_code for method in ("GET", "PUT", "DELETE")]
+
+    assert statuses == [403, 403, 403]
+    assert (directory / "file").read_text() == "x"
 
 
 def test_an_empty_file_can_be_stored(grid: Grid) -> None:

@@ -90,6 +90,23 @@ def test_a_session_dies_after_half_an_hour_without_a_call(grid: Grid) -> None:
     assert grid.rows(INVARIANT) == []
 
 
+def test_the_locks_of_a_resource_that_never_returns_are_freed_by_others(grid: Grid) -> None:
+    """Any sign-up clears dead sessions away, whoever's they are; living ones stay."""
+    gone, living = grid.resource("res1@cluster"), grid.resource("res2@cluster")
+    lost, kept = str(grid.user().submit()), str(grid.user().submit())
+    gone.lock(lost)
+    living.lock(kept)
+    grid.run(
+        "UPDATE running_sessions SET session_time_stamp = session_time_stamp - 7200 WHERE session_id = %s",
+        gone.session_id,
+    )
+
+    offered = grid.resource("res3@cluster").request_work("hello_world", 0, 10).jobs
+
+    assert [job.job_id for job in offered] == [lost]
+    assert grid.rows(INVARIANT) == []
+
+
 def test_an_unknown_resource_is_error_5(grid: Grid) -> None:
     """Also with a certificate of the project's CA."""
     calls = ResourceCalls(grid.client(grid.people.resource("unknown@cluster")), PROJECT)

@@ -55,6 +55,16 @@ def test_without_a_certificate_every_call_and_page_is_error_2(server: Grid, path
     assert refused.value.number == 2
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "PUT", "DELETE", "PATCH", "TRACE"])
+@pytest.mark.parametrize("path", PRIVATE)
+def test_no_method_gets_past_the_certificate(server: Grid, path: str, method: str) -> None:
+    """Whatever is asked, without a certificate nothing but error 2 is told."""
+    answer = anonymous(server).request(method, server.url + path)
+
+    assert "Allow" not in answer.headers
+    assert answer.text == "" if method == "HEAD" else "<number> 2 </number>" in answer.text
+
+
 def test_without_a_certificate_no_repository_is_shown(server: Grid) -> None:
     """Neither a listing nor a file: 403."""
     base = f"{server.url}/repository"
@@ -108,7 +118,7 @@ def test_a_servers_certificate_is_no_clients(server: Grid) -> None:
         server.client(issued).post("interfaces/interface_job_state", {})
 
 
-@pytest.mark.parametrize("name", ["any", "a; b; c; d", "a;;LGI"])
+@pytest.mark.parametrize("name", ["any", "a; b; c; d", "a;;LGI", "admin", "admin; x; any"])
 def test_a_common_name_that_names_nobody_is_error_2(server: Grid, name: str) -> None:
     """No identity is called any or has an empty or a fourth field (ruling 3)."""
     issued = odd_certificate(server, name)

@@ -1,0 +1,56 @@
+"""Another host that keeps the repositories, as the configuration names it.
+
+Everything here ends up in the arguments of ssh or in a command for the host's shell. So each value is held
+to characters that mean nothing to either, once, where the administrator can read which line is at fault.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_ADDRESS = re.compile(
+    r"(?P<user>[a-z_][a-z0-9_-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?\Z"
+)
+_DIRECTORY = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+\Z")
+_FILE = re.compile(r"[^\x00-\x20\"'%$\\\x7f]+\Z")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Whom to log in as, where."""
+
+    user: str
+    host: str
+    port: int = 22
+
+
+@dataclass(frozen=True)
+class RepositoryHost:
+    """Where the repositories are kept, how to get in, and where that host serves them."""
+
+    address: Address
+    directory: str
+    url: str
+    ssh_key: Path
+    known_hosts: Path
+
+
+def address(text: str) -> Address:
+    """``user@host`` or ``user@host:port``; ValueError for anything else."""
+    found = _ADDRESS.match(text)
+    port = int(found["port"] or 22) if found else 0
+    if not found or not 0 < port <= 65535:
+        raise ValueError("write repo@host or repo@host:port")
+    return Address(found["user"], found["host"].strip("[]"), port)
+
+
+def directory(text: str) -> str:
+    """An absolute directory there, of letters, digits, ``.``, ``_`` and ``-``; ValueError for anything else."""
+    if not _DIRECTORY.match(text.rstrip("/")):
+        raise ValueError("write a directory such as /srv/repository, of letters, digits, '.', '_' and '-'")
+    return text.rstrip("/")
+
+
+def is_plain(path: Path) -> bool:
+    """Whether ssh takes a path in its options as it stands."""
+    return bool(_FILE.match(str(path)))

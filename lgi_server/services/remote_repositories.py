@@ -1,0 +1,134 @@
+"""Repositories on another host, reached by ssh as LGI's document describes.
+
+The commands below are the only texts a shell ever sees. What varies in them is the configured directory, of
+plain characters, and names of repositories, which this server made. Names of files and lists of access
+travel in a tar stream one way and between NULs the other.
+"""
+
+import io
+import logging
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from lgi_protocol import common_name, lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.aside import aside
+from lgi_server.repository_host import RepositoryHost
+from lgi_server.services import stores
+from lgi_server.services.stores import ACCESS_FILE, Limits, StoredFile, Upload
+from lgi_server.ssh import CommandFailed, Ssh
+
+log = logging.getLogger("lgi.repositories")
+# Whatever the login shell is, sh reads the rest. Nothing here has a quote of its own.
+_HEAD = "exec sh -c 'cd {directory} || exit 1; "
+# The access file is packed last: when it is there, the stream was not cut short.
+_CREATE = (
+    "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -m -f - -C {new} && test -f {new}/" + ACCESS_FILE + " "
+    "&& find {new} -exec sync {{}} + && mv -T {new} {old} || {{ rm -rf {new}; exit 1; }}'"
+)
+_REMOVE = "rm -rf {new} {old}'"
+_CONTENT = (
+    "test -d {old} || exit 0; "
+    'exec find {old} -maxdepth 1 -ignore_readdir_race -type f -printf "%s %T@ %f\\0"\''
+)
+SECONDS = 30.0
+# The least a connection must carry, in bytes a second.
+SLOWEST = 1_000_000
+
+
+class RemoteRepositories:
+    """The repositories below a directory of another host: a `Store` whose files that host serves."""
+
+    def __init__(self, host: RepositoryHost, limits: Limits, incoming: Path, control: Path) -> None:
+        """Streams are made in ``incoming``; ``control`` is made for this server's eyes only."""
+        control.mkdir(mode=0o700, exist_ok=True)
+        self._host = host
+        self._limits = limits
+        self._incoming = incoming
+        self._ssh = Ssh(host, control)
+
+    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+        """Make a repository with its first files, all of it or nothing; LGIError UPLOAD, FILE_TOO_BIG."""
+        stores.check_uploads(uploads, self._limits)
+        with tempfile.TemporaryFile(dir=self._incoming) as packed:
+            aside(_pack, packed, writers, uploads)
+            size = packed.tell()
+            packed.seek(0)
+            with _answered():
+                self._ssh.run(self._command(_CREATE, name), packed, SECONDS + size / SLOWEST)
+
+    def remove(self, name: str) -> None:
+        """Remove a repository and its files; what cannot be removed now is left, and the log says so."""
+        try:
+            self._ssh.run(self._command(_REMOVE, name))
+        except CommandFailed:
+            log.warning("%s may be left on the repository host", name)
+
+    def content(self, name: str) -> list[StoredFile]:
+        """The plain files of a repository by name; LGIError UPLOAD when the host cannot tell."""
+        if not stores.is_name(name):
+            return []
+        with _answered():
+            listed = self._ssh.run(self._command(_CONTENT, name))
+        return sorted(_listed(listed), key=lambda stored: stored.name)
+
+    def place(self, name: str, server_name: str) -> str:
+        """Where a repository is, as scp would name it."""
+        address = self._host.address
+        return f"{address.user}@{address.host}:{self._host.directory}/{stores.below(name)}"
+
+    def url(self, name: str) -> str:
+        """Where a repository is served."""
+        return f"{self._host.url}/{stores.below(name)}"
+
+    def _command(self, command: str, name: str) -> str:
+        """A command for one repository. Raises NoSuchFile for a name we did not make."""
+        old = stores.below(name)
+        fan = name[-3:]
+        return (_HEAD + command).format(
+            directory=self._host.directory, fan=fan, old=old, new=f"{fan}/.new-{name}"
+        )
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Tell a client no more than that it is not the client's fault."""
+    try:
+        yield
+    except CommandFailed:
+        raise LGIError(ErrorNumber.UPLOAD, message="The repository host cannot be used now") from None
+
+
+def _pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+    """The files and then the access list as a tar stream, in the oldest format that knows long names."""
+    with tarfile.open(
+        fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
+    ) as archive:
+        for upload in uploads:
+            with upload.arrived.open("rb") as opened:
+                archive.addfile(_member(upload.name, upload.arrived.stat().st_size), opened)
+        access = lists.join(writers).encode()
+        archive.addfile(_member(ACCESS_FILE, len(access)), io.BytesIO(access))
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    member.mode = 0o660
+    member.mtime = int(time.time())
+    return member
+
+
+def _listed(output: bytes) -> Iterator[StoredFile]:
+    for entry in output.split(b"\0")[:-1]:
+        size, date, raw = entry.split(b" ", 2)
+        name = raw.decode("utf-8", "surrogateescape")
+        seconds, _, fraction = date.decode("ascii").partition(".")
+        # A name that is no text can only come from the hand of that host's administrator.
+        if not common_name.has_control(name):
+            yield StoredFile(name, int(size), int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0")))

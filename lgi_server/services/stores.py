@@ -1,0 +1,112 @@
+"""What every kind of store for the jobs' repositories offers, and what may be stored there."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lgi_protocol import common_name
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+ACCESS_FILE = ".LGI_repository_write_access"
+_NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
+_RESERVED = ".LGI_"
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a repository; ``date`` is its last change in nanoseconds."""
+
+    name: str
+    size: int
+    date: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that has arrived whole, and is on the disk, in the incoming directory."""
+
+    name: str
+    arrived: Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes; ``repository`` is for all files of one repository together."""
+
+    file: int
+    repository: int
+
+
+class NoSuchFile(Exception):
+    """There is no such repository or file."""
+
+
+class Store(Protocol):
+    """Where jobs have their repositories. A call may take seconds, but never blocks a worker for long."""
+
+    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+        """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
+
+    def remove(self, name: str) -> None:
+        """Remove a repository and its files; none there is fine. What cannot be removed is only logged."""
+
+    def content(self, name: str) -> list[StoredFile]:
+        """The plain files of a repository by name; empty when there is no such repository."""
+
+    def place(self, name: str, server_name: str) -> str:
+        """Where a repository is, as ``host:directory``; ``server_name`` is this server's in the project."""
+
+    def url(self, name: str) -> str:
+        """Where a repository is served."""
+
+
+def is_name(name: str) -> bool:
+    """Whether a text can be the name of a repository."""
+    return bool(_NAME.match(name))
+
+
+def new_name() -> str:
+    """A name nobody can guess."""
+    return f"JOB_{secrets.token_hex(16)}"
+
+
+def below(name: str) -> str:
+    """A repository's directory below the root of all, as ``<last 3 digits>/<name>``. Raises NoSuchFile."""
+    if not is_name(name):
+        raise NoSuchFile(name)
+    return f"{name[-3:]}/{name}"
+
+
+def file_name(text: str) -> str:
+    """A name as it may stand in a repository; LGIError UPLOAD when it is none."""
+    if text in {"", ".", ".."} or "/" in text or common_name.has_control(text) or len(text.encode()) > 255:
+        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
+    if text.startswith(_RESERVED):
+        why = f"Names that start with {_RESERVED} are LGI's own"
+        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message=why)
+    return text
+
+
+def uploaded_name(text: str) -> str:
+    """The name a file posted with a submit gets; LGIError UPLOAD when it is none.
+
+    Old clients send a whole path, of which the last part counts; a path with ``..`` in it is refused.
+    """
+    parts = text.split("/")
+    if ".." in parts:
+        raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
+    return file_name(parts[-1])
+
+
+def check_uploads(uploads: Sequence[Upload], limits: Limits) -> None:
+    """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
+    if len({upload.name for upload in uploads}) != len(uploads):
+        raise LGIError(ErrorNumber.UPLOAD, "two files have the same name")
+    sizes = [upload.arrived.stat().st_size for upload in uploads]
+    if any(size > limits.file for size in sizes):
+        raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {limits.file} bytes are allowed")
+    if sum(sizes) > limits.repository:
+        raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {limits.repository} bytes")
