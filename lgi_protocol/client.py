@@ -10,15 +10,23 @@ from pathlib import Path
 from typing import TypeVar
 
 import requests
+import urllib3
 from requests_toolbelt import MultipartEncoder
 
 from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
+from lgi_protocol.patience import patience
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
 TIMEOUTS = (10.0, 60.0)
-MAX_ANSWER = 256 * 1024 * 1024
+# A page of 1024 jobs, each with fields of 64 KiB, is below it.
+MAX_ANSWER = 128 * 1024 * 1024
+# For a whole answer, however it trickles in.
+ANSWER_SECONDS = 120.0
+# What a server may ask a client to wait.
+LONGEST_BACK_OFF = 3600
+_BLOCK = 256 * 1024
 _Result = TypeVar("_Result")
 
 
@@ -68,7 +76,8 @@ def read_answer(text: str) -> Reply:
         raise ValueError("the answer is not an LGI document")
     error = xml.find(response.inside, "error")
     if error is not None and error.inside.strip():
-        timeout = leading_number(xml.value(error.inside, "timeout")) or BACK_OFF_SECONDS
+        asked = leading_number(xml.value(error.inside, "timeout")) or BACK_OFF_SECONDS
+        timeout = min(asked, LONGEST_BACK_OFF)
         number = leading_number(xml.value(error.inside, "number"))
         raise ServerError(number, xml.value(error.inside, "message"), timeout)
     size = leading_number(xml.value(whole.inside, "server_max_field_size"))
@@ -92,6 +101,8 @@ class Client:
         Raises ServerError with the server's error, Unreachable when there is no answer, OSError for a file.
         """
         url = f"{self.server}/{call}.php"
+        if not is_safe(url):
+            raise Unreachable(self.server, "it is not a URL that begins with https://")
         with ExitStack() as stack:
             if files:
                 parts: dict[str, object] = dict(fields)
@@ -105,21 +116,49 @@ class Client:
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
         try:
-            answer = self.session.post(
-                url,
-                data=body,  # type: ignore[arg-type]
-                headers=headers,
-                timeout=TIMEOUTS,
-                allow_redirects=False,
-                verify=self.session.verify,
-            )
-            return read_answer(answer.content.decode("utf-8", "replace"))
-        except (requests.RequestException, ValueError) as error:
+            with (
+                # Files take the time they take; what a form has to say is gone in a moment.
+                patience(ANSWER_SECONDS, after_sending=isinstance(body, MultipartEncoder)),
+                self.session.post(
+                    url,
+                    data=body,  # type: ignore[arg-type]
+                    headers={"Accept-Encoding": "identity", **headers},
+                    timeout=TIMEOUTS,
+                    allow_redirects=False,
+                    stream=True,
+                    verify=self.session.verify,
+                ) as answer,
+            ):
+                text = read_text(answer, MAX_ANSWER)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise Unreachable(self.server, plain_reason(error)) from error
+        try:
+            return read_answer(text)
+        except ValueError as error:
+            reason = f"the answer is not an LGI document (HTTP {answer.status_code})"
+            raise Unreachable(self.server, reason) from error
 
     def close(self) -> None:
         """Close the kept connections."""
         self.session.close()
+
+
+def is_safe(url: str) -> bool:
+    """Whether a URL is one that LGI speaks: TLS with certificates on both sides, and nothing else."""
+    return url.lower().startswith("https://")
+
+
+def read_text(answer: requests.Response, limit: int) -> str:
+    """The body of a streamed answer as it was sent: never unpacked, since a small one can unpack to anything.
+
+    ValueError when it is longer than the limit. LGI's texts are UTF-8 whatever the header says.
+    """
+    body = bytearray()
+    for block in answer.raw.stream(_BLOCK, decode_content=False):
+        body += block
+        if len(body) > limit:
+            raise ValueError(f"the answer is longer than {limit} bytes")
+    return body.decode("utf-8", "replace")
 
 
 def plain_reason(error: BaseException) -> str:

@@ -9,6 +9,8 @@ from urllib.request import getproxies
 import requests
 from requests.adapters import HTTPAdapter
 
+from lgi_protocol.patience import timed
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -26,6 +28,8 @@ class Credentials:
         session.trust_env = False
         session.proxies.update(getproxies())
         session.verify = str(self.ca)
+        # Without an adapter for http:// nothing can be sent in the clear, whatever URL a server names.
+        session.adapters.clear()
         session.mount("https://", _Adapter(self.context(), self.check_host))
         return session
 
@@ -43,7 +47,7 @@ class Credentials:
             raise ValueError(
                 f"cannot use the certificate {self.certificate} with the key {self.key}: {error}"
             ) from None
-        return context
+        return timed(context)
 
 
 def _no_password() -> str:

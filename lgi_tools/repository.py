@@ -13,7 +13,16 @@ import requests
 import urllib3
 
 from lgi_protocol import xml
-from lgi_protocol.client import TIMEOUTS, leading_number, plain_reason
+from lgi_protocol.client import (
+    ANSWER_SECONDS,
+    MAX_ANSWER,
+    TIMEOUTS,
+    is_safe,
+    leading_number,
+    plain_reason,
+    read_text,
+)
+from lgi_protocol.patience import patience
 
 CHUNK = 256 * 1024
 DONE = 200
@@ -158,7 +167,7 @@ def _mode(target: Path) -> int:
 def check_url(url: str) -> str:
     """The URL when it can be a repository's; ValueError says what is wrong."""
     parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
+    if not is_safe(url) or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     if parts.query or parts.fragment:
         raise ValueError(f"{url!r} has a '?' or '#': give the URL of a repository")
@@ -175,8 +184,12 @@ def _find(text: str, name: str) -> xml.Found | None:
 
 
 def _text(answer: requests.Response) -> str:
-    """The body; LGI's texts are UTF-8 whatever the header says."""
-    return answer.content.decode("utf-8", "replace")
+    """The body. TransferFailed when it does not end."""
+    try:
+        with patience(ANSWER_SECONDS):
+            return read_text(answer, MAX_ANSWER)
+    except ValueError as error:
+        raise TransferFailed(str(error)) from None
 
 
 def _status(answer: requests.Response) -> str:

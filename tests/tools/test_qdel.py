@@ -68,7 +68,7 @@ def test_an_answer_that_is_not_lgis_is_told(run: Run, server: CannedServer) -> N
     code, out, _ = run(main, "7")
 
     assert code == 1
-    assert out == f"\nError posting to server {server.url}: the answer is not an LGI document\n\n"
+    assert out == f"\nError posting to server {server.url}: the answer is not an LGI document (HTTP 200)\n\n"
 
 
 def test_a_server_that_cannot_be_reached_is_told_in_words(run: Run) -> None:
