@@ -38,11 +38,11 @@ def parse(text: str) -> CommonName:
     """``name``, ``name; projects`` or ``name; groups; projects``.
 
     Raises ValueError when no identity can be read: an empty field, the word ``any`` as a name, more than
-    three fields, a comma in the name or a control character.
+    three fields, a comma in the name, a control character or a blank that is not the plain one.
     """
-    if has_control(text):
-        raise ValueError("a common name has no control characters")
-    fields = [field.strip() for field in text.split(";")]
+    if has_control(text) or has_lookalike(text):
+        raise ValueError("a common name has no control characters, no invisible ones and only plain blanks")
+    fields = [field.strip(" ") for field in text.split(";")]
     if len(fields) > 3 or not all(fields):
         raise ValueError(f"{text!r} is not 'name', 'name; projects' or 'name; groups; projects'")
     name = check_name(fields[0])
@@ -64,7 +64,7 @@ def compose(name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...]
     """
     if groups is not None and projects is None:
         projects = (lists.ANY,)
-    made = CommonName(name.strip(), groups, projects)
+    made = CommonName(name.strip(" "), groups, projects)
     text = str(made)
     if len(text) > LIMIT:
         raise ValueError(
@@ -85,11 +85,23 @@ def check_name(name: str) -> str:
         or ";" in name
         or name.startswith("!")
         or has_control(name)
+        or has_lookalike(name)
     ):
-        raise ValueError(f"{name!r} is not a name: it is empty, 'any', starts with '!' or holds ',' or ';'")
+        raise ValueError(
+            f"{name!r} is not a name: it is empty, 'any', starts with '!', holds ',' or ';', or a character "
+            "that cannot be seen"
+        )
     return name
 
 
 def has_control(text: str) -> bool:
     """Whether a text holds characters no name has: controls, line ends, broken or undecodable ones."""
     return any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char == "\ufffd" for char in text)
+
+
+def has_lookalike(text: str) -> bool:
+    """Whether a text holds blanks other than the plain one, or invisible characters.
+
+    With them two names look the same to a person, or become the same when somebody trims them.
+    """
+    return any(char != " " and unicodedata.category(char) in {"Zs", "Cf"} for char in text)

@@ -47,6 +47,11 @@ NOBODY += [
     "a; b\t",
     "a\u2028b",
     "a\ufffd",
+    "mark@laptop\u00a0",
+    "\u2003mark@laptop",
+    "mark\u200d@laptop",
+    "mark; theor\u00a0; LGI",
+    "\u202emark",
 ]
 
 
@@ -55,6 +60,17 @@ def test_what_is_no_identity_is_refused(text: str) -> None:
     """An empty field never moves another into its place; ``any`` and lists are no names; no controls."""
     with pytest.raises(ValueError, match=r"name|empty list"):
         parse(text)
+
+
+@pytest.mark.parametrize("name", ["mark\u00a0", "\u00a0mark", "ma\u200brk", "\u202emark", "mark\u3000"])
+def test_a_name_that_only_looks_like_another_is_refused(name: str) -> None:
+    """A blank that is trimmed away, or that nobody can see, would make one user pass for another."""
+    for refuse in (common_name.check_name, parse, lambda text: compose(text, None, None)):
+        with pytest.raises(ValueError, match="name"):
+            refuse(name)
+
+    assert common_name.has_lookalike(name)
+    assert not common_name.has_lookalike("J\u00fcrgen Gro\u00dfe")
 
 
 def test_a_missing_project_list_allows_every_project() -> None:
