@@ -84,7 +84,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         log.exception("fault while answering %s %r", request.method, request.path)
         refused = LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason")
         answer = api.document(server.config, (replies.error(refused),))
-        answer.status_code = 500
+        answer.status_code = 200 if request.blueprint == "api" else 500
         return answer
 
     app.teardown_request(arrivals.forget_arrivals)

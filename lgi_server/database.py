@@ -32,6 +32,10 @@ class Refused(Exception):
     """The database is there, but not for us: wrong password, no such database."""
 
 
+class Failed(Exception):
+    """A statement that the database does not take: a fault of ours, or of the tables."""
+
+
 class Connection(Protocol):
     """What the two kinds of database offer a transaction."""
 
@@ -112,7 +116,7 @@ class Transaction:
 def because(error: BaseException) -> str:
     """What the database itself said, for an administrator: never for an answer of the server."""
     cause = error.__cause__
-    return f" ({cause})" if isinstance(cause, Busy | Away | Refused) else ""
+    return f" ({cause})" if isinstance(cause, Busy | Away | Refused | Failed) else ""
 
 
 def marks(values: Sequence[Any]) -> str:
@@ -147,6 +151,9 @@ class Database:
             except Away as away:
                 log.error("the database is away: %s", away)
                 raise LGIError(ErrorNumber.BACK_OFF) from away
+            except Failed as failed:
+                log.exception("the database does not take a statement")
+                raise LGIError(ErrorNumber.DATABASE) from failed
             except Refused as refused:
                 log.error("the database refuses us: %s", refused)
                 raise LGIError(ErrorNumber.DATABASE) from refused

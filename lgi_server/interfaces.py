@@ -50,8 +50,8 @@ def interface_job_state(call: InterfaceCall) -> Elements:
 
 
 def _list(call: InterfaceCall) -> Elements:
-    state = call.form.word(forms.LISTED_STATE) or lists.ANY
-    application = call.form.word(forms.LISTED_APPLICATION) or lists.ANY
+    state = _posted_or_any(call, forms.LISTED_STATE)
+    application = _posted_or_any(call, forms.LISTED_APPLICATION)
     start = call.form.number_or(forms.START, 0)
     limit = min(call.form.number_or(forms.LIMIT, DEFAULT_LIMIT), MOST)
     selection = Selection(call.user.names, *_filter(state), *_filter(application))
@@ -66,6 +66,11 @@ def _list(call: InterfaceCall) -> Elements:
         return (*header, Element("number_of_jobs", jobs.count(call.transaction, selection)))
     found = jobs.select(call.transaction, selection, start, limit)
     return (*header, Element("number_of_jobs", len(found)), *call.answers.listed(found))
+
+
+def _posted_or_any(call: InterfaceCall, field: forms.Field) -> str:
+    """As LGI: a filter that is posted empty filters nothing, as any does, and is answered empty."""
+    return call.form.word(field) if call.form.has(field.name) else lists.ANY
 
 
 def _filter(posted: str) -> tuple[str, bool]:

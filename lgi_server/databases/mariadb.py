@@ -8,7 +8,7 @@ from typing import Any
 import pymysql
 from pymysql.cursors import DictCursor
 
-from lgi_server.database import Away, Busy, Refused
+from lgi_server.database import Away, Busy, Failed, Refused
 from lgi_server.databases.sqlite import statements
 
 LOCK_WAIT, DEADLOCK = 1205, 1213
@@ -112,4 +112,4 @@ def _translated() -> Iterator[None]:
             raise Away(str(error)) from error
         if number in REFUSED:
             raise Refused(str(error)) from error
-        raise
+        raise Failed(str(error)) from error

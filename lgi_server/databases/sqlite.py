@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lgi_server.database import Away, Busy, Refused
+from lgi_server.database import Away, Busy, Failed, Refused
 
 # Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
 WAIT = 20
@@ -96,7 +96,9 @@ def _translated() -> Iterator[None]:
             raise Refused(str(error)) from error
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             raise Away(str(error)) from error
-        raise
+        raise Failed(str(error)) from error
+    except sqlite3.Error as error:
+        raise Failed(str(error)) from error
 
 
 def statements(text: str) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """The sessions of resources: opened at sign-up, renewed by use, ended with their locks."""
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.database import Transaction
+from lgi_server.database import Failed, Transaction
 from lgi_server.services import locking
 from lgi_server.tables import sessions
 from lgi_server.tables.active_resources import Resource
@@ -17,7 +17,10 @@ def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
     for session_id in sessions.expired(transaction, now - IDLE_SECONDS, AT_ONCE):
         locking.free_session(transaction, session_id)
         sessions.delete(transaction, session_id)
-    return sessions.insert(transaction, resource.resource_id, now)
+    try:
+        return sessions.insert(transaction, resource.resource_id, now)
+    except Failed as failed:
+        raise LGIError(ErrorNumber.SESSION_NOT_MADE) from failed
 
 
 def check(session_id: int, session_time: int | None, now: int) -> None:

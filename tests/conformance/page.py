@@ -33,7 +33,8 @@ def page() -> str:
     total = len(exchanges.ALL)
     same = total - different - len(NOT_YET)
     head = HEAD.format(total=total, same=same, different=different, waiting=len(NOT_YET))
-    return "\n".join([head, *_section("On purpose", ON_PURPOSE), *_section("Not decided yet", OPEN)])
+    undecided = _section("Not decided yet", OPEN) if OPEN else ()
+    return "\n".join([head, *_section("On purpose", ON_PURPOSE), *undecided])
 
 
 def _section(title: str, listed: Iterable[Difference]) -> Iterable[str]:

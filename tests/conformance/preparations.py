@@ -14,6 +14,7 @@ from tests.conformance.stage import (
     files,
     job,
     locked,
+    no_new_sessions,
     resource,
     rule,
     server,
@@ -151,12 +152,7 @@ WORK: Table = [
     # No session can be inserted.
     (
         "resource_signup_resource-err44*",
-        [
-            statement(
-                "ALTER TABLE running_sessions RENAME COLUMN session_time_stamp TO away",
-                undo="ALTER TABLE running_sessions RENAME COLUMN away TO session_time_stamp",
-            )
-        ],
+        [no_new_sessions],
     ),
     ("resource_signoff_resource-err16_signoff_twice", [statement("DELETE FROM running_sessions")]),
 ]
@@ -199,14 +195,20 @@ LIFE: Table = [
 
 every_byte = "".join(map(chr, range(256)))
 REPOSITORIES: Table = [
-    ("repository-content*", [files(JOB_X, "admin, mark@laptop, chem")]),
-    ("repository-[dgp]*", [files(JOB_X, "admin, mark@laptop", **{"na me&<x>.bin": every_byte})]),
-    ("repository-delete_[dor]*", [files(JOB_X, "admin, mark@laptop", **{"file1.txt": "1", "res.txt": "2"})]),
+    ("repository-content*", [job(90, repository=JOB_X), files(JOB_X, "admin, mark@laptop, chem")]),
+    (
+        "repository-[dgp]*",
+        [job(90, repository=JOB_X), files(JOB_X, "admin, mark@laptop", **{"na me&<x>.bin": every_byte})],
+    ),
+    (
+        "repository-delete_[dor]*",
+        [files(JOB_X, "admin, mark@laptop", **{"file1.txt": "1", "res.txt": "2"})],
+    ),
     (
         "repository-*_resource",
         [resource(6, "res5@cluster"), resource(7, "res7@cluster"), job(1, repository=JOB_X)],
     ),
-    ("repository-put_four*", [files(JOB_G, "admin, mark@laptop, theor")]),
+    ("repository-put_four*", [job(92, repository=JOB_G), files(JOB_G, "admin, mark@laptop, theor")]),
     ("repository-put_after*", [files(JOB_X, None)]),
 ]
 # What a PUT stores, which the records do not tell.

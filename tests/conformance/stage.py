@@ -15,7 +15,7 @@ from lgi_server.services.repositories import Repositories
 from lgi_server.tables import access, jobs
 from lgi_server.tables.jobs import Job
 from tests.conformance.callers import Callers
-from tests.grid import Grid
+from tests.grid import PROJECT, Grid
 
 CAPABILITIES = "<hello_world>  </hello_world> "
 MARK, OWNERS = "admin, mark@laptop", "mark@laptop, theor"
@@ -64,6 +64,18 @@ def statement(sql: str, *parameters: object, undo: str = "") -> Step:
             stage.afterwards.append(statement(undo))
 
     return step
+
+
+def no_new_sessions(stage: Stage, transaction: Transaction) -> None:
+    """A database that refuses the INSERT of a session and nothing else, until the exchange is over."""
+    embedded = stage.grid.config.projects[PROJECT].database.startswith("sqlite:")
+    refusing = (
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        if embedded
+        else "FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused'"
+    )
+    transaction.run(f"CREATE TRIGGER refusing BEFORE INSERT ON running_sessions {refusing}")
+    stage.afterwards.append(statement("DROP TRIGGER refusing"))
 
 
 def resource(number: int, name: str, capabilities: str = CAPABILITIES, which: int = 0) -> Step:
