@@ -6,7 +6,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lgi_protocol import common_name, xml
+from lgi_server import repository_host
 from lgi_server.databases import open_database, without_password
+from lgi_server.repository_host import RepositoryHost
 
 
 class ConfigError(Exception):
@@ -34,6 +36,7 @@ class Config:
     repository: Path
     default_project: str
     projects: Mapping[str, Project]
+    remote: RepositoryHost | None = None
     crl: Path | None = None
     peer_certificate: Path | None = None
     peer_key: Path | None = None
@@ -58,11 +61,6 @@ class Config:
     def ca_certificate_url(self) -> str:
         """Where everybody may fetch the CA's certificate."""
         return f"{self.url}/certificates/ca.crt"
-
-    @property
-    def repository_url(self) -> str:
-        """Where the repositories are served."""
-        return f"{self.url}/repository"
 
 
 def _yes_or_no(text: str) -> bool:
@@ -116,6 +114,11 @@ _TOP: dict[str, Callable[[str], object]] = {
     "peer_certificate": Path,
     "peer_key": Path,
     "repository": Path,
+    "repository_host": repository_host.address,
+    "repository_directory": repository_host.directory,
+    "repository_url": _url,
+    "repository_ssh_key": Path,
+    "repository_known_hosts": Path,
     "default_project": str,
     "require_certificate": _yes_or_no,
     "open_groups": _yes_or_no,
@@ -129,7 +132,11 @@ _TOP: dict[str, Callable[[str], object]] = {
     "admin_group": common_name.check_name,
 }
 _PROJECT: dict[str, Callable[[str], object]] = {"database": _database, "server_name": common_name.check_name}
-_FILES = ("server_certificate", "server_key", "ca_certificate", "crl", "peer_certificate", "peer_key")
+_FILES = (
+    *("server_certificate", "server_key", "ca_certificate", "crl", "peer_certificate", "peer_key"),
+    *("repository_ssh_key", "repository_known_hosts"),
+)
+_REMOTE = tuple(key for key in _TOP if key.startswith("repository_"))
 
 
 def load(path: Path) -> Config:
@@ -218,11 +225,24 @@ class _Reader:
         if not Path(str(self.top["repository"])).is_dir():
             line = self.places["repository"]
             raise self.fail(line, f"repository = {self.top['repository']}: there is no such directory")
-        return Config(projects=projects, path=self.path, **self.top)  # type: ignore[arg-type]
+        remote = self.remote()
+        return Config(projects=projects, remote=remote, path=self.path, **self.top)  # type: ignore[arg-type]
+
+    def remote(self) -> RepositoryHost | None:
+        """The host that keeps the repositories: all five settings or none."""
+        given = {key: self.top.pop(key) for key in _REMOTE if key in self.top}
+        for missing in [key for key in _REMOTE if given and key not in given]:
+            there = next(iter(given))
+            raise self.fail(self.places[there], f"{there} is set, but the setting {missing!r} is missing")
+        for key in {"repository_ssh_key", "repository_known_hosts"} & set(given):
+            if not repository_host.is_plain(Path(str(given[key]))):
+                why = "ssh takes no path with blanks, quotes, %, $ or a backslash"
+                raise self.fail(self.places[key], f"{key} = {given[key]}: {why}")
+        return RepositoryHost(*given.values()) if given else None  # type: ignore[arg-type]
 
 
 def _required() -> set[str]:
-    optional = {"crl", "peer_certificate", "peer_key", "path", "projects"}
+    optional = {"crl", "peer_certificate", "peer_key", "path", "projects", *_REMOTE}
     defaulted = {one.name for one in fields(Config) if one.default is not one.default_factory}
     return {name for name in _TOP if name not in optional | defaulted}
 

@@ -23,6 +23,10 @@ class Address:
     host: str
     port: int = 22
 
+    def __str__(self) -> str:
+        """As scp names an account; it has no place for a port."""
+        return f"{self.user}@[{self.host}]" if ":" in self.host else f"{self.user}@{self.host}"
+
 
 @dataclass(frozen=True)
 class RepositoryHost:
@@ -45,7 +49,7 @@ def address(text: str) -> Address:
 
 
 def directory(text: str) -> str:
-    """An absolute directory there, of letters, digits, ``.``, ``_`` and ``-``; ValueError for anything else."""
+    """An absolute directory of letters, digits, ``.``, ``_`` and ``-``; ValueError for anything else."""
     if not _DIRECTORY.match(text.rstrip("/")):
         raise ValueError("write a directory such as /srv/repository, of letters, digits, '.', '_' and '-'")
     return text.rstrip("/")

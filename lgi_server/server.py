@@ -10,8 +10,9 @@ from lgi_server.database import Database
 from lgi_server.databases import open_database
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
+from lgi_server.services.remote_repositories import RemoteRepositories
 from lgi_server.services.repositories import Repositories
-from lgi_server.services.stores import Store
+from lgi_server.services.stores import Limits, Store
 from lgi_server.touches import Touches
 
 
@@ -39,6 +40,10 @@ def assemble(config: Config) -> Server:
         config.repository, config.max_file_size, config.max_repository_size, f"{config.url}/repository"
     )
     repositories: Store = store
+    if config.remote:
+        limits = Limits(config.max_file_size, config.max_repository_size)
+        control = config.repository / ".ssh"
+        repositories = RemoteRepositories(config.remote, limits, store.incoming, control)
     store.forget_stale(time.time())
     databases = {name: open_database(project.database) for name, project in config.projects.items()}
     return Server(

@@ -51,6 +51,14 @@ repository = repository
 max_file_size = 2G
 max_post_size = 2G
 max_repository_size = 16G
+# Another host may keep the files instead, written by ssh and served by that host: see SETUP.md. All five
+# settings: whom to log in as and where (repo@host or repo@host:port); the directory there; its address for
+# clients; the private key that opens the account; a known_hosts file with the only host keys to be trusted.
+# repository_host = repo@files.example.org
+# repository_directory = /srv/repository
+# repository_url = https://files.example.org/LGI/repository
+# repository_ssh_key = {peer_key}
+# repository_known_hosts = known_hosts
 
 # Processes that answer calls. Seconds a TLS handshake may take; seconds an idle connection is kept.
 workers = 2

@@ -21,6 +21,7 @@ CONNECT_SECONDS = 5
 AWAY_SECONDS = 5.0
 # Two workers together stay below sshd's limit of ten sessions a connection.
 AT_ONCE = 4
+WAIT_SECONDS = 10.0
 _SSH_FAILED = 255
 # A path of a socket has at most 107 bytes, and ssh adds 17 to it for a moment.
 _LONGEST_SOCKET = 107 - 17
@@ -49,7 +50,7 @@ class Ssh:
 
     def __init__(self, host: RepositoryHost, control: Path) -> None:
         """``control`` is a directory of our own for the socket of the kept connection."""
-        self._name = f"{host.address.user}@{host.address.host}"
+        self._name = str(host.address)
         options = {**_OPTIONS, "UserKnownHostsFile": str(host.known_hosts), **_sharing(control / "ssh")}
         self._command = [
             *("ssh", "-F", "none", "-T", "-i", str(host.ssh_key)),
@@ -62,7 +63,7 @@ class Ssh:
 
     def run(self, command: str, given: IO[bytes] | None = None, seconds: float = 30.0) -> bytes:
         """What a command printed there. Raises CommandFailed, at once while the host is known to be away."""
-        if not self._places.acquire(timeout=seconds):
+        if not self._places.acquire(timeout=WAIT_SECONDS):
             raise CommandFailed("too many commands at once")
         try:
             if time.monotonic() < self._away_until:

@@ -6,13 +6,15 @@ package_of() {
     case "$1" in
         mariadbd | mariadb-install-db) echo mariadb-server ;;
         ps) echo procps ;;
+        sshd) echo openssh-server ;;
+        ssh | ssh-keygen) echo openssh-client ;;
         *) echo "$1" ;;
     esac
 }
 
 PATH="$PATH:/usr/sbin"
 missing=""
-for program in mariadbd mariadb-install-db curl openssl ps; do
+for program in mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen; do
     command -v "$program" > /dev/null 2>&1 || missing="$missing $(package_of "$program")"
 done
 [ -z "$missing" ] && exit 0

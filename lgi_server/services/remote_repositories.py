@@ -24,11 +24,11 @@ from lgi_server.services.stores import ACCESS_FILE, Limits, StoredFile, Upload
 from lgi_server.ssh import CommandFailed, Ssh
 
 log = logging.getLogger("lgi.repositories")
-# Whatever the login shell is, sh reads the rest. Nothing here has a quote of its own.
+# Whatever the login shell is, sh reads the rest, between single quotes: nothing below may hold one.
 _HEAD = "exec sh -c 'cd {directory} || exit 1; "
 # The access file is packed last: when it is there, the stream was not cut short.
-_CREATE = (
-    "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -m -f - -C {new} && test -f {new}/" + ACCESS_FILE + " "
+CREATE = (
+    "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -m -f - -C {new} && test -f {new}/{access} "
     "&& find {new} -exec sync {{}} + && mv -T {new} {old} || {{ rm -rf {new}; exit 1; }}'"
 )
 _REMOVE = "rm -rf {new} {old}'"
@@ -56,16 +56,16 @@ class RemoteRepositories:
         """Make a repository with its first files, all of it or nothing; LGIError UPLOAD, FILE_TOO_BIG."""
         stores.check_uploads(uploads, self._limits)
         with tempfile.TemporaryFile(dir=self._incoming) as packed:
-            aside(_pack, packed, writers, uploads)
+            aside(pack, packed, writers, uploads)
             size = packed.tell()
             packed.seek(0)
             with _answered():
-                self._ssh.run(self._command(_CREATE, name), packed, SECONDS + size / SLOWEST)
+                self._run(CREATE, name, packed, SECONDS + size / SLOWEST)
 
     def remove(self, name: str) -> None:
         """Remove a repository and its files; what cannot be removed now is left, and the log says so."""
         try:
-            self._ssh.run(self._command(_REMOVE, name))
+            self._run(_REMOVE, name)
         except CommandFailed:
             log.warning("%s may be left on the repository host", name)
 
@@ -74,25 +74,26 @@ class RemoteRepositories:
         if not stores.is_name(name):
             return []
         with _answered():
-            listed = self._ssh.run(self._command(_CONTENT, name))
+            listed = self._run(_CONTENT, name)
         return sorted(_listed(listed), key=lambda stored: stored.name)
 
     def place(self, name: str, server_name: str) -> str:
         """Where a repository is, as scp would name it."""
-        address = self._host.address
-        return f"{address.user}@{address.host}:{self._host.directory}/{stores.below(name)}"
+        return f"{self._host.address}:{self._host.directory}/{stores.below(name)}"
 
     def url(self, name: str) -> str:
         """Where a repository is served."""
         return f"{self._host.url}/{stores.below(name)}"
 
-    def _command(self, command: str, name: str) -> str:
-        """A command for one repository. Raises NoSuchFile for a name we did not make."""
-        old = stores.below(name)
-        fan = name[-3:]
-        return (_HEAD + command).format(
-            directory=self._host.directory, fan=fan, old=old, new=f"{fan}/.new-{name}"
-        )
+    def _run(self, steps: str, name: str, given: IO[bytes] | None = None, seconds: float = SECONDS) -> bytes:
+        return self._ssh.run(command(steps, self._host.directory, name), given, seconds)
+
+
+def command(steps: str, directory: str, name: str) -> str:
+    """What the login shell there is to read. Raises NoSuchFile for a name this server cannot have made."""
+    old, fan = stores.below(name), name[-3:]
+    new = f"{fan}/.new-{name}"
+    return (_HEAD + steps).format(directory=directory, access=ACCESS_FILE, fan=fan, new=new, old=old)
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def _answered() -> Iterator[None]:
         raise LGIError(ErrorNumber.UPLOAD, message="The repository host cannot be used now") from None
 
 
-def _pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+def pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -> None:
     """The files and then the access list as a tar stream, in the oldest format that knows long names."""
     with tarfile.open(
         fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"

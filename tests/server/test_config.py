@@ -22,6 +22,14 @@ database = sqlite:LGI.sqlite
 server_name = LGI@localhost
 """
 
+REMOTE = """\
+repository_host = repo@files.example.org:2222
+repository_directory = /srv/repository/
+repository_url = https://files.example.org/LGI/repository
+repository_ssh_key = server.key
+repository_known_hosts = ca.crt
+"""
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
@@ -53,6 +61,53 @@ def test_sizes_may_be_written_with_a_letter(directory: Path) -> None:
     loaded = load(directory, "max_file_size = 3M\nmax_post_size = 70000\n" + GOOD)
 
     assert (loaded.max_file_size, loaded.max_post_size) == (3 * 1024 * 1024, 70000)
+
+
+def test_another_host_may_keep_the_repositories(directory: Path) -> None:
+    """Five settings, in any order; without them there is none."""
+    lines = REMOTE.splitlines(keepends=True)
+
+    loaded = load(directory, "".join(reversed(lines)) + GOOD).remote
+
+    assert loaded is not None
+    assert (str(loaded.address), loaded.address.port) == ("repo@files.example.org", 2222)
+    assert (loaded.directory, loaded.ssh_key) == ("/srv/repository", directory / "server.key")
+    assert load(directory, GOOD).remote is None
+
+
+@pytest.mark.parametrize("missing", [line.partition(" ")[0] for line in REMOTE.splitlines()])
+def test_a_repository_host_needs_all_its_settings(directory: Path, missing: str) -> None:
+    """The missing one is named, with a line that needs it."""
+    lines = [line for line in REMOTE.splitlines(keepends=True) if not line.startswith(missing)]
+
+    with pytest.raises(ConfigError, match=f"line [1-4]: .* but the setting '{missing}' is missing"):
+        load(directory, "".join(lines) + GOOD)
+
+
+BAD_REMOTE = {
+    "option for ssh": ("repo@files.example.org:2222", "repo@-oProxyCommand=x", "line 1: repository_host = "),
+    "no user": ("repo@files", "files", "line 1: repository_host = "),
+    "no such port": ("2222", "99999", "line 1: repository_host = "),
+    "words for a shell": ("/srv/repository/", "/srv/$(x)", "line 2: repository_directory = "),
+    "blank": ("/srv/repository/", "/srv/a b", "line 2: repository_directory = "),
+    "way out": ("/srv/repository/", "/srv/../etc", "line 2: repository_directory = "),
+    "relative": ("/srv/repository/", "srv", "line 2: repository_directory = "),
+    "the whole host": ("/srv/repository/", "/", "line 2: repository_directory = "),
+    "not https": ("https://files", "http://files", "line 3: repository_url = "),
+    "no such key": ("server.key", "other.key", "line 4: repository_ssh_key = other.key: cannot read"),
+    "odd path": ("= ca.crt", "= a %h", "line 5: repository_known_hosts = "),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "message"), BAD_REMOTE.values(), ids=BAD_REMOTE.keys())
+def test_nothing_for_a_shell_or_ssh_passes(directory: Path, old: str, new: str, message: str) -> None:
+    """What ends up in arguments and commands is plain, or refused with its line."""
+    (directory / "a %h").write_text("x")
+
+    with pytest.raises(ConfigError) as refused:
+        load(directory, REMOTE.replace(old, new) + GOOD)
+
+    assert message in str(refused.value)
 
 
 BAD = {

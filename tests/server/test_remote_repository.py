@@ -1,0 +1,358 @@
+"""Repositories on another host: a real sshd, and names that a shell must never see."""
+
+import io
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol import xml
+from lgi_protocol.client import Reply
+from lgi_protocol.errors import ServerError
+from lgi_server.services import remote_repositories, stores
+from lgi_server.services.stores import Upload
+from lgi_tools.certificates.authority import Authority
+from tests import sshd
+from tests.conftest import lacking
+from tests.grid import SERVER_NAME, Grid, wait_for
+from tests.sshd import PrivateSshd
+
+SUBMIT = {"application": "hello_world", "target_resources": "any"}
+ACCESS = ".LGI_repository_write_access"
+URL = "https://files.example.org/LGI/repository"
+HOSTILE = [
+    "a b",
+    "$(touch pwned)",
+    "`touch pwned`",
+    ";touch pwned",
+    "x|touch pwned",
+    "& touch pwned &",
+    "'; touch pwned; '",
+    '"q"',
+    "-rf",
+    "--checkpoint-action=exec=touch pwned",
+    "~",
+    "*",
+    "%s%n",
+    "{}",
+    "Übung ß",
+    "日本語",
+    "n" * 255,
+]
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[PrivateSshd]:
+    """A repository host that lives as long as this file's tests."""
+    if sshd.missing():
+        lacking(sshd.missing())
+    made = PrivateSshd()
+    try:
+        made.new_host_key()
+        made.publish_host_key()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def far_grid(host: PrivateSshd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    """A project server that opens the repository host with the key of its own certificate."""
+    authority = Authority.create(tmp_path_factory.mktemp("ca"))
+    key = authority.issue_resource(SERVER_NAME).key
+    settings = {
+        "repository_host": host.address,
+        "repository_directory": str(host.repository),
+        "repository_url": URL,
+        "repository_ssh_key": str(key),
+        "repository_known_hosts": str(host.known_hosts),
+        "workers": "1",
+    }
+    grid = Grid(settings=settings, authority=authority)
+    host.authorize(key)
+    try:
+        grid.start()
+        yield grid
+    finally:
+        grid.remove()
+
+
+@pytest.fixture
+def grid(host: PrivateSshd, far_grid: Grid) -> Iterator[Grid]:
+    """The project server, its project empty and the repository host there."""
+    host.start()
+    far_grid.clear()
+    far_grid.resource()
+    # A host that was away is asked again after some seconds only.
+    wait_for(lambda: works(far_grid))
+    yield far_grid
+    end_connection(far_grid)
+    host.stop()
+
+
+def works(grid: Grid) -> bool:
+    """Whether a job can be submitted and deleted."""
+    try:
+        grid.user().delete(grid.user().submit())
+    except ServerError:
+        return False
+    return True
+
+
+def end_connection(grid: Grid) -> None:
+    """Have the server's next command connect anew."""
+    socket = grid.config.repository / ".ssh" / "ssh"
+    if socket.exists():
+        subprocess.run(
+            ["ssh", "-F", "none", "-S", socket, "-O", "exit", "x"], check=True, capture_output=True
+        )
+        wait_for(lambda: not socket.exists())
+
+
+def directory_of(host: PrivateSshd, reply: Reply) -> Path:
+    """Where the repository of an answered job is."""
+    place = reply.value("job", "job_specifics", "repository")
+    return Path(place.removeprefix(f"{host.user}@127.0.0.1:"))
+
+
+def files_below(*directories: Path) -> list[Path]:
+    """Every file below some directories."""
+    return [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+
+
+def written(tmp_path: Path, names: list[str]) -> tuple[Path, ...]:
+    """Files of these names, each with other bytes."""
+    paths = tuple(tmp_path / name for name in names)
+    for number, path in enumerate(paths):
+        path.write_bytes(bytes([number, 0, 255, 10]) * number * 3000)
+    return paths
+
+
+def refused(grid: Grid, files: tuple[Path, ...] = ()) -> ServerError:
+    """How a submit is refused."""
+    with pytest.raises(ServerError) as error:
+        grid.user().post("interface_submit_job", files, **SUBMIT)
+    return error.value
+
+
+def test_the_server_says_where_the_files_are(grid: Grid, host: PrivateSshd) -> None:
+    """scp's name for the directory, and the address at which the other host serves it."""
+    reply = grid.user().post("interface_submit_job", **SUBMIT)
+
+    directory = directory_of(host, reply)
+    assert directory.parent.parent == host.repository
+    below = f"{directory.name[-3:]}/{directory.name}"
+    assert reply.value("job", "job_specifics", "repository_url") == f"{URL}/{below}"
+    assert (directory / ACCESS).read_text() == "admin, mark@laptop"
+    assert [oct(path.stat().st_mode & 0o777) for path in (directory, directory / ACCESS)] == [
+        "0o770",
+        "0o660",
+    ]
+
+
+def test_files_arrive_byte_for_byte_whatever_their_names(
+    grid: Grid, host: PrivateSshd, tmp_path: Path
+) -> None:
+    """No shell reads a name that a user has chosen, here or there."""
+    paths = written(tmp_path, HOSTILE)
+
+    reply = grid.user().post("interface_submit_job", paths, **SUBMIT)
+
+    directory = directory_of(host, reply)
+    arrived = {path.name: path.read_bytes() for path in directory.iterdir() if path.name != ACCESS}
+    assert arrived == {path.name: path.read_bytes() for path in paths}
+    strays = [*host.directory.rglob("pwned"), *grid.directory.rglob("pwned"), *Path.cwd().glob("pwned")]
+    assert strays == []
+    assert list((grid.config.repository / ".incoming").iterdir()) == []
+
+
+def test_details_list_the_files_with_size_and_date(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
+    """For the user and for the resource that has the job; the same as a repository of the server's own."""
+    user = grid.user()
+    reply = user.post("interface_submit_job", written(tmp_path, HOSTILE), **SUBMIT)
+    job_id = reply.value("job", "job_id")
+
+    details = user.post("interface_job_state", job_id=job_id)
+
+    for content in (reply.value("job", "repository_content"), details.value("job", "repository_content")):
+        assert f"<number_of_files> {len(HOSTILE) + 1} </number_of_files>" in content
+        for number, name in enumerate(HOSTILE):
+            assert f"<file_name> {xml.escape(name)} </file_name> <size> {number * 12000} </size>" in content
+        date = content.partition("<date> ")[2].partition(" ")[0]
+        assert abs(float(date) - time.time()) < 60
+
+
+def test_a_deleted_job_takes_its_directory_with_it(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
+    """Also one with names a careless rm would read as options."""
+    user = grid.user()
+    reply = user.post("interface_submit_job", written(tmp_path, ["-rf", "*", "a"]), **SUBMIT)
+    other = directory_of(host, user.post("interface_submit_job", **SUBMIT))
+
+    user.delete(reply.number("job", "job_id"))
+
+    assert not directory_of(host, reply).exists()
+    assert (other / ACCESS).exists()
+
+
+def test_a_job_whose_directory_is_gone_has_no_files(grid: Grid, host: PrivateSshd) -> None:
+    """As on the server's own disk."""
+    user = grid.user()
+    reply = user.post("interface_submit_job", **SUBMIT)
+    directory = directory_of(host, reply)
+    (directory / ACCESS).unlink()
+    directory.rmdir()
+
+    details = user.post("interface_job_state", job_id=reply.value("job", "job_id"))
+
+    assert "<number_of_files> 0 </number_of_files>" in details.value("job", "repository_content")
+
+
+def test_a_host_that_is_away_refuses_the_submit_and_leaves_nothing(
+    grid: Grid, host: PrivateSshd, tmp_path: Path
+) -> None:
+    """Error 68, no job, no file on either side; once it is back everything works again."""
+    before = files_below(host.home)
+    end_connection(grid)
+    host.stop()
+
+    error = refused(grid, written(tmp_path, ["a", "b"]))
+
+    assert error.number == 68
+    assert str(host.repository) not in str(error)
+    assert grid.rows("SELECT job_id FROM job_queue") == []
+    assert grid.rows("SELECT job_id FROM job_access") == []
+    assert files_below(host.home, grid.config.repository) == before
+    host.start()
+    wait_for(lambda: works(grid))
+
+
+def test_an_unknown_host_key_is_refused(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
+    """Whoever answers at the address gets no file before it has proved who it is."""
+    before = files_below(host.repository)
+    end_connection(grid)
+    host.stop()
+    host.new_host_key()
+    known = host.known_hosts.read_bytes()
+    host.start()
+
+    error = refused(grid, written(tmp_path, ["a"]))
+
+    assert error.number == 68
+    assert files_below(host.repository) == before
+    assert host.known_hosts.read_bytes() == known
+    assert "host key" in grid.log.read_text().lower()
+    host.publish_host_key()
+    wait_for(lambda: works(grid))
+
+
+def test_a_file_that_finds_no_room_refuses_the_submit(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
+    """What was unpacked before it is removed again."""
+    before = files_below(host.repository)
+    end_connection(grid)
+    host.stop()
+    host.start(largest_file=60_000)
+
+    error = refused(grid, written(tmp_path, list("abcdefgh")))
+
+    assert error.number == 68
+    assert grid.rows("SELECT job_id FROM job_queue") == []
+    assert files_below(host.repository) == before
+    assert list(host.repository.glob("*/.new*")) == []
+
+
+@pytest.mark.parametrize("blocks", range(9))
+def test_a_stream_that_is_cut_leaves_all_or_nothing(tmp_path: Path, blocks: int) -> None:
+    """A connection may end between any two blocks; tar takes the end of one file for the end of all."""
+    repositories = tmp_path / "repositories"
+    repositories.mkdir()
+    stream = io.BytesIO()
+    uploads = [Upload(path.name, path) for path in written(tmp_path, ["a", "-b"])]
+    for upload in uploads:
+        upload.arrived.write_bytes(b"content")
+    remote_repositories.pack(stream, ["admin"], uploads)
+    name = stores.new_name()
+    text = remote_repositories.command(remote_repositories.CREATE, str(repositories), name)
+
+    done = subprocess.run(["sh", "-c", text], input=stream.getvalue()[: blocks * 512], capture_output=True)
+
+    made = repositories / stores.below(name)
+    complete = [ACCESS, "-b", "a"] if blocks >= 6 else []
+    assert sorted(path.name for path in made.glob("*")) == sorted(complete)
+    assert (done.returncode == 0) == bool(complete)
+    assert list(repositories.glob("*/.new*")) == []
+
+
+def test_a_directory_that_is_not_there_refuses_the_submit(
+    grid: Grid, host: PrivateSshd, tmp_path: Path
+) -> None:
+    """A disk that is not mounted; the reason is in the log and not in the answer."""
+    moved = host.repository.with_name("moved")
+    host.repository.rename(moved)
+    try:
+        error = refused(grid, written(tmp_path, ["a"]))
+    finally:
+        moved.rename(host.repository)
+
+    assert error.number == 68
+    assert str(host.home) not in str(error)
+    assert grid.rows("SELECT job_id FROM job_queue") == []
+    assert "status 1" in grid.log.read_text()
+    assert works(grid)
+
+
+def test_a_host_that_hangs_holds_up_nobody_else(grid: Grid, host: PrivateSshd) -> None:
+    """Who asks for something else is answered by the same worker meanwhile."""
+    end_connection(grid)
+    host.pause()
+    submit = threading.Thread(target=refused, args=[grid])
+    submit.start()
+    try:
+        time.sleep(0.5)
+        started = time.monotonic()
+        grid.user().post("interface_project_server_list")
+        took = time.monotonic() - started
+        waiting = submit.is_alive()
+    finally:
+        submit.join()
+        host.resume()
+
+    assert waiting
+    assert took < 1.0
+
+
+def test_the_commands_for_the_shell_hold_nothing_a_user_chose(grid: Grid, tmp_path: Path) -> None:
+    """What ssh was given, as the system shows it: our words, the directory and the repository's name."""
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.update(ssh_commands())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    grid.user().post(
+        "interface_submit_job", written(tmp_path, HOSTILE), **SUBMIT, write_access="$(touch pwned)"
+    )
+    done.set()
+    watcher.join()
+
+    ours = {command for command in seen if str(grid.config.repository) in command}
+    assert ours
+    assert not [command for command in ours if "pwned" in command or "mark@laptop" in command]
+
+
+def ssh_commands() -> Iterator[str]:
+    """The command lines of all running ssh clients."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                line = (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if os.path.basename(line.partition(b"\0")[0]) == b"ssh":
+                yield line.decode("utf-8", "replace")
