@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class People:
 
     authority: Authority
     issued: dict[str, Issued] = field(default_factory=dict)
+    making: threading.Lock = field(default_factory=threading.Lock)
 
     def user(
         self, name: str, groups: tuple[str, ...] | None = None, projects: tuple[str, ...] | None = None
@@ -83,13 +85,14 @@ class People:
 
     def _kept(self, wanted: str, issue: Callable[[], Issued]) -> Issued:
         """Made once, and copied: the same name with other groups overwrites the authority's files."""
-        if wanted not in self.issued:
-            directory = self.authority.directory / f"kept-{len(self.issued)}"
-            directory.mkdir()
-            made = issue()
-            self.issued[wanted] = Issued(
-                Path(shutil.copy(made.certificate, directory)), Path(shutil.copy(made.key, directory))
-            )
+        with self.making:
+            if wanted not in self.issued:
+                directory = self.authority.directory / f"kept-{len(self.issued)}"
+                directory.mkdir()
+                made = issue()
+                self.issued[wanted] = Issued(
+                    Path(shutil.copy(made.certificate, directory)), Path(shutil.copy(made.key, directory))
+                )
         return self.issued[wanted]
 
     def credentials(self, issued: Issued) -> Credentials:
