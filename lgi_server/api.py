@@ -26,10 +26,11 @@ from lgi_server.peers import Master
 from lgi_server.replies import Answers, Elements
 from lgi_server.server import Server
 from lgi_server.services import callers, replication, sessions
+from lgi_server.services.ahead import Ahead, NotMade
 from lgi_server.services.callers import Servers, User
 from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import NeedsCycle
-from lgi_server.services.stores import Store, Upload
+from lgi_server.services.stores import Making, Upload
 from lgi_server.tables.active_resources import Resource
 from lgi_server.touches import Touches
 
@@ -53,7 +54,7 @@ class Call:
     config: Config
     project: str
     answers: Answers
-    store: Store
+    store: Making
     touches: Touches
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
@@ -226,6 +227,7 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
     """Run a view in its project's database, again and again while the job it wants is locked."""
     prepared = entrance.prepare(form, who, server.config)
     project = callers.project_name(form, who, server.config)
+    ahead = Ahead(server.repositories) if server.config.remote else None
 
     def work(cycled: bool, transaction: Transaction) -> Elements:
         call = Call(
@@ -236,7 +238,7 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
             config=server.config,
             project=project,
             answers=server.answers[project],
-            store=server.repositories,
+            store=ahead or server.repositories,
             touches=server.touches[project],
             uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
@@ -246,12 +248,15 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
     database = server.databases[project]
     run = partial(database.run, partial(work, False), entrance.writes)
     try:
-        return run()
+        answer = run()
     except JobLocked:
-        return _wait_for_lock(run)
+        answer = _wait_for_lock(run)
+    except NotMade as first:
+        answer = first.ahead.make(run)
     except NeedsCycle:
         _cycle(server, project)
-        return database.run(partial(work, True))
+        answer = database.run(partial(work, True))
+    return server.answers[project].complete(answer, stored=entrance.takes_files)
 
 
 def _cycle(server: Server, project: str) -> None:

@@ -1,6 +1,7 @@
 """The tags of the answers, in the order old programs were written against (wire.md 6-8)."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from lgi_protocol import hexcode, lists
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -62,6 +63,13 @@ _DELETED = [
 ]
 
 
+@dataclass(frozen=True)
+class _Listing(Element):
+    """Stands for the files of a repository until they are looked up."""
+
+    repository: str = ""
+
+
 class Answers:
     """Writes answers of one project; knows where the server and its repositories are."""
 
@@ -99,8 +107,31 @@ class Answers:
         """What the two list calls start with."""
         return (*_user(user), *self.project_header(servers))
 
+    def complete(self, answer: Elements, stored: bool) -> Elements:
+        """An answer with the files of its repositories, to be looked up when no transaction is open.
+
+        LGIError when that cannot be done, unless the answer says that a job was ``stored``: it was, and
+        whoever were told otherwise would submit it again.
+        """
+        return tuple(self._complete(element, stored) for element in answer)
+
+    def _complete(self, element: Element, stored: bool) -> Element:
+        if isinstance(element, _Listing):
+            return Element(element.name, self._files(element.repository, stored))
+        if element.name == "job" and isinstance(element.content, tuple):
+            return replace(element, content=self.complete(element.content, stored))
+        return element
+
+    def _files(self, repository: str, stored: bool) -> Elements:
+        try:
+            return repository_files(self._store.content(repository) if repository else [])
+        except LGIError:
+            if not stored:
+                raise
+            return repository_files([])
+
     def details(self, job: Job, number: int | None = None) -> Element:
-        """A job with everything."""
+        """A job with everything, for `complete`."""
         return self._job(job, _DETAILS, number)
 
     def updated(self, job: Job) -> Element:
@@ -128,8 +159,7 @@ class Answers:
 
     def _value(self, job: Job, name: str) -> Element:
         if name == "repository_content":
-            files = self._store.content(job.repository) if job.repository else []
-            return Element(name, repository_files(files))
+            return _Listing(name, repository=job.repository)
         if name == "job_specifics":
             return Element(name, self._specifics(job), raw=True)
         value = getattr(job, name)

@@ -17,7 +17,7 @@ from lgi_server.repository_host import RepositoryHost, is_plain
 
 log = logging.getLogger("lgi.ssh")
 CONNECT_SECONDS = 5
-# For so long after a failed connection nobody tries again: each try would hold a database transaction.
+# For so long after a failed connection nobody tries again: each try would keep a request waiting.
 AWAY_SECONDS = 5.0
 # Two workers together stay below sshd's limit of ten sessions a connection.
 AT_ONCE = 4

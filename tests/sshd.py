@@ -34,6 +34,7 @@ class PrivateSshd:
         self.repository.mkdir(parents=True)
         self.port = free_port()
         self.known_hosts = self.directory / "known_hosts"
+        self.log = self.directory / "sshd.log"
         self._authorized = self.directory / "authorized_keys"
         self._process: subprocess.Popen[bytes] | None = None
         self._made = os.geteuid() == 0
@@ -97,7 +98,7 @@ class PrivateSshd:
         if self._made:
             for path in (self.directory, self.home, self.repository, *self.directory.glob("host_key*")):
                 os.chown(path, account.pw_uid, account.pw_gid)
-        with (self.directory / "sshd.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(shutil.which("sshd", path=PATH)), "-D", "-e", "-f", str(file)],
                 stderr=log,

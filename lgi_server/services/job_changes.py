@@ -10,7 +10,7 @@ from lgi_protocol.states import State
 from lgi_server.database import Transaction
 from lgi_server.services import locking, story
 from lgi_server.services.callers import User
-from lgi_server.services.stores import Store
+from lgi_server.services.stores import Making
 from lgi_server.services.submission import known_targets, offers
 from lgi_server.tables import access, active_resources, events, jobs
 from lgi_server.tables.active_resources import Resource
@@ -132,7 +132,7 @@ def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
     return job
 
 
-def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Store, now: int) -> Job:
+def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Making, now: int) -> Job:
     """Remove a job, or bring it to ``aborting``; LGIError 15 or 35, JobLocked while it is locked.
 
     The answered job says ``deleted`` when it is gone; its repository goes after the commit.

@@ -52,6 +52,10 @@ class RemoteRepositories:
         self._incoming = incoming
         self._ssh = Ssh(host, control)
 
+    def new_name(self) -> str:
+        """A name nobody can guess."""
+        return stores.new_name()
+
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Make a repository with its first files, all of it or nothing; LGIError UPLOAD, FILE_TOO_BIG."""
         stores.check_uploads(uploads, self._limits)

@@ -58,6 +58,10 @@ class Repositories:
         """Where a repository is served."""
         return f"{self._url}/{stores.below(name)}"
 
+    def new_name(self) -> str:
+        """A name nobody can guess."""
+        return stores.new_name()
+
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
         directory = self.directory(name)

@@ -44,14 +44,21 @@ class NoSuchFile(Exception):
     """There is no such repository or file."""
 
 
-class Store(Protocol):
-    """Where jobs have their repositories. A call may take seconds, but never blocks a worker for long."""
+class Making(Protocol):
+    """What makes repositories and removes them. A call may take seconds, but blocks no worker meanwhile."""
+
+    def new_name(self) -> str:
+        """A name nobody can guess."""
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
 
     def remove(self, name: str) -> None:
         """Remove a repository and its files; none there is fine. What cannot be removed is only logged."""
+
+
+class Store(Making, Protocol):
+    """Where jobs have their repositories."""
 
     def content(self, name: str) -> list[StoredFile]:
         """The plain files of a repository by name; empty when there is no such repository."""

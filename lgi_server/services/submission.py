@@ -10,9 +10,9 @@ from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.config import Config
 from lgi_server.database import Transaction
-from lgi_server.services import locking, permissions, stores, story
+from lgi_server.services import locking, permissions, story
 from lgi_server.services.callers import Servers, User, servers_among
-from lgi_server.services.stores import Store, Upload
+from lgi_server.services.stores import Making, Upload
 from lgi_server.tables import access, events, jobs
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
@@ -40,7 +40,7 @@ class Wanted:
 
 
 def by_user(
-    transaction: Transaction, user: User, wanted: Wanted, config: Config, store: Store, now: int
+    transaction: Transaction, user: User, wanted: Wanted, config: Config, store: Making, now: int
 ) -> tuple[Job, Servers]:
     """Queue a user's job; LGIError 6, 70, 28, 33, those of the details, or 68.
 
@@ -63,7 +63,7 @@ def by_resource(
     state: str,
     owners: Sequence[str],
     config: Config,
-    store: Store,
+    store: Making,
     now: int,
 ) -> Job:
     """Insert a resource's job, locked for its session; LGIError 70, 28, 29, those of the details, or 68."""
@@ -120,7 +120,7 @@ def _new_job(
         state_time_stamp=now,
         daemon_pulse=now,
         priority=now,
-        repository=stores.new_name(),
+        repository="",
         input=details.input,
         output=details.output,
     )
@@ -143,13 +143,12 @@ def _fitting(names: Sequence[str], too_big: ErrorNumber) -> tuple[str, ...]:
     return unique
 
 
-def _insert(transaction: Transaction, job: Job, details: Details, store: Store, now: int) -> Job:
+def _insert(transaction: Transaction, job: Job, details: Details, store: Making, now: int) -> Job:
     """Store the job and its repository; when the transaction does not last the repository goes again.
 
-    The repository comes first, so that no job is ever seen without its files. A store on another host takes
-    its time with this transaction open: other submits by the same rules wait, or all changes with SQLite. It
-    gives up in seconds when the host is away, and after that at once for a while.
+    The repository comes first, so that no job is ever seen without its files.
     """
+    job = replace(job, repository=store.new_name())
     transaction.undo(lambda: store.remove(job.repository))
     store.create(job.repository, job.write_access, details.uploads)
     made = replace(job, job_id=jobs.insert(transaction, job))

@@ -60,9 +60,8 @@ def answer(call: str, recorded: Tree) -> Elements:
         projects={"LGI": project},
     )
     answers = Answers(config, project, Store(recorded))  # type: ignore[arg-type]
-    if call.startswith("interface_"):
-        return _to_user(call, answers, recorded)
-    return _to_resource(call, answers, recorded)
+    write = _to_user if call.startswith("interface_") else _to_resource
+    return answers.complete(write(call, answers, recorded), stored=False)
 
 
 def _to_user(call: str, answers: Answers, recorded: Tree) -> Elements:

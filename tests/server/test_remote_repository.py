@@ -230,6 +230,40 @@ def test_a_host_that_is_away_refuses_the_submit_and_leaves_nothing(
     wait_for(lambda: works(grid))
 
 
+def test_a_job_can_be_deleted_but_not_shown_while_the_host_is_away(grid: Grid, host: PrivateSshd) -> None:
+    """An answer without the files that are there would be a lie; a deletion is only a line in the log."""
+    user = grid.user()
+    job_id = user.submit()
+    end_connection(grid)
+    host.stop()
+
+    shown = user.refusal("interface_job_state", job_id=str(job_id))
+    user.delete(job_id)
+
+    assert shown == 68
+    assert grid.rows("SELECT job_id FROM job_queue") == []
+    assert "may be left on the repository host" in grid.log.read_text()
+    host.start()
+    wait_for(lambda: works(grid))
+
+
+def test_a_submit_that_is_refused_never_gets_to_the_host(
+    grid: Grid, host: PrivateSshd, tmp_path: Path
+) -> None:
+    """Whoever may not submit cannot fill another host's disk either."""
+    before = files_below(host.repository)
+    connected = host.log.read_text()
+
+    with pytest.raises(ServerError) as error:
+        grid.user().post(
+            "interface_submit_job", written(tmp_path, ["a"]), **(SUBMIT | {"application": "vasp"})
+        )
+
+    assert error.value.number == 70
+    assert files_below(host.repository) == before
+    assert host.log.read_text() == connected
+
+
 def test_an_unknown_host_key_is_refused(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
     """Whoever answers at the address gets no file before it has proved who it is."""
     before = files_below(host.repository)
@@ -305,7 +339,8 @@ def test_a_directory_that_is_not_there_refuses_the_submit(
 
 
 def test_a_host_that_hangs_holds_up_nobody_else(grid: Grid, host: PrivateSshd) -> None:
-    """Who asks for something else is answered by the same worker meanwhile."""
+    """Reading and changing go on in the same worker and the same database meanwhile."""
+    resource = grid.resource("res2@cluster")
     end_connection(grid)
     host.pause()
     submit = threading.Thread(target=refused, args=[grid])
@@ -314,6 +349,7 @@ def test_a_host_that_hangs_holds_up_nobody_else(grid: Grid, host: PrivateSshd) -
         time.sleep(0.5)
         started = time.monotonic()
         grid.user().post("interface_project_server_list")
+        resource.sign_up("<other> </other>")
         took = time.monotonic() - started
         waiting = submit.is_alive()
     finally:

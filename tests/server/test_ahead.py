@@ -1,0 +1,114 @@
+"""Repositories that are made before the transaction that needs them."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from lgi_protocol.errors import LGIError
+from lgi_server.services.ahead import Ahead, NotMade
+from lgi_server.services.stores import Upload
+
+
+class Host:
+    """Remembers what there is."""
+
+    def __init__(self) -> None:
+        self.there: list[str] = []
+        self.made = 0
+
+    def new_name(self) -> str:
+        return "never asked"
+
+    def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+        self.there.append(name)
+        self.made += 1
+
+    def remove(self, name: str) -> None:
+        if name in self.there:
+            self.there.remove(name)
+
+
+def submit(ahead: Ahead, writers: Sequence[str] = ("admin",)) -> str:
+    """What a transaction does with a store."""
+    name = ahead.new_name()
+    ahead.create(name, writers, ())
+    return name
+
+
+def prepared() -> tuple[Host, Ahead]:
+    """A request whose transaction has come to the point where the repository is wanted."""
+    host = Host()
+    ahead = Ahead(host)
+    with pytest.raises(NotMade):
+        submit(ahead)
+    assert host.there == []
+    return host, ahead
+
+
+def test_a_repository_is_made_between_two_runs_of_the_same_work() -> None:
+    """The second run finds it, under the same name."""
+    host, ahead = prepared()
+
+    name = ahead.make(lambda: submit(ahead))
+
+    assert host.there == [name]
+
+
+def test_work_that_is_done_again_makes_no_second_one() -> None:
+    """The database may ask for it; what it takes back is taken again."""
+    host, ahead = prepared()
+
+    def twice() -> str:
+        ahead.remove(submit(ahead))
+        return submit(ahead)
+
+    name = ahead.make(twice)
+
+    assert (host.there, host.made) == ([name], 1)
+
+
+def refused(ahead: Ahead) -> str:
+    """Work that is refused before it wants the repository."""
+    raise LookupError
+
+
+def undone(ahead: Ahead) -> str:
+    """Work that is rolled back after it had the repository."""
+    ahead.remove(submit(ahead))
+    raise LookupError
+
+
+@pytest.mark.parametrize("work", [refused, undone])
+def test_what_the_second_run_does_not_keep_is_removed(work: Callable[[Ahead], str]) -> None:
+    """A rule may have changed meanwhile."""
+    host, ahead = prepared()
+
+    with pytest.raises(LookupError):
+        ahead.make(lambda: work(ahead))
+
+    assert host.there == []
+
+
+def test_a_commit_whose_answer_is_lost_keeps_the_repository() -> None:
+    """The job may be there, and then it needs its files."""
+    host, ahead = prepared()
+
+    def lost() -> str:
+        submit(ahead)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        ahead.make(lost)
+
+    assert len(host.there) == 1
+
+
+def test_other_writers_than_the_first_time_are_told_to_come_back() -> None:
+    """Error 1, and the repository with the wrong access list goes."""
+    host, ahead = prepared()
+
+    with pytest.raises(LGIError) as error:
+        ahead.make(lambda: submit(ahead, ("admin", "chem")))
+
+    assert error.value.number == 1
+    assert host.there == []
