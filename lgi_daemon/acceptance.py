@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.job import Job
@@ -39,20 +39,28 @@ def prepare(
     """The offered job on disk, or nothing when it cannot be stored or its limits script refuses it."""
     try:
         record = _record(offer, configuration, choose_uid(offer.application.sandbox_uid, tuple(uids)))
+        record = replace(record, own_uid=run.sandboxed and not offer.application.sandbox_uid)
         read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
         run.create(record, read)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         log.critical("job %s cannot be stored: %s", offer.told.job_id, error)
         return None
     job = Job(record, run, scripts)
+    if not _is_welcome(job):
+        job.remove()
+        return None
+    return job
+
+
+def _is_welcome(job: Job) -> bool:
+    """What its limits script says; whatever goes wrong on the way is a no, so that nothing is left behind."""
     try:
         if job.says("job_check_limits_script"):
-            return job
+            return True
         log.info("%s: refused by job_check_limits_script", job.title)
-    except NoAnswer as error:
+    except (NoAnswer, OSError, ValueError) as error:
         log.warning("%s: refused: %s", job.title, error)
-    job.remove()
-    return None
+    return False
 
 
 def claim(job: Job, resource: str, calls: ResourceCalls) -> bool:

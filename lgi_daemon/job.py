@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from lgi_daemon import processes
+from lgi_daemon import processes, sandbox
 from lgi_daemon.daemon_log import VERBOSE
 from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
 from lgi_daemon.processes import Identity
@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 # Tells the server how a job ended; True when it has confirmed.
 Report = Callable[["Job", State], bool]
 
+# What a check script may still take once it has failed to answer: each time half of what it was.
+SHORTEST_CHECK = 15.0
 _ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
     Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
@@ -44,6 +46,11 @@ class Job:
         self.first_seen: float | None = None
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
+        # How often in a row its scripts have not answered, and how long it is left alone for that.
+        self.silences = 0
+        self.pause = 0.0
+        self.quiet_until = 0.0
+        self.quiet_as: Standing | None = None
 
     @property
     def title(self) -> str:
@@ -108,9 +115,10 @@ class Job:
         may end, with all its marks set, while the others are asked.
         """
         alive = self.is_alive()
-        if self.says("job_check_running_script"):
+        seconds = max(SHORTEST_CHECK, CHECK_SECONDS / 2**self.silences)
+        if self.says("job_check_running_script", seconds):
             return Activity.RUNNING
-        if self.says("job_check_finished_script"):
+        if self.says("job_check_finished_script", seconds):
             return Activity.FINISHED
         return Activity.RUNNING if alive else Activity.IDLE
 
@@ -145,6 +153,8 @@ class Job:
             )
         else:
             log.debug("%s: %s succeeded", self.title, name)
+            if act is Act.ABORT:
+                self.kill_user()
         return status == 0
 
     def _start(self) -> bool:
@@ -161,6 +171,11 @@ class Job:
             log.warning("%s: no longer ours: %s", self.title, why)
             self.note(disowned=True)
 
+    def kill_user(self) -> None:
+        """Kill whatever runs under a uid that is this job's alone; nothing when it shares its uid."""
+        if self.run.sandboxed and self.record.own_uid and not sandbox.empty(self.record.uid):
+            log.critical("%s: processes of uid %d cannot be killed", self.title, self.record.uid)
+
     def remove(self) -> None:
         """Kill what is left of it and delete it from disk."""
         if self.record.run is not None:
@@ -168,6 +183,7 @@ class Job:
             killed = processes.kill_session(self.record.run, mark)
             if killed:
                 log.info("%s: %d processes were left and are killed", self.title, killed)
+        self.kill_user()
         self.run.remove(replace(self.record, phase=Phase.REMOVING))
         self.gone = True
         log.info("%s: removed from this resource", self.title)

@@ -1,12 +1,12 @@
 """The LGI_* files of a job's directory, written from its record. The daemon never believes them."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from lgi_daemon import atomic_file
 from lgi_daemon.record import Phase, Record
+from lgi_daemon.removal import remove_tree
 from lgi_protocol import lists
 from lgi_protocol.digest import digest
 from lgi_protocol.job_directory import HASHED, OUTPUT, SCRIPTS, Damaged, JobDirectory
@@ -83,43 +83,37 @@ class JobFiles:
     def output(self, limit: int) -> tuple[bytes, str]:
         """LGI_output up to a limit, and what the administrator should know of it, mostly nothing.
 
-        What is cut says so at its end. A link, a device or a directory is no output: it would show files of
-        others.
+        What is cut says so at its end. A link of either kind, a device, a directory or a file of another
+        user is no output: it would show files of others.
         """
         try:
-            size = os.stat(self.path / OUTPUT, follow_symlinks=False).st_size
-            data = JobDirectory(self.path).read_plain(OUTPUT, limit + 1)
+            with JobDirectory(self.path).open_plain(OUTPUT) as opened:
+                status = os.fstat(opened.fileno())
+                if status.st_nlink != 1 or self.owner not in (None, status.st_uid):
+                    raise Damaged(f"{self.path / OUTPUT} has a second name or another owner")
+                data = opened.read(limit + 1)
         except (Damaged, OSError) as error:
             return b"", f"there is no output to report: {error}"
         if len(data) <= limit:
             return data, ""
-        mark = (_CUT % (max(size, len(data)), limit))[:limit]
-        return data[: limit - len(mark)] + mark, f"the output of {size} bytes is cut to {limit}"
+        mark = (_CUT % (max(status.st_size, len(data)), limit))[:limit]
+        return data[: limit - len(mark)] + mark, f"the output of {status.st_size} bytes is cut to {limit}"
 
     def remove(self) -> None:
         """Delete the directory, following no link. OSError when something in it resists."""
-        if not os.path.lexists(self.path):
-            return
-        if self.owner is None:
-            _open_up(self.path)
-        shutil.rmtree(self.path)
+        if os.path.lexists(self.path):
+            remove_tree(self.path, is_ours=self.owner is None)
 
     def _put(self, name: str, data: bytes, mode: int) -> None:
         atomic_file.write(self.path, name, data, mode, self.owner, self.owner, durable=False)
 
 
 def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
+    """Whether a file and its .hash are as wanted. Never reads more than that, since a job may grow them."""
     try:
-        return directory.read(name) == data
+        return (
+            directory.read_plain(name, len(data) + 1) == data
+            and directory.read_plain(f"{name}.hash", 64).split(b"\n", 1)[0] == digest(data).encode()
+        )
     except Damaged:
         return False
-
-
-def _open_up(path: Path) -> None:
-    """Give back to ourselves what the job, which is the same user, closed: only a root needs no such help."""
-    path.chmod(0o700)
-    for folder, names, _files in os.walk(path):
-        for name in names:
-            inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from lgi_daemon import lifecycle
 from lgi_daemon.job import Job
-from lgi_daemon.lifecycle import START, WAIT, Act, Step
+from lgi_daemon.lifecycle import START, WAIT, Act, Standing, Step
 from lgi_daemon.record import Phase, claimed_by
 from lgi_daemon.reports import CLOSED, report, unlock
 from lgi_daemon.scripts import NoAnswer
@@ -22,6 +22,9 @@ CLAIM_PATIENCE = 90.0
 SHORTEST_LOOK = 1.0
 # Between two starts of a job that always ends without a mark.
 LONGEST_PAUSE = 600.0
+# A job whose scripts do not answer is left alone this many times as long as they were waited for.
+SILENCE_FACTOR = 9.0
+LONGEST_SILENCE = 1800.0
 _LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 
@@ -72,14 +75,34 @@ class Jobs:
             if not job.gone and job.record.phase is Phase.ACCEPTED and self._is_due(job, now):
                 self._look(job, round_)
         except NoAnswer as error:
-            log.warning("%s: %s; it is left as it is", job.title, error)
-            job.look_at = now + self.fast
+            self._leave_alone(job, error, now)
         except OSError as error:
             log.critical("%s: the disk does not take it: %s; tried again later", job.title, error)
             job.look_at = now + self.fast
+        except Exception:
+            # One job, whatever it has done to its directory or its server to its description, is not all.
+            log.critical("%s: a mistake of ours; it is tried again later", job.title, exc_info=True)
+            job.look_at = job.poll_at = now + self.fast
+
+    def _leave_alone(self, job: Job, error: NoAnswer, now: float) -> None:
+        """After scripts that do not answer: longer each time, and many times as long as they held us up.
+
+        What the server comes to want of it, as its end, is worth another look. What is left of a job that
+        is to end is killed, when that can be told from others: it may be what holds its scripts up.
+        """
+        job.silences += 1
+        lost = SILENCE_FACTOR * error.seconds
+        job.pause = max(self.fast, lost, min(2 * job.pause, LONGEST_SILENCE))
+        job.look_at = job.quiet_until = now + job.pause
+        job.quiet_as = job.standing
+        log.warning("%s: %s; it is left as it is for %.0f s", job.title, error, job.pause)
+        if job.standing in (Standing.UNWANTED, Standing.STALE):
+            job.kill_user()
 
     def _is_due(self, job: Job, now: float) -> bool:
         """Also at once when a run script that was alive has ended."""
+        if now < job.quiet_until and job.standing is job.quiet_as:
+            return False
         return now >= job.look_at or (job.watched and not job.is_alive())
 
     # What the server wants.
@@ -166,6 +189,7 @@ class Jobs:
         alive, job.watched = job.is_alive(), False
         step = self._step(job)
         if step == WAIT:
+            job.silences, job.pause = 0, 0.0
             job.look_at = round_.now + self._pace(job, round_.now)
             job.watched = alive
             return

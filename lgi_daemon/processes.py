@@ -59,15 +59,20 @@ def kill_session(leader: Identity, mark: str) -> int:
 
 
 def users() -> set[int]:
-    """The uids that processes run under now."""
-    found = set()
-    for entry in _PROC.iterdir():
-        if entry.name.isdigit():
-            try:
-                found.add(entry.stat().st_uid)
-            except OSError:
-                continue
-    return found
+    """The uids that processes run under now, real, effective and saved ones."""
+    return {uid for entry in _PROC.iterdir() if entry.name.isdigit() for uid in _uids(int(entry.name))}
+
+
+def _uids(pid: int) -> set[int]:
+    """None when it has ended. Not the owner of its /proc directory, which is the effective one alone."""
+    try:
+        text = (_PROC / str(pid) / "status").read_text("ascii", "replace")
+    except OSError:
+        return set()
+    values = dict(line.partition(":")[::2] for line in text.splitlines())
+    if values.get("State", "").strip()[:1] in ("Z", "X"):
+        return set()
+    return {int(uid) for uid in values.get("Uid", "").split()}
 
 
 def _stat(pid: int) -> list[str] | None:

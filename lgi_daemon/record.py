@@ -42,6 +42,8 @@ class Record:
     input: bytes = b""
     phase: Phase = Phase.CLAIMING
     run: Identity | None = None
+    # The uid was chosen for this job alone: whatever runs under it is the job's.
+    own_uid: bool = False
     # True when another has it, or nobody: kill it and tell no server.
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.

@@ -4,6 +4,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,40 +13,65 @@ from lgi_daemon.record import Phase, Record, from_json
 from lgi_daemon.run_directory import RECORD, RunDirectory, is_leftover
 from lgi_protocol import lists
 from lgi_protocol.job_directory import SCRIPTS, Damaged, JobDirectory
+from lgi_protocol.resource_api import is_job_id
 
 log = logging.getLogger(__name__)
 
 _REFERENCE = re.compile(r"[0-9A-F]{32}")
+# Larger than any file of a job, and small enough that digesting what a job wrote is soon done.
+_LARGEST_FILE = 512 * 1024
 
 
 def recover(run: RunDirectory) -> list[Record]:
-    """All jobs to look after. Torn LGI_* files are written again; what is broken is moved to ``.broken``."""
+    """All jobs to look after. Torn LGI_* files are written again; what is broken is moved to ``.broken``.
+
+    What cannot even be moved is left as it is, with a word in the log: the others are taken up all the same.
+    """
     records = list(_recorded(run))
     known = {run.files(record).path for record in records}
     for path in sorted(run.path.glob("[!.]*/*/JOB_*")):
         if path not in known:
-            adopted = _adopt(run, path)
-            records += [adopted] if adopted else []
+            with _apart(path):
+                adopted = _adopt(run, path)
+                records += [adopted] if adopted else []
     return records
+
+
+@contextmanager
+def _apart(path: Path) -> Iterator[None]:
+    """Keep what goes wrong with one job from the others."""
+    try:
+        yield
+    except (OSError, RecursionError, ValueError) as error:
+        log.critical("%s is left as it is until the next start: %s", path, error)
 
 
 def _recorded(run: RunDirectory) -> Iterator[Record]:
     """The jobs this daemon's records tell of."""
     for folder in sorted(run.records.iterdir()):
-        if not (folder / RECORD).exists():
-            log.info("%s was never accepted and is removed", folder.name)
-            shutil.rmtree(folder)
-            continue
-        record = _read(run, folder)
-        if record is None:
-            continue
-        if is_leftover(record):
-            log.info("%s: its removal is completed", record.title)
-            run.remove(record)
-            continue
-        for name in run.restore(record):
-            log.warning("%s: %s was damaged or missing and is restored", record.title, name)
-        yield record
+        record = None
+        with _apart(folder):
+            record = _resumed(run, folder)
+        if record is not None:
+            yield record
+
+
+def _resumed(run: RunDirectory, folder: Path) -> Record | None:
+    """A job to look after, its files whole again; nothing when it had ended or never began."""
+    if not (folder / RECORD).exists():
+        log.info("%s was never accepted and is removed", folder.name)
+        shutil.rmtree(folder)
+        return None
+    record = _read(run, folder)
+    if record is None:
+        return None
+    if is_leftover(record):
+        log.info("%s: its removal is completed", record.title)
+        run.remove(record)
+        return None
+    for name in run.restore(record):
+        log.warning("%s: %s was damaged or missing and is restored", record.title, name)
+    return record
 
 
 def _read(run: RunDirectory, folder: Path) -> Record | None:
@@ -69,12 +95,12 @@ def _adopt(run: RunDirectory, path: Path) -> Record | None:
     """Take over the directory of an older daemon, which kept no record; set it aside unless it is whole."""
     directory = JobDirectory(path)
     try:
-        directory.verify()
+        directory.verify(_LARGEST_FILE)
         record = _record_of(run, directory)
     except (Damaged, ValueError) as error:
         run.set_aside(path, str(error))
         return None
-    scripts = {name: directory.read(f"LGI_{name}") for name in SCRIPTS}
+    scripts = {name: directory.read(f"LGI_{name}", _LARGEST_FILE) for name in SCRIPTS}
     run.create(record, scripts)
     log.info("%s: taken over from an older daemon", record.title)
     return record
@@ -97,6 +123,8 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> Record:
         raise ValueError("it belongs to root, and no job runs as root")
     if not read("LGI_max_output_size").isdigit():
         raise ValueError("its LGI_max_output_size is not a number")
+    if not is_job_id(read("LGI_job_id")):
+        raise ValueError("its LGI_job_id is not the number of a job")
     noted = read("LGI_daemon_reference")
     record = Record(
         reference=reference,

@@ -85,14 +85,18 @@ class RunDirectory:
         folder = self.records / record.reference
         group = record.uid if self.sandboxed else None
         folder.mkdir(mode=0o700)
-        if group is not None:
-            os.chown(folder, -1, group)
-            folder.chmod(0o710)
-        for name in SCRIPTS:
-            atomic_file.write(folder, f"LGI_{name}", scripts[name], 0o550, group=group)
-        self._write(record)
-        atomic_file.sync_folder(self.records)
-        self.restore(record)
+        try:
+            if group is not None:
+                os.chown(folder, -1, group)
+                folder.chmod(0o710)
+            for name in SCRIPTS:
+                atomic_file.write(folder, f"LGI_{name}", scripts[name], 0o550, group=group)
+            self._write(record)
+            atomic_file.sync_folder(self.records)
+            self.restore(record)
+        except (OSError, ValueError):
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def save(self, record: Record) -> None:
         """Store a changed record, then what follows from it in the job's directory."""
@@ -117,7 +121,7 @@ class RunDirectory:
         files = self.files(record)
         try:
             files.remove()
-        except OSError as error:
+        except (OSError, RecursionError, ValueError) as error:
             self.set_aside(files.path, f"it could not be deleted: {error}")
         shutil.rmtree(self.records / record.reference)
 

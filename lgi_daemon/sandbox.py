@@ -3,6 +3,8 @@
 import os
 import pwd
 import random
+import signal
+import time
 from collections.abc import Collection
 
 from lgi_daemon import processes
@@ -10,6 +12,9 @@ from lgi_daemon import processes
 # Above the accounts of most sites and the subordinate uids of most containers.
 UIDS = range(2_000_000, 3_000_000)
 _TRIES = 1000
+# How often, and for how many seconds each time, all of a user is killed.
+_ROUNDS = 20
+_ROUND_SECONDS = 0.5
 
 
 def choose_uid(configured: int, taken: Collection[int]) -> int:
@@ -26,6 +31,48 @@ def choose_uid(configured: int, taken: Collection[int]) -> int:
         if uid not in busy and not _is_account(uid):
             return uid
     raise RuntimeError(f"no free uid between {UIDS.start} and {UIDS.stop - 1}: set job_sandbox_uid")
+
+
+def empty(uid: int) -> bool:
+    """SIGKILL every process of a uid that was chosen for one job alone; whether none is left.
+
+    A process can leave its session and drop its environment, but not its uid. Only uids of our own range
+    are touched, so neither root, nor the daemon's user, nor an account.
+    """
+    if os.geteuid() != 0 or uid not in UIDS:
+        return True
+    for _round in range(_ROUNDS):
+        if uid not in processes.users():
+            return True
+        _kill_all(uid, choose_uid(0, {uid}))
+        time.sleep(0.01)
+    return uid not in processes.users()
+
+
+def _kill_all(uid: int, nobody: int) -> None:
+    """One blow at all processes of a user at once, which a fork bomb cannot outrun as it would a list.
+
+    The killer is that user in effect alone. Its other uids are ``nobody``, which no process has, so that its
+    victims may not signal it: they would stop it before it strikes.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(nobody, nobody, nobody)
+            os.setresuid(nobody, uid, nobody)
+            # Everything this user may signal; not reached when one of the lines above fails.
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    # The victims may slow it down: it is not waited for without end, and another follows.
+    end = time.monotonic() + _ROUND_SECONDS
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return
+        time.sleep(0.001)
 
 
 def _is_account(uid: int) -> bool:

@@ -1,7 +1,8 @@
-"""Runs the scripts of jobs. The only place that starts processes and changes user."""
+"""Runs the scripts of jobs. The only place that starts programs, as whatever user."""
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sysconfig
@@ -22,11 +23,19 @@ STAGE_SECONDS = 900.0
 _RUN = 'exec "$0"'
 # Runs only after a line has come: the daemon sends it when it has noted the process.
 _RUN_WHEN_TOLD = 'read -r go && exec "$0" < /dev/null'
+# Changes the user after Popen has returned: what Popen itself has made that user, the job's other processes
+# can stop before its first line, and Popen waits for it without end.
+_SETPRIV = shutil.which("setpriv")
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
 
 
 class NoAnswer(Exception):
     """A script did not end in time or could not be started: it said neither yes nor no."""
+
+    def __init__(self, text: str, seconds: float = 0.0) -> None:
+        """``seconds`` is how long it was waited for, during which nothing else was done."""
+        self.seconds = seconds
+        super().__init__(text)
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Scripts:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-            raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed") from None
+            raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed", seconds) from None
 
     def start(self, script: Path, place: Place, note: Callable[[Identity], None]) -> Identity:
         """Start a script in the background, in a session of its own that outlives the daemon.
@@ -95,9 +104,13 @@ class Scripts:
 
 def _start(script: Path, place: Place, command: str, stdin: int) -> subprocess.Popen[bytes]:
     """A script in a new session with nothing of the daemon but a clean environment."""
+    arguments, uid = ["/bin/sh", "-c", command, str(script)], place.uid
+    if uid is not None and _SETPRIV is not None:
+        arguments = [_SETPRIV, f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--", *arguments]
+        uid = None
     try:
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
-            ["/bin/sh", "-c", command, str(script)],
+            arguments,
             cwd=place.directory,
             env=place.environment(),
             stdin=stdin,
@@ -106,9 +119,9 @@ def _start(script: Path, place: Place, command: str, stdin: int) -> subprocess.P
             close_fds=True,
             start_new_session=True,
             umask=0o077,
-            user=place.uid,
-            group=place.uid,
-            extra_groups=None if place.uid is None else [],
+            user=uid,
+            group=uid,
+            extra_groups=None if uid is None else [],
         )
-    except OSError as error:
-        raise NoAnswer(f"{script.name} could not be started: {error.strerror}") from None
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise NoAnswer(f"{script.name} could not be started: {error}") from None

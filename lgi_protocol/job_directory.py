@@ -6,6 +6,7 @@ Read by the daemon, and by LGI_qsub and LGI_filetransfer when they run inside a 
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from lgi_protocol.digest import digest
 
@@ -56,10 +57,12 @@ class JobDirectory:
         """Nothing is read yet."""
         self.path = path
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MAX_FILE) -> bytes:
         """A file and the proof that it is whole; Damaged says which file and why not."""
-        data = self.read_plain(name)
-        noted = self.read_plain(f"{name}.hash").split(b"\n", 1)[0].decode("ascii", "replace")
+        data = self.read_plain(name, limit + 1)
+        if len(data) > limit:
+            raise Damaged(f"{self.path / name} is longer than {limit} bytes")
+        noted = self.read_plain(f"{name}.hash", 64).split(b"\n", 1)[0].decode("ascii", "replace")
         if noted != digest(data):
             raise Damaged(f"{self.path / name} does not match its .hash file")
         return data
@@ -70,6 +73,11 @@ class JobDirectory:
 
     def read_plain(self, name: str, limit: int = MAX_FILE) -> bytes:
         """At most ``limit`` bytes of a plain file, no link followed and no device or pipe opened for long."""
+        with self.open_plain(name) as opened:
+            return opened.read(limit)
+
+    def open_plain(self, name: str) -> BinaryIO:
+        """A plain file to read; Damaged when it is missing, a link, or anything else."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -83,13 +91,12 @@ class JobDirectory:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise Damaged(f"{self.path / name} is not a plain file")
-        with os.fdopen(descriptor, "rb") as opened:
-            return opened.read(limit)
+        return os.fdopen(descriptor, "rb")
 
-    def verify(self) -> None:
-        """Damaged unless all files of an accepted job are there and whole."""
+    def verify(self, limit: int = MAX_FILE) -> None:
+        """Damaged unless all files of an accepted job are there, whole and within a limit."""
         for name in HASHED:
-            self.read(name)
+            self.read(name, limit)
         self.read_plain(OUTPUT, 0)
 
     def is_valid(self) -> bool:

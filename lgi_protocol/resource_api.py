@@ -1,5 +1,6 @@
 """The calls a resource makes (wire.md 6), for the daemon and for LGI_qsub inside a job."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,11 @@ class SignUp:
     master_server: str
     slave_servers: tuple[str, ...]
     max_field_size: int
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text can be the number of a job: it becomes part of calls, logs and environments."""
+    return re.fullmatch("[0-9]{1,9}", text) is not None
 
 
 def read_job(text: str) -> Job:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,26 @@ def test_under_root_a_script_is_another_user_without_groups(write: Write, here: 
 
     assert (here.directory / "uid").read_text() == "2345678\n"
     assert (here.directory / "groups").read_text() == "2345678\n"
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+@pytest.mark.timeout(30)
+def test_a_user_that_stops_all_its_processes_cannot_stop_the_start_of_a_script(
+    write: Write, here: Place
+) -> None:
+    """Stopped before its first line it is a script that takes too long: nothing waits for ever."""
+    stopper = write("echo > up; while :; do kill -STOP -1 2> /dev/null; done")
+    identity = Scripts().start(stopper, here, lambda _identity: None)
+    until(lambda: (here.directory / "up").exists())
+    began = time.monotonic()
+
+    for _look in range(10):
+        with suppress(NoAnswer):
+            Scripts().status(write("exit 0"), here, 0.2)
+
+    took = time.monotonic() - began
+    kill_session(identity, "LGI_JOB_ID=7")
+    assert took < 5.0
 
 
 def test_a_background_script_is_noted_before_its_first_line(write: Write, here: Place) -> None:

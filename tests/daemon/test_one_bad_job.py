@@ -1,0 +1,275 @@
+"""A job that does its worst costs the other jobs little, and the daemon nothing."""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.job import Job
+from lgi_daemon.job_files import JobFiles
+from lgi_daemon.removal import remove_tree
+from lgi_daemon.scripts import NoAnswer, Place, Scripts
+
+from .conftest import IS_ROOT
+from .workshop import FAST, Workshop, only, until
+
+DEEP = 1500
+
+
+def nest(folder: Path, levels: int = DEEP) -> None:
+    """Directories in directories, with a file in the last, deeper than any path can say."""
+    here = os.open(folder, os.O_RDONLY)
+    for _level in range(levels):
+        os.mkdir("deeper", dir_fd=here)
+        inner = os.open("deeper", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("file", os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+
+def two_jobs(workshop: Workshop) -> tuple[Daemon, Job, Job]:
+    """A daemon whose jobs 1 and 2 have started."""
+    for job_id in ("1", "2"):
+        workshop.server.submit(job_id)
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    first, second = sorted(daemon.jobs, key=lambda job: job.record.job_id)
+    return daemon, first, second
+
+
+def folder_of(job: Job) -> Path:
+    """A job's directory."""
+    return job.run.files(job.record).path
+
+
+def test_a_directory_of_any_depth_is_removed(workshop: Workshop) -> None:
+    """Deeper than Python recurses, than descriptors last and than a path is long; links are not followed."""
+    precious = workshop.place / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    tree = workshop.place / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "link").symlink_to(precious)
+    nest(tree / "a")
+
+    remove_tree(tree, is_ours=True)
+
+    assert not tree.exists()
+    assert (precious / "file").exists()
+
+
+def test_a_job_that_nests_too_deep_is_removed_and_the_others_go_on(workshop: Workshop) -> None:
+    """It would end every tick before the next job had its turn."""
+    daemon, bad, good = two_jobs(workshop)
+    nest(folder_of(bad))
+    for job in (bad, good):
+        workshop.marked(job, "is_finished")
+
+    workshop.tick(daemon, 1.0)
+
+    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "finished"]
+    assert workshop.tree() == []
+    assert not (workshop.run_path / ".broken").exists()
+
+
+def test_a_daemon_starts_with_the_deep_leavings_of_a_job(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle of a removal it completes it; a job that cannot be removed is set aside."""
+    daemon, bad, good = two_jobs(workshop)
+    workshop.marked(bad, "is_finished")
+    nest(folder_of(bad))
+    with monkeypatch.context() as dying:
+        dying.setattr(JobFiles, "remove", lambda _files: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            workshop.tick(daemon, 1.0)
+    monkeypatch.setattr(JobFiles, "remove", lambda _files: (_ for _ in ()).throw(RecursionError("deep")))
+
+    daemon = workshop.restart(daemon)
+
+    assert only(daemon).record.job_id == good.record.job_id
+    set_aside = workshop.run_path / ".broken" / f"JOB_{bad.record.reference}"
+    assert set_aside.is_dir()
+    remove_tree(set_aside, is_ours=True)
+
+
+def test_a_record_that_resists_does_not_keep_the_daemon_from_starting(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left as it is, the log says so, and the other job is taken up."""
+    logging.getLogger("lgi_daemon").propagate = True
+    daemon, bad, good = two_jobs(workshop)
+    script = bad.run.script(bad.record, "job_run_script")
+    script.unlink()
+    script.mkdir()
+
+    daemon = workshop.restart(daemon)
+
+    assert only(daemon).record.job_id == good.record.job_id
+    assert "is left as it is until the next start" in caplog.text
+
+
+def test_whatever_goes_wrong_with_one_job_the_next_has_its_turn(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The mistake is logged with its traceback, once per fast cycle and not every second."""
+    logging.getLogger("lgi_daemon").propagate = True
+    daemon, bad, good = two_jobs(workshop)
+    workshop.marked(good, "is_finished")
+    monkeypatch.setattr(bad, "activity", lambda: {}["surprise"])
+
+    for _second in range(5):
+        workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["2"].state == "finished"
+    assert caplog.text.count("KeyError: 'surprise'") == 1
+
+
+def test_files_that_a_job_makes_huge_are_not_read(workshop: Workshop) -> None:
+    """Sparse gigabytes in place of every file cost a moment: as much is read as the daemon expects."""
+    daemon, bad, _good = two_jobs(workshop)
+    workshop.marked(bad, "is_running")
+    for path in folder_of(bad).glob("LGI_*"):
+        if path.name.startswith("LGI_output"):
+            continue
+        path.unlink()
+        with path.open("wb") as opened:
+            opened.truncate(1024**3)
+    began = time.monotonic()
+
+    restored = bad.run.restore(bad.record)
+
+    assert len(restored) >= 27
+    assert time.monotonic() - began < 2.0
+    daemon.run.release()
+
+
+def test_a_huge_file_of_an_older_daemons_job_is_not_digested(workshop: Workshop) -> None:
+    """The digest is slow on purpose of nobody: at the start, too, a job cannot choose how much of it."""
+    daemon, bad, _good = two_jobs(workshop)
+    workshop.marked(bad, "is_running")
+    (bad.run.records / bad.record.reference / "record.json").unlink()
+    huge = folder_of(bad) / "LGI_state"
+    huge.unlink()
+    with huge.open("wb") as opened:
+        opened.truncate(15 * 1024 * 1024)
+    began = time.monotonic()
+
+    daemon = workshop.restart(daemon)
+
+    assert time.monotonic() - began < 1.0
+    assert len(daemon.jobs) == 1
+
+
+class Clock:
+    """Scripts that never answer, and what waiting for them costs."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.real = job.scripts.status
+        self.waits: list[float] = []
+
+    def status(self, script: Path, place: Place, seconds: float = 60.0) -> int:
+        """As `Scripts.status`, but one job's scripts hang."""
+        if place.hints.get("LGI_JOB_ID") != self.job.record.job_id:
+            return self.real(script, place, seconds)
+        self.waits.append(seconds)
+        raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed", seconds)
+
+
+def test_a_job_whose_scripts_hang_takes_a_small_share_of_the_time(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its next look is put off for longer and longer, its scripts get less time, and the log says so."""
+    logging.getLogger("lgi_daemon").propagate = True
+    daemon, bad, good = two_jobs(workshop)
+    workshop.marked(bad, "is_running")
+    workshop.marked(good, "is_running")
+    clock = Clock(bad)
+    monkeypatch.setattr(Scripts, "status", lambda _scripts, *asked: clock.status(*asked))
+
+    for _time in range(7200 // 10):
+        workshop.tick(daemon, 10.0)
+
+    assert clock.waits[:3] == [60.0, 30.0, 15.0]
+    assert sum(clock.waits) < 0.03 * 7200
+    assert "job_check_running_script took more than 60 s and was killed; it is left as it is for 540 s" in (
+        caplog.text
+    )
+
+
+def test_the_end_of_a_silent_job_is_worth_a_look_at_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who deletes it does not wait out the pause, and a job that answers again is as any other."""
+    daemon, bad, _good = two_jobs(workshop)
+    workshop.marked(bad, "is_running")
+    with monkeypatch.context() as hanging:
+        clock = Clock(bad)
+        hanging.setattr(Scripts, "status", lambda _scripts, *asked: clock.status(*asked))
+        workshop.tick(daemon, 2.0)
+    workshop.server.change("1", state="aborting")
+
+    workshop.tick(daemon, FAST)
+
+    assert clock.waits == [60.0]
+    assert workshop.server.jobs["1"].state == "aborted"
+
+
+def test_an_output_with_a_second_name_is_not_sent(workshop: Workshop) -> None:
+    """A hard link shows a file of others as well as a soft one does."""
+    daemon, bad, _good = two_jobs(workshop)
+    workshop.marked(bad, "is_finished")
+    secret = workshop.place / "secret"
+    secret.write_text("private key")
+    output = folder_of(bad) / "LGI_output"
+    output.unlink()
+    output.hardlink_to(secret)
+
+    workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["1"].output == b""
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_an_output_of_another_user_is_not_sent(workshop: Workshop) -> None:
+    """Under root the output is the job's own file: a file moved in from elsewhere is not."""
+    daemon, bad, _good = two_jobs(workshop)
+    workshop.marked(bad, "is_finished")
+    output = folder_of(bad) / "LGI_output"
+    output.write_text("of root")
+    os.chown(output, 0, 0)
+
+    workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["1"].output == b""
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
+    monkeypatch.setattr("lgi_daemon.job.CHECK_SECONDS", 1.0)
+    monkeypatch.setattr("lgi_daemon.job.SHORTEST_CHECK", 1.0)
+    workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    until(lambda: (folder_of(job) / "is_running").exists())
+    workshop.server.change("1", state="aborting")
+
+    workshop.tick(daemon, FAST)
+    left_after_one = len(daemon.jobs)
+    workshop.tick(daemon, 2 * FAST)
+
+    assert left_after_one == 1
+    assert workshop.server.jobs["1"].state == "aborted"
+    assert workshop.tree() == []

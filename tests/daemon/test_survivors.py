@@ -1,0 +1,104 @@
+"""Processes that want to outlive their job: under root, the uid of a job alone tells whose they are."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon import processes, sandbox
+from lgi_daemon.job import Job
+
+from .conftest import IS_ROOT
+from .workshop import FAST, Workshop, only, until
+
+pytestmark = pytest.mark.skipif(not IS_ROOT, reason="needs root")
+
+# Leaves the session, the process group and the environment behind, and forks all the time.
+FLEE = (
+    'setsid env -i PATH="$PATH" sh -c \'while :; do sh -c "sleep 5" & sleep 0.01; done\' > /dev/null 2>&1 &'
+)
+
+
+def fleeing(workshop: Workshop) -> Job:
+    """A job whose run script has ended, with processes of its uid that no session tells of."""
+    workshop.write_script("job_run_script", f"{FLEE}\n: > is_running")
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    until(lambda: (job.run.files(job.record).path / "is_running").exists() and not job.is_alive())
+    assert job.record.uid in processes.users()
+    return job
+
+
+def test_processes_that_left_the_session_do_not_survive_the_job(workshop: Workshop) -> None:
+    """At its removal everything of its uid is killed."""
+    job = fleeing(workshop)
+
+    job.remove()
+
+    assert job.record.uid not in processes.users()
+    assert workshop.tree() == []
+
+
+def test_an_abort_kills_them_though_the_server_is_not_there(workshop: Workshop) -> None:
+    """The job runs no longer, whenever that can be told."""
+    workshop.write_script("job_run_script", f"{FLEE}\n: > is_running")
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    workshop.marked(job, "is_running")
+    workshop.server.change("1", state="aborting")
+    workshop.server.fail("update", times=9)
+
+    workshop.tick(daemon, FAST)
+
+    assert list(daemon.jobs) == [job]
+    until(lambda: job.record.uid not in processes.users(), 1.0)
+    job.remove()
+
+
+def test_a_uid_that_others_share_is_left_alone(workshop: Workshop) -> None:
+    """A configured job_sandbox_uid, and one that an older daemon chose, may have other processes."""
+    job = fleeing(workshop)
+    job.note(own_uid=False)
+
+    job.remove()
+
+    assert job.record.uid in processes.users()
+    assert sandbox.empty(job.record.uid)
+
+
+def test_a_uid_chosen_for_a_job_is_noted_as_its_own(workshop: Workshop) -> None:
+    """Also over a restart; the configured one never is."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+
+    daemon = workshop.restart(daemon)
+
+    assert only(daemon).record.own_uid
+
+
+def test_the_killer_cannot_be_stopped_by_its_victims(place: Path) -> None:
+    """A job that stops everything of its uid, again and again, would stop what comes to end it too."""
+    uid = 2_345_680
+    for _child in range(3):
+        script = f"setpriv --reuid={uid} --clear-groups sh -c 'while :; do kill -STOP -1 2> /dev/null; done'"
+        subprocess.Popen(["/bin/sh", "-c", script], cwd=place)
+    until(lambda: uid in processes.users())
+    began = time.monotonic()
+
+    assert sandbox.empty(uid)
+    assert time.monotonic() - began < 3.0
+
+
+@pytest.mark.parametrize("uid", [0, 1, 65534, 1_999_999, 3_000_000])
+def test_a_uid_outside_the_range_is_never_emptied(uid: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither root nor the daemon's user nor any account."""
+    monkeypatch.setattr(sandbox, "_kill_all", lambda uid, _nobody: pytest.fail(f"kills all of {uid}"))
+    monkeypatch.setattr(processes, "users", lambda: {uid})
+
+    assert sandbox.empty(uid)
