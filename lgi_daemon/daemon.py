@@ -78,8 +78,10 @@ class Daemon:
         """Do what is due; ``now`` is in seconds of a clock that never goes back."""
         self.scripts.reap()
         if now >= self._work_at:
-            taken = self.work.cycle(now)
-            self._work_at = now + (self.fast if taken else self.slow)
+            # Noted first: what goes wrong there must not come again before the jobs had their turn.
+            self._work_at = now + self.slow
+            if self.work.cycle(now):
+                self._work_at = now + self.fast
         ended = self.jobs.cycle(now)
         if ended:
             # A place is free: jobs known to wait for one are asked for at once, others as by LGI.

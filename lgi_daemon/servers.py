@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from lgi_protocol.client import Client, Unreachable
+from lgi_protocol.client import LONGEST_BACK_OFF, Client, Unreachable
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls, SignUp
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 300.0
+# A server names the others, other ones each time if it likes: their connections are not kept for ever.
+_MOST_CLIENTS = 256
 
 # Gives the calls of one project on one server.
 Connect = Callable[[str, str], ResourceCalls]
@@ -30,6 +32,8 @@ def connector(credentials: Credentials) -> Connect:
 
     def connect(project: str, server: str) -> ResourceCalls:
         if server not in clients:
+            if len(clients) >= _MOST_CLIENTS:
+                clients.pop(next(iter(clients))).close()
             clients[server] = Client(server, credentials)
         return ResourceCalls(clients[server], project)
 
@@ -54,7 +58,7 @@ class Servers:
 
         The chance in it keeps many daemons from returning at once.
         """
-        wait = seconds * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+        wait = min(seconds, LONGEST_BACK_OFF) * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
         self._not_before[server] = now + wait
         return wait
 
@@ -85,10 +89,10 @@ class Servers:
 
 @contextmanager
 def _understanding(server: str) -> Iterator[None]:
-    """Turn the ValueError of an answer with impossible values into Unreachable."""
+    """Turn the errors of an answer with impossible values into Unreachable."""
     try:
         yield
-    except ValueError as error:
+    except (OverflowError, RecursionError, ValueError) as error:
         raise Unreachable(server, f"its answer cannot be understood: {error}") from error
 
 

@@ -14,14 +14,16 @@ from lgi_daemon.reports import unlock
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_daemon.servers import NotNow, Round, Servers
-from lgi_protocol.client import Unreachable
+from lgi_protocol.client import Unreachable, is_safe
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import ResourceCalls, SignUp
+from lgi_protocol.resource_api import ResourceCalls, SignUp, is_job_id
 
 log = logging.getLogger(__name__)
 
 _One = TypeVar("_One")
 PAGES = 16
+# Of one project: a sign-up answer cannot send the daemon around for ever.
+MOST_SERVERS = 64
 
 
 class Work:
@@ -78,6 +80,9 @@ class Work:
                     log.critical(
                         "no more work is taken from %s: the disk does not take it: %s", server, error
                     )
+                except (ArithmeticError, AttributeError, LookupError, TypeError):
+                    # The other servers are asked all the same.
+                    log.critical("a mistake in the daemon with %s, please report it", server, exc_info=True)
 
     def _is_full(self, project: Project) -> bool:
         everywhere, here = self._levels(project, project.applications[0])[:2]
@@ -137,9 +142,10 @@ class Work:
 
     def _consider(self, offer: Offered, calls: ResourceCalls) -> bool:
         """Take one offered job or not, and unlock it either way."""
-        if not offer.told.job_id:
-            return False
         try:
+            if not is_job_id(offer.told.job_id):
+                log.warning("%s offers a job without a number: %.100r", offer.server, offer.told.job_id)
+                return False
             why_not = refusal(self._levels(offer.project, offer.application), offer.told.owners)
             if why_not or self.stopping():
                 self.left_some = True
@@ -147,10 +153,13 @@ class Work:
                 return False
             return self._take(offer, calls)
         finally:
-            unlock(calls, offer.told.job_id)
+            if offer.told.job_id:
+                unlock(calls, offer.told.job_id)
 
     def _take(self, offer: Offered, calls: ResourceCalls) -> bool:
         uids = [job.record.uid for job in self.jobs]
+        # One that others are to share, now or later, is no job's own.
+        uids += [one.sandbox_uid for each in self.configuration.projects for one in each.applications]
         job = acceptance.prepare(offer, self.configuration, self.run, self.scripts, uids)
         if job is None:
             return False
@@ -180,6 +189,13 @@ def _from_anywhere(things: Sequence[_One]) -> Iterator[_One]:
 
 
 def _new(listed: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The servers of a list that are not known yet, each once."""
+    """The servers of a list that are not known yet, each once: none without TLS, and not too many."""
     trimmed = [server.rstrip("/") for server in listed]
-    return [one for one in dict.fromkeys(trimmed) if one and one not in known]
+    found = [one for one in dict.fromkeys(trimmed) if one and one not in known]
+    safe = [one for one in found if is_safe(one)]
+    room = max(0, MOST_SERVERS - len(known))
+    if len(found) > len(safe[:room]):
+        log.warning(
+            "%d servers of a list are not asked: no https://, or too many", len(found) - len(safe[:room])
+        )
+    return safe[:room]
