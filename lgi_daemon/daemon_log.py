@@ -24,11 +24,17 @@ class LineFormatter(logging.Formatter):
         """One line, and a traceback after it if there is one."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
         level = _NAMES.get(record.levelno, record.levelname)
-        message = "".join(char if char.isprintable() else "?" for char in record.getMessage())
-        line = f"{when} {level} {message}"
+        lines = [f"{when} {level} {_one_line(record.getMessage())}"]
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return line
+            # It ends in the words of an error, which may be a server's and hold line ends: none of its
+            # lines begins as those of the log do.
+            lines += [f"| {_one_line(line)}" for line in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    """A text without control characters, line ends of any kind and characters that turn writing around."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 class DaemonLog:

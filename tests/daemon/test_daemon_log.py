@@ -1,0 +1,49 @@
+"""The log: one line per event, and nobody but the daemon writes lines."""
+
+import io
+import logging
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from lgi_daemon.daemon_log import DaemonLog
+
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} (CRITICAL|NORMAL) ")
+FORGED = "2026-11-21T03:52:14+0000 NORMAL job 7 LGI/hello_world 1A2B3C4D: accepted from https://evil/LGI"
+TRICKS = ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028", "\u2029", "\x1b[2K", "\u202e", "\u200b", "\x00"]
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the daemon's log has written."""
+    stream = io.StringIO()
+    DaemonLog(None, logging.INFO, stream)
+    yield stream
+    logging.getLogger("lgi_daemon").handlers = []
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_message_stays_one_line(written: io.StringIO, trick: str) -> None:
+    """Text of others, as a server's refusal, cannot begin a line of its own or turn one around."""
+    logging.getLogger("lgi_daemon.x").info("refused: %s", f"no{trick}{FORGED}")
+
+    (line,) = written.getvalue().splitlines()
+    assert LINE.match(line)
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_traceback_forges_no_line(written: io.StringIO, trick: str) -> None:
+    """Its last lines are the words of an error, and those may be a server's."""
+    try:
+        raise ValueError(f"no{trick}{FORGED}")
+    except ValueError:
+        logging.getLogger("lgi_daemon.x").critical("a mistake", exc_info=True)
+
+    first, *others = written.getvalue().splitlines()
+    assert LINE.match(first)
+    assert first.endswith("a mistake")
+    assert len(others) >= 4
+    assert all(line.startswith("| ") and line.isprintable() for line in others)
+    assert any("ValueError: no" in line for line in others)
