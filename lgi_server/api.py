@@ -1,38 +1,33 @@
 """The doorway of the API: certificate to caller, posted text to form, view, and reply or error as XML.
 
-A call is registered here and nowhere else, so that none is unguarded, and every LGIError is caught here
-and nowhere else. A view runs inside one transaction of its project's database.
+Every LGIError is caught here and nowhere else. What is registered, and how, stands in `calls`.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, Response, request
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import arrivals, forms, identity, replies
+from lgi_server import arrivals, identity, replies
 from lgi_server.arrivals import SpoolingRequest
+from lgi_server.calls import CALLS, Call, Entrance
 from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
 from lgi_server.peers import Master
-from lgi_server.replies import Answers, Elements
+from lgi_server.replies import Elements
 from lgi_server.server import Server
-from lgi_server.services import callers, replication, sessions
+from lgi_server.services import callers, replication
 from lgi_server.services.ahead import Ahead, NotMade
-from lgi_server.services.callers import Servers, User
 from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import NeedsCycle
-from lgi_server.services.stores import Making, Upload
-from lgi_server.tables.active_resources import Resource
-from lgi_server.touches import Touches
 
 log = logging.getLogger("lgi.api")
 LOCK_WAIT_SECONDS = 30.0
@@ -43,156 +38,10 @@ _waiting = threading.BoundedSemaphore(64)
 BACK_OFF_DELAY = 1.0
 
 
-@dataclass(frozen=True)
-class Call:
-    """One request inside its transaction; ``now`` is in whole seconds."""
-
-    transaction: Transaction
-    form: Form
-    who: Identity
-    now: int
-    config: Config
-    project: str
-    answers: Answers
-    store: Making
-    touches: Touches
-    uploads: Callable[[], tuple[Upload, ...]]
-    cycled: bool
-
-
-@dataclass(frozen=True)
-class ResourceCall(Call):
-    """A call of a known resource; ``session_id`` is 0 for calls that need no session."""
-
-    resource: Resource
-    servers: Servers
-    session_id: int
-    capabilities: str
-
-    def header(self) -> Elements:
-        """What every answer to a resource starts with."""
-        return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
-
-
-@dataclass(frozen=True)
-class InterfaceCall(Call):
-    """A call of a user."""
-
-    user: User
-
-    def header(self) -> Elements:
-        """What most answers to a user start with."""
-        return self.answers.user_header(self.user, callers.servers(self.transaction))
-
-
-@dataclass(frozen=True)
-class ServerCall(Call):
-    """A call of another project server, or of this one's own tools."""
-
-    resource: Resource
-    servers: Servers
-    server_name: str
-
-    def header(self) -> Elements:
-        """What every answer to a server starts with."""
-        return self.answers.project_header(self.servers)
-
-
-Prepare = Callable[[Form, Identity, Config], Any]
-
-
-@dataclass(frozen=True)
-class Entrance:
-    """How a call is entered: what can be checked of it before its database is asked, and what then runs."""
-
-    prepare: Prepare
-    run: Callable[[Call, Any], Elements]
-    writes: bool = True
-    takes_files: bool = False
-
-
-ResourceView = Callable[[ResourceCall], Elements]
-InterfaceView = Callable[[InterfaceCall], Elements]
-ServerView = Callable[[ServerCall], Elements]
-_calls: dict[str, Entrance] = {}
-
-
-def resource_call(view: ResourceView) -> ResourceView:
-    """Register ``resources/<name of the view>``, a call that needs a session."""
-    _calls[f"resources/{view.__name__}"] = Entrance(
-        _capabilities, partial(_resource, view, True), takes_files="_submit_" in view.__name__
-    )
-    return view
-
-
-def sessionless_resource_call(view: ResourceView) -> ResourceView:
-    """Register ``resources/<name of the view>``, a call without a session."""
-    _calls[f"resources/{view.__name__}"] = Entrance(_capabilities, partial(_resource, view, False))
-    return view
-
-
-def interface_call(view: InterfaceView) -> InterfaceView:
-    """Register ``interfaces/<name of the view>``, a call that changes something."""
-    _calls[f"interfaces/{view.__name__}"] = Entrance(
-        callers.user, partial(_interface, view), takes_files="_submit_" in view.__name__
-    )
-    return view
-
-
-def reading_interface_call(view: InterfaceView) -> InterfaceView:
-    """Register ``interfaces/<name of the view>``, a call that only reads and so holds up no writer."""
-    _calls[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view), writes=False)
-    return view
-
-
-def server_call(view: ServerView) -> ServerView:
-    """Register ``servers/<name of the view>``."""
-    _calls[f"servers/{view.__name__}"] = Entrance(_capabilities, partial(_server, view))
-    return view
-
-
-def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
-    """What every resource call may post, checked before anything is known of the resource."""
-    form.word(forms.PROJECT)
-    return form.markup(forms.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
-
-
-def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: str) -> Elements:
-    # The caller and its session are read in one look, before the session may be complained about.
-    session_id = call.form.number_to_look_up(forms.SESSION_ID) if with_session else 0
-    caller = callers.resource(call.transaction, call.who, session_id)
-    call.touches.resource(caller.resource.resource_id, call.now)
-    if with_session:
-        session_id = call.form.number(forms.SESSION_ID)
-        sessions.check(session_id, caller.session_time, call.now)
-        call.touches.session(session_id, call.now)
-    else:
-        call.form.text(forms.UNUSED_SESSION_ID)
-    entered = ResourceCall(
-        **vars(call),
-        resource=caller.resource,
-        servers=caller.servers,
-        session_id=session_id,
-        capabilities=capabilities,
-    )
-    return view(entered)
-
-
-def _interface(view: InterfaceView, call: Call, user: User) -> Elements:
-    return view(InterfaceCall(**vars(call), user=user))
-
-
-def _server(view: ServerView, call: Call, _capabilities: str) -> Elements:
-    caller = callers.project_server(call.transaction, call.who)
-    call.touches.resource(caller.resource.resource_id, call.now)
-    name = call.config.projects[call.project].server_name
-    return view(ServerCall(**vars(call), resource=caller.resource, servers=caller.servers, server_name=name))
-
-
 def blueprint(server: Server) -> Blueprint:
     """The routes of all registered calls, each under its name and under its name with ``.php``."""
     routes = Blueprint("api", __name__)
-    for name, entrance in _calls.items():
+    for name, entrance in CALLS.items():
         for suffix in ("", ".php"):
             routes.add_url_rule(
                 f"/{name}{suffix}",

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 
-# Importing the two registers their calls with the doorway.
+# Importing the three registers their calls with the doorway.
 from lgi_server import api, arrivals, identity, interfaces, replies, repository, resources, servers  # noqa: F401
 from lgi_server.config import Config
 from lgi_server.server import Server, assemble

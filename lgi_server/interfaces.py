@@ -5,7 +5,7 @@ from functools import partial
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
-from lgi_server.api import InterfaceCall, interface_call, reading_interface_call
+from lgi_server.calls import InterfaceCall, interface_call, reading_interface_call
 from lgi_server.replies import Elements
 from lgi_server.services import callers, job_changes, submission
 from lgi_server.services.submission import Details, Wanted

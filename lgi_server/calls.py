@@ -1,0 +1,169 @@
+"""The calls: how one is registered, and what its view is given.
+
+A view is registered here and nowhere else, so that none is unguarded. It runs inside one transaction of its
+project's database, its caller known.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lgi_protocol import xml
+from lgi_server import forms
+from lgi_server.config import Config
+from lgi_server.database import Transaction
+from lgi_server.forms import Form
+from lgi_server.identity import Identity
+from lgi_server.replies import Answers, Elements
+from lgi_server.services import callers, sessions
+from lgi_server.services.callers import Servers, User
+from lgi_server.services.stores import Making, Upload
+from lgi_server.tables.active_resources import Resource
+from lgi_server.touches import Touches
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request inside its transaction; ``now`` is in whole seconds."""
+
+    transaction: Transaction
+    form: Form
+    who: Identity
+    now: int
+    config: Config
+    project: str
+    answers: Answers
+    store: Making
+    touches: Touches
+    uploads: Callable[[], tuple[Upload, ...]]
+    cycled: bool
+
+
+@dataclass(frozen=True)
+class ResourceCall(Call):
+    """A call of a known resource; ``session_id`` is 0 for calls that need no session."""
+
+    resource: Resource
+    servers: Servers
+    session_id: int
+    capabilities: str
+
+    def header(self) -> Elements:
+        """What every answer to a resource starts with."""
+        return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
+
+
+@dataclass(frozen=True)
+class InterfaceCall(Call):
+    """A call of a user."""
+
+    user: User
+
+    def header(self) -> Elements:
+        """What most answers to a user start with."""
+        return self.answers.user_header(self.user, callers.servers(self.transaction))
+
+
+@dataclass(frozen=True)
+class ServerCall(Call):
+    """A call of another project server, or of this one's own tools."""
+
+    resource: Resource
+    servers: Servers
+    server_name: str
+
+    def header(self) -> Elements:
+        """What every answer to a server starts with."""
+        return self.answers.project_header(self.servers)
+
+
+Prepare = Callable[[Form, Identity, Config], Any]
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """How a call is entered: what can be checked of it before its database is asked, and what then runs."""
+
+    prepare: Prepare
+    run: Callable[[Call, Any], Elements]
+    writes: bool = True
+    takes_files: bool = False
+
+
+ResourceView = Callable[[ResourceCall], Elements]
+InterfaceView = Callable[[InterfaceCall], Elements]
+ServerView = Callable[[ServerCall], Elements]
+CALLS: dict[str, Entrance] = {}
+
+
+def resource_call(view: ResourceView) -> ResourceView:
+    """Register ``resources/<name of the view>``, a call that needs a session."""
+    CALLS[f"resources/{view.__name__}"] = Entrance(
+        _capabilities, partial(_resource, view, True), takes_files="_submit_" in view.__name__
+    )
+    return view
+
+
+def sessionless_resource_call(view: ResourceView) -> ResourceView:
+    """Register ``resources/<name of the view>``, a call without a session."""
+    CALLS[f"resources/{view.__name__}"] = Entrance(_capabilities, partial(_resource, view, False))
+    return view
+
+
+def interface_call(view: InterfaceView) -> InterfaceView:
+    """Register ``interfaces/<name of the view>``, a call that changes something."""
+    CALLS[f"interfaces/{view.__name__}"] = Entrance(
+        callers.user, partial(_interface, view), takes_files="_submit_" in view.__name__
+    )
+    return view
+
+
+def reading_interface_call(view: InterfaceView) -> InterfaceView:
+    """Register ``interfaces/<name of the view>``, a call that only reads and so holds up no writer."""
+    CALLS[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view), writes=False)
+    return view
+
+
+def server_call(view: ServerView) -> ServerView:
+    """Register ``servers/<name of the view>``."""
+    CALLS[f"servers/{view.__name__}"] = Entrance(_capabilities, partial(_server, view))
+    return view
+
+
+def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
+    """What every resource call may post, checked before anything is known of the resource."""
+    form.word(forms.PROJECT)
+    return form.markup(forms.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
+
+
+def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: str) -> Elements:
+    # The caller and its session are read in one look, before the session may be complained about.
+    session_id = call.form.number_to_look_up(forms.SESSION_ID) if with_session else 0
+    caller = callers.resource(call.transaction, call.who, session_id)
+    call.touches.resource(caller.resource.resource_id, call.now)
+    if with_session:
+        session_id = call.form.number(forms.SESSION_ID)
+        sessions.check(session_id, caller.session_time, call.now)
+        call.touches.session(session_id, call.now)
+    else:
+        call.form.text(forms.UNUSED_SESSION_ID)
+    entered = ResourceCall(
+        **vars(call),
+        resource=caller.resource,
+        servers=caller.servers,
+        session_id=session_id,
+        capabilities=capabilities,
+    )
+    return view(entered)
+
+
+def _interface(view: InterfaceView, call: Call, user: User) -> Elements:
+    return view(InterfaceCall(**vars(call), user=user))
+
+
+def _server(view: ServerView, call: Call, _capabilities: str) -> Elements:
+    caller = callers.project_server(call.transaction, call.who)
+    call.touches.resource(caller.resource.resource_id, call.now)
+    name = call.config.projects[call.project].server_name
+    return view(ServerCall(**vars(call), resource=caller.resource, servers=caller.servers, server_name=name))
