@@ -16,6 +16,7 @@ from lgi_daemon.daemon import Daemon
 from lgi_daemon.daemon_log import LEVELS, DaemonLog
 from lgi_daemon.run_directory import InUse, RunDirectory
 from lgi_daemon.signals import Signals
+from lgi_protocol import LGI_VERSION
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Options:
 @click.option("-W", "careless", is_flag=True, help="do not check host names of project servers.")
 @click.option("-l", "log_file", type=click.Path(path_type=Path), metavar="FILE", help="log to FILE.")
 @click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
+@click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
 @click.argument("configfile", type=click.Path(path_type=Path))
 def _parse(
     detach: bool,

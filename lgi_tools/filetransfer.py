@@ -29,8 +29,16 @@ class Action(StrEnum):
 @click.option("-j", "--job-directory", metavar="DIR", help="Take key, certificate and CA of this job.")
 @options.credential_options
 @click.argument("words", nargs=-1, required=True, metavar="list|download|upload|delete URL [FILES]...")
+@options.version
 def command(raw: bool, job_directory: str | None, words: tuple[str, ...], **given: object) -> int:
-    """Transfer files from and to the repository at URL, which is an https URL without a slash at its end."""
+    """Transfer files from and to the repository at URL, which is an https URL without a slash at its end.
+
+    \b
+    list      show the files of the repository: name, size and date
+    download  fetch FILES; a file of that name that is there already is replaced
+    upload    store FILES in the repository, each under the last part of its path
+    delete    remove FILES from the repository
+    """
     action, url, names = parse(words)
     if raw and action is not Action.LIST:
         raise click.UsageError("-x goes with list only")
@@ -82,7 +90,7 @@ def show_list(repository: Repository, raw: bool) -> int:
 
 
 def _file_line(text: str) -> str:
-    name, size, date = (xml.value(text, part) for part in ("file_name", "size", "date"))
+    name, size, date = (terminal.value(xml.value(text, part)) for part in ("file_name", "size", "date"))
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
@@ -113,11 +121,11 @@ def _transfer_one(repository: Repository, action: Action, name: str) -> bool:
         url = repository.file_url(remote)
         steps[action]()
     except TransferFailed as failure:
-        terminal.show(f"\n{failed} '{repository.url}/{remote}' ...\n")
+        terminal.show(f"\n{failed} '{repository.url}/{terminal.value(remote)}' ...\n")
         terminal.warn(NAME, f"{name}: {failure}")
         return False
     except OSError as error:
-        terminal.show(f"\nError opening file '{name}' ...\n")
+        terminal.show(f"\nError opening file '{terminal.value(name)}' ...\n")
         terminal.warn(NAME, plain(error))
         return False
     terminal.show(f"\n{succeeded} '{url}' ...\n")

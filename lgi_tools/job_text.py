@@ -4,11 +4,12 @@ import time
 
 from lgi_protocol import hexcode, xml
 from lgi_protocol.client import Reply, leading_number
+from lgi_tools import terminal
 
 
 def line(label: str, value: str) -> str:
     """A labelled line."""
-    return f"{label:<22}: {value}\n"
+    return f"{label:<22}: {terminal.value(value)}\n"
 
 
 def date(text: str) -> str:

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from lgi_protocol import LGI_VERSION
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools import settings, terminal
 from lgi_tools.settings import Settings, Unsettled
@@ -26,8 +28,13 @@ _PROJECT = (
     click.option("-S", "--server", default="", metavar="URL", help="Project server."),
     click.option("-P", "--project", default="", metavar="NAME", help="Project."),
     click.option("-U", "--user", default="", metavar="NAME", help="User, as in the certificate."),
-    click.option("-G", "--groups", default="", metavar="LIST", help="Groups, separated by commas."),
+    click.option("-G", "--groups", default="", metavar="LIST", help="Groups, comma-separated."),
 )
+
+
+def version(command: _Command) -> _Command:
+    """Adds --version."""
+    return click.version_option(LGI_VERSION, message="%(prog)s %(version)s")(command)
 
 
 def credential_options(command: _Command) -> _Command:
@@ -55,6 +62,7 @@ def settled(given: Options, base: Settings | None = None) -> Settings:
     )
     config = given.pop("config")
     if config:
+        chosen = replace(chosen, place=str(config))
         chosen = chosen.over(_config(Path(config)))
     return chosen.over(settings.home() if base is None else base)
 

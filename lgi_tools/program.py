@@ -52,7 +52,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         return done if isinstance(done, int) else 0
     except CallFailed as failure:
         # As LGI: on standard output, between empty lines, where existing scripts look for it.
-        terminal.show(f"\n{failure}\n\n")
+        terminal.show(f"\n{terminal.value(str(failure))}\n\n")
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
     except click.UsageError as error:

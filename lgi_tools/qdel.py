@@ -18,6 +18,7 @@ _REFUSED = "Could not abort or delete job {job} from project {project} on server
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @options.project_options
+@options.version
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
 def command(job_ids: tuple[str, ...], **given: object) -> int:
     """Delete jobs; a job that is running is asked to abort."""
@@ -39,13 +40,13 @@ def _delete(calls: UserCalls, job_id: str) -> bool:
     except CallFailed as failure:
         if not failure.content:
             raise
-        terminal.show(f"\n{failure}\n")
+        terminal.show(f"\n{terminal.value(str(failure))}\n")
         return False
     state = reply.value("job", "state")
     text = _DONE.get(state, _REFUSED).format(
-        job=reply.value("job", "job_id") or job_id,
-        project=reply.value("project"),
-        server=reply.value("this_project_server"),
+        job=terminal.value(reply.value("job", "job_id") or job_id),
+        project=terminal.value(reply.value("project")),
+        server=terminal.value(reply.value("this_project_server")),
     )
     terminal.show(f"\n{text}\n")
     return state in _DONE

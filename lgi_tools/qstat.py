@@ -26,6 +26,7 @@ NAME = "LGI_qstat"
 @click.option("-v", "--verbose", is_flag=True, help="Tell on standard error what is done.")
 @click.option("-vv", "--very-verbose", is_flag=True, help="Tell more.")
 @options.project_options
+@options.version
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
 def command(
     application: str,

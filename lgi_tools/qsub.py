@@ -20,15 +20,26 @@ NAME = "LGI_qsub"
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option("-a", "--application", default="", metavar="NAME", help="Application (compulsory).")
-@click.option("-t", "--targets", default="any", metavar="LIST", help="Resources it may run on, else any.")
+@click.option(
+    "-t",
+    "--targets",
+    default="any",
+    metavar="LIST",
+    help="Resources it may run on, comma-separated; any if not given.",
+)
 @click.option("-s", "--specifics", default="", metavar="XML", help="Job specifics.")
 @click.option("-i", "--input", "input_file", metavar="FILE", help="Input of the job.")
-@click.option("-r", "--read-access", default="", metavar="LIST", help="Who else may read the job.")
-@click.option("-w", "--write-access", default="", metavar="LIST", help="Who else may change the job.")
+@click.option(
+    "-r", "--read-access", default="", metavar="LIST", help="Who else may read the job, comma-separated."
+)
+@click.option(
+    "-w", "--write-access", default="", metavar="LIST", help="Who else may change the job, comma-separated."
+)
 @click.option("-j", "--job-directory", metavar="DIR", help="Submit as the resource that runs this job.")
 @click.option("-m", "--switch-mode", is_flag=True, help="Submit as resource instead of user, or back.")
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
 @options.project_options
+@options.version
 @click.argument("files", nargs=-1, metavar="[FILES]...")
 def command(
     application: str,
@@ -117,7 +128,10 @@ def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Pa
             finally:
                 calls.sign_off()
     except CallFailed as failure:
-        terminal.show(f"\n{failure}\n\n" + (f"{failure.content}\n" if raw and failure.content else ""))
+        terminal.show(
+            f"\n{terminal.value(str(failure))}\n\n"
+            + (f"{failure.content}\n" if raw and failure.content else "")
+        )
         return 1
     if raw:
         terminal.show(f"{reply.content}\n")

@@ -74,6 +74,7 @@ def count(calls: UserCalls, fields: dict[str, str], raw: bool) -> None:
 
 def row(cells: tuple[str, ...]) -> str:
     """A line of the table; what is longer than its column overflows."""
+    cells = tuple(terminal.value(cell) for cell in cells)
     return " " + " | ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)) + "\n"
 
 

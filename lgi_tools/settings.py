@@ -28,6 +28,8 @@ class Settings:
     user: str = ""
     groups: str = ""
     check_host: bool = True
+    # The directory somebody named for what is missing, else ~/.LGI.
+    place: str = ""
 
     def over(self, others: "Settings") -> "Settings":
         """These settings where they are known, and the others' for the rest."""
@@ -39,7 +41,9 @@ class Settings:
         """Unsettled, with advice, unless all of these settings are known and the server is an https URL."""
         for name in names:
             if not getattr(self, name):
-                raise Unsettled(f"no {_MEANING[name]}: give {_ADVICE[name]}")
+                raise Unsettled(
+                    f"no {_MEANING[name]}: give {_ADVICE[name].format(place=self.place or '~/.LGI')}"
+                )
         if "server" in names and not self.server.lower().startswith("https://"):
             raise Unsettled(f"the project server {self.server!r} is not a URL that begins with https://")
 
@@ -58,12 +62,12 @@ _MEANING = {
     "groups": "groups",
 }
 _ADVICE = {
-    "key": "-K FILE, or put it into ~/.LGI/privatekey",
-    "certificate": "-C FILE, or put it into ~/.LGI/certificate",
-    "ca": "-CA FILE, or put it into ~/.LGI/ca_chain",
-    "server": "-S URL, or write it into ~/.LGI/defaultserver",
-    "user": "-U NAME, or write it into ~/.LGI/user",
-    "groups": "-G GROUPS, or write them into ~/.LGI/groups",
+    "key": "-K FILE, or put it into {place}/privatekey",
+    "certificate": "-C FILE, or put it into {place}/certificate",
+    "ca": "-CA FILE, or put it into {place}/ca_chain",
+    "server": "-S URL, or write it into {place}/defaultserver",
+    "user": "-U NAME, or write it into {place}/user",
+    "groups": "-G GROUPS, or write them into {place}/groups",
 }
 
 

@@ -4,10 +4,15 @@ import sys
 import unicodedata
 
 
+def is_watched() -> bool:
+    """Whether standard output is a terminal: a file or a program gets every text unchanged."""
+    return sys.stdout.isatty()
+
+
 def show(text: str | bytes) -> None:
     """Write to standard output: unchanged into a file or pipe, control characters escaped on a terminal."""
     stream = sys.stdout
-    if stream.isatty():
+    if is_watched():
         text = printable(text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text)
     if isinstance(text, str):
         text = text.encode(stream.encoding or "utf-8", "backslashreplace")
@@ -18,12 +23,29 @@ def show(text: str | bytes) -> None:
 
 def warn(program: str, text: str) -> None:
     """One line on standard error that starts with the program's name."""
-    print(f"{program}: {printable(text)}", file=sys.stderr)
+    print(f"{program}: {one_line(text)}", file=sys.stderr)
+
+
+def value(text: str) -> str:
+    """A value within a line: on a terminal it cannot begin another line, elsewhere it is unchanged."""
+    return one_line(text) if is_watched() else text
 
 
 def printable(text: str) -> str:
-    """The text with every control character but line end and tab written as ``\\xNN``."""
-    return "".join(
-        f"\\x{ord(char):02x}" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char
-        for char in text
-    )
+    """The text with all that steers a terminal, but line end and tab, written as ``\\xNN`` or ``\\uNNNN``.
+
+    Also what turns the direction of writing, or cannot be seen.
+    """
+    return "".join(char if char in "\n\t" else _escaped(char) for char in text)
+
+
+def one_line(text: str) -> str:
+    """The same, and line ends and tabs too."""
+    return "".join({"\n": "\\n", "\t": "\\t"}.get(char) or _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if unicodedata.category(char) not in {"Cc", "Cf", "Zl", "Zp"}:
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -8,7 +8,7 @@ import click
 from lgi_protocol.client import Client, Reply, with_back_off
 from lgi_tools.program import calls_to
 from lgi_tools.settings import Settings
-from lgi_tools.terminal import printable
+from lgi_tools.terminal import one_line
 
 PATIENCE = 60.0
 _log = logging.getLogger(__name__)
@@ -38,5 +38,5 @@ class UserCalls:
             reply = with_back_off(
                 lambda: self._client.post(f"interfaces/interface_{name}", every, files), PATIENCE
             )
-        _log.debug("answered: %s", printable(reply.content))
+        _log.debug("answered: %s", one_line(reply.content))
         return reply

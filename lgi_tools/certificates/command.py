@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from lgi_tools import program, terminal
+from lgi_protocol.client import is_safe
+from lgi_tools import options, program, terminal
 from lgi_tools.certificates import authority, inventory, user_directory
 from lgi_tools.certificates.authority import Authority, Issued
 from lgi_tools.certificates.key_files import KeyType
@@ -26,6 +27,13 @@ _FORCE = click.option("--force", is_flag=True, help="Replace the certificate and
 def _days(default: int) -> Callable[[_Command], _Command]:
     limits = click.IntRange(min=1, max=36500)
     return click.option("--days", type=limits, default=default, show_default=True, help="Days it is valid.")
+
+
+def _https(_context: click.Context, _option: click.Parameter, url: str) -> str:
+    """The tools refuse every other URL, so it is refused before it is written down."""
+    if url and not is_safe(url):
+        raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
+    return url
 
 
 @contextmanager
@@ -47,6 +55,7 @@ def _plain_errors() -> Iterator[None]:
     show_envvar=True,
     help="Where the CA and what it signed are kept.",
 )
+@options.version
 @click.pass_context
 def command(context: click.Context, directory: Path) -> None:
     """Make and list the certificates of an LGI project: first init, then server, resource and user."""
@@ -114,7 +123,13 @@ def resource(
     help="Its first line protects the .p12 file; otherwise a password is made up and printed once.",
 )
 @click.option("--config-dir", type=_DIRECTORY, help="Write a configuration like ~/.LGI for the tools here.")
-@click.option("--server", "url", default="", help="Project server URL for the configuration.")
+@click.option(
+    "--server",
+    "url",
+    default="",
+    callback=_https,
+    help="Project server URL for the configuration, as https://host/LGI.",
+)
 @click.option("--default-project", default="", help="Project for the configuration, else the first one.")
 @_KEY_TYPE
 @_days(authority.LEAF_DAYS)

@@ -1,0 +1,73 @@
+"""What the tools say of themselves."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol import LGI_VERSION
+from lgi_tools.certificates.command import main as certificates
+from lgi_tools.filetransfer import main as filetransfer
+from lgi_tools.qdel import main as qdel
+from lgi_tools.qstat import main as qstat
+from lgi_tools.qsub import main as qsub
+
+Run = Callable[..., tuple[int, str, str]]
+TOOLS = {
+    "LGI_qsub": qsub,
+    "LGI_qstat": qstat,
+    "LGI_qdel": qdel,
+    "LGI_filetransfer": filetransfer,
+    "LGI_certificates": certificates,
+}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_every_tool_tells_its_version(run: Run, name: str) -> None:
+    """One line, and success."""
+    assert run(TOOLS[name], "--version") == (0, f"{name} {LGI_VERSION}\n", "")
+
+
+@pytest.mark.parametrize("name", ["LGI_qsub", "LGI_qstat", "LGI_qdel"])
+def test_help_says_how_a_list_is_written(run: Run, name: str) -> None:
+    """Every LIST is comma-separated, and says so."""
+    _, out, _ = run(TOOLS[name], "-h")
+
+    assert out.count(" LIST ") == out.count("comma-separated") >= 1
+
+
+def test_the_actions_of_a_file_transfer_are_explained(run: Run) -> None:
+    """A line each; and that a download replaces what is there."""
+    _, out, _ = run(filetransfer, "-h")
+
+    for action in ("list ", "download ", "upload ", "delete "):
+        assert any(line.strip().startswith(action) for line in out.splitlines())
+    assert "already is replaced" in out
+
+
+def test_what_is_missing_is_looked_for_where_the_user_said(run: Run, home: Path, tmp_path: Path) -> None:
+    """With -c DIR the advice is DIR, not a directory the user may not even have."""
+    (home / ".LGI" / "user").unlink()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+
+    _, _, err = run(qstat, "-c", str(mine))
+
+    assert f"no user name: give -U NAME, or write it into {mine}/user " in err
+    assert "~/.LGI" not in err
+
+
+@pytest.mark.parametrize("url", ["http://localhost/LGI", "localhost/LGI", "ftp://localhost"])
+def test_a_configuration_is_for_a_server_with_tls(run: Run, tmp_path: Path, url: str) -> None:
+    """The tools would refuse it afterwards; nothing is made."""
+    at = ("--directory", str(tmp_path / "ca"))
+    run(certificates, *at, "init")
+
+    code, _, err = run(
+        certificates, *at, "user", "mark", "--config-dir", str(tmp_path / "c"), "--server", url
+    )
+
+    assert code == 1
+    assert f"{url!r} is not a URL that begins with https://" in err
+    assert not (tmp_path / "c").exists()
+    assert not (tmp_path / "ca" / "mark.crt").exists()

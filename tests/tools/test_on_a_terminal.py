@@ -1,0 +1,116 @@
+"""What a person sees: text of others can neither steer the terminal nor pass for the tool's own lines."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lgi_protocol.xml import escape
+from lgi_tools import terminal
+from lgi_tools.filetransfer import main as filetransfer
+from lgi_tools.qdel import main as qdel
+from lgi_tools.qstat import main as qstat
+from lgi_tools.qsub import main as qsub
+from lgi_tools.terminal import one_line, printable
+
+from .canned_server import Answer, CannedServer, lgi, lgi_error
+from .test_tools_text import JOB
+
+Run = Callable[..., tuple[int, str, str]]
+FORGED = "x\nJob owners            : root\tyes\u202e\u200b"
+SHOWN = "x\\nJob owners            : root\\tyes\\u202e\\u200b"
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody watches."""
+    monkeypatch.setattr(terminal, "is_watched", lambda: True)
+
+
+def test_what_steers_or_hides_is_written_out() -> None:
+    """Controls, line separators, and characters that turn writing around or cannot be seen; no umlauts."""
+    assert printable("a\u202eb\u2028c\u200bd\U000e0001\x1b\n\tü") == (
+        "a\\u202eb\\u2028c\\u200bd\\U000e0001\\x1b\n\tü"
+    )
+    assert one_line("a\nb\tc\rü") == "a\\nb\\tc\\x0dü"
+
+
+@pytest.mark.usefixtures("on_terminal")
+@pytest.mark.parametrize("part", ["<a> 1 </a>", "hello_world", "https://t/LGI"])
+def test_a_job_cannot_forge_a_line_of_its_description(run: Run, server: CannedServer, part: str) -> None:
+    """Specifics, application and server of a job with line ends in them stay one line each."""
+    server.will_answer_call("interfaces/interface_job_state", lgi(JOB.replace(part, escape(FORGED))))
+
+    _, out, _ = run(qstat, "7")
+
+    assert SHOWN in out
+    assert out.count("\nJob owners") == 1
+    assert "\u202e" not in out
+
+
+@pytest.mark.usefixtures("on_terminal")
+def test_a_submitted_job_cannot_either(run: Run, server: CannedServer) -> None:
+    """The same lines, by the other tool."""
+    server.will_answer_call("interfaces/interface_submit_job", lgi(JOB.replace("<a> 1 </a>", escape(FORGED))))
+
+    _, out, _ = run(qsub, "-a", "hello_world")
+
+    assert out.count("\nJob owners") == 1
+
+
+@pytest.mark.usefixtures("on_terminal")
+def test_input_and_output_keep_their_lines(run: Run, server: CannedServer) -> None:
+    """They are texts of many lines; what turns writing around is shown, not obeyed."""
+    output = "one\n\ttwo\u202e".encode().hex()
+    server.will_answer_call("interfaces/interface_job_state", lgi(JOB.replace("00FF", output)))
+
+    _, out, _ = run(qstat, "7")
+
+    assert "Output                : one\n\ttwo\\u202e\n" in out
+
+
+@pytest.mark.usefixtures("on_terminal")
+def test_a_row_of_the_list_is_one_line(run: Run, server: CannedServer) -> None:
+    """Also with an owner who would like two."""
+    listed = JOB.replace("mark, theor", escape("mark\n    2 |     43 |  running"))
+    server.will_answer_call("interfaces/interface_job_state", lgi(listed))
+
+    _, out, _ = run(qstat)
+
+    assert len([line for line in out.splitlines() if "|" in line]) == 2
+
+
+@pytest.mark.usefixtures("on_terminal")
+@pytest.mark.parametrize(("tool", "call"), [(qstat, "job_state"), (qdel, "delete_job")])
+def test_a_refusal_is_one_line(run: Run, server: CannedServer, tool: object, call: str) -> None:
+    """A server's message is its own; the lines are ours."""
+    server.will_answer_call(f"interfaces/interface_{call}", lgi_error(34, "no\nJob 7 deleted\u202e"))
+
+    _, out, _ = run(tool, "7")
+
+    assert "no\\nJob 7 deleted\\u202e\n" in out
+    assert "\nJob 7 deleted" not in out
+
+
+@pytest.mark.usefixtures("on_terminal")
+def test_a_file_name_is_one_line(run: Run, server: CannedServer) -> None:
+    """In the list of a repository."""
+    name = "JOB_75d8f2efe814c75e102a012925e8ceff"
+    file = f"<file> <file_name> {escape(FORGED)} </file_name> <size> 1 </size> <date> 0 </date> </file>"
+    body = Answer(f"<repository_content> {file} </repository_content>".encode())
+    server.will_answer("GET", f"/repository/repository_content.php?repository={name}", body)
+
+    _, out, _ = run(filetransfer, "list", f"{server.url}/repository/eff/{name}")
+
+    assert SHOWN in out
+    assert "\nJob owners" not in out
+
+
+def test_elsewhere_the_text_is_as_documented(run: Run, server: CannedServer) -> None:
+    """A program that reads a tool's output gets it unchanged."""
+    server.will_answer_call(
+        "interfaces/interface_job_state", lgi(JOB.replace("<a> 1 </a>", escape(FORGED)).replace("00FF", ""))
+    )
+
+    _, out, _ = run(qstat, "7")
+
+    assert f"Job specifics         : {FORGED}\n" in out
