@@ -1,8 +1,6 @@
 """The calls a resource makes (wire.md 6), for the daemon and for LGI_qsub inside a job."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,16 +103,6 @@ class ResourceCalls:
         self.client.post(
             "resources/resource_signoff_resource", {"session_id": session_id, "project": self.project}
         )
-
-    @contextmanager
-    def signed_up(self, capabilities: str = "") -> Iterator[SignUp]:
-        """A session for the time of a block, signed off however the block ends."""
-        answer = self.sign_up(capabilities)
-        try:
-            yield answer
-        finally:
-            if self.session_id:
-                self.sign_off()
 
     def _post(self, call: str, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
         base = {"session_id": self.session_id, "project": self.project}

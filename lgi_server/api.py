@@ -1,6 +1,6 @@
 """The doorway of the API: certificate to caller, posted text to form, view, and reply or error as XML.
 
-Every LGIError is caught here and nowhere else. What is registered, and how, stands in `calls`.
+Every LGIError of a call is caught here. What is registered, and how, stands in `calls`.
 """
 
 import logging

@@ -9,9 +9,9 @@ from lgi_server.calls import InterfaceCall, interface_call, reading_interface_ca
 from lgi_server.replies import Elements
 from lgi_server.services import callers, job_changes, submission
 from lgi_server.services.submission import Details, Wanted
-from lgi_server.tables import active_resources, jobs
+from lgi_server.tables import active_resources, job_lists
 from lgi_server.tables.active_resources import NO_SERVER
-from lgi_server.tables.jobs import Selection
+from lgi_server.tables.job_lists import Selection
 
 DEFAULT_LIMIT, MOST = 128, 4096
 
@@ -63,8 +63,8 @@ def _list(call: InterfaceCall) -> Elements:
         Element("limit", limit),
     )
     if limit == 0:
-        return (*header, Element("number_of_jobs", jobs.count(call.transaction, selection)))
-    found = jobs.select(call.transaction, selection, start, limit)
+        return (*header, Element("number_of_jobs", job_lists.count(call.transaction, selection)))
+    found = job_lists.select(call.transaction, selection, start, limit)
     return (*header, Element("number_of_jobs", len(found)), *call.answers.listed(found))
 
 

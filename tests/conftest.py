@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,9 +18,9 @@ def lacking(what: str) -> None:
     pytest.skip(f"{what} is missing")
 
 
-@pytest.fixture(scope="session")
-def private_mariadb() -> Iterator[PrivateMariaDB]:
-    """A MariaDB of our own, for the whole run."""
+@contextmanager
+def started_mariadb() -> Iterator[PrivateMariaDB]:
+    """A MariaDB of our own, gone at the end."""
     if mariadb.missing():
         lacking(mariadb.missing())
     server = PrivateMariaDB()
@@ -29,6 +30,13 @@ def private_mariadb() -> Iterator[PrivateMariaDB]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def private_mariadb() -> Iterator[PrivateMariaDB]:
+    """One for the whole run."""
+    with started_mariadb() as server:
+        yield server
 
 
 @pytest.fixture(scope="session", params=["sqlite", "mariadb"])

@@ -63,7 +63,6 @@ class MariaDBConnection:
 
     def __init__(self, raw: "pymysql.Connection[DictCursor]") -> None:
         self._raw = raw
-        self._began = False
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
         """Run a statement. A connection lost before the first one has done nothing: Busy, not Away."""

@@ -6,7 +6,7 @@ from functools import partial
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.database import Transaction
 from lgi_server.services import locking, story
-from lgi_server.tables import jobs, locks
+from lgi_server.tables import locks, offers
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
 
@@ -33,7 +33,7 @@ def check_no_locks(transaction: Transaction, session_id: int) -> None:
 
 def count(transaction: Transaction, resource: Resource, request: Request) -> int:
     """How many jobs could be offered now."""
-    return jobs.count_offers(transaction, request.application, resource.resource_name, request.owners)
+    return offers.count(transaction, request.application, resource.resource_name, request.owners)
 
 
 def offer(
@@ -42,7 +42,7 @@ def offer(
     """The offered jobs, oldest priority first, each locked for the session."""
     if request.start >= PAGES * request.limit:
         return []
-    offered = jobs.take_offers(
+    offered = offers.take(
         transaction,
         request.application,
         resource.resource_name,

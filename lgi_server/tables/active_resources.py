@@ -45,15 +45,6 @@ def named(transaction: Transaction, name: str) -> Resource | None:
     return resource_in(row) if row else None
 
 
-def all_named(transaction: Transaction, names: Sequence[str]) -> list[Resource]:
-    """Those of the names that are known."""
-    rows = transaction.rows(
-        f"SELECT {COLUMNS} FROM active_resources WHERE resource_name IN ({marks(names)})",
-        *names,
-    )
-    return [resource_in(row) for row in rows]
-
-
 def servers(transaction: Transaction) -> list[Resource]:
     """The project servers, by name."""
     rows = transaction.rows(
@@ -81,14 +72,6 @@ def with_servers(
     if not found:
         return None, None, servers
     return resource_in(found[0]), found[0]["session_time_stamp"], servers
-
-
-def resources(transaction: Transaction) -> list[Resource]:
-    """The resources that are no project servers, by name."""
-    rows = transaction.rows(
-        f"SELECT {COLUMNS} FROM active_resources WHERE project_server = 0 ORDER BY resource_name"
-    )
-    return [resource_in(row) for row in rows]
 
 
 def everyone(transaction: Transaction) -> list[Resource]:

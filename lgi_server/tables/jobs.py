@@ -29,25 +29,15 @@ class Job:
     output: bytes = b""
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which jobs a list is of. ``not_state`` and ``not_application`` turn the filters round."""
-
-    readers: tuple[str, ...]
-    state: str = ""
-    not_state: bool = False
-    application: str = ""
-    not_application: bool = False
-
-
-_SHORT = (
+SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, daemon_pulse, priority, repository"
 )
-_WHOLE = f"{_SHORT}, input, output"
+_WHOLE = f"{SHORT}, input, output"
 
 
-def _job(row: Row) -> Job:
+def job_in(row: Row) -> Job:
+    """The job in a row that has the columns of `SHORT`, and input and output if there are any."""
     values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
     for name in ("owners", "read_access", "write_access", "target_resources"):
         values[name] = lists.split(values[name])
@@ -59,30 +49,30 @@ def _job(row: Row) -> Job:
 def find(transaction: Transaction, job_id: int) -> Job | None:
     """A job as it is now."""
     row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
-    return _job(row) if row else None
+    return job_in(row) if row else None
 
 
 def hold(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None] | None:
     """A job that nobody else can change until this transaction ends, and the lock on it."""
     row = transaction.row(
-        f"SELECT {_prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
+        f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
         " LEFT JOIN running_locks AS held ON held.job_id = job.job_id"
         f" WHERE job.job_id = %s{transaction.for_update}",
         job_id,
     )
-    return (_job(row), lock_in(row)) if row else None
+    return (job_in(row), lock_in(row)) if row else None
 
 
 def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job, Lock] | None:
     """A job that a session has locked, and its lock."""
     row = transaction.row(
-        f"SELECT {_prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
+        f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
         " JOIN job_queue AS job ON job.job_id = held.job_id WHERE held.job_id = %s AND held.session_id = %s",
         job_id,
         session_id,
     )
     lock = lock_in(row) if row else None
-    return (_job(row), lock) if row and lock else None
+    return (job_in(row), lock) if row and lock else None
 
 
 def insert(transaction: Transaction, job: Job) -> int:
@@ -162,110 +152,12 @@ def delete(transaction: Transaction, job_id: int) -> None:
 def with_repository(transaction: Transaction, repository: str) -> Job | None:
     """The job a repository belongs to."""
     row = transaction.row(
-        f"SELECT {_SHORT} FROM job_queue WHERE repository = %s",
+        f"SELECT {SHORT} FROM job_queue WHERE repository = %s",
         repository,
     )
-    return _job(row) if row else None
+    return job_in(row) if row else None
 
 
-def count(transaction: Transaction, selection: Selection) -> int:
-    """How many jobs a selection has."""
-    readers = (lists.ANY, *selection.readers)
-    where, parameters = _filters(selection)
-    row = transaction.row(
-        "SELECT COUNT(DISTINCT job_id) AS n FROM job_access"
-        f" WHERE role = 'read' AND name IN ({marks(readers)}){where}",
-        *readers,
-        *parameters,
-    )
-    return int(row["n"]) if row else 0
-
-
-def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[Job]:
-    """A page of a selection, without inputs and outputs, by the time of the last change of state.
-
-    Each reader's jobs lie in that order in an index; the first ones of each are merged.
-    """
-    readers = lists.unique((lists.ANY, *selection.readers))
-    where, parameters = _filters(selection)
-    one = (
-        "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
-        f" WHERE role = 'read' AND name = %s{where} ORDER BY state_time_stamp, job_id LIMIT %s) AS reader{{}}"
-    )
-    merged = " UNION ".join(one.format(number) for number in range(len(readers)))
-    rows = transaction.rows(
-        f"SELECT {_prefixed('job')} FROM (SELECT state_time_stamp, job_id FROM ({merged}) AS merged"
-        " ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s) AS page"
-        " JOIN job_queue AS job ON job.job_id = page.job_id ORDER BY page.state_time_stamp, page.job_id",
-        *(value for name in readers for value in (name, *parameters, start + limit)),
-        limit,
-        start,
-    )
-    return [_job(row) for row in rows]
-
-
-def _filters(selection: Selection) -> tuple[str, list[str]]:
-    """The conditions beside the readers' names, and their parameters."""
-    where, parameters = "", []
-    for column, value, negated in (
-        ("state", selection.state, selection.not_state),
-        ("application", selection.application, selection.not_application),
-    ):
-        if value:
-            where += f" AND {column} {'<>' if negated else '='} %s"
-            parameters.append(value)
-    return where, parameters
-
-
-def _prefixed(table: str) -> str:
-    return ", ".join(f"{table}.{column}" for column in _SHORT.split(", "))
-
-
-def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
-    """The condition on a job that a resource may be offered, and its parameters."""
-    where = (
-        "application = %s AND state = 'queued' AND lock_state = 0"
-        " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
-        " AND target.role = 'target' AND target.name IN (%s, 'any'))"
-    )
-    parameters = [resource]
-    refused = [value[1:].strip() for value in wanted if value.startswith("!")]
-    asked = [value for value in wanted if not value.startswith("!")]
-    for names, condition in ((refused, "NOT EXISTS"), ([] if lists.ANY in asked else asked, "EXISTS")):
-        if names:
-            where += (
-                f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
-                f" AND owner.role = 'owner' AND owner.name IN ({marks(names)}))"
-            )
-            parameters += names
-    return where, parameters
-
-
-def count_offers(transaction: Transaction, application: str, resource: str, wanted: Sequence[str]) -> int:
-    """How many queued, unlocked jobs a resource could be offered."""
-    where, parameters = _offered(resource, wanted)
-    row = transaction.row(
-        f"SELECT COUNT(*) AS n FROM job_queue AS job WHERE {where}",
-        application,
-        *parameters,
-    )
-    return int(row["n"]) if row else 0
-
-
-def take_offers(
-    transaction: Transaction, application: str, resource: str, wanted: Sequence[str], start: int, limit: int
-) -> list[Job]:
-    """Queued, unlocked jobs for a resource, oldest priority first, held until the transaction ends.
-
-    Jobs that another transaction holds are passed over, so that many resources can ask at once.
-    """
-    where, parameters = _offered(resource, wanted)
-    rows = transaction.rows(
-        f"SELECT {_SHORT} FROM job_queue AS job WHERE {where}"
-        f" ORDER BY priority, job_id LIMIT %s OFFSET %s{transaction.skip_locked}",
-        application,
-        *parameters,
-        limit,
-        start,
-    )
-    return [_job(row) for row in rows]
+def prefixed(table: str) -> str:
+    """The columns of `SHORT` for a table of a join."""
+    return ", ".join(f"{table}.{column}" for column in SHORT.split(", "))

@@ -42,11 +42,6 @@ def insert(transaction: Transaction, servers: str, query: str) -> int:
     )
 
 
-def all_of(transaction: Transaction) -> list[Row]:
-    """Every change, oldest first."""
-    return transaction.rows("SELECT version, servers, update_query FROM updates ORDER BY version")
-
-
 def insert_as(transaction: Transaction, version: int, servers: str, query: str) -> None:
     """Record a change of the master under the version it has there."""
     transaction.run(

@@ -8,9 +8,10 @@ import pytest
 from lgi_server import schema
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
-from lgi_server.tables import access, events, jobs, locks, sessions
+from lgi_server.tables import access, events, job_lists, jobs, locks, offers, sessions
 from lgi_server.tables.active_resources import with_servers
-from lgi_server.tables.jobs import Job, Selection
+from lgi_server.tables.job_lists import Selection
+from lgi_server.tables.jobs import Job
 from tests.mariadb import PrivateMariaDB
 
 JOBS = 3000
@@ -79,17 +80,17 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
     "locked": lambda one: jobs.locked(one, 7, 1),
-    "list": lambda one: jobs.select(one, MARK, 0, 10),
-    "list of an administrator": lambda one: jobs.select(one, Selection(("admin",)), 0, 10),
-    "list of nobody": lambda one: jobs.select(one, Selection(("nobody",)), 0, 10),
-    "list by state": lambda one: jobs.select(one, Selection(("user7",), "queued"), 0, 10),
-    "list by no state": lambda one: jobs.select(one, Selection(("user7",), "queued", True), 0, 10),
-    "list by application": lambda one: jobs.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
-    "count": lambda one: jobs.count(one, MARK),
-    "count by state": lambda one: jobs.count(one, Selection(("user7",), "queued")),
+    "list": lambda one: job_lists.select(one, MARK, 0, 10),
+    "list of an administrator": lambda one: job_lists.select(one, Selection(("admin",)), 0, 10),
+    "list of nobody": lambda one: job_lists.select(one, Selection(("nobody",)), 0, 10),
+    "list by state": lambda one: job_lists.select(one, Selection(("user7",), "queued"), 0, 10),
+    "list by no state": lambda one: job_lists.select(one, Selection(("user7",), "queued", True), 0, 10),
+    "list by application": lambda one: job_lists.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
+    "count": lambda one: job_lists.count(one, MARK),
+    "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
     "count of a limit": lambda one: access.count_owned(one, "user7", "hello_world", True),
-    "offers": lambda one: jobs.take_offers(one, "hello_world", "res1", (), 0, 10),
-    "offers for owners": lambda one: jobs.take_offers(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
+    "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),
+    "offers for owners": lambda one: offers.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
     "set state": lambda one: jobs.set_state(one, a_job(1), "aborting", 1),
     "follow state": lambda one: access.set_state(one, a_job(1)),
     "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),

@@ -8,6 +8,7 @@ import pytest
 
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
+from tests.conftest import started_mariadb
 from tests.grid import Grid
 from tests.mariadb import PrivateMariaDB
 
@@ -15,18 +16,8 @@ from tests.mariadb import PrivateMariaDB
 @pytest.fixture
 def own_mariadb() -> Iterator[PrivateMariaDB]:
     """A MariaDB that may be killed."""
-    from tests import mariadb
-    from tests.conftest import lacking
-
-    if mariadb.missing():
-        lacking(mariadb.missing())
-    server = PrivateMariaDB()
-    try:
-        server.install()
-        server.start()
+    with started_mariadb() as server:
         yield server
-    finally:
-        server.remove()
 
 
 def test_a_database_killed_under_load_loses_nothing_that_was_answered(own_mariadb: PrivateMariaDB) -> None:

@@ -1,0 +1,67 @@
+"""Lists of jobs that somebody may read: pages, counts, filters."""
+
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_server.database import Transaction, marks
+from lgi_server.tables.jobs import Job, job_in, prefixed
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which jobs a list is of. ``not_state`` and ``not_application`` turn the filters round."""
+
+    readers: tuple[str, ...]
+    state: str = ""
+    not_state: bool = False
+    application: str = ""
+    not_application: bool = False
+
+
+def count(transaction: Transaction, selection: Selection) -> int:
+    """How many jobs a selection has."""
+    readers = (lists.ANY, *selection.readers)
+    where, parameters = _filters(selection)
+    row = transaction.row(
+        "SELECT COUNT(DISTINCT job_id) AS n FROM job_access"
+        f" WHERE role = 'read' AND name IN ({marks(readers)}){where}",
+        *readers,
+        *parameters,
+    )
+    return int(row["n"]) if row else 0
+
+
+def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[Job]:
+    """A page of a selection, without inputs and outputs, by the time of the last change of state.
+
+    Each reader's jobs lie in that order in an index; the first ones of each are merged.
+    """
+    readers = lists.unique((lists.ANY, *selection.readers))
+    where, parameters = _filters(selection)
+    one = (
+        "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
+        f" WHERE role = 'read' AND name = %s{where} ORDER BY state_time_stamp, job_id LIMIT %s) AS reader{{}}"
+    )
+    merged = " UNION ".join(one.format(number) for number in range(len(readers)))
+    rows = transaction.rows(
+        f"SELECT {prefixed('job')} FROM (SELECT state_time_stamp, job_id FROM ({merged}) AS merged"
+        " ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s) AS page"
+        " JOIN job_queue AS job ON job.job_id = page.job_id ORDER BY page.state_time_stamp, page.job_id",
+        *(value for name in readers for value in (name, *parameters, start + limit)),
+        limit,
+        start,
+    )
+    return [job_in(row) for row in rows]
+
+
+def _filters(selection: Selection) -> tuple[str, list[str]]:
+    """The conditions beside the readers' names, and their parameters."""
+    where, parameters = "", []
+    for column, value, negated in (
+        ("state", selection.state, selection.not_state),
+        ("application", selection.application, selection.not_application),
+    ):
+        if value:
+            where += f" AND {column} {'<>' if negated else '='} %s"
+            parameters.append(value)
+    return where, parameters

@@ -1,0 +1,57 @@
+"""Queued jobs that a resource may be offered."""
+
+from collections.abc import Sequence
+
+from lgi_protocol import lists
+from lgi_server.database import Transaction, marks
+from lgi_server.tables.jobs import SHORT, Job, job_in
+
+
+def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
+    """The condition on a job that a resource may be offered, and its parameters."""
+    where = (
+        "application = %s AND state = 'queued' AND lock_state = 0"
+        " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
+        " AND target.role = 'target' AND target.name IN (%s, 'any'))"
+    )
+    parameters = [resource]
+    refused = [value[1:].strip() for value in wanted if value.startswith("!")]
+    asked = [value for value in wanted if not value.startswith("!")]
+    for names, condition in ((refused, "NOT EXISTS"), ([] if lists.ANY in asked else asked, "EXISTS")):
+        if names:
+            where += (
+                f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
+                f" AND owner.role = 'owner' AND owner.name IN ({marks(names)}))"
+            )
+            parameters += names
+    return where, parameters
+
+
+def count(transaction: Transaction, application: str, resource: str, wanted: Sequence[str]) -> int:
+    """How many queued, unlocked jobs a resource could be offered."""
+    where, parameters = _offered(resource, wanted)
+    row = transaction.row(
+        f"SELECT COUNT(*) AS n FROM job_queue AS job WHERE {where}",
+        application,
+        *parameters,
+    )
+    return int(row["n"]) if row else 0
+
+
+def take(
+    transaction: Transaction, application: str, resource: str, wanted: Sequence[str], start: int, limit: int
+) -> list[Job]:
+    """Queued, unlocked jobs for a resource, oldest priority first, held until the transaction ends.
+
+    Jobs that another transaction holds are passed over, so that many resources can ask at once.
+    """
+    where, parameters = _offered(resource, wanted)
+    rows = transaction.rows(
+        f"SELECT {SHORT} FROM job_queue AS job WHERE {where}"
+        f" ORDER BY priority, job_id LIMIT %s OFFSET %s{transaction.skip_locked}",
+        application,
+        *parameters,
+        limit,
+        start,
+    )
+    return [job_in(row) for row in rows]
