@@ -122,12 +122,13 @@ def locked_by_resource(transaction: Transaction, resource: Resource, session_id:
 
 def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
     """Everything of a job a user may read; LGIError 15 or 34, JobLocked while it is locked."""
-    job = jobs.find(transaction, job_id)
-    if job is None:
+    found = jobs.with_lock(transaction, job_id)
+    if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    job, lock = found
     if not lists.holds(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
-    if job.lock_state > 0:
+    if lock is not None or job.lock_state > 0:
         raise locking.JobLocked
     return job
 

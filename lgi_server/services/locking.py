@@ -1,4 +1,9 @@
-"""Locks on jobs: lock_state is above 0 exactly when a running_locks row exists, at each commit (ruling 7)."""
+"""Locks on jobs: lock_state is above 0 exactly when a running_locks row exists, at each commit (ruling 7).
+
+Somebody else may have left one without the other: an administrator, or an older server. Each alone counts as
+a lock. An interface of LGI's locks as resource -1 in session 0; ours holds the job's row instead, which ends
+with its transaction.
+"""
 
 from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -68,3 +73,9 @@ def held(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None]:
 def free_session(transaction: Transaction, session_id: int) -> None:
     """Free everything a session has locked, and nothing that others have locked anew meanwhile."""
     jobs.set_lock_state(transaction, locks.take_of_session(transaction, session_id), 0)
+
+
+def free_abandoned(transaction: Transaction, oldest: int) -> None:
+    """Free some of the jobs locked before ``oldest`` by an interface, or by a session that is gone."""
+    if job_ids := locks.abandoned(transaction, oldest):
+        jobs.set_lock_state(transaction, locks.take_older(transaction, job_ids, oldest), 0)

@@ -13,10 +13,11 @@ AT_ONCE = 5
 
 
 def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
-    """Open a session. Some dead ones, whoever's they are, go first with their locks."""
+    """Open a session. Some dead ones, whoever's they are, and old locks of no session at all, go first."""
     for session_id in sessions.expired(transaction, now - IDLE_SECONDS, AT_ONCE):
         locking.free_session(transaction, session_id)
         sessions.delete(transaction, session_id)
+    locking.free_abandoned(transaction, now - IDLE_SECONDS)
     try:
         return sessions.insert(transaction, resource.resource_id, now)
     except Failed as failed:

@@ -52,15 +52,19 @@ def find(transaction: Transaction, job_id: int) -> Job | None:
     return job_in(row) if row else None
 
 
-def hold(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None] | None:
-    """A job that nobody else can change until this transaction ends, and the lock on it."""
+def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[Job, Lock | None] | None:
+    """A job as it is now, and the lock on it."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
-        " LEFT JOIN running_locks AS held ON held.job_id = job.job_id"
-        f" WHERE job.job_id = %s{transaction.for_update}",
+        f" LEFT JOIN running_locks AS held ON held.job_id = job.job_id WHERE job.job_id = %s{ending}",
         job_id,
     )
     return (job_in(row), lock_in(row)) if row else None
+
+
+def hold(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None] | None:
+    """A job that nobody else can change until this transaction ends, and the lock on it."""
+    return with_lock(transaction, job_id, transaction.for_update)
 
 
 def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job, Lock] | None:

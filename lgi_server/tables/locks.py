@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.database import Row, Transaction
+from lgi_server.database import Row, Transaction, marks
+
+# The oldest locks have the lowest numbers; so many of them are looked at for abandoned ones.
+_OLDEST = 100
 
 
 @dataclass(frozen=True)
@@ -61,4 +64,27 @@ def delete(transaction: Transaction, job_id: int) -> None:
 def take_of_session(transaction: Transaction, session_id: int) -> list[int]:
     """Free what a session has locked; answer the jobs that were freed by this very statement."""
     rows = transaction.rows("DELETE FROM running_locks WHERE session_id = %s RETURNING job_id", session_id)
+    return [int(row["job_id"]) for row in rows]
+
+
+def abandoned(transaction: Transaction, oldest: int) -> list[int]:
+    """Some jobs that were locked before ``oldest`` by an interface, or by a session that is gone."""
+    rows = transaction.rows(
+        "SELECT held.job_id FROM (SELECT job_id, lock_time, session_id FROM running_locks"
+        " ORDER BY lock_id LIMIT %s) AS held"
+        " LEFT JOIN running_sessions AS session ON session.session_id = held.session_id"
+        " WHERE held.lock_time < %s AND session.session_id IS NULL",
+        _OLDEST,
+        oldest,
+    )
+    return [int(row["job_id"]) for row in rows]
+
+
+def take_older(transaction: Transaction, job_ids: Sequence[int], oldest: int) -> list[int]:
+    """Free jobs locked before ``oldest``; answer the ones that were freed by this very statement."""
+    rows = transaction.rows(
+        f"DELETE FROM running_locks WHERE job_id IN ({marks(job_ids)}) AND lock_time < %s RETURNING job_id",
+        *job_ids,
+        oldest,
+    )
     return [int(row["job_id"]) for row in rows]

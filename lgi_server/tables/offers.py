@@ -8,9 +8,13 @@ from lgi_server.tables.jobs import SHORT, Job, job_in
 
 
 def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
-    """The condition on a job that a resource may be offered, and its parameters."""
+    """The condition on a job that a resource may be offered, and its parameters.
+
+    A row of running_locks counts as a lock whatever lock_state says: somebody else may have put it there.
+    """
     where = (
         "application = %s AND state = 'queued' AND lock_state = 0"
+        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
         " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
         " AND target.role = 'target' AND target.name IN (%s, 'any'))"
     )

@@ -97,13 +97,6 @@ ON_PURPOSE = (
         "clients.md 12.1 S11: LGI closes `resource_url` with `</url>`.",
     ),
     Difference(
-        _of("resource_request_work", "ok_lock_row_conflict"),
-        ("an answer",),
-        ("error 3",),
-        "Ruling 7: a row in running_locks whose job is not marked as locked never exists. Where somebody "
-        "makes one by hand the call fails, and the log says why, until the row is removed.",
-    ),
-    Difference(
         _of("resource_submit_job", "ok_full"),
         ('job/repository_content/file["1"]/size = 20',),
         ('job/repository_content/file["1"]/size = 31',),
@@ -171,7 +164,7 @@ ON_PURPOSE = (
         "There is no such address outside the repositories (wire.md 8). Nothing is stored either way.",
     ),
     Difference(
-        _of("resource_request_work", "ok_owners_allow", "ok_target_case_mismatch"),
+        _of("resource_request_work", "ok_lock_row_conflict", "ok_owners_allow", "ok_target_case_mismatch"),
         ("limit = 32",),
         ("limit = 10",),
         "The LGI document and wire.md 3 have a default limit of 10, the recorded server one of 32. Daemons "

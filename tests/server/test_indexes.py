@@ -15,7 +15,10 @@ from lgi_server.tables.jobs import Job
 from tests.mariadb import PrivateMariaDB
 
 JOBS = 3000
-SIZED = {"job_queue", "job_access", "running_locks", "running_sessions", "job", "held", "target", "owner"}
+SIZED = {
+    *("job_queue", "job_access", "running_locks", "running_sessions"),
+    *("job", "held", "target", "owner", "session"),
+}
 
 
 class Recording(Transaction):
@@ -78,6 +81,7 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
 MARK = Selection(("user7", "theor"))
 STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
+    "with lock": lambda one: jobs.with_lock(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
     "locked": lambda one: jobs.locked(one, 7, 1),
     "list": lambda one: job_lists.select(one, MARK, 0, 10),
@@ -90,6 +94,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
     "count of a limit": lambda one: access.count_owned(one, "user7", "hello_world", True),
     "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),
+    "offers far down": lambda one: offers.take(one, "hello_world", "res1", (), 150, 10),
     "offers for owners": lambda one: offers.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
     "set state": lambda one: jobs.set_state(one, a_job(1), "aborting", 1),
     "follow state": lambda one: access.set_state(one, a_job(1)),
@@ -98,6 +103,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
     "delete": lambda one: (jobs.delete(one, 1), access.delete(one, 1)),
     "locks of a session": lambda one: locks.of_session(one, 1),
+    "locks of no session": lambda one: (locks.abandoned(one, 1), locks.take_older(one, [7, 8], 1)),
     "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),
     "caller": lambda one: with_servers(one, "res1", 1),
     "event": lambda one: events.insert(one, "schedule_cycle", 1),
