@@ -11,8 +11,9 @@ from lgi_server.databases import open_database
 from lgi_server.tables import access, events, job_lists, jobs, locks, offers, sessions
 from lgi_server.tables.active_resources import with_servers
 from lgi_server.tables.job_lists import Selection
-from lgi_server.tables.jobs import Job
+from tests import queues
 from tests.mariadb import PrivateMariaDB
+from tests.queues import queued_job
 
 JOBS = 3000
 SIZED = {
@@ -41,38 +42,12 @@ class Recording(Transaction):
         return super().run(sql, *parameters)
 
 
-def a_job(number: int) -> Job:
-    """One of many queued jobs of a hundred users."""
-    user = f"user{number % 100}"
-    return Job(
-        job_id=0,
-        state="queued",
-        application="hello_world",
-        owners=(user,),
-        read_access=("admin", user),
-        write_access=("admin", user),
-        target_resources=("any",),
-        job_specifics="",
-        lock_state=0,
-        state_time_stamp=1000 + number,
-        daemon_pulse=0,
-        priority=1000 + number,
-        repository=f"JOB_{number:032x}",
-    )
-
-
 @pytest.fixture(scope="module")
 def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
     """A project with many jobs, its statistics up to date."""
     made = open_database(private_mariadb.create_database("indexes"))
     schema.make(made)
-
-    def fill(transaction: Transaction) -> None:
-        for number in range(JOBS):
-            job = a_job(number)
-            access.insert(transaction, jobs.insert(transaction, job), job)
-
-    made.run(fill)
+    queues.fill(made, JOBS)
     made.run(lambda transaction: transaction.rows("ANALYZE TABLE job_queue, job_access"))
     yield made
     made.close()
@@ -96,8 +71,8 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),
     "offers far down": lambda one: offers.take(one, "hello_world", "res1", (), 150, 10),
     "offers for owners": lambda one: offers.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
-    "set state": lambda one: jobs.set_state(one, a_job(1), "aborting", 1),
-    "follow state": lambda one: access.set_state(one, a_job(1)),
+    "set state": lambda one: jobs.set_state(one, queued_job(1), "aborting", 1),
+    "follow state": lambda one: access.set_state(one, queued_job(1)),
     "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
     "pulses": lambda one: jobs.set_pulses(one, [7, 8], 1),
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),

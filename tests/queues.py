@@ -1,0 +1,41 @@
+"""Long queues for tests, put into the database without a server."""
+
+from lgi_server.database import Database, Transaction
+from lgi_server.tables import access, jobs
+from lgi_server.tables.jobs import Job
+
+USERS = 100
+
+
+def queued_job(number: int) -> Job:
+    """One of many queued jobs of a hundred users, as a submit would store it."""
+    user = f"user{number % USERS}"
+    return Job(
+        job_id=0,
+        state="queued",
+        application="hello_world",
+        owners=(user,),
+        read_access=("admin", user),
+        write_access=("admin", user),
+        target_resources=("any",),
+        job_specifics="",
+        lock_state=0,
+        state_time_stamp=1000 + number,
+        daemon_pulse=0,
+        priority=1000 + number,
+        repository=f"JOB_{number:032x}",
+    )
+
+
+def fill(database: Database, number: int) -> list[int]:
+    """Queue so many jobs and answer their numbers, oldest first."""
+
+    def store(transaction: Transaction) -> list[int]:
+        stored = []
+        for index in range(number):
+            job = queued_job(index)
+            stored.append(jobs.insert(transaction, job))
+            access.insert(transaction, stored[-1], job)
+        return stored
+
+    return database.run(store)

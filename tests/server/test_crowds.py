@@ -1,0 +1,190 @@
+"""Many at once: daemons on one queue, users on one lock."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from lgi_protocol.errors import ServerError
+from lgi_protocol.resource_api import Job, ResourceCalls
+from lgi_server.api import LOCK_WAIT_SECONDS
+from tests import queues
+from tests.grid import Grid, UserCalls, wait_for
+from tests.mariadb import PrivateMariaDB
+from tests.server.test_resource_calls import INVARIANT
+
+DAEMONS, JOBS = 16, 5000
+PLACES, TOO_MANY = 64, 6
+# How a call ended: the error number and its timeout (0, 0 for an answer), and after how many seconds.
+Outcome = tuple[int, int, float]
+
+
+def outcome(user: UserCalls, call: str, job_id: int) -> Outcome:
+    """How a call on a locked job ends."""
+    start = time.monotonic()
+    number = timeout = 0
+    try:
+        user.post(call, job_id=str(job_id))
+    except ServerError as error:
+        number, timeout = error.number, error.timeout
+    return number, timeout, time.monotonic() - start
+
+
+def locked_job(grid: Grid) -> int:
+    """A job in an empty project, locked by a resource that keeps it."""
+    grid.clear()
+    resource = grid.resource()
+    job_id = grid.user().submit()
+    resource.lock(str(job_id))
+    return job_id
+
+
+@pytest.fixture(scope="module")
+def long_waits() -> Iterator[dict[str, Future[Outcome]]]:
+    """Two calls that wait to the end, on a server of their own, while other tests go on."""
+    made = Grid()
+    try:
+        made.start()
+        job_id = locked_job(made)
+        calls = ("interface_job_state", "interface_delete_job")
+        with ThreadPoolExecutor(len(calls)) as beside:
+            yield {call: beside.submit(outcome, made.user(), call, job_id) for call in calls}
+        assert made.rows("SELECT job_id, state FROM job_queue") == [{"job_id": job_id, "state": "queued"}]
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def busy_grid(private_mariadb: PrivateMariaDB, long_waits: object) -> Iterator[Grid]:
+    """A server on MariaDB with two workers, as it comes."""
+    made = Grid(private_mariadb.create_database("crowds"))
+    try:
+        made.start()
+        made.clear()
+        yield made
+    finally:
+        made.remove()
+
+
+def take_all(calls: ResourceCalls, taken: list[Job], one_by_one: bool) -> None:
+    """Take jobs as a daemon does until there are none, freeing each by itself or all by signing off."""
+    while jobs := calls.request_work("hello_world", 0, 10).jobs:
+        taken.extend(jobs)
+        for job in jobs:
+            calls.update(job.job_id, state="running")
+            if one_by_one:
+                calls.unlock(job.job_id)
+        if not one_by_one:
+            calls.sign_off()
+            calls.sign_up()
+    calls.sign_off()
+
+
+def test_16_daemons_take_5000_jobs_each_of_them_once(busy_grid: Grid) -> None:
+    """None twice, none left over, each offer oldest first; both tables agree on the locks at every look."""
+    numbers = queues.fill(busy_grid.database, JOBS)
+    daemons = [busy_grid.resource(f"res{number}@cluster") for number in range(DAEMONS)]
+    taken: list[list[Job]] = [[] for _ in daemons]
+    broken: list[object] = []
+    looks = 0
+
+    threads = [
+        threading.Thread(target=take_all, args=(calls, taken[number], number % 2 == 0))
+        for number, calls in enumerate(daemons)
+    ]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        broken += busy_grid.rows(INVARIANT)
+        looks += 1
+        time.sleep(0.1)
+
+    everything = [int(job.job_id) for mine in taken for job in mine]
+    assert sorted(everything) == numbers
+    assert [mine for mine in taken if [job.job_id for job in mine] != in_order(mine)] == []
+    assert (broken, looks > 10) == ([], True)
+    assert busy_grid.rows("SELECT job_id FROM job_queue WHERE state <> 'running' OR lock_state <> 0") == []
+    assert busy_grid.rows("SELECT lock_id FROM running_locks") == []
+    assert busy_grid.rows("SELECT session_id FROM running_sessions") == []
+    assert "Traceback" not in busy_grid.log.read_text()
+
+
+def in_order(jobs: list[Job]) -> list[str]:
+    """The numbers of jobs by age: as they were queued."""
+    return sorted((job.job_id for job in jobs), key=int)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def one_worker(request: pytest.FixtureRequest, long_waits: object) -> Iterator[Grid]:
+    """A server that has one worker only."""
+    address = "sqlite:LGI.sqlite"
+    if request.param == "mariadb":
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        address = server.create_database("waiting")
+    made = Grid(address, {"workers": "1"})
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+def test_a_worker_lets_64_calls_wait_and_answers_others_as_ever(one_worker: Grid) -> None:
+    """The next is told to come back at once; submits, lists and offers go on; in the end all are answered."""
+    job_id = locked_job(one_worker)
+    users = [one_worker.user() for _ in range(PLACES + TOO_MANY)]
+    ended: list[Outcome] = []
+
+    def wait(number: int) -> None:
+        call = "interface_delete_job" if number % 2 else "interface_job_state"
+        ended.append(outcome(users[number], call, job_id))
+
+    threads = [threading.Thread(target=wait, args=(number,)) for number in range(len(users))]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(ended) >= TOO_MANY, 10)
+    refused = list(ended)
+    slowest = max(seconds_of_others(one_worker) for _ in range(10))
+    still_waiting = len(users) - len(ended)
+    one_worker.run("DELETE FROM running_locks")
+    one_worker.run("UPDATE job_queue SET lock_state = 0")
+    for thread in threads:
+        thread.join(20)
+
+    assert [(number, timeout) for number, timeout, _ in refused] == [(1, 10)] * TOO_MANY
+    assert max(seconds for _, _, seconds in refused) < 5.0
+    assert still_waiting == PLACES
+    assert slowest < 1.0
+    # The first delete wins; who comes later is told that there is no such job.
+    told = Counter(number for number, _, _ in ended)
+    assert set(told) <= {0, 1, 15}
+    assert told[1] == TOO_MANY
+    assert told[0] >= 1
+
+
+def seconds_of_others(grid: Grid) -> float:
+    """How long a user and a resource need for what they do all day."""
+    resource, user = grid.resource("res2@cluster"), grid.user("frank@desk", ("chem",))
+    start = time.monotonic()
+    user.post("interface_job_state")
+    submitted = user.submit()
+    assert user.state(submitted) == "queued"
+    assert [int(job.job_id) for job in resource.request_work("hello_world", 0, 1).jobs] == [submitted]
+    resource.update(str(submitted), state="running")
+    resource.sign_off()
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("call", ["interface_job_state", "interface_delete_job"])
+def test_a_call_that_has_waited_half_a_minute_is_told_to_come_back(
+    long_waits: dict[str, Future[Outcome]], call: str
+) -> None:
+    """Error 1 with a timeout of 10 after 30 s, and nothing has changed."""
+    number, timeout, seconds = long_waits[call].result(60)
+
+    assert LOCK_WAIT_SECONDS == 30.0
+    assert (number, timeout) == (1, 10)
+    assert 29.0 < seconds < 40.0
