@@ -24,6 +24,10 @@ class Busy(Exception):
     """Nothing was done and the same work may be tried again: a deadlock, a lock or a lost connection."""
 
 
+class Stale(Busy):
+    """A kept connection was closed behind our back; nothing was done on it."""
+
+
 class Away(Exception):
     """The database cannot be reached now."""
 
@@ -42,8 +46,11 @@ class Connection(Protocol):
     def execute(self, sql: str, parameters: Sequence[Any]) -> Any:
         """A cursor with rows as mappings."""
 
+    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Have a statement run before the next one, or before the commit; nobody asks for its result."""
+
     def begin(self, write: bool) -> None:
-        """Start a transaction."""
+        """Start a transaction. One that only reads may see each of its statements' own moment."""
 
     def commit(self) -> None:
         """Make it last."""
@@ -89,6 +96,14 @@ class Transaction:
     def run(self, sql: str, *parameters: Any) -> int:
         """How many rows a statement has changed."""
         return int(self._connection.execute(sql, parameters).rowcount)
+
+    def later(self, sql: str, *parameters: Any) -> None:
+        """Run a statement whose result nobody needs: it travels with the next one, or with the commit.
+
+        Statements keep their order. What one of them violates is found no later than by the commit, which
+        then does not happen.
+        """
+        self._connection.defer(sql, parameters)
 
     def insert(self, sql: str, *parameters: Any) -> int:
         """The number the database gave to an inserted row."""
@@ -170,10 +185,10 @@ class Database:
             transaction = Transaction(connection, self._dialect.locks_rows)
             try:
                 result = work(transaction)
-            except BaseException:
+            except BaseException as error:
                 connection.rollback()
                 transaction.failed()
-                healthy = True
+                healthy = not isinstance(error, Stale | Away)
                 raise
             self._commit(connection, transaction)
             healthy = True
@@ -186,10 +201,13 @@ class Database:
 
     @staticmethod
     def _commit(connection: Connection, transaction: Transaction) -> None:
-        """A commit whose answer is lost may have happened: that must not be tried again by itself."""
+        """A commit whose answer is lost may have happened: that must not be tried again by itself.
+
+        One that was refused, or a statement that travelled with it, has left nothing.
+        """
         try:
             connection.commit()
-        except Busy:
+        except (Busy, Failed):
             transaction.failed()
             raise
         except (Away, Refused) as error:

@@ -62,6 +62,8 @@ class PrivateMariaDB:
             _program("mariadbd") or "mariadbd",
             "--no-defaults",
             f"--datadir={self.directory / 'data'}",
+            # Not /tmp: a server that starts removes the temporary tables of all others from there.
+            f"--tmpdir={self.directory}",
             f"--socket={self.socket}",
             f"--pid-file={self.directory / 'pid'}",
             "--skip-networking",

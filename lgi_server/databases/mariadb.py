@@ -1,14 +1,15 @@
 """MariaDB through PyMySQL, which being Python lets other requests go on while it waits."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pymysql
+from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
-from lgi_server.database import Away, Busy, Failed, Refused
+from lgi_server.database import Away, Busy, Failed, Refused, Stale
 from lgi_server.databases.sqlite import statements
 
 LOCK_WAIT, DEADLOCK = 1205, 1213
@@ -43,6 +44,7 @@ class MariaDB:
                 connect_timeout=5,
                 read_timeout=60,
                 cursorclass=DictCursor,
+                client_flag=CLIENT.MULTI_STATEMENTS,
                 # On a socket PyMySQL's TLS only costs: 25 ms a connection.
                 ssl_disabled=bool(self.socket) or self.host in {"localhost", "127.0.0.1", "::1"},
                 # Without the switch an EXISTS becomes a list of all its rows, made before a row is looked at.
@@ -59,43 +61,71 @@ class MariaDB:
 
 
 class MariaDBConnection:
-    """A connection whose errors are ours."""
+    """A connection whose errors are ours.
+
+    A way to the server and back costs more than most statements. So nothing is sent before a result is
+    needed, and what waits then goes along in one packet; the server stops at the first that fails. Work that
+    only reads needs no transaction: each of its statements sees what was committed when it ran.
+    """
 
     def __init__(self, raw: "pymysql.Connection[DictCursor]") -> None:
         self._raw = raw
-
-    def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
-        """Run a statement. A connection lost before the first one has done nothing: Busy, not Away."""
-        with _translated():
-            cursor = self._raw.cursor()
-            cursor.execute(sql, tuple(parameters))
-            return cursor
+        self._waiting: list[str] = []
+        self._writing = False
+        self._begun = False
 
     def begin(self, write: bool) -> None:
-        """A kept connection may have been closed meanwhile; then a new one is tried."""
+        """Nothing is sent yet."""
+        self._waiting = ["START TRANSACTION"] if write else []
+        self._writing, self._begun = write, False
+
+    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Send it with the next statement."""
+        self._waiting.append(self._raw.cursor().mogrify(sql, tuple(parameters)))
+
+    def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
+        """Run a statement after those that wait.
+
+        A kept connection may have been closed meanwhile: when that shows at the first statement nothing was
+        done, and the work may be done again on a new one.
+        """
+        self.defer(sql, parameters)
         try:
-            self.execute("START TRANSACTION" if write else "START TRANSACTION READ ONLY", ())
+            return self._send()
         except Away as away:
+            if self._begun:
+                raise
             raise Stale(str(away)) from away
+        finally:
+            self._begun = True
+
+    def _send(self) -> DictCursor:
+        """Send what waits; the cursor has the last one's result."""
+        together, self._waiting = self._waiting, []
+        with _translated():
+            cursor = self._raw.cursor()
+            cursor.execute("; ".join(together))
+            for _ in together[1:]:
+                cursor.nextset()
+        return cursor
 
     def commit(self) -> None:
-        """Make it last."""
-        self.execute("COMMIT", ())
+        """Make it last, with all that still waits."""
+        if self._writing and (self._begun or len(self._waiting) > 1):
+            self._waiting.append("COMMIT")
+            self._send()
 
     def rollback(self) -> None:
         """Forget it; a lost connection has forgotten it already."""
-        try:
-            self.execute("ROLLBACK", ())
-        except Away:
-            self._raw.close()
+        self._waiting = []
+        if not (self._writing and self._begun):
+            return
+        with suppress(Away), _translated():
+            self._raw.rollback()
 
     def close(self) -> None:
         """Close it without asking the server."""
         self._raw._force_close()  # type: ignore[attr-defined]
-
-
-class Stale(Busy):
-    """A kept connection was closed behind our back; nothing was done on it."""
 
 
 @contextmanager

@@ -62,6 +62,10 @@ class SQLiteConnection:
         with _translated():
             return self._raw.execute(sql.replace("%s", "?"), tuple(parameters))
 
+    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Nothing travels here: it is run at once."""
+        self.execute(sql, parameters)
+
     def begin(self, write: bool) -> None:
         """A writing transaction takes the file's lock at once, so that it cannot fail half way."""
         with _translated():

@@ -25,20 +25,19 @@ def lock(transaction: Transaction, resource: Resource, session_id: int, job_id: 
         raise LGIError(ErrorNumber.NOT_A_TARGET)
     if lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
-    lock_id = take(transaction, [job], resource, session_id, now)
+    lock_id = locks.insert(transaction, job_id, resource.resource_id, session_id, now)
+    jobs.set_lock_state(transaction, [job_id], 1)
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)
 
 
 def take(
     transaction: Transaction, held_jobs: list[Job], resource: Resource, session_id: int, now: int
-) -> int:
-    """Lock jobs that this transaction holds; answer the lock's number when it is one job."""
-    if not held_jobs:
-        return 0
-    job_ids = [job.job_id for job in held_jobs]
-    lock_id = locks.insert(transaction, job_ids, resource.resource_id, session_id, now)
-    jobs.set_lock_state(transaction, job_ids, 1)
-    return lock_id
+) -> None:
+    """Lock jobs that this transaction holds."""
+    if held_jobs:
+        job_ids = [job.job_id for job in held_jobs]
+        locks.insert_all(transaction, job_ids, resource.resource_id, session_id, now)
+        jobs.set_lock_state(transaction, job_ids, 1)
 
 
 def unlock(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Lock:

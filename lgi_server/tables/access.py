@@ -18,7 +18,7 @@ def insert(transaction: Transaction, job_id: int, job: Job) -> None:
 
 def _insert(transaction: Transaction, names: Sequence[tuple[str, str]], job_id: int, job: Job) -> None:
     values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(names))
-    transaction.run(
+    transaction.later(
         f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}",
         *(
             value
@@ -34,7 +34,7 @@ def change(transaction: Transaction, old: Job, new: Job) -> None:
         set_state(transaction, new)
     elif len(old.target_resources) == len(new.target_resources) == 1:
         # What every daemon does when it takes a job: any becomes its own name.
-        transaction.run(
+        transaction.later(
             "UPDATE job_access SET state = %s, state_time_stamp = %s,"
             " name = CASE WHEN role = 'target' THEN %s ELSE name END WHERE job_id = %s",
             new.state,
@@ -43,14 +43,14 @@ def change(transaction: Transaction, old: Job, new: Job) -> None:
             new.job_id,
         )
     else:
-        transaction.run("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", new.job_id)
+        transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", new.job_id)
         set_state(transaction, new)
         _insert(transaction, [("target", name) for name in new.target_resources], new.job_id, new)
 
 
 def set_state(transaction: Transaction, job: Job) -> None:
     """Follow a change of a job's state."""
-    transaction.run(
+    transaction.later(
         "UPDATE job_access SET state = %s, state_time_stamp = %s WHERE job_id = %s",
         job.state,
         job.state_time_stamp,
@@ -60,7 +60,7 @@ def set_state(transaction: Transaction, job: Job) -> None:
 
 def delete(transaction: Transaction, job_id: int) -> None:
     """Remove the names of a job."""
-    transaction.run("DELETE FROM job_access WHERE job_id = %s", job_id)
+    transaction.later("DELETE FROM job_access WHERE job_id = %s", job_id)
 
 
 def count_owned(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:

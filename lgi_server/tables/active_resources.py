@@ -82,7 +82,7 @@ def everyone(transaction: Transaction) -> list[Resource]:
 
 def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> None:
     """Note the time of calls."""
-    transaction.run(
+    transaction.later(
         f"UPDATE active_resources SET last_call_time = %s WHERE resource_id IN ({marks(resource_ids)})",
         now,
         *resource_ids,
@@ -91,7 +91,7 @@ def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> No
 
 def set_capabilities(transaction: Transaction, resource_id: int, capabilities: str, now: int) -> None:
     """Store what a resource says of itself when it signs up."""
-    transaction.run(
+    transaction.later(
         "UPDATE active_resources SET resource_capabilities = %s, last_call_time = %s WHERE resource_id = %s",
         capabilities,
         now,

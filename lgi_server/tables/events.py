@@ -10,4 +10,4 @@ def insert(transaction: Transaction, event: str, when: int) -> None:
 
     Comes last in its transaction: others that queue the same second's event wait for the commit.
     """
-    transaction.run("REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)", when, event)
+    transaction.later("REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)", when, event)

@@ -133,7 +133,7 @@ def set_state(transaction: Transaction, old: Job, state: str, state_time_stamp: 
 
 def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
     """Note that daemons look after jobs."""
-    transaction.run(
+    transaction.later(
         f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({marks(job_ids)})", now, *job_ids
     )
 
@@ -141,7 +141,7 @@ def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> No
 def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
     """Mark jobs as locked (1) or free (0); goes with their rows in running_locks."""
     if job_ids:
-        transaction.run(
+        transaction.later(
             f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({marks(job_ids)})",
             lock_state,
             *job_ids,
@@ -150,7 +150,7 @@ def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state:
 
 def delete(transaction: Transaction, job_id: int) -> None:
     """Remove a job."""
-    transaction.run("DELETE FROM job_queue WHERE job_id = %s", job_id)
+    transaction.later("DELETE FROM job_queue WHERE job_id = %s", job_id)
 
 
 def with_repository(transaction: Transaction, repository: str) -> Job | None:

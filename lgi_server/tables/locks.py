@@ -45,12 +45,23 @@ def of_session(transaction: Transaction, session_id: int) -> list[int]:
     return [int(row["job_id"]) for row in rows]
 
 
-def insert(
-    transaction: Transaction, job_ids: Sequence[int], resource_id: int, session_id: int, now: int
-) -> int:
-    """Lock jobs; goes with raising their lock_state. Answers the lock's number when there is one job."""
-    values = ", ".join(["(%s, %s, %s, %s)"] * len(job_ids))
+def insert(transaction: Transaction, job_id: int, resource_id: int, session_id: int, now: int) -> int:
+    """Lock a job; goes with raising its lock_state. Answers the lock's number."""
     return transaction.insert(
+        "INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES (%s, %s, %s, %s)",
+        job_id,
+        resource_id,
+        now,
+        session_id,
+    )
+
+
+def insert_all(
+    transaction: Transaction, job_ids: Sequence[int], resource_id: int, session_id: int, now: int
+) -> None:
+    """Lock jobs; goes with raising their lock_state."""
+    values = ", ".join(["(%s, %s, %s, %s)"] * len(job_ids))
+    transaction.later(
         f"INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES {values}",
         *(value for job_id in job_ids for value in (job_id, resource_id, now, session_id)),
     )
@@ -58,7 +69,7 @@ def insert(
 
 def delete(transaction: Transaction, job_id: int) -> None:
     """Free a job; goes with lowering its lock_state."""
-    transaction.run("DELETE FROM running_locks WHERE job_id = %s", job_id)
+    transaction.later("DELETE FROM running_locks WHERE job_id = %s", job_id)
 
 
 def take_of_session(transaction: Transaction, session_id: int) -> list[int]:

@@ -23,7 +23,7 @@ def renew(transaction: Transaction, session_ids: Sequence[int], now: int) -> Non
 
 def delete(transaction: Transaction, session_id: int) -> None:
     """End a session."""
-    transaction.run("DELETE FROM running_sessions WHERE session_id = %s", session_id)
+    transaction.later("DELETE FROM running_sessions WHERE session_id = %s", session_id)
 
 
 def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
