@@ -6,11 +6,9 @@ Every LGIError of a call is caught here. What is registered, and how, stands in 
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import cast
-
-from flask import Blueprint, Response, request
+from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -29,7 +27,18 @@ from lgi_server.services.ahead import Ahead, NotMade
 from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import NeedsCycle
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 log = logging.getLogger("lgi.api")
+CONTENT_TYPE = "text/xml; charset=utf-8"
+# Every answer of the server says so much, whoever gives it.
+MANNERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; style-src 'self'"),
+)
+FAULT = replies.error(LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason"))
 LOCK_WAIT_SECONDS = 30.0
 LOCK_LOOK_SECONDS = 0.2
 # So many calls of a worker may wait for a lock; the next one is told to come back.
@@ -38,41 +47,63 @@ _waiting = threading.BoundedSemaphore(64)
 BACK_OFF_DELAY = 1.0
 
 
-def blueprint(server: Server) -> Blueprint:
-    """The routes of all registered calls, each under its name and under its name with ``.php``."""
-    routes = Blueprint("api", __name__)
-    for name, entrance in CALLS.items():
-        for suffix in ("", ".php"):
-            routes.add_url_rule(
-                f"/{name}{suffix}",
-                endpoint=f"{name}{suffix}".replace("/", "_").replace(".", "_"),
-                view_func=partial(_answer, server, name, entrance),
-                methods=["GET", "POST"],
-            )
-    return routes
+class Doorway:
+    """The calls, each under its name and under its name with ``.php``, in front of the application's pages.
+
+    They ask for nothing that Flask offers: going past it saves a tenth of a millisecond, which is a fifth of
+    a small call.
+    """
+
+    def __init__(self, server: Server, pages: "WSGIApplication") -> None:
+        """What is not a call is answered by ``pages``."""
+        self._server = server
+        self._pages = pages
+        self._calls = {
+            f"{server.config.prefix}/{name}{suffix}": (name, entrance)
+            for name, entrance in CALLS.items()
+            for suffix in ("", ".php")
+        }
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """One request."""
+        found = self._calls.get(environ["PATH_INFO"])
+        if found is None or environ["REQUEST_METHOD"] not in {"GET", "HEAD", "POST"}:
+            return self._pages(environ, start_response)
+        config = self._server.config
+        request = SpoolingRequest(environ, self._server.store, config.max_post_size)
+        try:
+            body = document(config, _answer(self._server, *found, request))
+        finally:
+            request.forget_arrivals()
+        length = ("Content-Length", str(len(body)))
+        start_response("200 OK", [("Content-Type", CONTENT_TYPE), length, *MANNERS])
+        return (body,)
 
 
-def _answer(server: Server, name: str, entrance: Entrance) -> Response:
-    """One call from its certificate to its XML."""
+def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequest) -> Elements:
+    """One call from its certificate to its answer. What is no LGIError is a fault of ours."""
     who: Identity | None = None
     posted: Mapping[str, str] = {}
     try:
         who = identity.of_request(request.environ, server.revocation, time.time())
         callers.check_certificate(who, server.config)
         with server.crowd.place():
-            cast(SpoolingRequest, request).takes_files = entrance.takes_files
+            request.takes_files = entrance.takes_files
             posted = arrivals.posted_fields(request)
-            children = _run(server, entrance, who, Form(posted))
+            answer = _run(server, entrance, who, Form(posted), request)
         _log(name, who, posted, None)
+        return answer
     except LGIError as refused:
-        children = (replies.error(refused),)
         _log(name, who, posted, refused)
         if refused.number == ErrorNumber.BACK_OFF:
             time.sleep(BACK_OFF_DELAY)
-    return document(server.config, children)
+        return (replies.error(refused),)
+    except Exception:
+        log.exception("fault while answering %s", name)
+        return (FAULT,)
 
 
-def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Elements:
+def _run(server: Server, entrance: Entrance, who: Identity, form: Form, request: SpoolingRequest) -> Elements:
     """Run a view in its project's database, again and again while the job it wants is locked."""
     prepared = entrance.prepare(form, who, server.config)
     project = callers.project_name(form, who, server.config)
@@ -89,6 +120,7 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form) -> Eleme
             answers=server.answers[project],
             store=ahead or server.repositories,
             touches=server.touches[project],
+            directory=server.directories[project],
             uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
         )
@@ -135,9 +167,9 @@ def _wait_for_lock(again: Callable[[], Elements]) -> Elements:
         _waiting.release()
 
 
-def document(config: Config, children: Elements) -> Response:
+def document(config: Config, children: Elements) -> bytes:
     """An LGI document; the status is 200 whatever it says (wire.md 1)."""
-    return Response(xml.envelope(children, config.ca_certificate_url), content_type="text/xml; charset=utf-8")
+    return xml.envelope(children, config.ca_certificate_url).encode()
 
 
 def _log(name: str, who: Identity | None, posted: Mapping[str, str], refused: LGIError | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, render_template, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 
-from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.errors import LGIError
 
 # Importing the three registers their calls with the doorway.
 from lgi_server import api, arrivals, identity, interfaces, replies, repository, resources, servers  # noqa: F401
@@ -23,15 +23,14 @@ def create_app(config: Config) -> Flask:
     """The application of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     server = assemble(config)
     app = Flask(__name__, static_folder=None)
-    app.request_class = arrivals.SpoolingRequest
-    app.config.update(STORE=server.store, MAX_CONTENT_LENGTH=config.max_post_size)
+    app.request_class = arrivals.PageRequest
+    app.config.update(MAX_CONTENT_LENGTH=config.max_post_size)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True
-    app.register_blueprint(api.blueprint(server), url_prefix=config.prefix or None)
     app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
     _add_public_pages(app, config)
     _add_guards(app, server)
-    app.wsgi_app = _PlainPath(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _PlainPath(api.Doorway(server, app.wsgi_app))  # type: ignore[method-assign]
     return app
 
 
@@ -61,19 +60,18 @@ def _add_guards(app: Flask, server: Server) -> None:
     @app.before_request
     def nobody_passes_unknown() -> Response | None:
         """Everything but the public pages needs a certificate, even an address that does not exist."""
-        if request.endpoint in public or request.blueprint in {"api", "repository"}:
+        if request.endpoint in public or request.blueprint == "repository":
             return None
         try:
             identity.of_request(request.environ, server.revocation, time.time())
         except LGIError as refused:
-            return api.document(server.config, (replies.error(refused),))
+            body = api.document(server.config, (replies.error(refused),))
+            return Response(body, content_type=api.CONTENT_TYPE)
         return None
 
     @app.after_request
     def with_manners(answer: Response) -> Response:
-        answer.headers["X-Content-Type-Options"] = "nosniff"
-        answer.headers["Referrer-Policy"] = "no-referrer"
-        answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'"
+        answer.headers.extend(api.MANNERS)
         return answer
 
     @app.errorhandler(Exception)
@@ -82,12 +80,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         if isinstance(error, HTTPException):
             return error
         log.exception("fault while answering %s %r", request.method, request.path)
-        refused = LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason")
-        answer = api.document(server.config, (replies.error(refused),))
-        answer.status_code = 200 if request.blueprint == "api" else 500
-        return answer
-
-    app.teardown_request(arrivals.forget_arrivals)
+        return Response(api.document(server.config, (api.FAULT,)), 500, content_type=api.CONTENT_TYPE)
 
 
 class _PlainPath:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
+import flask
 import gevent
-from flask import Request, current_app, g
 from gunicorn.http.errors import ParseException
+from werkzeug import Request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -55,6 +56,13 @@ class SpoolingRequest(Request):
     # Set by the doorway for calls that take files.
     takes_files = False
 
+    def __init__(self, environ: Any, store: Repositories, most: int) -> None:
+        """A request of at most so many bytes whose files go to the incoming directory of ``store``."""
+        super().__init__(environ)
+        self.max_content_length = most
+        self._store = store
+        self._arrived: list[Path] = []
+
     @property
     def mimetype_params(self) -> dict[str, str]:
         """As Werkzeug reads them, and the boundary of LGI.py too, which has an ``@`` and no quotes."""
@@ -75,9 +83,25 @@ class SpoolingRequest(Request):
         """Where Werkzeug writes a posted file."""
         if not self.takes_files:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = Arrival(current_app.config["STORE"])
-        g.setdefault("arrivals", []).append(arrival.path)
+        arrival = Arrival(self._store)
+        self._arrived.append(arrival.path)
         return arrival
+
+    def forget_arrivals(self) -> None:
+        """At the end of a request: what no repository has taken is removed."""
+        for path in self._arrived:
+            path.unlink(missing_ok=True)
+
+
+class PageRequest(flask.Request):
+    """A request for a page: posted fields, and no files."""
+
+    max_form_memory_size = SpoolingRequest.max_form_memory_size
+    max_form_parts = 100
+
+    def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
+        """Where Werkzeug would write a posted file."""
+        raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
 
 
 def posted_fields(request: Request) -> Mapping[str, str]:
@@ -123,12 +147,6 @@ def _urlencoded(request: Request) -> dict[str, str]:
         raise RequestEntityTooLarge
     text = body.decode("utf-8", "replace")
     return dict(reversed(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)))
-
-
-def forget_arrivals(_error: BaseException | None = None) -> None:
-    """At the end of a request: what no repository has taken is removed."""
-    for path in g.pop("arrivals", []):
-        path.unlink(missing_ok=True)
 
 
 def uploads_of(request: Request) -> tuple[Upload, ...]:

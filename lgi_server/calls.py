@@ -18,6 +18,7 @@ from lgi_server.identity import Identity
 from lgi_server.replies import Answers, Elements
 from lgi_server.services import callers, sessions
 from lgi_server.services.callers import Servers, User
+from lgi_server.services.directory import Directory
 from lgi_server.services.stores import Making, Upload
 from lgi_server.tables.active_resources import Resource
 from lgi_server.touches import Touches
@@ -36,6 +37,7 @@ class Call:
     answers: Answers
     store: Making
     touches: Touches
+    directory: Directory
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
 
@@ -62,7 +64,8 @@ class InterfaceCall(Call):
 
     def header(self) -> Elements:
         """What most answers to a user start with."""
-        return self.answers.user_header(self.user, callers.servers(self.transaction))
+        servers = callers.recent_servers(self.transaction, self.directory)
+        return self.answers.user_header(self.user, servers)
 
 
 @dataclass(frozen=True)
@@ -97,32 +100,31 @@ ServerView = Callable[[ServerCall], Elements]
 CALLS: dict[str, Entrance] = {}
 
 
-def resource_call(view: ResourceView) -> ResourceView:
-    """Register ``resources/<name of the view>``, a call that needs a session."""
-    CALLS[f"resources/{view.__name__}"] = Entrance(
-        _capabilities, partial(_resource, view, True), takes_files="_submit_" in view.__name__
-    )
-    return view
+def resource_call(
+    session: bool = True, writes: bool = True, takes_files: bool = False
+) -> Callable[[ResourceView], ResourceView]:
+    """Register ``resources/<name of the view>``; one that does not write holds up no writer."""
+
+    def register(view: ResourceView) -> ResourceView:
+        run = partial(_resource, view, session)
+        CALLS[f"resources/{view.__name__}"] = Entrance(_capabilities, run, writes, takes_files)
+        return view
+
+    return register
 
 
-def sessionless_resource_call(view: ResourceView) -> ResourceView:
-    """Register ``resources/<name of the view>``, a call without a session."""
-    CALLS[f"resources/{view.__name__}"] = Entrance(_capabilities, partial(_resource, view, False))
-    return view
+def interface_call(
+    writes: bool = True, takes_files: bool = False
+) -> Callable[[InterfaceView], InterfaceView]:
+    """Register ``interfaces/<name of the view>``; one that does not write holds up no writer."""
 
+    def register(view: InterfaceView) -> InterfaceView:
+        CALLS[f"interfaces/{view.__name__}"] = Entrance(
+            callers.user, partial(_interface, view), writes, takes_files
+        )
+        return view
 
-def interface_call(view: InterfaceView) -> InterfaceView:
-    """Register ``interfaces/<name of the view>``, a call that changes something."""
-    CALLS[f"interfaces/{view.__name__}"] = Entrance(
-        callers.user, partial(_interface, view), takes_files="_submit_" in view.__name__
-    )
-    return view
-
-
-def reading_interface_call(view: InterfaceView) -> InterfaceView:
-    """Register ``interfaces/<name of the view>``, a call that only reads and so holds up no writer."""
-    CALLS[f"interfaces/{view.__name__}"] = Entrance(callers.user, partial(_interface, view), writes=False)
-    return view
+    return register
 
 
 def server_call(view: ServerView) -> ServerView:
@@ -140,7 +142,7 @@ def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
 def _resource(view: ResourceView, with_session: bool, call: Call, capabilities: str) -> Elements:
     # The caller and its session are read in one look, before the session may be complained about.
     session_id = call.form.number_to_look_up(forms.SESSION_ID) if with_session else 0
-    caller = callers.resource(call.transaction, call.who, session_id)
+    caller = callers.resource(call.transaction, call.who, call.directory, session_id)
     call.touches.resource(caller.resource.resource_id, call.now)
     if with_session:
         session_id = call.form.number(forms.SESSION_ID)
@@ -163,7 +165,7 @@ def _interface(view: InterfaceView, call: Call, user: User) -> Elements:
 
 
 def _server(view: ServerView, call: Call, _capabilities: str) -> Elements:
-    caller = callers.project_server(call.transaction, call.who)
+    caller = callers.project_server(call.transaction, call.who, call.directory)
     call.touches.resource(caller.resource.resource_id, call.now)
     name = call.config.projects[call.project].server_name
     return view(ServerCall(**vars(call), resource=caller.resource, servers=caller.servers, server_name=name))

@@ -5,7 +5,7 @@ from functools import partial
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
-from lgi_server.calls import InterfaceCall, interface_call, reading_interface_call
+from lgi_server.calls import InterfaceCall, interface_call
 from lgi_server.replies import Elements
 from lgi_server.services import callers, job_changes, submission
 from lgi_server.services.submission import Details, Wanted
@@ -16,7 +16,7 @@ from lgi_server.tables.job_lists import Selection
 DEFAULT_LIMIT, MOST = 128, 4096
 
 
-@interface_call
+@interface_call(takes_files=True)
 def interface_submit_job(call: InterfaceCall) -> Elements:
     """Queue a job."""
     application = call.form.tag(forms.APPLICATION)
@@ -39,7 +39,7 @@ def _details(call: InterfaceCall) -> Details:
     )
 
 
-@reading_interface_call
+@interface_call(writes=False)
 def interface_job_state(call: InterfaceCall) -> Elements:
     """One job with everything, or a list of jobs, or (limit 0) their number."""
     job_id = call.form.number_or(forms.LISTED_JOB_ID, -1)
@@ -80,7 +80,7 @@ def _filter(posted: str) -> tuple[str, bool]:
     return ("", False) if value == lists.ANY else (value, negated)
 
 
-@interface_call
+@interface_call()
 def interface_delete_job(call: InterfaceCall) -> Elements:
     """Remove a job, or have it aborted."""
     job_id = call.form.number(forms.JOB_ID)
@@ -88,7 +88,7 @@ def interface_delete_job(call: InterfaceCall) -> Elements:
     return (*call.header(), Element("number_of_jobs", 1), call.answers.deleted(job))
 
 
-@reading_interface_call
+@interface_call(writes=False)
 def interface_project_server_list(call: InterfaceCall) -> Elements:
     """The project's servers."""
     servers = callers.servers(call.transaction)
@@ -96,7 +96,7 @@ def interface_project_server_list(call: InterfaceCall) -> Elements:
     return (*header, *replies.slave_servers(servers))
 
 
-@reading_interface_call
+@interface_call(writes=False)
 def interface_project_resource_list(call: InterfaceCall) -> Elements:
     """The project's resources and what they offer."""
     everyone = active_resources.everyone(call.transaction)

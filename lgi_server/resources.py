@@ -7,7 +7,7 @@ from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies, specifics
-from lgi_server.calls import ResourceCall, resource_call, sessionless_resource_call
+from lgi_server.calls import ResourceCall, resource_call
 from lgi_server.replies import Elements
 from lgi_server.services import job_changes, locking, sessions, submission, work
 from lgi_server.services.job_changes import Posted
@@ -16,19 +16,20 @@ from lgi_server.tables import active_resources
 from lgi_server.tables.jobs import Job
 
 
-@sessionless_resource_call
+@resource_call(session=False)
 def resource_signup_resource(call: ResourceCall) -> Elements:
     """Open a session; posted capabilities replace the stored ones."""
     resource = call.resource
     if call.capabilities and call.capabilities != resource.resource_capabilities:
         resource = replace(resource, resource_capabilities=call.capabilities)
         active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
+        call.transaction.afterwards(partial(call.directory.forget, resource.resource_id))
     session_id = sessions.sign_up(call.transaction, resource, call.now)
     header = call.answers.resource_header(resource, call.servers)
     return (*header, *replies.slave_servers(call.servers), Element("session_id", session_id))
 
 
-@resource_call
+@resource_call()
 def resource_signoff_resource(call: ResourceCall) -> Elements:
     """End the session and free what it has locked."""
     sessions.sign_off(call.transaction, call.session_id)
@@ -36,7 +37,7 @@ def resource_signoff_resource(call: ResourceCall) -> Elements:
     return (*header, *replies.slave_servers(call.servers), Element("session_id", call.session_id))
 
 
-@resource_call
+@resource_call()
 def resource_request_work(call: ResourceCall) -> Elements:
     """Offer queued jobs, each locked for the session; limit 0 only counts them."""
     request = work.Request(
@@ -60,7 +61,7 @@ def resource_request_work(call: ResourceCall) -> Elements:
     return (*header, Element("number_of_jobs", len(offered)), *call.answers.offered(offered))
 
 
-@resource_call
+@resource_call(writes=False)
 def resource_request_job_details(call: ResourceCall) -> Elements:
     """Everything of a job the session has locked."""
     job_id = call.form.number(forms.JOB_ID)
@@ -68,7 +69,7 @@ def resource_request_job_details(call: ResourceCall) -> Elements:
     return (*call.header(), call.answers.details(job))
 
 
-@resource_call
+@resource_call()
 def resource_lock_job(call: ResourceCall) -> Elements:
     """Lock a job for the session."""
     job_id = call.form.number(forms.JOB_ID)
@@ -76,7 +77,7 @@ def resource_lock_job(call: ResourceCall) -> Elements:
     return (*call.header(), *replies.locked(lock, "lock_time", lock.lock_time))
 
 
-@resource_call
+@resource_call()
 def resource_unlock_job(call: ResourceCall) -> Elements:
     """Free a job the session has locked."""
     job_id = call.form.number(forms.JOB_ID)
@@ -84,7 +85,7 @@ def resource_unlock_job(call: ResourceCall) -> Elements:
     return (*call.header(), *replies.locked(lock, "unlock_time", call.now))
 
 
-@resource_call
+@resource_call()
 def resource_update_job(call: ResourceCall) -> Elements:
     """Change a job the session has locked."""
     job_id = call.form.number(forms.JOB_ID)
@@ -111,7 +112,7 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
     )
 
 
-@resource_call
+@resource_call(takes_files=True)
 def resource_submit_job(call: ResourceCall) -> Elements:
     """Insert a job, locked for the session."""
     state = job_changes.check_first_state(call.form.word(forms.STATE))
@@ -145,7 +146,7 @@ def _details(call: ResourceCall) -> Details:
     )
 
 
-@sessionless_resource_call
+@resource_call(session=False, writes=False)
 def resource_job_state(call: ResourceCall) -> Elements:
     """The state of a job for one of its targets; says that a daemon looks after it."""
     job_id = call.form.number(forms.JOB_ID)
@@ -154,7 +155,7 @@ def resource_job_state(call: ResourceCall) -> Elements:
     return (*call.header(), call.answers.state(job))
 
 
-@sessionless_resource_call
+@resource_call(session=False, writes=False)
 def resource_request_resource_data(call: ResourceCall) -> Elements:
     """The certificate of another resource."""
     name = call.form.word(forms.RESOURCE_NAME)

@@ -10,6 +10,7 @@ from lgi_server.database import Database
 from lgi_server.databases import open_database
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
+from lgi_server.services.directory import Directory
 from lgi_server.services.remote_repositories import RemoteRepositories
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.stores import Limits, Store
@@ -28,6 +29,7 @@ class Server:
     databases: Mapping[str, Database]
     answers: Mapping[str, Answers]
     touches: Mapping[str, Touches]
+    directories: Mapping[str, Directory]
     crowd: Crowd
     store: Repositories
     repositories: Store
@@ -51,6 +53,7 @@ def assemble(config: Config) -> Server:
         databases=databases,
         answers={name: Answers(config, project, repositories) for name, project in config.projects.items()},
         touches={name: Touches(database) for name, database in databases.items()},
+        directories={name: Directory() for name in databases},
         crowd=Crowd(config.requests_at_once),
         store=store,
         repositories=repositories,

@@ -1,7 +1,8 @@
 """Who is calling, and what a certificate allows (wire.md 5, ruling 1)."""
 
+import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgi_protocol import lists
 from lgi_protocol.common_name import CommonName
@@ -11,6 +12,7 @@ from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
+from lgi_server.services.directory import Directory
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
 
@@ -88,27 +90,44 @@ def project_name(form: Form, who: Identity, config: Config) -> str:
     return name
 
 
-def resource(transaction: Transaction, who: Identity, session_id: int = 0) -> Caller:
-    """The calling resource and its session; LGIError 5, 2, or MASTER for a project without one master."""
-    found, session_time, known = active_resources.with_servers(transaction, who.name.name, session_id)
-    if found is None:
+def resource(transaction: Transaction, who: Identity, directory: Directory, session_id: int = 0) -> Caller:
+    """The calling resource and its session; LGIError 5, 2, or MASTER for a project without one master.
+
+    That the resource exists is asked each time; nobody is refused by what its row said a moment ago.
+    """
+    standing = active_resources.with_session(transaction, who.name.name, session_id)
+    if standing is None:
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
-    if identity.der_of(found.client_certificate) != who.der:
+    resource_id, session_time = standing
+    found = directory.resource(transaction, resource_id)
+    if not _shows(found, who):
+        found = directory.anew(transaction, resource_id)
+    if not _shows(found, who):
         raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
-    return Caller(found, session_time, _one_master(known))
+    return Caller(found, session_time, recent_servers(transaction, directory))
 
 
-def project_server(transaction: Transaction, who: Identity) -> Caller:
-    """The calling project server; LGIError 5, 2 or 39."""
-    caller = resource(transaction, who)
-    if caller.resource.project_server == NO_SERVER:
+def _shows(resource: Resource, who: Identity) -> bool:
+    return hmac.compare_digest(identity.der_of(resource.client_certificate), who.der)
+
+
+def project_server(transaction: Transaction, who: Identity, directory: Directory) -> Caller:
+    """The calling project server; LGIError 5, 2 or 39. Its role is never an old one."""
+    caller = resource(transaction, who, directory)
+    anew = directory.anew(transaction, caller.resource.resource_id)
+    if anew.project_server == NO_SERVER:
         raise LGIError(ErrorNumber.NOT_A_SERVER)
-    return caller
+    return replace(caller, resource=anew)
 
 
 def servers(transaction: Transaction) -> Servers:
     """The project's servers; LGIError MASTER unless exactly one of them is the master."""
     return _one_master(active_resources.servers(transaction))
+
+
+def recent_servers(transaction: Transaction, directory: Directory) -> Servers:
+    """The project's servers as the head of an answer names them; LGIError MASTER."""
+    return _one_master(directory.servers(transaction))
 
 
 def servers_among(everyone: Sequence[Resource]) -> Servers:

@@ -35,14 +35,28 @@ def resource_in(row: Row) -> Resource:
     return Resource(*(row[column] for column in _NAMES))
 
 
-def _prefixed(table: str) -> str:
-    return ", ".join(f"{table}.{column}" for column in _NAMES)
-
-
 def named(transaction: Transaction, name: str) -> Resource | None:
     """The resource of a name."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_name = %s", name)
     return resource_in(row) if row else None
+
+
+def numbered(transaction: Transaction, resource_id: int) -> Resource | None:
+    """The resource of a number."""
+    row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_id = %s", resource_id)
+    return resource_in(row) if row else None
+
+
+def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[int, int | None] | None:
+    """The number of a resource, and when a session of its own was last used, if there is one."""
+    row = transaction.row(
+        "SELECT one.resource_id AS resource_id, session.session_time_stamp AS session_time_stamp"
+        " FROM active_resources AS one LEFT JOIN running_sessions AS session"
+        " ON session.session_id = %s AND session.resource_id = one.resource_id WHERE one.resource_name = %s",
+        session_id,
+        name,
+    )
+    return (row["resource_id"], row["session_time_stamp"]) if row else None
 
 
 def servers(transaction: Transaction) -> list[Resource]:
@@ -51,27 +65,6 @@ def servers(transaction: Transaction) -> list[Resource]:
         f"SELECT {COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_name"
     )
     return [resource_in(row) for row in rows]
-
-
-def with_servers(
-    transaction: Transaction, name: str, session_id: int
-) -> tuple[Resource | None, int | None, list[Resource]]:
-    """The resource of a name, the time of a session of its own, and the project servers, in one look."""
-    rows = transaction.rows(
-        f"SELECT {_prefixed('one')}, session.session_time_stamp AS session_time_stamp, 0 AS as_server"
-        " FROM active_resources AS one LEFT JOIN running_sessions AS session"
-        " ON session.session_id = %s AND session.resource_id = one.resource_id WHERE one.resource_name = %s"
-        f" UNION ALL SELECT {COLUMNS}, NULL, 1 FROM active_resources WHERE project_server IN (1, 2)",
-        session_id,
-        name,
-    )
-    found = [row for row in rows if not row["as_server"]]
-    servers = sorted(
-        (resource_in(row) for row in rows if row["as_server"]), key=lambda one: one.resource_name
-    )
-    if not found:
-        return None, None, servers
-    return resource_in(found[0]), found[0]["session_time_stamp"], servers
 
 
 def everyone(transaction: Transaction) -> list[Resource]:

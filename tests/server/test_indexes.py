@@ -9,7 +9,7 @@ from lgi_server import schema
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
 from lgi_server.tables import access, events, job_lists, jobs, locks, offers, sessions
-from lgi_server.tables.active_resources import with_servers
+from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_lists import Selection
 from tests import queues
 from tests.mariadb import PrivateMariaDB
@@ -80,7 +80,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "locks of a session": lambda one: locks.of_session(one, 1),
     "locks of no session": lambda one: (locks.abandoned(one, 1), locks.take_older(one, [7, 8], 1)),
     "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),
-    "caller": lambda one: with_servers(one, "res1", 1),
+    "caller": lambda one: (with_session(one, "res1", 1), numbered(one, 1)),
     "event": lambda one: events.insert(one, "schedule_cycle", 1),
 }
 

@@ -1,0 +1,74 @@
+"""What a worker remembers of active_resources for a second, and what it never takes from memory."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from tests.grid import Grid
+
+NAME = "res1@cluster"
+SQL = "UPDATE active_resources SET client_certificate = %s WHERE resource_name = %s"
+
+
+def refusal(call: Callable[[], object]) -> int:
+    """The error number a call is refused with, 0 when it is not."""
+    try:
+        call()
+    except ServerError as refused:
+        return refused.number
+    return 0
+
+
+def test_a_removed_resource_is_refused_at_once(grid: Grid) -> None:
+    """That a resource exists is asked with each call."""
+    resource = grid.resource(NAME)
+    resource.request_work("hello_world", 0, 1)
+
+    grid.run("DELETE FROM active_resources WHERE resource_name = %s", NAME)
+
+    assert refusal(lambda: resource.request_work("hello_world", 0, 1)) == ErrorNumber.RESOURCE_UNKNOWN
+
+
+def test_a_replaced_certificate_is_refused_soon_and_its_successor_accepted_at_once(grid: Grid) -> None:
+    """Nobody is refused by the certificate that was registered a moment ago."""
+    resource = grid.resource(NAME)
+    resource.sign_off()
+    other = grid.people.resource("other@cluster").certificate.read_text()
+    mine = grid.people.resource(NAME).certificate.read_text()
+
+    grid.run(SQL, other, NAME)
+    end = time.monotonic() + 5
+    while not (number := refusal(resource.sign_up)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert number == ErrorNumber.CERTIFICATE
+    assert time.monotonic() < end - 3
+
+    grid.run(SQL, mine, NAME)
+    assert refusal(resource.sign_up) == 0
+
+
+def test_a_resource_offers_what_it_last_said_at_once(grid: Grid) -> None:
+    """A worker forgets what it knew of a resource that signs up with other capabilities."""
+    resource = grid.resource(NAME)
+    resource.sign_off()
+
+    resource.sign_up("<other> </other>")
+
+    reply = grid.user().post("interface_project_resource_list")
+    assert any("<other>" in resource for resource in reply.all("resource"))
+
+
+@pytest.mark.parametrize("call", ["interface_project_server_list", "interface_job_state"])
+def test_a_new_master_is_named_within_two_seconds(grid: Grid, call: str) -> None:
+    """The list of servers is fresh, the heads of other answers are a second old at most."""
+    user = grid.user()
+    user.post("interface_job_state", limit="0")
+    grid.run("UPDATE active_resources SET url = 'https://moved.example.org/LGI' WHERE project_server = 1")
+    if call == "interface_job_state":
+        time.sleep(1.1)
+
+    reply = user.post(call, limit="0")
+
+    assert reply.value("project_master_server") == "https://moved.example.org/LGI"
