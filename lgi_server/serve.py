@@ -16,6 +16,7 @@ from typing import Any
 import gevent
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from lgi_server.app import create_app
@@ -55,6 +56,37 @@ def tls_context(config: Config) -> ssl.SSLContext:
 
 def _no_password() -> str:
     raise ValueError("the server's key is encrypted; a server starts without anybody to type a pass phrase")
+
+
+class OneRecord(wsgi.Response):  # type: ignore[misc]
+    """An answer whose head travels with its first bytes: one more record of TLS costs as much as the answer."""
+
+    headers_sent: bool
+    _head = b""
+
+    def send_headers(self) -> None:
+        """Keep the head until there is something to send it with."""
+        if not self.headers_sent:
+            lines = (*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers))
+            self._head = f"{''.join(lines)}\r\n".encode("latin-1")
+            self.headers_sent = True
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            data = b"%X\r\n%s\r\n" % (len(data), data)
+        self.sock.sendall(head + data)
+
+    def close(self) -> None:
+        """The end: an answer without a body is only a head."""
+        self.send_headers()
+        if self._head:
+            self.sock.sendall(self._head)
+        super().close()
+
+
+# gunicorn has no setting for the class of its answers.
+wsgi.Response = OneRecord
 
 
 class _Closing(Exception):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_server.database import Transaction, marks
-from lgi_server.tables.jobs import Job, job_in, prefixed
+from lgi_server.tables.jobs import SHORT, Job, job_in
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,19 @@ def count(transaction: Transaction, selection: Selection) -> int:
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[Job]:
     """A page of a selection, without inputs and outputs, by the time of the last change of state.
 
-    Each reader's jobs lie in that order in an index; the first ones of each are merged.
+    Each reader's jobs lie in that order in an index; the first ones of each are merged. The jobs are read
+    once their numbers are known: joined to that in one statement they cost more than by a second one.
     """
+    job_ids = _page(transaction, selection, start, limit)
+    if not job_ids:
+        return []
+    rows = transaction.rows(f"SELECT {SHORT} FROM job_queue WHERE job_id IN ({marks(job_ids)})", *job_ids)
+    found = {row["job_id"]: job_in(row) for row in rows}
+    return [found[job_id] for job_id in job_ids if job_id in found]
+
+
+def _page(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[int]:
+    """The numbers of a page's jobs, in its order."""
     readers = lists.unique((lists.ANY, *selection.readers))
     where, parameters = _filters(selection)
     one = (
@@ -44,14 +55,12 @@ def select(transaction: Transaction, selection: Selection, start: int, limit: in
     )
     merged = " UNION ".join(one.format(number) for number in range(len(readers)))
     rows = transaction.rows(
-        f"SELECT {prefixed('job')} FROM (SELECT state_time_stamp, job_id FROM ({merged}) AS merged"
-        " ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s) AS page"
-        " JOIN job_queue AS job ON job.job_id = page.job_id ORDER BY page.state_time_stamp, page.job_id",
+        f"{merged} ORDER BY state_time_stamp, job_id LIMIT %s OFFSET %s",
         *(value for name in readers for value in (name, *parameters, start + limit)),
         limit,
         start,
     )
-    return [job_in(row) for row in rows]
+    return [row["job_id"] for row in rows]
 
 
 def _filters(selection: Selection) -> tuple[str, list[str]]:

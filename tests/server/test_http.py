@@ -242,3 +242,24 @@ def open_files(server: int) -> list[int]:
     """How many descriptors each worker of a server has."""
     workers = Path(f"/proc/{server}/task/{server}/children").read_text().split()
     return [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in workers]
+
+
+def test_a_small_answer_is_one_record(grid: Grid) -> None:
+    """Head and body travel together; a HEAD request gets the head alone."""
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor",))).context()
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.settimeout(20)
+        connection.sendall(
+            post(LIST, b"project=LGI&user=mark@laptop&groups=theor").replace(b"close", b"keep-alive")
+        )
+        whole = connection.recv(65536).decode()
+        connection.sendall(f"HEAD {LIST} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = connection.recv(65536).decode()
+
+    assert whole.startswith("HTTP/1.1 200 OK\r\n")
+    assert whole.rstrip().endswith("</LGI>")
+    assert head.startswith("HTTP/1.1 200 OK\r\n")
+    assert head.endswith("\r\n\r\n")
