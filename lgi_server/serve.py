@@ -59,7 +59,7 @@ def _no_password() -> str:
 
 
 class OneRecord(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head travels with its first bytes: one more record of TLS costs as much as the answer."""
+    """An answer whose head travels with its first bytes: one more record of TLS costs as much as it."""
 
     headers_sent: bool
     _head = b""
