@@ -66,7 +66,7 @@ def _changed(column: str, copy: int) -> str:
     if column == "job_id":
         return f"job_id + {copy * COPY}"
     if column in {"state_time_stamp", "daemon_pulse", "priority"}:
-        return f"{column} + {copy * COPY}"
+        return f"CASE {column} WHEN 0 THEN 0 ELSE {column} + {copy * COPY} END"
     if column == "repository":
         return f"REPLACE(repository, 'JOB_000', 'JOB_{copy:03x}')"
     return column

@@ -98,8 +98,9 @@ CREATE TABLE event_queue (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
 -- Ours: owners, readers and targets of job_queue (role owner, read or target), one name a row, so that a
--- lookup by name never scans lists. The job's application, state and time stamp stand beside each name: a
--- page of a list, a count and a limit are each one range of one index, however many jobs there are.
+-- lookup by name never scans lists. The job's application and state stand beside owners and readers, its time
+-- stamp beside readers (0 and empty elsewhere): a page of a list, a count and a limit are each one range of one
+-- index, however many jobs there are.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072.
 CREATE TABLE job_access (
     role              VARCHAR(6)   NOT NULL,

@@ -209,10 +209,16 @@ class Grid:
 
     def set_job(self, job_id: int, **columns: object) -> None:
         """Change a job behind the server's back, in both tables that know its state and time stamp."""
-        for table in ("job_queue", "job_access"):
-            known = {"state", "state_time_stamp", "application"} if table == "job_access" else set(columns)
-            for column in known & set(columns):
-                self.run(f"UPDATE {table} SET {column} = %s WHERE job_id = %s", columns[column], job_id)
+        for column, value in columns.items():
+            self.run(f"UPDATE job_queue SET {column} = %s WHERE job_id = %s", value, job_id)
+        for column, where in (
+            ("state", "role <> 'target'"),
+            ("state_time_stamp", "role = 'read'"),
+            ("application", "role <> ''"),
+        ):
+            if column in columns:
+                sql = f"UPDATE job_access SET {column} = %s WHERE job_id = %s AND {where}"
+                self.run(sql, columns[column], job_id)
 
     def client(self, issued: Issued) -> Client:
         """A client with a certificate."""

@@ -1,4 +1,8 @@
-"""job_access: owners, readers and targets of the jobs, one name a row, the job's state beside each."""
+"""job_access: owners, readers and targets of the jobs, one name a row, and beside it what is asked by it.
+
+Lists go by reader, state and time; limits by owner and state; targets are only looked for. What nobody asks
+for is 0 or empty, so that a job's changes of state touch as few index entries as they can.
+"""
 
 from collections.abc import Sequence
 
@@ -23,7 +27,14 @@ def _insert(transaction: Transaction, names: Sequence[tuple[str, str]], job_id: 
         *(
             value
             for role, name in names
-            for value in (role, name, job.state_time_stamp, job_id, job.state, job.application)
+            for value in (
+                role,
+                name,
+                job.state_time_stamp if role == "read" else 0,
+                job_id,
+                "" if role == "target" else job.state,
+                job.application,
+            )
         ),
     )
 
@@ -35,8 +46,9 @@ def change(transaction: Transaction, old: Job, new: Job) -> None:
     elif len(old.target_resources) == len(new.target_resources) == 1:
         # What every daemon does when it takes a job: any becomes its own name.
         transaction.later(
-            "UPDATE job_access SET state = %s, state_time_stamp = %s,"
-            " name = CASE WHEN role = 'target' THEN %s ELSE name END WHERE job_id = %s",
+            "UPDATE job_access SET state = CASE role WHEN 'target' THEN '' ELSE %s END,"
+            " state_time_stamp = CASE role WHEN 'read' THEN %s ELSE 0 END,"
+            " name = CASE role WHEN 'target' THEN %s ELSE name END WHERE job_id = %s",
             new.state,
             new.state_time_stamp,
             new.target_resources[0],
@@ -51,7 +63,8 @@ def change(transaction: Transaction, old: Job, new: Job) -> None:
 def set_state(transaction: Transaction, job: Job) -> None:
     """Follow a change of a job's state."""
     transaction.later(
-        "UPDATE job_access SET state = %s, state_time_stamp = %s WHERE job_id = %s",
+        "UPDATE job_access SET state = %s, state_time_stamp = CASE role WHEN 'read' THEN %s ELSE 0 END"
+        " WHERE job_id = %s AND role <> 'target'",
         job.state,
         job.state_time_stamp,
         job.job_id,
