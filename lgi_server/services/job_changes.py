@@ -40,7 +40,7 @@ def update(
 
     state_time_stamp always grows, so that two changes within one second are two to whoever compares.
     """
-    old, _ = locking.own(transaction, resource, session_id, job_id)
+    old = locking.own(transaction, resource, session_id, job_id)
     posted = read_posted(old)
     new = replace(
         old,

@@ -42,23 +42,25 @@ def take(
 
 def unlock(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Lock:
     """Free a job of this session; LGIError 14."""
-    _, lock = own(transaction, resource, session_id, job_id)
+    lock = _own(locks.hold(transaction, job_id), resource, session_id, job_id)
     locks.delete(transaction, job_id)
     jobs.set_lock_state(transaction, [job_id], 0)
     return lock
 
 
-def own(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> tuple[Job, Lock]:
+def own(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Job:
     """A job that this session has locked, held for the rest of the transaction; LGIError 14."""
-    found = jobs.hold(transaction, job_id)
-    lock = found[1] if found else None
-    if (
-        found is None
-        or lock is None
-        or (lock.resource_id, lock.session_id) != (resource.resource_id, session_id)
-    ):
+    job, lock = jobs.hold(transaction, job_id) or (None, None)
+    _own(lock, resource, session_id, job_id)
+    if job is None:
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
-    return found[0], lock
+    return job
+
+
+def _own(lock: Lock | None, resource: Resource, session_id: int, job_id: int) -> Lock:
+    if lock is None or (lock.resource_id, lock.session_id) != (resource.resource_id, session_id):
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
+    return lock
 
 
 def held(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None]:

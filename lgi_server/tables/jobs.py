@@ -22,16 +22,17 @@ class Job:
     job_specifics: str
     lock_state: int
     state_time_stamp: int
-    daemon_pulse: int
-    priority: int
     repository: str
     input: bytes = b""
     output: bytes = b""
+    # Written, and read by the database alone.
+    daemon_pulse: int = 0
+    priority: int = 0
 
 
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
-    " lock_state, state_time_stamp, daemon_pulse, priority, repository"
+    " lock_state, state_time_stamp, repository"
 )
 _WHOLE = f"{SHORT}, input, output"
 

@@ -21,18 +21,18 @@ class Lock:
 
 
 LOCK_COLUMNS = (
-    "held.lock_id AS held_lock_id, held.job_id AS held_job_id, held.resource_id AS held_resource_id,"
-    " held.lock_time AS held_lock_time, held.session_id AS held_session_id"
+    "held.lock_id AS held_lock_id, held.resource_id AS held_resource_id, held.lock_time AS held_lock_time,"
+    " held.session_id AS held_session_id"
 )
 
 
 def lock_in(row: Row) -> Lock | None:
-    """The lock in a row of a join, if there was one."""
+    """The lock in a row of a join with its job, if there was one."""
     if row["held_lock_id"] is None:
         return None
     return Lock(
         lock_id=row["held_lock_id"],
-        job_id=row["held_job_id"],
+        job_id=row["job_id"],
         resource_id=row["held_resource_id"],
         lock_time=row["held_lock_time"],
         session_id=row["held_session_id"],
@@ -43,6 +43,17 @@ def of_session(transaction: Transaction, session_id: int) -> list[int]:
     """The jobs a session has locked."""
     rows = transaction.rows("SELECT job_id FROM running_locks WHERE session_id = %s", session_id)
     return [int(row["job_id"]) for row in rows]
+
+
+def hold(transaction: Transaction, job_id: int) -> Lock | None:
+    """The lock on a job that nobody else can change until this transaction ends."""
+    row = transaction.row(
+        f"SELECT job.job_id AS job_id, {LOCK_COLUMNS} FROM job_queue AS job"
+        " JOIN running_locks AS held ON held.job_id = job.job_id"
+        f" WHERE job.job_id = %s{transaction.for_update}",
+        job_id,
+    )
+    return lock_in(row) if row else None
 
 
 def insert(transaction: Transaction, job_id: int, resource_id: int, session_id: int, now: int) -> int:

@@ -58,6 +58,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
     "with lock": lambda one: jobs.with_lock(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
+    "hold lock": lambda one: locks.hold(one, 7),
     "locked": lambda one: jobs.locked(one, 7, 1),
     "list": lambda one: job_lists.select(one, MARK, 0, 10),
     "list of an administrator": lambda one: job_lists.select(one, Selection(("admin",)), 0, 10),
