@@ -63,9 +63,15 @@ class Repositories:
         return stores.new_name()
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-        """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
-        directory = self.directory(name)
+        """Make a repository with its first files. When it raises, `remove` is the caller's to call.
+
+        Waiting for a disk is done aside, once for everything.
+        """
         stores.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
+        aside(self._make, name, writers, uploads)
+
+    def _make(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+        directory = self.directory(name)
         directory.parent.mkdir(mode=0o770, exist_ok=True)
         directory.mkdir(mode=0o770)
         with self._opened(name) as at:
