@@ -7,7 +7,7 @@ from lgi_server.tables.jobs import Job
 USERS = 100
 
 
-def queued_job(number: int) -> Job:
+def queued_job(number: int, target: str = "any") -> Job:
     """One of many queued jobs of a hundred users, as a submit would store it."""
     user = f"user{number % USERS}"
     return Job(
@@ -17,7 +17,7 @@ def queued_job(number: int) -> Job:
         owners=(user,),
         read_access=("admin", user),
         write_access=("admin", user),
-        target_resources=("any",),
+        target_resources=(target,),
         job_specifics="",
         lock_state=0,
         state_time_stamp=1000 + number,
@@ -27,13 +27,13 @@ def queued_job(number: int) -> Job:
     )
 
 
-def fill(database: Database, number: int) -> list[int]:
-    """Queue so many jobs and answer their numbers, oldest first."""
+def fill(database: Database, number: int, *targets: str) -> list[int]:
+    """Queue so many jobs, for each of the targets in turn; answer their numbers, oldest first."""
 
     def store(transaction: Transaction) -> list[int]:
         stored = []
         for index in range(number):
-            job = queued_job(index)
+            job = queued_job(index, targets[index % len(targets)] if targets else "any")
             stored.append(jobs.insert(transaction, job))
             access.insert(transaction, stored[-1], job)
         return stored

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from lgi_protocol import lists
 from lgi_server.database import Transaction, marks
-from lgi_server.tables.jobs import SHORT, Job, job_in
+from lgi_server.tables.jobs import Job, job_in, prefixed
+
+# When others hold some of the jobs, so many times as many as are wanted are looked at.
+_FURTHER = 32
 
 
 def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
@@ -47,15 +50,27 @@ def take(
 ) -> list[Job]:
     """Queued, unlocked jobs for a resource, oldest priority first, held until the transaction ends.
 
-    Jobs that another transaction holds are passed over, so that many resources can ask at once.
+    Jobs that another transaction holds are passed over, so that many resources can ask at once. No job is
+    held but the answered ones: whoever only comes across a job keeps it from nobody.
     """
     where, parameters = _offered(resource, wanted)
-    rows = transaction.rows(
-        f"SELECT {SHORT} FROM job_queue AS job WHERE {where}"
-        f" ORDER BY priority, job_id LIMIT %s OFFSET %s{transaction.skip_locked}",
-        application,
-        *parameters,
-        limit,
-        start,
+    first = f"{_search(where, 'LEFT JOIN')}{transaction.skip_locked}"
+    rows = transaction.rows(first, application, *parameters, limit, start)
+    if any(row["job_id"] is None for row in rows):
+        # Only a database that locks rows comes here, so the join may be in its words: it keeps the order.
+        more = f"{_search(where, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
+        rows = transaction.rows(more, application, *parameters, _FURTHER * limit, start, limit)
+    taken = [job for job in map(job_in, rows) if lists.holds(job.target_resources, [resource])]
+    return sorted(taken, key=lambda job: (job.priority, job.job_id))
+
+
+def _search(where: str, join: str) -> str:
+    """Find jobs without a lock, then hold each that still is queued and free; a LEFT JOIN tells of others.
+
+    A search with locks would keep every job it comes across from all others until the transaction ends.
+    """
+    return (
+        f"SELECT {prefixed('job')} FROM (SELECT job_id FROM job_queue AS job WHERE {where}"
+        f" ORDER BY priority, job_id LIMIT %s OFFSET %s) AS found {join} job_queue AS job"
+        " ON job.job_id = found.job_id AND job.state = 'queued' AND job.lock_state = 0"
     )
-    return [job_in(row) for row in rows]

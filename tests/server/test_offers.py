@@ -1,0 +1,135 @@
+"""Several resources ask for work at the same moment: what each is offered, and what it keeps from others.
+
+MariaDB only: with SQLite one changes the database at a time.
+"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lgi_server import schema
+from lgi_server.database import Database, Transaction
+from lgi_server.databases import open_database
+from lgi_server.tables import jobs, offers
+from tests import queues
+from tests.mariadb import PrivateMariaDB
+
+
+@pytest.fixture
+def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
+    """An empty project."""
+    made = open_database(private_mariadb.create_database("offers"))
+    schema.make(made)
+    yield made
+    made.close()
+
+
+def take(
+    transaction: Transaction, resource: str, limit: int = 10, wanted: tuple[str, ...] = (), start: int = 0
+) -> list[int]:
+    """The numbers of the jobs a resource is offered, held until its transaction ends."""
+    offered = offers.take(transaction, "hello_world", resource, wanted, start, limit)
+    return [job.job_id for job in offered]
+
+
+def test_two_that_ask_at_once_share_the_queue(database: Database) -> None:
+    """The second is offered what follows the first one's jobs, however many those are; nobody waits."""
+    numbers = queues.fill(database, 60)
+    start = time.monotonic()
+
+    def first(mine: Transaction) -> None:
+        assert take(mine, "res1", 25) == numbers[:25]
+        assert database.run(lambda other: take(other, "res2")) == numbers[25:35]
+        assert database.run(lambda other: take(other, "res2", 100)) == numbers[25:]
+
+    database.run(first)
+    assert time.monotonic() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    ("resource", "wanted"), [("nobody", ()), ("res1", ("stranger",)), ("res1", ()), ("res1", ("!user0",))]
+)
+def test_whoever_looks_past_a_job_keeps_nobody_from_it(
+    database: Database, resource: str, wanted: tuple[str, ...]
+) -> None:
+    """Jobs for other resources or of unwanted owners stay free while a long search goes on."""
+    numbers = queues.fill(database, 20, "res1", "res2")
+
+    def search(mine: Transaction) -> None:
+        held = take(mine, resource, 3, wanted)
+        free = [number for number in numbers[::2] if number not in held]
+        assert database.run(lambda other: take(other, "res2")) == numbers[1::2]
+        assert database.run(lambda other: take(other, "res1", 20)) == free
+
+    database.run(search)
+
+
+def test_an_offer_is_empty_only_when_there_is_nothing_to_offer(database: Database) -> None:
+    """A resource with a job of its own gets it whoever else is asking."""
+    numbers = queues.fill(database, 70, *(f"res{number}" for number in range(7)))
+
+    def ask(transaction: Transaction, number: int) -> None:
+        assert take(transaction, f"res{number}") == numbers[number::7]
+        if number:
+            database.run(lambda other: ask(other, number - 1))
+
+    database.run(lambda transaction: ask(transaction, 6))
+
+
+def test_a_user_can_delete_what_others_only_look_at(database: Database) -> None:
+    """A search holds up no change of the jobs it does not take."""
+    numbers = queues.fill(database, 10, "res1", "res2")
+
+    def search(mine: Transaction) -> None:
+        assert take(mine, "res2", 2) == [numbers[1], numbers[3]]
+        assert database.run(lambda other: jobs.hold(other, numbers[0])) is not None
+
+    start = time.monotonic()
+    database.run(search)
+    assert time.monotonic() - start < 2.0
+
+
+def test_what_a_job_says_once_it_is_held_decides(database: Database) -> None:
+    """A job whose state, lock or targets have changed since it was found is not offered."""
+    numbers = queues.fill(database, 5)
+    for number, change in zip(
+        numbers, ("state = 'running'", "lock_state = 1", "target_resources = 'res2'"), strict=False
+    ):
+        database.run(
+            lambda one, number=number, change=change: one.run(
+                f"UPDATE job_queue SET {change} WHERE job_id = %s", number
+            )
+        )
+
+    # The names beside the jobs still say: queued, for any.
+    assert database.run(lambda one: take(one, "res1")) == numbers[3:]
+    assert database.run(lambda one: take(one, "res2")) == numbers[2:]
+
+
+def test_the_second_look_uses_an_index(database: Database) -> None:
+    """The jobs are found in their index in order and held by their number, one after the other."""
+    queues.fill(database, 1000)
+    database.run(lambda transaction: transaction.rows("ANALYZE TABLE job_queue, job_access"))
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    class Recording(Transaction):
+        def rows(self, sql: str, *parameters: object) -> list[object]:  # type: ignore[override]
+            asked.append((sql, parameters))
+            return super().rows(sql, *parameters)
+
+    def look(mine: Transaction) -> None:
+        take(mine, "res1")
+        database.run(lambda other: take(Recording(other._connection, locks_rows=True), "res2"))
+
+    database.run(look)
+    sql, parameters = asked[-1]
+    plan = database.run(lambda transaction: transaction.rows(f"EXPLAIN {sql}", *parameters))
+
+    assert len(asked) == 2
+    assert [(row["table"], row["type"], row["key"]) for row in plan][:3] == [
+        ("<derived2>", "ALL", None),
+        ("job", "eq_ref", "PRIMARY"),
+        ("job", "ref", "job_offers"),
+    ]
+    assert not any("filesort" in str(row["Extra"]) for row in plan)
