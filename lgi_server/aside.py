@@ -12,7 +12,18 @@ Result = TypeVar("Result")
 
 def aside(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
     """The result of a blocking call, waited for without blocking other greenlets."""
-    result: Result = gevent.get_hub().threadpool.apply(work, args, kwargs)
+
+    def caught() -> tuple[list[Result], OSError | None]:
+        """gevent prints what a thread raises; whether a full disk is worth a traceback the caller decides."""
+        try:
+            return [work(*args, **kwargs)], None
+        except OSError as error:
+            return [], error
+
+    results, error = gevent.get_hub().threadpool.apply(caught)
+    if error is not None:
+        raise error
+    result: Result = results[0]
     return result
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
 
 from lgi_protocol import lists, xml
@@ -74,6 +75,9 @@ def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Res
         log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
         found = _STATUS.get(refused.number, HTTPStatus.INTERNAL_SERVER_ERROR)
         return status(found, refused.message)
+    except OSError as error:
+        log.error("%s %r failed: %s", request.method, request.path, error)
+        return status(HTTPStatus.INTERNAL_SERVER_ERROR, f"The repository cannot be used: {error.strerror}")
 
 
 def status(number: HTTPStatus, message: str) -> Response:
@@ -120,9 +124,10 @@ def _get(server: Server, who: Identity, name: str, file: str) -> Response:
 
 
 def _put(server: Server, who: Identity, name: str, file: str) -> Response:
-    """Store a file; nobody sees it before it is complete."""
+    """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
     _check_writer(server, who, name)
     stores.file_name(file)
+    server.store.check_room(name, file, request.content_length or 0)
     with server.store.arriving() as arrived:
         size = _receive(server, arrived)
         if request.content_length not in {None, size}:
@@ -142,6 +147,9 @@ def _receive(server: Server, arrived: IO[bytes]) -> int:
                 if size > server.store.max_file_size:
                     raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
                 arrived.write(block)
+    except RequestEntityTooLarge:
+        most = server.config.max_post_size
+        raise LGIError(ErrorNumber.FILE_TOO_BIG, f"a request holds at most {most} bytes") from None
     except ParseException:
         raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
     return size

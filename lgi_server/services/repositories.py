@@ -5,6 +5,7 @@ is reached through its directory, so that no path a client can invent leads out.
 """
 
 import errno
+import logging
 import os
 import shutil
 import stat
@@ -20,6 +21,7 @@ from lgi_server.aside import aside
 from lgi_server.services import stores
 from lgi_server.services.stores import ACCESS_FILE, Limits, NoSuchFile, StoredFile, Upload, file_name
 
+log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
 # Files in one repository: every answer with a job's details lists them.
 MOST_FILES = 10_000
@@ -63,12 +65,16 @@ class Repositories:
         return stores.new_name()
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-        """Make a repository with its first files. When it raises, `remove` is the caller's to call.
+        """Make a repository with its first files; LGIError FILE_TOO_BIG, or UPLOAD when there is no room.
 
-        Waiting for a disk is done aside, once for everything.
+        When it raises, `remove` is the caller's to call. A disk is waited for aside, once for everything.
         """
         stores.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
-        aside(self._make, name, writers, uploads)
+        try:
+            aside(self._make, name, writers, uploads)
+        except OSError as error:
+            log.error("cannot make %s: %s", self.directory(name), error)
+            raise LGIError(ErrorNumber.UPLOAD, error.strerror or "") from None
 
     def _make(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         directory = self.directory(name)
@@ -152,15 +158,21 @@ class Repositories:
             raise NoSuchFile(file)
         return opened
 
-    def put(self, name: str, file: str, arrived: IO[bytes]) -> int:
-        """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
-        wanted = file_name(file)
-        size = os.fstat(arrived.fileno()).st_size
-        others = [stored.size for stored in self.content(name) if stored.name != wanted]
+    def check_room(self, name: str, file: str, size: int) -> None:
+        """LGIError FILE_TOO_BIG or UPLOAD unless a file of this size may be stored under this name."""
+        if size > self.max_file_size:
+            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self.max_file_size} bytes are allowed")
+        others = [stored.size for stored in self.content(name) if stored.name != file]
         if len(others) >= MOST_FILES:
             raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {MOST_FILES} files")
         if size + sum(others) > self.max_size:
             raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
+
+    def put(self, name: str, file: str, arrived: IO[bytes]) -> int:
+        """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
+        wanted = file_name(file)
+        size = os.fstat(arrived.fileno()).st_size
+        self.check_room(name, wanted, size)
         with self._opened(name) as at:
             try:
                 os.rename(arrived.name, wanted, dst_dir_fd=at)

@@ -1,23 +1,45 @@
-"""The configured sizes: per file, per POST, per repository."""
+"""The configured sizes: per file, per POST, per repository; and a disk that is full."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from tests.grid import Grid
+from tests.server.test_http import exchange
+from tests.server.test_repository import ACCESS, ask, new_repository
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
+
+
+def started(**settings: str) -> Iterator[Grid]:
+    """A server with some settings."""
+    made = Grid(settings=settings)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
 
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Grid]:
     """A server that takes little."""
-    made = Grid(settings={"max_file_size": "1000", "max_post_size": "5000", "max_repository_size": "1500"})
-    made.start()
-    yield made
-    made.remove()
+    yield from started(max_file_size="1000", max_post_size="5000", max_repository_size="1500")
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Grid]:
+    """A server that can write no more than 1 MB to a file, as to a disk that is full."""
+    for made in started(workers="1"):
+        assert made.process is not None
+        pid = made.process.pid
+        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        resource.prlimit(int(worker), resource.RLIMIT_FSIZE, (2**20, 2**20))
+        yield made
 
 
 @pytest.mark.parametrize(
@@ -39,3 +61,99 @@ def test_files_that_are_too_big_refuse_the_submit(
     assert refused.value.number == number
     assert small.rows("SELECT job_id FROM job_queue") == []
     assert [path for path in small.config.repository.rglob("*") if path.is_file()] == []
+
+
+# The pieces of a body, which is chunked when there is more than one; what is there already; the status.
+PUTS = {
+    "as big as a file may be": ([1000], 0, 200),
+    "too big": ([1001], 0, 413),
+    "too big for a POST too": ([5001], 0, 413),
+    "pieces": ([300, 300, 300], 0, 200),
+    "too big, in pieces": ([300] * 4, 0, 413),
+    "too big for a POST too, in pieces": ([300] * 40, 0, 413),
+    "too big together": ([901], 600, 400),
+    "too big together, in pieces": ([450, 451], 600, 400),
+}
+
+
+@pytest.mark.parametrize(("pieces", "other", "number"), PUTS.values(), ids=PUTS.keys())
+def test_a_put_that_is_too_big_is_refused_and_leaves_nothing(
+    small: Grid, pieces: list[int], other: int, number: int
+) -> None:
+    """413 for a file, 400 for the repository, in a document that says the same; never a page of HTML."""
+    small.clear()
+    url, directory = new_repository(small)
+    if other:
+        (directory / "other").write_bytes(b"y" * other)
+    before = {path.name for path in directory.iterdir()}
+    blocks = [b"x" * size for size in pieces]
+
+    answer = ask(small.user(), "PUT", f"{url}/file", iter(blocks) if len(blocks) > 1 else blocks[0])
+
+    assert (answer.status_code, xml.value(answer.text, "status", "number")) == (number, str(number))
+    assert {path.name for path in directory.iterdir()} == before | ({"file"} if number == 200 else set())
+    assert list((small.config.repository / ".incoming").iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [10**4, 10**12])
+def test_a_put_that_is_announced_too_big_is_refused_before_it_comes(small: Grid, size: int) -> None:
+    """The answer waits for no byte of the body."""
+    small.clear()
+    url, directory = new_repository(small)
+    path = url.partition(f":{small.port}")[2]
+    head = f"PUT {path}/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+
+    answer = exchange(small, head.encode())
+
+    assert answer.startswith("HTTP/1.1 413 ")
+    assert "<number> 413 </number>" in answer
+    assert [path.name for path in directory.iterdir()] == [ACCESS]
+
+
+def test_a_put_finds_a_full_disk(full_disk: Grid) -> None:
+    """500 with a reason, the old file stays, nothing is left half way; what still fits is stored."""
+    full_disk.clear()
+    url, directory = new_repository(full_disk)
+    user = full_disk.user()
+    (directory / "file").write_bytes(b"old")
+
+    answer = ask(user, "PUT", f"{url}/file", b"x" * (2 * 2**20))
+    fits = ask(user, "PUT", f"{url}/small", b"x")
+
+    assert (answer.status_code, fits.status_code) == (500, 200)
+    assert xml.value(answer.text, "status", "number") == "500"
+    assert (directory / "file").read_bytes() == b"old"
+    assert list((full_disk.config.repository / ".incoming").iterdir()) == []
+
+
+def test_a_submit_finds_a_full_disk(full_disk: Grid, tmp_path: Path) -> None:
+    """Error 68, no job, no file; a submit that still fits is accepted."""
+    full_disk.clear()
+    full_disk.resource()
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * (2 * 2**20))
+
+    with pytest.raises(ServerError) as refused:
+        full_disk.user().post("interface_submit_job", (big,), **SUBMIT)
+
+    assert refused.value.number == 68
+    assert full_disk.rows("SELECT job_id FROM job_queue") == []
+    assert [path for path in full_disk.config.repository.rglob("*") if path.is_file()] == []
+    assert full_disk.user().submit() > 0
+
+
+def test_a_repository_that_cannot_be_made_refuses_the_submit(small: Grid) -> None:
+    """Error 68 and no job, whatever the file system says: no room, no more entries, not mounted."""
+    small.clear()
+    small.resource()
+    away = small.config.repository.with_name("away")
+    small.config.repository.rename(away)
+    try:
+        refused = small.user().refusal("interface_submit_job", **SUBMIT)
+    finally:
+        away.rename(small.config.repository)
+
+    assert refused == 68
+    assert small.rows("SELECT job_id FROM job_queue") == []
+    assert "Traceback" not in small.log.read_text()
+    assert small.user().submit() > 0
