@@ -1,11 +1,14 @@
 """The calls a resource makes (wire.md 6), for the daemon and for LGI_qsub inside a job."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client, Reply, leading_number
+
+_AWAITED = ("job_id", "application", "state")
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,25 @@ class Offer:
 
 @dataclass(frozen=True)
 class SignUp:
-    """The answer to a sign-up: a session, and where else the project has servers."""
+    """The answer to a sign-up: a session, and where else the project has servers.
+
+    ``longest_wait`` is for how many seconds the server holds a call that waits; 0: it does not, as LGI.
+    """
 
     session_id: str
     master_server: str
     slave_servers: tuple[str, ...]
     max_field_size: int
+    longest_wait: int = 0
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A job that a resource could take (``queued``), or is to abort (``aborting``)."""
+
+    job_id: str
+    application: str
+    state: str
 
 
 def is_job_id(text: str) -> bool:
@@ -95,6 +111,7 @@ class ResourceCalls:
             master_server=reply.value("project_master_server"),
             slave_servers=tuple(xml.unescape(url.strip()) for url in reply.all("project_server")),
             max_field_size=reply.max_field_size,
+            longest_wait=reply.number("longest_wait"),
         )
 
     def sign_off(self) -> None:
@@ -119,6 +136,20 @@ class ResourceCalls:
         """How many queued jobs wait for this resource; locks nothing."""
         fields = {"application": application, "start": "0", "limit": "0", "owners": ""}
         return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
+
+    def wait(self, applications: Iterable[str], known: Iterable[str], seconds: int) -> tuple[Awaited, ...]:
+        """Jobs to take or to abort but for the known ones, as soon as there are any, else none after a while.
+
+        Needs no session and locks nothing. For servers that say longest_wait at sign-up.
+        """
+        fields = {
+            "project": self.project,
+            "applications": lists.join(applications),
+            "known": lists.join(known),
+            "wait": str(seconds),
+        }
+        jobs = self.client.post("resources/resource_wait", fields).all("job")
+        return tuple(Awaited(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)
 
     def lock(self, job_id: str) -> None:
         """Lock a job for this session."""

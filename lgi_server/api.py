@@ -26,6 +26,7 @@ from lgi_server.services import callers, replication
 from lgi_server.services.ahead import Ahead, NotMade
 from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import NeedsCycle
+from lgi_server.waiting import Nothing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -84,13 +85,20 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
     """One call from its certificate to its answer. What is no LGIError is a fault of ours."""
     who: Identity | None = None
     posted: Mapping[str, str] = {}
+    nothing: Nothing | None = None
     try:
         who = identity.of_request(request.environ, server.revocation, time.time())
         callers.check_certificate(who, server.config)
         with server.crowd.place():
             request.takes_files = entrance.takes_files
             posted = arrivals.posted_fields(request)
-            answer = _run(server, entrance, who, Form(posted), request)
+            run = partial(_run, server, entrance, who, Form(posted), request)
+            try:
+                answer = run()
+            except Nothing as found:
+                nothing = found
+        if nothing is not None:
+            answer = _hold(server, nothing, run, request)
         _log(name, who, posted, None)
         return answer
     except LGIError as refused:
@@ -103,7 +111,37 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
         return (FAULT,)
 
 
-def _run(server: Server, entrance: Entrance, who: Identity, form: Form, request: SpoolingRequest) -> Elements:
+def _hold(
+    server: Server, nothing: Nothing, run: Callable[[bool], Elements], request: SpoolingRequest
+) -> Elements:
+    """Answer a call that found nothing when there is something, or its time is over.
+
+    It has left its place among the requests meanwhile. LGIError BACK_OFF, which nobody reads, when its
+    connection has ended: what would be locked for it would stay locked.
+    """
+    end = time.monotonic() + nothing.seconds
+    waiting = server.waiting[nothing.project]
+    may_wait = True
+    while may_wait:
+        may_wait = waiting.wait(nothing.wish, end - time.monotonic())
+        if arrivals.has_ended(request):
+            raise LGIError(ErrorNumber.BACK_OFF, "the connection has ended")
+        try:
+            with server.crowd.place():
+                return run(may_wait)
+        except Nothing:
+            continue
+    raise AssertionError("a call that may not wait has found nothing")
+
+
+def _run(
+    server: Server,
+    entrance: Entrance,
+    who: Identity,
+    form: Form,
+    request: SpoolingRequest,
+    may_wait: bool = True,
+) -> Elements:
     """Run a view in its project's database, again and again while the job it wants is locked."""
     prepared = entrance.prepare(form, who, server.config)
     project = callers.project_name(form, who, server.config)
@@ -121,6 +159,7 @@ def _run(server: Server, entrance: Entrance, who: Identity, form: Form, request:
             store=ahead or server.repositories,
             touches=server.touches[project],
             directory=server.directories[project],
+            may_wait=may_wait,
             uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
         )

@@ -24,6 +24,7 @@ def create_app(config: Config) -> Flask:
     server = assemble(config)
     app = Flask(__name__, static_folder=None)
     app.request_class = arrivals.PageRequest
+    app.extensions["lgi"] = server
     app.config.update(MAX_CONTENT_LENGTH=config.max_post_size)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True

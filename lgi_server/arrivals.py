@@ -1,5 +1,6 @@
 """Posted files on their way into a repository: spooled beside it, so that storing one is a link."""
 
+import select
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,6 +148,12 @@ def _urlencoded(request: Request) -> dict[str, str]:
         raise RequestEntityTooLarge
     text = body.decode("utf-8", "replace")
     return dict(reversed(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)))
+
+
+def has_ended(request: Request) -> bool:
+    """Whether a request's connection has ended, or says something though it is not its turn."""
+    connection = request.environ.get("gunicorn.socket")
+    return connection is not None and bool(select.select([connection], [], [], 0)[0])
 
 
 def uploads_of(request: Request) -> tuple[Upload, ...]:

@@ -22,6 +22,7 @@ from lgi_server.services.directory import Directory
 from lgi_server.services.stores import Making, Upload
 from lgi_server.tables.active_resources import Resource
 from lgi_server.touches import Touches
+from lgi_server.waiting import Nothing, Wish
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Call:
     directory: Directory
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
+    may_wait: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ class ResourceCall(Call):
     def header(self) -> Elements:
         """What every answer to a resource starts with."""
         return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
+
+    def wait_unless(self, found: object, wish: Wish) -> None:
+        """Raise Nothing when nothing was found and the caller has said that it would wait."""
+        seconds = min(self.form.number_or(forms.WAIT, 0), self.config.longest_wait)
+        if not found and seconds and self.may_wait:
+            raise Nothing(self.project, wish, seconds)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class Config:
     open_groups: bool = False
     workers: int = 2
     requests_at_once: int = 256
+    longest_wait: int = 60
+    remember: int = 1
     max_file_size: int = 2**31
     max_post_size: int = 2**31
     max_repository_size: int = 2**34
@@ -73,6 +75,12 @@ def _yes_or_no(text: str) -> bool:
 def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError("write a number above 0")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 600):
+        raise ValueError("write a number of seconds from 0 to 600")
     return int(text)
 
 
@@ -124,6 +132,8 @@ _TOP: dict[str, Callable[[str], object]] = {
     "open_groups": _yes_or_no,
     "workers": _positive,
     "requests_at_once": _positive,
+    "longest_wait": _seconds,
+    "remember": _seconds,
     "max_file_size": _size,
     "max_post_size": _size,
     "max_repository_size": _size,

@@ -52,6 +52,11 @@ SERVERS = _field("servers", SHORT, E.SERVERS_TOO_BIG, E.UPDATE)
 UPDATE = _field("update", 2 * LONG, E.UPDATE_TOO_BIG, E.UPDATE)
 # Ours: the daemon that believes to have the job. Old daemons do not send it.
 REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
+# Ours: a daemon waits for something to do, for so many seconds, in any of these applications, and knows of
+# these jobs already.
+WAIT = _field("wait", INTEGER, E.LIMIT_TOO_BIG)
+APPLICATIONS = _field("applications", 4096, E.APPLICATION_TOO_BIG, E.APPLICATION)
+KNOWN = Field("known", 4096, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)
@@ -124,6 +129,13 @@ class Form:
         if field.missing is not None and not values:
             raise LGIError(field.missing)
         return values
+
+    def numbers(self, field: Field) -> frozenset[int]:
+        """The numbers of a comma list."""
+        values = self.names(field)
+        if not all(value.isascii() and value.isdigit() for value in values):
+            raise LGIError(field.malformed, f"{_shown(lists.join(values))} is no list of numbers")
+        return frozenset(int(value) for value in values)
 
     def tag(self, field: Field) -> str:
         """A name that can be the name of an XML element, as an application's must be (ruling 3)."""

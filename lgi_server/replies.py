@@ -10,6 +10,7 @@ from lgi_server.config import Config, Project
 from lgi_server.services.callers import Servers, User
 from lgi_server.services.stores import Store, StoredFile
 from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.awaited import Awaited
 from lgi_server.tables.jobs import Job
 from lgi_server.tables.locks import Lock
 
@@ -221,6 +222,25 @@ def resource_list(found: Sequence[Resource]) -> Elements:
                 number,
             )
             for number, one in enumerate(found, 1)
+        ),
+    )
+
+
+def awaited(jobs: Sequence[Awaited]) -> Elements:
+    """Jobs that a resource has waited for."""
+    return (
+        Element("number_of_jobs", len(jobs)),
+        *(
+            Element(
+                "job",
+                (
+                    Element("job_id", job.job_id),
+                    Element("application", job.application),
+                    Element("state", job.state),
+                ),
+                number,
+            )
+            for number, job in enumerate(jobs, 1)
         ),
     )
 

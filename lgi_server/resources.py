@@ -12,8 +12,12 @@ from lgi_server.replies import Elements
 from lgi_server.services import job_changes, locking, sessions, submission, work
 from lgi_server.services.job_changes import Posted
 from lgi_server.services.submission import Details, Wanted
-from lgi_server.tables import active_resources
+from lgi_server.tables import active_resources, awaited
 from lgi_server.tables.jobs import Job
+from lgi_server.waiting import Wish
+
+# Of the jobs a waiting resource is told of.
+MOST_AWAITED = 64
 
 
 @resource_call(session=False)
@@ -26,7 +30,9 @@ def resource_signup_resource(call: ResourceCall) -> Elements:
         call.transaction.afterwards(partial(call.directory.forget, resource.resource_id))
     session_id = sessions.sign_up(call.transaction, resource, call.now)
     header = call.answers.resource_header(resource, call.servers)
-    return (*header, *replies.slave_servers(call.servers), Element("session_id", session_id))
+    longest = Element("longest_wait", call.config.longest_wait)
+    session = Element("session_id", session_id)
+    return (*header, *replies.slave_servers(call.servers), session, longest)
 
 
 @resource_call()
@@ -39,7 +45,10 @@ def resource_signoff_resource(call: ResourceCall) -> Elements:
 
 @resource_call()
 def resource_request_work(call: ResourceCall) -> Elements:
-    """Offer queued jobs, each locked for the session; limit 0 only counts them."""
+    """Offer queued jobs, each locked for the session; limit 0 only counts them.
+
+    With ``wait`` (ours) the answer comes when there is at least one, or after so many seconds.
+    """
     request = work.Request(
         application=call.form.tag(forms.APPLICATION),
         start=call.form.number_or(forms.START, 0),
@@ -54,11 +63,28 @@ def resource_request_work(call: ResourceCall) -> Elements:
         *call.header(),
         Element("application", request.application),
     )
+    wish = Wish(call.resource.resource_name, frozenset({request.application}))
     if request.limit == 0:
         count = work.count(call.transaction, call.resource, request)
+        call.wait_unless(count, wish)
         return (*header, Element("number_of_jobs", count))
     offered = work.offer(call.transaction, call.resource, call.session_id, request, call.now)
+    call.wait_unless(offered, wish)
     return (*header, Element("number_of_jobs", len(offered)), *call.answers.offered(offered))
+
+
+@resource_call(session=False, writes=False)
+def resource_wait(call: ResourceCall) -> Elements:
+    """Ours: the jobs this resource could take or is to abort, except those it knows; locks none of them.
+
+    With ``wait`` the answer comes when there is at least one, or after so many seconds. The list is short:
+    whoever is told asks for work, or for the state of its jobs, in the usual way.
+    """
+    applications = call.form.names(forms.APPLICATIONS)
+    wish = Wish(call.resource.resource_name, frozenset(applications), call.form.numbers(forms.KNOWN))
+    found = [job for job in awaited.look(call.transaction, applications) if wish.is_met_by(job)]
+    call.wait_unless(found, wish)
+    return (*call.header(), *replies.awaited(found[:MOST_AWAITED]))
 
 
 @resource_call(writes=False)

@@ -109,9 +109,11 @@ class Worker(GeventWorker):  # type: ignore[misc]
         super().run()
 
     def _close_idle(self) -> None:
-        """Once the worker is to end: requests are finished, kept connections without one are closed."""
+        """Once the worker is to end: requests are finished, connections that wait for one are closed."""
         while self.alive:
             gevent.sleep(0.2)
+        for waiting in self.app.flask.extensions["lgi"].waiting.values():
+            waiting.end()
         while True:
             for greenlet in list(self._idle):
                 gevent.kill(greenlet, _Closing)

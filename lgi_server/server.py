@@ -15,6 +15,7 @@ from lgi_server.services.remote_repositories import RemoteRepositories
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.stores import Limits, Store
 from lgi_server.touches import Touches
+from lgi_server.waiting import Waiting
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Server:
     answers: Mapping[str, Answers]
     touches: Mapping[str, Touches]
     directories: Mapping[str, Directory]
+    waiting: Mapping[str, Waiting]
     crowd: Crowd
     store: Repositories
     repositories: Store
@@ -53,7 +55,8 @@ def assemble(config: Config) -> Server:
         databases=databases,
         answers={name: Answers(config, project, repositories) for name, project in config.projects.items()},
         touches={name: Touches(database) for name, database in databases.items()},
-        directories={name: Directory() for name in databases},
+        directories={name: Directory(config.remember) for name in databases},
+        waiting={name: Waiting(database) for name, database in databases.items()},
         crowd=Crowd(config.requests_at_once),
         store=store,
         repositories=repositories,

@@ -64,6 +64,10 @@ max_repository_size = 16G
 workers = 2
 # Calls a worker answers at the same time; the next ones are told to come back (LGI error 1).
 requests_at_once = 256
+# Seconds a resource may wait for work in one call, 0 for not at all; one that waits takes none of these places.
+longest_wait = 60
+# Seconds a worker may remember what active_resources says of a resource or server; 0: it asks with each call.
+remember = 1
 handshake_timeout = 10
 keep_alive = 75
 

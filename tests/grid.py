@@ -50,6 +50,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def refusal(call: Callable[[], object]) -> int:
+    """The error number a call is refused with, 0 when it is not."""
+    try:
+        call()
+    except ServerError as refused:
+        return refused.number
+    return 0
+
+
 def wait_for(what: object, seconds: float = 20.0) -> None:
     """Return when a condition holds; AssertionError when it never does."""
     end = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""What the project's resources and servers are, as its database said less than a second ago.
+"""What the project's resources and servers are, as its database said a moment ago.
 
 A resource's row holds its certificate and all it can do, and every answer names the master: read with each
 call, the two would cost more than the rest of most. Whether a resource or a session exists, and who has a job
@@ -13,15 +13,13 @@ from lgi_server.database import Transaction
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import Resource
 
-# A server that was added, or what a resource can do now, is noticed after so many seconds.
-SECONDS = 1.0
-
 
 class Directory:
     """The rows of active_resources that one worker has just read."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Empty; ``clock`` is in seconds."""
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """What is older than so many seconds of ``clock`` is read anew."""
+        self._seconds = seconds
         self._clock = clock
         self._resources: dict[int, tuple[float, Resource]] = {}
         self._servers: tuple[float, tuple[Resource, ...]] = (0.0, ())
@@ -29,14 +27,14 @@ class Directory:
     def resource(self, transaction: Transaction, resource_id: int) -> Resource:
         """A resource that is known to exist."""
         kept = self._resources.get(resource_id)
-        if kept is not None and self._clock() - kept[0] < SECONDS:
+        if kept is not None and self._clock() - kept[0] < self._seconds:
             return kept[1]
         return self.anew(transaction, resource_id)
 
     def anew(self, transaction: Transaction, resource_id: int) -> Resource:
         """A resource as the database has it now; LGIError 5 when it has just gone."""
         now = self._clock()
-        self._resources = {key: kept for key, kept in self._resources.items() if now - kept[0] < SECONDS}
+        self._resources = {key: kept for key, kept in self._resources.items() if now - kept[0] < self._seconds}
         found = active_resources.numbered(transaction, resource_id)
         if found is None:
             raise LGIError(ErrorNumber.RESOURCE_UNKNOWN)
@@ -47,7 +45,7 @@ class Directory:
         """The project's servers. None at all is looked up each time."""
         now = self._clock()
         since, found = self._servers
-        if not found or now - since >= SECONDS:
+        if not found or now - since >= self._seconds:
             found = tuple(active_resources.servers(transaction))
             self._servers = (now, found)
         return found

@@ -9,8 +9,27 @@ from tests.conformance.answers import Lines
 from tests.conformance.replay import PATIENT, replay
 from tests.conformance.stage import Stage
 from tests.grid import Grid
+from tests.mariadb import PrivateMariaDB
 
 BackOff = Future[tuple[Lines, Lines]]
+
+
+# Each exchange finds another project: a server remembers nothing of the one before.
+FORGETFUL = {"remember": "0"}
+
+
+@pytest.fixture(scope="session")
+def running_grid(database_address: str, request: pytest.FixtureRequest) -> Iterator[Grid]:
+    """A project server on each kind of database."""
+    if database_address.startswith("mariadb:"):
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        database_address = server.create_database("conformance")
+    made = Grid(database_address, FORGETFUL)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +41,7 @@ def whole_stage(running_grid: Grid) -> Stage:
 @pytest.fixture(scope="package")
 def back_off() -> Iterator[BackOff]:
     """The exchange that is answered after 30 s, going on with a server of its own."""
-    made = Grid()
+    made = Grid(settings=FORGETFUL)
     try:
         made.start()
         with ThreadPoolExecutor(1) as beside:

@@ -147,11 +147,11 @@ def job(
             specifics,
             0,
             stamp,
-            stamp,
-            number,
             place,
             input=input,
             output=output,
+            daemon_pulse=stamp,
+            priority=number,
         )
         transaction.run(
             "UPDATE job_queue SET job_id = %s WHERE job_id = %s", number, jobs.insert(transaction, made)

@@ -1,24 +1,14 @@
 """What a worker remembers of active_resources for a second, and what it never takes from memory."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 
-from lgi_protocol.errors import ErrorNumber, ServerError
-from tests.grid import Grid
+from lgi_protocol.errors import ErrorNumber
+from tests.grid import Grid, refusal
 
 NAME = "res1@cluster"
 SQL = "UPDATE active_resources SET client_certificate = %s WHERE resource_name = %s"
-
-
-def refusal(call: Callable[[], object]) -> int:
-    """The error number a call is refused with, 0 when it is not."""
-    try:
-        call()
-    except ServerError as refused:
-        return refused.number
-    return 0
 
 
 def test_a_removed_resource_is_refused_at_once(grid: Grid) -> None:

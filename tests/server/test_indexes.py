@@ -8,7 +8,7 @@ import pytest
 from lgi_server import schema
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
-from lgi_server.tables import access, events, job_lists, jobs, locks, offers, sessions
+from lgi_server.tables import access, awaited, events, job_lists, jobs, locks, offers, sessions
 from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_lists import Selection
 from tests import queues
@@ -59,6 +59,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "with lock": lambda one: jobs.with_lock(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
     "hold lock": lambda one: locks.hold(one, 7),
+    "awaited": lambda one: awaited.look(one, ["hello_world", "other"]),
     "locked": lambda one: jobs.locked(one, 7, 1),
     "list": lambda one: job_lists.select(one, MARK, 0, 10),
     "list of an administrator": lambda one: job_lists.select(one, Selection(("admin",)), 0, 10),

@@ -1,0 +1,41 @@
+"""What resources wait for: queued jobs to take, and jobs of theirs to abort."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_server.database import Transaction
+
+# Of each application, the newest so many: what was there before, a resource has been offered already.
+NEWEST = 256
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A job somebody may wait for; ``target_resources`` are who."""
+
+    job_id: int
+    state: str
+    application: str
+    target_resources: tuple[str, ...]
+
+
+def look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited]:
+    """The jobs of some applications that are queued and unlocked, or are to be aborted."""
+    columns = "job_id, state, application, target_resources"
+    parts, parameters = [], []
+    for number, application in enumerate(applications):
+        for state, unlocked in (("queued", " AND lock_state = 0"), ("aborting", "")):
+            parts.append(
+                f"SELECT * FROM (SELECT {columns} FROM job_queue WHERE application = %s AND state = '{state}'"
+                f"{unlocked} ORDER BY lock_state DESC, priority DESC, job_id DESC LIMIT {NEWEST})"
+                f" AS {state}{number}"
+            )
+            parameters.append(application)
+    if not parts:
+        return []
+    rows = transaction.rows(" UNION ALL ".join(parts), *parameters)
+    return [
+        Awaited(row["job_id"], row["state"], row["application"], lists.split(row["target_resources"]))
+        for row in rows
+    ]

@@ -1,0 +1,240 @@
+"""Resources that wait for something to do (`wait` of request_work, and resource_wait)."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lgi_protocol.client import Reply
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_server.database import Database
+from lgi_server.tables.awaited import Awaited
+from lgi_server.waiting import Waiting, Wish
+from tests.grid import Grid, refusal, wait_for
+
+NAME = "res1@cluster"
+HELLO = "hello_world"
+
+
+def ask(resource: ResourceCalls, seconds: int = 20, known: str = "", applications: str = HELLO) -> Reply:
+    """A call that waits, of a resource."""
+    fields = {"project": "LGI", "applications": applications, "known": known, "wait": str(seconds)}
+    return resource.client.post("resources/resource_wait", fields)
+
+
+def work(resource: ResourceCalls, seconds: int) -> Reply:
+    """A request for work that waits."""
+    session = {"project": "LGI", "session_id": resource.session_id}
+    wanted = {"application": HELLO, "start": "0", "limit": "5", "owners": "", "wait": str(seconds)}
+    return resource.client.post("resources/resource_request_work", session | wanted)
+
+
+def while_waiting(call: Callable[[], Reply], act: Callable[[], object]) -> tuple[Reply, float]:
+    """The answer of a call that waits, and how many seconds after ``act`` it came."""
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(call)
+        time.sleep(0.5)
+        assert not answer.done()
+        began = time.monotonic()
+        act()
+        return answer.result(20), time.monotonic() - began
+
+
+def test_sign_up_says_how_long_a_resource_may_wait(grid: Grid) -> None:
+    """An old daemon reads over the tag; a new one knows that it need not poll."""
+    resource = grid.resource(NAME)
+
+    reply = resource.client.post("resources/resource_signup_resource", {"project": "LGI"})
+
+    assert reply.value("longest_wait") == "60"
+    assert resource.sign_up().longest_wait == 60
+
+
+def test_a_request_for_work_is_answered_as_soon_as_there_is_some(grid: Grid) -> None:
+    """The job comes locked, as always, within a second of its submit."""
+    resource, user = grid.resource(NAME), grid.user()
+
+    reply, seconds = while_waiting(lambda: work(resource, 20), user.submit)
+
+    assert reply.number("number_of_jobs") == 1
+    assert seconds < 1.5
+    assert len(grid.rows("SELECT job_id FROM running_locks")) == 1
+
+
+def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:
+    """Without work the answer is the usual empty one."""
+    resource = grid.resource(NAME)
+    began = time.monotonic()
+
+    reply = work(resource, 1)
+
+    assert reply.number("number_of_jobs") == 0
+    assert 0.9 < time.monotonic() - began < 3
+
+
+def test_without_wait_the_answer_comes_at_once(grid: Grid) -> None:
+    """Nothing changes for those who do not ask for it."""
+    resource = grid.resource(NAME)
+    began = time.monotonic()
+
+    assert resource.request_work(HELLO, 0, 5).jobs == ()
+    assert time.monotonic() - began < 0.9
+
+
+def test_a_resource_is_told_of_jobs_it_could_take_and_none_is_locked(grid: Grid) -> None:
+    """resource_wait needs no session; jobs of others and of other applications do not count."""
+    resource, user = grid.resource(NAME), grid.user()
+    grid.resource("other@cluster")
+    job: list[int] = []
+
+    def act() -> None:
+        user.submit(target_resources="other@cluster")
+        job.append(user.submit(target_resources=NAME))
+
+    reply, seconds = while_waiting(lambda: ask(resource), act)
+
+    assert reply.value("job", "job_id") == str(job[0])
+    assert reply.number("number_of_jobs") == 1
+    assert seconds < 1.5
+    assert grid.rows("SELECT job_id FROM running_locks") == []
+
+
+def test_a_job_that_is_known_is_no_news(grid: Grid) -> None:
+    """What a resource has seen and not taken does not end its next wait; another job does."""
+    resource, user = grid.resource(NAME), grid.user()
+    known = user.submit()
+
+    assert ask(resource, 1, str(known)).number("number_of_jobs") == 0
+    assert ask(resource, 1).number("number_of_jobs") == 1
+    reply, _ = while_waiting(lambda: ask(resource, 20, str(known)), user.submit)
+    assert reply.number("number_of_jobs") == 1
+
+
+def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
+    """Within a second or so of the delete, and to nobody else."""
+    resource, user = grid.resource(NAME), grid.user()
+    other = grid.resource("other@cluster")
+    job = user.submit()
+    resource.lock(str(job))
+    resource.update(str(job), state="running", target_resources=NAME)
+    resource.unlock(str(job))
+
+    reply, seconds = while_waiting(lambda: ask(resource), lambda: user.delete(job))
+
+    assert [job.job_id for job in resource.wait([HELLO], (), 5)] == [str(job)]
+    assert reply.value("job", "state") == "aborting"
+    assert reply.value("job", "job_id") == str(job)
+    assert seconds < 1.5
+    assert ask(other, 1).number("number_of_jobs") == 0
+
+
+def test_who_has_gone_while_waiting_is_given_nothing(grid: Grid) -> None:
+    """A job locked for a daemon that has died would stay locked for half an hour."""
+    resource, user = grid.resource(NAME), grid.user()
+    body = f"project=LGI&session_id={resource.session_id}&application={HELLO}&limit=5&wait=20".encode()
+    head = f"POST /LGI/resources/resource_request_work HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    context = grid.people.credentials(grid.people.resource(NAME)).context()
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall((head + kind).encode() + body)
+        time.sleep(0.7)
+
+    user.submit()
+    time.sleep(1.5)
+
+    assert grid.rows("SELECT job_id FROM running_locks") == []
+
+
+@pytest.mark.parametrize(("field", "number"), [("known", 19), ("applications", 18)])
+def test_what_cannot_be_read_is_refused(grid: Grid, field: str, number: int) -> None:
+    """A list of jobs is numbers; applications are compulsory."""
+    resource = grid.resource(NAME)
+    values = {"project": "LGI", "applications": HELLO} | (
+        {"known": "1, two"} if field == "known" else {field: ""}
+    )
+
+    assert refusal(lambda: resource.client.post("resources/resource_wait", values)) == number
+
+
+def test_a_server_that_ends_lets_everybody_go(grid: Grid) -> None:
+    """Stopping a server does not take as long as its resources would have waited."""
+    resource = grid.resource(NAME)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(lambda: ask(resource, 30))
+        time.sleep(0.7)
+        began = time.monotonic()
+        grid.stop()
+        assert answer.result(10).number("number_of_jobs") == 0
+        assert time.monotonic() - began < 5
+    grid.start()
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def waiting(clock: Clock, *wishes: Wish) -> tuple[Waiting, list[int]]:
+    """Waiters that look for themselves at nothing, and the numbers of those that were woken so far."""
+    made = Waiting(_NoDatabase(), clock)  # type: ignore[arg-type]
+    woken: list[int] = []
+    for number, wish in enumerate(wishes):
+        threading.Thread(
+            target=lambda number=number, wish=wish: made.wait(wish, 20) and woken.append(number), daemon=True
+        ).start()
+        wait_for(lambda number=number: len(made) == number + 1)
+    return made, woken
+
+
+class _NoDatabase(Database):
+    def __init__(self) -> None:
+        """Nothing is looked up in a test of the rule."""
+
+    def run(self, work: object, write: bool = True) -> list[Awaited]:  # type: ignore[override]
+        """Nothing is there; told by hand."""
+        time.sleep(30)
+        return []
+
+
+def test_one_job_wakes_one_waiter_then_two_then_four() -> None:
+    """A thousand resources do not run for one job; the one that has waited longest goes first."""
+    clock = Clock()
+    made, woken = waiting(clock, *(Wish(f"r{number}", frozenset({HELLO})) for number in range(8)))
+    job = Awaited(1, "queued", HELLO, ("any",))
+
+    made.tell([job])
+    wait_for(lambda: woken == [0])
+    made.tell([job])
+    assert woken == [0]
+    clock.now += 1
+    made.tell([job])
+    wait_for(lambda: sorted(woken) == [0, 1, 2])
+    clock.now += 2
+    made.tell([job])
+    wait_for(lambda: sorted(woken) == [0, 1, 2, 3, 4, 5, 6])
+    made.end()
+
+
+def test_a_job_that_went_and_came_back_is_news() -> None:
+    """Offered, not taken and unlocked: the next waiter hears of it at once."""
+    clock = Clock()
+    made, woken = waiting(clock, *(Wish(f"r{number}", frozenset({HELLO})) for number in range(2)))
+    job = Awaited(1, "queued", HELLO, ("any",))
+
+    made.tell([job])
+    wait_for(lambda: woken == [0])
+    made.tell([])
+    made.tell([job])
+
+    wait_for(lambda: woken == [0, 1])
+    made.end()
