@@ -129,6 +129,7 @@ BAD = {
         "/nowhere",
     ),
 }
+NAMES = ["res1", "res1@", "@cluster", "res1@cluster@site", "cluster.", ".org"]
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
@@ -142,6 +143,24 @@ def test_a_wrong_answer_changes_nothing(grid: Grid, arguments: list[str], messag
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert grid.rows("SELECT * FROM updates") == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_resource_is_called_user_at_host_or_as_its_host(grid: Grid, name: str) -> None:
+    """Other names are refused, with what a name looks like; servers are called so too."""
+    options = ["--name", name, "--url", "x", "--servers", "any", "--project-server", "0"]
+    certificate = str(grid.people.resource("res1@cluster").certificate)
+
+    done = manage(grid, "add", "resources", "allowed", *options, "--certificate", certificate)
+
+    assert done.returncode == 1
+    assert f"{name!r} is not user@host" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["somers@cartesius.surfsara.nl", "cartesius.surfsara.nl"])
+def test_a_resource_may_be_called_as_its_host_alone(grid: Grid, name: str) -> None:
+    """Its full name, when it is the only resource there."""
+    assert grid.resource(name).session_id != ""
 
 
 def test_a_certificate_of_another_name_is_not_registered(grid: Grid) -> None:
