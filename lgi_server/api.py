@@ -25,7 +25,7 @@ from lgi_server.server import Server
 from lgi_server.services import callers, replication
 from lgi_server.services.ahead import Ahead, NotMade
 from lgi_server.services.locking import JobLocked
-from lgi_server.services.replication import NeedsCycle
+from lgi_server.services.replication import Here, NeedsCycle
 from lgi_server.waiting import Nothing
 
 if TYPE_CHECKING:
@@ -186,7 +186,8 @@ def _cycle(server: Server, project: str) -> None:
     master = database.run(callers.servers, write=False).master
     if master.resource_name != name:
         peer = Master(server.config, master.url, project)
-        replication.cycle(database, name, peer.next_update)
+        here = Here(name, server.config.unrestricted_updates)
+        replication.cycle(database, here, peer.next_update)
 
 
 def _wait_for_lock(again: Callable[[], Elements]) -> Elements:

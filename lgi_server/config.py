@@ -42,6 +42,7 @@ class Config:
     peer_key: Path | None = None
     require_certificate: bool = False
     open_groups: bool = False
+    unrestricted_updates: bool = False
     workers: int = 2
     requests_at_once: int = 256
     longest_wait: int = 60
@@ -130,6 +131,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "default_project": str,
     "require_certificate": _yes_or_no,
     "open_groups": _yes_or_no,
+    "unrestricted_updates": _yes_or_no,
     "workers": _positive,
     "requests_at_once": _positive,
     "longest_wait": _seconds,

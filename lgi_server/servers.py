@@ -7,7 +7,7 @@ from lgi_server import forms
 from lgi_server.calls import ServerCall, server_call
 from lgi_server.replies import Elements
 from lgi_server.services import replication
-from lgi_server.services.replication import NeedsCycle, Update
+from lgi_server.services.replication import Here, NeedsCycle, Update
 from lgi_server.tables import updates
 from lgi_server.tables.active_resources import MASTER
 
@@ -46,7 +46,8 @@ def server_run_update(call: ServerCall) -> Elements:
     if call.resource.project_server != MASTER:
         raise LGIError(ErrorNumber.NOT_A_SERVER, "changes come from the master server only")
     update = _pushed(call)
-    newest = replication.accept(call.transaction, update, call.server_name, call.cycled)
+    receiver = Here(call.server_name, call.config.unrestricted_updates)
+    newest = replication.accept(call.transaction, update, receiver, call.cycled)
     version = Element("update_version", update.version)
     return (*header, version, *_passed_on(update), _outcome(call, newest))
 

@@ -43,6 +43,9 @@ peer_key = {peer_key}
 require_certificate = false
 # true trusts posted groups when a certificate names none, as LGI did before 1.41.
 open_groups = false
+# true runs whatever statement the master server sends as an update, as LGI did before 1.41; false only makes
+# changes of users, groups and resources.
+unrestricted_updates = false
 # Members of this group may read and change every job.
 admin_group = admin
 

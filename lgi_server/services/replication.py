@@ -31,6 +31,14 @@ class Update:
 
 
 @dataclass(frozen=True)
+class Here:
+    """This server in its project; ``unrestricted`` when it runs whatever statement its master sends."""
+
+    name: str
+    unrestricted: bool = False
+
+
+@dataclass(frozen=True)
 class Known:
     """What a server is told that asks for news: how many there are, and the first or the newest version."""
 
@@ -49,7 +57,7 @@ def after(transaction: Transaction, version: int) -> Known:
     return Known(updates.count_after(transaction, version), first.version, first)
 
 
-def accept(transaction: Transaction, update: Update, server_name: str, cycled: bool) -> int:
+def accept(transaction: Transaction, update: Update, here: Here, cycled: bool) -> int:
     """Make or only note a pushed change; answer the newest version here.
 
     A known version changes nothing. NeedsCycle when changes before it are missing; LGIError 41 when the
@@ -62,21 +70,29 @@ def accept(transaction: Transaction, update: Update, server_name: str, cycled: b
         if not cycled:
             raise NeedsCycle
         raise LGIError(ErrorNumber.UPDATE, f"version {newest + 1} is missing")
-    apply(transaction, update, server_name)
+    apply(transaction, update, here)
     return update.version
 
 
-def apply(transaction: Transaction, update: Update, server_name: str) -> None:
+def apply(transaction: Transaction, update: Update, here: Here) -> None:
     """Record a change under its version, and make it when it is for this server; LGIError 41."""
-    try:
-        statement = update_text.parse(update.query)
-    except ValueError as error:
-        raise LGIError(ErrorNumber.UPDATE, str(error)) from None
+    make = _maker(update.query, here)
     updates.insert_as(transaction, update.version, lists.join(update.servers), update.query)
-    meant = lists.holds(update.servers, [server_name])
+    meant = lists.holds(update.servers, [here.name])
     if meant:
-        change_of(transaction, statement).run(transaction)
+        make(transaction)
     log.info("update %d %s", update.version, "made" if meant else "noted, it is for other servers")
+
+
+def _maker(query: str, here: Here) -> Callable[[Transaction], object]:
+    """What makes the change of a statement; LGIError 41 when it is none that servers may send."""
+    try:
+        statement = update_text.parse(query)
+    except ValueError as error:
+        if here.unrestricted:
+            return lambda transaction: updates.run_unread(transaction, query)
+        raise LGIError(ErrorNumber.UPDATE, str(error)) from None
+    return lambda transaction: change_of(transaction, statement).run(transaction)
 
 
 def change_of(transaction: Transaction, statement: Statement) -> Change:
@@ -92,7 +108,7 @@ def change_of(transaction: Transaction, statement: Statement) -> Change:
     return updates.change_of(Verb.REPLACE, statement.table, tuple(whole.items()), ())
 
 
-def cycle(database: Database, server_name: str, ask: Callable[[int], Update | None]) -> int:
+def cycle(database: Database, here: Here, ask: Callable[[int], Update | None]) -> int:
     """Fetch and make what the master has newer, one change a transaction; answer how many.
 
     ``ask`` answers the first change after a version. One that came meanwhile another way is passed over.
@@ -105,7 +121,7 @@ def cycle(database: Database, server_name: str, ask: Callable[[int], Update | No
 
         def make(transaction: Transaction, update: Update = update) -> None:
             if update.version > updates.newest(transaction):
-                apply(transaction, update, server_name)
+                apply(transaction, update, here)
 
         database.run(make)
     return MOST_AT_ONCE

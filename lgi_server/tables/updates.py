@@ -35,6 +35,17 @@ def _literal(value: str | int) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def run_unread(transaction: Transaction, text: str) -> None:
+    """Run one statement as it is, whatever it does: for who trusts its writer as an administrator.
+
+    MariaDB takes it as a value, so that no character of it is a placeholder.
+    """
+    if transaction.for_update:
+        transaction.run("EXECUTE IMMEDIATE %s", text)
+    else:
+        transaction.run(text)
+
+
 def insert(transaction: Transaction, servers: str, query: str) -> int:
     """Record a change for the servers of a comma list and answer its version."""
     return transaction.insert(

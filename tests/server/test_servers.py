@@ -6,10 +6,12 @@ import pytest
 
 from lgi_protocol.client import Client, Reply
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ServerError
-from lgi_server.services import management
+from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
+from lgi_server.services import management, replication
 from lgi_server.services.management import NewResource
+from lgi_server.services.replication import Here, Update
 from tests.grid import PROJECT, SERVER_NAME, Grid
+from tests.mariadb import PrivateMariaDB
 
 GET, RUN = "servers/server_get_update", "servers/server_run_update"
 DENY = "INSERT INTO users_denied SET user_name='{}',application='any'"
@@ -119,7 +121,7 @@ def test_bad_fields_get_their_error(grid: Grid, call: str, fields: dict[str, str
     "query", ["DROP TABLE job_queue", "DELETE FROM job_queue WHERE job_id=1", "SELECT 1", "x" * 100]
 )
 def test_a_statement_that_servers_may_not_send_is_error_41(grid: Grid, query: str) -> None:
-    """And is not logged."""
+    """Ruling 5: one INSERT, UPDATE, REPLACE or DELETE on five tables; anything else is not even logged."""
     version = newest(grid) + 1
 
     with pytest.raises(ServerError) as refused:
@@ -147,7 +149,7 @@ def test_a_resource_is_no_project_server(grid: Grid) -> None:
 
 
 def test_a_slave_may_ask_and_not_push(grid: Grid) -> None:
-    """Updates are accepted from the master only."""
+    """Ruling 5: updates are accepted from the master only."""
     issued = grid.people.resource("LGI@slave")
     slave = NewResource("LGI@slave", "https://slave.example/LGI", issued.certificate.read_text(), 2)
     grid.database.run(lambda transaction: management.add_resource(transaction, slave, "any"))
@@ -157,6 +159,73 @@ def test_a_slave_may_ask_and_not_push(grid: Grid) -> None:
     with pytest.raises(ServerError) as refused:
         push(client, newest(grid) + 1, DENY.format("eve"))
     assert refused.value.number == 39
+
+
+@pytest.mark.parametrize("embedded", [True, False], ids=["sqlite", "mariadb"])
+def test_one_line_lets_the_master_run_any_statement(embedded: bool, request: pytest.FixtureRequest) -> None:
+    """Ruling 5: unrestricted_updates = true; one statement still, and only for this server."""
+    address = "sqlite:LGI.sqlite"
+    if not embedded:
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        address = server.create_database("unrestricted")
+    query = "UPDATE users_allowed SET job_limit = job_limit + 7 WHERE user_name LIKE 'a%' AND 1 < 2"
+    made = Grid(address, {"unrestricted_updates": "true"})
+    try:
+        made.start()
+        made.clear()
+        version = newest(made) + 1
+
+        push(master(made), version, query)
+        push(master(made), version + 1, query, "LGI@slave")
+        for wrong in ("UPDATE no_such_table SET a = 1", f"{query}; {query}"):
+            with pytest.raises(ServerError):
+                push(master(made), version + 2, wrong)
+
+        assert made.rows("SELECT job_limit FROM users_allowed") == [{"job_limit": 7}]
+        assert newest(made) == version + 1
+    finally:
+        made.remove()
+
+
+def test_a_cycle_that_is_cut_goes_on_where_it_was(grid: Grid) -> None:
+    """Each change and its version are stored together: none is made twice, none is passed over."""
+    first = newest(grid) + 1
+    queries = [
+        "INSERT INTO users_denied SET user_name='eve',application='any'",
+        "DELETE FROM users_denied WHERE user_name='eve'",
+        "INSERT INTO users_denied SET user_name='mallory',application='any'",
+    ]
+    asked: list[int] = []
+
+    def ask(version: int) -> Update | None:
+        asked.append(version)
+        if len(asked) == 2:
+            raise LGIError(ErrorNumber.BACK_OFF)
+        number = version + 1 - first
+        return Update(version + 1, ("any",), queries[number]) if number < len(queries) else None
+
+    with pytest.raises(LGIError):
+        replication.cycle(grid.database, Here("LGI@slave"), ask)
+    cut = denied(grid)
+    rest = replication.cycle(grid.database, Here("LGI@slave"), ask)
+
+    assert (cut, rest) == (["eve"], 2)
+    assert asked == [first - 1, first, first, first + 1, first + 2]
+    assert denied(grid) == ["mallory"]
+
+
+def test_a_change_that_cannot_be_made_is_not_recorded(grid: Grid) -> None:
+    """Or it would never be made: version and change are one transaction."""
+    version = newest(grid) + 1
+    grid.run("ALTER TABLE users_denied RENAME TO hidden")
+    try:
+        with pytest.raises(ServerError) as refused:
+            push(master(grid), version, DENY.format("eve"))
+    finally:
+        grid.run("ALTER TABLE hidden RENAME TO users_denied")
+
+    assert refused.value.number == 3
+    assert newest(grid) == version - 1
 
 
 @pytest.fixture
