@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -101,6 +102,23 @@ class Generator:
 
     def run(self, load: Load) -> Measured:
         """The result of one run. Complaints of the generator go to our own error output."""
+        done = subprocess.run(  # noqa: S603 - our own program
+            self._command(load), stdout=subprocess.PIPE, check=True, timeout=load.seconds + 300
+        )
+        return Measured(**json.loads(done.stdout))
+
+    @contextmanager
+    def beside(self, load: Load) -> Iterator[None]:
+        """A load that goes on while a block does, with nobody asking how it fared."""
+        command = self._command(load)
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
+        try:
+            yield
+        finally:
+            running.kill()
+            running.wait()
+
+    def _command(self, load: Load) -> list[str]:
         command = [
             str(self._program),
             *("-h", self._url.hostname or "", "-p", str(self._url.port)),
@@ -111,7 +129,4 @@ class Generator:
         for step in load.steps:
             form = urlencode(step.fields, safe="{}")
             command += [f"{self._url.path}/{step.call}", form, ",".join(step.keep)]
-        done = subprocess.run(  # noqa: S603 - our own program
-            command, stdout=subprocess.PIPE, check=True, timeout=load.seconds + 300
-        )
-        return Measured(**json.loads(done.stdout))
+        return command

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 from benchmarks import report, statements
 from benchmarks.generator import Load, Measured, Missing
 from benchmarks.report import Row
-from benchmarks.scenarios import FULL, SERVER_LIST, Scenario, scenarios
+from benchmarks.scenarios import FULL, HELD, SERVER_LIST, Scenario, scenarios
 from benchmarks.testbed import Testbed, testbed
 
 # Before each run the server list is measured so long, to compare with.
 REFERENCE_SECONDS = 0.7
+# A thousand TLS handshakes and one call each.
+CONNECTING_SECONDS = 8.0
 
 
 class Bench:
@@ -30,7 +33,7 @@ class Bench:
     def measure(self, scenario: Scenario, jobs: int, clients: int) -> None:
         """Measure one row and print it."""
         row = Row(scenario.name, jobs, clients)
-        with self._limit(scenario.limit):
+        with self._limit(scenario.limit), self._waiting(scenario.waiting):
             for _ in range(self.runs):
                 self._run(row, scenario)
         self._compare(row)
@@ -48,6 +51,17 @@ class Bench:
         finally:
             if jobs:
                 self.bed.limit(0)
+
+    @contextmanager
+    def _waiting(self, resources: int) -> Iterator[None]:
+        """So many resources that wait for work, while a block goes on."""
+        if not resources:
+            yield
+            return
+        certificate = self.bed.certificate("res1@cluster")
+        with self.bed.generator.beside(Load(HELD, certificate, resources, 3600)):
+            time.sleep(CONNECTING_SECONDS)
+            yield
 
     def _run(self, row: Row, scenario: Scenario) -> None:
         reference = self._load(SERVER_LIST, row.clients, min(REFERENCE_SECONDS, self.seconds))

@@ -17,8 +17,8 @@ REFERENCE = "<daemon_reference> 0123456789ABCDEF0123456789ABCDEF </daemon_refere
 class Scenario:
     """A circle of calls, who walks it, and where. ``limit`` is the job limit while it runs, 0 for none.
 
-    ``submits``: the queue is restored after each run. ``finishes``: every circle finishes one job of the
-    queue, and afterwards nothing else may be left of it.
+    So many ``waiting`` resources hold a call meanwhile. ``submits``: the queue is restored after each run.
+    ``finishes``: every circle finishes one job of the queue, and afterwards nothing else may be left of it.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Scenario:
     limit: int = 0
     submits: bool = False
     finishes: bool = False
+    waiting: int = 0
 
 
 def _user(call: str, name: str = READER, **fields: str) -> tuple[Step]:
@@ -47,6 +48,8 @@ def work(limit: int, *keep: str) -> Step:
     return _resource("request_work", SESSION | wanted, *keep)
 
 
+# Nobody offers this: the call is held until its time is over.
+HELD = (_resource("wait", {"project": "LGI", "applications": "nothing", "known": "", "wait": "60"}),)
 SIGN_UP = _resource("signup_resource", {"project": "LGI"}, "session_id")
 SIGN_OFF = _resource("signoff_resource", SESSION)
 TAKEN = {"state": "running", "target_resources": RESOURCE, "job_specifics": REFERENCE}
@@ -78,6 +81,7 @@ def scenarios(job: int) -> tuple[Scenario, ...]:
         Scenario("submit", SUBMIT, submits=True),
         Scenario("submit, limit rule", SUBMIT, submits=True, limit=1_000_000),
         Scenario("resource_job_state", state, RESOURCE),
+        Scenario("job_state, 1000 wait", state, RESOURCE, waiting=1000),
         Scenario("work 10", (SIGN_UP, work(10), SIGN_OFF), RESOURCE),
         Scenario("job life", LIFE, RESOURCE, clients=(1, 8, 16), queues=(FULL,), finishes=True),
     )
