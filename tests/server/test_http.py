@@ -70,6 +70,26 @@ def test_a_call_is_found_however_old_clients_write_its_address(grid: Grid, targe
     assert read_answer(answer).value("number_of_jobs") == "0"
 
 
+NAMES = {
+    "resources/resource": "signup_resource signoff_resource request_work request_job_details lock_job"
+    " unlock_job update_job submit_job job_state request_resource_data",
+    "interfaces/interface": "submit_job job_state delete_job project_server_list project_resource_list",
+    "servers/server": "get_update run_update",
+}
+CALLS = [f"{kind}_{name}" for kind, names in NAMES.items() for name in names.split()]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_of_the_protocol_is_there_under_both_names(grid: Grid, call: str) -> None:
+    """resources/, interfaces/ and servers/, with .php and without: 200, XML, and the same complaint."""
+    wrong = b"project=no_such_project&user=mark%40laptop&groups=theor"
+
+    answers = [exchange(grid, post(f"/LGI/{call}{suffix}", wrong)) for suffix in (".php", "")]
+
+    assert [answer.partition("\r\n")[0] for answer in answers] == ["HTTP/1.1 200 OK"] * 2
+    assert all("<number> 4 </number>" in answer for answer in answers)
+
+
 def test_a_multipart_post_with_an_unquoted_boundary_is_read(grid: Grid) -> None:
     """LGI.py's fixed boundary, unquoted, header name spelled Content-type, empty parts among the fields."""
     body = multipart(*IDENTITY, ("state", b""))

@@ -111,6 +111,35 @@ def test_a_job_that_runs_is_to_be_aborted(grid: Grid, state: str) -> None:
     assert user.state(job_id) == "aborting"
 
 
+def test_jobs_are_numbered_from_1_behind_their_number(grid: Grid) -> None:
+    """number='1', '2', ... without a gap, also on a later page; the count stands before the first."""
+    resource = grid.resource()
+    user = grid.user()
+    for _ in range(4):
+        user.submit()
+
+    page = user.post("interface_job_state", start="1", limit="3").content
+    offer = resource.client.post(
+        "resources/resource_request_work",
+        {"project": "LGI", "session_id": resource.session_id, "application": "hello_world", "start": "1"},
+    ).content
+
+    for answer in (page, offer):
+        places = [answer.find(f"<job number='{number}'>") for number in (1, 2, 3)]
+        assert answer.find("<number_of_jobs> 3 </number_of_jobs>") < places[0] < places[1] < places[2]
+        assert answer.count("<job number=") == 3
+
+
+def test_anybody_may_change_a_job_whose_write_access_says_any(grid: Grid) -> None:
+    """any stands for every user, in this list as in the others."""
+    grid.resource()
+    job_id = grid.user().submit(write_access="any", read_access="any")
+    frank = grid.user("frank@desk", ("chem",))
+
+    assert frank.state(job_id) == "queued"
+    assert frank.delete(job_id).value("job", "state") == "deleted"
+
+
 def test_deleting_needs_write_access(grid: Grid) -> None:
     """Reading is not enough: error 35, and nothing changes."""
     grid.resource()
@@ -174,11 +203,24 @@ def ignore_errors(user: UserCalls, job_id: int) -> None:
         return
 
 
-def test_a_project_without_exactly_one_master_is_error_6(grid: Grid) -> None:
-    """None or two: nobody can be sent on."""
-    grid.run("UPDATE active_resources SET project_server = 2")
+@pytest.mark.parametrize("masters", [0, 2])
+def test_a_project_without_exactly_one_master_is_error_6(masters: int) -> None:
+    """None or two: nobody can be sent on, neither users nor resources."""
+    grid = Grid(settings={"remember": "0"})
+    try:
+        grid.start()
+        grid.clear()
+        resource = grid.resource("res1@cluster")
+        grid.resource("res2@cluster")
+        roles = {0: "2", 2: "CASE WHEN resource_name = 'res1@cluster' THEN 0 ELSE 1 END"}
+        grid.run(f"UPDATE active_resources SET project_server = {roles[masters]}")
 
-    assert grid.user().refusal("interface_project_server_list") == 6
+        assert grid.user().refusal("interface_project_server_list") == 6
+        with pytest.raises(ServerError) as refused:
+            resource.sign_up()
+        assert refused.value.number == 6
+    finally:
+        grid.remove()
 
 
 def test_servers_and_resources_are_listed_apart(grid: Grid) -> None:

@@ -11,11 +11,15 @@ from tests.grid import Grid
 # The rules in their order: which table, whose row, and what it says of user u in group g for application a.
 ORDER = [
     ("users_denied", "u", "a"),
+    ("users_denied", "u", "any"),
+    ("users_denied", "any", "a"),
     ("users_denied", "any", "any"),
     ("users_allowed", "u", "a"),
     ("users_allowed", "u", "any"),
+    ("groups_denied", "g", "a"),
     ("groups_denied", "g", "any"),
     ("groups_denied", "any", "a"),
+    ("groups_denied", "any", "any"),
     ("groups_allowed", "g", "a"),
     ("groups_allowed", "g", "any"),
     ("users_allowed", "any", "a"),
@@ -37,7 +41,7 @@ def rules_of(rows: list[tuple[str, str, str]]) -> Rules:
 
 
 def test_the_first_rule_that_matches_decides_in_every_combination() -> None:
-    """All 2^12 sets of rows: a denying row first means no, an allowing one means yes with its limit."""
+    """All 2^16 sets of rows: a denying row first means no, an allowing one means yes with its limit."""
     for chosen in itertools.product([False, True], repeat=len(ORDER)):
         rows = [row for row, there in zip(ORDER, chosen, strict=True) if there]
 
@@ -88,6 +92,53 @@ def test_a_negative_limit_counts_queued_and_running_jobs(grid: Grid) -> None:
 
     assert refused == 33
     assert user.submit() > first
+
+
+@pytest.mark.parametrize(("limit", "after_one_finished"), [(2, 33), (-2, 0)])
+def test_a_limit_of_a_group_counts_the_jobs_of_all_its_members(
+    grid: Grid, limit: int, after_one_finished: int
+) -> None:
+    """Positive: in any state; negative: queued and running; jobs for other groups are not counted."""
+    grid.resource()
+    mark, frank = grid.user("mark@laptop", ("theor",)), grid.user("frank@desk", ("theor", "chem"))
+    set_rules(grid, ("groups_allowed", "theor", "any", limit), ("groups_allowed", "chem", "any", 0))
+    fields = {"application": "hello_world", "target_resources": "any"}
+    frank.groups = "chem"
+    frank.submit()
+    frank.groups = "theor"
+    first, _second = mark.submit(), frank.submit()
+
+    refused = [user.refusal("interface_submit_job", **fields) for user in (mark, frank)]
+    grid.set_job(first, state="finished")
+
+    assert refused == [33, 33]
+    assert mark.refusal("interface_submit_job", **fields) == after_one_finished
+
+
+def test_a_limit_of_an_application_counts_no_other(grid: Grid) -> None:
+    """A row of the application decides before the row of any."""
+    grid.resource(capabilities="<hello_world> </hello_world> <vasp> </vasp>")
+    user = grid.user()
+    set_rules(grid, ("users_allowed", "mark@laptop", "vasp", 1), ("users_allowed", "mark@laptop", "any", 0))
+    for _ in range(3):
+        user.submit()
+
+    user.submit(application="vasp")
+
+    assert user.refusal("interface_submit_job", application="vasp", target_resources="any") == 33
+    assert user.submit() > 0
+
+
+def test_a_limit_for_anybody_is_counted_for_each(grid: Grid) -> None:
+    """The row of any in users_allowed gives every user as many jobs as it says; limit 0 is no limit."""
+    grid.resource()
+    mark, frank = grid.user(), grid.user("frank@desk", ("chem",))
+    set_rules(grid, ("users_allowed", "any", "any", 1))
+    fields = {"application": "hello_world", "target_resources": "any"}
+
+    assert [user.refusal("interface_submit_job", **fields) for user in (mark, frank, mark)] == [0, 0, 33]
+    grid.run("UPDATE users_allowed SET job_limit = 0")
+    assert mark.refusal("interface_submit_job", **fields) == 0
 
 
 def test_a_group_that_is_denied_does_not_own_the_job(grid: Grid) -> None:

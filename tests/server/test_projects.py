@@ -66,6 +66,16 @@ def test_projects_keep_jobs_and_resources_apart(server: Grid) -> None:
     assert refused.value.number == 5
 
 
+def test_what_one_project_forbids_the_other_may_allow(server: Grid) -> None:
+    """Users and groups are allowed and denied by each project for itself."""
+    user = server.user("dora@desk", ("theor",))
+    fields = {"application": "hello_world", "target_resources": "any"}
+    server.run("INSERT INTO users_denied VALUES ('dora@desk', 'any')")
+
+    assert user.refusal("interface_submit_job", project="LGI", **fields) == 33
+    assert user.refusal("interface_submit_job", project="SECOND", **fields) == 0
+
+
 def test_a_call_without_a_project_is_for_the_default_one(server: Grid) -> None:
     """An empty project counts as none."""
     assert server.user().post("interface_project_server_list", project="").value("project") == "LGI"
