@@ -24,7 +24,7 @@ from lgi_protocol.digest import START, digest
     ids=["empty", "a", "a newline", "hello", "x", "digits", "bytes", "1024", "1030", "high"],
 )
 def test_the_digest_is_lgi_s(data: bytes, expected: str) -> None:
-    """What LGI's own hash tool prints."""
+    """Ruling 9: what LGI's own hash tool prints; it has no key and proves nothing."""
     assert digest(data) == expected
 
 

@@ -118,7 +118,7 @@ def test_numbers_of_deleted_rows_are_not_given_again(database: Database) -> None
 
 
 def test_names_are_compared_exactly(database: Database) -> None:
-    """Case, accents, blanks at the end and wildcards all count (ruling 3)."""
+    """Ruling 3: case, accents, blanks at the end and wildcards all count."""
     sql = "INSERT INTO users_denied (user_name, application) VALUES (%s, %s)"
 
     def work(transaction: Transaction) -> list[int]:

@@ -68,7 +68,7 @@ def test_details_need_read_access(grid: Grid) -> None:
 
 
 def test_a_name_that_only_looks_alike_reads_nothing(grid: Grid) -> None:
-    """Names match exactly, never as patterns (ruling 3)."""
+    """Ruling 3: names match exactly, never as patterns."""
     grid.resource()
     job_id = grid.user().submit()
 

@@ -83,7 +83,7 @@ def test_a_call_without_a_project_is_for_the_default_one(server: Grid) -> None:
 
 @pytest.mark.parametrize("project", ["mysql", "information_schema", "lgi", "LGI.sqlite", "../SECOND"])
 def test_a_project_nobody_configured_is_error_4(server: Grid, project: str) -> None:
-    """Whatever the database server may hold; names match exactly (ruling 3)."""
+    """Ruling 3: names match exactly, whatever the database server may hold."""
     assert server.user().refusal("interface_project_server_list", project=project) == 4
 
 
@@ -97,7 +97,7 @@ def test_a_certificate_for_one_project_is_none_for_the_other(server: Grid) -> No
 
 
 def test_every_answer_says_our_version_and_the_protocols(server: Grid) -> None:
-    """LGI_version is ours, from 1.41.0 on; API_version is 1.32 (ruling 8)."""
+    """Ruling 8: LGI_version is ours, from 1.41.0 on; API_version is 1.32."""
     reply = server.user().post("interface_project_server_list")
 
     assert xml.value(reply.envelope, "LGI_version") == LGI_VERSION

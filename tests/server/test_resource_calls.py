@@ -283,7 +283,7 @@ ALLOWED = {
 
 
 def test_only_the_transitions_of_the_table_are_made(grid: Grid) -> None:
-    """Every pair of states; a refused one is error 25 and leaves the state (ruling 4)."""
+    """Ruling 4: every pair of states; a refused one is error 25 and leaves the state."""
     resource = grid.resource()
     job_id = str(grid.user().submit())
     resource.lock(job_id)

@@ -127,7 +127,7 @@ BAD = {
 
 @pytest.mark.parametrize(("fields", "number"), BAD.values(), ids=BAD.keys())
 def test_a_refused_submit_leaves_no_row_and_no_file(grid: Grid, fields: dict[str, str], number: int) -> None:
-    """Everything posted is checked before anything is stored (ruling 7); reserved tags are 72 (ruling 2)."""
+    """Ruling 7: everything posted is checked before anything is stored. Ruling 2: reserved tags are 72."""
     grid.resource()
     before = stored_files(grid)
 

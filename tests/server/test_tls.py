@@ -120,7 +120,7 @@ def test_a_servers_certificate_is_no_clients(server: Grid) -> None:
 
 @pytest.mark.parametrize("name", ["any", "a; b; c; d", "a;;LGI", "admin", "admin; x; any"])
 def test_a_common_name_that_names_nobody_is_error_2(server: Grid, name: str) -> None:
-    """No identity is called any or has an empty or a fourth field (ruling 3)."""
+    """Ruling 3: no identity is called any or has an empty or a fourth field."""
     issued = odd_certificate(server, name)
 
     with pytest.raises(ServerError) as refused:
@@ -214,7 +214,7 @@ def test_a_connection_is_kept_for_many_calls(server: Grid) -> None:
 
 
 def test_a_revoked_certificate_is_error_2_without_a_restart(server: Grid) -> None:
-    """A CRL, when configured, is obeyed and reloaded while running (ruling 6)."""
+    """Ruling 6: a CRL, when configured, is obeyed and reloaded while running."""
     issued = server.people.authority.issue_user("eve@laptop", ("theor",))
     client = server.client(issued)
     fields = {"user": "eve@laptop", "groups": "theor"}

@@ -1,4 +1,4 @@
-"""The statements that servers send each other (ruling 5)."""
+"""Ruling 5: the statements that servers send each other."""
 
 import pytest
 from hypothesis import given, settings
