@@ -8,7 +8,7 @@ import pytest
 from lgi_server import schema
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
-from lgi_server.tables import access, awaited, events, job_lists, jobs, locks, offers, sessions
+from lgi_server.tables import access, awaited, job_lists, jobs, locks, offers, sessions
 from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_lists import Selection
 from tests import queues
@@ -40,6 +40,10 @@ class Recording(Transaction):
     def run(self, sql: str, *parameters: Any) -> int:
         self.asked.append((sql, parameters))
         return super().run(sql, *parameters)
+
+    def later(self, sql: str, *parameters: Any) -> None:
+        self.asked.append((sql, parameters))
+        super().later(sql, *parameters)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,6 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "locks of no session": lambda one: (locks.abandoned(one, 1), locks.take_older(one, [7, 8], 1)),
     "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),
     "caller": lambda one: (with_session(one, "res1", 1), numbered(one, 1)),
-    "event": lambda one: events.insert(one, "schedule_cycle", 1),
 }
 
 
@@ -100,13 +103,13 @@ def test_a_statement_on_jobs_uses_an_index(database: Database, work: Callable[[T
         recording = Recording(transaction)
         work(recording)
         for sql, parameters in recording.asked:
-            if not sql.startswith(("REPLACE", "INSERT")):
-                plans.extend((sql, row) for row in transaction.rows(f"EXPLAIN {sql}", *parameters))
+            plans.extend((sql, row) for row in transaction.rows(f"EXPLAIN {sql}", *parameters))
         raise _Forget
 
     with pytest.raises(_Forget):
         database.run(explain)
 
+    assert plans != []
     scans = [
         (plan["table"], plan["type"], plan["Extra"], sql)
         for sql, plan in plans
