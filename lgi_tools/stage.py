@@ -1,0 +1,165 @@
+"""LGI_stage: fetch the files of a job's repository into its directory, or store what the job has made."""
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+
+from lgi_protocol import xml
+from lgi_protocol.job_directory import JobDirectory
+from lgi_tools import options, program, settings, terminal
+from lgi_tools.repository import Repository, TransferFailed
+
+NAME = "LGI_stage"
+# Where it is noted what was fetched; not staged itself, like all names that begin so.
+NOTE = ".LGI_job/staged"
+RESERVED = ("LGI_", ".LGI_")
+# What a script has kept of the streams of its job, under the names users find them by.
+STREAMS = {"joblog.txt": ".LGI_job/stdout", "joberr.txt": ".LGI_job/stderr"}
+LATER, NEVER = 1, 2
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option("-j", "--job-directory", metavar="DIR", default=".", help="The job's directory.")
+@click.argument("direction", type=click.Choice(["in", "out"]))
+@options.version
+def command(job_directory: str, direction: str) -> int:
+    """Fetch all files of a job's repository (in), or store the job's new and changed files there (out).
+
+    Files whose names begin with LGI_ or .LGI_, links, and directories stay where they are. The exit code is
+    0 when all is done, 1 when it may succeed later, 2 when it will not.
+    """
+    try:
+        job = settings.job_at(Path(job_directory))
+    except settings.Unsettled as error:
+        raise click.UsageError(str(error)) from None
+    url = repository_url(job)
+    if not url:
+        note(job.path, {})
+        return 0
+    chosen = settings.read_job(job)
+    if not os.access(chosen.key, os.R_OK):
+        terminal.warn(NAME, f"user {os.geteuid()} cannot read the key {chosen.key}: {_ADVICE}")
+        return NEVER
+    try:
+        repository = Repository(url, chosen.credentials().session())
+    except ValueError as error:
+        terminal.warn(NAME, str(error))
+        return NEVER
+    return fetch(job.path, repository) if direction == "in" else store(job.path, repository)
+
+
+_ADVICE = "the administrator can let it, or set stage=no"
+
+
+def repository_url(job: JobDirectory) -> str:
+    """Where the job's files are, empty when it has none.
+
+    The server's own tag stands at the end, after what the user wrote, and at the top level only.
+    """
+    found = xml.find_all(job.text("LGI_job_specifics"), "repository_url")
+    return found[-1].text if found else ""
+
+
+def fetch(directory: Path, repository: Repository) -> int:
+    """All files of the repository, and a note of what they were; the exit code."""
+    try:
+        content = repository.content()
+    except TransferFailed as failure:
+        terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
+        return LATER
+    names = [xml.value(found.inside, "file_name") for found in xml.find_all(content, "file")]
+    wanted = [name for name in names if is_staged(name)]
+    codes = [transfer(name, partial(repository.download, name, directory / name)) for name in wanted]
+    if not any(codes):
+        note(directory, {name: _fingerprint(os.stat(directory / name)) for name in wanted})
+    return LATER if any(codes) else 0
+
+
+def store(directory: Path, repository: Repository) -> int:
+    """All new and changed files, and the streams; the exit code."""
+    wanted = (*made(directory), *_streams(directory))
+    codes = [transfer(name, partial(upload, repository, name, path)) for name, path in wanted]
+    return LATER if LATER in codes else max(codes, default=0)
+
+
+def transfer(name: str, act: Callable[[], None]) -> int:
+    """Whether a file was transferred, as an exit code; a server that answered will not change its mind."""
+    try:
+        act()
+    except TransferFailed as failure:
+        terminal.warn(NAME, f"{name}: {failure}")
+        return LATER if failure.__cause__ else NEVER
+    except OSError as error:
+        terminal.warn(NAME, f"{name}: {error.strerror}")
+        return LATER
+    return 0
+
+
+def is_staged(name: str) -> bool:
+    """Whether a name is that of a file of the user."""
+    return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
+
+
+def made(directory: Path) -> Iterator[tuple[str, Path]]:
+    """The files that were not there, or not so, when the job began."""
+    fetched = _noted(directory)
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        plain = is_staged(entry.name) and entry.is_file(follow_symlinks=False)
+        if plain and fetched.get(entry.name) != _fingerprint(entry.stat(follow_symlinks=False)):
+            yield entry.name, Path(entry.path)
+
+
+def _streams(directory: Path) -> Iterator[tuple[str, Path]]:
+    for name, place in STREAMS.items():
+        if (directory / place).exists():
+            yield name, directory / place
+
+
+def upload(repository: Repository, name: str, path: Path) -> None:
+    """Store a plain file. A link put in its place meanwhile is not followed: it may lead to a key."""
+    with _opened(path) as descriptor:
+        repository.upload(name, Path(f"/proc/self/fd/{descriptor}"))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TransferFailed("it is no plain file any more")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def note(directory: Path, fetched: dict[str, list[int]]) -> None:
+    """Remember what was fetched, all at once."""
+    target = directory / NOTE
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    new = target.with_name("staged.new")
+    new.write_text(json.dumps(fetched), "utf-8")
+    new.replace(target)
+
+
+def _noted(directory: Path) -> dict[str, list[int]]:
+    """What was fetched; nothing, so that all is stored, when the note cannot be read."""
+    try:
+        found = json.loads((directory / NOTE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _fingerprint(status: os.stat_result) -> list[int]:
+    return [status.st_size, status.st_mtime_ns]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_stage; its exit code says whether to try again."""
+    return program.run(command, NAME, arguments)
