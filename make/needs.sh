@@ -8,13 +8,26 @@ package_of() {
         ps) echo procps ;;
         sshd) echo openssh-server ;;
         ssh | ssh-keygen) echo openssh-client ;;
+        munged) echo munge ;;
+        slurmctld | slurmd | sbatch) echo slurm-wlm ;;
+        bwrap) echo bubblewrap ;;
+        busybox) echo busybox-static ;;
+        taskset | setpriv) echo util-linux ;;
+        sge_qmaster) echo gridengine-master ;;
+        sge_execd) echo gridengine-exec ;;
+        qconf) echo gridengine-client ;;
+        dockerd) echo docker.io ;;
         *) echo "$1" ;;
     esac
 }
 
 PATH="$PATH:/usr/sbin"
 missing=""
-for program in mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen; do
+programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
+    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset"
+# "backends": what only `make test-backends` needs.
+[ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
+for program in $programs; do
     command -v "$program" > /dev/null 2>&1 || missing="$missing $(package_of "$program")"
 done
 [ -z "$missing" ] && exit 0

@@ -41,4 +41,6 @@ if ! pip install -c constraints.txt -e '.[test]'; then
     pip install -e '.[test]' || stop "The packages LGI needs could not be installed: see above." \
         "They come from PyPI: is there a network, or a proxy to set (https_proxy)?"
 fi
+# An editable installation copies what is not Python: the tests are of the sources.
+ln -sf "$PWD/applications/library/LGI_backend" .venv/bin/LGI_backend
 touch .venv/installed

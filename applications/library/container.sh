@@ -1,0 +1,78 @@
+# shellcheck shell=sh
+# Containers: the job's directory is /rundir, the image is read only or a copy, and of this machine there is
+# nothing else. .LGI_job is hidden but for the input: what we read and write there the job cannot touch.
+
+variables="OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS NUMEXPR_NUM_THREADS"
+
+container_words() {
+    case "$container" in
+        bwrap) bubblewrap ;;
+        apptainer) apptainer_words ;;
+        podman | docker) engine_words ;;
+    esac
+}
+
+# each FORMAT: the variables a program must find, FORMAT with the name, then the value.
+each_variable() {
+    for name in $variables; do
+        # shellcheck disable=SC2059 # A format of ours.
+        printf -- "$1" "$name" "$cpus"
+    done
+    for name in LGI_JOB_ID LGI_PROJECT LGI_APPLICATION; do
+        eval "value=\$$name"
+        # shellcheck disable=SC2059
+        printf -- "$1" "$name" "$(quoted "$value")"
+    done
+}
+
+# The top of the image is made anew, since a read-only one may lack /rundir.
+bubblewrap() {
+    root=$images/${image%:*}/${image##*:}
+    printf 'bwrap --unshare-all --die-with-parent --new-session --clearenv '
+    [ "$network" != yes ] || printf -- '--share-net '
+    for path in "$root"/* "$root"/.[!.]*; do
+        case "${path##*/}" in proc | dev | tmp | rundir) continue ;; esac
+        if [ -h "$path" ]; then
+            printf -- '--symlink %s %s' "$(quoted "$(readlink "$path")")" "$(quoted "/${path##*/}")"
+        elif [ -e "$path" ]; then
+            printf -- '--ro-bind %s %s' "$(quoted "$path")" "$(quoted "/${path##*/}")"
+        fi
+    done
+    printf -- '--proc /proc --dev /dev --tmpfs /tmp --bind %s /rundir --tmpfs /rundir/%s ' "$(quoted "$PWD")" "$own"
+    [ -n "$program" ] || printf -- '--ro-bind %s /rundir/%s/input ' "$(quoted "$PWD/$own/input")" "$own"
+    printf -- '--chdir /rundir --setenv HOME /rundir --setenv PATH /usr/local/bin:/usr/bin:/bin '
+    each_variable '--setenv %s %s '
+    printf -- '-- '
+}
+
+apptainer_words() {
+    printf 'apptainer exec --containall --cleanenv --no-home --pwd /rundir '
+    [ "$network" = yes ] || printf -- '--net --network none '
+    printf -- '--bind %s ' "$(quoted "$PWD:/rundir")"
+    printf -- '--bind %s ' "$(quoted "$PWD/$own/hidden:/rundir/$own")"
+    mkdir -p $own/hidden && touch $own/hidden/input
+    [ -n "$program" ] || printf -- '--bind %s ' "$(quoted "$PWD/$own/input:/rundir/$own/input:ro")"
+    each_variable '--env %s=%s '
+    quoted "$images/${image%:*}/${image##*:}.sif"
+}
+
+# podman and docker. The name is for removing it: it outlives the command that started it.
+engine_words() {
+    printf '%s run --rm --name %s --pull never --workdir /rundir --env HOME=/rundir ' "$container" "LGI_$LGI_DAEMON_REFERENCE"
+    [ "$network" = yes ] || printf -- '--network none '
+    # docker's daemon is root; in podman's container root is whoever runs it.
+    [ "$container" != docker ] || printf -- '--user %d:%d ' "$(id -u)" "$(id -g)"
+    [ "$backend" != process ] || printf -- '--cpus %d ' "$cpus"
+    [ -z "$memory" ] || printf -- '--memory %dm ' "$memory"
+    printf -- '--volume %s --tmpfs /rundir/%s ' "$(quoted "$PWD:/rundir")" "$own"
+    [ -n "$program" ] || printf -- '--volume %s ' "$(quoted "$PWD/$own/input:/rundir/$own/input:ro")"
+    each_variable '--env %s=%s '
+    printf '%s ' "$container_options"
+    quoted "${images:+$images/}$image"
+}
+
+discard() {
+    case "$container" in
+        podman | docker) timeout -k 2 20 "$container" rm -f "LGI_$LGI_DAEMON_REFERENCE" > /dev/null 2>&1 ;;
+    esac
+}

@@ -1,0 +1,140 @@
+# shellcheck shell=sh
+# What all batch systems have in common. Each says only this:
+#   submit      offers .LGI_job/batch and prints what the command says; `tag` is the job's name there
+#   identify    reads that from standard input and prints the job's id
+#   query       asks for all jobs of this user
+#   understand  reads that answer and prints "ID running|ended NAME STATE" a job; fails when it is no answer
+#   delete ID   cancels
+#   directives  what stands in front of the batch script, if anything
+#
+# Marks in .LGI_job:
+#   submitting  the job may have been offered; whether it was taken is known when there is an id
+#   id          the batch system's name for it
+
+tag=LGI_$LGI_DAEMON_REFERENCE
+
+# A command that cannot keep the daemon waiting.
+limited() {
+    timeout -k 2 "$patience" "$@"
+}
+
+# The answers are for all jobs of one user, so they are in a directory that nobody else can write to or replace.
+# Where there is none each job keeps its own.
+choose_place() {
+    uid=$(id -u)
+    place=/tmp/LGI_backend.$uid
+    mkdir -m 700 "$place" 2> /dev/null
+    # shellcheck disable=SC3067 # -O is not of POSIX, but every /bin/sh has it.
+    if [ -h "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
+        place=$PWD/$own
+    fi
+    # Another daemon of this user may ask another cluster: its answers are not for us.
+    where=${LGI_JOB_DIRECTORY%/*}
+    list=$place/$backend.$LGI_PROJECT.$LGI_APPLICATION
+}
+
+# Sets `list` to an answer of now, or of up to cache_seconds ago; fails when the batch system gives none.
+consult() {
+    choose_place
+    now=$(date +%s)
+    made='' verdict='' of=''
+    { read -r made verdict of < "$list"; } 2> /dev/null
+    case "$made" in '' | *[!0-9]*) made=0 ;; esac
+    if [ "$of" != "$where" ] || [ "$made" -gt "$now" ] || [ $((now - made)) -ge "$cache_seconds" ]; then
+        ask
+    fi
+    [ "$verdict" = answered ]
+}
+
+# That there was no answer is kept as well: a thousand jobs must not wait for it one after the other.
+ask() {
+    answer=$list.$$
+    verdict=silent
+    if query > "$answer" 2> /dev/null && understand < "$answer" > "$answer.jobs"; then
+        verdict=answered
+    fi
+    { printf '%s %s %s\n' "$(date +%s)" "$verdict" "$where" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
+    mv -f "$answer" "$list"
+    rm -f "$answer.jobs"
+}
+
+# Nobody believes an answer from before a job was submitted or cancelled.
+forget_answer() {
+    choose_place
+    rm -f "$list"
+}
+
+look() {
+    reason=
+    if [ ! -e $own/id ]; then
+        [ -e $own/submitting ] || { state=absent && return; }
+        find_submission
+        [ "$state" = running ] || return
+    fi
+    read -r id < $own/id
+    consult || { state=unknown && return; }
+    # shellcheck disable=SC2046 # Three words.
+    set -- $(awk -v id="$id" 'NR > 1 && $1 == id { print $2, $4; exit }' "$list")
+    state=${1:-gone}
+    reason=${2:+$backend says $2}
+}
+
+# Whether a job of our tag is known there, when the answer to its submission was lost.
+find_submission() {
+    forget_answer
+    consult || { state=unknown && return; }
+    id=$(awk -v tag="$tag" 'NR > 1 && $3 == tag { print $1; exit }' "$list")
+    state=absent
+    [ -z "$id" ] || { note_id "$id" && state=running; }
+}
+
+note_id() {
+    printf '%s\n' "$1" > "$own/id.new" && mv -f "$own/id.new" $own/id && rm -f $own/submitting
+}
+
+begin() {
+    [ ! -e $own/id ] || return 0
+    if ! id -un > /dev/null 2>&1; then
+        end - "it did not run: $backend needs an account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
+        return
+    fi
+    if [ -e $own/submitting ]; then
+        find_submission
+        [ "$state" = absent ] || return 0
+    fi
+    { echo '#!/bin/sh' && directives && payload; } > $own/batch
+    chmod 700 $own/batch
+    : > $own/submitting
+    # Longer than for a question: an answer that is not waited for is lost.
+    patience=60
+    id=$(submit 2> $own/refusal | identify)
+    forget_answer
+    if [ -n "$id" ]; then
+        note_id "$id"
+    else
+        refused
+    fi
+}
+
+# Offered again at a later look, but only when it is certain that it was not taken.
+refused() {
+    find_submission
+    [ "$state" = absent ] || return 0
+    echo >> $own/refusals
+    [ "$(wc -l < $own/refusals)" -ge "$max_submissions" ] || return 0
+    end - "$backend did not take the job: $(told $own/refusal)"
+}
+
+cancel() {
+    delete "$id" > /dev/null 2>&1
+    forget_answer
+}
+
+# The query itself: whoever asks for work has no job whose answer could be shared.
+is_there() {
+    query > /dev/null 2>&1
+}
+
+directives() {
+    :
+}

@@ -1,0 +1,1 @@
+"""The applications, run by a real /bin/sh."""

@@ -1,0 +1,152 @@
+"""One job on the bench: its directory as the daemon leaves it, and the copy of its application's script."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_daemon.job_files import JobFiles, contents
+from lgi_daemon.record import Phase, Record
+from lgi_protocol.job_directory import SCRIPTS
+
+APPLICATIONS = Path(__file__).resolve().parents[2] / "applications"
+LIBRARY = APPLICATIONS / "library"
+REFERENCE = "0123456789ABCDEF0123456789ABCDEF"
+
+
+@dataclass
+class Bench:
+    """A job of an application. ``settings`` is what an administrator would write into its script."""
+
+    place: Path
+    settings: str
+    input: bytes = b"echo hello\n"
+    specifics: str = ""
+    reference: str = REFERENCE
+    max_output_size: int = 4096
+    path: list[Path] = field(default_factory=list)
+    uid: int | None = None
+    shell: str = "/bin/sh"
+
+    def __post_init__(self) -> None:
+        self.scripts = self.place / "scripts"
+        self.scripts.mkdir(exist_ok=True)
+        self.directory = self.place / "LGI" / "command" / f"JOB_{self.reference}"
+        record = Record(
+            reference=self.reference,
+            project="LGI",
+            application="command",
+            server="https://localhost/LGI",
+            master_server="https://localhost/LGI",
+            job_id="7",
+            owners=("mark",),
+            read_access=("mark",),
+            write_access=("mark",),
+            key_file=str(self.place / "key"),
+            certificate_file=str(self.place / "certificate"),
+            ca_file=str(self.place / "ca"),
+            max_output_size=self.max_output_size,
+            uid=os.geteuid(),
+            target_resources=("cluster@test",),
+            job_specifics=self.specifics,
+            state="running",
+            state_time_stamp="1",
+            input=self.input,
+            phase=Phase.ACCEPTED,
+        )
+        files = JobFiles(self.directory, self.uid)
+        files.make()
+        files.write(contents(record, dict.fromkeys(SCRIPTS, b"")))
+
+    @property
+    def interpreter(self) -> str:
+        """What runs the scripts."""
+        return self.shell if self.shell.startswith("/") else f"/usr/bin/env -S {self.shell}"
+
+    @property
+    def own(self) -> Path:
+        """Where the library keeps its marks."""
+        return self.directory / ".LGI_job"
+
+    def environment(self) -> dict[str, str]:
+        """What the daemon gives to a script."""
+        return {
+            "PATH": ":".join(map(str, [*self.path, LIBRARY, os.environ["PATH"], "/usr/sbin"])),
+            "HOME": str(self.place),
+            "LANG": "C.UTF-8",
+            "LGI_JOB_DIRECTORY": str(self.directory),
+            "LGI_JOB_ID": "7",
+            "LGI_PROJECT": "LGI",
+            "LGI_APPLICATION": "command",
+            "LGI_DAEMON_REFERENCE": self.reference,
+        }
+
+    def script(self, question: str) -> Path:
+        """The daemon's copy of the script for one question."""
+        prefix = "" if question == "check_system_limits" else "LGI_"
+        script = self.scripts / f"{prefix}{question}_script"
+        script.write_text(f"#!{self.interpreter}\n{self.settings}\n. LGI_backend\n")
+        script.chmod(0o755)
+        return script
+
+    def start(self, question: str) -> "subprocess.Popen[bytes]":
+        """Ask a question as the daemon does: in a session of its own, with nothing to read or write."""
+        return subprocess.Popen(
+            [self.script(question)],
+            cwd=self.directory if question.startswith("job") else self.place,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            umask=0o077,
+            user=self.uid,
+            group=self.uid,
+            extra_groups=None if self.uid is None else [],
+        )
+
+    def ask(self, question: str) -> int:
+        """The exit status."""
+        return self.start(question).wait(60)
+
+    def state(self) -> str:
+        """What the daemon would make of the two checks."""
+        if self.ask("job_check_running") == 0:
+            return "running"
+        return "finished" if self.ask("job_check_finished") == 0 else "idle"
+
+    def begin(self) -> "subprocess.Popen[bytes]":
+        """Prologue and run script, as for an idle job."""
+        assert self.ask("job_prologue") == 0
+        return self.start("job_run")
+
+    def finish(self, seconds: float = 20.0) -> str:
+        """Run it to its end and through its epilogue; its output."""
+        self.begin()
+        until(lambda: self.state() == "finished", seconds)
+        assert self.ask("job_epilogue") == 0
+        return self.output()
+
+    def output(self) -> str:
+        """What would be reported."""
+        return (self.directory / "LGI_output").read_text("utf-8", "replace")
+
+    def mark(self, name: str) -> str:
+        """One of the library's marks, empty when it is not there."""
+        path = self.own / name
+        return path.read_text().strip() if path.exists() else ""
+
+    def remove_answers(self) -> None:
+        """Forget what the batch system said to other tests."""
+        shutil.rmtree(f"/tmp/LGI_backend.{self.uid or os.geteuid()}", ignore_errors=True)
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for something that happens in another process."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen within {seconds} s"
+        time.sleep(0.05)

@@ -1,0 +1,153 @@
+"""Jobs in containers: bubblewrap for real on a busybox image, apptainer by its command line."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from .bench import Bench, until
+
+SETTINGS = "backend=process\nstage=no\nmax_cpus=64\ncontainer=bwrap\nimages={images}\n"
+
+
+def contained(place: Path, images: Path, input: str, image: str = "lgi/busybox:1.0", **more: object) -> Bench:
+    """A job that asks for an image."""
+    specifics = f"<image> {image} </image>"
+    return Bench(
+        place,
+        SETTINGS.format(images=shlex.quote(str(images))),
+        input=input.encode(),
+        specifics=specifics,
+        **more,
+    )  # type: ignore[arg-type]
+
+
+def test_a_job_runs_in_its_image_at_rundir(place: Path, images: Path) -> None:
+    """What it makes there is in the job's directory; exit code and streams come back."""
+    job = contained(place, images, "pwd; cat /etc/image; echo made > result; echo oops >&2; exit 5")
+
+    output = job.finish()
+
+    assert output == "/rundir\nbusybox 1.0\n[LGI: standard error]\noops\n[LGI: exit code 5]\n"
+    assert (job.directory / "result").read_text() == "made\n"
+
+
+def test_a_job_finds_its_cores_and_nothing_else_in_its_environment(place: Path, images: Path) -> None:
+    """The variables of the numerical libraries, and who it is."""
+    job = contained(place, images, "env | cut -d = -f 1 | sort | xargs; echo $OMP_NUM_THREADS")
+
+    names = "HOME LGI_APPLICATION LGI_JOB_ID LGI_PROJECT MKL_NUM_THREADS NUMEXPR_NUM_THREADS OMP_NUM_THREADS"
+    assert job.finish().startswith(f"{names} OPENBLAS_NUM_THREADS PATH PWD SHLVL\n1\n")
+
+
+def test_nothing_of_the_machine_is_within_reach(place: Path, images: Path) -> None:
+    """Not the resource's key, no other process, no network; the image cannot be changed."""
+    (place / "key").write_text("the key")
+    job = contained(
+        place,
+        images,
+        f"""cat "{place}/key" "$(cat LGI_key_file)"; ls /work /root /home; touch /bin/x && echo written
+            ls -d /proc/[0-9]* | wc -l; ip -o link | grep -c -v lo:""",
+    )
+
+    output = job.finish()
+
+    assert "the key" not in output
+    assert "written" not in output
+    lines = output.partition("[LGI: standard error]")[0].split()
+    assert int(lines[0]) < 9
+    assert lines[1] == "0"
+
+
+def test_what_the_scripts_rely_on_is_out_of_reach(place: Path, images: Path) -> None:
+    """The marks are hidden: a job can neither end itself, nor change what runs outside of its container."""
+    job = contained(
+        place,
+        images,
+        "mv .LGI_job x; rm -rf .LGI_job; mkdir .LGI_job; echo 0 > .LGI_job/exit; ls .LGI_job; exit 6",
+    )
+
+    output = job.finish()
+
+    assert output.endswith("[LGI: exit code 6]\n")
+    assert output.startswith("exit\ninput\n")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "lgi/busybox",
+        "../busybox:1.0",
+        "lgi/../lgi/busybox:1.0",
+        "/lgi/busybox:1.0",
+        "lgi/busybox:../1.0",
+        "lgi/busybox:.",
+        "-v/:/host:1.0",
+        "lgi/busybox:1.0 --bind / /host",
+        "lgi/busybox:$(touch hacked)",
+        "",
+    ],
+)
+def test_an_image_is_a_name_and_a_version_and_nothing_else(place: Path, images: Path, image: str) -> None:
+    """Neither a path, nor an option, nor shell; the user is told."""
+    job = contained(place, images, "touch ran", image)
+
+    output = job.finish()
+
+    assert "image must be name:version such as psi4:1.5, not '" in output
+    assert not (job.directory / "ran").exists()
+
+
+def test_an_image_that_is_not_here_is_left_to_others(place: Path, images: Path) -> None:
+    """Another resource may have it."""
+    assert contained(place, images, "true", "lgi/busybox:2.0").ask("job_check_limits") == 1
+    assert contained(place, images, "true").ask("job_check_limits") == 0
+
+
+def test_the_administrators_image_is_for_jobs_that_name_none(place: Path, images: Path) -> None:
+    """An application can be one program in one image."""
+    settings = SETTINGS.format(images=shlex.quote(str(images))) + "default_image=lgi/busybox:1.0\n"
+
+    assert Bench(place, settings, input=b"cat /etc/image").finish().startswith("busybox 1.0\n")
+
+
+def test_abort_ends_all_in_the_container(place: Path, images: Path) -> None:
+    """It dies with the process that started it."""
+    job = contained(place, images, "trap '' TERM; setsid sleep 91827 & touch begun; sleep 91827")
+    job.begin()
+    until((job.directory / "begun").exists)
+
+    assert job.ask("job_abort") == 0
+
+    until(lambda: not running("91827"))
+
+
+def running(word: str) -> list[str]:
+    """Command lines with a word."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += [path.read_text()] if word in path.read_text() else []
+        except OSError:
+            continue
+    return found
+
+
+def test_apptainer_is_called_as_documented(place: Path) -> None:
+    """It is not to be had here: a look-alike writes down how it was called."""
+    bin, images = place / "bin", place / "images"
+    bin.mkdir()
+    (images / "lgi").mkdir(parents=True)
+    (images / "lgi" / "busybox").mkdir()
+    (images / "lgi" / "busybox" / "1.0.sif").touch()
+    (bin / "apptainer").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (bin / "apptainer").chmod(0o755)
+    job = contained(place, images, "true", path=[bin])
+    job.settings = job.settings.replace("bwrap", "apptainer")
+
+    words = job.finish().splitlines()
+
+    assert words[:6] == ["exec", "--containall", "--cleanenv", "--no-home", "--pwd", "/rundir"]
+    assert words[6:9] == ["--net", "--network", "none"]
+    assert words[9:11] == ["--bind", f"{job.directory}:/rundir"]
+    assert words[-4:-1] == [f"{images}/lgi/busybox/1.0.sif", "/bin/sh", "./.LGI_job/input"]

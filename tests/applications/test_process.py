@@ -1,0 +1,153 @@
+"""`command` on plain processes: the life of a job without a batch system."""
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from .bench import Bench, until
+
+SETTINGS = "backend=process\nstage=no\nmax_cpus=64\nmax_memory=8000\nmax_walltime=100\n"
+
+
+def test_a_job_that_has_not_begun_is_idle(place: Path) -> None:
+    """Neither running nor finished: the daemon starts it."""
+    assert Bench(place, SETTINGS).state() == "idle"
+
+
+def test_the_input_is_run_as_a_program_in_the_jobs_directory(place: Path) -> None:
+    """With "#!" by its own interpreter, without as shell script; nothing on standard input."""
+    job = Bench(place, SETTINGS, input=b'#!/usr/bin/awk -f\nBEGIN { print ENVIRON["LGI_JOB_ID"]; exit 4 }\n')
+
+    assert job.finish() == "7\n[LGI: exit code 4]\n"
+
+
+def test_a_script_written_on_windows_runs(place: Path) -> None:
+    """Web forms send such line ends; no interpreter understands them."""
+    job = Bench(place, SETTINGS, input=b"#!/bin/sh\r\npwd\r\n")
+
+    assert job.finish() == f"{job.directory}\n[LGI: exit code 0]\n"
+
+
+def test_the_administrators_program_is_run_instead_of_the_input(place: Path) -> None:
+    """Then the input is data."""
+    program = place / "its program"
+    program.write_text("#!/bin/sh\nwc -c < LGI_input\n")
+    program.chmod(0o755)
+    job = Bench(place, f'{SETTINGS}program="{program}"\n', input=b"rm -rf /nothing")
+
+    assert job.finish() == "15\n[LGI: exit code 0]\n"
+
+
+def test_a_running_job_is_running_and_runs_once(place: Path) -> None:
+    """The run script again, as after a power failure, starts nothing."""
+    job = Bench(place, SETTINGS, input=b"echo begun >> count; sleep 60")
+    job.begin()
+    until(lambda: (job.directory / "count").exists())
+
+    state = job.state()
+    job.start("job_run").wait(20)
+
+    assert state == "running"
+    assert (job.directory / "count").read_text() == "begun\n"
+
+
+def test_a_killed_job_ends_with_a_message_and_is_not_run_again(place: Path) -> None:
+    """Nobody knows what it has done: it is finished, without an exit code."""
+    job = Bench(place, SETTINGS, input=b"echo begun; sleep 60")
+    run = job.begin()
+    until(lambda: job.mark("stdout") == "begun")
+
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+
+    assert job.state() == "finished"
+    job.ask("job_epilogue")
+    assert job.output() == (
+        "begun\n[LGI: no exit code: the job ended without a word of its own: "
+        "it was killed, or the machine went down]\n"
+    )
+
+
+def test_a_stranger_with_the_jobs_number_is_neither_it_nor_killed(place: Path) -> None:
+    """The same number with another start, or in another boot."""
+    job = Bench(place, SETTINGS, input=b"sleep 60")
+    run = job.begin()
+    until(lambda: job.mark("process") != "")
+    pid, start, boot = job.mark("process").split()
+
+    (job.own / "process").write_text(f"{pid} {start}0 {boot}\n")
+    recycled = job.ask("job_abort")
+    (job.own / "exit").unlink()
+    (job.own / "process").write_text(f"{pid} {start} 0-another-boot\n")
+    rebooted = job.ask("job_abort")
+
+    assert (recycled, rebooted) == (0, 0)
+    assert run.poll() is None
+
+
+def test_abort_ends_also_what_ignores_a_polite_request(place: Path) -> None:
+    """Children in other process groups too: all of the job's session."""
+    job = Bench(
+        place,
+        SETTINGS,
+        input=b"trap '' TERM; set -m; sleep 987 & sleep 986 & echo $! > child; wait; wait; sleep 985",
+    )
+    job.begin()
+    until(lambda: (job.directory / "child").exists() and (job.directory / "child").read_text() != "")
+    child = int((job.directory / "child").read_text())
+
+    assert job.ask("job_abort") == 0
+
+    assert not Path(f"/proc/{child}").exists() or " Z " in Path(f"/proc/{child}/stat").read_text()
+    assert job.state() == "finished"
+
+
+def test_abort_of_a_job_that_never_began_succeeds_and_it_never_will(place: Path) -> None:
+    """Its place is taken."""
+    job = Bench(place, SETTINGS, input=b"touch ran")
+
+    assert job.ask("job_abort") == 0
+    job.begin().wait(20)
+
+    assert not (job.directory / "ran").exists()
+
+
+def test_a_job_gets_its_cores_and_is_told_so(place: Path) -> None:
+    """The variables of the usual numerical libraries, and no more cores than that."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    job = Bench(place, SETTINGS, input=f"echo {' '.join(f'${name}' for name in names)}; nproc".encode())
+
+    assert job.finish() == "1 1 1 1\n1\n[LGI: exit code 0]\n"
+
+
+def test_a_job_that_takes_too_long_is_ended_and_says_so(place: Path) -> None:
+    """walltime is kept here where no batch system does it."""
+    job = Bench(place, SETTINGS, input=b"sleep 60", specifics="<walltime> 1 </walltime>")
+
+    assert job.finish() == "[LGI: exit code 124: it took longer than 1 s]\n"
+
+
+def test_a_job_cannot_have_more_memory_than_it_asked_for(place: Path) -> None:
+    """Its processes get no more address space."""
+    job = Bench(place, SETTINGS, input=b"ulimit -v", specifics="<memory> 321 </memory>")
+
+    assert job.finish() == f"{321 * 1024}\n[LGI: exit code 0]\n"
+
+
+@pytest.mark.parametrize("shell", ["bash --posix", "busybox sh"])
+def test_the_library_is_right_for_other_shells(place: Path, shell: str) -> None:
+    """/bin/sh is dash here and bash or busybox there."""
+    if shutil.which(shell.split()[0]) is None:
+        pytest.skip(f"needs {shell}")
+    job = Bench(place, SETTINGS, input=b"echo hello; sleep 1; exit 2", shell=shell)
+    job.begin()
+    until(lambda: job.mark("process") != "")
+    running = job.state()
+    until(lambda: job.state() == "finished")
+    job.ask("job_epilogue")
+
+    assert running == "running"
+    assert job.output() == "hello\n[LGI: exit code 2]\n"

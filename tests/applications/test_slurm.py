@@ -1,0 +1,113 @@
+"""`command` on a real SLURM: one node, started for the tests."""
+
+from pathlib import Path
+
+import pytest
+
+from .bench import Bench, until
+from .slurm import Slurm
+
+NOBODY = 65534
+SETTINGS = "cache_seconds=0\ngrace=2\npatience=2\nmax_cpus=2\nmax_nodes=9\nmax_memory=9000\n"
+
+
+def job(slurm: Slurm, place: Path, number: int, input: bytes, specifics: str = "") -> Bench:
+    """A job for the cluster, under the uid of an account that is not root."""
+    made = Bench(
+        place, f"{slurm.settings}{SETTINGS}", input, specifics, reference=f"{number:032X}", uid=NOBODY
+    )
+    made.remove_answers()
+    return made
+
+
+def test_a_job_comes_back_with_its_output_and_exit_code(running_slurm: Slurm, place: Path) -> None:
+    """The cores it asked for are those SLURM gave it, and it runs as its own user."""
+    done = job(
+        running_slurm, place, 1, b"echo $OMP_NUM_THREADS $SLURM_CPUS_ON_NODE; id -u; exit 3", "<cpus>2</cpus>"
+    )
+
+    assert done.finish() == f"2 2\n{NOBODY}\n[LGI: exit code 3]\n"
+
+
+def test_a_controller_that_is_away_ends_no_job(running_slurm: Slurm, place: Path) -> None:
+    """Running before, unknown meanwhile, running after; aborted only when it can be said."""
+    running = job(running_slurm, place, 2, b"sleep 100")
+    running.begin().wait(30)
+    until(lambda: (running.own / "started").exists())
+
+    running_slurm.stop("slurmctld")
+    states = [running.state(), running.state()]
+    work, aborted = running.ask("check_system_limits"), running.ask("job_abort")
+    running_slurm.start_controller()
+    until(lambda: running.ask("check_system_limits") == 0)
+
+    assert states == ["running", "running"]
+    assert work != 0
+    assert aborted != 0
+    assert running.state() == "running"
+    until(lambda: running.ask("job_abort") == 0)
+    assert running_slurm.call("squeue", "-h", "-o", "%i").split() == []
+
+
+def test_a_job_that_slurm_ends_says_why(running_slurm: Slurm, place: Path) -> None:
+    """Cancelled by somebody else: finished, with SLURM's own word, and not run again."""
+    running = job(running_slurm, place, 3, b"sleep 100")
+    running.begin().wait(30)
+    until(lambda: (running.own / "started").exists())
+
+    running_slurm.call("scancel", running.mark("id"))
+    until(lambda: running.state() == "finished")
+    running.ask("job_epilogue")
+
+    assert running.output().endswith("without a word of its own: slurm says CANCELLED]\n")
+
+
+def test_a_job_whose_answer_was_lost_is_found_by_its_name(running_slurm: Slurm, place: Path) -> None:
+    """As after a kill between sbatch and the note of its answer."""
+    running = job(running_slurm, place, 4, b"sleep 100")
+    running.begin().wait(30)
+    known = running.mark("id")
+    (running.own / "id").unlink()
+    (running.own / "submitting").touch()
+
+    running.begin().wait(30)
+
+    assert running.mark("id") == known
+    assert len(running_slurm.call("squeue", "-h", "-o", "%i").split()) == 1
+    assert running.ask("job_abort") == 0
+
+
+def test_a_job_that_slurm_refuses_ends_with_its_reason(running_slurm: Slurm, place: Path) -> None:
+    """A partition that is not there."""
+    refused = job(running_slurm, place, 5, b"true")
+    refused.settings += "submit_options=--partition=nowhere\nmax_submissions=1\n"
+
+    output = refused.finish()
+
+    assert "slurm did not take the job" in output
+    assert "invalid partition" in output
+
+
+def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, place: Path) -> None:
+    """SLURM would take the job of a random sandbox user and cancel it without a word."""
+    nobody = job(running_slurm, place, 6, b"true")
+    stranger = Bench(place, nobody.settings, reference=f"{7:032X}", uid=2_345_678)
+
+    assert "slurm needs an account, uid 2345678 has none" in stranger.finish()
+
+
+@pytest.mark.parametrize("wish", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])
+def test_what_the_cluster_cannot_give_is_refused_or_waits(
+    running_slurm: Slurm, place: Path, wish: str
+) -> None:
+    """SLURM knows its nodes: such a job never runs, and is not taken for finished without a message."""
+    asked = job(running_slurm, place, 8, b"echo ran", wish)
+    asked.settings += "max_submissions=1\n"
+    asked.begin().wait(30)
+
+    if asked.state() == "finished":
+        asked.ask("job_epilogue")
+        assert "slurm did not take the job" in asked.output()
+    else:
+        assert asked.ask("job_abort") == 0
+    assert asked.mark("stdout") == ""

@@ -1,0 +1,174 @@
+"""LGI_stage: the files of a job's repository, in and out, against a real project server."""
+
+from pathlib import Path
+
+import pytest
+from requests import Session
+
+from lgi_protocol import xml
+from lgi_protocol.job_directory import JobDirectory
+from lgi_tools import stage
+from lgi_tools.repository import Repository
+from tests.grid import BIN, Grid, UserCalls
+
+from .bench import Bench
+
+SETTINGS = "backend=process\nstage=yes\nmax_stagings=2\n"
+
+
+@pytest.fixture
+def user(grid: Grid) -> UserCalls:
+    """Somebody with files."""
+    grid.resource("laptop@test")
+    return grid.user()
+
+
+def job(grid: Grid, user: UserCalls, place: Path, files: dict[str, bytes], input: bytes = b"true") -> Bench:
+    """A job with a repository, as the daemon has taken it."""
+    uploads = []
+    folder = place / "uploads"
+    folder.mkdir()
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+        uploads.append(folder / name)
+    job_id = user.submit(tuple(uploads), number_of_uploaded_files=str(len(uploads)))
+    told = user.post("interface_job_state", job_id=str(job_id))
+    found = xml.find(told.content, "job", "job_specifics")
+    assert found is not None
+    made = Bench(place, SETTINGS, input, found.inside.strip(), path=[BIN])
+    issued = grid.people.resource("laptop@test")
+    links = {"key": issued.key, "certificate": issued.certificate, "ca": grid.people.authority.ca_file}
+    for name, path in links.items():
+        (place / name).symlink_to(path)
+    return made
+
+
+def repository(job: Bench, grid: Grid) -> dict[str, bytes]:
+    """What the repository has, but for its access list."""
+    url = stage.repository_url(JobDirectory(job.directory))
+    session = grid.people.credentials(grid.people.resource("laptop@test")).session()
+    kept = Repository(url, session)
+    names = [xml.value(found.inside, "file_name") for found in xml.find_all(kept.content(), "file")]
+    return {name: session.get(kept.file_url(name)).content for name in names if not name.startswith(".LGI_")}
+
+
+def test_files_are_fetched_before_and_what_is_made_is_stored_after(
+    grid: Grid, user: UserCalls, place: Path
+) -> None:
+    """New and changed files, and the streams; the output is reported all the same."""
+    script = (
+        b"cat 'a b'; echo oops >&2; echo more >> -n; echo new > 'new one'; mkdir folder; ln -s 'a b' link"
+    )
+    done = job(grid, user, place, {"a b": b"data", "-n": b"changed ", "same": b"same"}, script)
+    before = {path.name: path.stat().st_mtime_ns for path in done.directory.iterdir()}
+
+    output = done.finish()
+
+    assert before.keys().isdisjoint({"a b", "-n", "same"})
+    assert output == "data\n[LGI: standard error]\noops\n[LGI: exit code 0]\n"
+    assert repository(done, grid) == {
+        "a b": b"data",
+        "-n": b"changed more\n",
+        "same": b"same",
+        "new one": b"new\n",
+        "joblog.txt": b"data",
+        "joberr.txt": b"oops\n",
+    }
+
+
+def test_only_new_and_changed_files_are_sent(grid: Grid, user: UserCalls, place: Path) -> None:
+    """What came from the repository and is as it was is there already."""
+    done = job(grid, user, place, {"same": b"same", "grown": b"1"})
+    done.ask("job_prologue")
+    (done.directory / "grown").write_bytes(b"12")
+    (done.directory / "LGI_mine").touch()
+    (done.directory / ".LGI_mine").touch()
+    (done.directory / ".hidden").touch()
+    (done.directory / "two\nlines").touch()
+
+    assert [name for name, _path in stage.made(done.directory)] == [".hidden", "grown", "two\nlines"]
+
+
+def test_a_link_to_the_key_is_not_stored(grid: Grid, user: UserCalls, place: Path) -> None:
+    """Neither a link, nor one that takes the place of a file while it is looked at."""
+    done = job(grid, user, place, {}, b"ln -s ../../../key stolen; echo mine > kept")
+
+    done.finish()
+    with pytest.raises(OSError, match="symbolic links"):
+        stage.upload(Repository("https://localhost/x", Session()), "stolen", done.directory / "stolen")
+
+    assert sorted(repository(done, grid)) == ["joberr.txt", "joblog.txt", "kept"]
+
+
+def test_a_job_whose_files_cannot_be_fetched_does_not_run(grid: Grid, user: UserCalls, place: Path) -> None:
+    """An outage is tried again; after enough failures the user hears why."""
+    lost = job(grid, user, place, {"data": b"data"}, b"touch ran")
+    grid.stop()
+    try:
+        first = lost.ask("job_prologue")
+        idle = lost.state()
+        last = lost.ask("job_prologue")
+    finally:
+        grid.start()
+    lost.start("job_run").wait(20)
+    state = lost.state()
+    lost.ask("job_epilogue")
+
+    assert (first, idle) == (1, "idle")
+    assert (last, state) == (0, "finished")
+    assert (
+        "[LGI: no exit code: the files of the repository could not be fetched, it did not run: "
+        in lost.output()
+    )
+    assert not (lost.directory / "ran").exists()
+
+
+def test_results_that_cannot_be_stored_are_tried_again_and_then_named(
+    grid: Grid, user: UserCalls, place: Path
+) -> None:
+    """The job is reported in the end, and says what is missing."""
+    done = job(grid, user, place, {}, b"echo x > result")
+    done.begin().wait(20)
+    grid.stop()
+    try:
+        codes = [done.ask("job_epilogue") for _ in range(2)]
+    finally:
+        grid.start()
+
+    assert codes == [1, 0]
+    assert "[LGI: not all files were stored: LGI_stage: result: " in done.output()
+    assert done.output().endswith("[LGI: exit code 0]\n")
+
+
+def test_a_key_the_job_cannot_read_is_said_plainly(grid: Grid, user: UserCalls, place: Path) -> None:
+    """With the file, and what the administrator can do."""
+    lost = job(grid, user, place, {})
+    (lost.place / "key").unlink()
+
+    codes = [lost.ask("job_prologue") for _ in range(3)]
+    lost.ask("job_epilogue")
+
+    assert codes == [1, 1, 0]
+    assert (
+        f"cannot read the key {lost.place}/key: the administrator can let it, or set stage=no"
+        in lost.output()
+    )
+
+
+def test_a_repository_the_user_names_is_not_the_jobs(place: Path) -> None:
+    """The server's own tag is the last, and stands alone; a nested one is not looked at."""
+    specifics = (
+        "<repository_url> https://evil/x </repository_url>"
+        " <mine> <repository_url> https://evil/y </repository_url> </mine>"
+        " <repository_url> https://good/z </repository_url> "
+    )
+
+    assert (
+        stage.repository_url(JobDirectory(Bench(place, "", specifics=specifics).directory))
+        == "https://good/z"
+    )
+
+
+def test_a_job_without_a_repository_stages_nothing(place: Path) -> None:
+    """It just runs."""
+    assert Bench(place, SETTINGS, path=[BIN]).finish() == "hello\n[LGI: exit code 0]\n"

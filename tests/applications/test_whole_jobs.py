@@ -1,0 +1,142 @@
+"""`command` from the user's submit to the reported end: a real server, a real LGI_daemon, real back-ends."""
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import DaemonProcess
+from tests.grid import Grid, UserCalls, wait_for
+
+from .bench import APPLICATIONS
+from .slurm import Slurm
+
+RESOURCE = "laptop@test"
+
+
+class CommandDaemon(DaemonProcess):
+    """A daemon that offers `command`, its script with settings of a test."""
+
+    def __init__(self, grid: Grid, backend: str, settings: str = "") -> None:
+        self.backend = backend
+        self.settings = settings
+        super().__init__(grid)
+
+    def _configure(self) -> None:
+        script = self.directory / "script"
+        shipped = (APPLICATIONS / "command" / self.backend).read_text()
+        script.write_text(shipped.replace(". LGI_backend\n", f"stage=no\n{self.settings}\n. LGI_backend\n"))
+        script.chmod(0o755)
+        issued = self.grid.people.resource(RESOURCE)
+        text = (APPLICATIONS / "command" / "LGI.cfg.example").read_text()
+        for old, new in {
+            "../../certificates/LGI+CA.crt": self.grid.people.authority.ca_file,
+            "../../certificates/laptop.crt": issued.certificate,
+            "../../certificates/laptop.key": issued.key,
+            "./runhere": self.run_directory,
+            "https://localhost/LGI": self.grid.url,
+            "./process": script,
+            "<any> 1 </any>": "<any> 4 </any>",
+            # A batch system knows accounts only.
+            "<max_output_size>": f"{self._sandbox()}<max_output_size>",
+        }.items():
+            text = text.replace(old, str(new))
+        self.configuration.write_text(text)
+
+    def _sandbox(self) -> str:
+        is_needed = os.geteuid() == 0 and self.backend == "slurm"
+        return "<job_sandbox_uid> 65534 </job_sandbox_uid> " if is_needed else ""
+
+    def jobs(self) -> list[Path]:
+        """The directories of the jobs it has."""
+        return list((self.run_directory / "LGI" / "command").glob("JOB_*"))
+
+
+@pytest.fixture
+def offered(grid: Grid, request: pytest.FixtureRequest) -> Iterator[CommandDaemon]:
+    """A running daemon for a back-end that has signed up."""
+    backend, settings = request.param, ""
+    if backend == "slurm":
+        cluster: Slurm = request.getfixturevalue("running_slurm")
+        settings = f"export SLURM_CONF={cluster.configuration}\ncache_seconds=1\ngrace=2\npatience=3\n"
+    if backend == "container":
+        settings = (
+            f"images={shlex.quote(str(request.getfixturevalue('images')))}\ndefault_image=lgi/busybox:1.0\n"
+        )
+    grid.resource(RESOURCE, "").sign_off()
+    made = CommandDaemon(grid, backend, settings)
+    try:
+        made.start()
+        wait_for(lambda: offers_command(grid))
+        yield made
+    finally:
+        made.remove()
+
+
+def offers_command(grid: Grid) -> bool:
+    """Whether the resource has told the server what it offers."""
+    rows = grid.rows("SELECT resource_capabilities FROM active_resources WHERE resource_name = %s", RESOURCE)
+    return "command" in str(rows[0]["resource_capabilities"])
+
+
+def submitted(user: UserCalls, script: str, specifics: str = "") -> int:
+    """A new job."""
+    return user.submit(application="command", input=script.encode().hex(), job_specifics=specifics)
+
+
+def output(user: UserCalls, job_id: int) -> str:
+    """What a job has put out."""
+    return bytes.fromhex(user.post("interface_job_state", job_id=str(job_id)).value("job", "output")).decode()
+
+
+each_backend = pytest.mark.parametrize("offered", ["process", "slurm", "container"], indirect=True)
+
+
+@each_backend
+def test_a_script_is_run_and_its_output_and_exit_code_come_back(grid: Grid, offered: CommandDaemon) -> None:
+    """queued, running, finished; standard output, standard error and the exit code in one text."""
+    user = grid.user()
+
+    job_id = submitted(user, "echo hello; echo oops >&2; exit 3")
+    wait_for(lambda: user.state(job_id) == "finished", 40)
+
+    assert output(user, job_id) == "hello\n[LGI: standard error]\noops\n[LGI: exit code 3]\n"
+    wait_for(lambda: offered.jobs() == [])
+
+
+@each_backend
+def test_a_running_script_is_aborted(grid: Grid, offered: CommandDaemon) -> None:
+    """Aborted is reported when it is really gone."""
+    user = grid.user()
+    job_id = submitted(user, "echo begun; sleep 300")
+    wait_for(lambda: any((job / ".LGI_job" / "started").exists() for job in offered.jobs()), 40)
+
+    user.delete(job_id)
+    wait_for(lambda: user.state(job_id) == "aborted", 40)
+
+    wait_for(lambda: offered.jobs() == [])
+
+
+@pytest.mark.parametrize("offered", ["process", "slurm"], indirect=True)
+def test_a_script_goes_on_without_its_daemon_and_runs_once(grid: Grid, offered: CommandDaemon) -> None:
+    """kill -9 while it runs, another after it has ended: the next daemon finds its end, and reports it."""
+    user = grid.user()
+    counter = offered.directory / "count"
+    counter.mkdir()
+    counter.chmod(0o777)
+
+    job_id = submitted(user, f"mktemp {counter}/XXXXXX; sleep 2; exit 7")
+    wait_for(lambda: list(counter.iterdir()) != [], 40)
+    offered.kill()
+    offered.start()
+    time.sleep(0.5)
+    offered.kill()
+    wait_for(lambda: all((job / ".LGI_job" / "exit").exists() for job in offered.jobs()))
+    offered.start()
+    wait_for(lambda: user.state(job_id) == "finished", 40)
+
+    assert output(user, job_id).endswith("[LGI: exit code 7]\n")
+    assert len(list(counter.iterdir())) == 1

@@ -1,0 +1,61 @@
+"""What jobs ask for: let through strictly, kept within the administrator's bounds."""
+
+from pathlib import Path
+
+import pytest
+
+from .bench import Bench
+
+SETTINGS = "backend=process\nstage=no\nmax_cpus=4\nmax_memory=8000\nmax_walltime=7200\n"
+
+
+@pytest.mark.parametrize(
+    ("specifics", "welcome"),
+    [
+        ("", True),
+        ("<cpus> 4 </cpus>", True),
+        ("<cpus> 5 </cpus>", False),
+        ("<cpus>\n4\n</cpus>\n<memory>8001</memory>", False),
+        ("<walltime> 02:00:00 </walltime>", True),
+        ("<walltime> 02:00:01 </walltime>", False),
+        ("<nodes> 2 </nodes>", False),
+        ("<default>hello</default> <repository_url> https://x/y </repository_url>", True),
+    ],
+)
+def test_a_job_beyond_the_bounds_is_left_to_others(place: Path, specifics: str, welcome: bool) -> None:
+    """It stays queued; whoever has more may take it."""
+    assert (Bench(place, SETTINGS, specifics=specifics).ask("job_check_limits") == 0) == welcome
+
+
+@pytest.mark.parametrize(
+    ("specifics", "message"),
+    [
+        ("<cpus> many </cpus>", "cpus must be a whole number above 0 such as 2, not 'many'"),
+        ("<cpus> 0 </cpus>", "not '0'"),
+        ("<cpus> -1 </cpus>", "not '-1'"),
+        ("<cpus> 1234567890 </cpus>", "not '1234567890'"),
+        ("<memory> 4 GB </memory>", "memory must be a whole number"),
+        ("<walltime> 1:00 </walltime>", "walltime must be"),
+        ("<cpus> 1; touch hacked </cpus>", "not '1? touch hacked'"),
+        ("<cpus> $(touch hacked) </cpus>", "not '??touch hacked?'"),
+        ("<cpus> `touch hacked` </cpus>", "not '?touch hacked?'"),
+    ],
+)
+def test_a_wish_that_is_none_is_answered_and_never_run(place: Path, specifics: str, message: str) -> None:
+    """No other resource would understand it either: the job is taken, and ends with a message."""
+    job = Bench(place, SETTINGS, specifics=specifics, input=b"touch hacked")
+
+    welcome = job.ask("job_check_limits")
+    output = job.finish()
+
+    assert welcome == 0
+    assert output.startswith("[LGI: no exit code: it did not run: ")
+    assert message in output
+    assert not (job.directory / "hacked").exists()
+
+
+def test_the_administrators_default_holds_for_who_does_not_ask(place: Path) -> None:
+    """Also when it is more than one."""
+    job = Bench(place, f"{SETTINGS}default_cpus=3\n", input=b"echo $OMP_NUM_THREADS")
+
+    assert job.finish() == "3\n[LGI: exit code 0]\n"
