@@ -2,14 +2,12 @@
 
 import logging
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.job import Job
 from lgi_daemon.record import Phase, Record, claimed_by
 from lgi_daemon.run_directory import RunDirectory
-from lgi_daemon.sandbox import choose_uid
 from lgi_daemon.scripts import NoAnswer, Scripts
 from lgi_protocol import resource_api, xml
 from lgi_protocol.client import Unreachable
@@ -34,15 +32,15 @@ class Offered:
 
 
 def prepare(
-    offer: Offered, configuration: Configuration, run: RunDirectory, scripts: Scripts, uids: Iterable[int]
+    offer: Offered, uid: int, configuration: Configuration, run: RunDirectory, scripts: Scripts
 ) -> Job | None:
     """The offered job on disk, or nothing when it cannot be stored or its limits script refuses it."""
     try:
-        record = _record(offer, configuration, choose_uid(offer.application.sandbox_uid, tuple(uids)))
+        record = _record(offer, configuration, uid)
         record = replace(record, own_uid=run.sandboxed and not offer.application.sandbox_uid)
         read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
         run.create(record, read)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, ValueError) as error:
         log.critical("job %s cannot be stored: %s", offer.told.job_id, error)
         return None
     job = Job(record, run, scripts)

@@ -1,19 +1,37 @@
-"""The resource daemon: paces the work cycle and the job cycle. Time is told to it."""
+"""The resource daemon: paces the work cycle and the job cycle. Time is told to it.
+
+One thread ticks: it decides what is due, keeps the list of jobs and never waits for a script or a server.
+Workers do what is due, side by side: `jobs` says by which rules, `crew` how. With no workers a tick does all
+of it itself.
+"""
 
 import logging
 from collections.abc import Callable
 
+from lgi_daemon.clock import Clock
 from lgi_daemon.configuration import Configuration
+from lgi_daemon.crew import Crew
+from lgi_daemon.disk import Disk
+from lgi_daemon.errands import Errands
+from lgi_daemon.health import Health
 from lgi_daemon.job import Job
 from lgi_daemon.jobs import Jobs
+from lgi_daemon.looks import Looks
 from lgi_daemon.recovery import recover
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import Scripts
 from lgi_daemon.servers import Connect, Servers, connector
+from lgi_daemon.tour import Tour
+from lgi_daemon.trouble import Trouble
 from lgi_daemon.work import Work
 from lgi_protocol.credentials import Credentials
 
 log = logging.getLogger(__name__)
+
+# They wait for answers most of the time, and there are seldom more servers.
+MOST_CALLERS = 64
+# What workers do leads to more that is due: look, report, removal.
+_ROUNDS = 10
 
 
 class Daemon:
@@ -26,18 +44,30 @@ class Daemon:
         fast: float = 120.0,
         slow: float = 600.0,
         connect: Callable[[Credentials], Connect] = connector,
+        at_once: int = 0,
     ) -> None:
-        """``fast`` and ``slow`` are in seconds; ``connect`` makes the calls, real ones or a test's."""
+        """``fast`` and ``slow`` are in seconds; ``connect`` makes the calls, real ones or a test's.
+
+        ``at_once`` is how many jobs are looked after side by side; with 0 there are no workers.
+        """
         self.run = run
-        self.fast = fast
-        self.slow = slow
+        self.clock = Clock()
         self._stopped: Callable[[], bool] = lambda: False
         self._connect = connect
-        self._work_at = 0.0
-        self.scripts = Scripts()
-        self.servers = Servers(connect(configuration.credentials))
-        self.jobs = Jobs(self.servers, fast, self.stopping)
-        self.work = Work(configuration, run, self.jobs, self.servers, self.scripts, self.stopping)
+        self._lookers = Crew(at_once)
+        self._callers = Crew(MOST_CALLERS if at_once else 0)
+        self.scripts = Scripts(self.stopping)
+        self.servers = Servers(connect(configuration.credentials), self.clock)
+        self.health = Health(self.clock)
+        disk = Disk(run.path)
+        trouble = Trouble(self.clock, disk, fast)
+        looks = Looks(self.clock, fast, self.health, trouble, self.stopping)
+        errands = Errands(self.clock, fast, self.servers, trouble, self.stopping)
+        self.jobs = Jobs(looks, errands, self._lookers, self._callers)
+        self.work = Work(
+            configuration, self.jobs, run, self.servers, self.scripts, self.health, self.stopping
+        )
+        self.tour = Tour(self.clock, fast, slow, self.work, self._callers, disk)
 
     @property
     def configuration(self) -> Configuration:
@@ -50,13 +80,22 @@ class Daemon:
             self.jobs.add(Job(record, self.run, self.scripts))
             log.info("%s: looked after again, %s", record.title, record.phase)
 
-    def watch(self, stopped: Callable[[], bool]) -> None:
-        """Ask this between calls; when it says so nothing new is begun, and jobs go on without us."""
+    def watch(self, stopped: Callable[[], bool], wake: Callable[[], None] = lambda: None) -> None:
+        """Ask ``stopped`` between calls: when it says so nothing new is begun, and jobs go on without us.
+
+        ``wake`` is called when something was done that a tick may follow up.
+        """
         self._stopped = stopped
+        self._lookers.wake = self._callers.wake = wake
 
     def stopping(self) -> bool:
         """Whether the daemon is to end."""
         return self._stopped()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a worker does something or is about to."""
+        return self._callers.busy or self._lookers.busy
 
     def reconfigure(self, configuration: Configuration) -> None:
         """Use another configuration from the next tick on, which runs both cycles.
@@ -70,22 +109,22 @@ class Daemon:
             )
         self.work.configuration = configuration
         self.servers.connect = self._connect(configuration.credentials)
-        self._work_at = 0.0
-        for job in self.jobs:
-            job.poll_at = job.look_at = 0.0
+        self.health.forget()
+        self.tour.due_at = 0.0
+        self.jobs.look_again()
 
     def tick(self, now: float) -> None:
-        """Do what is due; ``now`` is in seconds of a clock that never goes back."""
+        """Hand out what is due; ``now`` is in seconds of a clock that never goes back."""
+        self.clock.now = now
         self.scripts.reap()
-        if now >= self._work_at:
-            # Noted first: what goes wrong there must not come again before the jobs had their turn.
-            self._work_at = now + self.slow
-            if self.work.cycle(now):
-                self._work_at = now + self.fast
-        ended = self.jobs.cycle(now)
-        if ended:
-            # A place is free: jobs known to wait for one are asked for at once, others as by LGI.
-            self._work_at = now if self.work.left_some else min(self._work_at, now + self.fast)
+        self.tour.hand_out()
+        for _round in range(_ROUNDS):
+            worked = self._callers.work_off()
+            if not self.stopping() and self.jobs.hand_out():
+                self.tour.place_is_free()
+            worked |= self._callers.work_off() | self._lookers.work_off()
+            if not worked:
+                break
 
     def beat(self, now: float) -> None:
         """A tick that a mistake of ours cannot end: its traceback is logged, and the next one comes."""
@@ -93,3 +132,8 @@ class Daemon:
             self.tick(now)
         except Exception:
             log.critical("a mistake in the daemon, please report it; it goes on", exc_info=True)
+
+    def end(self) -> None:
+        """Return when every call and script under way has ended; jobs go on without us."""
+        self._callers.end()
+        self._lookers.end()

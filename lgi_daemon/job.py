@@ -1,8 +1,8 @@
 """One job on this resource: asks its scripts, carries out the steps of its life."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
+from threading import Lock
 
 from lgi_daemon import processes, sandbox
 from lgi_daemon.daemon_log import VERBOSE
@@ -15,9 +15,6 @@ from lgi_protocol import resource_api, xml
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
-
-# Tells the server how a job ended; True when it has confirmed.
-Report = Callable[["Job", State], bool]
 
 # What a check script may still take once it has failed to answer: each time half of what it was.
 SHORTEST_CHECK = 15.0
@@ -37,13 +34,20 @@ class Job:
         self.record = record
         self.run = run
         self.scripts = scripts
+        # Whoever works on the job has this; all that follows is changed by nobody else.
+        self.hold = Lock()
+        # The server knows how it ended, or that it is nobody's: what is left of it may go. Then it is gone.
+        self.closed = False
         self.gone = False
-        # When to ask the scripts and the server next, in the seconds of the daemon's clock.
+        # In the seconds of the daemon's clock: when to look next, to ask its scripts though its run script is
+        # alive, to ask the server and to tell it the end.
         self.look_at = 0.0
+        self.ask_at = 0.0
         self.poll_at = 0.0
+        self.report_at = 0.0
+        self.first_seen = 0.0
         self.started_at: float | None = None
         self.starts = 0
-        self.first_seen: float | None = None
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
         # How often in a row its scripts have not answered, and how long it is left alone for that.
@@ -65,6 +69,11 @@ class Job:
         return standing(self.record.state, is_ours)
 
     @property
+    def waits_for_report(self) -> bool:
+        """Whether nothing is left to do for it here before its server knows how it ended."""
+        return bool(self.record.ending) and not self.closed and self.standing is not Standing.STALE
+
+    @property
     def place(self) -> Place:
         """Where and as whom its scripts run."""
         record, directory = self.record, self.run.files(self.record).path
@@ -75,7 +84,7 @@ class Job:
             "LGI_PROJECT": record.project,
             "LGI_APPLICATION": record.application,
         }
-        return Place(directory, record.uid if self.run.sandboxed else None, hints)
+        return Place(directory, record.uid if self.run.sandboxed else None, hints, record.limits)
 
     def note(self, **changes: object) -> None:
         """Change the record, on disk first. OSError when the disk does not take it; then nothing changed."""
@@ -122,20 +131,22 @@ class Job:
             return Activity.FINISHED
         return Activity.RUNNING if alive else Activity.IDLE
 
-    def carry_out(self, step: Step, report: Report) -> bool:
-        """Do the acts of a step in order until one fails; whether all succeeded."""
+    def carry_out(self, step: Step) -> bool:
+        """Do the acts of a step in order until one fails, or until the server must be told first.
+
+        Whether none failed; how the job ended is then in its record.
+        """
         for act in step:
-            if act in _ENDS and not self.record.ending:
-                self.note(ending=str(_ENDS[act]))
-            if not self._do(act, report):
+            if act in _ENDS:
+                self.note(ending=self.record.ending or str(_ENDS[act]))
+                return True
+            if not self._do(act):
                 return False
         return True
 
-    def _do(self, act: Act, report: Report) -> bool:
+    def _do(self, act: Act) -> bool:
         if act in _SCRIPTS:
             return self._stage(act)
-        if act in _ENDS:
-            return report(self, _ENDS[act])
         if act is Act.RUN:
             return self._start()
         if act is Act.DISOWN:
@@ -185,5 +196,5 @@ class Job:
                 log.info("%s: %d processes were left and are killed", self.title, killed)
         self.kill_user()
         self.run.remove(replace(self.record, phase=Phase.REMOVING))
-        self.gone = True
+        self.closed = self.gone = True
         log.info("%s: removed from this resource", self.title)

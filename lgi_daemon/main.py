@@ -21,6 +21,8 @@ from lgi_protocol import LGI_VERSION
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+# How many times as long as a tick has taken nothing is done after it.
+TICK_SHARE = 10.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Options:
     check_host: bool
     log_file: Path | None
     check: bool
+    at_once: int
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
@@ -47,6 +50,7 @@ class Options:
 @click.option("-vv", "level", flag_value="vv", help="also log verbose debug messages.")
 @click.option("-W", "careless", is_flag=True, help="do not check host names of project servers.")
 @click.option("-l", "log_file", type=click.Path(path_type=Path), metavar="FILE", help="log to FILE.")
+@click.option("--at-once", type=click.IntRange(1), default=32, metavar="N", help="look after N jobs at once.")
 @click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
 @click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
 @click.argument("configfile", type=click.Path(path_type=Path))
@@ -58,6 +62,7 @@ def _parse(
     careless: bool,
     log_file: Path | None,
     check: bool,
+    at_once: int,
     configfile: Path,
 ) -> Options:
     """Run jobs of LGI projects on this resource, as CONFIGFILE says.
@@ -68,7 +73,9 @@ def _parse(
         raise click.UsageError(
             f"the fast cycle (-ft {fast}) must be shorter than the slow cycle (-st {slow})"
         )
-    return Options(configfile.absolute(), fast, slow, detach, LEVELS[level], not careless, log_file, check)
+    return Options(
+        configfile.absolute(), fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,7 +103,7 @@ def _run(options: Options) -> int:
     run = RunDirectory(configuration.run_directory, sandboxed=os.geteuid() == 0)
     run.claim()
     daemon_log = DaemonLog(options.log_file, options.level, sys.stdout)
-    daemon = Daemon(configuration, run, options.fast, options.slow)
+    daemon = Daemon(configuration, run, options.fast, options.slow, at_once=options.at_once)
     daemon.recover()
     if options.detach and _detach():
         os._exit(0)
@@ -104,17 +111,21 @@ def _run(options: Options) -> int:
     signals = Signals()
     log.info("daemon of %s started, pid %d, %d jobs", run.path, os.getpid(), len(daemon.jobs))
     _serve(daemon, signals, options, daemon_log)
+    daemon.end()
     run.release()
     return 0
 
 
 def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog) -> None:
-    daemon.watch(lambda: bool(signals.stop))
+    daemon.watch(lambda: bool(signals.stop), signals.wake)
     while not signals.stop:
         if signals.take_reload():
             daemon_log.reopen()
             _reload(daemon, options)
-        daemon.beat(time.monotonic())
+        began = time.monotonic()
+        daemon.beat(began)
+        # Workers and children wake us often: with however many jobs, ticks take a small share of the time.
+        time.sleep(min(TICK_SECONDS, TICK_SHARE * (time.monotonic() - began)))
         signals.sleep(TICK_SECONDS)
     log.info("daemon stops on %s and leaves %d jobs as they are", signals.stop, len(daemon.jobs))
 

@@ -1,11 +1,12 @@
 """What the daemon knows of a job. Kept where no job can write, it is the truth; LGI_* files are a copy."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
 from lgi_daemon.processes import Identity
+from lgi_daemon.resource_limits import ResourceLimits
 from lgi_protocol.resource_api import Job
 
 
@@ -44,6 +45,7 @@ class Record:
     run: Identity | None = None
     # The uid was chosen for this job alone: whatever runs under it is the job's.
     own_uid: bool = False
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
     # True when another has it, or nobody: kill it and tell no server.
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.
@@ -76,6 +78,8 @@ def from_json(data: bytes) -> Record:
         values["input"] = bytes.fromhex(values["input"])
         values["phase"] = Phase(values["phase"])
         values["run"] = Identity(**values["run"]) if values["run"] else None
+        # An older daemon noted none.
+        values["limits"] = ResourceLimits(**values.get("limits", {}))
         # A newer daemon may have noted more.
         known = {field.name for field in fields(Record)}
         return Record(**{name: value for name, value in values.items() if name in known})

@@ -19,7 +19,7 @@ def report(job: Job, ending: State, round_: Round) -> bool:
     """Whether the server has the job's end: now, or since an earlier report whose answer was lost."""
     project, server = job.record.project, job.record.server
     try:
-        with round_.servers.watching(server, round_.now):
+        with round_.servers.watching(server):
             calls, _answer = round_.session(project, server)
             return _under_lock(job, ending, calls)
     except NotNow as reason:

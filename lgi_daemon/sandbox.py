@@ -1,8 +1,9 @@
-"""The user a job runs as when the daemon is root."""
+"""The user a job runs as when the daemon is root, and what that user may not do."""
 
 import os
 import pwd
 import random
+import shutil
 import signal
 import time
 from collections.abc import Collection
@@ -11,35 +12,56 @@ from lgi_daemon import processes
 
 # Above the accounts of most sites and the subordinate uids of most containers.
 UIDS = range(2_000_000, 3_000_000)
+# Below are the users of the system itself.
+LOWEST_UID = 1000
 _TRIES = 1000
+_SETPRIV = shutil.which("setpriv") or ""
 # How often, and for how many seconds each time, all of a user is killed.
 _ROUNDS = 20
 _ROUND_SECONDS = 0.5
 
 
-def choose_uid(configured: int, taken: Collection[int]) -> int:
+def problem() -> str:
+    """Why root could not run a job as another user, and what to do about it; empty when it can."""
+    return (
+        "" if _SETPRIV else "setpriv is missing, jobs cannot be run as users of their own: install util-linux"
+    )
+
+
+def command(uid: int) -> list[str]:
+    """What stands in front of a command that runs as that user, gid and all.
+
+    Without groups or capabilities, and no program it starts can give it any, set-user-ID or not.
+    """
+    if not _SETPRIV:
+        raise OSError(problem())
+    drop = ["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
+    return [_SETPRIV, f"--reuid={uid}", f"--regid={uid}", *drop, "--"]
+
+
+def choose_uid(configured: int, taken: Collection[int], uids: range = UIDS) -> int:
     """The configured uid, else a random one that no job, account or process has; without root our own.
 
-    RuntimeError when none is free.
+    RuntimeError when none of ``uids`` is free.
     """
     if os.geteuid() != 0:
         return os.geteuid()
     if configured:
         return configured
     busy = processes.users() | set(taken)
-    for uid in random.SystemRandom().sample(UIDS, _TRIES):
+    for uid in random.SystemRandom().sample(uids, min(_TRIES, len(uids))):
         if uid not in busy and not _is_account(uid):
             return uid
-    raise RuntimeError(f"no free uid between {UIDS.start} and {UIDS.stop - 1}: set job_sandbox_uid")
+    raise RuntimeError(f"no uid between {uids.start} and {uids.stop - 1} is free: set job_sandbox_uids wider")
 
 
 def empty(uid: int) -> bool:
     """SIGKILL every process of a uid that was chosen for one job alone; whether none is left.
 
-    A process can leave its session and drop its environment, but not its uid. Only uids of our own range
-    are touched, so neither root, nor the daemon's user, nor an account.
+    A process can leave its session and drop its environment, but not its uid. Whoever is known to the
+    system is never touched: neither root, nor the daemon's user, nor an account.
     """
-    if os.geteuid() != 0 or uid not in UIDS:
+    if os.geteuid() != 0 or uid < LOWEST_UID or _is_account(uid):
         return True
     for _round in range(_ROUNDS):
         if uid not in processes.users():

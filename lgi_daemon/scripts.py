@@ -2,30 +2,35 @@
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sysconfig
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon import processes
+from lgi_daemon import processes, sandbox
 from lgi_daemon.processes import Identity
+from lgi_daemon.resource_limits import ResourceLimits
 
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 60.0
 # Stage-in and stage-out move files.
 STAGE_SECONDS = 900.0
-# The script's path is an argument, never part of the command.
+# What a script may still take when the daemon is to end.
+STOP_SECONDS = 10.0
+# How soon the end of the daemon is noticed by those who wait for a script.
+_SLICE = 0.5
+# What the kernel cannot end, as a call to a file server that is gone, is not waited for any longer.
+_DEATH_SECONDS = 5.0
+# Runs only after a line has come: by then the process is noted and under its limits. The script's path is an
+# argument, never part of the command. Under root this shell is root, which the job's other processes cannot
+# stop, and Popen has returned before the user changes.
 # As LGI: a file without '#!' is run by sh.
-_RUN = 'exec "$0"'
-# Runs only after a line has come: the daemon sends it when it has noted the process.
-_RUN_WHEN_TOLD = 'read -r go && exec "$0" < /dev/null'
-# Changes the user after Popen has returned: what Popen itself has made that user, the job's other processes
-# can stop before its first line, and Popen waits for it without end.
-_SETPRIV = shutil.which("setpriv")
+_RUN_WHEN_TOLD = 'read -r go && exec "$@" < /dev/null'
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
 
 
@@ -33,18 +38,22 @@ class NoAnswer(Exception):
     """A script did not end in time or could not be started: it said neither yes nor no."""
 
     def __init__(self, text: str, seconds: float = 0.0) -> None:
-        """``seconds`` is how long it was waited for, during which nothing else was done."""
+        """``seconds`` is how long it was waited for."""
         self.seconds = seconds
         super().__init__(text)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where and as whom (None: the daemon's own user) a script runs; ``hints`` are LGI_* variables."""
+    """Where, as whom (None: the daemon's own user) and within what limits a script runs.
+
+    ``hints`` are LGI_* variables.
+    """
 
     directory: Path
     uid: int | None = None
     hints: dict[str, str] = field(default_factory=dict)
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
 
     def environment(self) -> dict[str, str]:
         """All that a script inherits: the daemon's PATH, HOME, language and TMPDIR, and the hints."""
@@ -59,24 +68,30 @@ class Place:
 
 
 class Scripts:
-    """Starts scripts and remembers those in the background, so that their ends are noticed."""
+    """Starts scripts, for any number of threads, and remembers those that nobody waits for."""
 
-    def __init__(self) -> None:
-        """Nothing runs yet."""
-        self._children: list[subprocess.Popen[bytes]] = []
+    def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """When ``stopping`` says so, no script is waited for longer than `STOP_SECONDS`."""
+        self._stopping = stopping
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def status(self, script: Path, place: Place, seconds: float = CHECK_SECONDS) -> int:
         """The exit status of a script, 0 for "yes"; NoAnswer when it takes longer or cannot be started.
 
         What a script that takes too long has started is killed with it.
         """
-        child = _start(script, place, _RUN, subprocess.DEVNULL)
-        try:
-            return child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed", seconds) from None
+        child = _spawn(script, place)
+        _release(child, script, place)
+        end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(min(_SLICE, end - now))
+            if self._stopping():
+                end = min(end, now + STOP_SECONDS)
+        self._kill(child)
+        if self._stopping():
+            raise NoAnswer(f"{script.name} was killed since the daemon ends")
+        raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed", seconds)
 
     def start(self, script: Path, place: Place, note: Callable[[Identity], None]) -> Identity:
         """Start a script in the background, in a session of its own that outlives the daemon.
@@ -84,44 +99,61 @@ class Scripts:
         ``note`` is called with its identity before its first line runs; when the daemon dies in between, or
         ``note`` raises, it never runs. NoAnswer when it cannot be started.
         """
-        child = _start(script, place, _RUN_WHEN_TOLD, subprocess.PIPE)
-        self._children.append(child)
-        assert child.stdin is not None  # noqa: S101 - asked for with PIPE
-        identity = processes.identify(child.pid)
-        with child.stdin as gate:
-            note(identity)
-            try:
-                gate.write(b"\n")
-                gate.flush()
-            except BrokenPipeError:
-                raise NoAnswer(f"{script.name} was killed before it began") from None
-        return identity
+        child = _spawn(script, place)
+        self._children[child.pid] = child
+        return _release(child, script, place, note)
 
     def reap(self) -> None:
-        """Take note of the background scripts that have ended."""
-        self._children = [child for child in self._children if child.poll() is None]
+        """Take note of the scripts that have ended and that nobody waits for."""
+        for pid, child in list(self._children.items()):
+            if child.poll() is not None:
+                del self._children[pid]
+
+    def _kill(self, child: "subprocess.Popen[bytes]") -> None:
+        os.killpg(child.pid, signal.SIGKILL)
+        try:
+            child.wait(_DEATH_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._children[child.pid] = child
 
 
-def _start(script: Path, place: Place, command: str, stdin: int) -> subprocess.Popen[bytes]:
-    """A script in a new session with nothing of the daemon but a clean environment."""
-    arguments, uid = ["/bin/sh", "-c", command, str(script)], place.uid
-    if uid is not None and _SETPRIV is not None:
-        arguments = [_SETPRIV, f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--", *arguments]
-        uid = None
+def _spawn(script: Path, place: Place) -> "subprocess.Popen[bytes]":
+    """A script that waits for `_release`, in a new session, with a clean environment and no open file."""
+    arguments = ["/bin/sh", "-c", _RUN_WHEN_TOLD, "LGI_daemon"]
+    if place.uid is not None:
+        arguments += sandbox.command(place.uid)
     try:
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
-            arguments,
+            [*arguments, str(script)],
             cwd=place.directory,
             env=place.environment(),
-            stdin=stdin,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             close_fds=True,
             start_new_session=True,
             umask=0o077,
-            user=uid,
-            group=uid,
-            extra_groups=None if uid is None else [],
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise NoAnswer(f"{script.name} could not be started: {error}") from None
+
+
+def _release(
+    child: "subprocess.Popen[bytes]",
+    script: Path,
+    place: Place,
+    note: Callable[[Identity], None] | None = None,
+) -> Identity:
+    """Let a script run that has been spawned, once it is under its limits and has been noted."""
+    assert child.stdin is not None  # noqa: S101 - asked for with PIPE
+    identity = processes.identify(child.pid)
+    with child.stdin as gate:
+        try:
+            place.limits.hold(child.pid, is_run_script=note is not None)
+            if note is not None:
+                note(identity)
+            gate.write(b"\n")
+            gate.flush()
+        except (BrokenPipeError, ProcessLookupError):
+            raise NoAnswer(f"{script.name} was killed before it began") from None
+    return identity

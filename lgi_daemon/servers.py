@@ -4,8 +4,10 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from types import TracebackType
 
+from lgi_daemon.clock import Clock
 from lgi_protocol.client import LONGEST_BACK_OFF, Client, Unreachable
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
@@ -15,6 +17,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 300.0
+# More make no pause longer, and after some days a number that is too large.
+_MOST_FAILURES = 32
 # A server names the others, other ones each time if it likes: their connections are not kept for ever.
 _MOST_CLIENTS = 256
 
@@ -27,64 +31,74 @@ class NotNow(Exception):
 
 
 def connector(credentials: Credentials) -> Connect:
-    """Real connections, one kept set of them per server."""
+    """Real connections, one kept set of them per server, for any number of threads."""
     clients: dict[str, Client] = {}
+    guard = Lock()
 
     def connect(project: str, server: str) -> ResourceCalls:
-        if server not in clients:
-            if len(clients) >= _MOST_CLIENTS:
-                clients.pop(next(iter(clients))).close()
-            clients[server] = Client(server, credentials)
-        return ResourceCalls(clients[server], project)
+        with guard:
+            if server not in clients:
+                if len(clients) >= _MOST_CLIENTS:
+                    clients.pop(next(iter(clients))).close()
+                clients[server] = Client(server, credentials)
+            return ResourceCalls(clients[server], project)
 
     return connect
 
 
 class Servers:
-    """All servers together; remembers per server until when it is left alone."""
+    """All servers together, asked by several threads; remembers per server until when it is left alone."""
 
-    def __init__(self, connect: Connect) -> None:
+    def __init__(self, connect: Connect, clock: Clock) -> None:
         """``connect`` makes the calls, real ones or a test's."""
         self.connect = connect
+        self.clock = clock
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
 
-    def open(self, server: str, now: float) -> bool:
+    def open(self, server: str) -> bool:
         """Whether a server may be asked now."""
-        return now >= self._not_before.get(server, now)
+        return self.clock.now >= self._not_before.get(server, self.clock.now)
 
-    def pause(self, server: str, seconds: float, now: float) -> float:
+    def pause(self, server: str, seconds: float) -> float:
         """Leave a server alone for some seconds and up to half as many more; how many that is.
 
         The chance in it keeps many daemons from returning at once.
         """
         wait = min(seconds, LONGEST_BACK_OFF) * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
-        self._not_before[server] = now + wait
+        self._not_before[server] = self.clock.now + wait
         return wait
 
     @contextmanager
-    def watching(self, server: str, now: float) -> Iterator[None]:
+    def watching(self, server: str) -> Iterator[None]:
         """Learn from the calls of a block how a server is. Raises NotNow before, passes on their errors.
 
         An answer that cannot be understood counts as none.
         """
-        if not self.open(server, now):
-            raise NotNow(f"{server} is left alone for {self._not_before[server] - now:.0f} s more")
+        if not self.open(server):
+            seconds = self._not_before[server] - self.clock.now
+            raise NotNow(f"{server} is left alone for {seconds:.0f} s more")
         try:
             with _understanding(server):
                 yield
         except Unreachable as error:
-            failures = self._failures[server] = self._failures.get(server, 0) + 1
-            seconds = self.pause(server, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (failures - 1)), now)
-            log.warning("%s cannot be reached: %s; next try in %.0f s", server, error.reason, seconds)
+            if self.open(server):
+                self._failed(server, error.reason)
             raise
         except ServerError as error:
             self._failures.pop(server, None)
             if error.back_off:
-                seconds = self.pause(server, error.timeout, now)
+                seconds = self.pause(server, error.timeout)
                 log.info("%s is busy; next try in %.0f s", server, seconds)
             raise
         self._failures.pop(server, None)
+
+
+    def _failed(self, server: str, reason: str) -> None:
+        """Noted once for all that were waiting for the server at that time."""
+        failures = self._failures[server] = min(self._failures.get(server, 0) + 1, _MOST_FAILURES)
+        seconds = self.pause(server, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (failures - 1)))
+        log.warning("%s cannot be reached: %s; next try in %.0f s", server, reason, seconds)
 
 
 @contextmanager
@@ -97,12 +111,11 @@ def _understanding(server: str) -> Iterator[None]:
 
 
 class Round:
-    """The sessions of one cycle: opened when first needed, all signed off at the end of the block."""
+    """The sessions of one errand: opened when first needed, all signed off at the end of the block."""
 
-    def __init__(self, servers: Servers, now: float) -> None:
+    def __init__(self, servers: Servers) -> None:
         """Nothing is sent yet."""
         self.servers = servers
-        self.now = now
         self._sessions: dict[tuple[str, str], tuple[ResourceCalls, SignUp]] = {}
 
     def __enter__(self) -> "Round":

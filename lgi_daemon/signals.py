@@ -37,6 +37,14 @@ class Signals:
         asked, self._reload = self._reload, False
         return asked
 
+    def wake(self) -> None:
+        """End the sleep as a signal does; any thread may."""
+        try:
+            os.write(self._writer, b"w")
+        except BlockingIOError:
+            # So many came before that it ends anyway.
+            return
+
     def sleep(self, seconds: float) -> None:
         """Wait until a signal comes, at most some seconds; one that came before ends it at once."""
         select.select([self._reader], [], [], seconds)

@@ -1,4 +1,4 @@
-"""The work cycle: asks every server of every project for jobs this resource may take."""
+"""A search for work at one server: asks it for jobs this resource may take, and takes them."""
 
 import logging
 import random
@@ -8,13 +8,15 @@ from typing import TypeVar
 from lgi_daemon import acceptance
 from lgi_daemon.acceptance import Offered
 from lgi_daemon.configuration import Application, Configuration, Project
+from lgi_daemon.health import Health
 from lgi_daemon.jobs import Jobs
-from lgi_daemon.limits import Level, full_level, owners_wanted, refusal
+from lgi_daemon.limits import Level, full_level, owners_wanted
 from lgi_daemon.reports import unlock
+from lgi_daemon.room import NoRoom, Room
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_daemon.servers import NotNow, Round, Servers
-from lgi_protocol.client import Unreachable, is_safe
+from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls, SignUp, is_job_id
 
@@ -22,8 +24,8 @@ log = logging.getLogger(__name__)
 
 _One = TypeVar("_One")
 PAGES = 16
-# Of one project: a sign-up answer cannot send the daemon around for ever.
-MOST_SERVERS = 64
+# Is told the servers a sign-up answer names.
+Found = Callable[[Sequence[str]], None]
 
 
 class Work:
@@ -32,57 +34,48 @@ class Work:
     def __init__(
         self,
         configuration: Configuration,
-        run: RunDirectory,
         jobs: Jobs,
+        run: RunDirectory,
         servers: Servers,
         scripts: Scripts,
-        stopping: Callable[[], bool] = lambda: False,
+        health: Health,
+        stopping: Callable[[], bool],
     ) -> None:
-        """Nothing is asked before `cycle`."""
+        """When ``stopping`` says so no further job is taken."""
         self.configuration = configuration
-        self.run = run
         self.jobs = jobs
+        self.run = run
         self.servers = servers
         self.scripts = scripts
+        self.health = health
         self.stopping = stopping
-        # Whether jobs wait, or may wait, that the last cycle had no room for.
+        self.room = Room(jobs)
+        # Since the tour began: whether jobs were taken, and whether some wait that there was no room for.
+        self.took_some = False
         self.left_some = False
 
-    def cycle(self, now: float) -> int:
-        """Ask for work everywhere once; how many jobs were taken. A dead server holds up no other."""
-        before = len(self.jobs)
-        self.left_some = False
-        for project in _from_anywhere(self.configuration.projects):
-            self._project(project, now)
-        return len(self.jobs) - before
-
-    def _project(self, project: Project, now: float) -> None:
-        """The master first, which knows the other servers of the project, then those."""
-        servers = [project.master_server]
-        for server in servers:
-            if self.stopping() or self._is_full(project):
-                return
-            with Round(self.servers, now) as round_:
-                try:
-                    with self.servers.watching(server, now):
-                        calls, told = round_.session(project.name, server, project.capabilities)
-                        # As LGI: slaves in reverse order, the reported master last.
-                        listed = (*reversed(told.slave_servers), told.master_server)
-                        servers += _new(listed, servers)
-                        self._server(project, server, calls, told)
-                except NotNow as reason:
-                    log.debug("%s", reason)
-                except ServerError as error:
-                    log.warning("%s gives no work for project %s: %s", server, project.name, error)
-                except Unreachable as error:
-                    log.debug("%s: %s", server, error.reason)
-                except OSError as error:
-                    log.critical(
-                        "no more work is taken from %s: the disk does not take it: %s", server, error
-                    )
-                except (ArithmeticError, AttributeError, LookupError, TypeError):
-                    # The other servers are asked all the same.
-                    log.critical("a mistake in the daemon with %s, please report it", server, exc_info=True)
+    def search(self, project: Project, server: str, found: Found) -> None:
+        """Take jobs of one server, in whatever thread; ``found`` hears of the others it names."""
+        if self.stopping() or self._is_full(project):
+            return
+        with Round(self.servers) as round_:
+            try:
+                with self.servers.watching(server):
+                    calls, told = round_.session(project.name, server, project.capabilities)
+                    # As LGI: slaves in reverse order, the reported master last.
+                    found((*reversed(told.slave_servers), told.master_server))
+                    self._server(project, server, calls, told)
+            except NotNow as reason:
+                log.debug("%s", reason)
+            except ServerError as error:
+                log.warning("%s gives no work for project %s: %s", server, project.name, error)
+            except Unreachable as error:
+                log.debug("%s: %s", server, error.reason)
+            except OSError as error:
+                log.critical("no more work is taken from %s: the disk does not take it: %s", server, error)
+            except (ArithmeticError, AttributeError, LookupError, TypeError):
+                # The other servers are asked all the same.
+                log.critical("a mistake in the daemon with %s, please report it", server, exc_info=True)
 
     def _is_full(self, project: Project) -> bool:
         everywhere, here = self._levels(project, project.applications[0])[:2]
@@ -93,15 +86,21 @@ class Work:
         return bool(full)
 
     def _server(self, project: Project, server: str, calls: ResourceCalls, told: SignUp) -> None:
-        for application in _from_anywhere(project.applications):
-            full = full_level(self._levels(project, application))
+        for application in from_anywhere(project.applications):
             if self.stopping():
                 return
-            if full:
-                self.left_some = True
-                log.debug("no %s is asked for: %s is full", application.name, full)
-            elif self._system_allows(application):
+            if self._has_room(project, application) and self._system_allows(application):
                 self._application(project, application, server, calls, told)
+
+    def _has_room(self, project: Project, application: Application) -> bool:
+        full = full_level(self._levels(project, application))
+        rest = self.health.rest_of(project.name, application.name)
+        if full:
+            self.left_some = True
+            log.debug("no %s is asked for: %s is full", application.name, full)
+        if rest:
+            log.debug("no %s is asked for: its jobs failed, %.0f s more", application.name, rest)
+        return not full and not rest
 
     def _system_allows(self, application: Application) -> bool:
         """What check_system_limits_script says, in the run directory."""
@@ -146,56 +145,41 @@ class Work:
             if not is_job_id(offer.told.job_id):
                 log.warning("%s offers a job without a number: %.100r", offer.server, offer.told.job_id)
                 return False
-            why_not = refusal(self._levels(offer.project, offer.application), offer.told.owners)
-            if why_not or self.stopping():
-                self.left_some = True
-                log.debug("job %s is not taken: %s", offer.told.job_id, why_not or "the daemon stops")
+            if self.stopping():
                 return False
             return self._take(offer, calls)
+        except NoRoom as why_not:
+            self.left_some = True
+            log.debug("job %s is not taken: %s", offer.told.job_id, why_not)
+            return False
         finally:
             if offer.told.job_id:
                 unlock(calls, offer.told.job_id)
 
     def _take(self, offer: Offered, calls: ResourceCalls) -> bool:
-        uids = [job.record.uid for job in self.jobs]
-        # One that others are to share, now or later, is no job's own.
-        uids += [one.sandbox_uid for each in self.configuration.projects for one in each.applications]
-        job = acceptance.prepare(offer, self.configuration, self.run, self.scripts, uids)
-        if job is None:
-            return False
-        self.jobs.add(job)
-        taken = acceptance.claim(job, offer.resource, calls)
-        if not taken:
+        with self.room.reserved(offer, self.configuration) as uid:
+            job = acceptance.prepare(offer, uid, self.configuration, self.run, self.scripts)
+            if job is None:
+                return False
+            # Nobody looks at it before the server has said whose it is.
+            job.hold.acquire()
+            self.jobs.add(job)
+        try:
+            taken = acceptance.claim(job, offer.resource, calls)
+        finally:
+            job.hold.release()
+        if taken:
+            self.took_some = True
+        else:
             self.jobs.forget(job)
         return taken
 
     def _levels(self, project: Project, application: Application) -> tuple[Level, Level, Level]:
-        """The three levels as full as they are now."""
-        records = [job.record for job in self.jobs]
-        here = [one for one in records if one.project == project.name]
-        same = [one for one in here if one.application == application.name]
-        return (
-            Level("the resource", self.configuration.rules, tuple(one.owners for one in records)),
-            Level(f"project {project.name}", project.rules, tuple(one.owners for one in here)),
-            Level(f"application {application.name}", application.rules, tuple(one.owners for one in same)),
-        )
+        return self.room.levels(self.configuration, project, application)
 
 
-def _from_anywhere(things: Sequence[_One]) -> Iterator[_One]:
+def from_anywhere(things: Sequence[_One]) -> Iterator[_One]:
     """All things once, from a random one on, so that none is always first."""
     start = random.randrange(len(things))  # noqa: S311 - fairness, not a secret
     yield from things[start:]
     yield from things[:start]
-
-
-def _new(listed: Sequence[str], known: Sequence[str]) -> list[str]:
-    """The servers of a list that are not known yet, each once: none without TLS, and not too many."""
-    trimmed = [server.rstrip("/") for server in listed]
-    found = [one for one in dict.fromkeys(trimmed) if one and one not in known]
-    safe = [one for one in found if is_safe(one)]
-    room = max(0, MOST_SERVERS - len(known))
-    if len(found) > len(safe[:room]):
-        log.warning(
-            "%d servers of a list are not asked: no https://, or too many", len(found) - len(safe[:room])
-        )
-    return safe[:room]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lgi_daemon import work
+from lgi_daemon import tour
 from lgi_daemon.run_directory import RunDirectory
 from lgi_protocol.errors import ErrorNumber
 
@@ -34,7 +34,7 @@ def test_a_list_of_servers_is_not_followed_for_ever(workshop: Workshop) -> None:
 
     workshop.tick(daemon)
 
-    assert len(workshop.servers) == work.MOST_SERVERS
+    assert len(workshop.servers) == tour.MOST_SERVERS
 
 
 @pytest.mark.parametrize("error", [OverflowError("too large"), LookupError("?"), RecursionError("deep")])

@@ -40,6 +40,8 @@ class Workshop:
     now: float = 1000.0
     rules: Rules = field(default_factory=lambda: Rules({"any": 10}, (), 10))
     max_output_size: int = 4096
+    # Workers of its daemons; with none a tick does everything itself.
+    at_once: int = 0
 
     def __post_init__(self) -> None:
         self.run_path = self.place / "run"
@@ -97,7 +99,12 @@ class Workshop:
     def daemon(self) -> Daemon:
         """A daemon that has recovered what is on disk."""
         daemon = Daemon(
-            self.configuration, self.run_directory(), FAST, SLOW, lambda _credentials: self.connect
+            self.configuration,
+            self.run_directory(),
+            FAST,
+            SLOW,
+            lambda _credentials: self.connect,
+            self.at_once,
         )
         daemon.recover()
         return daemon

@@ -1,0 +1,74 @@
+"""Applications whose jobs fail as soon as they begin are left alone for a while, so that others run them."""
+
+import logging
+from dataclasses import dataclass, field
+from threading import Lock
+
+from lgi_daemon.clock import Clock
+from lgi_daemon.record import Record
+
+log = logging.getLogger(__name__)
+
+# A run script that ends without a mark within this many seconds has failed at once.
+AT_ONCE_SECONDS = 60.0
+# So many jobs in a row, and the fault is probably not theirs.
+FAILURES = 3
+FIRST_REST = 600.0
+LONGEST_REST = 6 * 3600.0
+
+
+@dataclass
+class _Application:
+    failed: set[str] = field(default_factory=set)
+    rests: int = 0
+    until: float = 0.0
+
+
+class Health:
+    """Of each application the jobs that failed at once since the last that did not; how long it rests."""
+
+    def __init__(self, clock: Clock) -> None:
+        """All are well."""
+        self._clock = clock
+        self._guard = Lock()
+        self._applications: dict[tuple[str, str], _Application] = {}
+
+    def failed_at_once(self, record: Record) -> None:
+        """A job's prologue failed, or its run script ended at once without a mark. Each job counts once."""
+        now = self._clock.now
+        with self._guard:
+            found = self._applications.setdefault(_key(record), _Application())
+            if record.reference in found.failed or now < found.until:
+                # What was taken before the rest tells nothing about the time after it.
+                found.failed.add(record.reference)
+                return
+            found.failed.add(record.reference)
+            if len(found.failed) < FAILURES:
+                return
+            seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** min(found.rests, 10))
+            found.rests, found.until = found.rests + 1, now + seconds
+        log.critical(
+            "%d jobs of %s/%s in a row have failed at once, the last is %s: no more is asked for for %.0f s",
+            len(found.failed), record.project, record.application, record.title, seconds,
+        )  # fmt: skip
+
+    def went_well(self, record: Record) -> None:
+        """A job of an application runs or has finished: whatever was wrong with it is over."""
+        with self._guard:
+            found = self._applications.pop(_key(record), None)
+        if found is not None and found.until:
+            log.info("jobs of %s/%s are well again", record.project, record.application)
+
+    def rest_of(self, project: str, application: str) -> float:
+        """For how many seconds an application is still to be left alone, 0 when it may be asked for."""
+        found = self._applications.get((project, application))
+        return max(0.0, found.until - self._clock.now) if found else 0.0
+
+    def forget(self) -> None:
+        """Think well of all again: the administrator has changed something."""
+        with self._guard:
+            self._applications.clear()
+
+
+def _key(record: Record) -> tuple[str, str]:
+    return record.project, record.application

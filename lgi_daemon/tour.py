@@ -1,0 +1,83 @@
+"""The work cycle: when which servers are asked for work - the master of each project, then those it names."""
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from threading import Lock
+
+from lgi_daemon.clock import Clock
+from lgi_daemon.configuration import Project
+from lgi_daemon.crew import Crew
+from lgi_daemon.disk import Disk
+from lgi_daemon.work import Work, from_anywhere
+from lgi_protocol.client import is_safe
+
+log = logging.getLogger(__name__)
+
+# Of one project: a sign-up answer cannot send the daemon around for ever.
+MOST_SERVERS = 64
+
+
+class Tour:
+    """Begins again and again; all servers are asked side by side, each once in a tour."""
+
+    def __init__(self, clock: Clock, fast: float, slow: float, work: Work, callers: Crew, disk: Disk) -> None:
+        """``slow`` seconds lie between two tours, ``fast`` when jobs were taken or have ended."""
+        self.clock = clock
+        self.fast = fast
+        self.slow = slow
+        # In the seconds of the clock.
+        self.due_at = 0.0
+        self._work = work
+        self._callers = callers
+        self._disk = disk
+        self._guard = Lock()
+        self._asked: dict[str, list[str]] = {}
+
+    def hand_out(self) -> None:
+        """Begin when it is time, unless the disk takes no more jobs."""
+        if self._work.stopping() or self.clock.now < self.due_at:
+            return
+        # Noted first: what goes wrong here must not come again before the jobs had their turn.
+        self.due_at = self.clock.now + self.slow
+        self._work.took_some = self._work.left_some = False
+        if not self._disk.takes_more():
+            self.due_at = self._soon()
+        else:
+            for project in from_anywhere(self._work.configuration.projects):
+                self._asked[project.name] = []
+                self._ask(project, [project.master_server])
+
+    def place_is_free(self) -> None:
+        """Jobs known to wait for a place are asked for at once, others as by LGI."""
+        self.due_at = self.clock.now if self._work.left_some else self._soon()
+
+    def _soon(self) -> float:
+        return min(self.due_at, self.clock.now + self.fast)
+
+    def _ask(self, project: Project, servers: Sequence[str]) -> None:
+        """Have the servers of a project asked that were not yet in this tour."""
+        with self._guard:
+            asked = self._asked[project.name]
+            fresh = _new(servers, asked)
+            asked += fresh
+        for server in fresh:
+            self._callers.give(("work", project.name, server), partial(self._search, project, server))
+
+    def _search(self, project: Project, server: str) -> None:
+        self._work.search(project, server, partial(self._ask, project))
+        if self._work.took_some:
+            self.due_at = self._soon()
+
+
+def _new(listed: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The servers of a list that are not known yet, each once: none without TLS, and not too many."""
+    trimmed = [server.rstrip("/") for server in listed]
+    found = [one for one in dict.fromkeys(trimmed) if one and one not in known]
+    safe = [one for one in found if is_safe(one)]
+    room = max(0, MOST_SERVERS - len(known))
+    if len(found) > len(safe[:room]):
+        log.warning(
+            "%d servers of a list are not asked: no https://, or too many", len(found) - len(safe[:room])
+        )
+    return safe[:room]
