@@ -19,15 +19,26 @@ class Selection:
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
-    """How many jobs a selection has."""
-    readers = (lists.ANY, *selection.readers)
-    where, parameters = _filters(selection)
-    row = transaction.row(
-        "SELECT COUNT(DISTINCT job_id) AS n FROM job_access"
-        f" WHERE role = 'read' AND name IN ({marks(readers)}){where}",
-        *readers,
-        *parameters,
-    )
+    """How many jobs a selection has.
+
+    Each reader's jobs are counted where they lie together, without those that a reader before may read too:
+    that costs half of what making the numbers of all of them unique does.
+    """
+    readers = lists.unique((*selection.readers, lists.ANY))
+    where, filters = _filters(selection)
+    counts, parameters = [], []
+    for number, name in enumerate(readers):
+        before = readers[:number]
+        seen = (
+            " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
+            f" AND other.role = 'read' AND other.name IN ({marks(before)}))"
+        )
+        counts.append(
+            "(SELECT COUNT(*) FROM job_access AS one"
+            f" WHERE role = 'read' AND name = %s{where}{seen if before else ''})"
+        )
+        parameters += [name, *filters, *before]
+    row = transaction.row(f"SELECT {' + '.join(counts)} AS n", *parameters)
     return int(row["n"]) if row else 0
 
 

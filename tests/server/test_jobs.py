@@ -239,3 +239,18 @@ def test_servers_and_resources_are_listed_apart(grid: Grid) -> None:
     assert servers.value("project_server") == "https://slave.example/LGI?a=1&b=2"
     assert resources.number("number_of_resources") == 1
     assert resources.value("resource", "resource_name") == "res1@cluster"
+
+
+def test_a_job_readable_for_several_reasons_is_counted_once(grid: Grid) -> None:
+    """By the user's name, by two groups and by everybody; the list and the count agree."""
+    user = grid.user()
+    user.groups = "theor, cyttron"
+    for readers in ("", "theor", "cyttron, theor", "any", "any, theor", "elsewhere"):
+        user.submit(read_access=readers)
+    other = grid.user("frank@desk", ("chem", "theor"))
+    other.groups = "chem, theor"
+
+    for reader, number in ((user, 6), (other, 4)):
+        assert reader.post("interface_job_state", limit="0").number("number_of_jobs") == number
+        assert reader.post("interface_job_state").number("number_of_jobs") == number
+    assert other.post("interface_job_state", limit="0", state="running").number("number_of_jobs") == 0
