@@ -25,7 +25,7 @@ class Job:
     repository: str
     input: bytes = b""
     output: bytes = b""
-    # Written, and read by the database alone.
+    # Written with a job; only offers read the priority, and only the database the pulse.
     daemon_pulse: int = 0
     priority: int = 0
 

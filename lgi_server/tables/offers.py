@@ -70,7 +70,7 @@ def _search(where: str, join: str) -> str:
     A search with locks would keep every job it comes across from all others until the transaction ends.
     """
     return (
-        f"SELECT {prefixed('job')} FROM (SELECT job_id FROM job_queue AS job WHERE {where}"
+        f"SELECT {prefixed('job')}, job.priority FROM (SELECT job_id FROM job_queue AS job WHERE {where}"
         f" ORDER BY priority, job_id LIMIT %s OFFSET %s) AS found {join} job_queue AS job"
         " ON job.job_id = found.job_id AND job.state = 'queued' AND job.lock_state = 0"
     )
