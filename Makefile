@@ -3,11 +3,12 @@
 PY := .venv/bin/python
 INSTALLED := .venv/installed
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test test-backends check bench clean
 
 help:
 	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
 	@echo "make test   everything the tests need, then all tests"
+	@echo "make test-backends  SGE, docker and podman for real; as root"
 	@echo "make check  lint, types, import contracts"
 	@echo "make bench  the benchmarks, as ratios within one run"
 	@echo "make clean  remove what the other commands made"
@@ -21,6 +22,10 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	@sh make/needs.sh
 	@$(PY) -m pytest
+
+test-backends: $(INSTALLED)
+	@sh make/needs.sh backends
+	@$(PY) -m pytest tests/backends
 
 check: $(INSTALLED)
 	.venv/bin/ruff check .

@@ -64,7 +64,10 @@ engine_words() {
     [ "$container" != docker ] || printf -- '--user %d:%d ' "$(id -u)" "$(id -g)"
     [ "$backend" != process ] || printf -- '--cpus %d ' "$cpus"
     [ -z "$memory" ] || printf -- '--memory %dm ' "$memory"
-    printf -- '--volume %s --tmpfs /rundir/%s ' "$(quoted "$PWD:/rundir")" "$own"
+    # podman would fill it with a copy of what it hides.
+    hidden=/rundir/$own
+    [ "$container" != podman ] || hidden=$hidden:notmpcopyup
+    printf -- '--volume %s --tmpfs %s ' "$(quoted "$PWD:/rundir")" "$hidden"
     [ -n "$program" ] || printf -- '--volume %s ' "$(quoted "$PWD/$own/input:/rundir/$own/input:ro")"
     each_variable '--env %s=%s '
     printf '%s ' "$container_options"
@@ -73,6 +76,10 @@ engine_words() {
 
 discard() {
     case "$container" in
-        podman | docker) timeout -k 2 20 "$container" rm -f "LGI_$LGI_DAEMON_REFERENCE" > /dev/null 2>&1 ;;
+        # podman asks first and waits for ten seconds.
+        podman) set -- --time 0 ;;
+        docker) set -- ;;
+        *) return ;;
     esac
+    timeout -k 2 20 "$container" rm --force "$@" "LGI_$LGI_DAEMON_REFERENCE" > /dev/null 2>&1
 }

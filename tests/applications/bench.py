@@ -30,6 +30,8 @@ class Bench:
     path: list[Path] = field(default_factory=list)
     uid: int | None = None
     shell: str = "/bin/sh"
+    # Words that run a script elsewhere, with the directory and the uid that were asked for.
+    prefix: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.scripts = self.place / "scripts"
@@ -94,9 +96,19 @@ class Bench:
 
     def start(self, question: str) -> "subprocess.Popen[bytes]":
         """Ask a question as the daemon does: in a session of its own, with nothing to read or write."""
+        script, directory = self.script(question), self.directory if "job" in question else self.place
+        if self.prefix:
+            user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
+            there = ["sh", "-c", 'cd "$1" && exec "$2"', "sh", directory, script]
+            return subprocess.Popen(
+                [*self.prefix, "setpriv", *user, *there],
+                env=self.environment(),
+                start_new_session=True,
+                umask=0o077,
+            )
         return subprocess.Popen(
-            [self.script(question)],
-            cwd=self.directory if question.startswith("job") else self.place,
+            [script],
+            cwd=directory,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
