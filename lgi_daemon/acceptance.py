@@ -111,6 +111,7 @@ def _record(offer: Offered, configuration: Configuration, uid: int) -> Record:
         # A field as long as the limit is refused already.
         max_output_size=min(offer.max_field_size - 1, offer.application.max_output_size),
         uid=uid,
+        limits=offer.application.limits,
         target_resources=told.target_resources,
         job_specifics=specifics.strip(),
         state=str(State.QUEUED),

@@ -1,6 +1,7 @@
 """What ``--check`` prints: what the daemon would do with a configuration."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from lgi_daemon.configuration import Application, Configuration
 from lgi_daemon.limits import Rules
@@ -19,6 +20,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
     yield f"key {credentials.key}"
     yield f"servers must be certified by {credentials.ca}"
     yield f"jobs live in {configuration.run_directory}"
+    uids = configuration.sandbox_uids
+    yield f"under root each job has a uid of its own from {uids.start} to {uids.stop - 1}"
     yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
     yield f"the resource takes {_rules(configuration.rules)}"
     for project in configuration.projects:
@@ -26,6 +29,7 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
         for application in project.applications:
             yield f"  application {application.name} takes {_rules(application.rules)}"
             yield f"    output up to {application.max_output_size} bytes, {_user(application)}"
+            yield f"    each job: {_limits(application)}"
             yield f"    {application.check_system_limits_script}"
             yield from (f"    {path}" for path in application.scripts.values())
 
@@ -36,7 +40,12 @@ def _rules(rules: Rules) -> str:
     return f"{text}; denied: {lists.join(rules.owner_deny)}" if rules.owner_deny else text
 
 
+def _limits(application: Application) -> str:
+    told = {name: value for name, value in asdict(application.limits).items() if value is not None}
+    return lists.join(f"{name} at most {value}" for name, value in told.items()) or "no resource limits"
+
+
 def _user(application: Application) -> str:
     if application.sandbox_uid:
         return f"run as uid {application.sandbox_uid}"
-    return "run as the daemon's user, under root as a random uid per job"
+    return "run as the daemon's user, under root as a uid of the job's own"

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lgi_daemon.configuration_sandbox import check_sandbox, resource_limits, sandbox_uids
 from lgi_daemon.configuration_section import ConfigurationError, Section, read_root
 from lgi_daemon.limits import Rules
+from lgi_daemon.resource_limits import ResourceLimits
+from lgi_daemon.sandbox import UIDS
 from lgi_protocol import common_name, lists, xml
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
@@ -26,6 +29,7 @@ class Application:
     check_system_limits_script: Path
     scripts: Mapping[str, Path]
     capabilities: str
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Configuration:
     run_directory: Path
     rules: Rules
     projects: tuple[Project, ...]
+    # Root gives each job one of these, unless its application has a uid of its own.
+    sandbox_uids: range = UIDS
 
 
 def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
@@ -71,11 +77,13 @@ def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
         raise ConfigurationError(f"{resource.path}: {error}") from None
     run_directory = resource.folder("run_directory")
     if as_root:
-        _check_open_to_others(resource, run_directory)
+        check_sandbox(resource, run_directory)
     count = resource.number("number_of_projects")
     projects = tuple(_project(resource.section("project", n), as_root) for n in range(1, count + 1))
     _check_distinct(resource, [project.name for project in projects], "project_name")
-    return Configuration(file.absolute(), credentials, run_directory, _rules(resource), projects)
+    rules = _rules(resource)
+    uids = sandbox_uids(resource, rules.job_limit)
+    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids)
 
 
 def _rules(section: Section) -> Rules:
@@ -145,6 +153,7 @@ def _application(section: Section, as_root: bool) -> Application:
         check_system_limits_script=section.file("check_system_limits_script", executable=True),
         scripts={script: section.file(script) for script in SCRIPTS},
         capabilities=_capabilities(section),
+        limits=resource_limits(section, as_root, shares_uid=bool(uid)),
     )
 
 
@@ -160,14 +169,4 @@ def _check_distinct(section: Section, names: list[str], tag: str) -> None:
         if names.count(name) > 1:
             raise ConfigurationError(
                 f"{section.path}: the {tag} {name!r} stands there twice: keep one of them"
-            )
-
-
-def _check_open_to_others(resource: Section, run_directory: Path) -> None:
-    """Under root, jobs run as users of their own, who must get to their directories."""
-    for folder in (run_directory, *run_directory.parents):
-        if not folder.stat().st_mode & 0o001:
-            raise ConfigurationError(
-                f"{resource.path}/run_directory: jobs under uids of their own cannot enter {folder}: "
-                f"chmod o+x {folder}, or choose another directory"
             )

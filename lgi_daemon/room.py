@@ -60,6 +60,6 @@ class Room:
         # One that others are to share, now or later, is no job's own.
         taken |= {one.sandbox_uid for each in configuration.projects for one in each.applications}
         try:
-            return choose_uid(offer.application.sandbox_uid, taken)
+            return choose_uid(offer.application.sandbox_uid, taken, configuration.sandbox_uids)
         except RuntimeError as error:
             raise NoRoom(str(error)) from None

@@ -14,6 +14,8 @@ from lgi_daemon import processes
 UIDS = range(2_000_000, 3_000_000)
 # Below are the users of the system itself.
 LOWEST_UID = 1000
+# One more means "leave it as it is" to the system.
+HIGHEST_UID = 2**32 - 2
 _TRIES = 1000
 _SETPRIV = shutil.which("setpriv") or ""
 # How often, and for how many seconds each time, all of a user is killed.

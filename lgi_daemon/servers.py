@@ -93,7 +93,6 @@ class Servers:
             raise
         self._failures.pop(server, None)
 
-
     def _failed(self, server: str, reason: str) -> None:
         """Noted once for all that were waiting for the server at that time."""
         failures = self._failures[server] = min(self._failures.get(server, 0) + 1, _MOST_FAILURES)

@@ -20,6 +20,7 @@ from .workshop import Workshop, until
 
 Write = Callable[[str], Path]
 IS_ROOT = os.geteuid() == 0
+HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
 
 
 @pytest.fixture
@@ -100,3 +101,14 @@ def certificate_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "laptop.crt").write_bytes(certificate)
     (folder / "laptop.key").write_bytes(pem)
     return folder
+
+
+@pytest.fixture
+def file(place: Path, certificate_files: Path) -> Path:
+    """The shipped example, beside the files it names."""
+    shutil.copytree(certificate_files, place / "certificates")
+    (place / "certificates" / "ca.crt").rename(place / "certificates" / "LGI+CA.crt")
+    folder = place / "applications" / "hello_world"
+    shutil.copytree(HELLO, folder)
+    (folder / "runhere").mkdir(mode=0o755)
+    return (folder / "LGI.cfg.example").rename(folder / "LGI.cfg")

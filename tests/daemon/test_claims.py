@@ -10,7 +10,7 @@ from .workshop import FAST, Workshop, only
 def test_a_claimed_job_is_not_run_before_the_server_has_confirmed(
     workshop: Workshop, server: FakeServer
 ) -> None:
-    """The answer to the claim is lost: kept on disk, adopted when the server shows our reference."""
+    """Hole D10: the answer is lost: kept on disk, adopted when the server shows our reference."""
     server.fail("update", after=True)
     daemon = workshop.daemon()
     workshop.tick(daemon)

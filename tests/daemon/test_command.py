@@ -225,7 +225,7 @@ def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, st
 
 
 def test_sighup_with_a_bad_configuration_changes_nothing(file: Path, start: Start) -> None:
-    """LGI ended there; this daemon says what is wrong and goes on."""
+    """Hole D13: LGI ended there; this daemon says what is wrong and goes on."""
     log = file.parent / "log"
     daemon = start("-l", log, file)
     until(lambda: "started" in _text(log))

@@ -1,7 +1,6 @@
 """The configuration file: what is read from it, and what is said when it is wrong."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,6 @@ import pytest
 from lgi_daemon.check import plan
 from lgi_daemon.configuration import Configuration, load
 from lgi_daemon.configuration_section import ConfigurationError
-
-HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
-
-
-@pytest.fixture
-def file(place: Path, certificate_files: Path) -> Path:
-    """The shipped example, beside the files it names."""
-    shutil.copytree(certificate_files, place / "certificates")
-    (place / "certificates" / "ca.crt").rename(place / "certificates" / "LGI+CA.crt")
-    folder = place / "applications" / "hello_world"
-    shutil.copytree(HELLO, folder)
-    (folder / "runhere").mkdir(mode=0o755)
-    return (folder / "LGI.cfg.example").rename(folder / "LGI.cfg")
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -77,7 +63,7 @@ def test_paths_not_beside_the_file_are_looked_for_in_the_working_directory(
 
 
 def test_a_capabilities_file_wins_over_the_text(file: Path) -> None:
-    """Its content is what is reported, escaped."""
+    """Hole D21: Its content is what is reported, escaped."""
     (file.parent / "capabilities.xml").write_text("<cores> 8 </cores>\n")
     edit(file, "<capabilities>", "<capabilities_file> capabilities.xml </capabilities_file> <capabilities>")
 
@@ -184,14 +170,14 @@ def test_a_tag_inside_itself_is_reported_plainly(file: Path) -> None:
 
 
 def test_an_unclosed_tag_hides_what_follows_and_is_named(file: Path) -> None:
-    """The first tag that could not be read stands in the message."""
+    """Hole D14: The first tag that could not be read stands in the message."""
     edit(file, "<number_of_projects> 1 </number_of_projects>", "<number_of_project> 1")
 
     assert "(reading stopped at '<number_of_project>': is that tag closed?)" in complaint(file)
 
 
 def test_an_empty_script_is_refused(file: Path) -> None:
-    """LGI took a missing job_check_limits_script for a yes."""
+    """Hole D16: LGI took a missing job_check_limits_script for a yes."""
     (file.parent / "job_check_limits_script").write_text("")
 
     message = complaint(file)

@@ -10,7 +10,7 @@ from .workshop import FAST, Workshop, only
 
 
 def test_a_linked_output_shows_nothing_of_others(workshop: Workshop) -> None:
-    """D2: LGI_output as a link would send any file the daemon can read."""
+    """Hole D2: LGI_output as a link would send any file the daemon can read."""
     workshop.server.submit("1")
     secret = workshop.place / "secret"
     secret.write_text("private key")
@@ -47,7 +47,7 @@ def test_an_output_that_is_no_file_does_not_block(workshop: Workshop, kind: str)
 
 
 def test_a_job_cannot_change_what_is_run_for_it(workshop: Workshop) -> None:
-    """D1: scripts and uid come from the record, also after a restart, whatever its directory says."""
+    """Hole D1: scripts and uid come from the record, also after a restart, whatever its directory says."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -83,7 +83,7 @@ def test_edited_originals_do_not_touch_a_running_job(workshop: Workshop) -> None
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_under_root_every_job_has_a_user_and_a_closed_directory_of_its_own(workshop: Workshop) -> None:
-    """A random uid from the reserved range; nobody else can look in, nor read the record or the scripts."""
+    """Hole D6: a random uid of the reserved range; nobody else can read directory, record or scripts."""
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()

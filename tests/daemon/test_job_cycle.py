@@ -127,7 +127,7 @@ def test_a_failing_abort_is_tried_again(workshop: Workshop, server: FakeServer) 
 
 
 def test_a_job_aborted_before_it_ran_is_never_started(workshop: Workshop, server: FakeServer) -> None:
-    """LGI 1.31 would start it."""
+    """Hole D9: LGI 1.31 would start it."""
     workshop.write_script("job_prologue_script", "exit 1")
     daemon = workshop.daemon()
     workshop.tick(daemon)

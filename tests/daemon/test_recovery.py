@@ -82,7 +82,7 @@ def test_a_directory_an_old_daemon_never_completed_is_set_aside(workshop: Worksh
 
 
 def test_a_job_planted_inside_another_is_not_found(workshop: Workshop) -> None:
-    """Only directories where the daemon makes them count: a job cannot plant another in its own."""
+    """Hole D4: Only directories where the daemon makes them count: a job cannot plant another in its own."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -98,7 +98,7 @@ def test_a_job_planted_inside_another_is_not_found(workshop: Workshop) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_an_adopted_job_runs_as_the_owner_of_its_directory(workshop: Workshop) -> None:
-    """The uid a file claims was written by whoever could write there."""
+    """Hole D1: The uid a file claims was written by whoever could write there."""
     directory = old_directory(workshop)
     owner = directory.stat().st_uid
     rewrite(directory / "LGI_job_sandbox_uid", b"0")
@@ -110,7 +110,7 @@ def test_an_adopted_job_runs_as_the_owner_of_its_directory(workshop: Workshop) -
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_directory_of_root_is_not_adopted(workshop: Workshop) -> None:
-    """No job runs as root."""
+    """Hole D4: No job runs as root."""
     directory = old_directory(workshop)
     os.chown(directory, 0, 0)
 
@@ -157,7 +157,7 @@ def test_a_second_daemon_is_refused_with_the_pid_of_the_first(workshop: Workshop
 
 
 def test_a_resisting_directory_is_removed_all_the_same(workshop: Workshop) -> None:
-    """Closed directories and links to elsewhere: the tree goes, what is linked stays."""
+    """Hole D3: Closed directories and links to elsewhere: the tree goes, what is linked stays."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)

@@ -91,7 +91,7 @@ def test_a_lost_answer_to_the_report_is_found_out(workshop: Workshop, server: Fa
 
 
 def test_a_failed_report_is_repeated_without_the_epilogue(workshop: Workshop, server: FakeServer) -> None:
-    """Only what failed is done again, also by the next daemon."""
+    """Hole D11: Only what failed is done again, also by the next daemon."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_finished")
@@ -153,7 +153,7 @@ def test_every_session_is_signed_off_and_no_lock_is_left(workshop: Workshop, ser
 def test_long_output_is_cut_with_a_mark_and_the_job_does_not_fail(
     workshop: Workshop, server: FakeServer
 ) -> None:
-    """The user sees that something is missing."""
+    """Hole D22: The user sees that something is missing."""
     workshop.max_output_size = 200
     daemon = workshop.daemon()
     workshop.tick(daemon)

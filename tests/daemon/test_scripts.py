@@ -36,7 +36,7 @@ def test_a_script_that_cannot_be_run_says_no(here: Place) -> None:
 
 
 def test_a_script_that_takes_too_long_is_killed_with_its_children(write: Write, here: Place) -> None:
-    """The whole process group goes; the answer is neither yes nor no."""
+    """Hole D8: The whole process group goes; the answer is neither yes nor no."""
     script = write("sleep 60 & echo $! > child; wait")
 
     began = time.monotonic()
@@ -51,7 +51,7 @@ def test_a_script_that_takes_too_long_is_killed_with_its_children(write: Write, 
 def test_a_script_sees_a_clean_environment(
     write: Write, here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PATH with LGI's programs in front, the hints, and nothing secret of the daemon."""
+    """Hole D7: PATH with LGI's programs in front, the hints, and nothing secret of the daemon."""
     monkeypatch.setenv("SECRET_TOKEN", "hush")
 
     Scripts().status(write("env > seen; pwd > where; umask > mask; read -r x && exit 1; exit 0"), here)
@@ -67,7 +67,7 @@ def test_a_script_sees_a_clean_environment(
 
 
 def test_a_script_inherits_no_open_file(write: Write, here: Place, place: Path) -> None:
-    """Logs and connections of the daemon stay its own."""
+    """Hole D7: Logs and connections of the daemon stay its own."""
     with (place / "log").open("w") as opened:
         os.set_inheritable(opened.fileno(), True)
 
@@ -78,7 +78,7 @@ def test_a_script_inherits_no_open_file(write: Write, here: Place, place: Path) 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_under_root_a_script_is_another_user_without_groups(write: Write, here: Place) -> None:
-    """uid and gid of the job, no supplementary group."""
+    """Hole D7: uid and gid of the job, no supplementary group."""
     Scripts().status(write("id -u > uid; id -G > groups"), here)
 
     assert (here.directory / "uid").read_text() == "2345678\n"
@@ -121,7 +121,7 @@ def test_a_background_script_is_noted_before_its_first_line(write: Write, here: 
 
 
 def test_a_background_script_never_runs_when_it_could_not_be_noted(write: Write, here: Place) -> None:
-    """A daemon that dies in between leaves no unknown process."""
+    """Hole D18: A daemon that dies in between leaves no unknown process."""
 
     def note(_identity: Identity) -> None:
         raise OSError("disk full")
@@ -147,7 +147,7 @@ def test_killing_a_session_takes_all_of_it(write: Write, here: Place) -> None:
 
 
 def test_a_recycled_number_is_not_killed(write: Write, here: Place) -> None:
-    """The same pid with another start, or of another boot, is a stranger."""
+    """Hole D12: The same pid with another start, or of another boot, is a stranger."""
     identity = Scripts().start(write("exec sleep 60"), here, lambda _identity: None)
 
     earlier = kill_session(replace(identity, started=identity.started - 1), "LGI_JOB_ID=8")

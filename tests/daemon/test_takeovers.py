@@ -116,7 +116,7 @@ def test_a_change_at_the_server_reaches_the_jobs_files(workshop: Workshop, serve
 def test_the_log_tells_the_story_of_a_job_and_no_input(
     workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Accepted, started, reported, removed; each with job id, project and application."""
+    """Hole D19: Accepted, started, reported, removed; each with job id, project and application."""
     logging.getLogger("lgi_daemon").propagate = True
     server.jobs["1"] = server.jobs["1"].__class__(**{**vars(server.jobs["1"]), "input": b"my secret"})
     with caplog.at_level(logging.DEBUG, "lgi_daemon"):

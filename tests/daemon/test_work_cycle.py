@@ -168,7 +168,7 @@ def test_slave_servers_are_asked_too_and_a_dead_one_holds_up_nobody(workshop: Wo
 
 
 def test_a_server_is_left_alone_after_a_back_off(workshop: Workshop) -> None:
-    """As long as it asks, plus up to half of it; the daemon does not wait meanwhile."""
+    """Hole D5: As long as it asks, plus up to half of it; the daemon does not wait meanwhile."""
     workshop.server.fail("sign_up", refused(ErrorNumber.BACK_OFF, timeout=1000))
     daemon = workshop.daemon()
     workshop.tick(daemon)

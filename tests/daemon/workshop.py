@@ -9,7 +9,9 @@ from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.daemon import Daemon
 from lgi_daemon.job import Job
 from lgi_daemon.limits import Rules
+from lgi_daemon.resource_limits import ResourceLimits
 from lgi_daemon.run_directory import RunDirectory
+from lgi_daemon.sandbox import UIDS
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 from lgi_protocol.resource_api import ResourceCalls
@@ -40,6 +42,8 @@ class Workshop:
     now: float = 1000.0
     rules: Rules = field(default_factory=lambda: Rules({"any": 10}, (), 10))
     max_output_size: int = 4096
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    uids: range = UIDS
     # Workers of its daemons; with none a tick does everything itself.
     at_once: int = 0
 
@@ -76,11 +80,13 @@ class Workshop:
         scripts = {name: self.originals / name for name in SCRIPTS}
         check = self.originals / "check_system_limits_script"
         application = Application(
-            "hello_world", self.rules, self.max_output_size, 0, check, scripts, "nothing"
+            "hello_world", self.rules, self.max_output_size, 0, check, scripts, "nothing", self.limits
         )
         project = Project("LGI", URL, self.rules, (application,))
         credentials = Credentials(missing / "key", missing / "crt", missing / "ca")
-        return Configuration(missing / "LGI.cfg", credentials, self.run_path, self.rules, (project,))
+        return Configuration(
+            missing / "LGI.cfg", credentials, self.run_path, self.rules, (project,), self.uids
+        )
 
     def run_directory(self) -> RunDirectory:
         """The run directory, claimed."""
