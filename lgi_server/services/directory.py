@@ -34,7 +34,9 @@ class Directory:
     def anew(self, transaction: Transaction, resource_id: int) -> Resource:
         """A resource as the database has it now; LGIError 5 when it has just gone."""
         now = self._clock()
-        self._resources = {key: kept for key, kept in self._resources.items() if now - kept[0] < self._seconds}
+        self._resources = {
+            key: kept for key, kept in self._resources.items() if now - kept[0] < self._seconds
+        }
         found = active_resources.numbered(transaction, resource_id)
         if found is None:
             raise LGIError(ErrorNumber.RESOURCE_UNKNOWN)
