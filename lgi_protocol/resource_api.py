@@ -46,6 +46,7 @@ class SignUp:
     """The answer to a sign-up: a session, and where else the project has servers.
 
     ``longest_wait`` is for how many seconds the server holds a call that waits; 0: it does not, as LGI.
+    ``job_certificates``: it gives jobs certificates of their own.
     """
 
     session_id: str
@@ -53,6 +54,7 @@ class SignUp:
     slave_servers: tuple[str, ...]
     max_field_size: int
     longest_wait: int = 0
+    job_certificates: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class ResourceCalls:
             slave_servers=tuple(xml.unescape(url.strip()) for url in reply.all("project_server")),
             max_field_size=reply.max_field_size,
             longest_wait=reply.number("longest_wait"),
+            job_certificates=reply.number("job_certificates") > 0,
         )
 
     def sign_off(self) -> None:
@@ -175,13 +178,29 @@ class ResourceCalls:
         return _job(self._post("resource_update_job", fields))
 
     def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        """Insert a job that comes back locked for this session."""
+        """Insert a job that comes back locked for this session; that of a job needs none and locks nothing."""
         return self._post("resource_submit_job", fields, files)
 
     def job_state(self, job_id: str) -> Job:
         """A job's state without session or lock; tells the server that the job is looked after."""
         fields = {"project": self.project, "job_id": job_id}
         return _job(self.client.post("resources/resource_job_state", fields))
+
+
+    def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
+        """A certificate (PEM) for a job this daemon has, from a signing request (DER) of the job's key.
+
+        Needs no session. For servers that say job_certificates at sign-up. ValueError when the answer is not
+        hexadecimal.
+        """
+        fields = {
+            "project": self.project,
+            "job_id": job_id,
+            "daemon_reference": daemon_reference,
+            "request": hexcode.encode(request),
+        }
+        reply = self.client.post("resources/resource_job_certificate", fields)
+        return hexcode.decode(reply.value("certificate"))
 
 
 def _job(reply: Reply) -> Job:

@@ -14,15 +14,16 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import arrivals, identity, replies
 from lgi_server.arrivals import SpoolingRequest
-from lgi_server.calls import CALLS, Call, Entrance
+from lgi_server.calls import CALLS, JOB_CALLS, Call, Entrance
 from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
+from lgi_server.job_identity import JobIdentity
 from lgi_server.peers import Master
 from lgi_server.replies import Elements
 from lgi_server.server import Server
-from lgi_server.services import callers, replication
+from lgi_server.services import callers, replication, running_jobs
 from lgi_server.services.ahead import Ahead, NotMade
 from lgi_server.services.locking import JobLocked
 from lgi_server.services.replication import Here, NeedsCycle
@@ -83,12 +84,15 @@ class Doorway:
 
 def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequest) -> Elements:
     """One call from its certificate to its answer. What is no LGIError is a fault of ours."""
-    who: Identity | None = None
+    who: Identity | JobIdentity | None = None
     posted: Mapping[str, str] = {}
     nothing: Nothing | None = None
     try:
-        who = identity.of_request(request.environ, server.revocation, time.time())
-        callers.check_certificate(who, server.config)
+        who = identity.of_caller(request.environ, server.trust, time.time())
+        if isinstance(who, JobIdentity):
+            entrance = _entrance_of_job(server, name, who)
+        else:
+            callers.check_certificate(who, server.config)
         with server.crowd.place():
             request.takes_files = entrance.takes_files
             posted = arrivals.posted_fields(request)
@@ -109,6 +113,19 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
     except Exception:
         log.exception("fault while answering %s", name)
         return (FAULT,)
+
+
+def _entrance_of_job(server: Server, name: str, who: JobIdentity) -> Entrance:
+    """What a job finds under a call's name; LGIError 2, before anything posted is read."""
+    database = server.databases.get(who.job.project)
+    if name not in JOB_CALLS or database is None:
+        raise LGIError(ErrorNumber.CERTIFICATE, "a job may not do that")
+
+    def work(transaction: Transaction) -> None:
+        running_jobs.holder(transaction, who, server.trust, time.time())
+
+    database.run(work, write=False)
+    return JOB_CALLS[name]
 
 
 def _hold(
@@ -137,23 +154,23 @@ def _hold(
 def _run(
     server: Server,
     entrance: Entrance,
-    who: Identity,
+    who: Identity | JobIdentity,
     form: Form,
     request: SpoolingRequest,
     may_wait: bool = True,
 ) -> Elements:
     """Run a view in its project's database, again and again while the job it wants is locked."""
     prepared = entrance.prepare(form, who, server.config)
-    project = callers.project_name(form, who, server.config)
+    project = entrance.project(form, who, server.config)
     ahead = Ahead(server.repositories) if server.config.remote else None
 
     def work(cycled: bool, transaction: Transaction) -> Elements:
         call = Call(
             transaction=transaction,
             form=form,
-            who=who,
             now=int(time.time()),
             config=server.config,
+            trust=server.trust,
             project=project,
             answers=server.answers[project],
             store=ahead or server.repositories,
@@ -163,7 +180,7 @@ def _run(
             uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
         )
-        return entrance.run(call, prepared)
+        return entrance.run(call, who, prepared)
 
     database = server.databases[project]
     run = partial(database.run, partial(work, False), entrance.writes)
@@ -212,9 +229,11 @@ def document(config: Config, children: Elements) -> bytes:
     return xml.envelope(children, config.ca_certificate_url).encode()
 
 
-def _log(name: str, who: Identity | None, posted: Mapping[str, str], refused: LGIError | None) -> None:
+def _log(
+    name: str, who: Identity | JobIdentity | None, posted: Mapping[str, str], refused: LGIError | None
+) -> None:
     """One line a call: who, what, which job, and how it ended. Values are shown as Python would."""
-    caller = who.name.name if who else "nobody"
+    caller = who.caller if who else "nobody"
     story = " ".join(
         f"{field}={posted[field][:64]!r}" for field in ("job_id", "state", "application") if field in posted
     )

@@ -11,8 +11,18 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from lgi_protocol.errors import LGIError
 
-# Importing the three registers their calls with the doorway.
-from lgi_server import api, arrivals, identity, interfaces, replies, repository, resources, servers  # noqa: F401
+# Importing these four registers their calls with the doorway.
+from lgi_server import (
+    api,
+    arrivals,
+    identity,
+    interfaces,  # noqa: F401
+    job_calls,  # noqa: F401
+    replies,
+    repository,
+    resources,  # noqa: F401
+    servers,  # noqa: F401
+)
 from lgi_server.config import Config
 from lgi_server.server import Server, assemble
 
@@ -64,7 +74,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         if request.endpoint in public or request.blueprint == "repository":
             return None
         try:
-            identity.of_request(request.environ, server.revocation, time.time())
+            identity.of_request(request.environ, server.trust, time.time())
         except LGIError as refused:
             body = api.document(server.config, (replies.error(refused),))
             return Response(body, content_type=api.CONTENT_TYPE)

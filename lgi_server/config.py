@@ -40,6 +40,9 @@ class Config:
     crl: Path | None = None
     peer_certificate: Path | None = None
     peer_key: Path | None = None
+    jobs_certificate: Path | None = None
+    jobs_key: Path | None = None
+    job_certificate_days: int = 7
     require_certificate: bool = False
     open_groups: bool = False
     unrestricted_updates: bool = False
@@ -122,6 +125,9 @@ _TOP: dict[str, Callable[[str], object]] = {
     "crl": Path,
     "peer_certificate": Path,
     "peer_key": Path,
+    "jobs_certificate": Path,
+    "jobs_key": Path,
+    "job_certificate_days": _positive,
     "repository": Path,
     "repository_host": repository_host.address,
     "repository_directory": repository_host.directory,
@@ -148,6 +154,8 @@ _FILES = (
     *("server_certificate", "server_key", "ca_certificate", "crl", "peer_certificate", "peer_key"),
     *("repository_ssh_key", "repository_known_hosts"),
 )
+# The server makes these two when neither is there yet.
+_JOBS = ("jobs_certificate", "jobs_key")
 _REMOTE = tuple(key for key in _TOP if key.startswith("repository_"))
 
 
@@ -237,6 +245,9 @@ class _Reader:
         if not Path(str(self.top["repository"])).is_dir():
             line = self.places["repository"]
             raise self.fail(line, f"repository = {self.top['repository']}: there is no such directory")
+        jobs = [key for key in _JOBS if key in self.top]
+        if len(jobs) == 1:
+            raise self.fail(self.places[jobs[0]], f"{jobs[0]} is set: {' and '.join(_JOBS)} go together")
         remote = self.remote()
         return Config(projects=projects, remote=remote, path=self.path, **self.top)  # type: ignore[arg-type]
 

@@ -52,6 +52,9 @@ SERVERS = _field("servers", SHORT, E.SERVERS_TOO_BIG, E.UPDATE)
 UPDATE = _field("update", 2 * LONG, E.UPDATE_TOO_BIG, E.UPDATE)
 # Ours: the daemon that believes to have the job. Old daemons do not send it.
 REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
+# Ours: the daemon that asks for a job's certificate, and its request, DER in hexadecimal digits.
+OWN_REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
+CERTIFICATE_REQUEST = _field("request", 4096, E.CERTIFICATE, E.CERTIFICATE)
 # Ours: a daemon waits for something to do, for so many seconds, in any of these applications, and knows of
 # these jobs already.
 WAIT = _field("wait", INTEGER, E.LIMIT_TOO_BIG)

@@ -1,4 +1,8 @@
-"""Who is at the other end: the verified client certificate of the connection, and nothing else."""
+"""Who is at the other end: the verified client certificate of the connection, and nothing else.
+
+A job's certificate is another type than everybody else's, and only `of_caller` ever answers one: whoever asks
+`of_request`, as all that does not know of jobs does, refuses them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,43 +17,79 @@ from cryptography.x509.oid import NameOID
 from lgi_protocol import common_name
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import job_identity
+from lgi_server.job_identity import JobIdentity
+from lgi_server.jobs_authority import JobsAuthority
 from lgi_server.revocation import Revocation
 
 
 @dataclass(frozen=True)
+class Trust:
+    """What decides on certificates that TLS has verified. Without ``jobs`` no job has any."""
+
+    revocation: Revocation
+    jobs: JobsAuthority | None
+
+
+@dataclass(frozen=True)
 class Identity:
-    """A certificate that a CA of ours has signed, and the name it carries."""
+    """A certificate that the project's CA has signed, and the name it carries."""
 
     der: bytes
     name: CommonName
     serial: int
     not_after: datetime
 
+    @property
+    def caller(self) -> str:
+        """How the log calls it."""
+        return self.name.name
 
-def of_request(environ: Mapping[str, Any], revocation: Revocation, now: float) -> Identity:
-    """The identity behind a request.
+
+def of_request(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity:
+    """The user, resource or server behind a request.
 
     Raises LGIError CERTIFICATE without a certificate, with one that has expired since the handshake or
-    has been revoked, or whose common name names nobody.
+    has been revoked, whose common name names nobody, or that is a job's.
     """
+    who = of_caller(environ, trust, now)
+    if isinstance(who, JobIdentity):
+        raise LGIError(ErrorNumber.CERTIFICATE, "a job may not do that")
+    return who
+
+
+def of_caller(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity | JobIdentity:
+    """As `of_request`, for the little that jobs may do too; whether the job still runs is not asked here."""
     socket = environ.get("gunicorn.socket")
     der = None if socket is None else socket.getpeercert(binary_form=True)
     if not der:
         raise LGIError(ErrorNumber.CERTIFICATE)
     try:
-        identity = read(der)
+        identity = _read(der, trust.jobs)
     except ValueError as error:
         raise LGIError(ErrorNumber.CERTIFICATE, str(error)) from None
     if datetime.fromtimestamp(now, UTC) > identity.not_after:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has expired")
-    if revocation.is_revoked(identity.serial, now):
+    if isinstance(identity, Identity) and trust.revocation.is_revoked(identity.serial, now):
         raise LGIError(ErrorNumber.CERTIFICATE, "it has been revoked")
     return identity
 
 
 @lru_cache(maxsize=4096)
+def _read(der: bytes, jobs: JobsAuthority | None) -> Identity | JobIdentity:
+    """Whoever is in a certificate, remembered, since who has signed it takes time to find out."""
+    certificate = x509.load_der_x509_certificate(der)
+    if jobs is not None and jobs.has_issued(certificate):
+        return job_identity.read(certificate)
+    return read(der)
+
+
+@lru_cache(maxsize=4096)
 def read(der: bytes) -> Identity:
-    """The identity in a certificate; ValueError when its subject has not exactly one usable common name."""
+    """The identity in a certificate of the project's CA.
+
+    ValueError when its subject has not exactly one usable common name.
+    """
     certificate = x509.load_der_x509_certificate(der)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     if len(names) != 1:

@@ -10,7 +10,7 @@ from pathlib import Path  # noqa: E402
 import click  # noqa: E402
 
 from lgi_server import config as configuration  # noqa: E402
-from lgi_server import schema, serve  # noqa: E402
+from lgi_server import jobs_authority, schema, serve  # noqa: E402
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +20,8 @@ def main(config: Path, check: bool) -> None:
     """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
     try:
         loaded = configuration.load(config)
-        serve.tls_context(loaded)
+        # Checking makes nothing.
+        serve.tls_context(loaded, jobs_authority.of(loaded) if jobs_authority.is_made(loaded) else None)
         for project in loaded.projects.values():
             schema.check(project.name, project.database)
         if check:

@@ -13,25 +13,23 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wsgi import wrap_file
 
-from lgi_protocol import lists, xml
+from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import identity, replies
 from lgi_server.arrivals import in_time
 from lgi_server.aside import on_the_disk
-from lgi_server.database import Transaction
-from lgi_server.identity import Identity
+from lgi_server.repository_access import Access
 from lgi_server.server import Server
-from lgi_server.services import callers, stores
+from lgi_server.services import stores
 from lgi_server.services.stores import NoSuchFile
-from lgi_server.tables import active_resources, jobs
-from lgi_server.tables.jobs import Job
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
 _STATUS = {
     ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
     ErrorNumber.PROJECT_REFUSED: HTTPStatus.FORBIDDEN,
+    ErrorNumber.READ_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
@@ -62,12 +60,13 @@ def blueprint(server: Server) -> Blueprint:
 def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Response:
     """Run a view for a verified caller and turn what it raises into a status document."""
     try:
-        who = identity.of_request(request.environ, server.revocation, time.time())
-        callers.check_certificate(who, server.config)
+        now = time.time()
+        who = identity.of_caller(request.environ, server.trust, now)
+        access = Access(server, who, now)
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchFile(place["name"])
-        answer = view(server, who, **{key: place[key] for key in place if key != "fan"})
-        log.info("%s %r %r %d", request.method, request.path, who.name.name, answer.status_code)
+        answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
+        log.info("%s %r %r %d", request.method, request.path, who.caller, answer.status_code)
         return answer
     except NoSuchFile:
         return status(HTTPStatus.NOT_FOUND, "There is no such file")
@@ -86,28 +85,28 @@ def status(number: HTTPStatus, message: str) -> Response:
     return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
 
 
-def _list(server: Server, who: Identity) -> Response:
+def _list(server: Server, access: Access) -> Response:
     """The files of a repository whose name the caller knows; an unknown name has none."""
     name = (request.args.get("repository") or request.form.get("repository") or "").strip()
     known = name if stores.is_name(name) else ""
-    files = server.store.content(known) if known and _is_visible(server, who, known) else []
+    files = server.store.content(known) if known and _is_visible(access, known) else []
     body = Element(
         "repository_content", (Element("repository_name", known), *replies.repository_files(files))
     )
     return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
 
 
-def _is_visible(server: Server, who: Identity, name: str) -> bool:
+def _is_visible(access: Access, name: str) -> bool:
     try:
-        _job_of(server, who, name)
+        access.check_reader(name)
     except NoSuchFile:
         return False
     return True
 
 
-def _get(server: Server, who: Identity, name: str, file: str) -> Response:
+def _get(server: Server, access: Access, name: str, file: str) -> Response:
     """A file, whole or a range of it, never shown by a browser as something of ours."""
-    _job_of(server, who, name)
+    access.check_reader(name)
     opened = server.store.open(name, file)
     opened.seek(0, 2)
     size = opened.tell()
@@ -123,9 +122,9 @@ def _get(server: Server, who: Identity, name: str, file: str) -> Response:
     return answer
 
 
-def _put(server: Server, who: Identity, name: str, file: str) -> Response:
+def _put(server: Server, access: Access, name: str, file: str) -> Response:
     """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
-    _check_writer(server, who, name)
+    access.check_writer(name)
     stores.file_name(file)
     server.store.check_room(name, file, request.content_length or 0)
     with server.store.arriving() as arrived:
@@ -133,6 +132,7 @@ def _put(server: Server, who: Identity, name: str, file: str) -> Response:
         if request.content_length not in {None, size}:
             raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
         on_the_disk(arrived)
+        access.check_again(name)
         server.store.put(name, file, arrived)
     return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
 
@@ -155,39 +155,8 @@ def _receive(server: Server, arrived: IO[bytes]) -> int:
     return size
 
 
-def _delete(server: Server, who: Identity, name: str, file: str) -> Response:
+def _delete(server: Server, access: Access, name: str, file: str) -> Response:
     """Remove a file."""
-    _check_writer(server, who, name)
+    access.check_writer(name)
     server.store.delete(name, file)
     return status(HTTPStatus.OK, f"Deleted {file}")
-
-
-def _check_writer(server: Server, who: Identity, name: str) -> None:
-    """LGIError 35 unless the caller is in the access file, or is a resource the job is meant for."""
-    project, job = _job_of(server, who, name)
-    if lists.holds(server.store.writers(name), who.name.certified_groups()):
-        return
-    if not server.databases[project].run(partial(_works_on, who, job), write=False):
-        raise LGIError(ErrorNumber.MODIFY_REFUSED, "the repository")
-
-
-def _job_of(server: Server, who: Identity, name: str) -> tuple[str, Job]:
-    """The job a repository belongs to, in a project the certificate allows. Raises NoSuchFile."""
-    for project, database in server.databases.items():
-        if who.name.allows_project(project):
-            job = database.run(partial(_find, name), write=False)
-            if job is not None:
-                return project, job
-    raise NoSuchFile(name)
-
-
-def _find(name: str, transaction: Transaction) -> Job | None:
-    return jobs.with_repository(transaction, name)
-
-
-def _works_on(who: Identity, job: Job, transaction: Transaction) -> bool:
-    """Whether the caller is a registered resource and the job one of its own."""
-    resource = active_resources.named(transaction, who.name.name)
-    if resource is None or identity.der_of(resource.client_certificate) != who.der:
-        return False
-    return lists.holds(job.target_resources, [resource.resource_name])

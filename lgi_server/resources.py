@@ -32,7 +32,8 @@ def resource_signup_resource(call: ResourceCall) -> Elements:
     header = call.answers.resource_header(resource, call.servers)
     longest = Element("longest_wait", call.config.longest_wait)
     session = Element("session_id", session_id)
-    return (*header, *replies.slave_servers(call.servers), session, longest)
+    certificates = (Element("job_certificates", 1),) if call.trust.jobs else ()
+    return (*header, *replies.slave_servers(call.servers), session, longest, *certificates)
 
 
 @resource_call()

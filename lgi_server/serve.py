@@ -21,6 +21,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from lgi_server.app import create_app
 from lgi_server.config import Config
+from lgi_server.jobs_authority import JobsAuthority
 
 log = logging.getLogger("lgi.serve")
 CONNECTIONS = 4000
@@ -35,8 +36,11 @@ class LateHandshake(ssl.SSLContext):
         return super().wrap_socket(*args, **kwargs)
 
 
-def tls_context(config: Config) -> ssl.SSLContext:
-    """TLS 1.2 or newer; client certificates asked for, or demanded by one line of the configuration."""
+def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLContext:
+    """TLS 1.2 or newer; client certificates asked for, or demanded by one line of the configuration.
+
+    Those of jobs are accepted here, and told from all others in `identity`.
+    """
     context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -48,6 +52,8 @@ def tls_context(config: Config) -> ssl.SSLContext:
         context.load_verify_locations(config.ca_certificate)
     except ssl.SSLError as error:
         raise ValueError(f"cannot use ca_certificate {config.ca_certificate}: {error}") from None
+    if jobs is not None:
+        context.load_verify_locations(cadata=jobs.pem)
     context.verify_mode = ssl.CERT_REQUIRED if config.require_certificate else ssl.CERT_OPTIONAL
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     # The name of the certificate's owner goes into resumed sessions too; they are as good as full ones.
@@ -150,8 +156,8 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
     def __init__(self, config: Config) -> None:
         """Makes the application and the one TLS context that all workers share, before any fork."""
         self.lgi = config
-        self.tls = tls_context(config)
         self.flask = create_app(config)
+        self.tls = tls_context(config, self.flask.extensions["lgi"].trust.jobs)
         super().__init__()
 
     def load_config(self) -> None:

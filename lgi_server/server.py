@@ -4,10 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lgi_server import jobs_authority
 from lgi_server.config import Config
 from lgi_server.crowd import Crowd
 from lgi_server.database import Database
 from lgi_server.databases import open_database
+from lgi_server.identity import Trust
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
 from lgi_server.services.directory import Directory
@@ -35,7 +37,7 @@ class Server:
     crowd: Crowd
     store: Repositories
     repositories: Store
-    revocation: Revocation
+    trust: Trust
 
 
 def assemble(config: Config) -> Server:
@@ -60,5 +62,5 @@ def assemble(config: Config) -> Server:
         crowd=Crowd(config.requests_at_once),
         store=store,
         repositories=repositories,
-        revocation=Revocation(config.crl, config.ca_certificate),
+        trust=Trust(Revocation(config.crl, config.ca_certificate), jobs_authority.of(config)),
     )

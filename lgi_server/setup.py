@@ -10,7 +10,7 @@ import click
 
 from lgi_protocol.errors import LGIError
 from lgi_server import config as configuration
-from lgi_server import schema
+from lgi_server import jobs_authority, schema
 from lgi_server.config import Config
 from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
@@ -37,6 +37,12 @@ ca_certificate = {ca_certificate}
 # What this server shows other project servers of its projects.
 peer_certificate = {peer_certificate}
 peer_key = {peer_key}
+# This server's own authority for the jobs that run: each gets a certificate, good for so many days while it
+# runs, for its own files and for jobs of its owners. Made when neither file is there; without the two lines
+# jobs get none.
+jobs_certificate = jobs.crt
+jobs_key = jobs.key
+job_certificate_days = 7
 
 # true refuses connections without a client certificate during the handshake; false answers them with LGI
 # error 2, and serves the landing page, the authority's certificate and the revocation list to everybody.
@@ -67,7 +73,7 @@ max_repository_size = 16G
 workers = 2
 # Calls a worker answers at the same time; the next ones are told to come back (LGI error 1).
 requests_at_once = 256
-# Seconds a resource may wait for work in one call, 0 for not at all; one that waits takes none of these places.
+# Seconds a resource may wait for work in one call, 0 for not at all; one that waits takes no such place.
 longest_wait = 60
 # Seconds a worker may remember what active_resources says of a resource or server; 0: it asks with each call.
 remember = 1
@@ -188,8 +194,10 @@ def _write(plan: Plan) -> Config:
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(TEMPLATE.format(**values))
     try:
-        return configuration.load(path)
-    except configuration.ConfigError:
+        config = configuration.load(path)
+        jobs_authority.of(config)
+        return config
+    except (configuration.ConfigError, OSError, ValueError):
         path.unlink()
         raise
 

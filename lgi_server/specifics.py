@@ -2,13 +2,22 @@
 
 from lgi_protocol import xml
 
-_OURS = ("repository", "repository_url")
+_REPOSITORY = ("repository", "repository_url")
 
 
 def without_repository(text: str) -> str:
     """The text without the repository tags at its top level: they are rendered, never stored (ruling 2)."""
+    return _without(_REPOSITORY, text)
+
+
+def without_place(text: str) -> str:
+    """As `without_repository`, and without references of daemons: a job nobody has taken has none."""
+    return _without((*_REPOSITORY, "daemon_reference"), text)
+
+
+def _without(names: tuple[str, ...], text: str) -> str:
     try:
-        ours = [found for found in xml.elements(text) if found.name in _OURS]
+        ours = [found for found in xml.elements(text) if found.name in names]
     except ValueError:
         # Not acceptable anyway: the check that follows says why.
         return text

@@ -18,6 +18,11 @@ def submitted(job: Job) -> None:
     log.info("job %d is %a: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
 
 
+def followed(job: Job, parent: Job) -> None:
+    """A new job that another one has submitted."""
+    log.info("job %d was submitted by job %d", job.job_id, parent.job_id)
+
+
 def offered(jobs: Sequence[Job], resource: str) -> None:
     """Jobs locked for a resource that looks for work."""
     log.info("offered to %a: jobs %s", resource, " ".join(str(job.job_id) for job in jobs))

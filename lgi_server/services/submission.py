@@ -67,6 +67,38 @@ def by_resource(
     now: int,
 ) -> Job:
     """Insert a resource's job, locked for its session; LGIError 70, 28, 29, those of the details, or 68."""
+    made = _for_owners(transaction, wanted, state, owners, config, store, now)
+    resource, session_id = caller
+    locking.take(transaction, [made], resource, session_id, now)
+    return replace(made, lock_state=1)
+
+
+def by_job(
+    transaction: Transaction,
+    parent: Job,
+    wanted: Wanted,
+    owners: Sequence[str],
+    config: Config,
+    store: Making,
+    now: int,
+) -> Job:
+    """Queue a job for some owners of one that runs; LGIError 70, 28, 29, those of the details, or 68."""
+    own = tuple(owner for owner in owners if owner in parent.owners)
+    made = _for_owners(transaction, wanted, State.QUEUED.value, own, config, store, now)
+    transaction.afterwards(partial(story.followed, made, parent))
+    return made
+
+
+def _for_owners(
+    transaction: Transaction,
+    wanted: Wanted,
+    state: str,
+    owners: Sequence[str],
+    config: Config,
+    store: Making,
+    now: int,
+) -> Job:
+    """Insert a job for those of the owners who may submit it."""
     rules, everyone = permissions.judging(transaction, owners, wanted.application)
     targets = known_targets(everyone, wanted.application, wanted.target_resources)
     allowed = permissions.owners_allowed(transaction, rules, owners, wanted.application)
@@ -75,10 +107,7 @@ def by_resource(
     details = wanted.details()
     job = _new_job(wanted.application, state, allowed, targets, details, now)
     job = _with_access(job, (config.admin_group, *allowed), details)
-    made = _insert(transaction, job, details, store, now)
-    resource, session_id = caller
-    locking.take(transaction, [made], resource, session_id, now)
-    return replace(made, lock_state=1)
+    return _insert(transaction, job, details, store, now)
 
 
 def known_targets(everyone: Sequence[Resource], application: str, targets: Sequence[str]) -> tuple[str, ...]:

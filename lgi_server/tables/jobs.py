@@ -53,6 +53,12 @@ def find(transaction: Transaction, job_id: int) -> Job | None:
     return job_in(row) if row else None
 
 
+def brief(transaction: Transaction, job_id: int) -> Job | None:
+    """A job as it is now, without its input and output."""
+    row = transaction.row(f"SELECT {SHORT} FROM job_queue WHERE job_id = %s", job_id)
+    return job_in(row) if row else None
+
+
 def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[Job, Lock | None] | None:
     """A job as it is now, and the lock on it."""
     row = transaction.row(

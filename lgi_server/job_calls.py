@@ -1,0 +1,61 @@
+"""The calls for, and of, jobs that run: wire.md 6, ours."""
+
+from datetime import UTC, datetime
+
+from lgi_protocol import hexcode
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_protocol.xml import Element
+from lgi_server import forms, specifics
+from lgi_server.calls import JobCall, ResourceCall, job_call, resource_call
+from lgi_server.job_identity import RunningJob
+from lgi_server.replies import Elements
+from lgi_server.services import running_jobs, submission
+from lgi_server.services.submission import Details, Wanted
+
+
+@resource_call(session=False, writes=False)
+def resource_job_certificate(call: ResourceCall) -> Elements:
+    """A certificate for a job that runs on this resource, taken by the daemon that names its reference."""
+    authority = call.trust.jobs
+    if authority is None:
+        raise LGIError(ErrorNumber.CERTIFICATE, message="This server gives jobs no certificates")
+    job = RunningJob(
+        project=call.project,
+        job_id=call.form.number(forms.JOB_ID),
+        resource=call.resource.resource_name,
+        reference=call.form.word(forms.OWN_REFERENCE),
+    )
+    request = call.form.data(forms.CERTIFICATE_REQUEST)
+    now = datetime.fromtimestamp(call.now, UTC)
+    pem = running_jobs.certify(call.transaction, authority, call.resource, job, request, now)
+    certificate = Element("certificate", hexcode.encode(pem))
+    return (*call.header(), Element("job_id", job.job_id), certificate)
+
+
+@job_call(takes_files=True)
+def resource_submit_job(call: JobCall) -> Elements:
+    """Queue a job of the owners of the job that calls: as for a resource, but without session or lock."""
+    state = call.form.word(forms.STATE)
+    if state != State.QUEUED:
+        raise LGIError(ErrorNumber.STATE, "a job may submit only queued jobs")
+    application = call.form.tag(forms.APPLICATION)
+    owners = call.form.names(forms.OWNERS)
+    targets = call.form.names(forms.TARGETS)
+    wanted = Wanted(application, targets, lambda: _details(call))
+    parent = call.holder.job
+    job = submission.by_job(call.transaction, parent, wanted, owners, call.config, call.store, call.now)
+    return (*call.header(), call.answers.details(job))
+
+
+def _details(call: JobCall) -> Details:
+    """The rest of a submit. Specifics copied from the job's own lose what says where that one is."""
+    form = call.form
+    return Details(
+        uploads=call.uploads(),
+        job_specifics=form.markup(forms.SPECIFICS, specifics.without_place),
+        input=form.data(forms.INPUT),
+        output=form.data(forms.OUTPUT),
+        read_access=form.names(forms.READ_ACCESS),
+        write_access=form.names(forms.WRITE_ACCESS),
+    )

@@ -1,0 +1,363 @@
+"""Certificates of jobs: who is given one, what stands in it, and when it stops being worth anything."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lgi_protocol.client import Unreachable
+from lgi_protocol.errors import LGIError
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_server import identity, jobs_authority
+from lgi_server.identity import Trust
+from lgi_server.job_identity import RunningJob as Named
+from lgi_server.jobs_authority import JobsAuthority
+from lgi_server.repository_host import RepositoryHost, address
+from lgi_server.revocation import Revocation
+from lgi_tools.certificates import key_files, profiles
+from lgi_tools.certificates.authority import read_certificate
+from lgi_tools.certificates.key_files import KeyType
+from tests.grid import Grid, refusal, wait_for
+from tests.running_jobs import REFERENCE, RunningJob, repository_of, signing_request, started, take
+
+REQUEST = signing_request(ec.generate_private_key(ec.SECP256R1()))
+
+
+def asked(calls: ResourceCalls, job_id: object, reference: str = REFERENCE, request: bytes = REQUEST) -> int:
+    """The error number a certificate is refused with."""
+    return refusal(lambda: calls.job_certificate(str(job_id), reference, request))
+
+
+def test_sign_up_says_that_jobs_get_certificates(grid: Grid) -> None:
+    """An old daemon reads over the tag."""
+    assert grid.resource().sign_up().job_certificates
+
+
+def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) -> None:
+    """Of the request only the key counts. A week, for clients only, and a name no identity can have."""
+    job = started(grid, tmp_path)
+
+    made = read_certificate(job.credentials.certificate)
+
+    assert made.subject.rfc4514_string() == f"CN=job {job.job_id}\\;,OU=LGI job"
+    names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    said = f"lgi-job:project=LGI&job_id={job.job_id}&resource=res1%40cluster&reference={REFERENCE}"
+    assert [name.value for name in names] == [said]
+    uses = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(uses) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    left = made.not_valid_after_utc - datetime.now(UTC)
+    assert timedelta(days=6, hours=23) < left <= timedelta(days=7)
+    with pytest.raises(ValueError, match="is not 'name'"):
+        identity.read(made.public_bytes(Encoding.DER))
+
+
+def test_a_job_can_be_given_a_certificate_again(grid: Grid, tmp_path: Path) -> None:
+    """Whoever needs one for longer asks in time."""
+    job = started(grid, tmp_path)
+
+    again = job.resource.job_certificate(job.job_id, REFERENCE, REQUEST)
+
+    assert again.startswith(b"-----BEGIN CERTIFICATE-----")
+
+
+def test_only_the_resource_that_has_the_job_gets_its_certificate(grid: Grid, tmp_path: Path) -> None:
+    """Errors 24 and 14: another resource, and a daemon of the same one that has lost the job."""
+    job = started(grid, tmp_path)
+    other = grid.resource("res2@cluster")
+
+    assert asked(other, job.job_id) == 24
+    assert asked(job.resource, job.job_id, "F" * 32) == 14
+    assert asked(job.resource, job.job_id, "") == 14
+
+
+def test_a_job_that_is_anybodys_gets_no_certificate(grid: Grid) -> None:
+    """A queued job for any resource, even when its specifics hold a reference; no job at all is 15."""
+    calls, user = grid.resource(), grid.user()
+    job_id = user.submit()
+    reference = f"<daemon_reference> {REFERENCE} </daemon_reference>"
+    grid.set_job(job_id, job_specifics=reference)
+
+    assert asked(calls, job_id) == 24
+    grid.set_job(job_id, state="running")
+    assert asked(calls, job_id) == 24
+    assert asked(calls, job_id + 1) == 15
+
+
+@pytest.mark.parametrize("state", ["queued", "finished", "aborted"])
+def test_a_job_that_does_not_run_gets_no_certificate(grid: Grid, tmp_path: Path, state: str) -> None:
+    """Error 25."""
+    job = started(grid, tmp_path)
+    grid.set_job(int(job.job_id), state=state)
+
+    assert asked(job.resource, job.job_id) == 25
+
+
+def test_a_reference_that_is_empty_is_nobodys(grid: Grid) -> None:
+    """An older daemon's job without a reference has no daemon that could ask."""
+    calls = grid.resource()
+    grid.user().submit()
+    job_id = take(grid, calls)
+    grid.set_job(int(job_id), job_specifics="")
+
+    assert asked(calls, job_id, " ") == 14
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(signing_request(ec.generate_private_key(ec.SECP384R1())), id="P-384"),
+        pytest.param(signing_request(key_files.make_key(KeyType.RSA)), id="RSA"),
+        pytest.param(REQUEST[:-3] + b"\x00\x00\x00", id="not signed by its key"),
+        pytest.param(b"-----BEGIN", id="no request"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(REQUEST + b"\x00" * 4096, id="too long"),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_refused(grid: Grid, request_: bytes) -> None:
+    """Error 2: a job has an EC key on P-256 and shows that it has it."""
+    calls = grid.resource()
+    grid.user().submit()
+
+    assert asked(calls, take(grid, calls), request=request_) == 2
+
+
+ENDS: dict[str, Callable[[RunningJob], object]] = {
+    "finished": lambda job: job.grid.set_job(int(job.job_id), state="finished"),
+    "aborted": lambda job: job.grid.set_job(int(job.job_id), state="aborted"),
+    "queued again": lambda job: job.grid.set_job(int(job.job_id), state="queued"),
+    "gone": lambda job: job.grid.run("DELETE FROM job_queue WHERE job_id = %s", job.job_id),
+    "taken over": lambda job: job.grid.set_job(
+        int(job.job_id), job_specifics=f"<daemon_reference> {'F' * 32} </daemon_reference>"
+    ),
+    "nobody's": lambda job: job.grid.set_job(int(job.job_id), job_specifics=""),
+    "elsewhere": lambda job: job.grid.set_job(int(job.job_id), target_resources="res2@cluster"),
+    "anybody's": lambda job: job.grid.set_job(int(job.job_id), target_resources="any"),
+    "resource removed": lambda job: job.grid.run(
+        "DELETE FROM active_resources WHERE resource_name = 'res1@cluster'"
+    ),
+    "resource without certificate": lambda job: job.grid.run(
+        "UPDATE active_resources SET client_certificate = '' WHERE resource_name = 'res1@cluster'"
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_certificate_dies_with_its_job(grid: Grid, tmp_path: Path, end: str) -> None:
+    """At once, also on a connection that was open before."""
+    job = started(grid, tmp_path)
+    session = job.client.session
+    file = f"{job.repository}/.LGI_repository_write_access"
+    assert session.get(file).status_code == 200
+
+    ENDS[end](job)
+
+    assert session.get(file).status_code == 403
+    assert job.list().status_code == 403
+    assert job.ask("PUT", f"{job.repository}/late", b"x").status_code == 403
+    assert job.ask("DELETE", f"{job.repository}/late").status_code == 403
+    assert refusal(lambda: job.submit(owners="mark@laptop")) == 2
+
+
+@pytest.mark.parametrize("state", ["aborting", "running", "staging_out"])
+def test_a_certificate_lives_while_scripts_of_the_job_may_run(grid: Grid, tmp_path: Path, state: str) -> None:
+    """An abort script may save what there is; a word of the site counts as running."""
+    job = started(grid, tmp_path)
+    grid.set_job(int(job.job_id), state=state)
+
+    assert job.ask("PUT", f"{job.repository}/rest", b"x").status_code == 200
+
+
+def test_a_file_whose_job_has_ended_on_the_way_is_not_stored(grid: Grid, tmp_path: Path) -> None:
+    """Who has the job's result may trust that nobody changes it any more."""
+    job = started(grid, tmp_path)
+
+    def body() -> object:
+        yield b"x" * 100_000
+        grid.set_job(int(job.job_id), state="finished")
+        yield b"y"
+
+    answer = job.client.session.put(f"{job.repository}/late", data=body())
+
+    assert answer.status_code == 403
+    listed = grid.user().client.session.get(f"{job.repository}/late")
+    assert listed.status_code == 404
+
+
+def test_a_new_job_of_the_same_number_is_another_job(grid: Grid, tmp_path: Path) -> None:
+    """SQLite may give a number again; the daemon's reference is never the same."""
+    job = started(grid, tmp_path)
+    grid.run("DELETE FROM job_queue WHERE job_id = %s", job.job_id)
+    again = grid.user().submit()
+    grid.run("UPDATE job_queue SET job_id = %s WHERE job_id = %s", job.job_id, again)
+    grid.set_job(
+        int(job.job_id),
+        state="running",
+        target_resources="res1@cluster",
+        job_specifics=f"<daemon_reference> {'E' * 32} </daemon_reference>",
+    )
+
+    answer = job.ask("PUT", f"{repository_of(grid, job.job_id)}/x", b"x")
+
+    assert answer.status_code == 403
+
+
+def test_a_certificate_dies_when_that_of_its_resource_is_revoked(tmp_path: Path) -> None:
+    """Within seconds, as the resource's own does."""
+    grid = Grid()
+    try:
+        grid.start()
+        job = started(grid, tmp_path)
+        serial = read_certificate(grid.people.resource("res1@cluster").certificate).serial_number
+        assert job.list().status_code == 200
+
+        grid.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+
+        wait_for(lambda: job.list().status_code == 403, 30)
+    finally:
+        grid.remove()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> JobsAuthority:
+    """An authority for jobs of no server."""
+    jobs_authority.make(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
+    return jobs_authority._load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
+
+
+def issued(authority: JobsAuthority, end: datetime) -> x509.Certificate:
+    """A job's certificate that is over at ``end`` at the latest."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    job = Named("LGI", 7, "res1@cluster", REFERENCE)
+    return x509.load_pem_x509_certificate(authority.issue(key, job, end, datetime.now(UTC)))
+
+
+def test_a_certificate_never_outlives_that_of_its_resource(authority: JobsAuthority) -> None:
+    """Nor a week."""
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+
+    assert issued(authority, soon).not_valid_after_utc == soon
+    late = issued(authority, soon + timedelta(days=100)).not_valid_after_utc
+    assert late < soon + timedelta(days=7)
+
+
+def test_a_certificate_that_expires_on_an_open_connection_is_refused(
+    authority: JobsAuthority, grid: Grid
+) -> None:
+    """TLS looks at it once, the server at each request."""
+    der = issued(authority, datetime.now(UTC) + timedelta(days=1)).public_bytes(Encoding.DER)
+    trust = Trust(Revocation(None, grid.people.authority.ca_file), authority)
+    environ = {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary_form: der)}
+    now = datetime.now(UTC).timestamp()
+
+    assert identity.of_caller(environ, trust, now).caller == "job 7 on res1@cluster"
+    with pytest.raises(LGIError, match="expired"):
+        identity.of_caller(environ, trust, now + 100_000)
+    with pytest.raises(LGIError, match="a job may not"):
+        identity.of_request(environ, trust, now)
+
+
+def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid, tmp_path: Path) -> None:
+    """Each server trusts its own authority only: a job's files are on the server it came from."""
+    job = started(grid, tmp_path)
+    other = Grid(authority=grid.people.authority, server_name="LGI2@localhost")
+    try:
+        other.start()
+
+        with pytest.raises(Unreachable):
+            replace(job, grid=other).submit(owners="mark@laptop")
+    finally:
+        other.remove()
+
+
+def test_set_up_makes_a_key_that_only_the_server_can_read(grid: Grid) -> None:
+    """Made beside the configuration, and named in it."""
+    directory = grid.config_file.parent
+
+    assert (directory / "jobs.key").stat().st_mode & 0o777 == 0o600
+    assert (grid.config.jobs_key, grid.config.jobs_certificate) == (
+        directory / "jobs.key",
+        directory / "jobs.crt",
+    )
+
+
+def test_a_server_makes_what_its_configuration_names(tmp_path: Path) -> None:
+    """Two lines and a restart are all an older installation needs."""
+    grid = Grid(settings={"jobs_key": "new.key", "jobs_certificate": "new.crt"})
+    try:
+        grid.start()
+
+        job = started(grid, tmp_path)
+
+        assert job.list().status_code == 200
+        assert (grid.config_file.parent / "new.key").stat().st_mode & 0o777 == 0o600
+        before = (grid.config_file.parent / "new.crt").read_bytes()
+        grid.stop()
+        grid.start()
+        assert (grid.config_file.parent / "new.crt").read_bytes() == before
+        assert job.list().status_code == 200
+    finally:
+        grid.remove()
+
+
+def test_without_the_two_lines_everything_is_as_before(tmp_path: Path) -> None:
+    """No tag, no certificate, and none that was given earlier is accepted."""
+    grid = Grid()
+    try:
+        grid.start()
+        job = started(grid, tmp_path)
+        grid.stop()
+        lines = grid.config_file.read_text().splitlines()
+        grid.config_file.write_text("\n".join(line for line in lines if not line.startswith("jobs_")))
+        grid.start()
+
+        calls = grid.resource()
+
+        assert not calls.sign_up().job_certificates
+        assert asked(calls, job.job_id) == 2
+        with pytest.raises(Unreachable):
+            job.submit(owners="mark@laptop")
+    finally:
+        grid.remove()
+
+
+@pytest.mark.parametrize("missing", ["jobs.key", "jobs.crt"])
+def test_a_server_does_not_start_with_half_an_authority(missing: str) -> None:
+    """What is left is not replaced: the message names the files."""
+    grid = Grid()
+    try:
+        (grid.config_file.parent / missing).unlink()
+
+        with pytest.raises(AssertionError, match=missing):
+            grid.start()
+    finally:
+        grid.remove()
+
+
+def test_a_server_does_not_start_with_the_key_of_another_certificate(tmp_path: Path) -> None:
+    """Its jobs would be refused one by one."""
+    grid = Grid()
+    try:
+        jobs_authority.make(tmp_path / "other.key", tmp_path / "other.crt", "x")
+        (tmp_path / "other.key").replace(grid.config_file.parent / "jobs.key")
+
+        with pytest.raises(AssertionError, match="is not the key of jobs_certificate"):
+            grid.start()
+    finally:
+        grid.remove()
+
+
+def test_where_another_host_has_the_files_jobs_get_no_certificates(grid: Grid) -> None:
+    """That host's web server would not know them."""
+    host = RepositoryHost(
+        address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")
+    )
+
+    assert jobs_authority.of(grid.config) is not None
+    assert jobs_authority.of(replace(grid.config, remote=host)) is None
