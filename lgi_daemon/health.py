@@ -1,11 +1,11 @@
 """Applications whose jobs fail as soon as they begin are left alone for a while, so that others run them."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 from lgi_daemon.clock import Clock
-from lgi_daemon.record import Record
+from lgi_daemon.job import Job
 
 log = logging.getLogger(__name__)
 
@@ -19,13 +19,13 @@ LONGEST_REST = 6 * 3600.0
 
 @dataclass
 class _Application:
-    failed: set[str] = field(default_factory=set)
+    failures: int = 0
     rests: int = 0
     until: float = 0.0
 
 
 class Health:
-    """Of each application the jobs that failed at once since the last that did not; how long it rests."""
+    """Of each application how many jobs have failed at once since the last that did not, and its rest."""
 
     def __init__(self, clock: Clock) -> None:
         """All are well."""
@@ -33,31 +33,35 @@ class Health:
         self._guard = Lock()
         self._applications: dict[tuple[str, str], _Application] = {}
 
-    def failed_at_once(self, record: Record) -> None:
-        """A job's prologue failed, or its run script ended at once without a mark. Each job counts once."""
-        now = self._clock.now
+    def failed_at_once(self, job: Job) -> None:
+        """A job's prologue failed, or its run script ended at once without a mark.
+
+        Each job counts once, though it is tried again, and not while its application rests: it was taken
+        before.
+        """
+        if job.failed_at_once:
+            return
+        job.failed_at_once = True
         with self._guard:
-            found = self._applications.setdefault(_key(record), _Application())
-            if record.reference in found.failed or now < found.until:
-                # What was taken before the rest tells nothing about the time after it.
-                found.failed.add(record.reference)
+            found = self._applications.setdefault(_key(job), _Application())
+            if self._clock.now < found.until:
                 return
-            found.failed.add(record.reference)
-            if len(found.failed) < FAILURES:
+            found.failures += 1
+            if found.failures < FAILURES:
                 return
             seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** min(found.rests, 10))
-            found.rests, found.until = found.rests + 1, now + seconds
+            found.rests, found.until = found.rests + 1, self._clock.now + seconds
         log.critical(
             "%d jobs of %s/%s in a row have failed at once, the last is %s: no more is asked for for %.0f s",
-            len(found.failed), record.project, record.application, record.title, seconds,
+            found.failures, *_key(job), job.title, seconds,
         )  # fmt: skip
 
-    def went_well(self, record: Record) -> None:
+    def went_well(self, job: Job) -> None:
         """A job of an application runs or has finished: whatever was wrong with it is over."""
         with self._guard:
-            found = self._applications.pop(_key(record), None)
-        if found is not None and found.until:
-            log.info("jobs of %s/%s are well again", record.project, record.application)
+            found = self._applications.pop(_key(job), None)
+        if found is not None and found.rests:
+            log.info("jobs of %s/%s are well again", *_key(job))
 
     def rest_of(self, project: str, application: str) -> float:
         """For how many seconds an application is still to be left alone, 0 when it may be asked for."""
@@ -70,5 +74,5 @@ class Health:
             self._applications.clear()
 
 
-def _key(record: Record) -> tuple[str, str]:
-    return record.project, record.application
+def _key(job: Job) -> tuple[str, str]:
+    return job.record.project, job.record.application

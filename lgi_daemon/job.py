@@ -48,6 +48,7 @@ class Job:
         self.first_seen = 0.0
         self.started_at: float | None = None
         self.starts = 0
+        self.failed_at_once = False
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
         # How often in a row its scripts have not answered, and how long it is left alone for that.

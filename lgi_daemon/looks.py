@@ -92,19 +92,19 @@ class Looks:
         job.look_at = job.ask_at if alive else self.clock.now + self._pace(job)
         job.watched = alive
         if job.started_at is not None and self.clock.now - job.started_at >= AT_ONCE_SECONDS:
-            self.health.went_well(job.record)
+            self.health.went_well(job)
 
     def _carry_out(self, job: Job, step: Step) -> bool:
         try:
             done = job.carry_out(step)
         except NoAnswer:
             if step == START:
-                self.health.failed_at_once(job.record)
+                self.health.failed_at_once(job)
             raise
         if step == START and not done:
-            self.health.failed_at_once(job.record)
+            self.health.failed_at_once(job)
         elif Act.REPORT_FINISHED in step:
-            self.health.went_well(job.record)
+            self.health.went_well(job)
         return done
 
     def _after(self, job: Job, step: Step, done: bool) -> None:
@@ -124,7 +124,7 @@ class Looks:
             return True
         age = self.clock.now - job.started_at
         if age < AT_ONCE_SECONDS:
-            self.health.failed_at_once(job.record)
+            self.health.failed_at_once(job)
         if age < min(self.fast * 2 ** min(job.starts - 1, 10), max(self.fast, LONGEST_PAUSE)):
             return False
         log.warning("%s: ended %d times without a sign that it has finished", job.title, job.starts)

@@ -57,7 +57,7 @@ def test_a_set_user_id_program_gives_a_job_nothing(write: Write, here: Place, pl
     suid.chmod(0o4755)
     assert suid.stat().st_mode & stat.S_ISUID
     gained = subprocess.run(
-        ["setpriv", "--reuid=2345678", "--clear-groups", suid, "-u"],
+        ["setpriv", f"--reuid={UID}", "--clear-groups", suid, "-u"],
         capture_output=True,
         text=True,
         check=True,
@@ -130,7 +130,7 @@ def test_a_job_cannot_have_more_processes_than_allowed_but_can_be_asked(write: W
 
     assert count(UID) <= 20
     assert answered == 0
-    subprocess.run(["setpriv", "--reuid=2345678", "--clear-groups", "sh", "-c", "kill -9 -1"], check=False)
+    subprocess.run(["setpriv", f"--reuid={UID}", "--clear-groups", "sh", "-c", "kill -9 -1"], check=False)
 
 
 def count(uid: int) -> int:
@@ -232,7 +232,7 @@ def test_the_range_of_uids_is_read_from_the_configuration(file: Path) -> None:
     usual = load(file, as_root=False).sandbox_uids
     edit(
         file,
-        "<owner_allow> <any> 10",
+        RESOURCE,
         "<job_sandbox_uids> 70000 - 70999 </job_sandbox_uids> <owner_allow> <any> 10",
     )
 
@@ -247,7 +247,7 @@ def test_a_range_that_cannot_be_used_is_refused(file: Path, text: str) -> None:
     """Backwards, of the system's users, beyond all numbers, or too small for the resource's job_limit."""
     edit(
         file,
-        "<owner_allow> <any> 10",
+        RESOURCE,
         f"<job_sandbox_uids> {text} </job_sandbox_uids> <owner_allow> <any> 10",
     )
 

@@ -1,0 +1,285 @@
+"""A resource that cannot run jobs now takes none: applications that fail at once, a disk that is full."""
+
+import logging
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from lgi_daemon import atomic_file
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.health import FAILURES, FIRST_REST, LONGEST_REST
+from lgi_daemon.job import Job
+
+from .conftest import IS_ROOT
+from .workshop import FAST, SLOW, Workshop, only, until
+
+
+@pytest.fixture(autouse=True)
+def heard() -> None:
+    """The log can be read."""
+    logging.getLogger("lgi_daemon").propagate = True
+
+
+def failing(workshop: Workshop, name: str = "job_prologue_script") -> Daemon:
+    """A daemon with three jobs whose scripts fail, and a fourth that waits at the server."""
+    workshop.write_script(name, "exit 1")
+    for number in range(FAILURES):
+        workshop.server.submit(str(number))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    for job in daemon.jobs:
+        until(lambda job=job: not job.is_alive())  # type: ignore[misc]
+    workshop.tick(daemon, 1.5)
+    workshop.server.submit("9")
+    return daemon
+
+
+def asked_for(workshop: Workshop, daemon: Daemon, seconds: float) -> int:
+    """How often work is asked for while so many seconds pass."""
+    before = len(workshop.server.asked)
+    for _step in range(int(seconds // 60)):
+        # What takes a moment must not seem to take the minute that is told.
+        until(lambda: not any(job.is_alive() for job in daemon.jobs))
+        workshop.tick(daemon, 60.0)
+    return len(workshop.server.asked) - before
+
+
+@pytest.mark.parametrize("name", ["job_prologue_script", "job_run_script"])
+def test_an_application_whose_jobs_fail_at_once_rests_and_is_tried_again(
+    workshop: Workshop, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three jobs in a row: nothing is asked for, the log says so once, and it ends by itself."""
+    daemon = failing(workshop, name)
+
+    during = asked_for(workshop, daemon, FIRST_REST - 60.0)
+    state_during = workshop.server.jobs["9"].state
+    after = asked_for(workshop, daemon, SLOW + 120.0)
+
+    assert (during, state_during) == (0, "queued")
+    assert after >= 1
+    assert workshop.server.jobs["9"].state == "running"
+    assert caplog.text.count("3 jobs of LGI/hello_world in a row have failed at once") == 1
+
+
+def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One more failure is enough then; a job is counted once, however often it is tried again."""
+    daemon = failing(workshop)
+    asked_for(workshop, daemon, FIRST_REST + SLOW)
+
+    rest = daemon.health.rest_of("LGI", "hello_world")
+
+    assert workshop.server.jobs["9"].state == "running"
+    assert FIRST_REST < rest <= 2 * FIRST_REST
+    assert "4 jobs of LGI/hello_world in a row" in caplog.text
+
+
+def fail_again(daemon: Daemon) -> None:
+    """One more job of the application fails at once."""
+    record = next(iter(daemon.jobs)).record
+    daemon.health.failed_at_once(Job(record, daemon.run, daemon.scripts))
+
+
+def test_a_rest_has_a_longest(workshop: Workshop) -> None:
+    """Six hours, so that a repaired machine works again the same day."""
+    daemon = failing(workshop)
+
+    for _job in range(40):
+        daemon.clock.now += LONGEST_REST
+        fail_again(daemon)
+
+    assert daemon.health.rest_of("LGI", "hello_world") == LONGEST_REST
+
+
+def test_a_job_that_runs_ends_the_row(workshop: Workshop) -> None:
+    """Two failures, a job that finishes, two more: nothing rests."""
+    workshop.server.submit("0")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    for _job in range(FAILURES - 1):
+        fail_again(daemon)
+    workshop.marked(only(daemon), "is_finished")
+    workshop.server.submit("1")
+
+    workshop.tick(daemon, 1.0)
+    workshop.tick(daemon, FAST)
+    for _job in range(FAILURES - 1):
+        fail_again(daemon)
+
+    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "running"]
+    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+
+
+def test_bad_jobs_that_are_tried_again_and_again_do_not_count_again(workshop: Workshop) -> None:
+    """Others run well meanwhile: the fault is theirs, and the application is asked for."""
+    daemon = failing(workshop)
+    workshop.write_script("job_prologue_script", "")
+    asked_for(workshop, daemon, FIRST_REST + SLOW)
+    good = next(job for job in daemon.jobs if job.record.job_id == "9")
+    workshop.marked(good, "is_finished")
+
+    asked_for(workshop, daemon, SLOW)
+
+    assert workshop.server.jobs["9"].state == "finished"
+    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+
+
+def test_other_applications_are_asked_for_meanwhile(workshop: Workshop) -> None:
+    """A rest is that of one application of one project."""
+    daemon = failing(workshop)
+
+    rests = [
+        daemon.health.rest_of(*one) for one in (("LGI", "hello_world"), ("LGI", "x"), ("X", "hello_world"))
+    ]
+
+    assert rests == [FIRST_REST - 1.5, 0.0, 0.0] or rests == [FIRST_REST, 0.0, 0.0]
+
+
+def test_a_reload_ends_all_rests(workshop: Workshop) -> None:
+    """SIGHUP: the administrator has mended something."""
+    daemon = failing(workshop)
+    workshop.write_script("job_prologue_script", "")
+
+    daemon.reconfigure(workshop.configuration)
+    workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["9"].state == "running"
+    until(lambda: "run" in workshop.acts())
+    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+
+
+def test_jobs_that_run_long_before_they_end_without_a_mark_are_no_fault_of_the_resource(
+    workshop: Workshop,
+) -> None:
+    """They are started again, with pauses, and the application is asked for all the same."""
+    workshop.write_script("job_run_script", ": > is_running")
+    for number in range(FAILURES):
+        workshop.server.submit(str(number))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    for job in daemon.jobs:
+        workshop.marked(job, "is_running")
+    workshop.tick(daemon, 300.0)
+    for job in daemon.jobs:
+        workshop.marked(job)
+
+    workshop.tick(daemon, FAST)
+
+    assert workshop.acts().count("run") >= FAILURES
+    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+
+
+@pytest.fixture
+def small_disk(workshop: Workshop) -> Iterator[Workshop]:
+    """The run directory on a file system of 32 MiB."""
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32m,mode=0755", "none", workshop.run_path], capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield workshop
+    subprocess.run(["umount", "-l", workshop.run_path], check=True)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_a_full_disk_takes_no_jobs_and_loses_none(
+    small_disk: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said once; the job that is here ends well; when there is room again work is asked for by itself."""
+    caplog.set_level(logging.INFO, "lgi_daemon")
+    workshop = small_disk
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    workshop.server.submit("2")
+    full = workshop.run_path / "full"
+    with pytest.raises(OSError, match="space"):
+        full.write_bytes(b"x" * 2**26)
+    os.truncate(full, full.stat().st_size - 2**20)
+
+    asked_full = asked_for(workshop, daemon, 3 * SLOW)
+    kept = only(daemon).record.job_id
+    full.unlink()
+    workshop.marked(only(daemon), "is_finished")
+    asked_again = asked_for(workshop, daemon, 2 * FAST)
+
+    assert (asked_full, kept) == (0, "1")
+    assert asked_again >= 1
+    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "running"]
+    assert caplog.text.count("no work is asked for: ") == 1
+    assert "bytes are free" in caplog.text
+    assert caplog.text.count("work is asked for again") == 1
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+def test_an_end_that_cannot_be_noted_on_a_full_disk_is_told_when_there_is_room(
+    small_disk: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The job is finished once, with its output, however long the disk was full; a restart does not hurt."""
+    workshop = small_disk
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    workshop.marked(job, "is_finished")
+    (job.run.files(job.record).path / "LGI_output").write_bytes(b"the answer")
+    full = workshop.run_path / "full"
+    with pytest.raises(OSError, match="space"):
+        full.write_bytes(b"x" * 2**26)
+    for _cycle in range(5):
+        workshop.tick(daemon, FAST)
+    still = workshop.server.jobs["1"].state
+    daemon = workshop.restart(daemon)
+    workshop.tick(daemon, FAST)
+
+    full.unlink()
+    for _cycle in range(3):
+        workshop.tick(daemon, FAST)
+
+    assert still == "running"
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["1"].output == b"the answer"
+    assert workshop.tree() == []
+    assert caplog.text.count("the disk does not take it") == 0
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OSError(30, "Read-only file system")]
+)
+def test_a_disk_that_refuses_everything_is_told_of_once(
+    workshop: Workshop, error: OSError, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ten jobs and ten minutes: one line; then all go on."""
+    for number in range(10):
+        workshop.server.submit(str(number))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    for job in daemon.jobs:
+        workshop.marked(job, "is_finished")
+
+    def refuse(*_arguments: object, **_more: object) -> int:
+        raise error
+
+    real_open = os.open
+
+    def guarded(path: object, flags: int, *more: object, **options: object) -> int:
+        if flags & os.O_CREAT:
+            raise error
+        return real_open(path, flags, *more, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as full:
+        full.setattr(atomic_file, "write", refuse)
+        full.setattr(os, "open", guarded)
+        for _second in range(60):
+            workshop.tick(daemon, 10.0)
+    states_full = {job.state for job in workshop.server.jobs.values()}
+
+    workshop.tick(daemon, FAST)
+
+    assert states_full == {"running"}
+    assert {job.state for job in workshop.server.jobs.values()} == {"finished"}
+    assert len([line for line in caplog.messages if error.strerror in line]) == 1
