@@ -43,6 +43,10 @@ HASHED = (
     "LGI_daemon_reference",
 )
 OUTPUT = "LGI_output"
+# Ours, where the server gives jobs certificates: the job's own key and certificate, and a copy of the CA's.
+JOB_KEY = "LGI_job_key"
+JOB_CERTIFICATE = "LGI_job_certificate"
+JOB_CA = "LGI_job_ca_certificate"
 MAX_FILE = 16 * 1024 * 1024
 
 

@@ -178,7 +178,7 @@ class ResourceCalls:
         return _job(self._post("resource_update_job", fields))
 
     def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        """Insert a job that comes back locked for this session; that of a job needs none and locks nothing."""
+        """Insert a job that comes back locked for this session. A job needs no session, and locks nothing."""
         return self._post("resource_submit_job", fields, files)
 
     def job_state(self, job_id: str) -> Job:

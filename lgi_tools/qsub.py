@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from lgi_protocol import hexcode
-from lgi_protocol.client import with_back_off
-from lgi_protocol.job_directory import JobDirectory
+from lgi_protocol.client import Reply, with_back_off
+from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools import options, program, settings, terminal
 from lgi_tools.job_text import data_line, job_lines, repository_line
@@ -118,15 +118,13 @@ def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, 
 
 
 def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], raw: bool) -> int:
-    """Submit within a session of its own; the exit code. As LGI nothing is said of success, unless raw."""
+    """Submit as a resource or a job of it; the exit code. As LGI nothing is said of success, unless raw."""
     calls = ResourceCalls(connect(chosen), chosen.project)
     try:
         with calls_to(chosen.server):
-            with_back_off(calls.sign_up, PATIENCE)
-            try:
-                reply = with_back_off(lambda: calls.submit(fields, files), PATIENCE)
-            finally:
-                calls.sign_off()
+            # A certificate of the job's own opens no session, and needs none.
+            submit = _submit if Path(chosen.certificate).name == JOB_CERTIFICATE else _submit_in_session
+            reply = submit(calls, fields, files)
     except CallFailed as failure:
         terminal.show(
             f"\n{terminal.value(str(failure))}\n\n"
@@ -136,6 +134,18 @@ def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Pa
     if raw:
         terminal.show(f"{reply.content}\n")
     return 0
+
+
+def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
+    return with_back_off(lambda: calls.submit(fields, files), PATIENCE)
+
+
+def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
+    with_back_off(calls.sign_up, PATIENCE)
+    try:
+        return _submit(calls, fields, files)
+    finally:
+        calls.sign_off()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

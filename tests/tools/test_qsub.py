@@ -179,6 +179,32 @@ def test_a_resource_submits_for_the_owners_of_its_job(run: Run, session: CannedS
     assert len(session.connections) == 1
 
 
+def test_a_job_with_a_certificate_of_its_own_submits_without_a_session(
+    run: Run, server: CannedServer, job: Path, authority: Authority
+) -> None:
+    """It may do nothing else; what it posts is the same."""
+    issued = authority.issue_resource("res@cluster", force=True)
+    issued.key.rename(job / "LGI_job_key")
+    issued.certificate.rename(job / "LGI_job_certificate")
+    write_job(
+        job,
+        LGI_key_file=str(job / "LGI_job_key"),
+        LGI_certificate_file=str(job / "LGI_job_certificate"),
+        LGI_ca_certificate_file=str(authority.ca_file),
+        LGI_this_project_server=server.url,
+        LGI_project="LGI",
+        LGI_owners="mark@laptop, theor",
+    )
+    server.will_answer_call(RESOURCE_SUBMIT, lgi("<job> <job_id> 9 </job_id> </job>"))
+
+    code, out, err = run(main, "-j", str(job), "-a", "app")
+
+    (submitted,) = server.requests
+    assert (code, out, err) == (0, "", "")
+    assert submitted.path.endswith("resource_submit_job.php")
+    assert (submitted.fields["state"], submitted.fields["owners"]) == ("queued", "mark@laptop, theor")
+
+
 def test_a_job_is_found_in_the_current_directory(
     run: Run, session: CannedServer, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
