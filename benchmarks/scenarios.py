@@ -49,7 +49,7 @@ def work(limit: int, *keep: str) -> Step:
 
 
 # Nobody offers this: the call is held until its time is over.
-HELD = (_resource("wait", {"project": "LGI", "applications": "nothing", "known": "", "wait": "60"}),)
+HELD = (_resource("wait", {"project": "LGI", "applications": "nothing", "wait": "60"}),)
 SIGN_UP = _resource("signup_resource", {"project": "LGI"}, "session_id")
 SIGN_OFF = _resource("signoff_resource", SESSION)
 TAKEN = {"state": "running", "target_resources": RESOURCE, "job_specifics": REFERENCE}

@@ -23,6 +23,7 @@ from lgi_daemon.scripts import Scripts
 from lgi_daemon.servers import Connect, Servers, connector
 from lgi_daemon.tour import Tour
 from lgi_daemon.trouble import Trouble
+from lgi_daemon.watch import Watches
 from lgi_daemon.work import Work
 from lgi_protocol.credentials import Credentials
 
@@ -68,6 +69,9 @@ class Daemon:
             configuration, self.jobs, run, self.servers, self.scripts, self.health, self.stopping
         )
         self.tour = Tour(self.clock, fast, slow, self.work, self._callers, disk)
+        self.watches = Watches(self.servers, self.work, self.tour, self.jobs, fast)
+        if at_once:
+            self.work.heard = self.watches.heard
 
     @property
     def configuration(self) -> Configuration:
@@ -86,7 +90,7 @@ class Daemon:
         ``wake`` is called when something was done that a tick may follow up.
         """
         self._stopped = stopped
-        self._lookers.wake = self._callers.wake = wake
+        self._lookers.wake = self._callers.wake = self.watches.wake = wake
 
     def stopping(self) -> bool:
         """Whether the daemon is to end."""

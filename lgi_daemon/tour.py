@@ -52,6 +52,12 @@ class Tour:
         """Jobs known to wait for a place are asked for at once, others as by LGI."""
         self.due_at = self.clock.now if self._work.left_some else self._soon()
 
+    def ask_again(self, project: Project, server: str) -> bool:
+        """Have one server asked outside of the tour; False while it is being asked already."""
+        if not self._disk.takes_more():
+            return True
+        return self._callers.give(("work", project.name, server), partial(self._search, project, server))
+
     def _soon(self) -> float:
         return min(self.due_at, self.clock.now + self.fast)
 

@@ -53,6 +53,8 @@ class Work:
         # Since the tour began: whether jobs were taken, and whether some wait that there was no room for.
         self.took_some = False
         self.left_some = False
+        # Is told of each server that has answered a sign-up.
+        self.heard: Callable[[str, str, int], None] = lambda _project, _server, _seconds: None
 
     def search(self, project: Project, server: str, found: Found) -> None:
         """Take jobs of one server, in whatever thread; ``found`` hears of the others it names."""
@@ -62,6 +64,7 @@ class Work:
             try:
                 with self.servers.watching(server):
                     calls, told = round_.session(project.name, server, project.capabilities)
+                    self.heard(project.name, server, told.longest_wait)
                     # As LGI: slaves in reverse order, the reported master last.
                     found((*reversed(told.slave_servers), told.master_server))
                     self._server(project, server, calls, told)
@@ -134,6 +137,7 @@ class Work:
                     master_server=told.master_server or project.master_server,
                     resource=offer.resource,
                     max_field_size=told.max_field_size,
+                    job_certificates=told.job_certificates,
                 )
                 taken += self._consider(offered, calls)
             if taken or len(offer.jobs) <= limit // 2 or self.stopping():

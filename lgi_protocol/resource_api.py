@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client, Reply, leading_number
+from lgi_protocol.states import State
 
 _AWAITED = ("job_id", "application", "state")
 
@@ -140,15 +141,19 @@ class ResourceCalls:
         fields = {"application": application, "start": "0", "limit": "0", "owners": ""}
         return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
 
-    def wait(self, applications: Iterable[str], known: Iterable[str], seconds: int) -> tuple[Awaited, ...]:
+    def wait(
+        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int
+    ) -> tuple[Awaited, ...]:
         """Jobs to take or to abort but for the known ones, as soon as there are any, else none after a while.
 
         Needs no session and locks nothing. For servers that say longest_wait at sign-up.
         """
+        known = tuple(known)
         fields = {
             "project": self.project,
             "applications": lists.join(applications),
-            "known": lists.join(known),
+            "queued": lists.join(one.job_id for one in known if one.state == State.QUEUED),
+            "aborting": lists.join(one.job_id for one in known if one.state == State.ABORTING),
             "wait": str(seconds),
         }
         jobs = self.client.post("resources/resource_wait", fields).all("job")
@@ -185,7 +190,6 @@ class ResourceCalls:
         """A job's state without session or lock; tells the server that the job is looked after."""
         fields = {"project": self.project, "job_id": job_id}
         return _job(self.client.post("resources/resource_job_state", fields))
-
 
     def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
         """A certificate (PEM) for a job this daemon has, from a signing request (DER) of the job's key.

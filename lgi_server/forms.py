@@ -55,11 +55,12 @@ REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
 # Ours: the daemon that asks for a job's certificate, and its request, DER in hexadecimal digits.
 OWN_REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
 CERTIFICATE_REQUEST = _field("request", 4096, E.CERTIFICATE, E.CERTIFICATE)
-# Ours: a daemon waits for something to do, for so many seconds, in any of these applications, and knows of
-# these jobs already.
+# Ours: a daemon waits for something to do, for so many seconds, in any of these applications, and knows
+# already of these jobs that they are queued or aborting.
 WAIT = _field("wait", INTEGER, E.LIMIT_TOO_BIG)
 APPLICATIONS = _field("applications", 4096, E.APPLICATION_TOO_BIG, E.APPLICATION)
-KNOWN = Field("known", 4096, E.JOB_ID_TOO_BIG, E.JOB_ID)
+KNOWN_QUEUED = Field("queued", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
+KNOWN_ABORTING = Field("aborting", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

@@ -82,7 +82,8 @@ def resource_wait(call: ResourceCall) -> Elements:
     whoever is told asks for work, or for the state of its jobs, in the usual way.
     """
     applications = call.form.names(forms.APPLICATIONS)
-    wish = Wish(call.resource.resource_name, frozenset(applications), call.form.numbers(forms.KNOWN))
+    known = call.form.numbers(forms.KNOWN_QUEUED), call.form.numbers(forms.KNOWN_ABORTING)
+    wish = Wish(call.resource.resource_name, frozenset(applications), *known)
     found = [job for job in awaited.look(call.transaction, applications) if wish.is_met_by(job)]
     call.wait_unless(found, wish)
     return (*call.header(), *replies.awaited(found[:MOST_AWAITED]))

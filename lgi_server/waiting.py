@@ -40,19 +40,23 @@ class Nothing(Exception):
 
 @dataclass(frozen=True)
 class Wish:
-    """What a resource waits for: jobs of applications for it, except those it knows of already."""
+    """What a resource waits for: jobs of applications for it, except those it knows of already.
+
+    It may know that a job is ``queued`` and have to be told that it is ``aborting``.
+    """
 
     resource: str
     applications: frozenset[str]
-    known: frozenset[int] = frozenset()
+    queued: frozenset[int] = frozenset()
+    aborting: frozenset[int] = frozenset()
 
     def is_met_by(self, job: Awaited) -> bool:
         """Whether the resource would want to be told of a job."""
-        if job.job_id in self.known or job.application not in self.applications:
+        if job.application not in self.applications:
             return False
         if job.state == State.ABORTING:
-            return self.resource in job.target_resources
-        return lists.holds(job.target_resources, [self.resource])
+            return job.job_id not in self.aborting and self.resource in job.target_resources
+        return job.job_id not in self.queued and lists.holds(job.target_resources, [self.resource])
 
 
 @dataclass(eq=False)

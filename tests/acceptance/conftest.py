@@ -29,6 +29,8 @@ class DaemonProcess:
         self.log = self.directory / "daemon.log"
         self.configuration = self.directory / "LGI.cfg"
         self.process: subprocess.Popen[bytes] | None = None
+        # Of its fast and its slow cycle.
+        self.seconds = (1, 2)
         self._configure()
 
     def _configure(self) -> None:
@@ -49,8 +51,11 @@ class DaemonProcess:
     def start(self) -> None:
         """Start the daemon."""
         with self.log.open("ab") as log:
+            fast, slow = map(str, self.seconds)
             self.process = subprocess.Popen(
-                [BIN / "LGI_daemon", "-v", "-ft", "1", "-st", "2", self.configuration], stdout=log, stderr=log
+                [BIN / "LGI_daemon", "-v", "-ft", fast, "-st", slow, self.configuration],
+                stdout=log,
+                stderr=log,
             )
 
     def kill(self) -> None:

@@ -1,13 +1,13 @@
 """A project server in memory: the calls of a resource, with faults on demand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lgi_protocol import xml
 from lgi_protocol.client import Client, Unreachable
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.resource_api import Job, Offer, ResourceCalls, SignUp
+from lgi_protocol.resource_api import Awaited, Job, Offer, ResourceCalls, SignUp
 from lgi_protocol.states import resource_may_change
 
 URL = "https://master.test/LGI"
@@ -42,6 +42,7 @@ class FakeServer:
     asked: list[dict[str, Any]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     stamp: int = 1000
+    longest_wait: int = 0
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
         """A queued job with the input ``hi``."""
@@ -97,7 +98,8 @@ class FakeCalls(ResourceCalls):
         def answer() -> SignUp:
             self.session_id = str(len(self.server.calls))
             self.server.sessions.add(self.session_id)
-            return SignUp(self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE)
+            held = self.server.longest_wait
+            return SignUp(self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE, held)
 
         return self.server.handle("sign_up", answer)
 
@@ -126,6 +128,20 @@ class FakeCalls(ResourceCalls):
             return Offer(RESOURCE, tuple(replace(job, state="", input=b"") for job in page))
 
         return self.server.handle("request_work", answer)
+
+    def wait(
+        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int
+    ) -> tuple[Awaited, ...]:
+        def answer() -> tuple[Awaited, ...]:
+            self.server.asked.append({"known": [one.job_id for one in known], "seconds": seconds})
+            found = [
+                Awaited(job.job_id, job.application, job.state)
+                for job in self.server.jobs.values()
+                if job.state in {"queued", "aborting"} and job.application in applications
+            ]
+            return tuple(one for one in found if one not in known)
+
+        return self.server.handle("wait", answer)
 
     def lock(self, job_id: str) -> None:
         def answer() -> None:

@@ -21,7 +21,7 @@ HELLO = "hello_world"
 
 def ask(resource: ResourceCalls, seconds: int = 20, known: str = "", applications: str = HELLO) -> Reply:
     """A call that waits, of a resource."""
-    fields = {"project": "LGI", "applications": applications, "known": known, "wait": str(seconds)}
+    fields = {"project": "LGI", "applications": applications, "queued": known, "wait": str(seconds)}
     return resource.client.post("resources/resource_wait", fields)
 
 
@@ -122,9 +122,12 @@ def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
     resource.update(str(job), state="running", target_resources=NAME)
     resource.unlock(str(job))
 
-    reply, seconds = while_waiting(lambda: ask(resource), lambda: user.delete(job))
+    # That it knew the job when it was queued does not matter.
+    reply, seconds = while_waiting(lambda: ask(resource, 20, str(job)), lambda: user.delete(job))
 
-    assert [job.job_id for job in resource.wait([HELLO], (), 5)] == [str(job)]
+    told = resource.wait([HELLO], (), 5)
+    assert [one.job_id for one in told] == [str(job)]
+    assert resource.wait([HELLO], told, 1) == ()
     assert reply.value("job", "state") == "aborting"
     assert reply.value("job", "job_id") == str(job)
     assert seconds < 1.5
@@ -151,12 +154,12 @@ def test_who_has_gone_while_waiting_is_given_nothing(grid: Grid) -> None:
     assert grid.rows("SELECT job_id FROM running_locks") == []
 
 
-@pytest.mark.parametrize(("field", "number"), [("known", 19), ("applications", 18)])
+@pytest.mark.parametrize(("field", "number"), [("queued", 19), ("aborting", 19), ("applications", 18)])
 def test_what_cannot_be_read_is_refused(grid: Grid, field: str, number: int) -> None:
     """A list of jobs is numbers; applications are compulsory."""
     resource = grid.resource(NAME)
     values = {"project": "LGI", "applications": HELLO} | (
-        {"known": "1, two"} if field == "known" else {field: ""}
+        {field: ""} if field == "applications" else {field: "1, two"}
     )
 
     assert refusal(lambda: resource.client.post("resources/resource_wait", values)) == number

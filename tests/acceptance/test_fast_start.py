@@ -1,0 +1,49 @@
+"""A daemon with the cycles of LGI, two and ten minutes, on a server that holds its calls."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+from tests.acceptance.conftest import DaemonProcess
+from tests.grid import Grid, UserCalls, wait_for
+
+
+def seconds_until(what: Callable[[], bool]) -> float:
+    """How long something takes to be so."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < 20
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def patient(daemon: DaemonProcess) -> None:
+    """Start a daemon that would ask for work every ten minutes, and wait until it is idle."""
+    daemon.stop()
+    daemon.seconds = (120, 600)
+    daemon.start()
+    wait_for(lambda: "tells project LGI of work as it comes" in daemon.log.read_text())
+    time.sleep(1)
+
+
+def start_and_abort(user: UserCalls, daemon: DaemonProcess) -> tuple[float, float]:
+    """How long a job takes from its submit to its run script, and from its deletion to its end."""
+    job_id = user.submit(input=b"hi".hex(), job_specifics="<seconds> 600 </seconds>")
+    start = seconds_until(lambda: any((job / "running").exists() for job in daemon.jobs()))
+    wait_for(lambda: user.state(job_id) == "running")
+    user.delete(job_id)
+    abort = seconds_until(lambda: user.state(job_id) == "aborted")
+    wait_for(lambda: daemon.jobs() == [])
+    return start, abort
+
+
+def test_a_job_starts_within_a_second_and_its_abort_is_seen_within_two(
+    grid: Grid, daemon: DaemonProcess
+) -> None:
+    """With an idle resource, whatever its cycles are; the middle of three, for machines that are busy."""
+    patient(daemon)
+
+    seen = [start_and_abort(grid.user(), daemon) for _ in range(3)]
+
+    assert statistics.median(start for start, _ in seen) < 1.0, seen
+    assert statistics.median(abort for _, abort in seen) < 2.0, seen

@@ -1,0 +1,107 @@
+"""Held calls: a server that can says at once what there is to do."""
+
+import logging
+import time
+
+import pytest
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.watch import LONG_PAUSE, LONGEST, PAUSE, Watch
+
+from .fake_server import URL
+from .workshop import FAST, Workshop, only
+
+
+def look(workshop: Workshop, daemon: Daemon, watch: Watch) -> float:
+    """One call of a watch, and the tick that follows."""
+    pause = daemon.watches.look(watch)
+    workshop.tick(daemon)
+    return pause
+
+
+def watched(workshop: Workshop) -> tuple[Daemon, Watch]:
+    """A daemon that has asked for work once, in vain, and a watch of its server."""
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    return daemon, Watch("LGI", URL, 40)
+
+
+def test_a_queued_job_is_taken_without_waiting_for_the_cycle(workshop: Workshop) -> None:
+    """What the server tells is searched for at once."""
+    daemon, watch = watched(workshop)
+    workshop.server.submit("1")
+
+    workshop.tick(daemon, 1.0)
+    assert len(daemon.jobs) == 0
+    assert look(workshop, daemon, watch) == PAUSE
+
+    assert only(daemon).record.job_id == "1"
+
+
+def test_a_job_that_was_told_of_is_no_news_for_a_fast_cycle(workshop: Workshop) -> None:
+    """One that this resource does not take costs no more than it did without a watch."""
+    daemon, watch = watched(workshop)
+    workshop.write_script("job_check_limits_script", "exit 1")
+    workshop.server.submit("1")
+
+    look(workshop, daemon, watch)
+    searches = len(workshop.server.made("request_work"))
+    look(workshop, daemon, watch)
+    assert workshop.server.asked[-1]["known"] == ["1"]
+    assert len(workshop.server.made("request_work")) == searches
+
+    workshop.tick(daemon, FAST)
+    look(workshop, daemon, watch)
+    assert len(workshop.server.made("request_work")) > searches
+
+
+def test_an_abort_is_asked_after_at_once(workshop: Workshop) -> None:
+    """The job's state is fetched and its abort script runs, long before its turn in the fast cycle."""
+    daemon, watch = watched(workshop)
+    workshop.server.submit("1")
+    look(workshop, daemon, watch)
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    workshop.server.change("1", state="aborting")
+
+    look(workshop, daemon, watch)
+    workshop.tick(daemon, 1.0)
+    workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["1"].state == "aborted"
+    assert len(daemon.jobs) == 0
+
+
+@pytest.mark.parametrize("longest", [0, 60])
+def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: int) -> None:
+    """A server of LGI says nothing of it and is polled as ever; no call is held longer than routers bear."""
+    workshop.server.longest_wait = longest
+    workshop.at_once = 2
+    daemon = workshop.daemon()
+    daemon.watch(lambda: False)
+    try:
+        for _ in range(50):
+            workshop.tick(daemon, 0.1)
+            if workshop.server.made("wait"):
+                break
+            time.sleep(0.02)
+        found = [asked["seconds"] for asked in workshop.server.asked if "seconds" in asked]
+        assert set(found) == ({LONGEST} if longest else set())
+    finally:
+        daemon.watch(lambda: True)
+        daemon.end()
+
+
+def test_a_server_that_fails_is_left_alone_for_a_while(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The watch goes on by itself later; nothing else is held up."""
+    daemon, watch = watched(workshop)
+    workshop.server.fail("wait")
+
+    with caplog.at_level(logging.DEBUG):
+        assert look(workshop, daemon, watch) == LONG_PAUSE
+
+    assert look(workshop, daemon, watch) == LONG_PAUSE
+    workshop.tick(daemon, 20.0)
+    assert look(workshop, daemon, watch) == PAUSE
