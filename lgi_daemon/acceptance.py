@@ -4,6 +4,7 @@ import logging
 import secrets
 from dataclasses import dataclass, replace
 
+from lgi_daemon import job_credentials
 from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.job import Job
 from lgi_daemon.record import Phase, Record, claimed_by
@@ -29,6 +30,7 @@ class Offered:
     master_server: str
     resource: str
     max_field_size: int
+    job_certificates: bool = False
 
 
 def prepare(
@@ -38,6 +40,8 @@ def prepare(
     try:
         record = _record(offer, configuration, uid)
         record = replace(record, own_uid=run.sandboxed and not offer.application.sandbox_uid)
+        if offer.job_certificates:
+            record = job_credentials.keyed(record, run)
         read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
         run.create(record, read)
     except (OSError, ValueError) as error:
@@ -84,6 +88,7 @@ def claim(job: Job, resource: str, calls: ResourceCalls) -> bool:
         raise
     if claimed_by(record, told):
         job.note_server(told, phase=Phase.ACCEPTED, state_time_stamp=told.state_time_stamp, input=told.input)
+        job_credentials.renew(job, calls)
         log.info("%s: accepted from %s for %s", job.title, record.server, ", ".join(record.owners))
     else:
         log.warning("%s: whether it is ours is not known yet: the answer does not say so", job.title)

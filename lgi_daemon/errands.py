@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from lgi_daemon import job_credentials
 from lgi_daemon.clock import Clock
 from lgi_daemon.job import Job
 from lgi_daemon.record import Phase, claimed_by
@@ -97,6 +98,8 @@ class Errands:
                 self._settle(job, told, round_)
             if not job.closed:
                 job.check_files()
+                calls = self.servers.connect(job.record.project, job.record.server)
+                job_credentials.renew(job, calls)
         except NotNow:
             return
         except Unreachable as error:

@@ -9,7 +9,16 @@ from lgi_daemon.record import Phase, Record
 from lgi_daemon.removal import remove_tree
 from lgi_protocol import lists
 from lgi_protocol.digest import digest
-from lgi_protocol.job_directory import HASHED, OUTPUT, SCRIPTS, Damaged, JobDirectory
+from lgi_protocol.job_directory import (
+    HASHED,
+    JOB_CA,
+    JOB_CERTIFICATE,
+    JOB_KEY,
+    OUTPUT,
+    SCRIPTS,
+    Damaged,
+    JobDirectory,
+)
 
 INVALID = "! INVALID !"
 _CUT = b"\n[LGI: the output was cut here, it has %d bytes and %d are allowed]\n"
@@ -42,7 +51,9 @@ def contents(record: Record, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
     found |= {f"LGI_{name}": scripts[name] for name in SCRIPTS}
     if record.phase is not Phase.CLAIMING:
         found["LGI_input"] = record.input
-    return {name: found[name] for name in HASHED if name in found}
+    own = {JOB_KEY: record.job_key, JOB_CERTIFICATE: record.job_certificate, JOB_CA: record.job_ca}
+    credentials = {name: text.encode() for name, text in own.items() if text}
+    return {name: found[name] for name in HASHED if name in found} | credentials
 
 
 class JobFiles:

@@ -46,6 +46,11 @@ class Record:
     # The uid was chosen for this job alone: whatever runs under it is the job's.
     own_uid: bool = False
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    # PEM, where the server gives jobs certificates: the job's own key, its certificate once it has one, and the
+    # CA's.
+    job_key: str = field(default="", repr=False)
+    job_certificate: str = field(default="", repr=False)
+    job_ca: str = field(default="", repr=False)
     # True when another has it, or nobody: kill it and tell no server.
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.

@@ -1,7 +1,11 @@
 """kill -9 at every write, deletion and call of a job's life: it ends once, with the right output."""
 
 import os
+import random
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +13,7 @@ import pytest
 from lgi_protocol.job_directory import JobDirectory
 
 from .fake_server import FakeServer
-from .workshop import FAST, SLOW, Workshop
+from .workshop import FAST, SLOW, Workshop, until
 
 _POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename")
 
@@ -43,23 +47,64 @@ class Killer:
         return guarded
 
 
-def life(workshop: Workshop) -> None:
-    """A daemon's start, and a job from the offer to the report."""
+@dataclass(frozen=True)
+class Life:
+    """A part of a job's life: what the world does to a job that runs, and what must have come of it."""
+
+    happens: Callable[[Workshop], None]
+    state: str
+    output: bytes
+    scripts: set[str]
+    silent: set[str]
+
+
+def finishes(_workshop: Workshop) -> None:
+    """Nothing happens to it."""
+
+
+def is_aborted(workshop: Workshop) -> None:
+    """Its user deletes it."""
+    workshop.server.change("1", state="aborting")
+
+
+def is_taken_over(workshop: Workshop) -> None:
+    """Another daemon has it by now."""
+    workshop.server.change("1", job_specifics=f"<daemon_reference> {'0' * 32} </daemon_reference>")
+
+
+LIVES = {
+    "finish": Life(finishes, "finished", b"the answer", {"run", "epilogue"}, {"abort"}),
+    "abort": Life(is_aborted, "aborted", b"so far", {"abort"}, {"epilogue"}),
+    "takeover": Life(is_taken_over, "running", b"", {"abort"}, {"epilogue"}),
+}
+
+
+def accept(workshop: Workshop) -> None:
+    """A daemon's start, an offer, and the job runs."""
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.tick(daemon, 1.0)
+    daemon.run.release()
+
+
+def end(workshop: Workshop, marks: tuple[str, ...] = (), output: bytes = b"") -> None:
+    """A daemon's start, and a job from wherever it is to its end; without marks it leaves its own."""
     daemon = workshop.daemon()
     for seconds in (0.0, 1.0, FAST, SLOW, 1.0, FAST):
         for job in daemon.jobs:
-            if job.record.run is not None:
-                workshop.marked(job, "is_finished")
-                (job.run.files(job.record).path / "LGI_output").write_bytes(b"the answer")
+            until(lambda job=job: not job.is_alive())  # type: ignore[misc]
+            if marks and job.record.run is not None and "abort" not in workshop.acts():
+                workshop.marked(job, *marks)
+                (job.run.files(job.record).path / "LGI_output").write_bytes(output)
         workshop.tick(daemon, seconds)
     daemon.run.release()
 
 
-def killed_life(workshop: Workshop, killer: Killer, left: int) -> bool:
-    """The same, killed after so many effects; whether it came to that."""
+def killed(killer: Killer, left: int, live: Callable[[], None]) -> bool:
+    """Live, and be killed after so many effects; whether it came to that."""
     killer.arm(left)
     try:
-        life(workshop)
+        live()
         return False
     except Killed:
         return True
@@ -67,35 +112,78 @@ def killed_life(workshop: Workshop, killer: Killer, left: int) -> bool:
         killer.arm(-1)
 
 
-def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed(
-    place: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def killer(monkeypatch: pytest.MonkeyPatch) -> Killer:
+    """Waits for its moment; chance is the same in every life."""
+    monkeypatch.setattr(random, "uniform", lambda low, _high: low)
+    monkeypatch.setattr(random, "randrange", lambda _end: 0)
+    return Killer(monkeypatch)
+
+
+def fresh(place: Path, left: int) -> Workshop:
+    """A resource of its own for each kill."""
+    folder = place / str(left)
+    folder.mkdir()
+    folder.chmod(0o755)
+    workshop = Workshop(folder, os.geteuid() == 0)
+    workshop.server.submit("1")
+    return workshop
+
+
+def after_the_kill(workshop: Workshop) -> None:
+    """What the world does when a process has died."""
+    _release_lock()
+    workshop.server.locks.clear()  # the server, when a session has died
+    workshop.now += 1000.0
+
+
+def check(workshop: Workshop, life: Life, left: int) -> None:
+    """It ended once and rightly, and nothing is left."""
+    what = f"killed at {left}: {workshop.acts()}"
+    assert workshop.server.jobs["1"].state == life.state, what
+    assert workshop.server.jobs["1"].output == life.output, what
+    assert life.scripts <= set(workshop.acts()), what
+    assert not life.silent & set(workshop.acts()), what
+    assert workshop.tree() == [], what
+    assert list((workshop.run_path / ".records").iterdir()) == [], what
+    assert not (workshop.run_path / ".broken").exists(), what
+    assert workshop.server.locks == {}, what
+
+
+def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_begins(
+    place: Path, killer: Killer
 ) -> None:
-    """After a restart every job the server gave us is finished, and nothing is left on disk."""
-    killer = Killer(monkeypatch)
-    points = 0
+    """From the offer to the run script: the next daemon brings it to its end, or is offered it again."""
     for left in range(1000):
-        folder = place / str(left)
-        folder.mkdir()
-        folder.chmod(0o755)
-        workshop = Workshop(folder, os.geteuid() == 0)
-        workshop.server.submit("1")
-        workshop.write_script("job_run_script", "cat LGI_input > LGI_output; : > is_finished")
-        if not killed_life(workshop, killer, left):
-            points = left
+        workshop = fresh(place, left)
+        workshop.write_script("job_run_script", "printf 'the answer' > LGI_output; : > is_finished")
+        if not killed(killer, left, partial(accept, workshop)):
             break
-        _release_lock()
-        workshop.server.locks.clear()  # as the server does when a session has died
+        after_the_kill(workshop)
+        end(workshop)
+        check(workshop, LIVES["finish"], left)
+    assert left > 60
 
-        workshop.now += 1000.0
-        life(workshop)
 
-        assert workshop.server.jobs["1"].state == "finished", f"killed at {left}"
-        assert workshop.server.jobs["1"].output == b"the answer", f"killed at {left}"
-        assert workshop.tree() == [], f"killed at {left}"
-        assert list((workshop.run_path / ".records").iterdir()) == [], f"killed at {left}"
-        assert not (workshop.run_path / ".broken").exists(), f"killed at {left}"
-        assert workshop.server.locks == {}, f"killed at {left}"
-    assert points > 100
+@pytest.mark.parametrize("name", LIVES)
+def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_ends(
+    place: Path, killer: Killer, name: str
+) -> None:
+    """Finished, aborted by its user, or taken over: the scripts and the server are told the right thing."""
+    life = LIVES[name]
+    marks = ("is_finished",) if name == "finish" else ("is_running",)
+    output = life.output or b"lost"
+    for left in range(1000):
+        workshop = fresh(place, left)
+        accept(workshop)
+        life.happens(workshop)
+        if not killed(killer, left, partial(end, workshop, marks, output)):
+            break
+        after_the_kill(workshop)
+        end(workshop, marks, output)
+        check(workshop, life, left)
+    check(workshop, life, left)
+    assert left > 30
 
 
 def _release_lock() -> None:

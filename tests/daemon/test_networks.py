@@ -1,0 +1,147 @@
+"""Real servers over real TLS: the network cut at every call of a job's life, and daemons that compete."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.limits import Rules
+from tests.grid import Grid, UserCalls
+
+from .conftest import IS_ROOT
+from .cutting_proxy import Cut, CuttingProxy, When
+from .workshop import FAST, SLOW, Workshop, until
+
+RESOURCE = "cluster@test"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Grid]:
+    """A project server."""
+    made = Grid()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch, server: Grid) -> Iterator[CuttingProxy]:
+    """On the way of every connection that is made from now on."""
+    made = CuttingProxy()
+    monkeypatch.setenv("https_proxy", made.url)
+    yield made
+    made.close()
+
+
+def resource(place: Path, server: Grid, name: str = "only") -> Workshop:
+    """A run directory for the registered resource."""
+    folder = place / name
+    folder.mkdir(mode=0o755)
+    workshop = Workshop(folder, IS_ROOT)
+    workshop.rules = Rules({"any": 50}, (), 50)
+    workshop.write_script(
+        "job_run_script", "echo $LGI_JOB_ID >> started; cat LGI_input > LGI_output; : > is_finished"
+    )
+    return workshop
+
+
+def daemon_of(workshop: Workshop, server: Grid, at_once: int = 0) -> Daemon:
+    """A daemon that talks to a real server."""
+    issued = server.people.resource(RESOURCE)
+    configuration = workshop.configuration
+    (project,) = configuration.projects
+    configuration = replace(
+        configuration,
+        credentials=server.people.credentials(issued),
+        projects=(replace(project, master_server=server.url),),
+    )
+    daemon = Daemon(configuration, workshop.run_directory(), FAST, SLOW, at_once=at_once)
+    daemon.recover()
+    return daemon
+
+
+def known(server: Grid) -> UserCalls:
+    """An empty project, a registered resource, and a user of it."""
+    server.clear()
+    server.resource(RESOURCE).sign_off()
+    return server.user()
+
+
+def lived(place: Path, server: Grid, proxy: CuttingProxy, user: UserCalls, cut: Cut) -> bool:
+    """One job's life with one cut in it, and what must have come of it; whether there was a cut."""
+    proxy.cut = Cut(-1, When.BEFORE)
+    job_id = user.submit(input=b"the answer".hex())
+    workshop = resource(place, server, f"{cut.turn}{cut.when[:1]}")
+    daemon = daemon_of(workshop, server)
+    proxy.cut = cut
+    for _cycle in range(12):
+        workshop.tick(daemon, FAST)
+        until(lambda: not any(job.is_alive() for job in daemon.jobs))
+    daemon.run.release()
+
+    story = f"cut {cut.when} at turn {cut.turn}: {workshop.acts()}"
+    told = user.post("interface_job_state", job_id=str(job_id))
+    assert told.value("job", "state") == "finished", story
+    assert bytes.fromhex(told.value("job", "output")) == b"the answer", story
+    assert workshop.acts().count("run") == workshop.acts().count("epilogue") == 1, story
+    assert workshop.tree() == [], story
+    assert server.rows("SELECT * FROM running_locks") == [], story
+    return cut.done
+
+
+@pytest.mark.parametrize("when", When)
+def test_a_job_ends_once_and_rightly_wherever_the_network_is_cut(
+    place: Path, server: Grid, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch, when: When
+) -> None:
+    """Handshakes and calls, from the first sign-up to the last sign-off: healed, all is as it should be."""
+    monkeypatch.delenv("https_proxy")
+    user = known(server)
+    monkeypatch.setenv("https_proxy", proxy.url)
+
+    turns = 0
+    while lived(place, server, proxy, user, Cut(turns, when)):
+        turns += 1
+
+    assert turns > 12
+
+
+def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: Grid) -> None:
+    """Two run directories, one resource, workers on both sides: each of forty jobs runs once."""
+    user = known(server)
+    jobs = [user.submit(input=b"the answer".hex()) for _job in range(40)]
+    workshops = [resource(place, server, name) for name in ("one", "two")]
+    for workshop in workshops:
+        noted = f"echo started_$LGI_JOB_ID >> {workshop.journal}"
+        workshop.write_script("job_run_script", f"{noted}; cat LGI_input > LGI_output; : > is_finished")
+    daemons = [daemon_of(workshop, server, at_once=8) for workshop in workshops]
+    ended = threading.Event()
+
+    def tick(daemon: Daemon) -> None:
+        while not ended.is_set():
+            daemon.tour.due_at = 0.0
+            daemon.tick(1000.0 + time.monotonic())
+            ended.wait(0.05)
+
+    threads = [threading.Thread(target=tick, args=(daemon,)) for daemon in daemons]
+    for thread in threads:
+        thread.start()
+    try:
+        until(lambda: all(user.state(job) == "finished" for job in jobs), 60.0)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+        for daemon in daemons:
+            daemon.end()
+            daemon.run.release()
+
+    acts = [act for workshop in workshops for act in workshop.acts() if act.startswith("started_")]
+    outputs = [user.post("interface_job_state", job_id=str(job)).value("job", "output") for job in jobs]
+    assert sorted(acts) == sorted(f"started_{job}" for job in jobs)
+    assert [bytes.fromhex(output) for output in outputs] == [b"the answer"] * len(jobs)
