@@ -38,7 +38,7 @@ def whole_stage(running_grid: Grid) -> Stage:
     return Stage(running_grid)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def back_off() -> Iterator[BackOff]:
     """The exchange that is answered after 30 s, going on with a server of its own."""
     made = Grid(settings=FORGETFUL)
