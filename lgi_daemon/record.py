@@ -46,8 +46,7 @@ class Record:
     # The uid was chosen for this job alone: whatever runs under it is the job's.
     own_uid: bool = False
     limits: ResourceLimits = field(default_factory=ResourceLimits)
-    # PEM, where the server gives jobs certificates: the job's own key, its certificate once it has one, and the
-    # CA's.
+    # PEM, where jobs are given certificates: the job's own key, its certificate once it has one, the CA's.
     job_key: str = field(default="", repr=False)
     job_certificate: str = field(default="", repr=False)
     job_ca: str = field(default="", repr=False)

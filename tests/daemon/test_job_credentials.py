@@ -1,0 +1,321 @@
+"""Keys and certificates of jobs, as the daemon gets them and hands them out."""
+
+import logging
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.job import Job
+from lgi_protocol.digest import digest
+from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.resource_api import ResourceCalls, SignUp
+
+from .fake_server import URL, FakeCalls, FakeServer, refused
+from .workshop import FAST, Workshop, only, until
+
+NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "LGI jobs of test")])
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass
+class IssuingServer(FakeServer):
+    """A server that gives jobs certificates, from and until so long before and after now."""
+
+    announces: bool = True
+    age: timedelta = HOUR
+    left: timedelta = 7 * DAY
+    authority: ec.EllipticCurvePrivateKey = field(default_factory=lambda: new_key())
+    # Certified in place of what is asked for.
+    wrong_key: ec.EllipticCurvePrivateKey | None = None
+
+    def certify(self, request: bytes) -> bytes:
+        """A certificate for the key of a request."""
+        asked = x509.load_der_x509_csr(request)
+        assert asked.is_signature_valid
+        key = self.wrong_key.public_key() if self.wrong_key else asked.public_key()
+        now = datetime.now(UTC)
+        builder = x509.CertificateBuilder(NAME, NAME, key, x509.random_serial_number())
+        builder = builder.not_valid_before(now - self.age).not_valid_after(now + self.left)
+        return builder.sign(self.authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+class IssuingCalls(FakeCalls):
+    """The calls of a session on such a server."""
+
+    server: IssuingServer
+
+    def sign_up(self, capabilities: str = "") -> SignUp:
+        return replace(super().sign_up(capabilities), job_certificates=self.server.announces)
+
+    def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
+        def answer() -> bytes:
+            if self._known(job_id).daemon_reference != daemon_reference:
+                raise refused(ErrorNumber.NOT_YOUR_LOCK)
+            return self.server.certify(request)
+
+        made: bytes = self.server.handle("job_certificate", answer)
+        return made
+
+
+class IssuingWorkshop(Workshop):
+    """A resource whose one server gives jobs certificates."""
+
+    def connect(self, project: str, server: str) -> ResourceCalls:
+        return IssuingCalls(self.servers[server], project)
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """A key as jobs have it."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture
+def workshop(place: Path) -> Workshop:
+    """A resource, and the CA's certificate that it trusts."""
+    (place / "none").mkdir()
+    (place / "none" / "ca").write_text("the CA")
+    return IssuingWorkshop(place, as_root=os.geteuid() == 0, servers={URL: IssuingServer()})
+
+
+@pytest.fixture
+def server(workshop: Workshop) -> IssuingServer:
+    """Its server, with one queued job."""
+    found = workshop.server
+    assert isinstance(found, IssuingServer)
+    found.submit("1")
+    return found
+
+
+def files(job: Job) -> Path:
+    """The job's directory."""
+    return job.run.files(job.record).path
+
+
+def text(job: Job, name: str) -> str:
+    """What stands in a file of the job's directory."""
+    return (files(job) / name).read_text()
+
+
+def certificate(job: Job) -> x509.Certificate:
+    """The certificate that the job finds."""
+    return x509.load_pem_x509_certificate(Path(text(job, "LGI_certificate_file")).read_bytes())
+
+
+def taken(workshop: Workshop) -> tuple[Daemon, Job]:
+    """A daemon, and the job it has taken."""
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    return daemon, only(daemon)
+
+
+def test_a_job_finds_a_key_a_certificate_and_the_ca(workshop: Workshop, server: IssuingServer) -> None:
+    """Named by the LGI_* files old programs read, and readable by the job's user alone."""
+    _, job = taken(workshop)
+
+    key = serialization.load_pem_private_key(Path(text(job, "LGI_key_file")).read_bytes(), None)
+    assert certificate(job).public_key() == key.public_key()
+    assert Path(text(job, "LGI_ca_certificate_file")).read_text() == "the CA"
+    for name in ("LGI_job_key", "LGI_job_certificate", "LGI_job_ca_certificate"):
+        status = (files(job) / name).stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o400, job.record.uid)
+        assert text(job, f"{name}.hash") == digest((files(job) / name).read_bytes())
+    assert files(job).stat().st_mode & 0o077 == 0
+    record = workshop.run_path / ".records" / job.record.reference / "record.json"
+    assert stat.S_IMODE(record.stat().st_mode) == 0o600
+
+
+def test_the_certificate_is_there_before_the_first_script_of_the_job(
+    workshop: Workshop, server: IssuingServer
+) -> None:
+    """A prologue fetches the input."""
+    workshop.write_script("job_prologue_script", 'cp "$(cat LGI_certificate_file)" seen')
+
+    daemon, job = taken(workshop)
+    workshop.tick(daemon)
+
+    assert text(job, "seen") == text(job, "LGI_job_certificate")
+
+
+def test_each_job_has_a_key_of_its_own(workshop: Workshop, server: IssuingServer) -> None:
+    """What one job can do, another cannot."""
+    server.submit("2")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+
+    first, second = daemon.jobs
+
+    assert text(first, "LGI_job_key") != text(second, "LGI_job_key")
+
+
+def test_an_old_servers_job_has_the_files_it_always_had(workshop: Workshop, server: IssuingServer) -> None:
+    """Without the tag at sign-up nothing is asked, and the resource's own files are named."""
+    server.announces = False
+
+    _, job = taken(workshop)
+
+    assert server.made("job_certificate") == []
+    credentials = workshop.configuration.credentials
+    assert text(job, "LGI_key_file") == str(credentials.key)
+    assert text(job, "LGI_certificate_file") == str(credentials.certificate)
+    assert text(job, "LGI_ca_certificate_file") == str(credentials.ca)
+    assert list(files(job).glob("LGI_job_key*")) == []
+
+
+def test_a_job_runs_without_a_certificate_and_gets_it_later(
+    workshop: Workshop, server: IssuingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a uid of its own no key is named meanwhile: it could not read the resource's."""
+    server.fail("job_certificate", times=2)
+
+    daemon, job = taken(workshop)
+    workshop.tick(daemon)
+
+    until(lambda: "run" in workshop.acts())
+    assert "was given no certificate of its own" in caplog.text
+    assert text(job, "LGI_key_file") == (
+        "" if workshop.as_root else str(workshop.configuration.credentials.key)
+    )
+    workshop.tick(daemon, FAST)
+    workshop.tick(daemon, FAST)
+    assert text(job, "LGI_key_file") == str(files(job) / "LGI_job_key")
+    assert certificate(job)
+
+
+def test_a_refused_certificate_stops_no_job(workshop: Workshop, server: IssuingServer) -> None:
+    """A server may say no for reasons of its own."""
+    server.fail("job_certificate", refused(ErrorNumber.CERTIFICATE), times=9)
+
+    daemon, _ = taken(workshop)
+    workshop.tick(daemon)
+
+    until(lambda: "run" in workshop.acts())
+
+
+def test_a_certificate_is_renewed_when_half_of_its_time_is_over(
+    workshop: Workshop, server: IssuingServer
+) -> None:
+    """The key stays, so that no program ever finds a pair that does not fit; a fresh one is left alone."""
+    server.age, server.left = 5 * DAY, 4 * DAY
+    daemon, job = taken(workshop)
+    key, first = text(job, "LGI_job_key"), certificate(job)
+    server.age, server.left = HOUR, 7 * DAY
+    asked = len(server.made("job_certificate"))
+
+    workshop.tick(daemon, FAST)
+    renewed = certificate(job)
+    workshop.tick(daemon, FAST)
+
+    assert renewed != first
+    assert renewed.public_key() == first.public_key()
+    assert text(job, "LGI_job_key") == key
+    assert len(server.made("job_certificate")) == asked + 1
+
+
+def test_a_daemon_that_was_killed_goes_on_with_the_same_key(
+    workshop: Workshop, server: IssuingServer
+) -> None:
+    """The job may have it open."""
+    daemon, job = taken(workshop)
+    key, made = text(job, "LGI_job_key"), certificate(job)
+
+    daemon = workshop.restart(daemon)
+    workshop.tick(daemon, FAST)
+
+    assert (text(only(daemon), "LGI_job_key"), certificate(only(daemon))) == (key, made)
+    assert server.made("job_certificate") == ["job_certificate"]
+
+
+def test_what_a_job_does_to_its_files_is_put_right(workshop: Workshop, server: IssuingServer) -> None:
+    """And the daemon never reads them: another key in its place is signed for by nobody."""
+    daemon, job = taken(workshop)
+    key = text(job, "LGI_job_key")
+    (files(job) / "LGI_job_key").unlink()
+    (files(job) / "LGI_job_key").symlink_to("/etc/shadow")
+
+    workshop.tick(daemon, FAST)
+
+    assert text(job, "LGI_job_key") == key
+    assert not (files(job) / "LGI_job_key").is_symlink()
+
+
+@pytest.mark.parametrize("answer", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\n" * 10_000])
+def test_an_answer_that_is_no_certificate_is_not_handed_on(
+    workshop: Workshop, server: IssuingServer, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job runs without."""
+    monkeypatch.setattr(server, "certify", lambda _request: answer)
+
+    daemon, job = taken(workshop)
+    workshop.tick(daemon)
+
+    until(lambda: "run" in workshop.acts())
+    assert not (files(job) / "LGI_job_certificate").exists()
+
+
+def test_a_certificate_for_another_key_is_not_handed_on(workshop: Workshop, server: IssuingServer) -> None:
+    """It would fit to nothing."""
+    server.wrong_key = new_key()
+
+    _, job = taken(workshop)
+
+    assert not (files(job) / "LGI_job_certificate").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"job_specifics": "<daemon_reference> another </daemon_reference>"},
+        {"state": "finished"},
+        {"state": "aborted"},
+    ],
+)
+def test_a_job_that_is_not_ours_any_more_gets_no_certificate(
+    workshop: Workshop, server: IssuingServer, change: dict[str, str]
+) -> None:
+    """The server would refuse it: it is not asked."""
+    server.age, server.left = 5 * DAY, 4 * DAY
+    daemon, job = taken(workshop)
+    workshop.marked(job, "is_running")
+    asked = len(server.made("job_certificate"))
+    server.change("1", **change)
+
+    workshop.tick(daemon, FAST)
+    workshop.tick(daemon, FAST)
+
+    assert len(server.made("job_certificate")) == asked
+
+
+def test_no_key_is_logged_or_shown(
+    workshop: Workshop, server: IssuingServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However much is logged, and whoever prints a record."""
+    caplog.set_level(logging.DEBUG)
+
+    daemon, job = taken(workshop)
+    workshop.tick(daemon, FAST)
+
+    middle = text(job, "LGI_job_key").splitlines()[1]
+    assert middle not in caplog.text
+    assert "PRIVATE KEY" not in caplog.text
+    assert middle not in repr(job.record)
+
+
+def test_a_job_without_the_cas_certificate_is_not_taken(workshop: Workshop, server: IssuingServer) -> None:
+    """Such a resource is not set up; the job stays for another one."""
+    (workshop.place / "none" / "ca").unlink()
+
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+
+    assert list(daemon.jobs) == []
+    assert server.jobs["1"].state == "queued"
+    assert workshop.tree() == []
