@@ -16,6 +16,7 @@ from lgi_daemon.errands import Errands
 from lgi_daemon.health import Health
 from lgi_daemon.job import Job
 from lgi_daemon.jobs import Jobs
+from lgi_daemon.lifetime import Age, Lifetime
 from lgi_daemon.looks import Looks
 from lgi_daemon.recovery import recover
 from lgi_daemon.run_directory import RunDirectory
@@ -46,6 +47,7 @@ class Daemon:
         slow: float = 600.0,
         connect: Callable[[Credentials], Connect] = connector,
         at_once: int = 0,
+        lifetime: Lifetime | None = None,
     ) -> None:
         """``fast`` and ``slow`` are in seconds; ``connect`` makes the calls, real ones or a test's.
 
@@ -60,14 +62,13 @@ class Daemon:
         self.scripts = Scripts(self.stopping)
         self.servers = Servers(connect(configuration.credentials), self.clock)
         self.health = Health(self.clock)
+        self.age = Age(lifetime or Lifetime())
         disk = Disk(run.path)
         trouble = Trouble(self.clock, disk, fast)
         looks = Looks(self.clock, fast, self.health, trouble, self.stopping)
         errands = Errands(self.clock, fast, self.servers, trouble, self.stopping)
         self.jobs = Jobs(looks, errands, self._lookers, self._callers)
-        self.work = Work(
-            configuration, self.jobs, run, self.servers, self.scripts, self.health, self.stopping
-        )
+        self.work = Work(configuration, self.jobs, run, self.servers, self.scripts, self.health, self.closed)
         self.tour = Tour(self.clock, fast, slow, self.work, self._callers, disk)
         self.watches = Watches(self.servers, self.work, self.tour, self.jobs, fast)
         if at_once:
@@ -96,6 +97,14 @@ class Daemon:
         """Whether the daemon is to end."""
         return self._stopped()
 
+    def closed(self) -> bool:
+        """Whether no more jobs are to be taken."""
+        return self.stopping() or bool(self.age.closed)
+
+    def over(self) -> str:
+        """Why the daemon may end by itself now; empty while there are jobs, or may be in a moment."""
+        return "" if len(self.jobs) or self._callers.busy else self.age.closed
+
     @property
     def busy(self) -> bool:
         """Whether a worker does something or is about to."""
@@ -120,6 +129,7 @@ class Daemon:
     def tick(self, now: float) -> None:
         """Hand out what is due; ``now`` is in seconds of a clock that never goes back."""
         self.clock.now = now
+        self.age.tick(now, has_jobs=len(self.jobs) > 0)
         self.scripts.reap()
         self.tour.hand_out()
         for _round in range(_ROUNDS):

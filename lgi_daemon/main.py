@@ -14,6 +14,7 @@ from lgi_daemon.configuration import Configuration, load
 from lgi_daemon.configuration_section import ConfigurationError
 from lgi_daemon.daemon import Daemon
 from lgi_daemon.daemon_log import LEVELS, DaemonLog
+from lgi_daemon.lifetime import Lifetime
 from lgi_daemon.run_directory import InUse, RunDirectory
 from lgi_daemon.signals import Signals
 from lgi_protocol import LGI_VERSION
@@ -38,6 +39,7 @@ class Options:
     log_file: Path | None
     check: bool
     at_once: int
+    lifetime: Lifetime
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
@@ -51,6 +53,18 @@ class Options:
 @click.option("-W", "careless", is_flag=True, help="do not check host names of project servers.")
 @click.option("-l", "log_file", type=click.Path(path_type=Path), metavar="FILE", help="log to FILE.")
 @click.option("--at-once", type=click.IntRange(1), default=32, metavar="N", help="look after N jobs at once.")
+@click.option(
+    "--idle-limit",
+    type=click.IntRange(1),
+    metavar="TIME",
+    help="end after so many seconds without a job. default: never.",
+)
+@click.option(
+    "--life-limit",
+    type=click.IntRange(1),
+    metavar="TIME",
+    help="take no jobs after so many seconds, and end with the last one. default: never.",
+)
 @click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
 @click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
 @click.argument("configfile", type=click.Path(path_type=Path))
@@ -63,6 +77,8 @@ def _parse(
     log_file: Path | None,
     check: bool,
     at_once: int,
+    idle_limit: int | None,
+    life_limit: int | None,
     configfile: Path,
 ) -> Options:
     """Run jobs of LGI projects on this resource, as CONFIGFILE says.
@@ -73,9 +89,9 @@ def _parse(
         raise click.UsageError(
             f"the fast cycle (-ft {fast}) must be shorter than the slow cycle (-st {slow})"
         )
-    return Options(
-        configfile.absolute(), fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once
-    )
+    lifetime = Lifetime(idle_limit or 0, life_limit or 0)
+    file = configfile.absolute()
+    return Options(file, fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once, lifetime)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,7 +119,9 @@ def _run(options: Options) -> int:
     run = RunDirectory(configuration.run_directory, sandboxed=os.geteuid() == 0)
     run.claim()
     daemon_log = DaemonLog(options.log_file, options.level, sys.stdout)
-    daemon = Daemon(configuration, run, options.fast, options.slow, at_once=options.at_once)
+    daemon = Daemon(
+        configuration, run, options.fast, options.slow, at_once=options.at_once, lifetime=options.lifetime
+    )
     daemon.recover()
     if options.detach and _detach():
         os._exit(0)
@@ -118,7 +136,7 @@ def _run(options: Options) -> int:
 
 def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog) -> None:
     daemon.watch(lambda: bool(signals.stop), signals.wake)
-    while not signals.stop:
+    while not signals.stop and not daemon.over():
         if signals.take_reload():
             daemon_log.reopen()
             _reload(daemon, options)
@@ -127,7 +145,8 @@ def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: Daemo
         # Workers and children wake us often: with however many jobs, ticks take a small share of the time.
         time.sleep(min(TICK_SECONDS, TICK_SHARE * (time.monotonic() - began)))
         signals.sleep(TICK_SECONDS)
-    log.info("daemon stops on %s and leaves %d jobs as they are", signals.stop, len(daemon.jobs))
+    reason = f"on {signals.stop}" if signals.stop else f"by itself: {daemon.over()}"
+    log.info("daemon stops %s and leaves %d jobs as they are", reason, len(daemon.jobs))
 
 
 def _reload(daemon: Daemon, options: Options) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_daemon.lifetime import Lifetime
 from lgi_daemon.main import Options, _parse
 
 from .workshop import until
@@ -84,6 +85,10 @@ def parse(*arguments: str) -> Options:
         (["-d"], "detach", True),
         (["-l", "log"], "log_file", Path("log")),
         (["--check"], "check", True),
+        (["--at-once", "5"], "at_once", 5),
+        ([], "at_once", 32),
+        ([], "lifetime", Lifetime(0, 0)),
+        (["--idle-limit", "60", "--life-limit", "3600"], "lifetime", Lifetime(60, 3600)),
     ],
 )
 def test_options_are_spelled_as_ever(arguments: list[str], name: str, value: object) -> None:
@@ -104,6 +109,8 @@ def test_the_last_level_wins() -> None:
         (["-ft", "x", "LGI.cfg"], "-ft"),
         (["-ft", "600", "LGI.cfg"], "(-ft 600) must be shorter than the slow cycle (-st 600)"),
         (["-zz", "LGI.cfg"], "No such option"),
+        (["--at-once", "0", "LGI.cfg"], "--at-once"),
+        (["--idle-limit", "0", "LGI.cfg"], "--idle-limit"),
         (["/nowhere/LGI.cfg"], "Could not read from configuration file /nowhere/LGI.cfg"),
     ],
 )
@@ -220,6 +227,35 @@ def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, st
 
     daemon.send_signal(signal.SIGHUP)
 
+    until(lambda: f"{file} was read again" in _text(log))
+    assert daemon.poll() is None
+
+
+def test_an_idle_daemon_ends_by_itself_with_0(file: Path, start: Start) -> None:
+    """--idle-limit: a batch job that has nothing to do gives its node back."""
+    log = file.parent / "log"
+    daemon = start("--idle-limit", "1", "-l", log, file)
+
+    assert daemon.wait(10) == 0
+    assert "daemon stops by itself: it was without work for 1 s and leaves 0 jobs as they are" in _text(log)
+
+
+@pytest.mark.parametrize("spoil", ["delete", "empty", "run_directory"])
+def test_sighup_without_a_usable_file_keeps_the_old_one(file: Path, start: Start, spoil: str) -> None:
+    """Deleted, truncated or with another run directory: it says why and goes on."""
+    log, good = file.parent / "log", file.read_text()
+    daemon = start("-l", log, file)
+    until(lambda: "started" in _text(log))
+    (file.parent / "other").mkdir(mode=0o755)
+    file.write_text(good.replace("./runhere", "./other") if spoil == "run_directory" else "")
+    if spoil == "delete":
+        file.unlink()
+
+    daemon.send_signal(signal.SIGHUP)
+
+    until(lambda: "the configuration stays as it was: " in _text(log))
+    file.write_text(good)
+    daemon.send_signal(signal.SIGHUP)
     until(lambda: f"{file} was read again" in _text(log))
     assert daemon.poll() is None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.daemon import Daemon
 from lgi_daemon.job import Job
+from lgi_daemon.lifetime import Lifetime
 from lgi_daemon.limits import Rules
 from lgi_daemon.resource_limits import ResourceLimits
 from lgi_daemon.run_directory import RunDirectory
@@ -46,6 +47,7 @@ class Workshop:
     uids: range = UIDS
     # Workers of its daemons; with none a tick does everything itself.
     at_once: int = 0
+    lifetime: Lifetime = field(default_factory=Lifetime)
 
     def __post_init__(self) -> None:
         self.run_path = self.place / "run"
@@ -111,6 +113,7 @@ class Workshop:
             SLOW,
             lambda _credentials: self.connect,
             self.at_once,
+            self.lifetime,
         )
         daemon.recover()
         return daemon

@@ -1,0 +1,89 @@
+"""A daemon that was started for a while, as in a batch job, ends by itself and never ends a job."""
+
+import pytest
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.lifetime import Lifetime
+
+from .workshop import FAST, SLOW, Workshop, only
+
+
+def mortal(workshop: Workshop, idle: float = 0.0, life: float = 0.0) -> Daemon:
+    """A daemon with limits."""
+    workshop.lifetime = Lifetime(idle, life)
+    return workshop.daemon()
+
+
+def ends_after(workshop: Workshop, daemon: Daemon, most: float = 5000.0) -> float:
+    """How many seconds it goes on, tick after tick."""
+    began = workshop.now
+    while not daemon.over() and workshop.now < began + most:
+        workshop.tick(daemon, 1.0)
+    return workshop.now - began
+
+
+def test_without_limits_a_daemon_lives_for_ever(workshop: Workshop) -> None:
+    """As ever."""
+    assert ends_after(workshop, mortal(workshop)) == 5000.0
+
+
+def test_a_daemon_without_work_ends_after_its_idle_limit(workshop: Workshop) -> None:
+    """Counted from its start, and it says why."""
+    daemon = mortal(workshop, idle=300.0)
+
+    assert 300.0 <= ends_after(workshop, daemon) <= 302.0
+    assert daemon.over() == "it was without work for 300 s"
+
+
+def test_idleness_is_counted_anew_after_each_job(workshop: Workshop) -> None:
+    """A job that runs for an hour is no idleness."""
+    workshop.server.submit("1")
+    daemon = mortal(workshop, idle=300.0)
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    for _minute in range(60):
+        workshop.tick(daemon, 60.0)
+    over_while_running = daemon.over()
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, FAST)
+
+    assert over_while_running == ""
+    assert workshop.server.jobs["1"].state == "finished"
+    assert 299.0 <= ends_after(workshop, daemon) <= 302.0
+
+
+def test_at_the_end_of_its_life_no_job_is_taken_and_none_is_ended(workshop: Workshop) -> None:
+    """The last job ends as it likes, and is reported; then the daemon ends."""
+    workshop.server.submit("1")
+    daemon = mortal(workshop, life=1000.0)
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    workshop.tick(daemon, 1000.0)
+    workshop.server.submit("2")
+    workshop.tick(daemon, SLOW)
+    workshop.tick(daemon, SLOW)
+    over_while_running, acts = daemon.over(), workshop.acts()
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, FAST)
+
+    assert (over_while_running, "abort" in acts) == ("", False)
+    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "queued"]
+    assert daemon.over() == "it has lived for 1000 s"
+
+
+@pytest.mark.parametrize("call", ["update", "lock"])
+def test_a_job_that_cannot_be_reported_yet_keeps_the_daemon_alive(workshop: Workshop, call: str) -> None:
+    """Nobody else would ever tell the server how it ended."""
+    workshop.server.submit("1")
+    daemon = mortal(workshop, idle=300.0, life=400.0)
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_finished")
+    workshop.server.fail(call, times=8)
+
+    for _minute in range(8):
+        workshop.tick(daemon, 60.0)
+    early = daemon.over()
+    ends_after(workshop, daemon)
+
+    assert early == ""
+    assert workshop.server.jobs["1"].state == "finished"
