@@ -72,7 +72,10 @@ job_check_running() {
     ! has_ended || return 1
     look
     case "$state" in
-        running | unknown) rm -f $own/missed && return 0 ;;
+        running | unknown)
+            [ ! -e $own/missed ] || rm -f $own/missed
+            return 0
+            ;;
         absent) return 1 ;;
     esac
     settle

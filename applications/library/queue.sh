@@ -13,17 +13,21 @@
 
 tag=LGI_$LGI_DAEMON_REFERENCE
 
+# A job that is submitted while somebody else asks is not in that answer: it must not be over before the next.
+[ "$grace" -gt "$cache_seconds" ] || grace=$((cache_seconds + 1))
+
 # A command that cannot keep the daemon waiting.
 limited() {
     timeout -k 2 "$patience" "$@"
 }
 
 # The answers are for all jobs of one user, so they are in a directory that nobody else can write to or replace.
-# Where there is none each job keeps its own.
+# Where there is none each job keeps its own. (Thousands of jobs are asked about: nothing is started needlessly.)
 choose_place() {
-    uid=$(id -u)
+    { read -r uid < LGI_job_sandbox_uid; } 2> /dev/null
+    case "$uid" in '' | *[!0-9]*) uid=$(id -u) ;; esac
     place=/tmp/LGI_backend.$uid
-    mkdir -m 700 "$place" 2> /dev/null
+    [ -d "$place" ] || mkdir -m 700 "$place" 2> /dev/null
     # shellcheck disable=SC3067 # -O is not of POSIX, but every /bin/sh has it.
     if [ -h "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
         place=$PWD/$own
@@ -36,14 +40,21 @@ choose_place() {
 # Sets `list` to an answer of now, or of up to cache_seconds ago; fails when the batch system gives none.
 consult() {
     choose_place
-    now=$(date +%s)
-    made='' verdict='' of=''
-    { read -r made verdict of < "$list"; } 2> /dev/null
-    case "$made" in '' | *[!0-9]*) made=0 ;; esac
-    if [ "$of" != "$where" ] || [ "$made" -gt "$now" ] || [ $((now - made)) -ge "$cache_seconds" ]; then
+    read_clock
+    made='' in='' verdict='' of=''
+    { read -r made in verdict of < "$list"; } 2> /dev/null
+    case "$made" in '' | *[!0-9]*) made=0 in= ;; esac
+    if [ "$in" != "$boot" ] || [ "$of" != "$where" ] || [ $((now - made)) -ge "$cache_seconds" ]; then
         ask
     fi
     [ "$verdict" = answered ]
+}
+
+# Seconds since this machine began, which nobody sets back.
+read_clock() {
+    read -r now _ < /proc/uptime
+    now=${now%.*}
+    read -r boot < /proc/sys/kernel/random/boot_id
 }
 
 # That there was no answer is kept as well: a thousand jobs must not wait for it one after the other.
@@ -53,7 +64,8 @@ ask() {
     if query > "$answer" 2> /dev/null && understand < "$answer" > "$answer.jobs"; then
         verdict=answered
     fi
-    { printf '%s %s %s\n' "$(date +%s)" "$verdict" "$where" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
+    # From when it was asked for: what has happened since is not in it.
+    { printf '%s %s %s %s\n' "$now" "$boot" "$verdict" "$where" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
     mv -f "$answer" "$list"
     rm -f "$answer.jobs"
 }

@@ -51,7 +51,7 @@ class Bench:
             certificate_file=str(self.place / "certificate"),
             ca_file=str(self.place / "ca"),
             max_output_size=self.max_output_size,
-            uid=os.geteuid(),
+            uid=os.geteuid() if self.uid is None else self.uid,
             target_resources=("cluster@test",),
             job_specifics=self.specifics,
             state="running",
