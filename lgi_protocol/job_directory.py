@@ -44,9 +44,10 @@ HASHED = (
 )
 OUTPUT = "LGI_output"
 # Ours, where the server gives jobs certificates: the job's own key and certificate, and a copy of the CA's.
-JOB_KEY = "LGI_job_key"
-JOB_CERTIFICATE = "LGI_job_certificate"
-JOB_CA = "LGI_job_ca_certificate"
+# Scripts upload all there is: a * leaves out such names, and no repository takes them.
+JOB_KEY = ".LGI_job_key"
+JOB_CERTIFICATE = ".LGI_job_certificate"
+JOB_CA = ".LGI_job_ca_certificate"
 MAX_FILE = 16 * 1024 * 1024
 
 

@@ -124,7 +124,7 @@ def test_a_job_finds_a_key_a_certificate_and_the_ca(workshop: Workshop, server: 
     key = serialization.load_pem_private_key(Path(text(job, "LGI_key_file")).read_bytes(), None)
     assert certificate(job).public_key() == key.public_key()
     assert Path(text(job, "LGI_ca_certificate_file")).read_text() == "the CA"
-    for name in ("LGI_job_key", "LGI_job_certificate", "LGI_job_ca_certificate"):
+    for name in (".LGI_job_key", ".LGI_job_certificate", ".LGI_job_ca_certificate"):
         status = (files(job) / name).stat()
         assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o400, job.record.uid)
         assert text(job, f"{name}.hash") == digest((files(job) / name).read_bytes())
@@ -142,7 +142,7 @@ def test_the_certificate_is_there_before_the_first_script_of_the_job(
     daemon, job = taken(workshop)
     workshop.tick(daemon)
 
-    assert text(job, "seen") == text(job, "LGI_job_certificate")
+    assert text(job, "seen") == text(job, ".LGI_job_certificate")
 
 
 def test_each_job_has_a_key_of_its_own(workshop: Workshop, server: IssuingServer) -> None:
@@ -153,7 +153,7 @@ def test_each_job_has_a_key_of_its_own(workshop: Workshop, server: IssuingServer
 
     first, second = daemon.jobs
 
-    assert text(first, "LGI_job_key") != text(second, "LGI_job_key")
+    assert text(first, ".LGI_job_key") != text(second, ".LGI_job_key")
 
 
 def test_an_old_servers_job_has_the_files_it_always_had(workshop: Workshop, server: IssuingServer) -> None:
@@ -167,7 +167,7 @@ def test_an_old_servers_job_has_the_files_it_always_had(workshop: Workshop, serv
     assert text(job, "LGI_key_file") == str(credentials.key)
     assert text(job, "LGI_certificate_file") == str(credentials.certificate)
     assert text(job, "LGI_ca_certificate_file") == str(credentials.ca)
-    assert list(files(job).glob("LGI_job_key*")) == []
+    assert list(files(job).glob(".LGI_job_key*")) == []
 
 
 def test_a_job_runs_without_a_certificate_and_gets_it_later(
@@ -186,7 +186,7 @@ def test_a_job_runs_without_a_certificate_and_gets_it_later(
     )
     workshop.tick(daemon, FAST)
     workshop.tick(daemon, FAST)
-    assert text(job, "LGI_key_file") == str(files(job) / "LGI_job_key")
+    assert text(job, "LGI_key_file") == str(files(job) / ".LGI_job_key")
     assert certificate(job)
 
 
@@ -206,7 +206,7 @@ def test_a_certificate_is_renewed_when_half_of_its_time_is_over(
     """The key stays, so that no program ever finds a pair that does not fit; a fresh one is left alone."""
     server.age, server.left = 5 * DAY, 4 * DAY
     daemon, job = taken(workshop)
-    key, first = text(job, "LGI_job_key"), certificate(job)
+    key, first = text(job, ".LGI_job_key"), certificate(job)
     server.age, server.left = HOUR, 7 * DAY
     asked = len(server.made("job_certificate"))
 
@@ -216,7 +216,7 @@ def test_a_certificate_is_renewed_when_half_of_its_time_is_over(
 
     assert renewed != first
     assert renewed.public_key() == first.public_key()
-    assert text(job, "LGI_job_key") == key
+    assert text(job, ".LGI_job_key") == key
     assert len(server.made("job_certificate")) == asked + 1
 
 
@@ -225,26 +225,26 @@ def test_a_daemon_that_was_killed_goes_on_with_the_same_key(
 ) -> None:
     """The job may have it open."""
     daemon, job = taken(workshop)
-    key, made = text(job, "LGI_job_key"), certificate(job)
+    key, made = text(job, ".LGI_job_key"), certificate(job)
 
     daemon = workshop.restart(daemon)
     workshop.tick(daemon, FAST)
 
-    assert (text(only(daemon), "LGI_job_key"), certificate(only(daemon))) == (key, made)
+    assert (text(only(daemon), ".LGI_job_key"), certificate(only(daemon))) == (key, made)
     assert server.made("job_certificate") == ["job_certificate"]
 
 
 def test_what_a_job_does_to_its_files_is_put_right(workshop: Workshop, server: IssuingServer) -> None:
     """And the daemon never reads them: another key in its place is signed for by nobody."""
     daemon, job = taken(workshop)
-    key = text(job, "LGI_job_key")
-    (files(job) / "LGI_job_key").unlink()
-    (files(job) / "LGI_job_key").symlink_to("/etc/shadow")
+    key = text(job, ".LGI_job_key")
+    (files(job) / ".LGI_job_key").unlink()
+    (files(job) / ".LGI_job_key").symlink_to("/etc/shadow")
 
     workshop.tick(daemon, FAST)
 
-    assert text(job, "LGI_job_key") == key
-    assert not (files(job) / "LGI_job_key").is_symlink()
+    assert text(job, ".LGI_job_key") == key
+    assert not (files(job) / ".LGI_job_key").is_symlink()
 
 
 @pytest.mark.parametrize("answer", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\n" * 10_000])
@@ -258,7 +258,7 @@ def test_an_answer_that_is_no_certificate_is_not_handed_on(
     workshop.tick(daemon)
 
     until(lambda: "run" in workshop.acts())
-    assert not (files(job) / "LGI_job_certificate").exists()
+    assert not (files(job) / ".LGI_job_certificate").exists()
 
 
 def test_a_certificate_for_another_key_is_not_handed_on(workshop: Workshop, server: IssuingServer) -> None:
@@ -267,7 +267,7 @@ def test_a_certificate_for_another_key_is_not_handed_on(workshop: Workshop, serv
 
     _, job = taken(workshop)
 
-    assert not (files(job) / "LGI_job_certificate").exists()
+    assert not (files(job) / ".LGI_job_certificate").exists()
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_no_key_is_logged_or_shown(
     daemon, job = taken(workshop)
     workshop.tick(daemon, FAST)
 
-    middle = text(job, "LGI_job_key").splitlines()[1]
+    middle = text(job, ".LGI_job_key").splitlines()[1]
     assert middle not in caplog.text
     assert "PRIVATE KEY" not in caplog.text
     assert middle not in repr(job.record)

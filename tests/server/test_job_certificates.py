@@ -1,25 +1,16 @@
 """Certificates of jobs: who is given one, what stands in it, and when it stops being worth anything."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_protocol.client import Unreachable
-from lgi_protocol.errors import LGIError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server import identity, jobs_authority
-from lgi_server.identity import Trust
-from lgi_server.job_identity import RunningJob as Named
-from lgi_server.jobs_authority import JobsAuthority
-from lgi_server.repository_host import RepositoryHost, address
-from lgi_server.revocation import Revocation
+from lgi_server import identity
 from lgi_tools.certificates import key_files, profiles
 from lgi_tools.certificates.authority import read_certificate
 from lgi_tools.certificates.key_files import KeyType
@@ -222,142 +213,3 @@ def test_a_certificate_dies_when_that_of_its_resource_is_revoked(tmp_path: Path)
         wait_for(lambda: job.list().status_code == 403, 30)
     finally:
         grid.remove()
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> JobsAuthority:
-    """An authority for jobs of no server."""
-    jobs_authority.make(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
-    return jobs_authority._load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
-
-
-def issued(authority: JobsAuthority, end: datetime) -> x509.Certificate:
-    """A job's certificate that is over at ``end`` at the latest."""
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    job = Named("LGI", 7, "res1@cluster", REFERENCE)
-    return x509.load_pem_x509_certificate(authority.issue(key, job, end, datetime.now(UTC)))
-
-
-def test_a_certificate_never_outlives_that_of_its_resource(authority: JobsAuthority) -> None:
-    """Nor a week."""
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
-
-    assert issued(authority, soon).not_valid_after_utc == soon
-    late = issued(authority, soon + timedelta(days=100)).not_valid_after_utc
-    assert late < soon + timedelta(days=7)
-
-
-def test_a_certificate_that_expires_on_an_open_connection_is_refused(
-    authority: JobsAuthority, grid: Grid
-) -> None:
-    """TLS looks at it once, the server at each request."""
-    der = issued(authority, datetime.now(UTC) + timedelta(days=1)).public_bytes(Encoding.DER)
-    trust = Trust(Revocation(None, grid.people.authority.ca_file), authority)
-    environ = {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary_form: der)}
-    now = datetime.now(UTC).timestamp()
-
-    assert identity.of_caller(environ, trust, now).caller == "job 7 on res1@cluster"
-    with pytest.raises(LGIError, match="expired"):
-        identity.of_caller(environ, trust, now + 100_000)
-    with pytest.raises(LGIError, match="a job may not"):
-        identity.of_request(environ, trust, now)
-
-
-def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid, tmp_path: Path) -> None:
-    """Each server trusts its own authority only: a job's files are on the server it came from."""
-    job = started(grid, tmp_path)
-    other = Grid(authority=grid.people.authority, server_name="LGI2@localhost")
-    try:
-        other.start()
-
-        with pytest.raises(Unreachable):
-            replace(job, grid=other).submit(owners="mark@laptop")
-    finally:
-        other.remove()
-
-
-def test_set_up_makes_a_key_that_only_the_server_can_read(grid: Grid) -> None:
-    """Made beside the configuration, and named in it."""
-    directory = grid.config_file.parent
-
-    assert (directory / "jobs.key").stat().st_mode & 0o777 == 0o600
-    assert (grid.config.jobs_key, grid.config.jobs_certificate) == (
-        directory / "jobs.key",
-        directory / "jobs.crt",
-    )
-
-
-def test_a_server_makes_what_its_configuration_names(tmp_path: Path) -> None:
-    """Two lines and a restart are all an older installation needs."""
-    grid = Grid(settings={"jobs_key": "new.key", "jobs_certificate": "new.crt"})
-    try:
-        grid.start()
-
-        job = started(grid, tmp_path)
-
-        assert job.list().status_code == 200
-        assert (grid.config_file.parent / "new.key").stat().st_mode & 0o777 == 0o600
-        before = (grid.config_file.parent / "new.crt").read_bytes()
-        grid.stop()
-        grid.start()
-        assert (grid.config_file.parent / "new.crt").read_bytes() == before
-        assert job.list().status_code == 200
-    finally:
-        grid.remove()
-
-
-def test_without_the_two_lines_everything_is_as_before(tmp_path: Path) -> None:
-    """No tag, no certificate, and none that was given earlier is accepted."""
-    grid = Grid()
-    try:
-        grid.start()
-        job = started(grid, tmp_path)
-        grid.stop()
-        lines = grid.config_file.read_text().splitlines()
-        grid.config_file.write_text("\n".join(line for line in lines if not line.startswith("jobs_")))
-        grid.start()
-
-        calls = grid.resource()
-
-        assert not calls.sign_up().job_certificates
-        assert asked(calls, job.job_id) == 2
-        with pytest.raises(Unreachable):
-            job.submit(owners="mark@laptop")
-    finally:
-        grid.remove()
-
-
-@pytest.mark.parametrize("missing", ["jobs.key", "jobs.crt"])
-def test_a_server_does_not_start_with_half_an_authority(missing: str) -> None:
-    """What is left is not replaced: the message names the files."""
-    grid = Grid()
-    try:
-        (grid.config_file.parent / missing).unlink()
-
-        with pytest.raises(AssertionError, match=missing):
-            grid.start()
-    finally:
-        grid.remove()
-
-
-def test_a_server_does_not_start_with_the_key_of_another_certificate(tmp_path: Path) -> None:
-    """Its jobs would be refused one by one."""
-    grid = Grid()
-    try:
-        jobs_authority.make(tmp_path / "other.key", tmp_path / "other.crt", "x")
-        (tmp_path / "other.key").replace(grid.config_file.parent / "jobs.key")
-
-        with pytest.raises(AssertionError, match="is not the key of jobs_certificate"):
-            grid.start()
-    finally:
-        grid.remove()
-
-
-def test_where_another_host_has_the_files_jobs_get_no_certificates(grid: Grid) -> None:
-    """That host's web server would not know them."""
-    host = RepositoryHost(
-        address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")
-    )
-
-    assert jobs_authority.of(grid.config) is not None
-    assert jobs_authority.of(replace(grid.config, remote=host)) is None

@@ -184,12 +184,12 @@ def test_a_job_with_a_certificate_of_its_own_submits_without_a_session(
 ) -> None:
     """It may do nothing else; what it posts is the same."""
     issued = authority.issue_resource("res@cluster", force=True)
-    issued.key.rename(job / "LGI_job_key")
-    issued.certificate.rename(job / "LGI_job_certificate")
+    issued.key.rename(job / ".LGI_job_key")
+    issued.certificate.rename(job / ".LGI_job_certificate")
     write_job(
         job,
-        LGI_key_file=str(job / "LGI_job_key"),
-        LGI_certificate_file=str(job / "LGI_job_certificate"),
+        LGI_key_file=str(job / ".LGI_job_key"),
+        LGI_certificate_file=str(job / ".LGI_job_certificate"),
         LGI_ca_certificate_file=str(authority.ca_file),
         LGI_this_project_server=server.url,
         LGI_project="LGI",

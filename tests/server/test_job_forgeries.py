@@ -1,0 +1,160 @@
+"""Certificates that say what a job's says and are signed by others, and sessions of TLS that go on."""
+
+import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lgi_protocol.client import Client, Unreachable
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import ServerError
+from lgi_server import job_identity, jobs_authority
+from lgi_server.job_identity import RunningJob as Named
+from lgi_tools.certificates import key_files
+from lgi_tools.certificates.authority import read_certificate
+from tests.grid import Grid, refusal
+from tests.running_jobs import RunningJob, started
+
+OWNER = "mark@laptop"
+
+
+@pytest.fixture
+def job(grid: Grid, tmp_path: Path) -> RunningJob:
+    """A job of mark@laptop on res1@cluster."""
+    return started(grid, tmp_path)
+
+
+def signed(grid: Grid, job: RunningJob, directory: Path, authority: "Forger", name: str) -> Client:
+    """A client with a certificate that says all that the job's does, signed by somebody else."""
+    own = read_certificate(job.credentials.certificate)
+    key = ec.generate_private_key(ec.SECP256R1())
+    common = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) if name else own.subject
+    # Without the identifiers of keys only the signatures are left to tell.
+    identifiers = (x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier)
+    kept = [one for one in own.extensions if not isinstance(one.value, identifiers)]
+    builder = (
+        x509.CertificateBuilder(extensions=kept)
+        .subject_name(common)
+        .issuer_name(authority[0])
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.now(UTC) - timedelta(hours=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+    )
+    made = builder.sign(authority[1], hashes.SHA256())
+    (directory / "forged.crt").write_bytes(made.public_bytes(Encoding.PEM))
+    (directory / "forged.key").write_bytes(key_files.key_pem(key))
+    files = (directory / "forged.key", directory / "forged.crt", grid.people.authority.ca_file)
+    return Client(grid.url, Credentials(*files))
+
+
+Forger = tuple[x509.Name, key_files.PrivateKey]
+
+
+def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+    """Its certificates get no handshake; neither do those that the job signs with its own key."""
+    jobs_authority.make(tmp_path / "forged-ca.key", tmp_path / "forged-ca.crt", "localhost")
+    assert grid.config.jobs_certificate is not None
+    real = read_certificate(grid.config.jobs_certificate).subject
+    assert read_certificate(tmp_path / "forged-ca.crt").subject == real
+
+    for forger in (
+        (real, key_files.read_key(tmp_path / "forged-ca.key")),
+        (read_certificate(job.credentials.certificate).subject, key_files.read_key(job.credentials.key)),
+    ):
+        with pytest.raises(Unreachable):
+            signed(grid, job, tmp_path, forger, "").post("resources/resource_submit_job", {})
+
+
+def test_the_projects_authority_makes_no_jobs(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+    """Who is a job depends on who has signed, not on what is said."""
+    project: Forger = (read_certificate(grid.people.authority.ca_file).subject, grid.people.authority._key)
+
+    nobody = signed(grid, job, tmp_path, project, "")
+    with pytest.raises(ServerError, match="LGI error 2"):
+        nobody.post("resources/resource_submit_job", {"project": "LGI"})
+    assert nobody.session.get(f"{job.repository}/x").status_code == 403
+    frank = signed(grid, job, tmp_path, project, "frank@x")
+    assert frank.session.put(f"{job.repository}/x", data=b"x").status_code == 403
+    with pytest.raises(ServerError, match="LGI error 5"):
+        frank.post("resources/resource_submit_job", {"project": "LGI"})
+
+
+def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+    """Not even with the name of a user: a signature of that key makes a job of it, or nobody."""
+    assert grid.config.jobs_key is not None
+    assert grid.config.jobs_certificate is not None
+    subject = read_certificate(grid.config.jobs_certificate).subject
+    forger = (subject, key_files.read_key(grid.config.jobs_key))
+
+    client = signed(grid, job, tmp_path, forger, OWNER)
+
+    fields = {"project": "LGI", "user": OWNER, "groups": OWNER}
+    assert refusal(lambda: client.post("interfaces/interface_job_state", fields)) == 2
+
+
+def test_a_certificate_that_names_no_job_is_nobodys() -> None:
+    """The server signs none; should it ever, it is worth nothing."""
+    said = job_identity.alternative(Named("LGI", 1, "a&b=c@x", "R")).value
+    for text in (
+        "https://x/",
+        "lgi-job:",
+        f"{said}&job_id=2",
+        f"{said}&more=1",
+        "lgi-job:project=LGI&job_id=1",
+    ):
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([]))
+            .issuer_name(x509.Name([]))
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(datetime.now(UTC))
+            .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+            .add_extension(
+                x509.SubjectAlternativeName([x509.UniformResourceIdentifier(text)]), critical=False
+            )
+        )
+        with pytest.raises(ValueError, match=r"job|query"):
+            job_identity.read(builder.sign(key, hashes.SHA256()))
+
+
+def resumed(
+    grid: Grid, context: ssl.SSLContext, session: ssl.SSLSession | None, request: str
+) -> tuple[str, ssl.SSLSession]:
+    """The answer to a request on a new connection that goes on with an older one's session."""
+    plain = socket.create_connection(("127.0.0.1", grid.port))
+    with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
+        assert connection.session_reused == (session is not None)
+        connection.sendall(f"{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while block := connection.recv(65536):
+            answer += block
+        kept = connection.session
+        assert kept is not None
+        return answer.decode("latin-1"), kept
+
+
+def test_a_resumed_session_is_the_same_job(grid: Grid, job: RunningJob) -> None:
+    """It carries the job's certificate: no more rights, and none when the job has ended."""
+    context = job.credentials.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    own = f"GET {job.repository.partition(str(grid.port))[2]}/.LGI_repository_write_access"
+    first, session = resumed(grid, context, None, own)
+
+    again, _ = resumed(grid, context, session, own)
+    call, _ = resumed(grid, context, session, "GET /LGI/interfaces/interface_job_state")
+    grid.set_job(int(job.job_id), state="finished")
+    late, _ = resumed(grid, context, session, own)
+
+    assert first.startswith("HTTP/1.1 200")
+    assert again.startswith("HTTP/1.1 200")
+    assert "<number> 2 </number>" in call
+    assert late.startswith("HTTP/1.1 403")
