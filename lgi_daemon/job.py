@@ -49,6 +49,8 @@ class Job:
         self.started_at: float | None = None
         self.starts = 0
         self.failed_at_once = False
+        # Of its LGI_* files when they were right, 0 when that is not known.
+        self.fingerprint = 0
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
         # How often in a row its scripts have not answered, and how long it is left alone for that.
@@ -105,8 +107,13 @@ class Job:
 
     def check_files(self) -> None:
         """Raise the alarm when the job has changed LGI_* files, and write them again."""
+        files = self.run.files(self.record)
+        # To read and digest them all, for each job at each cycle, would cost more than all the rest.
+        if self.fingerprint and files.fingerprint() == self.fingerprint:
+            return
         for name in self.run.restore(self.record):
             log.warning("%s: %s was changed by somebody and is restored", self.title, name)
+        self.fingerprint = files.fingerprint()
 
     def says(self, script: str, seconds: float = CHECK_SECONDS) -> bool:
         """Whether a script answers yes. NoAnswer when it does not answer in time."""

@@ -20,6 +20,7 @@ from lgi_protocol.job_directory import (
     JobDirectory,
 )
 
+_WATCHED = (*HASHED, *(f"{name}.hash" for name in HASHED))
 INVALID = "! INVALID !"
 _CUT = b"\n[LGI: the output was cut here, it has %d bytes and %d are allowed]\n"
 
@@ -91,6 +92,20 @@ class JobFiles:
                 written.append(name)
         return written
 
+    def fingerprint(self) -> int:
+        """A number that is another one after any change of the LGI_* files; 0 when they cannot be looked at.
+
+        A file's time of change is the system's to set: a job can write the old content back, not the time.
+        """
+        try:
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            return hash(tuple(_state_of(name, folder) for name in _WATCHED))
+        finally:
+            os.close(folder)
+
     def output(self, limit: int) -> tuple[bytes, str]:
         """LGI_output up to a limit, and what the administrator should know of it, mostly nothing.
 
@@ -117,6 +132,14 @@ class JobFiles:
 
     def _put(self, name: str, data: bytes, mode: int) -> None:
         atomic_file.write(self.path, name, data, mode, self.owner, self.owner, durable=False)
+
+
+def _state_of(name: str, folder: int) -> tuple[int, ...]:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
