@@ -89,11 +89,11 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
     nothing: Nothing | None = None
     try:
         who = identity.of_caller(request.environ, server.trust, time.time())
-        if isinstance(who, JobIdentity):
-            entrance = _entrance_of_job(server, name, who)
-        else:
+        if isinstance(who, Identity):
             callers.check_certificate(who, server.config)
         with server.crowd.place():
+            if isinstance(who, JobIdentity):
+                entrance = _entrance_of_job(server, name, who)
             request.takes_files = entrance.takes_files
             posted = arrivals.posted_fields(request)
             run = partial(_run, server, entrance, who, Form(posted), request)

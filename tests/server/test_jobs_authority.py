@@ -1,5 +1,6 @@
 """The server's authority for jobs: how it is made and named, and how long what it signs is good."""
 
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from lgi_server.job_identity import RunningJob as Named
 from lgi_server.jobs_authority import JobsAuthority
 from lgi_server.repository_host import RepositoryHost, address
 from lgi_server.revocation import Revocation
-from tests.grid import Grid, refusal
+from tests.grid import BIN, Grid, refusal
 from tests.running_jobs import REFERENCE, started
 
 
@@ -100,6 +101,25 @@ def test_a_server_makes_what_its_configuration_names(tmp_path: Path) -> None:
         grid.start()
         assert (grid.config_file.parent / "new.crt").read_bytes() == before
         assert job.list().status_code == 200
+    finally:
+        grid.remove()
+
+
+def test_checking_a_configuration_makes_nothing() -> None:
+    """Both files may be missing; one of the two lines alone is a mistake."""
+    grid = Grid(settings={"jobs_key": "new.key", "jobs_certificate": "new.crt"})
+    try:
+        check = [BIN / "LGI_server", "--check", grid.config_file]
+
+        good = subprocess.run(check, capture_output=True, text=True, check=False)
+        grid._change_settings({"jobs_key": "x"})
+        grid.config_file.write_text(grid.config_file.read_text().replace("jobs_key = x", ""))
+        half = subprocess.run(check, capture_output=True, text=True, check=False)
+
+        assert good.returncode == 0, good.stderr
+        assert not (grid.config_file.parent / "new.key").exists()
+        assert half.returncode == 1
+        assert "jobs_certificate is set: jobs_certificate and jobs_key go together" in half.stderr
     finally:
         grid.remove()
 
