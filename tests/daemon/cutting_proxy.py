@@ -30,6 +30,7 @@ class CuttingProxy:
     def __init__(self) -> None:
         """Listens from now on, and cuts nothing until it is told to."""
         self.cut = Cut(-1, When.BEFORE)
+        self.connections = 0
         self._guard = threading.Lock()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -53,6 +54,7 @@ class CuttingProxy:
             head += client.recv(1)
         host, port = head.split()[1].decode().rsplit(":", 1)
         with client, socket.create_connection((host, int(port))) as server:
+            self.connections += 1
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self._pass_on(client, server)
 

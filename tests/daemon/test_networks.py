@@ -10,6 +10,8 @@ import pytest
 
 from lgi_daemon.daemon import Daemon
 from lgi_daemon.limits import Rules
+from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
+from tests.acceptance.conftest import DaemonProcess, offers
 from tests.grid import Grid, UserCalls
 
 from .conftest import IS_ROOT
@@ -109,6 +111,51 @@ def test_a_job_ends_once_and_rightly_wherever_the_network_is_cut(
         turns += 1
 
     assert turns > 12
+
+
+def test_one_connection_serves_many_cycles(
+    place: Path, server: Grid, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One TLS handshake for all the calls of three jobs' lives."""
+    monkeypatch.delenv("https_proxy")
+    user = known(server)
+    monkeypatch.setenv("https_proxy", proxy.url)
+    jobs = [user.submit(input=b"the answer".hex()) for _job in range(3)]
+    workshop = resource(place, server)
+    daemon = daemon_of(workshop, server)
+
+    def ended() -> bool:
+        workshop.tick(daemon, FAST)
+        return all(user.state(job) == "finished" for job in jobs)
+
+    until(ended)
+
+    assert proxy.connections == 1
+    daemon.run.release()
+
+
+def test_sigterm_signs_off_everywhere_and_leaves_jobs_running(server: Grid) -> None:
+    """The server knows of no session any more, the job's process lives, and the exit code is 0."""
+    known(server)
+    server.resource(REAL_RESOURCE, "").sign_off()
+    daemon = DaemonProcess(server)
+    try:
+        daemon.start()
+        until(lambda: offers(server))
+        server.user().submit(input=b"hi".hex(), job_specifics="<seconds> 30 </seconds>")
+        until(lambda: any((job / "running").exists() for job in daemon.jobs()), 20.0)
+        (job,) = daemon.jobs()
+        pid = int((job / "running").read_text().split()[0])
+
+        code = daemon.stop()
+
+        assert code == 0
+        assert Path(f"/proc/{pid}").exists()
+        assert daemon.jobs() == [job]
+        assert server.rows("SELECT * FROM running_sessions") == []
+        assert server.rows("SELECT * FROM running_locks") == []
+    finally:
+        daemon.remove()
 
 
 def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: Grid) -> None:
