@@ -62,19 +62,19 @@ def kill_session(leader: Identity, mark: str) -> int:
 
 def users() -> set[int]:
     """The uids that processes run under now, real, effective and saved ones."""
-    return {uid for entry in _PROC.iterdir() if entry.name.isdigit() for uid in _uids(int(entry.name))}
+    return {uid for name in os.listdir(_PROC) if name.isdigit() for uid in _uids(name)}
 
 
-def _uids(pid: int) -> set[int]:
+def _uids(pid: str) -> set[int]:
     """None when it has ended. Not the owner of its /proc directory, which is the effective one alone."""
     try:
-        text = (_PROC / str(pid) / "status").read_text("ascii", "replace")
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as opened:
+            data = opened.read()
     except OSError:
         return set()
-    values = dict(line.partition(":")[::2] for line in text.splitlines())
-    if values.get("State", "").strip()[:1] in ("Z", "X"):
-        return set()
-    return {int(uid) for uid in values.get("Uid", "").split()}
+    # The name, which stands in front, has its line ends written as two characters.
+    state, uid = data.partition(b"\nState:\t")[2][:1], data.partition(b"\nUid:\t")[2]
+    return set() if state in b"ZX" else {int(one) for one in uid.partition(b"\n")[0].split()}
 
 
 def _stat(pid: int) -> list[str] | None:
