@@ -36,6 +36,7 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	@sh make/needs.sh
 	@$(PY) -m benchmarks.run
+	@$(PY) -m benchmarks.daemon
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

@@ -1,0 +1,152 @@
+"""What a daemon with a thousand running jobs costs: memory and processor time. See README.md here."""
+
+import argparse
+import os
+import re
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from lgi_daemon.scripts import Place, Scripts
+from tests.acceptance.conftest import RESOURCE, DaemonProcess, offers
+from tests.grid import Grid, wait_for
+
+# What is promised for a thousand jobs, of the daemon and all the processes it has waited for.
+MOST_MEMORY = 60.0  # MB
+MOST_LOOK = 2.0  # seconds of processor time
+LONGEST_START = 1800.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> int:
+    """Measure and print; 1 when a promise is not kept."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--jobs", type=int, default=1000)
+    jobs: int = arguments.parse_args().jobs
+    grid = Grid()
+    daemon = None
+    try:
+        grid.start()
+        grid.clear()
+        grid.resource(RESOURCE, "").sign_off()
+        daemon = DaemonProcess(grid)
+        _allow(daemon, jobs)
+        return _measure(grid, daemon, jobs)
+    finally:
+        if daemon:
+            daemon.remove()
+        grid.remove()
+
+
+def _measure(grid: Grid, daemon: DaemonProcess, jobs: int) -> int:
+    _begin(grid, daemon, jobs)
+    # Measured is a daemon that has taken all of them up again, with LGI's cycles of two and ten minutes.
+    daemon.stop()
+    daemon.seconds = (120, 600)
+    daemon.start()
+    _quiet(daemon)
+    memory = _memory(daemon)
+    idle = _used_by(daemon, lambda: time.sleep(20)) / 20
+    cycle = _used_by(daemon, lambda: _reload(daemon))
+    memory = max(memory, _memory(daemon))
+    calls = _own(lambda: _ask_server(grid, jobs))
+    scripts = _own(lambda: _ask_all(daemon))
+    look = cycle - calls
+    print(f"{jobs} running hello_world jobs")
+    print(f"memory of the daemon                    {memory:8.1f} MB  (promised: {MOST_MEMORY:g})")
+    print(f"each second, whether one has ended      {1000 * idle:8.0f} ms of processor")
+    print(f"a fast cycle: all asked after and looked at {cycle:4.2f} s of processor")
+    print(f"  of that the calls, as a client makes them {calls:4.2f} s")
+    print(f"  so that the look at all of them takes     {look:4.2f} s  (promised: {MOST_LOOK:g})")
+    print(f"their check scripts, every 5 to 10 minutes  {scripts:4.2f} s of processor")
+    return int(memory > MOST_MEMORY or look > MOST_LOOK)
+
+
+def _allow(daemon: DaemonProcess, jobs: int) -> None:
+    """Take that many jobs on every level."""
+    text = daemon.configuration.read_text()
+    text = re.sub(r"<any> \d+ </any>", f"<any> {jobs} </any>", text)
+    daemon.configuration.write_text(re.sub(r"<job_limit> \d+ <", f"<job_limit> {jobs} <", text))
+
+
+def _begin(grid: Grid, daemon: DaemonProcess, jobs: int) -> None:
+    """Submit the jobs, and have them all run."""
+    user = grid.user()
+    daemon.seconds = (2, 3)
+    daemon.start()
+    wait_for(lambda: offers(grid))
+    began = time.monotonic()
+    for _job in range(jobs):
+        user.submit(input=b"hi".hex(), job_specifics="<seconds> 99999 </seconds>")
+    wait_for(lambda: len(list(daemon.run_directory.glob("LGI/hello_world/*/running"))) == jobs, LONGEST_START)
+    print(f"submitting, accepting and starting took    {time.monotonic() - began:8.0f} s", flush=True)
+
+
+def _reload(daemon: DaemonProcess) -> None:
+    """Have everything looked at, as at the end of a fast cycle."""
+    assert daemon.process is not None  # noqa: S101 - it was started
+    daemon.process.send_signal(signal.SIGHUP)
+    _quiet(daemon)
+
+
+def _quiet(daemon: DaemonProcess) -> None:
+    """Wait until the daemon uses next to nothing for three seconds."""
+    calm = 0
+    while calm < 3:
+        calm = calm + 1 if _used_by(daemon, lambda: time.sleep(1)) < 0.2 else 0
+
+
+def _used_by(daemon: DaemonProcess, event: Callable[[], None]) -> float:
+    """Processor seconds of the daemon and of those it has waited for, while something goes on."""
+    before = _used(daemon)
+    event()
+    return _used(daemon) - before
+
+
+def _used(daemon: DaemonProcess) -> float:
+    stat = _proc(daemon, "stat").rpartition(")")[2].split()
+    return sum(int(field) for field in stat[11:15]) / _TICKS
+
+
+def _memory(daemon: DaemonProcess) -> float:
+    found = re.search(r"VmRSS:\s*(\d+) kB", _proc(daemon, "status"))
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def _proc(daemon: DaemonProcess, name: str) -> str:
+    assert daemon.process is not None  # noqa: S101 - it was started
+    return Path(f"/proc/{daemon.process.pid}/{name}").read_text()
+
+
+def _own(work: Callable[[], None]) -> float:
+    """Processor seconds of this process and its children for some work."""
+
+    def used() -> float:
+        found = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in found)
+
+    before = used()
+    work()
+    return used() - before
+
+
+def _ask_server(grid: Grid, jobs: int) -> None:
+    """As many calls as a fast cycle makes."""
+    calls = grid.resource(RESOURCE)
+    job_id = str(grid.rows("SELECT MAX(job_id) AS last FROM job_queue")[0]["last"])
+    for _job in range(jobs):
+        calls.job_state(job_id)
+
+
+def _ask_all(daemon: DaemonProcess) -> None:
+    """Each job's job_check_running_script once."""
+    for job in daemon.jobs():
+        uid = job.stat().st_uid if os.geteuid() == 0 else None
+        Scripts().status(job / "LGI_job_check_running_script", Place(job, uid))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
