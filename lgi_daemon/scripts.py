@@ -120,9 +120,9 @@ class Scripts:
 def _spawn(script: Path, place: Place) -> "subprocess.Popen[bytes]":
     """A script that waits for `_release`, in a new session, with a clean environment and no open file."""
     arguments = ["/bin/sh", "-c", _RUN_WHEN_TOLD, "LGI_daemon"]
-    if place.uid is not None:
-        arguments += sandbox.command(place.uid)
     try:
+        if place.uid is not None:
+            arguments += sandbox.command(place.uid)
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
             [*arguments, str(script)],
             cwd=place.directory,
@@ -146,9 +146,9 @@ def _release(
 ) -> Identity:
     """Let a script run that has been spawned, once it is under its limits and has been noted."""
     assert child.stdin is not None  # noqa: S101 - asked for with PIPE
-    identity = processes.identify(child.pid)
     with child.stdin as gate:
         try:
+            identity = processes.identify(child.pid)
             place.limits.hold(child.pid, is_run_script=note is not None)
             if note is not None:
                 note(identity)
