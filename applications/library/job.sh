@@ -139,6 +139,8 @@ job_abort() {
     if ! has_ended; then
         mkdir $own/started 2> /dev/null
         is_over || return 1
+        # Its own word, if it had time for one, is that of a job that was told to end.
+        rm -f $own/exit
         end - aborted
     fi
     . "$library/output.sh"
@@ -146,7 +148,7 @@ job_abort() {
 }
 
 is_over() {
-    for pause in 0.2 0.5 1 0; do
+    for pause in 0.2 0.6 0; do
         look
         case "$state" in
             ended | gone | absent) return 0 ;;

@@ -72,6 +72,8 @@ umask 077
 # It runs once, even when it is submitted twice or a batch system starts it again.
 mkdir .LGI_job/started 2> /dev/null || exit 75
 export OMP_NUM_THREADS=$cores MKL_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores NUMEXPR_NUM_THREADS=$cores
+# Asked to end, it waits for what it has started and can still say how that ended.
+trap : TERM
 "$@" < /dev/null > .LGI_job/stdout 2> .LGI_job/stderr
 code=$?
 why=

@@ -105,6 +105,24 @@ def test_abort_ends_also_what_ignores_a_polite_request(place: Path) -> None:
     assert job.state() == "finished"
 
 
+def test_a_job_that_is_asked_to_end_says_so(place: Path) -> None:
+    """It waits for what it has started: there is an exit code. After an abort it is called aborted."""
+    asked = Bench(place, SETTINGS, input=b"exec sleep 60", reference="A" * 32)
+    aborted = Bench(place, SETTINGS, input=b"exec sleep 60", reference="B" * 32)
+    run = asked.begin()
+    aborted.begin()
+    until(lambda: (asked.own / "stderr").exists() and (aborted.own / "stderr").exists())
+
+    os.killpg(run.pid, signal.SIGTERM)
+    until(lambda: asked.state() == "finished")
+    asked.ask("job_epilogue")
+    code = aborted.ask("job_abort")
+
+    assert code == 0
+    assert asked.output().endswith("[LGI: exit code 143]\n")
+    assert aborted.output() == "[LGI: no exit code: aborted]\n"
+
+
 def test_abort_of_a_job_that_never_began_succeeds_and_it_never_will(place: Path) -> None:
     """Its place is taken."""
     job = Bench(place, SETTINGS, input=b"touch ran")

@@ -49,17 +49,33 @@ def test_a_controller_that_is_away_ends_no_job(running_slurm: Slurm, place: Path
     assert running_slurm.call("squeue", "-h", "-o", "%i").split() == []
 
 
-def test_a_job_that_slurm_ends_says_why(running_slurm: Slurm, place: Path) -> None:
-    """Cancelled by somebody else: finished, with SLURM's own word, and not run again."""
-    running = job(running_slurm, place, 3, b"sleep 100")
+def test_a_job_cancelled_by_somebody_else_says_how_it_ended(running_slurm: Slurm, place: Path) -> None:
+    """SLURM asks it to end first, so that it has time for its exit code."""
+    running = job(running_slurm, place, 3, b"exec sleep 100")
     running.begin().wait(30)
-    until(lambda: (running.own / "started").exists())
+    until((running.own / "stderr").exists)
 
-    running_slurm.call("scancel", running.mark("id"))
+    running_slurm.call("scancel", "--full", running.mark("id"))
     until(lambda: running.state() == "finished")
     running.ask("job_epilogue")
 
-    assert running.output().endswith("without a word of its own: slurm says CANCELLED]\n")
+    assert running.output().endswith("[LGI: exit code 143]\n")
+
+
+def test_a_job_that_never_ran_ends_with_the_word_of_slurm(running_slurm: Slurm, place: Path) -> None:
+    """Cancelled while it waited: finished, with a message, and not submitted again."""
+    waiting = job(running_slurm, place, 9, b"touch ran")
+    waiting.settings += "submit_options=--hold\n"
+    waiting.begin().wait(30)
+    state = waiting.state()
+
+    running_slurm.call("scancel", waiting.mark("id"))
+    until(lambda: waiting.state() == "finished")
+    waiting.ask("job_epilogue")
+
+    assert state == "running"
+    assert waiting.output().endswith("without a word of its own: slurm says CANCELLED]\n")
+    assert not (waiting.directory / "ran").exists()
 
 
 def test_a_job_whose_answer_was_lost_is_found_by_its_name(running_slurm: Slurm, place: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_script_is_run_and_its_output_and_exit_code_come_back(grid: Grid, offe
     wait_for(lambda: offered.jobs() == [])
 
 
-@each_backend
+@pytest.mark.parametrize("offered", ["process", "slurm"], indirect=True)
 def test_a_running_script_is_aborted(grid: Grid, offered: CommandDaemon) -> None:
     """Aborted is reported when it is really gone."""
     user = grid.user()
