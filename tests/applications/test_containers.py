@@ -46,7 +46,7 @@ def test_nothing_of_the_machine_is_within_reach(place: Path, images: Path) -> No
     job = contained(
         place,
         images,
-        f"""cat "{place}/key" "$(cat LGI_key_file)"; ls /work /root /home; touch /bin/x && echo written
+        f"""cat "{place}/key" "$(cat LGI_key_file)"; ls /srv /root /home; touch /bin/x && echo written
             ls -d /proc/[0-9]* | wc -l; ip -o link | grep -c -v lo:""",
     )
 
