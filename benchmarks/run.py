@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import report, statements
 from benchmarks.generator import Load, Measured, Missing
 from benchmarks.report import Row
-from benchmarks.scenarios import FULL, HELD, SERVER_LIST, Scenario, scenarios
+from benchmarks.scenarios import FULL, HELD, RESOURCE, SERVER_LIST, Scenario, scenarios
 from benchmarks.testbed import Testbed, testbed
 
 # Before each run the server list is measured so long, to compare with.
@@ -58,7 +58,7 @@ class Bench:
         if not resources:
             yield
             return
-        certificate = self.bed.certificate("res1@cluster")
+        certificate = self.bed.certificate(RESOURCE)
         with self.bed.generator.beside(Load(HELD, certificate, resources, 3600)):
             time.sleep(CONNECTING_SECONDS)
             yield

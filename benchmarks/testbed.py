@@ -19,6 +19,7 @@ from tests.mariadb import PrivateMariaDB
 
 READER, NOBODY = "mark@laptop", "new@laptop"
 RESOURCES = 16
+CLIENTS = 1000
 # As a small production server has it; every commit is on the disk before it is answered.
 SETTINGS = (
     "SET GLOBAL innodb_buffer_pool_size = 256 * 1024 * 1024",
@@ -40,6 +41,10 @@ class Testbed:
         self._user(NOBODY)
         for number in range(1, RESOURCES + 1):
             self._resource(number)
+        for number in range(RESOURCES + 1, CLIENTS + 1):
+            # More clients than resources share their certificates.
+            link = directory / f"res{number}@cluster.pem"
+            link.symlink_to(f"res{(number - 1) % RESOURCES + 1}@cluster.pem")
         self.job = self._job_with_files(directory)
         self._last = filling.last_job(grid)
 

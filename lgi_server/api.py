@@ -69,7 +69,7 @@ class Doorway:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """One request."""
         found = self._calls.get(environ["PATH_INFO"])
-        if found is None or environ["REQUEST_METHOD"] not in {"GET", "HEAD", "POST"}:
+        if found is None:
             return self._pages(environ, start_response)
         config = self._server.config
         request = SpoolingRequest(environ, self._server.store, config.max_post_size)
@@ -91,7 +91,7 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
         who = identity.of_caller(request.environ, server.trust, time.time())
         if isinstance(who, Identity):
             callers.check_certificate(who, server.config)
-        with server.crowd.place():
+        with server.crowd.place(_place_of(who)):
             if isinstance(who, JobIdentity):
                 entrance = _entrance_of_job(server, name, who)
             request.takes_files = entrance.takes_files
@@ -102,7 +102,7 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
             except Nothing as found:
                 nothing = found
         if nothing is not None:
-            answer = _hold(server, nothing, run, request)
+            answer = _hold(server, nothing, run, request, _place_of(who))
         _log(name, who, posted, None)
         return answer
     except LGIError as refused:
@@ -113,6 +113,11 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
     except Exception:
         log.exception("fault while answering %s", name)
         return (FAULT,)
+
+
+def _place_of(who: Identity | JobIdentity) -> str:
+    """In whose name a call has its place."""
+    return who.name.name if isinstance(who, Identity) else who.job.resource
 
 
 def _entrance_of_job(server: Server, name: str, who: JobIdentity) -> Entrance:
@@ -129,22 +134,24 @@ def _entrance_of_job(server: Server, name: str, who: JobIdentity) -> Entrance:
 
 
 def _hold(
-    server: Server, nothing: Nothing, run: Callable[[bool], Elements], request: SpoolingRequest
+    server: Server, nothing: Nothing, run: Callable[[bool], Elements], request: SpoolingRequest, name: str
 ) -> Elements:
     """Answer a call that found nothing when there is something, or its time is over.
 
-    It has left its place among the requests meanwhile. LGIError BACK_OFF, which nobody reads, when its
-    connection has ended: what would be locked for it would stay locked.
+    It has left its place among the requests meanwhile, and is let in anew: its certificate may have been
+    revoked. LGIError BACK_OFF, which nobody reads, when its connection has ended: what would be locked for
+    it would stay locked.
     """
     end = time.monotonic() + nothing.seconds
     waiting = server.waiting[nothing.project]
     may_wait = True
     while may_wait:
-        may_wait = waiting.wait(nothing.wish, end - time.monotonic())
+        may_wait = waiting.wait(nothing.wish, end - time.monotonic(), partial(arrivals.has_ended, request))
         if arrivals.has_ended(request):
             raise LGIError(ErrorNumber.BACK_OFF, "the connection has ended")
+        identity.of_caller(request.environ, server.trust, time.time())
         try:
-            with server.crowd.place():
+            with server.crowd.place(name):
                 return run(may_wait)
         except Nothing:
             continue

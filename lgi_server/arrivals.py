@@ -19,7 +19,7 @@ from lgi_server.services.repositories import Repositories
 from lgi_server.services.stores import Upload, uploaded_name
 
 # Seconds every body has, and bytes a second it must bring beyond them.
-SLOWEST_START, SLOWEST_RATE = 60.0, 100_000
+SLOWEST_START, SLOWEST_RATE = 20.0, 100_000
 
 
 class Arrival:
@@ -124,7 +124,7 @@ def posted_fields(request: Request) -> Mapping[str, str]:
 
 @contextmanager
 def in_time(request: Request) -> Iterator[None]:
-    """Give a body a minute and ten seconds more for each megabyte; LGIError UPLOAD when that is over."""
+    """Give a body twenty seconds and ten more for each megabyte; LGIError UPLOAD when that is over."""
     size = request.content_length if request.content_length is not None else request.max_content_length
     seconds = SLOWEST_START + (size or 0) / SLOWEST_RATE
     timeout = gevent.Timeout(seconds)

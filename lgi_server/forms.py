@@ -141,6 +141,16 @@ class Form:
             raise LGIError(field.malformed, f"{_shown(lists.join(values))} is no list of numbers")
         return frozenset(int(value) for value in values)
 
+    def tags(self, field: Field, most: int) -> tuple[str, ...]:
+        """The different names of a comma list of applications, not too many."""
+        values = self.names(field)
+        for value in values:
+            if not xml.is_name(value):
+                raise LGIError(field.malformed, f"{_shown(value)} cannot be the name of an application")
+        if len(values) > most:
+            raise LGIError(field.too_big, f"{len(values)} names, at most {most} are allowed")
+        return values
+
     def tag(self, field: Field) -> str:
         """A name that can be the name of an XML element, as an application's must be (ruling 3)."""
         value = self.word(field)

@@ -18,6 +18,8 @@ from lgi_server.waiting import Wish
 
 # Of the jobs a waiting resource is told of.
 MOST_AWAITED = 64
+# That a resource waits for in one call.
+MOST_APPLICATIONS = 64
 
 
 @resource_call(session=False)
@@ -81,7 +83,7 @@ def resource_wait(call: ResourceCall) -> Elements:
     With ``wait`` the answer comes when there is at least one, or after so many seconds. The list is short:
     whoever is told asks for work, or for the state of its jobs, in the usual way.
     """
-    applications = call.form.names(forms.APPLICATIONS)
+    applications = call.form.tags(forms.APPLICATIONS, MOST_APPLICATIONS)
     known = call.form.numbers(forms.KNOWN_QUEUED), call.form.numbers(forms.KNOWN_ABORTING)
     wish = Wish(call.resource.resource_name, frozenset(applications), *known)
     found = [job for job in awaited.look(call.transaction, applications) if wish.is_met_by(job)]

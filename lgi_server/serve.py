@@ -25,6 +25,8 @@ from lgi_server.jobs_authority import JobsAuthority
 
 log = logging.getLogger("lgi.serve")
 CONNECTIONS = 4000
+# Bytes of a refused request that are read all the same, and for how long.
+MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
 
 
 class LateHandshake(ssl.SSLContext):
@@ -137,6 +139,21 @@ class Worker(GeventWorker):  # type: ignore[misc]
                 yield
         finally:
             self._idle.discard(current)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
+        """One request. What of its body nobody wanted is read, so that the answer arrives, but not for ever.
+
+        A connection that sends more than that is closed.
+        """
+        goes_on: bool = super().handle_request(listener_name, req, sock, addr)
+        left = MOST_IGNORED
+        with gevent.Timeout(IGNORING_SECONDS, False):
+            while left > 0 and (unread := req.body.read(min(left, 64 * 1024))):
+                left -= len(unread)
+            if left > 0:
+                return goes_on
+        log.info("a request of %s goes on after its answer: its connection is closed", addr[0])
+        raise StopIteration
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         """One connection: its handshake, then its requests."""

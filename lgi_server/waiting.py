@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from lgi_protocol import lists
-from lgi_protocol.errors import LGIError
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.database import Database
 from lgi_server.tables import awaited
@@ -24,6 +24,10 @@ from lgi_server.tables.awaited import Awaited
 
 log = logging.getLogger("lgi.waiting")
 LOOK_SECONDS = 0.1
+# One in so many waiters is looked at each time, whether its connection still is there.
+PRESENCE = 10
+# Of one resource, in one worker; several daemons may share its name.
+MOST_EACH = 100
 # Nobody needs to be told again so soon of a job that was not taken; each time it is twice as long.
 AGAIN_SECONDS, LONGEST_AGAIN = 1.0, 60.0
 
@@ -59,9 +63,14 @@ class Wish:
         return job.job_id not in self.queued and lists.holds(job.target_resources, [self.resource])
 
 
+def _present() -> bool:
+    return False
+
+
 @dataclass(eq=False)
 class _Waiter:
     wish: Wish
+    has_gone: Callable[[], bool]
     woken: threading.Event = field(default_factory=threading.Event)
 
 
@@ -86,15 +95,21 @@ class Waiting:
         self._told: dict[tuple[int, str], _Told] = {}
         self._looking = False
         self._ended = False
+        self._turn = 0
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def wait(self, wish: Wish, seconds: float) -> bool:
-        """Return when there may be something for a wish, at the latest after so many seconds: whether so."""
+    def wait(self, wish: Wish, seconds: float, has_gone: Callable[[], bool] = _present) -> bool:
+        """Return when there may be something for a wish, at the latest after so many seconds: whether so.
+
+        Also when the waiter ``has_gone``. LGIError BACK_OFF when its resource has too many waiters already.
+        """
         if self._ended:
             return False
-        waiter = _Waiter(wish)
+        if sum(waiter.wish.resource == wish.resource for waiter in self._waiters) >= MOST_EACH:
+            raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of this resource wait already")
+        waiter = _Waiter(wish, has_gone)
         self._waiters[waiter] = None
         try:
             self._start_looking()
@@ -123,8 +138,17 @@ class Waiting:
                     log.warning("nobody is told of jobs: %s", error)
                     time.sleep(1)
                 time.sleep(LOOK_SECONDS)
+                self._dismiss_gone()
         finally:
             self._looking = False
+
+    def _dismiss_gone(self) -> None:
+        """Let those go whose connection has ended; not all are looked at each time."""
+        self._turn = (self._turn + 1) % PRESENCE
+        for number, waiter in enumerate(tuple(self._waiters)):
+            if number % PRESENCE == self._turn and waiter.has_gone():
+                self._waiters.pop(waiter, None)
+                waiter.woken.set()
 
     def _jobs(self) -> list[Awaited]:
         applications = sorted({name for waiter in self._waiters for name in waiter.wish.applications})

@@ -20,8 +20,19 @@ class Awaited:
     target_resources: tuple[str, ...]
 
 
+# In one statement; SQLite takes no more than 500 parts.
+AT_ONCE = 50
+
+
 def look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited]:
     """The jobs of some applications that are queued and unlocked, or are to be aborted."""
+    found = []
+    for begin in range(0, len(applications), AT_ONCE):
+        found += _look(transaction, applications[begin : begin + AT_ONCE])
+    return found
+
+
+def _look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited]:
     columns = "job_id, state, application, target_resources"
     parts, parameters = [], []
     for number, application in enumerate(applications):
@@ -32,8 +43,6 @@ def look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited]
                 f" AS {state}{number}"
             )
             parameters.append(application)
-    if not parts:
-        return []
     rows = transaction.rows(" UNION ALL ".join(parts), *parameters)
     return [
         Awaited(row["job_id"], row["state"], row["application"], lists.split(row["target_resources"]))

@@ -283,3 +283,36 @@ def test_a_small_answer_is_one_record(grid: Grid) -> None:
     assert whole.rstrip().endswith("</LGI>")
     assert head.startswith("HTTP/1.1 200 OK\r\n")
     assert head.endswith("\r\n\r\n")
+
+
+def test_a_refused_upload_is_answered_and_then_not_read_for_ever(grid: Grid) -> None:
+    """Its sender may finish a small one and read the answer; a large one ends with its connection."""
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor",))).context()
+    name = "JOB_" + 32 * "0"
+    head = (
+        f"PUT /LGI/repository/000/{name}/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000000\r\n\r\n"
+    )
+    sent = 0
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+        suppress(OSError),
+    ):
+        connection.settimeout(20)
+        connection.sendall(head.encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+        while sent < 500_000_000:
+            connection.sendall(bytes(1_000_000))
+            sent += 1_000_000
+    assert 60_000_000 < sent < 100_000_000
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_every_method_on_a_call_is_answered_by_an_lgi_document(grid: Grid, method: str) -> None:
+    """As a GET: a call with no fields."""
+    request = f"{method} {LIST} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    answer = exchange(grid, request.encode())
+
+    assert answer.startswith("HTTP/1.1 200 OK\r\n")
+    assert "<number> 32 </number>" in answer

@@ -5,14 +5,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from lgi_protocol.client import Reply
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.database import Database
 from lgi_server.tables.awaited import Awaited
-from lgi_server.waiting import Waiting, Wish
+from lgi_server.waiting import MOST_EACH, Waiting, Wish
+from lgi_tools.certificates import profiles
+from lgi_tools.certificates.authority import read_certificate
 from tests.grid import Grid, refusal, wait_for
 
 NAME = "res1@cluster"
@@ -178,6 +182,35 @@ def test_a_server_that_ends_lets_everybody_go(grid: Grid) -> None:
     grid.start()
 
 
+def test_a_revoked_certificate_is_given_nothing_that_it_waited_for() -> None:
+    """A held call passes the door again before it is answered."""
+    grid = Grid(settings={"workers": "1"})
+    try:
+        grid.start()
+        resource, user = grid.resource(NAME), grid.user()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(lambda: refusal(lambda: work(resource, 40)))
+            time.sleep(0.5)
+            serial = read_certificate(grid.people.resource(NAME).certificate).serial_number
+            grid.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+            wait_for(lambda: refusal(lambda: resource.job_state("1")) == ErrorNumber.CERTIFICATE, 30)
+            user.submit()
+            assert answer.result(20) == ErrorNumber.CERTIFICATE
+        assert grid.rows("SELECT job_id FROM running_locks") == []
+    finally:
+        grid.remove()
+
+
+def test_waiting_for_a_few_applications_is_enough(grid: Grid) -> None:
+    """What nobody can look up ten times a second is refused."""
+    resource = grid.resource(NAME)
+    few, many = (", ".join(f"a{number}" for number in range(count)) for count in (64, 65))
+
+    assert refusal(lambda: ask(resource, 1, applications=few)) == 0
+    assert refusal(lambda: ask(resource, 1, applications=many)) == ErrorNumber.APPLICATION_TOO_BIG
+    assert refusal(lambda: ask(resource, 1, applications="a'; b")) == ErrorNumber.APPLICATION
+
+
 class Clock:
     """A clock that is set by hand."""
 
@@ -197,6 +230,15 @@ def waiting(clock: Clock, *wishes: Wish) -> tuple[Waiting, list[int]]:
         ).start()
         wait_for(lambda number=number: len(made) == number + 1)
     return made, woken
+
+
+class _Nothing(Database):
+    def __init__(self) -> None:
+        """A database without jobs."""
+
+    def run(self, work: object, write: bool = True) -> list[Awaited]:  # type: ignore[override]
+        """None of them."""
+        return []
 
 
 class _NoDatabase(Database):
@@ -226,6 +268,28 @@ def test_one_job_wakes_one_waiter_then_two_then_four() -> None:
     made.tell([job])
     wait_for(lambda: sorted(woken) == [0, 1, 2, 3, 4, 5, 6])
     made.end()
+
+
+def test_one_resource_has_a_bounded_number_of_waiters() -> None:
+    """The next one is told to come back; other resources still may wait."""
+    made, _ = waiting(Clock(), *(Wish("r", frozenset({HELLO})) for _ in range(MOST_EACH)))
+
+    with pytest.raises(LGIError) as refused:
+        made.wait(Wish("r", frozenset({HELLO})), 1)
+    assert refused.value.number == ErrorNumber.BACK_OFF
+    assert not made.wait(Wish("other", frozenset({HELLO})), 0.01)
+    made.end()
+
+
+def test_who_hangs_up_is_let_go() -> None:
+    """Long before its time is over: it would keep its connection and its memory."""
+    made = Waiting(_Nothing())  # type: ignore[arg-type]
+    began = time.monotonic()
+
+    assert made.wait(Wish("r", frozenset({HELLO})), 20, lambda: time.monotonic() > began + 0.5)
+
+    assert time.monotonic() - began < 5
+    assert len(made) == 0
 
 
 def test_a_job_that_went_and_came_back_is_news() -> None:
