@@ -23,6 +23,7 @@ class Crew:
         self.wake = wake
         self._pool = ThreadPoolExecutor(size, "LGI") if size else None
         self._guard = Lock()
+        self._ended = False
         self._under_way: set[Hashable] = set()
         self._waiting: deque[tuple[Hashable, Task]] = deque()
 
@@ -32,7 +33,12 @@ class Crew:
         return bool(self._under_way)
 
     def give(self, name: Hashable, task: Task) -> bool:
-        """Have a task done; False, and nothing happens, while one of that name is under way."""
+        """Have a task done; False, and nothing happens, while one of that name is under way.
+
+        After the end a task is dropped.
+        """
+        if self._ended:
+            return True
         with self._guard:
             if name in self._under_way:
                 return False
@@ -56,6 +62,7 @@ class Crew:
 
     def end(self) -> None:
         """Return when everything under way has been done; what only waited is dropped."""
+        self._ended = True
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 

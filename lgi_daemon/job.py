@@ -10,7 +10,7 @@ from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
 from lgi_daemon.processes import Identity
 from lgi_daemon.record import Phase, Record
 from lgi_daemon.run_directory import RunDirectory
-from lgi_daemon.scripts import CHECK_SECONDS, STAGE_SECONDS, Place, Scripts
+from lgi_daemon.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswer, Place, Scripts
 from lgi_protocol import resource_api, xml
 from lgi_protocol.states import State
 
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 # What a check script may still take once it has failed to answer: each time half of what it was.
 SHORTEST_CHECK = 15.0
+# A job whose epilogue fails this often ends without what it should have brought home.
+MOST_EPILOGUES = 8
 _ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
     Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
@@ -53,6 +55,9 @@ class Job:
         self.fingerprint = 0
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
+        # How often its epilogue has failed, and what is to be said of it in the output.
+        self.epilogues = 0
+        self.excuse = ""
         # How often in a row its scripts have not answered, and how long it is left alone for that.
         self.silences = 0
         self.pause = 0.0
@@ -165,7 +170,17 @@ class Job:
 
     def _stage(self, act: Act) -> bool:
         name, seconds = _SCRIPTS[act]
-        status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
+        if act is Act.EPILOGUE:
+            # It has finished: what it has left running could change its files, and stay for ever.
+            self.kill_user()
+        try:
+            status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
+        except NoAnswer as error:
+            if act is not Act.EPILOGUE or not self._gives_up(f"did not end: {error}"):
+                raise
+            return True
+        if status != 0 and act is Act.EPILOGUE and self._gives_up(f"ended with status {status}"):
+            return True
         if status != 0:
             log.warning(
                 "%s: %s failed with exit status %d and is tried again later", self.title, name, status
@@ -175,6 +190,15 @@ class Job:
             if act is Act.ABORT:
                 self.kill_user()
         return status == 0
+
+    def _gives_up(self, how: str) -> bool:
+        """Whether a failed epilogue is the last one: of too many, or of a job nobody wants any more."""
+        self.epilogues += 1
+        if self.epilogues < MOST_EPILOGUES and self.standing is Standing.WANTED:
+            return False
+        self.excuse = f"[LGI: job_epilogue_script failed {self.epilogues} times; files may be missing]"
+        log.critical("%s: job_epilogue_script %s; the job ends without it", self.title, how)
+        return True
 
     def _start(self) -> bool:
         def note(identity: Identity) -> None:

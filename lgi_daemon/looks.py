@@ -115,7 +115,8 @@ class Looks:
             job.starts += 1
             job.watched = True
             job.ask_at = self.next_question()
-        job.look_at = now + (SHORTEST_LOOK if done or job.record.disowned else self.fast)
+        again = min(self.fast * 2 ** max(0, job.epilogues - 1), max(self.fast, LONGEST_PAUSE))
+        job.look_at = now + (SHORTEST_LOOK if done or job.record.disowned else again)
         job.report_at = now
 
     def _may_start(self, job: Job) -> bool:

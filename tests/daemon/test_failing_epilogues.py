@@ -1,0 +1,82 @@
+"""An epilogue that fails again and again holds up nobody for ever."""
+
+import subprocess
+
+import pytest
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.job import MOST_EPILOGUES
+
+from .workshop import FAST, SLOW, Workshop, only, until
+
+
+def finished_job(workshop: Workshop) -> Daemon:
+    """A daemon with a job that has finished and whose epilogue fails."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.tick(daemon, 1.0)
+    workshop.marked(only(daemon), "is_finished", "fail_job_epilogue_script")
+    return daemon
+
+
+def test_after_some_tries_with_growing_pauses_the_job_ends_without_it(workshop: Workshop) -> None:
+    """The user is told in the output; the place is free."""
+    daemon = finished_job(workshop)
+    tries = []
+
+    for _ in range(200):
+        workshop.tick(daemon, FAST / 2)
+        tries.append(workshop.acts().count("epilogue"))
+        if not len(daemon.jobs):
+            break
+
+    job = workshop.server.jobs["1"]
+    assert (job.state, tries[-1], len(daemon.jobs)) == ("finished", MOST_EPILOGUES, 0)
+    assert b"[LGI: job_epilogue_script failed 8 times; files may be missing]" in job.output
+    assert MOST_EPILOGUES * 4 < len(tries) < 100
+
+
+def test_one_that_succeeds_at_last_leaves_no_remark(workshop: Workshop) -> None:
+    """A server that was away for a while is no reason to lose files."""
+    daemon = finished_job(workshop)
+    workshop.tick(daemon, FAST)
+    workshop.marked(only(daemon), "is_finished")
+
+    for _ in range(4):
+        workshop.tick(daemon, SLOW)
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert b"LGI:" not in workshop.server.jobs["1"].output
+
+
+def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:
+    """Nobody wants the files any more: one failure is enough."""
+    daemon = finished_job(workshop)
+    workshop.tick(daemon, FAST)
+    assert len(daemon.jobs) == 1
+    workshop.server.change("1", state="aborting")
+
+    for _ in range(3):
+        workshop.tick(daemon, FAST)
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert len(daemon.jobs) == 0
+
+
+def test_what_a_finished_job_left_running_ends_before_its_files_are_fetched(workshop: Workshop) -> None:
+    """Under a user of its own, whatever it calls itself and whatever session it is in."""
+    if not workshop.as_root:
+        pytest.skip("only root runs jobs as other users")
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.tick(daemon, 1.0)
+    uid = only(daemon).record.uid
+    left = subprocess.Popen(["/usr/bin/sleep", "600"], user=uid, group=uid, start_new_session=True)
+    workshop.marked(only(daemon), "is_finished", "fail_job_epilogue_script")
+
+    workshop.tick(daemon, FAST)
+
+    until(lambda: left.poll() is not None)
+    assert len(daemon.jobs) == 1
