@@ -82,7 +82,12 @@ def by_job(
     store: Making,
     now: int,
 ) -> Job:
-    """Queue a job for some owners of one that runs; LGIError 70, 28, 29, those of the details, or 68."""
+    """Queue a job for some owners of one that runs; LGIError 25, 70, 28, 29, those of the details, or 68.
+
+    One that is being aborted may still bring its files home, and begin nothing.
+    """
+    if parent.state == State.ABORTING:
+        raise LGIError(ErrorNumber.STATE, f"job {parent.job_id} is being aborted and may submit nothing")
     own = tuple(owner for owner in owners if owner in parent.owners)
     made = _for_owners(transaction, wanted, State.QUEUED.value, own, config, store, now)
     transaction.afterwards(partial(story.followed, made, parent))

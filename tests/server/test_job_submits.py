@@ -100,3 +100,14 @@ def test_the_limits_of_the_owners_hold_for_jobs_of_jobs(grid: Grid, job: Running
     job.submit(owners=OWNER)
 
     assert refusal(lambda: job.submit(owners=OWNER)) == 29
+
+
+def test_a_job_that_is_being_aborted_keeps_its_files_and_submits_nothing(grid: Grid, job: RunningJob) -> None:
+    """It may bring home what it has, and not outlive itself by others."""
+    (row,) = grid.rows("SELECT job_id FROM job_queue")
+    grid.set_job(int(str(row["job_id"])), state="aborting")
+    posted = {"application": "hello_world", "target_resources": "any", "state": "queued", "owners": OWNER}
+
+    assert job.list().status_code == 200
+    assert refusal(lambda: job.calls.submit(posted)) == 25
+    assert len(grid.rows("SELECT job_id FROM job_queue")) == 1
