@@ -75,7 +75,7 @@ def _allow(daemon: DaemonProcess, jobs: int) -> None:
 def _begin(grid: Grid, daemon: DaemonProcess, jobs: int) -> None:
     """Submit the jobs, and have them all run."""
     user = grid.user()
-    daemon.seconds = (2, 3)
+    daemon.seconds = (10, 11)
     daemon.start()
     wait_for(lambda: offers(grid))
     began = time.monotonic()

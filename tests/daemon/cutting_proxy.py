@@ -55,6 +55,8 @@ class CuttingProxy:
         host, port = head.split()[1].decode().rsplit(":", 1)
         with client, socket.create_connection((host, int(port))) as server:
             self.connections += 1
+            for one in (client, server):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self._pass_on(client, server)
 

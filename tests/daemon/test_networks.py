@@ -16,7 +16,7 @@ from tests.grid import Grid, UserCalls
 
 from .conftest import IS_ROOT
 from .cutting_proxy import Cut, CuttingProxy, When
-from .workshop import FAST, SLOW, Workshop, until
+from .workshop import FAST, Workshop, until
 
 RESOURCE = "cluster@test"
 
@@ -63,7 +63,7 @@ def daemon_of(workshop: Workshop, server: Grid, at_once: int = 0) -> Daemon:
         credentials=server.people.credentials(issued),
         projects=(replace(project, master_server=server.url),),
     )
-    daemon = Daemon(configuration, workshop.run_directory(), FAST, SLOW, at_once=at_once)
+    daemon = Daemon(configuration, workshop.run_directory(), FAST, 2 * FAST, at_once=at_once)
     daemon.recover()
     return daemon
 
@@ -82,7 +82,7 @@ def lived(place: Path, server: Grid, proxy: CuttingProxy, user: UserCalls, cut: 
     workshop = resource(place, server, f"{cut.turn}{cut.when[:1]}")
     daemon = daemon_of(workshop, server)
     proxy.cut = cut
-    for _cycle in range(12):
+    for _cycle in range(8):
         workshop.tick(daemon, FAST)
         until(lambda: not any(job.is_alive() for job in daemon.jobs))
     daemon.run.release()
