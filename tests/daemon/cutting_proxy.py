@@ -55,6 +55,7 @@ class CuttingProxy:
         host, port = head.split()[1].decode().rsplit(":", 1)
         with client, socket.create_connection((host, int(port))) as server:
             self.connections += 1
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self._pass_on(client, server)
 
@@ -62,9 +63,9 @@ class CuttingProxy:
         heard, doomed = server, False
         while True:
             for speaker in select.select([client, server], [], [])[0]:
-                # A client sends to a proxy in large packets only, each when the one before it was confirmed.
-                speaker.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 data = speaker.recv(65536)
+                # A client sends to a proxy in large packets only, a small one when the last was confirmed.
+                speaker.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 if not data or (doomed and speaker is server):
                     return
                 if speaker is client and heard is server:
