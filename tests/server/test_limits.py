@@ -8,7 +8,7 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from tests.grid import Grid
+from tests.grid import Grid, wait_for
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
 
@@ -37,7 +37,10 @@ def full_disk() -> Iterator[Grid]:
     for made in started(workers="1"):
         assert made.process is not None
         pid = made.process.pid
-        (worker,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        # It listens before it has forked.
+        wait_for(lambda children=children: len(children.read_text().split()) == 1)
+        (worker,) = children.read_text().split()
         resource.prlimit(int(worker), resource.RLIMIT_FSIZE, (2**20, 2**20))
         yield made
 
