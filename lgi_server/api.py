@@ -42,7 +42,8 @@ MANNERS = (
 )
 FAULT = replies.error(LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason"))
 LOCK_WAIT_SECONDS = 30.0
-LOCK_LOOK_SECONDS = 0.2
+# Between two looks of such a call; each time twice as long, so that many of them cost the others little.
+LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
 # So many calls of a worker may wait for a lock; the next one is told to come back.
 _waiting = threading.BoundedSemaphore(64)
 # Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
@@ -219,9 +220,10 @@ def _wait_for_lock(again: Callable[[], Elements]) -> Elements:
     if not _waiting.acquire(blocking=False):
         raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
     try:
-        end = time.monotonic() + LOCK_WAIT_SECONDS
+        end, pause = time.monotonic() + LOCK_WAIT_SECONDS, LOCK_LOOK_SECONDS
         while time.monotonic() < end:
-            time.sleep(LOCK_LOOK_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK)
             try:
                 return again()
             except JobLocked:

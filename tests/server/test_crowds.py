@@ -150,8 +150,7 @@ def test_a_worker_lets_64_calls_wait_and_answers_others_as_ever(one_worker: Grid
     assert [(number, timeout) for number, timeout, _ in refused] == [(1, 10)] * TOO_MANY
     assert max(seconds for _, _, seconds in refused) < 5.0
     assert still_waiting == PLACES
-    # As ever is some hundredths of a second; whoever waited for a lock would need half a minute.
-    assert slowest < 5.0
+    assert slowest < 1.0
     # The first delete wins; who comes later is told that there is no such job.
     told = Counter(number for number, _, _ in ended)
     assert set(told) <= {0, 1, 15}

@@ -20,7 +20,7 @@ MOST_GROWTH = 6 * MEGABYTE
 # More than 2 GiB, where sizes of 32 bits end.
 BIG = 2049 * MEGABYTE
 BLOCK = 256 * 1024
-CLIENTS, WARM_UP, ROUNDS = 8, 12, 18
+CLIENTS, WARM_UP, ROUNDS = 8, 12, 34
 
 
 def memory(grid: Grid, what: str) -> int:
