@@ -1,6 +1,6 @@
 """The run directory: records no job can write, job directories, and the lock of the one daemon.
 
-.lock                                 host and pid of the daemon that has it
+.lock                                 host, boot and pid of the daemon that has it
 .records/REFERENCE/record.json        the truth about a job, written before a server is told of it
 .records/REFERENCE/LGI_job_*_script   what is run for the job
 .broken/                              what could not be understood, for the administrator
@@ -15,7 +15,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from lgi_daemon import atomic_file
+from lgi_daemon import atomic_file, processes
 from lgi_daemon.job_files import JobFiles, contents
 from lgi_daemon.record import Phase, Record, to_json
 from lgi_protocol.job_directory import SCRIPTS
@@ -57,10 +57,11 @@ class RunDirectory:
         self.records.chmod(0o711 if self.sandboxed else 0o700)
 
     def sign(self) -> None:
-        """Write host and pid into the lock file, again after a fork."""
+        """Write host, boot and pid into the lock file, again after a fork."""
         assert self._lock is not None  # noqa: S101 - claimed before
+        holder = f"host {socket.gethostname()}, boot {processes.boot_id()}, pid {os.getpid()}\n"
         os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"host {socket.gethostname()}, pid {os.getpid()}\n".encode(), 0)
+        os.pwrite(self._lock, holder.encode(), 0)
 
     def release(self) -> None:
         """Let another daemon have it."""

@@ -177,16 +177,17 @@ def test_the_log_goes_to_standard_output_by_default(file: Path, start: Start) ->
 
 
 def test_a_second_daemon_on_the_run_directory_is_refused(file: Path, start: Start) -> None:
-    """It says who has it, and ends with 1."""
+    """It says who has it - host, boot and pid - and ends with 1."""
     first = start(file)
     assert first.stdout is not None
     first.stdout.readline()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
     second = run(file)
 
     assert second.returncode == 1
-    assert f"{file.parent / 'runhere'} is in use by another daemon (host " in second.stderr
-    assert f"pid {first.pid})" in second.stderr
+    holder = f"host {socket.gethostname()}, boot {boot}, pid {first.pid}"
+    assert f"{file.parent / 'runhere'} is in use by another daemon ({holder}): stop" in second.stderr
 
 
 def test_a_killed_daemon_leaves_no_lock(file: Path, start: Start) -> None:
