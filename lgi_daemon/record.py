@@ -50,6 +50,8 @@ class Record:
     job_key: str = field(default="", repr=False)
     job_certificate: str = field(default="", repr=False)
     job_ca: str = field(default="", repr=False)
+    # When to ask for the next certificate, in unix seconds: at once while there is none.
+    job_certificate_half_over: float = 0.0
     # True when another has it, or nobody: kill it and tell no server.
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.

@@ -3,6 +3,8 @@
 import logging
 import os
 import stat
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -319,3 +321,30 @@ def test_a_job_without_the_cas_certificate_is_not_taken(workshop: Workshop, serv
     assert list(daemon.jobs) == []
     assert server.jobs["1"].state == "queued"
     assert workshop.tree() == []
+
+
+def test_a_daemon_loads_what_makes_keys_only_to_make_one() -> None:
+    """It takes 10 MB, which a thousand jobs leave room for only when it is not needed."""
+    told = "import sys, lgi_daemon.main; print('cryptography' in sys.modules)"
+
+    ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+
+    assert ended.stdout == "False\n"
+
+
+def test_the_certificate_of_a_job_is_not_read_to_know_how_old_it_is(
+    workshop: Workshop,
+    server: IssuingServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """When it is half over stands in the job's record, also for the next daemon."""
+    daemon, _ = taken(workshop)
+    monkeypatch.delattr("lgi_daemon.job_key")
+    monkeypatch.setitem(sys.modules, "lgi_daemon.job_key", None)
+
+    daemon = workshop.restart(daemon)
+    workshop.tick(daemon, FAST)
+
+    assert server.made("job_state") != []
+    assert "mistake" not in caplog.text
