@@ -43,8 +43,7 @@ def command(raw: bool, job_directory: str | None, words: tuple[str, ...], **give
     if raw and action is not Action.LIST:
         raise click.UsageError("-x goes with list only")
     job = options.job(job_directory, NAME)
-    base = settings.read_job(job).over(settings.home()) if job else None
-    chosen = options.settled(given, base)
+    chosen = options.settled(given, settings.read_job(job) if job else None, fill=True)
     options.require(chosen, NAME)
     try:
         repository = Repository(url, chosen.credentials().session())

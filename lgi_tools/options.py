@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from lgi_tools.settings import Settings, Unsettled
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 Options = dict[str, Any]
+_SETTINGS = tuple(each.name for each in fields(Settings) if each.name not in {"check_host", "place"})
 
 _CREDENTIALS = (
     click.option("-c", "--config", metavar="DIR", help="Read this instead of ~/.LGI where it has a file."),
@@ -51,20 +52,24 @@ def project_options(command: _Command) -> _Command:
     return credential_options(command)
 
 
-def settled(given: Options, base: Settings | None = None) -> Settings:
-    """The settings in force: an option wins over -c, which wins over ``base`` or else ``~/.LGI``.
+def settled(given: Options, base: Settings | None = None, fill: bool = False) -> Settings:
+    """The settings in force: an option wins over -c, which wins over ``base`` or else the user's own.
 
-    Takes its options out of ``given``. Raises click.UsageError when a directory is of no use.
+    With ``fill`` the user's own are taken for what is not known from ``base`` either. Takes its options out
+    of ``given``. Raises click.UsageError when a directory or file is of no use.
     """
-    names = ("key", "certificate", "ca", "server", "project", "user", "groups")
     chosen = Settings(
-        **{name: str(given.pop(name, "")) for name in names}, check_host=not given.pop("no_host_check")
+        **{name: str(given.pop(name, "")) for name in _SETTINGS}, check_host=not given.pop("no_host_check")
     )
     config = given.pop("config")
-    if config:
-        chosen = replace(chosen, place=str(config))
-        chosen = chosen.over(_config(Path(config)))
-    return chosen.over(settings.home() if base is None else base)
+    try:
+        if config:
+            chosen = replace(chosen, place=str(config))
+            chosen = chosen.over(settings.read_named(Path(config)))
+        chosen = chosen.over(base or Settings())
+        return chosen.over(settings.home()) if fill or base is None else chosen
+    except Unsettled as error:
+        raise click.UsageError(str(error)) from None
 
 
 def require(chosen: Settings, program: str, *names: str) -> None:
@@ -96,9 +101,3 @@ def job(named: str | None, program: str) -> JobDirectory | None:
         if named:
             raise click.UsageError(str(error)) from None
     return None
-
-
-def _config(directory: Path) -> Settings:
-    if not directory.is_dir():
-        raise click.UsageError(f"the configuration directory {directory} is not there")
-    return settings.read_directory(directory)

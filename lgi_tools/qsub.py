@@ -19,15 +19,24 @@ NAME = "LGI_qsub"
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
-@click.option("-a", "--application", default="", metavar="NAME", help="Application (compulsory).")
+@click.option(
+    "-a", "--application", default="", metavar="NAME", help="Application; else that of defaultapplication."
+)
 @click.option(
     "-t",
     "--targets",
-    default="any",
+    "target_resources",
+    default="",
     metavar="LIST",
-    help="Resources it may run on, comma-separated; any if not given.",
+    help="Resources it may run on, comma-separated; else those of defaulttargetresources, else any.",
 )
-@click.option("-s", "--specifics", default="", metavar="XML", help="Job specifics.")
+@click.option(
+    "-s",
+    "--specifics",
+    "job_specifics",
+    metavar="XML",
+    help="Job specifics; else those of defaultjobspecifics, if there are any.",
+)
 @click.option("-i", "--input", "input_file", metavar="FILE", help="Input of the job.")
 @click.option(
     "-r", "--read-access", default="", metavar="LIST", help="Who else may read the job, comma-separated."
@@ -42,9 +51,7 @@ NAME = "LGI_qsub"
 @options.version
 @click.argument("files", nargs=-1, metavar="[FILES]...")
 def command(
-    application: str,
-    targets: str,
-    specifics: str,
+    job_specifics: str | None,
     input_file: str | None,
     read_access: str,
     write_access: str,
@@ -59,16 +66,16 @@ def command(
     Inside a job's directory the job is submitted by the resource that runs it, in the name of its owners.
     -c, -U and -G submit as a user there; -m switches between the two.
     """
-    if not application:
-        raise click.UsageError("no application: give -a NAME")
+    # What is given is given, also when it is nothing: the settings take an empty value for an unknown one.
+    given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
     job = options.job(job_directory, NAME)
     as_user = bool(job is None or given["config"] or given["user"] or given["groups"]) != switch_mode
     chosen = options.settled(given, settings.read_job(job) if job else None)
-    options.require(chosen, NAME, "server", *(("user", "groups") if as_user else ()))
+    options.require(chosen, NAME, "server", "application", *(("user", "groups") if as_user else ()))
     fields = {
-        "application": application,
-        "target_resources": targets,
-        "job_specifics": specifics,
+        "application": chosen.application,
+        "target_resources": chosen.target_resources or "any",
+        "job_specifics": chosen.job_specifics.strip(),
         "input": hexcode.encode(Path(input_file).read_bytes()) if input_file else "",
         "read_access": read_access or (job.text("LGI_read_access") if job and not as_user else ""),
         "write_access": write_access or (job.text("LGI_write_access") if job and not as_user else ""),

@@ -1,4 +1,4 @@
-"""Who calls which project server with which key: from ``~/.LGI``, a job's directory and options."""
+"""Who calls which project server with which key: ``~/.LGI``, a job's directory, variables, options."""
 
 import os
 import pwd
@@ -9,7 +9,7 @@ from pathlib import Path
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import HASHED, Damaged, JobDirectory
 
-MAX_LINE = 64 * 1024
+MAX_TEXT = 64 * 1024
 
 
 class Unsettled(Exception):
@@ -27,6 +27,9 @@ class Settings:
     project: str = ""
     user: str = ""
     groups: str = ""
+    application: str = ""
+    target_resources: str = ""
+    job_specifics: str = ""
     check_host: bool = True
     # The directory somebody named for what is missing, else ~/.LGI.
     place: str = ""
@@ -60,6 +63,7 @@ _MEANING = {
     "server": "project server",
     "user": "user name",
     "groups": "groups",
+    "application": "application",
 }
 _ADVICE = {
     "key": "-K FILE, or put it into {place}/privatekey",
@@ -68,28 +72,60 @@ _ADVICE = {
     "server": "-S URL, or write it into {place}/defaultserver",
     "user": "-U NAME, or write it into {place}/user",
     "groups": "-G GROUPS, or write them into {place}/groups",
+    "application": "-a NAME, or write it into {place}/defaultapplication",
 }
+# The files of a configuration directory: of these the path is the setting, of the others the first line.
+_PATHS = {"key": "privatekey", "certificate": "certificate", "ca": "ca_chain"}
+_LINES = {
+    "server": "defaultserver",
+    "project": "defaultproject",
+    "user": "user",
+    "groups": "groups",
+    "application": "defaultapplication",
+    "target_resources": "defaulttargetresources",
+}
+_SPECIFICS = "defaultjobspecifics"
 
 
 def home() -> Settings:
-    """The settings of the user's ``~/.LGI``, also where HOME is not set; none when the user has no home."""
+    """The settings of the environment, then of the user's ``~/.LGI``, also where HOME is not set.
+
+    For each file of ``~/.LGI`` there is a variable, ``LGI_`` and its name in capitals; ``LGI_CONFIG`` is a
+    directory that is read before it. Unsettled when that directory is not there.
+    """
+    found = _environment()
+    if directory := os.environ.get("LGI_CONFIG", "").strip():
+        found = found.over(replace(read_named(Path(directory)), place=directory))
     try:
-        return read_directory(Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir) / ".LGI")
+        home = Path(os.environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:
-        return Settings()
+        return found
+    return found.over(read_directory(home / ".LGI"))
+
+
+def _environment() -> Settings:
+    names = _PATHS | _LINES | {"job_specifics": _SPECIFICS}
+    given = {name: os.environ.get(f"LGI_{file.upper()}", "").strip() for name, file in names.items()}
+    return Settings(**given)  # type: ignore[arg-type]
+
+
+def read_named(directory: Path) -> Settings:
+    """The settings of a directory that somebody named. Unsettled when it is none."""
+    if not directory.is_dir():
+        raise Unsettled(f"the configuration directory {directory} is not there")
+    return read_directory(directory)
 
 
 def read_directory(directory: Path) -> Settings:
-    """The settings of a configuration directory; files that are not there leave theirs unknown."""
-    return Settings(
-        key=_path(directory / "privatekey"),
-        certificate=_path(directory / "certificate"),
-        ca=_path(directory / "ca_chain"),
-        server=_first_line(directory / "defaultserver"),
-        project=_first_line(directory / "defaultproject"),
-        user=_first_line(directory / "user"),
-        groups=_first_line(directory / "groups"),
-    )
+    """The settings of a configuration directory; files that are not there leave theirs unknown.
+
+    Unsettled names a file that cannot be read.
+    """
+    found = {name: _path(directory / file) for name, file in _PATHS.items()}
+    found |= {name: _text(directory / file).partition("\n")[0].strip() for name, file in _LINES.items()}
+    # XML may take several lines.
+    found["job_specifics"] = _text(directory / _SPECIFICS).strip()
+    return Settings(**found)  # type: ignore[arg-type]
 
 
 def read_job(job: JobDirectory) -> Settings:
@@ -135,11 +171,15 @@ def _path(file: Path) -> str:
     return str(file) if file.is_file() else ""
 
 
-def _first_line(file: Path) -> str:
-    """The first line without blanks around it: a stray CR would go onto the wire."""
+def _text(file: Path) -> str:
     try:
+        if not file.is_file():
+            return ""
         with file.open("rb") as opened:
-            line = opened.readline(MAX_LINE)
-    except FileNotFoundError:
-        return ""
-    return line.decode("utf-8", "replace").strip()
+            text = opened.read(MAX_TEXT + 1)
+    except OSError as error:
+        raise Unsettled(f"cannot read {file}: {error.strerror}") from None
+    if len(text) > MAX_TEXT:
+        raise Unsettled(f"{file} is longer than {MAX_TEXT} bytes")
+    # Somebody's editor may have put a mark of the byte order in front of it.
+    return text.decode("utf-8-sig", "replace")

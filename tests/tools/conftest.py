@@ -1,5 +1,6 @@
 """A certificate authority, a server with canned answers, and a user's home with a configuration."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +59,8 @@ def home(
     user_directory.write(
         home / ".LGI", mark, authority.ca_file, user=USER, groups=("theor",), server=url, project="LGI"
     )
+    for name in [name for name in os.environ if name.startswith("LGI_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.chdir(here)

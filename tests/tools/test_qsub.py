@@ -128,7 +128,11 @@ def test_an_answer_that_cannot_be_read_is_told(run: Run, server: CannedServer) -
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("-t", "any"), "no application: give -a NAME ('LGI_qsub -h' shows how it is used)"),
+        (
+            ("-t", "any"),
+            "no application: give -a NAME, or write it into ~/.LGI/defaultapplication"
+            " ('LGI_qsub -h' shows how it is used)",
+        ),
         (("-a",), "Option '-a' requires an argument. ('LGI_qsub -h' shows how it is used)"),
         (("-a", "x", "-i", "nothing"), "nothing: No such file or directory"),
         (("-a", "x", "nothing"), "Cannot read from file 'nothing': No such file or directory"),
@@ -279,3 +283,39 @@ def test_a_refused_resource_signs_off_and_fails(run: Run, server: CannedServer, 
     assert raw_answer == (1, told + raw, "")
     assert server.requests[-1].path.endswith("resource_signoff_resource.php")
     assert server.requests[-1].fields["session_id"] == "12"
+
+
+def test_the_users_defaults_are_sent(run: Run, server: CannedServer, home: Path) -> None:
+    """defaultapplication, defaulttargetresources and defaultjobspecifics; options win, also empty ones."""
+    (home / ".LGI" / "defaultapplication").write_text("hello_world\n")
+    (home / ".LGI" / "defaulttargetresources").write_text("a, b\n")
+    (home / ".LGI" / "defaultjobspecifics").write_text("<default>hello</default>\n")
+    server.will_answer_call(SUBMIT, lgi(JOB))
+
+    run(main, "-x")
+    run(main, "-a", "other", "-t", "any", "-s", "")
+
+    usual = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}
+    assert [request.fields for request in server.requests] == [
+        usual
+        | {
+            "application": "hello_world",
+            "target_resources": "a, b",
+            "job_specifics": "<default>hello</default>",
+        },
+        usual | {"application": "other", "target_resources": "any"},
+    ]
+
+
+def test_inside_a_job_the_users_defaults_are_not_asked(
+    run: Run, session: CannedServer, job: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As LGI: a job's directory says all, ~/.LGI and the environment of the daemon nothing."""
+    (home / ".LGI" / "defaultjobspecifics").write_text("<default>hello</default>\n")
+    monkeypatch.setenv("LGI_DEFAULTTARGETRESOURCES", "elsewhere")
+
+    code, _, _ = run(main, "-j", str(job), "-a", "hello_world")
+
+    assert code == 0
+    assert session.requests[1].fields["target_resources"] == "any"
+    assert "job_specifics" not in session.requests[1].fields

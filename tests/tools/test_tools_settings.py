@@ -231,3 +231,60 @@ def test_another_users_directory_is_not_ours(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setattr(os, "getuid", lambda: 12345)
 
     assert not settings.is_ours(tmp_path)
+
+
+def test_the_files_of_the_document_are_all_read(home: Path) -> None:
+    """Application, targets and specifics too; specifics may take several lines."""
+    (home / ".LGI" / "defaultapplication").write_text("hello_world\n")
+    (home / ".LGI" / "defaulttargetresources").write_text("any\n")
+    (home / ".LGI" / "defaultjobspecifics").write_text("<a> 1 </a>\n<b> 2 </b>\n")
+
+    found = settings.home()
+
+    assert (found.application, found.target_resources) == ("hello_world", "any")
+    assert found.job_specifics == "<a> 1 </a>\n<b> 2 </b>"
+
+
+def test_a_variable_stands_for_each_file(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """LGI_ and the file's name in capitals; before LGI_CONFIG, which comes before ~/.LGI."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "user").write_text("frank")
+    (tmp_path / "other" / "groups").write_text("chem")
+    monkeypatch.setenv("LGI_CONFIG", str(tmp_path / "other"))
+    monkeypatch.setenv("LGI_GROUPS", "physics")
+    monkeypatch.setenv("LGI_PRIVATEKEY", "/somewhere/key")
+    monkeypatch.setenv("LGI_DEFAULTJOBSPECIFICS", "<a> 1 </a>")
+
+    found = settings.home()
+
+    assert (found.user, found.groups) == ("frank", "physics")
+    assert (found.key, found.job_specifics) == ("/somewhere/key", "<a> 1 </a>")
+    assert found.certificate == str(home / ".LGI" / "certificate")
+
+
+def test_an_option_and_c_win_over_variables(
+    run: Run, server: CannedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands on the command line is nearest."""
+    (tmp_path / "groups").write_text("chem\n")
+    for name in ("USER", "GROUPS", "DEFAULTPROJECT"):
+        monkeypatch.setenv(f"LGI_{name}", "variable")
+    server.will_answer_call(LIST, lgi("<project> LGI </project>"))
+
+    run(qstat, "-l", "-c", str(tmp_path), "-U", "option")
+
+    assert server.requests[0].fields == {"project": "variable", "user": "option", "groups": "chem"}
+
+
+def test_a_setting_that_cannot_be_read_is_named(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that is not there, and a file that is no setting."""
+    (home / ".LGI" / "user").write_bytes(b"x" * (settings.MAX_TEXT + 1))
+    too_long = run(qstat)
+    monkeypatch.setenv("LGI_CONFIG", "/not/there")
+    missing = run(qstat)
+
+    assert too_long[0] == missing[0] == 1
+    assert f"LGI_qstat: {home}/.LGI/user is longer than" in too_long[2]
+    assert "the configuration directory /not/there is not there" in missing[2]
