@@ -38,6 +38,7 @@ def create_app(config: Config) -> Flask:
     app.config.update(MAX_CONTENT_LENGTH=config.max_post_size)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True
+    app.url_map.converters["any_path"] = repository.AnyPath
     app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
     _add_public_pages(app, config)
     _add_guards(app, server)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.routing import PathConverter
 from werkzeug.wsgi import wrap_file
 
 from lgi_protocol import xml
@@ -22,7 +23,7 @@ from lgi_server.aside import on_the_disk
 from lgi_server.repository_access import Access
 from lgi_server.server import Server
 from lgi_server.services import stores
-from lgi_server.services.stores import NoSuchFile
+from lgi_server.services.stores import NoSuchFile, NoSuchRepository
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
@@ -37,8 +38,14 @@ _STATUS = {
 }
 
 
+class AnyPath(PathConverter):
+    """A path with any character in it, line ends too: whoever sends one hears what is wrong with it."""
+
+    regex = "[^/](?s:.*?)"
+
+
 def blueprint(server: Server) -> Blueprint:
-    """The routes of the repositories."""
+    """The routes of the repositories, for an application that knows `AnyPath` as ``any_path``."""
     routes = Blueprint("repository", __name__)
     for name in ("repository_content", "repository_content.php"):
         routes.add_url_rule(
@@ -49,7 +56,7 @@ def blueprint(server: Server) -> Blueprint:
         )
     for method, view in (("GET", _get), ("PUT", _put), ("DELETE", _delete)):
         routes.add_url_rule(
-            "/repository/<fan>/<name>/<path:file>",
+            "/repository/<fan>/<name>/<any_path:file>",
             endpoint=method.lower(),
             view_func=partial(_guarded, server, view),
             methods=[method],
@@ -64,12 +71,12 @@ def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Res
         who = identity.of_caller(request.environ, server.trust, now)
         access = Access(server, who, now)
         if place and place["fan"] != place["name"][-3:]:
-            raise NoSuchFile(place["name"])
+            raise NoSuchRepository(place["name"])
         answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
         log.info("%s %r %r %d", request.method, request.path, who.caller, answer.status_code)
         return answer
-    except NoSuchFile:
-        return status(HTTPStatus.NOT_FOUND, "There is no such file")
+    except NoSuchFile as missing:
+        return status(HTTPStatus.NOT_FOUND, missing.message)
     except LGIError as refused:
         log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
         found = _STATUS.get(refused.number, HTTPStatus.INTERNAL_SERVER_ERROR)

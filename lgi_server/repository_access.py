@@ -10,7 +10,7 @@ from lgi_server.identity import Identity
 from lgi_server.job_identity import JobIdentity
 from lgi_server.server import Server
 from lgi_server.services import callers, running_jobs
-from lgi_server.services.stores import NoSuchFile
+from lgi_server.services.stores import NoSuchRepository
 from lgi_server.tables import active_resources, jobs
 from lgi_server.tables.jobs import Job
 
@@ -29,23 +29,23 @@ class Access:
             callers.check_certificate(who, server.config)
 
     def check_reader(self, name: str) -> None:
-        """Raises NoSuchFile; LGIError 34 for a job whose owners may not read the job it belongs to."""
+        """Raises NoSuchRepository; LGIError 34 for a job whose owners may not read the job it belongs to."""
         if isinstance(self._who, JobIdentity):
             self._check_job(self._who, name)
         else:
             self._found(self._who, name)
 
     def check_writer(self, name: str) -> None:
-        """Raises NoSuchFile; LGIError 35 unless in the access file, the job's resource, or the job itself."""
+        """Raises NoSuchRepository; LGIError 35 unless in the access file, a target, or the job."""
         if isinstance(self._who, JobIdentity):
             if self._own.repository != name:
-                raise LGIError(ErrorNumber.MODIFY_REFUSED, "the repository of another job")
+                raise LGIError(ErrorNumber.MODIFY_REFUSED, message="A job may change its own repository only")
             return
         project, job = self._found(self._who, name)
         if lists.holds(self._server.store.writers(name), self._who.name.certified_groups()):
             return
         if not self._server.databases[project].run(partial(_works_on, self._who, job), write=False):
-            raise LGIError(ErrorNumber.MODIFY_REFUSED, "the repository")
+            raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
 
     def check_again(self, name: str) -> None:
         """`check_writer` once more for a job, which may have ended while its file was on its way."""
@@ -54,13 +54,13 @@ class Access:
             self.check_writer(name)
 
     def _found(self, who: Identity, name: str) -> tuple[str, Job]:
-        """The job a repository belongs to, in a project the certificate allows. Raises NoSuchFile."""
+        """The job a repository belongs to, in a project the certificate allows. Raises NoSuchRepository."""
         for project, database in self._server.databases.items():
             if who.name.allows_project(project):
                 job = database.run(partial(_find, name), write=False)
                 if job is not None:
                     return project, job
-        raise NoSuchFile(name)
+        raise NoSuchRepository(name)
 
     def _own_job(self, who: JobIdentity) -> Job:
         """The job that calls, as it is now; LGIError 37 or 2."""
@@ -80,7 +80,7 @@ class Access:
         admin = self._server.config.admin_group
         other = self._server.databases[who.job.project].run(partial(_find, name), write=False)
         if other is None or not running_jobs.may_read(self._own, other, admin):
-            raise LGIError(ErrorNumber.READ_REFUSED, "it is for others")
+            raise LGIError(ErrorNumber.READ_REFUSED, message="This repository is not for this job")
 
 
 def _find(name: str, transaction: Transaction) -> Job | None:

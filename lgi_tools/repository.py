@@ -67,7 +67,7 @@ class Repository:
             raise TransferFailed(f"{target} is no plain file")
         with self._request("GET", self.file_url(name)) as answer, _replacing(target) as opened:
             if answer.status_code != DONE:
-                raise TransferFailed(f"the server answered {_status(answer)}")
+                raise TransferFailed(_reason(answer))
             for block in answer.raw.stream(CHUNK, decode_content=False):
                 opened.write(block)
 
@@ -190,6 +190,13 @@ def _text(answer: requests.Response) -> str:
             return read_text(answer, MAX_ANSWER)
     except ValueError as error:
         raise TransferFailed(str(error)) from None
+
+
+def _reason(answer: requests.Response) -> str:
+    """Why a server refuses a file: in its own words, or what HTTP calls it."""
+    status = _find(_text(answer), "status")
+    said = xml.value(status.inside, "message") if status else ""
+    return said or f"the server answered {_status(answer)}"
 
 
 def _status(answer: requests.Response) -> str:

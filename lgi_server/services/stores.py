@@ -43,6 +43,14 @@ class Limits:
 class NoSuchFile(Exception):
     """There is no such repository or file."""
 
+    message = "There is no such file"
+
+
+class NoSuchRepository(NoSuchFile):
+    """There is no such repository, or none for this caller."""
+
+    message = "There is no such repository"
+
 
 class Making(Protocol):
     """What makes repositories and removes them. A call may take seconds, but blocks no worker meanwhile."""

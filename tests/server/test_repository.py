@@ -188,6 +188,33 @@ def test_no_name_leads_out_of_a_repository(grid: Grid, method: str, data: bytes 
     assert (directory / ACCESS).read_text() == "admin, mark@laptop"
 
 
+@pytest.mark.parametrize("name", ["a%0ab", "a%0db", "a%0a", "%0a", "a%00b"])
+@pytest.mark.parametrize(("method", "data"), [("PUT", b"x"), ("DELETE", None)])
+def test_a_name_with_a_line_end_is_refused_with_its_reason(
+    grid: Grid, method: str, data: bytes | None, name: str
+) -> None:
+    """In a status document as any other refusal, not on a page of HTTP that says the address is unknown."""
+    url, _ = new_repository(grid)
+
+    answer = ask(grid.user(), method, f"{url}/{name}", data)
+
+    assert (answer.status_code, xml.value(answer.text, "status", "number")) == (400, "400")
+    assert "This is no usable file name" in xml.value(answer.text, "status", "message")
+
+
+def test_what_is_missing_or_not_ones_own_is_said_in_whole_sentences(grid: Grid) -> None:
+    """A file, a repository, and one that others may change."""
+    url, _ = new_repository(grid)
+    user, other = grid.user(), grid.user("frank@desk", ("chem",))
+
+    def said(who: UserCalls, method: str, address: str) -> str:
+        return xml.value(ask(who, method, address, b"").text, "status", "message")
+
+    assert said(user, "GET", f"{url}/x") == "There is no such file"
+    assert said(user, "PUT", f"{url[:-33]}{'0' * 30}{url[-3:]}/x") == "There is no such repository"
+    assert said(other, "PUT", f"{url}/x") == "You may not change this repository"
+
+
 def is_settled(path: Path) -> bool:
     """A file that requests alone do not change: no log, no database."""
     return path.is_file() and path.suffix != ".log" and "sqlite" not in path.name

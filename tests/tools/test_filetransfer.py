@@ -111,6 +111,14 @@ def test_a_failed_download_leaves_the_local_file(
     assert os.listdir() == ["result"]
 
 
+def test_a_refused_download_says_why_in_the_servers_words(run: Run, server: CannedServer, url: str) -> None:
+    """What is not there, or not for this caller: HTTP has one word for each, the server a sentence."""
+    body = b"<status> <number> 404 </number> <message> There is no such file </message> </status>"
+    server.will_answer("GET", f"{PLACE}/result", Answer(body, 404))
+
+    assert run(main, "download", url, "result")[2] == "LGI_filetransfer: result: There is no such file\n"
+
+
 def test_a_downloaded_file_has_the_users_permissions(run: Run, server: CannedServer, url: str) -> None:
     """As the umask says for a new file, as before for one that is replaced, links are followed."""
     server.will_answer("GET", f"{PLACE}/new", Answer(b"new"))
