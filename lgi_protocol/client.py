@@ -14,7 +14,7 @@ import urllib3
 from requests_toolbelt import MultipartEncoder
 
 from lgi_protocol import xml
-from lgi_protocol.credentials import Credentials
+from lgi_protocol.credentials import Credentials, KeptSession
 from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
 from lgi_protocol.patience import patience
 
@@ -93,7 +93,13 @@ class Client:
         """``server`` is the project server's URL, as ``https://host:port/LGI``."""
         self.server = server.rstrip("/")
         self.credentials = credentials
-        self.session = session or credentials.session()
+        self._given = session
+        self._kept = None if session else KeptSession(credentials)
+
+    @property
+    def session(self) -> requests.Session:
+        """The kept connections; others once the credentials' files were renewed."""
+        return self._kept.current() if self._kept else self._given  # type: ignore[return-value]
 
     def post(self, call: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
         """One call, as ``interfaces/interface_job_state``; files are streamed.
@@ -115,18 +121,19 @@ class Client:
             return self._answer(url, dict(fields), {})
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
+        session = self.session
         try:
             with (
                 # Files take the time they take; what a form has to say is gone in a moment.
                 patience(ANSWER_SECONDS, after_sending=isinstance(body, MultipartEncoder)),
-                self.session.post(
+                session.post(
                     url,
                     data=body,  # type: ignore[arg-type]
                     headers={"Accept-Encoding": "identity", **headers},
                     timeout=TIMEOUTS,
                     allow_redirects=False,
                     stream=True,
-                    verify=self.session.verify,
+                    verify=session.verify,
                 ) as answer,
             ):
                 text = read_text(answer, MAX_ANSWER)

@@ -1,8 +1,11 @@
 """A key, a certificate and a CA: what a program shows a project server, and what it demands of one."""
 
+import logging
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from urllib.request import getproxies
 
@@ -10,6 +13,10 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from lgi_protocol.patience import timed
+
+log = logging.getLogger(__name__)
+
+Stamps = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,11 @@ class Credentials:
     certificate: Path
     ca: Path
     check_host: bool = True
+
+    @property
+    def files(self) -> tuple[Path, Path, Path]:
+        """Certificate, key and CA."""
+        return self.certificate, self.key, self.ca
 
     def session(self) -> requests.Session:
         """A keep-alive HTTPS session that trusts this CA alone; ValueError names an unusable file."""
@@ -53,6 +65,43 @@ class Credentials:
 def _no_password() -> str:
     """OpenSSL would ask on the terminal; a program in the background must not hang there."""
     raise ValueError("the key is encrypted, LGI needs it without a pass phrase")
+
+
+def stamps(files: Iterable[Path]) -> Stamps:
+    """What changes when one of the files is written or replaced."""
+    return tuple(_stamp(path) for path in files)
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+class KeptSession:
+    """A session of credentials that is made anew when their files were renewed; any thread may ask for it."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        """ValueError names an unusable file."""
+        self._credentials = credentials
+        self._guard = Lock()
+        self._stamps = stamps(credentials.files)
+        self._session = credentials.session()
+
+    def current(self) -> requests.Session:
+        """The session to use for the next call; the old one while the new files cannot be used."""
+        with self._guard:
+            found = stamps(self._credentials.files)
+            if found != self._stamps:
+                self._stamps = found
+                try:
+                    # The old one is left to whoever has a call under way on it.
+                    self._session = self._credentials.session()
+                except ValueError as error:
+                    log.warning("the old certificate is used further on: %s", error)
+            return self._session
 
 
 class _Adapter(HTTPAdapter):

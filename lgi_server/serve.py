@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gunicorn.workers.ggevent import GeventWorker
 from lgi_server.app import create_app
 from lgi_server.config import Config
 from lgi_server.jobs_authority import JobsAuthority
+from lgi_server.renewal import LOOK_SECONDS, Renewal
 
 log = logging.getLogger("lgi.serve")
 CONNECTIONS = 4000
@@ -114,7 +116,14 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until told to stop."""
         gevent.spawn(self._close_idle)
+        gevent.spawn(self._renew)
         super().run()
+
+    def _renew(self) -> None:
+        """Take up renewed certificates as long as the worker lives."""
+        while self.alive:
+            self.app.renewal.look(datetime.now(UTC))
+            gevent.sleep(LOOK_SECONDS)
 
     def _close_idle(self) -> None:
         """Once the worker is to end: requests are finished, connections that wait for one are closed."""
@@ -174,7 +183,10 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Makes the application and the one TLS context that all workers share, before any fork."""
         self.lgi = config
         self.flask = create_app(config)
-        self.tls = tls_context(config, self.flask.extensions["lgi"].trust.jobs)
+        jobs = self.flask.extensions["lgi"].trust.jobs
+        self.tls = tls_context(config, jobs)
+        files = (config.server_certificate, config.server_key, config.ca_certificate)
+        self.renewal = Renewal(self.tls, files, lambda: tls_context(config, jobs))
         super().__init__()
 
     def load_config(self) -> None:

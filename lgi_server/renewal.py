@@ -1,0 +1,62 @@
+"""The server's certificate, its key and the CA's certificate, taken up when their files change.
+
+The context of the start stays the one of all workers, since sessions are resumed with its keys; a later one
+only takes its place within a handshake.
+"""
+
+import logging
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from lgi_protocol import expiry
+from lgi_protocol.credentials import stamps
+
+log = logging.getLogger("lgi.renewal")
+LOOK_SECONDS = 2.0
+_DAY = timedelta(days=1)
+
+
+class Renewal:
+    """Gives new connections of a context what its files hold now."""
+
+    def __init__(
+        self, context: ssl.SSLContext, files: tuple[Path, ...], make: Callable[[], ssl.SSLContext]
+    ) -> None:
+        """``make`` reads the files, as it did for ``context``; ValueError or OSError when it cannot."""
+        self._files = files
+        self._make = make
+        self._stamps = stamps(files)
+        self._current = context
+        self._warned = datetime.min.replace(tzinfo=UTC)
+        context.sni_callback = self._choose
+
+    def _choose(self, connection: ssl.SSLObject, _host: str | None, first: ssl.SSLContext) -> None:
+        """Called in every handshake, whether or not the client names a host."""
+        if self._current is not first:
+            connection.context = self._current
+
+    def look(self, now: datetime) -> None:
+        """Take up changed files; unusable ones leave the old certificate in force, and the log says so.
+
+        Once a day the log says what ends within thirty days.
+        """
+        found = stamps(self._files)
+        if found != self._stamps:
+            self._stamps = found
+            self._take_up()
+        if now - self._warned >= _DAY:
+            self._warned = now
+            for warning in expiry.warnings(self._files, now):
+                log.warning("%s", warning)
+
+    def _take_up(self) -> None:
+        names = ", ".join(map(str, self._files))
+        try:
+            self._current = self._make()
+        except (OSError, ValueError) as error:
+            # One of two files may be there before the other: the other one's coming is a change again.
+            log.warning("keeping the old certificate, the new files cannot be used: %s", error)
+        else:
+            log.info("read again: %s", names)

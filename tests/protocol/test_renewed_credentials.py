@@ -1,0 +1,95 @@
+"""Credentials whose files are replaced while a program uses them, and when to warn of their end."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol import expiry
+from lgi_protocol.client import Client
+from lgi_protocol.credentials import Credentials
+from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.profiles import Validity
+
+from .tls_server import Listening, listening
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The CA of our project."""
+    return Authority.create(tmp_path_factory.mktemp("ours") / "ca")
+
+
+@pytest.fixture
+def server(ours: Authority) -> Iterator[Listening]:
+    """A server that notes who calls."""
+    with listening(ours.issue_server("localhost", force=True), ours.ca_file) as started:
+        yield started
+
+
+def test_a_renewed_certificate_is_shown_from_the_next_call_on(ours: Authority, server: Listening) -> None:
+    """Without a new client; a certificate whose key is not there yet leaves the old one in use."""
+    old, new = ours.issue_resource("old@cluster", force=True), ours.issue_resource("new@cluster", force=True)
+    client = Client(server.url(), Credentials(old.key, old.certificate, ours.ca_file))
+
+    def call() -> str:
+        client.post("resources/resource_job_state", {})
+        return server.callers[-1]
+
+    callers = [call(), call()]
+    new.certificate.replace(old.certificate)
+    callers.append(call())
+    new.key.replace(old.key)
+    callers += [call(), call()]
+
+    client.close()
+    assert callers == ["old@cluster"] * 3 + ["new@cluster"] * 2
+    assert server.handshakes == 2
+
+
+def ending(ours: Authority, name: str, end: datetime) -> Path:
+    """A certificate that is good until then."""
+    validity = Validity(end - timedelta(days=100), end)
+    return ours.issue_user(name, validity=validity, force=True).certificate
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=30, seconds=1), ""),
+        (timedelta(days=29, hours=23), "ends on 2026-12-01 (in 29 days)"),
+        (timedelta(days=1), "ends on 2026-11-02 (in 1 day)"),
+        (timedelta(hours=3), "ends on 2026-11-01 (today)"),
+        (timedelta(days=-1), "has ended on 2026-10-31"),
+    ],
+)
+def test_the_end_of_a_certificate_is_announced_for_thirty_days(
+    ours: Authority, left: timedelta, words: str
+) -> None:
+    """And afterwards that it was."""
+    file = ending(ours, "mark", NOW + left)
+
+    said = expiry.warnings([file, file], NOW)
+
+    assert said == ([f"the certificate {file} {words}: have it renewed"] if words else [])
+
+
+def test_of_a_renewed_ca_beside_the_old_one_the_later_counts(ours: Authority, tmp_path: Path) -> None:
+    """A file may hold several certificates; of different ones the first to end counts."""
+    chain = tmp_path / "chain"
+    old = ending(ours, "a", NOW).read_bytes()
+    new = ending(ours, "b", NOW + timedelta(days=50))
+    again = ending(ours, "a", NOW + timedelta(days=400)).read_bytes()
+    chain.write_bytes(old + new.read_bytes() + again)
+
+    assert expiry.ends(chain) == NOW + timedelta(days=50)
+
+
+def test_files_without_certificates_are_not_spoken_of(ours: Authority, tmp_path: Path) -> None:
+    """Keys, nothing, and what is not there: whoever uses them says so."""
+    key = ours.issue_user("mark", force=True).key
+
+    assert expiry.warnings([key, tmp_path / "nothing", tmp_path], NOW) == []
