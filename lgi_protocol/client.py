@@ -79,7 +79,7 @@ def read_answer(text: str) -> Reply:
         asked = leading_number(xml.value(error.inside, "timeout")) or BACK_OFF_SECONDS
         timeout = min(asked, LONGEST_BACK_OFF)
         number = leading_number(xml.value(error.inside, "number"))
-        raise ServerError(number, xml.value(error.inside, "message"), timeout)
+        raise ServerError(number, xml.value(error.inside, "message"), timeout, whole.inside)
     size = leading_number(xml.value(whole.inside, "server_max_field_size"))
     return Reply(response.inside, size or xml.MAX_FIELD_SIZE, whole.inside)
 

@@ -113,11 +113,14 @@ class LGIError(Exception):
 class ServerError(Exception):
     """They refused: an LGI error read from a project server's answer."""
 
-    def __init__(self, number: int, message: str, timeout: int = BACK_OFF_SECONDS) -> None:
-        """``timeout`` is what the server asks to wait, in seconds."""
+    def __init__(
+        self, number: int, message: str, timeout: int = BACK_OFF_SECONDS, envelope: str = ""
+    ) -> None:
+        """``timeout`` is what the server asks to wait, in seconds; ``envelope`` what stands in its answer."""
         self.number = number
         self.message = message
         self.timeout = timeout
+        self.envelope = envelope
         super().__init__(f"{message} (LGI error {number})")
 
     @property

@@ -85,12 +85,18 @@ class CannedServer:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(issued.certificate, issued.key)
+        self.handshakes = 0
+        # It is told of the name a client greets with, which it does once in each handshake.
+        context.sni_callback = self._greeted
         self._http = _Http(("127.0.0.1", 0), self._handler())
         self._http.socket = context.wrap_socket(
             self._http.socket, server_side=True, do_handshake_on_connect=False
         )
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
+
+    def _greeted(self, *_greeting: object) -> None:
+        self.handshakes += 1
 
     @property
     def root(self) -> str:

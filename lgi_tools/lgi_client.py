@@ -1,0 +1,175 @@
+"""LGI_Client: the class of the LGI document. Names and answers are its; `lgi_tools.Project` is ours."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lgi_protocol import hexcode
+from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
+from lgi_protocol.errors import ServerError
+from lgi_tools import settings, xml_dictionary
+from lgi_tools.repository import Repository
+from lgi_tools.settings import Settings
+from lgi_tools.xml_dictionary import Dictionary
+
+# For so many seconds a busy server is asked again.
+PATIENCE = 60.0
+_ADVICE = {
+    "server": "give URL = 'https://...', or write it into ~/.LGI/defaultserver",
+    "user": "give User, or write it into ~/.LGI/user",
+    "groups": "give Groups, or write them into ~/.LGI/groups",
+    "certificate": "give Certificate, or put it into ~/.LGI/certificate",
+    "key": "give PrivateKey, or put it into ~/.LGI/privatekey",
+    "ca": "give CA_Chain, or put it into ~/.LGI/ca_chain",
+}
+
+
+class LGI_Client:
+    """A project server, or with the URL of a repository that repository, over connections that are kept.
+
+    What a server answers, its errors too, is given as a dictionary: ``answer['LGI']['response']['job']``,
+    or ``answer['LGI']['response']['error']['number']``. Raises Unreachable when no answer of LGI comes,
+    TransferFailed for a file, ValueError for what is missing or cannot be used, OSError for local files.
+    """
+
+    def __init__(
+        self,
+        URL: str = "",
+        Project: str = "",
+        User: str = "",
+        Groups: str = "",
+        Certificate: str | Path = "",
+        PrivateKey: str | Path = "",
+        CA_Chain: str | Path = "",
+        CheckHost: bool = True,
+    ) -> None:
+        """What is not given is taken from ``~/.LGI``. CheckHost (ours) off accepts any name of the server."""
+        given = Settings(
+            key=str(PrivateKey),
+            certificate=str(Certificate),
+            ca=str(CA_Chain),
+            server=URL,
+            project=Project,
+            user=User,
+            groups=Groups,
+            check_host=CheckHost,
+        )
+        self._settings = given.over(settings.home())
+        self._require("server", "key", "certificate", "ca")
+        self.URL = self._settings.server
+        self._client = Client(self.URL, self._settings.credentials())
+
+    def SubmitJob(
+        self,
+        Application: str,
+        TargetResources: str = "any",
+        Input: str | bytes = b"",
+        JobSpecifics: str = "",
+        WriteAccess: str = "",
+        ReadAccess: str = "",
+        FileList: Iterable[str | Path] = (),
+    ) -> Dictionary:
+        """Queue a job, its files streamed into its repository."""
+        data = Input.encode() if isinstance(Input, str) else Input
+        fields = {"application": Application, "target_resources": TargetResources}
+        optional = {
+            "job_specifics": JobSpecifics,
+            "input": hexcode.encode(data),
+            "read_access": ReadAccess,
+            "write_access": WriteAccess,
+        }
+        fields |= {name: text for name, text in optional.items() if text}
+        return self._call("submit_job", fields, _paths(FileList))
+
+    def GetJobState(self, JobId: int | str) -> Dictionary:
+        """Everything of one job."""
+        return self._call("job_state", {"job_id": str(JobId)})
+
+    def GetJobList(
+        self, Application: str = "", State: str = "", Start: int | str = "", Limit: int | str = ""
+    ) -> Dictionary:
+        """A page of the jobs one may read; ``State = '!finished'`` is all but these."""
+        fields = {"state": State, "application": Application, "start": str(Start), "limit": str(Limit)}
+        return self._call("job_state", {name: text for name, text in fields.items() if text})
+
+    def DeleteJob(self, JobId: int | str) -> Dictionary:
+        """Remove a job, or have a running one aborted."""
+        return self._call("delete_job", {"job_id": str(JobId)})
+
+    def GetResourceList(self) -> Dictionary:
+        """The project's resources."""
+        return self._call("project_resource_list", {})
+
+    def GetServerList(self) -> Dictionary:
+        """The project's servers."""
+        return self._call("project_server_list", {})
+
+    def ListRepository(self) -> Dictionary:
+        """The files: ``answer['repository_content']['file']``."""
+        return {"repository_content": xml_dictionary.read(self._repository().content())}
+
+    def DownloadFiles(self, FileList: Iterable[str | Path], Directory: str | Path = ".") -> None:
+        """Fetch files into a directory; each is replaced when all of it has come."""
+        repository = self._repository()
+        for path in _paths(FileList):
+            repository.download(path.name, Path(Directory, path.name))
+
+    def UploadFiles(self, FileList: Iterable[str | Path]) -> None:
+        """Store files, each under the last part of its path."""
+        repository = self._repository()
+        for path in _paths(FileList):
+            repository.upload(path.name, path)
+
+    UpLoadFiles = UploadFiles
+
+    def DeleteFiles(self, FileList: Iterable[str | Path]) -> None:
+        """Remove files."""
+        repository = self._repository()
+        for path in _paths(FileList):
+            repository.delete(str(path))
+
+    def Close(self) -> None:
+        """End the connections (ours); a ``with`` block does it too."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.Close()
+
+    def _require(self, *names: str) -> None:
+        for name in names:
+            if not getattr(self._settings, name):
+                raise ValueError(f"LGI_Client: no {name}: {_ADVICE[name]}")
+
+    def _repository(self) -> Repository:
+        return Repository(self.URL, self._client.session)
+
+    def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Dictionary:
+        self._require("user", "groups")
+        chosen = self._settings
+        every = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups} | dict(fields)
+
+        def call() -> Reply:
+            return self._client.post(f"interfaces/interface_{name}", every, files)
+
+        try:
+            envelope = with_back_off(call, PATIENCE).envelope
+        except ServerError as refused:
+            # As LGI: the answer is an answer also when it is an error.
+            envelope = refused.envelope
+        try:
+            return {"LGI": xml_dictionary.read(envelope)}
+        except ValueError as error:
+            raise Unreachable(self.URL, str(error)) from None
+
+
+def _paths(names: Iterable[str | Path]) -> tuple[Path, ...]:
+    """The files of a list. TypeError for a single name, whose letters would be taken for files."""
+    if isinstance(names, str | Path):
+        raise TypeError(f"FileList has to be a list of file names, as [{str(names)!r}]")
+    return tuple(Path(name) for name in names)

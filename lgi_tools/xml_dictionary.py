@@ -1,0 +1,62 @@
+"""An answer as the nested dictionary that the class of the LGI document gives to scripts."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from lgi_protocol import hexcode, xml
+from lgi_protocol.xml import Found
+
+# What travels as hexadecimal digits, wherever it stands.
+HEXADECIMAL = frozenset({"input", "output"})
+# The text between elements, which has no name.
+TEXT = "#text"
+# Deeper than any answer; what lies below stays text.
+DEEPEST = 32
+# Python converts no more digits to a number than this and some more.
+MOST_DIGITS = 4000
+
+Dictionary = dict[str, Any]
+
+
+def read(text: str, depth: int = 0) -> Dictionary:
+    """The elements of a text by name: dictionaries, whole numbers, texts; bytes for input and output.
+
+    A name that comes several times has a list, in its order. Attributes are left out, as is blank text.
+    Raises ValueError for a DTD.
+    """
+    found = list(xml.elements(text))
+    values: Dictionary = {}
+    several: set[str] = set()
+    for one in found:
+        value = _value(one, depth + 1)
+        if one.name in several:
+            values[one.name].append(value)
+        elif one.name in values:
+            several.add(one.name)
+            values[one.name] = [values[one.name], value]
+        else:
+            values[one.name] = value
+    if found and (between := _between(text, found)):
+        values[TEXT] = between
+    return values
+
+
+def _value(found: Found, depth: int) -> Dictionary | int | str | bytes:
+    if depth < DEEPEST and next(xml.elements(found.inside), None) is not None:
+        return read(found.inside, depth)
+    if found.name in HEXADECIMAL:
+        try:
+            return hexcode.decode(found.text)
+        except ValueError:
+            return found.text
+    if found.text.isascii() and found.text.isdigit() and len(found.text) <= MOST_DIGITS:
+        return int(found.text)
+    return found.text
+
+
+def _between(text: str, found: Sequence[Found]) -> str:
+    """The text that stands in none of the elements, in one line."""
+    edges = [(0, 0), *((one.begin, one.end) for one in found), (len(text), len(text))]
+    parts = (text[before[1] : after[0]] for before, after in pairwise(edges))
+    return xml.unescape(" ".join(" ".join(parts).split()))

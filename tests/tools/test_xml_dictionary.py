@@ -1,0 +1,101 @@
+"""Answers as dictionaries, as the class of the LGI document gives them."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgi_tools import xml_dictionary
+
+LEAVES = st.text(
+    st.characters(exclude_categories=("C", "Z"), exclude_characters="<>&\"'"), min_size=1
+).filter(lambda text: not text.isdigit())
+
+
+def test_elements_are_reached_by_their_names() -> None:
+    """Numbers are numbers, other text is text without the blanks and entities around it."""
+    text = "<job> <job_id> 7 </job_id> <state> queued </state> <name> a&amp;b </name> </job>"
+
+    assert xml_dictionary.read(text) == {"job": {"job_id": 7, "state": "queued", "name": "a&b"}}
+
+
+def test_a_name_that_comes_again_has_a_list() -> None:
+    """In its order, also when the values are of different kinds; one alone has none."""
+    text = "<a> 1 </a> <b> x </b> <a> y </a> <a> <c> 2 </c> </a>"
+
+    assert xml_dictionary.read(text) == {"a": [1, "y", {"c": 2}], "b": "x"}
+
+
+def test_input_and_output_are_bytes() -> None:
+    """Wherever they stand, of either case, and also when all digits are decimal."""
+    text = "<input> 6869 </input> <job> <output> 00fF </output> </job>"
+
+    assert xml_dictionary.read(text) == {"input": b"hi", "job": {"output": b"\x00\xff"}}
+
+
+def test_what_is_not_hexadecimal_stays_text() -> None:
+    """A tag of that name in a job's specifics may hold anything."""
+    assert xml_dictionary.read("<input> from a file </input> <output> </output>") == {
+        "input": "from a file",
+        "output": b"",
+    }
+
+
+def test_text_between_elements_is_not_lost() -> None:
+    """A job's specifics may be text, behind which a server writes where the repository is."""
+    text = (
+        "<job_specifics> -n 3\n a &lt; b <repository_url> https://x/y </repository_url> end </job_specifics>"
+    )
+
+    found = xml_dictionary.read(text)["job_specifics"]
+
+    assert found == {"#text": "-n 3 a < b end", "repository_url": "https://x/y"}
+
+
+def test_an_empty_element_is_an_empty_text() -> None:
+    """In either spelling; attributes are left out."""
+    assert xml_dictionary.read("<a number='1'> </a> <b/>") == {"a": "", "b": ""}
+
+
+@pytest.mark.parametrize("digits", ["٣", "²", "9" * 5000])
+def test_what_python_does_not_convert_stays_text(digits: str) -> None:
+    """Digits of other scripts, and more of them than a number may have."""
+    assert xml_dictionary.read(f"<a> {digits} </a>") == {"a": digits}
+
+
+def test_depth_is_bounded() -> None:
+    """A hostile answer ends as text, not as the end of the program."""
+    text = "".join(f"<a{level}>" for level in range(2000)) + "".join(
+        f"</a{level}>" for level in reversed(range(2000))
+    )
+
+    found: object = xml_dictionary.read(text)
+    depth = 0
+    while isinstance(found, dict):
+        (found,) = found.values()
+        depth += 1
+
+    assert depth == xml_dictionary.DEEPEST
+    assert str(found).startswith("<a32>")
+
+
+@settings(max_examples=40)
+@given(
+    st.recursive(
+        LEAVES, lambda inner: st.dictionaries(st.from_regex("[a-h]{1,3}", fullmatch=True), inner, min_size=1)
+    )
+)
+def test_every_tree_of_names_comes_back(tree: object) -> None:
+    """Written as XML and read again."""
+
+    def write(value: object) -> str:
+        if isinstance(value, dict):
+            return " ".join(f"<{name}> {write(inner)} </{name}>" for name, inner in value.items())
+        return str(value)
+
+    def nests_itself(value: object, above: tuple[str, ...] = ()) -> bool:
+        return isinstance(value, dict) and any(
+            name in above or nests_itself(inner, (*above, name)) for name, inner in value.items()
+        )
+
+    if not nests_itself(tree):
+        assert xml_dictionary.read(f"<root> {write(tree)} </root>") == {"root": tree}
