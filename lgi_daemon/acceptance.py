@@ -65,9 +65,10 @@ def _is_welcome(job: Job) -> bool:
     return False
 
 
-def claim(job: Job, resource: str, calls: ResourceCalls) -> bool:
+def claim(job: Job, resource: str, calls: ResourceCalls, shown: str) -> bool:
     """Tell the server that a prepared job runs here; whether it is to be looked after.
 
+    ``shown`` tells the certificate that the calls are made with.
     When the answer is lost it is, but it is not run until the server has said whose it is. Raises Unreachable
     then, so that the server is left alone for a while; the job has stayed.
     """
@@ -88,7 +89,7 @@ def claim(job: Job, resource: str, calls: ResourceCalls) -> bool:
         raise
     if claimed_by(record, told):
         job.note_server(told, phase=Phase.ACCEPTED, state_time_stamp=told.state_time_stamp, input=told.input)
-        job_credentials.renew(job, calls)
+        job_credentials.renew(job, calls, shown)
         log.info("%s: accepted from %s for %s", job.title, record.server, ", ".join(record.owners))
     else:
         log.warning("%s: whether it is ours is not known yet: the answer does not say so", job.title)

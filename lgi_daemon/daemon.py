@@ -21,7 +21,7 @@ from lgi_daemon.looks import Looks
 from lgi_daemon.recovery import recover
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import Scripts
-from lgi_daemon.servers import Connect, Servers, connector
+from lgi_daemon.servers import Connect, Servers, connector, fingerprint
 from lgi_daemon.tour import Tour
 from lgi_daemon.trouble import Trouble
 from lgi_daemon.watch import Watches
@@ -61,6 +61,7 @@ class Daemon:
         self._callers = Crew(MOST_CALLERS if at_once else 0)
         self.scripts = Scripts(self.stopping)
         self.servers = Servers(connect(configuration.credentials), self.clock)
+        self.servers.shown = fingerprint(configuration.credentials)
         self.health = Health(self.clock)
         self.age = Age(lifetime or Lifetime())
         disk = Disk(run.path)
@@ -122,6 +123,7 @@ class Daemon:
             )
         self.work.configuration = configuration
         self.servers.connect = self._connect(configuration.credentials)
+        self.servers.shown = fingerprint(configuration.credentials)
         self.health.forget()
         self.tour.due_at = 0.0
         self.jobs.look_again()

@@ -99,7 +99,7 @@ class Errands:
             if not job.closed:
                 job.check_files()
                 calls = self.servers.connect(job.record.project, job.record.server)
-                job_credentials.renew(job, calls)
+                job_credentials.renew(job, calls, self.servers.shown)
         except NotNow:
             return
         except Unreachable as error:

@@ -1,7 +1,8 @@
 """A key and a certificate of a job's own, so that no job needs the key of its resource.
 
 The key is made when the job is prepared and stays; the server signs for it once the job is ours, and again
-when half of the certificate's time is over. Without a certificate the job runs all the same.
+when half of the certificate's time is over or the resource has another one. Without a certificate the job
+runs all the same.
 """
 
 import logging
@@ -37,20 +38,23 @@ def keyed(record: Record, run: RunDirectory) -> Record:
     return replace(made, key_file="", certificate_file="") if run.sandboxed else made
 
 
-def is_due(job: Job, now: float) -> bool:
-    """Whether a job that is ours has a key without a certificate, or with one that is half over."""
+def is_due(job: Job, shown: str, now: float) -> bool:
+    """Whether a job that is ours has a key without a certificate, or with one that is half over or void.
+
+    ``shown`` tells the resource's certificate in use: those given while it had another are void.
+    """
     record = job.record
     if not record.job_key or record.phase is not Phase.ACCEPTED or record.ending:
         return False
     if job.standing not in {Standing.WANTED, Standing.UNWANTED}:
         return False
-    return now >= record.job_certificate_half_over
+    return now >= record.job_certificate_half_over or shown != record.job_certificate_shown
 
 
-def renew(job: Job, calls: ResourceCalls) -> None:
+def renew(job: Job, calls: ResourceCalls, shown: str) -> None:
     """Have the server certify a job's key when that is due. A failure is logged; it is tried again later."""
     record = job.record
-    if not is_due(job, time.time()):
+    if not is_due(job, shown, time.time()):
         return
     from lgi_daemon import job_key
 
@@ -63,6 +67,7 @@ def renew(job: Job, calls: ResourceCalls) -> None:
         job.note(
             job_certificate=certified.pem,
             job_certificate_half_over=certified.half_over,
+            job_certificate_shown=shown,
             key_file=str(directory / JOB_KEY),
             certificate_file=str(directory / JOB_CERTIFICATE),
         )

@@ -52,6 +52,8 @@ class Record:
     job_ca: str = field(default="", repr=False)
     # When to ask for the next certificate, in unix seconds: at once while there is none.
     job_certificate_half_over: float = 0.0
+    # The resource's certificate that it was asked for with, as `servers.fingerprint` has it.
+    job_certificate_shown: str = ""
     # True when another has it, or nobody: kill it and tell no server.
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.

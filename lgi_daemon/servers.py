@@ -1,5 +1,6 @@
 """The project servers: kept connections, the sessions of one round, when to leave one alone."""
 
+import hashlib
 import logging
 import random
 from collections.abc import Callable, Iterator
@@ -46,12 +47,22 @@ def connector(credentials: Credentials) -> Connect:
     return connect
 
 
+def fingerprint(credentials: Credentials) -> str:
+    """What tells one certificate of this resource from the next; empty when it cannot be read."""
+    try:
+        return hashlib.sha256(credentials.certificate.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
 class Servers:
     """All servers together, asked by several threads; remembers per server until when it is left alone."""
 
     def __init__(self, connect: Connect, clock: Clock) -> None:
         """``connect`` makes the calls, real ones or a test's."""
         self.connect = connect
+        # The `fingerprint` of the certificate that calls are made with.
+        self.shown = ""
         self.clock = clock
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}

@@ -169,7 +169,7 @@ class Work:
             job.hold.acquire()
             self.jobs.add(job)
         try:
-            taken = acceptance.claim(job, offer.resource, calls)
+            taken = acceptance.claim(job, offer.resource, calls, self.servers.shown)
         finally:
             job.hold.release()
         if taken:

@@ -4,6 +4,7 @@ A job's certificate is another type than everybody else's, and only `of_caller` 
 `of_request`, as all that does not know of jobs does, refuses them.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,3 +107,9 @@ def der_of(pem: str) -> bytes:
         return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
     except ValueError:
         return b""
+
+
+@lru_cache(maxsize=4096)
+def fingerprint(pem: str) -> str:
+    """SHA-256 of a stored certificate, in hexadecimal digits."""
+    return hashlib.sha256(der_of(pem)).hexdigest()

@@ -6,7 +6,7 @@ from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_protocol.xml import Element
-from lgi_server import forms, specifics
+from lgi_server import forms, identity, specifics
 from lgi_server.calls import JobCall, ResourceCall, job_call, resource_call
 from lgi_server.job_identity import RunningJob
 from lgi_server.replies import Elements
@@ -25,6 +25,7 @@ def resource_job_certificate(call: ResourceCall) -> Elements:
         job_id=call.form.number(forms.JOB_ID),
         resource=call.resource.resource_name,
         reference=call.form.word(forms.OWN_REFERENCE),
+        certificate=identity.fingerprint(call.resource.client_certificate),
     )
     request = call.form.data(forms.CERTIFICATE_REQUEST)
     now = datetime.fromtimestamp(call.now, UTC)

@@ -12,17 +12,21 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 SCHEME = "lgi-job:"
-_NAMES = ("project", "job_id", "resource", "reference")
+_NAMES = ("project", "job_id", "resource", "reference", "certificate")
 
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job as one daemon runs it: of a project, on a resource, under the daemon's reference."""
+    """A job as one daemon runs it: of a project, on a resource, under the daemon's reference.
+
+    ``certificate`` is the fingerprint of the one the resource was registered with then.
+    """
 
     project: str
     job_id: int
     resource: str
     reference: str
+    certificate: str
 
 
 @dataclass(frozen=True)
@@ -66,5 +70,6 @@ def read(certificate: x509.Certificate) -> JobIdentity:
     values = parse_qs(found[0].removeprefix(SCHEME), strict_parsing=True, errors="strict")
     if any(len(values.get(name, ())) != 1 for name in _NAMES) or len(values) != len(_NAMES):
         raise ValueError("the certificate does not name one job")
-    project, job_id, resource, reference = (values[name][0] for name in _NAMES)
-    return JobIdentity(RunningJob(project, int(job_id), resource, reference), certificate.not_valid_after_utc)
+    project, job_id, resource, reference, fingerprint = (values[name][0] for name in _NAMES)
+    job = RunningJob(project, int(job_id), resource, reference, fingerprint)
+    return JobIdentity(job, certificate.not_valid_after_utc)

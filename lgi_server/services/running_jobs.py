@@ -41,7 +41,7 @@ def holder(transaction: Transaction, who: JobIdentity, trust: Trust, now: float)
     if (
         resource is None
         or job is None
-        or not _is_trusted(resource, trust, now)
+        or not _is_trusted(resource, who.job.certificate, trust, now)
         or not _runs_on(job, resource)
         or not is_held(job, who.job.reference)
     ):
@@ -49,11 +49,14 @@ def holder(transaction: Transaction, who: JobIdentity, trust: Trust, now: float)
     return Holder(job, resource)
 
 
-def _is_trusted(resource: Resource, trust: Trust, now: float) -> bool:
-    """Whether the certificate a resource is registered with is one, and is not revoked."""
+def _is_trusted(resource: Resource, fingerprint: str, trust: Trust, now: float) -> bool:
+    """Whether a resource is registered with the same certificate as then, and that is not revoked."""
+    pem = resource.client_certificate
     try:
-        serial = identity.read(identity.der_of(resource.client_certificate)).serial
+        serial = identity.read(identity.der_of(pem)).serial
     except ValueError:
+        return False
+    if not hmac.compare_digest(identity.fingerprint(pem).encode(), fingerprint.encode()):
         return False
     return not trust.revocation.is_revoked(serial, now)
 

@@ -222,6 +222,30 @@ def test_a_certificate_is_renewed_when_half_of_its_time_is_over(
     assert len(server.made("job_certificate")) == asked + 1
 
 
+@pytest.mark.parametrize("how", ["SIGHUP", "restart"])
+def test_jobs_get_new_certificates_when_the_resource_has_another_one(
+    workshop: Workshop, server: IssuingServer, how: str
+) -> None:
+    """Those given while it had the old one are void for the server; asked for once, with the same key."""
+    shown = workshop.configuration.credentials.certificate
+    shown.write_text("the old one")
+    daemon, job = taken(workshop)
+    first = certificate(job)
+    shown.write_text("the new one")
+
+    if how == "restart":
+        daemon = workshop.restart(daemon)
+    else:
+        daemon.reconfigure(workshop.configuration)
+    workshop.tick(daemon)
+    workshop.tick(daemon, FAST)
+
+    job = only(daemon)
+    assert certificate(job) != first
+    assert certificate(job).public_key() == first.public_key()
+    assert server.made("job_certificate") == ["job_certificate"] * 2
+
+
 def test_a_daemon_that_was_killed_goes_on_with_the_same_key(
     workshop: Workshop, server: IssuingServer
 ) -> None:

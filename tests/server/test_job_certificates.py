@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -39,7 +40,8 @@ def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) ->
     assert made.subject.rfc4514_string() == f"CN=job {job.job_id}\\;,OU=LGI job"
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     said = f"lgi-job:project=LGI&job_id={job.job_id}&resource=res1%40cluster&reference={REFERENCE}"
-    assert [name.value for name in names] == [said]
+    shown = read_certificate(grid.people.resource("res1@cluster").certificate).fingerprint(hashes.SHA256())
+    assert [name.value for name in names] == [f"{said}&certificate={shown.hex()}"]
     uses = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(uses) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
     assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
@@ -132,6 +134,10 @@ ENDS: dict[str, Callable[[RunningJob], object]] = {
     "anybody's": lambda job: job.grid.set_job(int(job.job_id), target_resources="any"),
     "resource removed": lambda job: job.grid.run(
         "DELETE FROM active_resources WHERE resource_name = 'res1@cluster'"
+    ),
+    "resource with another certificate": lambda job: job.grid.run(
+        "UPDATE active_resources SET client_certificate = %s WHERE resource_name = 'res1@cluster'",
+        job.grid.people.resource("res1@cluster", ("LGI",)).certificate.read_text(),
     ),
     "resource without certificate": lambda job: job.grid.run(
         "UPDATE active_resources SET client_certificate = '' WHERE resource_name = 'res1@cluster'"

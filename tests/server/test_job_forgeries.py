@@ -101,7 +101,7 @@ def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: Runnin
 
 def test_a_certificate_that_names_no_job_is_nobodys() -> None:
     """The server signs none; should it ever, it is worth nothing."""
-    said = job_identity.alternative(Named("LGI", 1, "a&b=c@x", "R")).value
+    said = job_identity.alternative(Named("LGI", 1, "a&b=c@x", "R", "C")).value
     for text in (
         "https://x/",
         "lgi-job:",
