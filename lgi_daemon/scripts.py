@@ -31,6 +31,8 @@ _DEATH_SECONDS = 5.0
 # stop, and Popen has returned before the user changes.
 # As LGI: a file without '#!' is run by sh.
 _RUN_WHEN_TOLD = 'read -r go && exec "$@" < /dev/null'
+# The filters under their short names, which are for scripts only: a system may have its own xml and hash.
+_FILTERS = Path(__file__).parent / "filters"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
 
 
@@ -58,8 +60,8 @@ class Place:
     def environment(self) -> dict[str, str]:
         """All that a script inherits: the daemon's PATH, HOME, language and TMPDIR, and the hints."""
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        # Scripts call LGI_filetransfer and LGI_qsub, wherever this daemon was installed.
-        kept["PATH"] = f"{sysconfig.get_path('scripts')}:{kept.get('PATH') or os.defpath}"
+        # Scripts call LGI_filetransfer and LGI_qsub, wherever this daemon was installed, and LGI_xml as xml.
+        kept["PATH"] = f"{sysconfig.get_path('scripts')}:{_FILTERS}:{kept.get('PATH') or os.defpath}"
         kept.setdefault("LANG", "C.UTF-8")
         if self.uid is not None:
             kept = {name: kept[name] for name in kept if name not in ("USER", "LOGNAME", "SHELL")}

@@ -1,23 +1,38 @@
 """The XML of LGI's messages: written for the oldest parser, read so that the oldest writer is understood.
 
 Writing (clients.md 2.2): no prolog, no self-closing tags, one blank around values and before attributes,
-five entities. Reading takes the first element of a name and then its first closing tag, as LGI's own
-parsers do, because servers embed job_specifics and capabilities unescaped and not always well-formed.
+five entities. Reading, which is in `elements`, is offered here too.
 Text that others will read as XML is checked with lxml before it is let in: see `check_fragment`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lxml import etree
 
 from lgi_protocol import API_VERSION, LGI_VERSION
+from lgi_protocol.elements import ENTITIES, Found, elements, find, find_all, unescape, value
 
+__all__ = [
+    "CAPABILITIES_TAGS",
+    "MAX_FIELD_SIZE",
+    "RESERVED_TAGS",
+    "Element",
+    "Found",
+    "check_fragment",
+    "elements",
+    "envelope",
+    "escape",
+    "find",
+    "find_all",
+    "is_name",
+    "unescape",
+    "value",
+    "write",
+]
 MAX_FIELD_SIZE = 65355
-_ENTITIES = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
-_ESCAPES = str.maketrans({char: entity for entity, char in _ENTITIES.items()})
-_ENTITY = re.compile("|".join(_ENTITIES))
+_ESCAPES = str.maketrans({char: entity for entity, char in ENTITIES.items()})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
 # Tags that would let one job's text pass for a part of the answer around it (ruling 2).
@@ -76,98 +91,6 @@ def envelope(children: Iterable[Element], ca_certificate: str) -> str:
 def escape(text: str) -> str:
     """The five entities, and a question mark for what XML cannot hold at all."""
     return _FORBIDDEN.sub("?", text).translate(_ESCAPES)
-
-
-def unescape(text: str) -> str:
-    """The text behind the five entities; all or nothing, so that embedded XML comes through unchanged."""
-    rest = _ENTITY.sub("", text)
-    if "&" not in text or any(char in rest for char in "<>\"'&"):
-        return text
-    return _ENTITY.sub(lambda match: _ENTITIES[match.group()], text)
-
-
-@dataclass(frozen=True)
-class Found:
-    """An element found in a text: its attributes and content as written, and where it begins and ends."""
-
-    name: str
-    attributes: str
-    inside: str
-    begin: int
-    end: int
-
-    @property
-    def text(self) -> str:
-        """The content as a value: unescaped and trimmed."""
-        return unescape(self.inside.strip()).strip()
-
-
-def elements(text: str) -> Iterator[Found]:
-    """The elements at the top level of a text, one after the other.
-
-    Stops quietly at a stray closing tag or an unclosed element, as old parsers do. Comments, prologs and
-    self-closing tags, which stop the old ones, are passed over. A DTD raises ValueError.
-    """
-    at = 0
-    while (begin := text.find("<", at)) >= 0:
-        if text.startswith("<!--", begin):
-            at = _after(text, "-->", begin)
-        elif text.startswith("<?", begin):
-            at = _after(text, "?>", begin)
-        elif text.startswith("<!", begin):
-            raise ValueError("a DTD or CDATA section is not accepted")
-        else:
-            found = _element(text, begin)
-            if found is None:
-                return
-            yield found
-            at = found.end
-
-
-def _after(text: str, closing: str, begin: int) -> int:
-    """Where a comment or prolog ends; the end of the text when nothing closes it."""
-    end = text.find(closing, begin)
-    return len(text) if end < 0 else end + len(closing)
-
-
-def _element(text: str, begin: int) -> Found | None:
-    """The element whose start tag is at ``begin``, or nothing when it is a closing tag or never closed."""
-    closed = text.find(">", begin)
-    if closed < 0 or text.startswith("</", begin):
-        return None
-    tag = text[begin + 1 : closed]
-    empty = tag.endswith("/")
-    # Not str.split(): it would also split at characters that a name may hold, as U+1680.
-    name, *attributes = re.split("[ \t\r\n]+", tag[:-1] if empty else tag, maxsplit=1)
-    if empty:
-        return Found(name, "".join(attributes), "", begin, closed + 1)
-    closing = f"</{name}>"
-    end = text.find(closing, closed)
-    if not name or end < 0:
-        return None
-    return Found(name, "".join(attributes), text[closed + 1 : end], begin, end + len(closing))
-
-
-def find_all(text: str, name: str) -> list[Found]:
-    """The elements of a name at the top level of a text."""
-    return [found for found in elements(text) if found.name == name]
-
-
-def find(text: str, *path: str) -> Found | None:
-    """The first element reached by going down a path of names."""
-    found = None
-    for name in path:
-        found = next((one for one in elements(text) if one.name == name), None)
-        if found is None:
-            return None
-        text = found.inside
-    return found
-
-
-def value(text: str, *path: str) -> str:
-    """The text of an element, empty when it is not there."""
-    found = find(text, *path)
-    return found.text if found else ""
 
 
 def is_name(text: str) -> bool:

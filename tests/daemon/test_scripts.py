@@ -11,6 +11,7 @@ import pytest
 from lgi_daemon import processes
 from lgi_daemon.processes import Identity, alive, identify, kill_session
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
+from lgi_protocol.digest import digest
 
 from .conftest import IS_ROOT, Write
 from .workshop import until
@@ -64,6 +65,19 @@ def test_a_script_sees_a_clean_environment(
     assert (here.directory / "where").read_text().strip() == str(here.directory)
     assert (here.directory / "mask").read_text().strip() == "0077"
     assert not (here.directory / "hacked").exists()
+
+
+def test_a_script_finds_the_filters_under_their_short_names(write: Write, here: Place) -> None:
+    """As LGI: xml, csv, hash, binhex and hexbin; hash is also a word of the shell, hence env."""
+    script = write(
+        "{ echo '<a> b, c </a>' | xml a | csv -e 2; printf A | binhex; echo 42 | hexbin; "
+        "echo x | env hash; } > seen"
+    )
+
+    Scripts().status(script, here)
+
+    seen = (here.directory / "seen").read_text()
+    assert seen == f"c\n41B{digest(b'x' + bytes([10]))}\n"
 
 
 def test_a_script_inherits_no_open_file(write: Write, here: Place, place: Path) -> None:

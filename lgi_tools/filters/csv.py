@@ -1,0 +1,77 @@
+"""LGI_csv: the values of a comma list."""
+
+from collections.abc import Iterator, Sequence
+
+from lgi_tools.filters import streams
+from lgi_tools.filters.streams import BLANKS, Streams, Unusable, Usage, argument
+
+NAME = "LGI_csv"
+USAGE = """\
+Usage: LGI_csv [options] [list...]
+
+Prints the values of a list, each on a line: that of the command line, whose
+words are put together, or the input.
+
+  -s CHAR  what stands between the values, instead of a comma
+  -n       print how many values there are
+  -l       print the values, as without any of these options
+  -e N     print the value number N, the first being 1
+  -nl      -n and -l together
+  -nle N   -n, -l and -e together
+  -i FILE  read this instead of standard input
+  -o FILE  write this instead of standard output
+  -h       show this help
+"""
+_MODES = {"-n": "n", "-l": "l", "-e": "e", "-nl": "nl", "-nle": "nle"}
+
+
+def work(arguments: Sequence[str], given: Streams) -> int:
+    """Prints what is asked of a list; the exit code."""
+    separator, modes, number, text = b",", "", 0, b""
+    following = iter(arguments)
+    for word in following:
+        if word in {"-h", "--help"}:
+            raise Usage
+        if word == "-s":
+            separator = _bytes(argument(word, following))[:1]
+        elif word in _MODES:
+            modes += _MODES[word]
+            number = _number(word, following) if "e" in word else number
+        elif not given.takes(word, following):
+            text += _bytes(word)
+    values = split(text or given.read(), separator)
+    lines = [str(len(values)).encode()] if "n" in modes else []
+    lines += values if "l" in modes or not modes else []
+    lines += values[number - 1 : number] if "e" in modes else []
+    given.write(b"".join(line + b"\n" for line in lines))
+    return 0
+
+
+def _bytes(word: str) -> bytes:
+    return word.encode("utf-8", "surrogateescape")
+
+
+def _number(option: str, following: Iterator[str]) -> int:
+    text = argument(option, following)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise Unusable(f"{option} needs a number above 0, not {text!r}")
+    return int(text)
+
+
+def split(text: bytes, separator: bytes) -> list[bytes]:
+    """The trimmed values. As LGI: the last value moves into the place of an empty one."""
+    values = [value.strip(BLANKS) for value in text.split(separator)]
+    at = 0
+    while at < len(values):
+        if values[at]:
+            at += 1
+        else:
+            last = values.pop()
+            if at < len(values):
+                values[at] = last
+    return values
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_csv."""
+    return streams.run(NAME, USAGE, work, arguments)

@@ -1,0 +1,79 @@
+"""LGI_hash, LGI_binhex and LGI_hexbin: the digest of a text, and bytes as hexadecimal digits and back."""
+
+from collections.abc import Sequence
+
+from lgi_protocol import hexcode
+from lgi_protocol.digest import digest
+from lgi_tools.filters import streams
+from lgi_tools.filters.streams import BLANKS, Streams, Unusable, Usage, Work
+
+USAGE = """\
+Usage: {name} [options]
+
+{does}
+
+  -i FILE  read this instead of standard input
+  -o FILE  write this instead of standard output
+"""
+_DIGITS = b"0123456789abcdefABCDEF"
+
+
+def hash_input(arguments: Sequence[str], given: Streams) -> int:
+    """Prints the digest of the input, 32 digits and a line end. As LGI: only a line end for nothing."""
+    _options(arguments, given)
+    data = given.read()
+    given.write((digest(data) if data else "").encode() + b"\n")
+    return 0
+
+
+def to_digits(arguments: Sequence[str], given: Streams) -> int:
+    """Prints the input as upper-case digits, without a line end."""
+    _options(arguments, given)
+    for block in given.blocks():
+        given.write(hexcode.encode(block).encode())
+    return 0
+
+
+def to_bytes(arguments: Sequence[str], given: Streams) -> int:
+    """Prints the bytes of hexadecimal digits. White space is skipped; at anything else it ends with 1."""
+    _options(arguments, given)
+    left = b""
+    for block in given.blocks():
+        digits = left + block.translate(None, BLANKS)
+        good = len(digits) - len(digits.lstrip(_DIGITS))
+        even = good - good % 2
+        given.write(bytes.fromhex(digits[:even].decode("ascii")))
+        if good < len(digits):
+            raise Unusable(f"{digits[good : good + 1]!r} is no hexadecimal digit")
+        left = digits[even:]
+    if left:
+        raise Unusable("the last hexadecimal digit has no other half")
+    return 0
+
+
+def _options(arguments: Sequence[str], given: Streams) -> None:
+    following = iter(arguments)
+    for word in following:
+        if not given.takes(word, following):
+            # As LGI: anything but -i and -o shows the help and fails, also -h.
+            raise Usage(1)
+
+
+def _run(name: str, does: str, work: Work, arguments: Sequence[str] | None) -> int:
+    return streams.run(name, USAGE.format(name=name, does=does), work, arguments)
+
+
+def hash_main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_hash."""
+    does = "Prints LGI's digest of the input, as in the .hash files of a job's directory."
+    return _run("LGI_hash", does, hash_input, arguments)
+
+
+def binhex_main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_binhex."""
+    return _run("LGI_binhex", "Prints the input as hexadecimal digits.", to_digits, arguments)
+
+
+def hexbin_main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_hexbin; its exit code is 0 only when all of the input was hexadecimal."""
+    return _run("LGI_hexbin", "Prints the bytes that hexadecimal digits stand for.", to_bytes, arguments)

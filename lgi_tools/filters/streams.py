@@ -1,0 +1,112 @@
+"""What the filters read and write: files or standard streams, bounded, and never a terminal waited for."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+# What LGI sends in one field, a thousand times over.
+MOST_BYTES = 64 * 1024 * 1024
+BLOCK = 64 * 1024
+# C's isspace, which LGI trims values with.
+BLANKS = b" \t\n\v\f\r"
+
+
+class Unusable(Exception):
+    """A command line or an input a filter can do nothing with; the text says why."""
+
+
+class Usage(Exception):
+    """How a filter is used is to be shown; ``code`` is the exit code."""
+
+    def __init__(self, code: int = 0) -> None:
+        self.code = code
+        super().__init__()
+
+
+class Streams:
+    """The input and output of a filter, named by ``-i`` and ``-o``; nothing is opened before it is needed."""
+
+    def __init__(self) -> None:
+        self.input = ""
+        self.output = ""
+        self._descriptor = -1
+
+    def takes(self, word: str, following: Iterator[str]) -> bool:
+        """Whether a word of the command line is -i or -o, which are then noted. Raises Unusable."""
+        if word == "-i":
+            self.input = argument(word, following)
+        elif word == "-o":
+            self.output = argument(word, following)
+        return word in {"-i", "-o"}
+
+    def blocks(self) -> Iterator[bytes]:
+        """The input. As LGI, the output tells when it cannot be read; raises Unusable then."""
+        if not self.input and os.isatty(STDIN):
+            raise Unusable("nothing to read: give -i FILE, or send something to standard input")
+        try:
+            descriptor = os.open(self.input, os.O_RDONLY | os.O_CLOEXEC) if self.input else STDIN
+            while block := os.read(descriptor, BLOCK):
+                yield block
+        except OSError as error:
+            self.write(f"input error on file {self.input or '/dev/stdin'}\n".encode())
+            raise Unusable(f"{self.input or 'standard input'}: {error.strerror}") from None
+
+    def read(self) -> bytes:
+        """The whole input. Raises Unusable when it is more than any message of LGI."""
+        whole = bytearray()
+        for block in self.blocks():
+            whole += block
+            if len(whole) > MOST_BYTES:
+                raise Unusable(f"the input is longer than {MOST_BYTES} bytes")
+        return bytes(whole)
+
+    def write(self, data: bytes) -> None:
+        """Some output. Standard output is written as it is: LGI opened it anew, and cut what was there."""
+        if self._descriptor < 0:
+            self._descriptor = self._open()
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+    def _open(self) -> int:
+        if not self.output:
+            return STDOUT
+        if self.input and os.path.exists(self.output) and os.path.samefile(self.input, self.output):
+            raise Unusable(f"{self.output} cannot be both input and output")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        return os.open(self.output, flags, 0o666)
+
+
+def argument(option: str, following: Iterator[str]) -> str:
+    """What stands behind an option. Raises Unusable when nothing does."""
+    value = next(following, "")
+    if not value:
+        raise Unusable(f"{option} needs an argument")
+    return value
+
+
+Work = Callable[[Sequence[str], Streams], int]
+
+
+def run(name: str, usage: str, work: Work, arguments: Sequence[str] | None) -> int:
+    """The exit code of a filter; everything that goes wrong is one line on standard error and 1."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        streams = Streams()
+        code = work(words, streams)
+        # As LGI: the output is opened, and empty, also when nothing is written.
+        streams.write(b"")
+        return code
+    except Usage as asked:
+        os.write(STDOUT, usage.encode())
+        return asked.code
+    except Unusable as error:
+        os.write(STDERR, f"{name}: {error}\n".encode("utf-8", "surrogateescape"))
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        text = f"{name}: {error.filename or 'output'}: {error.strerror}\n"
+        os.write(STDERR, text.encode("utf-8", "surrogateescape"))
+    except KeyboardInterrupt:
+        return 130
+    return 1

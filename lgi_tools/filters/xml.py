@@ -1,0 +1,59 @@
+"""LGI_xml: what stands in an element of a text."""
+
+from collections.abc import Sequence
+
+from lgi_protocol.elements import Found, elements, unescape
+from lgi_tools.filters import streams
+from lgi_tools.filters.streams import Streams, Unusable, Usage
+
+NAME = "LGI_xml"
+USAGE = """\
+Usage: LGI_xml [options] tag [attribute...]
+
+Prints what stands in the first element of this name at the top level of the
+input, and with attributes in the first one that has exactly these. The exit
+code is 0 when there is one and something is in it.
+
+  -i FILE  read this instead of standard input
+  -o FILE  write this instead of standard output
+  -h       show this help
+"""
+_BLANKS = streams.BLANKS.decode("ascii")
+
+
+def work(arguments: Sequence[str], given: Streams) -> int:
+    """Prints the content of an element; the exit code."""
+    words = []
+    following = iter(arguments)
+    for word in following:
+        if word in {"-h", "--help"}:
+            raise Usage
+        if not given.takes(word, following):
+            words.append(word)
+    if not words:
+        raise Unusable("no tag to look for ('LGI_xml -h' shows how it is used)")
+    # Every byte is a character of Latin-1, so that what is no UTF-8 comes through unchanged.
+    tag, *attributes = (word.encode("utf-8", "surrogateescape").decode("latin-1") for word in words)
+    try:
+        found = find(given.read().decode("latin-1"), tag, ",".join(attributes))
+    except ValueError as error:
+        raise Unusable(str(error)) from None
+    # Not Found.text: str.strip would take bytes of UTF-8 for blanks of Latin-1.
+    content = unescape(found.inside.strip(_BLANKS)).strip(_BLANKS).encode("latin-1") if found else b""
+    if not content:
+        return 1
+    given.write(content + b"\n")
+    return 0
+
+
+def find(text: str, tag: str, attributes: str) -> Found | None:
+    """The first element of a name, with these attributes if any are asked for."""
+    for found in elements(text):
+        if found.name == tag and attributes in ("", found.attributes.strip(_BLANKS)):
+            return found
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_xml; its exit code is 0 only when something was found."""
+    return streams.run(NAME, USAGE, work, arguments)
