@@ -24,6 +24,7 @@ _BY_RESOURCE: dict[State, frozenset[State]] = {
     State.ABORTED: frozenset({State.ABORTED}),
 }
 
+_ENDED = frozenset({State.FINISHED, State.ABORTED})
 REMOVABLE = frozenset({State.QUEUED, State.FINISHED, State.ABORTED})
 
 
@@ -33,6 +34,11 @@ def counts_as(word: str) -> State:
         return State(word)
     except ValueError:
         return State.RUNNING
+
+
+def has_ended(word: str) -> bool:
+    """Whether a job in this state will not run again."""
+    return word in _ENDED
 
 
 def resource_may_change(old: str, new: str) -> bool:

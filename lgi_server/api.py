@@ -144,10 +144,9 @@ def _hold(
     it would stay locked.
     """
     end = time.monotonic() + nothing.seconds
-    waiting = server.waiting[nothing.project]
     may_wait = True
     while may_wait:
-        may_wait = waiting.wait(nothing.wish, end - time.monotonic(), partial(arrivals.has_ended, request))
+        may_wait = server.wait(nothing, end - time.monotonic(), partial(arrivals.has_ended, request))
         if arrivals.has_ended(request):
             raise LGIError(ErrorNumber.BACK_OFF, "the connection has ended")
         identity.of_caller(request.environ, server.trust, time.time())

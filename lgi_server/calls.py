@@ -17,6 +17,7 @@ from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity, Trust
 from lgi_server.job_identity import JobIdentity
+from lgi_server.job_waiting import Known
 from lgi_server.replies import Answers, Elements
 from lgi_server.services import callers, running_jobs, sessions
 from lgi_server.services.callers import Servers, User
@@ -46,6 +47,12 @@ class Call:
     cycled: bool
     may_wait: bool
 
+    def wait_for(self, wish: Wish | Known) -> None:
+        """Raise Nothing when the caller has said that it would wait for what it wishes."""
+        seconds = min(self.form.number_or(forms.WAIT, 0), self.config.longest_wait)
+        if seconds and self.may_wait:
+            raise Nothing(self.project, wish, seconds)
+
 
 @dataclass(frozen=True)
 class ResourceCall(Call):
@@ -62,9 +69,8 @@ class ResourceCall(Call):
 
     def wait_unless(self, found: object, wish: Wish) -> None:
         """Raise Nothing when nothing was found and the caller has said that it would wait."""
-        seconds = min(self.form.number_or(forms.WAIT, 0), self.config.longest_wait)
-        if not found and seconds and self.may_wait:
-            raise Nothing(self.project, wish, seconds)
+        if not found:
+            self.wait_for(wish)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
 from lgi_server.calls import InterfaceCall, interface_call
+from lgi_server.job_waiting import Known
 from lgi_server.replies import Elements
 from lgi_server.services import callers, job_changes, submission
 from lgi_server.services.submission import Details, Wanted
@@ -41,11 +42,19 @@ def _details(call: InterfaceCall) -> Details:
 
 @interface_call(writes=False)
 def interface_job_state(call: InterfaceCall) -> Elements:
-    """One job with everything, or a list of jobs, or (limit 0) their number."""
+    """One job with everything, or a list of jobs, or (limit 0) their number.
+
+    With ``wait`` (ours) the answer of one job comes when its state is no longer the posted one, or without
+    one when it has ended, at the latest after so many seconds.
+    """
     job_id = call.form.number_or(forms.LISTED_JOB_ID, -1)
     if job_id < 0:
         return _list(call)
     job = job_changes.read_by_user(call.transaction, call.user, job_id)
+    if call.form.has(forms.WAIT.name):
+        known = Known(call.user.name, job_id, call.form.word(forms.LISTED_STATE))
+        if known.is_so(job.state):
+            call.wait_for(known)
     return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1))
 
 

@@ -129,8 +129,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Once the worker is to end: requests are finished, connections that wait for one are closed."""
         while self.alive:
             gevent.sleep(0.2)
-        for waiting in self.app.flask.extensions["lgi"].waiting.values():
-            waiting.end()
+        self.app.flask.extensions["lgi"].end_waiting()
         while True:
             for greenlet in list(self._idle):
                 gevent.kill(greenlet, _Closing)

@@ -1,7 +1,7 @@
 """Everything a running project server is made of, put together once from its configuration."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lgi_server import jobs_authority
@@ -10,6 +10,7 @@ from lgi_server.crowd import Crowd
 from lgi_server.database import Database
 from lgi_server.databases import open_database
 from lgi_server.identity import Trust
+from lgi_server.job_waiting import JobWaiting, Known
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
 from lgi_server.services.directory import Directory
@@ -17,7 +18,7 @@ from lgi_server.services.remote_repositories import RemoteRepositories
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.stores import Limits, Store
 from lgi_server.touches import Touches
-from lgi_server.waiting import Waiting
+from lgi_server.waiting import Nothing, Waiting
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,23 @@ class Server:
     touches: Mapping[str, Touches]
     directories: Mapping[str, Directory]
     waiting: Mapping[str, Waiting]
+    job_waiting: Mapping[str, JobWaiting]
     crowd: Crowd
     store: Repositories
     repositories: Store
     trust: Trust
+
+    def wait(self, nothing: Nothing, seconds: float, has_gone: Callable[[], bool]) -> bool:
+        """Whether there may be an answer now to a call that found nothing; at the latest after so long."""
+        if isinstance(nothing.wish, Known):
+            return self.job_waiting[nothing.project].wait(nothing.wish, seconds, has_gone)
+        return self.waiting[nothing.project].wait(nothing.wish, seconds, has_gone)
+
+    def end_waiting(self) -> None:
+        """Let everybody go who waits: the worker is to end."""
+        for name in self.databases:
+            self.waiting[name].end()
+            self.job_waiting[name].end()
 
 
 def assemble(config: Config) -> Server:
@@ -59,6 +73,7 @@ def assemble(config: Config) -> Server:
         touches={name: Touches(database) for name, database in databases.items()},
         directories={name: Directory(config.remember) for name in databases},
         waiting={name: Waiting(database) for name, database in databases.items()},
+        job_waiting={name: JobWaiting(database) for name, database in databases.items()},
         crowd=Crowd(config.requests_at_once),
         store=store,
         repositories=repositories,

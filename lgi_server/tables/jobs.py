@@ -34,6 +34,8 @@ SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository"
 )
+# So many numbers at most in one statement.
+AT_ONCE = 500
 _WHOLE = f"{SHORT}, input, output"
 
 
@@ -51,6 +53,16 @@ def find(transaction: Transaction, job_id: int) -> Job | None:
     """A job as it is now."""
     row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
+
+
+def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
+    """The states of those of some jobs that are there."""
+    found: dict[int, str] = {}
+    for begin in range(0, len(job_ids), AT_ONCE):
+        some = job_ids[begin : begin + AT_ONCE]
+        rows = transaction.rows(f"SELECT job_id, state FROM job_queue WHERE job_id IN ({marks(some)})", *some)
+        found |= {row["job_id"]: row["state"] for row in rows}
+    return found
 
 
 def brief(transaction: Transaction, job_id: int) -> Job | None:

@@ -1,0 +1,112 @@
+"""Calls that wait in one worker: each is a greenlet and an event, no connection, no place among the requests.
+
+As long as there are any, one look at the database every tenth of a second serves all of them.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+log = logging.getLogger("lgi.waiting")
+LOOK_SECONDS = 0.1
+# One in so many waiters is looked at each time, whether its connection still is there.
+PRESENCE = 10
+# Of one caller, in one worker; several programs may share its name.
+MOST_EACH = 100
+
+
+class Wish(Protocol):
+    """What somebody waits for."""
+
+    @property
+    def caller(self) -> str:
+        """Whose name counts against too many."""
+
+
+_Wish = TypeVar("_Wish", bound=Wish)
+
+
+@dataclass(eq=False)
+class Waiter(Generic[_Wish]):
+    """One call that waits; ``has_gone`` says whether its connection has ended."""
+
+    wish: _Wish
+    has_gone: Callable[[], bool]
+    woken: threading.Event = field(default_factory=threading.Event)
+
+
+class Waiters(Generic[_Wish]):
+    """The waiters, in the order of their coming."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        """``look`` wakes whom it concerns; it may raise LGIError. Nothing runs before somebody waits."""
+        self._look = look
+        self._present: dict[Waiter[_Wish], None] = {}
+        self._looking = False
+        self._ended = False
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def __iter__(self) -> Iterator[Waiter[_Wish]]:
+        return iter(tuple(self._present))
+
+    def wait(self, wish: _Wish, seconds: float, has_gone: Callable[[], bool]) -> bool:
+        """Return when somebody is woken, at the latest after so many seconds: whether so.
+
+        Also when the waiter ``has_gone``. LGIError BACK_OFF when its caller has too many waiters already.
+        """
+        if self._ended:
+            return False
+        if sum(waiter.wish.caller == wish.caller for waiter in self._present) >= MOST_EACH:
+            raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of {wish.caller} wait already")
+        waiter = Waiter(wish, has_gone)
+        self._present[waiter] = None
+        try:
+            self._start_looking()
+            return waiter.woken.wait(seconds)
+        finally:
+            self._present.pop(waiter, None)
+
+    def wake(self, waiter: Waiter[_Wish]) -> None:
+        """Let one go; it waits no more."""
+        self._present.pop(waiter, None)
+        waiter.woken.set()
+
+    def end(self) -> None:
+        """Let everybody go: the worker is to end."""
+        self._ended = True
+        for waiter in self:
+            waiter.woken.set()
+
+    def _start_looking(self) -> None:
+        if not self._looking:
+            self._looking = True
+            threading.Thread(target=self._keep_looking, daemon=True).start()
+
+    def _keep_looking(self) -> None:
+        """Look as long as somebody waits."""
+        try:
+            while self._present and not self._ended:
+                try:
+                    self._look()
+                except LGIError as error:
+                    log.warning("nobody is told of jobs: %s", error)
+                    time.sleep(1)
+                time.sleep(LOOK_SECONDS)
+                self._dismiss_gone()
+        finally:
+            self._looking = False
+
+    def _dismiss_gone(self) -> None:
+        """Let those go whose connection has ended; not all are looked at each time."""
+        self._turn = (self._turn + 1) % PRESENCE
+        for number, waiter in enumerate(self):
+            if number % PRESENCE == self._turn and waiter.has_gone():
+                self.wake(waiter)

@@ -1,0 +1,184 @@
+"""Users who wait for a job (`wait` of interface_job_state)."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from lgi_protocol.client import Reply
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_server.database import Database
+from lgi_server.job_waiting import JobWaiting, Known
+from lgi_server.waiters import MOST_EACH
+from tests.grid import Grid, UserCalls, refusal, wait_for
+
+
+def ask(user: UserCalls, job_id: int, seconds: int = 20, **known: str) -> Reply:
+    """A call that waits."""
+    return user.post("interface_job_state", job_id=str(job_id), wait=str(seconds), **known)
+
+
+@contextmanager
+def waiting(call: Callable[[], object]) -> Iterator[Callable[[], tuple[object, float]]]:
+    """A call that waits; gives its answer, or its refusal, and how long it took from the block's begin."""
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(call)
+        time.sleep(0.4)
+        assert not answer.done()
+        began = time.monotonic()
+        yield lambda: (answer.result(20), time.monotonic() - began)
+
+
+def run_job(resource: ResourceCalls, job_id: int, state: str) -> None:
+    """What a daemon does to change a state."""
+    resource.lock(str(job_id))
+    resource.update(str(job_id), state=state)
+    resource.unlock(str(job_id))
+
+
+def test_the_end_of_a_job_is_told_as_it_comes(grid: Grid) -> None:
+    """Without a state only the end is news, and the answer has everything, as always."""
+    user, resource = grid.user(), grid.resource()
+    job_id = user.submit()
+
+    with waiting(lambda: ask(user, job_id)) as answered:
+        run_job(resource, job_id, "running")
+        time.sleep(0.3)
+        resource.lock(str(job_id))
+        resource.update(str(job_id), state="finished", output=b"done")
+        resource.unlock(str(job_id))
+        reply, seconds = answered()
+
+    assert isinstance(reply, Reply)
+    assert (reply.value("job", "state"), reply.value("job", "output")) == ("finished", b"done".hex().upper())
+    assert seconds < 4
+
+
+def test_any_other_state_than_the_known_one_is_told(grid: Grid) -> None:
+    """A user who knows that it is queued hears that it runs."""
+    user, resource = grid.user(), grid.resource()
+    job_id = user.submit()
+
+    with waiting(lambda: ask(user, job_id, state="queued")) as answered:
+        run_job(resource, job_id, "running")
+        reply, _ = answered()
+
+    assert isinstance(reply, Reply)
+    assert reply.value("job", "state") == "running"
+
+
+def test_what_is_no_news_comes_when_the_time_is_over(grid: Grid) -> None:
+    """The answer is the usual one."""
+    user = grid.user()
+    grid.resource()
+    job_id = user.submit()
+    began = time.monotonic()
+
+    assert ask(user, job_id, 1).value("job", "state") == "queued"
+    assert 0.9 < time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("known", [{}, {"state": "queued"}, {"state": "running"}])
+def test_an_ended_job_is_answered_at_once(grid: Grid, known: dict[str, str]) -> None:
+    """Also when it has had a state meanwhile that nobody has seen."""
+    user, resource = grid.user(), grid.resource()
+    job_id = user.submit()
+    run_job(resource, job_id, "running")
+    run_job(resource, job_id, "finished")
+    began = time.monotonic()
+
+    assert ask(user, job_id, **known).value("job", "state") == "finished"
+    assert time.monotonic() - began < 5
+
+
+def test_a_job_that_is_deleted_is_told_of(grid: Grid) -> None:
+    """With the number for a job that is not there."""
+    user = grid.user()
+    grid.resource()
+    job_id = user.submit()
+
+    with waiting(lambda: refusal(lambda: ask(user, job_id))) as answered:
+        user.delete(job_id)
+        number, seconds = answered()
+
+    assert number == ErrorNumber.NO_JOB
+    assert seconds < 4
+
+
+def test_nobody_waits_for_a_job_he_may_not_read(grid: Grid) -> None:
+    """Refused at once, as without waiting."""
+    grid.resource()
+    job_id = grid.user().submit()
+    began = time.monotonic()
+
+    assert refusal(lambda: ask(grid.user("eve@desk", ("others",)), job_id)) == ErrorNumber.READ_REFUSED
+    assert time.monotonic() - began < 5
+
+
+def test_a_list_does_not_wait(grid: Grid) -> None:
+    """Only one job can be waited for."""
+    began = time.monotonic()
+
+    assert grid.user().post("interface_job_state", wait="20").number("number_of_jobs") == 0
+    assert time.monotonic() - began < 5
+
+
+class _Jobs(Database):
+    """States that a test changes by hand."""
+
+    def __init__(self) -> None:
+        self.states: dict[int, str] = {}
+
+    def run(self, work: object, write: bool = True) -> dict[int, str]:  # type: ignore[override]
+        """They are looked up in no database."""
+        return self.states
+
+
+def test_one_user_has_a_bounded_number_of_waiters() -> None:
+    """The next one is told to come back; other users still may wait."""
+    database = _Jobs()
+    database.states = {1: "queued"}
+    made = JobWaiting(database)
+    with ThreadPoolExecutor(MOST_EACH) as pool:
+        for _ in range(MOST_EACH):
+            pool.submit(made.wait, Known("mark", 1), 20, lambda: False)
+        wait_for(lambda: len(made) == MOST_EACH)
+
+        with pytest.raises(LGIError) as refused:
+            made.wait(Known("mark", 1), 1, lambda: False)
+        assert refused.value.number == ErrorNumber.BACK_OFF
+        assert not made.wait(Known("eve", 1), 0.01, lambda: False)
+        made.end()
+
+
+@pytest.mark.parametrize(
+    ("known", "state", "so"),
+    [
+        ("", "queued", True),
+        ("", "checkpointed", True),
+        ("", "aborting", True),
+        ("", "aborted", False),
+        ("queued", "queued", True),
+        ("queued", "running", False),
+        ("queued", None, False),
+        ("", None, False),
+    ],
+)
+def test_what_is_news_of_a_job(known: str, state: str | None, so: bool) -> None:
+    """A site's own word is a job that runs; one that is gone has no state."""
+    assert Known("mark", 1, known).is_so(state) is so
+
+
+def test_who_hangs_up_is_let_go() -> None:
+    """Long before its time is over: it would keep its connection and its memory."""
+    database = _Jobs()
+    database.states = {1: "queued"}
+    made = JobWaiting(database)
+    began = time.monotonic()
+
+    assert made.wait(Known("mark", 1), 20, lambda: time.monotonic() > began + 0.3)
+    assert time.monotonic() - began < 5
+    assert len(made) == 0
