@@ -2,6 +2,8 @@
 
 PY := .venv/bin/python
 INSTALLED := .venv/installed
+# Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
+SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
 .PHONY: help demo test test-backends check bench clean
 
@@ -21,7 +23,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@sh make/needs.sh
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n $(SIDE_BY_SIDE) --dist loadfile
 
 test-backends: $(INSTALLED)
 	@sh make/needs.sh backends
