@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@sh make/needs.sh
-	@$(PY) -m pytest -n $(SIDE_BY_SIDE) --dist loadfile
+	@$(PY) -m pytest -n $(SIDE_BY_SIDE) --dist loadfile --no-loadscope-reorder
 
 test-backends: $(INSTALLED)
 	@sh make/needs.sh backends

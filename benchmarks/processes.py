@@ -39,6 +39,24 @@ def used(session: int, database: int) -> Used:
     )
 
 
+def highest(session: int) -> int:
+    """The most memory (VmHWM, bytes) that a process of a session has had; its leader does not count."""
+    marks = []
+    for stat in _PROC.glob("[0-9]*/stat"):
+        process, leader, _ = _look(stat)
+        if leader == session != process:
+            marks.append(_high_water(stat.parent / "status"))
+    return max(marks, default=0)
+
+
+def _high_water(status: Path) -> int:
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
+
+
 def _look(stat: Path) -> tuple[int, int, float]:
     """The number of a process, that of its session's leader, and its processor seconds."""
     try:

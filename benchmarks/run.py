@@ -29,6 +29,7 @@ class Bench:
         self.runs = runs
         self.rows: list[Row] = []
         self.wrong: list[str] = []
+        self.requests = 0
 
     def measure(self, scenario: Scenario, jobs: int, clients: int) -> None:
         """Measure one row and print it."""
@@ -76,7 +77,10 @@ class Bench:
 
     def _load(self, scenario: Scenario, clients: int, seconds: float) -> Measured:
         certificate = self.bed.certificate(scenario.caller)
-        return self.bed.generator.run(Load(scenario.steps, certificate, clients, seconds, scenario.reconnect))
+        load = Load(scenario.steps, certificate, clients, seconds, scenario.reconnect)
+        measured = self.bed.generator.run(load)
+        self.requests += (measured.done + measured.warm) * len(scenario.steps)
+        return measured
 
     def _check(self, measured: Measured, before: int) -> None:
         """Every job was finished exactly once, and of its life nothing is left."""
@@ -137,11 +141,14 @@ def main() -> int:
         with testbed(asked.database) as bed:
             counts = statements.count(bed) if asked.database == "mariadb" and not asked.scenario else {}
             made = bench(bed, asked)
+            memory = bed.highest_memory()
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2
     if counts:
         report.print_statements(counts)
+    about |= {"requests": made.requests, "worker_memory": memory}
+    print(f"\n{made.requests} requests were answered; no worker had more than {memory / 1e6:.0f} MB")
     report.write(asked.json, about, made.rows, counts)
     for wrong in made.wrong:
         print(f"WRONG: {wrong}")

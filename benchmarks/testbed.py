@@ -19,6 +19,9 @@ from tests.mariadb import PrivateMariaDB
 
 READER, NOBODY = "mark@laptop", "new@laptop"
 RESOURCES = 16
+# A resource that never asks, for jobs that only lists are to show.
+ELSEWHERE = "elsewhere@cluster"
+PAGE = 10
 CLIENTS = 1000
 # As a small production server has it; every commit is on the disk before it is answered.
 SETTINGS = (
@@ -46,6 +49,7 @@ class Testbed:
             link = directory / f"res{number}@cluster.pem"
             link.symlink_to(f"res{(number - 1) % RESOURCES + 1}@cluster.pem")
         self.job = self._job_with_files(directory)
+        self._fill_a_page()
         self._last = filling.last_job(grid)
 
     def _user(self, name: str) -> UserCalls:
@@ -73,6 +77,12 @@ class Testbed:
             path.write_bytes(b"x" * 1000)
         return self.reader.submit(files, input="78" * 100)
 
+    def _fill_a_page(self) -> None:
+        """Give the reader a whole page: an answer is as long on the empty queue as on the full one."""
+        self.grid.resource(ELSEWHERE).sign_off()
+        for _ in range(PAGE - 1):
+            self.reader.submit(target_resources=ELSEWHERE, input="78" * 100)
+
     def fill(self, jobs: int) -> None:
         """Queue so many jobs more."""
         filling.fill(self.grid, jobs, READER)
@@ -81,9 +91,10 @@ class Testbed:
     def restore(self) -> None:
         """Forget what was submitted since the queue was filled, repositories too."""
         filling.forget_after(self.grid, self._last)
-        kept = self.grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", self.job)
+        rows = self.grid.rows("SELECT repository FROM job_queue WHERE job_id <= %s", self.job + PAGE)
+        kept = {row["repository"] for row in rows}
         for directory in self.grid.config.repository.glob("???/JOB_*"):
-            if directory.name != kept[0]["repository"]:
+            if directory.name not in kept:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def limit(self, jobs: int) -> None:
@@ -96,6 +107,11 @@ class Testbed:
         """The processor time that server and database have used so far."""
         process = self.grid.process
         return processes.used(process.pid if process else -1, self._database)
+
+    def highest_memory(self) -> int:
+        """The most memory that a worker of the server has had, in bytes."""
+        process = self.grid.process
+        return processes.highest(process.pid if process else -1)
 
     def leftovers(self) -> dict[str, int]:
         """What a job's life may leave behind only where it is finished, and how many are."""
