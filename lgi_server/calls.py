@@ -11,7 +11,7 @@ from typing import Any
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import forms
+from lgi_server import forms, identity
 from lgi_server.config import Config
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
@@ -62,6 +62,8 @@ class ResourceCall(Call):
     servers: Servers
     session_id: int
     capabilities: str
+    # The certificate that was shown (PEM) when it ends after the registered one, otherwise empty.
+    renewed: str
 
     def header(self) -> Elements:
         """What every answer to a resource starts with."""
@@ -225,6 +227,7 @@ def _resource(
         servers=caller.servers,
         session_id=session_id,
         capabilities=capabilities,
+        renewed=identity.newer(caller.resource.client_certificate, who),
     )
     return view(entered)
 

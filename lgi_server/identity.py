@@ -5,6 +5,7 @@ A job's certificate is another type than everybody else's, and only `of_caller` 
 """
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
@@ -111,5 +112,33 @@ def der_of(pem: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def fingerprint(pem: str) -> str:
-    """SHA-256 of a stored certificate, in hexadecimal digits."""
-    return hashlib.sha256(der_of(pem)).hexdigest()
+    """SHA-256, in hexadecimal digits, of what stays when a stored certificate is renewed.
+
+    That is issuer, subject and key: who has another one of the same is the same. Empty if it is unreadable.
+    """
+    der = der_of(pem)
+    return _fingerprint(der) if der else ""
+
+
+def shows(registered: str, who: Identity) -> bool:
+    """Whether somebody's certificate is the one registered (PEM), or that one renewed."""
+    if hmac.compare_digest(der_of(registered), who.der):
+        return True
+    return hmac.compare_digest(fingerprint(registered), _fingerprint(who.der))
+
+
+def newer(registered: str, who: Identity) -> str:
+    """The certificate (PEM) of somebody whom `shows` knows, empty unless it ends after the registered one."""
+    if der_of(registered) == who.der or read(der_of(registered)).not_after >= who.not_after:
+        return ""
+    return x509.load_der_x509_certificate(who.der).public_bytes(Encoding.PEM).decode("ascii")
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(der: bytes) -> str:
+    certificate = x509.load_der_x509_certificate(der)
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.sha256()
+    for part in (certificate.issuer.public_bytes(), certificate.subject.public_bytes(), key):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()

@@ -90,6 +90,6 @@ def _find(name: str, transaction: Transaction) -> Job | None:
 def _works_on(who: Identity, job: Job, transaction: Transaction) -> bool:
     """Whether the caller is a registered resource and the job one of its own."""
     resource = active_resources.named(transaction, who.name.name)
-    if resource is None or identity.der_of(resource.client_certificate) != who.der:
+    if resource is None or not identity.shows(resource.client_certificate, who):
         return False
     return lists.holds(job.target_resources, [resource.resource_name])

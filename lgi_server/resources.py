@@ -24,11 +24,14 @@ MOST_APPLICATIONS = 64
 
 @resource_call(session=False)
 def resource_signup_resource(call: ResourceCall) -> Elements:
-    """Open a session; posted capabilities replace the stored ones."""
+    """Open a session; posted capabilities and a renewed certificate replace the stored ones."""
     resource = call.resource
     if call.capabilities and call.capabilities != resource.resource_capabilities:
         resource = replace(resource, resource_capabilities=call.capabilities)
         active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
+        call.transaction.afterwards(partial(call.directory.forget, resource.resource_id))
+    if call.renewed:
+        active_resources.set_certificate(call.transaction, resource.resource_id, call.renewed)
         call.transaction.afterwards(partial(call.directory.forget, resource.resource_id))
     session_id = sessions.sign_up(call.transaction, resource, call.now)
     header = call.answers.resource_header(resource, call.servers)

@@ -1,6 +1,5 @@
 """Who is calling, and what a certificate allows (wire.md 5, ruling 1)."""
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -100,15 +99,11 @@ def resource(transaction: Transaction, who: Identity, directory: Directory, sess
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
     resource_id, session_time = standing
     found = directory.resource(transaction, resource_id)
-    if not _shows(found, who):
+    if not identity.shows(found.client_certificate, who):
         found = directory.anew(transaction, resource_id)
-    if not _shows(found, who):
+    if not identity.shows(found.client_certificate, who):
         raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
     return Caller(found, session_time, recent_servers(transaction, directory))
-
-
-def _shows(resource: Resource, who: Identity) -> bool:
-    return hmac.compare_digest(identity.der_of(resource.client_certificate), who.der)
 
 
 def project_server(transaction: Transaction, who: Identity, directory: Directory) -> Caller:

@@ -92,6 +92,13 @@ def set_capabilities(transaction: Transaction, resource_id: int, capabilities: s
     )
 
 
+def set_certificate(transaction: Transaction, resource_id: int, certificate: str) -> None:
+    """Store the certificate (PEM) a resource is known by from now on."""
+    transaction.later(
+        "UPDATE active_resources SET client_certificate = %s WHERE resource_id = %s", certificate, resource_id
+    )
+
+
 def add(name: str, url: str, certificate: str, project_server: int) -> Change:
     """Register a resource or project server with the certificate it will show."""
     return Change(

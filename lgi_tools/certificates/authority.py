@@ -160,7 +160,7 @@ class Authority:
         certificate = profiles.sign_leaf(
             self.certificate,
             self._key,
-            key,
+            key.public_key(),
             profiles.subject(str(name), kind),
             validity.until(self.certificate.not_valid_after_utc),
             hosts,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lgi_tools.certificates.key_files import PrivateKey
+from lgi_tools.certificates.key_files import PrivateKey, PublicKey
 
 # A little in the past, so that a machine whose clock is behind accepts a certificate made just now.
 CLOCK_SKEW = timedelta(hours=1)
@@ -71,7 +71,7 @@ def host_name(text: str) -> x509.GeneralName:
 def sign_authority(key: PrivateKey, name: str, validity: Validity) -> x509.Certificate:
     """The CA's own certificate, good for signing certificates and revocation lists only."""
     own = subject(name, Kind.AUTHORITY)
-    builder = _builder(own, own, key, key, validity)
+    builder = _builder(own, own, key.public_key(), key, validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_key_usage(signs=False, enciphers=False, issues=True), critical=True)
     return builder.sign(key, hashes.SHA256())
@@ -80,14 +80,14 @@ def sign_authority(key: PrivateKey, name: str, validity: Validity) -> x509.Certi
 def sign_leaf(
     issuer: x509.Certificate,
     issuer_key: PrivateKey,
-    key: PrivateKey,
+    key: PublicKey,
     name: x509.Name,
     validity: Validity,
     hosts: tuple[x509.GeneralName, ...] = (),
 ) -> x509.Certificate:
     """A certificate for a server when there are hosts, otherwise for one who calls a server."""
     use = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
-    enciphers = isinstance(key, rsa.RSAPrivateKey)
+    enciphers = isinstance(key, rsa.RSAPublicKey)
     builder = _builder(name, issuer.subject, key, issuer_key, validity)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(signs=True, enciphers=enciphers, issues=False), critical=True)
@@ -126,15 +126,15 @@ def revoked(serial_number: int, now: datetime) -> x509.RevokedCertificate:
 
 
 def _builder(
-    name: x509.Name, issuer: x509.Name, key: PrivateKey, issuer_key: PrivateKey, validity: Validity
+    name: x509.Name, issuer: x509.Name, key: PublicKey, issuer_key: PrivateKey, validity: Validity
 ) -> x509.CertificateBuilder:
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key)
     issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(validity.begin)
         .not_valid_after(validity.end)

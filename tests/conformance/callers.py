@@ -47,7 +47,7 @@ class Callers:
         certificate = profiles.sign_leaf(
             self._authority.certificate,
             key_files.read_key(self._authority.directory / KEY),
-            key,
+            key.public_key(),
             profiles.subject(common_name, Kind.RESOURCE),
             Validity.of_days(2).until(self._authority.certificate.not_valid_after_utc),
         )

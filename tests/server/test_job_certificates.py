@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -40,8 +39,8 @@ def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) ->
     assert made.subject.rfc4514_string() == f"CN=job {job.job_id}\\;,OU=LGI job"
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     said = f"lgi-job:project=LGI&job_id={job.job_id}&resource=res1%40cluster&reference={REFERENCE}"
-    shown = read_certificate(grid.people.resource("res1@cluster").certificate).fingerprint(hashes.SHA256())
-    assert [name.value for name in names] == [f"{said}&certificate={shown.hex()}"]
+    shown = identity.fingerprint(grid.people.resource("res1@cluster").certificate.read_text())
+    assert [name.value for name in names] == [f"{said}&certificate={shown}"]
     uses = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(uses) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
     assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
