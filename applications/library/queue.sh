@@ -40,14 +40,31 @@ choose_place() {
 # Sets `list` to an answer of now, or of up to cache_seconds ago; fails when the batch system gives none.
 consult() {
     choose_place
+    is_told || ask_alone
+    [ "$verdict" = answered ]
+}
+
+# Whether what was answered last is good for us now; `verdict` says how that went.
+is_told() {
     read_clock
     made='' in='' verdict='' of=''
     { read -r made in verdict of < "$list"; } 2> /dev/null
     case "$made" in '' | *[!0-9]*) made=0 in= ;; esac
-    if [ "$in" != "$boot" ] || [ "$of" != "$where" ] || [ $((now - made)) -ge "$cache_seconds" ]; then
-        ask
-    fi
-    [ "$verdict" = answered ]
+    [ "$in" = "$boot" ] && [ "$of" = "$where" ] || return
+    [ $((now - made)) -lt "$cache_seconds" ] && [ "$made" -gt "${since:-0}" ]
+}
+
+# The daemon looks at dozens of jobs side by side: one asks, the others wait until it has been answered.
+ask_alone() {
+    verdict=silent
+    {
+        flock -w $((patience + 3)) 9
+        case $? in
+            # The turn did not come.
+            1) ;;
+            *) is_told || ask 9>&- ;;
+        esac
+    } 9> "$list.lock" 2> /dev/null
 }
 
 # Seconds since this machine began, which nobody sets back.
@@ -63,16 +80,20 @@ ask() {
     verdict=silent
     if query > "$answer" 2> /dev/null && understand < "$answer" > "$answer.jobs"; then
         verdict=answered
+    else
+        read_clock
     fi
-    # From when it was asked for: what has happened since is not in it.
+    # An answer holds from when it was asked for: what has happened since is not in it.
     { printf '%s %s %s %s\n' "$now" "$boot" "$verdict" "$where" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
     mv -f "$answer" "$list"
     rm -f "$answer.jobs"
 }
 
-# Nobody believes an answer from before a job was submitted or cancelled.
+# Nobody believes an answer from before a job was submitted or cancelled, and we none that is on its way by now.
 forget_answer() {
     choose_place
+    read_clock
+    since=$now
     rm -f "$list"
 }
 

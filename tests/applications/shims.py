@@ -3,8 +3,9 @@
 LoadLeveler and gLite follow their documented commands: nobody here has seen them answer.
 
 Run under the name of a command. The directory above holds the jobs, and what a test wants to go wrong:
-`silent` (no answer), `garbled`, `refusing` (submissions), `losing` (a submission is taken, its answer is not
-given), `holding` (jobs wait), `deaf` (cancels are ignored). `calls` is a line for each call.
+`silent` (no answer), `slow` (it takes half a second), `late` (it says what was so a second ago), `hanging`,
+`garbled`, `refusing` (submissions), `losing` (a submission is taken, its answer is not given), `holding`
+(jobs wait), `deaf` (cancels are ignored). `calls` is a line for each call.
 """
 
 import os
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 COMMANDS = {
@@ -206,9 +208,15 @@ if __name__ == "__main__":
     with (STATE / "calls").open("a") as calls:
         calls.write(f"{' '.join([COMMAND, *sys.argv[1:]])}\n")
     ASKS = COMMAND in ("qstat", "llq", "glite-wms-job-status")
+    if ASKS and wants("slow"):
+        time.sleep(0.5)
+    if ASKS and wants("hanging"):
+        time.sleep(60)
     if ASKS and wants("silent"):
         fail("cannot connect to server", 255)
     if ASKS and wants("garbled"):
         print("Warning: the server is being restarted, please wait")
     else:
         globals()[(STATE / "backend").read_text()]()
+        if ASKS and wants("late"):
+            time.sleep(1)

@@ -237,6 +237,65 @@ def test_many_jobs_cost_one_question(cluster: Cluster) -> None:
     assert cluster.questions - begun - answered == 1
 
 
+@pytest.mark.parametrize("kind", ["slow", "silent"])
+def test_many_jobs_asked_about_side_by_side_cost_one_question(place: Path, kind: str) -> None:
+    """The daemon looks at dozens at once: one of them asks, the others wait for its answer."""
+    cluster = Cluster(place, "pbs")
+    cluster.trouble("holding")
+    jobs = [cluster.job(place, settings="cache_seconds=30\n", reference=f"{n:032X}") for n in range(6)]
+    for job in jobs:
+        job.begin().wait(20)
+    jobs[0].remove_answers()
+    cluster.trouble("slow")
+    if kind == "silent":
+        cluster.trouble("silent")
+    begun = cluster.questions
+
+    asked = [job.start("job_check_running") for job in jobs]
+
+    assert [one.wait(30) for one in asked] == [0] * 6
+    assert cluster.questions - begun == 1
+
+
+def test_an_answer_asked_for_before_a_submission_says_nothing_of_it(place: Path) -> None:
+    """A question is under way while the answer to a submission is lost: no reason to repeat that."""
+    cluster = Cluster(place, "pbs")
+    cluster.trouble("holding")
+    first, second = (
+        cluster.job(place, settings="cache_seconds=30\n", reference=letter * 32) for letter in "AB"
+    )
+    first.begin().wait(20)
+    cluster.trouble("late")
+    cluster.trouble("losing")
+    asked = first.start("job_check_running")
+    until(lambda: cluster.questions == 1)
+    time.sleep(0.3)
+
+    second.begin().wait(20)
+
+    assert asked.wait(20) == 0
+    assert second.mark("id") != ""
+    assert cluster.submissions == 2
+
+
+def test_a_batch_system_that_hangs_is_not_waited_for_by_one_job_after_the_other(place: Path) -> None:
+    """That it hung holds from the end of the question, not from its beginning."""
+    cluster = Cluster(place, "pbs")
+    cluster.trouble("holding")
+    settings = "cache_seconds=3\npatience=4\n"
+    jobs = [cluster.job(place, settings=settings, reference=f"{n:032X}") for n in range(3)]
+    for job in jobs:
+        job.begin().wait(20)
+    jobs[0].remove_answers()
+    cluster.trouble("hanging")
+    begun = cluster.questions
+
+    states = [job.ask("job_check_running") for job in jobs]
+
+    assert states == [0] * 3
+    assert cluster.questions - begun == 1
+
+
 def test_an_answer_planted_by_somebody_else_is_not_believed(place: Path) -> None:
     """The answers' directory must be ours; otherwise each job asks for itself."""
     cluster = Cluster(place, "pbs")
