@@ -92,7 +92,7 @@ class Work:
         for application in from_anywhere(project.applications):
             if self.stopping():
                 return
-            if self._has_room(project, application) and self._system_allows(application):
+            if self._has_room(project, application) and self._system_allows(project, application):
                 self._application(project, application, server, calls, told)
 
     def _has_room(self, project: Project, application: Application) -> bool:
@@ -105,12 +105,13 @@ class Work:
             log.debug("no %s is asked for: its jobs failed, %.0f s more", application.name, rest)
         return not full and not rest
 
-    def _system_allows(self, application: Application) -> bool:
+    def _system_allows(self, project: Project, application: Application) -> bool:
         """What check_system_limits_script says, in the run directory."""
         # As LGI: it runs as the daemon's own user; only the administrator can change it.
         script = application.check_system_limits_script
+        hints = {"LGI_PROJECT": project.name, "LGI_APPLICATION": application.name}
         try:
-            status = self.scripts.status(script, Place(self.run.path))
+            status = self.scripts.status(script, Place(self.run.path, hints=hints))
         except NoAnswer as error:
             log.warning("no %s is asked for: %s", application.name, error)
             return False

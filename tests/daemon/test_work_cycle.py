@@ -101,6 +101,16 @@ def test_system_limits_keep_the_server_from_being_asked(workshop: Workshop) -> N
     assert workshop.server.made("request_work") == []
 
 
+def test_the_system_limits_script_knows_what_it_is_asked_about(workshop: Workshop) -> None:
+    """One script can answer for several applications; it runs in the run directory."""
+    workshop.write_script("check_system_limits_script", 'echo "$LGI_PROJECT $LGI_APPLICATION" > asked')
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert (workshop.run_path / "asked").read_text() == "LGI hello_world\n"
+
+
 def test_a_full_resource_asks_nobody(workshop: Workshop) -> None:
     """Not even a sign-up is made while no job could be taken."""
     workshop.rules = Rules({"any": 1}, (), 1)
