@@ -1,6 +1,7 @@
 """GET, PUT, DELETE and listing of repositories (wire.md 8)."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +11,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
 from werkzeug.routing import PathConverter
 from werkzeug.wsgi import wrap_file
 
@@ -125,8 +126,23 @@ def _get(server: Server, access: Access, name: str, file: str) -> Response:
     )
     answer.content_length = size
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
-    answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+    # No date, which knows seconds only: a download that goes on must never glue two versions together.
+    answer.set_etag(_version(opened))
+    try:
+        answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable:
+        answer.close()
+        refused = status(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"The file has {size} bytes")
+        refused.headers["Content-Range"] = f"bytes */{size}"
+        refused.headers["ETag"] = answer.headers["ETag"]
+        return refused
     return answer
+
+
+def _version(opened: IO[bytes]) -> str:
+    """What two versions of a file have never in common: each PUT makes a new file."""
+    known = os.fstat(opened.fileno())
+    return f"{known.st_ino:x}-{known.st_size:x}-{known.st_mtime_ns:x}"
 
 
 def _put(server: Server, access: Access, name: str, file: str) -> Response:

@@ -1,6 +1,7 @@
 """LGI_filetransfer: list, download, upload and delete files of a job's repository."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lgi_protocol import xml
 from lgi_tools import options, program, settings, terminal
 from lgi_tools.job_text import date_and_number
 from lgi_tools.program import plain
+from lgi_tools.progress import Bar
 from lgi_tools.repository import Repository, TransferFailed
 
 NAME = "LGI_filetransfer"
@@ -110,15 +112,17 @@ _SAID = {
 def _transfer_one(repository: Repository, action: Action, name: str) -> bool:
     # As LGI: a path names the local file, its last part the one in the repository; delete takes all of it.
     remote = name if action is Action.DELETE else name.rpartition("/")[2]
+    bar = Bar(terminal.one_line(remote))
     steps: dict[Action, Callable[[], None]] = {
-        Action.DOWNLOAD: lambda: repository.download(remote, Path(name)),
-        Action.UPLOAD: lambda: repository.upload(remote, Path(name)),
+        Action.DOWNLOAD: lambda: repository.download(remote, Path(name), bar),
+        Action.UPLOAD: lambda: repository.upload(remote, Path(name), bar),
         Action.DELETE: lambda: repository.delete(remote),
     }
     succeeded, failed = _SAID[action]
     try:
         url = repository.file_url(remote)
-        steps[action]()
+        with closing(bar):
+            steps[action]()
     except TransferFailed as failure:
         terminal.show(f"\n{failed} '{repository.url}/{terminal.value(remote)}' ...\n")
         terminal.warn(NAME, f"{name}: {failure}")

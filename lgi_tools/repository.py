@@ -2,8 +2,8 @@
 
 import os
 import posixpath
-import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -23,9 +23,14 @@ from lgi_protocol.client import (
     read_text,
 )
 from lgi_protocol.patience import patience
+from lgi_tools.arrival import Arrival
+from lgi_tools.progress import Watch, unwatched
 
 CHUNK = 256 * 1024
 DONE = 200
+# Seconds before a download that was cut goes on; each time some of it must have come.
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, None)
+_NONE: Mapping[str, str] = {}
 
 
 class TransferFailed(Exception):
@@ -60,18 +65,51 @@ class Repository:
             raise TransferFailed(f"{url} answered {_status(answer)} and no listing of a repository")
         return found.inside.strip()
 
-    def download(self, name: str, target: Path) -> None:
-        """Fetch a file; the target is replaced when all of it is there and not touched before."""
+    def download(self, name: str, target: Path, watch: Watch = unwatched) -> None:
+        """Fetch a file; the target is replaced when all of it is there and not touched before.
+
+        A long one whose transfer was cut goes on where it was, if it is still the same, now or in a later
+        call.
+        """
         target = Path(os.path.realpath(target))
         if target.exists() and not target.is_file():
             raise TransferFailed(f"{target} is no plain file")
-        with self._request("GET", self.file_url(name)) as answer, _replacing(target) as opened:
-            if answer.status_code != DONE:
-                raise TransferFailed(_reason(answer))
-            for block in answer.raw.stream(CHUNK, decode_content=False):
-                opened.write(block)
+        arrival = Arrival(target)
+        try:
+            for pause in PAUSES:
+                before = arrival.size
+                try:
+                    return self._fetch(self.file_url(name), arrival, watch)
+                except TransferFailed as failure:
+                    came = failure.__cause__ is not None and arrival.mark and arrival.size > before
+                    if not came or pause is None:
+                        raise
+                    time.sleep(pause)
+        finally:
+            arrival.leave()
 
-    def upload(self, name: str, source: Path) -> None:
+    def _fetch(self, url: str, arrival: Arrival, watch: Watch) -> None:
+        headers = {"Range": f"bytes={arrival.size}-", "If-Range": arrival.mark} if arrival.mark else {}
+        with self._request("GET", url, headers=headers) as answer:
+            length = leading_number(answer.headers.get("Content-Length", ""))
+            if headers and _goes_on(answer, arrival):
+                pass
+            elif answer.status_code == DONE:
+                arrival.start(answer.headers.get("ETag", ""), length)
+            elif not headers or answer.status_code not in {206, 416}:
+                raise TransferFailed(_reason(answer))
+            else:
+                arrival.start("", 0)
+                return self._fetch(url, arrival, watch)
+            total = arrival.size + length if length else 0
+            # The body of a 416 is not of the file, which is complete.
+            blocks = () if answer.status_code == 416 else answer.raw.stream(CHUNK, decode_content=False)
+            for block in blocks:
+                arrival.write(block)
+                watch(arrival.size, total)
+        arrival.finish()
+
+    def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
         """Store a file under a name."""
         # Asked before it is opened, since opening a pipe waits for its writer.
         if source.exists() and not source.is_file():
@@ -79,7 +117,7 @@ class Repository:
         with source.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
             # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
-            body = _Exactly(opened, size) if size else None
+            body = _Exactly(opened, size, watch) if size else None
             self._change("PUT", self.file_url(name), body)
 
     def delete(self, name: str) -> None:
@@ -99,14 +137,15 @@ class Repository:
             )
 
     @contextmanager
-    def _request(self, method: str, url: str, body: "_Exactly | None" = None) -> Iterator[requests.Response]:
-        headers = {"Accept-Encoding": "identity"}
+    def _request(
+        self, method: str, url: str, body: "_Exactly | None" = None, headers: Mapping[str, str] = _NONE
+    ) -> Iterator[requests.Response]:
         try:
             with self._session.request(
                 method,
                 url,
                 data=body,
-                headers=headers,
+                headers={"Accept-Encoding": "identity", **headers},
                 timeout=TIMEOUTS,
                 allow_redirects=False,
                 stream=True,
@@ -120,8 +159,9 @@ class Repository:
 class _Exactly:
     """As many bytes of a file as it had when it was opened: it may be growing."""
 
-    def __init__(self, opened: BinaryIO, size: int) -> None:
+    def __init__(self, opened: BinaryIO, size: int, watch: Watch = unwatched) -> None:
         self._opened = opened
+        self._watch = watch
         self._size = self._left = size
 
     def __len__(self) -> int:
@@ -138,30 +178,17 @@ class _Exactly:
         self._left -= len(block)
         if wanted and not block:
             raise TransferFailed("the file became shorter while it was read")
+        self._watch(self._size - self._left, self._size)
         return block
 
 
-@contextmanager
-def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """A new file beside a target that takes its place when the block ends well, and goes otherwise."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:200]}.", suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            yield opened
-            os.fchmod(descriptor, _mode(target))
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _mode(target: Path) -> int:
-    """The permissions of a file that is there, else those the user's umask gives a new one."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def _goes_on(answer: requests.Response, arrival: Arrival) -> bool:
+    """Whether an answer is what is missing of the same version, which may be nothing."""
+    place = answer.headers.get("Content-Range", "")
+    if answer.status_code == 416:
+        return place == f"bytes */{arrival.size}" and answer.headers.get("ETag") == arrival.mark
+    begins = place.startswith(f"bytes {arrival.size}-")
+    return answer.status_code == 206 and begins and answer.headers.get("ETag") == arrival.mark
 
 
 def check_url(url: str) -> str:

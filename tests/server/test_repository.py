@@ -301,3 +301,22 @@ def test_a_range_of_a_file_is_answered(grid: Grid) -> None:
 
     assert (answer.status_code, answer.content) == (206, bytes(range(90, 100)))
     assert answer.headers["Content-Range"] == "bytes 90-99/100"
+
+
+def test_a_download_goes_on_only_with_the_same_version(grid: Grid) -> None:
+    """If-Range: what is missing of the version the mark is of, else the whole new one."""
+    url, _ = new_repository(grid)
+    user = grid.user()
+    ask(user, "PUT", f"{url}/file", b"a" * 100)
+    mark = ask(user, "GET", f"{url}/file").headers["ETag"]
+
+    same = ask(user, "GET", f"{url}/file", **{"Range": "bytes=90-", "If-Range": mark})
+    done = ask(user, "GET", f"{url}/file", **{"Range": "bytes=100-", "If-Range": mark})
+    ask(user, "PUT", f"{url}/file", b"b" * 100)
+    other = ask(user, "GET", f"{url}/file", **{"Range": "bytes=90-", "If-Range": mark})
+
+    assert (same.status_code, same.content, same.headers["ETag"]) == (206, b"a" * 10, mark)
+    assert (done.status_code, done.headers["Content-Range"]) == (416, "bytes */100")
+    assert done.headers["ETag"] == mark
+    assert (other.status_code, other.content) == (200, b"b" * 100)
+    assert other.headers["ETag"] != mark

@@ -1,0 +1,133 @@
+"""A file that arrives beside its target and takes its place when all of it is there, maybe in a later run."""
+
+import fcntl
+import os
+import re
+import stat
+import tempfile
+from pathlib import Path
+
+# A server's mark of a version of a file, in quotes; other kinds cannot be the name of a file.
+_MARK = re.compile(r'"([A-Za-z0-9_.+-]{1,120})"\Z')
+# What is shorter is faster fetched again than kept.
+WORTH_KEEPING = 1024 * 1024
+
+
+class Arrival:
+    """What has come of a file.
+
+    The parts of a long one are in a directory beside the target, ``.NAME.part``, under the name of the
+    version they are of, and stay there when the transfer fails; of any other nothing stays.
+    """
+
+    def __init__(self, target: Path) -> None:
+        """Takes up what an earlier run has left, unless another is at work on it."""
+        self.target = target
+        self.size = 0
+        self.mark = ""
+        # As many bytes as leave room for what is put around them, which need not be whole characters.
+        self._prefix = f".{os.fsdecode(os.fsencode(target.name)[:200])}."
+        self._place = target.with_name(f"{self._prefix}part")
+        self._lock = -1
+        self._path: Path | None = None
+        self._descriptor = -1
+        if self._claim():
+            self._take_up()
+
+    def start(self, mark: str, expected: int) -> None:
+        """Forget what has come, and begin with a version of the file. OSError when nothing can be written."""
+        self._forget()
+        self.mark = mark if _MARK.match(mark) and expected >= WORTH_KEEPING else ""
+        if self.mark and (self._lock >= 0 or self._claim(make=True)):
+            self._open(self._place / self.mark.strip('"'))
+        else:
+            self.mark = ""
+            self._descriptor, name = tempfile.mkstemp(".part", self._prefix, self.target.parent)
+            self._path = Path(name)
+
+    def write(self, block: bytes) -> None:
+        """The next bytes."""
+        # Not through a buffer: what is counted is in the file, also when the disk is full.
+        while block:
+            written = os.write(self._descriptor, block)
+            self.size += written
+            block = block[written:]
+
+    def finish(self) -> None:
+        """All is there: it takes the target's place, with its permissions or those the umask gives."""
+        assert self._path is not None  # noqa: S101 - start or an earlier run has opened it
+        os.fchmod(self._descriptor, _mode(self.target))
+        self._path.replace(self.target)
+        self._close()
+
+    def leave(self) -> None:
+        """Close everything; what a later run can go on with stays, all else goes."""
+        if self.mark and self.size:
+            self._close()
+        else:
+            self._forget()
+        if self._lock >= 0:
+            if not os.listdir(self._place):
+                self._place.rmdir()
+            os.close(self._lock)
+            self._lock = -1
+
+    def _claim(self, make: bool = False) -> bool:
+        """Whether the directory of parts is there, ours alone, and nobody else's at the moment."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            if make:
+                self._place.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(self._place, flags)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            status, here = os.fstat(descriptor), os.lstat(self._place)
+            # What others have put there would become part of the file.
+            ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700
+            if ours and os.path.samestat(status, here):
+                self._lock = descriptor
+                return True
+        except OSError:
+            pass
+        os.close(descriptor)
+        return False
+
+    def _take_up(self) -> None:
+        """The longest of the parts that are there; the others are of other versions."""
+        parts = sorted(
+            (entry.stat(follow_symlinks=False).st_size, entry.name)
+            for entry in os.scandir(self._place)
+            if entry.is_file(follow_symlinks=False)
+        )
+        for _, name in parts[:-1]:
+            (self._place / name).unlink()
+        if parts and _MARK.match(f'"{parts[-1][1]}"'):
+            self.size, self.mark = parts[-1][0], f'"{parts[-1][1]}"'
+            self._open(self._place / parts[-1][1])
+
+    def _open(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
+        self._path = path
+
+    def _forget(self) -> None:
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        self._close()
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._path = -1, None
+        self.size, self.mark = 0, ""
+
+
+def _mode(target: Path) -> int:
+    """The permissions of a file that is there, else those the user's umask gives a new one."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
