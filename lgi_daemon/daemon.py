@@ -8,6 +8,7 @@ of it itself.
 import logging
 from collections.abc import Callable
 
+from lgi_daemon.certificates import Certificates
 from lgi_daemon.clock import Clock
 from lgi_daemon.configuration import Configuration
 from lgi_daemon.crew import Crew
@@ -21,7 +22,7 @@ from lgi_daemon.looks import Looks
 from lgi_daemon.recovery import recover
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import Scripts
-from lgi_daemon.servers import Connect, Servers, connector, fingerprint
+from lgi_daemon.servers import Connect, Servers, connector
 from lgi_daemon.tour import Tour
 from lgi_daemon.trouble import Trouble
 from lgi_daemon.watch import Watches
@@ -61,7 +62,7 @@ class Daemon:
         self._callers = Crew(MOST_CALLERS if at_once else 0)
         self.scripts = Scripts(self.stopping)
         self.servers = Servers(connect(configuration.credentials), self.clock)
-        self.servers.shown = fingerprint(configuration.credentials)
+        self.certificates = Certificates(configuration.credentials, self.servers)
         self.health = Health(self.clock)
         self.age = Age(lifetime or Lifetime())
         disk = Disk(run.path)
@@ -123,7 +124,7 @@ class Daemon:
             )
         self.work.configuration = configuration
         self.servers.connect = self._connect(configuration.credentials)
-        self.servers.shown = fingerprint(configuration.credentials)
+        self.certificates.use(configuration.credentials)
         self.health.forget()
         self.tour.due_at = 0.0
         self.jobs.look_again()
@@ -132,6 +133,7 @@ class Daemon:
         """Hand out what is due; ``now`` is in seconds of a clock that never goes back."""
         self.clock.now = now
         self.age.tick(now, has_jobs=len(self.jobs) > 0)
+        self.certificates.tick(now)
         self.scripts.reap()
         self.tour.hand_out()
         for _round in range(_ROUNDS):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,13 +74,18 @@ def settled(given: Options, base: Settings | None = None, fill: bool = False) ->
 
 
 def require(chosen: Settings, program: str, *names: str) -> None:
-    """UsageError unless key, certificate, CA and these are known; warns of a key that others can read."""
+    """UsageError unless key, certificate, CA and these are known.
+
+    Warns of a key that others can read, and of certificates that end within thirty days.
+    """
     try:
         chosen.require("key", "certificate", "ca", *names)
     except Unsettled as error:
         raise click.UsageError(str(error)) from None
     if warning := settings.exposed_key(chosen):
         terminal.warn(program, warning)
+    for warning in settings.ending(chosen, datetime.now(UTC)):
+        terminal.warn(program, f"warning: {warning}")
 
 
 def job(named: str | None, program: str) -> JobDirectory | None:

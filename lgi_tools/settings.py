@@ -4,10 +4,12 @@ import os
 import pwd
 import stat
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from pathlib import Path
 
+from lgi_protocol import expiry
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.job_directory import HASHED, Damaged, JobDirectory
+from lgi_protocol.job_directory import HASHED, JOB_CERTIFICATE, Damaged, JobDirectory
 
 MAX_TEXT = 64 * 1024
 
@@ -165,6 +167,17 @@ def exposed_key(settings: Settings) -> str:
     if not mode & (stat.S_IRGRP | stat.S_IROTH):
         return ""
     return f"warning: others can read the private key {settings.key}: chmod 600 it"
+
+
+def ending(settings: Settings, now: datetime) -> list[str]:
+    """What to say of the certificates when they end within thirty days.
+
+    A job's is always that short, and its daemon renews it.
+    """
+    files = [Path(settings.ca)]
+    if Path(settings.certificate).name != JOB_CERTIFICATE:
+        files.insert(0, Path(settings.certificate))
+    return expiry.warnings(files, now)
 
 
 def _path(file: Path) -> str:

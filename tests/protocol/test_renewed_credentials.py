@@ -1,14 +1,19 @@
 """Credentials whose files are replaced while a program uses them, and when to warn of their end."""
 
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lgi_protocol import expiry
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
+from lgi_tools.certificates import profiles
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.profiles import Validity
 
@@ -93,3 +98,31 @@ def test_files_without_certificates_are_not_spoken_of(ours: Authority, tmp_path:
     key = ours.issue_user("mark", force=True).key
 
     assert expiry.warnings([key, tmp_path / "nothing", tmp_path], NOW) == []
+
+
+@given(st.binary(max_size=200), st.integers(0, 700))
+def test_nothing_but_a_certificate_is_read_as_one(ours: Authority, noise: bytes, at: int) -> None:
+    """Whatever stands in a file, it is a date, or a ValueError that says why not."""
+    der = bytearray(ours.certificate.public_bytes(Encoding.DER))
+    der[at : at + len(noise)] = noise
+    file = ours.directory / "noise"
+    file.write_text(ssl.DER_cert_to_PEM_cert(bytes(der)))
+
+    try:
+        end = expiry.ends(file)
+    except ValueError:
+        return
+    assert end.tzinfo is UTC
+
+
+@given(st.datetimes(datetime(1971, 1, 2), datetime(2200, 1, 1)))
+@settings(max_examples=25)
+def test_the_end_is_read_as_the_library_does(ours: Authority, end: datetime) -> None:
+    """Times before 2050 and after are written in two ways."""
+    end = end.replace(microsecond=0, tzinfo=UTC)
+    key = ours._key
+    made = profiles.sign_authority(key, "CA", Validity(end - timedelta(days=1), end))
+    file = ours.directory / "ending.crt"
+    file.write_bytes(made.public_bytes(Encoding.PEM))
+
+    assert expiry.ends(file) == made.not_valid_after_utc == end

@@ -2,14 +2,19 @@
 
 import os
 import pwd
+import re
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lgi_protocol import job_directory
 from lgi_protocol.digest import digest
+from lgi_protocol.job_directory import JOB_CERTIFICATE
 from lgi_tools import settings
+from lgi_tools.certificates.authority import Authority
 from lgi_tools.qdel import main as qdel
 from lgi_tools.qstat import main as qstat
 
@@ -288,3 +293,36 @@ def test_a_setting_that_cannot_be_read_is_named(
     assert too_long[0] == missing[0] == 1
     assert f"LGI_qstat: {home}/.LGI/user is longer than" in too_long[2]
     assert "the configuration directory /not/there is not there" in missing[2]
+
+
+@pytest.mark.parametrize("words", [(), ("-x",), ("-cnt",)])
+def test_a_certificate_that_ends_soon_is_warned_of(
+    run: Run, server: CannedServer, home: Path, authority: Authority, words: tuple[str, ...]
+) -> None:
+    """Once a run, on standard error: what a program reads is the same."""
+    issued = authority.issue_user("soon@laptop", days=20, force=True)
+    answers = []
+    for _ in range(2):
+        server.will_answer_call("interfaces/interface_job_state", lgi("<number_of_jobs> 0 </number_of_jobs>"))
+        answers.append(run(qstat, *words))
+        (home / ".LGI" / "certificate").write_bytes(issued.certificate.read_bytes())
+        (home / ".LGI" / "privatekey").write_bytes(issued.key.read_bytes())
+
+    (code, out, err), (later_code, later_out, later_err) = answers
+
+    assert (code, err) == (0, "")
+    assert (later_code, later_out) == (0, out)
+    file = home / ".LGI" / "certificate"
+    assert re.fullmatch(
+        rf"LGI_qstat: warning: the certificate {file} ends on \S+ \(in 19 days\): have it renewed\n",
+        later_err,
+    )
+
+
+def test_a_jobs_own_certificate_is_not_warned_of(authority: Authority, tmp_path: Path) -> None:
+    """It is good for a week, and its daemon renews it in time."""
+    issued = authority.issue_user("7", days=5, force=True)
+    certificate = shutil.copy(issued.certificate, tmp_path / JOB_CERTIFICATE)
+    chosen = settings.Settings(certificate=str(certificate), ca=str(authority.ca_file))
+
+    assert settings.ending(chosen, datetime.now(UTC)) == []

@@ -1,0 +1,36 @@
+"""A resource's certificate is renewed, and its daemon never stops."""
+
+import os
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lgi_tools.certificates import profiles
+from lgi_tools.certificates.authority import read_certificate
+from lgi_tools.certificates.key_files import read_key
+from lgi_tools.certificates.profiles import Kind, Validity
+from tests.acceptance.conftest import RESOURCE, DaemonProcess
+from tests.grid import Grid, wait_for
+
+
+def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: DaemonProcess) -> None:
+    """Nobody restarts anything or registers the resource again; the server knows the new one by itself."""
+    issued = grid.people.resource(RESOURCE)
+    authority = grid.people.authority
+    key, name = read_key(issued.key).public_key(), profiles.subject(RESOURCE, Kind.RESOURCE)
+    new = profiles.sign_leaf(authority.certificate, authority._key, key, name, Validity.of_days(800))
+    written = issued.certificate.with_suffix(".new")
+    written.write_bytes(new.public_bytes(Encoding.PEM))
+
+    os.replace(written, issued.certificate)
+
+    assert read_certificate(issued.certificate) == new
+    wait_for(lambda: "is used from now on" in daemon.log.read_text(), 30)
+    wait_for(lambda: registered(grid) == new.public_bytes(Encoding.PEM).decode(), 30)
+    user = grid.user()
+    job = user.submit(input=b"hi".hex())
+    wait_for(lambda: user.state(job) == "finished", 60)
+
+
+def registered(grid: Grid) -> object:
+    (row,) = grid.rows("SELECT client_certificate FROM active_resources WHERE resource_name = %s", RESOURCE)
+    return row["client_certificate"]

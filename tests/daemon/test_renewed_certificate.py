@@ -1,0 +1,78 @@
+"""A daemon whose certificate is about to end, and is renewed while it runs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.certificates import Certificates
+from lgi_daemon.clock import Clock
+from lgi_daemon.servers import Servers, connector, fingerprint
+from lgi_protocol.credentials import Credentials
+from lgi_tools.certificates.authority import Authority, Issued
+
+NOW = datetime.now(UTC)
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """The project's."""
+    return Authority.create(tmp_path / "ca")
+
+
+def credentials(authority: Authority, issued: Issued) -> Credentials:
+    return Credentials(issued.key, issued.certificate, authority.ca_file)
+
+
+def looking(credentials: Credentials, clock: Clock) -> tuple[Certificates, Servers]:
+    """What looks at credentials, with a calendar that goes as the clock does."""
+    servers = Servers(connector(credentials), clock)
+    return Certificates(credentials, servers, lambda: NOW + timedelta(seconds=clock.now)), servers
+
+
+def test_the_log_says_once_a_day_that_a_certificate_ends(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From thirty days before the end on, and that it has ended."""
+    issued = authority.issue_resource("laptop@test", days=32)
+    clock = Clock()
+    certificates, _ = looking(credentials(authority, issued), clock)
+
+    for hour in range(24 * 34):
+        clock.now = hour * 3600.0
+        certificates.tick(clock.now)
+
+    texts = [record.getMessage() for record in caplog.records]
+    assert len(texts) == 31
+    assert "(in 29 days): have it renewed" in texts[0]
+    assert "has ended on" in texts[-1]
+
+
+def test_a_renewed_certificate_is_used_and_warned_of_no_more(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says so; jobs are given certificates that fit it."""
+    caplog.set_level("INFO")
+    old = authority.issue_resource("laptop@test", days=10)
+    new = authority.issue_resource("other@test", days=100)
+    clock = Clock()
+    used = credentials(authority, old)
+    certificates, servers = looking(used, clock)
+    certificates.tick(0.0)
+    before = servers.shown
+
+    new.certificate.replace(old.certificate)
+    certificates.tick(60.0)
+    between = servers.shown
+    new.key.replace(old.key)
+    for later in (120.0, DAY * 2, DAY * 4):
+        clock.now = later
+        certificates.tick(later)
+
+    texts = [record.getMessage() for record in caplog.records]
+    assert "ends on" in texts[0]
+    assert "the old certificate is used further on" in texts[1]
+    assert texts[2:] == [f"the renewed certificate {old.certificate} is used from now on"]
+    assert between == before
+    assert servers.shown == fingerprint(used) != before
