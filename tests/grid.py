@@ -114,11 +114,13 @@ class Grid:
 
     def __init__(
         self,
-        database: str = f"sqlite:{PROJECT}.sqlite",
+        database: str = "",
         settings: Mapping[str, str] | None = None,
         authority: Authority | None = None,
         server_name: str = SERVER_NAME,
+        project: str = PROJECT,
     ) -> None:
+        self.project = project
         self.directory = Path(tempfile.mkdtemp(prefix="lgi-grid-"))
         self.people = People(authority or Authority.create(self.directory / "ca"))
         self.people.authority.issue_server("localhost", ("127.0.0.1",), force=True)
@@ -126,10 +128,10 @@ class Grid:
         self.server_name = server_name
         self.port = free_port()
         self.url = f"https://localhost:{self.port}/LGI"
-        self._set_up(database)
+        self._set_up(database or f"sqlite:{project}.sqlite")
         self._change_settings(settings or {})
         self.config = configuration.load(self.config_file)
-        self.database: Database = open_database(self.config.projects[PROJECT].database)
+        self.database: Database = open_database(self.config.projects[project].database)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = self.directory / "server.log"
 
@@ -145,7 +147,7 @@ class Grid:
                 self.directory / "server",
                 f"--url={self.url}",
                 f"--listen=127.0.0.1:{self.port}",
-                f"--project={PROJECT}",
+                f"--project={self.project}",
                 f"--database={database}",
                 f"--certificates={self.people.authority.directory}",
                 f"--server-name={self.server_name}",
@@ -237,7 +239,8 @@ class Grid:
         self, name: str = "mark@laptop", groups: tuple[str, ...] | None = ("theor", "cyttron")
     ) -> "UserCalls":
         """A user of the project."""
-        return UserCalls(self.client(self.people.user(name, groups)), name, (groups or (name,))[0])
+        client = self.client(self.people.user(name, groups))
+        return UserCalls(client, name, (groups or (name,))[0], self.project)
 
     def resource(self, name: str = "res1@cluster", capabilities: str = CAPABILITIES) -> ResourceCalls:
         """A registered resource that has signed up."""
@@ -246,7 +249,7 @@ class Grid:
         if not known:
             new = NewResource(name, name, issued.certificate.read_text())
             self.database.run(lambda transaction: management.add_resource(transaction, new, "any"))
-        calls = ResourceCalls(self.client(issued), PROJECT)
+        calls = ResourceCalls(self.client(issued), self.project)
         calls.sign_up(capabilities)
         return calls
 
@@ -258,10 +261,11 @@ class UserCalls:
     client: Client
     name: str
     groups: str
+    project: str = PROJECT
 
     def post(self, call: str, files: tuple[Path, ...] = (), **fields: str) -> Reply:
         """An interface call with the usual fields."""
-        usual = {"project": PROJECT, "user": self.name, "groups": self.groups}
+        usual = {"project": self.project, "user": self.name, "groups": self.groups}
         return self.client.post(f"interfaces/{call}", usual | fields, files)
 
     def submit(self, files: tuple[Path, ...] = (), **fields: str) -> int:
