@@ -8,20 +8,20 @@ from typing import Self
 from lgi_protocol import hexcode
 from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
 from lgi_protocol.errors import ServerError
-from lgi_tools import settings, xml_dictionary
+from lgi_tools import arguments, xml_dictionary
 from lgi_tools.repository import Repository
 from lgi_tools.settings import Settings
 from lgi_tools.xml_dictionary import Dictionary
 
 # For so many seconds a busy server is asked again.
 PATIENCE = 60.0
-_ADVICE = {
-    "server": "give URL = 'https://...', or write it into ~/.LGI/defaultserver",
-    "user": "give User, or write it into ~/.LGI/user",
-    "groups": "give Groups, or write them into ~/.LGI/groups",
-    "certificate": "give Certificate, or put it into ~/.LGI/certificate",
-    "key": "give PrivateKey, or put it into ~/.LGI/privatekey",
-    "ca": "give CA_Chain, or put it into ~/.LGI/ca_chain",
+_ARGUMENTS = {
+    "server": "URL",
+    "user": "User",
+    "groups": "Groups",
+    "certificate": "Certificate",
+    "key": "PrivateKey",
+    "ca": "CA_Chain",
 }
 
 
@@ -55,8 +55,8 @@ class LGI_Client:
             groups=Groups,
             check_host=CheckHost,
         )
-        self._settings = given.over(settings.home())
-        self._require("server", "key", "certificate", "ca")
+        self._settings = arguments.completed(given)
+        arguments.require(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
         self.URL = self._settings.server
         self._client = Client(self.URL, self._settings.credentials())
 
@@ -141,16 +141,11 @@ class LGI_Client:
     ) -> None:
         self.Close()
 
-    def _require(self, *names: str) -> None:
-        for name in names:
-            if not getattr(self._settings, name):
-                raise ValueError(f"LGI_Client: no {name}: {_ADVICE[name]}")
-
     def _repository(self) -> Repository:
         return Repository(self.URL, self._client.session)
 
     def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Dictionary:
-        self._require("user", "groups")
+        arguments.require(self._settings, _ARGUMENTS, "user", "groups")
         chosen = self._settings
         every = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups} | dict(fields)
 

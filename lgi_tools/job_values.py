@@ -1,0 +1,179 @@
+"""What a project server says of jobs, files and resources, as values of Python."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lgi_protocol import hexcode, lists, states, xml
+from lgi_protocol.client import leading_number
+from lgi_protocol.states import State
+
+# How applications/command ends every output.
+_ENDING = re.compile(rb"(?:\A|(?<=\n))\[LGI: (?:exit code ([0-9]{1,3})|no exit code)(?:: ([^\n]*))?\]\n?\Z")
+# Files of the server's own begin so.
+_RESERVED = ".LGI_"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as a list shows it. ``state`` is one of `State`, or a word of its site for a running job.
+
+    ``specifics`` is XML; ``repository_url`` is where the job's files are, empty when it has none.
+    """
+
+    id: int
+    state: str
+    application: str
+    targets: tuple[str, ...]
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    write_access: tuple[str, ...]
+    specifics: str
+    repository_url: str
+    changed: datetime
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is finished or aborted."""
+        return states.has_ended(self.state)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the repository of a job; ``size`` is in bytes."""
+
+    name: str
+    size: int
+    changed: datetime
+
+
+@dataclass(frozen=True)
+class Details(Job):
+    """Everything of one job; ``output`` is as much as its resource has reported."""
+
+    input: bytes
+    output: bytes
+    files: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a job ended. ``exit_code`` is None when its application does not tell one, or there is none.
+
+    ``output`` is without the line that told it, ``reason`` what that line said beside.
+    """
+
+    job: Details
+    output: bytes
+    exit_code: int | None
+    reason: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it finished, and with exit code 0 if its application tells one."""
+        return self.job.state == State.FINISHED and not self.exit_code and not self.reason
+
+    @property
+    def text(self) -> str:
+        """The output as text; bytes that are not UTF-8 become question marks."""
+        return self.output.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the project and what it offers; ``capabilities`` is XML, one element an application."""
+
+    name: str
+    capabilities: str
+    last_call: datetime
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """The names of what it offers."""
+        return tuple(one.name for one in xml.elements(self.capabilities))
+
+
+def result_of(job: Details) -> Result:
+    """How an ended job ended."""
+    found = _ENDING.search(job.output)
+    if found is None:
+        return Result(job, job.output, None, "")
+    reason = (found[2] or b"").decode("utf-8", "replace")
+    code = int(found[1]) if found[1] else None
+    if code is None and not reason:
+        reason = "there is no exit code"
+    return Result(job, job.output[: found.start()], code, reason)
+
+
+def read_job(text: str) -> Job:
+    """The job in a ``<job>`` element of a list."""
+    return Job(**_common(text))
+
+
+def read_details(text: str) -> Details:
+    """The job in a ``<job>`` element with everything. ValueError when its data are not hexadecimal."""
+    content = xml.find(text, "repository_content")
+    files = xml.find_all(content.inside, "file") if content else []
+    stored = tuple(read_file(found.inside) for found in files)
+    return Details(
+        **_common(text),
+        input=hexcode.decode(xml.value(text, "input")),
+        output=hexcode.decode(xml.value(text, "output")),
+        files=visible(stored),
+    )
+
+
+def _common(text: str) -> dict[str, Any]:
+    def names(tag: str) -> tuple[str, ...]:
+        return lists.split(xml.value(text, tag))
+
+    specifics = xml.value(text, "job_specifics")
+    return {
+        "id": leading_number(xml.value(text, "job_id")),
+        "state": xml.value(text, "state"),
+        "application": xml.value(text, "application"),
+        "targets": names("target_resources"),
+        "owners": names("owners"),
+        "read_access": names("read_access"),
+        "write_access": names("write_access"),
+        "specifics": _without_place(specifics),
+        "repository_url": xml.value(specifics, "repository_url"),
+        "changed": moment(xml.value(text, "state_time_stamp")),
+    }
+
+
+def _without_place(specifics: str) -> str:
+    """What the user wrote, without the two tags by which a server says where the repository is."""
+    for name in ("repository", "repository_url"):
+        for found in reversed(xml.find_all(specifics, name)):
+            specifics = specifics[: found.begin] + specifics[found.end :]
+    return specifics.strip()
+
+
+def read_file(text: str) -> StoredFile:
+    """The file in a ``<file>`` element."""
+    size = leading_number(xml.value(text, "size"))
+    return StoredFile(xml.value(text, "file_name"), size, moment(xml.value(text, "date")))
+
+
+def visible(files: tuple[StoredFile, ...]) -> tuple[StoredFile, ...]:
+    """The files of the user."""
+    return tuple(one for one in files if not one.name.startswith(_RESERVED))
+
+
+def read_resource(text: str) -> Resource:
+    """The resource in a ``<resource>`` element."""
+    return Resource(
+        name=xml.value(text, "resource_name"),
+        capabilities=xml.value(text, "resource_capabilities"),
+        last_call=moment(xml.value(text, "last_call_time")),
+    )
+
+
+def moment(text: str) -> datetime:
+    """A time stamp (unix time, its fraction left out); the beginning of time for one out of all bounds."""
+    try:
+        return datetime.fromtimestamp(leading_number(text), UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)

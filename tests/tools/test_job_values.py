@@ -1,0 +1,116 @@
+"""Jobs, files and resources as values."""
+
+from dataclasses import FrozenInstanceError
+from datetime import UTC, datetime
+
+import pytest
+
+from lgi_protocol import xml
+from lgi_tools import job_values
+from lgi_tools.job_values import Details, Result
+
+from .test_tools_text import JOB
+
+DETAILS = job_values.read_details(xml.value(JOB, "job"))
+
+
+def ended(output: bytes, state: str = "finished") -> Result:
+    """The result of a job with this output."""
+    return job_values.result_of(Details(**(vars(DETAILS) | {"state": state, "output": output})))
+
+
+def test_everything_of_a_job_is_read() -> None:
+    """Lists are tuples, data bytes, times aware."""
+    assert (DETAILS.id, DETAILS.state, DETAILS.application) == (7, "queued", "hello_world")
+    assert (DETAILS.targets, DETAILS.owners) == (("any",), ("mark", "theor"))
+    assert (DETAILS.read_access, DETAILS.write_access) == (("admin", "mark"), ("admin",))
+    assert (DETAILS.input, DETAILS.output) == (b"hi", b"\x00\xff")
+    assert DETAILS.changed == datetime(2012, 10, 12, 0, 0, 1, tzinfo=UTC)
+    assert [(file.name, file.size) for file in DETAILS.files] == [("a&b", 1), ("c", 2)]
+    assert not DETAILS.ended
+
+
+def test_a_value_does_not_change() -> None:
+    """What was told, was told."""
+    with pytest.raises(FrozenInstanceError):
+        DETAILS.state = "finished"  # type: ignore[misc]
+
+
+def test_the_place_of_the_repository_is_no_part_of_the_specifics() -> None:
+    """The server writes it behind what the user wrote."""
+    text = (
+        "<job_specifics> -n 3 <cpus> 2 </cpus> <repository> a@b:/c </repository> "
+        "<repository_url> https://x/y </repository_url> </job_specifics>"
+    )
+
+    job = job_values.read_job(text)
+
+    assert (job.specifics, job.repository_url) == ("-n 3 <cpus> 2 </cpus>", "https://x/y")
+
+
+def test_files_of_the_server_are_not_shown() -> None:
+    """They are none of the user's."""
+    text = (
+        "<repository_content> <file> <file_name> .LGI_repository_write_access </file_name> </file> "
+        "<file> <file_name> .profile </file_name> <size> 4 </size> <date> 10.75 </date> </file> "
+        "</repository_content>"
+    )
+
+    (file,) = job_values.read_details(text).files
+
+    assert (file.name, file.size, file.changed.timestamp()) == (".profile", 4, 10)
+
+
+@pytest.mark.parametrize(
+    ("output", "rest", "code", "reason", "ok"),
+    [
+        (b"a\n[LGI: exit code 0]\n", b"a\n", 0, "", True),
+        (b"[LGI: exit code 3]", b"", 3, "", False),
+        (
+            b"a\n[LGI: exit code 124: it took longer than 3 s]\n",
+            b"a\n",
+            124,
+            "it took longer than 3 s",
+            False,
+        ),
+        (b"[LGI: no exit code: NODE_FAIL]\n", b"", None, "NODE_FAIL", False),
+        (b"[LGI: no exit code]\n", b"", None, "there is no exit code", False),
+        (b"Hello", b"Hello", None, "", True),
+        (b"x [LGI: exit code 3]", b"x [LGI: exit code 3]", None, "", True),
+        (b"[LGI: exit code 3]\nmore", b"[LGI: exit code 3]\nmore", None, "", True),
+        (b"", b"", None, "", True),
+    ],
+)
+def test_how_a_job_ended_is_in_its_last_line(
+    output: bytes, rest: bytes, code: int | None, reason: str, ok: bool
+) -> None:
+    """As applications/command writes it; other applications tell no exit code."""
+    result = ended(output)
+
+    assert (result.output, result.exit_code, result.reason, result.ok) == (rest, code, reason, ok)
+
+
+def test_an_aborted_job_is_not_well() -> None:
+    """Whatever it has said."""
+    assert not ended(b"fine", "aborted").ok
+
+
+def test_output_is_text_whatever_it_is() -> None:
+    """What is not UTF-8 can be shown all the same."""
+    assert ended(b"h\xc3\xa4\xff").text == "hä\ufffd"
+
+
+@pytest.mark.parametrize("stamp", ["", "x", "9" * 30])
+def test_a_time_out_of_all_bounds_is_the_beginning_of_time(stamp: str) -> None:
+    """A server's mistake breaks no list."""
+    assert job_values.moment(stamp).year == 1970
+
+
+def test_a_resource_says_what_it_offers() -> None:
+    """The elements of its capabilities, by name."""
+    resource = job_values.read_resource(
+        "<resource_name> r </resource_name> <last_call_time> 60 </last_call_time>"
+        "<resource_capabilities> <a> 1 </a> <b> </b> </resource_capabilities>"
+    )
+
+    assert (resource.name, resource.applications, resource.last_call.minute) == ("r", ("a", "b"), 1)

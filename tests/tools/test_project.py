@@ -1,0 +1,196 @@
+"""Project, the client for programs of today, against a server with canned answers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lgi_tools
+from lgi_tools import ErrorNumber, Project, ServerError, TransferFailed, Unreachable
+
+from .canned_server import Answer, CannedServer, lgi, lgi_error
+
+SUBMIT, STATE, DELETE = (f"interfaces/interface_{call}" for call in ("submit_job", "job_state", "delete_job"))
+CALLER = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}
+
+
+def job(job_id: int = 7, state: str = "queued", more: str = "") -> str:
+    """A job of an answer."""
+    return f"<job> <job_id> {job_id} </job_id> <state> {state} </state> {more} </job>"
+
+
+def test_a_job_is_submitted_with_everything(server: CannedServer) -> None:
+    """Lists, text and dictionaries become what LGI sends."""
+    server.will_answer_call(SUBMIT, lgi(job()))
+    Path("one").write_text("first")
+
+    with Project() as project:
+        made = project.submit(
+            "command",
+            input="hä",
+            files=["one"],
+            targets=["a", "b"],
+            specifics={"cpus": 2, "name": "a<b"},
+            read_access=["r1", "r2"],
+            write_access=["w"],
+        )
+
+    assert (made.id, made.state, made.ended) == (7, "queued", False)
+    assert server.requests[0].fields == CALLER | {
+        "application": "command",
+        "target_resources": "a, b",
+        "job_specifics": "<cpus> 2 </cpus> <name> a&lt;b </name>",
+        "input": "68C3A4",
+        "read_access": "r1, r2",
+        "write_access": "w",
+        "uploaded_file_1": "first",
+        "number_of_uploaded_files": "1",
+    }
+
+
+def test_what_is_not_given_is_not_sent(server: CannedServer) -> None:
+    """Any resource may run it."""
+    server.will_answer_call(SUBMIT, lgi(job()))
+
+    Project().submit("hello_world")
+
+    assert server.requests[0].fields == CALLER | {"application": "hello_world", "target_resources": "any"}
+
+
+def test_a_tag_needs_a_name(server: CannedServer) -> None:
+    """Said before anything is sent."""
+    with pytest.raises(ValueError, match="'two words'"):
+        Project().submit("command", specifics={"two words": 1})
+    assert server.requests == []
+
+
+def test_the_list_is_fetched_as_it_is_read(server: CannedServer) -> None:
+    """Page by page; a job that moved on to the next page meanwhile comes once."""
+    first = "".join(job(number) for number in (1, 2))
+    server.will_answer_call(STATE, lgi(first), lgi(job(2) + job(3)), lgi(job(3)))
+    listed = Project().jobs(state="!finished", application="a")
+
+    assert next(listed).id == 1
+    assert len(server.requests) == 1
+    assert [one.id for one in listed] == [2, 3]
+    assert [request.fields["start"] for request in server.requests] == ["0", "1024", "2048"]
+    assert server.requests[0].fields == CALLER | {
+        "state": "!finished",
+        "application": "a",
+        "start": "0",
+        "limit": "1024",
+    }
+
+
+def test_the_end_of_a_job_is_waited_for(server: CannedServer) -> None:
+    """With calls the server may hold; an old one answers at once and is asked again."""
+    output = b"done\n[LGI: exit code 2]\n".hex()
+    end = job(7, "finished", f"<output> {output} </output>")
+    server.will_answer_call(STATE, lgi(job()), lgi(job(7, "running")), lgi(end))
+
+    result = Project().result(7)
+
+    assert (result.text, result.exit_code, result.ok, result.job.state) == ("done\n", 2, False, "finished")
+    assert [request.fields["wait"] for request in server.requests] == ["40"] * 3
+
+
+def test_a_wait_has_an_end(server: CannedServer) -> None:
+    """When it is given one."""
+    server.will_answer_call(STATE, lgi(job()))
+
+    with pytest.raises(TimeoutError, match=r"0\.3 s"):
+        Project().wait(7, timeout=0.3)
+    assert "wait" not in server.requests[0].fields
+
+
+@pytest.mark.parametrize(("state", "gone"), [("deleted", True), ("aborting", False)])
+def test_a_delete_says_whether_the_job_is_gone(server: CannedServer, state: str, gone: bool) -> None:
+    """One that runs is asked to abort."""
+    server.will_answer_call(DELETE, lgi(job(7, state)))
+
+    assert Project().delete("7") is gone
+
+
+def test_an_error_has_the_number_of_lgi(server: CannedServer) -> None:
+    """It compares with those of ErrorNumber."""
+    server.will_answer_call(STATE, lgi_error(15, "no such job"))
+
+    with pytest.raises(ServerError) as refused:
+        Project().job(7)
+    assert (refused.value.number, refused.value.message) == (ErrorNumber.NO_JOB, "no such job")
+
+
+@pytest.mark.parametrize("answer", [Answer(b"<html>"), lgi(""), lgi("<job> <output> xyz </output> </job>")])
+def test_what_is_no_answer_is_said_so(server: CannedServer, answer: Answer) -> None:
+    """HTML, an answer without the job, or one with broken data."""
+    server.will_answer_call(STATE, answer)
+
+    with pytest.raises(Unreachable):
+        Project().job(7)
+
+
+@pytest.mark.parametrize("wrong", ["seven", "-1", "7; DROP", ""])
+def test_a_job_id_is_a_number(server: CannedServer, wrong: str) -> None:
+    """Said before anything is sent."""
+    with pytest.raises(ValueError, match="not a job id"):
+        Project().job(wrong)
+    assert server.requests == []
+
+
+def test_files_are_streamed_over_the_same_connection(server: CannedServer) -> None:
+    """Also when the job is known by its number alone."""
+    url = f"{server.url}/repository/e3d/JOB_1"
+    specifics = f"<job_specifics> <repository_url> {url} </repository_url> </job_specifics>"
+    server.will_answer_call(STATE, lgi(job(7, "queued", specifics)))
+    server.will_answer("GET", "/repository/e3d/JOB_1/a", Answer(b"data"))
+    Path("there").mkdir()
+    project = Project()
+
+    files = project.files(7)
+
+    assert files.download("a", "there") == Path("there/a")
+    assert files.download("a", "b") == Path("b")
+    assert files.read("a") == Path("b").read_bytes() == Path("there/a").read_bytes() == b"data"
+    assert files.url == url
+    assert server.handshakes == 1
+
+
+def test_a_job_without_repository_has_no_files(server: CannedServer) -> None:
+    """As of a server that could not make one."""
+    server.will_answer_call(STATE, lgi(job()))
+
+    with pytest.raises(TransferFailed, match="job 7 has no repository"):
+        Project().files(7)
+
+
+@pytest.mark.parametrize(
+    ("file", "argument"),
+    [("defaultserver", "server"), ("user", "user"), ("groups", "groups"), ("privatekey", "key")],
+)
+def test_what_is_missing_is_named(home: Path, file: str, argument: str) -> None:
+    """The argument to give, and the file to write."""
+    (home / ".LGI" / file).unlink()
+
+    with pytest.raises(ValueError, match=f"{argument}=.*~/.LGI/{file}"):
+        Project()
+
+
+def test_the_small_tools_do_not_load_what_speaks_to_servers() -> None:
+    """`lgi_tools` itself is light: its names are loaded when they are asked for."""
+    code = (
+        "import sys, lgi_tools\n"
+        "heavy = {'requests', 'lxml', 'click', 'cryptography'}\n"
+        "print(sorted(heavy & set(sys.modules)), 'Project' in dir(lgi_tools))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "[] True\n"
+
+
+def test_every_name_of_the_door_leads_somewhere() -> None:
+    """And no other one does."""
+    for name in lgi_tools._PLACES:
+        assert getattr(lgi_tools, name).__name__ == name
+    with pytest.raises(AttributeError, match="nonsense"):
+        lgi_tools.nonsense  # noqa: B018

@@ -1,0 +1,116 @@
+"""How a client waits, in invented time."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lgi_protocol.client import Unreachable
+from lgi_tools.waits import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, wait_until
+
+
+class Time:
+    """A clock that goes on when somebody sleeps, or is held by a server."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+        self.held: list[int] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def wait(self, ask: Callable[[int], float], done_at: float, timeout: float | None = None) -> float:
+        """Until the answer, which is when it was given, is late enough."""
+        return wait_until(ask, lambda answer: answer >= done_at, timeout, self, self.sleep)
+
+    def new_server(self, seconds: int) -> float:
+        """Holds every call for as long as it may."""
+        self.held.append(seconds)
+        self.now += seconds
+        return self.now
+
+    def old_server(self, seconds: int) -> float:
+        """Answers at once, whatever it is told."""
+        self.held.append(seconds)
+        return self.now
+
+
+def test_a_server_that_holds_calls_is_asked_again_at_once() -> None:
+    """It is the server that waits."""
+    time = Time()
+
+    assert time.wait(time.new_server, 100) == 3 * LONGEST_HELD
+    assert time.pauses == []
+
+
+def test_a_server_that_holds_none_is_asked_ever_more_seldom() -> None:
+    """From a fifth of a second to five, so that short jobs are heard of soon and long ones cost little."""
+    time = Time()
+
+    assert time.wait(time.old_server, 100) >= 100
+    assert time.pauses[0] == 0.2
+    assert time.pauses[-1] == LONGEST_PAUSE
+    assert time.pauses == sorted(time.pauses)
+    assert len(time.pauses) < 35
+
+
+def test_what_is_done_already_is_answered_at_once() -> None:
+    """Without any pause."""
+    time = Time()
+
+    assert time.wait(time.old_server, 0) == 0
+    assert (time.pauses, len(time.held)) == ([], 1)
+
+
+@pytest.mark.parametrize("timeout", [0, 0.5, 7, 65])
+@pytest.mark.parametrize("kind", ["old_server", "new_server"])
+def test_patience_ends_when_it_should(kind: str, timeout: float) -> None:
+    """Neither the server nor a pause takes longer than that."""
+    time = Time()
+
+    with pytest.raises(TimeoutError):
+        time.wait(getattr(time, kind), 1000, timeout)
+    assert timeout <= time.now < timeout + 1.01
+    assert max(time.held) <= timeout
+
+
+def test_a_server_may_be_away_for_a_while() -> None:
+    """One that is restarted while somebody waits overnight ends no wait."""
+    time = Time()
+
+    def ask(seconds: int) -> float:
+        if 100 < time.now < 300:
+            raise Unreachable("https://x/LGI", "Connection refused")
+        return time.new_server(seconds)
+
+    assert time.wait(ask, 400) >= 400
+
+
+def test_a_server_that_stays_away_ends_the_wait() -> None:
+    """After ten minutes without any answer."""
+    time = Time()
+
+    def ask(seconds: int) -> float:
+        if time.now > 100:
+            raise Unreachable("https://x/LGI", "Connection refused")
+        return time.new_server(seconds)
+
+    with pytest.raises(Unreachable):
+        time.wait(ask, 10_000)
+    assert OUTAGE < time.now < OUTAGE + 200
+
+
+def test_a_server_that_was_never_there_is_told_of_at_once() -> None:
+    """It is a wrong address rather than an outage."""
+    time = Time()
+
+    def ask(seconds: int) -> float:
+        raise Unreachable("https://x/LGI", "Connection refused")
+
+    with pytest.raises(Unreachable):
+        time.wait(ask, 10)
+    assert time.now == 0
