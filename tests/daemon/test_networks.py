@@ -134,6 +134,37 @@ def test_one_connection_serves_many_cycles(
     daemon.run.release()
 
 
+def test_workers_keep_few_connections_for_many_cycles(
+    place: Path, server: Grid, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three at most - a search for work, an errand for jobs, a held call - however many jobs and cycles."""
+    monkeypatch.delenv("https_proxy")
+    user = known(server)
+    monkeypatch.setenv("https_proxy", proxy.url)
+    workshop = resource(place, server)
+    daemon = daemon_of(workshop, server, at_once=8)
+    cycles = 0
+
+    def ended() -> bool:
+        nonlocal cycles
+        cycles += 1
+        # What the server wants is asked first, then the scripts are.
+        for seconds in (FAST, 1.0):
+            workshop.tick(daemon, seconds)
+            until(lambda: not daemon.busy)
+        return all(user.state(job) == "finished" for job in jobs)
+
+    for _round in range(3):
+        jobs = [user.submit(input=b"the answer".hex()) for _job in range(4)]
+        until(ended, 20.0)
+
+    daemon.watch(lambda: True)
+    daemon.end()
+    daemon.run.release()
+    assert cycles > 6
+    assert proxy.connections <= 3
+
+
 def test_sigterm_signs_off_everywhere_and_leaves_jobs_running(server: Grid) -> None:
     """The server knows of no session any more, the job's process lives, and the exit code is 0."""
     known(server)
