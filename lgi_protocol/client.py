@@ -3,11 +3,12 @@
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -116,7 +117,7 @@ class Client:
                     opened = stack.enter_context(path.open("rb"))
                     parts[f"uploaded_file_{number}"] = (path.name, opened, "application/octet-stream")
                 parts["number_of_uploaded_files"] = str(len(files))
-                encoder = MultipartEncoder(parts)
+                encoder = _Form(parts)
                 return self._answer(url, encoder, {"Content-Type": encoder.content_type})
             return self._answer(url, dict(fields), {})
 
@@ -148,6 +149,18 @@ class Client:
     def close(self) -> None:
         """Close the kept connections."""
         self.session.close()
+
+
+class _Form(MultipartEncoder):  # type: ignore[misc]
+    """A form with files, whose names arrive exactly."""
+
+    def _iter_fields(self) -> Iterator[Any]:
+        for part in super()._iter_fields():
+            # A quoted name has no agreed way to hold these; servers that know no other one take no notice.
+            name = part._filename or ""
+            if any(char in '"%\\' or not char.isprintable() for char in name):
+                part.headers["Content-Disposition"] += f"; filename*=UTF-8''{quote(name, safe='')}"
+            yield part
 
 
 def is_safe(url: str) -> bool:

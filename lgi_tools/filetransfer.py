@@ -12,7 +12,7 @@ from lgi_tools import options, program, settings, terminal
 from lgi_tools.job_text import date_and_number
 from lgi_tools.program import plain
 from lgi_tools.progress import Bar
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.repository import Repository, TransferFailed, file_name
 
 NAME = "LGI_filetransfer"
 
@@ -91,7 +91,8 @@ def show_list(repository: Repository, raw: bool) -> int:
 
 
 def _file_line(text: str) -> str:
-    name, size, date = (terminal.value(xml.value(text, part)) for part in ("file_name", "size", "date"))
+    name = terminal.value(file_name(text))
+    size, date = (terminal.value(xml.value(text, part)) for part in ("size", "date"))
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 

@@ -5,6 +5,7 @@ import time
 from lgi_protocol import hexcode, xml
 from lgi_protocol.client import Reply, leading_number
 from lgi_tools import terminal
+from lgi_tools.repository import file_name
 
 
 def line(label: str, value: str) -> str:
@@ -65,7 +66,5 @@ def data_line(label: str, reply: Reply, name: str) -> bytes:
 def repository_line(reply: Reply) -> str:
     """The names of the files in a job's repository, nothing when there are none."""
     found = xml.find(reply.content, "job", "repository_content")
-    names = (
-        [xml.value(file.inside, "file_name") for file in xml.find_all(found.inside, "file")] if found else []
-    )
+    names = [file_name(file.inside) for file in xml.find_all(found.inside, "file")] if found else []
     return line("Repository content", ", ".join(names)) if names else ""

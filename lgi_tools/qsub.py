@@ -106,6 +106,8 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
                 pass
         except OSError as error:
             raise click.ClickException(f"Cannot read from file '{path}': {error.strerror}") from None
+        if any("\udc80" <= char <= "\udcff" for char in path.name):
+            raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
         if not path.is_file():
             raise click.ClickException(f"Cannot read from file '{path}': it is no plain file")
         if sum(other.name == path.name for other in paths) > 1:

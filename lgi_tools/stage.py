@@ -13,7 +13,7 @@ import click
 from lgi_protocol import xml
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools import options, program, settings, terminal
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.repository import Repository, TransferFailed, file_name
 
 NAME = "LGI_stage"
 # Where it is noted what was fetched; not staged itself, like all names that begin so.
@@ -73,7 +73,7 @@ def fetch(directory: Path, repository: Repository) -> int:
     except TransferFailed as failure:
         terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
         return LATER
-    names = [xml.value(found.inside, "file_name") for found in xml.find_all(content, "file")]
+    names = [file_name(found.inside) for found in xml.find_all(content, "file")]
     wanted = [name for name in names if is_staged(name)]
     codes = [transfer(name, partial(repository.download, name, directory / name)) for name in wanted]
     if not any(codes):

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from lgi_protocol import common_name, lists
+from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import aside
 from lgi_server.repository_host import RepositoryHost
@@ -135,5 +135,5 @@ def _listed(output: bytes) -> Iterator[StoredFile]:
         name = raw.decode("utf-8", "surrogateescape")
         seconds, _, fraction = date.decode("ascii").partition(".")
         # A name that is no text can only come from the hand of that host's administrator.
-        if not common_name.has_control(name):
+        if stores.is_text(name):
             yield StoredFile(name, int(size), int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0")))

@@ -15,11 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from lgi_protocol import common_name, lists
+from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import aside
 from lgi_server.services import stores
-from lgi_server.services.stores import ACCESS_FILE, Limits, NoSuchFile, StoredFile, Upload, file_name
+from lgi_server.services.stores import ACCESS_FILE, Limits, NoSuchFile, StoredFile, Upload, file_name, is_text
 
 log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
@@ -139,7 +139,7 @@ class Repositories:
         with os.scandir(at) as entries:
             for entry in entries:
                 # A name that is no text can only come from the administrator's own hand.
-                readable = not common_name.has_control(entry.name)
+                readable = is_text(entry.name)
                 with suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
                     if readable and stat.S_ISREG(status.st_mode):

@@ -95,9 +95,17 @@ def below(name: str) -> str:
     return f"{name[-3:]}/{name}"
 
 
+def is_text(name: str) -> bool:
+    """Whether a file's name can be told in an answer: a line end or tab in it is no harm, other controls are.
+
+    A carriage return is not: readers of XML make a line end of it.
+    """
+    return not common_name.has_control(name.replace("\n", "").replace("\t", ""))
+
+
 def file_name(text: str) -> str:
     """A name as it may stand in a repository; LGIError UPLOAD when it is none."""
-    if text in {"", ".", ".."} or "/" in text or common_name.has_control(text) or len(text.encode()) > 255:
+    if text in {"", ".", ".."} or "/" in text or not is_text(text) or len(text.encode()) > 255:
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
     if text.startswith(_RESERVED):
         why = f"Names that start with {_RESERVED} are LGI's own"

@@ -101,3 +101,46 @@ def test_a_tool_says_plainly_that_nobody_answers(home: Path) -> None:
     assert done.returncode == 1
     assert "refused" in (done.stdout + done.stderr)
     assert "Traceback" not in done.stderr
+
+
+NAMES = [
+    *(
+        "a b",
+        " edge ",
+        "it's",
+        'qu"ote',
+        "what?",
+        "#1",
+        "100%",
+        "%41",
+        "a%22b",
+        "a&amp;b",
+        "<x>",
+        "back\\slash",
+    ),
+    *("line\nend", "line\nend 2\n", "tab\t", "ü€日本", "-x", "list", "x;y=z", "*", "$HOME", "~"),
+]
+
+
+def test_a_file_of_any_name_makes_the_round_trip(home: Path) -> None:
+    """Submitted with a job, listed, fetched, stored again, removed: each under its very name."""
+    for directory in ("sent", "fetched"):
+        (home / directory).mkdir()
+    for name in NAMES:
+        (home / "sent" / name).write_text(name)
+
+    submitted = run(home, "LGI_qsub", "-a", "hello_world", *(home / "sent" / name for name in NAMES))
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    url = submitted.stdout.partition("<repository_url> ")[2].partition(" <")[0]
+    listed = run(home, "LGI_filetransfer", "list", url).stdout
+    fetched = run(home, "LGI_filetransfer", "download", url, *(home / "fetched" / name for name in NAMES))
+    stored = run(home, "LGI_filetransfer", "upload", url, *(home / "sent" / name for name in NAMES))
+    removed = run(home, "LGI_filetransfer", "delete", url, "--", *(f"./{name}" for name in NAMES))
+    rest = run(home, "LGI_filetransfer", "-x", "list", url).stdout
+
+    assert all(f"{name:<32} " in listed for name in NAMES)
+    assert (fetched.returncode, stored.returncode, removed.returncode) == (0, 0, 0), removed.stderr
+    assert {path.name: path.read_text() for path in (home / "fetched").iterdir()} == {
+        name: name for name in NAMES
+    }
+    assert "<number_of_files> 1 </number_of_files>" in rest
