@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+log = logging.getLogger(__name__)
+
 VERBOSE = 5
 LEVELS = {"q": logging.CRITICAL, "n": logging.INFO, "v": logging.DEBUG, "vv": VERBOSE}
 _NAMES = {logging.INFO: "NORMAL", VERBOSE: "VERBOSE DEBUG"}
@@ -52,6 +54,14 @@ class DaemonLog:
         logger.handlers = [self._handler]
 
     def reopen(self) -> None:
-        """Go on in a new file when the old one was moved away."""
-        if isinstance(self._handler, logging.FileHandler):
-            self._handler.close()
+        """Go on in a new file when the old one was moved away, else in the old one."""
+        if not isinstance(self._handler, logging.FileHandler):
+            return
+        try:
+            opened = open(self._handler.baseFilename, "a", encoding="utf-8")  # noqa: SIM115 - the handler's
+        except OSError as error:
+            log.critical("the log goes on in the old file: %s", error)
+            return
+        old = self._handler.setStream(opened)
+        if old is not None:
+            old.close()

@@ -133,9 +133,10 @@ def test_help_ends_with_0() -> None:
 
 def test_check_prints_the_plan_and_makes_nothing(file: Path) -> None:
     """Exit 0, nothing locked or contacted."""
-    ended = run("--check", file)
+    ended = run("--check", "-ft", "7", "-st", "70", file)
 
     assert (ended.returncode, ended.stderr) == (0, "")
+    assert "work is asked for every 70 s, jobs are checked every 7 s" in ended.stdout
     assert "application hello_world takes 4 jobs at most" in ended.stdout
     assert list((file.parent / "runhere").iterdir()) == []
 
@@ -229,6 +230,22 @@ def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, st
     daemon.send_signal(signal.SIGHUP)
 
     until(lambda: f"{file} was read again" in _text(log))
+    assert daemon.poll() is None
+
+
+def test_a_log_that_cannot_be_opened_anew_goes_on_in_the_old_file(file: Path, start: Start) -> None:
+    """SIGHUP after its directory has gone, or has been closed: the daemon goes on, and says so there."""
+    folder = file.parent / "logs"
+    folder.mkdir()
+    daemon = start("-l", folder / "log", file)
+    until(lambda: "started" in _text(folder / "log"))
+    folder.rename(file.parent / "moved")
+
+    daemon.send_signal(signal.SIGHUP)
+
+    log = file.parent / "moved" / "log"
+    until(lambda: f"{file} was read again" in _text(log))
+    assert "the log goes on in the old file: [Errno 2] No such file or directory" in _text(log)
     assert daemon.poll() is None
 
 

@@ -191,6 +191,16 @@ def test_a_server_is_left_alone_after_a_back_off(workshop: Workshop) -> None:
     assert len(workshop.server.made("sign_up")) == 2
 
 
+def test_daemons_that_were_sent_away_together_do_not_return_together(workshop: Workshop) -> None:
+    """Each waits as long as it was asked to and up to half as long again, another time each."""
+    servers = workshop.daemon().servers
+
+    pauses = [servers.pause(URL, 100.0) for _daemon in range(50)]
+
+    assert all(100.0 <= pause <= 150.0 for pause in pauses)
+    assert max(pauses) - min(pauses) > 10.0
+
+
 def test_a_dead_server_is_tried_less_and_less_often(workshop: Workshop) -> None:
     """Ten seconds, then twice as long each time, at most five minutes (and half of it more)."""
     workshop.server.submit("1")
