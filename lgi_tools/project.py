@@ -67,6 +67,11 @@ class Project:
         self._caller = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
 
     @property
+    def user(self) -> str:
+        """In whose name it is opened."""
+        return self._caller["user"]
+
+    @property
     def server(self) -> str:
         """The URL of the project server."""
         return self._client.server

@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from typing import TextIO
 
 
 def is_watched() -> bool:
@@ -9,10 +10,14 @@ def is_watched() -> bool:
     return sys.stdout.isatty()
 
 
-def show(text: str | bytes) -> None:
-    """Write to standard output: unchanged into a file or pipe, control characters escaped on a terminal."""
-    stream = sys.stdout
-    if is_watched():
+def show(text: str | bytes, stream: TextIO | None = None) -> None:
+    """Write to standard output: unchanged into a file or pipe, control characters escaped on a terminal.
+
+    Or to another ``stream``, as standard error.
+    """
+    watched = is_watched() if stream is None else stream.isatty()
+    stream = stream or sys.stdout
+    if watched:
         text = printable(text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text)
     if isinstance(text, str):
         text = text.encode(stream.encoding or "utf-8", "backslashreplace")

@@ -1,0 +1,90 @@
+"""LGI_clean: remove jobs that have ended."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.states import State
+from lgi_tools import command_line, options, program, terminal
+from lgi_tools.job_values import Job
+from lgi_tools.opening import opened
+from lgi_tools.project import Project
+from lgi_tools.wishes import Wish
+
+NAME = "LGI_clean"
+ENDS = (State.FINISHED, State.ABORTED)
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@click.option(
+    "--older-than",
+    type=Wish("time", command_line.seconds),
+    metavar="TIME",
+    help="Only jobs that ended so long ago: seconds, or 90m, 12h, 30d.",
+)
+@click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
+@options.project_options
+@options.version
+def command(yes: bool, dry_run: bool, older_than: int | None, application: str, **given: object) -> int:
+    """Remove all your jobs that are finished or aborted, with their files; jobs of others stay."""
+    # The last change may be stamped with a later second: each change has one of its own.
+    before = (
+        datetime.now(UTC) - timedelta(seconds=older_than) if older_than else datetime.max.replace(tzinfo=UTC)
+    )
+    with opened(given, NAME) as project:
+        jobs = [job for state in ENDS for job in project.jobs(state=state, application=application)]
+        found = removable(jobs, project.user, before)
+        if dry_run:
+            terminal.show("".join(terminal.value(line) + "\n" for line in map(line_of, found)))
+            return 0
+        if not found:
+            terminal.warn(NAME, "there is nothing to remove")
+            return 0
+        if not yes and not is_wanted(found):
+            return 1
+        return remove(project, found)
+
+
+def removable(jobs: Iterable[Job], user: str, before: datetime) -> list[Job]:
+    """Those that a user owns and that have ended before a moment."""
+    return [job for job in jobs if job.ended and user in job.owners and job.changed <= before]
+
+
+def line_of(job: Job) -> str:
+    """A job, for people and scripts."""
+    return f"{job.id} {job.state} {job.application} {job.changed:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def is_wanted(found: Sequence[Job]) -> bool:
+    """Ask. UsageError where there is nobody to answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to say yes: give --yes, or --dry-run to look first")
+    states = Counter(job.state for job in found)
+    kinds = " and ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    return click.confirm(f"Remove {kinds} jobs of yours with their files?", err=True)
+
+
+def remove(project: Project, found: Sequence[Job]) -> int:
+    """Each in turn, also after one that failed; the exit code, 0 only when all are gone."""
+    failed = 0
+    for job in found:
+        try:
+            project.delete(job)
+        except ServerError as error:
+            # Somebody else was faster.
+            if error.number != ErrorNumber.NO_JOB:
+                terminal.warn(NAME, f"job {job.id}: {error}")
+                failed += 1
+    terminal.show(f"{len(found) - failed} jobs removed\n")
+    return 1 if failed else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_clean; its exit code is 0 only when all that was to go is gone."""
+    return program.run(command, NAME, arguments)

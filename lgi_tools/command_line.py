@@ -1,0 +1,98 @@
+"""A command line as a job of the application `command`: its input, its files and its wishes."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_protocol import xml
+
+APPLICATION = "command"
+# No repository keeps them, and no job is given them.
+RESERVED = ("LGI_", ".LGI_")
+_UNITS = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024, "t": 1024**2, "tb": 1024**2}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What runs: the input is a shell script, ``files`` go into the directory where it runs."""
+
+    input: str
+    files: tuple[Path, ...]
+    # Words that name files here, which the job will not find.
+    left_here: tuple[str, ...] = field(default=())
+
+
+def of_words(words: Sequence[str], more: Sequence[str] = ()) -> CommandLine:
+    """The command line of some words, with ``more`` files for it. ValueError says what is wrong with one.
+
+    A program with a relative path, as ``./my_script.py``, is a file here and goes along; any other is looked
+    for where the job runs. No word is ever read by a shell.
+    """
+    program = Path(words[0])
+    files = [Path(name) for name in more]
+    first = words[0]
+    lines = []
+    if "/" in words[0] and not program.is_absolute():
+        first = f"./{program.name}"
+        files = [*(file for file in files if not _same(file, program)), program]
+        # What comes out of a repository is no program yet.
+        lines.append(f"chmod u+x {shlex.quote(first)} || exit 126")
+    lines.append(f"exec {shlex.join([first, *words[1:]])}")
+    _check(files)
+    sent = {file.name for file in files}
+    left_here = tuple(word for word in words[1:] if word not in sent and Path(word).is_file())
+    return CommandLine("\n".join(["#!/bin/sh", *lines, ""]), tuple(files), left_here)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _check(files: Sequence[Path]) -> None:
+    for file in files:
+        if not file.is_file():
+            raise ValueError(f"{file} is not there, or is no plain file")
+        if file.name.startswith(RESERVED):
+            raise ValueError(f"{file} cannot go along: names that begin with LGI_ or .LGI_ are LGI's own")
+        if sum(other.name == file.name for other in files) > 1:
+            raise ValueError(f"several files would be called {file.name!r} where the job runs")
+
+
+def memory(text: str) -> int:
+    """Megabytes: ``2000``, ``500M`` or ``2G``. ValueError for anything else."""
+    found = re.fullmatch(r"([0-9]{1,9})\s*([A-Za-z]*)", text.strip())
+    if found is None or found[2].lower() not in _UNITS or int(found[1]) == 0:
+        raise ValueError(f"{text!r} is no memory: write megabytes, as 2000, or 500M or 2G")
+    return int(found[1]) * _UNITS[found[2].lower()]
+
+
+def seconds(text: str) -> int:
+    """Seconds: ``90``, ``90m``, ``2h``, ``1d`` or ``HH:MM:SS``. ValueError for anything else."""
+    text = text.strip().lower()
+    if found := re.fullmatch("([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])", text):
+        amount = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
+    elif found := re.fullmatch("([0-9]{1,9})([smhd]?)", text):
+        amount = int(found[1]) * _SECONDS[found[2] or "s"]
+    else:
+        amount = 0
+    if amount == 0:
+        raise ValueError(f"{text!r} is no time: write seconds, as 90, or 90m, 2h, 1d or 01:30:00")
+    return amount
+
+
+def licences(words: Sequence[str]) -> dict[str, int]:
+    """How many of each: ``genus`` is one, ``primelib=4`` four. ValueError for anything else."""
+    wanted: dict[str, int] = {}
+    for word in words:
+        name, _, amount = word.partition("=")
+        if not xml.is_name(name) or ((amount != "" or word.endswith("=")) and not _is_amount(amount)):
+            raise ValueError(f"{word!r} is no resource: write NAME, or NAME=HOW_MANY")
+        wanted[name] = wanted.get(name, 0) + int(amount or 1)
+    return wanted
+
+
+def _is_amount(text: str) -> bool:
+    return re.fullmatch("[1-9][0-9]{0,8}", text) is not None

@@ -1,0 +1,37 @@
+"""How the commands that are built on `Project` open one, and say what went wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from lgi_protocol.client import Unreachable
+from lgi_protocol.errors import ServerError
+from lgi_tools import options
+from lgi_tools.options import Options
+from lgi_tools.project import Project
+from lgi_tools.repository import TransferFailed
+
+
+@contextmanager
+def opened(given: Options, program: str) -> Iterator[Project]:
+    """The project of a command's options. What a server or transfer refuses ends it in plain words."""
+    chosen = options.settled(given)
+    options.require(chosen, program, "server", "user", "groups")
+    try:
+        with Project.of(chosen) as project:
+            yield project
+    except (ServerError, TransferFailed) as error:
+        raise click.ClickException(str(error)) from None
+    except Unreachable as error:
+        raise click.ClickException(f"no answer from {error.server}: {error.reason}") from None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def job_ids(words: tuple[str, ...]) -> tuple[int, ...]:
+    """Each job once, in the order given. UsageError for a word that is no number."""
+    for word in words:
+        if not (word.isascii() and word.isdigit() and len(word) < 10):
+            raise click.UsageError(f"{word!r} is not a job id: it must be a number")
+    return tuple(dict.fromkeys(int(word) for word in words))

@@ -1,0 +1,138 @@
+"""LGI_run: run a command line on any resource that offers `command`."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lgi_protocol import lists, xml
+from lgi_tools import command_line, options, program, terminal
+from lgi_tools.job_values import Result
+from lgi_tools.opening import opened
+from lgi_tools.project import Project
+from lgi_tools.wishes import Wish
+
+NAME = "LGI_run"
+# As the shell's for a program that was interrupted.
+INTERRUPTED = 130
+_ERRORS = b"[LGI: standard error]\n"
+
+
+@click.command(
+    context_settings=options.CONTEXT | {"allow_interspersed_args": False},
+    no_args_is_help=True,
+)
+@click.option("--cpus", type=click.IntRange(1), metavar="N", help="Cores it needs.")
+@click.option(
+    "--mem", type=Wish("memory", command_line.memory), metavar="MB", help="Memory it needs; also 2G."
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=Wish("time", command_line.seconds),
+    metavar="SECONDS",
+    help="How long it may take; also 90m, 2h or 01:30:00.",
+)
+@click.option("--image", metavar="NAME:VERSION", help="Container to run in.")
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    metavar="NAME[=N]",
+    help="Licence or other thing of the whole project it needs; may be repeated.",
+)
+@click.option(
+    "-f", "--file", "files", multiple=True, metavar="FILE", help="Send this file too; may be repeated."
+)
+@click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
+@click.option("-w", "--wait", is_flag=True, help="Wait for its end, print its output, exit as it did.")
+@options.project_options
+@options.version
+@click.argument(
+    "words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]..."
+)
+def command(
+    cpus: int | None,
+    mem: int | None,
+    seconds: int | None,
+    image: str | None,
+    resources: tuple[str, ...],
+    files: tuple[str, ...],
+    targets: str,
+    wait: bool,
+    words: tuple[str, ...],
+    **given: object,
+) -> int:
+    """Run COMMAND on any resource of the project that runs commands, and print the number of the job.
+
+    A program with a relative path, as ./my_script.py, is sent along with the files of -f; it runs in a
+    directory of its own there, and files it makes go into the job's repository (LGI_filetransfer).
+    """
+    try:
+        line = command_line.of_words(words, files)
+        licences = command_line.licences(resources)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for word in line.left_here:
+        terminal.warn(NAME, f"warning: {word} is a file here and is not sent: -f {word} sends it")
+    wishes: dict[str, str | int | None] = {"cpus": cpus, "memory": mem, "walltime": seconds, "image": image}
+    specifics = {name: wish for name, wish in wishes.items() if wish is not None}
+    with opened(given, NAME) as project:
+        job = project.submit(
+            command_line.APPLICATION,
+            input=line.input,
+            files=line.files,
+            targets=lists.split(targets) or (lists.ANY,),
+            specifics=as_specifics(specifics, licences),
+        )
+        if not wait:
+            terminal.show(f"{job.id}\n")
+            return 0
+        print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
+        return until_end(project, job.id)
+
+
+def as_specifics(wishes: dict[str, str | int], licences: dict[str, int]) -> str:
+    """What the resource, and the server, read of it."""
+    elements = [xml.Element(name, str(wish)) for name, wish in wishes.items()]
+    if licences:
+        wanted = ", ".join(f"{name}={amount}" for name, amount in licences.items())
+        elements.append(xml.Element("licences", wanted))
+    return " ".join(xml.write(element) for element in elements)
+
+
+def until_end(project: Project, job_id: int) -> int:
+    """Wait for a job, show its output and answer its exit code."""
+    try:
+        result = project.result(job_id)
+    except KeyboardInterrupt:
+        terminal.warn(NAME, f"job {job_id} goes on: LGI_wait {job_id}, or LGI_qdel {job_id} to end it")
+        return INTERRUPTED
+    show(result)
+    return exit_code(NAME, result)
+
+
+def show(result: Result) -> None:
+    """Standard output there, standard error there."""
+    output, mark, errors = result.output.rpartition(_ERRORS)
+    if not mark or not (output == b"" or output.endswith(b"\n")):
+        output, errors = result.output, b""
+    terminal.show(output)
+    terminal.show(errors, sys.stderr)
+
+
+def exit_code(name: str, result: Result) -> int:
+    """That of the job; 1, and a word on standard error, where there is none."""
+    if result.exit_code is not None:
+        return result.exit_code
+    if result.ok:
+        return 0
+    terminal.warn(
+        name, f"job {result.job.id} is {result.job.state}: {result.reason or 'it has no exit code'}"
+    )
+    return 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_run; with --wait its exit code is that of the job."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,53 @@
+"""LGI_run and what goes with it, from the command line to a real daemon and back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.test_commands import home, run  # noqa: F401 - home is a fixture
+from tests.grid import Grid, wait_for
+
+from .test_whole_jobs import RESOURCE, CommandDaemon, offers_command
+
+SCRIPT = """#!/bin/sh
+echo "got $# of them: $2"
+cat data
+echo made > made.txt
+echo oops >&2
+exit 5
+"""
+
+
+@pytest.fixture
+def offered(grid: Grid) -> Iterator[CommandDaemon]:
+    """A running daemon that offers plain processes, with staging."""
+    grid.resource(RESOURCE, "").sign_off()
+    made = CommandDaemon(grid, "process", "stage=yes")
+    try:
+        made.start()
+        wait_for(lambda: offers_command(grid))
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_script_runs_elsewhere_as_it_would_here(grid: Grid, home: Path) -> None:  # noqa: F811
+    """Its files and arguments arrive, its output, files and exit code come back; then all can be removed."""
+    (home / "work").mkdir()
+    (home / "work" / "my script.sh").write_text(SCRIPT)
+    (home / "data").write_text("of mine\n")
+
+    ran = run(
+        home, "LGI_run", "--cpus", "1", "-f", "data", "--wait", "--", "work/my script.sh", "a", "b  'c'"
+    )
+    job = ran.stderr.partition("job ")[2].partition("\n")[0]
+    waited = run(home, "LGI_wait", job)
+    cleaned = run(home, "LGI_clean", "--yes")
+
+    assert (ran.stdout, ran.returncode) == ("got 2 of them: b  'c'\nof mine\n", 5)
+    assert ran.stderr == f"LGI_run: job {job}\noops\n"
+    assert (waited.stdout, waited.returncode) == (f"{job} finished, exit code 5\n", 5)
+    assert (cleaned.stdout, cleaned.returncode) == ("1 jobs removed\n", 0)
+    assert grid.rows("SELECT job_id FROM job_queue") == []

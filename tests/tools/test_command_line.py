@@ -1,0 +1,132 @@
+"""A command line as a job of `command`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lgi_tools import command_line
+
+WORDS = st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")), max_size=5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(words=WORDS)
+def test_no_word_is_read_by_a_shell(words: list[str]) -> None:
+    """Blanks, quotes, dollars, line ends: each argument arrives as it was typed."""
+    code = "import json, os, sys; print(json.dumps([list(os.fsencode(word)) for word in sys.argv[1:]]))"
+    line = command_line.of_words([sys.executable, "-c", code, *words])
+
+    ran = subprocess.run(["/bin/sh", "-c", line.input], capture_output=True, check=True, encoding="utf-8")
+
+    assert [bytes(word) for word in json.loads(ran.stdout)] == [word.encode() for word in words]
+
+
+def test_a_program_with_a_relative_path_goes_along() -> None:
+    """It runs under its own name where the job is, and is made executable there."""
+    Path("sub").mkdir()
+    Path("sub/my script.sh").write_text("#!/bin/sh\necho got $#\n")
+    Path("there").mkdir()
+
+    line = command_line.of_words(["sub/my script.sh", "a b", "c"])
+
+    assert line.files == (Path("sub/my script.sh"),)
+    Path("there/my script.sh").write_bytes(line.files[0].read_bytes())
+    ran = subprocess.run(["/bin/sh", "-c", line.input], capture_output=True, cwd="there", check=True)
+    assert ran.stdout == b"got 2\n"
+
+
+@pytest.mark.parametrize("program", ["python3", "/bin/echo"])
+def test_any_other_program_is_one_of_the_resource(program: str) -> None:
+    """Also when there is a file of that name here."""
+    Path("python3").write_text("")
+
+    line = command_line.of_words([program, "x"], ["python3"])
+
+    assert line.files == (Path("python3"),)
+    assert line.input == f"#!/bin/sh\nexec {program} x\n"
+
+
+def test_a_file_is_sent_once() -> None:
+    """Also when it is named twice, in two ways."""
+    Path("run.sh").write_text("")
+
+    assert command_line.of_words(["./run.sh"], ["run.sh"]).files == (Path("run.sh"),)
+
+
+def test_words_that_name_files_here_are_known() -> None:
+    """The job will not find them; whoever typed them may not know."""
+    for name in ("data", "sent"):
+        Path(name).write_text("")
+
+    assert command_line.of_words(["cat", "data", "sent", "-n"], ["sent"]).left_here == ("data",)
+
+
+@pytest.mark.parametrize(
+    ("words", "files", "fault"),
+    [
+        (["./nothing"], [], "nothing is not there"),
+        (["cat"], ["nothing"], "nothing is not there"),
+        (["cat"], ["sub"], "sub is not there, or is no plain file"),
+        (["cat"], ["LGI_input"], "LGI's own"),
+        (["cat"], [".LGI_x"], "LGI's own"),
+        (["cat"], ["a", "sub/a"], "several files would be called 'a'"),
+    ],
+)
+def test_what_cannot_go_along_is_said(words: list[str], files: list[str], fault: str) -> None:
+    """Before anything is sent."""
+    Path("sub").mkdir()
+    for name in ("LGI_input", ".LGI_x", "a", "sub/a"):
+        Path(name).write_text("")
+
+    with pytest.raises(ValueError, match=fault):
+        command_line.of_words(words, files)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"), [("2000", 2000), ("500M", 500), ("2g", 2048), ("1 GB", 1024), ("1T", 1024**2)]
+)
+def test_memory_is_in_megabytes(text: str, amount: int) -> None:
+    """A unit may follow."""
+    assert command_line.memory(text) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("5m", 300),
+        ("2h", 7200),
+        ("1d", 86400),
+        ("01:30:00", 5400),
+        ("100:00:01", 360001),
+    ],
+)
+def test_time_is_in_seconds(text: str, amount: int) -> None:
+    """A unit may follow, or it is hours, minutes and seconds."""
+    assert command_line.seconds(text) == amount
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "x", "1.5", "2 weeks", "1:2", "00:00:00", "٣", "1" * 20])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    """With the text, and how to write it."""
+    for read in (command_line.memory, command_line.seconds):
+        with pytest.raises(ValueError, match="write"):
+            read(text)
+
+
+def test_resources_are_counted() -> None:
+    """One unless a number is given; named twice they add up."""
+    assert command_line.licences(["genus", "primelib=4", "genus=2"]) == {"genus": 3, "primelib": 4}
+
+
+@pytest.mark.parametrize("word", ["", "=1", "a=", "a=0", "a=-1", "a=x", "a b", "a=1=2", "a,b", "<a>"])
+def test_what_is_no_resource_is_refused(word: str) -> None:
+    """With the word."""
+    with pytest.raises(ValueError, match="write NAME"):
+        command_line.licences([word])

@@ -1,0 +1,159 @@
+"""LGI_wait and LGI_clean against a server with canned answers."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from lgi_tools.clean import main as clean
+from lgi_tools.wait import main as wait
+
+from .canned_server import CannedServer, lgi, lgi_error
+
+Run = Callable[..., tuple[int, str, str]]
+STATE, DELETE = "interfaces/interface_job_state", "interfaces/interface_delete_job"
+DELETED = lgi("<job> <state> deleted </state> </job>")
+
+
+def job(
+    job_id: int, state: str = "finished", output: bytes = b"", owner: str = "mark@laptop", at: int = 60
+) -> str:
+    """A job of an answer."""
+    return (
+        f"<job> <job_id> {job_id} </job_id> <state> {state} </state> <output> {output.hex()} </output>"
+        f" <owners> {owner} </owners> <application> a </application>"
+        f" <state_time_stamp> {at} </state_time_stamp> </job>"
+    )
+
+
+def has(server: CannedServer, finished: str = "", aborted: str = "") -> None:
+    """What there is to clean."""
+    for jobs in (finished, aborted):
+        server.will_answer_call(STATE, *([lgi(jobs), lgi("")] if jobs else [lgi("")]))
+    server.will_answer_call(DELETE, DELETED)
+
+
+def deleted(server: CannedServer) -> list[str]:
+    """The jobs that were deleted."""
+    return [
+        request.fields["job_id"] for request in server.requests if request.path.endswith("delete_job.php")
+    ]
+
+
+def test_all_jobs_are_waited_for(run: Run, server: CannedServer) -> None:
+    """A line each; the exit code is that of the first one that did not end well."""
+    server.will_answer_call(
+        STATE,
+        lgi(job(3, "running")),
+        lgi(job(3)),
+        lgi(job(4, output=b"[LGI: exit code 5]\n")),
+        lgi(job(5, "aborted")),
+        lgi(job(6, output=b"[LGI: no exit code: NODE_FAIL]\n")),
+    )
+
+    code, out, err = run(wait, "3", "4", "5", "6", "3")
+
+    assert (code, err) == (5, "")
+    assert out == "3 finished\n4 finished, exit code 5\n5 aborted\n6 finished: NODE_FAIL\n"
+
+
+def test_a_job_that_is_gone_is_no_reason_to_wait(run: Run, server: CannedServer) -> None:
+    """The others are waited for all the same."""
+    server.will_answer_call(STATE, lgi_error(15, "no such job"), lgi(job(4)))
+
+    assert run(wait, "3", "4") == (1, "3 is not there\n4 finished\n", "")
+
+
+def test_a_wait_can_be_quiet(run: Run, server: CannedServer) -> None:
+    """The exit code says it all."""
+    server.will_answer_call(STATE, lgi(job(3)))
+
+    assert run(wait, "-q", "3") == (0, "", "")
+
+
+def test_a_wait_can_be_given_up(run: Run, server: CannedServer) -> None:
+    """With the exit code of timeout(1)."""
+    server.will_answer_call(STATE, lgi(job(3, "running")))
+
+    assert run(wait, "--timeout", "0.2", "3") == (124, "", "LGI_wait: job 3 has not ended after 0.2 s\n")
+
+
+@pytest.mark.parametrize("word", ["x", "-1", "1.5", "1234567890"])
+def test_a_wait_is_for_numbers(run: Run, server: CannedServer, word: str) -> None:
+    """Said before anything is sent."""
+    code, out, _ = run(wait, "3", "--", word)
+
+    assert (code, out, server.requests) == (1, "", [])
+
+
+def test_jobs_that_have_ended_are_removed(run: Run, server: CannedServer) -> None:
+    """Finished and aborted ones, but only one's own: of others one may read more than one should remove."""
+    has(server, job(1) + job(2, owner="eve@desk"), job(3, "aborted", owner="theor, mark@laptop"))
+
+    assert run(clean, "--yes") == (0, "2 jobs removed\n", "")
+    assert deleted(server) == ["1", "3"]
+    states = [request.fields["state"] for request in server.requests if request.path.endswith("state.php")]
+    assert states == ["finished", "finished", "aborted", "aborted"]
+
+
+def test_only_old_jobs_can_be_removed(run: Run, server: CannedServer) -> None:
+    """Counted from their last change."""
+    has(server, job(1) + job(2, at=4_000_000_000))
+
+    assert run(clean, "--yes", "--older-than", "30d")[0] == 0
+    assert deleted(server) == ["1"]
+
+
+def test_what_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> None:
+    """And stays."""
+    has(server, job(1))
+
+    assert run(clean, "-n") == (0, "1 finished a 1970-01-01T00:01:00Z\n", "")
+    assert deleted(server) == []
+
+
+def test_nothing_is_removed_unasked(run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody can answer there is no question either."""
+    has(server, job(1))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+
+    code, out, err = run(clean)
+
+    assert (code, out) == (1, "")
+    assert "--yes" in err
+    assert deleted(server) == []
+
+
+@pytest.mark.parametrize(("answer", "gone"), [(True, ["1"]), (False, [])])
+def test_a_question_is_asked(
+    run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch, answer: bool, gone: list[str]
+) -> None:
+    """How many there are, and of which kind."""
+    has(server, job(1))
+    asked: list[str] = []
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", lambda text, **_: asked.append(text) or answer)
+
+    code, _, _ = run(clean)
+
+    assert (code, asked) == (0 if answer else 1, ["Remove 1 finished jobs of yours with their files?"])
+    assert deleted(server) == gone
+
+
+def test_a_job_that_somebody_else_removed_is_gone(run: Run, server: CannedServer) -> None:
+    """Another refusal is told, and the others are removed all the same."""
+    for answer in (lgi(job(1) + job(2) + job(3)), lgi("")):
+        server.will_answer_call(STATE, answer)
+    server.will_answer_call(DELETE, lgi_error(15, "gone"), lgi_error(35, "not yours"), DELETED)
+
+    code, out, err = run(clean, "-y")
+
+    assert (code, out, err) == (1, "2 jobs removed\n", "LGI_clean: job 2: not yours (LGI error 35)\n")
+    assert deleted(server) == ["1", "2", "3"]
+
+
+def test_where_there_is_nothing_it_is_said(run: Run, server: CannedServer) -> None:
+    """And is a success."""
+    has(server)
+
+    assert run(clean) == (0, "", "LGI_clean: there is nothing to remove\n")
