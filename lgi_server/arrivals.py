@@ -1,5 +1,6 @@
 """Posted files on their way into a repository: spooled beside it, so that storing one is a link."""
 
+import hashlib
 import select
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ class Arrival:
         opened.close()
         self.path = Path(opened.name)
         self.size = 0
+        self._digest = hashlib.sha256()
         self._most = store.max_file_size
 
     def write(self, data: bytes) -> int:
@@ -37,8 +39,14 @@ class Arrival:
         self.size += len(data)
         if self.size > self._most:
             raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self._most} bytes are allowed")
+        self._digest.update(data)
         with self.path.open("ab") as opened:
             return opened.write(data)
+
+    @property
+    def digest(self) -> str:
+        """What is the same for the same file only."""
+        return self._digest.hexdigest()
 
     def seek(self, _offset: int, _whence: int = 0) -> int:
         """Werkzeug goes back to the beginning when a file is complete; nobody reads it from here."""
@@ -176,4 +184,4 @@ def _upload(request: Request, number: int) -> Upload:
     arrival = cast(Arrival, posted.stream)
     with arrival.path.open("rb") as opened:
         on_the_disk(opened)
-    return Upload(name, arrival.path)
+    return Upload(name, arrival.path, arrival.digest)

@@ -19,9 +19,10 @@ from lgi_server.identity import Identity, Trust
 from lgi_server.job_identity import JobIdentity
 from lgi_server.job_waiting import Known
 from lgi_server.replies import Answers, Elements
-from lgi_server.services import callers, running_jobs, sessions
+from lgi_server.services import callers, requests, running_jobs, sessions
 from lgi_server.services.callers import Servers, User
 from lgi_server.services.directory import Directory
+from lgi_server.services.requests import Request
 from lgi_server.services.running_jobs import Holder
 from lgi_server.services.stores import Making, Upload
 from lgi_server.tables.active_resources import Resource
@@ -52,6 +53,13 @@ class Call:
         seconds = min(self.form.number_or(forms.WAIT, 0), self.config.longest_wait)
         if seconds and self.may_wait:
             raise Nothing(self.project, wish, seconds)
+
+    def request(self, kind: str, name: str) -> Request | None:
+        """The id a submit was given by its caller, if it was; LGIError 33."""
+        found = requests.request(kind, name, self.form.word(forms.REQUEST_ID))
+        if found:
+            self.touches.request(self.now)
+        return found
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,10 @@ class Failed(Exception):
     """A statement that the database does not take: a fault of ours, or of the tables."""
 
 
+class Taken(Failed):
+    """Somebody else has just stored a row under the same unique key."""
+
+
 class Connection(Protocol):
     """What the two kinds of database offer a transaction."""
 
@@ -156,9 +160,16 @@ class Database:
         LGIError DATABASE when it refuses us or was lost while committing (then nobody knows).
         """
         end = time.monotonic() + TRIES_SECONDS
+        beaten = False
         while True:
             try:
                 return self._once(work, write)
+            except Taken as taken:
+                if beaten:
+                    log.exception("a unique key is taken")
+                    raise LGIError(ErrorNumber.DATABASE) from taken
+                # Another one was faster. Whoever looks once more sees what it has stored.
+                beaten = True
             except Busy as busy:
                 if time.monotonic() > end:
                     raise LGIError(ErrorNumber.BACK_OFF) from busy

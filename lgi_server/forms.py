@@ -61,6 +61,8 @@ WAIT = _field("wait", INTEGER, E.LIMIT_TOO_BIG)
 APPLICATIONS = _field("applications", 4096, E.APPLICATION_TOO_BIG, E.APPLICATION)
 KNOWN_QUEUED = Field("queued", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 KNOWN_ABORTING = Field("aborting", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
+# Ours: the same each time a submit is tried again, so that it makes one job. What it may be, `requests` says.
+REQUEST_ID = Field("request_id", SHORT, E.SUBMIT_REFUSED, E.SUBMIT_REFUSED)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

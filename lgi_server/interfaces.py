@@ -22,7 +22,7 @@ def interface_submit_job(call: InterfaceCall) -> Elements:
     """Queue a job."""
     application = call.form.tag(forms.APPLICATION)
     targets = call.form.names(forms.TARGETS)
-    wanted = Wanted(application, targets, partial(_details, call))
+    wanted = Wanted(application, targets, partial(_details, call), call.request("user", call.user.name))
     job, servers = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
     return (*call.answers.user_header(call.user, servers), call.answers.details(job))
 

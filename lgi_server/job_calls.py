@@ -43,8 +43,9 @@ def resource_submit_job(call: JobCall) -> Elements:
     application = call.form.tag(forms.APPLICATION)
     owners = call.form.names(forms.OWNERS)
     targets = call.form.names(forms.TARGETS)
-    wanted = Wanted(application, targets, lambda: _details(call))
     parent = call.holder.job
+    request = call.request("job", str(parent.job_id))
+    wanted = Wanted(application, targets, lambda: _details(call), request)
     job = submission.by_job(call.transaction, parent, wanted, owners, call.config, call.store, call.now)
     return (*call.header(), call.answers.details(job))
 

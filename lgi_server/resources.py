@@ -152,11 +152,11 @@ def resource_submit_job(call: ResourceCall) -> Elements:
     application = call.form.tag(forms.APPLICATION)
     owners = call.form.names(forms.OWNERS)
     targets = call.form.names(forms.TARGETS)
-    work.check_no_locks(call.transaction, call.session_id)
+    request = call.request("resource", call.resource.resource_name)
     job = submission.by_resource(
         call.transaction,
         (call.resource, call.session_id),
-        Wanted(application, targets, partial(_details, call)),
+        Wanted(application, targets, partial(_details, call), request),
         state,
         owners,
         call.config,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from lgi_protocol.errors import LGIError
 from lgi_server.database import Database, Transaction
-from lgi_server.tables import active_resources, jobs, sessions
+from lgi_server.tables import active_resources, jobs, sessions, submit_requests
 
 log = logging.getLogger("lgi.touches")
 STORE_SECONDS = 1.0
@@ -42,6 +42,10 @@ class Touches:
     def pulse(self, job_id: int, now: int) -> None:
         """A daemon has asked for a job's state."""
         self._note(jobs.set_pulses, job_id, now)
+
+    def request(self, now: int) -> None:
+        """A submit was given an id: old ones may be forgotten."""
+        self._note(submit_requests.forget_old, 0, now)
 
     def _note(self, store: Store, number: int, now: int) -> None:
         with self._lock:

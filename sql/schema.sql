@@ -1,4 +1,4 @@
--- One project's database: the tables of the LGI document as it has them, and two of ours at the end.
+-- One project's database: the tables of the LGI document as it has them, and those of ours at the end.
 -- Read by MariaDB and by SQLite: what stands in /*! ... */ is for MariaDB alone, and AUTO_INCREMENT
 -- becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
 
@@ -114,3 +114,16 @@ CREATE TABLE job_access (
 CREATE INDEX access_of_job ON job_access (job_id, role, name);
 CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp, job_id);
 CREATE INDEX access_by_application ON job_access (role, name, application, state);
+
+-- Ours: which job a submit has made, by who submitted and the number the submit was given, for a day: whoever did
+-- not get the answer submits again and is answered with that job. contents is a digest of all that was posted.
+CREATE TABLE submit_requests (
+    request_number  INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    caller          VARCHAR(270) NOT NULL,
+    request_id      VARCHAR(64)  NOT NULL,
+    contents        VARCHAR(64)  NOT NULL,
+    job_id          INTEGER      NOT NULL,
+    made            BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX request_of_caller ON submit_requests (caller, request_id);
+CREATE INDEX request_age ON submit_requests (made);

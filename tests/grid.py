@@ -39,6 +39,7 @@ TABLES = [
     "updates",
     "event_queue",
     "job_access",
+    "submit_requests",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
 

@@ -9,10 +9,10 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
-from lgi_server.database import Away, Busy, Failed, Refused, Stale
+from lgi_server.database import Away, Busy, Failed, Refused, Stale, Taken
 from lgi_server.databases.sqlite import statements
 
-LOCK_WAIT, DEADLOCK = 1205, 1213
+LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
 LOST = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053, 1047})
 REFUSED = frozenset({1044, 1045, 1049, 1146, 1698})
 
@@ -141,4 +141,4 @@ def _translated() -> Iterator[None]:
             raise Away(str(error)) from error
         if number in REFUSED:
             raise Refused(str(error)) from error
-        raise Failed(str(error)) from error
+        raise (Taken if number == DUPLICATE else Failed)(str(error)) from error

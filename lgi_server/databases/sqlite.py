@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lgi_server.database import Away, Busy, Failed, Refused
+from lgi_server.database import Away, Busy, Failed, Refused, Taken
 
 # Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
 WAIT = 20
+_TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 
 class SQLite:
@@ -101,6 +102,9 @@ def _translated() -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             raise Away(str(error)) from error
         raise Failed(str(error)) from error
+    except sqlite3.IntegrityError as error:
+        taken = getattr(error, "sqlite_errorcode", 0) in _TAKEN
+        raise (Taken if taken else Failed)(str(error)) from error
     except sqlite3.Error as error:
         raise Failed(str(error)) from error
 

@@ -7,8 +7,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.lists import ANY
 from lgi_server.database import Transaction
 from lgi_server.services.callers import User
-from lgi_server.tables import access, permissions
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables import permissions
 from lgi_server.tables.permissions import Rules
 
 
@@ -25,26 +24,49 @@ class Verdict:
 NO = Verdict(False)
 
 
-def allowed_owners(transaction: Transaction, rules: Rules, user: User, application: str) -> tuple[str, ...]:
+class Tally:
+    """How many jobs owners have, in one transaction: counted where a limit asks for it, and only once."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._counts: dict[tuple[Verdict, str], int] = {}
+
+    def has_room(self, said: Verdict, application: str) -> bool:
+        """Whether a verdict leaves room for one more job.
+
+        Two submits under one rule count one after the other, so that exactly one takes the last place.
+        """
+        if not said.allowed or said.limit == 0:
+            return said.allowed
+        if (said, application) not in self._counts:
+            self._counts[said, application] = permissions.count_under(
+                self._transaction, said.rule, said.counted, application, said.limit < 0
+            )
+        return self._counts[said, application] < abs(said.limit)
+
+    def add(self, owners: Sequence[str], application: str) -> None:
+        """Count a job that is being submitted."""
+        for said, what in self._counts:
+            if what == application and said.counted in owners:
+                self._counts[said, what] += 1
+
+
+def allowed_owners(tally: Tally, rules: Rules, user: User, application: str) -> tuple[str, ...]:
     """Those of a user and groups that may own a new job; LGIError 33 when nobody may.
 
     The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
     """
     verdicts = {group: verdict(rules, user.name, group, application) for group in user.groups}
-    granted = [group for group, said in verdicts.items() if _within(transaction, said, application)]
+    granted = [group for group, said in verdicts.items() if tally.has_room(said, application)]
     if not granted:
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, _why_not(verdicts.values(), application))
     return (user.name, *(group for group in granted if group != user.name))
 
 
-def owners_allowed(
-    transaction: Transaction, rules: Rules, owners: Sequence[str], application: str
-) -> tuple[str, ...]:
+def owners_allowed(tally: Tally, rules: Rules, owners: Sequence[str], application: str) -> tuple[str, ...]:
     """Those of the owners a resource names that may submit, each looked at as a user and as a group."""
     return tuple(
-        owner
-        for owner in owners
-        if _within(transaction, verdict(rules, owner, owner, application), application)
+        owner for owner in owners if tally.has_room(verdict(rules, owner, owner, application), application)
     )
 
 
@@ -55,11 +77,6 @@ def _why_not(verdicts: Iterable[Verdict], application: str) -> str:
             kind = "jobs" if said.limit > 0 else "queued and running jobs"
             return f"{said.counted} has {abs(said.limit)} {kind} of {application}, which is the limit"
     return f"no rule allows {application}"
-
-
-def judging(transaction: Transaction, names: Sequence[str], application: str) -> tuple[Rules, list[Resource]]:
-    """The rules for some names, the project servers, and whoever may offer the application."""
-    return permissions.judging(transaction, names, application)
 
 
 def verdict(rules: Rules, user: str, group: str, application: str) -> Verdict:
@@ -91,13 +108,3 @@ def _granted(
 
 def _denied(denied: frozenset[tuple[str, str]], name: str, application: str) -> bool:
     return any((who, what) in denied for who in (name, ANY) for what in (application, ANY))
-
-
-def _within(transaction: Transaction, said: Verdict, application: str) -> bool:
-    """Whether a verdict's limit still leaves room for one more job."""
-    if not said.allowed or said.limit == 0:
-        return said.allowed
-    # Two submits under one rule count one after the other, so that exactly one takes the last place.
-    permissions.hold(transaction, *said.rule)
-    active_only = said.limit < 0
-    return access.count_owned(transaction, said.counted, application, active_only) < abs(said.limit)

@@ -26,10 +26,11 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has arrived whole, and is on the disk, in the incoming directory."""
+    """A file that has arrived whole, and is on the disk, in the incoming directory; ``digest`` of it."""
 
     name: str
     arrived: Path
+    digest: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,18 @@ from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.config import Config
 from lgi_server.database import Transaction
-from lgi_server.services import locking, permissions, story
+from lgi_server.services import locking, permissions, requests, story
 from lgi_server.services.callers import Servers, User, servers_among
+from lgi_server.services.permissions import Tally
+from lgi_server.services.requests import Request
 from lgi_server.services.stores import Making, Upload
-from lgi_server.tables import access, events, jobs
+from lgi_server.services.work import check_no_locks
+from lgi_server.tables import access, events, jobs, submit_requests
+from lgi_server.tables import permissions as rules
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
+from lgi_server.tables.permissions import Judged
+from lgi_server.tables.submit_requests import Remembered
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,33 @@ class Details:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is submitted. ``details`` are read after the rules, so that faults are answered in LGI's order."""
+    """What is submitted. ``details`` are read after the rules, so that faults are answered in LGI's order.
+
+    A submit with a ``request`` makes one job, however often it is done.
+    """
 
     application: str
     target_resources: tuple[str, ...]
     details: Callable[[], Details]
+    request: Request | None = None
+
+    def contents(self, details: Details, *said: object) -> str:
+        """A digest of all of it, and of what else is ``said``."""
+        kept = (details.read_access, details.write_access, details.job_specifics)
+        data = (details.input, details.output)
+        return requests.contents(
+            (*said, self.application, self.target_resources, *kept, *data), details.uploads
+        )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A job that may be stored, its files, and the request that it answers."""
+
+    job: Job
+    uploads: tuple[Upload, ...]
+    request: Request | None
+    contents: str
 
 
 def by_user(
@@ -44,16 +72,55 @@ def by_user(
 ) -> tuple[Job, Servers]:
     """Queue a user's job; LGIError 6, 70, 28, 33, those of the details, or 68.
 
-    What a submit is judged by is read in one look; the project's servers, for the answer, are in it.
+    What a submit is judged by is read in one look; the project's servers, for the answer, are in it. A
+    request that has made a job before is answered with that one.
     """
-    rules, everyone = permissions.judging(transaction, user.names, wanted.application)
-    servers = servers_among(everyone)
-    targets = known_targets(everyone, wanted.application, wanted.target_resources)
-    owners = permissions.allowed_owners(transaction, rules, user, wanted.application)
+    judged = _judging(transaction, user.names, wanted)
+    servers = servers_among(judged.everyone)
+
+    def make() -> Job:
+        draft = _for_user(judged, Tally(transaction), user, wanted, config, now)
+        return _insert(transaction, draft, store, now)
+
+    return _once(transaction, judged, wanted, make, user.groups), servers
+
+
+def _judging(transaction: Transaction, names: Sequence[str], wanted: Wanted) -> Judged:
+    asked = wanted.request
+    return rules.judging(
+        transaction,
+        names,
+        wanted.application,
+        *((asked.caller, asked.request_id) if asked else ()),
+    )
+
+
+def _once(
+    transaction: Transaction, judged: Judged, wanted: Wanted, make: Callable[[], Job], *said: object
+) -> Job:
+    """The job that a request has made before, or else makes now; LGIError 33 or 15 for the former.
+
+    What is refused may be another try of a request that has been granted while this one waited for it.
+    """
+    first = judged.remembered
+    if first is None:
+        try:
+            return make()
+        except LGIError:
+            first = requests.find(transaction, wanted.request)
+            if first is None:
+                raise
+    return requests.first_job(transaction, first, wanted.contents(wanted.details(), *said))
+
+
+def _for_user(judged: Judged, tally: Tally, user: User, wanted: Wanted, config: Config, now: int) -> Draft:
+    """What a user's submit would store; LGIError 70, 28, 33, or those of the details."""
+    targets = known_targets(judged.everyone, wanted.application, wanted.target_resources)
+    owners = permissions.allowed_owners(tally, judged.rules, user, wanted.application)
     details = wanted.details()
     job = _new_job(wanted.application, State.QUEUED.value, owners, targets, details, now)
     job = _with_access(job, (config.admin_group, user.name), details)
-    return _insert(transaction, job, details, store, now), servers
+    return Draft(job, details.uploads, wanted.request, wanted.contents(details, user.groups))
 
 
 def by_resource(
@@ -66,11 +133,20 @@ def by_resource(
     store: Making,
     now: int,
 ) -> Job:
-    """Insert a resource's job, locked for its session; LGIError 70, 28, 29, those of the details, or 68."""
-    made = _for_owners(transaction, wanted, state, owners, config, store, now)
+    """Insert a resource's job, locked for its session; LGIError 17, 70, 28, 29, of the details, or 68.
+
+    A request that has made a job before is answered with that one, as it is now.
+    """
     resource, session_id = caller
-    locking.take(transaction, [made], resource, session_id, now)
-    return replace(made, lock_state=1)
+    judged = _judging(transaction, owners, wanted)
+
+    def make() -> Job:
+        check_no_locks(transaction, session_id)
+        made = _for_owners(transaction, judged, wanted, state, owners, config, store, now)
+        locking.take(transaction, [made], resource, session_id, now)
+        return replace(made, lock_state=1)
+
+    return _once(transaction, judged, wanted, make, state, owners)
 
 
 def by_job(
@@ -89,13 +165,20 @@ def by_job(
     if parent.state == State.ABORTING:
         raise LGIError(ErrorNumber.STATE, f"job {parent.job_id} is being aborted and may submit nothing")
     own = tuple(owner for owner in owners if owner in parent.owners)
-    made = _for_owners(transaction, wanted, State.QUEUED.value, own, config, store, now)
-    transaction.afterwards(partial(story.followed, made, parent))
-    return made
+    judged = _judging(transaction, own, wanted)
+    state = State.QUEUED.value
+
+    def make() -> Job:
+        made = _for_owners(transaction, judged, wanted, state, own, config, store, now)
+        transaction.afterwards(partial(story.followed, made, parent))
+        return made
+
+    return _once(transaction, judged, wanted, make, state, own)
 
 
 def _for_owners(
     transaction: Transaction,
+    judged: Judged,
     wanted: Wanted,
     state: str,
     owners: Sequence[str],
@@ -104,15 +187,15 @@ def _for_owners(
     now: int,
 ) -> Job:
     """Insert a job for those of the owners who may submit it."""
-    rules, everyone = permissions.judging(transaction, owners, wanted.application)
-    targets = known_targets(everyone, wanted.application, wanted.target_resources)
-    allowed = permissions.owners_allowed(transaction, rules, owners, wanted.application)
+    targets = known_targets(judged.everyone, wanted.application, wanted.target_resources)
+    allowed = permissions.owners_allowed(Tally(transaction), judged.rules, owners, wanted.application)
     if not allowed:
         raise LGIError(ErrorNumber.OWNERS_REFUSED, wanted.application)
     details = wanted.details()
     job = _new_job(wanted.application, state, allowed, targets, details, now)
     job = _with_access(job, (config.admin_group, *allowed), details)
-    return _insert(transaction, job, details, store, now)
+    draft = Draft(job, details.uploads, wanted.request, wanted.contents(details, state, owners))
+    return _insert(transaction, draft, store, now)
 
 
 def known_targets(everyone: Sequence[Resource], application: str, targets: Sequence[str]) -> tuple[str, ...]:
@@ -177,15 +260,18 @@ def _fitting(names: Sequence[str], too_big: ErrorNumber) -> tuple[str, ...]:
     return unique
 
 
-def _insert(transaction: Transaction, job: Job, details: Details, store: Making, now: int) -> Job:
+def _insert(transaction: Transaction, draft: Draft, store: Making, now: int) -> Job:
     """Store the job and its repository; when the transaction does not last the repository goes again.
 
     The repository comes first, so that no job is ever seen without its files.
     """
-    job = replace(job, repository=store.new_name())
+    job = replace(draft.job, repository=store.new_name())
     transaction.undo(lambda: store.remove(job.repository))
-    store.create(job.repository, job.write_access, details.uploads)
+    store.create(job.repository, job.write_access, draft.uploads)
     made = replace(job, job_id=jobs.insert(transaction, job))
+    if draft.request:
+        request = Remembered(draft.request.request_id, draft.contents, made.job_id)
+        submit_requests.insert(transaction, draft.request.caller, [request], now)
     transaction.afterwards(partial(story.submitted, made))
     access.insert(transaction, made.job_id, made)
     events.insert(transaction, events.SCHEDULE_CYCLE, now)

@@ -74,15 +74,3 @@ def set_state(transaction: Transaction, job: Job) -> None:
 def delete(transaction: Transaction, job_id: int) -> None:
     """Remove the names of a job."""
     transaction.later("DELETE FROM job_access WHERE job_id = %s", job_id)
-
-
-def count_owned(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
-    """How many jobs of an application an owner has; only queued and running ones when asked so."""
-    states = " AND state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
-    row = transaction.row(
-        "SELECT COUNT(*) AS n FROM job_access"
-        f" WHERE role = 'owner' AND name = %s AND application = %s{states}",
-        owner,
-        application,
-    )
-    return int(row["n"]) if row else 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lgi_protocol import lists
 from lgi_server.database import Row, Transaction, marks
 from lgi_server.tables.active_resources import COLUMNS, Resource, resource_in
+from lgi_server.tables.submit_requests import Remembered
 from lgi_server.tables.updates import Change
 
 
@@ -27,11 +28,27 @@ _TABLES = (
 )
 
 
-def judging(transaction: Transaction, names: Sequence[str], application: str) -> tuple[Rules, list[Resource]]:
+@dataclass(frozen=True)
+class Judged:
+    """What a submit is judged by; ``remembered`` is the job the very same request has made before."""
+
+    rules: Rules
+    everyone: list[Resource]
+    remembered: Remembered | None
+
+
+def judging(
+    transaction: Transaction,
+    names: Sequence[str],
+    application: str,
+    caller: str = "",
+    request_id: str = "",
+) -> Judged:
     """What a submit is judged by, in one statement.
 
-    The rules for these users and groups, the word ``any`` among them; the project servers; and the resources
-    whose capabilities hold the application's name somewhere, which the caller looks at closely.
+    The rules for these users and groups, the word ``any`` among them; the project servers; the resources
+    whose capabilities hold the application's name somewhere, which the caller looks at closely; and what is
+    remembered of a request, if the submit has an id.
     """
     names = (*names, lists.ANY)
     applications = (application, lists.ANY)
@@ -46,11 +63,20 @@ def judging(transaction: Transaction, names: Sequence[str], application: str) ->
         f"SELECT 'resource', NULL, NULL, NULL, {COLUMNS} FROM active_resources"
         " WHERE project_server IN (1, 2) OR resource_capabilities LIKE %s"
     )
-    rows = transaction.rows(
-        " UNION ALL ".join(parts), *((*names, *applications) * len(_TABLES)), f"%{application}%"
-    )
-    everyone = [resource_in(row) for row in rows if row["kind"] == "resource"]
-    return _rules([row for row in rows if row["kind"] != "resource"]), everyone
+    parameters = [*((*names, *applications) * len(_TABLES)), f"%{application}%"]
+    if request_id:
+        parts.append(
+            "SELECT 'request', request_id, contents, job_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+            " FROM submit_requests WHERE caller = %s AND request_id = %s"
+        )
+        parameters += [caller, request_id]
+    found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": []}
+    for row in transaction.rows(" UNION ALL ".join(parts), *parameters):
+        found.get(row["kind"], found["rule"]).append(row)
+    remembered = None
+    for row in found["request"]:
+        remembered = Remembered(row["name"], row["application"], int(row["job_limit"]))
+    return Judged(_rules(found["rule"]), [resource_in(row) for row in found["resource"]], remembered)
 
 
 def _rules(rows: Sequence[Row]) -> Rules:
@@ -65,14 +91,27 @@ def _rules(rows: Sequence[Row]) -> Rules:
     )
 
 
-def hold(transaction: Transaction, table: str, name: str, application: str) -> None:
-    """Keep others from counting under a rule until this transaction ends."""
+def count_under(
+    transaction: Transaction, rule: tuple[str, str, str], owner: str, application: str, active_only: bool
+) -> int:
+    """How many jobs of an application an owner has; only queued and running ones when asked so.
+
+    Nobody else counts under the same rule (table, name, application) until this transaction ends. The jobs
+    are counted for the rule's row, so not before that is held, and what others had stored by then counts.
+    """
+    table, name, what = rule
     column = {kind: column for kind, column, _ in _TABLES}[table]
-    transaction.row(
-        f"SELECT job_limit FROM {table} WHERE {column} = %s AND application = %s{transaction.for_update}",
-        name,
+    states = " AND one.state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
+    row = transaction.row(
+        "SELECT (SELECT COUNT(*) FROM job_access AS one WHERE one.role = 'owner' AND one.name = %s"
+        f" AND one.application = %s{states} AND rule.application <> '') AS n"
+        f" FROM {table} AS rule WHERE rule.{column} = %s AND rule.application = %s{transaction.for_update}",
+        owner,
         application,
+        name,
+        what,
     )
+    return int(row["n"]) if row else 0
 
 
 def set_allowed(kind: str, name: str, application: str, limit: int) -> Change:

@@ -8,7 +8,17 @@ import pytest
 from lgi_server import schema
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
-from lgi_server.tables import access, awaited, job_lists, jobs, locks, offers, sessions
+from lgi_server.tables import (
+    access,
+    awaited,
+    job_lists,
+    jobs,
+    locks,
+    offers,
+    permissions,
+    sessions,
+    submit_requests,
+)
 from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_lists import Selection
 from tests import queues
@@ -18,7 +28,7 @@ from tests.queues import queued_job
 JOBS = 3000
 SIZED = {
     *("job_queue", "job_access", "running_locks", "running_sessions"),
-    *("job", "held", "target", "owner", "session"),
+    *("job", "held", "target", "owner", "session", "one", "submit_requests"),
 }
 
 
@@ -73,7 +83,11 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "list by application": lambda one: job_lists.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
     "count": lambda one: job_lists.count(one, MARK),
     "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
-    "count of a limit": lambda one: access.count_owned(one, "user7", "hello_world", True),
+    "count of a limit": lambda one: permissions.count_under(
+        one, ("users_allowed", "any", "any"), "user7", "hello_world", True
+    ),
+    "repeated request": lambda one: submit_requests.find(one, "user user7", ["x"]),
+    "old requests": lambda one: submit_requests.forget_old(one, [], 10**10),
     "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),
     "offers far down": lambda one: offers.take(one, "hello_world", "res1", (), 150, 10),
     "offers for owners": lambda one: offers.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),

@@ -122,3 +122,14 @@ def test_a_submit_under_a_limit_keeps_its_budget(grid: Grid) -> None:
     user.submit()
 
     assert cost(grid, user.submit) <= 6
+
+
+def test_a_submit_with_an_id_keeps_its_budget(grid: Grid) -> None:
+    """The rule is held, the jobs are counted, the request is remembered: 6. Done again it costs 2."""
+    grid.resource("res1@cluster")
+    grid.run("UPDATE users_allowed SET job_limit = 100")
+    user = grid.user()
+    user.submit()
+
+    assert cost(grid, lambda: user.submit(request_id="r1")) <= 6
+    assert cost(grid, lambda: user.submit(request_id="r1")) == 2
