@@ -2,6 +2,7 @@
 
 import random
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from requests_toolbelt import MultipartEncoder
 from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials, KeptSession
 from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
-from lgi_protocol.patience import patience
+from lgi_protocol.patience import TookTooLong, patience
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
 TIMEOUTS = (10.0, 60.0)
@@ -29,15 +30,30 @@ ANSWER_SECONDS = 120.0
 LONGEST_BACK_OFF = 3600
 _BLOCK = 256 * 1024
 _Result = TypeVar("_Result")
+_NEVER_THERE = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
+_BROKEN = (
+    ConnectionError,
+    TimeoutError,
+    TookTooLong,
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+    urllib3.exceptions.ProtocolError,
+    urllib3.exceptions.ReadTimeoutError,
+)
 
 
 class Unreachable(Exception):
     """No LGI answer came: no connection, no trust, a time-out, or an answer that is not LGI's."""
 
-    def __init__(self, server: str, reason: str) -> None:
-        """``server`` is the URL that was asked."""
+    def __init__(self, server: str, reason: str, sent: bool = False) -> None:
+        """``server`` is the URL that was asked; ``sent`` when it may have been."""
         self.server = server
         self.reason = reason
+        self.sent = sent
         super().__init__(f"{server}: {reason}")
 
 
@@ -139,7 +155,7 @@ class Client:
             ):
                 text = read_text(answer, MAX_ANSWER)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            raise Unreachable(self.server, plain_reason(error)) from error
+            raise Unreachable(self.server, plain_reason(error), may_have_arrived(error)) from error
         try:
             return read_answer(text)
         except ValueError as error:
@@ -163,6 +179,18 @@ class _Form(MultipartEncoder):  # type: ignore[misc]
             yield part
 
 
+def may_have_arrived(error: BaseException) -> bool:
+    """Whether a request that failed may have been read by the server: there was a connection, and it broke.
+
+    A connection that ends is told apart from one that never was by the layers below; what stands above them
+    says no more than that it was made with TLS, or through a proxy.
+    """
+    layers = list(_layers(error))
+    if any(isinstance(layer, _NEVER_THERE) for layer in layers):
+        return False
+    return any(isinstance(layer, _BROKEN) for layer in layers)
+
+
 def is_safe(url: str) -> bool:
     """Whether a URL is one that LGI speaks: TLS with certificates on both sides, and nothing else."""
     return url.lower().startswith("https://")
@@ -183,18 +211,7 @@ def read_text(answer: requests.Response, limit: int) -> str:
 
 def plain_reason(error: BaseException) -> str:
     """The innermost reason of a failed request, without the layers of libraries around it."""
-    deepest: BaseException = error
-    passed: list[BaseException] = []
-    while deepest not in passed:
-        passed.append(deepest)
-        nested = [arg for arg in deepest.args if isinstance(arg, BaseException)]
-        reason = getattr(deepest, "reason", None)
-        if not nested and deepest.__cause__:
-            nested = [deepest.__cause__]  # urllib3 keeps the system's error of a failed connection only here
-        following = reason if isinstance(reason, BaseException) else (nested[0] if nested else None)
-        if following is None:
-            break
-        deepest = following
+    *_, deepest = _layers(error)
     if (
         isinstance(deepest, OSError)
         and deepest.strerror
@@ -202,6 +219,22 @@ def plain_reason(error: BaseException) -> str:
     ):
         return deepest.strerror
     return str(deepest) or type(deepest).__name__
+
+
+def _layers(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what each library below the one that raised it has said."""
+    passed: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in passed:
+        yield following
+        passed.append(following)
+        nested = [arg for arg in following.args if isinstance(arg, BaseException)]
+        reason = getattr(following, "reason", None)
+        if not nested and following.__cause__:
+            nested = [
+                following.__cause__
+            ]  # urllib3 keeps the system's error of a failed connection only here
+        following = reason if isinstance(reason, BaseException) else (nested[0] if nested else None)
 
 
 def with_back_off(

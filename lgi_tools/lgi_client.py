@@ -8,7 +8,7 @@ from typing import Self
 from lgi_protocol import hexcode
 from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
 from lgi_protocol.errors import ServerError
-from lgi_tools import arguments, xml_dictionary
+from lgi_tools import arguments, safe_submit, xml_dictionary
 from lgi_tools.repository import Repository
 from lgi_tools.settings import Settings
 from lgi_tools.xml_dictionary import Dictionary
@@ -152,8 +152,12 @@ class LGI_Client:
         def call() -> Reply:
             return self._client.post(f"interfaces/interface_{name}", every, files)
 
+        def submit() -> Reply:
+            return safe_submit.submit(self._client, f"interfaces/interface_{name}", every, files)
+
         try:
-            envelope = with_back_off(call, PATIENCE).envelope
+            reply = submit() if name == "submit_job" else with_back_off(call, PATIENCE)
+            envelope = reply.envelope
         except ServerError as refused:
             # As LGI: the answer is an answer also when it is an error.
             envelope = refused.envelope

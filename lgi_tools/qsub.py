@@ -9,7 +9,7 @@ from lgi_protocol import hexcode
 from lgi_protocol.client import Reply, with_back_off
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_tools import options, program, settings, terminal
+from lgi_tools import options, program, safe_submit, settings, terminal
 from lgi_tools.job_text import data_line, job_lines, repository_line
 from lgi_tools.program import CallFailed, calls_to
 from lgi_tools.settings import Settings
@@ -117,7 +117,7 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
 
 def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], raw: bool) -> None:
     """Submit and show the new job."""
-    reply = UserCalls(chosen).call("submit_job", fields, files)
+    reply = UserCalls(chosen).submit(fields, files)
     if raw:
         terminal.show(f"{reply.content}\n")
         return
@@ -146,7 +146,8 @@ def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Pa
 
 
 def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
-    return with_back_off(lambda: calls.submit(fields, files), PATIENCE)
+    caller = {"session_id": calls.session_id, "project": calls.project}
+    return safe_submit.submit(calls.client, "resources/resource_submit_job", caller | fields, files)
 
 
 def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:

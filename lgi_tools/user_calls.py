@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from lgi_protocol.client import Client, Reply, with_back_off
+from lgi_tools import safe_submit
 from lgi_tools.program import calls_to
 from lgi_tools.settings import Settings
 from lgi_tools.terminal import one_line
@@ -40,3 +41,10 @@ class UserCalls:
             )
         _log.debug("answered: %s", one_line(reply.content))
         return reply
+
+    def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        """A new job: one, also when the answer is lost on the way. Raises CallFailed, OSError for a file."""
+        with calls_to(self._client.server):
+            return safe_submit.submit(
+                self._client, "interfaces/interface_submit_job", self._caller | fields, files
+            )

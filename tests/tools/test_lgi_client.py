@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -71,6 +72,7 @@ def test_everything_of_a_job_can_be_given(server: CannedServer) -> None:
         "write_access": "w",
         "uploaded_file_1": "first",
         "number_of_uploaded_files": "1",
+        "request_id": ANY,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -67,6 +68,7 @@ def test_a_submitted_job_is_shown(run: Run, server: CannedServer) -> None:
         "groups": "theor",
         "application": "hello_world",
         "target_resources": "any",
+        "request_id": ANY,
     }
 
 
@@ -88,6 +90,7 @@ def test_everything_of_a_job_can_be_given(run: Run, server: CannedServer) -> Non
         "groups": "theor",
         "application": "app",
         "target_resources": "r1, r2",
+        "request_id": ANY,
         "job_specifics": "<a x='1'> 1 </a>",
         "input": "FF006869",
         "read_access": "frank",
@@ -177,6 +180,7 @@ def test_a_resource_submits_for_the_owners_of_its_job(run: Run, session: CannedS
         "state": "queued",
         "owners": "mark@laptop, theor",
         "target_resources": "any",
+        "request_id": ANY,
         "read_access": "frank",
         "write_access": "admin",
     }
@@ -295,7 +299,7 @@ def test_the_users_defaults_are_sent(run: Run, server: CannedServer, home: Path)
     run(main, "-x")
     run(main, "-a", "other", "-t", "any", "-s", "")
 
-    usual = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}
+    usual = {"project": "LGI", "user": "mark@laptop", "groups": "theor", "request_id": ANY}
     assert [request.fields for request in server.requests] == [
         usual
         | {
