@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
 from lgi_protocol.states import State
-from lgi_tools import arguments, job_values
+from lgi_tools import arguments, job_values, safe_submit
 from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile
 from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.settings import Settings
@@ -186,10 +186,10 @@ class Project:
             raise Unreachable(self.server, f"the answer has a {name} that cannot be read: {error}") from None
 
     def _post(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        every = self._caller | dict(fields)
-        return with_back_off(
-            lambda: self._client.post(f"interfaces/interface_{name}", every, files), PATIENCE
-        )
+        every, call = self._caller | dict(fields), f"interfaces/interface_{name}"
+        if name == "submit_job":
+            return safe_submit.submit(self._client, call, every, files)
+        return with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
 
 
 class Files:
