@@ -1,31 +1,24 @@
 """A project's certificate authority: a directory with a key, a certificate and what they signed."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
+from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
-from lgi_tools.certificates import key_files, profiles
-from lgi_tools.certificates.key_files import KeyType, PrivateKey
+from lgi_tools.certificates import former, key_files, pkcs12_files, profiles
+from lgi_tools.certificates.entity import Issued, Wanted, file_stem, refuse_existing
+from lgi_tools.certificates.former import read_certificate, read_revocations
+from lgi_tools.certificates.key_files import KeyType, PrivateKey, PublicKey
+from lgi_tools.certificates.pkcs12_files import Bundle
 from lgi_tools.certificates.profiles import Kind, Validity
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 730
 CERTIFICATE, KEY, REVOCATIONS = "ca.crt", "ca.key", "ca.crl"
-
-
-@dataclass(frozen=True)
-class Issued:
-    """The files of one new certificate; users have a PKCS12 file too when a password was given."""
-
-    certificate: Path
-    key: Path
-    pkcs12: Path | None = None
 
 
 class Authority:
@@ -52,7 +45,7 @@ class Authority:
         """
         text = str(common_name.compose(name, None, None))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _refuse_existing("a CA is made once: use another directory", directory / KEY, directory / CERTIFICATE)
+        refuse_existing("a CA is made once: use another directory", directory / KEY, directory / CERTIFICATE)
         key = key_files.make_key(key_type)
         certificate = profiles.sign_authority(key, text, validity or Validity.of_days(days))
         key_files.write_file(directory / KEY, key_files.key_pem(key), key_files.SECRET)
@@ -128,18 +121,95 @@ class Authority:
         valid = validity or Validity.of_days(days)
         return self._issue(composed, Kind.USER, key_type, valid, force, password=password)
 
-    def revoke(self, name: str) -> Path:
-        """Put the certificate of an entity on the revocation list for good; its file.
-
-        Raises FileNotFoundError when there is none, ValueError when it is revoked already.
-        """
-        file = self.directory / f"{file_stem(name)}.crt"
-        serial = read_certificate(file).serial_number
-        listed = tuple(read_revocations(self.crl_file))
-        if any(each.serial_number == serial for each in listed):
-            raise ValueError(f"{file} is revoked already")
-        self._write_revocations((*listed, profiles.revoked(serial, datetime.now(UTC))))
+    def sign(self, key: PublicKey, wanted: Wanted, validity: Validity, force: bool = False) -> Path:
+        """A certificate for a key that was made elsewhere; its file."""
+        hosts: tuple[x509.GeneralName, ...] = ()
+        if wanted.kind is Kind.SERVER:
+            hosts = tuple(profiles.host_name(each) for each in dict.fromkeys((wanted.name, *wanted.also)))
+        name = common_name.compose(wanted.name, wanted.groups or None, wanted.projects or None)
+        file, key_file = self._file(name.name), self._file(name.name, "key")
+        with former.alone(self.directory):
+            if not force:
+                refuse_existing("say --force to replace it", file)
+            if key_file.exists() and key_files.read_key(key_file).public_key() != key:
+                raise FileExistsError(f"{key_file} is there and is another key: remove it first")
+            self._certify(file, key, profiles.subject(str(name), wanted.kind), validity, hosts)
         return file
+
+    def renew(self, name: str, validity: Validity, new_key: KeyType | None = None) -> Path:
+        """The certificate of an entity once more, for another time; for another key if one is wanted.
+
+        Its file. FileNotFoundError when there is none, ValueError when it is revoked or not of this CA.
+        """
+        file, key_file = self._file(name), self._file(name, "key")
+        with former.alone(self.directory):
+            old = read_certificate(file)
+            self._check_ours(old, file)
+            key = old.public_key()
+            if not isinstance(key, PublicKey):
+                raise ValueError(f"{file} is for a key that is neither EC nor RSA")
+            if new_key:
+                if not key_file.exists():
+                    raise FileNotFoundError(f"{key_file} is not here: make it where it is used, with 'csr'")
+                made = key_files.make_key(new_key)
+                key_files.write_file(key_file, key_files.key_pem(made), key_files.SECRET, replace=True)
+                key = made.public_key()
+            self._certify(file, key, old.subject, validity, profiles.hosts_of(old))
+        return file
+
+    def renew_authority(self, validity: Validity) -> Path:
+        """The CA's own certificate once more, for the same key and name: all it has signed stays good."""
+        with former.alone(self.directory):
+            name = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+            former.keep(self.ca_file)
+            self.certificate = profiles.sign_authority(self._key, name, validity)
+            key_files.write_file(self.ca_file, _pem(self.certificate), key_files.PUBLIC, replace=True)
+            self._write_revocations(tuple(read_revocations(self.crl_file)))
+        return self.ca_file
+
+    def revoke(self, name: str) -> Path:
+        """Put all certificates an entity has had on the revocation list for good; the file of the last.
+
+        Raises FileNotFoundError when there is none, ValueError when they are revoked already.
+        """
+        file, now = self._file(name), datetime.now(UTC)
+        with former.alone(self.directory):
+            listed = tuple(read_revocations(self.crl_file))
+            known = {each.serial_number for each in listed}
+            serials = dict.fromkeys(each.serial_number for each in former.everything(file))
+            new = [serial for serial in serials if serial not in known]
+            if not new:
+                raise ValueError(f"{file} is revoked already")
+            self._write_revocations((*listed, *(profiles.revoked(serial, now) for serial in new)))
+        return file
+
+    def sign_revocations(self) -> x509.CertificateRevocationList:
+        """Sign the list of revoked certificates anew, as it is; what is on it."""
+        with former.alone(self.directory):
+            self._write_revocations(tuple(read_revocations(self.crl_file)))
+        return read_revocations(self.crl_file)
+
+    def export(self, name: str, password: str, force: bool = False) -> Path:
+        """The PKCS12 file of an entity whose key is here."""
+        file = self._file(name, "p12")
+        if not force:
+            refuse_existing("say --force to replace it", file)
+        certificate, key = read_certificate(self._file(name)), key_files.read_key(self._file(name, "key"))
+        bundle = Bundle(key, certificate, self.certificate)
+        packed = pkcs12_files.pack(name, bundle, password)
+        key_files.write_file(file, packed, key_files.SECRET, replace=force)
+        return file
+
+    def _file(self, name: str, suffix: str = "crt") -> Path:
+        return self.directory / f"{file_stem(name)}.{suffix}"
+
+    def _check_ours(self, certificate: x509.Certificate, file: Path) -> None:
+        try:
+            certificate.verify_directly_issued_by(self.certificate)
+        except (InvalidSignature, TypeError, ValueError):
+            raise ValueError(f"{file} was not signed by this CA") from None
+        if any(each.serial_number == certificate.serial_number for each in read_revocations(self.crl_file)):
+            raise ValueError(f"{file} is revoked: make a new one with --force")
 
     def _issue(
         self,
@@ -151,36 +221,35 @@ class Authority:
         hosts: tuple[x509.GeneralName, ...] = (),
         password: str | None = None,
     ) -> Issued:
-        stem = file_stem(name.name)
-        certificate_file, key_file = self.directory / f"{stem}.crt", self.directory / f"{stem}.key"
-        pkcs12_file = None if password is None else self.directory / f"{stem}.p12"
-        if not force:
-            _refuse_existing("say --force to replace it", key_file, certificate_file, pkcs12_file)
-        key = key_files.make_key(key_type)
-        certificate = profiles.sign_leaf(
-            self.certificate,
-            self._key,
-            key.public_key(),
-            profiles.subject(str(name), kind),
-            validity.until(self.certificate.not_valid_after_utc),
-            hosts,
-        )
-        key_files.write_file(key_file, key_files.key_pem(key), key_files.SECRET, replace=force)
-        key_files.write_file(certificate_file, _pem(certificate), key_files.PUBLIC, replace=force)
-        if pkcs12_file is not None and password is not None:
-            bundle = self._bundle(str(name), key, certificate, password)
-            key_files.write_file(pkcs12_file, bundle, key_files.SECRET, replace=force)
-        return Issued(certificate_file, key_file, pkcs12_file)
+        file, key_file = self._file(name.name), self._file(name.name, "key")
+        pkcs12_file = None if password is None else self._file(name.name, "p12")
+        with former.alone(self.directory):
+            if not force:
+                refuse_existing("say --force to replace it", key_file, file, pkcs12_file)
+            key = key_files.make_key(key_type)
+            key_files.write_file(key_file, key_files.key_pem(key), key_files.SECRET, replace=force)
+            subject = profiles.subject(str(name), kind)
+            certificate = self._certify(file, key.public_key(), subject, validity, hosts)
+            if pkcs12_file is not None and password is not None:
+                bundle = Bundle(key, certificate, self.certificate)
+                packed = pkcs12_files.pack(str(name), bundle, password)
+                key_files.write_file(pkcs12_file, packed, key_files.SECRET, replace=force)
+        return Issued(file, key_file, pkcs12_file)
 
-    def _bundle(self, name: str, key: PrivateKey, certificate: x509.Certificate, password: str) -> bytes:
-        """Key, certificate and CA in one file, encrypted as browsers and openssl 1.1 and newer can read."""
-        return pkcs12.serialize_key_and_certificates(
-            name.encode(),
-            key,
-            certificate,
-            [self.certificate],
-            serialization.BestAvailableEncryption(password.encode()),
-        )
+    def _certify(
+        self,
+        file: Path,
+        key: PublicKey,
+        subject: x509.Name,
+        validity: Validity,
+        hosts: tuple[x509.GeneralName, ...],
+    ) -> x509.Certificate:
+        """Sign a certificate and put it in place; what was there stays known."""
+        until = validity.until(self.certificate.not_valid_after_utc)
+        made = profiles.sign_leaf(self.certificate, self._key, key, subject, until, hosts)
+        former.keep(file)
+        key_files.write_file(file, _pem(made), key_files.PUBLIC, replace=True)
+        return made
 
     def _write_revocations(self, revoked: tuple[x509.RevokedCertificate, ...] = ()) -> None:
         made = profiles.sign_revocations(self.certificate, self._key, revoked, datetime.now(UTC))
@@ -188,40 +257,5 @@ class Authority:
         key_files.write_file(self.crl_file, pem, key_files.PUBLIC, replace=True)
 
 
-def read_certificate(path: Path) -> x509.Certificate:
-    """The first certificate of a PEM file. Raises OSError, or ValueError naming the file."""
-    try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} holds no certificate: {error}") from None
-
-
-def read_revocations(path: Path) -> x509.CertificateRevocationList:
-    """A revocation list. Raises OSError, or ValueError naming the file."""
-    try:
-        return x509.load_pem_x509_crl(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} holds no revocation list: {error}") from None
-
-
-def file_stem(name: str) -> str:
-    """The file name of an entity, without suffix: as it is where that is safe, ``%XX`` for the rest.
-
-    Two names never share a file. Raises ValueError for the name of the CA's own files.
-    """
-    if name.lower() == "ca":
-        raise ValueError(f"{name!r} is the name of the CA's own files: choose another")
-    stem = quote(name, safe="@+")
-    if stem[0] in ".-":
-        stem = f"%{ord(stem[0]):02X}{stem[1:]}"
-    return stem
-
-
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _refuse_existing(advice: str, *paths: Path | None) -> None:
-    for path in paths:
-        if path is not None and path.exists():
-            raise FileExistsError(f"{path} is there already: {advice}")

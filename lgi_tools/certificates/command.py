@@ -1,54 +1,34 @@
 """LGI_certificates: a person's way to the project's certificate authority."""
 
-import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from lgi_protocol.client import is_safe
 from lgi_tools import options, program, terminal
-from lgi_tools.certificates import authority, inventory, user_directory
-from lgi_tools.certificates.authority import Authority, Issued
-from lgi_tools.certificates.key_files import KeyType
-
-NAME = "LGI_certificates"
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-_DIRECTORY = click.Path(file_okay=False, path_type=Path)
-_KEY_TYPE = click.option(
-    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
+from lgi_tools.certificates import authority, command_requests, command_upkeep, inventory, user_directory
+from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.command_options import (
+    DIRECTORY,
+    FORCE,
+    KEY_TYPE,
+    NAME,
+    PASSWORD_FILE,
+    days,
+    https,
+    plain_errors,
+    read_password,
 )
-_FORCE = click.option("--force", is_flag=True, help="Replace the certificate and key of that name.")
-
-
-def _days(default: int) -> Callable[[_Command], _Command]:
-    limits = click.IntRange(min=1, max=36500)
-    return click.option("--days", type=limits, default=default, show_default=True, help="Days it is valid.")
-
-
-def _https(_context: click.Context, _option: click.Parameter, url: str) -> str:
-    """The tools refuse every other URL, so it is refused before it is written down."""
-    if url and not is_safe(url):
-        raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
-    return url
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Everything that goes wrong with files and names here is the user's to mend: one line says what."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise click.ClickException(program.plain(error)) from error
+from lgi_tools.certificates.entity import Issued
+from lgi_tools.certificates.former import read_certificate
+from lgi_tools.certificates.key_files import KeyType
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--directory",
-    type=_DIRECTORY,
+    type=DIRECTORY,
     default=Path("certificates"),
     envvar="LGI_CERTIFICATES",
     show_default=True,
@@ -64,12 +44,12 @@ def command(context: click.Context, directory: Path) -> None:
 
 @command.command()
 @click.option("--name", default="LGI CA", show_default=True, help="The CA's common name.")
-@_KEY_TYPE
-@_days(authority.AUTHORITY_DAYS)
+@KEY_TYPE
+@days(authority.AUTHORITY_DAYS)
 @click.pass_obj
 def init(directory: Path, name: str, key_type: str, days: int) -> None:
     """Make the project's certificate authority."""
-    with _plain_errors():
+    with plain_errors():
         made = Authority.create(directory, name, KeyType(key_type), days)
     terminal.show(
         f"CA certificate : {made.ca_file} (give it to everybody who is to trust this project)\n"
@@ -82,13 +62,13 @@ def init(directory: Path, name: str, key_type: str, days: int) -> None:
 @command.command()
 @click.argument("host")
 @click.option("--also", multiple=True, help="Another host name or address of the server; repeat for more.")
-@_KEY_TYPE
-@_days(authority.LEAF_DAYS)
-@_FORCE
+@KEY_TYPE
+@days(authority.LEAF_DAYS)
+@FORCE
 @click.pass_obj
 def server(directory: Path, host: str, also: tuple[str, ...], key_type: str, days: int, force: bool) -> None:
     """Make a certificate under which a project server answers at HOST."""
-    with _plain_errors():
+    with plain_errors():
         made = Authority.open(directory).issue_server(
             host, also, key_type=KeyType(key_type), days=days, force=force
         )
@@ -98,15 +78,15 @@ def server(directory: Path, host: str, also: tuple[str, ...], key_type: str, day
 @command.command()
 @click.argument("name")
 @click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
-@_KEY_TYPE
-@_days(authority.LEAF_DAYS)
-@_FORCE
+@KEY_TYPE
+@days(authority.LEAF_DAYS)
+@FORCE
 @click.pass_obj
 def resource(
     directory: Path, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
 ) -> None:
     """Make a certificate for the resource NAME, or for a project server calling its peers (LGI@host)."""
-    with _plain_errors():
+    with plain_errors():
         made = Authority.open(directory).issue_resource(
             name, project, key_type=KeyType(key_type), days=days, force=force
         )
@@ -117,23 +97,19 @@ def resource(
 @click.argument("name")
 @click.option("--group", multiple=True, help="A group of the user; repeat for more.")
 @click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
-@click.option(
-    "--password-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Its first line protects the .p12 file; otherwise a password is made up and printed once.",
-)
-@click.option("--config-dir", type=_DIRECTORY, help="Write a configuration like ~/.LGI for the tools here.")
+@PASSWORD_FILE
+@click.option("--config-dir", type=DIRECTORY, help="Write a configuration like ~/.LGI for the tools here.")
 @click.option(
     "--server",
     "url",
     default="",
-    callback=_https,
+    callback=https,
     help="Project server URL for the configuration, as https://host/LGI.",
 )
 @click.option("--default-project", default="", help="Project for the configuration, else the first one.")
-@_KEY_TYPE
-@_days(authority.LEAF_DAYS)
-@_FORCE
+@KEY_TYPE
+@days(authority.LEAF_DAYS)
+@FORCE
 @click.pass_obj
 def user(
     directory: Path,
@@ -149,10 +125,10 @@ def user(
     force: bool,
 ) -> None:
     """Make a certificate for the user NAME, also as a .p12 file for a browser."""
-    with _plain_errors():
+    with plain_errors():
         if config_dir and not force:
             user_directory.check_free(config_dir)
-        password = _read_password(password_file) if password_file else secrets.token_urlsafe(12)
+        password = read_password(password_file)
         made_by = Authority.open(directory)
         made = made_by.issue_user(
             name, group, project, password=password, key_type=KeyType(key_type), days=days, force=force
@@ -176,40 +152,19 @@ def user(
         terminal.show(f"Directory   : {config_dir} (for the tools' -c option, or as ~/.LGI)\n")
 
 
-@command.command()
-@click.argument("name")
-@click.pass_obj
-def revoke(directory: Path, name: str) -> None:
-    """Revoke the certificate of NAME for good, as when its key has been lost."""
-    with _plain_errors():
-        made_by = Authority.open(directory)
-        file = made_by.revoke(name)
-    terminal.show(
-        f"Revoked     : {file}\n"
-        f"Next        : give {made_by.crl_file} to every project server; --force makes {name} a new one\n"
-    )
-
-
 @command.command("list")
 @click.pass_obj
 def list_certificates(directory: Path) -> None:
     """Show the certificates in the directory and until when they are good."""
-    with _plain_errors():
+    with plain_errors():
         listed = inventory.entries(directory, datetime.now(UTC))
         if not listed:
             raise FileNotFoundError(f"there are no certificates in {directory}: make a CA with 'init'")
         terminal.show(inventory.table(listed))
 
 
-def _read_password(path: Path) -> str:
-    password = path.read_text("utf-8").partition("\n")[0].strip()
-    if not password:
-        raise ValueError(f"the first line of {path} is empty: it must be the password of the .p12 file")
-    return password
-
-
 def _tell(made: Issued, following: str) -> None:
-    expires = authority.read_certificate(made.certificate).not_valid_after_utc
+    expires = read_certificate(made.certificate).not_valid_after_utc
     lines = [
         f"Certificate : {made.certificate} (valid until {expires:%Y-%m-%d})",
         f"Key         : {made.key}",
@@ -217,6 +172,10 @@ def _tell(made: Issued, following: str) -> None:
     if made.pkcs12:
         lines.append(f"PKCS12      : {made.pkcs12}")
     terminal.show("\n".join([*lines, f"Next        : {following}\n"]))
+
+
+for _each in (*command_upkeep.COMMANDS, *command_requests.COMMANDS):
+    command.add_command(_each)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

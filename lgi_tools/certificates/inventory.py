@@ -1,5 +1,6 @@
 """What an authority's directory holds, and until when it is good."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from lgi_tools.certificates.authority import REVOCATIONS, read_certificate, read_revocations
+from lgi_tools.certificates.authority import REVOCATIONS
+from lgi_tools.certificates.former import read_certificate, read_revocations
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,7 @@ def _entry(path: Path, now: datetime, revoked: frozenset[int]) -> Entry:
     if certificate.serial_number in revoked:
         state = "revoked"
     kind = _first(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME).removeprefix("LGI ")
-    name = _first(certificate, NameOID.COMMON_NAME)
-    return Entry(path.name, name, kind, f"{certificate.serial_number:x}", end, state)
+    return Entry(path.name, name_of(certificate), kind, f"{certificate.serial_number:x}", end, state)
 
 
 def _first(certificate: x509.Certificate, part: x509.ObjectIdentifier) -> str:
@@ -45,13 +46,23 @@ def _first(certificate: x509.Certificate, part: x509.ObjectIdentifier) -> str:
     return str(found[0].value) if found else "-"
 
 
+def name_of(certificate: x509.Certificate) -> str:
+    """The common name of a certificate, ``-`` when it has none."""
+    return _first(certificate, NameOID.COMMON_NAME)
+
+
 def table(listed: list[Entry]) -> str:
     """The entries as lines of columns under a heading."""
-    rows = [("file", "common name", "kind", "serial", "expires on", "state")]
+    rows: list[tuple[str, ...]] = [("file", "common name", "kind", "serial", "expires on", "state")]
     rows += [
         (each.file, each.common_name, each.kind, each.serial, f"{each.expires:%Y-%m-%d}", each.state)
         for each in listed
     ]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows as lines, their columns as wide as they must be."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)

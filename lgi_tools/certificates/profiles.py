@@ -68,6 +68,14 @@ def host_name(text: str) -> x509.GeneralName:
     return x509.DNSName(text)
 
 
+def hosts_of(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
+    """The host names and addresses of a server's certificate; none of others."""
+    try:
+        return tuple(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return ()
+
+
 def sign_authority(key: PrivateKey, name: str, validity: Validity) -> x509.Certificate:
     """The CA's own certificate, good for signing certificates and revocation lists only."""
     own = subject(name, Kind.AUTHORITY)

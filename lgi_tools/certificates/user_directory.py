@@ -1,9 +1,10 @@
 """A user's configuration directory, as LGI's tools read it from ``~/.LGI``."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_tools.certificates import key_files
-from lgi_tools.certificates.authority import Issued
+from lgi_tools.certificates.entity import Issued
 
 FILES = ("user", "groups", "defaultserver", "defaultproject", "privatekey", "certificate", "ca_chain")
 
@@ -13,6 +14,16 @@ def check_free(directory: Path) -> None:
     for name in FILES:
         if (directory / name).exists():
             raise FileExistsError(f"{directory / name} is there already: say --force to replace it")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What is written beside key and certificates; what is empty is left out, and the tools ask for it."""
+
+    user: str
+    groups: tuple[str, ...]
+    server: str = ""
+    project: str = ""
 
 
 def write(
@@ -26,23 +37,25 @@ def write(
     project: str = "",
     replace: bool = False,
 ) -> None:
-    """Write the directory of a user, its owner's only. Raises FileExistsError unless files may be replaced.
+    """Write a user's directory, its owner's only. Raises FileExistsError unless files may be replaced."""
+    pems = tuple(path.read_bytes() for path in (issued.key, issued.certificate, ca_file))
+    write_pems(directory, pems, Owner(user, groups, server, project), replace)
 
-    A server or project that is not given is left out: the tools then ask for it.
-    """
+
+def write_pems(directory: Path, pems: tuple[bytes, ...], owner: Owner, replace: bool = False) -> None:
+    """The same, from key, certificate and CA certificate themselves."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     texts = {
-        "user": user,
+        "user": owner.user,
         # A certificate without groups still grants the user's own name, and the tools need one group.
-        "groups": ", ".join(groups or (user,)),
-        "defaultserver": server,
-        "defaultproject": project,
+        "groups": ", ".join(owner.groups or (owner.user,)),
+        "defaultserver": owner.server,
+        "defaultproject": owner.project,
     }
     for name, text in texts.items():
         if text:
             data = f"{text}\n".encode()
             key_files.write_file(directory / name, data, key_files.PUBLIC, replace)
-    copies = {"privatekey": issued.key, "certificate": issued.certificate, "ca_chain": ca_file}
-    for name, source in copies.items():
+    for name, pem in zip(("privatekey", "certificate", "ca_chain"), pems, strict=True):
         mode = key_files.SECRET if name == "privatekey" else key_files.PUBLIC
-        key_files.write_file(directory / name, source.read_bytes(), mode, replace)
+        key_files.write_file(directory / name, pem, mode, replace)

@@ -1,0 +1,59 @@
+"""What the commands of LGI_certificates share: options, passwords, errors."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lgi_protocol.client import is_safe
+from lgi_tools import program
+from lgi_tools.certificates.key_files import KeyType
+
+NAME = "LGI_certificates"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
+KEY_TYPE = click.option(
+    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
+)
+FORCE = click.option("--force", is_flag=True, help="Replace the certificate and key of that name.")
+
+
+def days(default: int) -> Callable[[_Command], _Command]:
+    limits = click.IntRange(min=1, max=36500)
+    return click.option("--days", type=limits, default=default, show_default=True, help="Days it is valid.")
+
+
+def https(_context: click.Context, _option: click.Parameter, url: str) -> str:
+    """The tools refuse every other URL, so it is refused before it is written down."""
+    if url and not is_safe(url):
+        raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
+    return url
+
+
+PASSWORD_FILE = click.option(
+    "--password-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Its first line protects the .p12 file; otherwise a password is made up and printed once.",
+)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Everything that goes wrong with files and names here is the user's to mend: one line says what."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise click.ClickException(program.plain(error)) from error
+
+
+def read_password(path: Path | None) -> str:
+    """The password of a PKCS12 file: the first line of a file, or made up. ValueError when it is empty."""
+    if path is None:
+        return secrets.token_urlsafe(12)
+    password = path.read_text("utf-8").partition("\n")[0].strip()
+    if not password:
+        raise ValueError(f"the first line of {path} is empty: it must be the password of the .p12 file")
+    return password

@@ -1,0 +1,45 @@
+"""PKCS12 files: key, certificate and CA in one, under a password, as browsers have them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from lgi_tools.certificates.key_files import PrivateKey
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What is in a file."""
+
+    key: PrivateKey
+    certificate: x509.Certificate
+    ca: x509.Certificate
+
+
+def pack(name: str, bundle: Bundle, password: str) -> bytes:
+    """The bytes of a file, encrypted as browsers and openssl 1.1 and newer can read."""
+    return pkcs12.serialize_key_and_certificates(
+        name.encode(),
+        bundle.key,
+        bundle.certificate,
+        [bundle.ca],
+        serialization.BestAvailableEncryption(password.encode()),
+    )
+
+
+def unpack(path: Path, password: str) -> Bundle:
+    """What is in a file. Raises OSError, or ValueError when password or contents are not right."""
+    try:
+        key, certificate, others = pkcs12.load_key_and_certificates(path.read_bytes(), password.encode())
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be opened: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) or certificate is None:
+        raise ValueError(f"{path} holds no certificate with an EC or RSA key")
+    for other in others:
+        if other.subject == certificate.issuer:
+            return Bundle(key, certificate, other)
+    raise ValueError(f"{path} holds no certificate of the CA: make it with 'export', or openssl's -certfile")
