@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -46,6 +47,7 @@ def test_a_job_is_submitted_with_everything(server: CannedServer) -> None:
         "write_access": "w",
         "uploaded_file_1": "first",
         "number_of_uploaded_files": "1",
+        "request_id": ANY,
     }
 
 
@@ -55,7 +57,11 @@ def test_what_is_not_given_is_not_sent(server: CannedServer) -> None:
 
     Project().submit("hello_world")
 
-    assert server.requests[0].fields == CALLER | {"application": "hello_world", "target_resources": "any"}
+    assert server.requests[0].fields == CALLER | {
+        "application": "hello_world",
+        "target_resources": "any",
+        "request_id": ANY,
+    }
 
 
 def test_a_tag_needs_a_name(server: CannedServer) -> None:
