@@ -36,8 +36,14 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
 
 def _rules(rules: Rules) -> str:
     allowed = [f"{count} of {owner}" for owner, count in rules.owner_allow.items()]
-    text = f"{rules.job_limit} jobs at most; allowed: {lists.join(allowed) or 'as the other levels say'}"
+    text = f"{rules.job_limit} jobs at most{_bounds(rules)}"
+    text = f"{text}; allowed: {lists.join(allowed) or 'as the other levels say'}"
     return f"{text}; denied: {lists.join(rules.owner_deny)}" if rules.owner_deny else text
+
+
+def _bounds(rules: Rules) -> str:
+    cores = f", {rules.cpu_limit} cores together" if rules.cpu_limit else ""
+    return cores + (f", {rules.memory_limit} MB together" if rules.memory_limit else "")
 
 
 def _limits(application: Application) -> str:

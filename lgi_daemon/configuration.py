@@ -96,7 +96,13 @@ def _rules(section: Section) -> Rules:
             )
         allow[one.name] = int(one.text)
     deny = lists.split(section.optional("owner_deny"))
-    return Rules(allow, deny, section.number("job_limit"))
+    return Rules(
+        allow,
+        deny,
+        section.number("job_limit"),
+        cpu_limit=section.optional_number("cpu_limit"),
+        memory_limit=section.optional_number("memory_limit"),
+    )
 
 
 def _project(section: Section, as_root: bool) -> Project:

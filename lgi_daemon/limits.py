@@ -1,9 +1,13 @@
-"""Whose jobs, and how many: owner_allow, owner_deny and job_limit of resource, project and application."""
+"""Whose jobs, and how many: owner_allow, owner_deny and the limits of resource, project and application.
+
+job_limit is a number of jobs; cpu_limit and memory_limit bound what all jobs of a level ask for together.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from lgi_daemon.demand import NOTHING, ONE_CORE, Demand
 from lgi_protocol import lists
 
 # Project servers refuse an owners field of 255 bytes (error 71), and then give no work at all.
@@ -12,11 +16,16 @@ OWNERS_BYTES = 254
 
 @dataclass(frozen=True)
 class Rules:
-    """The limits of one level. ``owner_allow`` is jobs per owner, the word ``any`` for owners not named."""
+    """The limits of one level. ``owner_allow`` is jobs per owner, the word ``any`` for owners not named.
+
+    ``cpu_limit`` is in cores, ``memory_limit`` in MB, 0 for none.
+    """
 
     owner_allow: Mapping[str, int]
     owner_deny: tuple[str, ...]
     job_limit: int
+    cpu_limit: int = 0
+    memory_limit: int = 0
 
     def limit_of(self, owner: str) -> int | None:
         """How many jobs an owner may have at this level; None when the level says nothing of it."""
@@ -25,11 +34,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Level:
-    """The rules of one level and the owners of each job that is there now."""
+    """The rules of one level, the owners of each job that is there now, and what those have asked for."""
 
     name: str
     rules: Rules
     jobs: tuple[tuple[str, ...], ...]
+    used: Demand = NOTHING
     counts: Counter[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,7 +50,17 @@ class Level:
     @property
     def full(self) -> bool:
         """Whether no job at all may be added."""
-        return len(self.jobs) >= self.rules.job_limit
+        return len(self.jobs) >= self.rules.job_limit or bool(self.lacks(ONE_CORE))
+
+    def lacks(self, asked: Demand) -> str:
+        """What there is too little of for a job that asks for so much; empty when there is enough."""
+        for what, limit, used, more in (
+            ("cpu_limit", self.rules.cpu_limit, self.used.cpus, asked.cpus),
+            ("memory_limit", self.rules.memory_limit, self.used.memory, asked.memory),
+        ):
+            if limit and more and used + more > limit:
+                return f"{what} of {limit}: {used} in use, {more} asked for"
+        return ""
 
     def reached(self, owner: str) -> bool:
         """Whether an owner has a limit here and as many jobs already."""
@@ -52,15 +72,18 @@ class Level:
         return lists.holds(self.rules.owner_deny, [owner])
 
 
-def refusal(levels: Iterable[Level], owners: Iterable[str]) -> str:
+def refusal(levels: Iterable[Level], owners: Iterable[str], asked: Demand = ONE_CORE) -> str:
     """Why a job of these owners may not be taken, naming level and value; empty when it may.
 
-    An owner without own entry falls under ``any``; a job none of whose owners has an entry is refused.
+    ``asked`` is what it asks for. An owner without own entry falls under ``any``; a job none of whose owners
+    has an entry is refused.
     """
     levels, owners = tuple(levels), lists.unique(owners)
     for level in levels:
-        if level.full:
+        if len(level.jobs) >= level.rules.job_limit:
             return f"{level.name} has its job_limit of {level.rules.job_limit} jobs"
+        if lacking := level.lacks(asked):
+            return f"{level.name} has a {lacking}"
         for owner in owners:
             if level.denies(owner):
                 return f"owner_deny of {level.name} refuses {owner}"

@@ -1,18 +1,29 @@
 """Room for more jobs: what is here, and what is about to be taken, against the limits of every level."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
+from typing import NamedTuple
 
+from lgi_daemon import demand
 from lgi_daemon.acceptance import Offered
 from lgi_daemon.configuration import Application, Configuration, Project
+from lgi_daemon.demand import NOTHING
 from lgi_daemon.jobs import Jobs
-from lgi_daemon.limits import Level, refusal
+from lgi_daemon.limits import Level, Rules, refusal
+from lgi_daemon.record import Record
 from lgi_daemon.sandbox import choose_uid
 
 
 class NoRoom(Exception):
     """A job may not be taken; the text says why."""
+
+
+class _Taken(NamedTuple):
+    project: str
+    application: str
+    owners: tuple[str, ...]
+    specifics: str
 
 
 class Room:
@@ -28,23 +39,26 @@ class Room:
         self, configuration: Configuration, project: Project, application: Application
     ) -> tuple[Level, Level, Level]:
         """The three levels as full as they are now."""
-        records = [job.record for job in self._jobs]
-        taken = [(one.project, one.application, one.owners) for one in records]
-        taken += [(one.project.name, one.application.name, one.told.owners) for one, _uid in self._coming]
-        here = [one for one in taken if one[0] == project.name]
-        same = [one for one in here if one[1] == application.name]
+        taken = [_Taken(one.project, one.application, one.owners, one.job_specifics) for one in self._records]
+        taken += [_coming(one) for one, _uid in self._coming]
+        here = [one for one in taken if one.project == project.name]
+        same = [one for one in here if one.application == application.name]
         return (
-            Level("the resource", configuration.rules, tuple(owners for *_, owners in taken)),
-            Level(f"project {project.name}", project.rules, tuple(owners for *_, owners in here)),
-            Level(f"application {application.name}", application.rules, tuple(owners for *_, owners in same)),
+            _level("the resource", configuration.rules, taken),
+            _level(f"project {project.name}", project.rules, here),
+            _level(f"application {application.name}", application.rules, same),
         )
+
+    @property
+    def _records(self) -> Iterator[Record]:
+        return (job.record for job in self._jobs)
 
     @contextmanager
     def reserved(self, offer: Offered, configuration: Configuration) -> Iterator[int]:
         """A place for an offered job, with its uid, until it is one of the jobs or was refused; or NoRoom."""
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
-            why_not = refusal(levels, offer.told.owners)
+            why_not = refusal(levels, offer.told.owners, demand.of(offer.told.job_specifics))
             if why_not:
                 raise NoRoom(why_not)
             reservation = offer, self._uid(offer, configuration)
@@ -63,3 +77,14 @@ class Room:
             return choose_uid(offer.application.sandbox_uid, taken, configuration.sandbox_uids)
         except RuntimeError as error:
             raise NoRoom(str(error)) from None
+
+
+def _coming(offer: Offered) -> _Taken:
+    return _Taken(offer.project.name, offer.application.name, offer.told.owners, offer.told.job_specifics)
+
+
+def _level(name: str, rules: Rules, taken: Sequence[_Taken]) -> Level:
+    """What its jobs ask for is only added up where it is bounded: that takes longer than all the rest."""
+    is_bounded = rules.cpu_limit or rules.memory_limit
+    used = demand.of_all(one.specifics for one in taken) if is_bounded else NOTHING
+    return Level(name, rules, tuple(one.owners for one in taken), used)

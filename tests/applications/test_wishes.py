@@ -1,10 +1,13 @@
 """What jobs ask for: let through strictly, kept within the administrator's bounds."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from .bench import Bench
+from lgi_daemon import demand
+
+from .bench import LIBRARY, Bench
 
 SETTINGS = "backend=process\nstage=no\nmax_cpus=4\nmax_memory=8000\nmax_walltime=7200\n"
 
@@ -59,3 +62,30 @@ def test_the_administrators_default_holds_for_who_does_not_ask(place: Path) -> N
     job = Bench(place, f"{SETTINGS}default_cpus=3\n", input=b"echo $OMP_NUM_THREADS")
 
     assert job.finish() == "3\n[LGI: exit code 0]\n"
+
+
+@pytest.mark.parametrize(
+    "specifics",
+    [
+        "<cpus> 4 </cpus>",
+        "<cpus>\n4\t</cpus>",
+        "<x> <cpus> 9 </cpus> </x> <cpus> 2 </cpus>",
+        "<cpus> 2 </cpus> <x> <cpus> 9 </cpus> </x>",
+        "<cpus> 2 </cpus> <cpus> <x> 9 </x> </cpus>",
+        "<cpus> 02 </cpus>",
+        "<cpus>  </cpus>",
+        "<cpus> 1234567890 </cpus>",
+        "<cpus a='1'> 9 </cpus>",
+        "no tags at all",
+    ],
+)
+def test_the_daemon_counts_what_the_scripts_give(tmp_path: Path, specifics: str) -> None:
+    """Otherwise a job could have more cores than are counted against the daemon's cpu_limit."""
+    (tmp_path / "LGI_job_specifics").write_text(specifics)
+    script = '. "$1/wishes.sh"; mistake=; number cpus 1 ""; echo "${value:-1}"'
+
+    given = subprocess.run(
+        ["sh", "-c", script, "sh", LIBRARY], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert demand.of(specifics).cpus == int(given.stdout)

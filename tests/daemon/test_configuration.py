@@ -131,6 +131,11 @@ def test_a_missing_tag_is_named_with_its_place(file: Path, tag: str, path: str) 
         ("<application number='1'>", "<application number='2'>", ["project 1/application 1 is missing"]),
         ("<job_limit> 4 <", "<job_limit> four <", ["application 1/job_limit is 'four'", "whole number"]),
         ("<job_limit> 20 <", "<job_limit> 0 <", ["LGI/resource/job_limit is '0'", "1 or more"]),
+        (
+            "<job_limit> 20 <",
+            "<cpu_limit> 2.5 </cpu_limit> <job_limit> 20 <",
+            ["cpu_limit is '2.5'", "number"],
+        ),
         ("<any> 5 </any>", "<any> many </any>", ["project 1/owner_allow/any is 'many'", "number of jobs"]),
         (
             "https://localhost",
@@ -238,6 +243,21 @@ def test_under_root_the_run_directory_must_be_open_to_others(file: Path) -> None
 
     assert "LGI/resource/run_directory" in message
     assert f"chmod o+x {file.parent}" in message
+
+
+def test_cores_and_memory_can_be_limited_at_each_level(file: Path) -> None:
+    """And --check shows it."""
+    text = file.read_text().replace("<job_limit> 20", "<cpu_limit> 16 </cpu_limit> <job_limit> 20")
+    file.write_text(text.replace("<job_limit> 4 ", "<memory_limit> 8000 </memory_limit> <job_limit> 4 "))
+
+    found = load(file, as_root=False)
+
+    (application,) = found.projects[0].applications
+    assert (found.rules.cpu_limit, found.projects[0].rules.cpu_limit) == (16, 0)
+    assert application.rules.memory_limit == 8000
+    shown = plan(found, 120, 600)
+    assert "the resource takes 20 jobs at most, 16 cores together; allowed" in shown
+    assert "application hello_world takes 4 jobs at most, 8000 MB together; allowed" in shown
 
 
 def test_the_plan_shows_what_would_be_done_but_no_key(file: Path, certificate_files: Path) -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from lgi_daemon import demand
+from lgi_daemon.demand import Demand
 from lgi_daemon.limits import Level, Rules, full_level, owners_wanted, refusal
 
 
@@ -108,3 +110,43 @@ def test_wanted_owners_that_do_not_fit_are_left_out_altogether() -> None:
     allow = {f"owner{number:03}@somewhere": 1 for number in range(40)}
 
     assert owners_wanted([level(allow)]) == ""
+
+
+@pytest.mark.parametrize(
+    ("used", "asked", "why_not"),
+    [
+        (Demand(6, 0), Demand(2, 0), ""),
+        (Demand(6, 0), Demand(3, 0), "here has a cpu_limit of 8: 6 in use, 3 asked for"),
+        (Demand(0, 0), Demand(9, 0), "here has a cpu_limit of 8: 0 in use, 9 asked for"),
+        (Demand(1, 3000), Demand(1, 1000), ""),
+        (Demand(1, 3000), Demand(1, 1001), "here has a memory_limit of 4000: 3000 in use, 1001 asked for"),
+        (Demand(1, 4000), Demand(1, 0), ""),
+    ],
+)
+def test_what_is_in_use_leaves_room_for_so_much(used: Demand, asked: Demand, why_not: str) -> None:
+    """Cores and memory that all jobs of a level ask for together, each within its limit."""
+    rules = Rules({"any": 9}, (), 9, cpu_limit=8, memory_limit=4000)
+
+    assert refusal([Level("here", rules, (("alice",),), used)], ["bob"], asked) == why_not
+
+
+def test_a_level_without_a_free_core_is_full() -> None:
+    """Nobody is asked for work that could not be taken."""
+    full = Level("here", Rules({"any": 9}, (), 9, cpu_limit=8), (("alice",),), Demand(8))
+
+    assert full_level([full]) == "here"
+
+
+@pytest.mark.parametrize(
+    ("specifics", "asked"),
+    [
+        ("", Demand(1, 0)),
+        ("<cpus> 4 </cpus> <memory>\n8000 </memory>", Demand(4, 8000)),
+        ("<cpus>2</cpus><nodes> 3 </nodes>", Demand(6, 0)),
+        ("<cpus> many </cpus> <memory> -1 </memory>", Demand(1, 0)),
+        ("<cpus> 1 </cpus> <x> <cpus> 7 </cpus> </x>", Demand(7, 0)),
+    ],
+)
+def test_what_a_job_asks_for_stands_in_its_specifics(specifics: str, asked: Demand) -> None:
+    """One core when it does not say; the last word counts."""
+    assert demand.of(specifics) == asked

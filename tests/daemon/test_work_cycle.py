@@ -137,6 +137,19 @@ def test_denied_owners_are_refused_though_the_server_offers(workshop: Workshop) 
     assert workshop.server.jobs["1"].state == "queued"
 
 
+def test_jobs_are_taken_while_there_are_cores_for_them(workshop: Workshop) -> None:
+    """Of eight, three and four are in use: the job of two stays for others, that of one is taken."""
+    workshop.rules = Rules({"any": 10}, (), 10, cpu_limit=8)
+    for job_id, cpus in {"1": 3, "2": 4, "3": 2, "4": 1}.items():
+        workshop.server.submit(job_id, specifics=f"<cpus> {cpus} </cpus>")
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    assert [job.state for job in workshop.server.jobs.values()] == ["running", "running", "queued", "running"]
+    assert workshop.server.locks == {}
+
+
 def test_all_pages_are_looked_through_while_nothing_is_taken(workshop: Workshop) -> None:
     """Forty jobs of others do not hide the forty-first."""
     workshop.rules = Rules({"mark": 5}, (), 5)
