@@ -5,6 +5,7 @@ import posixpath
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -35,6 +36,16 @@ _NONE: Mapping[str, str] = {}
 
 class TransferFailed(Exception):
     """A file was not transferred, or a listing not given; the text says why."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        """``status`` is the HTTP status of a server that answered, 0 when none did."""
+        self.status = status
+        super().__init__(text)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may succeed later: there was no answer, or one of a server in trouble."""
+        return self.__cause__ is not None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class Repository:
@@ -97,7 +108,7 @@ class Repository:
             elif answer.status_code == DONE:
                 arrival.start(answer.headers.get("ETag", ""), length)
             elif not headers or answer.status_code not in {206, 416}:
-                raise TransferFailed(_reason(answer))
+                raise TransferFailed(_reason(answer), answer.status_code)
             else:
                 arrival.start("", 0)
                 return self._fetch(url, arrival, watch)
@@ -130,11 +141,11 @@ class Repository:
         # As LGI: what was done is said in the body; the HTTP status may be anything.
         status = _find(text, "status")
         if status is None:
-            raise TransferFailed(f"the server answered {_status(answer)}")
-        if leading_number(xml.value(status.inside, "number")) != DONE:
-            raise TransferFailed(
-                xml.value(status.inside, "message") or f"the server answered {_status(answer)}"
-            )
+            raise TransferFailed(f"the server answered {_status(answer)}", answer.status_code)
+        number = leading_number(xml.value(status.inside, "number"))
+        if number != DONE:
+            said = xml.value(status.inside, "message")
+            raise TransferFailed(said or f"the server answered {_status(answer)}", number)
 
     @contextmanager
     def _request(

@@ -89,12 +89,12 @@ def store(directory: Path, repository: Repository) -> int:
 
 
 def transfer(name: str, act: Callable[[], None]) -> int:
-    """Whether a file was transferred, as an exit code; a server that answered will not change its mind."""
+    """Whether a file was transferred, as an exit code; a server that refuses it will not change its mind."""
     try:
         act()
     except TransferFailed as failure:
         terminal.warn(NAME, f"{name}: {failure}")
-        return LATER if failure.__cause__ else NEVER
+        return LATER if failure.may_pass else NEVER
     except OSError as error:
         terminal.warn(NAME, f"{name}: {error.strerror}")
         return LATER

@@ -1,0 +1,36 @@
+"""LGI_stage: which failures are worth another try."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.credentials import Credentials
+from lgi_tools import stage
+from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.repository import Repository
+
+from .canned_server import CannedServer
+from .test_filetransfer import PLACE, done
+
+
+@pytest.fixture
+def repository(server: CannedServer, authority: Authority, mark: Issued) -> Repository:
+    """A job's, on the canned server."""
+    credentials = Credentials(mark.key, mark.certificate, authority.ca_file)
+    return Repository(server.url + PLACE, credentials.session())
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(503, stage.LATER), (500, stage.LATER), (403, stage.NEVER), (413, stage.NEVER)]
+)
+def test_a_server_in_trouble_is_asked_again_one_that_refuses_is_not(
+    server: CannedServer, repository: Repository, number: int, code: int
+) -> None:
+    """Busy, or its disk is full: that passes, and results would be lost by giving up after three looks."""
+    Path("result").write_text("x")
+    for method in ("GET", "PUT"):
+        server.will_answer(method, f"{PLACE}/result", done(number, "said so"))
+
+    assert stage.transfer("result", partial(repository.upload, "result", Path("result"))) == code
+    assert stage.transfer("result", partial(repository.download, "result", Path("other"))) == code
