@@ -1,5 +1,6 @@
 """The server's configuration: one commented file of ``key = value`` lines and ``[project NAME]`` sections."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -30,12 +31,14 @@ class Config:
 
     url: str
     listen: str
-    server_certificate: Path
-    server_key: Path
     ca_certificate: Path
     repository: Path
     default_project: str
     projects: Mapping[str, Project]
+    server_certificate: Path | None = None
+    server_key: Path | None = None
+    front_end_header: str = ""
+    front_end_secret: Path | None = None
     remote: RepositoryHost | None = None
     crl: Path | None = None
     peer_certificate: Path | None = None
@@ -104,10 +107,18 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):
+        raise ValueError("write the name of a header, as X-Client-Certificate")
+    return text
+
+
 def _listen(text: str) -> str:
+    if text.startswith("unix:/"):
+        return text
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError("write host:port, as 0.0.0.0:443 or [::]:443")
+        raise ValueError("write host:port, as 0.0.0.0:443 or [::]:443, or unix:/path/of/a/socket")
     return text
 
 
@@ -122,6 +133,8 @@ _TOP: dict[str, Callable[[str], object]] = {
     "server_certificate": Path,
     "server_key": Path,
     "ca_certificate": Path,
+    "front_end_header": _header,
+    "front_end_secret": Path,
     "crl": Path,
     "peer_certificate": Path,
     "peer_key": Path,
@@ -152,8 +165,10 @@ _TOP: dict[str, Callable[[str], object]] = {
 _PROJECT: dict[str, Callable[[str], object]] = {"database": _database, "server_name": common_name.check_name}
 _FILES = (
     *("server_certificate", "server_key", "ca_certificate", "crl", "peer_certificate", "peer_key"),
+    "front_end_secret",
     *("repository_ssh_key", "repository_known_hosts"),
 )
+_OWN_TLS = ("server_certificate", "server_key")
 # The server makes these two when neither is there yet.
 _JOBS = ("jobs_certificate", "jobs_key")
 _REMOTE = tuple(key for key in _TOP if key.startswith("repository_"))
@@ -248,8 +263,26 @@ class _Reader:
         jobs = [key for key in _JOBS if key in self.top]
         if len(jobs) == 1:
             raise self.fail(self.places[jobs[0]], f"{jobs[0]} is set: {' and '.join(_JOBS)} go together")
+        self.check_front_end()
         remote = self.remote()
         return Config(projects=projects, remote=remote, path=self.path, **self.top)  # type: ignore[arg-type]
+
+    def check_front_end(self) -> None:
+        """TLS of our own needs a certificate; one spoken for us, a proof of who hands it on."""
+        listen, header = str(self.top["listen"]), self.top.get("front_end_header")
+        if header and not listen.startswith("unix:") and "front_end_secret" not in self.top:
+            why = "anybody could write that header: listen on unix:/path, or set front_end_secret"
+            raise self.fail(self.places["front_end_header"], f"front_end_header = {header}: {why}")
+        if not header and listen.startswith("unix:"):
+            why = "what listens there has TLS spoken for it: set front_end_header"
+            raise self.fail(self.places["listen"], f"listen = {listen}: {why}")
+        if not header and "front_end_secret" in self.top:
+            raise self.fail(
+                self.places["front_end_secret"], "front_end_secret is set, front_end_header is not"
+            )
+        for missing in () if header else _OWN_TLS:
+            if missing not in self.top:
+                raise ConfigError(f"{self.path}: the setting {missing!r} is missing")
 
     def remote(self) -> RepositoryHost | None:
         """The host that keeps the repositories: all five settings or none."""
@@ -265,7 +298,16 @@ class _Reader:
 
 
 def _required() -> set[str]:
-    optional = {"crl", "peer_certificate", "peer_key", "path", "projects", *_REMOTE}
+    optional = {
+        "crl",
+        *_OWN_TLS,
+        "front_end_secret",
+        "peer_certificate",
+        "peer_key",
+        "path",
+        "projects",
+        *_REMOTE,
+    }
     defaulted = {one.name for one in fields(Config) if one.default is not one.default_factory}
     return {name for name in _TOP if name not in optional | defaulted}
 

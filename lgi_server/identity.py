@@ -1,5 +1,7 @@
 """Who is at the other end: the verified client certificate of the connection, and nothing else.
 
+Where a front end speaks TLS for us, that of its connection (`front_end`).
+
 A job's certificate is another type than everybody else's, and only `of_caller` ever answers one: whoever asks
 `of_request`, as all that does not know of jobs does, refuses them.
 """
@@ -20,6 +22,7 @@ from lgi_protocol import common_name
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import job_identity
+from lgi_server.front_end import FrontEnd
 from lgi_server.job_identity import JobIdentity
 from lgi_server.jobs_authority import JobsAuthority
 from lgi_server.revocation import Revocation
@@ -31,6 +34,7 @@ class Trust:
 
     revocation: Revocation
     jobs: JobsAuthority | None
+    front_end: FrontEnd | None = None
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,7 @@ def of_request(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity
 
 def of_caller(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity | JobIdentity:
     """As `of_request`, for the little that jobs may do too; whether the job still runs is not asked here."""
-    socket = environ.get("gunicorn.socket")
-    der = None if socket is None else socket.getpeercert(binary_form=True)
+    der = _shown(environ, trust.front_end)
     if not der:
         raise LGIError(ErrorNumber.CERTIFICATE)
     try:
@@ -75,6 +78,15 @@ def of_caller(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity 
     if isinstance(identity, Identity) and trust.revocation.is_revoked(identity.serial, now):
         raise LGIError(ErrorNumber.CERTIFICATE, "it has been revoked")
     return identity
+
+
+def _shown(environ: Mapping[str, Any], front_end: FrontEnd | None) -> bytes | None:
+    """The certificate (DER) that a client has shown to us, or to the front end that speaks TLS for us."""
+    if front_end is not None:
+        return front_end.certificate(environ)
+    socket = environ.get("gunicorn.socket")
+    shown: bytes | None = None if socket is None else socket.getpeercert(binary_form=True)
+    return shown
 
 
 @lru_cache(maxsize=4096)

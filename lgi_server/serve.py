@@ -47,11 +47,11 @@ def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLCon
     """
     context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    certificate, key = _own(config)
     try:
-        context.load_cert_chain(config.server_certificate, config.server_key, password=_no_password)
+        context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
-        files = f"{config.server_certificate} with the key {config.server_key}"
-        raise ValueError(f"cannot use the certificate {files}: {error}") from None
+        raise ValueError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
     try:
         context.load_verify_locations(config.ca_certificate)
     except ssl.SSLError as error:
@@ -62,6 +62,13 @@ def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLCon
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     # The name of the certificate's owner goes into resumed sessions too; they are as good as full ones.
     return context
+
+
+def _own(config: Config) -> tuple[Path, Path]:
+    """The certificate and key of a server that speaks TLS itself; the configuration has them."""
+    if config.server_certificate is None or config.server_key is None:
+        raise ValueError("server_certificate and server_key are not set")
+    return config.server_certificate, config.server_key
 
 
 def _no_password() -> str:
@@ -122,7 +129,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def _renew(self) -> None:
         """Take up renewed certificates as long as the worker lives."""
         while self.alive:
-            self.app.renewal.look(datetime.now(UTC))
+            if self.app.renewal:
+                self.app.renewal.look(datetime.now(UTC))
             gevent.sleep(LOOK_SECONDS)
 
     def _close_idle(self) -> None:
@@ -164,7 +172,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
         raise StopIteration
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
-        """One connection: its handshake, then its requests."""
+        """One connection: its handshake, where TLS is ours, then its requests."""
+        if not isinstance(client, ssl.SSLSocket):
+            super().handle(listener, client, address)
+            return
         try:
             with gevent.Timeout(self.handshake_seconds, TimeoutError("no handshake in time")):
                 client.do_handshake()
@@ -182,10 +193,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Makes the application and the one TLS context that all workers share, before any fork."""
         self.lgi = config
         self.flask = create_app(config)
-        jobs = self.flask.extensions["lgi"].trust.jobs
-        self.tls = tls_context(config, jobs)
-        files = (config.server_certificate, config.server_key, config.ca_certificate)
-        self.renewal = Renewal(self.tls, files, lambda: tls_context(config, jobs))
+        self.renewal: Renewal | None = None
+        if not config.front_end_header:
+            jobs = self.flask.extensions["lgi"].trust.jobs
+            self.tls = tls_context(config, jobs)
+            files = (*_own(config), config.ca_certificate)
+            self.renewal = Renewal(self.tls, files, lambda: tls_context(config, jobs))
         super().__init__()
 
     def load_config(self) -> None:
@@ -197,10 +210,6 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "worker_class": Worker,
             "worker_connections": _connections(),
             "backlog": 2048,
-            "certfile": str(self.lgi.server_certificate),
-            "keyfile": str(self.lgi.server_key),
-            "ca_certs": str(self.lgi.ca_certificate),
-            "ssl_context": lambda _config, _default: self.tls,
             "keepalive": self.lgi.keep_alive,
             "graceful_timeout": 35,
             "timeout": 60,
@@ -210,8 +219,23 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "limit_request_line": 8190,
             "worker_tmp_dir": _in_memory(),
         }
+        settings |= self._behind_a_front_end() if self.lgi.front_end_header else self._own_tls()
         for name, value in settings.items():
             self.cfg.set(name, value)
+
+    def _own_tls(self) -> dict[str, object]:
+        certificate, key = _own(self.lgi)
+        return {
+            "certfile": str(certificate),
+            "keyfile": str(key),
+            "ca_certs": str(self.lgi.ca_certificate),
+            "ssl_context": lambda _config, _default: self.tls,
+        }
+
+    def _behind_a_front_end(self) -> dict[str, object]:
+        """A header with a certificate is long; the socket is for its owner and its group alone."""
+        # sendfile would pass by OneRecord, which has the head still.
+        return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
 
     def load(self) -> Flask:
         """The application."""

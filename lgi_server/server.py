@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lgi_server import jobs_authority
+from lgi_server import front_end, jobs_authority
 from lgi_server.config import Config
 from lgi_server.crowd import Crowd
 from lgi_server.database import Database
@@ -77,5 +77,11 @@ def assemble(config: Config) -> Server:
         crowd=Crowd(config.requests_at_once),
         store=store,
         repositories=repositories,
-        trust=Trust(Revocation(config.crl, config.ca_certificate), jobs_authority.of(config)),
+        trust=_trust(config),
     )
+
+
+def _trust(config: Config) -> Trust:
+    jobs = jobs_authority.of(config)
+    revocation = Revocation(config.crl, config.ca_certificate)
+    return Trust(revocation, jobs, front_end.of(config, jobs) if config.front_end_header else None)

@@ -170,9 +170,9 @@ class Grid:
             self.process = subprocess.Popen(
                 [BIN / "LGI_server", self.config_file], stdout=log, stderr=log, start_new_session=True
             )
-        wait_for(self._listens, 30)
+        wait_for(self.listens, 30)
 
-    def _listens(self) -> bool:
+    def listens(self) -> bool:
         if self.process is not None and self.process.poll() is not None:
             raise AssertionError(self.log.read_text()[-3000:])
         with socket.socket() as probe:
