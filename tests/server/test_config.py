@@ -129,6 +129,26 @@ BAD = {
     "project without name": (GOOD + "[project]\n", "line 13: '[project]' is not [project NAME]"),
     "default project unknown": (GOOD.replace("= LGI\n", "= XYZ\n"), "line 8: default_project = XYZ"),
     "project incomplete": (GOOD + "[project B]\n", "line 13: project B has no setting"),
+    "a header that anybody could write": (
+        "front_end_header = X-Client\n" + GOOD,
+        "line 1: front_end_header = X-Client: anybody could write that header",
+    ),
+    "no name of a header": (
+        "front_end_header = X_Client\n" + GOOD,
+        "line 1: front_end_header = X_Client: write",
+    ),
+    "a socket without a front end": (
+        GOOD.replace("127.0.0.1:8443", "unix:/run/LGI.sock"),
+        "line 3: listen = unix:/run/LGI.sock: what listens there has TLS spoken for it",
+    ),
+    "a secret without a front end": (
+        "front_end_secret = server.key\n" + GOOD,
+        "line 1: front_end_secret is set, front_end_header is not",
+    ),
+    "no certificate of its own": (
+        GOOD.replace("server_certificate = server.crt\n", ""),
+        "the setting 'server_certificate' is missing",
+    ),
     "setting missing": (
         GOOD.replace("default_project = LGI\n", ""),
         "the setting 'default_project' is missing",
