@@ -28,7 +28,7 @@ TEMPLATE = """\
 url = {url}
 listen = {listen}
 
-# Where a web server in front speaks TLS: listen = unix:/path, and the header that holds the client's certificate.
+# Where a web server in front speaks TLS: listen = unix:/path, and the header with the client's certificate.
 # front_end_header = X-Client-Certificate
 
 # The server's certificate and key, and the authority that signs users and resources.
