@@ -8,11 +8,13 @@ from pathlib import Path
 import click
 
 from lgi_protocol import xml
-from lgi_tools import options, program, settings, terminal
+from lgi_tools import json_text, options, program, settings, terminal
 from lgi_tools.job_text import date_and_number
+from lgi_tools.job_values import file_name
+from lgi_tools.json_text import Shape
 from lgi_tools.program import plain
 from lgi_tools.progress import Bar
-from lgi_tools.repository import Repository, TransferFailed, file_name
+from lgi_tools.repository import Repository, TransferFailed
 
 NAME = "LGI_filetransfer"
 
@@ -28,11 +30,14 @@ class Action(StrEnum):
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the list as the server says it.")
+@json_text.option
 @click.option("-j", "--job-directory", metavar="DIR", help="Take key, certificate and CA of this job.")
 @options.credential_options
 @click.argument("words", nargs=-1, required=True, metavar="list|download|upload|delete URL [FILES]...")
 @options.version
-def command(raw: bool, job_directory: str | None, words: tuple[str, ...], **given: object) -> int:
+def command(
+    raw: bool, as_json: bool, job_directory: str | None, words: tuple[str, ...], **given: object
+) -> int:
     """Transfer files from and to the repository at URL, which is an https URL without a slash at its end.
 
     \b
@@ -41,6 +46,7 @@ def command(raw: bool, job_directory: str | None, words: tuple[str, ...], **give
     upload    store FILES in the repository, each under the last part of its path
     delete    remove FILES from the repository
     """
+    shape = json_text.shape(raw, as_json)
     action, url, names = parse(words)
     if raw and action is not Action.LIST:
         raise click.UsageError("-x goes with list only")
@@ -52,8 +58,8 @@ def command(raw: bool, job_directory: str | None, words: tuple[str, ...], **give
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if action is Action.LIST:
-        return show_list(repository, raw)
-    return transfer(repository, action, names)
+        return show_list(repository, shape)
+    return transfer(repository, action, names, shape)
 
 
 def parse(words: tuple[str, ...]) -> tuple[Action, str, tuple[str, ...]]:
@@ -74,14 +80,17 @@ def parse(words: tuple[str, ...]) -> tuple[Action, str, tuple[str, ...]]:
     return action, url, tuple(names)
 
 
-def show_list(repository: Repository, raw: bool) -> int:
+def show_list(repository: Repository, shape: Shape) -> int:
     """The files of a repository, nothing when there are none; the exit code."""
     try:
         content = repository.content()
     except TransferFailed as failure:
         terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
         return 1
-    if raw:
+    if shape is Shape.JSON:
+        json_text.show({"repository_url": repository.url, "files": json_text.files(content)})
+        return 0
+    if shape is Shape.XML:
         terminal.show(f"{content or ' <number_of_files> 0 </number_of_files>'}\n")
         return 0
     lines = "".join(_file_line(found.inside) for found in xml.find_all(content, "file"))
@@ -96,11 +105,21 @@ def _file_line(text: str) -> str:
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
-def transfer(repository: Repository, action: Action, names: tuple[str, ...]) -> int:
+def transfer(repository: Repository, action: Action, names: tuple[str, ...], shape: Shape) -> int:
     """Each file in turn, also after one that failed; the exit code, 0 only when all are done."""
-    done = [_transfer_one(repository, action, name) for name in names]
-    terminal.show("\n")
-    return 0 if all(done) else 1
+    told = []
+    for name in names:
+        text, fault = _transfer_one(repository, action, name)
+        told.append({"file": name, "error": fault})
+        if shape is Shape.TEXT:
+            terminal.show(f"\n{text} ...\n")
+        if fault:
+            terminal.warn(NAME, fault)
+    if shape is Shape.JSON:
+        json_text.show({"repository_url": repository.url, "files": told})
+    else:
+        terminal.show("\n")
+    return 0 if not any(each["error"] for each in told) else 1
 
 
 _SAID = {
@@ -110,7 +129,8 @@ _SAID = {
 }
 
 
-def _transfer_one(repository: Repository, action: Action, name: str) -> bool:
+def _transfer_one(repository: Repository, action: Action, name: str) -> tuple[str, str | None]:
+    """What is said of a file, and what went wrong with it, if anything."""
     # As LGI: a path names the local file, its last part the one in the repository; delete takes all of it.
     remote = name if action is Action.DELETE else name.rpartition("/")[2]
     bar = Bar(terminal.one_line(remote))
@@ -125,15 +145,10 @@ def _transfer_one(repository: Repository, action: Action, name: str) -> bool:
         with closing(bar):
             steps[action]()
     except TransferFailed as failure:
-        terminal.show(f"\n{failed} '{repository.url}/{terminal.value(remote)}' ...\n")
-        terminal.warn(NAME, f"{name}: {failure}")
-        return False
+        return f"{failed} '{repository.url}/{terminal.value(remote)}'", f"{name}: {failure}"
     except OSError as error:
-        terminal.show(f"\nError opening file '{terminal.value(name)}' ...\n")
-        terminal.warn(NAME, plain(error))
-        return False
-    terminal.show(f"\n{succeeded} '{url}' ...\n")
-    return True
+        return f"Error opening file '{terminal.value(name)}'", plain(error)
+    return f"{succeeded} '{url}'", None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

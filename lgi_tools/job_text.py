@@ -5,7 +5,7 @@ import time
 from lgi_protocol import hexcode, xml
 from lgi_protocol.client import Reply, leading_number
 from lgi_tools import terminal
-from lgi_tools.repository import file_name
+from lgi_tools.job_values import file_name
 
 
 def line(label: str, value: str) -> str:

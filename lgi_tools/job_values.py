@@ -154,7 +154,17 @@ def _without_place(specifics: str) -> str:
 def read_file(text: str) -> StoredFile:
     """The file in a ``<file>`` element."""
     size = leading_number(xml.value(text, "size"))
-    return StoredFile(xml.value(text, "file_name"), size, moment(xml.value(text, "date")))
+    return StoredFile(file_name(text), size, moment(xml.value(text, "date")))
+
+
+def file_name(text: str) -> str:
+    """The name within a ``<file>``, exactly: here a blank at an end counts."""
+    found = xml.find(text, "file_name")
+    if found is None:
+        return ""
+    inside = found.inside
+    exact = inside[1:-1] if inside.startswith(" ") and inside.endswith(" ") else inside.strip()
+    return xml.unescape(exact)
 
 
 def visible(files: tuple[StoredFile, ...]) -> tuple[StoredFile, ...]:

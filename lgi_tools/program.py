@@ -19,6 +19,8 @@ class CallFailed(Exception):
     def __init__(self, text: str, content: str = "") -> None:
         """``content`` is the server's ``<error>``; it is empty when the server gave no answer."""
         self.content = content
+        # What follows the text, where somebody asked for more.
+        self.shown = ""
         super().__init__(text)
 
 
@@ -52,7 +54,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
         return done if isinstance(done, int) else 0
     except CallFailed as failure:
         # As LGI: on standard output, between empty lines, where existing scripts look for it.
-        terminal.show(f"\n{terminal.value(str(failure))}\n\n")
+        terminal.show(f"\n{terminal.value(str(failure))}\n\n{failure.shown}")
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
     except click.UsageError as error:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_tools import options, program, terminal
+from lgi_protocol.client import Reply
+from lgi_tools import json_text, options, program, terminal
+from lgi_tools.json_text import Shape, Values
 from lgi_tools.program import CallFailed
 from lgi_tools.user_calls import UserCalls
 
@@ -17,31 +19,53 @@ _REFUSED = "Could not abort or delete job {job} from project {project} on server
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@json_text.option
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
-def command(job_ids: tuple[str, ...], **given: object) -> int:
+@json_text.told
+def command(job_ids: tuple[str, ...], raw: bool, as_json: bool, **given: object) -> int:
     """Delete jobs; a job that is running is asked to abort."""
+    shape = json_text.shape(raw, as_json)
     for job_id in job_ids:
         if not (job_id.isascii() and job_id.isdigit()):
             raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
     chosen = options.settled(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
-    done = [_delete(calls, job_id) for job_id in job_ids]
-    terminal.show("\n")
+    told: list[Values] = []
+    done = [_delete(calls, job_id, shape, told) for job_id in job_ids]
+    if shape is Shape.JSON:
+        json_text.show({"jobs": told})
+    elif shape is Shape.TEXT:
+        terminal.show("\n")
     return 0 if all(done) else 1
 
 
-def _delete(calls: UserCalls, job_id: str) -> bool:
+def _delete(calls: UserCalls, job_id: str, shape: Shape, told: list[Values]) -> bool:
     """Whether the job is gone or going. A server that cannot be reached ends the program."""
     try:
         reply = calls.call("delete_job", {"job_id": job_id})
     except CallFailed as failure:
         if not failure.content:
             raise
-        terminal.show(f"\n{terminal.value(str(failure))}\n")
+        told.append({"job_id": int(job_id), "error": json_text.error(failure)})
+        if shape is Shape.XML:
+            terminal.show(f"{failure.content}\n")
+        elif shape is Shape.TEXT:
+            terminal.show(f"\n{terminal.value(str(failure))}\n")
         return False
+    state = reply.value("job", "state")
+    told.append(json_text.project(reply) | {"job_id": int(job_id), "state": state})
+    if shape is Shape.XML:
+        terminal.show(f"{reply.content}\n")
+    elif shape is Shape.TEXT:
+        _say(reply, job_id)
+    return state in _DONE
+
+
+def _say(reply: Reply, job_id: str) -> None:
     state = reply.value("job", "state")
     text = _DONE.get(state, _REFUSED).format(
         job=terminal.value(reply.value("job", "job_id") or job_id),
@@ -49,7 +73,6 @@ def _delete(calls: UserCalls, job_id: str) -> bool:
         server=terminal.value(reply.value("this_project_server")),
     )
     terminal.show(f"\n{text}\n")
-    return state in _DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import xml
-from lgi_tools import options, program, queue_pages, terminal
+from lgi_tools import json_text, options, program, queue_pages, terminal
 from lgi_tools.job_text import data_line, date_and_number, job_lines, line, project_lines, repository_line
+from lgi_tools.json_text import Shape, Values
 from lgi_tools.program import CallFailed
 from lgi_tools.user_calls import UserCalls
 
@@ -20,6 +21,7 @@ NAME = "LGI_qstat"
 )
 @click.option("-s", "--state", default="", metavar="STATE", help="Jobs in this state; !STATE: in others.")
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@json_text.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
 @click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
 @click.option("-L", "--resources", is_flag=True, help="List the project's resources.")
@@ -28,10 +30,12 @@ NAME = "LGI_qstat"
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
+@json_text.told
 def command(
     application: str,
     state: str,
     raw: bool,
+    as_json: bool,
     count: bool,
     servers: bool,
     resources: bool,
@@ -41,6 +45,7 @@ def command(
     **given: object,
 ) -> int:
     """List jobs, or show everything of the job JOB_ID."""
+    shape = json_text.shape(raw, as_json)
     _refuse_mixture(job_ids, servers or resources, bool(application or state or count))
     if verbose or very_verbose:
         level = logging.DEBUG if very_verbose else logging.INFO
@@ -49,13 +54,13 @@ def command(
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     if servers or resources:
-        show_project(calls, servers, resources, raw)
+        show_project(calls, servers, resources, shape)
         return 0
     if job_ids:
         # As LGI: of several ids the last one counts.
-        return show_job(calls, job_ids[-1], raw)
+        return show_job(calls, job_ids[-1], shape)
     fields = {name: text for name, text in (("state", state), ("application", application)) if text}
-    (queue_pages.count if count else queue_pages.show)(calls, fields, raw)
+    (queue_pages.count if count else queue_pages.show)(calls, fields, shape)
     return 0
 
 
@@ -69,16 +74,20 @@ def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> N
         raise click.UsageError("-l and -L go without -a, -s and -cnt")
 
 
-def show_job(calls: UserCalls, job_id: str, raw: bool) -> int:
+def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:
     """Everything of one job; the exit code."""
     try:
         reply = calls.call("job_state", {"job_id": job_id})
     except CallFailed as failure:
-        if not raw or not failure.content:
+        if shape is not Shape.XML or not failure.content:
             raise
         terminal.show(f"{failure.content}\n")
         return 1
-    if raw:
+    if shape is Shape.JSON:
+        (job,) = reply.all("job") or [""]
+        json_text.show(json_text.caller(reply) | {"job": json_text.details(job)})
+        return 0
+    if shape is Shape.XML:
         terminal.show(f"{reply.content}\n")
         return 0
     terminal.show("\n" + job_lines(reply, write_first=True))
@@ -88,20 +97,28 @@ def show_job(calls: UserCalls, job_id: str, raw: bool) -> int:
     return 0
 
 
-def show_project(calls: UserCalls, servers: bool, resources: bool, raw: bool) -> None:
+def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Shape) -> None:
     """The servers of the project, its resources, or both."""
+    told: Values = {}
     if servers:
         reply = calls.call("project_server_list")
-        slaves = "".join(line("Project slave server", url.strip()) for url in reply.all("project_server"))
-        ending = "" if resources else "\n"
-        terminal.show(f"{reply.content}\n" if raw else f"\n{project_lines(reply)}{slaves}{ending}")
+        slaves = [url.strip() for url in reply.all("project_server")]
+        told |= json_text.project(reply) | {"project_servers": slaves}
+        if shape is not Shape.JSON:
+            lines = "".join(line("Project slave server", url) for url in slaves)
+            ending = "" if resources else "\n"
+            text = f"\n{project_lines(reply)}{lines}{ending}"
+            terminal.show(f"{reply.content}\n" if shape is Shape.XML else text)
     if resources:
         reply = calls.call("project_resource_list")
-        if raw:
-            terminal.show(f"{reply.content}\n")
-            return
-        heading = "" if servers else f"\n{project_lines(reply)}"
-        terminal.show(heading + "".join(_resource(text) for text in reply.all("resource")) + "\n")
+        found = reply.all("resource")
+        told |= json_text.project(reply) | {"resources": [json_text.resource(text) for text in found]}
+        if shape is not Shape.JSON:
+            heading = "" if servers else f"\n{project_lines(reply)}"
+            text = heading + "".join(_resource(text) for text in found)
+            terminal.show(f"{reply.content}\n" if shape is Shape.XML else f"{text}\n")
+    if shape is Shape.JSON:
+        json_text.show(told)
 
 
 def _resource(text: str) -> str:

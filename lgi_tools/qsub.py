@@ -1,6 +1,8 @@
 """LGI_qsub: submit a job, as a user or from within a job as its resource."""
 
+import stat
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -9,8 +11,9 @@ from lgi_protocol import hexcode
 from lgi_protocol.client import Reply, with_back_off
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_tools import options, program, safe_submit, settings, terminal
+from lgi_tools import json_text, options, program, safe_submit, settings, terminal
 from lgi_tools.job_text import data_line, job_lines, repository_line
+from lgi_tools.json_text import Shape
 from lgi_tools.program import CallFailed, calls_to
 from lgi_tools.settings import Settings
 from lgi_tools.user_calls import PATIENCE, UserCalls, connect
@@ -47,9 +50,11 @@ NAME = "LGI_qsub"
 @click.option("-j", "--job-directory", metavar="DIR", help="Submit as the resource that runs this job.")
 @click.option("-m", "--switch-mode", is_flag=True, help="Submit as resource instead of user, or back.")
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@json_text.option
 @options.project_options
 @options.version
 @click.argument("files", nargs=-1, metavar="[FILES]...")
+@json_text.told
 def command(
     job_specifics: str | None,
     input_file: str | None,
@@ -58,6 +63,7 @@ def command(
     job_directory: str | None,
     switch_mode: bool,
     raw: bool,
+    as_json: bool,
     files: tuple[str, ...],
     **given: object,
 ) -> int:
@@ -66,6 +72,7 @@ def command(
     Inside a job's directory the job is submitted by the resource that runs it, in the name of its owners.
     -c, -U and -G submit as a user there; -m switches between the two.
     """
+    shape = json_text.shape(raw, as_json)
     # What is given is given, also when it is nothing: the settings take an empty value for an unknown one.
     given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
     job = options.job(job_directory, NAME)
@@ -83,11 +90,11 @@ def command(
     uploads = uploadable(files)
     fields = {name: text for name, text in fields.items() if text}
     if as_user:
-        submit_as_user(chosen, fields, uploads, raw)
+        submit_as_user(chosen, fields, uploads, shape)
         return 0
-    return submit_as_resource(
-        chosen, fields | {"state": "queued", "owners": owners(chosen, job)}, uploads, raw
-    )
+    fields |= {"state": "queued", "owners": owners(chosen, job)}
+    submit_as_resource(chosen, fields, uploads, shape)
+    return 0
 
 
 def owners(chosen: Settings, job: JobDirectory | None) -> str:
@@ -102,32 +109,45 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
     paths = tuple(Path(name) for name in names)
     for path in paths:
         try:
-            with path.open("rb"):
+            # Asked before it is opened, since opening a pipe waits for its writer.
+            kind = stat.S_IFMT(path.stat().st_mode)
+            with path.open("rb") if kind in {stat.S_IFREG, stat.S_IFDIR} else nullcontext():
                 pass
         except OSError as error:
             raise click.ClickException(f"Cannot read from file '{path}': {error.strerror}") from None
         if any("\udc80" <= char <= "\udcff" for char in path.name):
             raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
-        if not path.is_file():
+        if kind != stat.S_IFREG:
             raise click.ClickException(f"Cannot read from file '{path}': it is no plain file")
         if sum(other.name == path.name for other in paths) > 1:
             raise click.ClickException(f"several files would be called {path.name!r} in the repository")
     return paths
 
 
-def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], raw: bool) -> None:
+def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape) -> None:
     """Submit and show the new job."""
     reply = UserCalls(chosen).submit(fields, files)
-    if raw:
-        terminal.show(f"{reply.content}\n")
+    if shape is not Shape.TEXT:
+        show_answer(reply, shape)
         return
     terminal.show("\nJob has been submitted. Some details: \n\n" + job_lines(reply, write_first=False))
     terminal.show(data_line("Input", reply, "input"))
     terminal.show(repository_line(reply) + "\n")
 
 
-def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], raw: bool) -> int:
-    """Submit as a resource or a job of it; the exit code. As LGI nothing is said of success, unless raw."""
+def show_answer(reply: Reply, shape: Shape) -> None:
+    """A new job for a program."""
+    if shape is Shape.XML:
+        terminal.show(f"{reply.content}\n")
+    else:
+        (job,) = reply.all("job") or [""]
+        json_text.show(json_text.caller(reply) | {"job": json_text.details(job)})
+
+
+def submit_as_resource(
+    chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape
+) -> None:
+    """Submit as a resource or a job of it. As LGI nothing is said of success to people."""
     calls = ResourceCalls(connect(chosen), chosen.project)
     try:
         with calls_to(chosen.server):
@@ -135,14 +155,11 @@ def submit_as_resource(chosen: Settings, fields: dict[str, str], files: tuple[Pa
             submit = _submit if Path(chosen.certificate).name == JOB_CERTIFICATE else _submit_in_session
             reply = submit(calls, fields, files)
     except CallFailed as failure:
-        terminal.show(
-            f"\n{terminal.value(str(failure))}\n\n"
-            + (f"{failure.content}\n" if raw and failure.content else "")
-        )
-        return 1
-    if raw:
-        terminal.show(f"{reply.content}\n")
-    return 0
+        if shape is Shape.XML and failure.content:
+            failure.shown = f"{failure.content}\n"
+        raise
+    if shape is not Shape.TEXT:
+        show_answer(reply, shape)
 
 
 def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:

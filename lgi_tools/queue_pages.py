@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from lgi_protocol import xml
 from lgi_protocol.client import Reply
-from lgi_tools import terminal
+from lgi_tools import json_text, terminal
 from lgi_tools.job_text import date, line, project_lines
+from lgi_tools.json_text import Shape, Values
 from lgi_tools.user_calls import UserCalls
 
 PAGE = 1024
@@ -46,30 +47,44 @@ def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> R
     return calls.call("job_state", fields | {"start": str(start), "limit": str(limit)})
 
 
-def show(calls: UserCalls, fields: dict[str, str], raw: bool) -> None:
-    """The jobs as a table, or as ``<job>`` elements numbered over all pages."""
+def show(calls: UserCalls, fields: dict[str, str], shape: Shape) -> None:
+    """The jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
     pages = Pages(calls, fields)
-    if not raw:
+    told: list[Values] = []
+    if shape is Shape.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)
     for number, text in pages.jobs():
-        terminal.show(f"<job number='{number}'> {text} </job> " if raw else row(_cells(number, text)))
+        if shape is Shape.JSON:
+            told.append(json_text.job(text))
+        elif shape is Shape.XML:
+            terminal.show(f"<job number='{number}'> {text} </job> ")
+        else:
+            terminal.show(row(_cells(number, text)))
     if pages.last is None:
         return
-    if raw:
+    if shape is Shape.JSON:
+        json_text.show(_counted(pages.last, pages.listed) | {"jobs": told})
+    elif shape is Shape.XML:
         terminal.show(raw_trailer(pages.last, pages.listed))
     else:
         listed = line("Number of jobs listed", str(pages.listed))
         terminal.show(f"{RULE}\n{listed}{project_lines(pages.last)}\n")
 
 
-def count(calls: UserCalls, fields: dict[str, str], raw: bool) -> None:
+def count(calls: UserCalls, fields: dict[str, str], shape: Shape) -> None:
     """How many jobs there are."""
     reply = fetch(calls, fields, 0, 0)
     number = reply.number("number_of_jobs")
-    if raw:
+    if shape is Shape.JSON:
+        json_text.show(_counted(reply, number))
+    elif shape is Shape.XML:
         terminal.show(raw_trailer(reply, number))
     else:
         terminal.show("\n" + line("Number of jobs found", str(number)) + project_lines(reply) + "\n")
+
+
+def _counted(reply: Reply, jobs: int) -> Values:
+    return json_text.caller(reply) | {"number_of_jobs": jobs}
 
 
 def row(cells: tuple[str, ...]) -> str:

@@ -202,16 +202,6 @@ def _goes_on(answer: requests.Response, arrival: Arrival) -> bool:
     return answer.status_code == 206 and begins and answer.headers.get("ETag") == arrival.mark
 
 
-def file_name(text: str) -> str:
-    """The name within a ``<file>``, exactly: here a blank at an end counts."""
-    found = xml.find(text, "file_name")
-    if found is None:
-        return ""
-    inside = found.inside
-    exact = inside[1:-1] if inside.startswith(" ") and inside.endswith(" ") else inside.strip()
-    return xml.unescape(exact)
-
-
 def check_url(url: str) -> str:
     """The URL when it can be a repository's; ValueError says what is wrong."""
     parts = urlsplit(url)

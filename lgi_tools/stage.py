@@ -13,7 +13,8 @@ import click
 from lgi_protocol import xml
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools import options, program, settings, terminal
-from lgi_tools.repository import Repository, TransferFailed, file_name
+from lgi_tools.job_values import file_name
+from lgi_tools.repository import Repository, TransferFailed
 
 NAME = "LGI_stage"
 # Where it is noted what was fetched; not staged itself, like all names that begin so.
