@@ -90,7 +90,7 @@ class Watches:
         try:
             with self._servers.watching(watch.server):
                 calls = self._servers.connect(watch.project, watch.server)
-                found = calls.wait(applications, watch.still_known(now), watch.seconds)
+                found = calls.wait(applications, watch.still_known(now), watch.seconds, self._load())
         except (NotNow, ServerError, Unreachable) as error:
             log.debug("%s is not watched for a while: %s", watch.server, error)
             return LONG_PAUSE
@@ -104,6 +104,10 @@ class Watches:
         if found:
             self.wake()
         return PAUSE
+
+    def _load(self) -> int:
+        """How full this resource is, in percent: who is emptier hears of new jobs first."""
+        return 100 * len(self._jobs) // self._work.configuration.rules.job_limit
 
     def _search(self, project: Project, server: str) -> None:
         """A search that is under way may have come too early for what was just told: then another one."""

@@ -142,10 +142,11 @@ class ResourceCalls:
         return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
 
     def wait(
-        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int
+        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int, load: int = 0
     ) -> tuple[Awaited, ...]:
         """Jobs to take or to abort but for the known ones, as soon as there are any, else none after a while.
 
+        ``load`` is how full the resource is, in percent: of a new job the emptier hear first.
         Needs no session and locks nothing. For servers that say longest_wait at sign-up.
         """
         known = tuple(known)
@@ -155,6 +156,7 @@ class ResourceCalls:
             "queued": lists.join(one.job_id for one in known if one.state == State.QUEUED),
             "aborting": lists.join(one.job_id for one in known if one.state == State.ABORTING),
             "wait": str(seconds),
+            "load": str(load),
         }
         jobs = self.client.post("resources/resource_wait", fields).all("job")
         return tuple(Awaited(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)

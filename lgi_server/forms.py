@@ -58,6 +58,8 @@ CERTIFICATE_REQUEST = _field("request", 4096, E.CERTIFICATE, E.CERTIFICATE)
 # Ours: a daemon waits for something to do, for so many seconds, in any of these applications, and knows
 # already of these jobs that they are queued or aborting.
 WAIT = _field("wait", INTEGER, E.LIMIT_TOO_BIG)
+# Ours: how full a resource is that waits, in percent.
+LOAD = _field("load", INTEGER, E.LIMIT_TOO_BIG)
 APPLICATIONS = _field("applications", 4096, E.APPLICATION_TOO_BIG, E.APPLICATION)
 KNOWN_QUEUED = Field("queued", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 KNOWN_ABORTING = Field("aborting", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)

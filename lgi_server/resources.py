@@ -88,7 +88,8 @@ def resource_wait(call: ResourceCall) -> Elements:
     """
     applications = call.form.tags(forms.APPLICATIONS, MOST_APPLICATIONS)
     known = call.form.numbers(forms.KNOWN_QUEUED), call.form.numbers(forms.KNOWN_ABORTING)
-    wish = Wish(call.resource.resource_name, frozenset(applications), *known)
+    load = call.form.number_or(forms.LOAD, 0)
+    wish = Wish(call.resource.resource_name, frozenset(applications), *known, load)
     found = [job for job in awaited.look(call.transaction, applications) if wish.is_met_by(job)]
     call.wait_unless(found, wish)
     return (*call.header(), *replies.awaited(found[:MOST_AWAITED]))

@@ -1,8 +1,8 @@
 """Resources that wait for something to do, instead of asking again and again.
 
-A job that anybody may take wakes one waiter, the one that has waited longest; when nobody has taken it a
-second later two more, then four, so that a thousand resources do not run for one job. A job to be aborted
-wakes those who have it.
+A job that anybody may take wakes one waiter, the least loaded, and of several such the one that has waited
+longest; when nobody has taken it a second later two more, then four, so that a thousand resources do not run
+for one job. A job to be aborted wakes those who have it.
 
 Several workers, or several servers on one database, each look for themselves and need not know of each other:
 a waiter woken in vain waits again.
@@ -39,13 +39,15 @@ class Nothing(Exception):
 class Wish:
     """What a resource waits for: jobs of applications for it, except those it knows of already.
 
-    It may know that a job is ``queued`` and have to be told that it is ``aborting``.
+    It may know that a job is ``queued`` and have to be told that it is ``aborting``. ``load`` is how full it
+    says it is: the emptier go first.
     """
 
     resource: str
     applications: frozenset[str]
     queued: frozenset[int] = frozenset()
     aborting: frozenset[int] = frozenset()
+    load: int = 0
 
     @property
     def caller(self) -> str:
@@ -118,7 +120,7 @@ class Waiting:
         pause = AGAIN_SECONDS if told is None else min(2 * told.pause, LONGEST_AGAIN)
         if job.state == State.ABORTING:
             number = len(self._waiters)
-        for waiter in self._waiters:
+        for waiter in sorted(self._waiters, key=lambda waiter: waiter.wish.load):
             if number and waiter.wish.is_met_by(job):
                 number -= 1
                 self._waiters.wake(waiter)

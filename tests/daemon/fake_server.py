@@ -130,10 +130,12 @@ class FakeCalls(ResourceCalls):
         return self.server.handle("request_work", answer)
 
     def wait(
-        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int
+        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int, load: int = 0
     ) -> tuple[Awaited, ...]:
         def answer() -> tuple[Awaited, ...]:
-            self.server.asked.append({"known": [one.job_id for one in known], "seconds": seconds})
+            self.server.asked.append(
+                {"known": [one.job_id for one in known], "seconds": seconds, "load": load}
+            )
             found = [
                 Awaited(job.job_id, job.application, job.state)
                 for job in self.server.jobs.values()

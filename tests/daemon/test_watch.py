@@ -55,6 +55,18 @@ def test_a_job_that_was_told_of_is_no_news_for_a_fast_cycle(workshop: Workshop) 
     assert len(workshop.server.made("request_work")) > searches
 
 
+def test_a_server_is_told_how_full_the_resource_is(workshop: Workshop) -> None:
+    """In percent of its job_limit: those that are emptier hear of a new job first."""
+    daemon, watch = watched(workshop)
+    for job_id in ("1", "2", "3"):
+        workshop.server.submit(job_id)
+
+    look(workshop, daemon, watch)
+    look(workshop, daemon, watch)
+
+    assert [asked["load"] for asked in workshop.server.asked if "load" in asked] == [0, 30]
+
+
 def test_an_abort_is_asked_after_at_once(workshop: Workshop) -> None:
     """The job's state is fetched and its abort script runs, long before its turn in the fast cycle."""
     daemon, watch = watched(workshop)

@@ -270,6 +270,34 @@ def test_one_job_wakes_one_waiter_then_two_then_four() -> None:
     made.end()
 
 
+def test_the_least_loaded_hears_of_a_job_first() -> None:
+    """However long others have waited; of those that are equally loaded the one that has waited longest."""
+    clock = Clock()
+    loads = (50, 10, 0, 0, 90)
+    made, woken = waiting(
+        clock, *(Wish(f"r{n}", frozenset({HELLO}), load=load) for n, load in enumerate(loads))
+    )
+
+    for number in range(1, 6):
+        made.tell([Awaited(number, "queued", HELLO, ("any",))])
+        wait_for(lambda number=number: len(woken) == number)
+
+    assert woken == [2, 3, 1, 0, 4]
+    made.end()
+
+
+def test_a_load_that_is_none_counts_as_empty(grid: Grid) -> None:
+    """Daemons of today say it; nobody is refused for it."""
+    resource = grid.resource(NAME)
+    grid.user().submit()
+
+    found = resource.client.post(
+        "resources/resource_wait", {"project": "LGI", "applications": HELLO, "load": "much"}
+    )
+
+    assert found.number("number_of_jobs") == 1
+
+
 def test_one_resource_has_a_bounded_number_of_waiters() -> None:
     """The next one is told to come back; other resources still may wait."""
     made, _ = waiting(Clock(), *(Wish("r", frozenset({HELLO})) for _ in range(MOST_EACH)))
