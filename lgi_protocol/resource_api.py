@@ -9,6 +9,8 @@ from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client, Reply, leading_number
 from lgi_protocol.states import State
 
+# Not a state: somebody looks at what the job puts out.
+WATCHED = "watched"
 _AWAITED = ("job_id", "application", "state")
 
 
@@ -60,7 +62,10 @@ class SignUp:
 
 @dataclass(frozen=True)
 class Awaited:
-    """A job that a resource could take (``queued``), or is to abort (``aborting``)."""
+    """A job that a resource could take (``queued``), is to abort (``aborting``), or is to send the output of.
+
+    ``state`` is WATCHED for the last.
+    """
 
     job_id: str
     application: str
@@ -142,11 +147,17 @@ class ResourceCalls:
         return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
 
     def wait(
-        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int, load: int = 0
+        self,
+        applications: Iterable[str],
+        known: Iterable[Awaited],
+        seconds: int,
+        load: int = 0,
+        watched: Iterable[str] | None = None,
     ) -> tuple[Awaited, ...]:
         """Jobs to take or to abort but for the known ones, as soon as there are any, else none after a while.
 
-        ``load`` is how full the resource is, in percent: of a new job the emptier hear first.
+        ``load`` is how full the resource is, in percent: of a new job the emptier hear first. ``watched`` are
+        jobs whose output is sent already: who gives them is told of others that somebody looks at.
         Needs no session and locks nothing. For servers that say longest_wait at sign-up.
         """
         known = tuple(known)
@@ -158,6 +169,8 @@ class ResourceCalls:
             "wait": str(seconds),
             "load": str(load),
         }
+        if watched is not None:
+            fields["watched"] = lists.join(watched)
         jobs = self.client.post("resources/resource_wait", fields).all("job")
         return tuple(Awaited(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)
 
@@ -192,6 +205,23 @@ class ResourceCalls:
         """A job's state without session or lock; tells the server that the job is looked after."""
         fields = {"project": self.project, "job_id": job_id}
         return _job(self.client.post("resources/resource_job_state", fields))
+
+    def send_tail(
+        self, job_id: str, daemon_reference: str, offset: int, data: bytes, complete: bool = False
+    ) -> bool:
+        """Send what a job has put out from byte ``offset`` on: whether anybody still looks.
+
+        Needs no session. For jobs the server has named as WATCHED.
+        """
+        fields = {
+            "project": self.project,
+            "job_id": job_id,
+            "daemon_reference": daemon_reference,
+            "offset": str(offset),
+            "tail": hexcode.encode(data),
+            "complete": str(int(complete)),
+        }
+        return self.client.post("resources/resource_job_tail", fields).number("watched") > 0
 
     def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
         """A certificate (PEM) for a job this daemon has, from a signing request (DER) of the job's key.

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from lgi_protocol.errors import LGIError
 
-# Importing these four registers their calls with the doorway.
+# Importing these five registers their calls with the doorway.
 from lgi_server import (
     api,
     arrivals,
@@ -22,6 +22,7 @@ from lgi_server import (
     repository,
     resources,  # noqa: F401
     servers,  # noqa: F401
+    tail_calls,  # noqa: F401
 )
 from lgi_server.config import Config
 from lgi_server.server import Server, assemble

@@ -65,6 +65,13 @@ KNOWN_QUEUED = Field("queued", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 KNOWN_ABORTING = Field("aborting", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Ours: the same each time a submit is tried again, so that it makes one job. What it may be, `requests` says.
 REQUEST_ID = Field("request_id", SHORT, E.SUBMIT_REFUSED, E.SUBMIT_REFUSED)
+# Ours: what a running job has put out, from a byte on, and whether that is the end of it. A byte may be the
+# millionth of a million.
+OFFSET = Field("offset", 16, E.START_TOO_BIG, E.START_TOO_BIG, E.START_TOO_BIG)
+TAIL = _field("tail", LONG, E.OUTPUT_TOO_BIG)
+COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
+# A daemon that sends what jobs put out, and does so already for these.
+KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

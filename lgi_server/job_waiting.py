@@ -1,30 +1,34 @@
 """Users who wait for a job: until its state is another one than they know, or until it has ended."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lgi_protocol import states
-from lgi_server.database import Database
-from lgi_server.tables import jobs
+from lgi_server.database import Database, Transaction
+from lgi_server.tables import job_tails, jobs
 from lgi_server.waiters import Waiters
 
 
 @dataclass(frozen=True)
 class Known:
-    """What a user knows of a job: its ``state``; empty when only its end is of interest."""
+    """What a user knows of a job: its ``state``; empty when only its end is of interest.
+
+    ``progress`` is that of its output (`job_tails.number`), None when that is of no interest.
+    """
 
     user: str
     job_id: int
     state: str = ""
+    progress: int | None = None
 
     @property
     def caller(self) -> str:
         """The user."""
         return self.user
 
-    def is_so(self, state: str | None) -> bool:
+    def is_so(self, state: str | None, progress: int = 0) -> bool:
         """Whether the state of the job is still no news; it has none when it is gone."""
-        if state is None:
+        if state is None or (self.progress is not None and progress != self.progress):
             return False
         return state == self.state if self.state else not states.has_ended(state)
 
@@ -52,11 +56,16 @@ class JobWaiting:
         self._waiters.end()
 
     def _look(self) -> None:
-        job_ids = sorted({waiter.wish.job_id for waiter in self._waiters})
-        self.tell(self._database.run(lambda transaction: jobs.states(transaction, job_ids), write=False))
+        # Who comes while this is looked up is not meant.
+        waiters = tuple(self._waiters)
+        job_ids = sorted({waiter.wish.job_id for waiter in waiters})
+        watched = sorted({waiter.wish.job_id for waiter in waiters if waiter.wish.progress is not None})
 
-    def tell(self, there: Mapping[int, str]) -> None:
-        """Wake whoever has not known this; a job that is not there is gone."""
-        for waiter in self._waiters:
-            if not waiter.wish.is_so(there.get(waiter.wish.job_id)):
+        def work(transaction: Transaction) -> tuple[dict[int, str], dict[int, int]]:
+            return jobs.states(transaction, job_ids), job_tails.progress(transaction, watched)
+
+        states, progress = self._database.run(work, write=False)
+        for waiter in waiters:
+            job_id = waiter.wish.job_id
+            if not waiter.wish.is_so(states.get(job_id), progress.get(job_id, 0)):
                 self._waiters.wake(waiter)

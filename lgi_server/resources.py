@@ -6,13 +6,13 @@ from functools import partial
 from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server import forms, replies, specifics
+from lgi_server import forms, replies, specifics, waiting
 from lgi_server.calls import ResourceCall, resource_call
 from lgi_server.replies import Elements
 from lgi_server.services import job_changes, locking, sessions, submission, work
 from lgi_server.services.job_changes import Posted
 from lgi_server.services.submission import Details, Wanted
-from lgi_server.tables import active_resources, awaited
+from lgi_server.tables import active_resources
 from lgi_server.tables.jobs import Job
 from lgi_server.waiting import Wish
 
@@ -89,8 +89,10 @@ def resource_wait(call: ResourceCall) -> Elements:
     applications = call.form.tags(forms.APPLICATIONS, MOST_APPLICATIONS)
     known = call.form.numbers(forms.KNOWN_QUEUED), call.form.numbers(forms.KNOWN_ABORTING)
     load = call.form.number_or(forms.LOAD, 0)
-    wish = Wish(call.resource.resource_name, frozenset(applications), *known, load)
-    found = [job for job in awaited.look(call.transaction, applications) if wish.is_met_by(job)]
+    sends = call.form.has(forms.KNOWN_WATCHED.name)
+    watched = call.form.numbers(forms.KNOWN_WATCHED) if sends else None
+    wish = Wish(call.resource.resource_name, frozenset(applications), *known, load, watched)
+    found = [job for job in waiting.look(call.transaction, applications, sends) if wish.is_met_by(job)]
     call.wait_unless(found, wish)
     return (*call.header(), *replies.awaited(found[:MOST_AWAITED]))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from lgi_protocol.errors import LGIError
 from lgi_server.database import Database, Transaction
+from lgi_server.services import tails
 from lgi_server.tables import active_resources, jobs, sessions, submit_requests
 
 log = logging.getLogger("lgi.touches")
@@ -46,6 +47,10 @@ class Touches:
     def request(self, now: int) -> None:
         """A submit was given an id: old ones may be forgotten."""
         self._note(submit_requests.forget_old, 0, now)
+
+    def look(self, job_id: int, now: int) -> None:
+        """Somebody looks at what a job puts out."""
+        self._note(tails.note, job_id, now)
 
     def _note(self, store: Store, number: int, now: int) -> None:
         with self._lock:

@@ -9,15 +9,16 @@ a waiter woken in vain waits again.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_protocol.states import State
-from lgi_server.database import Database
+from lgi_server.database import Database, Transaction
 from lgi_server.job_waiting import Known
+from lgi_server.services.tails import INTEREST
 from lgi_server.tables import awaited
-from lgi_server.tables.awaited import Awaited
+from lgi_server.tables.awaited import WATCHED, Awaited
 from lgi_server.waiters import MOST_EACH, Waiters
 
 __all__ = ["MOST_EACH", "Nothing", "Waiting", "Wish"]
@@ -40,7 +41,8 @@ class Wish:
     """What a resource waits for: jobs of applications for it, except those it knows of already.
 
     It may know that a job is ``queued`` and have to be told that it is ``aborting``. ``load`` is how full it
-    says it is: the emptier go first.
+    says it is: the emptier go first. ``watched`` are the jobs whose output it sends already; None when it is
+    one that sends none.
     """
 
     resource: str
@@ -48,6 +50,7 @@ class Wish:
     queued: frozenset[int] = frozenset()
     aborting: frozenset[int] = frozenset()
     load: int = 0
+    watched: frozenset[int] | None = None
 
     @property
     def caller(self) -> str:
@@ -56,11 +59,20 @@ class Wish:
 
     def is_met_by(self, job: Awaited) -> bool:
         """Whether the resource would want to be told of a job."""
+        if job.state == WATCHED:
+            is_news = self.watched is not None and job.job_id not in self.watched
+            return is_news and self.resource in job.target_resources
         if job.application not in self.applications:
             return False
         if job.state == State.ABORTING:
             return job.job_id not in self.aborting and self.resource in job.target_resources
         return job.job_id not in self.queued and lists.holds(job.target_resources, [self.resource])
+
+
+def look(transaction: Transaction, applications: Sequence[str], sends: bool) -> list[Awaited]:
+    """All there is to tell of; with ``sends`` the jobs too that somebody looks at."""
+    watched = awaited.watched(transaction, int(time.time()) - INTEREST) if sends else []
+    return watched + awaited.look(transaction, applications)
 
 
 def _present() -> bool:
@@ -102,7 +114,12 @@ class Waiting:
 
     def _jobs(self) -> list[Awaited]:
         applications = sorted({name for waiter in self._waiters for name in waiter.wish.applications})
-        return self._database.run(lambda transaction: awaited.look(transaction, applications), write=False)
+        sends = any(waiter.wish.watched is not None for waiter in self._waiters)
+
+        def work(transaction: Transaction) -> list[Awaited]:
+            return look(transaction, applications, sends)
+
+        return self._database.run(work, write=False)
 
     def tell(self, jobs: Iterable[Awaited]) -> None:
         """Wake whoever is due to hear of these jobs, which are all there are."""
@@ -118,7 +135,7 @@ class Waiting:
     def _tell_of(self, job: Awaited, told: _Told | None, now: float) -> _Told:
         number = 1 if told is None else 2 * told.waiters
         pause = AGAIN_SECONDS if told is None else min(2 * told.pause, LONGEST_AGAIN)
-        if job.state == State.ABORTING:
+        if job.state != State.QUEUED:
             number = len(self._waiters)
         for waiter in sorted(self._waiters, key=lambda waiter: waiter.wish.load):
             if number and waiter.wish.is_met_by(job):

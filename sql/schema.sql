@@ -127,3 +127,16 @@ CREATE TABLE submit_requests (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE UNIQUE INDEX request_of_caller ON submit_requests (caller, request_id);
 CREATE INDEX request_age ON submit_requests (made);
+
+-- Ours: the end of what a running job has put out so far, while somebody looks: asked is when that was last so, told
+-- when the job's daemon first sent something. length is all the bytes there were, of which tail is the end; complete
+-- is 1 when no more will come.
+CREATE TABLE job_tails (
+    job_id    INTEGER    NOT NULL PRIMARY KEY,
+    asked     BIGINT     NOT NULL,
+    told      BIGINT     NOT NULL DEFAULT 0,
+    length    BIGINT     NOT NULL DEFAULT 0,
+    complete  INTEGER    NOT NULL DEFAULT 0,
+    tail      MEDIUMBLOB NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX tail_asked ON job_tails (asked);

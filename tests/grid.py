@@ -40,6 +40,7 @@ TABLES = [
     "event_queue",
     "job_access",
     "submit_requests",
+    "job_tails",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
 

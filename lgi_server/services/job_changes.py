@@ -12,7 +12,7 @@ from lgi_server.services import locking, story
 from lgi_server.services.callers import User
 from lgi_server.services.stores import Making
 from lgi_server.services.submission import known_targets, offers
-from lgi_server.tables import access, active_resources, events, jobs
+from lgi_server.tables import access, active_resources, events, job_tails, jobs
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
 
@@ -147,6 +147,7 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Mak
     if states.removable(job.state):
         jobs.delete(transaction, job_id)
         access.delete(transaction, job_id)
+        job_tails.delete(transaction, job_id)
         if job.repository:
             transaction.afterwards(partial(store.remove, job.repository))
         state = states.DELETED

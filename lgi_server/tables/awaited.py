@@ -1,4 +1,4 @@
-"""What resources wait for: queued jobs to take, and jobs of theirs to abort."""
+"""What resources wait for: queued jobs to take, jobs of theirs to abort, and such that somebody looks at."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ class Awaited:
     target_resources: tuple[str, ...]
 
 
+# Stands for the state of a job whose output somebody looks at.
+WATCHED = "watched"
 # In one statement; SQLite takes no more than 500 parts.
 AT_ONCE = 50
 
@@ -46,5 +48,19 @@ def _look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited
     rows = transaction.rows(" UNION ALL ".join(parts), *parameters)
     return [
         Awaited(row["job_id"], row["state"], row["application"], lists.split(row["target_resources"]))
+        for row in rows
+    ]
+
+
+def watched(transaction: Transaction, since: int) -> list[Awaited]:
+    """The jobs that run, whose output somebody has looked at since a moment and does not have all of."""
+    rows = transaction.rows(
+        "SELECT job_queue.job_id AS job_id, application, target_resources FROM job_tails"
+        " JOIN job_queue ON job_queue.job_id = job_tails.job_id"
+        " WHERE asked > %s AND complete = 0 AND state NOT IN ('queued', 'finished', 'aborted')",
+        since,
+    )
+    return [
+        Awaited(row["job_id"], WATCHED, row["application"], lists.split(row["target_resources"]))
         for row in rows
     ]

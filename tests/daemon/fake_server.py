@@ -130,7 +130,12 @@ class FakeCalls(ResourceCalls):
         return self.server.handle("request_work", answer)
 
     def wait(
-        self, applications: Iterable[str], known: Iterable[Awaited], seconds: int, load: int = 0
+        self,
+        applications: Iterable[str],
+        known: Iterable[Awaited],
+        seconds: int,
+        load: int = 0,
+        watched: Iterable[str] | None = None,
     ) -> tuple[Awaited, ...]:
         def answer() -> tuple[Awaited, ...]:
             self.server.asked.append(
