@@ -116,9 +116,12 @@ def _header(text: str) -> str:
 def _listen(text: str) -> str:
     if text.startswith("unix:/"):
         return text
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
-        raise ValueError("write host:port, as 0.0.0.0:443 or [::]:443, or unix:/path/of/a/socket")
+    for address in text.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ValueError(
+                "write host:port, as 0.0.0.0:443 or [::]:443, several with commas, or unix:/path/of/a/socket"
+            )
     return text
 
 

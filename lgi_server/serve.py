@@ -20,6 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
+from lgi_server import listening
 from lgi_server.app import create_app
 from lgi_server.config import Config
 from lgi_server.jobs_authority import JobsAuthority
@@ -205,7 +206,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """gunicorn's settings."""
         Worker.handshake_seconds = self.lgi.handshake_timeout
         settings: dict[str, object] = {
-            "bind": self.lgi.listen,
+            "bind": listening.usable(self.lgi.listen),
             "workers": self.lgi.workers,
             "worker_class": Worker,
             "worker_connections": _connections(),

@@ -24,7 +24,8 @@ TEMPLATE = """\
 # The configuration of an LGI project server. "key = value", one a line; # starts a comment line.
 # Relative paths start at this file's directory. LGI_server --check FILE verifies it.
 
-# The address clients use, and the address and port to listen on.
+# The address clients use, and the address and port to listen on: [::]:443 is IPv6 and IPv4; several with
+# commas, of which those that cannot be had are named in the log.
 url = {url}
 listen = {listen}
 

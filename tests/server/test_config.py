@@ -120,6 +120,10 @@ BAD = {
     "zero": ("workers = 0\n" + GOOD, "line 1: workers = 0"),
     "not https": (GOOD.replace("https:", "http:"), "line 2: url = http://localhost:8443/LGI"),
     "no port": (GOOD.replace("127.0.0.1:8443", "127.0.0.1"), "line 3: listen = 127.0.0.1"),
+    "no port in the second": (
+        GOOD.replace("127.0.0.1:8443", "127.0.0.1:8443, [::1]"),
+        "line 3: listen = 127.0.0.1:8443, [::1]: write host:port",
+    ),
     "no such file": (GOOD.replace("server.key", "other.key"), "line 5: server_key = other.key: cannot read"),
     "no such directory": (GOOD.replace("= repository", "= nowhere"), "line 7: repository = "),
     "bad database": (GOOD.replace("sqlite:", "oracle:"), "line 11: database = oracle:LGI.sqlite"),

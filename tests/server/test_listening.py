@@ -1,0 +1,60 @@
+"""Addresses a server listens on: one or several, IPv4 or IPv6."""
+
+import logging
+import socket
+
+import pytest
+
+from lgi_server import listening
+from tests.grid import Grid, free_port
+
+# For documentation only: no machine has it.
+ELSEWHERE = "192.0.2.1"
+
+
+def test_a_server_listens_where_it_can_and_says_where_it_cannot() -> None:
+    """Two of three addresses: it is up, and the log names the third with its reason."""
+    grid = Grid()
+    second = free_port()
+    addresses = f"{ELSEWHERE}:{second}, 127.0.0.1:{grid.port}, 127.0.0.2:{second}"
+    grid._change_settings({"listen": addresses})
+    try:
+        grid.start()
+
+        with socket.create_connection(("127.0.0.2", second), 5):
+            pass
+        assert grid.resource("laptop@test").sign_up().session_id
+        told = f"not listening on {ELSEWHERE}:{second}: Cannot assign requested address"
+        assert told in grid.log.read_text()
+    finally:
+        grid.remove()
+
+
+def test_an_address_that_somebody_has_is_waited_for_and_then_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server that ran before may be ending; one of another program stays."""
+    monkeypatch.setattr(listening, "_PAUSE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        assert listening.usable(f"{address}, 127.0.0.1:0") == ["127.0.0.1:0"]
+        with pytest.raises(OSError, match="none of these addresses"):
+            listening.usable(f"{address}, {address}")
+
+    assert f"not listening on {address}: Address already in use" in caplog.text
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_ipv4_and_ipv6_are_addresses_alike(caplog: pytest.LogCaptureFixture) -> None:
+    """With brackets, as in URLs."""
+    caplog.set_level(logging.CRITICAL)
+    found = listening.usable("127.0.0.1:0, [::1]:0")
+
+    assert found == ["127.0.0.1:0", "[::1]:0"] or "not listening on [::1]:0" in caplog.text
+
+
+def test_a_single_address_is_left_to_whoever_binds_it() -> None:
+    """And so is a socket of the file system."""
+    assert listening.usable("unix:/run/LGI.sock") == ["unix:/run/LGI.sock"]
+    assert listening.usable(f"{ELSEWHERE}:1") == [f"{ELSEWHERE}:1"]
