@@ -29,6 +29,8 @@ ANSWER_SECONDS = 120.0
 # What a server may ask a client to wait.
 LONGEST_BACK_OFF = 3600
 _BLOCK = 256 * 1024
+# So many characters of what is not LGI's are enough to see what it is.
+_SHOWN = 4096
 _Result = TypeVar("_Result")
 _NEVER_THERE = (
     urllib3.exceptions.NewConnectionError,
@@ -49,11 +51,15 @@ _BROKEN = (
 class Unreachable(Exception):
     """No LGI answer came: no connection, no trust, a time-out, or an answer that is not LGI's."""
 
-    def __init__(self, server: str, reason: str, sent: bool = False) -> None:
-        """``server`` is the URL that was asked; ``sent`` when it may have been."""
+    def __init__(self, server: str, reason: str, sent: bool = False, said: str = "") -> None:
+        """``server`` is the URL that was asked; ``sent`` when it may have been.
+
+        ``said`` is how an answer begins that is not LGI's.
+        """
         self.server = server
         self.reason = reason
         self.sent = sent
+        self.said = said
         super().__init__(f"{server}: {reason}")
 
 
@@ -159,12 +165,20 @@ class Client:
         try:
             return read_answer(text)
         except ValueError as error:
-            reason = f"the answer is not an LGI document (HTTP {answer.status_code})"
-            raise Unreachable(self.server, reason) from error
+            reason = f"the answer is not an LGI document (HTTP {answer.status_code}){_lacking(text)}"
+            said = f"HTTP {answer.status_code} {answer.reason}: {text[:_SHOWN]}"
+            raise Unreachable(self.server, reason, said=said) from error
 
     def close(self) -> None:
         """Close the kept connections."""
         self.session.close()
+
+
+def _lacking(text: str) -> str:
+    """What an answer that is not LGI's lacks, when that can be told."""
+    if not text.strip():
+        return ": it is empty"
+    return ": it ends in the middle" if text.lstrip().startswith("<LGI>") else ""
 
 
 class _Form(MultipartEncoder):  # type: ignore[misc]

@@ -16,6 +16,7 @@ from lgi_protocol.patience import timed
 
 log = logging.getLogger(__name__)
 
+_LONGEST_PEM = 1024 * 1024
 Stamps = tuple[tuple[int, int, int], ...]
 
 
@@ -50,21 +51,53 @@ class Credentials:
         try:
             context = ssl.create_default_context(cafile=str(self.ca))
         except (OSError, ssl.SSLError) as error:
-            raise ValueError(f"cannot use the CA file {self.ca}: {error}") from None
+            raise ValueError(f"cannot use the CA file {self.ca}: {_plain(self.ca, error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.check_hostname = self.check_host
         try:
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
         except (OSError, ssl.SSLError, ValueError) as error:
             raise ValueError(
-                f"cannot use the certificate {self.certificate} with the key {self.key}: {error}"
+                f"cannot use the certificate {self.certificate} with the key {self.key}: "
+                f"{_blame(self.certificate, self.key, error)}"
             ) from None
         return timed(context)
 
 
 def _no_password() -> str:
     """OpenSSL would ask on the terminal; a program in the background must not hang there."""
-    raise ValueError("the key is encrypted, LGI needs it without a pass phrase")
+    raise ValueError(
+        "the key is encrypted, LGI needs it without a pass phrase ('openssl pkey -in KEY -out NEW' makes one)"
+    )
+
+
+def _plain(path: Path, error: Exception) -> str:
+    """Why a file of certificates cannot be used."""
+    if not isinstance(error, ssl.SSLError):
+        return getattr(error, "strerror", None) or str(error)
+    return _lacks(path, b"CERTIFICATE-----", "certificate") or error.reason or str(error)
+
+
+def _blame(certificate: Path, key: Path, error: Exception) -> str:
+    """Why two files cannot be used together, and which one it is; OpenSSL says neither."""
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return str(error)
+    if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return (
+        _lacks(certificate, b"CERTIFICATE-----", "certificate")
+        or _lacks(key, b"PRIVATE KEY-----", "private key")
+        or str(error)
+    )
+
+
+def _lacks(path: Path, mark: bytes, meaning: str) -> str:
+    try:
+        with path.open("rb") as opened:
+            found = mark in opened.read(_LONGEST_PEM)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return "" if found else f"there is no {meaning} in {path}"
 
 
 def stamps(files: Iterable[Path]) -> Stamps:

@@ -1,5 +1,6 @@
 """The options all tools share: old names with one dash, as LGI has them, and long ones."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -34,14 +35,35 @@ _PROJECT = (
 )
 
 
+def _talk(_context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked:
+        level = logging.DEBUG if option.name == "very_verbose" else logging.INFO
+        logging.basicConfig(level=level, format="%(asctime)s [%(levelname)s] %(name)s; %(message)s")
+
+
+_VERBOSITY = (
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_talk,
+        help="Tell on standard error what is done, and what a server said that is not LGI's.",
+    ),
+    click.option(
+        "-vv", "--very-verbose", is_flag=True, expose_value=False, callback=_talk, help="Tell more."
+    ),
+)
+
+
 def version(command: _Command) -> _Command:
     """Adds --version."""
     return click.version_option(LGI_VERSION, message="%(prog)s %(version)s")(command)
 
 
 def credential_options(command: _Command) -> _Command:
-    """Adds -c -K -C -CA -W."""
-    for option in reversed(_CREDENTIALS):
+    """Adds -c -K -C -CA -W, and -v and -vv."""
+    for option in reversed((*_CREDENTIALS, *_VERBOSITY)):
         command = option(command)
     return command
 

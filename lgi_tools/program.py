@@ -1,5 +1,6 @@
 """How every tool starts and ends: exit codes, and errors in plain words."""
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,10 +8,12 @@ from contextlib import contextmanager
 import click
 
 from lgi_protocol import xml
-from lgi_protocol.client import Unreachable
+from lgi_protocol.client import Reply, Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import Damaged
 from lgi_tools import terminal
+
+_log = logging.getLogger(__name__)
 
 
 class CallFailed(Exception):
@@ -21,6 +24,8 @@ class CallFailed(Exception):
         self.content = content
         # What follows the text, where somebody asked for more.
         self.shown = ""
+        # What may be looked at or done about it; said on standard error.
+        self.advice = ""
         super().__init__(text)
 
 
@@ -33,7 +38,19 @@ def calls_to(server: str) -> Iterator[None]:
         text = f"Error message returned by server {server} : {error.message}"
         raise CallFailed(text, error_element(error)) from error
     except Unreachable as error:
-        raise CallFailed(f"Error posting to server {server}: {error.reason}") from error
+        failure = CallFailed(f"Error posting to server {server}: {error.reason}")
+        if error.said:
+            _log.info("the server answered: %s", terminal.one_line(error.said))
+            failure.advice = f"is {server} the address of a project server? --verbose shows what it answered"
+        raise failure from error
+
+
+def expect(server: str, reply: Reply, *names: str) -> None:
+    """CallFailed when an answer has no element of these: a server of another time, or none of LGI's."""
+    if all(xml.find(reply.content, name) is None for name in names):
+        version = xml.value(reply.envelope, "LGI_version") or "an unknown version"
+        _log.info("the server answered: %s", terminal.one_line(reply.content))
+        raise CallFailed(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
 
 
 def error_element(error: ServerError) -> str:
@@ -55,6 +72,8 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     except CallFailed as failure:
         # As LGI: on standard output, between empty lines, where existing scripts look for it.
         terminal.show(f"\n{terminal.value(str(failure))}\n\n{failure.shown}")
+        if failure.advice:
+            terminal.warn(name, failure.advice)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
     except click.UsageError as error:

@@ -46,7 +46,7 @@ def command(job_ids: tuple[str, ...], raw: bool, as_json: bool, **given: object)
 def _delete(calls: UserCalls, job_id: str, shape: Shape, told: list[Values]) -> bool:
     """Whether the job is gone or going. A server that cannot be reached ends the program."""
     try:
-        reply = calls.call("delete_job", {"job_id": job_id})
+        reply = calls.call("delete_job", {"job_id": job_id}, "job")
     except CallFailed as failure:
         if not failure.content:
             raise

@@ -1,6 +1,5 @@
 """LGI_qstat: what jobs there are, how one of them is doing, which servers and resources a project has."""
 
-import logging
 from collections.abc import Sequence
 
 import click
@@ -25,8 +24,6 @@ NAME = "LGI_qstat"
 @click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
 @click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
 @click.option("-L", "--resources", is_flag=True, help="List the project's resources.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell on standard error what is done.")
-@click.option("-vv", "--very-verbose", is_flag=True, help="Tell more.")
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
@@ -39,17 +36,12 @@ def command(
     count: bool,
     servers: bool,
     resources: bool,
-    verbose: bool,
-    very_verbose: bool,
     job_ids: tuple[str, ...],
     **given: object,
 ) -> int:
     """List jobs, or show everything of the job JOB_ID."""
     shape = json_text.shape(raw, as_json)
     _refuse_mixture(job_ids, servers or resources, bool(application or state or count))
-    if verbose or very_verbose:
-        level = logging.DEBUG if very_verbose else logging.INFO
-        logging.basicConfig(level=level, format="%(asctime)s [%(levelname)s] %(name)s; %(message)s")
     chosen = options.settled(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
@@ -77,15 +69,14 @@ def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> N
 def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:
     """Everything of one job; the exit code."""
     try:
-        reply = calls.call("job_state", {"job_id": job_id})
+        reply = calls.call("job_state", {"job_id": job_id}, "job")
     except CallFailed as failure:
         if shape is not Shape.XML or not failure.content:
             raise
         terminal.show(f"{failure.content}\n")
         return 1
     if shape is Shape.JSON:
-        (job,) = reply.all("job") or [""]
-        json_text.show(json_text.caller(reply) | {"job": json_text.details(job)})
+        json_text.show(json_text.caller(reply) | {"job": json_text.details(reply.all("job")[0])})
         return 0
     if shape is Shape.XML:
         terminal.show(f"{reply.content}\n")

@@ -140,8 +140,7 @@ def show_answer(reply: Reply, shape: Shape) -> None:
     if shape is Shape.XML:
         terminal.show(f"{reply.content}\n")
     else:
-        (job,) = reply.all("job") or [""]
-        json_text.show(json_text.caller(reply) | {"job": json_text.details(job)})
+        json_text.show(json_text.caller(reply) | {"job": json_text.details(reply.all("job")[0])})
 
 
 def submit_as_resource(
@@ -158,6 +157,7 @@ def submit_as_resource(
         if shape is Shape.XML and failure.content:
             failure.shown = f"{failure.content}\n"
         raise
+    program.expect(chosen.server, reply, "job")
     if shape is not Shape.TEXT:
         show_answer(reply, shape)
 

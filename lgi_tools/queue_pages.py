@@ -44,7 +44,8 @@ class Pages:
 
 def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> Reply:
     """One page of the list; a limit of 0 counts only."""
-    return calls.call("job_state", fields | {"start": str(start), "limit": str(limit)})
+    page = {"start": str(start), "limit": str(limit)}
+    return calls.call("job_state", fields | page, "number_of_jobs", "job")
 
 
 def show(calls: UserCalls, fields: dict[str, str], shape: Shape) -> None:

@@ -1,5 +1,6 @@
 """A job's repository of files on its project server: list, fetch, store and remove."""
 
+import logging
 import os
 import posixpath
 import time
@@ -26,7 +27,11 @@ from lgi_protocol.client import (
 from lgi_protocol.patience import patience
 from lgi_tools.arrival import Arrival
 from lgi_tools.progress import Watch, unwatched
+from lgi_tools.terminal import one_line
 
+_log = logging.getLogger(__name__)
+# So many characters of what is not LGI's are enough to see what it is.
+_SHOWN = 4096
 CHUNK = 256 * 1024
 DONE = 200
 # Seconds before a download that was cut goes on; each time some of it must have come.
@@ -151,6 +156,7 @@ class Repository:
     def _request(
         self, method: str, url: str, body: "_Exactly | None" = None, headers: Mapping[str, str] = _NONE
     ) -> Iterator[requests.Response]:
+        _log.info("%s %s", method, url)
         try:
             with self._session.request(
                 method,
@@ -215,10 +221,14 @@ def check_url(url: str) -> str:
 
 
 def _find(text: str, name: str) -> xml.Found | None:
+    """An element of a body; who asked to be told more is told what the body is, when it is not there."""
     try:
-        return xml.find(text, name)
+        found = xml.find(text, name)
     except ValueError:
-        return None
+        found = None
+    if found is None:
+        _log.info("the server answered: %s", one_line(text[:_SHOWN]))
+    return found
 
 
 def _text(answer: requests.Response) -> str:

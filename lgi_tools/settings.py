@@ -50,7 +50,10 @@ class Settings:
                     f"no {_MEANING[name]}: give {_ADVICE[name].format(place=self.place or '~/.LGI')}"
                 )
         if "server" in names and not self.server.lower().startswith("https://"):
-            raise Unsettled(f"the project server {self.server!r} is not a URL that begins with https://")
+            advice = _ADVICE["server"].format(place=self.place or "~/.LGI")
+            raise Unsettled(
+                f"the project server {self.server!r} is not a URL that begins with https://: give {advice}"
+            )
 
     def credentials(self) -> Credentials:
         """Key, certificate and CA, which must be known."""
@@ -181,7 +184,8 @@ def ending(settings: Settings, now: datetime) -> list[str]:
 
 
 def _path(file: Path) -> str:
-    return str(file) if file.is_file() else ""
+    # A link that leads nowhere is named by what cannot use it.
+    return str(file) if file.is_file() or file.is_symlink() else ""
 
 
 def _text(file: Path) -> str:

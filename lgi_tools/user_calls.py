@@ -7,7 +7,7 @@ import click
 
 from lgi_protocol.client import Client, Reply, with_back_off
 from lgi_tools import safe_submit
-from lgi_tools.program import calls_to
+from lgi_tools.program import calls_to, expect
 from lgi_tools.settings import Settings
 from lgi_tools.terminal import one_line
 
@@ -31,20 +31,26 @@ class UserCalls:
         self._client = connect(chosen)
         self._caller = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
 
-    def call(self, name: str, fields: dict[str, str] | None = None, files: tuple[Path, ...] = ()) -> Reply:
-        """One call of ``interfaces/interface_<name>``. Raises CallFailed, OSError for a file."""
+    def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> Reply:
+        """One call of ``interfaces/interface_<name>``.
+
+        Raises CallFailed, also for an answer that has none of the ``expected`` elements.
+        """
         every = self._caller | (fields or {})
         _log.info("calling %s of %s", name, self._client.server)
         with calls_to(self._client.server):
-            reply = with_back_off(
-                lambda: self._client.post(f"interfaces/interface_{name}", every, files), PATIENCE
-            )
+            reply = with_back_off(lambda: self._client.post(f"interfaces/interface_{name}", every), PATIENCE)
         _log.debug("answered: %s", one_line(reply.content))
+        expect(self._client.server, reply, *(expected or ("project",)))
         return reply
 
     def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
         """A new job: one, also when the answer is lost on the way. Raises CallFailed, OSError for a file."""
+        _log.info("submitting to %s", self._client.server)
         with calls_to(self._client.server):
-            return safe_submit.submit(
+            reply = safe_submit.submit(
                 self._client, "interfaces/interface_submit_job", self._caller | fields, files
             )
+        _log.debug("answered: %s", one_line(reply.content))
+        expect(self._client.server, reply, "job")
+        return reply

@@ -59,12 +59,14 @@ def test_a_list_is_one_document(run: Run, server: CannedServer) -> None:
 def test_servers_and_resources_are_one_document(run: Run, server: CannedServer) -> None:
     """With -l and -L."""
     server.will_answer_call(
-        "interfaces/interface_project_server_list", lgi("<project_server> https://s/LGI </project_server>")
+        "interfaces/interface_project_server_list",
+        lgi("<project> LGI </project> <project_server> https://s/LGI </project_server>"),
     )
     server.will_answer_call(
         "interfaces/interface_project_resource_list",
         lgi(
-            "<resource> <resource_name> r@c </resource_name> <resource_capabilities> <a> </a>"
+            "<project> LGI </project> <resource> <resource_name> r@c </resource_name>"
+            " <resource_capabilities> <a> </a>"
             " </resource_capabilities> <last_call_time> 7 </last_call_time> </resource>"
         ),
     )
