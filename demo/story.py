@@ -105,6 +105,7 @@ class Demo:
             *("--name", USER, "--application", "any", "--limit", "0", "--servers", "any"),
         )
         self.start("server", "LGI_server", configuration)
+        self.start("scheduler", "LGI_scheduler", configuration)
         wait_until(lambda: listens(self.port), "the server listens")
 
     def daemon(self) -> None:
@@ -264,7 +265,7 @@ def main() -> None:
         say(f"That was everything, in {time.monotonic() - begin:.0f} seconds")
     except Failed as failed:
         print(f"\nThe demo failed: {failed}", file=sys.stderr)
-        for log in ("server.log", "daemon.log"):
+        for log in ("server.log", "scheduler.log", "daemon.log"):
             path = demo.directory / log
             if path.exists():
                 print(f"--- {log}\n{path.read_text()[-3000:]}", file=sys.stderr)

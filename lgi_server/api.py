@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import arrivals, identity, replies
+from lgi_server import arrivals, identity, peers, replies
 from lgi_server.arrivals import SpoolingRequest
 from lgi_server.calls import CALLS, JOB_CALLS, Call, Entrance
 from lgi_server.config import Config
@@ -20,13 +20,12 @@ from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
 from lgi_server.job_identity import JobIdentity
-from lgi_server.peers import Master
 from lgi_server.replies import Elements
 from lgi_server.server import Server
-from lgi_server.services import callers, replication, running_jobs
+from lgi_server.services import callers, running_jobs
 from lgi_server.services.ahead import Ahead, NotMade
 from lgi_server.services.locking import JobLocked
-from lgi_server.services.replication import Here, NeedsCycle
+from lgi_server.services.replication import NeedsCycle
 from lgi_server.waiting import Nothing
 
 if TYPE_CHECKING:
@@ -198,20 +197,9 @@ def _run(
     except NotMade as first:
         answer = first.ahead.make(run)
     except NeedsCycle:
-        _cycle(server, project)
+        peers.fetch_updates(server.config, database, project)
         answer = database.run(partial(work, True))
     return server.answers[project].complete(answer, stored=entrance.takes_files)
-
-
-def _cycle(server: Server, project: str) -> None:
-    """Fetch what the master has newer, unless this is the master."""
-    database = server.databases[project]
-    name = server.config.projects[project].server_name
-    master = database.run(callers.servers, write=False).master
-    if master.resource_name != name:
-        peer = Master(server.config, master.url, project)
-        here = Here(name, server.config.unrestricted_updates)
-        replication.cycle(database, here, peer.next_update)
 
 
 def _wait_for_lock(again: Callable[[], Elements]) -> Elements:

@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lgi_protocol import common_name, xml
-from lgi_server import repository_host
+from lgi_server import repository_host, scheduler_settings
 from lgi_server.databases import open_database, without_password
 from lgi_server.repository_host import RepositoryHost
+from lgi_server.scheduler_settings import SchedulerSettings
 
 
 class ConfigError(Exception):
@@ -59,6 +60,7 @@ class Config:
     handshake_timeout: int = 10
     keep_alive: int = 75
     admin_group: str = "admin"
+    scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     path: Path = field(default=Path("/"), compare=False)
 
     @property
@@ -164,6 +166,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "handshake_timeout": _positive,
     "keep_alive": _positive,
     "admin_group": common_name.check_name,
+    **scheduler_settings.KEYS,
 }
 _PROJECT: dict[str, Callable[[str], object]] = {"database": _database, "server_name": common_name.check_name}
 _FILES = (
@@ -268,7 +271,10 @@ class _Reader:
             raise self.fail(self.places[jobs[0]], f"{jobs[0]} is set: {' and '.join(_JOBS)} go together")
         self.check_front_end()
         remote = self.remote()
-        return Config(projects=projects, remote=remote, path=self.path, **self.top)  # type: ignore[arg-type]
+        own = {key: self.top.pop(key) for key in scheduler_settings.KEYS if key in self.top}
+        scheduler = SchedulerSettings(**own)  # type: ignore[arg-type]
+        parts = {"projects": projects, "remote": remote, "scheduler": scheduler, "path": self.path}
+        return Config(**parts, **self.top)  # type: ignore[arg-type]
 
     def check_front_end(self) -> None:
         """TLS of our own needs a certificate; one spoken for us, a proof of who hands it on."""
@@ -310,6 +316,7 @@ def _required() -> set[str]:
         "path",
         "projects",
         *_REMOTE,
+        *scheduler_settings.KEYS,
     }
     defaulted = {one.name for one in fields(Config) if one.default is not one.default_factory}
     return {name for name in _TOP if name not in optional | defaulted}

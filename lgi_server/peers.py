@@ -7,7 +7,9 @@ from lgi_protocol.client import Client, Unreachable, leading_number
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_server.config import Config
-from lgi_server.services.replication import Update, read_update
+from lgi_server.database import Database
+from lgi_server.services import callers, replication
+from lgi_server.services.replication import Here, Update, read_update
 
 
 class Master:
@@ -32,6 +34,19 @@ class Master:
             lists.split(reply.value("update", "target_servers")),
             reply.value("update", "update_query"),
         )
+
+
+def fetch_updates(config: Config, database: Database, project: str) -> int:
+    """Fetch what the master has newer, unless this is the master; answer how many changes that were.
+
+    LGIError BACK_OFF when the master does not answer, or when this server has nothing to show it.
+    """
+    name = config.projects[project].server_name
+    master = database.run(callers.servers, write=False).master
+    if master.resource_name == name:
+        return 0
+    here = Here(name, config.unrestricted_updates)
+    return replication.cycle(database, here, Master(config, master.url, project).next_update)
 
 
 def _credentials(config: Config) -> Credentials:

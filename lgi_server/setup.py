@@ -84,6 +84,21 @@ remember = 1
 handshake_timeout = 10
 keep_alive = 75
 
+# How often LGI_scheduler does what, in seconds: it orders the queue (after each change of a job anyway), asks
+# the master server for updates, looks for jobs without a pulse, idle sessions, and after the repositories.
+# schedule_period = 300
+# updates_period = 900
+# pulse_period = 1800
+# session_period = 600
+# upkeep_period = 600
+# A running job that no daemon asks about for so long is queued again, one to be aborted is aborted; by
+# application where that is given.
+# pulse_limit = 3600
+# pulse_limits = hello_world 600, vasp 86400
+# A repository that belongs to no job of the projects below is removed after so long, 0: never. Do not share a
+# directory of repositories with servers of other projects.
+# orphan_age = 86400
+
 # The project of calls that name none.
 default_project = {project}
 

@@ -160,5 +160,14 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Mak
     return replace(job, state=state, state_time_stamp=stamp)
 
 
+def change_lost(transaction: Transaction, job: Job, state: State, why: str, now: int) -> None:
+    """Bring a job that this transaction holds, and that nobody looks after, to another state."""
+    new = replace(job, state=state.value, state_time_stamp=_next_stamp(job, now), daemon_pulse=now)
+    if jobs.change(transaction, job, new):
+        access.change(transaction, job, new)
+        transaction.afterwards(partial(story.lost, job, new, why))
+        events.insert(transaction, events.SCHEDULE_CYCLE, now)
+
+
 def _next_stamp(job: Job, now: int) -> int:
     return max(now, job.state_time_stamp + 1)

@@ -76,7 +76,19 @@ def free_session(transaction: Transaction, session_id: int) -> None:
     jobs.set_lock_state(transaction, locks.take_of_session(transaction, session_id), 0)
 
 
-def free_abandoned(transaction: Transaction, oldest: int) -> None:
-    """Free some of the jobs locked before ``oldest`` by an interface, or by a session that is gone."""
+def free_abandoned(transaction: Transaction, oldest: int) -> int:
+    """Free some of the jobs locked before ``oldest`` by an interface or a session that is gone; how many."""
+    freed: list[int] = []
     if job_ids := locks.abandoned(transaction, oldest):
-        jobs.set_lock_state(transaction, locks.take_older(transaction, job_ids, oldest), 0)
+        freed = locks.take_older(transaction, job_ids, oldest)
+        jobs.set_lock_state(transaction, freed, 0)
+    return len(freed)
+
+
+def unmark(transaction: Transaction, job_id: int) -> bool:
+    """Free a job whose lock_state says that it is locked when nobody has locked it; whether it was so."""
+    job, lock = jobs.hold(transaction, job_id) or (None, None)
+    if job is None or lock is not None or job.lock_state == 0:
+        return False
+    jobs.set_lock_state(transaction, [job_id], 0)
+    return True

@@ -36,3 +36,8 @@ def updated(old: Job, new: Job, resource: str) -> None:
 def deleted(job: Job, state: str, user: str) -> None:
     """A job that a user has deleted or wants aborted."""
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)
+
+
+def lost(old: Job, new: Job, why: str) -> None:
+    """A change by the scheduler of a job that nobody looks after."""
+    log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

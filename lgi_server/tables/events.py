@@ -3,6 +3,8 @@
 from lgi_server.database import Transaction
 
 SCHEDULE_CYCLE = "schedule_cycle"
+# The look for due events is one range of the primary key; so many different ones are seen in it at most.
+_AT_ONCE = 100
 
 
 def insert(transaction: Transaction, event: str, when: int) -> None:
@@ -11,3 +13,25 @@ def insert(transaction: Transaction, event: str, when: int) -> None:
     Comes last in its transaction: others that queue the same second's event wait for the commit.
     """
     transaction.later("REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)", when, event)
+
+
+def due(transaction: Transaction, now: int) -> list[str]:
+    """The names of events whose time has come, the earliest first."""
+    rows = transaction.rows(
+        "SELECT event FROM event_queue WHERE event_time_stamp <= %s"
+        " ORDER BY event_time_stamp, event LIMIT %s",
+        now,
+        _AT_ONCE,
+    )
+    return list(dict.fromkeys(row["event"] for row in rows))
+
+
+def take(transaction: Transaction, event: str, now: int) -> bool:
+    """Remove an event that is due, however often it was queued; whether it was there, so the caller's."""
+    sql = "DELETE FROM event_queue WHERE event_time_stamp <= %s AND event = %s"
+    return transaction.run(sql, now, event) > 0
+
+
+def is_queued(transaction: Transaction, event: str) -> bool:
+    """Whether an event is queued, for now or for later."""
+    return transaction.row("SELECT 1 AS one FROM event_queue WHERE event = %s LIMIT 1", event) is not None

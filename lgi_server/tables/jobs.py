@@ -37,6 +37,8 @@ SHORT = (
 # So many numbers at most in one statement.
 AT_ONCE = 500
 _WHOLE = f"{SHORT}, input, output"
+# The states of jobs that nobody looks after; any other word is one of a job that runs.
+_RESTING = "'queued', 'finished', 'aborted'"
 
 
 def job_in(row: Row) -> Job:
@@ -172,6 +174,53 @@ def delete(transaction: Transaction, job_id: int) -> None:
     transaction.later("DELETE FROM job_queue WHERE job_id = %s", job_id)
 
 
+def applications(transaction: Transaction) -> list[str]:
+    """The applications that jobs are of."""
+    rows = transaction.rows("SELECT DISTINCT application FROM job_queue")
+    return [row["application"] for row in rows]
+
+
+def kinds(transaction: Transaction) -> list[tuple[str, str]]:
+    """The applications, each with the states its jobs are in."""
+    rows = transaction.rows("SELECT DISTINCT application, state FROM job_queue")
+    return [(row["application"], row["state"]) for row in rows]
+
+
+def without_pulse(transaction: Transaction, application: str, oldest: int) -> list[int]:
+    """The unlocked jobs that run, or are to be aborted, and were last looked after before ``oldest``."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue WHERE application = %s"
+        f" AND state NOT IN ({_RESTING}) AND lock_state = 0 AND daemon_pulse < %s",
+        application,
+        oldest,
+    )
+    return [row["job_id"] for row in rows]
+
+
+def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> Job | None:
+    """A job that still is one of those, held until the transaction ends."""
+    row = transaction.row(
+        f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({_RESTING})"
+        " AND lock_state = 0 AND daemon_pulse < %s"
+        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job_queue.job_id)"
+        f"{transaction.for_update}",
+        job_id,
+        oldest,
+    )
+    return job_in(row) if row else None
+
+
+def marked_only(transaction: Transaction, application: str, state: str) -> list[int]:
+    """The jobs of an application in a state that say they are locked, and that nobody has locked."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue AS job WHERE application = %s AND state = %s AND lock_state > 0"
+        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)",
+        application,
+        state,
+    )
+    return [row["job_id"] for row in rows]
+
+
 def with_repository(transaction: Transaction, repository: str) -> Job | None:
     """The job a repository belongs to."""
     row = transaction.row(
@@ -179,6 +228,12 @@ def with_repository(transaction: Transaction, repository: str) -> Job | None:
         repository,
     )
     return job_in(row) if row else None
+
+
+def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[str]:
+    """Those of some repositories that belong to a job."""
+    rows = transaction.rows(f"SELECT repository FROM job_queue WHERE repository IN ({marks(names)})", *names)
+    return [row["repository"] for row in rows]
 
 
 def prefixed(table: str) -> str:

@@ -1,0 +1,57 @@
+"""What the configuration says to the scheduler: how often it does what, and when it does what to a job."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+
+from lgi_protocol import xml
+
+_PULSE_LIMIT = re.compile(r"(\S+)\s+([1-9][0-9]{0,8})")
+
+
+@dataclass(frozen=True)
+class SchedulerSettings:
+    """Periods and limits, all in seconds (wire.md 8)."""
+
+    schedule_period: int = 300
+    updates_period: int = 900
+    pulse_period: int = 1800
+    session_period: int = 600
+    upkeep_period: int = 600
+    # A job that runs and has not been looked after for so long is lost; by application where that is given.
+    pulse_limit: int = 3600
+    pulse_limits: Mapping[str, int] = field(default_factory=dict)
+    # A repository that belongs to no job is removed at this age; 0: never.
+    orphan_age: int = 86_400
+
+    def pulse_limit_of(self, application: str) -> int:
+        """How long a job of an application may be without a pulse."""
+        return self.pulse_limits.get(application, self.pulse_limit)
+
+
+def _period(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10**9):
+        raise ValueError("write a number of seconds above 0")
+    return int(text)
+
+
+def _age(text: str) -> int:
+    return 0 if text == "0" else _period(text)
+
+
+def _pulse_limits(text: str) -> dict[str, int]:
+    """``APPLICATION SECONDS, ...``"""
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        match = _PULSE_LIMIT.fullmatch(part.strip())
+        if not match or not xml.is_name(match[1]) or match[1] in found:
+            raise ValueError("write each application once with its seconds, as hello_world 120, vasp 86400")
+        found[match[1]] = int(match[2])
+    return found
+
+
+KEYS: Mapping[str, Callable[[str], object]] = {
+    **{one.name: _period for one in fields(SchedulerSettings)},
+    "pulse_limits": _pulse_limits,
+    "orphan_age": _age,
+}

@@ -1,0 +1,79 @@
+"""Events and the duties that answer them: an event belongs to whoever removes it (wire.md 8).
+
+A duty is queued for the next multiple of its period. Several schedulers then queue one and the same row, and
+a scheduler that is killed between taking an event and doing it has queued the next one already.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lgi_protocol.errors import LGIError
+from lgi_server.database import Database, Transaction
+from lgi_server.tables import events
+
+log = logging.getLogger("lgi.scheduler")
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What is done at an event, given the time, and at the latest every so many seconds."""
+
+    period: int
+    work: Callable[[int], object]
+
+    def next(self, now: int) -> int:
+        """When it is done next if nobody asks for it before."""
+        return (now // self.period + 1) * self.period
+
+
+class Schedule:
+    """The duties of one project. What is done is safe to be done twice, and by several at once."""
+
+    def __init__(self, database: Database, duties: Mapping[str, Duty]) -> None:
+        """The names of ``duties`` are those of their events."""
+        self._database = database
+        self._duties = duties
+
+    def begin(self, now: int) -> None:
+        """Queue every duty that is not queued; whoever has emptied the table has stopped nothing."""
+
+        def work(transaction: Transaction) -> None:
+            for event, duty in self._duties.items():
+                if not events.is_queued(transaction, event):
+                    events.insert(transaction, event, duty.next(now))
+
+        self._database.run(work)
+
+    def turn(self, now: int) -> list[str]:
+        """Do what is due and nobody else has taken; answer the events. LGIError when the database is away."""
+        due = self._database.run(lambda transaction: events.due(transaction, now), write=False)
+        return [event for event in due if self._take(event, now) and self._do(event, now)]
+
+    def _take(self, event: str, now: int) -> bool:
+        """Whether an event is ours; its duty is queued again in the same transaction."""
+        duty = self._duties.get(event)
+
+        def work(transaction: Transaction) -> bool:
+            if not events.take(transaction, event, now):
+                return False
+            if duty is not None:
+                events.insert(transaction, event, duty.next(now))
+            return True
+
+        return self._database.run(work)
+
+    def _do(self, event: str, now: int) -> bool:
+        """Always true: a duty that fails is done again at its next time, and the others go on."""
+        duty = self._duties.get(event)
+        if duty is None:
+            log.warning("event %a is none of ours, it was removed", event)
+            return True
+        try:
+            duty.work(now)
+        except LGIError as error:
+            log.warning("%s was not done: %s", event, error)
+        except Exception:
+            # A duty may run a function of the site; whatever it raises, sessions still have to end.
+            log.exception("%s was not done", event)
+        return True

@@ -1,0 +1,67 @@
+"""What nobody else does: for jobs without a daemon, sessions without use, locks without a holder."""
+
+from functools import partial
+
+from lgi_protocol.states import State
+from lgi_server.database import Database, Transaction
+from lgi_server.scheduler_settings import SchedulerSettings
+from lgi_server.services import job_changes, locking, sessions
+from lgi_server.services.sessions import IDLE_SECONDS
+from lgi_server.tables import jobs
+from lgi_server.tables import sessions as session_table
+
+# Sessions that end in one transaction: none of them lasts, so nobody waits for one.
+AT_ONCE = 50
+
+
+def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
+    """Queue running jobs without a pulse anew, end aborting ones; answer how many there were.
+
+    Each is a transaction of its own that looks at it once more: its daemon may have come back just now.
+    """
+    lost = 0
+    for application in database.run(jobs.applications, write=False):
+        limit = settings.pulse_limit_of(application)
+        find = partial(jobs.without_pulse, application=application, oldest=now - limit)
+        for job_id in database.run(find, write=False):
+            lost += database.run(partial(_end_lost, job_id=job_id, limit=limit, now=now))
+    return lost
+
+
+def _end_lost(transaction: Transaction, job_id: int, limit: int, now: int) -> bool:
+    job = jobs.hold_without_pulse(transaction, job_id, now - limit)
+    if job is None:
+        return False
+    state = State.ABORTED if job.state == State.ABORTING else State.QUEUED
+    job_changes.change_lost(transaction, job, state, f"no pulse for {limit} s", now)
+    return True
+
+
+def end_idle_sessions(database: Database, now: int) -> int:
+    """End the sessions that nobody has used for half an hour, their locks first; answer how many."""
+
+    def work(transaction: Transaction) -> int:
+        idle = session_table.expired(transaction, now - IDLE_SECONDS, AT_ONCE)
+        for session_id in idle:
+            sessions.sign_off(transaction, session_id)
+        return len(idle)
+
+    ended = 0
+    while some := database.run(work):
+        ended += some
+    return ended
+
+
+def free_stale_locks(database: Database, now: int) -> int:
+    """Free jobs that are locked for nobody; answer how many.
+
+    Locks of interfaces, or of sessions that are gone, after half an hour; a lock_state without one at once.
+    """
+    freed = 0
+    while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS)):
+        freed += some
+    for application, state in database.run(jobs.kinds, write=False):
+        find = partial(jobs.marked_only, application=application, state=state)
+        for job_id in database.run(find, write=False):
+            freed += database.run(partial(locking.unmark, job_id=job_id))
+    return freed

@@ -1,0 +1,221 @@
+"""LGI_scheduler: when it does what, which of several does it, and what it survives."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import schema
+from lgi_server.database import Database
+from lgi_server.databases import open_database
+from lgi_server.services.schedule import Duty, Schedule
+from lgi_server.tables import events
+from tests.conftest import started_mariadb
+from tests.grid import BIN, Grid, wait_for
+from tests.mariadb import PrivateMariaDB
+
+NOW = 1_000_000
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty project database."""
+    if request.param == "sqlite":
+        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
+    else:
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        made = open_database(server.create_database("schedule"))
+    schema.make(made)
+    yield made
+    made.close()
+
+
+def queued(database: Database) -> list[tuple[int, str]]:
+    """What is queued, and for when."""
+    rows = database.run(
+        lambda one: one.rows("SELECT event_time_stamp, event FROM event_queue ORDER BY 1, 2"), write=False
+    )
+    return [(row["event_time_stamp"], row["event"]) for row in rows]
+
+
+def put(database: Database, event: str, when: int) -> None:
+    """Queue an event."""
+    database.run(lambda one: events.insert(one, event, when))
+
+
+def test_a_duty_is_done_when_it_is_due_and_queued_again(database: Database) -> None:
+    """Not before its time; the next time is the next multiple of its period."""
+    done: list[int] = []
+    schedule = Schedule(database, {"a": Duty(300, done.append)})
+    schedule.begin(NOW)
+
+    early = schedule.turn(NOW + 100)
+    late = schedule.turn(NOW + 250)
+
+    assert (early, late, done) == ([], ["a"], [NOW + 250])
+    assert queued(database) == [(NOW + 500, "a")]
+
+
+def test_an_event_that_was_queued_often_is_done_once(database: Database) -> None:
+    """A change in each of ten seconds is one schedule cycle; what is queued for later stays."""
+    done: list[int] = []
+    schedule = Schedule(database, {"a": Duty(300, done.append)})
+    for second in range(10):
+        put(database, "a", NOW - second)
+    put(database, "a", NOW + 50)
+
+    assert schedule.turn(NOW) == ["a"]
+    assert done == [NOW]
+    assert queued(database) == [(NOW + 50, "a"), (NOW + 200, "a")]
+
+
+def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it raises."""
+    done: list[int] = []
+
+    def refuse(_now: int) -> None:
+        raise LGIError(ErrorNumber.BACK_OFF)
+
+    def fail(_now: int) -> None:
+        raise RuntimeError("the site's function")
+
+    duties = {"a": Duty(300, refuse), "b": Duty(300, fail), "c": Duty(300, done.append)}
+    schedule = Schedule(database, duties)
+    for event in duties:
+        put(database, event, NOW)
+
+    schedule.turn(NOW)
+
+    assert done == [NOW]
+    assert [event for _, event in queued(database)] == ["a", "b", "c"]
+    assert "the site's function" in caplog.text
+
+
+def test_an_event_nobody_knows_is_removed_and_named(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be due for ever."""
+    put(database, "reticulate\nsplines", NOW)
+
+    assert Schedule(database, {}).turn(NOW) == ["reticulate\nsplines"]
+    assert queued(database) == []
+    assert "'reticulate\\nsplines' is none of ours" in caplog.text
+
+
+def test_beginning_again_queues_only_what_is_missing(database: Database) -> None:
+    """Several schedulers begin; one whose table was emptied goes on."""
+    schedule = Schedule(database, {"a": Duty(300, lambda now: None), "b": Duty(7, lambda now: None)})
+    put(database, "a", NOW + 5)
+
+    schedule.begin(NOW)
+    schedule.begin(NOW + 3)
+
+    assert queued(database) == [(NOW + 5, "a"), (1_000_006, "b")]
+
+
+class Scheduler:
+    """LGI_scheduler as a process of its own."""
+
+    def __init__(self, grid: Grid, name: str = "scheduler") -> None:
+        self.log = grid.directory / f"{name}.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([BIN / "LGI_scheduler", grid.config_file], stdout=log, stderr=log)
+        wait_for(lambda: "has started" in self.log.read_text(), 30)
+
+    def said(self, what: str) -> list[str]:
+        """What is found in its log."""
+        return re.findall(what, self.log.read_text())
+
+    def stop(self) -> int:
+        """End it; answers its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def idle_grid(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
+    """A project on MariaDB whose server does not run."""
+    made = Grid(private_mariadb.create_database("scheduler"))
+    yield made
+    made.remove()
+
+
+def test_of_four_schedulers_exactly_one_does_each_event(idle_grid: Grid) -> None:
+    """They look at the same time for the same hundred events; the duties are queued once each."""
+    four = [Scheduler(idle_grid, f"scheduler{number}") for number in range(4)]
+    wait_for(lambda: len(queued(idle_grid.database)) == 5, 10)
+    names = [f"event{number:02d}" for number in range(100)]
+
+    def work(transaction: object) -> None:
+        for name in names:
+            events.insert(transaction, name, int(time.time()))  # type: ignore[arg-type]
+
+    idle_grid.database.run(work)
+    wait_for(lambda: len(queued(idle_grid.database)) == 5, 20)
+    codes = [one.stop() for one in four]
+    done = [name for one in four for name in one.said("event '(event[0-9]+)' is none of ours")]
+
+    assert sorted(done) == names
+    assert codes == [0, 0, 0, 0]
+    assert len({event for _, event in queued(idle_grid.database)}) == 5
+
+
+def test_a_new_event_wakes_it_within_a_second_and_none_costs_little(idle_grid: Grid) -> None:
+    """It looks once a second, at one row, and takes next to no processor time."""
+    scheduler = Scheduler(idle_grid)
+    wait_for(lambda: len(queued(idle_grid.database)) == 5, 10)
+    reads = "SHOW GLOBAL STATUS LIKE 'Com_select'"
+    before = int(str(idle_grid.rows(reads)[0]["Value"]))
+    used = _seconds_used(scheduler.process.pid)
+    time.sleep(3.0)
+    selects = int(str(idle_grid.rows(reads)[0]["Value"])) - before
+    used = _seconds_used(scheduler.process.pid) - used
+
+    delays = []
+    for number in range(3):
+        put(idle_grid.database, f"event{number}", int(time.time()))
+        begin = time.monotonic()
+        wait_for(lambda name=f"event{number}": scheduler.said(name) != [], 5)
+        delays.append(time.monotonic() - begin)
+    scheduler.stop()
+
+    assert 2 <= selects <= 6
+    assert used < 0.5
+    assert max(delays) < 1.5
+
+
+def _seconds_used(pid: int) -> float:
+    """The processor time of a process so far."""
+    values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_database_that_is_killed_and_comes_back_is_served_again() -> None:
+    """It waits meanwhile, says so, and neither ends nor asks without pause."""
+    with started_mariadb() as server:
+        grid = Grid(server.create_database("LGI"))
+        scheduler = Scheduler(grid)
+        try:
+            wait_for(lambda: len(queued(grid.database)) == 5, 10)
+            server.kill()
+            time.sleep(3.0)
+            complaints = len(scheduler.said("project LGI: "))
+            server.start()
+            wait_for(lambda: len(queued(grid.database)) == 5, 10)
+            put(grid.database, "after", int(time.time()))
+            wait_for(lambda: scheduler.said("event 'after'") != [], 15)
+
+            assert 1 <= complaints <= 4
+            assert scheduler.stop() == 0
+            assert "Traceback" not in scheduler.log.read_text()
+        finally:
+            scheduler.process.kill()
+            grid.remove()

@@ -1,0 +1,194 @@
+"""The scheduler's duties, at invented times."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.errors import LGIError
+from lgi_server import schema
+from lgi_server.database import Database
+from lgi_server.databases import open_database
+from lgi_server.scheduler_settings import SchedulerSettings
+from lgi_server.services import orphans, upkeep
+from lgi_server.services.repositories import Repositories
+from lgi_server.tables import access, jobs
+from tests.grid import Grid
+from tests.mariadb import PrivateMariaDB
+from tests.queues import queued_job
+from tests.server.test_resource_calls import INVARIANT
+
+SETTINGS = SchedulerSettings(pulse_limits={"quick": 120})
+HOUR = 3600
+
+
+def state(grid: Grid, job_id: int) -> tuple[str, str]:
+    """What a job is, and what the lists of jobs say that it is."""
+    job = grid.rows("SELECT state FROM job_queue WHERE job_id = %s", job_id)[0]
+    listed = grid.rows(
+        "SELECT DISTINCT state FROM job_access WHERE role IN ('read', 'owner') AND job_id = %s", job_id
+    )
+    return str(job["state"]), ",".join(str(row["state"]) for row in listed)
+
+
+def test_a_job_without_a_pulse_is_queued_again_or_ends(grid: Grid) -> None:
+    """Running, also under a word of the site's, becomes queued and aborting becomes aborted; others stay."""
+    grid.resource()
+    made = {name: grid.user().submit() for name in ("queued", "running", "halfway", "aborting", "finished")}
+    for name, job_id in made.items():
+        grid.set_job(job_id, state=name)
+    grid.run("DELETE FROM event_queue")
+    now = int(time.time())
+
+    early = upkeep.end_lost_jobs(grid.database, SETTINGS, now + HOUR - 60)
+    late = upkeep.end_lost_jobs(grid.database, SETTINGS, now + HOUR + 60)
+
+    assert (early, late) == (0, 3)
+    assert {name: state(grid, job_id) for name, job_id in made.items()} == {
+        "queued": ("queued", "queued"),
+        "running": ("queued", "queued"),
+        "halfway": ("queued", "queued"),
+        "aborting": ("aborted", "aborted"),
+        "finished": ("finished", "finished"),
+    }
+    assert [row["event"] for row in grid.rows("SELECT event FROM event_queue")] == ["schedule_cycle"]
+    assert upkeep.end_lost_jobs(grid.database, SETTINGS, now + HOUR + 61) == 0
+
+
+def test_an_application_may_have_a_limit_of_its_own(grid: Grid) -> None:
+    """Two minutes for quick, an hour for the others."""
+    grid.resource()
+    made = {name: grid.user().submit() for name in ("quick", "hello_world")}
+    for name, job_id in made.items():
+        grid.set_job(job_id, state="running", application=name)
+
+    assert upkeep.end_lost_jobs(grid.database, SETTINGS, int(time.time()) + 180) == 1
+    assert state(grid, made["quick"])[0] == "queued"
+    assert state(grid, made["hello_world"])[0] == "running"
+
+
+def test_a_locked_job_is_not_lost(grid: Grid) -> None:
+    """Somebody is about to report; the lock itself ends with its session."""
+    resource = grid.resource()
+    job_id = grid.user().submit()
+    resource.lock(str(job_id))
+    resource.update(str(job_id), state="running")
+
+    assert upkeep.end_lost_jobs(grid.database, SETTINGS, int(time.time()) + 2 * HOUR) == 0
+
+
+def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
+    """After half an hour without a call; one that is used stays."""
+    idle, busy = grid.resource("res1@cluster"), grid.resource("res2@cluster")
+    job_id = grid.user().submit()
+    idle.lock(str(job_id))
+    time.sleep(1.2)
+    now = int(time.time())
+    grid.run("UPDATE running_sessions SET session_time_stamp = %s", now)
+    grid.run(
+        "UPDATE running_sessions SET session_time_stamp = %s WHERE session_id = %s",
+        now + 600,
+        int(busy.session_id),
+    )
+
+    early = upkeep.end_idle_sessions(grid.database, now + 1799)
+    late = upkeep.end_idle_sessions(grid.database, now + 1801)
+
+    assert (early, late) == (0, 1)
+    assert [row["session_id"] for row in grid.rows("SELECT session_id FROM running_sessions")] == [
+        int(busy.session_id)
+    ]
+    assert grid.rows("SELECT job_id FROM running_locks") == []
+    assert grid.rows(INVARIANT) == []
+
+
+def test_locks_that_nobody_holds_are_freed(grid: Grid) -> None:
+    """An interface's after half an hour, a lock_state without a row at once; a lock that is held stays."""
+    resource = grid.resource()
+    held, interface, marked = (grid.user().submit() for _ in range(3))
+    resource.lock(str(held))
+    now = int(time.time())
+    grid.run(
+        "INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES (%s, -1, %s, 0)",
+        interface,
+        now,
+    )
+    grid.run("UPDATE job_queue SET lock_state = 1 WHERE job_id IN (%s, %s)", interface, marked)
+
+    assert upkeep.free_stale_locks(grid.database, now) == 1
+    assert upkeep.free_stale_locks(grid.database, now + 1801) == 1
+    assert [row["job_id"] for row in grid.rows("SELECT job_id FROM running_locks")] == [held]
+    assert grid.rows(INVARIANT) == []
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Repositories:
+    """A directory of repositories."""
+    return Repositories(tmp_path, 1000, 1000)
+
+
+@pytest.fixture
+def projects(private_mariadb: PrivateMariaDB, tmp_path: Path) -> Iterator[list[Database]]:
+    """Two projects, one on each kind of database."""
+    addresses = f"sqlite:{tmp_path / 'one.sqlite'}", private_mariadb.create_database("orphans")
+    made = [open_database(address) for address in addresses]
+    for database in made:
+        schema.make(database)
+    yield made
+    for database in made:
+        database.close()
+
+
+def test_repositories_of_no_job_go_when_they_are_old(store: Repositories, projects: list[Database]) -> None:
+    """Those of any project's jobs stay, as does what is no repository; a sixteenth is done each time."""
+    names = [f"JOB_{number:032x}" for number in range(40)]
+    for name in names:
+        store.create(name, ("admin",), ())
+        os.utime(store.directory(name), (1000, 1000))
+    (store.root / "003" / "notes").mkdir()
+    os.utime(store.directory(names[19]), (9000, 9000))
+    (store.root / "003" / f"JOB_{'0' * 29}003x").symlink_to("/etc")
+    for database, number in zip(projects, (3, 35), strict=True):
+        job = queued_job(number)
+        database.run(lambda one, job=job: access.insert(one, jobs.insert(one, job), job))
+
+    removed = [
+        orphans.remove_orphans(store, projects, 86_400, part, 1000 + 86_401) for part in range(orphans.PARTS)
+    ]
+    left = sorted(path.name for path in store.root.glob("*/JOB_*") if not path.is_symlink())
+    assert left == sorted([names[3], names[19], names[35]])
+    assert removed == [3, 3, 3, 0, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert (store.root / "003" / "notes").is_dir()
+
+
+def test_no_repository_goes_while_a_database_is_away(
+    store: Repositories, projects: list[Database], tmp_path: Path
+) -> None:
+    """It may be a job's of that project."""
+    name = f"JOB_{5:032x}"
+    store.create(name, ("admin",), ())
+    os.utime(store.directory(name), (1000, 1000))
+    away = open_database(f"mariadb://nobody@localhost/LGI?socket={tmp_path / 'none'}")
+
+    with pytest.raises(LGIError):
+        orphans.remove_orphans(store, [*projects, away], 86_400, 5, 10**6)
+
+    assert store.directory(name).is_dir()
+
+
+def test_the_list_of_resources_is_kept_beside_the_repositories(grid: Grid, tmp_path: Path) -> None:
+    """Names of resources, without servers; written only when it has changed, never through a link."""
+    grid.resource("res2@cluster")
+    grid.resource("res1@cluster")
+    (tmp_path / "target").write_text("x")
+    (tmp_path / ".LGI_resource_list").symlink_to(tmp_path / "target")
+
+    first = orphans.write_resource_list(tmp_path, [grid.database])
+    second = orphans.write_resource_list(tmp_path, [grid.database])
+
+    assert (first, second) == (True, False)
+    assert (tmp_path / ".LGI_resource_list").read_text() == "res1@cluster, res2@cluster"
+    assert (tmp_path / "target").read_text() == "x"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".LGI_resource_list", "target"]
