@@ -23,6 +23,7 @@ from lgi_daemon.recovery import recover
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import Scripts
 from lgi_daemon.servers import Connect, Servers, connector
+from lgi_daemon.tails import Tails
 from lgi_daemon.tour import Tour
 from lgi_daemon.trouble import Trouble
 from lgi_daemon.watch import Watches
@@ -72,7 +73,8 @@ class Daemon:
         self.jobs = Jobs(looks, errands, self._lookers, self._callers)
         self.work = Work(configuration, self.jobs, run, self.servers, self.scripts, self.health, self.closed)
         self.tour = Tour(self.clock, fast, slow, self.work, self._callers, disk)
-        self.watches = Watches(self.servers, self.work, self.tour, self.jobs, fast)
+        self.tails = Tails(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
+        self.watches = Watches(self.servers, self.work, self.tour, self.jobs, self.tails, fast)
         if at_once:
             self.work.heard = self.watches.heard
 

@@ -1,4 +1,5 @@
-"""Watches: held calls by which a server says at once that there is a job to take, or one of ours to abort.
+"""Watches: held calls by which a server says at once that there is a job to take, or one of ours to abort
+or to look at.
 
 A watch only makes due now what would be due later: work is searched for and jobs are asked after in the usual
 way, and without any watch all goes on as with a server that has none. It locks nothing, so that a watch that
@@ -14,11 +15,12 @@ from dataclasses import dataclass, field
 from lgi_daemon.configuration import Project
 from lgi_daemon.jobs import Jobs
 from lgi_daemon.servers import NotNow, Servers
+from lgi_daemon.tails import Tails
 from lgi_daemon.tour import Tour
 from lgi_daemon.work import Work
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import Awaited
+from lgi_protocol.resource_api import WATCHED, Awaited
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -57,12 +59,15 @@ class Watch:
 class Watches:
     """The watches of a daemon, one for each server that has said it holds calls."""
 
-    def __init__(self, servers: Servers, work: Work, tour: Tour, jobs: Jobs, fast: float) -> None:
+    def __init__(
+        self, servers: Servers, work: Work, tour: Tour, jobs: Jobs, tails: Tails, fast: float
+    ) -> None:
         """A job that was told of and is still there after ``fast`` seconds is news again."""
         self._servers = servers
         self._work = work
         self._tour = tour
         self._jobs = jobs
+        self._tails = tails
         self._fast = fast
         self._watches: dict[tuple[str, str], Watch] = {}
         # Called when there is something to do.
@@ -90,10 +95,14 @@ class Watches:
         try:
             with self._servers.watching(watch.server):
                 calls = self._servers.connect(watch.project, watch.server)
-                found = calls.wait(applications, watch.still_known(now), watch.seconds, self._load())
+                known, sent = watch.still_known(now), self._tails.followed(watch.project, watch.server)
+                told = calls.wait(applications, known, watch.seconds, self._load(), sent)
         except (NotNow, ServerError, Unreachable) as error:
             log.debug("%s is not watched for a while: %s", watch.server, error)
             return LONG_PAUSE
+        looked_at = [job.job_id for job in told if job.state == WATCHED]
+        self._tails.follow(watch.project, watch.server, looked_at)
+        found = tuple(job for job in told if job.state != WATCHED)
         watch.note(found, self._servers.clock.now + self._fast)
         aborting = {job.job_id for job in found if job.state == State.ABORTING}
         for job in self._jobs:

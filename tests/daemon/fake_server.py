@@ -7,7 +7,7 @@ from typing import Any
 from lgi_protocol import xml
 from lgi_protocol.client import Client, Unreachable
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.resource_api import Awaited, Job, Offer, ResourceCalls, SignUp
+from lgi_protocol.resource_api import WATCHED, Awaited, Job, Offer, ResourceCalls, SignUp
 from lgi_protocol.states import resource_may_change
 
 URL = "https://master.test/LGI"
@@ -43,6 +43,9 @@ class FakeServer:
     faults: list[Fault] = field(default_factory=list)
     stamp: int = 1000
     longest_wait: int = 0
+    # The jobs somebody looks at, and what was sent of them: from which byte on, what, whether that is all.
+    looked_at: set[str] = field(default_factory=set)
+    sent: list[tuple[int, bytes, bool]] = field(default_factory=list)
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
         """A queued job with the input ``hi``."""
@@ -146,9 +149,22 @@ class FakeCalls(ResourceCalls):
                 for job in self.server.jobs.values()
                 if job.state in {"queued", "aborting"} and job.application in applications
             ]
+            if watched is not None:
+                found += [Awaited(job, "hello_world", WATCHED) for job in self.server.looked_at - {*watched}]
             return tuple(one for one in found if one not in known)
 
         return self.server.handle("wait", answer)
+
+    def send_tail(
+        self, job_id: str, daemon_reference: str, offset: int, data: bytes, complete: bool = False
+    ) -> bool:
+        def answer() -> bool:
+            if self._known(job_id).daemon_reference != daemon_reference:
+                raise refused(ErrorNumber.NOT_YOUR_LOCK)
+            self.server.sent.append((offset, data, complete))
+            return job_id in self.server.looked_at
+
+        return self.server.handle("send_tail", answer)
 
     def lock(self, job_id: str) -> None:
         def answer() -> None:

@@ -1,0 +1,146 @@
+"""What a job puts out while it runs, read from files that are the job's."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.live_output import LiveOutput
+
+LIMIT = 100
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """The directory of a job of `command`."""
+    (tmp_path / "job" / ".LGI_job").mkdir(parents=True)
+    return tmp_path / "job"
+
+
+@pytest.fixture
+def output(directory: Path) -> Iterator[LiveOutput]:
+    """Its output."""
+    made = LiveOutput(directory, os.getuid())
+    yield made
+    made.close()
+
+
+def put(directory: Path, text: bytes, name: str = "stdout") -> None:
+    """The job puts out something more."""
+    with (directory / ".LGI_job" / name).open("ab") as stream:
+        stream.write(text)
+
+
+def test_what_is_new_is_read_once(directory: Path, output: LiveOutput) -> None:
+    """From before there is anything, to after the directory is gone."""
+    assert output.read(LIMIT) == (0, b"")
+    put(directory, b"one\n")
+    assert output.read(LIMIT) == (0, b"one\n")
+    assert output.read(LIMIT) == (4, b"")
+    put(directory, b"two\n")
+    for name in (".LGI_job/stdout", ".LGI_job"):
+        path = directory / name
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert output.read(LIMIT) == (4, b"two\n")
+
+
+def test_both_streams_are_one(directory: Path, output: LiveOutput) -> None:
+    """In the order of the looks; the second may come later."""
+    put(directory, b"out\n")
+    assert output.read(LIMIT) == (0, b"out\n")
+    put(directory, b"more\n")
+    put(directory, b"err\n", "stderr")
+    assert output.read(LIMIT) == (4, b"more\nerr\n")
+    put(directory, b"!\n", "stderr")
+    assert output.read(LIMIT) == (13, b"!\n")
+
+
+def test_of_much_only_the_end_is_read(directory: Path, output: LiveOutput) -> None:
+    """What is passed over counts: a reader sees that something is missing."""
+    put(directory, b"a" * 1000 + b"b" * LIMIT)
+    assert output.read(LIMIT) == (1000, b"b" * LIMIT)
+    put(directory, b"c" * 150)
+    put(directory, b"d" * 60, "stderr")
+    assert output.read(LIMIT) == (1210, b"c" * 40 + b"d" * 60)
+    assert output.offset == 1310
+
+
+def test_other_applications_write_their_output_as_they_go(tmp_path: Path) -> None:
+    """Where there are no streams beside it; where there are it is made of them at the end."""
+    (tmp_path / "LGI_output").write_bytes(b"hello")
+    output = LiveOutput(tmp_path, None)
+
+    assert output.read(LIMIT) == (0, b"hello")
+    output.close()
+
+
+def test_the_output_of_a_job_with_streams_is_not_read_twice(directory: Path, output: LiveOutput) -> None:
+    """LGI_output repeats what they had."""
+    (directory / "LGI_output").write_bytes(b"hello")
+
+    assert output.read(LIMIT) == (0, b"")
+
+
+def test_a_file_that_became_shorter_is_read_on_when_it_grows(directory: Path, output: LiveOutput) -> None:
+    """The job may truncate what it likes."""
+    put(directory, b"12345678")
+    output.read(LIMIT)
+    os.truncate(directory / ".LGI_job" / "stdout", 2)
+
+    assert output.read(LIMIT) == (8, b"")
+    put(directory, b"345678abc")
+    assert output.read(LIMIT) == (8, b"abc")
+
+
+def hard_link(stream: Path, secret: Path) -> None:
+    """A second name of the secret."""
+    stream.hardlink_to(secret)
+
+
+def symbolic_link(stream: Path, secret: Path) -> None:
+    """A way to the secret."""
+    stream.symlink_to(secret)
+
+
+def pipe(stream: Path, _secret: Path) -> None:
+    """Nobody writes to it: opening it could wait for ever."""
+    os.mkfifo(stream)
+
+
+def folder(stream: Path, _secret: Path) -> None:
+    """No file at all."""
+    stream.mkdir()
+
+
+@pytest.mark.parametrize("trap", [hard_link, symbolic_link, pipe, folder])
+def test_what_is_no_file_of_the_job_is_not_read(
+    directory: Path, output: LiveOutput, trap: object, tmp_path: Path
+) -> None:
+    """It would show others' files, or hold up the daemon; the other stream is read all the same."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    trap(directory / ".LGI_job" / "stdout", secret)  # type: ignore[operator]
+    put(directory, b"err\n", "stderr")
+
+    assert output.read(LIMIT) == (0, b"err\n")
+
+
+def test_no_directory_elsewhere_is_read(tmp_path: Path) -> None:
+    """A link in the place of .LGI_job, or of the whole directory."""
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "stdout").write_bytes(b"secret")
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / ".LGI_job").symlink_to(tmp_path / "others")
+    (tmp_path / "link").symlink_to(tmp_path / "others")
+    (tmp_path / "others" / "LGI_output").write_bytes(b"secret")
+
+    for place in (tmp_path / "job", tmp_path / "link"):
+        assert LiveOutput(place, None).read(LIMIT) == (0, b"")
+
+
+def test_a_file_of_another_user_is_not_read(directory: Path) -> None:
+    """With a user per job the job's files are that user's."""
+    put(directory, b"out\n")
+
+    assert LiveOutput(directory, os.getuid() + 1).read(LIMIT) == (0, b"")

@@ -1,0 +1,175 @@
+"""What running jobs put out is sent while somebody looks, and only then."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.daemon import Daemon
+from lgi_daemon.tails import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, Tails
+from lgi_daemon.watch import Watch
+from lgi_protocol.errors import ErrorNumber
+
+from .fake_server import URL, refused
+from .workshop import FAST, Workshop, only
+
+
+@dataclass
+class Scene:
+    """A daemon with a running job, and its sending on a clock set by hand."""
+
+    workshop: Workshop
+    daemon: Daemon
+    tails: Tails = field(init=False)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        daemon = self.daemon
+        self.tails = Tails(daemon.servers, daemon.jobs, daemon.stopping, False, lambda: self.now)
+        daemon.watches._tails = self.tails
+        self.watch = Watch("LGI", URL, 40)
+
+    @property
+    def directory(self) -> Path:
+        """The job's."""
+        job = only(self.daemon)
+        return job.run.files(job.record).path
+
+    def put(self, text: bytes) -> None:
+        """The job puts out something more."""
+        with (self.directory / "LGI_output").open("ab") as output:
+            output.write(text)
+
+    def look(self, seconds: float = 1.0) -> list[tuple[int, bytes, bool]]:
+        """What is sent at one look."""
+        self.now += seconds
+        self.workshop.server.sent.clear()
+        self.tails.look()
+        return list(self.workshop.server.sent)
+
+    def told(self) -> None:
+        """One held call."""
+        self.daemon.watches.look(self.watch)
+
+
+@pytest.fixture
+def scene(workshop: Workshop) -> Scene:
+    """Nobody looks yet."""
+    daemon = workshop.daemon()
+    workshop.server.submit("1")
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    return Scene(workshop, daemon)
+
+
+@pytest.fixture
+def watched(scene: Scene) -> Scene:
+    """Somebody looks."""
+    scene.workshop.server.looked_at.add("1")
+    scene.told()
+    return scene
+
+
+def test_nothing_is_sent_while_nobody_looks(scene: Scene) -> None:
+    """Whatever the job puts out."""
+    scene.put(b"out")
+    scene.told()
+
+    assert scene.look() == []
+
+
+def test_what_comes_is_sent_every_second(watched: Scene) -> None:
+    """At first in any case: the server hears that this daemon can."""
+    assert watched.look() == [(0, b"", False)]
+    watched.put(b"one")
+    assert watched.look() == [(0, b"one", False)]
+    assert watched.look() == []
+    watched.put(b"two")
+    assert watched.look() == [(3, b"two", False)]
+
+
+def test_the_server_is_told_what_is_sent_already(watched: Scene) -> None:
+    """So that it does not name the job again; a job that is looked at is none to search for."""
+    searches = len(watched.workshop.server.made("request_work"))
+    watched.told()
+
+    assert watched.tails.followed("LGI", URL) == ("1",)
+    assert watched.tails.followed("LGI", "https://other.test/LGI") == ()
+    assert len(watched.workshop.server.made("request_work")) == searches
+    assert watched.watch.known == {}
+
+
+def test_of_much_the_end_is_sent(watched: Scene) -> None:
+    """A look costs no more than that, whatever the job does."""
+    watched.put(b"a" * 100 + b"b" * MOST_BYTES)
+
+    assert watched.look() == [(100, b"b" * MOST_BYTES, False)]
+
+
+def test_it_ends_when_nobody_looks_any_more(watched: Scene) -> None:
+    """For a while it is only asked whether somebody is back: nothing more is read."""
+    watched.look()
+    watched.workshop.server.looked_at.clear()
+    watched.put(b"one")
+    watched.look()
+    watched.put(b"two")
+
+    assert watched.look() == []
+    assert watched.look(ASK_SECONDS) == [(3, b"", False)]
+    watched.look(LINGER_SECONDS)
+    assert watched.tails.followed("LGI", URL) == ()
+    assert watched.look(ASK_SECONDS) == []
+
+
+def test_who_comes_back_is_sent_what_was_left_out(watched: Scene) -> None:
+    """The held call still says that the job is known."""
+    watched.look()
+    watched.workshop.server.looked_at.clear()
+    watched.look(ASK_SECONDS)
+    watched.put(b"one")
+    watched.workshop.server.looked_at.add("1")
+
+    assert watched.look(ASK_SECONDS) == [(0, b"", False)]
+    assert watched.look() == [(0, b"one", False)]
+
+
+def test_the_end_is_sent_when_the_job_has_gone(watched: Scene) -> None:
+    """With what it has put out last, though its directory is gone already."""
+    watched.look()
+    watched.put(b"last words")
+    workshop, daemon = watched.workshop, watched.daemon
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, FAST)
+    assert workshop.tree() == []
+
+    assert watched.look() == [(0, b"last words", True)]
+    assert watched.look(ASK_SECONDS) == []
+    assert watched.tails.followed("LGI", URL) == ()
+
+
+@pytest.mark.parametrize("error", [None, refused(ErrorNumber.NO_JOB)])
+def test_a_server_that_fails_ends_the_sending(watched: Scene, error: Exception | None) -> None:
+    """The job goes on, and is named again when somebody still looks."""
+    watched.workshop.server.fail("send_tail", error)
+
+    assert watched.look() == []
+    assert watched.tails.followed("LGI", URL) == ()
+    assert len(watched.daemon.jobs) == 1
+
+
+def test_jobs_of_others_are_not_followed(scene: Scene) -> None:
+    """Another daemon of the resource may have them."""
+    scene.tails.follow("LGI", URL, ["2"])
+    scene.tails.follow("LGI", "https://other.test/LGI", ["1"])
+
+    assert scene.look() == []
+
+
+def test_so_many_jobs_and_no_more_are_followed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks at thousands costs no more."""
+    monkeypatch.setattr("lgi_daemon.tails.MOST_TAILS", 0)
+    assert MOST_TAILS > 0
+
+    scene.tails.follow("LGI", URL, ["1"])
+
+    assert scene.tails.followed("LGI", URL) == ()
