@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import arrivals, identity, peers, replies
+from lgi_server import arrivals, identity, manifest, peers, replies
 from lgi_server.arrivals import SpoolingRequest
 from lgi_server.calls import CALLS, JOB_CALLS, Call, Entrance
 from lgi_server.config import Config
@@ -94,7 +94,7 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
         with server.crowd.place(_place_of(who)):
             if isinstance(who, JobIdentity):
                 entrance = _entrance_of_job(server, name, who)
-            request.takes_files = entrance.takes_files
+            request.takes_files, request.takes_together = entrance.takes_files, entrance.bulk
             posted = arrivals.posted_fields(request)
             run = partial(_run, server, entrance, who, Form(posted), request)
             try:
@@ -169,6 +169,7 @@ def _run(
     prepared = entrance.prepare(form, who, server.config)
     project = entrance.project(form, who, server.config)
     ahead = Ahead(server.repositories) if server.config.remote else None
+    entries = manifest.read(form, arrivals.uploads_of(request), server.config) if entrance.bulk else ()
 
     def work(cycled: bool, transaction: Transaction) -> Elements:
         call = Call(
@@ -185,6 +186,7 @@ def _run(
             may_wait=may_wait,
             uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
+            entries=entries,
         )
         return entrance.run(call, who, prepared)
 

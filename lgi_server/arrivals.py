@@ -26,13 +26,14 @@ SLOWEST_START, SLOWEST_RATE = 20.0, 100_000
 class Arrival:
     """A posted file while it comes in. It is open only while it is written to: there may be many."""
 
-    def __init__(self, store: Repositories) -> None:
+    def __init__(self, store: Repositories, most: int) -> None:
+        """At most so many bytes."""
         opened = store.new_arrival()
         opened.close()
         self.path = Path(opened.name)
         self.size = 0
         self._digest = hashlib.sha256()
-        self._most = store.max_file_size
+        self._most = most
 
     def write(self, data: bytes) -> int:
         """Add to the file; LGIError FILE_TOO_BIG before it becomes too big."""
@@ -62,8 +63,9 @@ class SpoolingRequest(Request):
     # Text fields together: input, output, job_specifics and an update at their largest.
     max_form_memory_size = 1024 * 1024
     max_form_parts = 2048
-    # Set by the doorway for calls that take files.
+    # Set by the doorway for calls that take files, and for those whose files come together as one.
     takes_files = False
+    takes_together = False
 
     def __init__(self, environ: Any, store: Repositories, most: int) -> None:
         """A request of at most so many bytes whose files go to the incoming directory of ``store``."""
@@ -92,7 +94,8 @@ class SpoolingRequest(Request):
         """Where Werkzeug writes a posted file."""
         if not self.takes_files:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = Arrival(self._store)
+        whole = self.max_content_length if self.takes_together else None
+        arrival = Arrival(self._store, whole or self._store.max_file_size)
         self._arrived.append(arrival.path)
         return arrival
 

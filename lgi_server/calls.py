@@ -18,6 +18,7 @@ from lgi_server.forms import Form
 from lgi_server.identity import Identity, Trust
 from lgi_server.job_identity import JobIdentity
 from lgi_server.job_waiting import Known
+from lgi_server.manifest import Entry
 from lgi_server.replies import Answers, Elements
 from lgi_server.services import callers, requests, running_jobs, sessions
 from lgi_server.services.callers import Servers, User
@@ -47,6 +48,7 @@ class Call:
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
     may_wait: bool
+    entries: tuple[Entry, ...]
 
     def wait_for(self, wish: Wish | Known) -> None:
         """Raise Nothing when the caller has said that it would wait for what it wishes."""
@@ -54,9 +56,9 @@ class Call:
         if seconds and self.may_wait:
             raise Nothing(self.project, wish, seconds)
 
-    def request(self, kind: str, name: str) -> Request | None:
-        """The id a submit was given by its caller, if it was; LGIError 33."""
-        found = requests.request(kind, name, self.form.word(forms.REQUEST_ID))
+    def request(self, kind: str, name: str, form: Form | None = None) -> Request | None:
+        """The id a submit, or one of many in a form of its own, was given by its caller; LGIError 33."""
+        found = requests.request(kind, name, (form or self.form).word(forms.REQUEST_ID))
         if found:
             self.touches.request(self.now)
         return found
@@ -132,6 +134,7 @@ class Entrance:
     run: Callable[[Call, Any, Any], Elements]
     writes: bool = True
     takes_files: bool = False
+    bulk: bool = False
     project: Callable[[Form, Any, Config], str] = callers.project_name
 
 
@@ -158,13 +161,16 @@ def resource_call(
 
 
 def interface_call(
-    writes: bool = True, takes_files: bool = False
+    writes: bool = True, takes_files: bool = False, bulk: bool = False
 ) -> Callable[[InterfaceView], InterfaceView]:
-    """Register ``interfaces/<name of the view>``; one that does not write holds up no writer."""
+    """Register ``interfaces/<name of the view>``; one that does not write holds up no writer.
+
+    A ``bulk`` one brings many jobs, whose files come together as one.
+    """
 
     def register(view: InterfaceView) -> InterfaceView:
         CALLS[f"interfaces/{view.__name__}"] = Entrance(
-            callers.user, partial(_interface, view), writes, takes_files
+            callers.user, partial(_interface, view), writes, takes_files or bulk, bulk
         )
         return view
 

@@ -57,6 +57,7 @@ class Config:
     max_file_size: int = 2**31
     max_post_size: int = 2**31
     max_repository_size: int = 2**34
+    max_jobs_at_once: int = 256
     handshake_timeout: int = 10
     keep_alive: int = 75
     admin_group: str = "admin"
@@ -90,6 +91,12 @@ def _positive(text: str) -> int:
 def _seconds(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= 600):
         raise ValueError("write a number of seconds from 0 to 600")
+    return int(text)
+
+
+def _jobs(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise ValueError("write a number of jobs from 1 to 1000")
     return int(text)
 
 
@@ -163,6 +170,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "max_file_size": _size,
     "max_post_size": _size,
     "max_repository_size": _size,
+    "max_jobs_at_once": _jobs,
     "handshake_timeout": _positive,
     "keep_alive": _positive,
     "admin_group": common_name.check_name,

@@ -72,6 +72,8 @@ TAIL = _field("tail", LONG, E.OUTPUT_TOO_BIG)
 COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
 # A daemon that sends what jobs put out, and does so already for these.
 KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
+# Ours: the jobs of a bulk submit, as JSON. Text fields are a megabyte together at most.
+JOBS = _field("jobs", 2**20, E.POST_TOO_BIG, E.UPLOAD)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

@@ -1,14 +1,17 @@
 """The calls of users (wire.md 7), each named as in its URL."""
 
+from collections.abc import Callable
 from functools import partial
 
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
 from lgi_server.calls import InterfaceCall, interface_call
+from lgi_server.forms import Form
 from lgi_server.job_waiting import Known
 from lgi_server.replies import Elements
-from lgi_server.services import callers, job_changes, submission
+from lgi_server.services import bulk, callers, job_changes, submission
+from lgi_server.services.stores import Upload
 from lgi_server.services.submission import Details, Wanted
 from lgi_server.tables import active_resources, job_lists
 from lgi_server.tables.active_resources import NO_SERVER
@@ -20,20 +23,37 @@ DEFAULT_LIMIT, MOST = 128, 4096
 @interface_call(takes_files=True)
 def interface_submit_job(call: InterfaceCall) -> Elements:
     """Queue a job."""
-    application = call.form.tag(forms.APPLICATION)
-    targets = call.form.names(forms.TARGETS)
-    wanted = Wanted(application, targets, partial(_details, call), call.request("user", call.user.name))
+    wanted = _wanted(call, call.form, call.uploads)
     job, servers = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
     return (*call.answers.user_header(call.user, servers), call.answers.details(job))
 
 
-def _details(call: InterfaceCall) -> Details:
+@interface_call(bulk=True)
+def interface_submit_jobs(call: InterfaceCall) -> Elements:
+    """Ours: queue many jobs at once, each as if it were submitted by itself."""
+    entries = [partial(_wanted, call, entry.form, entry.uploads) for entry in call.entries]
+    outcomes = bulk.by_user(call.transaction, call.user, entries, call.config, call.store, call.now)
+    request_ids = [entry.request_id for entry in call.entries]
+    most = Element("most_jobs", call.config.max_jobs_at_once)
+    return (*call.header(), most, *call.answers.submitted(outcomes, request_ids))
+
+
+def _wanted(call: InterfaceCall, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> Wanted:
+    """A job that is to be submitted."""
+    return Wanted(
+        form.tag(forms.APPLICATION),
+        form.names(forms.TARGETS),
+        partial(_details, form, uploads),
+        call.request("user", call.user.name, form),
+    )
+
+
+def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> Details:
     """The rest of a submit, in LGI's order of faults; a user may not claim to be a daemon (ruling 2)."""
-    form = call.form
     return Details(
         read_access=form.names(forms.READ_ACCESS),
         write_access=form.names(forms.WRITE_ACCESS),
-        uploads=call.uploads(),
+        uploads=uploads(),
         job_specifics=form.markup(forms.SPECIFICS, reserved=forms.DAEMON_REFERENCE),
         input=form.data(forms.INPUT),
         output=form.data(forms.OUTPUT),

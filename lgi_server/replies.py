@@ -135,6 +135,23 @@ class Answers:
         """A job with everything, for `complete`."""
         return self._job(job, _DETAILS, number)
 
+    def submitted(self, outcomes: Sequence[Job | LGIError], request_ids: Sequence[str]) -> Elements:
+        """What became of each job of a bulk submit."""
+        jobs = [
+            Element("job", (Element("request_id", request_id), *self._outcome(outcome)), number)
+            for number, (outcome, request_id) in enumerate(zip(outcomes, request_ids, strict=True), 1)
+        ]
+        return (Element("number_of_jobs", len(jobs)), *jobs)
+
+    def _outcome(self, outcome: Job | LGIError) -> Elements:
+        if isinstance(outcome, LGIError):
+            return (error(outcome),)
+        return (
+            Element("job_id", outcome.job_id),
+            Element("state", outcome.state),
+            Element("repository_url", self._store.url(outcome.repository)),
+        )
+
     def updated(self, job: Job) -> Element:
         """A job after an update."""
         return self._job(job, _UPDATED)

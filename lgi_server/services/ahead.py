@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.services import stores
-from lgi_server.services.stores import Making, Upload
+from lgi_server.services.stores import Making, NewRepository, Upload
 
 Result = TypeVar("Result")
 
@@ -27,41 +27,58 @@ class Ahead:
     """What makes and removes repositories for one request, as it appears to the request's transaction."""
 
     def __init__(self, slow: Making) -> None:
-        """A request makes one repository at most, and its name is known from the beginning."""
+        """A request makes one repository, whose name is known from the beginning, or many at once."""
         self._slow = slow
-        self._name = stores.new_name()
-        self._wanted: tuple[tuple[str, ...], tuple[Upload, ...]] | None = None
+        self._names: tuple[str, ...] = (stores.new_name(),)
+        self._wanted: tuple[NewRepository, ...] = ()
+        self._many = False
         self._made = False
-        self._kept = False
+        self._kept: set[str] = set()
 
     def new_name(self) -> str:
         """The name of the request's repository."""
-        return self._name
+        return self._names[0]
+
+    def check(self, uploads: Sequence[Upload]) -> None:
+        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
+        self._slow.check(uploads)
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Take the repository that was made. Raises NotMade the first time."""
-        wanted = (tuple(writers), tuple(uploads))
+        self._take((NewRepository(tuple(writers), tuple(uploads)),))
+
+    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Take the repositories that were made; their names. Raises NotMade the first time."""
+        self._many = True
+        self._take(tuple(wanted))
+        return self._names
+
+    def _take(self, wanted: tuple[NewRepository, ...]) -> None:
         if not self._made:
             self._wanted = wanted
             raise NotMade(self)
         if wanted != self._wanted:
             raise LGIError(ErrorNumber.BACK_OFF, "the project's rules have just changed")
-        self._kept = True
+        self._kept = set(self._names)
 
     def remove(self, name: str) -> None:
-        """Give the request's repository back, or remove another."""
-        if name == self._name:
-            self._kept = False
+        """Give a repository of the request back, or remove another."""
+        if name in self._names:
+            self._kept.discard(name)
         else:
             self._slow.remove(name)
 
     def make(self, then: Callable[[], Result]) -> Result:
         """Make what was wanted, then have the work done; what it does not keep is removed."""
-        writers, uploads = self._wanted or ((), ())
         try:
-            self._slow.create(self._name, writers, uploads)
+            if self._many:
+                self._names = self._slow.create_all(self._wanted)
+            else:
+                (one,) = self._wanted
+                self._slow.create(self._names[0], one.writers, one.uploads)
             self._made = True
             return then()
         finally:
-            if not self._kept:
-                self._slow.remove(self._name)
+            for name in self._names:
+                if name not in self._kept:
+                    self._slow.remove(name)

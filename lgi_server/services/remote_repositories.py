@@ -20,7 +20,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import aside
 from lgi_server.repository_host import RepositoryHost
 from lgi_server.services import stores
-from lgi_server.services.stores import ACCESS_FILE, Limits, StoredFile, Upload
+from lgi_server.services.stores import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
 from lgi_server.ssh import CommandFailed, Ssh
 
 log = logging.getLogger("lgi.repositories")
@@ -65,6 +65,23 @@ class RemoteRepositories:
             packed.seek(0)
             with _answered():
                 self._run(CREATE, name, packed, SECONDS + size / SLOWEST)
+
+    def check(self, uploads: Sequence[Upload]) -> None:
+        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
+        stores.check_uploads(uploads, self._limits)
+
+    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Make repositories one after the other; their names. LGIError UPLOAD, FILE_TOO_BIG."""
+        made: list[str] = []
+        try:
+            for new in wanted:
+                made.append(self.new_name())
+                self.create(made[-1], new.writers, new.uploads)
+        except LGIError:
+            for name in made:
+                self.remove(name)
+            raise
+        return tuple(made)
 
     def remove(self, name: str) -> None:
         """Remove a repository and its files; what cannot be removed now is left, and the log says so."""
@@ -116,7 +133,8 @@ def pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -
     ) as archive:
         for upload in uploads:
             with upload.arrived.open("rb") as opened:
-                archive.addfile(_member(upload.name, upload.arrived.stat().st_size), opened)
+                opened.seek(upload.part[0] if upload.part else 0)
+                archive.addfile(_member(upload.name, upload.size), opened)
         access = lists.join(writers).encode()
         archive.addfile(_member(ACCESS_FILE, len(access)), io.BytesIO(access))
 

@@ -17,12 +17,23 @@ from typing import IO
 
 from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.aside import aside
+from lgi_server.aside import all_on_the_disk, aside
 from lgi_server.services import stores
-from lgi_server.services.stores import ACCESS_FILE, Limits, NoSuchFile, StoredFile, Upload, file_name, is_text
+from lgi_server.services.stores import (
+    ACCESS_FILE,
+    Limits,
+    NewRepository,
+    NoSuchFile,
+    StoredFile,
+    Upload,
+    file_name,
+    is_text,
+)
 
 log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BLOCK = 2**20
 # Files in one repository: every answer with a job's details lists them.
 MOST_FILES = 10_000
 # No upload takes longer than a day.
@@ -89,11 +100,44 @@ class Repositories:
 
     @staticmethod
     def _write(at: int, name: str, data: bytes) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, 0o660, dir_fd=at), "wb") as opened:
+        with os.fdopen(os.open(name, _NEW, 0o660, dir_fd=at), "wb") as opened:
             opened.write(data)
             opened.flush()
             os.fsync(opened.fileno())
+
+    def check(self, uploads: Sequence[Upload]) -> None:
+        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
+        stores.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
+
+    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Make repositories whose files were checked; their names. LGIError UPLOAD when there is no room."""
+        names = tuple(self.new_name() for _ in wanted)
+        try:
+            aside(self._make_all, names, wanted)
+        except OSError as error:
+            for name in names:
+                self.remove(name)
+            log.error("cannot make %d repositories: %s", len(names), error)
+            raise LGIError(ErrorNumber.UPLOAD, error.strerror or "") from None
+        return names
+
+    def _make_all(self, names: Sequence[str], wanted: Sequence[NewRepository]) -> None:
+        """Write all of them, and wait for the disk once."""
+        for name, new in zip(names, wanted, strict=True):
+            directory = self.directory(name)
+            directory.parent.mkdir(mode=0o770, exist_ok=True)
+            directory.mkdir(mode=0o770)
+            with self._opened(name) as at:
+                access = os.open(ACCESS_FILE, _NEW, 0o660, dir_fd=at)
+                with os.fdopen(access, "wb") as opened:
+                    opened.write(lists.join(new.writers).encode())
+                for upload in new.uploads:
+                    _copy(upload, os.open(upload.name, _NEW, 0o660, dir_fd=at))
+        root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            all_on_the_disk(root)
+        finally:
+            os.close(root)
 
     def remove(self, name: str) -> None:
         """Remove a repository and its files; none there is fine."""
@@ -214,6 +258,19 @@ class Repositories:
             yield at
         finally:
             os.close(at)
+
+
+def _copy(upload: Upload, descriptor: int) -> None:
+    """Write what has arrived to a new file and close that."""
+    begin, left = upload.part or (0, upload.size)
+    with os.fdopen(descriptor, "wb") as opened, upload.arrived.open("rb") as arrived:
+        arrived.seek(begin)
+        while left:
+            block = arrived.read(min(left, _BLOCK))
+            if not block:
+                raise OSError(errno.EIO, f"{upload.name!r} has not arrived whole")
+            opened.write(block)
+            left -= len(block)
 
 
 def _part(text: str) -> str:

@@ -26,11 +26,28 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that has arrived whole, and is on the disk, in the incoming directory; ``digest`` of it."""
+    """A file that has arrived whole, and is on the disk, in the incoming directory; ``digest`` of it.
+
+    Many together arrive as one, and each is a ``part`` of that: where it begins, and how long it is.
+    """
 
     name: str
     arrived: Path
     digest: str = ""
+    part: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.part[1] if self.part else self.arrived.stat().st_size
+
+
+@dataclass(frozen=True)
+class NewRepository:
+    """A repository that is to be made: who may write to it, and its first files."""
+
+    writers: tuple[str, ...]
+    uploads: tuple[Upload, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,12 @@ class Making(Protocol):
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
+
+    def check(self, uploads: Sequence[Upload]) -> None:
+        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
+
+    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Make repositories whose files were checked; their names. When it raises it leaves none."""
 
     def remove(self, name: str) -> None:
         """Remove a repository and its files; none there is fine. What cannot be removed is only logged."""
@@ -129,7 +152,7 @@ def check_uploads(uploads: Sequence[Upload], limits: Limits) -> None:
     """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
     if len({upload.name for upload in uploads}) != len(uploads):
         raise LGIError(ErrorNumber.UPLOAD, "two files have the same name")
-    sizes = [upload.arrived.stat().st_size for upload in uploads]
+    sizes = [upload.size for upload in uploads]
     if any(size > limits.file for size in sizes):
         raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {limits.file} bytes are allowed")
     if sum(sizes) > limits.repository:

@@ -79,7 +79,7 @@ def by_user(
     servers = servers_among(judged.everyone)
 
     def make() -> Job:
-        draft = _for_user(judged, Tally(transaction), user, wanted, config, now)
+        draft = for_user(judged, Tally(transaction), user, wanted, config, now)
         return _insert(transaction, draft, store, now)
 
     return _once(transaction, judged, wanted, make, user.groups), servers
@@ -113,7 +113,7 @@ def _once(
     return requests.first_job(transaction, first, wanted.contents(wanted.details(), *said))
 
 
-def _for_user(judged: Judged, tally: Tally, user: User, wanted: Wanted, config: Config, now: int) -> Draft:
+def for_user(judged: Judged, tally: Tally, user: User, wanted: Wanted, config: Config, now: int) -> Draft:
     """What a user's submit would store; LGIError 70, 28, 33, or those of the details."""
     targets = known_targets(judged.everyone, wanted.application, wanted.target_resources)
     owners = permissions.allowed_owners(tally, judged.rules, user, wanted.application)

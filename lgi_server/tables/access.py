@@ -9,33 +9,49 @@ from collections.abc import Sequence
 from lgi_server.database import Transaction
 from lgi_server.tables.jobs import Job
 
+Names = list[tuple[str, str]]
+# SQLite takes 32,766 values at once.
+_AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application"
 
 
 def insert(transaction: Transaction, job_id: int, job: Job) -> None:
     """Add the names of a new job in one statement."""
+    _insert(transaction, _rows(_names(job), job_id, job))
+
+
+def insert_all(transaction: Transaction, new: Sequence[Job]) -> None:
+    """Add the names of new jobs, in as few statements as the databases take."""
+    rows = [row for job in new for row in _rows(_names(job), job.job_id, job)]
+    for begin in range(0, len(rows), _AT_ONCE):
+        _insert(transaction, rows[begin : begin + _AT_ONCE])
+
+
+def _names(job: Job) -> Names:
     names = [("owner", name) for name in job.owners]
     names += [("read", name) for name in job.read_access]
     names += [("target", name) for name in job.target_resources]
-    _insert(transaction, names, job_id, job)
+    return names
 
 
-def _insert(transaction: Transaction, names: Sequence[tuple[str, str]], job_id: int, job: Job) -> None:
-    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(names))
+def _rows(names: Names, job_id: int, job: Job) -> list[tuple[str | int, ...]]:
+    return [
+        (
+            role,
+            name,
+            job.state_time_stamp if role == "read" else 0,
+            job_id,
+            "" if role == "target" else job.state,
+            job.application,
+        )
+        for role, name in names
+    ]
+
+
+def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> None:
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(rows))
     transaction.later(
-        f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}",
-        *(
-            value
-            for role, name in names
-            for value in (
-                role,
-                name,
-                job.state_time_stamp if role == "read" else 0,
-                job_id,
-                "" if role == "target" else job.state,
-                job.application,
-            )
-        ),
+        f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *(value for row in rows for value in row)
     )
 
 
@@ -57,7 +73,8 @@ def change(transaction: Transaction, old: Job, new: Job) -> None:
     else:
         transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", new.job_id)
         set_state(transaction, new)
-        _insert(transaction, [("target", name) for name in new.target_resources], new.job_id, new)
+        targets = [("target", name) for name in new.target_resources]
+        _insert(transaction, _rows(targets, new.job_id, new))
 
 
 def set_state(transaction: Transaction, job: Job) -> None:

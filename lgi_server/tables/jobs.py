@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lgi_protocol import lists
 from lgi_server.database import Row, Transaction, marks
@@ -100,12 +101,29 @@ def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job,
     return (job_in(row), lock) if row and lock else None
 
 
+_INSERT = (
+    "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
+    " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository) VALUES "
+)
+_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
 def insert(transaction: Transaction, job: Job) -> int:
     """Add a job and answer the number it got; the one in ``job`` is not looked at."""
-    return transaction.insert(
-        "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
-        " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+    return transaction.insert(_INSERT + _NEW, *_values(job))
+
+
+def insert_all(transaction: Transaction, new: Sequence[Job]) -> dict[str, int]:
+    """Add jobs, each with a repository of its own; the numbers they got, by repository."""
+    rows = transaction.rows(
+        f"{_INSERT}{', '.join([_NEW] * len(new))} RETURNING job_id, repository",
+        *(value for job in new for value in _values(job)),
+    )
+    return {row["repository"]: int(row["job_id"]) for row in rows}
+
+
+def _values(job: Job) -> tuple[Any, ...]:
+    return (
         job.state,
         job.application,
         lists.join(job.owners),

@@ -6,7 +6,7 @@ import pytest
 
 from lgi_protocol.errors import LGIError
 from lgi_server.services.ahead import Ahead, NotMade
-from lgi_server.services.stores import Upload
+from lgi_server.services.stores import NewRepository, Upload
 
 
 class Host:
@@ -22,6 +22,15 @@ class Host:
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         self.there.append(name)
         self.made += 1
+
+    def check(self, uploads: Sequence[Upload]) -> None:
+        """Any will do."""
+
+    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
+        names = tuple(f"many{number}" for number, _new in enumerate(wanted))
+        for name, new in zip(names, wanted, strict=True):
+            self.create(name, new.writers, new.uploads)
+        return names
 
     def remove(self, name: str) -> None:
         if name in self.there:
@@ -112,3 +121,25 @@ def test_other_writers_than_the_first_time_are_told_to_come_back() -> None:
 
     assert error.value.number == 1
     assert host.there == []
+
+
+def test_many_repositories_are_made_at_once() -> None:
+    """Between two runs as well; what the second does not keep is gone again."""
+    host = Host()
+    wanted = [NewRepository((f"user{number}",), ()) for number in range(3)]
+
+    def submit_many(ahead: Ahead, give_back: int) -> tuple[str, ...]:
+        names = ahead.create_all(wanted)
+        for name in names[:give_back]:
+            ahead.remove(name)
+        return names
+
+    for give_back, left in ((0, 3), (3, 0)):
+        host.there.clear()
+        ahead = Ahead(host)
+        with pytest.raises(NotMade):
+            submit_many(ahead, give_back)
+        assert host.there == []
+        names = ahead.make(lambda ahead=ahead, give_back=give_back: submit_many(ahead, give_back))
+        assert names == ("many0", "many1", "many2")
+        assert len(host.there) == left

@@ -1,6 +1,7 @@
 """Repositories on another host: a real sshd, and names that a shell must never see."""
 
 import io
+import json
 import os
 import subprocess
 import threading
@@ -168,6 +169,25 @@ def test_files_arrive_byte_for_byte_whatever_their_names(
     strays = [*host.directory.rglob("pwned"), *grid.directory.rglob("pwned"), *Path.cwd().glob("pwned")]
     assert strays == []
     assert list((grid.config.repository / ".incoming").iterdir()) == []
+
+
+def test_the_files_of_many_jobs_arrive_too(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
+    """One repository after the other; when the last one finds no host nothing is left of the others."""
+    jobs = [{**SUBMIT, "files": [["a", 2], ["b", number]]} for number in range(3)]
+    contents = tmp_path / "contents"
+    contents.write_bytes(b"".join(b"aa" + bytes([number]) * number for number in range(3)))
+
+    reply = grid.user().post("interface_submit_jobs", (contents,), jobs=json.dumps(jobs))
+    end_connection(grid)
+    host.stop()
+    with pytest.raises(ServerError) as error:
+        grid.user().post("interface_submit_jobs", (contents,), jobs=json.dumps(jobs))
+
+    below = [xml.value(job, "repository_url").removeprefix(f"{URL}/") for job in reply.all("job")]
+    found = [(host.repository / place / name).read_bytes() for place in below for name in ("a", "b")]
+    assert found == [b"aa", b"", b"aa", b"\1", b"aa", b"\2\2"]
+    assert error.value.number == 68
+    assert len(grid.rows("SELECT job_id FROM job_queue")) == 3
 
 
 def test_details_list_the_files_with_size_and_date(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
