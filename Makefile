@@ -38,6 +38,7 @@ check: $(INSTALLED)
 bench: $(INSTALLED)
 	@sh make/needs.sh
 	@$(PY) -m benchmarks.run
+	@$(PY) -m benchmarks.bulk
 	@$(PY) -m benchmarks.daemon
 
 clean:

@@ -133,7 +133,7 @@ def testbed(database: str) -> Iterator[Testbed]:
     """A running testbed on ``mariadb`` or ``sqlite``, removed at the end. Raises Missing."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgi-bench-")))
-        address, process = stack.enter_context(_mariadb()) if database == "mariadb" else _sqlite()
+        address, process = stack.enter_context(database_of(database))
         grid = Grid(address, {"workers": "2"})
         stack.callback(grid.remove)
         generator = Generator(directory, grid.url, grid.people.authority.ca_file)
@@ -141,14 +141,12 @@ def testbed(database: str) -> Iterator[Testbed]:
         yield Testbed(grid, process, generator, directory)
 
 
-def _sqlite() -> tuple[str, int]:
-    """The address of the embedded database, which has no process."""
-    return "sqlite:LGI.sqlite", 0
-
-
 @contextmanager
-def _mariadb() -> Iterator[tuple[str, int]]:
-    """The address of an empty database on a server of our own, and that server's process."""
+def database_of(kind: str) -> Iterator[tuple[str, int]]:
+    """The address of an empty database, and the process of a server of our own; SQLite has none."""
+    if kind == "sqlite":
+        yield "sqlite:LGI.sqlite", 0
+        return
     if mariadb.missing():
         raise Missing(f"{mariadb.missing()} is missing: install mariadb-server, or use --database sqlite")
     server = PrivateMariaDB()
