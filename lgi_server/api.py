@@ -20,6 +20,7 @@ from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
 from lgi_server.job_identity import JobIdentity
+from lgi_server.metrics import Timer
 from lgi_server.replies import Elements
 from lgi_server.server import Server
 from lgi_server.services import callers, running_jobs
@@ -84,6 +85,7 @@ class Doorway:
 
 def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequest) -> Elements:
     """One call from its certificate to its answer. What is no LGIError is a fault of ours."""
+    timer = Timer()
     who: Identity | JobIdentity | None = None
     posted: Mapping[str, str] = {}
     nothing: Nothing | None = None
@@ -102,16 +104,20 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
             except Nothing as found:
                 nothing = found
         if nothing is not None:
-            answer = _hold(server, nothing, run, request, _place_of(who))
+            with server.metrics.holding(timer):
+                answer = _hold(server, nothing, run, request, _place_of(who))
         _log(name, who, posted, None)
+        server.metrics.answered(name, 0, timer)
         return answer
     except LGIError as refused:
         _log(name, who, posted, refused)
+        server.metrics.answered(name, refused.number, timer)
         if refused.number == ErrorNumber.BACK_OFF:
             time.sleep(BACK_OFF_DELAY)
         return (replies.error(refused),)
     except Exception:
         log.exception("fault while answering %s", name)
+        server.metrics.answered(name, ErrorNumber.DATABASE, timer)
         return (FAULT,)
 
 
@@ -183,6 +189,7 @@ def _run(
             store=ahead or server.repositories,
             touches=server.touches[project],
             directory=server.directories[project],
+            metrics=server.metrics,
             may_wait=may_wait,
             uploads=partial(arrivals.uploads_of, request),
             cycled=cycled,
@@ -191,7 +198,11 @@ def _run(
         return entrance.run(call, who, prepared)
 
     database = server.databases[project]
-    run = partial(database.run, partial(work, False), entrance.writes)
+
+    def run() -> Elements:
+        with server.metrics.in_database(project):
+            return database.run(partial(work, False), entrance.writes)
+
     try:
         answer = run()
     except JobLocked:

@@ -18,6 +18,7 @@ from lgi_server import (
     identity,
     interfaces,  # noqa: F401
     job_calls,  # noqa: F401
+    metrics_page,
     replies,
     repository,
     resources,  # noqa: F401
@@ -42,6 +43,7 @@ def create_app(config: Config) -> Flask:
     app.url_map.converters["any_path"] = repository.AnyPath
     app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
     _add_public_pages(app, config)
+    metrics_page.register(app, server)
     _add_guards(app, server)
     app.wsgi_app = _PlainPath(api.Doorway(server, app.wsgi_app))  # type: ignore[method-assign]
     return app
@@ -68,7 +70,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
 
 def _add_guards(app: Flask, server: Server) -> None:
     """What holds for every request, whoever answers it."""
-    public = {"landing", "ca_certificate", "crl"}
+    public = {"landing", "ca_certificate", "crl", metrics_page.ENDPOINT}
 
     @app.before_request
     def nobody_passes_unknown() -> Response | None:
@@ -85,6 +87,7 @@ def _add_guards(app: Flask, server: Server) -> None:
     @app.after_request
     def with_manners(answer: Response) -> Response:
         answer.headers.extend(api.MANNERS)
+        server.metrics.answered_page(request.endpoint or "none", answer.status_code)
         return answer
 
     @app.errorhandler(Exception)

@@ -19,6 +19,7 @@ from lgi_server.identity import Identity, Trust
 from lgi_server.job_identity import JobIdentity
 from lgi_server.job_waiting import Known
 from lgi_server.manifest import Entry
+from lgi_server.metrics import Metrics
 from lgi_server.replies import Answers, Elements
 from lgi_server.services import callers, requests, running_jobs, sessions
 from lgi_server.services.callers import Servers, User
@@ -45,6 +46,7 @@ class Call:
     store: Making
     touches: Touches
     directory: Directory
+    metrics: Metrics
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
     may_wait: bool

@@ -62,6 +62,7 @@ class Config:
     keep_alive: int = 75
     admin_group: str = "admin"
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
+    local_metrics: bool = False
     path: Path = field(default=Path("/"), compare=False)
 
     @property
@@ -175,6 +176,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "keep_alive": _positive,
     "admin_group": common_name.check_name,
     **scheduler_settings.KEYS,
+    "local_metrics": _yes_or_no,
 }
 _PROJECT: dict[str, Callable[[str], object]] = {"database": _database, "server_name": common_name.check_name}
 _FILES = (
@@ -287,10 +289,11 @@ class _Reader:
     def check_front_end(self) -> None:
         """TLS of our own needs a certificate; one spoken for us, a proof of who hands it on."""
         listen, header = str(self.top["listen"]), self.top.get("front_end_header")
-        if header and not listen.startswith("unix:") and "front_end_secret" not in self.top:
+        sockets = [address.startswith("unix:") for address in lists.split(listen)]
+        if header and not all(sockets) and "front_end_secret" not in self.top:
             why = "anybody could write that header: listen on unix:/path, or set front_end_secret"
             raise self.fail(self.places["front_end_header"], f"front_end_header = {header}: {why}")
-        if not header and listen.startswith("unix:"):
+        if not header and any(sockets):
             why = "what listens there has TLS spoken for it: set front_end_header"
             raise self.fail(self.places["listen"], f"listen = {listen}: {why}")
         if not header and "front_end_secret" in self.top:

@@ -10,18 +10,44 @@ from pathlib import Path  # noqa: E402
 import click  # noqa: E402
 
 from lgi_server import config as configuration  # noqa: E402
-from lgi_server import jobs_authority, schema, serve  # noqa: E402
+from lgi_server import jobs_authority, schema, serve, server_status  # noqa: E402
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+class Programs(click.Group):
+    """Serves, unless the first word is another program's name."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Put in what need not be said."""
+        if args and args[0] not in {*self.commands, *context.help_option_names}:
+            args = ["serve", *args]
+        return super().parse_args(context, args)
+
+
+@click.group(cls=Programs, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The project server: LGI_server CONFIG starts it, LGI_server status CONFIG asks it how it is."""
+
+
+@main.command()
+@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+def status(config: Path) -> None:
+    """Say what the running server of CONFIG has counted, and what is in its queues."""
+    try:
+        click.echo(server_status.told(configuration.load(config)))
+    except (configuration.ConfigError, server_status.Unknown, OSError, ValueError) as error:
+        click.echo(f"LGI_server: {error}", err=True)
+        sys.exit(1)
+
+
+@main.command("serve")
 @click.option("--check", is_flag=True, help="Only read and verify the configuration.")
 @click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
-def main(config: Path, check: bool) -> None:
+def start(config: Path, check: bool) -> None:
     """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
     try:
         loaded = configuration.load(config)
         # Checking makes nothing.
-        serve.tls_context(loaded, jobs_authority.of(loaded) if jobs_authority.is_made(loaded) else None)
+        serve.check(loaded, jobs_authority.of(loaded) if jobs_authority.is_made(loaded) else None)
         for project in loaded.projects.values():
             schema.check(project.name, project.database)
         if check:

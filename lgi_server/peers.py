@@ -17,7 +17,7 @@ class Master:
 
     def __init__(self, config: Config, url: str, project: str) -> None:
         """LGIError BACK_OFF when this server has no certificate to show others."""
-        self._client = _client(url, _credentials(config))
+        self._client = _client(url, credentials(config))
         self._project = project
 
     def next_update(self, version: int) -> Update | None:
@@ -49,7 +49,8 @@ def fetch_updates(config: Config, database: Database, project: str) -> int:
     return replication.cycle(database, here, Master(config, master.url, project).next_update)
 
 
-def _credentials(config: Config) -> Credentials:
+def credentials(config: Config) -> Credentials:
+    """What this server shows others. LGIError BACK_OFF when that is not configured."""
     if config.peer_certificate is None or config.peer_key is None:
         raise LGIError(ErrorNumber.BACK_OFF, "peer_certificate and peer_key are not configured")
     return Credentials(config.peer_key, config.peer_certificate, config.ca_certificate)

@@ -76,6 +76,8 @@ def resource_request_work(call: ResourceCall) -> Elements:
         return (*header, Element("number_of_jobs", count))
     offered = work.offer(call.transaction, call.resource, call.session_id, request, call.now)
     call.wait_unless(offered, wish)
+    count_offered = partial(call.metrics.offered, call.project, request.application, len(offered))
+    call.transaction.afterwards(count_offered)
     return (*header, Element("number_of_jobs", len(offered)), *call.answers.offered(offered))
 
 

@@ -7,6 +7,7 @@ every handshake.
 import logging
 import resource
 import ssl
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http import wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
-from lgi_server import listening
+from lgi_server import front_end, listening, metrics
 from lgi_server.app import create_app
 from lgi_server.config import Config
 from lgi_server.jobs_authority import JobsAuthority
@@ -216,11 +217,17 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "preload_app": True,
             "proc_name": "LGI_server",
+            "child_exit": lambda _arbiter, worker: metrics.forget(worker.pid),
+            # Of the master only: the workers end otherwise.
+            "on_exit": lambda _arbiter: metrics.end(),
             "loglevel": "warning",
             "limit_request_line": 8190,
             "worker_tmp_dir": _in_memory(),
         }
         settings |= self._behind_a_front_end() if self.lgi.front_end_header else self._own_tls()
+        if "control_socket_disable" in self.cfg.settings:
+            # Newer gunicorns open a socket for commands in the home directory.
+            settings["control_socket_disable"] = True
         for name, value in settings.items():
             self.cfg.set(name, value)
 
@@ -256,9 +263,19 @@ def _connections() -> int:
     return max(50, min(CONNECTIONS, hard - 300))
 
 
+def check(config: Config, jobs: JobsAuthority | None) -> None:
+    """Read what a server of this configuration reads. Raises ValueError or OSError for an unusable file."""
+    if config.front_end_header:
+        front_end.of(config, jobs)
+    else:
+        tls_context(config, jobs)
+
+
 def run(config: Config) -> None:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
+    # In memory where that is possible: what is counted is written at every call.
+    metrics.share(Path(tempfile.mkdtemp(prefix="LGI_server-", dir=_in_memory())))
     Gunicorn(config).run()

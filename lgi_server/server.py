@@ -11,6 +11,7 @@ from lgi_server.database import Database
 from lgi_server.databases import open_database
 from lgi_server.identity import Trust
 from lgi_server.job_waiting import JobWaiting, Known
+from lgi_server.metrics import Metrics
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
 from lgi_server.services.directory import Directory
@@ -40,6 +41,7 @@ class Server:
     store: Repositories
     repositories: Store
     trust: Trust
+    metrics: Metrics
 
     def wait(self, nothing: Nothing, seconds: float, has_gone: Callable[[], bool]) -> bool:
         """Whether there may be an answer now to a call that found nothing; at the latest after so long."""
@@ -78,6 +80,7 @@ def assemble(config: Config) -> Server:
         store=store,
         repositories=repositories,
         trust=_trust(config),
+        metrics=Metrics(),
     )
 
 

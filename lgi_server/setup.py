@@ -58,6 +58,8 @@ open_groups = false
 unrestricted_updates = false
 # Members of this group may read and change every job.
 admin_group = admin
+# true tells every program of this machine what the server has counted (/metrics), without a certificate.
+local_metrics = false
 
 # The files of the jobs. K, M and G stand for 2^10, 2^20 and 2^30 bytes.
 repository = repository

@@ -1,0 +1,107 @@
+"""What the server counts of itself, over all its workers: calls, their time, work handed out, waits."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+# Seconds; a call of a user waits for a lock up to 30.
+BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def share(directory: Path) -> None:
+    """Keep what is counted in files of an empty directory, which all workers to come share."""
+    os.environ[_DIRECTORY] = str(directory)
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+
+
+def forget(process: int) -> None:
+    """A worker has ended: what it held, it holds no more."""
+    mark_process_dead(process)  # type: ignore[no-untyped-call]
+
+
+def end() -> None:
+    """Nobody counts any more."""
+    shutil.rmtree(os.environ[_DIRECTORY], ignore_errors=True)
+
+
+class Timer:
+    """How long a call took, without the time it was held."""
+
+    def __init__(self) -> None:
+        """Begins now."""
+        self._begin = perf_counter()
+        self.held = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Since its begin."""
+        return perf_counter() - self._begin - self.held
+
+
+class Metrics:
+    """The counters of one server process; their sums are told by `registry`."""
+
+    def __init__(self) -> None:
+        """Begins at nothing."""
+        self._own = CollectorRegistry()
+        counter = partial(Counter, registry=self._own)
+        self._calls = counter("lgi_calls", "Calls answered; error 0 is none", ["call", "error"])
+        told = "Time to answer a call, without waiting"
+        self._seconds = Histogram("lgi_call_seconds", told, ["call"], buckets=BUCKETS, registry=self._own)
+        self._database = counter("lgi_database_seconds", "Time of calls in transactions", ["project"])
+        told = "Jobs locked for a resource that asked for work"
+        self._offered = counter("lgi_jobs_offered", told, ["project", "application"])
+        told = "Calls that wait now"
+        self._held = Gauge("lgi_held_requests", told, multiprocess_mode="livesum", registry=self._own)
+        self._pages = counter("lgi_pages", "Pages and files answered", ["page", "status"])
+
+    def registry(self) -> CollectorRegistry:
+        """What all workers have counted, in a registry of its own that may be added to."""
+        registry = CollectorRegistry()
+        if _DIRECTORY in os.environ:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        else:
+            registry.register(self._own)
+        return registry
+
+    def answered(self, call: str, error: int, timer: Timer) -> None:
+        """A call was answered, with this error number or 0."""
+        call = call.rpartition("/")[2]
+        self._calls.labels(call, int(error)).inc()
+        self._seconds.labels(call).observe(timer.seconds)
+
+    def answered_page(self, page: str, status: int) -> None:
+        """A page or file was answered."""
+        self._pages.labels(page, status).inc()
+
+    def offered(self, project: str, application: str, jobs: int) -> None:
+        """Jobs were locked for a resource."""
+        self._offered.labels(project, application).inc(jobs)
+
+    @contextmanager
+    def holding(self, timer: Timer) -> Iterator[None]:
+        """A call waits."""
+        begin = perf_counter()
+        self._held.inc()
+        try:
+            yield
+        finally:
+            self._held.dec()
+            timer.held += perf_counter() - begin
+
+    @contextmanager
+    def in_database(self, project: str) -> Iterator[None]:
+        """A call has its turn in the database."""
+        begin = perf_counter()
+        try:
+            yield
+        finally:
+            self._database.labels(project).inc(perf_counter() - begin)

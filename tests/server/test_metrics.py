@@ -1,0 +1,148 @@
+"""What a server tells of itself, and to whom."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from lgi_protocol.client import Client
+from tests.grid import BIN, Grid, wait_for
+
+Labels = dict[str, str]
+
+
+def page(grid: Grid, client: Client | None = None) -> requests.Response:
+    """The page, asked for by somebody or by nobody."""
+    session = client.session if client else requests.Session()
+    session.trust_env = False
+    session.verify = str(grid.people.authority.ca_file)
+    return session.get(f"{grid.url}/metrics", timeout=20)
+
+
+def admin(grid: Grid, projects: tuple[str, ...] | None = None) -> Client:
+    """An administrator."""
+    return grid.client(grid.people.user("root@desk", ("admin",), projects))
+
+
+def value(text: str, name: str, **labels: str) -> float:
+    """The sum of a metric's samples that have these labels."""
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+
+def test_calls_jobs_and_claims_are_counted_over_all_workers(grid: Grid) -> None:
+    """By call and error number, with their times; jobs by state; the resources that were seen."""
+    before = page(grid, admin(grid)).text
+    calls, user = grid.resource(), grid.user()
+    for _ in range(6):
+        user.submit()
+    assert user.refusal("interface_submit_job", application="nobody has it") != 0
+    offered = calls.request_work("hello_world", 0, 4).jobs
+    calls.update(offered[0].job_id, state="running")
+
+    after = page(grid, admin(grid)).text
+    # Each worker remembers for five seconds what was in the database.
+    end = time.monotonic() + 10
+    while value(after, "lgi_jobs", state="running") != 1 and time.monotonic() < end:
+        after = page(grid, admin(grid)).text
+
+    def grown(name: str, **labels: str) -> float:
+        return value(after, name, **labels) - value(before, name, **labels)
+
+    assert grown("lgi_calls_total", call="interface_submit_job", error="0") == 6
+    assert grown("lgi_calls_total", call="interface_submit_job") == 7
+    assert grown("lgi_call_seconds_count", call="resource_request_work") == 1
+    assert grown("lgi_jobs_offered_total", project="LGI", application="hello_world") == 4
+    assert grown("lgi_database_seconds_total", project="LGI") > 0
+    assert value(after, "lgi_jobs", application="hello_world", state="queued") == 5
+    assert value(after, "lgi_resources_seen", within="minute") == 1
+    assert value(after, "lgi_locks") == 4
+    assert value(after, "lgi_database_up", project="LGI") == 1
+
+
+def test_held_calls_are_counted_while_they_wait_and_not_in_the_times(grid: Grid) -> None:
+    """A call that waits for a second has not taken a second."""
+    calls = grid.resource()
+    before = page(grid, admin(grid)).text
+    waiting = threading.Thread(target=calls.wait, args=(["hello_world"], [], 2))
+    waiting.start()
+
+    wait_for(lambda: value(page(grid, admin(grid)).text, "lgi_held_requests") == 1, 2)
+    waiting.join()
+    after = page(grid, admin(grid)).text
+
+    took = [value(text, "lgi_call_seconds_sum", call="resource_wait") for text in (before, after)]
+    assert value(after, "lgi_held_requests") == 0
+    assert took[1] - took[0] < 1.0
+
+
+def test_only_administrators_and_the_server_itself_are_told(grid: Grid) -> None:
+    """No user, no resource, no administrator of another project alone, and nobody without a certificate."""
+    grid.resource()
+    refused = [
+        page(grid),
+        page(grid, grid.user().client),
+        page(grid, grid.client(grid.people.resource("res1@cluster"))),
+        page(grid, admin(grid, ("elsewhere",))),
+    ]
+
+    assert [answer.status_code for answer in refused] == [403] * 4
+    assert all("lgi_" not in answer.text for answer in refused)
+    assert page(grid, admin(grid, ("LGI",))).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def open_here() -> Iterator[Grid]:
+    """A server that tells everybody on its machine."""
+    made = Grid(settings={"local_metrics": "true"})
+    try:
+        made.start()
+        made.clear()
+        yield made
+    finally:
+        made.remove()
+
+
+def test_programs_of_this_machine_are_told_where_that_is_configured(open_here: Grid) -> None:
+    """One line of the configuration; Prometheus needs no certificate then."""
+    answer = page(open_here)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+
+
+def status(grid: Grid) -> subprocess.CompletedProcess[str]:
+    """What LGI_server status says."""
+    return subprocess.run(
+        [BIN / "LGI_server", "status", grid.config_file], capture_output=True, text=True, check=False
+    )
+
+
+def test_status_reads_them_with_the_servers_own_certificate(grid: Grid) -> None:
+    """Queue, resources and calls in words."""
+    grid.resource()
+    grid.user().submit()
+    wait_for(lambda: "queued         1" in status(grid).stdout, 10)
+
+    words = status(grid).stdout
+
+    assert "project LGI: 0 locks, 1 sessions; resources seen: 1 within a minute" in words
+    assert "interface_submit_job" in words
+
+
+def test_status_of_a_server_that_is_down_says_so() -> None:
+    """A sentence and exit 1."""
+    down = Grid()
+    try:
+        told = status(down)
+    finally:
+        down.remove()
+
+    assert told.returncode == 1
+    assert told.stderr.startswith(f"LGI_server: {down.url}/metrics does not answer")
+    assert "Traceback" not in told.stderr
