@@ -124,7 +124,7 @@ def _header(text: str) -> str:
 
 
 def _listen(text: str) -> str:
-    if text.startswith("unix:/"):
+    if text.startswith("unix:/") and "," not in text:
         return text
     for address in text.split(","):
         host, _, port = address.strip().rpartition(":")
@@ -289,11 +289,10 @@ class _Reader:
     def check_front_end(self) -> None:
         """TLS of our own needs a certificate; one spoken for us, a proof of who hands it on."""
         listen, header = str(self.top["listen"]), self.top.get("front_end_header")
-        sockets = [address.startswith("unix:") for address in lists.split(listen)]
-        if header and not all(sockets) and "front_end_secret" not in self.top:
+        if header and not listen.startswith("unix:") and "front_end_secret" not in self.top:
             why = "anybody could write that header: listen on unix:/path, or set front_end_secret"
             raise self.fail(self.places["front_end_header"], f"front_end_header = {header}: {why}")
-        if not header and any(sockets):
+        if not header and listen.startswith("unix:"):
             why = "what listens there has TLS spoken for it: set front_end_header"
             raise self.fail(self.places["listen"], f"listen = {listen}: {why}")
         if not header and "front_end_secret" in self.top:

@@ -161,9 +161,9 @@ BAD = {
         "front_end_header = X-Client\n" + GOOD,
         "line 1: front_end_header = X-Client: anybody could write that header",
     ),
-    "a header that anybody could write beside a socket": (
-        "front_end_header = X-Client\n" + GOOD.replace("127.0.0.1:8443", "unix:/run/LGI.sock, 127.0.0.1:8443"),
-        "line 1: front_end_header = X-Client: anybody could write that header",
+    "a socket and a port": (
+        GOOD.replace("127.0.0.1:8443", "unix:/run/LGI.sock, 127.0.0.1:8443"),
+        "line 3: listen = unix:/run/LGI.sock, 127.0.0.1:8443: write host:port",
     ),
     "no name of a header": (
         "front_end_header = X_Client\n" + GOOD,
