@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from lgi_protocol import xml
 from lgi_tools import json_text, options, program, settings, terminal
@@ -28,12 +29,31 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+def _words(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """What to do, while it is not said, and files."""
+    said = any(word in list(Action) for word in context.params.get("words") or ())
+    actions = [] if said else [CompletionItem(action) for action in Action if action.startswith(begun)]
+    return actions or [CompletionItem(begun, type="file")]
+
+
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the list as the server says it.")
 @json_text.option
-@click.option("-j", "--job-directory", metavar="DIR", help="Take key, certificate and CA of this job.")
+@click.option(
+    "-j",
+    "--job-directory",
+    type=options.DIRECTORY,
+    metavar="DIR",
+    help="Take key, certificate and CA of this job.",
+)
 @options.credential_options
-@click.argument("words", nargs=-1, required=True, metavar="list|download|upload|delete URL [FILES]...")
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    shell_complete=_words,
+    metavar="list|download|upload|delete URL [FILES]...",
+)
 @options.version
 def command(
     raw: bool, as_json: bool, job_directory: str | None, words: tuple[str, ...], **given: object

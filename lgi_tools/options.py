@@ -20,11 +20,21 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 Options = dict[str, Any]
 _SETTINGS = tuple(each.name for each in fields(Settings) if each.name not in {"check_host", "place"})
 
+# So that shells complete their names; whether they are there is for the settings to say.
+FILE, DIRECTORY = click.Path(), click.Path(file_okay=False)
 _CREDENTIALS = (
-    click.option("-c", "--config", metavar="DIR", help="Read this instead of ~/.LGI where it has a file."),
-    click.option("-K", "--key", default="", metavar="FILE", help="Private key."),
-    click.option("-C", "--certificate", default="", metavar="FILE", help="Certificate."),
-    click.option("-CA", "--ca", default="", metavar="FILE", help="Certificate of the CA to trust."),
+    click.option(
+        "-c",
+        "--config",
+        type=DIRECTORY,
+        metavar="DIR",
+        help="Read this instead of ~/.LGI where it has a file.",
+    ),
+    click.option("-K", "--key", type=FILE, default="", metavar="FILE", help="Private key."),
+    click.option("-C", "--certificate", type=FILE, default="", metavar="FILE", help="Certificate."),
+    click.option(
+        "-CA", "--ca", type=FILE, default="", metavar="FILE", help="Certificate of the CA to trust."
+    ),
     click.option("-W", "--no-host-check", is_flag=True, help="Do not compare the server's host name."),
 )
 _PROJECT = (

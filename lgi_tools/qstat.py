@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import xml
+from lgi_protocol.states import State
 from lgi_tools import json_text, options, program, queue_pages, terminal
 from lgi_tools.job_text import data_line, date_and_number, job_lines, line, project_lines, repository_line
 from lgi_tools.json_text import Shape, Values
@@ -14,11 +15,22 @@ from lgi_tools.user_calls import UserCalls
 NAME = "LGI_qstat"
 
 
+def _states(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    return [name for state in State for name in (state, f"!{state}") if name.startswith(begun)]
+
+
 @click.command(context_settings=options.CONTEXT)
 @click.option(
     "-a", "--application", default="", metavar="NAME", help="Jobs of this application; !NAME: others."
 )
-@click.option("-s", "--state", default="", metavar="STATE", help="Jobs in this state; !STATE: in others.")
+@click.option(
+    "-s",
+    "--state",
+    default="",
+    shell_complete=_states,
+    metavar="STATE",
+    help="Jobs in this state; !STATE: in others.",
+)
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
 @json_text.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")

@@ -40,20 +40,26 @@ NAME = "LGI_qsub"
     metavar="XML",
     help="Job specifics; else those of defaultjobspecifics, if there are any.",
 )
-@click.option("-i", "--input", "input_file", metavar="FILE", help="Input of the job.")
+@click.option("-i", "--input", "input_file", type=options.FILE, metavar="FILE", help="Input of the job.")
 @click.option(
     "-r", "--read-access", default="", metavar="LIST", help="Who else may read the job, comma-separated."
 )
 @click.option(
     "-w", "--write-access", default="", metavar="LIST", help="Who else may change the job, comma-separated."
 )
-@click.option("-j", "--job-directory", metavar="DIR", help="Submit as the resource that runs this job.")
+@click.option(
+    "-j",
+    "--job-directory",
+    type=options.DIRECTORY,
+    metavar="DIR",
+    help="Submit as the resource that runs this job.",
+)
 @click.option("-m", "--switch-mode", is_flag=True, help="Submit as resource instead of user, or back.")
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
 @json_text.option
 @options.project_options
 @options.version
-@click.argument("files", nargs=-1, metavar="[FILES]...")
+@click.argument("files", nargs=-1, type=options.FILE, metavar="[FILES]...")
 @json_text.told
 def command(
     job_specifics: str | None,

@@ -1,0 +1,73 @@
+"""Completion of options and files in shells."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lgi_tools import complete
+from tests.conftest import lacking
+from tests.grid import BIN
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def completed(words: str) -> list[str]:
+    """What bash offers for the last word of a line."""
+    script = (
+        'eval "$(LGI_complete bash)"; COMP_WORDS=($1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); '
+        'compopt() { :; }; "_${COMP_WORDS[0]}_completion" "${COMP_WORDS[0]}"; '
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    path = f"{BIN}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", words],
+        env={"PATH": path, "HOME": "/"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("LGI_qstat --ser", ["--server", "--servers"]),
+        ("LGI_qstat -s ru", ["running"]),
+        ("LGI_filetransfer up", ["upload"]),
+        ("LGI_certificates re", ["renew", "resource", "revoke"]),
+    ],
+)
+def test_a_shell_offers_what_goes_on(words: str, offered: list[str]) -> None:
+    """Long options, states, actions, and the commands of a command."""
+    if shutil.which("bash") is None:
+        lacking("bash")
+
+    assert set(offered) <= set(completed(words))
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_its_words_for_every_command(run: Run, shell: str) -> None:
+    """All commands of a user, none of a server, and no filter."""
+    code, out, err = run(complete.main, shell)
+
+    assert (code, err) == (0, "")
+    for name in ("LGI_qsub", "LGI_qstat", "LGI_qdel", "LGI_filetransfer", "LGI_certificates"):
+        assert f"_{name.upper()}_COMPLETE={shell}_complete" in out
+    assert "LGI_server" not in out
+    assert "LGI_xml" not in out
+
+
+def test_another_shell_is_refused(run: Run) -> None:
+    """With those there are."""
+    code, _, err = run(complete.main, "csh")
+
+    assert code == 1
+    assert "'bash', 'zsh', 'fish'" in err
+    assert not Path("csh").exists()
