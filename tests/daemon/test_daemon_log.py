@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_daemon.daemon_log import DaemonLog
+from lgi_daemon.daemon_log import LEVELS, VERBOSE, DaemonLog
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} (CRITICAL|NORMAL) ")
 FORGED = "2026-11-21T03:52:14+0000 NORMAL job 7 LGI/hello_world 1A2B3C4D: accepted from https://evil/LGI"
@@ -47,3 +47,27 @@ def test_a_traceback_forges_no_line(written: io.StringIO, trick: str) -> None:
     assert len(others) >= 4
     assert all(line.startswith("| ") and line.isprintable() for line in others)
     assert any("ValueError: no" in line for line in others)
+
+
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("q", ["CRITICAL"]),
+        ("n", ["CRITICAL", "WARNING", "NORMAL"]),
+        ("v", ["CRITICAL", "WARNING", "NORMAL", "DEBUG"]),
+        ("vv", ["CRITICAL", "WARNING", "NORMAL", "DEBUG", "VERBOSE DEBUG"]),
+    ],
+)
+def test_each_level_shows_what_it_promises(option: str, shown: list[str]) -> None:
+    """-q only what is critical, -n (as without an option) what happens, -v and -vv more and more of why."""
+    stream = io.StringIO()
+    DaemonLog(None, LEVELS[option], stream)
+    log = logging.getLogger("lgi_daemon.x")
+
+    for level in (logging.CRITICAL, logging.WARNING, logging.INFO, logging.DEBUG, VERBOSE):
+        log.log(level, "message")
+    logging.getLogger("lgi_daemon").handlers = []
+
+    assert [
+        line.split(" ", 1)[1].removesuffix(" message") for line in stream.getvalue().splitlines()
+    ] == shown
