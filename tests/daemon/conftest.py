@@ -1,6 +1,7 @@
 """Fixtures of the daemon's tests: a workshop, and files of a certificate that is valid."""
 
 import datetime
+import logging
 import os
 import shutil
 import tempfile
@@ -21,6 +22,16 @@ from .workshop import Workshop, until
 Write = Callable[[str], Path]
 IS_ROOT = os.geteuid() == 0
 HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A test that sets up the daemon's log leaves it to the next one as it found it."""
+    log = logging.getLogger("lgi_daemon")
+    level, propagate, handlers = log.level, log.propagate, log.handlers
+    yield
+    log.setLevel(level)
+    log.propagate, log.handlers = propagate, handlers
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,12 +14,11 @@ TRICKS = ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028", "\u2029", "\x1b[2K", "\u
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
+def written() -> io.StringIO:
     """What the daemon's log has written."""
     stream = io.StringIO()
     DaemonLog(None, logging.INFO, stream)
-    yield stream
-    logging.getLogger("lgi_daemon").handlers = []
+    return stream
 
 
 @pytest.mark.parametrize("trick", TRICKS)
@@ -62,12 +60,10 @@ def test_each_level_shows_what_it_promises(option: str, shown: list[str]) -> Non
     """-q only what is critical, -n (as without an option) what happens, -v and -vv more and more of why."""
     stream = io.StringIO()
     DaemonLog(None, LEVELS[option], stream)
-    log = logging.getLogger("lgi_daemon.x")
+    logger = logging.getLogger("lgi_daemon.x")
 
     for level in (logging.CRITICAL, logging.WARNING, logging.INFO, logging.DEBUG, VERBOSE):
-        log.log(level, "message")
-    logging.getLogger("lgi_daemon").handlers = []
+        logger.log(level, "message")
 
-    assert [
-        line.split(" ", 1)[1].removesuffix(" message") for line in stream.getvalue().splitlines()
-    ] == shown
+    levels = [line.split(" ", 1)[1].removesuffix(" message") for line in stream.getvalue().splitlines()]
+    assert levels == shown
