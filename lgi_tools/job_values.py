@@ -81,6 +81,25 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Tail:
+    """What a job has put out from byte ``offset`` on; what was before that is not kept any more.
+
+    ``told``: its resource sends it, which an old one never does. ``complete``: that is all.
+    """
+
+    state: str
+    offset: int
+    data: bytes
+    told: bool
+    complete: bool
+
+    @property
+    def end(self) -> int:
+        """Where the next one begins."""
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True)
 class Resource:
     """A resource of the project and what it offers; ``capabilities`` is XML, one element an application."""
 

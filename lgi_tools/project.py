@@ -10,7 +10,7 @@ from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
 from lgi_protocol.states import State
 from lgi_tools import arguments, job_values, safe_submit
-from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile
+from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile, Tail
 from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.settings import Settings
 from lgi_tools.waits import wait_until
@@ -139,6 +139,21 @@ class Project:
         """How a job ended, when it has; TimeoutError when that takes longer than ``timeout`` seconds."""
         return job_values.result_of(self.wait(job, timeout))
 
+    def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
+        """What a running job has put out from a byte on, as far as its resource has sent it.
+
+        Asking makes it send more for half a minute. The server holds the call for up to ``wait`` seconds
+        while there is nothing new. Unreachable, with `is_unknown_call`, from a server that cannot.
+        """
+        fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
+        reply = self._post("job_tail", fields)
+        try:
+            data = hexcode.decode(reply.value("tail"))
+        except ValueError as error:
+            raise Unreachable(self.server, f"the answer has a tail that cannot be read: {error}") from None
+        told, complete = reply.number("told") > 0, reply.number("complete") > 0
+        return Tail(reply.value("state"), reply.number("offset"), data, told, complete)
+
     def delete(self, job: AnyJob) -> bool:
         """Remove a job: whether it is gone. One that runs is asked to abort, and has to be removed later."""
         reply = self._post("delete_job", {"job_id": str(number(job))})
@@ -253,3 +268,8 @@ def as_xml(specifics: Mapping[str, str | int]) -> str:
 
 def _held(seconds: int) -> dict[str, str]:
     return {"wait": str(seconds)} if seconds else {}
+
+
+def is_unknown_call(error: Unreachable) -> bool:
+    """Whether a server does not know the call it was asked: it is older than that."""
+    return error.said.startswith("HTTP 404")

@@ -19,19 +19,21 @@ def wait_until(
     ask: Callable[[int], _Answer],
     done: Callable[[_Answer], bool],
     timeout: float | None = None,
+    longest: int = LONGEST_HELD,
+    answered: bool = False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> _Answer:
-    """The first answer that is ``done``. ``ask`` is told for how many seconds the server may hold the call.
+    """The first answer that is ``done``; ``ask`` is told for how many seconds the server may hold the call.
 
-    TimeoutError after ``timeout`` seconds; Unreachable when the first call gets no answer, or none has come
-    for ten minutes.
+    TimeoutError after ``timeout`` seconds; Unreachable when the first call gets no answer, unless the server
+    has ``answered`` before, or when none has come for ten minutes.
     """
     end = None if timeout is None else clock() + timeout
-    pause, heard = FIRST_PAUSE, None
+    pause, heard = FIRST_PAUSE, clock() if answered else None
     while True:
-        left = LONGEST_HELD if end is None else max(0.0, end - clock())
-        held = int(min(left, LONGEST_HELD))
+        left = longest if end is None else max(0.0, end - clock())
+        held = int(min(left, longest))
         began = clock()
         try:
             answer = ask(held)

@@ -1,12 +1,14 @@
 """LGI_run and what goes with it, from the command line to a real daemon and back."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.test_commands import home, run  # noqa: F401 - home is a fixture
-from tests.grid import Grid, wait_for
+from tests.grid import BIN, Grid, wait_for
 
 from .test_whole_jobs import RESOURCE, CommandDaemon, offers_command
 
@@ -51,3 +53,27 @@ def test_a_script_runs_elsewhere_as_it_would_here(grid: Grid, home: Path) -> Non
     assert (waited.stdout, waited.returncode) == (f"{job} finished, exit code 5\n", 5)
     assert (cleaned.stdout, cleaned.returncode) == ("1 jobs removed\n", 0)
     assert grid.rows("SELECT job_id FROM job_queue") == []
+
+
+def test_output_is_seen_while_it_comes(offered: CommandDaemon, home: Path) -> None:  # noqa: F811
+    """The job waits until its first words were read by somebody: with LGI_tail that is while it runs."""
+    job = run(
+        home, "LGI_run", "sh", "-c", "echo first; while [ ! -e go ]; do sleep 0.1; done; echo last; exit 2"
+    )
+    number = job.stdout.strip()
+    with subprocess.Popen(
+        [BIN / "LGI_tail", "-f", number],
+        env={"HOME": str(home), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as tail:
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        assert tail.stdout.readline() == b"first\n"
+        glance = run(home, "LGI_tail", number)
+        (directory,) = offered.jobs()
+        (directory / "go").touch()
+        rest = tail.stdout.read(), tail.stderr.read()
+
+    assert (glance.stdout, glance.returncode) == ("first\n", 0)
+    assert rest == (b"last\n", f"LGI_tail: job {number} finished, exit code 2\n".encode())

@@ -7,10 +7,14 @@ import pytest
 
 from lgi_protocol import LGI_VERSION
 from lgi_tools.certificates.command import main as certificates
+from lgi_tools.clean import main as clean
 from lgi_tools.filetransfer import main as filetransfer
 from lgi_tools.qdel import main as qdel
 from lgi_tools.qstat import main as qstat
 from lgi_tools.qsub import main as qsub
+from lgi_tools.run import main as run_command
+from lgi_tools.tail import main as tail
+from lgi_tools.wait import main as wait
 
 Run = Callable[..., tuple[int, str, str]]
 TOOLS = {
@@ -19,6 +23,10 @@ TOOLS = {
     "LGI_qdel": qdel,
     "LGI_filetransfer": filetransfer,
     "LGI_certificates": certificates,
+    "LGI_run": run_command,
+    "LGI_wait": wait,
+    "LGI_tail": tail,
+    "LGI_clean": clean,
 }
 
 

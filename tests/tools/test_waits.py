@@ -25,7 +25,7 @@ class Time:
 
     def wait(self, ask: Callable[[int], float], done_at: float, timeout: float | None = None) -> float:
         """Until the answer, which is when it was given, is late enough."""
-        return wait_until(ask, lambda answer: answer >= done_at, timeout, self, self.sleep)
+        return wait_until(ask, lambda answer: answer >= done_at, timeout, clock=self, sleep=self.sleep)
 
     def new_server(self, seconds: int) -> float:
         """Holds every call for as long as it may."""

@@ -1,0 +1,156 @@
+"""LGI_tail against a server with canned answers."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lgi_tools import tail
+from lgi_tools.tail import main
+
+from .canned_server import Answer, CannedServer, lgi, lgi_error
+
+Run = Callable[..., tuple[int, str, str]]
+STATE, TAIL = "interfaces/interface_job_state", "interfaces/interface_job_tail"
+TEN = "".join(f"{number}\n" for number in range(10))
+
+
+def job(state: str, output: bytes = b"") -> Answer:
+    """A job as it is."""
+    return lgi(
+        f"<job> <job_id> 7 </job_id> <state> {state} </state> <output> {output.hex()} </output> </job>"
+    )
+
+
+def piece(
+    text: str = "", offset: int = 0, state: str = "running", told: bool = True, complete: bool = False
+) -> Answer:
+    """What it has put out."""
+    return lgi(
+        f"<state> {state} </state> <told> {int(told)} </told> <complete> {int(complete)} </complete>"
+        f" <offset> {offset} </offset> <tail> {text.encode().hex()} </tail>"
+    )
+
+
+def asked(server: CannedServer) -> list[str]:
+    """From which bytes on the output was asked for."""
+    return [request.fields["offset"] for request in server.requests if request.path.endswith("tail.php")]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canned server holds no call."""
+    monkeypatch.setattr(tail, "FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(tail, "LAST_SECONDS", 0.3)
+
+
+def test_of_a_job_that_has_ended_the_last_lines_are_printed(run: Run, server: CannedServer) -> None:
+    """Ten of them unless another number is given; nothing else is asked for."""
+    server.will_answer_call(STATE, job("finished", f"first\n{TEN}".encode()))
+
+    assert run(main, "7") == (0, TEN, "")
+    assert run(main, "-n", "1", "7") == (0, "9\n", "")
+    assert run(main, "-n", "0", "-f", "7") == (0, "", "")
+    assert asked(server) == []
+
+
+def test_of_a_job_that_runs_the_last_lines_are_printed(run: Run, server: CannedServer) -> None:
+    """As soon as its resource has sent something."""
+    server.will_answer_call(STATE, job("running"))
+    server.will_answer_call(TAIL, piece(told=False), piece(f"first\n{TEN}unfinished"))
+
+    assert run(main, "-n", "2", "7") == (0, "9\nunfinished", "")
+
+
+def test_what_follows_is_printed_as_it_comes(run: Run, server: CannedServer) -> None:
+    """Each piece once, to the end; how the job ended is said beside it."""
+    server.will_answer_call(STATE, job("running"), job("finished", b"[LGI: exit code 3]\n"))
+    server.will_answer_call(
+        TAIL,
+        piece(told=False),
+        piece(f"first\n{TEN}"),
+        piece("more\n", 26),
+        piece("", 31, "finished"),
+        piece("end\n", 31, "finished", complete=True),
+    )
+
+    assert run(main, "-f", "7") == (0, f"{TEN}more\nend\n", "LGI_tail: job 7 finished, exit code 3\n")
+    assert asked(server) == ["0", "0", "26", "31", "31"]
+
+
+def test_a_job_that_is_queued_is_followed_from_its_begin(run: Run, server: CannedServer) -> None:
+    """Without -f there is nothing to see yet."""
+    server.will_answer_call(STATE, job("queued"), job("queued"), job("finished"))
+    server.will_answer_call(
+        TAIL, piece(state="queued", told=False), piece(told=False), piece("all", complete=True)
+    )
+
+    assert run(main, "7") == (0, "", "LGI_tail: job 7 is queued\n")
+    assert run(main, "-f", "7")[:2] == (0, "all")
+
+
+def test_what_is_left_out_is_said(run: Run, server: CannedServer) -> None:
+    """The job has put out more than is sent."""
+    server.will_answer_call(STATE, job("running"), job("finished"))
+    server.will_answer_call(TAIL, piece("one\n"), piece("two\n", 1000, complete=True))
+
+    code, out, err = run(main, "-f", "7")
+
+    assert (code, out) == (0, "one\ntwo\n")
+    assert err.splitlines()[0] == "LGI_tail: 996 bytes are left out here"
+
+
+def test_an_old_resource_sends_nothing(run: Run, server: CannedServer) -> None:
+    """That is said, and with -f the output comes when the job has ended."""
+    output = b"out\n[LGI: exit code 0]\n"
+    server.will_answer_call(STATE, job("running"), job("running"), job("finished", output))
+    server.will_answer_call(
+        TAIL, *[piece(told=False)] * 3, *[piece(told=False)] * 4, piece(state="finished", told=False)
+    )
+
+    code, out, err = run(main, "7")
+    assert (code, out) == (1, "")
+    assert "has sent nothing yet" in err
+    code, out, err = run(main, "-f", "7")
+    assert (code, out) == (0, "out\n")
+    assert err.endswith("LGI_tail: job 7 finished, exit code 0\n")
+
+
+def test_a_resource_that_falls_silent_ends_nothing_before_the_job(run: Run, server: CannedServer) -> None:
+    """Its last words are waited for, but not for ever."""
+    server.will_answer_call(STATE, job("running"), job("finished"))
+    server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
+
+    assert run(main, "-f", "7") == (0, "one\n", "LGI_tail: job 7 finished\n")
+
+
+@pytest.mark.parametrize("options", [(), ("-f",)])
+def test_an_old_server_cannot(run: Run, server: CannedServer, options: tuple[str, ...]) -> None:
+    """It does not know the call; it is said plainly, with what to do."""
+    server.will_answer_call(STATE, job("running"))
+
+    code, out, err = run(main, *options, "7")
+
+    assert (code, out) == (1, "")
+    assert err == (
+        f"LGI_tail: {server.url} is too old to tell what a job puts out while it runs;"
+        " LGI_wait 7 waits for its end\n"
+    )
+
+
+def test_a_job_that_is_removed_ends_it(run: Run, server: CannedServer) -> None:
+    """With the server's words."""
+    server.will_answer_call(STATE, job("running"))
+    server.will_answer_call(TAIL, piece("one\n"), lgi_error(15, "no such job"))
+
+    assert run(main, "-f", "7") == (1, "one\n", "LGI_tail: no such job (LGI error 15)\n")
+
+
+def test_a_tail_that_cannot_be_read_is_said(run: Run, server: CannedServer) -> None:
+    """Not shown as if it were output."""
+    server.will_answer_call(STATE, job("running"))
+    server.will_answer_call(TAIL, lgi("<tail> xyz </tail>"))
+
+    code, out, err = run(main, "7")
+
+    assert (code, out) == (1, "")
+    assert "cannot be read" in err
