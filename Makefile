@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
 SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help demo test test-backends check bench clean
+.PHONY: help man demo test test-backends check bench clean
 
 help:
 	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-backends  SGE, docker and podman for real; as root"
 	@echo "make check  lint, types, import contracts"
 	@echo "make bench  the benchmarks, as ratios within one run"
+	@echo "make man    a manual page of every command, in build/man"
 	@echo "make clean  remove what the other commands made"
 
 $(INSTALLED): setup.cfg constraints.txt make/venv.sh
@@ -40,6 +41,9 @@ bench: $(INSTALLED)
 	@$(PY) -m benchmarks.run
 	@$(PY) -m benchmarks.bulk
 	@$(PY) -m benchmarks.daemon
+
+man: $(INSTALLED)
+	@$(PY) -W ignore make/man.py build/man
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

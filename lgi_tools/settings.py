@@ -90,6 +90,7 @@ _LINES = {
     "target_resources": "defaulttargetresources",
 }
 _SPECIFICS = "defaultjobspecifics"
+FILES = _PATHS | _LINES | {"job_specifics": _SPECIFICS}
 
 
 def home() -> Settings:
@@ -109,8 +110,7 @@ def home() -> Settings:
 
 
 def _environment() -> Settings:
-    names = _PATHS | _LINES | {"job_specifics": _SPECIFICS}
-    given = {name: os.environ.get(f"LGI_{file.upper()}", "").strip() for name, file in names.items()}
+    given = {name: os.environ.get(f"LGI_{file.upper()}", "").strip() for name, file in FILES.items()}
     return Settings(**given)  # type: ignore[arg-type]
 
 

@@ -17,6 +17,7 @@ package_of() {
         sge_execd) echo gridengine-exec ;;
         qconf) echo gridengine-client ;;
         dockerd) echo docker.io ;;
+        groff) echo groff-base ;;
         nginx) echo nginx libnginx-mod-stream ;;
         *) echo "$1" ;;
     esac
@@ -25,7 +26,7 @@ package_of() {
 PATH="$PATH:/usr/sbin"
 missing=""
 programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
-    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy"
+    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff"
 # "backends": what only `make test-backends` needs.
 [ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
 for program in $programs; do
