@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_protocol import xml
-
 APPLICATION = "command"
 # No repository keeps them, and no job is given them.
 RESERVED = ("LGI_", ".LGI_")
 _UNITS = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024, "t": 1024**2, "tb": 1024**2}
+# As the server takes them.
+_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
+_AMOUNT = re.compile(r"[1-9][0-9]{0,5}\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -87,12 +88,8 @@ def licences(words: Sequence[str]) -> dict[str, int]:
     """How many of each: ``genus`` is one, ``primelib=4`` four. ValueError for anything else."""
     wanted: dict[str, int] = {}
     for word in words:
-        name, _, amount = word.partition("=")
-        if not xml.is_name(name) or ((amount != "" or word.endswith("=")) and not _is_amount(amount)):
+        name, has_amount, amount = word.partition("=")
+        if not _LICENCE.match(name) or (has_amount and not _AMOUNT.match(amount)):
             raise ValueError(f"{word!r} is no resource: write NAME, or NAME=HOW_MANY")
         wanted[name] = wanted.get(name, 0) + int(amount or 1)
     return wanted
-
-
-def _is_amount(text: str) -> bool:
-    return re.fullmatch("[1-9][0-9]{0,8}", text) is not None

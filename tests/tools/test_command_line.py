@@ -122,7 +122,7 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
 
 def test_resources_are_counted() -> None:
     """One unless a number is given; named twice they add up."""
-    assert command_line.licences(["genus", "primelib=4", "genus=2"]) == {"genus": 3, "primelib": 4}
+    assert command_line.licences(["genus", "3d+=4", "genus=2"]) == {"genus": 3, "3d+": 4}
 
 
 @pytest.mark.parametrize("word", ["", "=1", "a=", "a=0", "a=-1", "a=x", "a b", "a=1=2", "a,b", "<a>"])
