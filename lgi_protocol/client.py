@@ -124,8 +124,16 @@ class Client:
         """The kept connections; others once the credentials' files were renewed."""
         return self._kept.current() if self._kept else self._given  # type: ignore[return-value]
 
-    def post(self, call: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
+    def post(
+        self,
+        call: str,
+        fields: Mapping[str, str],
+        files: tuple[Path, ...] = (),
+        watch: Callable[[int, int], None] | None = None,
+    ) -> Reply:
         """One call, as ``interfaces/interface_job_state``; files are streamed.
+
+        While they are sent ``watch`` is told how many bytes are gone and how many there are.
 
         Raises ServerError with the server's error, Unreachable when there is no answer, OSError for a file.
         """
@@ -139,7 +147,7 @@ class Client:
                     opened = stack.enter_context(path.open("rb"))
                     parts[f"uploaded_file_{number}"] = (path.name, opened, "application/octet-stream")
                 parts["number_of_uploaded_files"] = str(len(files))
-                encoder = _Form(parts)
+                encoder = _Form(parts, watch)
                 return self._answer(url, encoder, {"Content-Type": encoder.content_type})
             return self._answer(url, dict(fields), {})
 
@@ -183,6 +191,18 @@ def _lacking(text: str) -> str:
 
 class _Form(MultipartEncoder):  # type: ignore[misc]
     """A form with files, whose names arrive exactly."""
+
+    def __init__(self, parts: Mapping[str, object], watch: Callable[[int, int], None] | None) -> None:
+        self._watch = watch
+        self._gone = 0
+        super().__init__(parts)
+
+    def read(self, size: int = -1) -> bytes:
+        block: bytes = super().read(size)
+        self._gone += len(block)
+        if self._watch is not None:
+            self._watch(self._gone, self.len)
+        return block
 
     def _iter_fields(self) -> Iterator[Any]:
         for part in super()._iter_fields():

@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from lgi_tools import json_text, options, program, safe_submit, settings, termin
 from lgi_tools.job_text import data_line, job_lines, repository_line
 from lgi_tools.json_text import Shape
 from lgi_tools.program import CallFailed, calls_to
+from lgi_tools.progress import Bar
 from lgi_tools.settings import Settings
 from lgi_tools.user_calls import PATIENCE, UserCalls, connect
 
@@ -132,7 +133,8 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
 
 def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape) -> None:
     """Submit and show the new job."""
-    reply = UserCalls(chosen).submit(fields, files)
+    with closing(Bar("sending")) as bar:
+        reply = UserCalls(chosen).submit(fields, files, bar)
     if shape is not Shape.TEXT:
         show_answer(reply, shape)
         return

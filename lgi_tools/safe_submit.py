@@ -12,6 +12,7 @@ from pathlib import Path
 from lgi_protocol import xml
 from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
 from lgi_protocol.errors import ServerError
+from lgi_tools.progress import Watch
 
 # So many seconds a submit is tried: a busy server, or one that is just being restarted.
 PATIENCE = 60.0
@@ -33,6 +34,7 @@ def submit(
     files: tuple[Path, ...] = (),
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
+    watch: Watch | None = None,
 ) -> Reply:
     """One submit (``interfaces/interface_submit_job`` or that of a resource), tried until it is answered.
 
@@ -45,7 +47,7 @@ def submit(
     while True:
         try:
             left = max(0.0, end - time.monotonic())
-            return with_back_off(lambda: client.post(call, every, files), left, sleep)
+            return with_back_off(lambda: client.post(call, every, files, watch), left, sleep)
         except Unreachable as error:
             lost = lost or (error if error.sent else None)
             if lost is None:

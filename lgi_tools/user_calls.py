@@ -8,6 +8,7 @@ import click
 from lgi_protocol.client import Client, Reply, with_back_off
 from lgi_tools import safe_submit
 from lgi_tools.program import calls_to, expect
+from lgi_tools.progress import Watch
 from lgi_tools.settings import Settings
 from lgi_tools.terminal import one_line
 
@@ -44,12 +45,14 @@ class UserCalls:
         expect(self._client.server, reply, *(expected or ("project",)))
         return reply
 
-    def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
+    def submit(
+        self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: Watch | None = None
+    ) -> Reply:
         """A new job: one, also when the answer is lost on the way. Raises CallFailed, OSError for a file."""
         _log.info("submitting to %s", self._client.server)
         with calls_to(self._client.server):
             reply = safe_submit.submit(
-                self._client, "interfaces/interface_submit_job", self._caller | fields, files
+                self._client, "interfaces/interface_submit_job", self._caller | fields, files, watch=watch
             )
         _log.debug("answered: %s", one_line(reply.content))
         expect(self._client.server, reply, "job")

@@ -144,3 +144,22 @@ def test_a_file_of_any_name_makes_the_round_trip(home: Path) -> None:
         name: name for name in NAMES
     }
     assert "<number_of_files> 1 </number_of_files>" in rest
+
+
+def test_a_download_goes_on_with_a_real_server(grid: Grid, home: Path) -> None:
+    """What was there already is not asked for again: here it is recognized by being wrong."""
+    (home / "big").write_bytes(b"b" * 1_500_000)
+    submitted = run(home, "LGI_qsub", "-a", "hello_world", "big").stdout
+    url = submitted.partition("<repository_url> ")[2].partition(" <")[0]
+    client = grid.user().client
+    with client.session.get(f"{url}/big", stream=True, verify=client.session.verify) as answer:
+        mark = answer.headers["ETag"].strip('"')
+    (home / "fetched" / ".big.part").mkdir(parents=True)
+    (home / "fetched" / ".big.part").chmod(0o700)
+    (home / "fetched" / ".big.part" / mark).write_bytes(b"a" * 1_000_000)
+
+    done = run(home, "LGI_filetransfer", "download", url, "fetched/big")
+
+    assert done.returncode == 0, done.stderr
+    assert (home / "fetched" / "big").read_bytes() == b"a" * 1_000_000 + b"b" * 500_000
+    assert os.listdir(home / "fetched") == ["big"]

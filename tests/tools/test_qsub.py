@@ -323,3 +323,22 @@ def test_inside_a_job_the_users_defaults_are_not_asked(
     assert code == 0
     assert session.requests[1].fields["target_resources"] == "any"
     assert "job_specifics" not in session.requests[1].fields
+
+
+def test_what_is_sent_is_counted(server: CannedServer, home: Path) -> None:
+    """From nothing to all of it, for who watches a long submit."""
+    from lgi_tools import settings
+    from lgi_tools.user_calls import UserCalls
+
+    server.will_answer_call(SUBMIT, lgi(JOB))
+    Path("data").write_bytes(b"x" * 300_000)
+    seen: list[tuple[int, int]] = []
+
+    UserCalls(settings.home()).submit(
+        {"application": "a"}, (Path("data"),), lambda done, total: seen.append((done, total))
+    )
+
+    totals = {total for _, total in seen}
+    assert totals == {len(server.requests[0].body)}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] in totals
