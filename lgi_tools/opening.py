@@ -1,5 +1,6 @@
 """How the commands that are built on `Project` open one, and say what went wrong."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,9 @@ from lgi_tools import options
 from lgi_tools.options import Options
 from lgi_tools.project import Project
 from lgi_tools.repository import TransferFailed
+from lgi_tools.terminal import one_line
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -24,6 +28,8 @@ def opened(given: Options, program: str) -> Iterator[Project]:
     except (ServerError, TransferFailed) as error:
         raise click.ClickException(str(error)) from None
     except Unreachable as error:
+        if error.said:
+            _log.info("the server answered: %s", one_line(error.said))
         raise click.ClickException(f"no answer from {error.server}: {error.reason}") from None
     except ValueError as error:
         raise click.ClickException(str(error)) from None

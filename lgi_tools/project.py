@@ -1,5 +1,6 @@
 """Project: jobs of a project for programs of today. `LGI_Client` is the class of the LGI document."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from lgi_tools import arguments, job_values, safe_submit
 from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile, Tail
 from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.settings import Settings
+from lgi_tools.terminal import one_line
 from lgi_tools.waits import wait_until
 
 # For so many seconds a busy server is asked again.
@@ -20,6 +22,7 @@ PATIENCE = 60.0
 PAGE = 1024
 AnyJob = Job | int | str
 _Value = TypeVar("_Value")
+_log = logging.getLogger(__name__)
 
 
 class Project:
@@ -202,9 +205,13 @@ class Project:
 
     def _post(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
         every, call = self._caller | dict(fields), f"interfaces/interface_{name}"
+        _log.info("calling %s of %s", name, self.server)
         if name == "submit_job":
-            return safe_submit.submit(self._client, call, every, files)
-        return with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
+            reply = safe_submit.submit(self._client, call, every, files)
+        else:
+            reply = with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
+        _log.debug("answered: %s", one_line(reply.content))
+        return reply
 
 
 class Files:

@@ -42,7 +42,13 @@ _ERRORS = b"[LGI: standard error]\n"
     help="Licence or other thing of the whole project it needs; may be repeated.",
 )
 @click.option(
-    "-f", "--file", "files", multiple=True, metavar="FILE", help="Send this file too; may be repeated."
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=options.FILE,
+    metavar="FILE",
+    help="Send this file too; may be repeated.",
 )
 @click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, print its output, exit as it did.")

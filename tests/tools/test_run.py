@@ -1,5 +1,7 @@
 """LGI_run against a server with canned answers."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from lgi_tools.run import main
 
-from .canned_server import CannedServer, lgi, lgi_error
+from .canned_server import Answer, CannedServer, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"
@@ -145,3 +147,15 @@ def test_a_server_that_is_away_is_said(run: Run, server: CannedServer) -> None:
 
     assert (code, out) == (1, "")
     assert err.startswith(f"LGI_run: no answer from {server.url}: ")
+
+
+def test_what_is_done_can_be_told(run: Run, server: CannedServer) -> None:
+    """With -v, and what a server said that is none of LGI."""
+    server.will_answer_call(SUBMIT, Answer(b"<html> not here </html>", 404))
+    code = "from lgi_tools.run import main; raise SystemExit(main())"
+
+    ran = subprocess.run([sys.executable, "-c", code, "-v", "x"], capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert f"calling submit_job of {server.url}" in ran.stderr
+    assert "the server answered: HTTP 404" in ran.stderr
