@@ -5,12 +5,13 @@ INSTALLED := .venv/installed
 # Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
 SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-backends check bench clean
+.PHONY: help man demo test test-backends test-cluster check bench clean
 
 help:
 	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
 	@echo "make test   everything the tests need, then all tests"
 	@echo "make test-backends  SGE, docker and podman for real; as root"
+	@echo "make test-cluster  a Galera cluster of three nodes"
 	@echo "make check  lint, types, import contracts"
 	@echo "make bench  the benchmarks, as ratios within one run"
 	@echo "make man    a manual page of every command, in build/man"
@@ -29,6 +30,10 @@ test: $(INSTALLED)
 test-backends: $(INSTALLED)
 	@sh make/needs.sh backends
 	@$(PY) -m pytest tests/backends
+
+test-cluster: $(INSTALLED)
+	@sh make/needs.sh cluster
+	@$(PY) -m pytest tests/cluster
 
 check: $(INSTALLED)
 	.venv/bin/ruff check .

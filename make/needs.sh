@@ -18,6 +18,7 @@ package_of() {
         qconf) echo gridengine-client ;;
         dockerd) echo docker.io ;;
         groff) echo groff-base ;;
+        /usr/lib/galera/*) echo galera-4 ;;
         nginx) echo nginx libnginx-mod-stream ;;
         *) echo "$1" ;;
     esac
@@ -29,6 +30,8 @@ programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
     munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff"
 # "backends": what only `make test-backends` needs.
 [ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
+# "cluster": what only `make test-cluster` needs.
+[ "${1:-}" != cluster ] || programs="$programs rsync /usr/lib/galera/libgalera_smm.so"
 for program in $programs; do
     command -v "$program" > /dev/null 2>&1 || missing="$missing $(package_of "$program")"
 done

@@ -56,6 +56,10 @@ class PrivateMariaDB:
             "--innodb-log-file-size=16M",
         )
 
+    def options(self) -> tuple[str, ...]:
+        """What this server is told beside where its files are."""
+        return ("--skip-networking",)
+
     def start(self) -> None:
         """Start the server and return when it answers."""
         command = [
@@ -66,8 +70,8 @@ class PrivateMariaDB:
             f"--tmpdir={self.directory}",
             f"--socket={self.socket}",
             f"--pid-file={self.directory / 'pid'}",
-            "--skip-networking",
             *SMALL,
+            *self.options(),
         ]
         log = (self.directory / "log").open("ab")
         self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd="/")

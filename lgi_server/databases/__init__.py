@@ -5,12 +5,16 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lgi_server.database import Database
+from lgi_server.databases.hosts import Hosts
 from lgi_server.databases.mariadb import MariaDB
 from lgi_server.databases.sqlite import SQLite
 
 
 def open_database(url: str) -> Database:
-    """``sqlite:PATH`` or ``mariadb://user:password@host:port/name?socket=PATH``, else ValueError."""
+    """``sqlite:PATH`` or ``mariadb://user:password@host:port/name?socket=PATH``, else ValueError.
+
+    Several hosts, with commas, are nodes of one cluster: the first that answers is used.
+    """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         path = unquote(parts.path)
@@ -37,8 +41,7 @@ def _mariadb(url: str) -> MariaDB:
         name=name,
         user=unquote(parts.username or ""),
         password=password,
-        host=parts.hostname or "localhost",
-        port=parts.port or 3306,
+        hosts=Hosts(parts.netloc.rpartition("@")[2]),
         socket=options.get("socket", ""),
     )
 

@@ -10,6 +10,7 @@ from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
 from lgi_server.database import Away, Busy, Failed, Refused, Stale, Taken
+from lgi_server.databases.hosts import Hosts
 from lgi_server.databases.sqlite import statements
 
 LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
@@ -24,17 +25,29 @@ class MariaDB:
     name: str
     user: str
     password: str
-    host: str
-    port: int
+    hosts: Hosts
     socket: str = ""
     locks_rows = True
 
     def connect(self) -> "MariaDBConnection":
-        """A new connection; READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
+        """A new connection, to the first host that answers; the others stand by."""
+        last: Away | None = None
+        for host in self.hosts.in_turn():
+            try:
+                connection = self._connect(*host)
+            except Away as away:
+                self.hosts.is_away(host)
+                last = away
+            else:
+                return connection
+        raise last or Away("no host")
+
+    def _connect(self, host: str, port: int) -> "MariaDBConnection":
+        """READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
         with _translated():
             raw = pymysql.connect(
-                host=self.host,
-                port=self.port,
+                host=host,
+                port=port,
                 unix_socket=self.socket or None,
                 user=self.user,
                 password=self.password,
@@ -46,18 +59,35 @@ class MariaDB:
                 cursorclass=DictCursor,
                 client_flag=CLIENT.MULTI_STATEMENTS,
                 # On a socket PyMySQL's TLS only costs: 25 ms a connection.
-                ssl_disabled=bool(self.socket) or self.host in {"localhost", "127.0.0.1", "::1"},
+                ssl_disabled=bool(self.socket) or host in {"localhost", "127.0.0.1", "::1"},
                 # Without the switch an EXISTS becomes a list of all its rows, made before a row is looked at.
                 init_command="SET SESSION innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES',"
                 " optimizer_switch='exists_to_in=off'",
             )
             # The variable's name differs between versions; the statement does not.
             raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            _join_cluster(raw)
         return MariaDBConnection(raw)
 
     def schema(self, text: str) -> Iterable[str]:
         """The schema as it is."""
         return statements(text)
+
+
+def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> None:
+    """On a node of a Galera cluster, see all that other nodes have answered; Away on one cut off from it."""
+    with raw.cursor() as cursor:
+        cursor.execute("SHOW STATUS LIKE 'wsrep_ready'")
+        ready = cursor.fetchone()
+        if ready is None:
+            return
+        cursor.execute("SELECT @@wsrep_on AS wsrep_on")
+        row = cursor.fetchone()
+        if not row or not row["wsrep_on"]:
+            return
+        if ready["Value"] != "ON":
+            raise Away("the node is cut off from its cluster")
+        cursor.execute("SET SESSION wsrep_sync_wait = 1")
 
 
 class MariaDBConnection:

@@ -21,6 +21,7 @@ from tests.mariadb import PrivateMariaDB
 from tests.server.test_crowds import take_all
 from tests.server.test_front_end import escaped, pem_of
 from tests.server.test_http import BOUNDARY, IDENTITY, exchange, multipart, post
+from tests.siblings import Sibling
 
 LIST = "/LGI/interfaces/interface_job_state.php"
 TERMINATING = {"nginx": front_ends.nginx, "apache2": front_ends.apache}
@@ -182,23 +183,6 @@ def balanced(request: pytest.FixtureRequest, private_mariadb: PrivateMariaDB) ->
             balancer.stop()
         second.stop()
         first.remove()
-
-
-class Sibling(Grid):
-    """Another server with the configuration of the first, but for where it listens."""
-
-    def __init__(self, first: Grid) -> None:
-        self.__dict__.update(first.__dict__)
-        self.port = free_port()
-        self.log = first.directory / "second.log"
-        text = first.config_file.read_text().replace(f"127.0.0.1:{first.port}", f"127.0.0.1:{self.port}")
-        self._file = first.config_file.with_name("second.cfg")
-        self._file.write_text(text)
-
-    @property
-    def config_file(self) -> Path:
-        """The second configuration."""
-        return self._file
 
 
 def test_two_servers_on_one_database_hand_out_each_job_once(balanced: list[Grid]) -> None:

@@ -1,0 +1,136 @@
+"""A project on a Galera cluster, each project server on a node of its own."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from lgi_protocol.client import Unreachable
+from lgi_protocol.errors import ErrorNumber, ServerError
+from tests import galera, queues
+from tests.conftest import lacking
+from tests.galera import PrivateGalera
+from tests.grid import Grid, UserCalls
+from tests.server.test_crowds import take_all
+from tests.siblings import Sibling
+
+JOBS, DAEMONS = 400, 6
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PrivateGalera]:
+    """Three nodes."""
+    if galera.missing():
+        lacking(galera.missing())
+    made = PrivateGalera()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def servers(cluster: PrivateGalera) -> Iterator[list[Grid]]:
+    """Three project servers, each with another node first."""
+    cluster.create_database("LGI")
+    first = Grid(cluster.address("LGI"))
+    made: list[Grid] = [first]
+    try:
+        made += [Sibling(first, cluster.address("LGI", number)) for number in (1, 2)]
+        for server in made:
+            server.start()
+        yield made
+    finally:
+        for server in made[1:]:
+            server.stop()
+        first.remove()
+
+
+@pytest.fixture
+def grids(servers: list[Grid], cluster: PrivateGalera) -> list[Grid]:
+    """The three servers, the project empty, all nodes there."""
+    assert [node.is_synced() for node in cluster.nodes] == [True] * 3
+    servers[0].clear()
+    return servers
+
+
+def test_what_one_server_has_answered_every_other_one_knows(grids: list[Grid]) -> None:
+    """Session, lock, job and its end, each call at another server than the one before."""
+    daemons = [grid.resource() for grid in grids]
+    for round_ in range(10):
+        calls = [daemons[(round_ + step) % 3] for step in range(3)]
+        user = grids[(round_ + 1) % 3].user()
+        calls[0].sign_up()
+        calls[1].session_id = calls[2].session_id = calls[0].session_id
+        job_id = user.submit()
+        assert [int(job.job_id) for job in calls[1].request_work("hello_world", 0, 5).jobs] == [job_id]
+        calls[2].update(str(job_id), state="running")
+        assert calls[0].job_state(str(job_id)).state == "running"
+        calls[0].update(str(job_id), state="finished", output=b"done")
+        calls[1].unlock(str(job_id))
+        calls[2].sign_off()
+        assert user.state(job_id) == "finished"
+
+
+def test_daemons_at_three_servers_take_each_job_once(grids: list[Grid]) -> None:
+    """Nodes know nothing of each other's row locks: who comes second is beaten at the commit."""
+    numbers = queues.fill(grids[0].database, JOBS)
+    daemons = [grids[number % 3].resource(f"res{number}@cluster") for number in range(DAEMONS)]
+    offers: list[list[int]] = []
+
+    threads = [threading.Thread(target=patiently, args=(calls, offers)) for calls in daemons]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(110)
+
+    assert sorted(number for offer in offers for number in offer) == numbers
+    assert grids[1].rows("SELECT lock_id FROM running_locks") == []
+    assert grids[2].rows("SELECT job_id FROM job_queue WHERE state <> 'running' OR lock_state <> 0") == []
+    for grid in grids:
+        assert "Traceback" not in grid.log.read_text()
+
+
+def patiently(calls: object, offers: list[list[int]]) -> None:
+    """Take jobs until there are none, coming back when told to."""
+    take_all(calls, offers, True)  # type: ignore[arg-type]
+
+
+def test_a_node_that_is_killed_takes_nothing_along_that_was_answered(
+    grids: list[Grid], cluster: PrivateGalera
+) -> None:
+    """Its server goes on with the next node; every answered submit is there; the node comes back."""
+    grids[0].resource()
+    answered: list[int] = []
+    refused: list[int] = []
+    stop = threading.Event()
+
+    def submit(user: UserCalls) -> None:
+        while not stop.is_set():
+            try:
+                answered.append(user.submit())
+            except ServerError as error:
+                refused.append(error.number)
+            except Unreachable:
+                refused.append(-1)
+
+    threads = [threading.Thread(target=submit, args=(grid.user(),)) for grid in grids]
+    for thread in threads:
+        thread.start()
+    time.sleep(1.0)
+    before = len(answered)
+    cluster.nodes[2].kill()
+    time.sleep(8.0)
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+    after = grids[2].user().submit()
+    cluster.nodes[2].start()
+
+    stored = [int(str(row["job_id"])) for row in grids[0].rows("SELECT job_id FROM job_queue")]
+    assert len(answered) > before > 0
+    assert set(answered) | {after} <= set(stored)
+    assert len(answered) == len(set(answered))
+    assert set(refused) <= {int(ErrorNumber.BACK_OFF), int(ErrorNumber.DATABASE)}
