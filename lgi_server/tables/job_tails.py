@@ -51,8 +51,9 @@ def store(transaction: Transaction, job_id: int, tail: Tail) -> None:
 def ask(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
     """Note that somebody looks at these jobs, which need not be there any more."""
     transaction.run(f"UPDATE job_tails SET asked = %s WHERE job_id IN ({marks(job_ids)})", now, *job_ids)
+    # Another worker may do the same just now.
     transaction.run(
-        "INSERT INTO job_tails (job_id, asked, tail) SELECT job_id, %s, X'' FROM job_queue"
+        "REPLACE INTO job_tails (job_id, asked, tail) SELECT job_id, %s, X'' FROM job_queue"
         f" WHERE job_id IN ({marks(job_ids)}) AND job_id NOT IN (SELECT job_id FROM job_tails)",
         now,
         *job_ids,

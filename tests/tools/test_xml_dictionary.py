@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lgi_protocol import hexcode
 from lgi_tools import xml_dictionary
+from tests.protocol import golden
+from tests.protocol.golden import Exchange, Tree
 
 LEAVES = st.text(
     st.characters(exclude_categories=("C", "Z"), exclude_characters="<>&\"'"), min_size=1
@@ -99,3 +102,32 @@ def test_every_tree_of_names_comes_back(tree: object) -> None:
 
     if not nests_itself(tree):
         assert xml_dictionary.read(f"<root> {write(tree)} </root>") == {"root": tree}
+
+
+def as_value(tree: Tree) -> object:
+    """What the dictionary should hold of an element that another parser has read, but for texts between."""
+    if tree.children:
+        several: dict[str, list[object]] = {}
+        for child in tree.children:
+            several.setdefault(child.name, []).append(as_value(child))
+        return {name: values if len(values) > 1 else values[0] for name, values in several.items()}
+    if tree.name in xml_dictionary.HEXADECIMAL:
+        return hexcode.decode(tree.text)
+    return int(tree.text) if tree.text.isdigit() else tree.text
+
+
+def without_text(value: object) -> object:
+    """The same without the texts between elements."""
+    if isinstance(value, list):
+        return [without_text(one) for one in value]
+    if isinstance(value, dict):
+        return {name: without_text(one) for name, one in value.items() if name != xml_dictionary.TEXT}
+    return value
+
+
+@pytest.mark.parametrize("exchange", golden.ANSWERS + golden.ERRORS, ids=lambda exchange: exchange.name)
+def test_answers_of_lgi_are_read_as_by_a_real_parser(exchange: Exchange) -> None:
+    """LGI's own class had one: every recorded answer has the names and values it would give."""
+    read = xml_dictionary.read(exchange.response)["LGI"]["response"]
+
+    assert without_text(read) == as_value(golden.response(exchange.response))
