@@ -4,7 +4,6 @@ Every LGIError of a call is caught here. What is registered, and how, stands in 
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import arrivals, identity, manifest, peers, replies
+from lgi_server import again, arrivals, browser, identity, manifest, peers, replies
 from lgi_server.arrivals import SpoolingRequest
 from lgi_server.calls import CALLS, JOB_CALLS, Call, Entrance
 from lgi_server.config import Config
@@ -24,8 +23,7 @@ from lgi_server.metrics import Timer
 from lgi_server.replies import Elements
 from lgi_server.server import Server
 from lgi_server.services import callers, running_jobs
-from lgi_server.services.ahead import Ahead, NotMade
-from lgi_server.services.locking import JobLocked
+from lgi_server.services.ahead import Ahead
 from lgi_server.services.replication import NeedsCycle
 from lgi_server.waiting import Nothing
 
@@ -38,14 +36,9 @@ CONTENT_TYPE = "text/xml; charset=utf-8"
 MANNERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'self'"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
 FAULT = replies.error(LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason"))
-LOCK_WAIT_SECONDS = 30.0
-# Between two looks of such a call; each time twice as long, so that many of them cost the others little.
-LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
-# So many calls of a worker may wait for a lock; the next one is told to come back.
-_waiting = threading.BoundedSemaphore(64)
 # Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
 BACK_OFF_DELAY = 1.0
 
@@ -91,6 +84,7 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
     nothing: Nothing | None = None
     try:
         who = identity.of_caller(request.environ, server.trust, time.time())
+        browser.check_is_program(request.environ)
         if isinstance(who, Identity):
             callers.check_certificate(who, server.config)
         with server.crowd.place(_place_of(who)):
@@ -204,33 +198,11 @@ def _run(
             return database.run(partial(work, False), entrance.writes)
 
     try:
-        answer = run()
-    except JobLocked:
-        answer = _wait_for_lock(run)
-    except NotMade as first:
-        answer = first.ahead.make(run)
+        answer = again.carry_out(run)
     except NeedsCycle:
         peers.fetch_updates(server.config, database, project)
         answer = database.run(partial(work, True))
     return server.answers[project].complete(answer, stored=entrance.takes_files)
-
-
-def _wait_for_lock(again: Callable[[], Elements]) -> Elements:
-    """Look again until the lock is gone; LGIError BACK_OFF after 30 s or when too many wait already."""
-    if not _waiting.acquire(blocking=False):
-        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
-    try:
-        end, pause = time.monotonic() + LOCK_WAIT_SECONDS, LOCK_LOOK_SECONDS
-        while time.monotonic() < end:
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK)
-            try:
-                return again()
-            except JobLocked:
-                continue
-        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
-    finally:
-        _waiting.release()
 
 
 def document(config: Config, children: Elements) -> bytes:

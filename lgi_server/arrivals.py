@@ -2,7 +2,7 @@
 
 import hashlib
 import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +12,7 @@ import flask
 import gevent
 from gunicorn.http.errors import ParseException
 from werkzeug import Request
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -106,25 +107,48 @@ class SpoolingRequest(Request):
 
 
 class PageRequest(flask.Request):
-    """A request for a page: posted fields, and no files."""
+    """A request for a page: posted fields, and files only where a page has asked for them."""
 
     max_form_memory_size = SpoolingRequest.max_form_memory_size
-    max_form_parts = 100
+    max_form_parts = SpoolingRequest.max_form_parts
+    # Set by a page that takes files: whose incoming directory they go to.
+    store: Repositories | None = None
+    # The files that have come so far.
+    arrived: Sequence[Path] = ()
 
     def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
-        """Where Werkzeug would write a posted file."""
-        raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+        """Where Werkzeug writes a posted file."""
+        if self.store is None:
+            raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+        arrival = Arrival(self.store, self.store.max_file_size)
+        self.arrived = [*self.arrived, arrival.path]
+        return arrival
+
+    def forget_arrivals(self) -> None:
+        """At the end of a request: what no repository has taken is removed."""
+        for path in self.arrived:
+            path.unlink(missing_ok=True)
 
 
 def posted_fields(request: Request) -> Mapping[str, str]:
     """The posted fields; LGIError 65, 64 or 68. A GET is a call with no fields."""
+    # A field that comes twice counts as it came first.
+    return dict(reversed(_posted(request)))
+
+
+def posted_form(request: Request) -> "MultiDict[str, str]":
+    """The posted fields of a page, of which a box may come several times; LGIError 65, 64 or 68."""
+    return MultiDict(_posted(request))
+
+
+def _posted(request: Request) -> list[tuple[str, str]]:
     if request.method != "POST":
-        return {}
+        return []
     try:
         with in_time(request):
             if request.mimetype == "application/x-www-form-urlencoded":
                 return _urlencoded(request)
-            return request.form.to_dict()
+            return list(request.form.items(multi=True))
     except RequestEntityTooLarge:
         raise LGIError(ErrorNumber.POST_TOO_BIG, "files go into the repository, input is for text") from None
     except OSError as error:
@@ -148,7 +172,7 @@ def in_time(request: Request) -> Iterator[None]:
         raise LGIError(ErrorNumber.UPLOAD, f"the request did not come within {seconds:.0f} s") from None
 
 
-def _urlencoded(request: Request) -> dict[str, str]:
+def _urlencoded(request: Request) -> list[tuple[str, str]]:
     """Fields without files. Werkzeug hides bytes that are not UTF-8 as ``%XX``; here they stay visible.
 
     Raises RequestEntityTooLarge, or ValueError for too many fields.
@@ -158,7 +182,7 @@ def _urlencoded(request: Request) -> dict[str, str]:
     if len(body) > limit:
         raise RequestEntityTooLarge
     text = body.decode("utf-8", "replace")
-    return dict(reversed(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)))
+    return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)
 
 
 def has_ended(request: Request) -> bool:
@@ -183,6 +207,15 @@ def _upload(request: Request, number: int) -> Upload:
     posted = request.files.get(f"uploaded_file_{number}")
     if posted is None:
         raise LGIError(ErrorNumber.UPLOAD, f"uploaded_file_{number} did not come")
+    return _stored(posted)
+
+
+def chosen_files(request: Request, field: str) -> tuple[Upload, ...]:
+    """The files a browser sends for a field, on the disk; LGIError UPLOAD. One without a name is none."""
+    return tuple(_stored(posted) for posted in request.files.getlist(field) if posted.filename)
+
+
+def _stored(posted: FileStorage) -> Upload:
     name = uploaded_name(posted.filename or "")
     arrival = cast(Arrival, posted.stream)
     with arrival.path.open("rb") as opened:

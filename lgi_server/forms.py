@@ -179,6 +179,13 @@ class Form:
         except ValueError as error:
             raise LGIError(field.malformed, str(error)) from None
 
+    def typed(self, field: Field) -> bytes:
+        """What somebody has typed, blanks and all, with lines as Unix ends them; browsers send others."""
+        value = self._posted.get(field.name, "").replace("\r\n", "\n").encode("utf-8", "replace")
+        if len(value) >= field.limit:
+            raise LGIError(field.too_big, f"{len(value)} bytes, at most {field.limit - 1} are allowed")
+        return value
+
     def markup(
         self, field: Field, clean: Callable[[str], str] = str, reserved: frozenset[str] = frozenset()
     ) -> str:

@@ -18,7 +18,7 @@ from werkzeug.wsgi import wrap_file
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server import identity, replies
+from lgi_server import browser, identity, replies
 from lgi_server.arrivals import in_time
 from lgi_server.aside import on_the_disk
 from lgi_server.repository_access import Access
@@ -35,6 +35,7 @@ _STATUS = {
     ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
+    ErrorNumber.BROWSER_SESSION: HTTPStatus.FORBIDDEN,
     ErrorNumber.BACK_OFF: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -70,6 +71,8 @@ def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Res
     try:
         now = time.time()
         who = identity.of_caller(request.environ, server.trust, now)
+        if request.method in {"PUT", "DELETE"}:
+            browser.check_is_program(request.environ)
         access = Access(server, who, now)
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchRepository(place["name"])

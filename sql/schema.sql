@@ -140,3 +140,13 @@ CREATE TABLE job_tails (
     tail      MEDIUMBLOB NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX tail_asked ON job_tails (asked);
+
+-- Ours: browsers that have the web interface open. session_hash is the SHA-256 of what the browser keeps,
+-- certificate that of the certificate it shows.
+CREATE TABLE web_sessions (
+    session_hash  CHAR(64) NOT NULL PRIMARY KEY,
+    certificate   CHAR(64) NOT NULL,
+    last_used     BIGINT   NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
+CREATE INDEX web_session_age ON web_sessions (last_used);

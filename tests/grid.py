@@ -41,6 +41,7 @@ TABLES = [
     "job_access",
     "submit_requests",
     "job_tails",
+    "web_sessions",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
 

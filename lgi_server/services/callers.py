@@ -71,6 +71,11 @@ def user(form: Form, who: Identity, config: Config) -> User:
     return User(name, allowed)
 
 
+def user_of(who: Identity) -> User:
+    """The user a certificate is for, with all the groups it grants."""
+    return User(who.name.name, tuple(group for group in who.name.certified_groups() if group != lists.ANY))
+
+
 def _allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
     certified = name.certified_groups()
     if name.groups is None and config.open_groups:

@@ -120,6 +120,16 @@ def locked_by_resource(transaction: Transaction, resource: Resource, session_id:
     return found[0]
 
 
+def seen_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
+    """Everything of a job a user may read, locked or not, as it is at this moment; LGIError 15 or 34."""
+    job = jobs.find(transaction, job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    if not lists.holds(job.read_access, user.names):
+        raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
+    return job
+
+
 def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
     """Everything of a job a user may read; LGIError 15 or 34, JobLocked while it is locked."""
     found = jobs.with_lock(transaction, job_id)

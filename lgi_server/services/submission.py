@@ -216,6 +216,15 @@ def offers(resource: Resource, application: str) -> bool:
     return xml.find(resource.resource_capabilities, application) is not None
 
 
+def applications_of(resource: Resource) -> tuple[str, ...]:
+    """The applications a resource has said that it offers."""
+    try:
+        names = lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
+    except ValueError:
+        return ()
+    return tuple(name for name in names if xml.is_name(name))
+
+
 def _new_job(
     application: str,
     state: str,

@@ -1,10 +1,11 @@
 """Lists of jobs that somebody may read: pages, counts, filters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_server.database import Transaction, marks
-from lgi_server.tables.jobs import SHORT, Job, job_in
+from lgi_server.tables.jobs import AT_ONCE, SHORT, Job, job_in
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,84 @@ def select(transaction: Transaction, selection: Selection, start: int, limit: in
     Each reader's jobs lie in that order in an index; the first ones of each are merged. The jobs are read
     once their numbers are known: joined to that in one statement they cost more than by a second one.
     """
-    job_ids = _page(transaction, selection, start, limit)
+    return _jobs(transaction, _page(transaction, selection, start, limit))
+
+
+def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[Job]:
+    """The jobs of some numbers, in their order, without inputs and outputs."""
     if not job_ids:
         return []
     rows = transaction.rows(f"SELECT {SHORT} FROM job_queue WHERE job_id IN ({marks(job_ids)})", *job_ids)
     found = {row["job_id"]: job_in(row) for row in rows}
     return [found[job_id] for job_id in job_ids if job_id in found]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job stands in a list by time: behind all that were changed before it."""
+
+    state_time_stamp: int
+    job_id: int
+
+
+def newest(transaction: Transaction, selection: Selection, limit: int, before: Place | None) -> list[Job]:
+    """The newest jobs of a selection, without inputs and outputs, that stand before a place, newest first."""
+    return _from(transaction, selection, limit, ("<", "DESC"), before)
+
+
+def next_newer(transaction: Transaction, selection: Selection, limit: int, after: Place) -> list[Job]:
+    """The jobs of a selection that stand next behind a place, newest first."""
+    return _from(transaction, selection, limit, (">", "ASC"), after)[::-1]
+
+
+def _from(
+    transaction: Transaction,
+    selection: Selection,
+    limit: int,
+    direction: tuple[str, str],
+    place: Place | None,
+) -> list[Job]:
+    """So many jobs in one direction from a place; however far down it is, nothing before it is read."""
+    readers = lists.unique((lists.ANY, *selection.readers))
+    where, filters = _filters(selection)
+    relation, order = direction
+    if place is not None:
+        where += f" AND state_time_stamp {relation}= %s"
+        where += f" AND (state_time_stamp {relation} %s OR job_id {relation} %s)"
+        filters += [place.state_time_stamp, place.state_time_stamp, place.job_id]
+    by_time = f"ORDER BY state_time_stamp {order}, job_id {order} LIMIT %s"
+    one = (
+        "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
+        f" WHERE role = 'read' AND name = %s{where} {by_time}) AS reader{{}}"
+    )
+    merged = " UNION ".join(one.format(number) for number in range(len(readers)))
+    parameters = [value for name in readers for value in (name, *filters, limit)]
+    rows = transaction.rows(f"{merged} {by_time}", *parameters, limit)
+    return _jobs(transaction, [row["job_id"] for row in rows])
+
+
+def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
+    """How many jobs somebody owns (``role`` is "owner"), or may read by name ("read"), in each state."""
+    rows = transaction.rows(
+        "SELECT state, COUNT(*) AS n FROM job_access WHERE role = %s AND name = %s GROUP BY state", role, name
+    )
+    return {row["state"]: int(row["n"]) for row in rows}
+
+
+def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many jobs of each of some applications run, by the resource that has them."""
+    found: dict[str, dict[str, int]] = {}
+    for begin in range(0, len(applications), AT_ONCE):
+        some = applications[begin : begin + AT_ONCE]
+        rows = transaction.rows(
+            "SELECT target_resources, application, COUNT(*) AS n FROM job_queue"
+            f" WHERE application IN ({marks(some)}) AND state = 'running'"
+            " GROUP BY target_resources, application",
+            *some,
+        )
+        for row in rows:
+            found.setdefault(row["target_resources"], {})[row["application"]] = int(row["n"])
+    return found
 
 
 def _page(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[int]:
@@ -74,9 +147,10 @@ def _page(transaction: Transaction, selection: Selection, start: int, limit: int
     return [row["job_id"] for row in rows]
 
 
-def _filters(selection: Selection) -> tuple[str, list[str]]:
+def _filters(selection: Selection) -> tuple[str, list[str | int]]:
     """The conditions beside the readers' names, and their parameters."""
-    where, parameters = "", []
+    where = ""
+    parameters: list[str | int] = []
     for column, value, negated in (
         ("state", selection.state, selection.not_state),
         ("application", selection.application, selection.not_application),

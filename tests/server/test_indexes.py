@@ -18,9 +18,10 @@ from lgi_server.tables import (
     permissions,
     sessions,
     submit_requests,
+    usage,
 )
 from lgi_server.tables.active_resources import numbered, with_session
-from lgi_server.tables.job_lists import Selection
+from lgi_server.tables.job_lists import Place, Selection
 from tests import queues
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
@@ -81,6 +82,14 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "list by state": lambda one: job_lists.select(one, Selection(("user7",), "queued"), 0, 10),
     "list by no state": lambda one: job_lists.select(one, Selection(("user7",), "queued", True), 0, 10),
     "list by application": lambda one: job_lists.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
+    "newest": lambda one: job_lists.newest(one, MARK, 10, None),
+    "newest far down": lambda one: job_lists.newest(one, MARK, 10, Place(1500, 7)),
+    "newest by state": lambda one: job_lists.newest(one, Selection(("user7",), "queued"), 10, Place(1500, 7)),
+    "newest of an administrator": lambda one: job_lists.newest(one, Selection(("admin",)), 9, Place(1500, 7)),
+    "next newer": lambda one: job_lists.next_newer(one, MARK, 10, Place(1500, 7)),
+    "states": lambda one: job_lists.states_of(one, "owner", "user7"),
+    "running": lambda one: job_lists.running_at(one, ["hello_world", "vasp"]),
+    "usage": lambda one: (usage.by_application(one, "user7"), usage.ended_since(one, "user7", [1, 2])),
     "count": lambda one: job_lists.count(one, MARK),
     "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
     "count of a limit": lambda one: permissions.count_under(

@@ -1,0 +1,42 @@
+"""web_sessions: who has the web interface open. What a browser keeps is known here by its hash alone."""
+
+from lgi_server.database import Transaction, marks
+
+
+def find(transaction: Transaction, session_hash: str, certificate: str) -> int | None:
+    """When a session of a certificate was last used, in seconds; None when there is none."""
+    row = transaction.row(
+        "SELECT last_used FROM web_sessions WHERE session_hash = %s AND certificate = %s",
+        session_hash,
+        certificate,
+    )
+    return int(row["last_used"]) if row else None
+
+
+def insert(transaction: Transaction, session_hash: str, certificate: str, now: int) -> None:
+    """Add a session of a certificate."""
+    transaction.later(
+        "INSERT INTO web_sessions (session_hash, certificate, last_used) VALUES (%s, %s, %s)",
+        session_hash,
+        certificate,
+        now,
+    )
+
+
+def use(transaction: Transaction, session_hash: str, now: int) -> None:
+    """Note that a session is used."""
+    transaction.later("UPDATE web_sessions SET last_used = %s WHERE session_hash = %s", now, session_hash)
+
+
+def forget(transaction: Transaction, oldest: int) -> None:
+    """Remove what was not used since ``oldest``."""
+    transaction.later("DELETE FROM web_sessions WHERE last_used < %s", oldest)
+
+
+def keep(transaction: Transaction, certificate: str, newest: int) -> None:
+    """Remove all sessions of a certificate but the newest so many."""
+    rows = transaction.rows(
+        "SELECT session_hash FROM web_sessions WHERE certificate = %s ORDER BY last_used DESC", certificate
+    )
+    if surplus := [row["session_hash"] for row in rows[newest:]]:
+        transaction.later(f"DELETE FROM web_sessions WHERE session_hash IN ({marks(surplus)})", *surplus)
