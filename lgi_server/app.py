@@ -4,9 +4,10 @@ import logging
 import posixpath
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, render_template, request, send_file
+from flask import Flask, Response, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 
 from lgi_protocol.errors import LGIError
@@ -25,6 +26,7 @@ from lgi_server import (
     servers,  # noqa: F401
     tail_calls,  # noqa: F401
 )
+from lgi_server.basic_interface import answers, display, routes
 from lgi_server.config import Config
 from lgi_server.server import Server, assemble
 
@@ -34,7 +36,7 @@ log = logging.getLogger("lgi.app")
 def create_app(config: Config) -> Flask:
     """The application of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     server = assemble(config)
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder="static", static_url_path=f"{config.prefix}/static")
     app.request_class = arrivals.PageRequest
     app.extensions["lgi"] = server
     app.config.update(MAX_CONTENT_LENGTH=config.max_post_size)
@@ -42,6 +44,11 @@ def create_app(config: Config) -> Flask:
     app.url_map.merge_slashes = True
     app.url_map.converters["any_path"] = repository.AnyPath
     app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
+    if config.basic_interface:
+        app.register_blueprint(routes.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")
+    app.jinja_env.filters.update(display.FILTERS)
+    app.jinja_env.globals.update(display.words(config.prefix))
+    app.jinja_env.trim_blocks = True
     _add_public_pages(app, config)
     metrics_page.register(app, server)
     _add_guards(app, server)
@@ -52,8 +59,8 @@ def create_app(config: Config) -> Flask:
 def _add_public_pages(app: Flask, config: Config) -> None:
     """What anybody may see: the landing page, the CA's certificate and its revocation list."""
 
-    def landing() -> str:
-        return render_template("landing.html", config=config)
+    def landing() -> Response:
+        return answers.html("landing.html", HTTPStatus.OK, config=config)
 
     def ca_certificate() -> Response:
         return send_file(config.ca_certificate, mimetype="application/x-x509-ca-cert")
@@ -64,13 +71,14 @@ def _add_public_pages(app: Flask, config: Config) -> None:
         return send_file(config.crl, mimetype="application/pkix-crl")
 
     app.add_url_rule(f"{config.prefix}/", "landing", landing)
+    app.add_url_rule(f"{config.prefix}/index.php", "landing", landing)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crt", "ca_certificate", ca_certificate)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crl", "crl", crl)
 
 
 def _add_guards(app: Flask, server: Server) -> None:
     """What holds for every request, whoever answers it."""
-    public = {"landing", "ca_certificate", "crl", metrics_page.ENDPOINT}
+    public = {"landing", "ca_certificate", "crl", "static", metrics_page.ENDPOINT}
 
     @app.before_request
     def nobody_passes_unknown() -> Response | None:
@@ -80,13 +88,16 @@ def _add_guards(app: Flask, server: Server) -> None:
         try:
             identity.of_request(request.environ, server.trust, time.time())
         except LGIError as refused:
+            if routes.is_for_a_person(server.config, request):
+                return answers.refusal(None, refused)
             body = api.document(server.config, (replies.error(refused),))
             return Response(body, content_type=api.CONTENT_TYPE)
         return None
 
     @app.after_request
     def with_manners(answer: Response) -> Response:
-        answer.headers.extend(api.MANNERS)
+        for name, value in api.MANNERS:
+            answer.headers.setdefault(name, value)
         server.metrics.answered_page(request.endpoint or "none", answer.status_code)
         return answer
 

@@ -50,6 +50,7 @@ class Config:
     require_certificate: bool = False
     open_groups: bool = False
     unrestricted_updates: bool = False
+    basic_interface: bool = True
     workers: int = 2
     requests_at_once: int = 256
     longest_wait: int = 60
@@ -164,6 +165,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "require_certificate": _yes_or_no,
     "open_groups": _yes_or_no,
     "unrestricted_updates": _yes_or_no,
+    "basic_interface": _yes_or_no,
     "workers": _positive,
     "requests_at_once": _positive,
     "longest_wait": _seconds,

@@ -56,6 +56,8 @@ open_groups = false
 # true runs whatever statement the master server sends as an update, as LGI did before 1.41; false only makes
 # changes of users, groups and resources.
 unrestricted_updates = false
+# The web interface, for browsers with a user's certificate: {url}/basic_interface/
+basic_interface = true
 # Members of this group may read and change every job.
 admin_group = admin
 # true tells every program of this machine what the server has counted (/metrics), without a certificate.

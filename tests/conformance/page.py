@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tests.conformance import exchanges
 from tests.conformance.differences import ON_PURPOSE, OPEN, Difference
-from tests.conformance.not_yet import NOT_YET
 
 FILE = Path(__file__).parent.parent.parent / "docs" / "differences.md"
 NOTHING = "nothing more"
@@ -16,9 +15,9 @@ HEAD = """# Where this server answers differently from LGI 1.31.6
 {total} exchanges with a running LGI 1.31.6 are recorded in `tests/golden/exchanges.jsonl`.
 `tests/conformance` sends every request again to a running server of ours, on SQLite and on MariaDB, with a
 certificate of the recorded name, after bringing the project into the state it was in, and compares the
-answers element by element: names, order and values. {same} answers are the same, {different} differ as listed
-here, and {waiting} exchanges wait for the web interface. A test fails when an answer differs in another way
-than this page says, and also when a difference of this page is none any more.
+answers element by element: names, order and values. {same} answers are the same, and {different} differ as
+listed here. A test fails when an answer differs in another way than this page says, and also when a
+difference of this page is none any more.
 
 *Ruling* is section 9 of `wire.md`. What is not compared, because it has to differ or means nothing: the
 wording of messages, versions (ruling 8), the server's address and directories, names of repositories,
@@ -31,8 +30,7 @@ def page() -> str:
     """The whole page."""
     different = sum(len(one.names) for one in (*ON_PURPOSE, *OPEN))
     total = len(exchanges.ALL)
-    same = total - different - len(NOT_YET)
-    head = HEAD.format(total=total, same=same, different=different, waiting=len(NOT_YET))
+    head = HEAD.format(total=total, same=total - different, different=different)
     undecided = _section("Not decided yet", OPEN) if OPEN else ()
     return "\n".join([head, *_section("On purpose", ON_PURPOSE), *undecided])
 

@@ -1,16 +1,13 @@
 """Every recorded exchange with LGI 1.31.6, sent again to ours: the answers are the same or listed."""
 
 from concurrent.futures import Future
-from dataclasses import replace
 
 import pytest
 
 from tests.conformance import differences, exchanges
 from tests.conformance.answers import Lines
-from tests.conformance.not_yet import NOT_YET, WEB_INTERFACE
 from tests.conformance.replay import PATIENT, REPLAYED, replay
 from tests.conformance.stage import Stage
-from tests.conformance.wire import send
 
 SAME: tuple[Lines, Lines] = ((), ())
 
@@ -25,23 +22,14 @@ def test_an_exchange_ends_as_recorded_or_as_listed(stage: Stage, name: str) -> N
     assert (only_theirs, only_ours) == ((listed.recorded, listed.ours) if listed else SAME)
 
 
-def test_exchanges_that_wait_for_the_web_interface_still_have_to(stage: Stage) -> None:
-    """As soon as there is one they are to be replayed, and to leave the list."""
-    somebody = exchanges.ALL["interface_job_state-ok_empty"]
-    page = replace(somebody, method="GET", path=WEB_INTERFACE, encoding=None, fields=())
-
-    assert send(stage.grid.url, stage.callers.of(somebody.common_name), page).status == 404
-
-
 def test_a_back_off_comes_after_half_a_minute(back_off: Future[tuple[Lines, Lines]]) -> None:
     """A job that stays locked is waited for; the answer is LGI's."""
     assert back_off.result(60) == SAME
 
 
 def test_no_exchange_is_forgotten() -> None:
-    """Each is replayed, or it is said why it cannot be."""
-    accounted = [*REPLAYED, PATIENT, *NOT_YET]
+    """Each is replayed."""
+    accounted = [*REPLAYED, PATIENT]
 
     assert len(accounted) == 304
     assert sorted(accounted) == sorted(exchanges.ALL)
-    assert all(NOT_YET.values())

@@ -26,13 +26,27 @@ class Answer:
     body: str
 
 
-def send(url: str, caller: Caller, exchange: Exchange, body: bytes = b"") -> Answer:
-    """Send a request to the server at ``url``; ``body`` is what a PUT stores."""
+def session_cookie(url: str, caller: Caller, path: str) -> str:
+    """The cookie of a session that a page of the web interface opens."""
+    connection = _connection(url, caller)
+    try:
+        connection.request("GET", path)
+        return str(connection.getresponse().headers["Set-Cookie"]).partition(";")[0]
+    finally:
+        connection.close()
+
+
+def _connection(url: str, caller: Caller) -> http.client.HTTPSConnection:
     server = urlsplit(url)
-    connection = http.client.HTTPSConnection(
+    return http.client.HTTPSConnection(
         str(server.hostname), server.port, timeout=PATIENCE, context=caller.context
     )
-    headers = {"Accept": "*/*"}
+
+
+def send(url: str, caller: Caller, exchange: Exchange, body: bytes = b"", cookie: str = "") -> Answer:
+    """Send a request to the server at ``url``; ``body`` is what a PUT stores."""
+    connection = _connection(url, caller)
+    headers = {"Accept": "*/*"} | ({"Cookie": cookie} if cookie else {})
     if exchange.encoding is not None:
         headers["Content-Type"] = FORM[exchange.encoding]
         body = encoded(exchange)

@@ -1,0 +1,31 @@
+"""Who the visitor is: what the certificate says, and what the project's rules make of it."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+
+from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
+
+WARNED = timedelta(days=30)
+
+
+@page("certificate")
+def certificate(visit: Visit) -> Answer:
+    """Name, groups, projects, and when it ends."""
+    who = visit.visitor.who
+    shown = x509.load_der_x509_certificate(who.der)
+    left = who.not_after - datetime.fromtimestamp(visit.now, UTC)
+    return Shown(
+        "basic_interface/certificate.html",
+        {
+            "name": who.name,
+            "issuer": shown.issuer.rfc4514_string(),
+            "begins": int(shown.not_valid_before_utc.timestamp()),
+            "ends": int(who.not_after.timestamp()),
+            "days": left.days,
+            "ends_soon": left < WARNED,
+            "serial": f"{who.serial:X}",
+            "fingerprint": hashlib.sha256(who.der).hexdigest(),
+        },
+    )

@@ -1,0 +1,80 @@
+"""One job: what it is, what went in, what came out, and its files."""
+
+from lgi_protocol import lists, states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.basic_interface import display
+from lgi_server.basic_interface.visit import Answer, Saved, Shown, Visit, page
+from lgi_server.services import job_changes, stores, tails
+from lgi_server.services.tails import Look
+from lgi_server.tables.jobs import Job
+
+
+@page("jobs/<int:job_id>")
+def job(visit: Visit, job_id: int) -> Answer:
+    """Everything of a job."""
+    found = seen(visit, job_id)
+    tail = _tail(visit, found)
+    return Shown(
+        "basic_interface/job.html",
+        {
+            "job": found,
+            "input": display.content(found.input),
+            "output": display.content(found.output),
+            "tail": display.ending(tail.data, tail.offset) if tail else None,
+            "progress": tail.progress if tail else 0,
+            "may_change": may_change(visit, found),
+            "has_ended": states.has_ended(found.state),
+            "removable": states.removable(found.state),
+            **files_of(visit, found),
+        },
+    )
+
+
+def seen(visit: Visit, job_id: int) -> Job:
+    """A job the visitor may read; LGIError 15 for one that is not there and for one of others alike."""
+    try:
+        return job_changes.seen_by_user(visit.transaction, visit.user, job_id)
+    except LGIError as refused:
+        if refused.number != ErrorNumber.READ_REFUSED:
+            raise
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}") from None
+
+
+def _tail(visit: Visit, found: Job) -> Look | None:
+    """What a job that runs has put out so far, if its daemon tells. Looking is what makes it tell."""
+    if states.counts_as(found.state) not in {State.RUNNING, State.ABORTING}:
+        return None
+    visit.visitor.server.touches[visit.visitor.project].look(found.job_id, visit.now)
+    return tails.look(visit.transaction, visit.user, found.job_id, 0)
+
+
+def may_change(visit: Visit, found: Job) -> bool:
+    """Whether a form for a change is shown; what is posted is judged by the services."""
+    return lists.holds(found.write_access, visit.user.names)
+
+
+def files_of(visit: Visit, found: Job) -> dict[str, object]:
+    """The files of a job's repository, and where they are to be had."""
+    server = visit.visitor.server
+    content = server.repositories.content(found.repository) if found.repository else []
+    address = server.repositories.url(found.repository) if found.repository else ""
+    if server.config.remote is None and found.repository:
+        address = f"{server.config.prefix}/repository/{stores.below(found.repository)}"
+    return {
+        "files": [one for one in content if one.name != stores.ACCESS_FILE],
+        "files_at": address,
+        "files_are_here": server.config.remote is None and bool(found.repository),
+    }
+
+
+@page("jobs/<int:job_id>/input")
+def job_input(visit: Visit, job_id: int) -> Answer:
+    """A job's input as a file."""
+    return Saved(f"job_{job_id}_input", seen(visit, job_id).input)
+
+
+@page("jobs/<int:job_id>/output")
+def job_output(visit: Visit, job_id: int) -> Answer:
+    """A job's output as a file."""
+    return Saved(f"job_{job_id}_output", seen(visit, job_id).output)

@@ -1,0 +1,86 @@
+"""The list of jobs: those the visitor may read, newest first, by state and application."""
+
+import re
+
+from lgi_protocol import lists
+from lgi_protocol.states import State
+from lgi_server import forms
+from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
+from lgi_server.services import submission
+from lgi_server.tables import active_resources, job_lists
+from lgi_server.tables.job_lists import Place, Selection
+from lgi_server.tables.jobs import Job
+
+SIZE = 50
+_PLACE = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
+BEFORE = forms.Field("before", forms.SHORT, forms.E.START_TOO_BIG, forms.E.START_TOO_BIG)
+AFTER = forms.Field("after", forms.SHORT, forms.E.START_TOO_BIG, forms.E.START_TOO_BIG)
+DELETED = forms.Field("deleted", forms.INTEGER, forms.E.JOB_ID_TOO_BIG, forms.E.JOB_ID)
+WHOSE = forms.Field("whose", forms.SHORT, forms.E.STATE_TOO_BIG, forms.E.STATE)
+
+
+@page("jobs")
+def job_list(visit: Visit) -> Answer:
+    """One page of the list. A place in it is a job's time and number, so that all pages cost the same."""
+    everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"
+    state, application = visit.query.word(forms.LISTED_STATE), visit.query.word(forms.LISTED_APPLICATION)
+    names = visit.user.names if everybody else visit.visitor.own_names
+    selection = Selection(names, _filter(state), False, _filter(application), False)
+    jobs, has_older, has_newer = _page(visit, selection)
+    return Shown(
+        "basic_interface/job_list.html",
+        {
+            "jobs": jobs,
+            "older": _place(jobs[-1]) if jobs and has_older else "",
+            "newer": _place(jobs[0]) if jobs and has_newer else "",
+            "state": _filter(state),
+            "application": _filter(application),
+            "states": lists.unique((*(one.value for one in State), *filter(None, [_filter(state)]))),
+            "applications": _applications(visit, _filter(application)),
+            "everybody": everybody,
+            "filters": _filters(state, application, everybody),
+            "deleted": visit.query.number_or(DELETED, 0),
+        },
+    )
+
+
+def _filters(state: str, application: str, everybody: bool) -> dict[str, str]:
+    """What the addresses of other pages of the same list carry."""
+    given = {
+        "state": _filter(state),
+        "application": _filter(application),
+        "whose": "all" if everybody else "",
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _page(visit: Visit, selection: Selection) -> tuple[list[Job], bool, bool]:
+    """The jobs of a page, and whether there are older and newer ones."""
+    after = _read_place(visit.query.word(AFTER))
+    if after is not None:
+        found = job_lists.next_newer(visit.transaction, selection, SIZE + 1, after)
+        return found[-SIZE:], True, len(found) > SIZE
+    before = _read_place(visit.query.word(BEFORE))
+    found = job_lists.newest(visit.transaction, selection, SIZE + 1, before)
+    return found[:SIZE], len(found) > SIZE, before is not None
+
+
+def _read_place(text: str) -> Place | None:
+    found = _PLACE.fullmatch(text)
+    return Place(int(found[1]), int(found[2])) if found else None
+
+
+def _place(job: Job) -> str:
+    return f"{job.state_time_stamp}-{job.job_id}"
+
+
+def _filter(posted: str) -> str:
+    """The value of a filter; as in LGI ``any`` filters nothing."""
+    return "" if posted == lists.ANY else posted
+
+
+def _applications(visit: Visit, chosen: str) -> list[str]:
+    """What can be chosen: what is offered now, and what was chosen."""
+    everyone = active_resources.everyone(visit.transaction)
+    offered = {name for one in everyone for name in submission.applications_of(one)}
+    return sorted(offered | set(filter(None, [chosen])))

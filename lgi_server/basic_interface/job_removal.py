@@ -1,0 +1,26 @@
+"""Deleting and aborting: a question first, then the form."""
+
+from lgi_protocol import states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.basic_interface.job import may_change, seen
+from lgi_server.basic_interface.visit import Answer, Moved, Shown, Visit, change, page
+from lgi_server.services import job_changes
+
+
+@page("jobs/<int:job_id>/delete")
+def ask_to_delete(visit: Visit, job_id: int) -> Answer:
+    """The question, with the job's name on it."""
+    found = seen(visit, job_id)
+    if not may_change(visit, found):
+        raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
+    return Shown(
+        "basic_interface/job_removal.html", {"job": found, "removable": states.removable(found.state)}
+    )
+
+
+@change("jobs/<int:job_id>/delete")
+def delete_job(visit: Visit, job_id: int) -> Answer:
+    """Remove a job that is queued or has ended; have any other aborted."""
+    seen(visit, job_id)
+    gone = job_changes.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
+    return Moved(f"jobs?deleted={job_id}" if gone.state == states.DELETED else f"jobs/{job_id}")

@@ -1,0 +1,101 @@
+"""The addresses of the pages."""
+
+from functools import partial
+from http import HTTPStatus
+
+from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import NotFound
+
+from lgi_protocol.errors import LGIError
+from lgi_server import browser
+
+# Importing these registers their pages.
+from lgi_server.basic_interface import (
+    administration,  # noqa: F401
+    answers,
+    certificate,  # noqa: F401
+    entrance,
+    job,  # noqa: F401
+    job_files,  # noqa: F401
+    job_list,  # noqa: F401
+    job_removal,  # noqa: F401
+    menu,
+    news,
+    old_addresses,
+    project_lists,  # noqa: F401
+    submit,  # noqa: F401
+    usage,  # noqa: F401
+)
+from lgi_server.basic_interface.visit import PAGES, Page, Visitor
+from lgi_server.config import Config
+from lgi_server.server import Server
+
+NAME = "basic_interface"
+
+
+def blueprint(server: Server) -> Blueprint:
+    """All pages below ``/basic_interface``."""
+    routes = Blueprint(NAME, __name__)
+    for number, one in enumerate(PAGES):
+        routes.add_url_rule(
+            f"/<project>/{one.path}",
+            endpoint=f"{one.view.__name__}_{number}",
+            view_func=partial(entrance.enter, server, one),
+            methods=["POST"] if one.changes else ["GET"],
+        )
+    _add_others(routes, server)
+    routes.before_request(_come_again)
+    routes.errorhandler(LGIError)(partial(_refused, server))
+    routes.errorhandler(NotFound)(partial(_nothing, server))
+    return routes
+
+
+def _add_others(routes: Blueprint, server: Server) -> None:
+    """Where visitors begin, held requests, what LGI's pages were called, and everything else."""
+    first = partial(entrance.enter, server, menu.FIRST)
+    routes.add_url_rule("/", "first", first, methods=["GET"])
+    for name, page in old_addresses.PAGES.items():
+        old = partial(_old, server, page)
+        routes.add_url_rule(f"/{name}", "old_" + name.removesuffix(".php"), old, methods=["GET", "POST"])
+    routes.add_url_rule("/<project>/news/job/<int:job_id>", "job_news", partial(news.of_job, server))
+    routes.add_url_rule("/<path:anything>", "nothing", partial(_nothing, server))
+
+
+def _old(server: Server, page: Page) -> Response:
+    """A page of LGI's: these carried their project in a parameter."""
+    project = request.args.get("project", "")
+    return entrance.enter(server, page, project if project in server.config.projects else "")
+
+
+def _nothing(server: Server, _error: object = None, **_place: str) -> Response:
+    return answers.not_found(_known(server))
+
+
+def _come_again() -> Response | None:
+    """A link of another site comes without the cookie of an open session, which would be lost by a new one.
+
+    The page that is answered asks for itself, and then the cookie is there.
+    """
+    if request.method != "GET" or not browser.comes_from_elsewhere(request.environ):
+        return None
+    return answers.html("basic_interface/again.html", HTTPStatus.OK)
+
+
+def is_for_a_person(config: Config, asked: Request) -> bool:
+    """Whether a browser asks for a page of ours, be it there or not."""
+    if not config.basic_interface or "text/html" not in asked.headers.get("Accept", ""):
+        return False
+    return asked.path.startswith(f"{config.prefix}/{NAME}/")
+
+
+def _refused(server: Server, refused: LGIError) -> Response:
+    """What was refused before a session was looked for."""
+    return answers.refusal(_known(server), refused)
+
+
+def _known(server: Server) -> Visitor | None:
+    """Who is there, in any project the certificate is for."""
+    try:
+        return entrance.visitor(server, "")
+    except LGIError:
+        return None

@@ -1,0 +1,142 @@
+"""The submit form, with what the project's resources offer now."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from flask import request
+
+from lgi_protocol import lists, xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import arrivals, forms
+from lgi_server.basic_interface.job import seen
+from lgi_server.basic_interface.visit import Answer, Moved, Shown, Visit, change, page
+from lgi_server.forms import Form
+from lgi_server.services import requests, submission
+from lgi_server.services.callers import User
+from lgi_server.services.submission import Details, Wanted
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import NO_SERVER
+
+# The fields of the form, as those of the call; of the second row each name is a box of its own.
+_PLAIN = ("application", "job_specifics", "read_access", "write_access", "input")
+_BOXES = ("target_resources", "groups")
+_FIELDS = (
+    *(forms.APPLICATION, forms.TARGETS, forms.GROUPS, forms.INPUT),
+    *(forms.SPECIFICS, forms.READ_ACCESS, forms.WRITE_ACCESS),
+)
+LIKE = forms.Field("like", forms.INTEGER, forms.E.JOB_ID_TOO_BIG, forms.E.JOB_ID)
+# Which field a fault is about.
+_AT_FAULT: Mapping[ErrorNumber, str] = {
+    **{number: field.name for field in _FIELDS for number in (field.too_big, field.malformed)},
+    ErrorNumber.APPLICATION_UNKNOWN: "application",
+    ErrorNumber.SUBMIT_REFUSED: "application",
+    ErrorNumber.NO_TARGET: "target_resources",
+    ErrorNumber.FILE_TOO_BIG: "files",
+    ErrorNumber.UPLOAD: "files",
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A resource that can be chosen, and its applications."""
+
+    resource: str
+    applications: tuple[str, ...]
+
+
+@page("submit")
+def submit_form(visit: Visit) -> Answer:
+    """The form: empty, or filled in like a job that the visitor may read."""
+    like = visit.query.number_or(LIKE, -1)
+    if like < 0:
+        return _form(visit, {}, (), visit.user.groups)
+    job = seen(visit, like)
+    values = {
+        "application": job.application,
+        "job_specifics": _without_reference(job.job_specifics),
+        "input": job.input.decode("utf-8", "replace"),
+    }
+    return _form(visit, values, (), visit.user.groups)
+
+
+def _without_reference(job_specifics: str) -> str:
+    """Specifics as they were submitted: without what the daemon that took the job has added."""
+    found = xml.find(job_specifics, *forms.DAEMON_REFERENCE)
+    return (job_specifics[: found.begin] + job_specifics[found.end :]).strip() if found else job_specifics
+
+
+def _form(
+    visit: Visit,
+    values: Mapping[str, str],
+    targets: tuple[str, ...],
+    groups: tuple[str, ...],
+    refused: LGIError | None = None,
+) -> Shown:
+    everyone = active_resources.everyone(visit.transaction)
+    offers = [
+        Offer(one.resource_name, submission.applications_of(one))
+        for one in everyone
+        if one.project_server == NO_SERVER
+    ]
+    shown: dict[str, Any] = {
+        "offers": [offer for offer in offers if offer.applications],
+        "applications": sorted({name for offer in offers for name in offer.applications}),
+        "values": values,
+        "targets": targets,
+        "groups": groups,
+        "refused": refused,
+        "request_id": secrets.token_urlsafe(16),
+        "at_fault": _AT_FAULT.get(refused.number, "") if refused else "",
+    }
+    return Shown("basic_interface/submit.html", shown, HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK)
+
+
+def form_again(visit: Visit, refused: LGIError) -> Shown:
+    """What was typed, and why it was refused. Files have to be chosen again: browsers want it so."""
+    values = {name: visit.posted.get(name, "") for name in _PLAIN}
+    targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
+    return _form(visit, values, targets, groups, refused)
+
+
+@change("submit", takes_files=True, refused=form_again)
+def submit_job(visit: Visit) -> Answer:
+    """Queue a job."""
+    user = _chosen(visit.user, tuple(visit.posted.getlist("groups")))
+    server = visit.visitor.server
+    wanted = _wanted(visit, user)
+    server.touches[visit.visitor.project].request(visit.now)
+    job, _ = submission.by_user(visit.transaction, user, wanted, server.config, visit.store, visit.now)
+    return Moved(f"jobs/{job.job_id}")
+
+
+def _chosen(user: User, groups: tuple[str, ...]) -> User:
+    """The user with those groups a job is for; as with the call, at least one of the certificate's."""
+    chosen = tuple(group for group in user.groups if group in groups)
+    if not chosen:
+        raise LGIError(ErrorNumber.GROUPS, "choose at least one")
+    return replace(user, groups=chosen)
+
+
+def _wanted(visit: Visit, user: User) -> Wanted:
+    """A form that is sent twice, by an impatient hand or a browser that lost the answer, makes one job."""
+    form = visit.form
+    targets = lists.unique(visit.posted.getlist("target_resources")) or (lists.ANY,)
+    chosen = Form({forms.TARGETS.name: lists.join(targets)})
+    sent = requests.request("user", user.name, form.word(forms.REQUEST_ID))
+    return Wanted(form.tag(forms.APPLICATION), chosen.names(forms.TARGETS), partial(_details, form), sent)
+
+
+def _details(form: Form) -> Details:
+    """The rest of a submit, as the call has it."""
+    return Details(
+        read_access=form.names(forms.READ_ACCESS),
+        write_access=form.names(forms.WRITE_ACCESS),
+        uploads=arrivals.chosen_files(request, "files"),
+        job_specifics=form.markup(forms.SPECIFICS, reserved=forms.DAEMON_REFERENCE),
+        input=form.typed(forms.INPUT),
+        output=b"",
+    )

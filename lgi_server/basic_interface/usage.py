@@ -1,0 +1,45 @@
+"""What the visitor's jobs are and have been, as small charts."""
+
+from datetime import UTC, datetime
+
+from lgi_protocol.states import State
+from lgi_server.basic_interface import charts
+from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
+from lgi_server.tables import usage
+
+DAYS, DAY_SECONDS = 14, 86400
+_KINDS = tuple(state.value for state in State)
+
+
+@page("usage")
+def show_usage(visit: Visit) -> Answer:
+    """The visitor's jobs by application and state, and how many ended on each of the last days."""
+    found = usage.by_application(visit.transaction, visit.user.name)
+    since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
+    days = range(since, visit.now + 1, DAY_SECONDS)
+    ended = usage.ended_since(visit.transaction, visit.user.name, days)
+    return Shown(
+        "basic_interface/usage.html",
+        {
+            "applications": charts.bars(_by_kind(found)),
+            "days": charts.columns([(_day(day), number) for day, number in zip(days, ended, strict=True)]),
+            "ended": sum(ended),
+            "kinds": _KINDS,
+            "charts": charts,
+        },
+    )
+
+
+def _by_kind(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """Each application's jobs in the order of a job's life; a site's own words count as running."""
+    counted = {}
+    for application, states in sorted(found.items()):
+        kinds = dict.fromkeys(_KINDS, 0)
+        for state, number in states.items():
+            kinds[state if state in kinds else State.RUNNING.value] += number
+        counted[application] = kinds
+    return counted
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b")

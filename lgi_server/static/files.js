@@ -1,0 +1,115 @@
+// Files by drag and drop, a list of those that were chosen, and how far they have come. Without it the same form
+// is sent by the browser itself.
+"use strict";
+(function () {
+  const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+  function size(number) {
+    let unit = 0;
+    while (number >= 999.5 && unit < UNITS.length - 1) {
+      number /= 1000;
+      unit += 1;
+    }
+    return Number(number.toPrecision(3)) + " " + UNITS[unit];
+  }
+
+  function show(zone, input) {
+    const list = zone.querySelector("[data-chosen]");
+    list.replaceChildren(...Array.from(input.files, (file) => {
+      const line = document.createElement("li");
+      const name = document.createElement("bdi");
+      name.textContent = file.name;
+      line.append(name, " (" + size(file.size) + ")");
+      return line;
+    }));
+  }
+
+  function add(input, files) {
+    const all = new DataTransfer();
+    const names = new Set(Array.from(files, (file) => file.name));
+    for (const file of input.files) {
+      if (!names.has(file.name)) {
+        all.items.add(file);
+      }
+    }
+    for (const file of files) {
+      all.items.add(file);
+    }
+    input.files = all.files;
+  }
+
+  function send(event) {
+    const form = event.currentTarget;
+    const input = form.querySelector("input[type=file]");
+    if (event.defaultPrevented || !input.files.length) {
+      return;
+    }
+    event.preventDefault();
+    const progress = form.querySelector("progress");
+    const told = form.querySelector("[data-told]");
+    const request = new XMLHttpRequest();
+    const buttons = form.querySelectorAll("button");
+    progress.hidden = false;
+    buttons.forEach((button) => { button.disabled = true; });
+    request.upload.addEventListener("progress", (now) => {
+      progress.max = now.total;
+      progress.value = now.loaded;
+      told.textContent = size(now.loaded) + " of " + size(now.total) + " sent";
+    });
+    request.addEventListener("load", () => answered(request, form));
+    request.addEventListener("error", () => {
+      progress.hidden = true;
+      buttons.forEach((button) => { button.disabled = false; });
+      told.textContent = "The connection was lost. Nothing was stored: try again.";
+    });
+    request.open("POST", form.action);
+    request.send(new FormData(form));
+  }
+
+  // What the server answers is a page: of the job when all went well, otherwise one that says what did not.
+  function answered(request, form) {
+    const here = new URL(request.responseURL);
+    if (request.status < 400) {
+      const same = here.pathname === location.pathname;
+      location.assign(here.pathname + here.search);
+      if (same) {
+        location.reload();
+      }
+      return;
+    }
+    const page = new DOMParser().parseFromString(request.responseText, "text/html");
+    document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
+    window.LGI.files();
+    const alert = document.querySelector("main [role=alert]");
+    if (alert) {
+      alert.focus();
+    }
+  }
+
+  function prepare(form) {
+    const input = form.querySelector("input[type=file]");
+    const zone = form.querySelector("[data-drop]");
+    input.addEventListener("change", () => show(zone, input));
+    for (const name of ["dragenter", "dragover"]) {
+      zone.addEventListener(name, (event) => {
+        event.preventDefault();
+        zone.classList.add("over");
+      });
+    }
+    for (const name of ["dragleave", "drop"]) {
+      zone.addEventListener(name, () => zone.classList.remove("over"));
+    }
+    zone.addEventListener("drop", (event) => {
+      event.preventDefault();
+      add(input, event.dataTransfer.files);
+      show(zone, input);
+    });
+    form.addEventListener("submit", send);
+  }
+
+  window.LGI = window.LGI || {};
+  window.LGI.files = function () {
+    document.querySelectorAll("form[data-files]").forEach(prepare);
+  };
+  window.LGI.files();
+})();

@@ -1,0 +1,73 @@
+// Keeps what a page shows up to date: asks the server, which answers when there is something new, and then takes
+// the parts marked data-live from the page as it is now. A page that nobody looks at asks nothing.
+"use strict";
+(function () {
+  const LEAST_PAUSE = 1000, AFTER_FAULT = 15000;
+  let asking = false;
+
+  function wait(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  function address() {
+    const marked = document.querySelector("[data-news]");
+    return marked ? marked.dataset.news : "";
+  }
+
+  function same(part, link) {
+    return Array.from(part.querySelectorAll("a")).find((other) => other.href === link.href);
+  }
+
+  // For those who do not see that something has changed.
+  function say(text) {
+    const place = document.querySelector("[role=status][data-saying]");
+    if (text && place && place.textContent !== text) {
+      place.textContent = text;
+    }
+  }
+
+  async function refresh() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-live]")) {
+      const next = now.getElementById(part.id);
+      if (!next) {
+        location.reload();
+        return;
+      }
+      const focused = part.contains(document.activeElement) ? document.activeElement : null;
+      part.replaceWith(document.adoptNode(next));
+      window.LGI.times(next);
+      say(next.dataset.said);
+      const again = focused && (document.getElementById(focused.id) || same(next, focused));
+      if (again) {
+        again.focus();
+      }
+    }
+  }
+
+  async function ask() {
+    if (asking) {
+      return;
+    }
+    asking = true;
+    while (address() && !document.hidden) {
+      const begun = Date.now();
+      try {
+        const answer = await fetch(address());
+        if (answer.status === 200 || answer.status === 404) {
+          await refresh();
+        } else if (answer.status !== 204) {
+          await wait(AFTER_FAULT);
+        }
+        await wait(Math.max(0, begun + LEAST_PAUSE - Date.now()));
+      } catch (fault) {
+        await wait(AFTER_FAULT);
+      }
+    }
+    asking = false;
+  }
+
+  document.addEventListener("visibilitychange", ask);
+  ask();
+})();

@@ -1,0 +1,293 @@
+"""What can be changed in the web interface, by whom, and how it is kept from being somebody else's doing."""
+
+import pytest
+
+from tests.grid import Grid
+from tests.pages import FROM_OURS, Browser
+
+ELSEWHERE = {**FROM_OURS, "Sec-Fetch-Site": "cross-site"}
+
+
+@pytest.fixture
+def offered(grid: Grid) -> Grid:
+    """A project with a resource that offers two applications."""
+    grid.resource(capabilities="<hello_world> </hello_world> <vasp> </vasp>")
+    return grid
+
+
+def test_a_job_is_submitted_with_files(offered: Grid) -> None:
+    """Input is text as it was typed, in Unix lines; files come with it; then the job's page is shown."""
+    browser = Browser(offered)
+    files = [("files", ("a.txt", b"first")), ("files", ("b c.bin", b"\x00\xff")), ("files", ("", b""))]
+
+    page = browser.fill(
+        "submit", files=files, application="hello_world", input=" one\r\ntwo \r\n", job_specifics="<a> 1 </a>"
+    )
+
+    (job,) = offered.rows("SELECT * FROM job_queue")
+    assert page.path == f"jobs/{job['job_id']}"
+    assert bytes(job["input"]) == b" one\ntwo \n"  # type: ignore[arg-type]
+    assert (job["target_resources"], job["job_specifics"]) == ("any", "<a> 1 </a>")
+    assert [row["Name"] for row in page.rows()] == ["a.txt", "b c.bin"]
+    (link,) = [link for link in page.links() if link.endswith("b%20c.bin") and "/repository/" in link]
+    assert browser.get(f"https://localhost:{offered.port}{link}").answer.content == b"\x00\xff"
+
+
+def test_targets_groups_and_access_are_chosen(offered: Grid) -> None:
+    """Boxes for what resources announce and for the certificate's groups."""
+    offered.resource("res2@cluster", "<vasp> </vasp>")
+    browser = Browser(offered)
+    form = browser.get("submit")
+    boxes = form.tree.xpath("//input[@type='checkbox']/@value")
+
+    browser.send(
+        "submit",
+        {
+            **form.fields(),
+            "application": "vasp",
+            "target_resources": ["res2@cluster"],
+            "groups": ["mark@laptop", "cyttron"],
+            "read_access": "x, y",
+            "write_access": "z",
+        },
+    )
+
+    (job,) = offered.rows("SELECT * FROM job_queue")
+    assert boxes == ["res1@cluster", "res2@cluster", "mark@laptop", "theor", "cyttron"]
+    assert form.tree.xpath("//select[@id='application']/option/text()") == [
+        "Choose one",
+        "hello_world",
+        "vasp",
+    ]
+    assert (job["target_resources"], job["owners"]) == ("res2@cluster", "mark@laptop, cyttron")
+    assert (job["read_access"], job["write_access"]) == ("admin, mark@laptop, x, y", "admin, mark@laptop, z")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "field"),
+    [
+        ({"application": ""}, "application is missing", "application"),
+        ({"application": "other"}, "No resource of the project offers", "application"),
+        ({"job_specifics": "<a>"}, "not acceptable XML", "job_specifics"),
+        ({"job_specifics": "<daemon_reference> x </daemon_reference>"}, "is reserved", "job_specifics"),
+        ({"groups": "chem"}, "groups is missing", "groups"),
+        ({"input": "x" * 65355}, "at most 65354", "input"),
+        ({"read_access": "x" * 300}, "read_access is too big", "read_access"),
+        ({"target_resources": "nobody"}, "None of the target resources", "target_resources"),
+    ],
+)
+def test_what_is_refused_is_said_and_what_was_typed_is_kept(
+    offered: Grid, wrong: dict[str, str], said: str, field: str
+) -> None:
+    """The limits are the calls'; the field at fault is marked; nothing was stored."""
+    typed = {"application": "vasp", "input": "kept <b>", "job_specifics": "<k> 1 </k>", "groups": "theor"}
+
+    before = everything(offered)
+
+    page = Browser(offered).fill("submit", files=[("files", ("a", b"x"))], **(typed | wrong))
+
+    assert page.status == 400
+    assert said in " ".join(page.tree.xpath("//*[@role='alert']//text()"))
+    assert (
+        page.tree.xpath("//*[@aria-invalid='true']/@name | //fieldset[@aria-invalid]//input[1]/@name")[0]
+        == field
+    )
+    if field != "input":
+        assert page.tree.xpath("//textarea[@id='input']/text()") == ["\nkept <b>"]
+    assert everything(offered) == before
+
+
+def test_who_may_not_submit_is_told_so(offered: Grid) -> None:
+    """The project's rules are the calls': here no rule allows anything."""
+    offered.run("DELETE FROM users_allowed")
+
+    page = Browser(offered).fill("submit", application="vasp")
+
+    assert page.status == 400
+    assert "no rule allows vasp" in page.text
+
+
+def test_a_form_that_is_sent_twice_makes_one_job(offered: Grid) -> None:
+    """An impatient hand, or a browser that lost the answer."""
+    browser = Browser(offered)
+    fields = {**browser.get("submit").fields(), "application": "vasp"}
+
+    pages = [browser.send("submit", fields) for _ in range(2)]
+
+    assert len(offered.rows("SELECT * FROM job_queue")) == 1
+    assert pages[0].path == pages[1].path
+
+
+def test_a_job_can_be_submitted_again_like_another(offered: Grid) -> None:
+    """Application, input and specifics, without what the daemon added; only of a job one may read."""
+    job_id = offered.user().submit(application="vasp", input="41420A", job_specifics="<a> 1 </a>")
+    taken = "<a> 1 </a> <daemon_reference> abc </daemon_reference>"
+    offered.set_job(job_id, state="finished", job_specifics=taken)
+
+    fields = Browser(offered).get(f"submit?like={job_id}").fields()
+
+    assert (fields["application"], fields["job_specifics"].strip()) == ("vasp", "<a> 1 </a>")
+    assert fields["input"].strip() == "AB"
+    assert Browser(offered, "other@laptop", ("x",)).get(f"submit?like={job_id}").status == 404
+
+
+def test_a_project_that_offers_nothing_takes_no_jobs(grid: Grid) -> None:
+    """There is no form then."""
+    page = Browser(grid).get("submit")
+
+    assert "No resource of the project offers an application now" in page.text
+    assert page.tree.forms == []
+
+
+@pytest.mark.parametrize(
+    ("state", "word", "after"), [("queued", "Delete", None), ("running", "Abort", "aborting")]
+)
+def test_a_job_is_deleted_or_aborted_after_a_question(
+    offered: Grid, state: str, word: str, after: str | None
+) -> None:
+    """Asking changes nothing; the form does: gone with its files, or to be aborted."""
+    job_id = offered.user().submit()
+    offered.set_job(job_id, state=state)
+    browser = Browser(offered)
+
+    question = browser.get(f"jobs/{job_id}/delete")
+    asked = offered.rows("SELECT state FROM job_queue")
+    done = browser.fill(f"jobs/{job_id}/delete")
+
+    assert f"{word} job {job_id}?" in question.text
+    assert asked == [{"state": state}]
+    assert [row["state"] for row in offered.rows("SELECT state FROM job_queue")] == ([after] if after else [])
+    assert (f"Job {job_id} is deleted." if after is None else f"Job {job_id} aborting") in done.text
+
+
+def test_files_are_added_replaced_and_deleted(offered: Grid) -> None:
+    """By who may change the job; deleting one asks first."""
+    job_id = offered.user().submit()
+    browser = Browser(offered)
+
+    browser.fill(f"jobs/{job_id}", "/files", files=[("files", ("a", b"1")), ("files", ("b", b"2"))])
+    page = browser.fill(f"jobs/{job_id}", "/files", files=[("files", ("a", b"three"))])
+    question = browser.get(f"jobs/{job_id}/files/delete?name=b")
+    left = browser.fill(f"jobs/{job_id}/files/delete?name=b")
+
+    assert [(row["Name"], row["Size"]) for row in page.rows()] == [("a", "5 B"), ("b", "1 B")]
+    assert "b is removed" in question.text
+    assert [row["Name"] for row in left.rows()] == ["a"]
+
+
+@pytest.mark.parametrize("name", [".LGI_repository_write_access", "../x", ""])
+def test_files_that_are_none_are_refused(offered: Grid, name: str) -> None:
+    """LGI's own, those that lead elsewhere, and none at all; the access file is not listed."""
+    job_id = offered.user().submit()
+    browser = Browser(offered)
+
+    page = browser.fill(f"jobs/{job_id}", "/files", files=[("files", (name, b"any"))])
+
+    assert page.status == 400
+    assert "There are none" in browser.get(f"jobs/{job_id}").text
+
+
+CHANGES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "delete": ("jobs/{}/delete", "jobs/{}/delete", {}),
+    "add a file": ("jobs/{}", "jobs/{}/files", {}),
+    "delete a file": ("jobs/{}/files/delete?name=a", "jobs/{}/files/delete", {"name": "a"}),
+    "submit": ("submit", "submit", {"application": "vasp"}),
+}
+
+
+FORGERIES = ["no token", "another token", "no cookie", "another user's", "from elsewhere", "GET"]
+
+
+def everything(grid: Grid) -> list[object]:
+    """All that a change could change."""
+    files = sorted(str(path) for path in grid.config.repository.rglob("*"))
+    return [grid.rows("SELECT * FROM job_queue"), grid.rows("SELECT * FROM running_locks"), files]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    "forgery", ["no token", "another token", "no cookie", "another user's", "from elsewhere", "GET"]
+)
+def test_nothing_changes_without_a_form_of_ours(offered: Grid, change: str, forgery: str) -> None:
+    """LGI error 66: a token of this browser's session, which no other site can send or know."""
+    form, target, fields = CHANGES[change]
+    job_id = offered.user().submit()
+    browser, other = Browser(offered), Browser(offered, "other@laptop", ("x",))
+    Browser(offered).fill(f"jobs/{job_id}", "/files", files=[("files", ("a", b"1"))])
+    sent = {**browser.get(form.format(job_id)).fields(target.format(job_id)), **fields}
+    before = everything(offered)
+    headers, files = FROM_OURS, [("files", ("b", b"2"))]
+    match forgery:
+        case "no token":
+            del sent["token"]
+        case "another token":
+            sent["token"] = "0" * 64
+        case "no cookie":
+            browser.session.cookies.clear()
+        case "another user's":
+            sent["token"] = other.get("submit").fields()["token"]
+        case "from elsewhere":
+            headers = ELSEWHERE
+    address = target.format(job_id)
+
+    if forgery == "GET":
+        query = "&".join(f"{name}={value}" for name, value in sent.items())
+        page = browser.get(f"{address}?{query}")
+    else:
+        page = browser.send(address, sent, files, headers)
+
+    assert everything(offered) == before
+    assert page.status in ({200, 404, 405} if forgery == "GET" else {400, 403})
+
+
+def test_a_token_is_of_one_certificate(offered: Grid) -> None:
+    """A cookie that another certificate shows opens nothing: it gets a session of its own."""
+    job_id = offered.user().submit()
+    mark, other = Browser(offered), Browser(offered, "mark@laptop", ("theor",))
+    fields = mark.get(f"jobs/{job_id}/delete").fields()
+    other.session.cookies.update(mark.session.cookies)
+
+    page = other.send(f"jobs/{job_id}/delete", fields)
+
+    assert page.status == 403
+    assert len(offered.rows("SELECT * FROM job_queue")) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/delete", "/input", "/output", "/files/delete?name=a"])
+def test_a_job_of_others_is_not_there(offered: Grid, path: str) -> None:
+    """Exactly as one that never was: who may not read a job does not learn that there is one."""
+    job_id = offered.user().submit()
+    other = Browser(offered, "other@laptop", ("x",))
+
+    seen, never = other.get(f"jobs/{job_id}{path}"), other.get(f"jobs/{job_id + 1000}{path}")
+
+    assert seen.status == never.status == 404
+    assert seen.text.replace(str(job_id), "N") == never.text.replace(str(job_id + 1000), "N")
+
+
+@pytest.mark.parametrize("change", ["delete", "add a file", "delete a file"])
+def test_who_may_only_read_a_job_changes_nothing(offered: Grid, change: str) -> None:
+    """No buttons are shown, and what is posted all the same is refused: LGI error 35."""
+    _, target, fields = CHANGES[change]
+    job_id = offered.user().submit(read_access="other@laptop")
+    browser = Browser(offered, "other@laptop", ("x",))
+    page = browser.get(f"jobs/{job_id}")
+    token = browser.get("submit").fields()["token"]
+    before = everything(offered)
+
+    files = [("files", ("b", b"2"))] if change == "add a file" else []
+    refused = browser.send(target.format(job_id), {"token": token, **fields}, files)
+
+    assert page.tree.xpath("//form") == []
+    assert not [link for link in page.links() if "delete" in link]
+    assert (refused.status, everything(offered)) == (403, before)
+    assert browser.get(f"jobs/{job_id}/delete").status == 403
+
+
+def test_administrators_may_change_every_job(offered: Grid) -> None:
+    """As with the calls: their group is in every job's lists."""
+    job_id = offered.user().submit()
+
+    Browser(offered, "root@admin", ("admin",)).fill(f"jobs/{job_id}/delete")
+
+    assert offered.rows("SELECT * FROM job_queue") == []

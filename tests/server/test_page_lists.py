@@ -1,0 +1,138 @@
+"""The list of jobs in the web interface: whose, which, in what order, and how long it takes."""
+
+from tests.grid import Grid
+from tests.pages import Browser
+
+
+def ids(rows: list[dict[str, str]]) -> list[int]:
+    """The jobs of a list, in its order."""
+    return [int(row["Job"]) for row in rows]
+
+
+def test_the_newest_comes_first(grid: Grid) -> None:
+    """By the time of the last change of state; what changed in the same second by number."""
+    grid.resource()
+    first, second, third = (grid.user().submit() for _ in range(3))
+    grid.set_job(first, state_time_stamp=3000)
+    grid.set_job(second, state_time_stamp=2000)
+    grid.set_job(third, state_time_stamp=2000)
+
+    assert ids(Browser(grid).get("jobs").rows()) == [first, third, second]
+
+
+def test_a_row_says_what_a_job_is(grid: Grid) -> None:
+    """Number, state, application, where it runs, owners, when it changed."""
+    grid.resource()
+    job_id = grid.user().submit()
+    grid.set_job(job_id, state_time_stamp=1000000000)
+
+    (row,) = Browser(grid).get("jobs").rows()
+
+    assert row == {
+        "Job": str(job_id),
+        "State": "queued",
+        "Application": "hello_world",
+        "Runs on": "any",
+        "Owners": "mark@laptop, theor",
+        "Changed": "2001-09-09 01:46:40 UTC",
+    }
+
+
+def test_only_jobs_one_may_read_are_there(grid: Grid) -> None:
+    """One's own, those of one's groups, and those that anybody may read."""
+    grid.resource()
+    own = grid.user().submit()
+    grid.user("other@laptop", ("x",)).submit()
+    shared = grid.user("other@laptop", ("x",)).submit(read_access="cyttron")
+    public = grid.user("other@laptop", ("x",)).submit(read_access="any")
+
+    assert sorted(ids(Browser(grid).get("jobs").rows())) == [own, shared, public]
+
+
+def test_a_list_is_filtered_by_state_and_application(grid: Grid) -> None:
+    """Together and alone; any filters nothing; when nothing is left it is said what was looked for."""
+    grid.resource(capabilities="<hello_world> </hello_world> <vasp> </vasp>")
+    hello, vasp = grid.user().submit(), grid.user().submit(application="vasp")
+    grid.set_job(vasp, state="finished")
+    browser = Browser(grid)
+
+    assert ids(browser.get("jobs?state=finished").rows()) == [vasp]
+    assert ids(browser.get("jobs?application=hello_world").rows()) == [hello]
+    assert ids(browser.get("jobs?state=queued&application=any").rows()) == [hello]
+    nothing = browser.get("jobs?state=queued&application=vasp")
+    assert nothing.rows() == []
+    assert "None of your jobs is queued and of vasp" in nothing.text
+    assert nothing.tree.xpath("//option[@selected]/text()") == ["queued", "vasp"]
+
+
+def test_pages_lead_to_each_other_and_miss_nothing(grid: Grid) -> None:
+    """Older, newer and newest; the filter stays; a job that changes meanwhile disturbs no page."""
+    grid.resource()
+    jobs = [grid.user().submit() for _ in range(120)]
+    for job_id in jobs:
+        grid.set_job(job_id, state_time_stamp=1000 + job_id // 7)
+    browser = Browser(grid)
+
+    first = browser.get("jobs?state=queued")
+    second = follow(browser, first, "next")
+    third = follow(browser, second, "next")
+    back = follow(browser, third, "prev")
+
+    assert [*ids(first.rows()), *ids(second.rows()), *ids(third.rows())] == jobs[::-1]
+    assert ids(back.rows()) == ids(second.rows())
+    assert third.tree.xpath("//a[@rel='next']") == first.tree.xpath("//a[@rel='prev']") == []
+
+
+def follow(browser: Browser, page: object, relation: str) -> object:
+    """The page a link of the list leads to."""
+    (link,) = page.tree.xpath(f"//a[@rel='{relation}']/@href")  # type: ignore[attr-defined]
+    return browser.get(f"https://localhost:{browser.grid.port}{link}")
+
+
+def test_a_place_that_is_none_is_the_beginning(grid: Grid) -> None:
+    """Whatever stands in the address."""
+    grid.resource()
+    job_id = grid.user().submit()
+
+    for place in ("before=x", "after=x", "before=1-x", "before=99999999999999999999-1"):
+        assert ids(Browser(grid).get(f"jobs?{place}").rows()) == [job_id]
+
+
+def test_administrators_see_all_jobs_beside_their_own(grid: Grid) -> None:
+    """And how many there are in each state."""
+    grid.resource()
+    grid.user().submit()
+    browser = Browser(grid, "root@admin", ("admin",))
+    own = grid.user("root@admin", ("admin",)).submit()
+
+    assert ids(browser.get("jobs").rows()) == [own]
+    assert len(browser.get("jobs?whose=all").rows()) == 2
+    assert "2 queued 0 running" in browser.get("administration").text
+
+
+def test_administration_is_for_administrators(grid: Grid) -> None:
+    """Nobody else sees it, nor the way to it, nor all jobs."""
+    grid.resource()
+    grid.user("other@laptop", ("x",)).submit()
+    browser = Browser(grid)
+
+    assert browser.get("administration").status == 403
+    assert "Administration" not in browser.get().answer.text
+    assert browser.get("jobs?whose=all").rows() == []
+
+
+def test_administrators_see_limits_and_the_health_of_resources(grid: Grid) -> None:
+    """What is used of a limit, who was silent for long, whose certificate ends when."""
+    grid.resource("silent@cluster")
+    grid.run("INSERT INTO users_allowed VALUES ('mark@laptop', 'hello_world', -3)")
+    grid.run("INSERT INTO groups_denied VALUES ('theor', 'vasp')")
+    grid.user().submit()
+    grid.run("UPDATE active_resources SET last_call_time = 1 WHERE project_server = 0")
+
+    page = Browser(grid, "root@admin", ("admin",)).get("administration")
+
+    assert "mark@laptop hello_world -3 1" in page.text
+    assert "Groups denied Group Application theor vasp" in page.text
+    (health,) = page.rows()
+    assert (health["Name"], health["Health"]) == ("silent@cluster", "silent")
+    assert "UTC" in health["Certificate ends"]

@@ -1,0 +1,263 @@
+"""What the pages of the web interface show (clients.md 8; rows WB01-WB09)."""
+
+import re
+
+import pytest
+
+from tests.grid import Grid
+from tests.pages import Browser
+
+PAGES = ["", "jobs", "submit", "resources", "servers", "usage", "certificate"]
+
+
+def job_with(grid: Grid, **columns: object) -> int:
+    """A job of mark's that a resource has filled with something."""
+    grid.resource()
+    job_id = grid.user().submit()
+    grid.set_job(job_id, **columns)
+    return job_id
+
+
+def test_with_a_certificate_the_menu_opens_already_identified(grid: Grid) -> None:
+    """No log-in: the address without a project leads to the project, which knows user and groups."""
+    page = Browser(grid).get(f"{grid.url}/basic_interface/")
+
+    assert (page.status, page.path) == (200, "")
+    assert "Project LGI You are mark@laptop Groups mark@laptop, theor, cyttron" in page.text
+    assert grid.url in page.text
+    assert {f"/LGI/basic_interface/LGI/{name}" for name in PAGES[1:]} <= set(
+        page.tree.xpath("//nav//a/@href")
+    )
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_opens_in_an_empty_project(grid: Grid, path: str) -> None:
+    """With a title of its own, one main heading, and the place one is at marked in the menu."""
+    page = Browser(grid).get(path)
+
+    assert page.status == 200
+    assert page.tree.findtext(".//title").endswith(" - LGI")
+    assert len(page.tree.xpath("//h1")) == 1
+    assert len(page.tree.xpath("//nav//*[@aria-current]")) == (0 if path == "" else 1)
+
+
+def test_the_menu_counts_jobs_by_state_and_links_to_them(grid: Grid) -> None:
+    """Own jobs; those of others are not counted."""
+    grid.resource()
+    job_id = grid.user().submit()
+    grid.user().submit()
+    grid.user("other@laptop", ("x",)).submit()
+    grid.set_job(job_id, state="finished")
+
+    page = Browser(grid).get()
+
+    assert "2 running 0" not in page.text
+    assert "1 queued 0 running 1 finished 0 aborting 0 aborted" in page.text
+    assert "/LGI/basic_interface/LGI/jobs?state=finished" in page.links()
+
+
+def test_a_job_is_shown_with_everything(grid: Grid) -> None:
+    """State, application, targets, owners, access, input and output as text, specifics, files."""
+    job_id = job_with(
+        grid, state="finished", input=b"in\n", output="héllo\n".encode(), job_specifics="<a> 1 </a>"
+    )
+
+    page = Browser(grid).get(f"jobs/{job_id}")
+
+    assert f"Job {job_id} finished" in page.text
+    assert [pre.text for pre in page.tree.xpath("//pre")] == ["\nhéllo\n", "\nin\n", "\n<a> 1 </a>"]
+    for shown in ("hello_world", "Owners mark@laptop, theor", "May read it admin, mark@laptop"):
+        assert shown in page.text
+
+
+def test_what_is_no_text_is_shown_as_hexadecimal_digits(grid: Grid) -> None:
+    """With offsets and the characters that can be read; the download has the bytes."""
+    data = b"\x00\x01ABC<\xff" + bytes(range(256)) * 20
+    job_id = job_with(grid, state="finished", output=data)
+    browser = Browser(grid)
+
+    page, download = browser.get(f"jobs/{job_id}"), browser.get(f"jobs/{job_id}/output").answer
+
+    (dump,) = page.tree.xpath("//pre[@class='hex']/text()")
+    assert dump.strip().startswith("000000  00 01 41 42 43 3c ff")
+    assert "..ABC<." in dump
+    assert "Only the beginning is shown" in page.text
+    assert download.content == data
+    assert download.headers["Content-Type"] == "application/octet-stream"
+    assert download.headers["Content-Disposition"].startswith("attachment;")
+
+
+def test_a_long_text_is_cut_between_characters(grid: Grid) -> None:
+    """It stays a text when its 65,536th byte is in the middle of a letter."""
+    job_id = job_with(grid, state="finished", output=b"x" + "é".encode() * 32700)
+
+    page = Browser(grid).get(f"jobs/{job_id}")
+
+    assert page.tree.xpath("//pre[@class='hex']") == []
+    assert "Only the beginning" not in page.text
+    assert "é" * 30000 in page.text
+
+
+def test_signs_that_turn_or_hide_text_are_made_visible(grid: Grid) -> None:
+    """A right-to-left override, an escape sequence and a bell cannot change what stands beside them."""
+    job_id = job_with(grid, state="finished", output="a\u202eb\x1b[31mc\x07\td".encode())
+
+    (text,) = [pre.text for pre in Browser(grid).get(f"jobs/{job_id}").tree.xpath("//pre")]
+
+    assert text == "\na[U+202E]b\u241b[31mc\u2407\td"
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>{{9*'x'}}"
+
+
+def test_hostile_text_stays_text_everywhere(grid: Grid) -> None:
+    """Output, input, specifics, states, targets, owners, file names, capabilities, servers' addresses."""
+    grid.resource("res1@cluster", "<hello_world> </hello_world> <b> &lt;script&gt; </b>")
+    job_id = grid.user().submit()
+    for column in ("state", "application", "target_resources", "owners", "input", "output", "job_specifics"):
+        grid.set_job(job_id, **{column: HOSTILE.encode() if column in {"input", "output"} else HOSTILE})
+    (row,) = grid.rows("SELECT repository FROM job_queue")
+    name = str(row["repository"])
+    (grid.config.repository / name[-3:] / name / HOSTILE.replace("/", "|")).write_text("x")
+    grid.run("UPDATE active_resources SET url = %s WHERE project_server = 1", f"javascript:{HOSTILE}")
+    grid.run("UPDATE active_resources SET resource_capabilities = %s WHERE project_server = 0", HOSTILE)
+    browser = Browser(grid, "root@admin", ("admin",))
+
+    of_job = (f"jobs/{job_id}", f"jobs/{job_id}/delete", f"submit?like={job_id}")
+    lists = ("jobs", "jobs?whose=all", f"jobs?state={HOSTILE}&application={HOSTILE}")
+    for path in (*PAGES, *of_job, *lists, "administration"):
+        page = browser.get(path)
+        assert page.status in {200, 404}, path
+        for script in page.tree.xpath("//script"):
+            assert str(script.get("src")).startswith("/LGI/static/"), path
+        assert page.tree.xpath("//img[@onerror]") == [], path
+        assert page.tree.xpath("//a[starts-with(@href, 'javascript:')]") == [], path
+        assert "xxxxxxxxx" not in page.text, path
+
+
+def test_no_page_has_script_or_style_in_it(grid: Grid) -> None:
+    """So the policy needs no exception: default-src none, only our own files, nobody frames us."""
+    job_id = job_with(grid, state="finished")
+    browser = Browser(grid)
+
+    for path in (*PAGES, f"jobs/{job_id}", f"jobs/{job_id}/delete", "none", f"{grid.url}/"):
+        page = browser.get(path)
+        policy = page.answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert page.answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert page.answer.headers["Referrer-Policy"] == "no-referrer"
+        assert page.answer.headers["Cache-Control"] == "no-store"
+        assert page.tree.xpath("//style | //script[text()] | //*[@style] | //@onclick | //@onload") == []
+
+
+def test_times_carry_what_a_script_needs_to_localize_them(grid: Grid) -> None:
+    """A time element, which without JavaScript says UTC."""
+    job_id = job_with(grid, state_time_stamp=1000000000)
+
+    page = Browser(grid).get(f"jobs/{job_id}")
+
+    assert page.tree.xpath("//time/@datetime") == ["2001-09-09T01:46:40Z"]
+    assert page.tree.xpath("//time/text()") == ["2001-09-09 01:46:40 UTC"]
+
+
+def test_resources_show_what_they_offer_run_and_when_they_called(grid: Grid) -> None:
+    """Site tags of the capabilities can be unfolded; one that was silent for long is marked."""
+    grid.resource("busy@cluster", "<hello_world> <version> 2 </version> </hello_world> <vasp> </vasp>")
+    grid.resource("silent@cluster", "")
+    grid.run("UPDATE active_resources SET last_call_time = 1 WHERE resource_name = 'silent@cluster'")
+    job_id = grid.user().submit()
+    grid.set_job(job_id, state="running", target_resources="busy@cluster")
+
+    busy, silent = Browser(grid).get("resources").rows()
+
+    assert busy["Name"] == "busy@cluster"
+    assert busy["Offers"].startswith("hello_world, vasp")
+    assert "<version> 2 </version>" in busy["Offers"]
+    assert busy["Runs now"] == "1 × hello_world"
+    assert "silent" in silent["Called last"]
+    assert "silent" not in busy["Called last"]
+
+
+def test_servers_are_listed_with_links_to_their_interfaces(grid: Grid) -> None:
+    """The master, this one, and slaves; a link carries the project and nothing secret."""
+    certificate = grid.people.resource("slave@host").certificate.read_text()
+    grid.run(
+        "INSERT INTO active_resources (resource_name, resource_capabilities, client_certificate, url,"
+        " project_server) VALUES ('slave@host', '', %s, 'https://slave.example/LGI', 2)",
+        certificate,
+    )
+
+    page = Browser(grid).get("servers")
+
+    assert [(row["Name"], row["Role"]) for row in page.rows()] == [
+        ("LGI@localhost this one", "master"),
+        ("slave@host", "slave"),
+    ]
+    assert "https://slave.example/LGI/basic_interface/index.php?project=LGI" in page.links()
+
+
+def test_the_certificate_page_says_who_one_is(grid: Grid) -> None:
+    """Name, groups, projects, when it ends, and its serial number."""
+    page = Browser(grid, "mark@laptop", ("theor",)).get("certificate")
+
+    assert "User mark@laptop Groups mark@laptop, theor Projects any Valid from" in page.text
+    assert re.search(r"Valid until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(\d+ days\)", page.text)
+
+
+def test_usage_is_drawn_by_the_server(grid: Grid) -> None:
+    """Charts in SVG whose numbers are also there in words."""
+    job_id = job_with(grid)
+    grid.user().submit()
+    grid.set_job(job_id, state="finished")
+
+    page = Browser(grid).get("usage")
+
+    first, second = [" ".join(text.text.split()) for text in page.tree.xpath("//svg/desc")]
+    assert first == "hello_world: 2 (1 queued, 1 finished)."
+    assert second.endswith(": 1.")
+
+
+def test_an_address_that_leads_nowhere_says_so(grid: Grid) -> None:
+    """Pages, projects and jobs that are not there: 404, in the same clothes."""
+    browser = Browser(grid)
+
+    for path in ("nothing", "jobs/77", "jobs/x", f"{grid.url}/basic_interface/Other/jobs"):
+        page = browser.get(path)
+        assert page.status == 404
+        assert page.tree.xpath("//link[@rel='stylesheet']")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("index.php?project=LGI&groups=theor&sid=1", ""),
+        ("basic_interface_list.php?project_server=1", "servers"),
+        ("basic_interface_list.php", "resources"),
+        ("basic_interface_job_state.php?job_id=5&sid=abc", "jobs/5"),
+        (
+            "basic_interface_job_state.php?state=queued&application=vasp&start=128",
+            "jobs?state=queued&application=vasp",
+        ),
+        ("basic_interface_job_state.php", "jobs"),
+        ("basic_interface_delete_job.php?job_id=5", "jobs/5/delete"),
+        ("basic_interface_submit_job_form.php", "submit"),
+        ("basic_interface_submit_job_action.php", "submit"),
+    ],
+)
+def test_an_old_address_leads_to_the_right_page(grid: Grid, old: str, new: str) -> None:
+    """Those of LGI 1.31; what stood behind sid is dropped."""
+    answer = Browser(grid).get(f"{grid.url}/basic_interface/{old}", follow=False).answer
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/LGI/basic_interface/LGI/{new}")
+
+
+def test_the_landing_page_is_for_everybody(grid: Grid) -> None:
+    """What this is, the CA's certificate, the way in; at its old name too."""
+    page = Browser(grid).get(f"{grid.url}/index.php")
+
+    assert page.status == 200
+    assert "Leiden Grid Infrastructure" in page.text
+    assert f"{grid.url}/certificates/ca.crt" in page.links()
+    assert "/LGI/basic_interface/" in page.links()
