@@ -1,10 +1,12 @@
 """Common names of certificates: fields split at ``;``, positional (wire.md 5, ruling 3)."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
 from lgi_protocol import lists
 
+_RESOURCE_NAME = re.compile(r"[^@\s]+@[^@\s]+|[^@\s.]+(\.[^@\s.]+)+")
 LIMIT = 64  # X.509's ub-common-name, counted in characters
 
 
@@ -92,6 +94,11 @@ def check_name(name: str) -> str:
             "that cannot be seen"
         )
     return name
+
+
+def is_resource_name(name: str) -> bool:
+    """Whether a resource can be called so: user@host, or the full name of a host with no other resource."""
+    return _RESOURCE_NAME.fullmatch(name) is not None
 
 
 def has_control(text: str) -> bool:

@@ -36,15 +36,7 @@ class Credentials:
 
     def session(self) -> requests.Session:
         """A keep-alive HTTPS session that trusts this CA alone; ValueError names an unusable file."""
-        session = requests.Session()
-        # The environment's CA bundles and .netrc are not for us; its proxies are, as for curl.
-        session.trust_env = False
-        session.proxies.update(getproxies())
-        session.verify = str(self.ca)
-        # Without an adapter for http:// nothing can be sent in the clear, whatever URL a server names.
-        session.adapters.clear()
-        session.mount("https://", _Adapter(self.context(), self.check_host))
-        return session
+        return session_with(self.context(), self.ca, self.check_host)
 
     def context(self) -> ssl.SSLContext:
         """TLS 1.2 or newer, the chain always verified."""
@@ -62,6 +54,19 @@ class Credentials:
                 f"{_blame(self.certificate, self.key, error)}"
             ) from None
         return timed(context)
+
+
+def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = True) -> requests.Session:
+    """A session that speaks HTTPS with a context and nothing else. Without a CA it trusts everybody."""
+    session = requests.Session()
+    # The environment's CA bundles and .netrc are not for us; its proxies are, as for curl.
+    session.trust_env = False
+    session.proxies.update(getproxies())
+    session.verify = str(ca) if ca else False
+    # Without an adapter for http:// nothing can be sent in the clear, whatever URL a server names.
+    session.adapters.clear()
+    session.mount("https://", _Adapter(context, check_host))
+    return session
 
 
 def _no_password() -> str:

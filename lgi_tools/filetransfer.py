@@ -106,6 +106,8 @@ def show_list(repository: Repository, shape: Shape) -> int:
         content = repository.content()
     except TransferFailed as failure:
         terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
+        if shape is Shape.JSON:
+            json_text.show({"error": {"number": None, "message": str(failure)}})
         return 1
     if shape is Shape.JSON:
         json_text.show({"repository_url": repository.url, "files": json_text.files(content)})

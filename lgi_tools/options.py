@@ -108,12 +108,14 @@ def settled(given: Options, base: Settings | None = None, fill: bool = False) ->
 def require(chosen: Settings, program: str, *names: str) -> None:
     """UsageError unless key, certificate, CA and these are known.
 
-    Warns of a key that others can read, and of certificates that end within thirty days.
+    Warns of a key that others can read, of certificates that end within thirty days, and of -W.
     """
     try:
         chosen.require("key", "certificate", "ca", *names)
     except Unsettled as error:
         raise click.UsageError(str(error)) from None
+    if not chosen.check_host:
+        terminal.warn(program, "warning: with -W any certificate of the CA passes for the server's")
     if warning := settings.exposed_key(chosen):
         terminal.warn(program, warning)
     for warning in settings.ending(chosen, datetime.now(UTC)):

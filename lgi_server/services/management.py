@@ -1,6 +1,5 @@
 """What an administrator changes: users, groups and resources, each change recorded for the other servers."""
 
-import re
 from dataclasses import dataclass
 
 from lgi_protocol import common_name, lists, xml
@@ -14,8 +13,6 @@ from lgi_server.tables.updates import Change
 
 # The first rule of a new project, as LGI's: everybody may have two jobs of each application.
 FIRST_RULE = ("user", lists.ANY, lists.ANY, 2)
-# user@host, or the full name of a host that has no other resource.
-_RESOURCE_NAME = re.compile(r"[^@\s]+@[^@\s]+|[^@\s.]+(\.[^@\s.]+)+")
 
 
 class Unacceptable(Exception):
@@ -66,7 +63,7 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
     der = identity.der_of(new.certificate)
     if name == lists.ANY:
         raise Unacceptable("a resource cannot be called any")
-    if not _RESOURCE_NAME.fullmatch(name):
+    if not common_name.is_resource_name(name):
         raise Unacceptable(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
     if not der:
         raise Unacceptable("the certificate file holds no PEM certificate")

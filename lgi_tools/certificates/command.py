@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from lgi_tools import options, program, terminal
-from lgi_tools.certificates import authority, command_requests, command_upkeep, inventory, user_directory
+from lgi_tools.certificates import (
+    authority,
+    command_joining,
+    command_requests,
+    command_upkeep,
+    inventory,
+    user_directory,
+)
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.command_options import (
     DIRECTORY,
@@ -174,7 +181,7 @@ def _tell(made: Issued, following: str) -> None:
     terminal.show("\n".join([*lines, f"Next        : {following}\n"]))
 
 
-for _each in (*command_upkeep.COMMANDS, *command_requests.COMMANDS):
+for _each in (*command_upkeep.COMMANDS, *command_requests.COMMANDS, *command_joining.COMMANDS):
     command.add_command(_each)
 
 

@@ -31,7 +31,9 @@ CALLS = ("submit_job", "job_state", "delete_job")
 
 @pytest.mark.parametrize("kind", ANSWERS)
 @pytest.mark.parametrize(
-    ("tool", "words"), [(qsub, ("-a", "x")), (qstat, ()), (qstat, ("7",)), (qdel, ("7",))], ids=str
+    ("tool", "words"),
+    [(qsub, ("-a", "x")), (qstat, ()), (qstat, ("7",)), (qdel, ("7",))],
+    ids=["submit", "list", "details", "delete"],
 )
 def test_a_server_that_is_none_is_told_in_a_sentence(
     run: Run, server: CannedServer, tool: Callable[..., int], words: tuple[str, ...], kind: str

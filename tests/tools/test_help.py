@@ -8,7 +8,9 @@ import pytest
 from lgi_protocol import LGI_VERSION
 from lgi_tools.certificates.command import main as certificates
 from lgi_tools.clean import main as clean
+from lgi_tools.explain import main as explain
 from lgi_tools.filetransfer import main as filetransfer
+from lgi_tools.joining.command import main as join
 from lgi_tools.qdel import main as qdel
 from lgi_tools.qstat import main as qstat
 from lgi_tools.qsub import main as qsub
@@ -27,6 +29,8 @@ TOOLS = {
     "LGI_wait": wait,
     "LGI_tail": tail,
     "LGI_clean": clean,
+    "LGI_explain": explain,
+    "LGI_join": join,
 }
 
 

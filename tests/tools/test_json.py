@@ -126,6 +126,14 @@ def test_a_server_that_fails_is_told(run: Run, server: CannedServer, tool: objec
     assert "no LGI" in out or "not an LGI document" in out
 
 
+def test_a_listing_that_fails_is_told(run: Run, server: CannedServer) -> None:
+    """As JSON too."""
+    code, out, _ = run(filetransfer, "--json", "list", server.url + PLACE)
+
+    assert code == 1
+    assert "answered HTTP 404 Not Found and no listing" in json.loads(out)["error"]["message"]
+
+
 def test_a_refusal_is_told_with_its_number(run: Run, server: CannedServer) -> None:
     """So that a program can decide by it."""
     server.will_answer_call(STATE, lgi_error(34, "not yours"))

@@ -186,10 +186,11 @@ def test_the_host_name_is_compared_unless_told_otherwise(run: Run, server: Canne
     server.will_answer_call(LIST, lgi("<project> LGI </project>"))
 
     strict, out, _ = run(qstat, "-l", "-S", url)
-    lax, _, _ = run(qstat, "-l", "-S", url, "-W")
+    lax, _, err = run(qstat, "-l", "-S", url, "-W")
 
     assert (strict, lax) == (1, 0)
     assert "IP address mismatch" in out
+    assert err == "LGI_qstat: warning: with -W any certificate of the CA passes for the server's\n"
 
 
 def test_a_configuration_directory_must_be_there(run: Run, tmp_path: Path) -> None:

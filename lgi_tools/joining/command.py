@@ -1,0 +1,148 @@
+"""LGI_join: makes this machine a resource of a project, with a token of the project's authority."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from lgi_protocol import common_name, xml
+from lgi_protocol.client import Client, Unreachable, is_safe
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_tools import options, program, terminal
+from lgi_tools.certificates import entity, inventory, signing_request
+from lgi_tools.certificates.former import read_certificate
+from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.joining import authority_calls, registration, resource_directory, tokens
+from lgi_tools.joining.authority_calls import NotJoined
+from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
+from lgi_tools.joining.tokens import Refused
+
+NAME = "LGI_join"
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.argument("url", required=False)
+@click.argument("token", required=False)
+@click.option(
+    "--directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("LGI_resource"),
+    show_default=True,
+    help="Where key, certificate, applications and LGI.cfg are put.",
+)
+@click.option(
+    "-a",
+    "--application",
+    "named",
+    multiple=True,
+    metavar="NAME",
+    help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; repeat for more."
+    "  [default: hello_world]",
+)
+@click.option(
+    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
+)
+@click.option("--check", is_flag=True, help="Only try whether the resource of --directory can sign up.")
+@options.version
+def command(
+    url: str | None, token: str | None, directory: Path, named: tuple[str, ...], key_type: str, check: bool
+) -> int:
+    """Make this machine a resource of a project.
+
+    URL and TOKEN are what LGI_certificates token has printed for the administrator. A key is made here and
+    stays here; its certificate is fetched, and a commented LGI.cfg written for LGI_daemon.
+    """
+    try:
+        if check:
+            if url or token:
+                raise click.UsageError("--check goes without URL and TOKEN")
+            return _try_all(directory)
+        if not url or not token:
+            raise click.UsageError("URL and TOKEN are needed, as LGI_certificates token prints them")
+        return _join(url.rstrip("/"), token, directory, named or ("hello_world",), KeyType(key_type))
+    except (NotJoined, Refused, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:
+    """Everything that can go wrong here is found before the token is spent."""
+    if not is_safe(url):
+        raise ValueError(f"{url!r} is not a URL that begins with https://")
+    token = tokens.read(word)
+    applications = tuple(resource_directory.find(name) for name in named)
+    resource_directory.check(directory, applications)
+    ca = authority_calls.fetch_ca(url, token)
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    key = signing_request.kept_key(directory / KEY, key_type)
+    joined = authority_calls.join(url, token, key, ca)
+    resource_directory.write_certificates(directory, joined)
+    file = resource_directory.write(directory, joined, applications)
+    terminal.show(
+        f"Resource      : {terminal.value(joined.name)}, of {terminal.value(', '.join(joined.projects))}\n"
+        f"Key           : {directory / KEY} (keep it secret)\n"
+        f"Configuration : {file}\n"
+    )
+    return _try_all(directory)
+
+
+def _try_all(directory: Path) -> int:
+    """Sign up in each project of the configuration, and off again; the exit code."""
+    credentials = Credentials(directory / KEY, directory / CERTIFICATE, directory / CA)
+    unknown: list[str] = []
+    bad = 0
+    for project, server in _projects(directory / CONFIGURATION):
+        try:
+            calls = ResourceCalls(Client(server, credentials), project)
+            calls.sign_up()
+            calls.sign_off()
+        except ServerError as error:
+            if error.number == ErrorNumber.RESOURCE_UNKNOWN:
+                unknown.append(project)
+            bad += 1
+            terminal.warn(NAME, f"{server} refuses the resource in project {project}: {error.message}")
+        except Unreachable as error:
+            bad += 1
+            terminal.warn(NAME, f"{server} cannot be asked: {error.reason}")
+        else:
+            terminal.show(
+                f"Signed up     : in project {terminal.value(project)} at {terminal.value(server)}\n"
+            )
+    if unknown:
+        _ask_administrator(directory, tuple(unknown))
+    if not bad:
+        terminal.show(f"Next          : LGI_daemon {directory / CONFIGURATION}\n")
+    return 1 if bad else 0
+
+
+def _ask_administrator(directory: Path, projects: tuple[str, ...]) -> None:
+    name = common_name.parse(inventory.name_of(read_certificate(directory / CERTIFICATE))).name
+    kept = f"certificates/{entity.file_stem(name)}.crt"
+    lines = registration.command(name, projects, kept, "server/LGI_server.cfg")
+    shown = "".join(f"  {shlex.join(words)}\n" for words in lines)
+    terminal.show(
+        "The resource has its certificate, and the project server does not know it yet. Its administrator\n"
+        f"has to run, with the certificate that is kept where the CA is, as here in {directory}:\n"
+        f"{terminal.printable(shown)}"
+        f"Then          : {NAME} --check --directory {directory}\n"
+    )
+
+
+def _projects(file: Path) -> list[tuple[str, str]]:
+    """Names and master servers in a configuration. ValueError when there are none."""
+    root = xml.find(file.read_text("utf-8"), "LGI", "resource")
+    found = xml.find_all(root.inside, "project") if root else []
+    named = [
+        (xml.value(one.inside, "project_name"), xml.value(one.inside, "project_master_server"))
+        for one in found
+    ]
+    if not named:
+        raise ValueError(f"{file} names no project")
+    return named
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_join; its exit code is 0 only when the resource can sign up."""
+    return program.run(command, NAME, arguments)

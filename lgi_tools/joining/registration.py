@@ -1,0 +1,44 @@
+"""Registering a resource with a project server that is on this host, by its own command."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from lgi_tools.joining.tokens import Grant
+
+SECONDS = 60.0
+
+
+def command(name: str, projects: tuple[str, ...], certificate: str, config: str) -> list[list[str]]:
+    """What an administrator has to run at the project's master server, a command for each project."""
+    options = ["--name", name, "--url", name, "--certificate", certificate]
+    options += ["--project-server", "0", "--servers", "any"]
+    return [
+        ["ManageDB", "--config", config, "add", "resources", "allowed", project, *options]
+        for project in projects
+    ]
+
+
+def register(config: Path, grant: Grant, certificate: Path) -> str:
+    """Run it here; empty when all was done, otherwise why not."""
+    beside = Path(sys.executable).parent / "ManageDB"
+    program = str(beside) if beside.exists() else shutil.which("ManageDB")
+    if program is None:
+        return "ManageDB is not installed here"
+    for words in command(grant.name, grant.projects, str(certificate), str(config)):
+        try:
+            # A list of words, no shell; all of them are the administrator's own.
+            done = subprocess.run(  # noqa: S603
+                [program, *words[1:]],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if done.returncode:
+            return (done.stderr or done.stdout).strip()
+    return ""

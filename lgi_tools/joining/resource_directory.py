@@ -1,0 +1,136 @@
+"""The directory of a resource: key, certificates, applications and a commented LGI.cfg made from theirs."""
+
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgi_protocol import xml
+from lgi_tools.certificates import key_files
+from lgi_tools.joining.authority_calls import Joined
+
+KEY, CERTIFICATE, CA, CONFIGURATION, RUN = "resource.key", "resource.crt", "ca.crt", "LGI.cfg", "runhere"
+EXAMPLE = "LGI.cfg.example"
+_DEFAULT_BACKEND = "./process"
+
+# In a checkout, and where pip puts a package's data files.
+_PLACES = (
+    Path(__file__).parents[2] / "applications",
+    Path(sys.prefix) / "share" / "lgi" / "applications",
+)
+_APPLICATION = re.compile(r" *<application number='1'>.*?</application>\n", re.DOTALL)
+_PROJECT = re.compile(r" *<project number='1'>.*?</project>\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Application:
+    """Where an application is, and for one with several back-ends which script it is to use."""
+
+    source: Path
+    backend: str = ""
+
+    @property
+    def example(self) -> str:
+        """The application's example of a configuration."""
+        return (self.source / EXAMPLE).read_text("utf-8")
+
+    @property
+    def section(self) -> str:
+        """Its part of a configuration, scripts in a directory of its own."""
+        text = _only(_APPLICATION, self.example, self.source)
+        if self.backend:
+            text = text.replace(f" {_DEFAULT_BACKEND} ", f" ./{self.backend} ")
+        return text.replace(" ./", f" ./{self.source.name}/")
+
+
+def find(text: str) -> Application:
+    """The application of a name, or of a directory: ``hello_world``, ``command:slurm``, ``/site/gaussian``.
+
+    ValueError says what there is.
+    """
+    name, _, backend = text.partition(":")
+    source = next((place / name for place in (*_PLACES, Path()) if (place / name / EXAMPLE).is_file()), None)
+    if source is None or source.resolve().name in {"", ".", ".."}:
+        known = sorted({path.parent.name for place in _PLACES for path in place.glob(f"*/{EXAMPLE}")})
+        raise ValueError(f"there is no application {name!r}: known are {', '.join(known)}, or a directory")
+    found = Application(source.resolve(), backend)
+    if backend and (_DEFAULT_BACKEND not in found.example or not (source / backend).is_file()):
+        raise ValueError(f"the application {name} has no back-end {backend!r}")
+    if not re.fullmatch(r"[\w.+-]+", found.source.name, re.ASCII):
+        raise ValueError(f"{found.source.name!r} cannot be the name of an application's directory")
+    return found
+
+
+def check(directory: Path, applications: tuple[Application, ...]) -> None:
+    """FileExistsError or ValueError while nothing was made, when not all can be."""
+    names = [application.source.name for application in applications]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"the application {name} is named twice")
+    for name in (CONFIGURATION, CERTIFICATE, CA, *names):
+        if (directory / name).exists():
+            raise FileExistsError(
+                f"{directory / name} is there already: use another --directory, or remove it"
+            )
+
+
+def write_certificates(directory: Path, joined: Joined) -> None:
+    """What must not be lost: the token is spent."""
+    key_files.write_file(directory / CERTIFICATE, joined.certificate.encode(), key_files.PUBLIC)
+    key_files.write_file(directory / CA, joined.ca.encode(), key_files.PUBLIC)
+
+
+def write(directory: Path, joined: Joined, applications: tuple[Application, ...]) -> Path:
+    """Copy the applications, make the run directory, and write the configuration; its file."""
+    for application in applications:
+        shutil.copytree(application.source, directory / application.source.name)
+    # Under root each job runs as a user of its own, who must get to its directory.
+    (directory / RUN).mkdir(mode=0o755, exist_ok=True)
+    file = directory / CONFIGURATION
+    key_files.write_file(file, configuration(joined, applications).encode(), key_files.PUBLIC)
+    return file
+
+
+def configuration(joined: Joined, applications: tuple[Application, ...]) -> str:
+    """A commented configuration: the first application's example, with all projects and applications."""
+    first = applications[0]
+    project = _only(_PROJECT, first.example, first.source)
+    sections = "\n".join(
+        application.section.replace("number='1'", f"number='{number}'", 1)
+        for number, application in enumerate(applications, 1)
+    )
+    inside = _APPLICATION.sub(lambda _: sections, project)
+    inside = _with(inside, "number_of_applications", str(len(applications)))
+    inside = _with(inside, "project_master_server", joined.server)
+    projects = "\n".join(
+        _with(inside, "project_name", name).replace("<project number='1'>", f"<project number='{number}'>")
+        for number, name in enumerate(joined.projects, 1)
+    )
+    text = _PROJECT.sub(lambda _: projects, first.example)
+    text = text[text.index("<LGI>") :]
+    for tag, value in {
+        "ca_certificate_file": f"./{CA}",
+        "resource_certificate_file": f"./{CERTIFICATE}",
+        "resource_key_file": f"./{KEY}",
+        "run_directory": f"./{RUN}",
+        "number_of_projects": str(len(joined.projects)),
+    }.items():
+        text = _with(text, tag, value)
+    return (
+        f"<!-- The resource {xml.escape(joined.name).replace('--', '- -')}, as LGI_join has made it.\n"
+        "     Relative paths begin at this file. All tags here are needed unless a comment says otherwise.\n"
+        "     After a change: LGI_daemon --check LGI.cfg, and SIGHUP to a daemon that runs. -->\n"
+        f"{text}"
+    )
+
+
+def _with(text: str, tag: str, value: str) -> str:
+    return re.sub(f"<{tag}>[^<]*</{tag}>", lambda _: f"<{tag}> {xml.escape(value)} </{tag}>", text)
+
+
+def _only(pattern: re.Pattern[str], text: str, source: Path) -> str:
+    found = pattern.findall(text)
+    if len(found) != 1:
+        raise ValueError(f"{source / EXAMPLE} has not exactly one project and application, as examples have")
+    return str(found[0])

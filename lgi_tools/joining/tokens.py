@@ -1,0 +1,144 @@
+"""One-time tokens: who has one may have a certificate made for what it was given for, once and soon.
+
+The authority keeps the SHA-256 of a token as the name of a file, never the token. To spend a token is to
+remove that file, which of any number who try at once succeeds for one.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from lgi_protocol import common_name, lists
+from lgi_tools.certificates import key_files
+
+DIRECTORY = "tokens"
+_MARK = "lgi1"
+_SECRET_BYTES = 32
+
+
+class Refused(Exception):
+    """A token is of no use; the text says why to who has it, and nothing of other tokens."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a token is for: a resource, its projects, until when. ``force``: it may replace a certificate."""
+
+    name: str
+    projects: tuple[str, ...]
+    ends: datetime
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Token:
+    """What the administrator hands over. ``authority`` is by which key the CA is known to who joins."""
+
+    secret: str
+    authority: str
+
+    def __str__(self) -> str:
+        """The one word that is typed."""
+        return f"{_MARK}.{self.secret}.{self.authority}"
+
+
+def read(text: str) -> Token:
+    """A token as it was typed. Refused when it is none, as after a mistake in copying."""
+    mark, _, rest = text.strip().partition(".")
+    secret, _, authority = rest.partition(".")
+    digits = len(authority) == 64 and all(digit in "0123456789abcdef" for digit in authority)
+    if mark != _MARK or not secret or not secret.isascii() or not digits:
+        raise Refused("that is no token: it is one word, as LGI_certificates token prints it")
+    return Token(secret, authority)
+
+
+def fingerprint(authority: x509.Certificate) -> str:
+    """SHA-256 of a CA's public key, in hexadecimal digits: the same when its certificate was renewed."""
+    key = authority.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).hexdigest()
+
+
+def check(name: str, projects: tuple[str, ...]) -> None:
+    """ValueError unless a certificate can be made for this, and the project server will take it."""
+    common_name.compose(name, None, projects or None)
+    if not common_name.is_resource_name(name):
+        raise ValueError(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
+    if not projects or lists.ANY in projects:
+        raise ValueError("a token names the projects the resource is to work for: --project NAME")
+
+
+def make(directory: Path, grant: Grant) -> str:
+    """Note a new token in an authority's directory; the secret of it, which is kept nowhere."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    tokens = directory / DIRECTORY
+    tokens.mkdir(mode=0o700, exist_ok=True)
+    noted = {
+        "name": grant.name,
+        "projects": list(grant.projects),
+        "ends": grant.ends.timestamp(),
+        "force": grant.force,
+    }
+    # By renaming: a listener that looks at the same moment sees all of it or nothing.
+    key_files.write_file(_file(directory, secret), json.dumps(noted).encode(), key_files.SECRET, replace=True)
+    return secret
+
+
+def look(directory: Path, secret: str, now: datetime) -> Grant:
+    """What a token is for. Refused when there is none, or it has ended."""
+    grant = _noted(_file(directory, secret))
+    if grant is None:
+        raise Refused("the token is not known: it is mistyped, was used, or has ended")
+    if now >= grant.ends:
+        _file(directory, secret).unlink(missing_ok=True)
+        raise Refused("the token has ended: have another one made")
+    return grant
+
+
+def spend(directory: Path, secret: str, now: datetime) -> Grant:
+    """The same, and the token is gone, whatever happens afterwards. Refused for all but one who try."""
+    grant = look(directory, secret, now)
+    try:
+        _file(directory, secret).unlink()
+    except FileNotFoundError:
+        raise Refused("the token is not known: it is mistyped, was used, or has ended") from None
+    # Not even a power failure brings it back.
+    _sync(directory / DIRECTORY)
+    return grant
+
+
+def forget_ended(directory: Path, now: datetime) -> None:
+    """Remove the files of tokens that nobody has used in time."""
+    for path in (directory / DIRECTORY).glob("*.json"):
+        grant = _noted(path)
+        if grant is None or now >= grant.ends:
+            path.unlink(missing_ok=True)
+
+
+def _noted(path: Path) -> Grant | None:
+    """What stands in a token's file; nothing when it is not there or not one of ours."""
+    try:
+        noted = json.loads(path.read_bytes())
+        ends = datetime.fromtimestamp(noted["ends"], UTC)
+        return Grant(noted["name"], tuple(noted["projects"]), ends, noted["force"])
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _file(directory: Path, secret: str) -> Path:
+    """Found by its hash: how long the search takes says nothing of other tokens."""
+    return directory / DIRECTORY / f"{hashlib.sha256(secret.encode()).hexdigest()}.json"
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,109 @@
+"""A new resource joins a running project, with the commands an administrator types."""
+
+import re
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.grid import BIN, Grid, free_port, wait_for
+
+RESOURCE = "new@cluster"
+
+
+def typed(*words: object, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """A command and what it prints."""
+    program, *rest = [str(word) for word in words]
+    return subprocess.run(
+        [BIN / program, *rest], cwd=directory, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+class Listening:
+    """LGI_certificates listen, as a process of its own."""
+
+    def __init__(self, grid: Grid, *options: object) -> None:
+        self.certificates = grid.people.authority.directory
+        self.port = free_port()
+        self.log = grid.directory / f"listener-{self.port}.log"
+        words = ["--directory", self.certificates, "listen", "localhost", "--server", grid.url]
+        words += ["--bind", "127.0.0.1", "--port", str(self.port), *map(str, options)]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [BIN / "LGI_certificates", *words],
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(lambda: "Listening" in self.log.read_text())
+
+    def command(self) -> list[str]:
+        """What LGI_certificates token prints for the resource."""
+        url = f"https://localhost:{self.port}"
+        words = ("token", RESOURCE, "--project", "LGI", "--url", url, "--force")
+        out = typed("LGI_certificates", "--directory", self.certificates, *words).stdout
+        (line,) = re.findall("^LGI_join .*$", out, re.MULTILINE)
+        return shlex.split(line)
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def clean(grid: Grid) -> Iterator[Grid]:
+    """A project that does not know the resource, whose authority has no certificate of it."""
+    (grid.people.authority.directory / f"{RESOURCE}.crt").unlink(missing_ok=True)
+    yield grid
+    grid.clear()
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that jobs under uids of their own can enter, which tmp_path is not."""
+    with tempfile.TemporaryDirectory(prefix="lgi-join-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+def test_a_resource_joins_with_one_command_on_each_side(clean: Grid, place: Path) -> None:
+    """Where the listener is on the project server's host, one command there and one here are all."""
+    listening = Listening(clean, "--register", clean.config_file)
+    try:
+        joined = typed(*listening.command(), "--directory", place / "node")
+    finally:
+        listening.close()
+
+    assert (joined.returncode, joined.stderr) == (0, ""), listening.log.read_text()
+    assert f"Signed up     : in project LGI at {clean.url}" in joined.stdout
+    configuration = place / "node" / "LGI.cfg"
+    planned = typed("LGI_daemon", "--check", configuration)
+    assert planned.returncode == 0, planned.stderr
+    rows = clean.rows("SELECT resource_name FROM active_resources WHERE project_server = 0")
+    assert [row["resource_name"] for row in rows] == [RESOURCE]
+
+
+def test_without_the_project_server_at_hand_the_administrator_is_told_what_to_do(
+    clean: Grid, tmp_path: Path
+) -> None:
+    """The command that is printed, with his own paths, is all that is missing."""
+    listening = Listening(clean)
+    try:
+        joined = typed(*listening.command(), "--directory", "node", directory=tmp_path)
+    finally:
+        listening.close()
+    (line,) = re.findall("^ +ManageDB .*$", joined.stdout, re.MULTILINE)
+    ca = clean.people.authority.directory
+    (tmp_path / "certificates").symlink_to(ca)
+    (tmp_path / "server").symlink_to(clean.config_file.parent)
+
+    done = typed(*shlex.split(line), directory=tmp_path)
+    (again,) = re.findall(r"^Then +: (LGI_join --check .*)$", joined.stdout, re.MULTILINE)
+    checked = typed(*shlex.split(again), directory=tmp_path)
+
+    assert joined.returncode == 1
+    assert "the project server does not know it yet" in joined.stdout
+    assert done.returncode == 0, done.stderr
+    assert (checked.returncode, "Signed up" in checked.stdout) == (0, True), checked.stderr

@@ -1,0 +1,105 @@
+"""LGI_explain: why a job does not run."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lgi_tools import explain, job_values
+from lgi_tools.explain import main
+from lgi_tools.job_values import Details, Resource
+
+from .canned_server import CannedServer, lgi, lgi_error
+
+Run = Callable[..., tuple[int, str, str]]
+STATE, RESOURCES = "interfaces/interface_job_state", "interfaces/interface_project_resource_list"
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def job(state: str = "queued", targets: str = "any", specifics: str = "", output: bytes = b"") -> Details:
+    """A job of `command` that has changed three minutes ago."""
+    return job_values.read_details(
+        f"<job_id> 7 </job_id> <state> {state} </state> <application> command </application>"
+        f" <target_resources> {targets} </target_resources> <job_specifics> {specifics} </job_specifics>"
+        f" <output> {output.hex()} </output>"
+        f" <state_time_stamp> {int((NOW - timedelta(minutes=3)).timestamp())} </state_time_stamp>"
+    )
+
+
+def resource(name: str, offers: str = "command", **ago: float) -> Resource:
+    """A resource that has called some time ago."""
+    return Resource(name, f"<{offers}> </{offers}>", NOW - timedelta(**ago))
+
+
+def lines(made: Details, *resources: Resource) -> list[str]:
+    """What is said."""
+    return list(explain.explained(made, resources, NOW))
+
+
+def test_each_resource_is_told_of() -> None:
+    """Those that could take it first."""
+    told = lines(
+        job(targets="a, b, c"),
+        resource("a", "hello_world", seconds=5),
+        resource("b", days=2),
+        resource("c", seconds=1),
+        resource("d", seconds=5),
+    )
+
+    assert told == [
+        "job 7 is queued since 3 minutes: 1 of 4 resources could take it, when there is room",
+        "  c: could take it, unless it is full or its own limits say no; last heard of 1 second ago",
+        "  a: does not offer command",
+        "  b: may be down: last heard of 2 days ago",
+        "  d: is not one of the job's targets, a, b, c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("targets", "resources", "summary"),
+    [
+        ("any", [], "no resource offers command"),
+        ("any", [resource("a", "other", seconds=1)], "no resource offers command"),
+        ("b", [resource("a", seconds=1)], "no resource can take it now"),
+        ("a", [resource("a", hours=1)], "no resource can take it now"),
+    ],
+)
+def test_where_nobody_can_take_it_that_is_said(targets: str, resources: list[Resource], summary: str) -> None:
+    """Before anything else."""
+    assert lines(job(targets=targets), *resources)[0] == f"job 7 is queued since 3 minutes: {summary}"
+
+
+def test_what_a_job_asks_for_is_a_reason() -> None:
+    """A resource that has less leaves it to others."""
+    told = lines(job(specifics="<cpus> 64 </cpus>"), resource("a", seconds=1))
+
+    assert told[0].endswith("when there is room, and for what it asks: <cpus> 64 </cpus>")
+
+
+def test_a_job_that_runs_needs_no_explanation() -> None:
+    """Where, and for how long."""
+    assert lines(job("running", "a")) == ["job 7 is running since 3 minutes, at a"]
+    assert lines(job("aborting", "a")) == ["job 7 is aborting since 3 minutes, at a"]
+
+
+def test_a_job_that_has_ended_says_how() -> None:
+    """As LGI_wait does."""
+    assert lines(job("finished", output=b"[LGI: no exit code: NODE_FAIL]\n")) == ["job 7 finished: NODE_FAIL"]
+
+
+def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedServer) -> None:
+    """And a job that is not there is told of by the server."""
+    server.will_answer_call(
+        STATE,
+        lgi("<job> <job_id> 7 </job_id> <state> queued </state> <application> a </application> </job>"),
+        lgi("<job> <job_id> 7 </job_id> <state> aborted </state> </job>"),
+        lgi_error(15, "no such job"),
+    )
+    server.will_answer_call(RESOURCES, lgi("<resource> <resource_name> r </resource_name> </resource>"))
+
+    code, out, err = run(main, "7")
+    assert (code, err) == (0, "")
+    assert out.endswith(": no resource offers a\n  r: does not offer a\n")
+    assert run(main, "7") == (0, "job 7 aborted\n", "")
+    assert run(main, "7") == (1, "", "LGI_explain: no such job (LGI error 15)\n")
+    assert len(server.requests) == 4

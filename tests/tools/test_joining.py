@@ -1,0 +1,402 @@
+"""LGI_join and the authority's listener, over real TLS."""
+
+import json
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from lgi_daemon.configuration import load
+from lgi_tools.certificates import inventory, signing_request
+from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.former import read_certificate
+from lgi_tools.certificates.key_files import KeyType, make_key, read_key
+from lgi_tools.joining import authority_calls, listener, resource_directory, tokens
+from lgi_tools.joining.authority_calls import Joined, NotJoined
+from lgi_tools.joining.command import main
+from lgi_tools.joining.desk import Desk
+from lgi_tools.joining.listener import Listener, Visitors, serve, tls_context
+from lgi_tools.joining.tokens import Grant, Token
+
+Run = Callable[..., tuple[int, str, str]]
+NAME = "node@cluster"
+REQUEST = signing_request.make(make_key(KeyType.EC)).decode()
+
+
+class Office:
+    """An authority that listens."""
+
+    def __init__(self, directory: Path) -> None:
+        self.authority = Authority.create(directory)
+        self.host = self.authority.issue_server("localhost")
+        self.registered: list[Grant] = []
+        self.tls = tls_context(self.host.certificate, self.host.key)
+        desk = Desk(directory, "https://no.where/LGI", self.register)
+        self.listener = Listener(("127.0.0.1", 0), self.tls, desk)
+        self.url = f"https://localhost:{self.listener.server_address[1]}"
+        self.thread = threading.Thread(target=serve, args=(self.listener, None), daemon=True)
+        self.thread.start()
+
+    def register(self, grant: Grant, _certificate: Path) -> str:
+        self.registered.append(grant)
+        return ""
+
+    def token(self, name: str = NAME, force: bool = False, hours: int = 1) -> Token:
+        """A good one."""
+        ends = datetime.now(UTC) + timedelta(hours=hours)
+        secret = tokens.make(self.authority.directory, Grant(name, ("LGI",), ends, force))
+        return Token(secret, tokens.fingerprint(self.authority.certificate))
+
+    def post(self, body: object, path: str = "/join") -> requests.Response:
+        """What somebody posts."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return requests.post(self.url + path, data=data, verify=self.authority.ca_file, timeout=20)
+
+    def close(self) -> None:
+        self.listener.shutdown()
+        self.thread.join(10)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """One that is closed at the end."""
+    opened = Office(tmp_path / "ca")
+    yield opened
+    opened.close()
+
+
+def test_a_resource_joins_with_one_command(run: Run, office: Office, tmp_path: Path) -> None:
+    """A key made here, a certificate for it, and a configuration the daemon accepts as it is."""
+    code, out, err = run(main, office.url, str(office.token()), "--directory", tmp_path / "node")
+
+    made = tmp_path / "node"
+    certificate = read_certificate(made / "resource.crt")
+    assert inventory.name_of(certificate) == "node@cluster; LGI"
+    assert certificate.public_key() == read_key(made / "resource.key").public_key()
+    assert (made / "resource.key").stat().st_mode & 0o777 == 0o600
+    assert not (office.authority.directory / f"{NAME}.key").exists()
+    configuration = load(made / "LGI.cfg", as_root=False)
+    assert [(one.name, one.master_server) for one in configuration.projects] == [
+        ("LGI", "https://no.where/LGI")
+    ]
+    assert [grant.name for grant in office.registered] == [NAME]
+    # There is no project server: all is written, and the exit code says that something is left to do.
+    assert (code, "https://no.where/LGI cannot be asked" in err) == (1, True)
+    assert f"Configuration : {made}/LGI.cfg" in out
+
+
+def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path) -> None:
+    """The second who comes is told so, and has written nothing but a key."""
+    token = str(office.token(force=True))
+    run(main, office.url, token, "--directory", tmp_path / "first")
+    first = read_certificate(office.authority.directory / f"{NAME}.crt")
+
+    code, _, err = run(main, office.url, token, "--directory", tmp_path / "second")
+
+    assert code == 1
+    assert "the token is not known: it is mistyped, was used, or has ended" in err
+    assert [path.name for path in (tmp_path / "second").iterdir()] == ["resource.key"]
+    assert read_certificate(office.authority.directory / f"{NAME}.crt") == first
+
+
+def test_of_many_who_come_at_once_exactly_one_is_served(office: Office) -> None:
+    """Also when the others are only later by a moment."""
+    token = office.token(force=True)
+    requests_ = [signing_request.make(make_key(KeyType.EC)).decode() for _ in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda one: office.post({"token": token.secret, "request": one}), requests_))
+
+    assert sorted(answer.status_code for answer in answers) == [200] + [403] * 5
+    assert len(office.registered) == 1
+
+
+def test_a_crash_in_the_middle_leaves_no_token(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was made and nothing can be: another token is."""
+    token = office.token()
+    monkeypatch.setattr(
+        Authority, "sign", lambda *_words, **_options: (_ for _ in ()).throw(OSError("crash"))
+    )
+
+    first = office.post({"token": token.secret, "request": REQUEST})
+    monkeypatch.undo()
+    second = office.post({"token": token.secret, "request": REQUEST})
+
+    assert (first.status_code, second.status_code) == (500, 403)
+    assert not (office.authority.directory / f"{NAME}.crt").exists()
+
+
+def test_a_token_that_has_ended_is_refused(office: Office) -> None:
+    """With the reason; whoever has it may know."""
+    answer = office.post({"token": office.token(hours=-1).secret, "request": REQUEST})
+
+    assert (answer.status_code, answer.json()["error"]) == (403, "the token has ended: have another one made")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"[]", b"null", b"{", b'{"token": 1, "request": 2}', b"[" * 16000, b'{"token": "\xff"}'),
+        b'{"token": "\\ud800", "request": ""}',
+    ],
+)
+def test_what_is_no_request_is_refused_in_words(office: Office, body: bytes) -> None:
+    """400, and no token is spent by it."""
+    answer = office.post(body)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_bad_signing_request_costs_no_token(office: Office) -> None:
+    """The next one may be good."""
+    token = office.token()
+
+    bad = office.post({"token": token.secret, "request": "nonsense"})
+    good = office.post({"token": token.secret, "request": REQUEST})
+
+    assert (bad.status_code, good.status_code) == (400, 200)
+
+
+def test_a_body_that_is_too_long_or_of_unknown_length_is_not_read(office: Office) -> None:
+    """413 and 411, before any of it."""
+    long = office.post(b" " * (listener.LARGEST_BODY + 1))
+    unknown = requests.post(
+        f"{office.url}/join", data=iter([b"x"]), verify=office.authority.ca_file, timeout=20
+    )
+
+    assert (long.status_code, unknown.status_code) == (413, 411)
+
+
+@pytest.mark.parametrize("path", ["/", "/ca.key", "/../ca.key", "/tokens/", "/join"])
+def test_nothing_but_the_ca_can_be_read(office: Office, path: str) -> None:
+    """No file is ever looked for."""
+    context = ssl.create_default_context(cafile=office.authority.ca_file)
+    with (
+        socket.create_connection(office.listener.server_address[:2]) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.0 404 ")
+    assert b"BEGIN" not in answer
+
+
+def test_other_methods_and_places_do_nothing(office: Office) -> None:
+    """There is one thing to post, and one to get."""
+    statuses = [
+        requests.request(
+            method, f"{office.url}/join", verify=office.authority.ca_file, timeout=20
+        ).status_code
+        for method in ("PUT", "DELETE", "OPTIONS", "HEAD")
+    ]
+
+    assert statuses == [501] * 4
+    assert office.post({}, "/elsewhere").status_code == 404
+
+
+def test_wrong_tokens_are_heard_for_a_minute_at_most() -> None:
+    """The eleventh within a minute is not looked at, whoever's it is; other addresses are."""
+    now = [0.0]
+    visitors = Visitors(lambda: now[0])
+
+    for _ in range(listener.MOST_WRONG):
+        assert not visitors.is_shut_out("192.0.2.1")
+        visitors.wrong("192.0.2.1")
+        now[0] += 1
+
+    assert visitors.is_shut_out("192.0.2.1")
+    assert not visitors.is_shut_out("192.0.2.2")
+    now[0] += listener.WRONG_SECONDS
+    assert not visitors.is_shut_out("192.0.2.1")
+
+
+def test_an_address_that_guesses_is_shut_out(office: Office) -> None:
+    """With a good token too, for a minute."""
+    token = office.token()
+    wrong = [office.post({"token": f"x{n}", "request": REQUEST}) for n in range(listener.MOST_WRONG)]
+
+    answer = office.post({"token": token.secret, "request": REQUEST})
+
+    assert {one.status_code for one in wrong} == {403}
+    assert answer.status_code == 429
+
+
+def test_who_is_slow_is_cut_off_and_holds_up_nobody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drip of bytes is no use: the whole connection has its time, before and after the handshake."""
+    monkeypatch.setattr(listener, "CONNECTION_SECONDS", 1.0)
+    address = office.listener.server_address[:2]
+    context = ssl.create_default_context(cafile=office.authority.ca_file)
+    silent = socket.create_connection(address)
+    plain = socket.create_connection(address)
+    dripping = context.wrap_socket(plain, server_hostname="localhost")
+    dripping.sendall(b"POST /join HTTP/1.0\r\nContent-Length: 1000\r\n\r\n")
+
+    assert office.post({"token": office.token().secret, "request": REQUEST}).status_code == 200
+    began = time.monotonic()
+    dripping.settimeout(10)
+    silent.settimeout(10)
+    ended = False
+    while not ended and time.monotonic() - began < 10:
+        try:
+            dripping.sendall(b" ")
+            time.sleep(0.1)
+        except OSError:
+            ended = True
+
+    assert ended
+    assert silent.recv(1) == b""
+    silent.close()
+    dripping.close()
+
+
+def test_an_address_has_few_connections_at_once(office: Office) -> None:
+    """The next ones are closed at once, and room comes again."""
+    address = office.listener.server_address[:2]
+    held = [socket.create_connection(address) for _ in range(listener.MOST_OF_ONE)]
+    time.sleep(0.3)
+
+    with socket.create_connection(address) as more:
+        more.settimeout(10)
+        closed = more.recv(1)
+    for one in held:
+        one.close()
+
+    assert closed == b""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            assert office.post({"token": "x", "request": REQUEST}).status_code == 403
+            return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError("nobody is let in any more")
+
+
+def test_an_authority_the_token_does_not_name_is_not_believed(
+    run: Run, office: Office, tmp_path: Path
+) -> None:
+    """Whoever answers in its place gets no token to see."""
+    seen: list[object] = []
+    office.listener.desk.join = lambda asked: seen.append(asked) or {}  # type: ignore[method-assign]
+    other = Token("secret", tokens.fingerprint(Authority.create(tmp_path / "other").certificate))
+
+    code, _, err = run(main, office.url, str(other), "--directory", tmp_path / "node")
+
+    assert code == 1
+    assert "has another CA than the token is of: do not trust it" in err
+    assert seen == []
+    assert not (tmp_path / "node").exists()
+
+
+def test_the_token_is_sent_to_the_host_of_the_url_only(run: Run, office: Office, tmp_path: Path) -> None:
+    """A host with the CA's public certificate but none of its own is refused in the handshake."""
+    url = office.url.replace("localhost", "127.0.0.1")
+
+    code, _, err = run(main, url, str(office.token()), "--directory", tmp_path / "node")
+
+    assert code == 1
+    assert "IP address mismatch" in err
+
+
+def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: Path) -> None:
+    """For another key, of another authority, or without the projects that were told."""
+    key = make_key(KeyType.EC)
+    ca = office.authority.ca_file.read_text()
+    stranger = Authority.create(tmp_path / "other").issue_resource(NAME).certificate.read_text()
+    other_key = office.authority.issue_resource(NAME, ("LGI",)).certificate.read_text()
+
+    for certificate, words in (
+        (stranger, "cannot be used"),
+        (other_key, "for another key"),
+        ("x", "cannot be"),
+    ):
+        told = Joined(certificate, ca, NAME, ("LGI",), "https://x/LGI", True)
+        with pytest.raises(NotJoined, match=words):
+            authority_calls._check(told, key)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ((), "URL and TOKEN are needed"),
+        (("https://x", "word"), "that is no token"),
+        (("http://x", "TOKEN"), "is not a URL that begins with https://"),
+        (
+            ("https://x", "TOKEN", "-a", "nothing"),
+            "there is no application 'nothing': known are command, hello",
+        ),
+        (("https://x", "TOKEN", "-a", "command:lsf"), "has no back-end 'lsf'"),
+        (("https://x", "TOKEN", "-a", "command", "-a", "command:pbs"), "command is named twice"),
+        (("https://x", "TOKEN", "--directory", "."), "LGI.cfg is there already: use another --directory"),
+        (("https://x", "TOKEN", "--check"), "--check goes without"),
+        (("--check",), "LGI_resource/LGI.cfg: No such file"),
+    ],
+)
+def test_a_mistake_costs_no_token(run: Run, tmp_path: Path, words: tuple[str, ...], problem: str) -> None:
+    """It is found before anybody is asked."""
+    Path("LGI.cfg").write_text("mine")
+    good = str(Token("x", "0" * 64))
+
+    code, _, err = run(main, *(good if word == "TOKEN" else word for word in words))
+
+    assert code == 1
+    assert problem in err
+
+
+def test_a_try_that_failed_goes_on_with_its_key(run: Run, office: Office, tmp_path: Path) -> None:
+    """As after a mistyped token: the directory need not be removed."""
+    wrong = Token("wrong", tokens.fingerprint(office.authority.certificate))
+    run(main, office.url, str(wrong), "--directory", tmp_path / "node")
+    key = (tmp_path / "node" / "resource.key").read_bytes()
+
+    run(main, office.url, str(office.token()), "--directory", tmp_path / "node")
+
+    assert (tmp_path / "node" / "resource.key").read_bytes() == key
+    assert (tmp_path / "node" / "LGI.cfg").exists()
+
+
+@pytest.mark.parametrize("backend", ["command", "command:slurm", "command:container"])
+def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path: Path, backend: str) -> None:
+    """Beside another one, for two projects, with comments."""
+    authority = Authority.create(tmp_path / "ca")
+    issued = authority.issue_resource(NAME, ("A", "B"))
+    applications = (resource_directory.find("hello_world"), resource_directory.find(backend))
+    joined = Joined(
+        issued.certificate.read_text(), authority.ca_file.read_text(), NAME, ("A", "B"), "https://x/LGI", True
+    )
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node" / "resource.key").write_bytes(issued.key.read_bytes())
+
+    resource_directory.write_certificates(tmp_path / "node", joined)
+    file = resource_directory.write(tmp_path / "node", joined, applications)
+
+    configuration = load(file, as_root=False)
+    assert [project.name for project in configuration.projects] == ["A", "B"]
+    script = backend.partition(":")[2] or "process"
+    for project in configuration.projects:
+        assert [one.name for one in project.applications] == ["hello_world", "command"]
+        assert project.applications[1].check_system_limits_script == tmp_path / "node" / "command" / script
+    assert "<!-- How many jobs per owner" in file.read_text()
+    assert file.read_text().startswith(f"<!-- The resource {NAME}, as LGI_join has made it.")
+
+
+def test_the_log_never_holds_a_token(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    """Who came, for which resource, and why not; control characters of others are no lines of it."""
+    caplog.set_level(logging.INFO)
+    token = office.token()
+    office.post({"token": token.secret, "request": REQUEST})
+    office.post({"token": token.secret, "request": REQUEST})
+
+    assert "a certificate for node@cluster; LGI" in caplog.text
+    assert "refused with 403" in caplog.text
+    assert token.secret not in caplog.text

@@ -1,0 +1,189 @@
+"""One-time tokens: for one resource, once, for an hour, and kept nowhere."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.command import main
+from lgi_tools.certificates.profiles import Validity
+from lgi_tools.joining import tokens
+from lgi_tools.joining.tokens import Grant, Refused, Token
+
+Run = Callable[..., tuple[int, str, str]]
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+GRANT = Grant("node@cluster", ("LGI", "Other"), NOW + timedelta(hours=1))
+
+
+def test_a_token_is_good_once(tmp_path: Path) -> None:
+    """Looking at it costs nothing; whoever spends it is told what it was for."""
+    secret = tokens.make(tmp_path, GRANT)
+
+    looked = tokens.look(tmp_path, secret, NOW)
+    spent = tokens.spend(tmp_path, secret, NOW)
+
+    assert looked == spent == GRANT
+    with pytest.raises(Refused, match="was used"):
+        tokens.spend(tmp_path, secret, NOW)
+
+
+def test_a_token_ends(tmp_path: Path) -> None:
+    """At that moment, not after it."""
+    secret = tokens.make(tmp_path, GRANT)
+
+    assert tokens.look(tmp_path, secret, GRANT.ends - timedelta(seconds=1))
+    with pytest.raises(Refused, match="has ended"):
+        tokens.spend(tmp_path, secret, GRANT.ends)
+    with pytest.raises(Refused, match="not known"):
+        tokens.spend(tmp_path, secret, NOW)
+
+
+def test_a_token_is_stored_as_its_hash(tmp_path: Path) -> None:
+    """Whoever reads the authority's files or a backup of them cannot join; and they are its owner's only."""
+    secret = tokens.make(tmp_path, GRANT)
+
+    files = list((tmp_path / "tokens").iterdir())
+
+    assert len(secret) >= 43
+    assert len(files) == 1
+    assert secret not in files[0].name + files[0].read_text()
+    assert files[0].stat().st_mode & 0o777 == 0o600
+    assert files[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_of_many_at_once_exactly_one_spends_a_token(tmp_path: Path) -> None:
+    """Again and again: whether it is there is never asked apart from removing it."""
+    start = threading.Barrier(8)
+
+    def spend(secret: str) -> int:
+        start.wait(20)
+        try:
+            tokens.spend(tmp_path, secret, NOW)
+        except Refused:
+            return 0
+        return 1
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            secret = tokens.make(tmp_path, GRANT)
+            assert sum(pool.map(spend, [secret] * 8)) == 1
+
+
+def test_a_spent_token_is_gone_before_anything_is_made_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no crash afterwards makes it good again: the disk knows before spend returns."""
+    secret = tokens.make(tmp_path, GRANT)
+    seen: list[bool] = []
+    monkeypatch.setattr(tokens, "_sync", lambda directory: seen.append(any(directory.iterdir())))
+
+    tokens.spend(tmp_path, secret, NOW)
+
+    assert seen == [False]
+
+
+def test_tokens_nobody_used_are_removed(tmp_path: Path) -> None:
+    """And those that are good stay."""
+    old, new = (tokens.make(tmp_path, Grant("a@b", ("LGI",), NOW + timedelta(hours=n))) for n in (0, 1))
+
+    tokens.forget_ended(tmp_path, NOW)
+
+    assert tokens.look(tmp_path, new, NOW)
+    with pytest.raises(Refused):
+        tokens.look(tmp_path, old, NOW - timedelta(hours=1))
+
+
+@given(st.text(max_size=200))
+def test_what_is_no_token_is_refused_in_words(text: str) -> None:
+    """A mistake in copying is found before anything is sent."""
+    try:
+        token = tokens.read(text)
+    except Refused as refused:
+        assert "LGI_certificates token prints it" in str(refused)  # noqa: PT017
+    else:
+        assert str(token) == text.strip()
+
+
+def test_a_token_is_read_as_it_is_written() -> None:
+    """With blanks around it too, as they come with copying."""
+    token = Token("se-cr_et", "0123456789abcdef" * 4)
+
+    assert tokens.read(f" {token}\n") == token
+
+
+def test_a_token_knows_the_authority_by_its_key(tmp_path: Path) -> None:
+    """A renewed CA is the same, another one of the same name is not."""
+    authority = Authority.create(tmp_path / "ca")
+    before = tokens.fingerprint(authority.certificate)
+    authority.renew_authority(Validity.of_days(5000))
+
+    assert tokens.fingerprint(Authority.open(tmp_path / "ca").certificate) == before
+    assert tokens.fingerprint(Authority.create(tmp_path / "other").certificate) != before
+
+
+def test_the_administrator_is_given_the_command_for_the_resource(run: Run, tmp_path: Path) -> None:
+    """One line to copy; an hour by default."""
+    at = ("--directory", str(tmp_path / "ca"))
+    authority = Authority.create(tmp_path / "ca")
+    words = ("token", "node@cluster", "--project", "LGI", "--url", "https://grid:8444")
+
+    code, out, _ = run(main, *at, *words)
+
+    (line,) = [line for line in out.splitlines() if line.startswith("LGI_join")]
+    _, url, word = line.split(" ")
+    grant = tokens.look(authority.directory, tokens.read(word).secret, datetime.now(UTC))
+    assert (code, url) == (0, "https://grid:8444")
+    assert (grant.name, grant.projects) == ("node@cluster", ("LGI",))
+    assert timedelta(minutes=59) < grant.ends - datetime.now(UTC) <= timedelta(hours=1)
+    assert tokens.read(word).authority == tokens.fingerprint(authority.certificate)
+
+
+def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A listener that starts while one is made neither stumbles over it nor takes it for an ended one."""
+    made = [tokens.make(tmp_path, GRANT)]
+    ended = threading.Event()
+
+    def forget() -> None:
+        while not ended.is_set():
+            tokens.forget_ended(tmp_path, NOW)
+
+    with ThreadPoolExecutor(1) as pool:
+        forgetting = pool.submit(forget)
+        made += [tokens.make(tmp_path, GRANT) for _ in range(100)]
+        ended.set()
+        forgetting.result(20)
+
+    assert all(tokens.look(tmp_path, secret, NOW) == GRANT for secret in made)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("node",), "Missing option '--project'"),
+        (("node", "--project", "LGI"), "'node' is not user@host"),
+        (("node@x", "--project", "any"), "a token names the projects"),
+        (("node@x", "--project", "L;G"), "would be read differently"),
+        (("here@x", "--project", "LGI"), "here@x.crt is there already: say --force for a token"),
+        (("here@x", "--project", "LGI", "--force", "--minutes", "0"), "0 is not in the range"),
+        (("both@x", "--project", "LGI", "--force"), "both@x.key is there already: a resource that joins"),
+    ],
+)
+def test_a_token_of_no_use_is_not_made(
+    run: Run, tmp_path: Path, words: tuple[str, ...], problem: str
+) -> None:
+    """What would be refused later is refused when somebody can mend it."""
+    authority = Authority.create(tmp_path / "ca")
+    authority.issue_resource("here@x").key.unlink()
+    authority.issue_resource("both@x")
+
+    code, out, err = run(main, "--directory", str(tmp_path / "ca"), "token", *words)
+
+    assert (code, out) == (1, "")
+    assert problem in err
+    assert not (tmp_path / "ca" / "tokens").exists()
