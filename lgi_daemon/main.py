@@ -128,6 +128,8 @@ def _run(options: Options) -> int:
     run.sign()
     signals = Signals()
     log.info("daemon of %s started, pid %d, %d jobs", run.path, os.getpid(), len(daemon.jobs))
+    if not options.check_host:
+        log.warning("with -W any certificate of the CA passes for a project server's")
     _serve(daemon, signals, options, daemon_log)
     daemon.end()
     run.release()
