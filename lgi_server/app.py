@@ -16,6 +16,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server import (
     api,
     arrivals,
+    history_calls,  # noqa: F401
     identity,
     interfaces,  # noqa: F401
     job_calls,  # noqa: F401

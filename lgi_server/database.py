@@ -87,6 +87,8 @@ class Transaction:
         self._after: list[Callable[[], object]] = []
         self.for_update = " FOR UPDATE" if locks_rows else ""
         self.skip_locked = " FOR UPDATE SKIP LOCKED" if locks_rows else ""
+        # Whether one UPDATE may change the rows of several tables.
+        self.joins_updates = locks_rows
 
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""

@@ -74,6 +74,10 @@ COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
 KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 # Ours: the jobs of a bulk submit, as JSON. Text fields are a megabyte together at most.
 JOBS = _field("jobs", 2**20, E.POST_TOO_BIG, E.UPLOAD)
+# Ours: what was used, by what, and in which month.
+USAGE_KIND = _field("kind", SHORT, E.STATE_TOO_BIG)
+USAGE_BY = _field("by", SHORT, E.STATE_TOO_BIG)
+USAGE_MONTH = _field("month", INTEGER, E.LIMIT_TOO_BIG)
 # Optional where the same name is compulsory in another call.
 UNUSED_SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG)
 WANTED_OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG)

@@ -16,7 +16,7 @@ from lgi_server import peers, schema
 from lgi_server.config import Config
 from lgi_server.database import Database
 from lgi_server.databases import open_database
-from lgi_server.services import orphans, upkeep
+from lgi_server.services import accounting, orphans, upkeep
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.schedule import Duty, Schedule
 from lgi_server.tables import events
@@ -81,13 +81,18 @@ def duties_of(
         if fetched := peers.fetch_updates(config, database, project):
             log.info("project %s: %d updates fetched", project, fetched)
 
+    def old_history(now: int) -> None:
+        if settings.history_age:
+            accounting.forget_old(database, now - settings.history_age)
+
     return {
-        events.SCHEDULE_CYCLE: Duty(settings.schedule_period, lambda now: None),
+        events.SCHEDULE_CYCLE: Duty(settings.schedule_period, lambda now: accounting.account(database)),
         "check_updates": Duty(settings.updates_period, updates),
         "jobs_without_pulse": Duty(
             settings.pulse_period, lambda now: upkeep.end_lost_jobs(database, settings, now)
         ),
         "inactive_resources": Duty(settings.session_period, sessions),
+        "history_upkeep": Duty(settings.history_period, old_history),
         "repository_upkeep": Duty(settings.upkeep_period, repositories),
     }
 

@@ -18,11 +18,14 @@ class SchedulerSettings:
     pulse_period: int = 1800
     session_period: int = 600
     upkeep_period: int = 600
+    history_period: int = 3600
     # A job that runs and has not been looked after for so long is lost; by application where that is given.
     pulse_limit: int = 3600
     pulse_limits: Mapping[str, int] = field(default_factory=dict)
     # A repository that belongs to no job is removed at this age; 0: never.
     orphan_age: int = 86_400
+    # The history of jobs is kept for so long; 0: for ever.
+    history_age: int = 400 * 86_400
 
     def pulse_limit_of(self, application: str) -> int:
         """How long a job of an application may be without a pulse."""
@@ -54,4 +57,5 @@ KEYS: Mapping[str, Callable[[str], object]] = {
     **{one.name: _period for one in fields(SchedulerSettings)},
     "pulse_limits": _pulse_limits,
     "orphan_age": _age,
+    "history_age": _age,
 }

@@ -97,6 +97,7 @@ keep_alive = 75
 # pulse_period = 1800
 # session_period = 600
 # upkeep_period = 600
+# history_period = 3600
 # A running job that no daemon asks about for so long is queued again, one to be aborted is aborted; by
 # application where that is given.
 # pulse_limit = 3600
@@ -104,6 +105,8 @@ keep_alive = 75
 # A repository that belongs to no job of the projects below is removed after so long, 0: never. Do not share a
 # directory of repositories with servers of other projects.
 # orphan_age = 86400
+# What happened to jobs is kept for so long after it (400 days), 0: for ever.
+# history_age = 34560000
 
 # The project of calls that name none.
 default_project = {project}

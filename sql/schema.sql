@@ -115,6 +115,48 @@ CREATE INDEX access_of_job ON job_access (job_id, role, name);
 CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp, job_id);
 CREATE INDEX access_by_application ON job_access (role, name, application, state);
 
+-- Ours: every change of a job's state, kept when the job is gone. The first row of a job is its submit, from no
+-- state; it is written with the first change, from the job's row, which says the same until then. accounted is 1
+-- when the usage below has it.
+CREATE TABLE job_history (
+    change_id         INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    job_id            INTEGER      NOT NULL,
+    change_time       BIGINT       NOT NULL,
+    old_state         VARCHAR(255) NOT NULL,
+    new_state         VARCHAR(255) NOT NULL,
+    changed_by        VARCHAR(300) NOT NULL,
+    reason            VARCHAR(255) NOT NULL,
+    application       VARCHAR(255) NOT NULL,
+    owners            VARCHAR(255) NOT NULL,
+    target_resources  VARCHAR(255) NOT NULL,
+    accounted         INTEGER      NOT NULL DEFAULT 0
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX history_of_job ON job_history (job_id, change_id);
+CREATE INDEX history_to_account ON job_history (accounted, change_id);
+
+-- Ours: the jobs that run, as far as job_history is accounted for, and since when.
+CREATE TABLE job_runs (
+    job_id       INTEGER      NOT NULL PRIMARY KEY,
+    began        BIGINT       NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    owners       VARCHAR(255) NOT NULL,
+    resource     VARCHAR(255) NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: runs that have ended in a month (202611), and the seconds of such runs in it. kind is user for the first owner
+-- of a job, group for the others: each job is in the sum of the users once.
+CREATE TABLE job_usage (
+    usage_id     INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    month        INTEGER      NOT NULL,
+    kind         VARCHAR(5)   NOT NULL,
+    name         VARCHAR(254) NOT NULL,
+    application  VARCHAR(254) NOT NULL,
+    resource     VARCHAR(254) NOT NULL,
+    jobs         INTEGER      NOT NULL,
+    seconds      BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX usage_of_name ON job_usage (kind, name, month);
+
 -- Ours: which job a submit has made, by who submitted and the number the submit was given, for a day: whoever did
 -- not get the answer submits again and is answered with that job. contents is a digest of all that was posted.
 CREATE TABLE submit_requests (

@@ -8,11 +8,11 @@ from lgi_protocol import lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.database import Transaction
-from lgi_server.services import locking, story
+from lgi_server.services import history, locking, story
 from lgi_server.services.callers import User
 from lgi_server.services.stores import Making
 from lgi_server.services.submission import known_targets, offers
-from lgi_server.tables import access, active_resources, events, job_tails, jobs
+from lgi_server.tables import active_resources, events, job_states, jobs
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
 
@@ -52,9 +52,9 @@ def update(
         state_time_stamp=_next_stamp(old, now),
         daemon_pulse=now,
     )
-    if not jobs.change(transaction, old, new):
+    if not job_states.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
-    access.change(transaction, old, new)
+    history.changed(transaction, old, new, f"resource {resource.resource_name}")
     transaction.afterwards(partial(story.updated, old, new, resource.resource_name))
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
     return new
@@ -153,28 +153,35 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Mak
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
         raise locking.JobLocked
-    stamp = _next_stamp(job, now)
-    if states.removable(job.state):
-        jobs.delete(transaction, job_id)
-        access.delete(transaction, job_id)
-        job_tails.delete(transaction, job_id)
+    state = states.DELETED if states.removable(job.state) else State.ABORTING.value
+    new = replace(job, state=state, state_time_stamp=_next_stamp(job, now))
+    if state == states.DELETED:
+        job_states.delete(transaction, job_id)
         if job.repository:
             transaction.afterwards(partial(store.remove, job.repository))
-        state = states.DELETED
     else:
-        state = State.ABORTING.value
-        jobs.set_state(transaction, job, state, stamp)
-        access.set_state(transaction, replace(job, state=state, state_time_stamp=stamp))
+        job_states.set_state(transaction, job, new)
+    history.changed(transaction, job, new, f"user {user.name}")
     transaction.afterwards(partial(story.deleted, job, state, user.name))
     events.insert(transaction, events.SCHEDULE_CYCLE, now)
-    return replace(job, state=state, state_time_stamp=stamp)
+    return new
 
 
 def change_lost(transaction: Transaction, job: Job, state: State, why: str, now: int) -> None:
-    """Bring a job that this transaction holds, and that nobody looks after, to another state."""
-    new = replace(job, state=state.value, state_time_stamp=_next_stamp(job, now), daemon_pulse=now)
-    if jobs.change(transaction, job, new):
-        access.change(transaction, job, new)
+    """Bring a job that this transaction holds, and that nobody looks after, to another state.
+
+    One that is queued again is for the resources it was submitted for, as long as the history tells which.
+    """
+    targets = history.first_targets(transaction, job) if state == State.QUEUED else job.target_resources
+    new = replace(
+        job,
+        state=state.value,
+        target_resources=targets,
+        state_time_stamp=_next_stamp(job, now),
+        daemon_pulse=now,
+    )
+    if job_states.change(transaction, job, new):
+        history.changed(transaction, job, new, history.SCHEDULER, why)
         transaction.afterwards(partial(story.lost, job, new, why))
         events.insert(transaction, events.SCHEDULE_CYCLE, now)
 

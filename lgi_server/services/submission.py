@@ -10,7 +10,7 @@ from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.config import Config
 from lgi_server.database import Transaction
-from lgi_server.services import locking, permissions, requests, story
+from lgi_server.services import history, locking, permissions, requests, story
 from lgi_server.services.callers import Servers, User, servers_among
 from lgi_server.services.permissions import Tally
 from lgi_server.services.requests import Request
@@ -144,6 +144,7 @@ def by_resource(
         check_no_locks(transaction, session_id)
         made = _for_owners(transaction, judged, wanted, state, owners, config, store, now)
         locking.take(transaction, [made], resource, session_id, now)
+        history.began(transaction, made, f"resource {resource.resource_name}")
         return replace(made, lock_state=1)
 
     return _once(transaction, judged, wanted, make, state, owners)
@@ -170,6 +171,7 @@ def by_job(
 
     def make() -> Job:
         made = _for_owners(transaction, judged, wanted, state, own, config, store, now)
+        history.began(transaction, made, f"job {parent.job_id}")
         transaction.afterwards(partial(story.followed, made, parent))
         return made
 

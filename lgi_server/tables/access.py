@@ -55,39 +55,7 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
     )
 
 
-def change(transaction: Transaction, old: Job, new: Job) -> None:
-    """Follow a change of a job's state and targets."""
-    if old.target_resources == new.target_resources:
-        set_state(transaction, new)
-    elif len(old.target_resources) == len(new.target_resources) == 1:
-        # What every daemon does when it takes a job: any becomes its own name.
-        transaction.later(
-            "UPDATE job_access SET state = CASE role WHEN 'target' THEN '' ELSE %s END,"
-            " state_time_stamp = CASE role WHEN 'read' THEN %s ELSE 0 END,"
-            " name = CASE role WHEN 'target' THEN %s ELSE name END WHERE job_id = %s",
-            new.state,
-            new.state_time_stamp,
-            new.target_resources[0],
-            new.job_id,
-        )
-    else:
-        transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", new.job_id)
-        set_state(transaction, new)
-        targets = [("target", name) for name in new.target_resources]
-        _insert(transaction, _rows(targets, new.job_id, new))
-
-
-def set_state(transaction: Transaction, job: Job) -> None:
-    """Follow a change of a job's state."""
-    transaction.later(
-        "UPDATE job_access SET state = %s, state_time_stamp = CASE role WHEN 'read' THEN %s ELSE 0 END"
-        " WHERE job_id = %s AND role <> 'target'",
-        job.state,
-        job.state_time_stamp,
-        job.job_id,
-    )
-
-
-def delete(transaction: Transaction, job_id: int) -> None:
-    """Remove the names of a job."""
-    transaction.later("DELETE FROM job_access WHERE job_id = %s", job_id)
+def set_targets(transaction: Transaction, job: Job) -> None:
+    """Follow a change of a job's targets."""
+    transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
+    _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))

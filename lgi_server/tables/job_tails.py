@@ -65,11 +65,6 @@ def forget(transaction: Transaction, before: int) -> None:
     transaction.run("DELETE FROM job_tails WHERE asked < %s", before)
 
 
-def delete(transaction: Transaction, job_id: int) -> None:
-    """Drop the tail of a job that goes."""
-    transaction.later("DELETE FROM job_tails WHERE job_id = %s", job_id)
-
-
 def progress(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, int]:
     """A number for each of some jobs that is another one when its tail has changed; none for one without."""
     found: dict[int, int] = {}

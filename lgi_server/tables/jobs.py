@@ -141,35 +141,6 @@ def _values(job: Job) -> tuple[Any, ...]:
     )
 
 
-def change(transaction: Transaction, old: Job, new: Job) -> int:
-    """Store what a lock holder has changed, if the job is still in its old state; answer 1 or 0."""
-    return transaction.run(
-        "UPDATE job_queue SET state = %s, target_resources = %s, input = %s, output = %s, job_specifics = %s,"
-        " state_time_stamp = %s, daemon_pulse = %s WHERE job_id = %s AND state = %s",
-        new.state,
-        lists.join(new.target_resources),
-        new.input,
-        new.output,
-        new.job_specifics,
-        new.state_time_stamp,
-        new.daemon_pulse,
-        old.job_id,
-        old.state,
-    )
-
-
-def set_state(transaction: Transaction, old: Job, state: str, state_time_stamp: int) -> int:
-    """Bring an unlocked job from the state it was seen in to another one; answer 1 or 0."""
-    return transaction.run(
-        "UPDATE job_queue SET state = %s, state_time_stamp = %s"
-        " WHERE job_id = %s AND state = %s AND lock_state = 0",
-        state,
-        state_time_stamp,
-        old.job_id,
-        old.state,
-    )
-
-
 def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
     """Note that daemons look after jobs."""
     transaction.later(
@@ -185,11 +156,6 @@ def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state:
             lock_state,
             *job_ids,
         )
-
-
-def delete(transaction: Transaction, job_id: int) -> None:
-    """Remove a job."""
-    transaction.later("DELETE FROM job_queue WHERE job_id = %s", job_id)
 
 
 def applications(transaction: Transaction) -> list[str]:

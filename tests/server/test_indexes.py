@@ -9,9 +9,10 @@ from lgi_server import schema
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
 from lgi_server.tables import (
-    access,
     awaited,
+    history,
     job_lists,
+    job_states,
     jobs,
     locks,
     offers,
@@ -21,6 +22,7 @@ from lgi_server.tables import (
     usage,
 )
 from lgi_server.tables.active_resources import numbered, with_session
+from lgi_server.tables.history import Change
 from lgi_server.tables.job_lists import Place, Selection
 from tests import queues
 from tests.mariadb import PrivateMariaDB
@@ -68,6 +70,7 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
     made.close()
 
 
+CHANGE = Change(7, 1000, "queued", "running", "resource res1", "", "vasp", ("user7",), ("res1",))
 MARK = Selection(("user7", "theor"))
 STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
@@ -100,12 +103,15 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),
     "offers far down": lambda one: offers.take(one, "hello_world", "res1", (), 150, 10),
     "offers for owners": lambda one: offers.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
-    "set state": lambda one: jobs.set_state(one, queued_job(1), "aborting", 1),
-    "follow state": lambda one: access.set_state(one, queued_job(1)),
+    "set state": lambda one: job_states.set_state(one, queued_job(1), queued_job(1)),
+    "change": lambda one: job_states.change(one, queued_job(1), queued_job(1, "res1")),
+    "history": lambda one: (history.of_job(one, 7), history.record(one, CHANGE, CHANGE)),
+    "history to account": lambda one: (history.take(one, 10), history.set_accounted(one, [7])),
+    "old history": lambda one: (history.oldest(one, 10), history.delete(one, [7])),
     "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
     "pulses": lambda one: jobs.set_pulses(one, [7, 8], 1),
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
-    "delete": lambda one: (jobs.delete(one, 1), access.delete(one, 1)),
+    "delete": lambda one: job_states.delete(one, 1),
     "locks of a session": lambda one: locks.of_session(one, 1),
     "locks of no session": lambda one: (locks.abandoned(one, 1), locks.take_older(one, [7, 8], 1)),
     "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),

@@ -21,6 +21,7 @@ from tests.grid import BIN, Grid, wait_for
 from tests.mariadb import PrivateMariaDB
 
 NOW = 1_000_000
+DUTIES = 6
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -151,7 +152,7 @@ def idle_grid(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
 def test_of_four_schedulers_exactly_one_does_each_event(idle_grid: Grid) -> None:
     """They look at the same time for the same hundred events; the duties are queued once each."""
     four = [Scheduler(idle_grid, f"scheduler{number}") for number in range(4)]
-    wait_for(lambda: len(queued(idle_grid.database)) == 5, 10)
+    wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 10)
     names = [f"event{number:02d}" for number in range(100)]
 
     def work(transaction: object) -> None:
@@ -159,19 +160,19 @@ def test_of_four_schedulers_exactly_one_does_each_event(idle_grid: Grid) -> None
             events.insert(transaction, name, int(time.time()))  # type: ignore[arg-type]
 
     idle_grid.database.run(work)
-    wait_for(lambda: len(queued(idle_grid.database)) == 5, 20)
+    wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 20)
     codes = [one.stop() for one in four]
     done = [name for one in four for name in one.said("event '(event[0-9]+)' is none of ours")]
 
     assert sorted(done) == names
     assert codes == [0, 0, 0, 0]
-    assert len({event for _, event in queued(idle_grid.database)}) == 5
+    assert len({event for _, event in queued(idle_grid.database)}) == DUTIES
 
 
 def test_a_new_event_wakes_it_within_a_second_and_none_costs_little(idle_grid: Grid) -> None:
     """It looks once a second, at one row, and takes next to no processor time."""
     scheduler = Scheduler(idle_grid)
-    wait_for(lambda: len(queued(idle_grid.database)) == 5, 10)
+    wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 10)
     reads = "SHOW GLOBAL STATUS LIKE 'Com_select'"
     before = int(str(idle_grid.rows(reads)[0]["Value"]))
     used = _seconds_used(scheduler.process.pid)
@@ -204,12 +205,12 @@ def test_a_database_that_is_killed_and_comes_back_is_served_again() -> None:
         grid = Grid(server.create_database("LGI"))
         scheduler = Scheduler(grid)
         try:
-            wait_for(lambda: len(queued(grid.database)) == 5, 10)
+            wait_for(lambda: len(queued(grid.database)) == DUTIES, 10)
             server.kill()
             time.sleep(3.0)
             complaints = len(scheduler.said("project LGI: "))
             server.start()
-            wait_for(lambda: len(queued(grid.database)) == 5, 10)
+            wait_for(lambda: len(queued(grid.database)) == DUTIES, 10)
             put(grid.database, "after", int(time.time()))
             wait_for(lambda: scheduler.said("event 'after'") != [], 15)
 

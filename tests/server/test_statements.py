@@ -8,7 +8,7 @@ import pytest
 from tests.grid import Grid
 from tests.mariadb import PrivateMariaDB
 
-KINDS = ("select", "insert", "update", "delete", "replace")
+KINDS = ("select", "insert", "update", "delete", "replace", "insert_select", "update_multi", "delete_multi")
 
 
 @pytest.fixture(scope="module")

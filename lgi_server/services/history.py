@@ -1,0 +1,78 @@
+"""What has happened to jobs: when, from which state to which, by whom and why; also of jobs that are gone.
+
+It is recorded with each change, in the same transaction. The submit of a user's job is recorded with its
+first change, from the job's row: until then that says the same.
+"""
+
+from lgi_protocol import lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.config import Config
+from lgi_server.database import Transaction
+from lgi_server.services.callers import User
+from lgi_server.tables import history, jobs
+from lgi_server.tables.history import Change
+from lgi_server.tables.jobs import Job
+
+SCHEDULER = "scheduler"
+
+
+def changed(transaction: Transaction, old: Job, new: Job, by: str, why: str = "") -> None:
+    """Record a change of a job's state; ``by`` is "user NAME", "resource NAME" or `SCHEDULER`.
+
+    A queued job that is changed otherwise has its submit recorded: its row will no longer tell when that was.
+    """
+    if new.state != old.state:
+        history.record(transaction, _submit(old), _change(old.state, new, by, why))
+    elif old.state == State.QUEUED:
+        history.record(transaction, _submit(old))
+
+
+def began(transaction: Transaction, job: Job, by: str) -> None:
+    """Record the submit of a job by a resource, or by another job: "resource NAME" or "job NUMBER"."""
+    history.record(transaction, _change("", job, by, "submitted"))
+
+
+def _submit(job: Job) -> Change:
+    """The submit of a job whose state nobody has changed: a user's, who is the first of its owners."""
+    return _change("", job, f"user {job.owners[0] if job.owners else ''}", "submitted")
+
+
+def _change(old_state: str, new: Job, by: str, why: str) -> Change:
+    """A change of a job, as it is then."""
+    return Change(
+        job_id=new.job_id,
+        change_time=new.state_time_stamp,
+        old_state=old_state,
+        new_state=new.state,
+        changed_by=by,
+        reason=why,
+        application=new.application,
+        owners=new.owners,
+        target_resources=new.target_resources,
+    )
+
+
+def first_targets(transaction: Transaction, job: Job) -> tuple[str, ...]:
+    """The resources a job was submitted for; those it has now when that is forgotten."""
+    for change in history.of_job(transaction, job.job_id):
+        if not change.old_state:
+            return change.target_resources
+    return job.target_resources
+
+
+def of_job(transaction: Transaction, user: User, job_id: int, config: Config) -> list[Change]:
+    """The changes of a job, the first one first, for who may read the job; LGIError 15 or 34.
+
+    When the job is gone, for its owners and administrators.
+    """
+    job = jobs.brief(transaction, job_id)
+    changes = history.of_job(transaction, job_id)
+    if job is None and not changes:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    readers = job.read_access if job else (config.admin_group, *changes[-1].owners)
+    if not lists.holds(readers, user.names):
+        raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
+    if job is not None and not changes:
+        return [_submit(job)]
+    return changes

@@ -1,0 +1,98 @@
+"""Changes of a job: of its row in job_queue and, with it, of its names in job_access.
+
+One statement changes both where the database can do that, two otherwise.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lgi_protocol import lists
+from lgi_server.database import Transaction
+from lgi_server.tables import access
+from lgi_server.tables.jobs import Job
+
+# Columns and their values; what stands for a value may be an expression.
+Settings = Sequence[tuple[str, Any]]
+
+
+def change(transaction: Transaction, old: Job, new: Job) -> bool:
+    """Store what a lock holder has changed, if the job is still in its old state; whether it was."""
+    settings = (
+        ("state", new.state),
+        ("target_resources", lists.join(new.target_resources)),
+        ("input", new.input),
+        ("output", new.output),
+        ("job_specifics", new.job_specifics),
+        ("state_time_stamp", new.state_time_stamp),
+        ("daemon_pulse", new.daemon_pulse),
+    )
+    return _store(transaction, old, new, settings, "")
+
+
+def set_state(transaction: Transaction, old: Job, new: Job) -> bool:
+    """Bring an unlocked job from the state it was seen in to another one; whether it still was in that."""
+    settings = (("state", new.state), ("state_time_stamp", new.state_time_stamp))
+    return _store(transaction, old, new, settings, " AND job.lock_state = 0")
+
+
+# What has rows of a job that go with it.
+_TABLES = ("job_queue", "job_access", "job_tails")
+
+
+def delete(transaction: Transaction, job_id: int) -> None:
+    """Remove a job."""
+    if transaction.joins_updates:
+        joined = " ".join(f"LEFT JOIN {table} ON {table}.job_id = job_queue.job_id" for table in _TABLES[1:])
+        sql = f"DELETE {', '.join(_TABLES)} FROM job_queue {joined} WHERE job_queue.job_id = %s"
+        transaction.later(sql, job_id)
+        return
+    for table in _TABLES:
+        transaction.later(f"DELETE FROM {table} WHERE job_id = %s", job_id)
+
+
+def _store(transaction: Transaction, old: Job, new: Job, settings: Settings, more: str) -> bool:
+    names, values = _names(old, new)
+    where = f"WHERE job.job_id = %s AND job.state = %s{more}"
+    mine = ", ".join(f"{column} = %s" for column, _ in settings)
+    given = [value for _, value in settings]
+    if transaction.joins_updates:
+        joined = ", ".join(
+            [*(f"job.{column} = %s" for column, _ in settings), *(f"one.{part}" for part in names)]
+        )
+        changed = transaction.run(
+            "UPDATE job_queue AS job LEFT JOIN job_access AS one ON one.job_id = job.job_id"
+            f" SET {joined} {where}",
+            *given,
+            *values,
+            old.job_id,
+            old.state,
+        )
+    else:
+        changed = transaction.run(
+            f"UPDATE job_queue AS job SET {mine} {where}", *given, old.job_id, old.state
+        )
+        if changed:
+            sql = f"UPDATE job_access AS one SET {', '.join(names)} WHERE one.job_id = %s"
+            transaction.later(sql, *values, old.job_id)
+    if changed and _is_other_list(old, new):
+        access.set_targets(transaction, new)
+    return bool(changed)
+
+
+def _is_other_list(old: Job, new: Job) -> bool:
+    """Whether the targets change otherwise than when a daemon takes a job, where one becomes another."""
+    is_one = len(old.target_resources) == len(new.target_resources) == 1
+    return old.target_resources != new.target_resources and not is_one
+
+
+def _names(old: Job, new: Job) -> tuple[list[str], list[Any]]:
+    """What changes in the rows of job_access, and the values for it. A row's role stays."""
+    parts = [
+        "state = CASE one.role WHEN 'target' THEN '' ELSE %s END",
+        "state_time_stamp = CASE one.role WHEN 'read' THEN %s ELSE 0 END",
+    ]
+    values: list[Any] = [new.state, new.state_time_stamp]
+    if old.target_resources != new.target_resources and not _is_other_list(old, new):
+        parts.append("name = CASE one.role WHEN 'target' THEN %s ELSE one.name END")
+        values.append(new.target_resources[0])
+    return parts, values

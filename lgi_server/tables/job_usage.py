@@ -1,0 +1,132 @@
+"""job_runs and job_usage: what runs, and what has run, by owner, application, resource and month."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_server.database import Row, Transaction, marks
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job that runs, and since when."""
+
+    job_id: int
+    began: int
+    application: str
+    owners: tuple[str, ...]
+    resource: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """What use is counted under; ``month`` is as 202611, ``kind`` is user or group."""
+
+    month: int
+    kind: str
+    name: str
+    application: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Used:
+    """How many runs have ended, and the seconds that jobs ran."""
+
+    jobs: int = 0
+    seconds: int = 0
+
+    def __add__(self, other: "Used") -> "Used":
+        return Used(self.jobs + other.jobs, self.seconds + other.seconds)
+
+
+_RUN = "job_id, began, application, owners, resource"
+_ACCOUNT = "month, kind, name, application, resource"
+# What a list of use may be told apart by.
+COLUMNS = ("month", "name", "application", "resource")
+
+
+def _run_in(row: Row) -> Run:
+    owners = lists.split(row["owners"])
+    return Run(row["job_id"], row["began"], row["application"], owners, row["resource"])
+
+
+def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, Run]:
+    """Those of some jobs that run."""
+    rows = transaction.rows(f"SELECT {_RUN} FROM job_runs WHERE job_id IN ({marks(job_ids)})", *job_ids)
+    return {row["job_id"]: _run_in(row) for row in rows}
+
+
+def insert_runs(transaction: Transaction, began: Sequence[Run]) -> None:
+    """Note that jobs run."""
+    values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(began))
+    transaction.later(
+        f"INSERT INTO job_runs ({_RUN}) VALUES {values}",
+        *(
+            value
+            for run in began
+            for value in (run.job_id, run.began, run.application, lists.join(run.owners), run.resource)
+        ),
+    )
+
+
+def delete_runs(transaction: Transaction, job_ids: Sequence[int]) -> None:
+    """Note that jobs run no more."""
+    transaction.later(f"DELETE FROM job_runs WHERE job_id IN ({marks(job_ids)})", *job_ids)
+
+
+def delete_runs_of_nobody(transaction: Transaction) -> int:
+    """Forget runs whose job somebody has removed by hand; how many."""
+    return transaction.run(
+        "DELETE FROM job_runs WHERE NOT EXISTS"
+        " (SELECT 1 FROM job_queue WHERE job_queue.job_id = job_runs.job_id)"
+    )
+
+
+def add(transaction: Transaction, used: Mapping[Account, Used]) -> None:
+    """Add use to what is counted; nobody else may do so meanwhile."""
+    for account, more in used.items():
+        where = (account.month, account.kind, account.name, account.application, account.resource)
+        changed = transaction.run(
+            "UPDATE job_usage SET jobs = jobs + %s, seconds = seconds + %s"
+            " WHERE month = %s AND kind = %s AND name = %s AND application = %s AND resource = %s",
+            more.jobs,
+            more.seconds,
+            *where,
+        )
+        if not changed:
+            transaction.run(
+                f"INSERT INTO job_usage ({_ACCOUNT}, jobs, seconds) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                *where,
+                more.jobs,
+                more.seconds,
+            )
+
+
+def listed(
+    transaction: Transaction, kind: str, names: Sequence[str], by: Sequence[str], month: int, limit: int
+) -> list[tuple[dict[str, str], Used]]:
+    """Use by some of `COLUMNS`, in their order: of users or groups of these names, all when there are none.
+
+    Of one month when that is not 0. The newest month comes first.
+    """
+    columns = ", ".join(column for column in COLUMNS if column in by)
+    where, parameters = "kind = %s", [kind]
+    if names:
+        where += f" AND name IN ({marks(names)})"
+        parameters += names
+    order = columns.replace("month", "month DESC")
+    rows = transaction.rows(
+        f"SELECT {columns}, SUM(jobs) AS jobs, SUM(seconds) AS seconds FROM job_usage"
+        f" WHERE {where}{' AND month = %s' if month else ''} GROUP BY {columns} ORDER BY {order} LIMIT %s",
+        *parameters,
+        *([month] if month else []),
+        limit,
+    )
+    return [
+        (
+            {column: str(row[column]) for column in columns.split(", ")},
+            Used(int(row["jobs"]), int(row["seconds"])),
+        )
+        for row in rows
+    ]
