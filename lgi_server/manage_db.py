@@ -9,10 +9,11 @@ import click
 
 from lgi_protocol.errors import LGIError
 from lgi_server import config as configuration
+from lgi_server import peers
 from lgi_server.config import Project
 from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
-from lgi_server.services import management
+from lgi_server.services import callers, management
 from lgi_server.services.management import NewResource, Unacceptable
 from lgi_server.tables import active_resources, permissions
 
@@ -70,9 +71,21 @@ def main(action: str, kind: str, rule: str, project: str | None, config: Path, *
             change = _addition(ask, kind, rule) if action == "add" else _removal(ask, kind, rule)
             version = _run(chosen, _on_master(chosen, change))
             click.echo(f"Done, as update {version} of project {chosen.name}.")
+            _tell_slaves(config, chosen)
     except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
         click.echo(f"ManageDB: {error}{because(error)}", err=True)
         sys.exit(1)
+
+
+def _tell_slaves(config: Path, project: Project) -> None:
+    slaves = _run(project, callers.servers).slaves
+    try:
+        silent = peers.tell_slaves(configuration.load(config), project.name, slaves) if slaves else []
+    except LGIError as error:
+        click.echo(f"The slave servers were not told ({error}): they ask by themselves.")
+        return
+    for name in silent:
+        click.echo(f"{name} did not answer: it fetches the change when its scheduler asks.")
 
 
 Change = Callable[[Transaction], int]

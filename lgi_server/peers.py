@@ -1,5 +1,8 @@
 """Calls to other project servers, with this server's own certificate in the project."""
 
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from lgi_protocol import lists
@@ -10,14 +13,17 @@ from lgi_server.config import Config
 from lgi_server.database import Database
 from lgi_server.services import callers, replication
 from lgi_server.services.replication import Here, Update, read_update
+from lgi_server.tables.active_resources import Resource
+
+log = logging.getLogger("lgi.peers")
 
 
 class Master:
     """The project's master server, asked for news."""
 
-    def __init__(self, config: Config, url: str, project: str) -> None:
-        """LGIError BACK_OFF when this server has no certificate to show others."""
-        self._client = _client(url, credentials(config))
+    def __init__(self, shown: Credentials, url: str, project: str) -> None:
+        """``shown`` is what this server is known by in the project."""
+        self._client = _client(url, shown)
         self._project = project
 
     def next_update(self, version: int) -> Update | None:
@@ -46,7 +52,28 @@ def fetch_updates(config: Config, database: Database, project: str) -> int:
     if master.resource_name == name:
         return 0
     here = Here(name, config.unrestricted_updates)
-    return replication.cycle(database, here, Master(config, master.url, project).next_update)
+    return replication.cycle(database, here, Master(credentials(config), master.url, project).next_update)
+
+
+def tell_slaves(config: Config, project: str, slaves: Iterable[Resource]) -> list[str]:
+    """Have slaves fetch what is new here, all at once; the names of those that did not answer.
+
+    They lose nothing: their schedulers ask by themselves.
+    """
+    shown = credentials(config)
+
+    def has_answered(slave: Resource) -> bool:
+        try:
+            _client(slave.url, shown).post("servers/server_run_update", {"project": project})
+        except (Unreachable, ServerError) as error:
+            log.warning("project %s: %s did not fetch updates: %s", project, slave.resource_name, error)
+            return False
+        return True
+
+    told = list(slaves)
+    with ThreadPoolExecutor(max(1, len(told))) as beside:
+        answers = beside.map(has_answered, told)
+    return [slave.resource_name for slave, answered in zip(told, answers, strict=True) if not answered]
 
 
 def credentials(config: Config) -> Credentials:

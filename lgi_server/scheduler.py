@@ -28,6 +28,7 @@ LOOK_SECONDS = 0.9
 LONGEST_PAUSE = 10.0
 # Whoever empties the table of events takes the duties out of it; they are back after so long.
 BEGIN_SECONDS = 60.0
+CHECK_UPDATES = "check_updates"
 
 
 class Keeper:
@@ -38,7 +39,7 @@ class Keeper:
         self._name = name
         self._schedule = schedule
         self._end = end
-        self._begun = -BEGIN_SECONDS
+        self._begun: float | None = None
 
     def keep(self) -> None:
         """Do what is due until the end; whatever happens to the database."""
@@ -52,7 +53,10 @@ class Keeper:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     def _turn(self) -> None:
-        if time.monotonic() - self._begun >= BEGIN_SECONDS:
+        if self._begun is None:
+            # The server may have been away for long.
+            self._schedule.ask(CHECK_UPDATES, int(time.time()))
+        if self._begun is None or time.monotonic() - self._begun >= BEGIN_SECONDS:
             self._schedule.begin(int(time.time()))
             self._begun = time.monotonic()
         for event in self._schedule.turn(int(time.time())):
@@ -87,7 +91,7 @@ def duties_of(
 
     return {
         events.SCHEDULE_CYCLE: Duty(settings.schedule_period, lambda now: accounting.account(database)),
-        "check_updates": Duty(settings.updates_period, updates),
+        CHECK_UPDATES: Duty(settings.updates_period, updates),
         "jobs_without_pulse": Duty(
             settings.pulse_period, lambda now: upkeep.end_lost_jobs(database, settings, now)
         ),

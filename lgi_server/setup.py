@@ -8,12 +8,14 @@ from urllib.parse import urlsplit
 
 import click
 
+from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import LGIError
 from lgi_server import config as configuration
-from lgi_server import jobs_authority, schema
+from lgi_server import jobs_authority, new_slave, schema
 from lgi_server.config import Config
 from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
+from lgi_server.peers import Master
 from lgi_server.services import management
 from lgi_server.services.management import FIRST_RULE, NewResource, Unacceptable
 from lgi_server.tables import active_resources
@@ -136,6 +138,7 @@ class Plan:
     crl: Path | None
     peer_certificate: Path
     peer_key: Path
+    master: str
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,6 +147,7 @@ class Plan:
 @click.option("--listen", help="Address and port to listen on. [default: 0.0.0.0 and the port of the URL]")
 @click.option("--project", default="LGI", show_default=True, help="The first project's name.")
 @click.option("--database", help="sqlite:FILE or mariadb://... [default: sqlite:PROJECT.sqlite]")
+@click.option("--master", help="Make a slave of the master server with this address.")
 @click.option("--server-name", help="This server's name. [default: LGI@ and the host of the URL]")
 @click.option(
     "--certificates",
@@ -190,6 +194,7 @@ def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> 
         crl=crl if crl.exists() else None,
         peer_certificate=(certificates / f"{server_name}.crt").resolve(),
         peer_key=(certificates / f"{server_name}.key").resolve(),
+        master=(given["master"] or "").rstrip("/"),
     )
 
 
@@ -206,6 +211,8 @@ def _check(plan: Plan) -> None:
     for command, path in wanted.items():
         if not path.is_file():
             raise Unacceptable(f"{path} is missing: make it with LGI_certificates {command}")
+    if plan.master:
+        new_slave.check(_master(plan), plan.server_name, plan.url)
 
 
 def _write(plan: Plan) -> Config:
@@ -231,13 +238,23 @@ def _write(plan: Plan) -> Config:
 
 
 def _fill(plan: Plan, config: Config) -> bool:
-    """The tables, this server as master, and the first rule, unless the database is in use already."""
+    """The tables, this server as master, and the first rule, unless the database is in use already.
+
+    A slave has from the master what is in them.
+    """
     database = open_database(config.projects[plan.project].database)
     try:
         schema.make(database)
+        if plan.master:
+            return new_slave.fill(database, plan.server_name, plan.project, _master(plan))
         return bool(database.run(lambda transaction: _register(transaction, plan)))
     finally:
         database.close()
+
+
+def _master(plan: Plan) -> Master:
+    shown = Credentials(plan.peer_key, plan.peer_certificate, plan.ca_certificate)
+    return Master(shown, plan.master, plan.project)
 
 
 def _register(transaction: Transaction, plan: Plan) -> bool:

@@ -134,7 +134,7 @@ class Grid:
         self.server_name = server_name
         self.port = free_port()
         self.url = f"https://localhost:{self.port}/LGI"
-        self._set_up(database or f"sqlite:{project}.sqlite")
+        self.set_up(database or f"sqlite:{project}.sqlite")
         self._change_settings(settings or {})
         self.config = configuration.load(self.config_file)
         self.database: Database = open_database(self.config.projects[project].database)
@@ -146,7 +146,8 @@ class Grid:
         """The server's configuration."""
         return self.directory / "server" / "LGI_server.cfg"
 
-    def _set_up(self, database: str) -> None:
+    def set_up(self, database: str, *words: str) -> None:
+        """Have LGI_setup make the server."""
         subprocess.run(
             [
                 BIN / "LGI_setup",
@@ -157,6 +158,7 @@ class Grid:
                 f"--database={database}",
                 f"--certificates={self.people.authority.directory}",
                 f"--server-name={self.server_name}",
+                *words,
             ],
             check=True,
             capture_output=True,

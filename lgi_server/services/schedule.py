@@ -45,6 +45,10 @@ class Schedule:
 
         self._database.run(work)
 
+    def ask(self, event: str, now: int) -> None:
+        """Have a duty done now."""
+        self._database.run(lambda transaction: events.insert(transaction, event, now))
+
     def turn(self, now: int) -> list[str]:
         """Do what is due and nobody else has taken; answer the events. LGIError when the database is away."""
         due = self._database.run(lambda transaction: events.due(transaction, now), write=False)

@@ -33,7 +33,7 @@ def authority(tmp_path: Path) -> JobsAuthority:
 def issued(authority: JobsAuthority, end: datetime) -> x509.Certificate:
     """A job's certificate that is over at ``end`` at the latest."""
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    job = Named("LGI", 7, "res1@cluster", REFERENCE)
+    job = Named("LGI", 7, "res1@cluster", REFERENCE, "ab" * 32)
     return x509.load_pem_x509_certificate(authority.issue(key, job, end, datetime.now(UTC)))
 
 

@@ -1,0 +1,144 @@
+"""A master and two slaves, each with a database of its own: one project."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lgi_server.database import Transaction
+from lgi_server.services import management
+from tests.acceptance.conftest import RESOURCE, DaemonProcess
+from tests.grid import Grid, wait_for
+from tests.mariadb import PrivateMariaDB
+from tests.slaves import Scheduler, Slave, manage, rules
+
+# Changes that a slave has missed, and how often its scheduler is killed while it fetches them.
+MANY, KILLS = 150, 3
+
+
+@pytest.fixture(scope="module")
+def master(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
+    """The master, on MariaDB, as LGI_setup leaves it."""
+    made = Grid(private_mariadb.create_database("master"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture(scope="module")
+def slaves(master: Grid, private_mariadb: PrivateMariaDB) -> Iterator[list[Slave]]:
+    """Two slaves, one on each kind of database."""
+    made: list[Slave] = []
+    try:
+        for name, database in (("LGI@two", ""), ("LGI@three", private_mariadb.create_database("slave"))):
+            made.append(Slave(master, name, database))
+            made[-1].start()
+        yield made
+    finally:
+        for slave in made:
+            slave.remove()
+
+
+def test_a_new_slave_knows_what_the_master_knows(master: Grid, slaves: list[Slave]) -> None:
+    """After one command on each side: rules, resources, servers and versions."""
+    wait_for(lambda: all(rules(slave) == rules(master) for slave in slaves), 10)
+
+    told = master.user().post("interface_project_server_list").all("project_server")
+    assert {server.strip() for server in told} == {slave.url for slave in slaves}
+
+
+def test_a_change_on_the_master_is_at_its_slaves_in_seconds(master: Grid, slaves: list[Slave]) -> None:
+    """ManageDB tells them; no scheduler runs here."""
+    manage(master, "add", "users", "denied", "--name", "eve@desk", "--application", "any", "--servers", "any")
+    wait_for(lambda: all(slave.rows("SELECT * FROM users_denied") for slave in slaves), 5)
+
+    assert [rules(slave) == rules(master) for slave in slaves] == [True, True]
+
+
+def test_a_slave_that_was_away_catches_up(master: Grid, slaves: list[Slave]) -> None:
+    """However much there is; the administrator is told who did not answer."""
+    away = slaves[0]
+    away.stop()
+    for number in range(2):
+        words = ("--name", f"user{number}@desk", "--application", "any", "--servers", "any")
+        said = manage(master, "add", "users", "denied", *words)
+    behind = rules(away)
+    away.start()
+    scheduler = Scheduler(away)
+    try:
+        wait_for(lambda: rules(away) == rules(master), 10)
+    finally:
+        scheduler.kill()
+
+    assert f"{away.server_name} did not answer" in said
+    assert slaves[1].server_name not in said
+    assert behind != rules(master)
+
+
+def test_a_change_for_one_server_is_noted_by_the_other(master: Grid, slaves: list[Slave]) -> None:
+    """Versions are global; only the servers named make it. As LGI: the master makes it too."""
+    wanted = ("--name", "only@two", "--application", "any", "--servers", slaves[0].server_name)
+    manage(master, "add", "users", "denied", *wanted)
+    wait_for(lambda: all(newest(slave) == newest(master) for slave in slaves), 5)
+
+    found = [bool(one.rows("SELECT * FROM users_denied WHERE user_name = 'only@two'")) for one in slaves]
+    assert found == [True, False]
+
+
+def newest(grid: Grid) -> int:
+    """The version of a server's last change."""
+    return int(str(grid.rows("SELECT MAX(version) AS n FROM updates")[0]["n"]))
+
+
+def test_users_submit_anywhere_and_one_daemon_works_for_all(master: Grid, slaves: list[Slave]) -> None:
+    """It knows the master only; one server dies, the others go on, and its job is done when it is back."""
+    certificate = master.people.resource(RESOURCE).certificate
+    words = ("--name", RESOURCE, "--url", RESOURCE, "--certificate", str(certificate))
+    manage(master, "add", "resources", "allowed", *words, "--project-server", "0", "--servers", "any")
+    daemon = DaemonProcess(master)
+    try:
+        daemon.start()
+        everyone = [master, *slaves]
+        wait_for(lambda: all(_offered(grid) for grid in everyone), 20)
+        jobs = [(grid, grid.user().submit(input=b"hi".hex())) for grid in everyone]
+        wait_for(lambda: all(grid.user().state(job) == "finished" for grid, job in jobs), 30)
+
+        late = slaves[1].user().submit(input=b"late".hex())
+        slaves[1].stop()
+        meanwhile = [(grid, grid.user().submit(input=b"hi".hex())) for grid in everyone[:2]]
+        wait_for(lambda: all(grid.user().state(job) == "finished" for grid, job in meanwhile), 30)
+        slaves[1].start()
+        wait_for(lambda: slaves[1].user().state(late) == "finished", 30)
+    finally:
+        daemon.remove()
+
+
+def _offered(grid: Grid) -> bool:
+    rows = grid.rows("SELECT resource_capabilities FROM active_resources WHERE resource_name = %s", RESOURCE)
+    return bool(rows) and "hello_world" in str(rows[0]["resource_capabilities"])
+
+
+def test_each_change_is_made_once_wherever_a_scheduler_is_killed(master: Grid, slaves: list[Slave]) -> None:
+    """A change made twice would not pass: each is an INSERT under a key."""
+    slave = slaves[0]
+    slave.stop()
+    for number in range(MANY):
+        master.database.run(lambda transaction, number=number: _deny(transaction, number))  # type: ignore[misc]
+    slave.start()
+    for _ in range(KILLS):
+        before = newest(slave)
+        scheduler = Scheduler(slave)
+        wait_for(lambda: newest(slave) > before, 20)  # noqa: B023
+        scheduler.kill()
+    left = newest(master) - newest(slave)
+    scheduler = Scheduler(slave)
+    wait_for(lambda: newest(slave) == newest(master), 20)
+    scheduler.kill()
+
+    assert left > 0
+    assert rules(slave) == rules(master)
+
+
+def _deny(transaction: Transaction, number: int) -> int:
+    return management.deny(transaction, "user", f"many{number}@desk", "any", "any")
