@@ -4,7 +4,7 @@ A view is registered here and nowhere else, so that none is unguarded. It runs i
 project's database, its caller known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -57,6 +57,11 @@ class Call:
         seconds = min(self.form.number_or(forms.WAIT, 0), self.config.longest_wait)
         if seconds and self.may_wait:
             raise Nothing(self.project, wish, seconds)
+
+    @property
+    def licences(self) -> Mapping[str, int]:
+        """The licences of the project, and how many there are of each."""
+        return self.config.projects[self.project].licences
 
     def request(self, kind: str, name: str, form: Form | None = None) -> Request | None:
         """The id a submit, or one of many in a form of its own, was given by its caller; LGIError 33."""

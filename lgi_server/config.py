@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +12,9 @@ from lgi_server.databases import open_database, without_password
 from lgi_server.repository_host import RepositoryHost
 from lgi_server.scheduler_settings import SchedulerSettings
 
+# How a licence may be called.
+LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
+
 
 class ConfigError(Exception):
     """The file cannot be used; the message names the key, the line and what to do."""
@@ -19,11 +22,12 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Project:
-    """One project: its name, the address of its database, and this server's name in it."""
+    """One project: its name, the address of its database, this server's name in it, and its licences."""
 
     name: str
     database: str
     server_name: str
+    licences: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,9 @@ class _Reader:
         self.projects: dict[str, dict[str, object]] = {}
         self.places: dict[str, int] = {}
         self.section: str | None = None
+        # By the name of the project; "" stands for the default project.
+        self.licences: dict[str, dict[str, int]] = {}
+        self.stock: dict[str, int] | None = None
 
     def fail(self, number: int, why: str) -> ConfigError:
         return ConfigError(f"{self.path}, line {number}: {why}")
@@ -226,6 +233,9 @@ class _Reader:
         key, equals, text = (part.strip() for part in line.partition("="))
         if not equals:
             raise self.fail(number, f"{line!r} is not 'key = value'")
+        if self.stock is not None:
+            self.licence(number, key, text)
+            return
         known = _TOP if self.section is None else _PROJECT
         values = self.top if self.section is None else self.projects[self.section]
         if key not in known:
@@ -242,11 +252,30 @@ class _Reader:
         if key in _FILES and not _readable(Path(str(values[key]))):
             raise self.fail(number, f"{key} = {text}: cannot read that file")
 
+    def licence(self, number: int, name: str, text: str) -> None:
+        """One line of a section of licences."""
+        assert self.stock is not None  # noqa: S101 - its section is open
+        if not LICENCE_NAME.match(name):
+            raise self.fail(number, f"{name!r} cannot be the name of a licence: letters, digits and _.+-")
+        if name in self.stock:
+            raise self.fail(number, f"{name!r} is set a second time")
+        if not (text.isascii() and text.isdigit() and len(text) < 7):
+            raise self.fail(number, f"{name} = {text}: write how many there are, from 0 to 999999")
+        self.stock[name] = int(text)
+
     def open_section(self, number: int, line: str) -> None:
         word, _, name = line.strip("[]").strip().partition(" ")
         name = name.strip()
+        self.stock = None
+        if word == "licences" and line.endswith("]"):
+            if name in self.licences:
+                raise self.fail(number, f"{line} appears a second time")
+            self.stock = self.licences[name] = {}
+            self.places[f"licences/{name}"] = number
+            return
         if word != "project" or not line.endswith("]") or not xml.is_name(name):
-            raise self.fail(number, f"{line!r} is not [project NAME], NAME being a word such as LGI")
+            why = f"{line!r} is not [project NAME], NAME being a word such as LGI, nor [licences]"
+            raise self.fail(number, why)
         if name in self.projects:
             raise self.fail(number, f"project {name} appears a second time")
         self.section = name
@@ -272,6 +301,7 @@ class _Reader:
                 raise self.fail(self.places[name], f"project {name} has no setting {missing!r}")
             projects[name] = Project(name=name, **values)  # type: ignore[arg-type]
         default = self.top["default_project"]
+        projects = self.with_licences(projects, str(default))
         if default not in projects:
             line = self.places["default_project"]
             raise self.fail(line, f"default_project = {default}: there is no [project {default}] section")
@@ -287,6 +317,17 @@ class _Reader:
         scheduler = SchedulerSettings(**own)  # type: ignore[arg-type]
         parts = {"projects": projects, "remote": remote, "scheduler": scheduler, "path": self.path}
         return Config(**parts, **self.top)  # type: ignore[arg-type]
+
+    def with_licences(self, projects: dict[str, Project], default: str) -> dict[str, Project]:
+        """The projects with their licences; a section without a name is for the default project."""
+        for section, stock in self.licences.items():
+            name, line = section or default, self.places[f"licences/{section}"]
+            if name not in projects:
+                raise self.fail(line, f"[licences {section}]: there is no [project {name}] section")
+            if projects[name].licences:
+                raise self.fail(line, f"the licences of project {name} stand in two sections")
+            projects[name] = replace(projects[name], licences=stock)
+        return projects
 
     def check_front_end(self) -> None:
         """TLS of our own needs a certificate; one spoken for us, a proof of who hands it on."""

@@ -45,6 +45,7 @@ def _wanted(call: InterfaceCall, form: Form, uploads: Callable[[], tuple[Upload,
         form.names(forms.TARGETS),
         partial(_details, form, uploads),
         call.request("user", call.user.name, form),
+        call.licences,
     )
 
 

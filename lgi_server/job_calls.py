@@ -45,7 +45,7 @@ def resource_submit_job(call: JobCall) -> Elements:
     targets = call.form.names(forms.TARGETS)
     parent = call.holder.job
     request = call.request("job", str(parent.job_id))
-    wanted = Wanted(application, targets, lambda: _details(call), request)
+    wanted = Wanted(application, targets, lambda: _details(call), request, call.licences)
     job = submission.by_job(call.transaction, parent, wanted, owners, call.config, call.store, call.now)
     return (*call.header(), call.answers.details(job))
 

@@ -61,7 +61,7 @@ def resource_request_work(call: ResourceCall) -> Elements:
         limit=min(call.form.number_or(forms.LIMIT, work.DEFAULT_LIMIT), work.MOST),
         owners=call.form.names(forms.WANTED_OWNERS),
     )
-    work.check_no_locks(call.transaction, call.session_id)
+    possible = work.possible(call.transaction, call.session_id, request.application, call.licences)
     header = (
         Element("start", request.start),
         Element("limit", request.limit),
@@ -71,10 +71,10 @@ def resource_request_work(call: ResourceCall) -> Elements:
     )
     wish = Wish(call.resource.resource_name, frozenset({request.application}))
     if request.limit == 0:
-        count = work.count(call.transaction, call.resource, request)
+        count = work.count(call.transaction, call.resource, request, possible)
         call.wait_unless(count, wish)
         return (*header, Element("number_of_jobs", count))
-    offered = work.offer(call.transaction, call.resource, call.session_id, request, call.now)
+    offered = work.offer(call.transaction, call.resource, call.session_id, request, possible, call.now)
     call.wait_unless(offered, wish)
     count_offered = partial(call.metrics.offered, call.project, request.application, len(offered))
     call.transaction.afterwards(count_offered)
@@ -94,7 +94,11 @@ def resource_wait(call: ResourceCall) -> Elements:
     sends = call.form.has(forms.KNOWN_WATCHED.name)
     watched = call.form.numbers(forms.KNOWN_WATCHED) if sends else None
     wish = Wish(call.resource.resource_name, frozenset(applications), *known, load, watched)
-    found = [job for job in waiting.look(call.transaction, applications, sends) if wish.is_met_by(job)]
+    found = [
+        job
+        for job in waiting.look(call.transaction, applications, sends, call.licences)
+        if wish.is_met_by(job)
+    ]
     call.wait_unless(found, wish)
     return (*call.header(), *replies.awaited(found[:MOST_AWAITED]))
 
@@ -111,7 +115,8 @@ def resource_request_job_details(call: ResourceCall) -> Elements:
 def resource_lock_job(call: ResourceCall) -> Elements:
     """Lock a job for the session."""
     job_id = call.form.number(forms.JOB_ID)
-    lock = locking.lock(call.transaction, call.resource, call.session_id, job_id, call.now)
+    session = (call.resource, call.session_id)
+    lock = locking.lock(call.transaction, session, job_id, call.licences, call.now)
     return (*call.header(), *replies.locked(lock, "lock_time", lock.lock_time))
 
 
@@ -161,7 +166,7 @@ def resource_submit_job(call: ResourceCall) -> Elements:
     job = submission.by_resource(
         call.transaction,
         (call.resource, call.session_id),
-        Wanted(application, targets, partial(_details, call), request),
+        Wanted(application, targets, partial(_details, call), request, call.licences),
         state,
         owners,
         call.config,

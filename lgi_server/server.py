@@ -74,7 +74,10 @@ def assemble(config: Config) -> Server:
         answers={name: Answers(config, project, repositories) for name, project in config.projects.items()},
         touches={name: Touches(database) for name, database in databases.items()},
         directories={name: Directory(config.remember) for name in databases},
-        waiting={name: Waiting(database) for name, database in databases.items()},
+        waiting={
+            name: Waiting(database, there_are=config.projects[name].licences)
+            for name, database in databases.items()
+        },
         job_waiting={name: JobWaiting(database) for name, database in databases.items()},
         crowd=Crowd(config.requests_at_once),
         store=store,

@@ -119,6 +119,11 @@ default_project = {project}
 database = {database}
 # This server's name in the project, and the common name of its certificate for other servers.
 server_name = {server_name}
+
+# Licences, or whatever there is a number of for all resources together: a job that asks for some with
+# <licences> name=number </licences> starts when they are free. For the default project; [licences NAME] for another.
+# [licences]
+# matlab = 3
 """
 
 

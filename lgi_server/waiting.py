@@ -16,8 +16,11 @@ from lgi_protocol import lists
 from lgi_protocol.states import State
 from lgi_server.database import Database, Transaction
 from lgi_server.job_waiting import Known
+from lgi_server.services import licences
+from lgi_server.services.licences import Amounts, Stock
 from lgi_server.services.tails import INTEREST
 from lgi_server.tables import awaited
+from lgi_server.tables import licences as licence_table
 from lgi_server.tables.awaited import WATCHED, Awaited
 from lgi_server.waiters import MOST_EACH, Waiters
 
@@ -69,10 +72,20 @@ class Wish:
         return job.job_id not in self.queued and lists.holds(job.target_resources, [self.resource])
 
 
-def look(transaction: Transaction, applications: Sequence[str], sends: bool) -> list[Awaited]:
-    """All there is to tell of; with ``sends`` the jobs too that somebody looks at."""
+def look(
+    transaction: Transaction, applications: Sequence[str], sends: bool, there_are: Amounts
+) -> list[Awaited]:
+    """All there is to tell of; with ``sends`` the jobs too that somebody looks at.
+
+    Of jobs that want licences only those that can have them now.
+    """
     watched = awaited.watched(transaction, int(time.time()) - INTEREST) if sends else []
-    return watched + awaited.look(transaction, applications)
+    if not there_are or not applications:
+        return watched + awaited.look(transaction, applications)
+    stock = Stock(there_are, licence_table.held(transaction))
+    wanted = licence_table.wanted(transaction, applications)
+    wishes = {application: tuple(licences.possible(stock, texts)) for application, texts in wanted.items()}
+    return watched + awaited.look(transaction, applications, wishes)
 
 
 def _present() -> bool:
@@ -91,9 +104,15 @@ class _Told:
 class Waiting:
     """The waiters of one worker in one project."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing runs before somebody waits; ``clock`` is in seconds."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.monotonic,
+        there_are: Amounts | None = None,
+    ) -> None:
+        """Nothing runs before somebody waits; ``clock`` is in seconds; what licences ``there_are``."""
         self._database = database
+        self._there_are = there_are or {}
         self._clock = clock
         self._waiters: Waiters[Wish] = Waiters(lambda: self.tell(self._jobs()))
         self._told: dict[tuple[int, str], _Told] = {}
@@ -117,7 +136,7 @@ class Waiting:
         sends = any(waiter.wish.watched is not None for waiter in self._waiters)
 
         def work(transaction: Transaction) -> list[Awaited]:
-            return look(transaction, applications, sends)
+            return look(transaction, applications, sends, self._there_are)
 
         return self._database.run(work, write=False)
 

@@ -3,7 +3,7 @@
 -- becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
--- inside job_specifics.
+-- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'.
 CREATE TABLE job_queue (
     job_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     state             VARCHAR(255) NOT NULL,
@@ -19,9 +19,10 @@ CREATE TABLE job_queue (
     state_time_stamp  BIGINT       NOT NULL,
     daemon_pulse      BIGINT       NOT NULL DEFAULT 0,
     priority          BIGINT       NOT NULL,
-    repository        VARCHAR(255) NOT NULL
+    repository        VARCHAR(255) NOT NULL,
+    licences          VARCHAR(180) NOT NULL DEFAULT ''
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
-CREATE INDEX job_offers ON job_queue (application, state, lock_state, priority, job_id);
+CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_repository ON job_queue (repository);
 
@@ -101,6 +102,7 @@ CREATE TABLE event_queue (
 -- lookup by name never scans lists. The job's application and state stand beside owners and readers, its time
 -- stamp beside readers (0 and empty elsewhere): a page of a list, a count and a limit are each one range of one
 -- index, however many jobs there are.
+-- A job that wants licences has a row too (role uses, name licences), whose state is the job's.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072.
 CREATE TABLE job_access (
     role              VARCHAR(6)   NOT NULL,
@@ -192,3 +194,16 @@ CREATE TABLE web_sessions (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
 CREATE INDEX web_session_age ON web_sessions (last_used);
+
+-- Ours: its one row is written while licences are counted and given to jobs that start: by one at a time.
+CREATE TABLE licence_lock (
+    name  VARCHAR(8) NOT NULL PRIMARY KEY
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: what jobs of an application have ever wanted of the licences, so that jobs which wait for the same ones
+-- are passed over together.
+CREATE TABLE licence_wishes (
+    application  VARCHAR(255) NOT NULL,
+    licences     VARCHAR(180) NOT NULL,
+    PRIMARY KEY (application, licences)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;

@@ -43,6 +43,7 @@ TABLES = [
     "job_runs",
     "job_usage",
     "submit_requests",
+    "licence_wishes",
     "job_tails",
     "web_sessions",
 ]

@@ -62,7 +62,7 @@ class MariaDB:
                 ssl_disabled=bool(self.socket) or host in {"localhost", "127.0.0.1", "::1"},
                 # Without the switch an EXISTS becomes a list of all its rows, made before a row is looked at.
                 init_command="SET SESSION innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES',"
-                " optimizer_switch='exists_to_in=off'",
+                " optimizer_switch='exists_to_in=off', group_concat_max_len=4294967295",
             )
             # The variable's name differs between versions; the statement does not.
             raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")

@@ -12,7 +12,7 @@ from lgi_server.services.callers import User
 from lgi_server.services.permissions import Tally
 from lgi_server.services.stores import Making, NewRepository
 from lgi_server.services.submission import Draft, Wanted
-from lgi_server.tables import access, events, jobs, submit_requests
+from lgi_server.tables import access, events, jobs, licences, submit_requests
 from lgi_server.tables import permissions as rules
 from lgi_server.tables.jobs import Job
 from lgi_server.tables.permissions import Judged
@@ -81,7 +81,12 @@ class _Desk:
     def _draft(self, wanted: Wanted) -> Draft | Job:
         judged = self._judged.get(wanted.application)
         if judged is None:
-            judged = rules.judging(self._transaction, self._user.names, wanted.application)
+            judged = rules.judging(
+                self._transaction,
+                self._user.names,
+                wanted.application,
+                licensed=bool(wanted.there_are),
+            )
             self._judged[wanted.application] = judged
         try:
             draft = submission.for_user(judged, self._tally, self._user, wanted, self._config, self._now)
@@ -112,6 +117,9 @@ def _insert_all(transaction: Transaction, drafts: Sequence[Draft], store: Making
     numbers = jobs.insert_all(transaction, new)
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
     _remember(transaction, drafts, made, now)
+    wishes = {(draft.job.application, draft.job.licences) for draft in drafts if draft.is_new_wish}
+    for application, wished in sorted(wishes):
+        licences.wish(transaction, application, wished)
     for job in made:
         transaction.afterwards(partial(story.submitted, job))
     access.insert_all(transaction, made)

@@ -7,7 +7,10 @@ with its transaction.
 
 from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
 from lgi_server.database import Transaction
+from lgi_server.services import licences
+from lgi_server.services.licences import Amounts
 from lgi_server.tables import jobs, locks
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
@@ -18,13 +21,22 @@ class JobLocked(Exception):
     """An interface call met a locked job: nothing was done, it may be tried again (wire.md 3: up to 30 s)."""
 
 
-def lock(transaction: Transaction, resource: Resource, session_id: int, job_id: int, now: int) -> Lock:
-    """Lock a job for a session; LGIError 15, 21 or 22."""
+def lock(
+    transaction: Transaction, session: tuple[Resource, int], job_id: int, there_are: Amounts, now: int
+) -> Lock:
+    """Lock a job for a session of a resource; LGIError 15, 21 or 22.
+
+    A queued one that wants licences is given them: whoever has it locked may start it.
+    """
+    resource, session_id = session
     job, lock = held(transaction, job_id)
     if not lists.holds(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_A_TARGET)
     if lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
+    if job.state == State.QUEUED and not licences.start(transaction, [job], there_are):
+        message = "The job's licences are all in use"
+        raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
     lock_id = locks.insert(transaction, job_id, resource.resource_id, session_id, now)
     jobs.set_lock_state(transaction, [job_id], 1)
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)

@@ -1,7 +1,7 @@
 """New jobs: who may submit what to whom, and what is stored when everything is acceptable."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from lgi_protocol import lists, xml
@@ -10,13 +10,15 @@ from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.config import Config
 from lgi_server.database import Transaction
-from lgi_server.services import history, locking, permissions, requests, story
+from lgi_server.services import history, licences, locking, permissions, requests, story
 from lgi_server.services.callers import Servers, User, servers_among
+from lgi_server.services.licences import Amounts
 from lgi_server.services.permissions import Tally
 from lgi_server.services.requests import Request
 from lgi_server.services.stores import Making, Upload
 from lgi_server.services.work import check_no_locks
 from lgi_server.tables import access, events, jobs, submit_requests
+from lgi_server.tables import licences as licence_table
 from lgi_server.tables import permissions as rules
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job
@@ -40,13 +42,14 @@ class Details:
 class Wanted:
     """What is submitted. ``details`` are read after the rules, so that faults are answered in LGI's order.
 
-    A submit with a ``request`` makes one job, however often it is done.
+    A submit with a ``request`` makes one job, however often it is done. ``there_are`` the project's licences.
     """
 
     application: str
     target_resources: tuple[str, ...]
     details: Callable[[], Details]
     request: Request | None = None
+    there_are: Amounts = field(default_factory=dict)
 
     def contents(self, details: Details, *said: object) -> str:
         """A digest of all of it, and of what else is ``said``."""
@@ -59,12 +62,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Draft:
-    """A job that may be stored, its files, and the request that it answers."""
+    """A job that may be stored, its files, and the request that it answers.
+
+    ``is_new_wish`` when nobody has wanted these licences for its application before.
+    """
 
     job: Job
     uploads: tuple[Upload, ...]
     request: Request | None
     contents: str
+    is_new_wish: bool
 
 
 def by_user(
@@ -86,12 +93,14 @@ def by_user(
 
 
 def _judging(transaction: Transaction, names: Sequence[str], wanted: Wanted) -> Judged:
-    asked = wanted.request
+    asked = wanted.request or Request("", "")
     return rules.judging(
         transaction,
         names,
         wanted.application,
-        *((asked.caller, asked.request_id) if asked else ()),
+        asked.caller,
+        asked.request_id,
+        licensed=bool(wanted.there_are),
     )
 
 
@@ -118,9 +127,15 @@ def for_user(judged: Judged, tally: Tally, user: User, wanted: Wanted, config: C
     targets = known_targets(judged.everyone, wanted.application, wanted.target_resources)
     owners = permissions.allowed_owners(tally, judged.rules, user, wanted.application)
     details = wanted.details()
-    job = _new_job(wanted.application, State.QUEUED.value, owners, targets, details, now)
+    job = _new_job(wanted, State.QUEUED.value, owners, targets, details, now)
     job = _with_access(job, (config.admin_group, user.name), details)
-    return Draft(job, details.uploads, wanted.request, wanted.contents(details, user.groups))
+    contents = wanted.contents(details, user.groups)
+    return _draft(judged, job, details, wanted, contents)
+
+
+def _draft(judged: Judged, job: Job, details: Details, wanted: Wanted, contents: str) -> Draft:
+    is_new_wish = bool(job.licences) and job.licences not in judged.wishes
+    return Draft(job, details.uploads, wanted.request, contents, is_new_wish)
 
 
 def by_resource(
@@ -142,7 +157,7 @@ def by_resource(
 
     def make() -> Job:
         check_no_locks(transaction, session_id)
-        made = _for_owners(transaction, judged, wanted, state, owners, config, store, now)
+        made = _for_owners(transaction, judged, wanted, state, owners, config, store, now, starts=True)
         locking.take(transaction, [made], resource, session_id, now)
         history.began(transaction, made, f"resource {resource.resource_name}")
         return replace(made, lock_state=1)
@@ -187,16 +202,20 @@ def _for_owners(
     config: Config,
     store: Making,
     now: int,
+    starts: bool = False,
 ) -> Job:
-    """Insert a job for those of the owners who may submit it."""
+    """Insert a job for those of the owners who may submit it; one that ``starts`` needs its licences now."""
     targets = known_targets(judged.everyone, wanted.application, wanted.target_resources)
     allowed = permissions.owners_allowed(Tally(transaction), judged.rules, owners, wanted.application)
     if not allowed:
         raise LGIError(ErrorNumber.OWNERS_REFUSED, wanted.application)
     details = wanted.details()
-    job = _new_job(wanted.application, state, allowed, targets, details, now)
+    job = _new_job(wanted, state, allowed, targets, details, now)
     job = _with_access(job, (config.admin_group, *allowed), details)
-    draft = Draft(job, details.uploads, wanted.request, wanted.contents(details, state, owners))
+    if starts and not licences.start(transaction, [job], wanted.there_are):
+        message = "The job's licences are all in use"
+        raise LGIError(ErrorNumber.CANNOT_LOCK, job.licences, message=message)
+    draft = _draft(judged, job, details, wanted, wanted.contents(details, state, owners))
     return _insert(transaction, draft, store, now)
 
 
@@ -228,7 +247,7 @@ def applications_of(resource: Resource) -> tuple[str, ...]:
 
 
 def _new_job(
-    application: str,
+    wanted: Wanted,
     state: str,
     owners: tuple[str, ...],
     targets: tuple[str, ...],
@@ -238,7 +257,7 @@ def _new_job(
     return Job(
         job_id=0,
         state=state,
-        application=application,
+        application=wanted.application,
         owners=_fitting(owners, ErrorNumber.OWNERS_TOO_BIG),
         read_access=(),
         write_access=(),
@@ -249,6 +268,7 @@ def _new_job(
         daemon_pulse=now,
         priority=now,
         repository="",
+        licences=licences.wish(details.job_specifics, wanted.there_are),
         input=details.input,
         output=details.output,
     )
@@ -283,6 +303,8 @@ def _insert(transaction: Transaction, draft: Draft, store: Making, now: int) -> 
     if draft.request:
         request = Remembered(draft.request.request_id, draft.contents, made.job_id)
         submit_requests.insert(transaction, draft.request.caller, [request], now)
+    if draft.is_new_wish:
+        licence_table.wish(transaction, made.application, made.licences)
     transaction.afterwards(partial(story.submitted, made))
     access.insert(transaction, made.job_id, made)
     events.insert(transaction, events.SCHEDULE_CYCLE, now)

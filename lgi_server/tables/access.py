@@ -7,6 +7,7 @@ for is 0 or empty, so that a job's changes of state touch as few index entries a
 from collections.abc import Sequence
 
 from lgi_server.database import Transaction
+from lgi_server.tables import licences
 from lgi_server.tables.jobs import Job
 
 Names = list[tuple[str, str]]
@@ -31,6 +32,8 @@ def _names(job: Job) -> Names:
     names = [("owner", name) for name in job.owners]
     names += [("read", name) for name in job.read_access]
     names += [("target", name) for name in job.target_resources]
+    if job.licences:
+        names.append((licences.ROLE, licences.NAME))
     return names
 
 

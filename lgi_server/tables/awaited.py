@@ -1,6 +1,6 @@
 """What resources wait for: queued jobs to take, jobs of theirs to abort, and such that somebody looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import lists
@@ -26,25 +26,38 @@ WATCHED = "watched"
 AT_ONCE = 50
 
 
-def look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited]:
-    """The jobs of some applications that are queued and unlocked, or are to be aborted."""
+def look(
+    transaction: Transaction,
+    applications: Sequence[str],
+    wishes: Mapping[str, Sequence[str]] | None = None,
+) -> list[Awaited]:
+    """The jobs of some applications that are queued and unlocked, or are to be aborted.
+
+    Of jobs that want licences those of the ``wishes`` that stand beside their application.
+    """
+    looks = [("aborting", application, "") for application in applications]
+    for application in applications:
+        looks += [("queued", application, wished) for wished in ("", *(wishes or {}).get(application, ()))]
     found = []
-    for begin in range(0, len(applications), AT_ONCE):
-        found += _look(transaction, applications[begin : begin + AT_ONCE])
+    for begin in range(0, len(looks), 2 * AT_ONCE):
+        found += _look(transaction, looks[begin : begin + 2 * AT_ONCE])
     return found
 
 
-def _look(transaction: Transaction, applications: Sequence[str]) -> list[Awaited]:
+def _look(transaction: Transaction, looks: Sequence[tuple[str, str, str]]) -> list[Awaited]:
     columns = "job_id, state, application, target_resources"
     parts, parameters = [], []
-    for number, application in enumerate(applications):
-        for state, unlocked in (("queued", " AND lock_state = 0"), ("aborting", "")):
-            parts.append(
-                f"SELECT * FROM (SELECT {columns} FROM job_queue WHERE application = %s AND state = '{state}'"
-                f"{unlocked} ORDER BY lock_state DESC, priority DESC, job_id DESC LIMIT {NEWEST})"
-                f" AS {state}{number}"
-            )
-            parameters.append(application)
+    for number, (state, application, wished) in enumerate(looks):
+        # The order of the index behind what is given.
+        free, order = "", "lock_state DESC, licences DESC, priority DESC, job_id DESC"
+        if state == "queued":
+            free, order = " AND lock_state = 0 AND licences = %s", "priority DESC, job_id DESC"
+        parts.append(
+            f"SELECT * FROM (SELECT {columns} FROM job_queue WHERE application = %s AND state = '{state}'"
+            f"{free} ORDER BY {order} LIMIT {NEWEST})"
+            f" AS {state}{number}"
+        )
+        parameters += [application, wished] if free else [application]
     rows = transaction.rows(" UNION ALL ".join(parts), *parameters)
     return [
         Awaited(row["job_id"], row["state"], row["application"], lists.split(row["target_resources"]))

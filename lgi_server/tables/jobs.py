@@ -29,11 +29,13 @@ class Job:
     # Written with a job; only offers read the priority, and only the database the pulse.
     daemon_pulse: int = 0
     priority: int = 0
+    # What it wants of them, as `services.licences` writes it.
+    licences: str = ""
 
 
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
-    " lock_state, state_time_stamp, repository"
+    " lock_state, state_time_stamp, repository, licences"
 )
 # So many numbers at most in one statement.
 AT_ONCE = 500
@@ -103,9 +105,10 @@ def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job,
 
 _INSERT = (
     "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
-    " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository) VALUES "
+    " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository,"
+    " licences) VALUES "
 )
-_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 def insert(transaction: Transaction, job: Job) -> int:
@@ -138,6 +141,7 @@ def _values(job: Job) -> tuple[Any, ...]:
         job.daemon_pulse,
         job.priority,
         job.repository,
+        job.licences,
     )
 
 

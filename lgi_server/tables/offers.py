@@ -1,6 +1,6 @@
 """Queued jobs that a resource may be offered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lgi_protocol import lists
 from lgi_server.database import Transaction, marks
@@ -10,13 +10,17 @@ from lgi_server.tables.jobs import Job, job_in, prefixed
 _FURTHER = 32
 
 
+# What jobs wish that wish nothing, and to how many of them it can be granted.
+NOTHING: Mapping[str, int] = {"": 2**31}
+
+
 def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
-    """The condition on a job that a resource may be offered, and its parameters.
+    """The condition on a job of one wish that a resource may be offered, and its parameters.
 
     A row of running_locks counts as a lock whatever lock_state says: somebody else may have put it there.
     """
     where = (
-        "application = %s AND state = 'queued' AND lock_state = 0"
+        "application = %s AND state = 'queued' AND lock_state = 0 AND licences = %s"
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)"
         " AND EXISTS (SELECT 1 FROM job_access AS target WHERE target.job_id = job.job_id"
         " AND target.role = 'target' AND target.name IN (%s, 'any'))"
@@ -34,43 +38,73 @@ def _offered(resource: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
     return where, parameters
 
 
-def count(transaction: Transaction, application: str, resource: str, wanted: Sequence[str]) -> int:
+def count(
+    transaction: Transaction,
+    application: str,
+    resource: str,
+    wanted: Sequence[str],
+    wishes: Iterable[str] = NOTHING,
+) -> int:
     """How many queued, unlocked jobs a resource could be offered."""
     where, parameters = _offered(resource, wanted)
+    counts = [f"(SELECT COUNT(*) FROM job_queue AS job WHERE {where})" for _ in wishes]
     row = transaction.row(
-        f"SELECT COUNT(*) AS n FROM job_queue AS job WHERE {where}",
-        application,
-        *parameters,
+        f"SELECT {' + '.join(counts)} AS n",
+        *(value for wished in wishes for value in (application, wished, *parameters)),
     )
     return int(row["n"]) if row else 0
 
 
 def take(
-    transaction: Transaction, application: str, resource: str, wanted: Sequence[str], start: int, limit: int
+    transaction: Transaction,
+    application: str,
+    resource: str,
+    wanted: Sequence[str],
+    start: int,
+    limit: int,
+    wishes: Mapping[str, int] = NOTHING,
 ) -> list[Job]:
     """Queued, unlocked jobs for a resource, oldest priority first, held until the transaction ends.
 
-    Jobs that another transaction holds are passed over, so that many resources can ask at once. No job is
-    held but the answered ones: whoever only comes across a job keeps it from nobody.
+    Only jobs of these ``wishes`` for licences are looked at, and of each as many as it says at most: the
+    others are not even passed over. Jobs that another transaction holds are, so that many resources can ask
+    at once. No job is held but the answered ones: whoever only comes across a job keeps it from nobody.
     """
-    where, parameters = _offered(resource, wanted)
-    first = f"{_search(where, 'LEFT JOIN')}{transaction.skip_locked}"
-    rows = transaction.rows(first, application, *parameters, limit, start)
+    found, parameters = _found(application, _offered(resource, wanted), wishes, start + limit)
+    first = f"{_search(found, 'LEFT JOIN')}{transaction.skip_locked}"
+    rows = transaction.rows(first, *parameters, limit, start)
     if any(row["job_id"] is None for row in rows):
         # Only a database that locks rows comes here, so the join may be in its words: it keeps the order.
-        more = f"{_search(where, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
-        rows = transaction.rows(more, application, *parameters, _FURTHER * limit, start, limit)
+        found, parameters = _found(application, _offered(resource, wanted), wishes, start + _FURTHER * limit)
+        more = f"{_search(found, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
+        rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
     taken = [job for job in map(job_in, rows) if lists.holds(job.target_resources, [resource])]
     return sorted(taken, key=lambda job: (job.priority, job.job_id))
 
 
-def _search(where: str, join: str) -> str:
+def _found(
+    application: str, offered: tuple[str, list[str]], wishes: Mapping[str, int], most: int
+) -> tuple[str, list[str | int]]:
+    """The jobs in their order. Those of each wish lie in order in the index; the first of each are merged."""
+    where, parameters = offered
+    if len(wishes) == 1:
+        (wished,) = wishes
+        return f"job_queue AS job WHERE {where}", [application, wished, *parameters]
+    parts, values = [], list[str | int]()
+    for number, (wished, times) in enumerate(wishes.items()):
+        one = f"SELECT priority, job_id FROM job_queue AS job WHERE {where} ORDER BY priority, job_id"
+        parts.append(f"SELECT * FROM ({one} LIMIT %s) AS wish{number}")
+        values += [application, wished, *parameters, min(times, most)]
+    return f"({' UNION ALL '.join(parts)}) AS wishes", values
+
+
+def _search(found: str, join: str) -> str:
     """Find jobs without a lock, then hold each that still is queued and free; a LEFT JOIN tells of others.
 
     A search with locks would keep every job it comes across from all others until the transaction ends.
     """
     return (
-        f"SELECT {prefixed('job')}, job.priority FROM (SELECT job_id FROM job_queue AS job WHERE {where}"
+        f"SELECT {prefixed('job')}, job.priority FROM (SELECT job_id FROM {found}"
         f" ORDER BY priority, job_id LIMIT %s OFFSET %s) AS found {join} job_queue AS job"
         " ON job.job_id = found.job_id AND job.state = 'queued' AND job.lock_state = 0"
     )

@@ -30,11 +30,16 @@ _TABLES = (
 
 @dataclass(frozen=True)
 class Judged:
-    """What a submit is judged by; ``remembered`` is the job the very same request has made before."""
+    """What a submit is judged by.
+
+    ``remembered`` is the job the very same request has made before, ``wishes`` what jobs of the application
+    have wanted of the licences.
+    """
 
     rules: Rules
     everyone: list[Resource]
     remembered: Remembered | None
+    wishes: frozenset[str]
 
 
 def judging(
@@ -43,12 +48,13 @@ def judging(
     application: str,
     caller: str = "",
     request_id: str = "",
+    licensed: bool = False,
 ) -> Judged:
     """What a submit is judged by, in one statement.
 
     The rules for these users and groups, the word ``any`` among them; the project servers; the resources
-    whose capabilities hold the application's name somewhere, which the caller looks at closely; and what is
-    remembered of a request, if the submit has an id.
+    whose capabilities hold the application's name somewhere, which the caller looks at closely; what is
+    remembered of a request, if the submit has an id; and the known wishes where there are licences.
     """
     names = (*names, lists.ANY)
     applications = (application, lists.ANY)
@@ -70,13 +76,22 @@ def judging(
             " FROM submit_requests WHERE caller = %s AND request_id = %s"
         )
         parameters += [caller, request_id]
-    found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": []}
+    if licensed:
+        nothing = ", NULL" * 9
+        parts.append(f"SELECT 'wish', licences{nothing} FROM licence_wishes WHERE application = %s")
+        parameters.append(application)
+    found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": [], "wish": []}
     for row in transaction.rows(" UNION ALL ".join(parts), *parameters):
         found.get(row["kind"], found["rule"]).append(row)
     remembered = None
     for row in found["request"]:
         remembered = Remembered(row["name"], row["application"], int(row["job_limit"]))
-    return Judged(_rules(found["rule"]), [resource_in(row) for row in found["resource"]], remembered)
+    return Judged(
+        _rules(found["rule"]),
+        [resource_in(row) for row in found["resource"]],
+        remembered,
+        frozenset(row["name"] for row in found["wish"]),
+    )
 
 
 def _rules(rows: Sequence[Row]) -> Rules:

@@ -14,6 +14,7 @@ from lgi_server.tables import (
     job_lists,
     job_states,
     jobs,
+    licences,
     locks,
     offers,
     permissions,
@@ -77,7 +78,16 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "with lock": lambda one: jobs.with_lock(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
     "hold lock": lambda one: locks.hold(one, 7),
-    "awaited": lambda one: awaited.look(one, ["hello_world", "other"]),
+    "awaited": lambda one: awaited.look(one, ["hello_world", "other"], {"other": ["a=1"]}),
+    "offers with licences": lambda one: offers.take(
+        one, "hello_world", "res1", (), 0, 10, {"": 99, "a=1": 3, "a=1 b=2": 1}
+    ),
+    "wishes for licences": lambda one: (
+        licences.wish(one, "hello_world", "a=1"),
+        licences.standing(one, 1, "hello_world"),
+        licences.wanted(one, ["hello_world", "other"]),
+    ),
+    "licences in use": lambda one: (licences.hold(one), licences.held(one)),
     "locked": lambda one: jobs.locked(one, 7, 1),
     "list": lambda one: job_lists.select(one, MARK, 0, 10),
     "list of an administrator": lambda one: job_lists.select(one, Selection(("admin",)), 0, 10),

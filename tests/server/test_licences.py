@@ -1,0 +1,424 @@
+"""Licences: jobs that want some start only while there are enough, whoever asks and however often."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.errors import ServerError
+from lgi_protocol.resource_api import Job, ResourceCalls
+from lgi_server import config as configuration
+from lgi_server import schema
+from lgi_server.config import ConfigError
+from lgi_server.database import Database, Transaction
+from lgi_server.databases import open_database
+from lgi_server.services import licences, work
+from lgi_server.tables import access, active_resources, jobs
+from lgi_server.tables import licences as licence_table
+from lgi_server.tables.active_resources import Resource
+from tests import queues
+from tests.grid import PROJECT, Grid, refusal
+from tests.mariadb import PrivateMariaDB
+from tests.server.test_statements import cost
+
+STOCK = {"matlab": 3, "abaqus": 1}
+SUBMIT = {"application": "hello_world", "target_resources": "any"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
+def licensed(request: pytest.FixtureRequest) -> Iterator[Grid]:
+    """A server whose project has licences."""
+    address = "sqlite:LGI.sqlite"
+    if request.param == "mariadb":
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        address = server.create_database("licences")
+    made = Grid(address, {"workers": "1"})
+    lines = "\n".join(f"{name} = {number}" for name, number in STOCK.items())
+    made.config_file.write_text(f"{made.config_file.read_text()}\n[licences]\n{lines}\n")
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def grid(licensed: Grid) -> Grid:
+    """An empty project."""
+    licensed.clear()
+    return licensed
+
+
+def submit(grid: Grid, wanted: str = "") -> int:
+    """A queued job that wants licences."""
+    specifics = {"job_specifics": f"<licences> {wanted} </licences>"} if wanted else {}
+    return grid.user().submit(**specifics)
+
+
+def offered(resource: ResourceCalls, limit: int = 10) -> list[int]:
+    """The jobs a resource is offered, which it has locked then; it has to sign off before it asks again."""
+    return [int(job.job_id) for job in resource.request_work("hello_world", 0, limit).jobs]
+
+
+def begin(resource: ResourceCalls, job: int) -> None:
+    """Start a job that is locked, as a daemon does."""
+    resource.update(str(job), state="running", target_resources="res1@cluster")
+    resource.unlock(str(job))
+
+
+def in_use(grid: Grid) -> dict[str, int]:
+    """How many of each licence jobs have now."""
+    return grid.database.run(licences.used, write=False)
+
+
+def another(grid: Grid, resource: ResourceCalls) -> ResourceCalls:
+    """The same resource in a session of its own."""
+    made = ResourceCalls(resource.client, PROJECT)
+    made.sign_up()
+    return made
+
+
+def test_jobs_start_while_there_are_licences_and_hold_up_no_others(grid: Grid) -> None:
+    """The oldest first; what finds none is passed over, and all else goes on."""
+    resource = grid.resource()
+    first = [submit(grid, "matlab") for _ in range(5)]
+    both = submit(grid, "abaqus, matlab=2")
+    free = [submit(grid) for _ in range(3)]
+
+    assert offered(resource, 3) == first[:3]
+    assert in_use(grid) == {"matlab": 3}
+    assert offered(another(grid, resource), 2) == free[:2]
+    for job in first[:2]:
+        begin(resource, job)
+    assert in_use(grid) == {"matlab": 3}
+    resource.sign_off()
+    # The third was given back, not started.
+    assert in_use(grid) == {"matlab": 2}
+    assert offered(another(grid, resource)) == [first[2], free[2]]
+    assert both not in offered(another(grid, resource))
+
+
+def test_several_licences_are_had_together_or_not_at_all(grid: Grid) -> None:
+    """A job waits until all of them are there."""
+    resource = grid.resource()
+    one, both, abaqus = submit(grid, "matlab=2"), submit(grid, "matlab = 2, abaqus"), submit(grid, "abaqus=1")
+
+    assert offered(resource) == [one, abaqus]
+    resource.sign_off()
+    resource.sign_up()
+    resource.lock(str(both))
+
+    assert in_use(grid) == {"matlab": 2, "abaqus": 1}
+    assert offered(another(grid, resource)) == []
+
+
+ENDS = ["finished", "unlocked", "signed off", "aborted", "deleted while queued", "lost"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_licences_come_back_whatever_ends_a_job(grid: Grid, end: str) -> None:
+    """Once it is neither running nor aborting, nor locked by who might start it."""
+    resource = grid.resource()
+    user = grid.user()
+    job, waiting = submit(grid, "abaqus"), submit(grid, "abaqus")
+    assert offered(resource) == [job]
+    assert offered(another(grid, resource)) == []
+
+    if end in {"finished", "aborted", "lost"}:
+        begin(resource, job)
+        assert in_use(grid) == {"abaqus": 1}
+    if end == "finished":
+        resource.lock(str(job))
+        resource.update(str(job), state="finished")
+    elif end == "aborted":
+        user.delete(job)
+        assert in_use(grid) == {"abaqus": 1}
+        resource.lock(str(job))
+        resource.update(str(job), state="aborted")
+    elif end == "unlocked":
+        resource.unlock(str(job))
+    elif end == "lost":
+        grid.set_job(job, state="queued")
+    else:
+        resource.sign_off()
+    if end == "deleted while queued":
+        user.delete(job)
+
+    assert in_use(grid) == {}
+    expected = [waiting] if end in {"finished", "aborted", "deleted while queued"} else [job]
+    assert offered(another(grid, resource)) == expected
+
+
+BAD = {
+    "unknown": ("genus", "there is no 'genus' here; there are: abaqus, matlab"),
+    "too many": ("matlab=4", "4 of 'matlab' are more than the 3 there are"),
+    "too many in parts": ("matlab=2, matlab=2", "4 of 'matlab' are more than the 3"),
+    "other case": ("Matlab", "there is no 'Matlab'"),
+    "none": ("matlab=0", "'matlab=0' is not NAME or NAME=NUMBER"),
+    "negative": ("matlab=-1", "'matlab=-1' is not NAME"),
+    "no number": ("matlab=", "'matlab=' is not NAME"),
+    "no name": ("=1", "'=1' is not NAME"),
+    "blanks": ("mat lab", "'mat lab' is not NAME"),
+    "SQL": ("'; DROP TABLE job_queue", '"\'; DROP TABLE job_queue" is not NAME'),
+}
+
+
+@pytest.mark.parametrize(("wanted", "why"), BAD.values(), ids=BAD.keys())
+def test_what_can_never_be_had_is_refused_at_once(grid: Grid, wanted: str, why: str) -> None:
+    """Error 72: a job that waits for ever helps nobody."""
+    grid.resource()
+
+    with pytest.raises(ServerError) as refused:
+        submit(grid, wanted)
+
+    assert refused.value.number == 72
+    assert f"These licences cannot be had: {why}" in refused.value.message
+    assert grid.rows("SELECT job_id FROM job_queue") == []
+
+
+def test_a_lock_gives_licences_too(grid: Grid) -> None:
+    """Error 22 for a queued job whose licences are in use: who has it locked may start it."""
+    resource = grid.resource()
+    first, second = submit(grid, "abaqus"), submit(grid, "abaqus")
+    resource.lock(str(first))
+
+    assert refusal(lambda: resource.lock(str(second))) == 22
+    resource.unlock(str(first))
+    resource.lock(str(second))
+    begin(resource, second)
+    # It runs and has them: to lock it takes no more.
+    resource.lock(str(second))
+    assert in_use(grid) == {"abaqus": 1}
+
+
+def test_a_job_that_a_resource_brings_with_it_needs_licences_too(grid: Grid) -> None:
+    """It is locked for it at once, or even running."""
+    resource = grid.resource()
+    posted = SUBMIT | {"owners": "mark@laptop", "job_specifics": "<licences> abaqus </licences>"}
+    resource.submit(posted | {"state": "running"})
+
+    assert in_use(grid) == {"abaqus": 1}
+    for state in ("running", "queued"):
+        session = another(grid, resource)
+        assert refusal(lambda session=session, state=state: session.submit(posted | {"state": state})) == 22
+    assert len(grid.rows("SELECT job_id FROM job_queue")) == 1
+
+
+def test_only_jobs_that_could_start_are_counted(grid: Grid) -> None:
+    """limit 0 asks whether it is worth asking."""
+    resource = grid.resource()
+    holder = submit(grid, "matlab=3")
+    for wanted in ("matlab", "abaqus", ""):
+        submit(grid, wanted)
+
+    assert resource.count_work("hello_world") == 4
+    resource.lock(str(holder))
+    assert another(grid, resource).count_work("hello_world") == 2
+
+
+def test_who_waits_is_told_when_licences_are_free(grid: Grid) -> None:
+    """And not before: a job nobody can start is no news."""
+    resource = grid.resource()
+    first, second = submit(grid, "abaqus"), submit(grid, "abaqus")
+    resource.lock(str(first))
+    waiter = another(grid, resource)
+    fields = {"project": PROJECT, "applications": "hello_world", "queued": "", "aborting": ""}
+    told = waiter.client.post("resources/resource_wait", fields)
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(waiter.client.post, "resources/resource_wait", fields | {"wait": "20"})
+        begin(resource, first)
+        resource.lock(str(first))
+        resource.update(str(first), state="finished")
+        answer = call.result(15)
+
+    assert told.number("number_of_jobs") == 0
+    assert answer.number("job", "job_id") == second
+
+
+def test_daemons_that_ask_at_once_never_start_too_many(grid: Grid) -> None:
+    """At no moment jobs have more than there is, and in the end each has run once."""
+    wanted = ["matlab"] * 10 + ["matlab=2", "abaqus", "abaqus, matlab"] * 4 + [""] * 6
+    resources = [grid.resource(f"res{number}@cluster") for number in range(6)]
+    numbers = [submit(grid, one) for one in wanted]
+    seen: list[dict[str, int]] = []
+    run: list[int] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            seen.append(in_use(grid))
+
+    def live(calls: ResourceCalls) -> None:
+        while len(run) < len(numbers):
+            offer = calls.request_work("hello_world", 0, 2)
+            for job in offer.jobs:
+                _run_through(calls, offer.resource, job)
+                run.append(int(job.job_id))
+            calls.sign_off()
+            calls.sign_up()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(len(resources)) as pool:
+        list(pool.map(live, resources))
+    done.set()
+    watcher.join()
+
+    assert sorted(run) == numbers
+    assert [one for one in seen if any(number > STOCK[name] for name, number in one.items())] == []
+    assert max(one.get("matlab", 0) for one in seen) > 1
+    assert in_use(grid) == {}
+
+
+def _run_through(calls: ResourceCalls, resource: str, job: Job) -> None:
+    for state in ("running", "finished"):
+        calls.update(job.job_id, state=state, target_resources=resource)
+    calls.unlock(job.job_id)
+
+
+def test_licences_keep_the_budget_of_a_request_for_work(licensed: Grid) -> None:
+    """6 statements, with and without jobs that get some; counted by MariaDB."""
+    if licensed.config.projects[PROJECT].database.startswith("sqlite"):
+        return
+    licensed.clear()
+    resource = licensed.resource()
+    for wanted in ("matlab", "", "abaqus, matlab", "abaqus"):
+        submit(licensed, wanted)
+
+    def ask() -> None:
+        assert len(resource.request_work("hello_world", 0, 10).jobs) == 3
+
+    # What a worker reads of the caller once a second does not count for each call.
+    assert cost(licensed, ask, lambda: refusal(lambda: resource.job_state("999"))) <= 6
+
+
+def test_licences_keep_the_budget_of_a_submit(licensed: Grid) -> None:
+    """6 under a limit, with an id; what is wanted for the first time is noted with one more."""
+    if licensed.config.projects[PROJECT].database.startswith("sqlite"):
+        return
+    licensed.clear()
+    licensed.resource()
+    licensed.run("UPDATE users_allowed SET job_limit = 100")
+    submit(licensed, "matlab")
+    user = licensed.user()
+
+    def again() -> None:
+        user.submit(job_specifics="<licences> matlab </licences>", request_id="a")
+
+    assert cost(licensed, again) <= 6
+
+
+@pytest.fixture
+def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
+    """An empty project."""
+    made = open_database(private_mariadb.create_database("waiting_for_licences"))
+    schema.make(made)
+    yield made
+    made.close()
+
+
+def rows_read(database: Database, limit: int) -> tuple[list[int], int]:
+    """What a resource is offered of jobs that want what is in use, and how many rows are read for it."""
+    resource = Resource(1, "res1", "", "", 0, active_resources.NO_SERVER, "")
+    request = work.Request("hello_world", 0, limit, ())
+
+    def look(transaction: Transaction) -> tuple[list[int], int]:
+        before = _reads(transaction)
+        possible = work.possible(transaction, 1, "hello_world", {"abaqus": 1})
+        found = work.offer(transaction, resource, 1, request, possible, 1)
+        reads = _reads(transaction) - before
+        raise _Forget([job.job_id for job in found], reads)
+
+    with pytest.raises(_Forget) as found:
+        database.run(look)
+    return found.value.args  # type: ignore[return-value]
+
+
+class _Forget(Exception):
+    """Ends a transaction whose changes are not wanted."""
+
+
+def _reads(transaction: Transaction) -> int:
+    return sum(int(row["Value"]) for row in transaction.rows("SHOW SESSION STATUS LIKE 'Handler_read%%'"))
+
+
+def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(database: Database) -> None:
+    """The jobs behind them are found as if they were not there; so much as one more row shows."""
+
+    def store(transaction: Transaction, number: int, wanted: str, state: str) -> list[int]:
+        stored = []
+        for index in range(number):
+            job = replace(queues.queued_job(index), licences=wanted, state=state)
+            if wanted:
+                licence_table.wish(transaction, job.application, wanted)
+            stored.append(jobs.insert(transaction, job))
+            access.insert(transaction, stored[-1], job)
+        return stored
+
+    database.run(lambda one: store(one, 1, "abaqus=1", "running"))
+    database.run(lambda one: store(one, 20, "abaqus=1", "queued"))
+    behind = database.run(lambda one: store(one, 5, "", "queued"))
+    found, few = rows_read(database, 3)
+    database.run(lambda one: store(one, 2000, "abaqus=1", "queued"))
+    database.run(lambda one: one.rows("ANALYZE TABLE job_queue, job_access"))
+    found_again, many = rows_read(database, 3)
+
+    assert found == found_again == behind[:3]
+    assert many <= few + 20
+
+
+def test_what_was_taken_when_licences_are_held_is_counted(database: Database) -> None:
+    """Who waited for another claim counts what that has taken."""
+    first_has_taken, counted = threading.Event(), []
+    numbers = queues.fill(database, 2)
+    database.run(lambda one: one.run("UPDATE job_queue SET licences = 'abaqus=1'"))
+    there_are = {"abaqus": 1}
+
+    def claim(transaction: Transaction, number: int) -> None:
+        job = jobs.find(transaction, number)
+        assert job is not None
+        counted.append(len(licences.start(transaction, [job], there_are)))
+        if counted[-1]:
+            transaction.run("INSERT INTO running_locks VALUES (NULL, %s, 1, 1, 1)", number)
+            first_has_taken.set()
+            # Long enough for the other one to have begun and to wait.
+            threading.Event().wait(0.5)
+
+    beside = threading.Thread(target=lambda: database.run(lambda one: claim(one, numbers[0])))
+    beside.start()
+    first_has_taken.wait(10)
+    database.run(lambda one: claim(one, numbers[1]))
+    beside.join()
+
+    assert counted == [1, 0]
+
+
+SECTIONS = {
+    "name": ("[licences]\na b = 1", "'a b' cannot be the name of a licence"),
+    "number": ("[licences]\na = many", "a = many: write how many there are"),
+    "twice": ("[licences]\na = 1\na = 2", "'a' is set a second time"),
+    "section twice": ("[licences]\na = 1\n[licences]", "appears a second time"),
+    "unknown project": ("[licences X]\na = 1", "there is no [project X] section"),
+    "both for one project": ("[licences]\na = 1\n[licences LGI]\nb = 1", "stand in two sections"),
+}
+
+
+@pytest.mark.parametrize(("section", "why"), SECTIONS.values(), ids=SECTIONS.keys())
+def test_a_wrong_section_is_told(licensed: Grid, tmp_path: Path, section: str, why: str) -> None:
+    """With file and line, and nothing starts."""
+    text = licensed.config_file.read_text().partition("[licences]")[0]
+    path = licensed.config_file.with_name("wrong.cfg")
+    path.write_text(text + section)
+
+    with pytest.raises(ConfigError, match=r"wrong.cfg, line \d+: ") as refused:
+        configuration.load(path)
+
+    assert why in str(refused.value)
+
+
+def test_licences_belong_to_the_project_they_are_written_for(licensed: Grid) -> None:
+    """Without a name to the default project: two projects never give out the same ones."""
+    assert configuration.load(licensed.config_file).projects[PROJECT].licences == STOCK
