@@ -121,7 +121,8 @@ database = {database}
 server_name = {server_name}
 
 # Licences, or whatever there is a number of for all resources together: a job that asks for some with
-# <licences> name=number </licences> starts when they are free. For the default project; [licences NAME] for another.
+# <licences> name=number </licences> starts when they are free. For the default project; [licences NAME] is
+# for another one.
 # [licences]
 # matlab = 3
 """

@@ -409,7 +409,7 @@ SECTIONS = {
 @pytest.mark.parametrize(("section", "why"), SECTIONS.values(), ids=SECTIONS.keys())
 def test_a_wrong_section_is_told(licensed: Grid, tmp_path: Path, section: str, why: str) -> None:
     """With file and line, and nothing starts."""
-    text = licensed.config_file.read_text().partition("[licences]")[0]
+    text = licensed.config_file.read_text().partition("\n[licences]")[0] + "\n"
     path = licensed.config_file.with_name("wrong.cfg")
     path.write_text(text + section)
 
