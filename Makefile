@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
 SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-backends test-cluster check bench clean
+.PHONY: help man demo test test-backends test-cluster check bench screenshots clean
 
 help:
 	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-cluster  a Galera cluster of three nodes"
 	@echo "make check  lint, types, import contracts"
 	@echo "make bench  the benchmarks, as ratios within one run"
+	@echo "make screenshots  pictures of the web interface, in docs/screenshots"
 	@echo "make man    a manual page of every command, in build/man"
 	@echo "make clean  remove what the other commands made"
 
@@ -25,6 +26,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	@sh make/needs.sh
+	@sh make/browser.sh
 	@$(PY) -m pytest -n $(SIDE_BY_SIDE) --dist loadfile --no-loadscope-reorder
 
 test-backends: $(INSTALLED)
@@ -46,6 +48,11 @@ bench: $(INSTALLED)
 	@$(PY) -m benchmarks.run
 	@$(PY) -m benchmarks.bulk
 	@$(PY) -m benchmarks.daemon
+
+screenshots: $(INSTALLED)
+	@sh make/needs.sh
+	@sh make/browser.sh
+	@$(PY) -m tests.browser.screenshots docs/screenshots
 
 man: $(INSTALLED)
 	@$(PY) -W ignore make/man.py build/man

@@ -16,6 +16,7 @@ package_of() {
         sge_qmaster) echo gridengine-master ;;
         sge_execd) echo gridengine-exec ;;
         qconf) echo gridengine-client ;;
+        certutil | pk12util) echo libnss3-tools ;;
         dockerd) echo docker.io ;;
         groff) echo groff-base ;;
         /usr/lib/galera/*) echo galera-4 ;;
@@ -27,7 +28,7 @@ package_of() {
 PATH="$PATH:/usr/sbin"
 missing=""
 programs="mariadbd mariadb-install-db curl openssl ps sshd ssh ssh-keygen \
-    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff"
+    munged slurmctld slurmd sbatch bwrap busybox shellcheck taskset nginx apache2 haproxy groff chromium certutil"
 # "backends": what only `make test-backends` needs.
 [ "${1:-}" != backends ] || programs="$programs sge_qmaster sge_execd qconf dockerd podman runc"
 # "cluster": what only `make test-cluster` needs.

@@ -105,6 +105,8 @@
       show(zone, input);
     });
     form.addEventListener("submit", send);
+    // Some may have been chosen before this script was here.
+    show(zone, input);
   }
 
   window.LGI = window.LGI || {};

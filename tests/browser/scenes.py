@@ -1,0 +1,88 @@
+"""A project as it is after some days, for looking at every page of it."""
+
+import time
+from collections.abc import Iterator
+
+from tests.browser.visitors import Visitors
+from tests.grid import Grid
+
+LOOK = """<hello_world> <version> 1.4 </version> </hello_world>
+<vasp> <version> 6.4.2 </version> <cores> 64 </cores> </vasp>"""
+OUTPUT = """VASP 6.4.2, 64 cores on node17
+ entering main loop
+       N       E                     dE             d eps       ncg     rms          rms(c)
+DAV:   1     0.142360528534E+03    0.14236E+03   -0.27314E+04  2176   0.130E+03
+DAV:   2    -0.182440619532E+02   -0.16060E+03   -0.15393E+03  2592   0.180E+02
+DAV:   3    -0.241337021533E+02   -0.58896E+01   -0.58682E+01  2480   0.383E+01
+ reached required accuracy - stopping structural energy minimisation
+"""
+INPUT = """SYSTEM = water on platinum
+ENCUT = 450
+ISMEAR = 1
+EDIFF = 1E-6
+"""
+SPECIFICS = "<cores> 64 </cores> <wall_time> 3600 </wall_time>"
+STATES = ["finished"] * 9 + ["running", "queued", "finished", "aborted", "running", "queued", "queued"]
+PAGES = {
+    "menu": "",
+    "jobs": "jobs",
+    "job": "jobs/{job}",
+    "binary": "jobs/{binary}",
+    "delete": "jobs/{job}/delete",
+    "submit": "submit",
+    "resources": "resources",
+    "servers": "servers",
+    "usage": "usage",
+    "certificate": "certificate",
+}
+
+
+def play(grid: Grid) -> dict[str, int]:
+    """Fill an empty project; the numbers of the jobs that pages are made of."""
+    now = int(time.time())
+    grid.resource("hpc@cluster.example.org", LOOK)
+    grid.resource("laptop@desk", "<hello_world> </hello_world>")
+    grid.resource("old@attic", "<hello_world> </hello_world>")
+    user = grid.user()
+    user.groups = "theor, cyttron"
+    for number, state in enumerate(STATES * 4):
+        application = "vasp" if number % 3 else "hello_world"
+        job_id = user.submit(application=application)
+        target = "any" if state == "queued" else "hpc@cluster.example.org"
+        stamp = now - (len(STATES) * 4 - number) * 17000
+        grid.set_job(job_id, state=state, target_resources=target, state_time_stamp=stamp)
+    grid.run("UPDATE active_resources SET last_call_time = %s WHERE project_server = 0", now - 40)
+    grid.run("UPDATE active_resources SET last_call_time = %s WHERE resource_name = 'old@attic'", now - 90000)
+    return {"job": _job(grid, now), "binary": _binary(grid, now)}
+
+
+def _job(grid: Grid, now: int) -> int:
+    user = grid.user()
+    user.groups = "theor, cyttron"
+    job_id = user.submit(application="vasp", job_specifics=SPECIFICS)
+    (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
+    place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])
+    for name, size in (("INCAR", 96), ("POSCAR", 1411), ("OUTCAR", 2_400_000)):
+        (place / name).write_bytes(b"x" * size)
+    columns = {
+        "output": OUTPUT.encode(),
+        "input": INPUT.encode(),
+        "target_resources": "hpc@cluster.example.org",
+    }
+    grid.set_job(job_id, state="finished", state_time_stamp=now - 600, **columns)
+    return job_id
+
+
+def _binary(grid: Grid, now: int) -> int:
+    job_id = grid.user().submit()
+    data = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2
+    grid.set_job(job_id, state="aborted", output=data, state_time_stamp=now - 3000)
+    return job_id
+
+
+def pages(visitors: Visitors, jobs: dict[str, int]) -> Iterator[tuple[str, str]]:
+    """The name and the address of every page that a user sees."""
+    yield "landing", f"{visitors.grid.url}/"
+    for name, path in PAGES.items():
+        yield name, f"{visitors.base}/{path.format(**jobs)}"
+    yield "refusal", f"{visitors.base}/jobs/99999"

@@ -1,0 +1,50 @@
+"""``make screenshots``: every page of the web interface at two widths, and some in the dark."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.browser import chromium, scenes
+from tests.browser.visitors import visiting
+from tests.grid import Grid
+
+WIDTHS = {"wide": 1280, "narrow": 360}
+DARK = {"jobs", "job"}
+
+
+def take(page: Page, directory: Path, name: str, address: str) -> None:
+    """The pictures of one page."""
+    for word, width in WIDTHS.items():
+        for scheme in ("light", "dark") if name in DARK else ("light",):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            page.goto(address)
+            file = f"{name}-{word}{'-dark' if scheme == 'dark' else ''}.png"
+            page.screenshot(path=directory / file, full_page=True)
+            print(directory / file)
+
+
+def main() -> None:
+    """Take all pictures into the directory that is named."""
+    if chromium.missing():
+        sys.exit(f"{chromium.missing()} is missing")
+    directory = Path(sys.argv[1])
+    directory.mkdir(parents=True, exist_ok=True)
+    grid = Grid()
+    try:
+        grid.start()
+        grid.clear()
+        jobs = scenes.play(grid)
+        with visiting(grid) as visitors:
+            page = visitors.page()
+            for name, address in scenes.pages(visitors, jobs):
+                take(page, directory, name, address)
+            administrator = visitors.page("root@desk", ("admin",))
+            take(administrator, directory, "administration", f"{visitors.base}/administration")
+    finally:
+        grid.remove()
+
+
+if __name__ == "__main__":
+    main()

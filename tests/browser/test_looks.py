@@ -1,0 +1,93 @@
+"""How every page looks, and what it is to those who do not see it: any width, light, dark (WCAG 2.2 AA)."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser import chromium, scenes
+from tests.browser.visitors import Visitors
+from tests.grid import Grid
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What a hostile or merely long name makes of a page.
+LONG = "x" * 200
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong: the rule, and where."""
+    found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels a page is wider than its window."""
+    return int(page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def check(page: Page, name: str, address: str) -> list[str]:
+    """All that is wrong with one page, light and dark, narrow and wide."""
+    wrong = []
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(address)
+    page.evaluate(chromium.AXE.read_text())
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        wrong += [f"{name}, {scheme}: {one}" for one in violations(page)]
+    for width in (360, 2560):
+        page.set_viewport_size({"width": width, "height": 1440})
+        if (pixels := overflow(page)) > 0:
+            wrong.append(f"{name}: {pixels} pixels too wide for {width}")
+    return wrong
+
+
+def test_every_page_can_be_used_by_everybody(grid: Grid, visitors: Visitors) -> None:
+    """axe-core has nothing to say, light or dark, and nothing is cut off at 360 or 2560 pixels."""
+    jobs = scenes.play(grid)
+    page = visitors.page()
+
+    wrong = [fault for name, address in scenes.pages(visitors, jobs) for fault in check(page, name, address)]
+
+    assert wrong == []
+
+
+def test_the_pages_of_administrators_can_be_used_by_everybody(grid: Grid, visitors: Visitors) -> None:
+    """With rules and limits, and names that are very long."""
+    grid.run("INSERT INTO users_allowed VALUES (%s, 'vasp', -20)", LONG)
+    grid.resource("hpc@cluster.example.org", scenes.LOOK)
+    page = visitors.page("root@desk", ("admin",))
+
+    wrong = check(page, "administration", f"{visitors.base}/administration")
+
+    assert wrong == []
+
+
+def test_every_page_can_be_used_in_an_empty_project(grid: Grid, visitors: Visitors) -> None:
+    """Where there is nothing it is said what to do."""
+    page = visitors.page()
+
+    wrong = [
+        fault
+        for path in ("", "jobs", "submit", "resources", "usage")
+        for fault in check(page, path, f"{visitors.base}/{path}")
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_times_are_those_of_the_reader(grid: Grid, visitors: Visitors, zone: str) -> None:
+    """As the reader's clock shows them; the title has UTC."""
+    grid.resource()
+    job_id = grid.user().submit()
+    grid.set_job(job_id, state_time_stamp=1000000000)
+    page = visitors.page()
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", {"timezoneId": zone})
+
+    page.goto(f"{visitors.base}/jobs/{job_id}")
+
+    shown = page.locator("time").first
+    assert {"Asia/Tokyo": "10:46:40", "America/New_York": "9:46:40"}[zone] in str(shown.text_content())
+    assert shown.get_attribute("title") == "2001-09-09 01:46:40 UTC"

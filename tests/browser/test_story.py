@@ -1,0 +1,151 @@
+"""What people do in a browser, from the first visit to the last click."""
+
+from functools import partial
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from lgi_protocol.resource_api import ResourceCalls
+from tests import running_jobs
+from tests.browser.visitors import Visitors
+from tests.grid import Grid, wait_for
+
+
+def finish(resource: ResourceCalls, job_id: str, output: bytes) -> None:
+    """Report a job as finished, as its daemon would."""
+    resource.lock(job_id)
+    resource.update(job_id, state="finished", output=output)
+    resource.unlock(job_id)
+
+
+def submit(page: Page, files: list[dict[str, object]]) -> str:
+    """Fill in the form and send it; the number of the job whose page comes up."""
+    page.get_by_role("link", name="Submit", exact=True).click()
+    page.get_by_label("Application").select_option("hello_world")
+    page.get_by_label("Input").fill("a greeting\n")
+    page.get_by_label("Files").set_input_files(files)  # type: ignore[arg-type]
+    expect(page.get_by_text("results.csv (2.05 kB)")).to_be_visible()
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url("**/jobs/*")
+    return page.url.rpartition("/")[2]
+
+
+def test_a_job_from_the_first_visit_to_its_end(grid: Grid, visitors: Visitors, tmp_path: Path) -> None:
+    """Identified at once; submit with two files, watch it run and finish, fetch a file, delete it."""
+    resource = grid.resource()
+    page = visitors.page()
+
+    page.goto(f"{grid.url}/")
+    page.get_by_role("link", name="Open the web interface").click()
+    expect(page.get_by_role("main")).to_contain_text("You are mark@laptop")
+    job_id = submit(
+        page,
+        [
+            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes\n"},
+            {"name": "results.csv", "mimeType": "text/csv", "buffer": b"1" * 2048},
+        ],
+    )
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(f"Job {job_id} queued")
+    assert page.evaluate("document.querySelector('time').textContent").count("UTC") == 0
+
+    assert running_jobs.take(grid, resource) == job_id
+    expect(heading).to_have_text(f"Job {job_id} running")
+    wait_for(partial(resource.send_tail, job_id, running_jobs.REFERENCE, 0, b"half way <b>\n", False))
+    expect(page.get_by_role("region", name="Output")).to_have_text("half way <b>")
+    finish(resource, job_id, b"Hello World\n")
+    expect(heading).to_have_text(f"Job {job_id} finished")
+    expect(page.get_by_role("region", name="Output")).to_have_text("Hello World")
+
+    with page.expect_download() as fetched:
+        page.get_by_role("link", name="notes.txt", exact=True).click()
+    assert Path(fetched.value.path()).read_bytes() == b"notes\n"
+
+    page.get_by_role("link", name="Delete", exact=True).click()
+    page.get_by_role("button", name=f"Delete job {job_id}").click()
+    expect(page.get_by_text(f"Job {job_id} is deleted.")).to_be_visible()
+    assert grid.rows("SELECT * FROM job_queue") == []
+
+
+def test_a_second_user_sees_none_of_it(grid: Grid, visitors: Visitors) -> None:
+    """Neither in the list nor by its address."""
+    grid.resource()
+    job_id = grid.user().submit()
+    page = visitors.page("other@desk", ("chem",))
+
+    page.goto(f"{visitors.base}/jobs")
+    expect(page.get_by_text("There are no jobs yet.")).to_be_visible()
+    page.goto(f"{visitors.base}/jobs/{job_id}")
+    expect(page.get_by_role("alert")).to_contain_text("There is no such job")
+
+
+def test_without_a_certificate_there_is_nothing_but_advice(grid: Grid, visitors: Visitors) -> None:
+    """How to load one, and the landing page."""
+    grid.resource()
+    job_id = grid.user().submit()
+    page = visitors.page("", ())
+
+    page.goto(f"{visitors.base}/jobs/{job_id}")
+    expect(page.get_by_text("Load the file .p12")).to_be_visible()
+    page.get_by_role("link", name="What this server is").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Leiden Grid Infrastructure")
+
+
+def test_files_are_dropped_onto_a_job_and_deleted(grid: Grid, visitors: Visitors) -> None:
+    """Several at once by drag and drop, each shown before it is sent; deleting one asks."""
+    grid.resource()
+    job_id = grid.user().submit()
+    page = visitors.page()
+    page.goto(f"{visitors.base}/jobs/{job_id}")
+
+    dropped = page.evaluate_handle(
+        """() => { const data = new DataTransfer();
+        for (const name of ["one.txt", "two.txt"]) { data.items.add(new File([name], name)); }
+        return data; }"""
+    )
+    page.dispatch_event("[data-drop]", "drop", {"dataTransfer": dropped})
+    expect(page.get_by_text("two.txt (7 B)")).to_be_visible()
+    page.get_by_role("button", name="Upload").click()
+    page.get_by_role("link", name="Delete two.txt").click()
+    page.get_by_role("button", name="Delete the file").click()
+
+    expect(page.get_by_role("link", name="one.txt", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="two.txt", exact=True)).to_have_count(0)
+
+
+def test_what_is_refused_keeps_what_was_typed(grid: Grid, visitors: Visitors) -> None:
+    """Also when the form is sent by the script that shows how far the files have come."""
+    grid.resource()
+    page = visitors.page()
+    page.goto(f"{visitors.base}/submit")
+
+    page.get_by_label("Input").fill("kept")
+    page.get_by_text("Specifics, groups and access").click()
+    page.get_by_label("Specifics", exact=True).fill("<a>")
+    page.get_by_label("Files").set_input_files({"name": "x", "mimeType": "text/plain", "buffer": b"x"})
+    page.get_by_role("button", name="Submit").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("not acceptable XML")
+    expect(page.get_by_label("Input")).to_have_value("kept")
+    page.get_by_label("Specifics", exact=True).fill("<a> 1 </a>")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("queued")
+
+
+def test_everything_is_reached_with_the_keyboard(grid: Grid, visitors: Visitors) -> None:
+    """The first stop leads past the menu; then each link in its order, and a form is sent with Enter."""
+    grid.resource()
+    job_id = grid.user().submit()
+    page = visitors.page()
+    page.goto(f"{visitors.base}/jobs/{job_id}/delete")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="To the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name=str(job_id), exact=True)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name=f"Delete job {job_id}")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_text(f"Job {job_id} is deleted.")).to_be_visible()
