@@ -12,10 +12,11 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from lgi_protocol.errors import LGIError
 
-# Importing these five registers their calls with the doorway.
+# Importing these six registers their calls with the doorway.
 from lgi_server import (
     api,
     arrivals,
+    explain_call,  # noqa: F401
     history_calls,  # noqa: F401
     identity,
     interfaces,  # noqa: F401

@@ -1,0 +1,168 @@
+"""interface_explain_job: why a job does not run."""
+
+import time
+
+import pytest
+
+from lgi_protocol import xml
+from lgi_protocol.client import Reply
+from lgi_server.tables import standings
+from lgi_server.tables.jobs import find
+from tests import queues
+from tests.grid import Grid, UserCalls
+from tests.server.test_licences import grid as licensed_grid
+from tests.server.test_licences import licensed, submit
+
+__all__ = ["licensed", "licensed_grid"]
+
+
+def explain(user: UserCalls, job: int) -> Reply:
+    """What is answered."""
+    return user.post("interface_explain_job", job_id=str(job))
+
+
+def reason(user: UserCalls, job: int) -> str:
+    """In one word."""
+    return explain(user, job).value("explanation", "reason")
+
+
+def of_resources(reply: Reply) -> dict[str, tuple[str, ...]]:
+    """What is said of each resource: reason, offers, target, running jobs."""
+    inside = xml.find(reply.content, "explanation")
+    assert inside is not None
+    names = ("reason", "offers_application", "is_target", "running_jobs")
+    return {
+        xml.value(one.inside, "resource_name"): tuple(xml.value(one.inside, name) for name in names)
+        for one in xml.find_all(inside.inside, "resource")
+    }
+
+
+def test_each_resource_is_said_to_do_with_the_job_what_it_does(grid: Grid) -> None:
+    """Those that may take it, that are no target, that do not offer it, and that have not called."""
+    user = grid.user()
+    running = grid.resource("res1@cluster")
+    grid.resource("res2@cluster")
+    grid.resource("res3@cluster", "<vasp> </vasp>")
+    grid.resource("res4@cluster")
+    for _ in range(2):
+        grid.set_job(user.submit(), state="running", target_resources="res1@cluster")
+    first = user.submit(target_resources="res1@cluster")
+    job = user.submit(target_resources="res1@cluster, res4@cluster")
+    long_ago = int(time.time()) - 1900
+    # Until the server has noted the calls above, which it does a second later.
+    time.sleep(1.1)
+    grid.run("UPDATE active_resources SET last_call_time = %s WHERE resource_name = 'res4@cluster'", long_ago)
+
+    reply = explain(user, job)
+
+    assert reply.value("explanation", "reason") == "may_take"
+    assert reply.value("explanation", "jobs_before") == "1"
+    assert reply.number("explanation", "number_of_resources") == 4
+    assert of_resources(reply) == {
+        "res1@cluster": ("may_take", "1", "1", "2"),
+        "res2@cluster": ("no_target", "1", "0", "0"),
+        "res3@cluster": ("no_offer", "0", "0", "0"),
+        "res4@cluster": ("silent", "1", "1", "0"),
+    }
+    assert explain(user, first).value("explanation", "jobs_before") == "0"
+    assert running.session_id != ""
+
+
+def test_what_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
+    """Nobody offers it; of those that do none is a target; all that could take it are silent."""
+    resource = grid.resource("res1@cluster")
+    grid.resource("res2@cluster")
+    user = grid.user()
+    job = user.submit(target_resources="res1@cluster")
+
+    assert reason(user, job) == "may_take"
+    time.sleep(1.1)
+    grid.run("UPDATE active_resources SET last_call_time = 1 WHERE project_server = 0")
+    assert reason(user, job) == "silent"
+    grid.run("UPDATE active_resources SET resource_capabilities = '' WHERE resource_name = 'res1@cluster'")
+    assert reason(user, job) == "no_target"
+    grid.run("UPDATE active_resources SET resource_capabilities = ''")
+    assert reason(user, job) == "no_offer"
+    assert resource.session_id != ""
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [("running", "running"), ("frozen", "running"), ("aborting", "aborting"), ("finished", "ended")],
+)
+def test_a_job_that_is_not_queued_is_told_as_what_it_is(grid: Grid, state: str, said: str) -> None:
+    """Without a word about the queue."""
+    grid.resource()
+    user = grid.user()
+    job = user.submit()
+    grid.set_job(job, state=state)
+
+    reply = explain(user, job)
+
+    assert reply.value("explanation", "reason") == said
+    assert reply.value("job", "state") == state
+    assert reply.number("explanation", "number_of_resources") == 0
+    assert reply.value("explanation", "jobs_before") == ""
+
+
+def test_a_locked_job_is_answered_at_once(grid: Grid) -> None:
+    """With who looks at it; other calls wait for the lock to go."""
+    resource = grid.resource()
+    user = grid.user()
+    job = user.submit()
+    resource.lock(str(job))
+    start = time.monotonic()
+
+    reply = explain(user, job)
+
+    assert time.monotonic() - start < 5
+    assert reply.value("explanation", "reason") == "locked"
+    assert reply.value("explanation", "locked_by") == "res1@cluster"
+
+
+def test_only_who_may_read_a_job_is_told(grid: Grid) -> None:
+    """34 for others, 15 for none, 19 for no number."""
+    grid.resource()
+    job = grid.user().submit()
+    frank = grid.user("frank@desk", ("chem",))
+
+    numbers = [frank.refusal("interface_explain_job", job_id=one) for one in (str(job), "99999", "x")]
+
+    assert numbers == [34, 15, 19]
+
+
+def test_licences_that_are_missing_are_named(licensed_grid: Grid) -> None:
+    """How many are wanted, how many there are, and how many are in use."""
+    resource = licensed_grid.resource()
+    user = licensed_grid.user()
+    held, job = submit(licensed_grid, "matlab=2"), submit(licensed_grid, "abaqus, matlab=2")
+    assert reason(user, job) == "may_take"
+    resource.lock(str(held))
+
+    reply = explain(user, job)
+
+    inside = xml.find(reply.content, "explanation")
+    assert inside is not None
+    assert reply.value("explanation", "reason") == "no_licences"
+    names = ("name", "wanted", "there_are", "used")
+    assert [
+        [xml.value(one.inside, name) for name in names] for one in xml.find_all(inside.inside, "licence")
+    ] == [["abaqus", "1", "1", "0"], ["matlab", "2", "3", "2"]]
+
+
+def test_a_place_in_the_queue_is_counted_up_to_a_bound(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of the same age by their numbers; the locked ones too, as they come back."""
+    numbers = queues.fill(grid.database, 30)
+    grid.run("UPDATE job_queue SET priority = 1")
+
+    def before(number: int) -> int:
+        def look(transaction: object) -> int:
+            job = find(transaction, number)  # type: ignore[arg-type]
+            assert job is not None
+            return standings.before(transaction, job)  # type: ignore[arg-type]
+
+        return grid.database.run(look, write=False)
+
+    assert [before(number) for number in (numbers[0], numbers[7], numbers[29])] == [0, 7, 29]
+    monkeypatch.setattr(standings, "MOST", 20)
+    assert before(numbers[29]) == 20
