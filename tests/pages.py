@@ -98,3 +98,13 @@ class Browser:
         filled = {**page.fields(action), **fields}
         (one,) = [one for one in page.tree.forms if one.method == "POST" and action in one.action]
         return self.send(f"https://localhost:{self.grid.port}{one.action}", filled, files)
+
+
+def register(grid: Grid, name: str, last_call_time: int, capabilities: str = "", role: int = 0) -> None:
+    """A resource, or a server in another role, that has last called then: noting calls takes a second."""
+    url = f"https://{name.partition('@')[2]}/LGI"
+    grid.run(
+        "INSERT INTO active_resources (resource_name, resource_capabilities, client_certificate, url,"
+        " last_call_time, project_server) VALUES (%s, %s, %s, %s, %s, %s)",
+        *(name, capabilities, grid.people.resource(name).certificate.read_text(), url, last_call_time, role),
+    )

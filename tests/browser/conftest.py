@@ -9,7 +9,6 @@ from tests.browser import chromium
 from tests.conftest import lacking
 from tests.grid import Grid
 
-
 # Without Playwright these cannot even be read.
 collect_ignore = (
     [] if chromium.missing() != "playwright" or os.environ.get("CI") else ["test_looks.py", "test_story.py"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.browser.visitors import Visitors
 from tests.grid import Grid
+from tests.pages import register
 
 LOOK = """<hello_world> <version> 1.4 </version> </hello_world>
 <vasp> <version> 6.4.2 </version> <cores> 64 </cores> </vasp>"""
@@ -42,7 +43,7 @@ def play(grid: Grid) -> dict[str, int]:
     now = int(time.time())
     grid.resource("hpc@cluster.example.org", LOOK)
     grid.resource("laptop@desk", "<hello_world> </hello_world>")
-    grid.resource("old@attic", "<hello_world> </hello_world>")
+    register(grid, "old@attic", now - 90000, "<hello_world> </hello_world>")
     user = grid.user()
     user.groups = "theor, cyttron"
     for number, state in enumerate(STATES * 4):
@@ -51,8 +52,6 @@ def play(grid: Grid) -> dict[str, int]:
         target = "any" if state == "queued" else "hpc@cluster.example.org"
         stamp = now - (len(STATES) * 4 - number) * 17000
         grid.set_job(job_id, state=state, target_resources=target, state_time_stamp=stamp)
-    grid.run("UPDATE active_resources SET last_call_time = %s WHERE project_server = 0", now - 40)
-    grid.run("UPDATE active_resources SET last_call_time = %s WHERE resource_name = 'old@attic'", now - 90000)
     return {"job": _job(grid, now), "binary": _binary(grid, now)}
 
 

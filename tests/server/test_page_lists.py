@@ -1,7 +1,7 @@
 """The list of jobs in the web interface: whose, which, in what order, and how long it takes."""
 
 from tests.grid import Grid
-from tests.pages import Browser
+from tests.pages import Browser, register
 
 
 def ids(rows: list[dict[str, str]]) -> list[int]:
@@ -123,11 +123,10 @@ def test_administration_is_for_administrators(grid: Grid) -> None:
 
 def test_administrators_see_limits_and_the_health_of_resources(grid: Grid) -> None:
     """What is used of a limit, who was silent for long, whose certificate ends when."""
-    grid.resource("silent@cluster")
+    register(grid, "silent@cluster", 1, "<hello_world> </hello_world>")
     grid.run("INSERT INTO users_allowed VALUES ('mark@laptop', 'hello_world', -3)")
     grid.run("INSERT INTO groups_denied VALUES ('theor', 'vasp')")
     grid.user().submit()
-    grid.run("UPDATE active_resources SET last_call_time = 1 WHERE project_server = 0")
 
     page = Browser(grid, "root@admin", ("admin",)).get("administration")
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.grid import Grid
-from tests.pages import Browser
+from tests.pages import Browser, register
 
 PAGES = ["", "jobs", "submit", "resources", "servers", "usage", "certificate"]
 
@@ -165,8 +165,7 @@ def test_times_carry_what_a_script_needs_to_localize_them(grid: Grid) -> None:
 def test_resources_show_what_they_offer_run_and_when_they_called(grid: Grid) -> None:
     """Site tags of the capabilities can be unfolded; one that was silent for long is marked."""
     grid.resource("busy@cluster", "<hello_world> <version> 2 </version> </hello_world> <vasp> </vasp>")
-    grid.resource("silent@cluster", "")
-    grid.run("UPDATE active_resources SET last_call_time = 1 WHERE resource_name = 'silent@cluster'")
+    register(grid, "silent@cluster", 1)
     job_id = grid.user().submit()
     grid.set_job(job_id, state="running", target_resources="busy@cluster")
 
@@ -182,18 +181,13 @@ def test_resources_show_what_they_offer_run_and_when_they_called(grid: Grid) -> 
 
 def test_servers_are_listed_with_links_to_their_interfaces(grid: Grid) -> None:
     """The master, this one, and slaves; a link carries the project and nothing secret."""
-    certificate = grid.people.resource("slave@host").certificate.read_text()
-    grid.run(
-        "INSERT INTO active_resources (resource_name, resource_capabilities, client_certificate, url,"
-        " project_server) VALUES ('slave@host', '', %s, 'https://slave.example/LGI', 2)",
-        certificate,
-    )
+    register(grid, "slave@slave.example", 1, role=2)
 
     page = Browser(grid).get("servers")
 
     assert [(row["Name"], row["Role"]) for row in page.rows()] == [
         ("LGI@localhost this one", "master"),
-        ("slave@host", "slave"),
+        ("slave@slave.example", "slave"),
     ]
     assert "https://slave.example/LGI/basic_interface/index.php?project=LGI" in page.links()
 
