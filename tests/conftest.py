@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests import mariadb
-from tests.grid import Grid
+from tests.grid import Grid, running
 from tests.mariadb import PrivateMariaDB
 
 
@@ -51,12 +51,8 @@ def database_address(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def running_grid(database_address: str) -> Iterator[Grid]:
     """A project server on each kind of database, for the whole run."""
-    made = Grid(database_address)
-    try:
-        made.start()
+    with running(Grid(database_address), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture

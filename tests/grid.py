@@ -9,9 +9,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from lgi_protocol.client import Client, Reply
 from lgi_protocol.credentials import Credentials
@@ -261,6 +263,21 @@ class Grid:
         calls = ResourceCalls(self.client(issued), self.project)
         calls.sign_up(capabilities)
         return calls
+
+
+AnyGrid = TypeVar("AnyGrid", bound=Grid)
+
+
+@contextmanager
+def running(made: AnyGrid, cleared: bool = True) -> Iterator[AnyGrid]:
+    """A grid while a block uses it; its project is emptied, and every user allowed, unless told otherwise."""
+    try:
+        made.start()
+        if cleared:
+            made.clear()
+        yield made
+    finally:
+        made.remove()
 
 
 @dataclass

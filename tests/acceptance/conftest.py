@@ -6,7 +6,9 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -18,6 +20,8 @@ RESOURCE = "laptop@test"
 
 class DaemonProcess:
     """LGI_daemon with the hello_world application, in a run directory of its own."""
+
+    application = "hello_world"
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
@@ -73,7 +77,7 @@ class DaemonProcess:
 
     def jobs(self) -> list[Path]:
         """The directories of the jobs it has."""
-        return list((self.run_directory / "LGI" / "hello_world").glob("JOB_*"))
+        return list((self.run_directory / "LGI" / self.application).glob("JOB_*"))
 
     def remove(self) -> None:
         """Stop the daemon, end its jobs and remove everything."""
@@ -87,20 +91,29 @@ class DaemonProcess:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+AnyDaemon = TypeVar("AnyDaemon", bound=DaemonProcess)
+
+
 @pytest.fixture
 def daemon(grid: Grid) -> Iterator[DaemonProcess]:
     """A running daemon whose resource has signed up."""
-    grid.resource(RESOURCE, "").sign_off()
-    made = DaemonProcess(grid)
+    with signed_up(DaemonProcess(grid)) as made:
+        yield made
+
+
+@contextmanager
+def signed_up(made: AnyDaemon) -> Iterator[AnyDaemon]:
+    """A daemon that runs, its resource registered and its applications known to the server."""
+    made.grid.resource(RESOURCE, "").sign_off()
     try:
         made.start()
-        wait_for(lambda: offers(grid))
+        wait_for(lambda: offers(made.grid, made.application))
         yield made
     finally:
         made.remove()
 
 
-def offers(grid: Grid) -> bool:
-    """Whether the resource has told the server what it offers."""
+def offers(grid: Grid, application: str = "hello_world") -> bool:
+    """Whether the resource has told the server that it offers an application."""
     rows = grid.rows("SELECT resource_capabilities FROM active_resources WHERE resource_name = %s", RESOURCE)
-    return "hello_world" in str(rows[0]["resource_capabilities"])
+    return bool(rows) and application in str(rows[0]["resource_capabilities"])

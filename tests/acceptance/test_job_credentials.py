@@ -12,7 +12,7 @@ import requests
 from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials
 from lgi_tools import filetransfer, qsub
-from tests.acceptance.conftest import APPLICATION, RESOURCE, DaemonProcess, offers
+from tests.acceptance.conftest import APPLICATION, DaemonProcess, signed_up
 from tests.grid import Grid, UserCalls, wait_for
 
 # Runs until somebody says enough.
@@ -41,14 +41,8 @@ class PatientDaemon(DaemonProcess):
 @pytest.fixture
 def daemon(grid: Grid) -> Iterator[PatientDaemon]:
     """A running daemon whose resource has signed up."""
-    grid.resource(RESOURCE, "").sign_off()
-    made = PatientDaemon(grid)
-    try:
-        made.start()
-        wait_for(lambda: offers(grid))
+    with signed_up(PatientDaemon(grid)) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def running(daemon: PatientDaemon, user: UserCalls, job_id: int) -> Path:

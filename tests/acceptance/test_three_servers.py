@@ -7,7 +7,7 @@ import pytest
 from lgi_server.database import Transaction
 from lgi_server.services import management
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.grid import Grid, wait_for
+from tests.grid import Grid, running, wait_for
 from tests.mariadb import PrivateMariaDB
 from tests.slaves import Scheduler, Slave, manage, rules
 
@@ -18,12 +18,8 @@ MANY, KILLS = 150, 3
 @pytest.fixture(scope="module")
 def master(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
     """The master, on MariaDB, as LGI_setup leaves it."""
-    made = Grid(private_mariadb.create_database("master"))
-    try:
-        made.start()
+    with running(Grid(private_mariadb.create_database("master")), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.grid import Grid, wait_for
+from tests.grid import Grid, running, wait_for
 
 
 @pytest.fixture(scope="module")
 def other(running_grid: Grid) -> Iterator[Grid]:
     """The server of the project OTHER, with the same authority."""
-    made = Grid(authority=running_grid.people.authority, project="OTHER")
-    made.people = running_grid.people
-    try:
-        made.start()
+    new = Grid(authority=running_grid.people.authority, project="OTHER")
+    new.people = running_grid.people
+    with running(new, cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture

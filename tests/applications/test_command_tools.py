@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import signed_up
 from tests.acceptance.test_commands import home, run  # noqa: F401 - home is a fixture
-from tests.grid import BIN, Grid, wait_for
+from tests.grid import BIN, Grid
 
-from .test_whole_jobs import RESOURCE, CommandDaemon, offers_command
+from .test_whole_jobs import CommandDaemon
 
 SCRIPT = """#!/bin/sh
 echo "got $# of them: $2"
@@ -24,14 +25,8 @@ exit 5
 @pytest.fixture
 def offered(grid: Grid) -> Iterator[CommandDaemon]:
     """A running daemon that offers plain processes, with staging."""
-    grid.resource(RESOURCE, "").sign_off()
-    made = CommandDaemon(grid, "process", "stage=yes")
-    try:
-        made.start()
-        wait_for(lambda: offers_command(grid))
+    with signed_up(CommandDaemon(grid, "process", "stage=yes")) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.mark.usefixtures("offered")

@@ -4,11 +4,10 @@ import os
 import shlex
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import DaemonProcess
+from tests.acceptance.conftest import DaemonProcess, signed_up
 from tests.grid import Grid, UserCalls, wait_for
 
 from .bench import APPLICATIONS
@@ -19,6 +18,8 @@ RESOURCE = "laptop@test"
 
 class CommandDaemon(DaemonProcess):
     """A daemon that offers `command`, its script with settings of a test."""
+
+    application = "command"
 
     def __init__(self, grid: Grid, backend: str, settings: str = "") -> None:
         self.backend = backend
@@ -50,10 +51,6 @@ class CommandDaemon(DaemonProcess):
         is_needed = os.geteuid() == 0 and self.backend == "slurm"
         return "<job_sandbox_uid> 65534 </job_sandbox_uid> " if is_needed else ""
 
-    def jobs(self) -> list[Path]:
-        """The directories of the jobs it has."""
-        return list((self.run_directory / "LGI" / "command").glob("JOB_*"))
-
 
 @pytest.fixture
 def offered(grid: Grid, request: pytest.FixtureRequest) -> Iterator[CommandDaemon]:
@@ -66,20 +63,8 @@ def offered(grid: Grid, request: pytest.FixtureRequest) -> Iterator[CommandDaemo
         settings = (
             f"images={shlex.quote(str(request.getfixturevalue('images')))}\ndefault_image=lgi/busybox:1.0\n"
         )
-    grid.resource(RESOURCE, "").sign_off()
-    made = CommandDaemon(grid, backend, settings)
-    try:
-        made.start()
-        wait_for(lambda: offers_command(grid))
+    with signed_up(CommandDaemon(grid, backend, settings)) as made:
         yield made
-    finally:
-        made.remove()
-
-
-def offers_command(grid: Grid) -> bool:
-    """Whether the resource has told the server what it offers."""
-    rows = grid.rows("SELECT resource_capabilities FROM active_resources WHERE resource_name = %s", RESOURCE)
-    return "command" in str(rows[0]["resource_capabilities"])
 
 
 def submitted(user: UserCalls, script: str, specifics: str = "") -> int:

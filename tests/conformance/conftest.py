@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.answers import Lines
 from tests.conformance.replay import PATIENT, replay
 from tests.conformance.stage import Stage
-from tests.grid import Grid
+from tests.grid import Grid, running
 from tests.mariadb import PrivateMariaDB
 
 BackOff = Future[tuple[Lines, Lines]]
@@ -24,12 +24,8 @@ def running_grid(database_address: str, request: pytest.FixtureRequest) -> Itera
     if database_address.startswith("mariadb:"):
         server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
         database_address = server.create_database("conformance")
-    made = Grid(database_address, FORGETFUL)
-    try:
-        made.start()
+    with running(Grid(database_address, FORGETFUL), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from lgi_daemon.daemon import Daemon
 from lgi_daemon.limits import Rules
 from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
 from tests.acceptance.conftest import DaemonProcess, offers
-from tests.grid import Grid, UserCalls
+from tests.grid import Grid, UserCalls, running
 
 from .conftest import IS_ROOT
 from .cutting_proxy import Cut, CuttingProxy, When
@@ -24,12 +24,8 @@ RESOURCE = "cluster@test"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Grid]:
     """A project server."""
-    made = Grid()
-    try:
-        made.start()
+    with running(Grid(), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture

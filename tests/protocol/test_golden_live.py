@@ -8,7 +8,7 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.client import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from tests.grid import PROJECT, Grid, UserCalls
+from tests.grid import PROJECT, Grid, UserCalls, running
 
 from . import golden
 from .golden import Tree
@@ -17,12 +17,8 @@ from .golden import Tree
 @pytest.fixture(scope="module")
 def sqlite_grid() -> Iterator[Grid]:
     """One server for all calls; what it answers does not depend on the kind of database."""
-    made = Grid()
-    try:
-        made.start()
+    with running(Grid(), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @dataclass

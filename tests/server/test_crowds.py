@@ -11,7 +11,7 @@ import pytest
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from tests import queues
-from tests.grid import Grid, UserCalls, wait_for
+from tests.grid import Grid, UserCalls, running, wait_for
 from tests.mariadb import PrivateMariaDB
 from tests.server.test_resource_calls import INVARIANT
 
@@ -59,13 +59,8 @@ def long_waits() -> Iterator[dict[str, Future[Outcome]]]:
 @pytest.fixture
 def busy_grid(private_mariadb: PrivateMariaDB, long_waits: object) -> Iterator[Grid]:
     """A server on MariaDB with two workers, as it comes."""
-    made = Grid(private_mariadb.create_database("crowds"))
-    try:
-        made.start()
-        made.clear()
+    with running(Grid(private_mariadb.create_database("crowds"))) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def take_all(calls: ResourceCalls, offers: list[list[int]], one_by_one: bool) -> None:
@@ -117,12 +112,8 @@ def one_worker(request: pytest.FixtureRequest, long_waits: object) -> Iterator[G
     if request.param == "mariadb":
         server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
         address = server.create_database("waiting")
-    made = Grid(address, {"workers": "1"})
-    try:
-        made.start()
+    with running(Grid(address, {"workers": "1"}), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_a_worker_lets_64_calls_wait_and_answers_others_as_ever(one_worker: Grid) -> None:

@@ -1,8 +1,6 @@
 """Transactions on both kinds of database."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,19 +9,6 @@ from lgi_server import schema
 from lgi_server.database import Busy, Database, Transaction
 from lgi_server.databases import open_database
 from tests.mariadb import PrivateMariaDB
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty project database."""
-    if request.param == "sqlite":
-        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
-    else:
-        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-        made = open_database(server.create_database("transactions"))
-    schema.make(made)
-    yield made
-    made.close()
 
 
 def count(database: Database) -> int:

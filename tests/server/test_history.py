@@ -2,11 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,9 +12,7 @@ from hypothesis import strategies as st
 
 from lgi_protocol import lists, xml
 from lgi_protocol.client import Reply
-from lgi_server import schema
 from lgi_server.database import Database
-from lgi_server.databases import open_database
 from lgi_server.scheduler_settings import SchedulerSettings
 from lgi_server.services import accounting, upkeep
 from lgi_server.services.accounting import months_between
@@ -24,7 +20,6 @@ from lgi_server.tables import history as table
 from lgi_server.tables import job_usage
 from lgi_server.tables.history import Change
 from tests.grid import Grid, UserCalls
-from tests.mariadb import PrivateMariaDB
 
 HERE = {"application": "hello_world", "target_resources": "any"}
 RES = "resource res1@cluster"
@@ -185,19 +180,6 @@ def test_use_is_counted_by_user_group_application_resource_and_month(grid: Grid)
     assert mark.refusal("interface_usage", kind="everybody") == 25
     assert mark.refusal("interface_usage", by="month, shoe_size") == 25
     assert waiting
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty project database."""
-    if request.param == "sqlite":
-        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
-    else:
-        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-        made = open_database(server.create_database("history"))
-    schema.make(made)
-    yield made
-    made.close()
 
 
 def change(job_id: int, when: int, old: str, new: str, owners: str = "mark, theor") -> Change:

@@ -20,7 +20,7 @@ from lgi_server.tables import access, active_resources, jobs
 from lgi_server.tables import licences as licence_table
 from lgi_server.tables.active_resources import Resource
 from tests import queues
-from tests.grid import PROJECT, Grid, refusal
+from tests.grid import PROJECT, Grid, refusal, running
 from tests.mariadb import PrivateMariaDB
 from tests.server.test_statements import cost
 
@@ -35,14 +35,11 @@ def licensed(request: pytest.FixtureRequest) -> Iterator[Grid]:
     if request.param == "mariadb":
         server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
         address = server.create_database("licences")
-    made = Grid(address, {"workers": "1"})
+    new = Grid(address, {"workers": "1"})
     lines = "\n".join(f"{name} = {number}" for name, number in STOCK.items())
-    made.config_file.write_text(f"{made.config_file.read_text()}\n[licences]\n{lines}\n")
-    try:
-        made.start()
+    new.config_file.write_text(f"{new.config_file.read_text()}\n[licences]\n{lines}\n")
+    with running(new, cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from tests.grid import Grid, wait_for
+from tests.grid import Grid, running, wait_for
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
 
@@ -17,12 +17,8 @@ SUBMIT = {"application": "hello_world", "target_resources": "any"}
 
 def started(**settings: str) -> Iterator[Grid]:
     """A server with some settings."""
-    made = Grid(settings=settings)
-    try:
-        made.start()
+    with running(Grid(settings=settings), cleared=False) as made:
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

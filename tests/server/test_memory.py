@@ -10,7 +10,7 @@ from pathlib import Path
 from lgi_protocol.client import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from tests.conftest import lacking
-from tests.grid import Grid, UserCalls
+from tests.grid import Grid, UserCalls, running
 from tests.mariadb import PrivateMariaDB
 
 MEGABYTE = 2**20
@@ -35,13 +35,8 @@ def memory(grid: Grid, what: str) -> int:
 @contextmanager
 def started(database: str, **settings: str) -> Iterator[Grid]:
     """A server whose every request goes through one worker."""
-    made = Grid(database, {"workers": "1"} | settings)
-    try:
-        made.start()
-        made.clear()
+    with running(Grid(database, {"workers": "1"} | settings)) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def submit(user: UserCalls, files: tuple[Path, ...] = (), **fields: str) -> Reply:

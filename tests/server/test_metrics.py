@@ -10,7 +10,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lgi_protocol.client import Client
-from tests.grid import BIN, Grid, wait_for
+from tests.grid import BIN, Grid, running, wait_for
 
 Labels = dict[str, str]
 
@@ -98,13 +98,8 @@ def test_only_administrators_and_the_server_itself_are_told(grid: Grid) -> None:
 @pytest.fixture(scope="module")
 def open_here() -> Iterator[Grid]:
     """A server that tells everybody on its machine."""
-    made = Grid(settings={"local_metrics": "true"})
-    try:
-        made.start()
-        made.clear()
+    with running(Grid(settings={"local_metrics": "true"})) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_programs_of_this_machine_are_told_where_that_is_configured(open_here: Grid) -> None:

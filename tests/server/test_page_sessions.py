@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from lgi_server.services import web_sessions
-from tests.grid import Grid, refusal
+from tests.grid import Grid, refusal, running
 from tests.pages import FROM_OURS, Browser
 
 COOKIE = "__Host-LGI_session"
@@ -158,14 +158,9 @@ def test_files_are_not_changed_by_browsers_but_with_a_form(grid: Grid, method: s
 @pytest.fixture(scope="module")
 def without() -> Iterator[Grid]:
     """A server whose web interface is switched off."""
-    made = Grid(settings={"basic_interface": "false"})
-    try:
-        made.start()
-        made.clear()
+    with running(Grid(settings={"basic_interface": "false"})) as made:
         made.resource()
         yield made
-    finally:
-        made.remove()
 
 
 def test_one_line_switches_the_interface_off(without: Grid) -> None:

@@ -16,7 +16,7 @@ from lgi_protocol.resource_api import ResourceCalls
 from tests import front_ends, queues, running_jobs
 from tests.conftest import lacking
 from tests.front_ends import HEADER, STREAM, Running
-from tests.grid import Grid, free_port, wait_for
+from tests.grid import Grid, free_port, running, wait_for
 from tests.mariadb import PrivateMariaDB
 from tests.server.test_crowds import take_all
 from tests.server.test_front_end import escaped, pem_of
@@ -60,13 +60,8 @@ def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
     """A server behind each front end that speaks TLS."""
     if front_ends.missing(request.param):
         lacking(request.param)
-    made = Behind(TERMINATING[request.param])
-    try:
-        made.start()
-        made.clear()
+    with running(Behind(TERMINATING[request.param])) as made:
         yield made
-    finally:
-        made.remove()
 
 
 def test_a_job_lives_behind_a_front_end_as_everywhere(behind: Grid, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grid import Grid
+from tests.grid import Grid, running
 from tests.server.test_resource_calls import refusal
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
@@ -15,14 +15,9 @@ SUBMIT = {"application": "hello_world", "target_resources": "any"}
 @pytest.fixture(scope="module")
 def trusting() -> Iterator[Grid]:
     """A server that trusts posted groups as LGI did."""
-    made = Grid(settings={"open_groups": "true"})
-    try:
-        made.start()
-        made.clear()
+    with running(Grid(settings={"open_groups": "true"})) as made:
         made.resource()
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.mark.parametrize(("posted", "granted"), [("theor", "theor"), ("chem, admin, any", "chem")])

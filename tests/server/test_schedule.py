@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import schema
 from lgi_server.database import Database
-from lgi_server.databases import open_database
 from lgi_server.services.schedule import Duty, Schedule
 from lgi_server.tables import events
 from tests.conftest import started_mariadb
@@ -22,19 +20,6 @@ from tests.mariadb import PrivateMariaDB
 
 NOW = 1_000_000
 DUTIES = 6
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty project database."""
-    if request.param == "sqlite":
-        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
-    else:
-        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-        made = open_database(server.create_database("schedule"))
-    schema.make(made)
-    yield made
-    made.close()
 
 
 def queued(database: Database) -> list[tuple[int, str]]:

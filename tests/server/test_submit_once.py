@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -170,19 +169,6 @@ def test_requests_are_forgotten_after_a_day(grid: Grid) -> None:
 
     wait_for(lambda: len(grid.rows("SELECT request_id FROM submit_requests")) == 2)
     assert user.submit(request_id="young") in jobs(grid)[:2]
-
-
-@pytest.fixture(params=["sqlite", "mariadb"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty project."""
-    if request.param == "sqlite":
-        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
-    else:
-        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-        made = open_database(server.create_database("once"))
-    schema.make(made)
-    yield made
-    made.close()
 
 
 def test_whoever_is_beaten_to_a_key_looks_again(database: Database) -> None:

@@ -1,0 +1,24 @@
+"""Fixtures of the server's tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_server import schema
+from lgi_server.database import Database
+from lgi_server.databases import open_database
+from tests.mariadb import PrivateMariaDB
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty project database of either kind, without a server."""
+    if request.param == "sqlite":
+        made = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
+    else:
+        server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
+        made = open_database(server.create_database("without_server"))
+    schema.make(made)
+    yield made
+    made.close()
