@@ -12,7 +12,7 @@ import requests
 from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials
 from lgi_tools import filetransfer, qsub
-from tests.acceptance.conftest import APPLICATION, DaemonProcess, signed_up
+from tests.acceptance.conftest import APPLICATION, RESOURCE, DaemonProcess, signed_up
 from tests.grid import Grid, UserCalls, wait_for
 
 # Runs until somebody says enough.
