@@ -9,7 +9,7 @@ from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
 
-from lgi_server import config as configuration  # noqa: E402
+from lgi_server import config_file as configuration  # noqa: E402
 from lgi_server import jobs_authority, schema, serve, server_status  # noqa: E402
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from lgi_protocol.errors import LGIError
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server import peers
 from lgi_server.config import Project
 from lgi_server.database import Transaction, because

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from lgi_protocol.errors import LGIError
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server import peers, schema
 from lgi_server.config import Config
 from lgi_server.database import Database

@@ -9,28 +9,21 @@ import resource
 import ssl
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import gevent
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.http import wsgi
-from gunicorn.workers.ggevent import GeventWorker
 
 from lgi_server import front_end, listening, metrics
 from lgi_server.app import create_app
 from lgi_server.config import Config
 from lgi_server.jobs_authority import JobsAuthority
-from lgi_server.renewal import LOOK_SECONDS, Renewal
+from lgi_server.renewal import Renewal
+from lgi_server.worker import Worker
 
 log = logging.getLogger("lgi.serve")
 CONNECTIONS = 4000
-# Bytes of a refused request that are read all the same, and for how long.
-MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
 
 
 class LateHandshake(ssl.SSLContext):
@@ -75,117 +68,6 @@ def _own(config: Config) -> tuple[Path, Path]:
 
 def _no_password() -> str:
     raise ValueError("the server's key is encrypted; a server starts without anybody to type a pass phrase")
-
-
-class OneRecord(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head travels with its first bytes: one more record of TLS costs as much as it."""
-
-    headers_sent: bool
-    _head = b""
-
-    def send_headers(self) -> None:
-        """Keep the head until there is something to send it with."""
-        if not self.headers_sent:
-            lines = (*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers))
-            self._head = f"{''.join(lines)}\r\n".encode("latin-1")
-            self.headers_sent = True
-
-    def _emit_body(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        if self.chunked:
-            data = b"%X\r\n%s\r\n" % (len(data), data)
-        self.sock.sendall(head + data)
-
-    def close(self) -> None:
-        """The end: an answer without a body is only a head."""
-        self.send_headers()
-        if self._head:
-            self.sock.sendall(self._head)
-        super().close()
-
-
-# gunicorn has no setting for the class of its answers.
-wsgi.Response = OneRecord
-
-
-class _Closing(Exception):
-    """Thrown into a connection that waits for its next request when the worker is to end."""
-
-
-class Worker(GeventWorker):  # type: ignore[misc]
-    """A gevent worker that gives a handshake only so long, and ends without waiting for idle connections."""
-
-    handshake_seconds = 10
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """gunicorn makes workers."""
-        super().__init__(*args, **kwargs)
-        self._idle: set[gevent.Greenlet] = set()
-
-    def run(self) -> None:
-        """Serve until told to stop."""
-        gevent.spawn(self._close_idle)
-        gevent.spawn(self._renew)
-        super().run()
-
-    def _renew(self) -> None:
-        """Take up renewed certificates as long as the worker lives."""
-        while self.alive:
-            if self.app.renewal:
-                self.app.renewal.look(datetime.now(UTC))
-            gevent.sleep(LOOK_SECONDS)
-
-    def _close_idle(self) -> None:
-        """Once the worker is to end: requests are finished, connections that wait for one are closed."""
-        while self.alive:
-            gevent.sleep(0.2)
-        self.app.flask.extensions["lgi"].end_waiting()
-        while True:
-            for greenlet in list(self._idle):
-                gevent.kill(greenlet, _Closing)
-            gevent.sleep(0.1)
-
-    @contextmanager
-    def timeout_ctx(self) -> Iterator[None]:
-        """Around the wait for a connection's next request."""
-        # A connection whose next request is here already would go on before all others.
-        gevent.sleep(0)
-        current = gevent.getcurrent()
-        self._idle.add(current)
-        try:
-            with gevent.Timeout(self.cfg.keepalive, False), suppress(_Closing):
-                yield
-        finally:
-            self._idle.discard(current)
-
-    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
-        """One request. What of its body nobody wanted is read, so that the answer arrives, but not for ever.
-
-        A connection that sends more than that is closed.
-        """
-        goes_on: bool = super().handle_request(listener_name, req, sock, addr)
-        left = MOST_IGNORED
-        with gevent.Timeout(IGNORING_SECONDS, False):
-            while left > 0 and (unread := req.body.read(min(left, 64 * 1024))):
-                left -= len(unread)
-            if left > 0:
-                return goes_on
-        log.info("a request of %s goes on after its answer: its connection is closed", addr[0])
-        raise StopIteration
-
-    def handle(self, listener: Any, client: Any, address: Any) -> None:
-        """One connection: its handshake, where TLS is ours, then its requests."""
-        if not isinstance(client, ssl.SSLSocket):
-            super().handle(listener, client, address)
-            return
-        try:
-            with gevent.Timeout(self.handshake_seconds, TimeoutError("no handshake in time")):
-                client.do_handshake()
-        except OSError as error:
-            log.info("no TLS connection from %s: %s", address[0], ascii(str(error)))
-            client.close()
-            return
-        super().handle(listener, client, address)
 
 
 class Gunicorn(BaseApplication):  # type: ignore[misc]

@@ -10,7 +10,7 @@ import click
 
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import LGIError
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server import jobs_authority, new_slave, schema
 from lgi_server.config import Config
 from lgi_server.database import Transaction, because

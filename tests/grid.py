@@ -19,7 +19,7 @@ from lgi_protocol.client import Client, Reply
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
 from lgi_server.services import management

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server.config import ConfigError
 
 GOOD = """\

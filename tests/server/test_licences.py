@@ -10,7 +10,7 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server import schema
 from lgi_server.config import ConfigError
 from lgi_server.database import Database, Transaction

@@ -7,7 +7,7 @@ import pytest
 from lgi_protocol import API_VERSION, LGI_VERSION, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server import config as configuration
+from lgi_server import config_file as configuration
 from lgi_server import schema
 from lgi_server.databases import open_database
 from lgi_server.services import management
