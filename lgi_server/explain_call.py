@@ -9,7 +9,7 @@ from lgi_server.services import explanation
 from lgi_server.services.explanation import Explanation, Need, Reason, Standpoint
 from lgi_server.tables.standings import MOST
 
-_MESSAGES = {
+MESSAGES = {
     Reason.ENDED: "it has ended",
     Reason.RUNNING: "it runs",
     Reason.ABORTING: "it is being aborted",
@@ -52,7 +52,7 @@ def _explanation(found: Explanation) -> Elements:
         queue = (Element("jobs_before", found.before), *more)
     return (
         Element("reason", found.reason.value),
-        Element("message", _MESSAGES[found.reason]),
+        Element("message", MESSAGES[found.reason]),
         *locked,
         *queue,
         Element("number_of_licences", len(found.needs)),

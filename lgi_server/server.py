@@ -11,6 +11,7 @@ from lgi_server.database import Database
 from lgi_server.databases import open_database
 from lgi_server.identity import Trust
 from lgi_server.job_waiting import JobWaiting, Known
+from lgi_server.list_waiting import ListWaiting
 from lgi_server.metrics import Metrics
 from lgi_server.replies import Answers
 from lgi_server.revocation import Revocation
@@ -37,6 +38,7 @@ class Server:
     directories: Mapping[str, Directory]
     waiting: Mapping[str, Waiting]
     job_waiting: Mapping[str, JobWaiting]
+    list_waiting: Mapping[str, ListWaiting]
     crowd: Crowd
     store: Repositories
     repositories: Store
@@ -54,6 +56,7 @@ class Server:
         for name in self.databases:
             self.waiting[name].end()
             self.job_waiting[name].end()
+            self.list_waiting[name].end()
 
 
 def assemble(config: Config) -> Server:
@@ -79,6 +82,7 @@ def assemble(config: Config) -> Server:
             for name, database in databases.items()
         },
         job_waiting={name: JobWaiting(database) for name, database in databases.items()},
+        list_waiting={name: ListWaiting(database) for name, database in databases.items()},
         crowd=Crowd(config.requests_at_once),
         store=store,
         repositories=repositories,

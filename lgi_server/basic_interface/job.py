@@ -1,19 +1,28 @@
 """One job: what it is, what went in, what came out, and its files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
 from lgi_protocol import lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.basic_interface import display
 from lgi_server.basic_interface.visit import Answer, Saved, Shown, Visit, page
-from lgi_server.services import job_changes, stores, tails
+from lgi_server.explain_call import MESSAGES
+from lgi_server.services import explanation, history, job_changes, stores, tails
 from lgi_server.services.tails import Look
 from lgi_server.tables.jobs import Job
+from lgi_server.tables.standings import MOST
 
 
 @page("jobs/<int:job_id>")
 def job(visit: Visit, job_id: int) -> Answer:
-    """Everything of a job."""
-    found = seen(visit, job_id)
+    """Everything of a job; of one that is gone, what has happened to it."""
+    try:
+        found = seen(visit, job_id)
+    except LGIError as refused:
+        return _gone(visit, job_id, refused)
     tail = _tail(visit, found)
     return Shown(
         "basic_interface/job.html",
@@ -23,6 +32,8 @@ def job(visit: Visit, job_id: int) -> Answer:
             "output": display.content(found.output),
             "tail": display.ending(tail.data, tail.offset) if tail else None,
             "progress": tail.progress if tail else 0,
+            "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
+            "waits": _why_it_waits(visit, found),
             "may_change": may_change(visit, found),
             "has_ended": states.has_ended(found.state),
             "removable": states.removable(found.state),
@@ -33,12 +44,38 @@ def job(visit: Visit, job_id: int) -> Answer:
 
 def seen(visit: Visit, job_id: int) -> Job:
     """A job the visitor may read; LGIError 15 for one that is not there and for one of others alike."""
-    try:
+    with hidden(job_id):
         return job_changes.seen_by_user(visit.transaction, visit.user, job_id)
+
+
+@contextmanager
+def hidden(job_id: int) -> Iterator[None]:
+    """Answer for a job that a visitor may not read as for one that is not there: LGIError 15."""
+    try:
+        yield
     except LGIError as refused:
         if refused.number != ErrorNumber.READ_REFUSED:
             raise
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}") from None
+
+
+def _gone(visit: Visit, job_id: int, refused: LGIError) -> Shown:
+    """The history of a job that was deleted, for who may see that; else the refusal."""
+    with hidden(job_id):
+        changes = history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config)
+    if not changes or changes[-1].new_state != states.DELETED:
+        raise refused
+    values = {"job_id": job_id, "changes": changes}
+    return Shown("basic_interface/job_gone.html", values, HTTPStatus.NOT_FOUND)
+
+
+def _why_it_waits(visit: Visit, found: Job) -> dict[str, object]:
+    """For a queued job, why it does not run, and how many come before it."""
+    if found.state != State.QUEUED:
+        return {}
+    project = visit.visitor.server.config.projects[visit.visitor.project]
+    said = explanation.explain(visit.transaction, visit.user, found.job_id, project.licences, visit.now)
+    return {"reason": MESSAGES[said.reason], "before": said.before, "most": said.before >= MOST}
 
 
 def _tail(visit: Visit, found: Job) -> Look | None:

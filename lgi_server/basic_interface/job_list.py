@@ -1,6 +1,7 @@
 """The list of jobs: those the visitor may read, newest first, by state and application."""
 
 import re
+from urllib.parse import urlencode
 
 from lgi_protocol import lists
 from lgi_protocol.states import State
@@ -40,7 +41,18 @@ def job_list(visit: Visit) -> Answer:
             "everybody": everybody,
             "filters": _filters(state, application, everybody),
             "deleted": visit.query.number_or(DELETED, 0),
+            "news": "" if has_newer else _news(visit, jobs, everybody),
         },
+    )
+
+
+def _news(visit: Visit, jobs: list[Job], everybody: bool) -> str:
+    """What the open page asks for to be told of changes: since when, and what it knows of already."""
+    since = visit.now - 1
+    known = [_place(job) for job in jobs if job.state_time_stamp >= since]
+    query = {"since": since, "known": ",".join(known), "whose": "all" if everybody else ""}
+    return (
+        f"{visit.visitor.base}/news/jobs?{urlencode({name: value for name, value in query.items() if value})}"
     )
 
 
@@ -56,16 +68,17 @@ def _filters(state: str, application: str, everybody: bool) -> dict[str, str]:
 
 def _page(visit: Visit, selection: Selection) -> tuple[list[Job], bool, bool]:
     """The jobs of a page, and whether there are older and newer ones."""
-    after = _read_place(visit.query.word(AFTER))
+    after = read_place(visit.query.word(AFTER))
     if after is not None:
         found = job_lists.next_newer(visit.transaction, selection, SIZE + 1, after)
         return found[-SIZE:], True, len(found) > SIZE
-    before = _read_place(visit.query.word(BEFORE))
+    before = read_place(visit.query.word(BEFORE))
     found = job_lists.newest(visit.transaction, selection, SIZE + 1, before)
     return found[:SIZE], len(found) > SIZE, before is not None
 
 
-def _read_place(text: str) -> Place | None:
+def read_place(text: str) -> Place | None:
+    """Where in a list a text says that something stands."""
     found = _PLACE.fullmatch(text)
     return Place(int(found[1]), int(found[2])) if found else None
 

@@ -10,19 +10,23 @@ from flask import Response, request
 
 from lgi_protocol.errors import LGIError
 from lgi_server import arrivals, forms, identity
-from lgi_server.basic_interface import answers, entrance
+from lgi_server.basic_interface import answers, entrance, job
+from lgi_server.basic_interface.job_list import read_place
 from lgi_server.basic_interface.visit import Visitor
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.job_waiting import Known
+from lgi_server.list_waiting import Listed
 from lgi_server.server import Server
 from lgi_server.services import tails
-from lgi_server.waiting import Nothing
 
 NEWS, NO_NEWS = 200, 204
 PROGRESS = forms.Field("progress", forms.SHORT, forms.E.LIMIT_TOO_BIG, forms.E.LIMIT_TOO_BIG)
 # A page that asks is answered at the latest after so many seconds, soon enough to be known to look still.
 LONGEST = 25
+SINCE = forms.Field("since", forms.SHORT, forms.E.START_TOO_BIG, forms.E.START_TOO_BIG)
+# An open list may be that old, in seconds.
+OLDEST = 300
 
 
 def of_job(server: Server, project: str, job_id: int) -> Response:
@@ -48,13 +52,38 @@ def _is_so(server: Server, known: Visitor, wish: Known) -> bool:
         seen = tails.look(transaction, known.user, wish.job_id, 0)
         return wish.is_so(seen.job.state, seen.progress)
 
-    with server.crowd.place(known.who.name.name):
+    with server.crowd.place(known.who.name.name), job.hidden(wish.job_id):
         is_so = server.databases[known.project].run(look, write=False)
     server.touches[known.project].look(wish.job_id, int(time.time()))
     return is_so
 
 
-def _wait(server: Server, known: Visitor, wish: Known) -> None:
+def of_list(server: Server, project: str) -> Response:
+    """Whether a job of an open list has changed: 200, or 204 for no news."""
+    known = entrance.visitor(server, project)
+    query = Form(request.args)
+    everybody = known.is_administrator and request.args.get("whose") == "all"
+    places = map(read_place, request.args.get("known", "").split(","))
+    wish = Listed(
+        known.user.name,
+        known.user.names if everybody else known.own_names,
+        # What lies far back would make much of every look.
+        max(query.number_or(SINCE, known.now), known.now - OLDEST),
+        frozenset(place for place in places if place is not None),
+    )
+    try:
+        has_news = _wait(server, known, wish)
+        identity.of_request(request.environ, server.trust, time.time())
+    except LGIError as refused:
+        return answers.plain(answers.status_of(refused), refused.message)
+    return answers.plain(NEWS if has_news else NO_NEWS, "")
+
+
+def _wait(server: Server, known: Visitor, wish: Known | Listed) -> bool:
+    """Wait for news, not for long: whether there is any."""
     seconds = min(LONGEST, server.config.longest_wait)
-    if seconds:
-        server.wait(Nothing(known.project, wish, seconds), seconds, partial(arrivals.has_ended, request))
+    # The request itself: whoever looks whether its connection is there does so outside of it.
+    has_gone = partial(arrivals.has_ended, request._get_current_object())  # type: ignore[attr-defined]
+    if isinstance(wish, Listed):
+        return server.list_waiting[known.project].wait(wish, seconds, has_gone)
+    return server.job_waiting[known.project].wait(wish, seconds, has_gone)

@@ -5,15 +5,19 @@ from datetime import UTC, datetime
 from lgi_protocol.states import State
 from lgi_server.basic_interface import charts
 from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
-from lgi_server.tables import usage
+from lgi_server.tables import job_usage, usage
+from lgi_server.tables.job_usage import Used
 
 DAYS, DAY_SECONDS = 14, 86400
+# So many months are drawn, and so many rows shown of what was used.
+MONTHS, ROWS = 12, 60
 _KINDS = tuple(state.value for state in State)
 
 
 @page("usage")
 def show_usage(visit: Visit) -> Answer:
     """The visitor's jobs by application and state, and how many ended on each of the last days."""
+    own = (visit.transaction, "user", (visit.user.name,))
     found = usage.by_application(visit.transaction, visit.user.name)
     since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
     days = range(since, visit.now + 1, DAY_SECONDS)
@@ -25,9 +29,18 @@ def show_usage(visit: Visit) -> Answer:
             "days": charts.columns([(_day(day), number) for day, number in zip(days, ended, strict=True)]),
             "ended": sum(ended),
             "kinds": _KINDS,
+            "months": charts.columns(_hours(job_usage.listed(*own, ("month",), 0, MONTHS))),
+            "used": job_usage.listed(*own, ("month", "application", "resource"), 0, ROWS),
             "charts": charts,
         },
     )
+
+
+def _hours(used: list[tuple[dict[str, str], Used]]) -> list[tuple[str, int]]:
+    """The hours of each month that something ran in, the oldest first."""
+    return [
+        (f"{said['month'][:4]}-{said['month'][4:]}", round(one.seconds / 3600)) for said, one in used[::-1]
+    ]
 
 
 def _by_kind(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:

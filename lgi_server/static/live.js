@@ -2,7 +2,7 @@
 // the parts marked data-live from the page as it is now. A page that nobody looks at asks nothing.
 "use strict";
 (function () {
-  const LEAST_PAUSE = 1000, AFTER_FAULT = 15000;
+  const LEAST_PAUSE = 1500, AFTER_FAULT = 15000;
   let asking = false;
 
   function wait(milliseconds) {

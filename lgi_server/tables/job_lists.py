@@ -105,6 +105,17 @@ def _from(
     return _jobs(transaction, [row["job_id"] for row in rows])
 
 
+def changed_since(transaction: Transaction, since: int) -> list[tuple[Place, tuple[str, ...]]]:
+    """The jobs whose state has changed since a moment, the last ones, and who may read each."""
+    rows = transaction.rows(
+        "SELECT job_id, state_time_stamp, read_access FROM job_queue WHERE state_time_stamp >= %s"
+        " ORDER BY state_time_stamp DESC, job_id DESC LIMIT %s",
+        since,
+        AT_ONCE,
+    )
+    return [(Place(row["state_time_stamp"], row["job_id"]), lists.split(row["read_access"])) for row in rows]
+
+
 def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
     """How many jobs somebody owns (``role`` is "owner"), or may read by name ("read"), in each state."""
     rows = transaction.rows(

@@ -100,6 +100,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "newest by state": lambda one: job_lists.newest(one, Selection(("user7",), "queued"), 10, Place(1500, 7)),
     "newest of an administrator": lambda one: job_lists.newest(one, Selection(("admin",)), 9, Place(1500, 7)),
     "next newer": lambda one: job_lists.next_newer(one, MARK, 10, Place(1500, 7)),
+    "changed since": lambda one: job_lists.changed_since(one, 3990),
     "states": lambda one: job_lists.states_of(one, "owner", "user7"),
     "running": lambda one: job_lists.running_at(one, ["hello_world", "vasp"]),
     "usage": lambda one: (usage.by_application(one, "user7"), usage.ended_since(one, "user7", [1, 2])),
