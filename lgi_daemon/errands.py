@@ -63,6 +63,7 @@ class Errands:
         if job.record.phase is Phase.CLAIMING and job.hold.locked():
             return  # it is being claimed at this moment
         heard = self._ask(job) if self.due(job) and self._poll_due(job) else None
+        job.heard |= heard is not None
         if not job.hold.acquire(blocking=False):
             return
         try:

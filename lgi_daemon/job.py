@@ -18,8 +18,10 @@ log = logging.getLogger(__name__)
 
 # What a check script may still take once it has failed to answer: each time half of what it was.
 SHORTEST_CHECK = 15.0
-# A job whose epilogue fails this often ends without what it should have brought home.
+# A job whose epilogue fails this often ends without what it should have brought home. An epilogue that says
+# "later" (sysexits' EX_TEMPFAIL), or fails while the server is away, is no such failure.
 MOST_EPILOGUES = 8
+LATER = 75
 _ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
     Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
@@ -55,8 +57,11 @@ class Job:
         self.fingerprint = 0
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
-        # How often its epilogue has failed, and what is to be said of it in the output.
-        self.epilogues = 0
+        # How often in a row the script of its end was tried in vain, how many of these failures were its own,
+        # whether its server has answered since the last of them, and what is to be said of it in the output.
+        self.tries = 0
+        self.failures = 0
+        self.heard = True
         self.excuse = ""
         # How often in a row its scripts have not answered, and how long it is left alone for that.
         self.silences = 0
@@ -169,34 +174,47 @@ class Job:
         return True
 
     def _stage(self, act: Act) -> bool:
-        name, seconds = _SCRIPTS[act]
         if act is Act.EPILOGUE:
-            # It has finished: what it has left running could change its files, and stay for ever.
+            return self._epilogue()
+        done = self._status(act) == 0
+        if done and act is Act.ABORT:
             self.kill_user()
+        return done
+
+    def _status(self, act: Act) -> int:
+        """The exit status of the script of an act, with a word in the log."""
+        name, seconds = _SCRIPTS[act]
+        status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
+        if status == 0:
+            log.debug("%s: %s succeeded", self.title, name)
+        else:
+            log.warning("%s: %s failed with exit status %d", self.title, name, status)
+        return status
+
+    def _epilogue(self) -> bool:
+        # It has finished: what it has left running could change its files, and stay for ever.
+        self.kill_user()
         try:
-            status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
+            status = self._status(Act.EPILOGUE)
         except NoAnswer as error:
-            if act is not Act.EPILOGUE or not self._gives_up(f"did not end: {error}"):
+            if not self._gives_up(f"did not end: {error}"):
                 raise
             return True
-        if status != 0 and act is Act.EPILOGUE and self._gives_up(f"ended with status {status}"):
-            return True
-        if status != 0:
-            log.warning(
-                "%s: %s failed with exit status %d and is tried again later", self.title, name, status
-            )
-        else:
-            log.debug("%s: %s succeeded", self.title, name)
-            if act is Act.ABORT:
-                self.kill_user()
-        return status == 0
+        return status == 0 or self._gives_up(f"ended with status {status}", status == LATER)
 
-    def _gives_up(self, how: str) -> bool:
-        """Whether a failed epilogue is the last one: of too many, or of a job nobody wants any more."""
-        self.epilogues += 1
-        if self.epilogues < MOST_EPILOGUES and self.standing is Standing.WANTED:
+    def _gives_up(self, how: str, later: bool = False) -> bool:
+        """Whether a failed epilogue is the last one: of too many, or of a job nobody wants any more.
+
+        However long a server is away, no result is lost by it: of the failures between two of its answers one
+        counts, and none of an epilogue that says "later".
+        """
+        self.tries += 1
+        if self.heard and not later:
+            self.failures += 1
+            self.heard = False
+        if self.failures < MOST_EPILOGUES and self.standing is Standing.WANTED:
             return False
-        self.excuse = f"[LGI: job_epilogue_script failed {self.epilogues} times; files may be missing]"
+        self.excuse = f"[LGI: job_epilogue_script failed {self.tries} times; files may be missing]"
         log.critical("%s: job_epilogue_script %s; the job ends without it", self.title, how)
         return True
 

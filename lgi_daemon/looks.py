@@ -115,7 +115,7 @@ class Looks:
             job.starts += 1
             job.watched = True
             job.ask_at = self.next_question()
-        again = min(self.fast * 2 ** max(0, job.epilogues - 1), max(self.fast, LONGEST_PAUSE))
+        again = min(self.fast * 2 ** min(max(0, job.tries - 1), 10), max(self.fast, LONGEST_PAUSE))
         job.look_at = now + (SHORTEST_LOOK if done or job.record.disowned else again)
         job.report_at = now
 

@@ -37,6 +37,7 @@ DONE = 200
 # Seconds before a download that was cut goes on; each time some of it must have come.
 PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, None)
 _NONE: Mapping[str, str] = {}
+_OUTAGES = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 
 class TransferFailed(Exception):
@@ -51,6 +52,11 @@ class TransferFailed(Exception):
     def may_pass(self) -> bool:
         """Whether it may succeed later: there was no answer, or one of a server in trouble."""
         return self.__cause__ is not None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether nobody was there to answer, or somebody who is in front of a server that is not."""
+        return self.__cause__ is not None or self.status in _OUTAGES
 
 
 class Repository:
@@ -78,7 +84,8 @@ class Repository:
         with self._request("GET", url) as answer:
             found = _find(_text(answer), "repository_content")
         if found is None:
-            raise TransferFailed(f"{url} answered {_status(answer)} and no listing of a repository")
+            said = f"{url} answered {_status(answer)} and no listing of a repository"
+            raise TransferFailed(said, answer.status_code)
         return found.inside.strip()
 
     def download(self, name: str, target: Path, watch: Watch = unwatched) -> None:

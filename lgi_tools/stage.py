@@ -3,7 +3,7 @@
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ NOTE = ".LGI_job/staged"
 RESERVED = ("LGI_", ".LGI_")
 # What a script has kept of the streams of its job, under the names users find them by.
 STREAMS = {"joblog.txt": ".LGI_job/stdout", "joberr.txt": ".LGI_job/stderr"}
-LATER, NEVER = 1, 2
+# AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
+LATER, NEVER, AWAY = 1, 2, 75
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -33,7 +34,7 @@ def command(job_directory: str, direction: str) -> int:
     """Fetch all files of a job's repository (in), or store the job's new and changed files there (out).
 
     Files whose names begin with LGI_ or .LGI_, links, and directories stay where they are. The exit code is
-    0 when all is done, 1 when it may succeed later, 2 when it will not.
+    0 when all is done, 1 when it may succeed later, 2 when it will not, 75 when the server cannot be reached.
     """
     try:
         job = settings.job_at(Path(job_directory))
@@ -73,20 +74,39 @@ def fetch(directory: Path, repository: Repository) -> int:
         content = repository.content()
     except TransferFailed as failure:
         terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
-        return LATER
+        return AWAY if failure.is_outage else LATER
     names = [file_name(found.inside) for found in xml.find_all(content, "file")]
     wanted = [name for name in names if is_staged(name)]
-    codes = [transfer(name, partial(repository.download, name, directory / name)) for name in wanted]
-    if not any(codes):
+    code = _all(repository, ((name, partial(repository.download, name, directory / name)) for name in wanted))
+    if code == 0:
         note(directory, {name: _fingerprint(os.stat(directory / name)) for name in wanted})
-    return LATER if any(codes) else 0
+    return LATER if code == NEVER else code
 
 
 def store(directory: Path, repository: Repository) -> int:
     """All new and changed files, and the streams; the exit code."""
     wanted = (*made(directory), *_streams(directory))
-    codes = [transfer(name, partial(upload, repository, name, path)) for name, path in wanted]
+    return _all(repository, ((name, partial(upload, repository, name, path)) for name, path in wanted))
+
+
+def _all(repository: Repository, transfers: Iterable[tuple[str, Callable[[], None]]]) -> int:
+    """The exit code of all transfers together. When the server has gone away the rest is not tried."""
+    codes = set()
+    for name, act in transfers:
+        code = transfer(name, act)
+        if code == LATER and not _answers(repository):
+            return AWAY
+        codes.add(code)
     return LATER if LATER in codes else max(codes, default=0)
+
+
+def _answers(repository: Repository) -> bool:
+    """Whether the server is there: a connection that breaks may also be the fault of one file."""
+    try:
+        repository.content()
+    except TransferFailed as failure:
+        return not failure.is_outage
+    return True
 
 
 def transfer(name: str, act: Callable[[], None]) -> int:

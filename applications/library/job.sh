@@ -11,6 +11,8 @@
 #   stdout, stderr, input
 
 own=.LGI_job
+# What the daemon takes for "try it again", and no failure of ours: EX_TEMPFAIL.
+later=75
 
 # Brings home what is elsewhere, where there is no common file system.
 fetch() {
@@ -51,7 +53,7 @@ stage_in() {
     LGI_stage in > $own/stage.log 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
-    failed_often $code || return 1
+    failed_often $code || return $later
     end - "the files of the repository could not be fetched, it did not run: $(told $own/stage.log)"
 }
 
@@ -109,7 +111,9 @@ job_epilogue() {
     . "$library/output.sh"
     lacking=
     if [ "$stage" = yes ] && [ -e $own/staged ]; then
-        stage_out || return 1
+        # Made before: whatever becomes of the files, what it has said and how it ended is reported.
+        write_output 'the job was ended before they were'
+        stage_out || return $later
     fi
     write_output "$lacking"
 }
@@ -118,12 +122,14 @@ stage_out() {
     LGI_stage out > $own/stage.log 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
-    failed_often $code || return 1
+    failed_often $code || return $later
     lacking=$(told $own/stage.log)
 }
 
-# failed_often CODE: LGI_stage says 2 when it will not succeed; an outage, 1, lasts longer than a few looks.
+# failed_often CODE: LGI_stage says 2 when it will not succeed; what the server is in trouble with, 1, lasts
+# longer than a few looks; and while it is away, $later, nothing is lost however long that is.
 failed_often() {
+    [ "$1" -ne $later ] || return 1
     echo "$1" >> $own/stage_failures
     [ "$(grep -c 2 $own/stage_failures)" -ge 3 ] || [ "$(grep -c 1 $own/stage_failures)" -ge "$max_stagings" ]
 }

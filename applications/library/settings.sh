@@ -7,7 +7,8 @@ export LC_ALL
 
 # The program to run in the job's directory. Empty: the job's input itself, as a script.
 : "${program:=}"
-# Whether the files of the job's repository are fetched before, and new ones stored after.
+# Whether the files of the job's repository are fetched before, and new ones stored after; and after how many
+# failures of a server that answers the job goes on without. While it does not answer nothing is counted.
 : "${stage:=yes}" "${max_stagings:=40}"
 
 # What a job gets when its specifics do not say, and the most it may ask for. Memory is in MB for the whole job,

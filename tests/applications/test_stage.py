@@ -100,25 +100,61 @@ def test_a_link_to_the_key_is_not_stored(grid: Grid, user: UserCalls, place: Pat
     assert sorted(repository(done, grid)) == ["joberr.txt", "joblog.txt", "kept"]
 
 
-def test_a_job_whose_files_cannot_be_fetched_does_not_run(grid: Grid, user: UserCalls, place: Path) -> None:
-    """An outage is tried again; after enough failures the user hears why."""
-    lost = job(grid, user, place, {"data": b"data"}, b"touch ran")
+LATER = 75
+
+
+def troubled(job: Bench, code: int) -> None:
+    """From now on LGI_stage fails with this code, as with a server that is in trouble."""
+    folder = job.place / "troubled"
+    folder.mkdir()
+    script = folder / "LGI_stage"
+    script.write_text(f"#!/bin/sh\necho LGI_stage: data: its disk is full\nexit {code}\n")
+    script.chmod(0o755)
+    job.path.insert(0, folder)
+
+
+def test_an_outage_however_long_costs_no_job_and_no_result(grid: Grid, user: UserCalls, place: Path) -> None:
+    """Nothing is counted while the server does not answer; what the job said is in the output already."""
+    waits = job(grid, user, place, {"data": b"data"}, b"cat data; exit 3")
     grid.stop()
     try:
-        first = lost.ask("job_prologue")
-        idle = lost.state()
-        last = lost.ask("job_prologue")
+        before = [waits.ask("job_prologue") for _ in range(4)]
+        state = waits.state()
     finally:
         grid.start()
+    waits.begin().wait(20)
+    grid.stop()
+    try:
+        after = [waits.ask("job_epilogue") for _ in range(4)]
+    finally:
+        grid.start()
+    early = waits.output()
+
+    assert (before, state, after) == ([LATER] * 4, "idle", [LATER] * 4)
+    assert early.startswith("data\n[LGI: not all files were stored: ")
+    assert early.endswith("[LGI: exit code 3]\n")
+    assert waits.ask("job_epilogue") == 0
+    assert waits.output() == "data\n[LGI: exit code 3]\n"
+    assert repository(waits, grid)["joblog.txt"] == b"data"
+
+
+def test_a_job_whose_files_cannot_be_fetched_does_not_run(place: Path) -> None:
+    """Trouble of the server is waited for; after enough failures the user hears why."""
+    lost = Bench(place, SETTINGS, b"touch ran")
+    troubled(lost, 1)
+
+    first = lost.ask("job_prologue")
+    idle = lost.state()
+    last = lost.ask("job_prologue")
     lost.start("job_run").wait(20)
     state = lost.state()
     lost.ask("job_epilogue")
 
-    assert (first, idle) == (1, "idle")
+    assert (first, idle) == (LATER, "idle")
     assert (last, state) == (0, "finished")
     assert (
         "[LGI: no exit code: the files of the repository could not be fetched, it did not run: "
-        in lost.output()
+        "LGI_stage: data: its disk is full" in lost.output()
     )
     assert not (lost.directory / "ran").exists()
 
@@ -129,14 +165,11 @@ def test_results_that_cannot_be_stored_are_tried_again_and_then_named(
     """The job is reported in the end, and says what is missing."""
     done = job(grid, user, place, {}, b"echo x > result")
     done.begin().wait(20)
-    grid.stop()
-    try:
-        codes = [done.ask("job_epilogue") for _ in range(2)]
-    finally:
-        grid.start()
+    troubled(done, 1)
+    codes = [done.ask("job_epilogue") for _ in range(2)]
 
-    assert codes == [1, 0]
-    assert "[LGI: not all files were stored: LGI_stage: result: " in done.output()
+    assert codes == [LATER, 0]
+    assert "[LGI: not all files were stored: LGI_stage: data: its disk is full" in done.output()
     assert done.output().endswith("[LGI: exit code 0]\n")
 
 
@@ -148,7 +181,7 @@ def test_a_key_the_job_cannot_read_is_said_plainly(grid: Grid, user: UserCalls, 
     codes = [lost.ask("job_prologue") for _ in range(3)]
     lost.ask("job_epilogue")
 
-    assert codes == [1, 1, 0]
+    assert codes == [LATER, LATER, 0]
     assert (
         f"cannot read the key {lost.place}/key: the administrator can let it, or set stage=no"
         in lost.output()

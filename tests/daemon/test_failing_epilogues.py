@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import MOST_EPILOGUES
+from lgi_daemon.job import LATER, MOST_EPILOGUES
+from lgi_daemon.looks import LONGEST_PAUSE
 
 from .workshop import FAST, SLOW, Workshop, only, until
 
@@ -48,6 +49,24 @@ def test_one_that_succeeds_at_last_leaves_no_remark(workshop: Workshop) -> None:
 
     assert workshop.server.jobs["1"].state == "finished"
     assert b"LGI:" not in workshop.server.jobs["1"].output
+
+
+@pytest.mark.parametrize("says", ["later", "failed while the server is away"])
+def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str) -> None:
+    """An epilogue that says "later" is no failure, nor is one that fails while the server does not answer."""
+    daemon = finished_job(workshop)
+    if says == "later":
+        script = daemon.run.script(only(daemon).record, "job_epilogue_script")
+        script.write_text(f"#!/bin/sh\necho job_epilogue_script >> {workshop.journal}; exit {LATER}\n")
+    else:
+        workshop.server.fail("job_state", times=10_000)
+
+    for _ in range(3 * MOST_EPILOGUES):
+        workshop.tick(daemon, LONGEST_PAUSE)
+
+    assert workshop.acts().count("epilogue") > 2 * MOST_EPILOGUES
+    assert workshop.server.jobs["1"].state == "running"
+    assert len(daemon.jobs) == 1
 
 
 def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:

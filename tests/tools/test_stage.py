@@ -11,7 +11,7 @@ from lgi_tools.certificates.authority import Authority, Issued
 from lgi_tools.repository import Repository
 
 from .canned_server import CannedServer
-from .test_filetransfer import PLACE, done
+from .test_filetransfer import LISTING, PLACE, done
 
 
 @pytest.fixture
@@ -34,3 +34,19 @@ def test_a_server_in_trouble_is_asked_again_one_that_refuses_is_not(
 
     assert stage.transfer("result", partial(repository.upload, "result", Path("result"))) == code
     assert stage.transfer("result", partial(repository.download, "result", Path("other"))) == code
+
+
+@pytest.mark.parametrize(("number", "code"), [(500, stage.LATER), (503, stage.AWAY)])
+def test_a_server_that_is_away_is_told_from_one_in_trouble(
+    server: CannedServer, repository: Repository, number: int, code: int
+) -> None:
+    """Only its answers are counted as failures; the files after the first are not tried then."""
+    Path("one").write_text("x")
+    Path("two").write_text("x")
+    server.will_answer("PUT", f"{PLACE}/one", done(number, "said so"))
+    server.will_answer("GET", LISTING, done(number, "said so"))
+
+    stored = stage.store(Path(), repository)
+    sent = [one.path.rpartition("/")[2] for one in server.requests if one.method == "PUT"]
+
+    assert (stored, sent) == (code, ["one", "two"] if code == stage.LATER else ["one"])
