@@ -17,6 +17,8 @@ from lgi_server.services import callers, management
 from lgi_server.services.management import NewResource, Unacceptable
 from lgi_server.tables import active_resources, permissions
 
+# What is managed beside who may submit: how much whose jobs get. It is this server's own.
+SHARE = "share"
 _KINDS = {"users": "user", "groups": "group", "resources": "resource"}
 
 
@@ -38,7 +40,7 @@ class _Answers:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("action", type=click.Choice(["list", "add", "del"], case_sensitive=False))
 @click.argument("kind", type=click.Choice(list(_KINDS), case_sensitive=False))
-@click.argument("rule", type=click.Choice(["allowed", "denied"], case_sensitive=False))
+@click.argument("rule", type=click.Choice(["allowed", "denied", SHARE], case_sensitive=False))
 @click.argument("project", required=False)
 @click.option(
     "--config",
@@ -51,6 +53,7 @@ class _Answers:
 @click.option("--name", help="User, group or resource.")
 @click.option("--application", help="Application, or any.")
 @click.option("--limit", help="0: no limit; N: N jobs in any state; -N: N queued and running ones.")
+@click.option("--weight", help="Of a share, from 0.01 to 1000; 1 is what everybody has.")
 @click.option("--servers", help="Project servers the change is for, or any.")
 @click.option("--url", help="Where the resource is, as user@host.")
 @click.option("--certificate", help="PEM file of the resource's certificate.")
@@ -58,13 +61,17 @@ class _Answers:
 def main(action: str, kind: str, rule: str, project: str | None, config: Path, **given: str | None) -> None:
     """Manage who may submit (users, groups) and which resources take part, in PROJECT.
 
-    What is not given as an option is asked for. Each change is recorded for the other project servers.
+    What is not given as an option is asked for. Each change is recorded for the other project servers, but
+    for shares: those are what this server's scheduler orders its queue by.
     """
     try:
         chosen = _project(config, project)
         ask = _Answers(given)
         if action == "list":
             _run(chosen, lambda transaction: _list(transaction, kind, rule))
+        elif rule == SHARE:
+            _run(chosen, _share(ask, action, kind))
+            click.echo(f"Done, in project {chosen.name} on this server.")
         elif kind == "resources" and rule == "denied":
             raise Unacceptable("No resources can be denied !")
         else:
@@ -129,6 +136,16 @@ def _addition(ask: _Answers, kind: str, rule: str) -> Change:
     return lambda transaction: management.allow(transaction, who, name, application, limit, servers)
 
 
+def _share(ask: _Answers, action: str, kind: str) -> Callable[[Transaction], None]:
+    """A change of how much an account gets."""
+    who = _KINDS[kind]
+    name = ask("name", f"{who} name")
+    if action == "del":
+        return lambda transaction: management.remove_share(transaction, who, name)
+    weight = ask("weight", "weight")
+    return lambda transaction: management.set_share(transaction, who, name, weight)
+
+
 def _new_resource(ask: _Answers) -> Change:
     name = ask("name", "resource name")
     url = ask("url", "resource url")
@@ -167,8 +184,11 @@ def _whole(text: str) -> int:
 
 
 def _list(transaction: Transaction, kind: str, rule: str) -> None:
-    if kind != "resources":
-        rows: Iterable[Mapping[str, Any]] = permissions.listed(transaction, _KINDS[kind], rule)
+    if rule == SHARE:
+        rows: Iterable[Mapping[str, Any]] = management.shares_of(transaction, _KINDS[kind])
+        names = [f"{_KINDS[kind]}_name", "weight"]
+    elif kind != "resources":
+        rows = permissions.listed(transaction, _KINDS[kind], rule)
         names = [f"{_KINDS[kind]}_name", "application", *(["job_limit"] if rule == "allowed" else [])]
     elif rule == "denied":
         raise Unacceptable("No resources are denied !")

@@ -16,7 +16,8 @@ from lgi_server import peers, schema
 from lgi_server.config import Config
 from lgi_server.database import Database
 from lgi_server.databases import open_database
-from lgi_server.services import accounting, orphans, upkeep
+from lgi_server.services import accounting, ordering, orphans, upkeep
+from lgi_server.services.ordering import Rule
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.schedule import Duty, Schedule
 from lgi_server.tables import events
@@ -46,8 +47,10 @@ class Keeper:
         pause = LOOK_SECONDS
         while not self._end.wait(pause):
             try:
+                begin = time.monotonic()
                 self._turn()
-                pause = LOOK_SECONDS
+                # Whatever a queue costs to be ordered, most of the time the database is left alone.
+                pause = max(LOOK_SECONDS, 4 * (time.monotonic() - begin))
             except LGIError as error:
                 log.warning("project %s: %s", self._name, error)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -64,7 +67,7 @@ class Keeper:
 
 
 def duties_of(
-    config: Config, project: str, databases: Mapping[str, Database], store: Repositories
+    config: Config, project: str, databases: Mapping[str, Database], store: Repositories, rule: Rule
 ) -> dict[str, Duty]:
     """What is done in a project, by the names of the events (wire.md 8)."""
     settings, database = config.scheduler, databases[project]
@@ -85,12 +88,16 @@ def duties_of(
         if fetched := peers.fetch_updates(config, database, project):
             log.info("project %s: %d updates fetched", project, fetched)
 
+    def order(now: int) -> None:
+        if changed := ordering.order_queue(database, rule, settings.share_half_life, now):
+            log.debug("project %s: %d jobs have another priority", project, changed)
+
     def old_history(now: int) -> None:
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
 
     return {
-        events.SCHEDULE_CYCLE: Duty(settings.schedule_period, lambda now: accounting.account(database)),
+        events.SCHEDULE_CYCLE: Duty(settings.schedule_period, order),
         CHECK_UPDATES: Duty(settings.updates_period, updates),
         "jobs_without_pulse": Duty(
             settings.pulse_period, lambda now: upkeep.end_lost_jobs(database, settings, now)
@@ -104,9 +111,10 @@ def duties_of(
 def run(config: Config, end: threading.Event) -> None:
     """Keep the schedules of all projects until the end is told."""
     databases = {name: open_database(project.database) for name, project in config.projects.items()}
+    rule = ordering.load(config.scheduler.share_order)
     store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
     keepers = [
-        Keeper(name, Schedule(database, duties_of(config, name, databases, store)), end)
+        Keeper(name, Schedule(database, duties_of(config, name, databases, store, rule)), end)
         for name, database in databases.items()
     ]
     threads = [threading.Thread(target=keeper.keep) for keeper in keepers]

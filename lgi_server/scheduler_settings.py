@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from lgi_protocol import xml
 
@@ -24,6 +25,10 @@ class SchedulerSettings:
     pulse_limits: Mapping[str, int] = field(default_factory=dict)
     # A repository that belongs to no job is removed at this age; 0: never.
     orphan_age: int = 86_400
+    # What was used counts half as much in the order of the queue after so long.
+    share_half_life: int = 7 * 86_400
+    # A file with a function order(jobs, usage) in place of LGI's.
+    share_order: Path | None = None
     # The history of jobs is kept for so long; 0: for ever.
     history_age: int = 400 * 86_400
 
@@ -58,4 +63,5 @@ KEYS: Mapping[str, Callable[[str], object]] = {
     "pulse_limits": _pulse_limits,
     "orphan_age": _age,
     "history_age": _age,
+    "share_order": Path,
 }

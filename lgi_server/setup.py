@@ -107,6 +107,10 @@ keep_alive = 75
 # A repository that belongs to no job of the projects below is removed after so long, 0: never. Do not share a
 # directory of repositories with servers of other projects.
 # orphan_age = 86400
+# The order of the queue (docs/fair_share.md): what was used counts half as much after so long, a week; and a
+# file of your own with a function order(jobs, usage) in place of LGI's.
+# share_half_life = 604800
+# share_order = order.py
 # What happened to jobs is kept for so long after it (400 days), 0: for ever.
 # history_age = 34560000
 

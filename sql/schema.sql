@@ -4,6 +4,7 @@
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'.
+-- The last two columns the database makes itself: whom a queued job is for, a comma for more than one, and its user.
 CREATE TABLE job_queue (
     job_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     state             VARCHAR(255) NOT NULL,
@@ -20,9 +21,15 @@ CREATE TABLE job_queue (
     daemon_pulse      BIGINT       NOT NULL DEFAULT 0,
     priority          BIGINT       NOT NULL,
     repository        VARCHAR(255) NOT NULL,
-    licences          VARCHAR(180) NOT NULL DEFAULT ''
+    licences          VARCHAR(180) NOT NULL DEFAULT '',
+    queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
+        CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
+    queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
+        CASE WHEN INSTR(owners, ',') > 0 THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END END) STORED
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, priority, job_id);
+CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licences, priority, job_id);
+CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_repository ON job_queue (repository);
 
@@ -158,6 +165,20 @@ CREATE TABLE job_usage (
     seconds      BIGINT       NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX usage_of_name ON job_usage (kind, name, month);
+
+-- Ours: what an account ("user NAME" or "group NAME") is to get of the resources beside the others, 1 where none is
+-- given; and what it has used lately: seconds and runs that count half as much after a while, as of used_at. The
+-- account without a name is all jobs.
+CREATE TABLE share_weights (
+    account  VARCHAR(260) NOT NULL PRIMARY KEY,
+    weight   DOUBLE       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE TABLE share_usage (
+    account  VARCHAR(260) NOT NULL PRIMARY KEY,
+    seconds  DOUBLE       NOT NULL,
+    runs     DOUBLE       NOT NULL,
+    used_at  BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
 -- Ours: which job a submit has made, by who submitted and the number the submit was given, for a day: whoever did
 -- not get the answer submits again and is answered with that job. contents is a digest of all that was posted.

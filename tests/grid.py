@@ -44,6 +44,8 @@ TABLES = [
     "job_history",
     "job_runs",
     "job_usage",
+    "share_weights",
+    "share_usage",
     "submit_requests",
     "licence_wishes",
     "job_tails",

@@ -7,28 +7,34 @@ the months in which it ran (UTC), when it has ended.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 from lgi_protocol import states
 from lgi_protocol.states import State
 from lgi_server.database import Database, Transaction
-from lgi_server.tables import history, job_usage
+from lgi_server.services import fair_share
+from lgi_server.tables import history, job_usage, shares
 from lgi_server.tables.history import Change
 from lgi_server.tables.job_usage import Account, Run, Used
+from lgi_server.tables.shares import Lately
 
 # Changes that are counted in one transaction, and that are forgotten in one.
 AT_ONCE = 500
 _RESOURCE = "resource "
 
 
-def account(database: Database) -> int:
-    """Count all changes that were not counted yet; answer how many those were."""
+def account(database: Database, half_life: int) -> int:
+    """Count all changes that were not counted yet; answer how many those were.
+
+    What was used lately is counted too; it is worth half after so many seconds.
+    """
     counted = 0
-    while some := database.run(_account_some):
+    while some := database.run(partial(_account_some, half_life=half_life)):
         counted += some
     return counted
 
 
-def _account_some(transaction: Transaction) -> int:
+def _account_some(transaction: Transaction, half_life: int) -> int:
     """The changes are held: of two schedulers the second goes on where the first one has ended."""
     changes = history.take(transaction, AT_ONCE)
     if not changes:
@@ -44,8 +50,24 @@ def _account_some(transaction: Transaction) -> int:
         for account, more in charges(one, end):
             used[account] = used.get(account, Used()) + more
     job_usage.add(transaction, used)
+    if ended:
+        shares.store(transaction, _lately(shares.lately(transaction), ended, half_life))
     history.set_accounted(transaction, [change.change_id for change in changes])
     return len(changes)
+
+
+def _lately(known: dict[str, Lately], ended: list[tuple[Run, int]], half_life: int) -> dict[str, Lately]:
+    """What accounts have used lately after some more runs; those that have used more only."""
+    after: dict[str, Lately] = {}
+    for run, end in ended:
+        for name in ("", *fair_share.accounts(run.owners)):
+            before = after.get(name) or known.get(name) or Lately(0.0, 0.0, end)
+            at = max(end, before.at)
+            left = fair_share.faded(at - before.at, half_life)
+            more = fair_share.worth(run.began, end, at, half_life)
+            runs = fair_share.faded(at - end, half_life)
+            after[name] = Lately(before.seconds * left + more, before.runs * left + runs, at)
+    return after
 
 
 def follow(known: dict[int, Run], changes: list[Change]) -> tuple[dict[int, Run], list[tuple[Run, int]]]:
@@ -110,4 +132,5 @@ def forget_old(database: Database, oldest: int) -> int:
     while more := database.run(some):
         forgotten += more
     database.run(job_usage.delete_runs_of_nobody)
+    database.run(partial(shares.forget, before=oldest))
     return forgotten

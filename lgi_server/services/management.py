@@ -6,7 +6,7 @@ from lgi_protocol import common_name, lists, xml
 from lgi_server import identity
 from lgi_server.database import Transaction
 from lgi_server.services import sessions
-from lgi_server.tables import active_resources, permissions, updates
+from lgi_server.tables import active_resources, permissions, shares, updates
 from lgi_server.tables import sessions as session_table
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE
 from lgi_server.tables.updates import Change
@@ -55,6 +55,46 @@ def remove_rule(
     if not name and not application:
         raise Unacceptable("give a name, an application or both")
     return _make(transaction, permissions.remove(kind, rule, name, application), servers, must_change=True)
+
+
+def set_share(transaction: Transaction, kind: str, name: str, weight: str) -> None:
+    """Give a user or group a weight; Unacceptable for one that is none. As many jobs more as that is."""
+    who = check_who(name)
+    _check_share(kind, who)
+    try:
+        number = float(weight)
+    except ValueError:
+        number = 0.0
+    if not 0.01 <= number <= 1000:
+        raise Unacceptable(f"{weight!r} is no weight: write a number from 0.01 to 1000, as 2 or 0.5")
+    shares.set_weight(transaction, f"{kind} {who}", number)
+
+
+def remove_share(transaction: Transaction, kind: str, name: str) -> None:
+    """Have a user or group count as all others; Unacceptable when it does."""
+    who = check_who(name)
+    _check_share(kind, who)
+    if not shares.remove_weight(transaction, f"{kind} {who}"):
+        raise Unacceptable(f"{kind} {who} has no weight, nothing was changed")
+
+
+def shares_of(transaction: Transaction, kind: str) -> list[dict[str, object]]:
+    """The users or groups that have a weight."""
+    if kind == "resource":
+        raise Unacceptable("Resources have no share !")
+    found = shares.weights(transaction).items()
+    return [
+        {f"{kind}_name": account.partition(" ")[2], "weight": f"{weight:g}"}
+        for account, weight in found
+        if account.startswith(f"{kind} ")
+    ]
+
+
+def _check_share(kind: str, name: str) -> None:
+    if kind == "resource":
+        raise Unacceptable("Resources have no share !")
+    if name == lists.ANY:
+        raise Unacceptable("any is nobody's name: who has no weight counts as 1")
 
 
 def add_resource(transaction: Transaction, new: NewResource, servers: str) -> int:

@@ -57,6 +57,11 @@ def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, Run]:
     return {row["job_id"]: _run_in(row) for row in rows}
 
 
+def all_runs(transaction: Transaction) -> list[Run]:
+    """All jobs that run."""
+    return [_run_in(row) for row in transaction.rows(f"SELECT {_RUN} FROM job_runs")]
+
+
 def insert_runs(transaction: Transaction, began: Sequence[Run]) -> None:
     """Note that jobs run."""
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(began))

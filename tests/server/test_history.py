@@ -23,6 +23,7 @@ from tests.grid import Grid, UserCalls
 
 HERE = {"application": "hello_world", "target_resources": "any"}
 RES = "resource res1@cluster"
+WEEK = 7 * 86_400
 
 
 def told(reply: Reply) -> list[tuple[str, str, str, str]]:
@@ -163,8 +164,8 @@ def test_use_is_counted_by_user_group_application_resource_and_month(grid: Grid)
         resource.update(job_id, state="finished")
         resource.unlock(job_id)
     waiting = mark.submit()
-    changes = accounting.account(grid.database)
-    again = accounting.account(grid.database)
+    changes = accounting.account(grid.database, WEEK)
+    again = accounting.account(grid.database, WEEK)
     month = datetime.now(UTC).strftime("%Y%m")
     seconds = grid.rows("SELECT name, seconds FROM job_usage WHERE kind = 'user' ORDER BY name")
     of_mark, of_eve = str(seconds[1]["seconds"]), str(seconds[0]["seconds"])
@@ -214,10 +215,10 @@ def sums(database: Database, kind: str = "user") -> list[tuple[int, str, int, in
 def test_a_run_is_counted_in_the_months_it_ran_in(database: Database) -> None:
     """The seconds where they were, the job where it ended; a run that goes on is not counted yet."""
     store(database, change(1, JANUARY, "queued", "running"), change(2, JANUARY, "queued", "running"))
-    accounting.account(database)
+    accounting.account(database, WEEK)
     early = sums(database)
     store(database, change(1, JANUARY + 2 * 3600, "running", "finished"))
-    accounting.account(database)
+    accounting.account(database, WEEK)
 
     assert early == []
     assert sums(database) == [(202601, "mark", 0, 3600), (202602, "mark", 1, 3600)]
@@ -238,7 +239,7 @@ def test_a_run_lasts_from_its_first_state_to_its_last(database: Database) -> Non
         change(3, JANUARY, "queued", "deleted"),
     )
 
-    accounting.account(database)
+    accounting.account(database, WEEK)
 
     assert sums(database) == [(202601, "mark", 3, 30 + 7 + 1)]
 
@@ -253,7 +254,7 @@ def test_many_changes_are_counted_in_batches(database: Database) -> None:
         )
 
     with ThreadPoolExecutor(4) as schedulers:
-        counted = [schedulers.submit(accounting.account, database) for _ in range(4)]
+        counted = [schedulers.submit(accounting.account, database, WEEK) for _ in range(4)]
 
     assert sum(one.result() for one in counted) == 700 * 3
     assert sums(database) == [(202601, "mark", 700, 2100)]
@@ -264,7 +265,7 @@ def test_old_history_is_forgotten_and_its_use_is_not(database: Database) -> None
     store(database, change(1, 1000, "queued", "running"), change(1, 2000, "running", "finished"))
     store(database, change(2, 3000, "queued", "running"))
     uncounted = accounting.forget_old(database, 2500)
-    accounting.account(database)
+    accounting.account(database, WEEK)
     forgotten = accounting.forget_old(database, 2500)
     left = database.run(lambda one: one.rows("SELECT job_id, new_state FROM job_history"), write=False)
 

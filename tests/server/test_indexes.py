@@ -18,6 +18,7 @@ from lgi_server.tables import (
     locks,
     offers,
     permissions,
+    queue_order,
     sessions,
     submit_requests,
     usage,
@@ -25,6 +26,7 @@ from lgi_server.tables import (
 from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.history import Change
 from lgi_server.tables.job_lists import Place, Selection
+from lgi_server.tables.queue_order import Queue
 from tests import queues
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
@@ -130,6 +132,9 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "kinds": lambda one: (jobs.applications(one), jobs.kinds(one)),
     "marked": lambda one: jobs.marked_only(one, "hello_world", "queued"),
     "orphans": lambda one: jobs.repositories_among(one, ["JOB_7", "JOB_8"]),
+    "queues": lambda one: queue_order.queues(one),
+    "heads of queues": lambda one: queue_order.heads(one, [Queue("hello_world", "any", "user7")], 10),
+    "priorities": lambda one: queue_order.set_priorities(one, {7: -1, 8: -2}),
     "caller": lambda one: (with_session(one, "res1", 1), numbered(one, 1)),
 }
 

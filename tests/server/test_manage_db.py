@@ -301,3 +301,44 @@ def test_a_database_without_tables_is_no_database_to_start_with(grid: Grid, tmp_
 
     assert done.returncode == 1
     assert "has no tables: LGI_setup makes them" in done.stderr
+
+
+def test_shares_are_this_server_s_own(grid: Grid) -> None:
+    """Weights of users and groups: given, changed, listed, taken away, and told to nobody else."""
+    before = last_update(grid)
+    share = ("users", "share", "--name", "mark@laptop")
+    done = manage(grid, "add", *share, "--weight", "2")
+    manage(grid, "add", *share, "--weight", "2.5")
+    manage(grid, "add", "groups", "share", answers="theor\n0.5\n")
+    users = manage(grid, "list", "users", "share").stdout
+    groups = manage(grid, "list", "groups", "share").stdout
+    manage(grid, "del", *share)
+    again = manage(grid, "del", *share)
+
+    assert (done.returncode, done.stdout) == (0, "Done, in project LGI on this server.\n")
+    assert users.split() == ["user_name", "weight", "mark@laptop", "2.5"]
+    assert groups.split() == ["group_name", "weight", "theor", "0.5"]
+    assert (again.returncode, again.stderr) == (
+        1,
+        "ManageDB: user mark@laptop has no weight, nothing was changed\n",
+    )
+    assert last_update(grid) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "weight", "message"),
+    [
+        ("users", "mark", "0", "'0' is no weight: write a number from 0.01 to 1000"),
+        ("users", "mark", "nan", "'nan' is no weight"),
+        ("groups", "any", "2", "any is nobody's name"),
+        ("groups", "a;b", "2", "'a;b'"),
+        ("resources", "res1@cluster", "2", "Resources have no share !"),
+    ],
+)
+def test_a_share_that_is_none_is_refused(grid: Grid, kind: str, name: str, weight: str, message: str) -> None:
+    """The message says what to write; nothing is stored."""
+    refused = manage(grid, "add", kind, "share", "--name", name, "--weight", weight)
+
+    assert refused.returncode == 1
+    assert message in refused.stderr
+    assert grid.rows("SELECT * FROM share_weights") == []

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.database import Database
+from lgi_server.database import Database, Transaction
 from lgi_server.services.schedule import Duty, Schedule
-from lgi_server.tables import events
+from lgi_server.tables import events, jobs
 from tests.conftest import started_mariadb
 from tests.grid import BIN, Grid, wait_for
 from tests.mariadb import PrivateMariaDB
+from tests.queues import queued_job
 
 NOW = 1_000_000
 DUTIES = 6
@@ -205,3 +206,20 @@ def test_a_database_that_is_killed_and_comes_back_is_served_again() -> None:
         finally:
             scheduler.process.kill()
             grid.remove()
+
+
+def test_a_submit_has_the_queue_ordered(idle_grid: Grid) -> None:
+    """Within a second or two the jobs of two users take turns."""
+    scheduler = Scheduler(idle_grid)
+
+    def submit(transaction: Transaction) -> None:
+        for number in (100, 200, 300, 101):
+            jobs.insert(transaction, queued_job(number))
+        events.insert(transaction, events.SCHEDULE_CYCLE, int(time.time()))
+
+    idle_grid.database.run(submit)
+    order = "SELECT owners FROM job_queue WHERE priority < 0 ORDER BY priority"
+    wait_for(lambda: len(idle_grid.rows(order)) == 4, 10)
+    scheduler.stop()
+
+    assert [row["owners"] for row in idle_grid.rows(order)] == ["user0", "user1", "user0", "user0"]

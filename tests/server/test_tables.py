@@ -21,8 +21,9 @@ DOCUMENTED = {
     "updates": "version servers update_query",
     "event_queue": "event_time_stamp event",
 }
-# Where a job's files are, which LGI kept as text in job_specifics (ruling 2), and the licences it wants.
-OURS = {"job_queue": {"repository", "licences"}}
+# Where a job's files are, which LGI kept as text in job_specifics (ruling 2), and the licences it wants;
+# whom a queued job is for and whose it is, which the database itself makes of other columns.
+OURS = {"job_queue": {"repository", "licences", "queued_for", "queued_by"}}
 HERE = {"application": "hello_world", "target_resources": "any"}
 
 

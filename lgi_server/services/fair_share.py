@@ -1,0 +1,101 @@
+"""Whose job comes next: docs/fair_share.md. Pure functions of what waits and what was used lately.
+
+A site puts a function of its own in the place of `order`: `share_order` in the configuration names its file.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+# Nobody has ended a job yet: they are taken to last so long, in seconds; and never to last less than this.
+USUAL, LEAST = 3600.0, 60.0
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A queued job. The first of its owners is its user, the others are groups."""
+
+    job_id: int
+    application: str
+    owners: tuple[str, ...]
+    target_resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was used lately, in seconds that count less the older they are, by "user NAME" and "group NAME".
+
+    Jobs that run are in it. ``typical`` is how long a job lasts. Weights are where an administrator has given
+    one.
+    """
+
+    seconds: Mapping[str, float]
+    weights: Mapping[str, float]
+    typical: float = USUAL
+
+    def load(self, account: str) -> float:
+        """How much of its share an account has used: in jobs of typical length, whole ones."""
+        return self.seconds.get(account, 0.0) // self.typical * self.step(account)
+
+    def step(self, account: str) -> float:
+        """What one job more of typical length adds to a load."""
+        return 1.0 / self.weights.get(account, 1.0)
+
+
+def order(jobs: Sequence[Waiting], usage: Usage) -> list[int]:
+    """The numbers of jobs of one application in the order they are to start.
+
+    They are given in the order they have: those placed before, then the others as they were submitted.
+
+    The job of the account with the least load is next. Each job of an account that is placed adds to its
+    load, for jobs with the same targets: those wait for the same resources.
+    """
+    queues: dict[tuple[str, tuple[str, ...]], list[Waiting]] = defaultdict(list)
+    for job in jobs:
+        queues[account(job, usage), job.target_resources].append(job)
+    tags: dict[int, float] = {}
+    for (name, _), queue in queues.items():
+        for place, job_id in enumerate(_among_users(queue, usage)):
+            tags[job_id] = usage.load(name) + place * usage.step(name)
+    # Of equals the first submitted comes first: sorting keeps their order.
+    return sorted((job.job_id for job in jobs), key=tags.__getitem__)
+
+
+def account(job: Waiting, usage: Usage) -> str:
+    """Who a job is for: the first of its groups that has a weight, or else its user."""
+    for group in job.owners[1:]:
+        if f"group {group}" in usage.weights:
+            return f"group {group}"
+    return user(job)
+
+
+def accounts(owners: Sequence[str]) -> tuple[str, ...]:
+    """All accounts that a job of these owners counts for."""
+    return tuple(f"{'group' if number else 'user'} {owner}" for number, owner in enumerate(owners))
+
+
+def user(job: Waiting) -> str:
+    """The user of a job."""
+    return f"user {job.owners[0] if job.owners else ''}"
+
+
+def _among_users(jobs: Iterable[Waiting], usage: Usage) -> list[int]:
+    """The jobs of one account: that of the user with the least load is next."""
+    placed: dict[str, int] = defaultdict(int)
+    tags: dict[int, float] = {}
+    for job in jobs:
+        name = user(job)
+        tags[job.job_id] = usage.load(name) + placed[name] * usage.step(name)
+        placed[name] += 1
+    return sorted(tags, key=tags.__getitem__)
+
+
+def worth(began: int, end: int, now: int, half_life: int) -> float:
+    """What the seconds of a run count now: half of each after so many seconds, a quarter after twice that."""
+    rate = half_life / 0.6931471805599453
+    return rate * (faded(now - end, half_life) - faded(now - began, half_life))
+
+
+def faded(age: int, half_life: int) -> float:
+    """What is left of one second after so many others."""
+    return float(2.0 ** (-max(0, age) / half_life))

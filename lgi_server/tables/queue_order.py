@@ -1,0 +1,79 @@
+"""The order of job_queue: who has jobs queued for what, the first of them, and their priorities."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_server.database import Transaction, marks
+
+# Queues looked at in one statement; SQLite takes no more than 500 parts.
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queued jobs of a user for an application and a target, all with several targets in one."""
+
+    application: str
+    target: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A queued job and its place."""
+
+    job_id: int
+    priority: int
+    application: str
+    owners: tuple[str, ...]
+    target_resources: tuple[str, ...]
+
+
+def queues(transaction: Transaction) -> list[Queue]:
+    """The queues that have any job: from an index alone."""
+    rows = transaction.rows(
+        "SELECT application, queued_for, queued_by FROM job_queue WHERE queued_for IS NOT NULL"
+        " GROUP BY application, queued_for, queued_by"
+    )
+    return [Queue(row["application"], row["queued_for"], row["queued_by"]) for row in rows]
+
+
+def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
+    """The first jobs of queues, so many of each."""
+    found: list[Queued] = []
+    for begin in range(0, len(some), _AT_ONCE):
+        found += _heads(transaction, some[begin : begin + _AT_ONCE], each)
+    return found
+
+
+def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
+    parts = [
+        "SELECT * FROM (SELECT job_id, priority, application, owners, target_resources FROM job_queue"
+        " WHERE application = %s AND queued_for = %s AND queued_by = %s ORDER BY priority, job_id LIMIT %s)"
+        f" AS queue{number}"
+        for number in range(len(some))
+    ]
+    values = (value for one in some for value in (one.application, one.target, one.user, each))
+    return [
+        Queued(
+            row["job_id"],
+            row["priority"],
+            row["application"],
+            lists.split(row["owners"]),
+            lists.split(row["target_resources"]),
+        )
+        for row in transaction.rows(" UNION ALL ".join(parts), *values)
+    ]
+
+
+def set_priorities(transaction: Transaction, priorities: Mapping[int, int]) -> None:
+    """Give jobs other priorities, as long as they are queued."""
+    job_ids = sorted(priorities)
+    cases = " ".join(["WHEN %s THEN %s"] * len(job_ids))
+    transaction.run(
+        f"UPDATE job_queue SET priority = CASE job_id {cases} ELSE priority END"
+        f" WHERE job_id IN ({marks(job_ids)}) AND state = 'queued'",
+        *(value for job_id in job_ids for value in (job_id, priorities[job_id])),
+        *job_ids,
+    )

@@ -1,0 +1,239 @@
+"""The order of the queue in the database: what resources are offered, and in which order."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lgi_server.database import Database, Transaction
+from lgi_server.services import fair_share, ordering
+from lgi_server.services import history as recorded
+from lgi_server.services.ordering import Rule
+from lgi_server.tables import history, job_states, jobs, offers, shares
+from lgi_server.tables.history import Change
+from tests.queues import queued_job
+
+NOW, WEEK = 2_000_000_000, 7 * 86_400
+
+
+_made = iter(range(10**9))
+
+
+def queue(database: Database, user: str, count: int, target: str = "any", **columns: str) -> None:
+    """Queue jobs of a user, a second after those before."""
+
+    def work(transaction: Transaction) -> None:
+        for begin in range(0, count, 500):
+            numbers = [next(_made) for _ in range(begin, min(begin + 500, count))]
+            some = [
+                replace(queued_job(number, target), owners=(user, "theor"), **columns) for number in numbers
+            ]
+            jobs.insert_all(transaction, some)
+
+    database.run(work)
+
+
+def order(database: Database, rule: Rule = fair_share.order) -> int:
+    """A schedule cycle."""
+    return ordering.order_queue(database, rule, WEEK, NOW)
+
+
+def start(database: Database, count: int, resource: str = "res1", application: str = "hello_world") -> str:
+    """Begin as many jobs as so many resources would; the first letters of their users, in order."""
+
+    def work(transaction: Transaction) -> str:
+        taken = offers.take(transaction, application, resource, (), 0, count)
+        for job in taken:
+            running = replace(job, state="running", state_time_stamp=NOW)
+            job_states.set_state(transaction, job, running)
+            recorded.changed(transaction, job, running, f"resource {resource}")
+        return "".join(job.owners[0][0] for job in taken)
+
+    return database.run(work)
+
+
+@pytest.mark.parametrize("resources", [1, 7, 1000])
+def test_ten_jobs_do_not_wait_for_ten_thousand(database: Database, resources: int) -> None:
+    """However many resources take jobs between two cycles: the first starts before the 100th of the other."""
+    queue(database, "anna", 10_000)
+    started = start(database, resources)
+    queue(database, "ben", 10)
+    while "b" not in started:
+        order(database)
+        started += start(database, resources)
+    after = started[resources:]
+
+    # The other has jobs that run already, so it is even the very first.
+    assert after.index("b") == 0
+
+
+def test_users_take_turns_and_the_rest_is_first_in_first_out(database: Database) -> None:
+    """Placed or not, every job is offered once, those of a user in the order of their submit."""
+    queue(database, "anna", 600)
+    queue(database, "ben", 5)
+    order(database)
+
+    assert start(database, 1000) == "ababababab" + 595 * "a"
+
+
+def test_an_order_that_stands_is_not_written_again(database: Database) -> None:
+    """A job more changes the numbers of few."""
+    queue(database, "anna", 300)
+    queue(database, "ben", 300)
+    first = order(database)
+    again = order(database)
+    queue(database, "carl", 1)
+    more = order(database)
+
+    assert (first, again) == (500, 0)
+    assert more == 1
+    assert start(database, 4) == "abca"
+
+
+def test_a_user_alone_is_left_as_submitted(database: Database) -> None:
+    """Priorities stay the times of the submits."""
+    queue(database, "anna", 20)
+
+    assert order(database) == 0
+    row = database.run(lambda one: one.row("SELECT MIN(priority) AS least FROM job_queue"))
+    assert row is not None
+    assert row["least"] >= 1000
+
+
+def test_jobs_for_a_resource_that_is_off_do_not_hold_up_others_of_their_user(database: Database) -> None:
+    """However many they are."""
+    queue(database, "anna", 1000, "off")
+    queue(database, "ben", 300)
+    queue(database, "anna", 3)
+    order(database)
+
+    assert start(database, 8) == "bababab" + "b"
+
+
+def _know_target(transaction: Transaction, name: str) -> None:
+    """Note the jobs that name a resource among their targets."""
+    transaction.run(
+        "INSERT INTO job_access (role, name, state_time_stamp, job_id, state, application)"
+        " SELECT 'target', %s, 0, job_id, '', '' FROM job_queue WHERE INSTR(target_resources, %s) > 0",
+        name,
+        name,
+    )
+
+
+def test_a_resource_takes_what_is_for_it_any_or_several_in_one_order(database: Database) -> None:
+    """Each job once, jobs for others never."""
+    for number, target in enumerate(["any", "res1", "res2", "res2, res1", "any, res1", "res3, res4"] * 2):
+        queue(database, "ab"[number % 2], 1, target)
+    for several in ("res1", "res2"):
+        database.run(partial(_know_target, name=several))
+    taken = database.run(lambda one: offers.take(one, "hello_world", "res1", (), 0, 100))
+    count = database.run(lambda one: offers.count(one, "hello_world", "res1", ()))
+
+    assert sorted(",".join(job.target_resources) for job in taken) == sorted(
+        ["any", "res1", "res2,res1", "any,res1"] * 2
+    )
+    assert count == len(taken) == len({job.job_id for job in taken})
+    assert [job.priority for job in taken] == sorted(job.priority for job in taken)
+
+
+def test_applications_are_ordered_each_by_itself(database: Database) -> None:
+    """A thousand jobs of one application take no place in another's."""
+    queue(database, "anna", 5, application="vasp")
+    queue(database, "anna", 20)
+    queue(database, "ben", 5, application="vasp")
+    order(database)
+
+    assert start(database, 4, application="vasp") == "abab"
+    assert start(database, 4) == "aaaa"
+
+
+def ran(database: Database, user: str, hours: float) -> None:
+    """Record a job of a user that has just run so long."""
+    number = next(_made)
+    told = ("resource res1", "", "hello_world", (user, "theor"), ("res1",))
+    begin = NOW - int(hours * 3600)
+
+    def work(transaction: Transaction) -> None:
+        for when, old, new in (
+            (begin, "", "queued"),
+            (begin, "queued", "running"),
+            (NOW, "running", "finished"),
+        ):
+            change = Change(number, when, old, new, *told)
+            history.record(transaction, change, change if old else None)
+
+    database.run(work)
+
+
+def test_who_has_used_much_lately_waits_for_others(database: Database) -> None:
+    """As many jobs as that is; an hour of a week ago counts half of one."""
+    for _ in range(4):
+        ran(database, "anna", 1)
+    queue(database, "anna", 10)
+    queue(database, "ben", 10)
+    order(database)
+    usage = ordering.read_usage(database, WEEK, NOW + WEEK)
+
+    assert usage.seconds["user anna"] == pytest.approx(2 * 3600, rel=0.01)
+    assert usage.seconds["group theor"] == pytest.approx(2 * 3600, rel=0.01)
+    assert usage.typical == pytest.approx(3600, rel=0.01)
+    assert start(database, 8) in {"bbbbabab", "bbbabababa"[:8]}
+
+
+def test_jobs_that_run_count_before_they_have_ended(database: Database) -> None:
+    """As a job of typical length, or as long as they run."""
+    queue(database, "anna", 4)
+    change = partial(Change, owners=("anna", "theor"), target_resources=("any",), application="hello_world")
+    for number, begin in ((1, NOW - 10), (2, NOW - 10 * 3600)):
+        running = change(number, begin, "queued", "running", "resource res1", "")
+        database.run(lambda one, running=running: history.record(one, running))
+    queue(database, "ben", 20)
+    order(database)
+
+    assert ordering.read_usage(database, WEEK, NOW).seconds["user anna"] == pytest.approx(11 * 3600, rel=0.05)
+    assert start(database, 12).startswith("bbbbbbbbbb")
+
+
+def test_weights_are_of_users_and_groups(database: Database) -> None:
+    """An administrator gives them and takes them away."""
+    database.run(lambda one: shares.set_weight(one, "user anna", 3.0))
+    queue(database, "anna", 9)
+    queue(database, "ben", 3)
+    order(database)
+
+    assert start(database, 12) == "abaaabaaabaa"
+    assert database.run(lambda one: shares.remove_weight(one, "user anna"))
+    assert not database.run(lambda one: shares.remove_weight(one, "user anna"))
+
+
+SITE = '''
+"""The newest first, and short applications' jobs of theor before all others."""
+
+
+def order(jobs, usage):
+    return sorted((job.job_id for job in jobs if "theor" in job.owners), reverse=True)
+'''
+
+
+def test_a_site_has_an_order_of_its_own(database: Database, tmp_path: Path) -> None:
+    """One function in a file; what it forgets comes last, also for a user alone."""
+    (tmp_path / "order.py").write_text(SITE)
+    rule = ordering.load(tmp_path / "order.py")
+    queue(database, "anna", 3)
+    queue(database, "ben", 1)
+    order(database, rule)
+    first = start(database, 2)
+    order(database, lambda jobs, usage: [7, *[job.job_id for job in jobs][:1]])
+
+    assert first == "ba"
+    assert start(database, 5) == "aa"
+
+
+@pytest.mark.parametrize("text", ["", "order = 3", "def order(:", "import no_such_module_here"])
+def test_a_file_without_a_usable_function_is_refused(tmp_path: Path, text: str) -> None:
+    """Before the scheduler starts, with the file's name."""
+    (tmp_path / "order.py").write_text(text)
+
+    with pytest.raises(ValueError, match=r"share_order = .*order\.py: "):
+        ordering.load(tmp_path / "order.py")
