@@ -150,9 +150,11 @@ def by_resource(
 ) -> Job:
     """Insert a resource's job, locked for its session; LGIError 17, 70, 28, 29, of the details, or 68.
 
-    A request that has made a job before is answered with that one, as it is now.
+    A request that has made a job before is answered with that one, as it is now. A resource may name whom it
+    will as owners, but never the administrators, whose jobs may be let do more elsewhere.
     """
     resource, session_id = caller
+    owners = tuple(owner for owner in owners if owner != config.admin_group)
     judged = _judging(transaction, owners, wanted)
 
     def make() -> Job:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lgi_server import config_file as configuration
-from lgi_server.config import ConfigError
+from lgi_server.config_file import ConfigError
 
 GOOD = """\
 # A comment.

@@ -12,7 +12,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
 from lgi_server import config_file as configuration
 from lgi_server import schema
-from lgi_server.config import ConfigError
+from lgi_server.config_file import ConfigError
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
 from lgi_server.services import licences, work

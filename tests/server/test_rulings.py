@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol.errors import ServerError
 from tests.grid import Grid, running
 from tests.server.test_resource_calls import refusal
 
@@ -90,3 +91,17 @@ def test_the_package_says_which_python_it_needs() -> None:
     settings.read(Path(__file__).parents[2] / "setup.cfg")
 
     assert settings["options"]["python_requires"] == ">=3.11"
+
+
+def test_a_resource_submits_in_no_administrators_name(grid: Grid) -> None:
+    """Ours: whom a resource names as owners may be let do more elsewhere; the admin group is dropped."""
+    resource = grid.resource()
+    fields = {"application": "hello_world", "state": "queued", "target_resources": "any"}
+
+    made = resource.submit(fields | {"owners": "mark@laptop, admin"})
+    resource.unlock(made.value("job", "job_id"))
+    with pytest.raises(ServerError) as refused:
+        resource.submit(fields | {"owners": "admin"})
+
+    assert made.value("job", "owners") == "mark@laptop"
+    assert refused.value.number == 29
