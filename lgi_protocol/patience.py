@@ -1,5 +1,6 @@
 """How long a whole answer may take: a socket's time-out bounds one byte, so a drip of bytes never ends."""
 
+import errno
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -52,7 +53,12 @@ def timed(context: ssl.SSLContext) -> ssl.SSLContext:
             return _in_time(super().recv_into, True)(*args, **kwargs)
 
         def send(self, *args: Any, **kwargs: Any) -> int:
-            return _in_time(super().send, False)(*args, **kwargs)
+            try:
+                return _in_time(super().send, False)(*args, **kwargs)
+            except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError) as error:
+                # A server that refuses what comes answers and closes. Its answer waits to be read: urllib3
+                # does so after this error and no other.
+                raise BrokenPipeError(errno.EPIPE, "the server closed the connection") from error
 
     context.sslsocket_class = Timed
     return context

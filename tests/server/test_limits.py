@@ -8,6 +8,8 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
+from lgi_server.worker import MOST_IGNORED
+from lgi_tools.repository import Repository, TransferFailed
 from tests.grid import Grid, running, wait_for
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
@@ -107,6 +109,26 @@ def test_a_put_that_is_announced_too_big_is_refused_before_it_comes(small: Grid,
     assert answer.startswith("HTTP/1.1 413 ")
     assert "<number> 413 </number>" in answer
     assert [path.name for path in directory.iterdir()] == [ACCESS]
+
+
+def test_who_sends_a_large_file_hears_why_it_is_refused(small: Grid, tmp_path: Path) -> None:
+    """The server closes while the file is still sent: its answer is read all the same, and is no outage."""
+    small.clear()
+    url, _directory = new_repository(small)
+    user = small.user()
+    large = tmp_path / "large"
+    with large.open("wb") as opened:
+        # More than the server reads of what it has refused.
+        opened.truncate(MOST_IGNORED + 64 * 2**20)
+
+    with pytest.raises(TransferFailed) as put:
+        Repository(url, user.client.session).upload("large", large)
+    with pytest.raises(ServerError) as posted:
+        user.post("interface_submit_job", (large,), **SUBMIT)
+
+    assert (put.value.status, put.value.may_pass, put.value.is_outage) == (413, False, False)
+    assert "at most 1000 bytes" in str(put.value)
+    assert posted.value.number == 65
 
 
 def test_a_put_finds_a_full_disk(full_disk: Grid) -> None:
