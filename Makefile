@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
 SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-backends test-cluster check bench screenshots clean
+.PHONY: help man demo test test-backends test-cluster check bench soak screenshots clean
 
 help:
 	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
@@ -15,6 +15,7 @@ help:
 	@echo "make check  lint, types, import contracts"
 	@echo "make bench  the benchmarks, as ratios within one run"
 	@echo "make screenshots  pictures of the web interface, in docs/screenshots"
+	@echo "make soak   the load test of LGI's document: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make man    a manual page of every command, in build/man"
 	@echo "make clean  remove what the other commands made"
 
@@ -53,6 +54,17 @@ screenshots: $(INSTALLED)
 	@sh make/needs.sh
 	@sh make/browser.sh
 	@$(PY) -m tests.browser.screenshots docs/screenshots
+
+# SOAK: more options, as in benchmarks/README.md.
+MINUTES ?= 10
+soak: .venv/plots
+	@sh make/needs.sh
+	@$(PY) -m benchmarks.soak --minutes $(MINUTES) $(SOAK)
+
+# What users do not need: the extra "bench".
+.venv/plots: $(INSTALLED)
+	@$(PY) -m pip --disable-pip-version-check -q install -c constraints.txt -e '.[bench]'
+	@touch $@
 
 man: $(INSTALLED)
 	@$(PY) -W ignore make/man.py build/man

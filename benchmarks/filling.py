@@ -21,23 +21,26 @@ MADE = ("queued_for", "queued_by")
 
 
 def fill(grid: Grid, number: int, reader: str) -> None:
-    """Queue so many jobs (a multiple of 1,000) of some 1,000 users; ``reader`` owns one in a hundred."""
+    """Queue so many jobs (below 1,000, or a multiple of it) of some 1,000 users.
+
+    ``reader`` owns one in a hundred.
+    """
     now = int(time.time()) - 2 * number
-    first = grid.database.run(partial(_first_copy, reader, now))
+    first = grid.database.run(partial(_first_copy, reader, now, min(number, COPY)))
     for copy in range(1, number // COPY):
         grid.database.run(partial(_multiply, first, copy))
     _analyse(grid)
 
 
-def _first_copy(reader: str, now: int, transaction: Transaction) -> int:
+def _first_copy(reader: str, now: int, length: int, transaction: Transaction) -> int:
     """Store the jobs of the first copy; answer the number of the first."""
     numbers = []
-    for index in range(COPY):
+    for index in range(length):
         owner = reader if index % SHARE == 0 else f"user{index}@campus"
         job = _job(owner, index, now)
         numbers.append(jobs.insert(transaction, job))
         access.insert(transaction, numbers[-1], job)
-    if numbers != list(range(numbers[0], numbers[0] + COPY)):
+    if numbers != list(range(numbers[0], numbers[0] + length)):
         raise AssertionError("the database does not number jobs one after the other")
     return numbers[0]
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,39 @@ def highest(session: int) -> int:
         if leader == session != process:
             marks.append(_high_water(stat.parent / "status"))
     return max(marks, default=0)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Processor seconds that some processes have used so far, and the memory (bytes) they have now."""
+
+    seconds: float = 0.0
+    memory: int = 0
+
+
+def share(leaders: Collection[int], processes: Collection[int] = ()) -> Share:
+    """What the processes of some sessions and some single processes have; shared memory is counted once."""
+    found = [(stat, *_look(stat)) for stat in _PROC.glob("[0-9]*/stat")]
+    ours = [
+        (stat.parent, seconds)
+        for stat, process, leader, seconds in found
+        if process and (leader in leaders or process in processes)
+    ]
+    return Share(sum(seconds for _, seconds in ours), sum(_memory(process) for process, _ in ours))
+
+
+def _memory(process: Path) -> int:
+    """A process's part of the memory it has, each shared page divided by those that share it (Pss)."""
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def machine() -> float:
+    """Processor seconds of everything so far."""
+    return _machine()
 
 
 def _high_water(status: Path) -> int:

@@ -1,0 +1,78 @@
+"""``python -m benchmarks.soak``: the load test of LGI's document; its report goes into build/soak."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.generator import Missing
+from benchmarks.soak import course, report, slow_log
+from benchmarks.soak.course import Outcome
+from benchmarks.soak.plan import Plan, default_cores
+from benchmarks.testbed import database_of
+from tests.grid import Grid
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run it and write the report; 1 when a check has failed."""
+    asked = _arguments().parse_args(words)
+    plan = Plan(
+        jobs=asked.jobs,
+        resources=asked.resources,
+        seconds=60 * asked.minutes,
+        places=asked.places,
+        shortest=0.5 * asked.seconds,
+        longest=1.5 * asked.seconds,
+        processes=min(asked.processes, asked.resources),
+        cores=asked.cores,
+        fast=asked.fast,
+        slow=asked.slow,
+    )
+    try:
+        outcome = _run(plan, asked.database, asked.buffers, asked.output)
+    except Missing as missing:
+        print(missing, file=sys.stderr)
+        return 2
+    report.write(asked.output, outcome)
+    return 1 if report.failures(outcome) else 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    plan = Plan()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=plan.seconds / 60)
+    parser.add_argument("--jobs", type=int, default=plan.jobs, help="queued at the begin; whole thousands")
+    parser.add_argument("--resources", type=int, default=plan.resources)
+    parser.add_argument("--fast", type=float, default=plan.fast, help="-ft of the daemons, seconds")
+    parser.add_argument("--slow", type=float, default=plan.slow, help="-st of the daemons, seconds")
+    parser.add_argument("--places", type=int, default=plan.places, help="jobs a daemon runs at once")
+    parser.add_argument(
+        "--seconds", type=float, default=(plan.shortest + plan.longest) / 2, help="a job runs, on average"
+    )
+    parser.add_argument("--processes", type=int, default=plan.processes, help="of simulated daemons")
+    parser.add_argument("--cores", type=float, default=default_cores(), help="for all of them together")
+    parser.add_argument("--buffers", type=int, default=256, help="MB of MariaDB's buffer pool")
+    parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
+    parser.add_argument("--output", type=Path, default=Path("build/soak"))
+    return parser
+
+
+def _run(plan: Plan, kind: str, buffers: int, directory: Path) -> Outcome:
+    """Set up a grid of its own, load it, remove it."""
+    with ExitStack() as stack:
+        address, process = stack.enter_context(database_of(kind))
+        grid = Grid(address, {"workers": "2"})
+        stack.callback(grid.remove)
+        if kind == "mariadb":
+            grid.run("SET GLOBAL innodb_buffer_pool_size = %s", buffers * 1024 * 1024)
+            # As MariaDB has it when nobody says anything else; the tests' own is smaller.
+            grid.run("SET GLOBAL innodb_log_file_size = %s", 96 * 1024 * 1024)
+            slow_log.switch_on(grid)
+        grid.start()
+        print(f"{plan.jobs} jobs, {plan.resources} daemons, {plan.seconds:g} s", flush=True)
+        return course.run(grid, plan, directory / "records", process, logged=kind == "mariadb")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""How long calls took: counts by length, which take the same room however long a test lasts."""
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# A length is known to a hundredth of itself.
+_STEP = math.log(1.02)
+_SHORTEST = 1e-5
+# Calls are also counted together for each piece of the test.
+SLOT_SECONDS = 10.0
+
+
+@dataclass
+class Lengths:
+    """Lengths in seconds: how many of each, their sum and the longest."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+    total: float = 0.0
+    longest: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[round(math.log(max(seconds, _SHORTEST)) / _STEP)] += 1
+        self.total += seconds
+        self.longest = max(self.longest, seconds)
+
+    def merge(self, other: "Lengths") -> None:
+        """Count all of another."""
+        self.counts.update(other.counts)
+        self.total += other.total
+        self.longest = max(self.longest, other.longest)
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return self.counts.total()
+
+    def quantile(self, share: float) -> float:
+        """The length that a share of all does not exceed; 0 when there are none."""
+        left = share * self.number
+        for bucket in sorted(self.counts):
+            left -= self.counts[bucket]
+            if left <= 0:
+                return min(math.exp(bucket * _STEP), self.longest)
+        return self.longest
+
+    def as_json(self) -> dict[str, Any]:
+        """For `read_lengths`."""
+        return {"counts": dict(self.counts), "total": self.total, "longest": self.longest}
+
+
+def read_lengths(told: Mapping[str, Any]) -> Lengths:
+    """What `Lengths.as_json` has said."""
+    counts = Counter({int(bucket): number for bucket, number in told["counts"].items()})
+    return Lengths(counts, told["total"], told["longest"])
+
+
+class Latencies:
+    """Lengths of calls by name, and of all by when they were made; any thread may add to them."""
+
+    def __init__(self) -> None:
+        """Nothing was called yet."""
+        self.calls: dict[str, Lengths] = {}
+        self.slots: dict[int, Lengths] = {}
+        self.errors: Counter[str] = Counter()
+        # How much later than it was due a daemon's turn began.
+        self.late = Lengths()
+        self._guard = threading.Lock()
+
+    def note(self, call: str, at: float, seconds: float, error: str = "") -> None:
+        """Count a call made ``at`` seconds after the begin, and its error when it had one."""
+        with self._guard:
+            self.calls.setdefault(call, Lengths()).add(seconds)
+            self.slots.setdefault(int(at // SLOT_SECONDS), Lengths()).add(seconds)
+            if error:
+                self.errors[f"{call}: {error}"] += 1
+
+    def note_late(self, seconds: float) -> None:
+        """Count a turn that began so late."""
+        with self._guard:
+            self.late.add(seconds)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `merged`."""
+        return {
+            "calls": {name: lengths.as_json() for name, lengths in self.calls.items()},
+            "slots": {slot: lengths.as_json() for slot, lengths in self.slots.items()},
+            "errors": dict(self.errors),
+            "late": self.late.as_json(),
+        }
+
+
+def merged(parts: Iterable[Mapping[str, Any]]) -> Latencies:
+    """What several processes have said together."""
+    found = Latencies()
+    for part in parts:
+        for name, lengths in part["calls"].items():
+            found.calls.setdefault(name, Lengths()).merge(read_lengths(lengths))
+        for slot, lengths in part["slots"].items():
+            found.slots.setdefault(int(slot), Lengths()).merge(read_lengths(lengths))
+        found.errors.update(part["errors"])
+        found.late.merge(read_lengths(part["late"]))
+    return found

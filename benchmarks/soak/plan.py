@@ -1,0 +1,69 @@
+"""What a load test does: how many jobs and daemons, for how long, how often they ask."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def default_cores() -> float:
+    """What simulators may use together: server and database keep the larger part of the machine."""
+    return 0.4 * (os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The figures of one load test; times are in seconds.
+
+    ``fast`` and ``slow`` are the daemon's -ft and -st. A daemon has ``places`` for jobs, each of which runs
+    between ``shortest`` and ``longest``. ``cores`` is what all simulators together may use of the processors.
+    """
+
+    jobs: int = 100_000
+    resources: int = 110
+    seconds: float = 600.0
+    fast: float = 5.0
+    slow: float = 10.0
+    places: int = 4
+    shortest: float = 30.0
+    longest: float = 90.0
+    processes: int = 2
+    cores: float = field(default_factory=default_cores)
+    sample_seconds: float = 5.0
+    # So long after the simulators are started their daemons begin together, or as soon as they can.
+    lead: float = 3.0
+
+    @property
+    def page(self) -> int:
+        """How many jobs a daemon asks for at once, as LGI_daemon with so many places does."""
+        return min(256, max(32, 4 * self.places))
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one process of simulated daemons is told; ``daemons`` are names with keys and certificates."""
+
+    plan: Plan
+    url: str
+    project: str
+    ca: str
+    daemons: tuple[tuple[str, str, str], ...]
+    # How many daemons there are in the other processes before these: they begin one after the other.
+    before: int
+    # On the clock of time.time(), the same for all processes.
+    begin: float
+    ledger: str
+    result: str
+
+    def write(self, path: Path) -> None:
+        """Store it for the process."""
+        path.write_text(json.dumps(asdict(self)))
+
+
+def read_part(path: Path) -> Part:
+    """What `Part.write` has stored."""
+    told: dict[str, Any] = json.loads(path.read_text())
+    told["plan"] = Plan(**told["plan"])
+    told["daemons"] = tuple((name, key, certificate) for name, key, certificate in told["daemons"])
+    return Part(**told)
