@@ -18,8 +18,9 @@ from lgi_server.tables.history import Change
 from lgi_server.tables.job_usage import Account, Run, Used
 from lgi_server.tables.shares import Lately
 
-# Changes that are counted in one transaction, and that are forgotten in one.
-AT_ONCE = 500
+# Changes that are counted in one transaction, and that are forgotten in one; and how many such transactions
+# are made for the latter before something else has its turn.
+AT_ONCE, MOST_TIMES = 500, 200
 _RESOURCE = "resource "
 
 
@@ -117,7 +118,7 @@ def months_between(begin: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def forget_old(database: Database, oldest: int) -> int:
-    """Forget changes before a time, some at once, but none that was not counted; answer how many.
+    """Forget changes before a time, but none that was not counted, a hundred thousand at most; how many.
 
     Those of a job that still is there go too: who looks for its submit then finds what its row says.
     """
@@ -129,8 +130,11 @@ def forget_old(database: Database, oldest: int) -> int:
         return len(old)
 
     forgotten = 0
-    while more := database.run(some):
+    for _ in range(MOST_TIMES):
+        more = database.run(some)
         forgotten += more
+        if more < AT_ONCE:
+            break
     database.run(job_usage.delete_runs_of_nobody)
     database.run(partial(shares.forget, before=oldest))
     return forgotten

@@ -88,10 +88,10 @@ def free_session(transaction: Transaction, session_id: int) -> None:
     jobs.set_lock_state(transaction, locks.take_of_session(transaction, session_id), 0)
 
 
-def free_abandoned(transaction: Transaction, oldest: int) -> int:
+def free_abandoned(transaction: Transaction, oldest: int, looks: int = locks.OLDEST) -> int:
     """Free some of the jobs locked before ``oldest`` by an interface or a session that is gone; how many."""
     freed: list[int] = []
-    if job_ids := locks.abandoned(transaction, oldest):
+    if job_ids := locks.abandoned(transaction, oldest, looks):
         freed = locks.take_older(transaction, job_ids, oldest)
         jobs.set_lock_state(transaction, freed, 0)
     return len(freed)

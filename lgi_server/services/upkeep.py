@@ -12,6 +12,8 @@ from lgi_server.tables import sessions as session_table
 
 # Sessions that end in one transaction: none of them lasts, so nobody waits for one.
 AT_ONCE = 50
+# Locks that are looked at: in a large project there are many that are held.
+MOST_LOCKS = 10_000
 
 
 def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
@@ -58,7 +60,7 @@ def free_stale_locks(database: Database, now: int) -> int:
     Locks of interfaces, or of sessions that are gone, after half an hour; a lock_state without one at once.
     """
     freed = 0
-    while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS)):
+    while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS, looks=MOST_LOCKS)):
         freed += some
     for application, state in database.run(jobs.kinds, write=False):
         find = partial(jobs.marked_only, application=application, state=state)

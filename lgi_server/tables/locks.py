@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lgi_server.database import Row, Transaction, marks
 
 # The oldest locks have the lowest numbers; so many of them are looked at for abandoned ones.
-_OLDEST = 100
+OLDEST = 100
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,17 @@ def take_of_session(transaction: Transaction, session_id: int) -> list[int]:
     return [int(row["job_id"]) for row in rows]
 
 
-def abandoned(transaction: Transaction, oldest: int) -> list[int]:
-    """Some jobs that were locked before ``oldest`` by an interface, or by a session that is gone."""
+def abandoned(transaction: Transaction, oldest: int, looks: int = OLDEST) -> list[int]:
+    """Some jobs that were locked before ``oldest`` by an interface, or by a session that is gone.
+
+    So many of the oldest locks are looked at.
+    """
     rows = transaction.rows(
         "SELECT held.job_id FROM (SELECT job_id, lock_time, session_id FROM running_locks"
         " ORDER BY lock_id LIMIT %s) AS held"
         " LEFT JOIN running_sessions AS session ON session.session_id = held.session_id"
         " WHERE held.lock_time < %s AND session.session_id IS NULL",
-        _OLDEST,
+        looks,
         oldest,
     )
     return [int(row["job_id"]) for row in rows]

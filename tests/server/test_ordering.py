@@ -1,17 +1,22 @@
 """The order of the queue in the database: what resources are offered, and in which order."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lgi_server import schema
 from lgi_server.database import Database, Transaction
-from lgi_server.services import fair_share, ordering
+from lgi_server.databases import open_database
+from lgi_server.services import fair_share, locking, ordering
 from lgi_server.services import history as recorded
 from lgi_server.services.ordering import Rule
 from lgi_server.tables import history, job_states, jobs, offers, shares
+from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.history import Change
+from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
 
 NOW, WEEK = 2_000_000_000, 7 * 86_400
@@ -237,3 +242,37 @@ def test_a_file_without_a_usable_function_is_refused(tmp_path: Path, text: str) 
 
     with pytest.raises(ValueError, match=r"share_order = .*order\.py: "):
         ordering.load(tmp_path / "order.py")
+
+
+def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: PrivateMariaDB) -> None:
+    """Nothing is taken twice or left over, and nobody is refused for the scheduler's sake."""
+    database = open_database(private_mariadb.create_database("while_ordering"))
+    schema.make(database)
+    taken: list[int] = []
+
+    def take(number: int) -> None:
+        resource = Resource(number, f"res{number}", "", "", 0, 0, "")
+
+        def work(transaction: Transaction) -> list[int]:
+            found = offers.take(transaction, "hello_world", resource.resource_name, (), 0, 5)
+            locking.take(transaction, found, resource, number, NOW)
+            return [job.job_id for job in found]
+
+        while some := database.run(work):
+            taken.extend(some)
+
+    for user in ("anna", "ben", "carl"):
+        queue(database, user, 200)
+    with ThreadPoolExecutor(5) as threads:
+        takers = [threads.submit(take, number) for number in range(4)]
+        cycles = 0
+        while not all(one.done() for one in takers):
+            # Every time another order, so that all of it is written.
+            order(database, lambda jobs, usage: [job.job_id for job in jobs][::-1])
+            cycles += 1
+        for one in takers:
+            one.result()
+    database.close()
+
+    assert len(taken) == len(set(taken)) == 600
+    assert cycles > 3

@@ -185,6 +185,40 @@ def _seconds_used(pid: int) -> float:
     return (int(values[11]) + int(values[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def test_one_project_whose_database_is_away_holds_up_no_other(idle_grid: Grid) -> None:
+    """Each project has its own turn; the log names the one that is away."""
+    with idle_grid.config_file.open("a") as opened:
+        opened.write(
+            "\n[project AWAY]\nserver_name = LGI@localhost\n"
+            f"database = mariadb://nobody@localhost/LGI?socket={idle_grid.directory / 'none'}\n"
+        )
+    put(idle_grid.database, "here", int(time.time()))
+    scheduler = Scheduler(idle_grid)
+    wait_for(lambda: scheduler.said("event 'here'") != [], 10)
+    wait_for(lambda: scheduler.said("project AWAY: ") != [], 10)
+
+    assert scheduler.said("project LGI: .*") == []
+    assert scheduler.stop() == 0
+
+
+def test_a_scheduler_with_an_order_that_is_none_does_not_start(idle_grid: Grid) -> None:
+    """It says which file is wrong; a server started with the same file does not care."""
+    text = idle_grid.config_file.read_text()
+    idle_grid.config_file.write_text(f"share_order = order.py\n{text}")
+    (idle_grid.config_file.parent / "order.py").write_text("order = 3\n")
+    ended = subprocess.run(
+        [BIN / "LGI_scheduler", idle_grid.config_file],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "LGI_scheduler: share_order = " in ended.stderr
+    assert "there is no function order(jobs, usage) in it" in ended.stderr
+
+
 def test_a_database_that_is_killed_and_comes_back_is_served_again() -> None:
     """It waits meanwhile, says so, and neither ends nor asks without pause."""
     with started_mariadb() as server:

@@ -10,6 +10,8 @@ from lgi_tools.certificates.command import main as certificates
 from lgi_tools.clean import main as clean
 from lgi_tools.explain import main as explain
 from lgi_tools.filetransfer import main as filetransfer
+from lgi_tools.history import main as history
+from lgi_tools.history import usage_main as usage
 from lgi_tools.joining.command import main as join
 from lgi_tools.qdel import main as qdel
 from lgi_tools.qstat import main as qstat
@@ -23,6 +25,8 @@ TOOLS = {
     "LGI_qsub": qsub,
     "LGI_qstat": qstat,
     "LGI_qdel": qdel,
+    "LGI_history": history,
+    "LGI_usage": usage,
     "LGI_filetransfer": filetransfer,
     "LGI_certificates": certificates,
     "LGI_run": run_command,
