@@ -22,6 +22,8 @@ SHORTEST_CHECK = 15.0
 # "later" (sysexits' EX_TEMPFAIL), or fails while the server is away, is no such failure.
 MOST_EPILOGUES = 8
 LATER = 75
+# Before this try to abort it whatever runs under a uid that is the job's alone is killed, and it is the last.
+MOST_ABORTS = 2
 _ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
     Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
@@ -176,10 +178,9 @@ class Job:
     def _stage(self, act: Act) -> bool:
         if act is Act.EPILOGUE:
             return self._epilogue()
-        done = self._status(act) == 0
-        if done and act is Act.ABORT:
-            self.kill_user()
-        return done
+        if act is Act.ABORT:
+            return self._abort()
+        return self._status(act) == 0
 
     def _status(self, act: Act) -> int:
         """The exit status of the script of an act, with a word in the log."""
@@ -190,6 +191,25 @@ class Job:
         else:
             log.warning("%s: %s failed with exit status %d", self.title, name, status)
         return status
+
+    def _abort(self) -> bool:
+        """End it. A job with a uid of its own may kill the script or lie to it, but not twice."""
+        self.tries += 1
+        is_last = self.tries >= MOST_ABORTS and self.run.sandboxed and self.record.own_uid
+        if is_last:
+            self.kill_user()
+        try:
+            done = self._status(Act.ABORT) == 0
+        except NoAnswer:
+            if not is_last:
+                raise
+            done = False
+        if is_last and not done:
+            log.critical("%s: is killed, since its job_abort_script does not succeed", self.title)
+            self.excuse = "[LGI: job_abort_script failed; the processes of the job were killed]"
+        if is_last or done:
+            self.kill_user()
+        return is_last or done
 
     def _epilogue(self) -> bool:
         # It has finished: what it has left running could change its files, and stay for ever.
