@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.grid import Grid
+from tests.grid import Grid, running
 from tests.mariadb import PrivateMariaDB
 
 KINDS = ("select", "insert", "update", "delete", "replace", "insert_select", "update_multi", "delete_multi")
@@ -13,11 +13,10 @@ KINDS = ("select", "insert", "update", "delete", "replace", "insert_select", "up
 
 @pytest.fixture(scope="module")
 def mariadb_grid(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
-    """A server with one worker, so that its connections are warm after a few calls."""
-    made = Grid(private_mariadb.create_database("statements"), {"workers": "1"})
-    made.start()
-    yield made
-    made.remove()
+    """A server with one worker, whose connections and what it remembers are warm after a few calls."""
+    settings = {"workers": "1", "remember": "60"}
+    with running(Grid(private_mariadb.create_database("statements"), settings)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -37,14 +36,9 @@ def executed(grid: Grid) -> int:
     return int(str(rows[0]["n"]))
 
 
-def cost(grid: Grid, call: Callable[[], object], warm: Callable[[], object] = lambda: None) -> int:
-    """The statements of one call.
-
-    Time stamps of earlier calls that are stored aside are waited for first. Then ``warm`` calls: what a
-    worker reads of the caller and the servers once a second does not count for each call.
-    """
+def cost(grid: Grid, call: Callable[[], object]) -> int:
+    """The statements of one call; time stamps of earlier ones, stored aside, are waited for."""
     time.sleep(1.3)
-    warm()
     before = executed(grid)
     call()
     return executed(grid) - before - 1
@@ -58,37 +52,35 @@ def test_the_budgets_of_all_calls_hold(grid: Grid) -> None:
     jobs = [user.submit(input="41") for _ in range(12)]
     first = str(jobs[0])
 
-    def of_user(call: Callable[[], object]) -> int:
-        return cost(grid, call, lambda: user.post("interface_job_state", limit="0"))
+    def of(call: Callable[[], object]) -> int:
+        return cost(grid, call)
 
-    def of_resource(call: Callable[[], object]) -> int:
-        return cost(grid, call, lambda: resource.job_state(first))
-
+    # What a worker reads of callers and servers, and remembers, does not count for each call.
+    user.post("interface_job_state", limit="0")
+    resource.job_state(first)
     measured = {
-        "submit": of_user(lambda: user.submit(read_access="a, b, c")),
-        "list": of_user(lambda: user.post("interface_job_state", limit="10")),
-        "list by state": of_user(lambda: user.post("interface_job_state", state="queued")),
-        "count": of_user(lambda: user.post("interface_job_state", limit="0")),
-        "detail": of_user(lambda: user.state(jobs[0])),
-        "job state": of_resource(lambda: resource.job_state(first)),
-        "lock": of_resource(lambda: resource.lock(first)),
-        "details": of_resource(lambda: resource.details(first)),
-        "update": of_resource(
-            lambda: resource.update(first, state="running", target_resources="res1@cluster")
-        ),
-        "finish": of_resource(lambda: resource.update(first, state="finished", output=b"x")),
-        "unlock": of_resource(lambda: resource.unlock(first)),
-        "work, 1": of_resource(lambda: resource.request_work("hello_world", 0, 1)),
-        "sign off": of_resource(resource.sign_off),
-        "sign up": of_resource(resource.sign_up),
-        "work, 10": of_resource(lambda: resource.request_work("hello_world", 0, 10)),
-        "delete": of_user(lambda: user.delete(jobs[0])),
-        "server list": of_user(lambda: user.post("interface_project_server_list")),
-        "resource list": of_user(lambda: user.post("interface_project_resource_list")),
+        "submit": of(lambda: user.submit(read_access="a, b, c")),
+        "list": of(lambda: user.post("interface_job_state", limit="10")),
+        "list by state": of(lambda: user.post("interface_job_state", state="queued")),
+        "count": of(lambda: user.post("interface_job_state", limit="0")),
+        "detail": of(lambda: user.state(jobs[0])),
+        "job state": of(lambda: resource.job_state(first)),
+        "lock": of(lambda: resource.lock(first)),
+        "details": of(lambda: resource.details(first)),
+        "update": of(lambda: resource.update(first, state="running", target_resources="res1@cluster")),
+        "finish": of(lambda: resource.update(first, state="finished", output=b"x")),
+        "unlock": of(lambda: resource.unlock(first)),
+        "work, 1": of(lambda: resource.request_work("hello_world", 0, 1)),
+        "sign off": of(resource.sign_off),
+        "sign up": of(resource.sign_up),
+        "work, 10": of(lambda: resource.request_work("hello_world", 0, 10)),
+        "delete": of(lambda: user.delete(jobs[0])),
+        "server list": of(lambda: user.post("interface_project_server_list")),
+        "resource list": of(lambda: user.post("interface_project_resource_list")),
     }
     resource.sign_off()
     grid.set_job(jobs[1], state="running")
-    measured["abort"] = of_user(lambda: user.delete(jobs[1]))
+    measured["abort"] = of(lambda: user.delete(jobs[1]))
 
     budgets = {
         "submit": 6,
