@@ -22,9 +22,15 @@ def opened(given: Options, program: str) -> Iterator[Project]:
     """The project of a command's options. What a server or transfer refuses ends it in plain words."""
     chosen = options.settled(given)
     options.require(chosen, program, "server", "user", "groups")
+    with plain_errors(), Project.of(chosen) as project:
+        yield project
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What a server or transfer refuses ends a command in plain words."""
     try:
-        with Project.of(chosen) as project:
-            yield project
+        yield
     except (ServerError, TransferFailed) as error:
         raise click.ClickException(str(error)) from None
     except Unreachable as error:

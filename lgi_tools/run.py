@@ -120,11 +120,17 @@ def until_end(project: Project, job_id: int) -> int:
 
 def show(result: Result) -> None:
     """Standard output there, standard error there."""
-    output, mark, errors = result.output.rpartition(_ERRORS)
-    if not mark or not (output == b"" or output.endswith(b"\n")):
-        output, errors = result.output, b""
+    output, errors = streams(result)
     terminal.show(output)
     terminal.show(errors, sys.stderr)
+
+
+def streams(result: Result) -> tuple[bytes, bytes]:
+    """Standard output and standard error, as far as they were reported."""
+    output, mark, errors = result.output.rpartition(_ERRORS)
+    if not mark or not (output == b"" or output.endswith(b"\n")):
+        return result.output, b""
+    return output, errors
 
 
 def exit_code(name: str, result: Result) -> int:

@@ -18,6 +18,7 @@ from lgi_tools.qstat import main as qstat
 from lgi_tools.qsub import main as qsub
 from lgi_tools.run import main as run_command
 from lgi_tools.tail import main as tail
+from lgi_tools.task.command import main as task
 from lgi_tools.wait import main as wait
 
 Run = Callable[..., tuple[int, str, str]]
@@ -35,6 +36,7 @@ TOOLS = {
     "LGI_clean": clean,
     "LGI_explain": explain,
     "LGI_join": join,
+    "LGI_task": task,
 }
 
 

@@ -1,0 +1,1 @@
+"""LGI_task: a folder is a job."""

@@ -1,0 +1,137 @@
+"""LGI_task: a folder is a job."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import click
+
+from lgi_protocol import lists
+from lgi_tools import command_line, options, program, terminal
+from lgi_tools.project import Project
+from lgi_tools.run import as_specifics
+from lgi_tools.settings import Settings
+from lgi_tools.task import codes, command_after, submission
+from lgi_tools.task.command_options import BATCH, HANDS, NAME, faults, folders_of, settled, watched
+from lgi_tools.task.submission import Done, Order
+from lgi_tools.wishes import Wish
+
+
+@click.group(context_settings=options.CONTEXT)
+@options.version
+def command() -> None:
+    """Run folders in containers: each folder is a job. Its files go along, what the job makes comes back."""
+
+
+@command.command(context_settings={"allow_interspersed_args": False}, no_args_is_help=True)
+@BATCH
+@click.option("--cpus", "--cores", type=click.IntRange(1), metavar="N", help="Cores it needs.")
+@click.option(
+    "--mem",
+    "--memory",
+    "mem",
+    type=Wish("memory", command_line.memory),
+    metavar="MB",
+    help="Memory it needs; also 2G.",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=Wish("time", command_line.seconds),
+    metavar="SECONDS",
+    help="How long it may take; also 90m, 2h or 01:30:00.",
+)
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    metavar="NAME[=N]",
+    help="Licence or other thing of the whole project it needs; may be repeated.",
+)
+@click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
+@click.option("-f", "--force", is_flag=True, help="Submit this folder again; not with --batch.")
+@HANDS
+@options.project_options
+@click.argument("code")
+@click.argument("version")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENTS]...")
+def submit(
+    batch: tuple[str, ...],
+    cpus: int | None,
+    mem: int | None,
+    seconds: int | None,
+    resources: tuple[str, ...],
+    targets: str,
+    force: bool,
+    hands: int,
+    code: str,
+    version: str,
+    words: tuple[str, ...],
+    **given: object,
+) -> int:
+    """Run COMMAND in the container CODE:VERSION, with the files of this folder or of each of --batch.
+
+    Prints the number of the job; with --batch how many were submitted. One COMMAND with blanks, in quotes,
+    is a line for the shell. LGI_task.json in the folder remembers its job: a batch that was cut goes on when
+    it is given again, and no folder is submitted twice.
+    """
+    if batch and force:
+        raise click.UsageError("--force goes without --batch: prune what is to be submitted anew")
+    wishes = {"cpus": cpus, "memory": mem, "walltime": seconds}
+    try:
+        wanted = codes.image(code, version)
+        specifics = {"image": wanted} | {name: wish for name, wish in wishes.items() if wish is not None}
+        order = Order(
+            wanted,
+            submission.script_of(words),
+            as_specifics(specifics, command_line.licences(resources)),
+            lists.join(lists.split(targets)) or lists.ANY,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    folders = folders_of((), batch)
+    with settled(given) as chosen:
+        _warn_of_unknown(chosen, wanted)
+        done = watched(submission.submit(chosen, order, folders, hands, force), len(folders), "submitting")
+        return _say(done) if batch else _say_one(*done)
+
+
+def _warn_of_unknown(chosen: Settings, wanted: str) -> None:
+    with Project.of(chosen) as project:
+        known = codes.announced(project.resources())
+    if known and wanted not in known:
+        terminal.warn(
+            NAME, f"warning: no resource says it has {wanted}; {NAME} list-codes shows what there is"
+        )
+
+
+def _say(done: Iterator[Done]) -> int:
+    """How many were submitted, also when that was cut; and what is wrong with the others."""
+    began = time.monotonic()
+    told: list[Done] = []
+    try:
+        told.extend(done)
+    except BaseException:
+        terminal.warn(NAME, "it was cut: the same command again goes on with the rest")
+        raise
+    finally:
+        seconds = time.monotonic() - began
+        count = sum(1 for one in told if not one.reason)
+        terminal.show(f"Submitted {count} in {seconds:.1f} s ({count / (seconds or 1):.0f}/s)\n")
+    return faults((one.folder, one.reason) for one in told)
+
+
+def _say_one(done: Done) -> int:
+    if done.reason:
+        return faults(iter([(done.folder, done.reason)]))
+    terminal.show(f"{done.job_id}\n")
+    return 0
+
+
+for _one in (command_after.status, command_after.get, command_after.cancel, command_after.prune):
+    command.add_command(_one)
+command.add_command(command_after.list_codes)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_task; its exit code is 0 only when all that was asked is done."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,76 @@
+"""What the commands of LGI_task have in common: which folders, how many at once, and what is said of each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lgi_tools import opening, options, terminal
+from lgi_tools.progress import Bar
+from lgi_tools.settings import Settings
+from lgi_tools.task import folder
+
+NAME = "LGI_task"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_One = TypeVar("_One")
+BATCH = click.option(
+    "-b",
+    "--batch",
+    multiple=True,
+    metavar="PATTERN",
+    help="Folders, as 'dirs/*' in quotes; or a file with a folder a line. May be repeated.",
+)
+HANDS = click.option(
+    "-j",
+    "--parallel",
+    "hands",
+    type=click.IntRange(1, 32),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="So many connections at once.",
+)
+_FOLDERS = click.argument("folders", nargs=-1, type=options.DIRECTORY, metavar="[FOLDER]...")
+
+
+def on_folders(command: _Command) -> _Command:
+    """Adds the folders, -b, -j and the options of a project."""
+    for option in (options.project_options, HANDS, BATCH, _FOLDERS):
+        command = option(command)
+    return command
+
+
+def folders_of(given: Sequence[str], batch: Sequence[str]) -> list[Path]:
+    """All folders, each once; this one when none is named."""
+    try:
+        named = [Path(name) for name in given]
+        return folder.once(iter([*named, *folder.of_batch(batch)] if given or batch else [Path()]))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@contextmanager
+def settled(given: options.Options) -> Iterator[Settings]:
+    """The settings of a command; what a server refuses ends it in plain words."""
+    chosen = options.settled(given)
+    options.require(chosen, NAME, "server", "user", "groups")
+    with opening.plain_errors():
+        yield chosen
+
+
+def watched(told: Iterator[_One], total: int, label: str) -> Iterator[_One]:
+    """All that is told, with a bar for whoever watches."""
+    with closing(Bar(label)) as bar:
+        for number, one in enumerate(told, 1):
+            bar(number, total)
+            yield one
+
+
+def faults(told: Iterator[tuple[Path, str]]) -> int:
+    """Tell what is wrong, in the order of the folders; the exit code."""
+    wrong = sorted((place, reason) for place, reason in told if reason)
+    for place, reason in wrong:
+        terminal.warn(NAME, reason if place == Path() else f"{place}: {reason}")
+    return 1 if wrong else 0

@@ -1,0 +1,88 @@
+"""Folders that become jobs: which they are, and which of their files go along."""
+
+import glob
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lgi_tools.task import record
+from lgi_tools.task.record import Record, Trouble
+
+# Under these names both streams of a job come back.
+STREAMS = ("joblog.txt", "joberr.txt")
+_NAMES = ("run.sh", *STREAMS)
+_BEGINNINGS = ("LGI_", ".LGI_")
+
+
+def of_batch(words: Sequence[str]) -> Iterator[Path]:
+    """The folders of patterns as ``dirs/*``, and of files with a folder a line. ValueError for none."""
+    for word in words:
+        found = _listed(word) if Path(word).is_file() else _matching(word)
+        if not found:
+            raise ValueError(f"there is no folder {word!r}: put a pattern in quotes, as 'dirs/*'")
+        yield from found
+
+
+def _matching(pattern: str) -> list[Path]:
+    return [Path(path) for path in sorted(glob.iglob(pattern)) if os.path.isdir(path)]
+
+
+def _listed(name: str) -> list[Path]:
+    lines = Path(name).read_text("utf-8", "surrogateescape").splitlines()
+    return [Path(line) for line in lines if line.strip()]
+
+
+def once(folders: Iterator[Path]) -> list[Path]:
+    """Each folder once, however it is called."""
+    return list({os.path.realpath(folder): folder for folder in folders}.values())
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name has a meaning of its own where a job runs."""
+    return name in _NAMES or name.startswith(_BEGINNINGS)
+
+
+def inputs(folder: Path, former: Record | None = None) -> tuple[Path, ...]:
+    """The files that go along, in the order of their names. Trouble names one that cannot.
+
+    Both streams of a ``former`` job, as they were fetched, stay behind.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise Trouble(f"it cannot be read: {error.strerror}") from None
+    return tuple(Path(entry.path) for entry in found if _goes_along(entry, former))
+
+
+def _goes_along(entry: os.DirEntry[str], former: Record | None) -> bool:
+    name = entry.name
+    if name in record.OWN or (former and name in STREAMS and name in former.fetched):
+        return False
+    if is_reserved(name):
+        raise Trouble(
+            f"{name!r} cannot go along: run.sh, {', '.join(STREAMS)} and names that begin with LGI_ "
+            "have a meaning of their own; give it another name"
+        )
+    if not _is_text(name):
+        raise Trouble(f"{name!r} cannot go along: its name is not UTF-8")
+    try:
+        status = entry.stat()
+    except OSError as error:
+        raise Trouble(f"{name!r} cannot go along: {error.strerror}") from None
+    if stat.S_ISDIR(status.st_mode):
+        if name.startswith("."):
+            return False
+        raise Trouble(f"{name!r} cannot go along: it is a directory; pack it into a file, or move it away")
+    if not stat.S_ISREG(status.st_mode) or not os.access(entry.path, os.R_OK):
+        raise Trouble(f"{name!r} cannot go along: it is no plain file that can be read")
+    return True
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""What a folder remembers of its job: a small file in it."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+NAME = "LGI_task.json"
+_NEW = f"{NAME}.new"
+# What is there once a folder was begun with.
+OWN = frozenset({NAME, _NEW})
+
+
+class Trouble(Exception):
+    """Something cannot be done with a folder; the text says why."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How its job ended: ``finished`` or ``aborted``, its exit code if it has one, and why."""
+
+    state: str
+    exit_code: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that came from the repository: what it was there, and what it then was here.
+
+    Sizes are in bytes, ``changed`` in seconds since 1970, ``modified`` in nanoseconds.
+    """
+
+    stored_size: int
+    changed: int
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """The job of a folder. Without ``job_id`` it is not known whether the submit arrived.
+
+    ``gone`` says why there is nothing left of it on the server: it was cancelled, or pruned.
+    """
+
+    request_id: str
+    server: str
+    image: str
+    inputs: tuple[str, ...] = ()
+    job_id: int = 0
+    repository_url: str = ""
+    ending: Ending | None = None
+    fetched: Mapping[str, Fetched] = field(default_factory=dict)
+    got: bool = False
+    gone: str = ""
+
+
+def read(folder: Path) -> Record | None:
+    """What a folder remembers; None when nothing was done with it. Trouble when it cannot be read."""
+    path = folder / NAME
+    try:
+        text = path.read_text("utf-8")
+        return _of(json.loads(text)) if text else None
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError:
+        raise Trouble("it is no folder") from None
+    except OSError as error:
+        raise Trouble(f"{NAME} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise Trouble(
+            f"{NAME} is damaged, so it is not known whether it was submitted: "
+            "look with LGI_qstat, then remove that file"
+        ) from None
+
+
+def _of(told: dict[str, Any]) -> Record:
+    ending = told.pop("ending")
+    fetched = {str(name): Fetched(*map(int, four)) for name, four in told.pop("fetched").items()}
+    made = Record(**told, ending=Ending(**ending) if ending else None, fetched=fetched)
+    return replace(made, inputs=tuple(made.inputs), job_id=int(made.job_id))
+
+
+def _text(record: Record) -> str:
+    told = asdict(record)
+    told["fetched"] = {name: list(one.values()) for name, one in told["fetched"].items()}
+    return json.dumps(told, indent=1) + "\n"
+
+
+def create(folder: Path, record: Record) -> Record:
+    """Begin with a folder; the record of whoever was faster, if somebody was."""
+    with open(folder / NAME, "a+b", buffering=0) as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        # Who was killed before a word of it was written has submitted nothing.
+        if os.fstat(opened.fileno()).st_size:
+            return read(folder) or record
+        opened.write(_text(record).encode())
+    return record
+
+
+def write(folder: Path, record: Record) -> None:
+    """Remember it; the old record is there until the new one is."""
+    new = folder / _NEW
+    new.write_text(_text(record), "utf-8")
+    new.replace(folder / NAME)
+
+
+def forget(folder: Path) -> None:
+    """Nothing was done with the folder after all."""
+    (folder / NAME).unlink(missing_ok=True)

@@ -1,0 +1,98 @@
+"""The jobs of folders are cancelled, or removed from the server with all their files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.states import State
+from lgi_tools.project import Project
+from lgi_tools.settings import Settings
+from lgi_tools.task import crew, record, standing
+from lgi_tools.task.record import Record, Trouble
+
+CANCELLED, PRUNED = "cancelled", "pruned"
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What became of the job of a folder: a word, and if there is none why it is as it was."""
+
+    folder: Path
+    word: str = ""
+    reason: str = ""
+
+
+_Removal = Callable[[Project, Path, Record], str]
+
+
+def cancel(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
+    """Cancel jobs that have not ended, in any order: a queued one is gone, a running one is asked to end."""
+    return _each(chosen, folders, hands, _cancel)
+
+
+def prune(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
+    """Remove jobs that have ended from the server, with inputs and results; the folders stay as they are."""
+    return _each(chosen, folders, hands, _prune)
+
+
+def _each(chosen: Settings, folders: Sequence[Path], hands: int, act: _Removal) -> Iterator[Removed]:
+    def work(mine: Iterator[Path], tell: Callable[[Removed], None]) -> None:
+        with Project.of(chosen) as project:
+            for place in mine:
+                tell(_safely(project, place, act))
+
+    return crew.together(folders, work, max(1, min(hands, len(folders))))
+
+
+def _safely(project: Project, place: Path, act: _Removal) -> Removed:
+    try:
+        found = standing.submitted(place, project.server)
+        if found.gone:
+            raise Trouble(f"job {found.job_id} was {found.gone} before")
+        return Removed(place, act(project, place, found))
+    except Trouble as trouble:
+        return Removed(place, reason=str(trouble))
+    except ServerError as error:
+        return Removed(place, reason=str(error))
+
+
+def _cancel(project: Project, place: Path, found: Record) -> str:
+    job = project.job(found.job_id)
+    if job.ended:
+        raise Trouble(f"job {job.id} has ended: it is {job.state}")
+    if project.delete(job):
+        record.write(place, replace(found, gone=CANCELLED))
+        return CANCELLED
+    return "being cancelled"
+
+
+def _prune(project: Project, place: Path, found: Record) -> str:
+    try:
+        job = project.job(found.job_id)
+        if not job.ended:
+            raise Trouble(f"job {job.id} is {_said(job.state)}: only what has ended can be pruned")
+        standing.note_ending(place, found, job)
+        project.delete(job)
+    except ServerError as error:
+        # It is done already, by whatever else removes jobs.
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+    record.write(place, replace(record.read(place) or found, gone=PRUNED))
+    return PRUNED
+
+
+def _said(state: str) -> str:
+    return "still to be run" if state == State.QUEUED else state
+
+
+def unfetched(folders: Sequence[Path]) -> int:
+    """How many of these folders have a job on the server whose results were not fetched."""
+    count = 0
+    for place in folders:
+        try:
+            found = record.read(place)
+        except Trouble:
+            continue
+        count += found is not None and bool(found.job_id) and not found.gone and not found.got
+    return count

@@ -1,0 +1,137 @@
+"""How the jobs of folders stand, in Leruli's words."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.states import State
+from lgi_tools import command_line, job_values
+from lgi_tools.job_values import Details, Job
+from lgi_tools.project import Project
+from lgi_tools.settings import Settings
+from lgi_tools.task import crew, record
+from lgi_tools.task.record import Ending, Record, Trouble
+
+# So many queued jobs a resource is told of at least when it asks for work.
+HEAD = 32
+# From so many folders on one list is fetched, and not each job by itself.
+MANY = 16
+RECEIVED, SUBMITTED, RUNNING, COMPLETED = "received", "submitted", "running", "completed"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a folder stands: one of the four words, or none and what is wrong with it."""
+
+    folder: Path
+    word: str = ""
+    reason: str = ""
+    job_id: int = 0
+    exit_code: int | None = None
+
+    @property
+    def line(self) -> str:
+        """For people: ``completed: exit code 3``."""
+        said = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
+        said += [self.reason] if self.reason else []
+        return ": ".join(part for part in (self.word, ", ".join(said)) if part)
+
+
+def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Standing]:
+    """How folders stand, in any order."""
+    listed = _listed(chosen) if len(folders) >= MANY else None
+
+    def work(mine: Iterator[Path], tell: Callable[[Standing], None]) -> None:
+        with Project.of(chosen) as project:
+            for folder in mine:
+                tell(_safely(project, folder, listed))
+
+    return crew.together(folders, work, max(1, min(hands, len(folders))))
+
+
+@dataclass(frozen=True)
+class _List:
+    """All jobs one may read, and which of them are at the head of the queue."""
+
+    jobs: Mapping[int, Job]
+    head: frozenset[int]
+
+
+def _listed(chosen: Settings) -> _List:
+    with Project.of(chosen) as project:
+        jobs = {job.id: job for job in project.jobs(application=command_line.APPLICATION)}
+    return _List(jobs, head(jobs.values()))
+
+
+def head(jobs: Iterable[Job]) -> frozenset[int]:
+    """The queued jobs that are likely to start soon: those that have waited longest."""
+    queued = sorted((job.changed, job.id) for job in jobs if job.state == State.QUEUED)
+    return frozenset(job_id for _, job_id in queued[:HEAD])
+
+
+def _safely(project: Project, folder: Path, listed: _List | None) -> Standing:
+    try:
+        found = submitted(folder, project.server)
+        return _of(project, folder, found, listed)
+    except Trouble as trouble:
+        return Standing(folder, reason=str(trouble))
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return Standing(folder, reason=f"job {found.job_id} is not there any more", job_id=found.job_id)
+
+
+def submitted(folder: Path, server: str) -> Record:
+    """What is remembered of a folder that was submitted to a server; Trouble when that is not so."""
+    found = record.read(folder)
+    if found is None:
+        raise Trouble("it was not submitted")
+    if found.server != server.rstrip("/"):
+        raise Trouble(f"it was submitted to {found.server}: give -S {found.server}")
+    if not found.job_id:
+        raise Trouble("its submit was cut: submit it again, it stays one job")
+    return found
+
+
+def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> Standing:
+    if found.gone:
+        code = found.ending.exit_code if found.ending else None
+        return Standing(folder, COMPLETED, found.gone, found.job_id, code)
+    if found.ending:
+        return _ended(folder, found.job_id, found.ending)
+    job = listed.jobs.get(found.job_id) if listed else None
+    if job is None or job.ended:
+        job = project.job(found.job_id)
+    if isinstance(job, Details) and job.ended:
+        return _ended(folder, found.job_id, note_ending(folder, found, job))
+    first = (listed.head if listed else _first(project)) if job.state == State.QUEUED else frozenset()
+    return Standing(folder, *word_of(job, first), job.id)
+
+
+def _first(project: Project) -> frozenset[int]:
+    chosen = {"state": State.QUEUED, "application": command_line.APPLICATION}
+    reply = project.call("job_state", chosen | {"start": "0", "limit": str(HEAD)})
+    return head(job_values.read_job(text) for text in reply.all("job"))
+
+
+def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
+    """The word for a job that has not ended, and what is to say beside."""
+    if job.state == State.QUEUED:
+        return (SUBMITTED if job.id in first else RECEIVED), ""
+    return RUNNING, "it is being cancelled" if job.state == State.ABORTING else ""
+
+
+def note_ending(folder: Path, found: Record, job: Details) -> Ending:
+    """How a job ended, remembered in its folder."""
+    result = job_values.result_of(job)
+    ending = Ending(job.state, result.exit_code, result.reason)
+    record.write(folder, replace(found, ending=ending))
+    return ending
+
+
+def _ended(folder: Path, job_id: int, ending: Ending) -> Standing:
+    reason = ending.reason
+    if ending.state == State.ABORTED and ending.exit_code is None:
+        reason = "cancelled"
+    return Standing(folder, COMPLETED, reason, job_id, ending.exit_code)

@@ -1,0 +1,197 @@
+"""Folders are submitted: many at once, and none twice."""
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lgi_protocol import hexcode, lists, xml
+from lgi_protocol.client import Client, leading_number
+from lgi_protocol.errors import ErrorNumber
+from lgi_tools import bulk_submit, command_line, safe_submit
+from lgi_tools.bulk_submit import NewJob, Outcome
+from lgi_tools.job_values import Job
+from lgi_tools.project import Project
+from lgi_tools.settings import Settings
+from lgi_tools.task import crew, folder, record
+from lgi_tools.task.record import Fetched, Record, Trouble
+
+# By this tag of its specifics the job of a folder is found again.
+TAG = "task"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is run in each folder: a script in an image, ``specifics`` as XML, at some resources."""
+
+    image: str
+    script: str
+    specifics: str
+    targets: str = lists.ANY
+
+    def fields(self, request_id: str) -> Mapping[str, str]:
+        """Those of a submit."""
+        specifics = f"{self.specifics} {xml.write(xml.Element(TAG, request_id))}"
+        return {
+            "application": command_line.APPLICATION,
+            "target_resources": self.targets,
+            "job_specifics": specifics,
+            "input": hexcode.encode(self.script.encode("utf-8", "surrogateescape")),
+        }
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a folder: the number of its job, or why there is none."""
+
+    folder: Path
+    job_id: int = 0
+    reason: str = ""
+
+
+def script_of(words: Sequence[str]) -> str:
+    """The script that runs a command line in the folder's copy.
+
+    A single word with blanks is a line for the shell; several words are no shell's to read. A program of the
+    folder is none yet when it comes out of a repository.
+    """
+    if len(words) == 1 and len(words[0].split()) > 1:
+        return f"#!/bin/sh\n{words[0]}\n"
+    lines = [f"exec {shlex.join(words)}"]
+    if words[0].startswith("./"):
+        lines.insert(0, f"chmod u+x {shlex.quote(words[0])} || exit 126")
+    return "\n".join(["#!/bin/sh", *lines, ""])
+
+
+def submit(
+    chosen: Settings, order: Order, folders: Sequence[Path], hands: int, again: bool = False
+) -> Iterator[Done]:
+    """Submit folders, in so many threads; what became of each, in any order.
+
+    A folder that was begun with before and whose answer is not known stays one job. With ``again`` those are
+    submitted that have a job already. Raises what `bulk_submit.submit` does: the others can go on later.
+    """
+    begun = [one for one in folders if _is_begun(one)]
+    known = jobs_of_tasks(chosen) if begun and not again else {}
+    caller = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
+
+    def work(mine: Iterator[Path], tell: Callable[[Done], None]) -> None:
+        client = Client(chosen.server, chosen.credentials())
+        plan = _Plan(client.server, order, known, again, tell)
+        try:
+            for outcome in bulk_submit.submit(client, caller, plan.jobs(mine)):
+                tell(plan.settle(outcome))
+        finally:
+            client.close()
+
+    return crew.together(folders, work, max(1, min(hands, len(folders))))
+
+
+def _is_begun(place: Path) -> bool:
+    try:
+        found = record.read(place)
+    except Trouble:
+        return False
+    return found is not None and not found.job_id
+
+
+def jobs_of_tasks(chosen: Settings) -> dict[str, Job]:
+    """All jobs of folders that one may see, by their request ids."""
+    with Project.of(chosen) as project:
+        found = ((xml.value(job.specifics, TAG), job) for job in project.jobs(application="command"))
+        return {request_id: job for request_id, job in found if request_id}
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A folder that is being submitted. ``is_new``: for the first time, a refusal is the last word."""
+
+    place: Path
+    record: Record
+    is_new: bool
+    former: Record | None
+
+
+def streams_of(former: Record | None) -> dict[str, Fetched]:
+    """Both streams of the job before, as they were fetched: they are no files of the user."""
+    known = former.fetched if former else {}
+    return {name: one for name, one in known.items() if name in folder.STREAMS}
+
+
+class _Plan:
+    """The folders one thread has begun with."""
+
+    def __init__(
+        self,
+        server: str,
+        order: Order,
+        known: Mapping[str, Job],
+        again: bool,
+        tell: Callable[[Done], None],
+    ) -> None:
+        self._server = server
+        self._order = order
+        self._known = known
+        self._again = again
+        self._tell = tell
+        self._begun: dict[str, _Begun] = {}
+
+    def jobs(self, folders: Iterator[Path]) -> Iterator[NewJob]:
+        """What is to be submitted, each noted in its folder before; the rest is told of."""
+        for place in folders:
+            try:
+                job = self._job(place)
+            except Trouble as trouble:
+                self._tell(Done(place, reason=str(trouble)))
+            except OSError as error:
+                self._tell(Done(place, reason=f"{record.NAME} cannot be written: {error.strerror}"))
+            else:
+                if isinstance(job, Done):
+                    self._tell(job)
+                else:
+                    yield job
+
+    def _job(self, place: Path) -> NewJob | Done:
+        former = record.read(place)
+        if former and former.job_id and not former.gone and not self._again:
+            raise Trouble(f"it was submitted before: it is job {former.job_id} of {former.server}")
+        is_begun = former is not None and not former.job_id and not self._again
+        if former and is_begun and former.server != self._server:
+            raise Trouble(f"its submit to {former.server} was cut: go on there, with -S {former.server}")
+        if former and is_begun and former.request_id in self._known:
+            job = self._known[former.request_id]
+            found = replace(former, job_id=job.id, repository_url=job.repository_url)
+            record.write(place, found)
+            return Done(place, job.id)
+        files = folder.inputs(place, former)
+        names = tuple(path.name for path in files)
+        new = Record(safe_submit.new_id(), self._server, self._order.image, names, fetched=streams_of(former))
+        begun = former if former and is_begun else self._noted(place, former, new)
+        self._begun[begun.request_id] = _Begun(place, begun, begun is new, former)
+        return NewJob(self._order.fields(begun.request_id), files, begun.request_id)
+
+    @staticmethod
+    def _noted(place: Path, former: Record | None, new: Record) -> Record:
+        """Somebody may be at the same folder just now: then it is that one's job, and one job only."""
+        if former:
+            record.write(place, new)
+            return new
+        found = record.create(place, new)
+        if found.job_id:
+            raise Trouble(f"it was submitted before: it is job {found.job_id} of {found.server}")
+        return found
+
+    def settle(self, outcome: Outcome) -> Done:
+        """Note what became of a job in its folder."""
+        begun = self._begun.pop(outcome.job.request_id)
+        if outcome.refused:
+            # Of a submit that was cut the job may be there all the same, unless it was deleted since.
+            if begun.is_new and begun.former:
+                record.write(begun.place, begun.former)
+            elif begun.is_new or outcome.refused.number == ErrorNumber.NO_JOB:
+                record.forget(begun.place)
+            return Done(begun.place, reason=str(outcome.refused))
+        job_id = leading_number(outcome.job_id)
+        found = replace(begun.record, job_id=job_id, repository_url=outcome.repository_url)
+        record.write(begun.place, found)
+        return Done(begun.place, job_id)

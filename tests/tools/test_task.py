@@ -1,0 +1,353 @@
+"""LGI_task: folders are submitted once each, and what is wrong with one is said."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lgi_tools.certificates import user_directory
+from lgi_tools.task import record
+from lgi_tools.task.command import main
+from tests.grid import BIN, PROJECT, Grid, wait_for
+
+Run = Callable[..., tuple[int, str, str]]
+SUBMIT = ("submit", "psi4", "1.5")
+
+
+@pytest.fixture
+def task(grid: Grid, run: Run, home: Path) -> Run:
+    """LGI_task of a user of the project, who has one resource that offers `command`."""
+    grid.resource(
+        "res1@cluster", "<command> &lt;images&gt; psi4:1.5, crest:2.11.2 &lt;/images&gt; </command>"
+    )
+    shutil.rmtree(home / ".LGI")
+    issued = grid.people.user("mark@laptop", ("theor", "cyttron"))
+    ca = grid.people.authority.ca_file
+    user_directory.write(
+        home / ".LGI",
+        issued,
+        ca,
+        user="mark@laptop",
+        groups=("theor",),
+        server=grid.url,
+        project=PROJECT,
+    )
+    return lambda *words: run(main, *words)
+
+
+def folders(count: int) -> list[Path]:
+    """Folders here with two small files each."""
+    made = [Path("dirs", f"{number:05}") for number in range(count)]
+    for place in made:
+        place.mkdir(parents=True)
+        (place / "input.dat").write_text(f"input {place.name}")
+        (place / "empty").touch()
+    return made
+
+
+def jobs(grid: Grid) -> int:
+    """How many there are."""
+    return len(grid.rows("SELECT job_id FROM job_queue"))
+
+
+def test_a_folder_is_a_job(grid: Grid, task: Run) -> None:
+    """Its files go along and its command is the input; its number is printed and remembered."""
+    Path("input.dat").write_text("energy('ccsd')")
+    Path("link").symlink_to("input.dat")
+    Path(".cache").mkdir()
+
+    code, out, err = task("submit", "--cores", "2", "--memory", "4G", *SUBMIT[1:], "psi4", "-n", "in put")
+
+    (row,) = grid.rows("SELECT job_id, application, input, job_specifics FROM job_queue")
+    assert (code, out, err) == (0, f"{row['job_id']}\n", "")
+    assert bytes(row["input"]) == b"#!/bin/sh\nexec psi4 -n 'in put'\n"  # type: ignore[arg-type]
+    assert "<image> psi4:1.5 </image> <cpus> 2 </cpus> <memory> 4096 </memory>" in str(row["job_specifics"])
+    told = json.loads(Path(record.NAME).read_text())
+    assert (told["job_id"], told["server"], told["inputs"]) == (
+        row["job_id"],
+        grid.url,
+        ["input.dat", "link"],
+    )
+    place = grid.config.repository / told["repository_url"].partition("/repository/")[2]
+    assert (place / "link").read_text() == "energy('ccsd')"
+    assert not (place / record.NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "script"),
+    [
+        (["psi4 input.dat | tee log"], "#!/bin/sh\npsi4 input.dat | tee log\n"),
+        (["./my prog"], "#!/bin/sh\n./my prog\n"),
+        (["./prog", "a b"], "#!/bin/sh\nchmod u+x ./prog || exit 126\nexec ./prog 'a b'\n"),
+        (["env"], "#!/bin/sh\nexec env\n"),
+    ],
+)
+def test_one_word_with_blanks_is_for_the_shell(grid: Grid, task: Run, words: list[str], script: str) -> None:
+    """Several words are read by none; a program of the folder becomes one."""
+    assert task(*SUBMIT, *words)[0] == 0
+
+    (row,) = grid.rows("SELECT input FROM job_queue")
+    assert bytes(row["input"]).decode() == script  # type: ignore[arg-type]
+
+
+def test_hundreds_of_folders_are_submitted_in_one_command(grid: Grid, task: Run) -> None:
+    """Each has its job; again, none has another one, and each says why."""
+    made = folders(300)
+
+    code, out, err = task("submit", "--batch", "dirs/*", "psi4", "1.5", "psi4", "input.dat")
+    again = task("submit", "--batch", "dirs/*", "psi4", "1.5", "psi4", "input.dat")
+
+    assert (code, err) == (0, "")
+    assert out.startswith("Submitted 300 in ")
+    numbers = {json.loads((place / record.NAME).read_text())["job_id"] for place in made}
+    assert numbers == {row["job_id"] for row in grid.rows("SELECT job_id FROM job_queue")}
+    assert jobs(grid) == 300
+    assert (again[0], again[1][:12]) == (1, "Submitted 0 ")
+    lines = again[2].splitlines()
+    first = json.loads((made[0] / record.NAME).read_text())["job_id"]
+    assert lines[0] == f"LGI_task: dirs/00000: it was submitted before: it is job {first} of {grid.url}"
+    assert len(lines) == 300
+
+
+def test_a_batch_that_was_cut_goes_on(grid: Grid, task: Run) -> None:
+    """Where the submit never arrived, where only its answer was lost, and where that was days ago."""
+    made = folders(5)
+    words = ("submit", "--batch", "dirs/*", "psi4", "1.5", "psi4")
+    task(*words)
+    before = {place: record.read(place) for place in made}
+    for place in made[:4]:
+        told = json.loads((place / record.NAME).read_text())
+        record.write(place, record.Record(told["request_id"], grid.url, "psi4:1.5"))
+    record.write(made[3], record.Record("never-arrived", grid.url, "psi4:1.5"))
+    record.forget(made[4])
+    grid.run("DELETE FROM submit_requests")
+    (made[0] / "input.dat").write_text("changed since")
+
+    code, out, err = task(*words)
+
+    assert (code, out[:12], err) == (0, "Submitted 5 ", "")
+    assert jobs(grid) == 7
+    for place in made[:3]:
+        found, was = record.read(place), before[place]
+        assert found is not None
+        assert was is not None
+        assert (found.job_id, found.repository_url) == (was.job_id, was.repository_url)
+
+
+def test_what_a_cut_submit_has_noted_is_sent_under_the_same_id(grid: Grid, task: Run) -> None:
+    """So the server makes one job of it, whatever is still on its way."""
+    record.create(Path(), record.Record("of-before", grid.url, "psi4:1.5"))
+
+    task(*SUBMIT, "psi4")
+
+    (row,) = grid.rows("SELECT request_id FROM submit_requests")
+    assert row["request_id"] == "of-before"
+
+
+@pytest.mark.parametrize(
+    "name", ["run.sh", "joblog.txt", "joberr.txt", "LGI_output", ".LGI_x", "LGI_task.json2"]
+)
+def test_reserved_names_are_refused(grid: Grid, task: Run, name: str) -> None:
+    """With the reason, and the folder stays as it was; the others are submitted."""
+    made = folders(3)
+    (made[1] / name).touch()
+
+    code, out, err = task("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
+
+    assert (code, out[:12]) == (1, "Submitted 2 ")
+    assert err.startswith(
+        f"LGI_task: dirs/00001: {name!r} cannot go along: run.sh, joblog.txt, joberr.txt and"
+    )
+    assert not (made[1] / record.NAME).exists()
+    assert jobs(grid) == 2
+
+
+def test_what_cannot_be_sent_is_refused(grid: Grid, task: Run) -> None:
+    """A directory in it, a link that leads nowhere, a name that is no text, a record that is none."""
+    made = folders(4)
+    (made[0] / "more").mkdir()
+    (made[1] / "gone").symlink_to("nowhere")
+    (made[2] / "a\udcff").touch()
+    (made[3] / record.NAME).write_text("{}")
+
+    code, _, err = task("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
+
+    assert code == 1
+    for fault in (
+        "'more' cannot go along: it is a directory; pack it",
+        "'gone' cannot go along: No such file",
+        "cannot go along: its name is not UTF-8",
+        "LGI_task.json is damaged",
+    ):
+        assert fault in err
+    assert jobs(grid) == 0
+
+
+def test_what_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -> None:
+    """The folder is as it was."""
+    code, out, err = task("submit", "-t", "nobody@nowhere", *SUBMIT[1:], "psi4")
+
+    assert (code, out) == (1, "")
+    assert "(LGI error " in err
+    assert not Path(record.NAME).exists()
+    assert task(*SUBMIT, "psi4")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["submit", "psi4", "1.5"], "Missing argument"),
+        (["submit", "Psi4", "1.5", "x"], "'Psi4:1.5' is no container"),
+        (["submit", "psi4", "../1.5", "x"], "'psi4:../1.5' is no container"),
+        (["submit", "-b", "none/*", "psi4", "1.5", "x"], "there is no folder 'none/*'"),
+        (["submit", "-b", "dirs/*", "-f", "psi4", "1.5", "x"], "--force goes without --batch"),
+        (["submit", "--mem", "much", "psi4", "1.5", "x"], "'much' is no memory"),
+        (["status"], "it was not submitted"),
+        (["get"], "it was not submitted"),
+        (["cancel"], "it was not submitted"),
+        (["prune"], "it was not submitted"),
+        (["status", "nowhere"], "nowhere: it was not submitted"),
+    ],
+)
+def test_what_is_wrong_is_said(grid: Grid, task: Run, words: list[str], fault: str) -> None:
+    """On standard error, with exit code 1, and nothing is done."""
+    code, out, err = task(*words)
+
+    assert (code, out) == (1, "")
+    assert fault in err
+    assert jobs(grid) == 0
+
+
+def test_a_container_that_nobody_has_is_warned_of(grid: Grid, task: Run) -> None:
+    """It is submitted all the same: who has it may come."""
+    code, out, err = task("submit", "psi4", "1.6", "psi4")
+
+    assert (code, out.strip().isdigit()) == (0, True)
+    assert err.startswith("LGI_task: warning: no resource says it has psi4:1.6; ")
+
+
+def test_what_resources_say_they_have_is_listed(grid: Grid, task: Run) -> None:
+    """Escaped, as daemons tell it, or not; and those who say nothing are no trouble."""
+    grid.resource("res2@cluster", "<command> <images> psi4:1.5, not_one </images> </command>")
+    grid.resource("res3@cluster", "<command> shell scripts </command>")
+
+    code, out, err = task("list-codes")
+
+    assert (code, err) == (0, "")
+    assert out == "crest 2.11.2 res1@cluster\npsi4 1.5 res1@cluster, res2@cluster\n"
+    assert json.loads(task("list-codes", "--json")[1])["codes"][0]["version"] == "2.11.2"
+
+
+def test_a_folder_of_another_server_is_left_alone(grid: Grid, task: Run) -> None:
+    """It says where its job is."""
+    record.create(Path(), record.Record("x", "https://other/LGI", "psi4:1.5", job_id=3))
+
+    for words in (("status",), ("get",), ("cancel",), ("prune", "-y")):
+        code, _, err = task(*words)
+        assert (code, err) == (
+            1,
+            "LGI_task: it was submitted to https://other/LGI: give -S https://other/LGI\n",
+        )
+
+
+@pytest.mark.parametrize("count", [4, 60])
+def test_how_folders_stand(grid: Grid, task: Run, count: int) -> None:
+    """In four words, by one call each or by one list for all; what has ended is not asked for again."""
+    made = folders(count)
+    task("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
+    numbers = [json.loads((place / record.NAME).read_text())["job_id"] for place in made]
+    grid.set_job(numbers[0], state="finished", output=b"x\n[LGI: exit code 7]\n")
+    grid.set_job(numbers[1], state="prepared")
+    grid.set_job(numbers[2], state="aborted")
+    grid.run("DELETE FROM job_queue WHERE job_id = %s", numbers[3])
+
+    code, out, err = task("status", "--batch", "dirs/*")
+
+    lines = dict(line.removeprefix("dirs/").split(": ", 1) for line in out.splitlines())
+    assert (lines["00000"], lines["00001"]) == ("completed: exit code 7", "running")
+    assert (lines["00002"], "00003" in lines) == ("completed: cancelled", False)
+    assert (code, err) == (1, f"LGI_task: dirs/00003: job {numbers[3]} is not there any more\n")
+    waiting = [lines[f"{number:05}"] for number in range(4, count)]
+    assert waiting.count("submitted") == min(32, len(waiting))
+    assert waiting.count("received") == max(0, len(waiting) - 32)
+    grid.run("DELETE FROM job_queue WHERE job_id = %s", numbers[0])
+    assert task("status", "dirs/00000") == (0, "dirs/00000: completed: exit code 7\n", "")
+
+
+def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:
+    """Its job is gone, and it can be submitted again."""
+    task(*SUBMIT, "psi4")
+
+    assert task("cancel") == (0, "1 cancelled\n", "")
+    assert task("status") == (0, "completed: cancelled\n", "")
+    assert jobs(grid) == 0
+    assert task(*SUBMIT, "psi4")[0] == 0
+    assert jobs(grid) == 1
+
+
+def test_a_folder_is_submitted_again_when_that_is_meant(grid: Grid, task: Run) -> None:
+    """With --force, and only then."""
+    task(*SUBMIT, "psi4")
+
+    refused = task(*SUBMIT, "psi4")
+    forced = task("submit", "--force", *SUBMIT[1:], "psi4")
+
+    assert (refused[0], jobs(grid), forced[0]) == (1, 2, 0)
+
+
+def test_results_that_were_not_fetched_are_not_pruned_unasked(grid: Grid, task: Run) -> None:
+    """Where nobody can be asked it takes --yes."""
+    task(*SUBMIT, "psi4")
+    grid.set_job(json.loads(Path(record.NAME).read_text())["job_id"], state="finished")
+
+    code, _, err = task("prune")
+
+    assert code == 1
+    assert "the results of 1 folder were not fetched: get them first, or give --yes" in err
+    assert task("prune", "--yes") == (0, "1 pruned\n", "")
+    assert jobs(grid) == 0
+
+
+def test_without_stored_streams_those_of_the_output_are_taken(grid: Grid, task: Run) -> None:
+    """A resource that stages nothing reports them all the same; what is here under these names stays."""
+    task(*SUBMIT, "psi4")
+    output = b"out\n[LGI: standard error]\nerr\n[LGI: exit code 0]\n"
+    grid.set_job(json.loads(Path(record.NAME).read_text())["job_id"], state="finished", output=output)
+    Path("joberr.txt").write_text("of mine")
+
+    code, out, err = task("get")
+
+    assert (code, out) == (1, "joblog.txt\n")
+    assert err == "LGI_task: joberr.txt is here already: get --force replaces it\n"
+    assert (Path("joblog.txt").read_text(), Path("joberr.txt").read_text()) == ("out\n", "of mine")
+
+
+def test_a_batch_that_was_killed_makes_no_second_job(grid: Grid, task: Run) -> None:
+    """At whatever moment: once some folders were begun, and once some have their jobs."""
+    made = folders(300)
+    words = ("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
+
+    for is_reached in (
+        lambda: (made[100] / record.NAME).exists(),
+        lambda: any(_has_job(place) for place in made),
+    ):
+        with subprocess.Popen([BIN / "LGI_task", *words], stdout=subprocess.DEVNULL) as killed:
+            wait_for(lambda: is_reached() or killed.poll() is not None)  # noqa: B023 - called at once
+            killed.kill()
+    _, out, err = task(*words)
+
+    assert out.startswith("Submitted ")
+    assert err.count("it was submitted before") == len(err.splitlines()) > 0
+    assert jobs(grid) == 300
+    assert all(_has_job(place) for place in made)
+
+
+def _has_job(place: Path) -> bool:
+    try:
+        found = record.read(place)
+    except record.Trouble:
+        return False
+    return found is not None and found.job_id > 0
