@@ -22,6 +22,8 @@ LONGEST_PAUSE = 300.0
 _MOST_FAILURES = 32
 # A server names the others, other ones each time if it likes: their connections are not kept for ever.
 _MOST_CLIENTS = 256
+# So many that cannot be reached are told of in the log, and so many are remembered beyond their pause.
+MOST_TOLD, _MOST_REMEMBERED = 32, 1024
 
 # Gives the calls of one project on one server.
 Connect = Callable[[str, str], ResourceCalls]
@@ -77,8 +79,17 @@ class Servers:
         The chance in it keeps many daemons from returning at once.
         """
         wait = min(seconds, LONGEST_BACK_OFF) * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+        if len(self._not_before) >= _MOST_REMEMBERED:
+            self._forget()
         self._not_before[server] = self.clock.now + wait
         return wait
+
+    def _forget(self) -> None:
+        """Forget those whose pause is over: next time they are as new."""
+        for server, end in list(self._not_before.items()):
+            if end < self.clock.now:
+                self._not_before.pop(server, None)
+                self._failures.pop(server, None)
 
     @contextmanager
     def watching(self, server: str) -> Iterator[None]:
@@ -108,7 +119,8 @@ class Servers:
         """Noted once for all that were waiting for the server at that time."""
         failures = self._failures[server] = min(self._failures.get(server, 0) + 1, _MOST_FAILURES)
         seconds = self.pause(server, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (failures - 1)))
-        log.warning("%s cannot be reached: %s; next try in %.0f s", server, reason, seconds)
+        level = logging.WARNING if len(self._failures) <= MOST_TOLD else logging.DEBUG
+        log.log(level, "%s cannot be reached: %s; next try in %.0f s", server, reason, seconds)
 
 
 @contextmanager

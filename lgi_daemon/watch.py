@@ -31,6 +31,8 @@ LONGEST = 40
 PAUSE, LONG_PAUSE = 0.5, 10.0
 # So many jobs are remembered; the server has no more to tell of at once.
 MOST_KNOWN = 400
+# Of one project; each is a thread and a connection, and who is named is the servers' choice.
+MOST_WATCHES = 16
 
 
 @dataclass
@@ -69,21 +71,34 @@ class Watches:
         self._jobs = jobs
         self._tails = tails
         self._fast = fast
+        self._guard = threading.Lock()
         self._watches: dict[tuple[str, str], Watch] = {}
         # Called when there is something to do.
         self.wake: Callable[[], None] = lambda: None
 
     def heard(self, project: str, server: str, longest_wait: int) -> None:
-        """A server has said for how many seconds it holds a call; from the first time on it is watched."""
+        """A server has said for how many seconds it holds a call: it is watched from now on, of each
+        project some servers and those that are still named."""
         seconds = min(longest_wait, LONGEST)
-        if seconds > 0 and (project, server) not in self._watches:
+        with self._guard:
+            of_project = sum(name == project for name, _server in self._watches)
+            if seconds <= 0 or (project, server) in self._watches or of_project >= MOST_WATCHES:
+                return
             watch = self._watches[project, server] = Watch(project, server, seconds)
-            log.debug("%s tells project %s of work as it comes", server, project)
-            threading.Thread(target=self._keep, args=(watch,), name="LGI-watch", daemon=True).start()
+        log.debug("%s tells project %s of work as it comes", server, project)
+        threading.Thread(target=self._keep, args=(watch,), name="LGI-watch", daemon=True).start()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._watches)
 
     def _keep(self, watch: Watch) -> None:
-        while not self._work.stopping():
+        """Until its server is none of the project's any more."""
+        while not self._work.stopping() and self._tour.names(watch.project, watch.server):
             time.sleep(self.look(watch))
+        with self._guard:
+            del self._watches[watch.project, watch.server]
+        log.debug("%s is not watched for project %s any more", watch.server, watch.project)
 
     def look(self, watch: Watch) -> float:
         """One held call and what follows from it; after how many seconds to make the next one."""

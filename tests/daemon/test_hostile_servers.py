@@ -2,12 +2,13 @@
 
 import pytest
 
-from lgi_daemon import tour
+from lgi_daemon import tour, watch
 from lgi_daemon.run_directory import RunDirectory
+from lgi_daemon.servers import MOST_TOLD
 from lgi_protocol.errors import ErrorNumber
 
 from .fake_server import URL, FakeServer, refused
-from .workshop import FAST, SLOW, Workshop, only
+from .workshop import FAST, SLOW, Workshop, only, until
 
 
 def test_servers_without_tls_are_never_asked(workshop: Workshop) -> None:
@@ -35,6 +36,54 @@ def test_a_list_of_servers_is_not_followed_for_ever(workshop: Workshop) -> None:
     workshop.tick(daemon)
 
     assert len(workshop.servers) == tour.MOST_SERVERS
+
+
+def test_watches_are_bounded_and_end_with_their_servers(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is a thread and a connection. A master that names others each time gets no more of them."""
+    monkeypatch.setattr(watch, "PAUSE", 0.01)
+    workshop.server.longest_wait = 60
+    workshop.at_once = 2
+    daemon = workshop.daemon()
+    daemon.watch(lambda: False)
+
+    def named(tour_number: int) -> None:
+        """A tour with a list of servers of its own, too long a one."""
+        others = [f"https://slave{tour_number}-{number}.test/LGI" for number in range(100)]
+        workshop.servers |= {url: FakeServer(url, longest_wait=60) for url in others}
+        workshop.server.slaves = tuple(others)
+        workshop.tick(daemon, SLOW)
+        until(lambda: not daemon.busy)
+
+    try:
+        for number in range(4):
+            named(number)
+            assert len(daemon.watches) <= watch.MOST_WATCHES
+        workshop.server.slaves = ()
+        for _ in range(3):
+            workshop.tick(daemon, SLOW)
+            until(lambda: not daemon.busy)
+        until(lambda: len(daemon.watches) == 1)
+        assert [message for message in caplog.messages if "not asked" in message] == [
+            "project LGI: 37 servers of a list are not asked: no https://, or more than 64"
+        ]
+    finally:
+        daemon.watch(lambda: True)
+        daemon.end()
+
+
+def test_servers_that_cannot_be_reached_do_not_fill_the_log(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some dozens of a thousand are told of, whoever names them; nor are all remembered for ever."""
+    daemon = workshop.daemon()
+    for number in range(40):
+        workshop.server.slaves = tuple(f"https://slave{number}-{one}.test/LGI" for one in range(63))
+        workshop.tick(daemon, SLOW)
+
+    assert sum("cannot be reached" in message for message in caplog.messages) <= 2 * MOST_TOLD
+    assert len(daemon.servers._not_before) < 2 * 1024
 
 
 @pytest.mark.parametrize("error", [OverflowError("too large"), LookupError("?"), RecursionError("deep")])
