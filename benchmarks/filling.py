@@ -17,7 +17,7 @@ COPY = 1000
 SHARE = 100
 TABLES = ("job_queue", "job_access")
 # Columns that the database makes of others.
-MADE = ("queued_for", "queued_by")
+MADE = ("queued_for", "queued_by", "queued_wish")
 
 
 def fill(grid: Grid, number: int, reader: str) -> None:

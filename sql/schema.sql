@@ -4,7 +4,8 @@
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'.
--- The last two columns the database makes itself: whom a queued job is for, a comma for more than one, and its user.
+-- The last three columns the database makes itself: whom a queued job is for, a comma for more than one; its user; and
+-- how long licences is, which tells most wishes apart where the whole text is too long for a key.
 CREATE TABLE job_queue (
     job_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
     state             VARCHAR(255) NOT NULL,
@@ -25,11 +26,12 @@ CREATE TABLE job_queue (
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
-        CASE WHEN INSTR(owners, ',') > 0 THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END END) STORED
+        CASE WHEN INSTR(owners, ',') > 0 THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END END) STORED,
+    queued_wish       SMALLINT     GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN LENGTH(licences) END) STORED
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, priority, job_id);
 CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licences, priority, job_id);
-CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, priority, job_id);
+CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, priority, job_id);
 CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
 CREATE INDEX job_repository ON job_queue (repository);
 

@@ -19,6 +19,8 @@ class Waiting:
     application: str
     owners: tuple[str, ...]
     target_resources: tuple[str, ...]
+    # What it wants of them, as "abaqus=1 matlab=2".
+    licences: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ def order(jobs: Sequence[Waiting], usage: Usage) -> list[int]:
     They are given in the order they have: those placed before, then the others as they were submitted.
 
     The job of the account with the least load is next. Each job of an account that is placed adds to its
-    load, for jobs with the same targets: those wait for the same resources.
+    load, for jobs with the same targets and licences: those wait for the same.
     """
-    queues: dict[tuple[str, tuple[str, ...]], list[Waiting]] = defaultdict(list)
+    queues: dict[tuple[str, tuple[str, ...], str], list[Waiting]] = defaultdict(list)
     for job in jobs:
-        queues[account(job, usage), job.target_resources].append(job)
+        queues[account(job, usage), job.target_resources, job.licences].append(job)
     tags: dict[int, float] = {}
-    for (name, _), queue in queues.items():
+    for (name, _, _), queue in queues.items():
         for place, job_id in enumerate(_among_users(queue, usage)):
             tags[job_id] = usage.load(name) + place * usage.step(name)
     # Of equals the first submitted comes first: sorting keeps their order.

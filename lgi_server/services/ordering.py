@@ -69,7 +69,7 @@ def _order(database: Database, rule: Rule, queues: Sequence[Queue], usage: Usage
 
 
 def _waiting(job: Queued) -> Waiting:
-    return Waiting(job.job_id, job.application, job.owners, job.target_resources)
+    return Waiting(job.job_id, job.application, job.owners, job.target_resources, job.licences)
 
 
 def _all_of(said: Iterable[int], there: Sequence[int]) -> list[int]:

@@ -12,11 +12,15 @@ _AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Queue:
-    """The queued jobs of a user for an application and a target, all with several targets in one."""
+    """The queued jobs of a user for an application and a target, all with several targets in one.
+
+    Those that want licences are not among those that want none or others: ``wish`` is the length of the text.
+    """
 
     application: str
     target: str
     user: str
+    wish: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,18 @@ class Queued:
     application: str
     owners: tuple[str, ...]
     target_resources: tuple[str, ...]
+    licences: str
 
 
 def queues(transaction: Transaction) -> list[Queue]:
     """The queues that have any job: from an index alone."""
     rows = transaction.rows(
-        "SELECT application, queued_for, queued_by FROM job_queue WHERE queued_for IS NOT NULL"
-        " GROUP BY application, queued_for, queued_by"
+        "SELECT application, queued_for, queued_by, queued_wish FROM job_queue WHERE queued_for IS NOT NULL"
+        " GROUP BY application, queued_for, queued_by, queued_wish"
     )
-    return [Queue(row["application"], row["queued_for"], row["queued_by"]) for row in rows]
+    return [
+        Queue(row["application"], row["queued_for"], row["queued_by"], row["queued_wish"]) for row in rows
+    ]
 
 
 def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
@@ -49,12 +56,12 @@ def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Qu
 
 def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
     parts = [
-        "SELECT * FROM (SELECT job_id, priority, application, owners, target_resources FROM job_queue"
-        " WHERE application = %s AND queued_for = %s AND queued_by = %s ORDER BY priority, job_id LIMIT %s)"
-        f" AS queue{number}"
+        "SELECT * FROM (SELECT job_id, priority, application, owners, target_resources, licences"
+        " FROM job_queue WHERE application = %s AND queued_for = %s AND queued_by = %s AND queued_wish = %s"
+        f" ORDER BY priority, job_id LIMIT %s) AS queue{number}"
         for number in range(len(some))
     ]
-    values = (value for one in some for value in (one.application, one.target, one.user, each))
+    values = (value for one in some for value in (one.application, one.target, one.user, one.wish, each))
     return [
         Queued(
             row["job_id"],
@@ -62,6 +69,7 @@ def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Q
             row["application"],
             lists.split(row["owners"]),
             lists.split(row["target_resources"]),
+            row["licences"],
         )
         for row in transaction.rows(" UNION ALL ".join(parts), *values)
     ]

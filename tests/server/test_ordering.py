@@ -106,6 +106,16 @@ def test_a_user_alone_is_left_as_submitted(database: Database) -> None:
     assert row["least"] >= 1000
 
 
+def test_jobs_that_wait_for_licences_do_not_hold_up_others_of_their_user(database: Database) -> None:
+    """A thousand of them take no turns among the jobs that want none, or others."""
+    queue(database, "anna", 1000, licences="abaqus=1")
+    queue(database, "ben", 300)
+    queue(database, "anna", 3)
+    order(database)
+
+    assert start(database, 6) == "bababa"
+
+
 def test_jobs_for_a_resource_that_is_off_do_not_hold_up_others_of_their_user(database: Database) -> None:
     """However many they are."""
     queue(database, "anna", 1000, "off")

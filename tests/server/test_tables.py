@@ -23,7 +23,7 @@ DOCUMENTED = {
 }
 # Where a job's files are, which LGI kept as text in job_specifics (ruling 2), and the licences it wants;
 # whom a queued job is for and whose it is, which the database itself makes of other columns.
-OURS = {"job_queue": {"repository", "licences", "queued_for", "queued_by"}}
+OURS = {"job_queue": {"repository", "licences", "queued_for", "queued_by", "queued_wish"}}
 HERE = {"application": "hello_world", "target_resources": "any"}
 
 
