@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from threading import Lock
 
-from lgi_daemon import processes, sandbox
+from lgi_daemon import leftovers, processes, sandbox
 from lgi_daemon.daemon_log import VERBOSE
 from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
 from lgi_daemon.processes import Identity
@@ -265,6 +265,8 @@ class Job:
             if killed:
                 log.info("%s: %d processes were left and are killed", self.title, killed)
         self.kill_user()
+        if self.run.sandboxed and self.record.own_uid and (left := leftovers.remove(self.record.uid)):
+            log.info("%s: had left %d things outside of its directory; they are deleted", self.title, left)
         self.run.remove(replace(self.record, phase=Phase.REMOVING))
         self.closed = self.gone = True
         log.info("%s: removed from this resource", self.title)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
@@ -34,6 +35,9 @@ class Room:
         self._jobs = jobs
         self._guard = Lock()
         self._coming: list[tuple[Offered, int]] = []
+        # The uids that were given to jobs, with higher numbers for later ones.
+        self._used: dict[int, int] = {}
+        self._given = count(1)
 
     def levels(
         self, configuration: Configuration, project: Project, application: Application
@@ -74,9 +78,11 @@ class Room:
         # One that others are to share, now or later, is no job's own.
         taken |= {one.sandbox_uid for each in configuration.projects for one in each.applications}
         try:
-            return choose_uid(offer.application.sandbox_uid, taken, configuration.sandbox_uids)
+            uid = choose_uid(offer.application.sandbox_uid, taken, configuration.sandbox_uids, self._used)
         except RuntimeError as error:
             raise NoRoom(str(error)) from None
+        self._used[uid] = next(self._given)
+        return uid
 
 
 def _coming(offer: Offered) -> _Taken:

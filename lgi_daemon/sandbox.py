@@ -6,7 +6,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from lgi_daemon import processes
 
@@ -17,6 +17,7 @@ LOWEST_UID = 1000
 # One more means "leave it as it is" to the system.
 HIGHEST_UID = 2**32 - 2
 _TRIES = 1000
+_NEVER: Mapping[int, int] = {}
 _SETPRIV = shutil.which("setpriv") or ""
 # How often, and for how many seconds each time, all of a user is killed.
 _ROUNDS = 20
@@ -41,9 +42,12 @@ def command(uid: int) -> list[str]:
     return [_SETPRIV, f"--reuid={uid}", f"--regid={uid}", *drop, "--"]
 
 
-def choose_uid(configured: int, taken: Collection[int], uids: range = UIDS) -> int:
+def choose_uid(
+    configured: int, taken: Collection[int], uids: range = UIDS, used: Mapping[int, int] = _NEVER
+) -> int:
     """The configured uid, else a random one that no job, account or process has; without root our own.
 
+    Of several it is one that was never used, or longest ago: ``used`` has higher numbers for later uses.
     RuntimeError when none of ``uids`` is free.
     """
     if os.geteuid() != 0:
@@ -51,10 +55,16 @@ def choose_uid(configured: int, taken: Collection[int], uids: range = UIDS) -> i
     if configured:
         return configured
     busy = processes.users() | set(taken)
-    for uid in random.SystemRandom().sample(uids, min(_TRIES, len(uids))):
+    found = random.SystemRandom().sample(uids, min(_TRIES, len(uids)))
+    for uid in sorted(found, key=lambda uid: used.get(uid, 0)):
         if uid not in busy and not _is_account(uid):
             return uid
     raise RuntimeError(f"no uid between {uids.start} and {uids.stop - 1} is free: set job_sandbox_uids wider")
+
+
+def is_nobodys(uid: int) -> bool:
+    """Whether a uid can be one that was chosen for a job alone: we are root, and nobody known has it."""
+    return os.geteuid() == 0 and uid >= LOWEST_UID and not _is_account(uid)
 
 
 def empty(uid: int) -> bool:
@@ -63,7 +73,7 @@ def empty(uid: int) -> bool:
     A process can leave its session and drop its environment, but not its uid. Whoever is known to the
     system is never touched: neither root, nor the daemon's user, nor an account.
     """
-    if os.geteuid() != 0 or uid < LOWEST_UID or _is_account(uid):
+    if not is_nobodys(uid):
         return True
     for _round in range(_ROUNDS):
         if uid not in processes.users():
