@@ -214,7 +214,15 @@ class Demo:
   LGI_qstat -c {self.home}
   Server        : {self.url}, log in {self.directory}/server.log
   Daemon        : log in {self.directory}/daemon.log
-  Certificate   : {self.ca}/{USER}.p12 with the password {self.password} for a browser
+  Web interface : {self.url}/basic_interface/
+                  Load your certificate into a browser first, and the authority as one for web sites:
+                  {self.ca}/{USER}.p12 with the password {self.password}
+                  {self.ca}/ca.crt
+                  Firefox: Settings, Privacy & Security, View Certificates; Your Certificates and
+                  Authorities, Import. Chromium, Chrome: close it and run
+                    mkdir -p $HOME/.pki/nssdb
+                    certutil -d sql:$HOME/.pki/nssdb -A -t CT,, -n "LGI demo" -i {self.ca}/ca.crt
+                    pk12util -d sql:$HOME/.pki/nssdb -i {self.ca}/{USER}.p12 -W {self.password}
   Stop it with  : kill {pids}; rm -r {self.directory}""")
 
 

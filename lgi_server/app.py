@@ -16,6 +16,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server import (
     api,
     arrivals,
+    documents,
     explain_call,  # noqa: F401
     history_calls,  # noqa: F401
     identity,
@@ -59,10 +60,16 @@ def create_app(config: Config) -> Flask:
 
 
 def _add_public_pages(app: Flask, config: Config) -> None:
-    """What anybody may see: the landing page, the CA's certificate and its revocation list."""
+    """What anybody may see: the landing page, documents, the CA's certificate and its revocation list."""
 
     def landing() -> Response:
-        return answers.html("landing.html", HTTPStatus.OK, config=config)
+        return answers.html("landing.html", HTTPStatus.OK, config=config, documents=documents.DOCUMENTS)
+
+    def document(name: str) -> Response:
+        if name not in documents.DOCUMENTS:
+            raise NotFound
+        title = documents.DOCUMENTS[name][1]
+        return answers.html("document.html", HTTPStatus.OK, title=title, text=documents.page(name))
 
     def ca_certificate() -> Response:
         return send_file(config.ca_certificate, mimetype="application/x-x509-ca-cert")
@@ -74,13 +81,14 @@ def _add_public_pages(app: Flask, config: Config) -> None:
 
     app.add_url_rule(f"{config.prefix}/", "landing", landing)
     app.add_url_rule(f"{config.prefix}/index.php", "landing", landing)
+    app.add_url_rule(f"{config.prefix}/documents/<name>", "document", document)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crt", "ca_certificate", ca_certificate)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crl", "crl", crl)
 
 
 def _add_guards(app: Flask, server: Server) -> None:
     """What holds for every request, whoever answers it."""
-    public = {"landing", "ca_certificate", "crl", "static", metrics_page.ENDPOINT}
+    public = {"landing", "ca_certificate", "crl", "document", "static", metrics_page.ENDPOINT}
 
     @app.before_request
     def nobody_passes_unknown() -> Response | None:

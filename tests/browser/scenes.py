@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+from lgi_protocol.resource_api import ResourceCalls
+from tests import running_jobs
 from tests.browser.visitors import Visitors
 from tests.grid import Grid
 from tests.pages import register
@@ -41,7 +43,8 @@ PAGES = {
 def play(grid: Grid) -> dict[str, int]:
     """Fill an empty project; the numbers of the jobs that pages are made of."""
     now = int(time.time())
-    grid.resource("hpc@cluster.example.org", LOOK)
+    cluster = grid.resource("hpc@cluster.example.org", LOOK)
+    job = _job(grid, cluster, now)
     grid.resource("laptop@desk", "<hello_world> </hello_world>")
     register(grid, "old@attic", now - 90000, "<hello_world> </hello_world>")
     user = grid.user()
@@ -52,23 +55,25 @@ def play(grid: Grid) -> dict[str, int]:
         target = "any" if state == "queued" else "hpc@cluster.example.org"
         stamp = now - (len(STATES) * 4 - number) * 17000
         grid.set_job(job_id, state=state, target_resources=target, state_time_stamp=stamp)
-    return {"job": _job(grid, now), "binary": _binary(grid, now)}
+    return {"job": job, "binary": _binary(grid, now)}
 
 
-def _job(grid: Grid, now: int) -> int:
+def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:
+    """A job with a life, files, input and output."""
     user = grid.user()
     user.groups = "theor, cyttron"
     job_id = user.submit(application="vasp", job_specifics=SPECIFICS)
+    running_jobs.take(grid, resource, application="vasp")
+    resource.lock(str(job_id))
+    resource.update(str(job_id), state="finished", output=OUTPUT.encode())
+    resource.unlock(str(job_id))
     (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
     place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])
     for name, size in (("INCAR", 96), ("POSCAR", 1411), ("OUTCAR", 2_400_000)):
         (place / name).write_bytes(b"x" * size)
-    columns = {
-        "output": OUTPUT.encode(),
-        "input": INPUT.encode(),
-        "target_resources": "hpc@cluster.example.org",
-    }
-    grid.set_job(job_id, state="finished", state_time_stamp=now - 600, **columns)
+    grid.set_job(job_id, input=INPUT.encode(), job_specifics=SPECIFICS, state_time_stamp=now - 600)
+    for state, seconds in (("queued", 9000), ("running", 7800), ("finished", 600)):
+        grid.run("UPDATE job_history SET change_time = %s WHERE new_state = %s", now - seconds, state)
     return job_id
 
 
@@ -82,6 +87,7 @@ def _binary(grid: Grid, now: int) -> int:
 def pages(visitors: Visitors, jobs: dict[str, int]) -> Iterator[tuple[str, str]]:
     """The name and the address of every page that a user sees."""
     yield "landing", f"{visitors.grid.url}/"
+    yield "document", f"{visitors.grid.url}/documents/tools"
     for name, path in PAGES.items():
         yield name, f"{visitors.base}/{path.format(**jobs)}"
     yield "refusal", f"{visitors.base}/jobs/99999"

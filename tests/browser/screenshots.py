@@ -11,6 +11,8 @@ from tests.grid import Grid
 
 WIDTHS = {"wide": 1280, "narrow": 360}
 DARK = {"jobs", "job"}
+# A list goes on as it begins.
+TALLEST = 1500
 
 
 def take(page: Page, directory: Path, name: str, address: str) -> None:
@@ -21,7 +23,9 @@ def take(page: Page, directory: Path, name: str, address: str) -> None:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             page.goto(address)
             file = f"{name}-{word}{'-dark' if scheme == 'dark' else ''}.png"
-            page.screenshot(path=directory / file, full_page=True)
+            height = min(TALLEST, int(page.evaluate("document.documentElement.scrollHeight")))
+            clip = {"x": 0, "y": 0, "width": width, "height": height}
+            page.screenshot(path=directory / file, full_page=True, clip=clip)  # type: ignore[arg-type]
             print(directory / file)
 
 

@@ -165,7 +165,7 @@ def test_every_other_call_is_refused(grid: Grid, job: RunningJob, name: str, suf
 
 def test_every_page_is_refused(grid: Grid, job: RunningJob) -> None:
     """All there are, and all there will be: only what everybody may see, and repositories, are asked less."""
-    open_to_all = {"landing", "ca_certificate", "crl", "static"}
+    open_to_all = {"landing", "ca_certificate", "crl", "document", "static"}
     app = create_app(grid.config)
     rules = [
         rule.rule

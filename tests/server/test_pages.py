@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from lgi_server import documents
 from tests import running_jobs
 from tests.grid import Grid
 from tests.pages import Browser, Page, register
@@ -304,6 +305,23 @@ def test_an_old_address_leads_to_the_right_page(grid: Grid, old: str, new: str) 
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/LGI/basic_interface/LGI/{new}")
 
 
+@pytest.mark.parametrize("name", documents.DOCUMENTS)
+def test_a_document_is_for_everybody(grid: Grid, name: str) -> None:
+    """Made from what comes with LGI; its links lead to the pages of others, none to a file."""
+    page = Browser(grid).get(f"{grid.url}/documents/{name}")
+
+    assert page.status == 200
+    assert page.tree.xpath("//main//h1")
+    links = [link for link in page.links() if ":" not in link and not link.startswith("#")]
+    assert set(links) <= {*documents.DOCUMENTS, "./"}
+
+
+def test_there_are_no_other_documents(grid: Grid) -> None:
+    """A name is no path."""
+    for name in ("none", "..%2fdocs%2fwire.md", "wire.md"):
+        assert Browser(grid).get(f"{grid.url}/documents/{name}").status == 404
+
+
 def test_the_landing_page_is_for_everybody(grid: Grid) -> None:
     """What this is, the CA's certificate, the way in; at its old name too."""
     page = Browser(grid).get(f"{grid.url}/index.php")
@@ -312,3 +330,4 @@ def test_the_landing_page_is_for_everybody(grid: Grid) -> None:
     assert "Leiden Grid Infrastructure" in page.text
     assert f"{grid.url}/certificates/ca.crt" in page.links()
     assert "/LGI/basic_interface/" in page.links()
+    assert "/LGI/documents/tools" in page.links()
