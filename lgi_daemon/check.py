@@ -32,6 +32,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
             yield f"    each job: {_limits(application)}"
             yield f"    {application.check_system_limits_script}"
             yield from (f"    {path}" for path in application.scripts.values())
+            if application.capabilities_script:
+                yield f"    {application.capabilities_script} says more of what it can"
 
 
 def _rules(rules: Rules) -> str:

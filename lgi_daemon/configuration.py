@@ -30,6 +30,8 @@ class Application:
     scripts: Mapping[str, Path]
     capabilities: str
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    # Asked, with the word "capabilities", for more that is told.
+    capabilities_script: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,16 @@ class Project:
 
     @property
     def capabilities(self) -> str:
-        """What is told to the project's servers at sign-up."""
-        told = (f"<{one.name}> {xml.escape(one.capabilities)} </{one.name}> " for one in self.applications)
-        return "".join(told)
+        """What is told to the project's servers at sign-up, without what scripts say."""
+        return self.capabilities_with({})
+
+    def capabilities_with(self, said: Mapping[str, str]) -> str:
+        """The same with what was said for an application, by its name."""
+        told = ""
+        for one in self.applications:
+            text = f"{one.capabilities} {said.get(one.name, '')}".strip()
+            told += f"<{one.name}> {xml.escape(text)} </{one.name}> "
+        return told
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,7 @@ def _application(section: Section, as_root: bool) -> Application:
         scripts={script: section.file(script) for script in SCRIPTS},
         capabilities=_capabilities(section),
         limits=resource_limits(section, as_root, shares_uid=bool(uid)),
+        capabilities_script=_capabilities_script(section),
     )
 
 
@@ -168,6 +178,11 @@ def _capabilities(section: Section) -> str:
     if section.optional("capabilities_file"):
         return section.file("capabilities_file").read_text("utf-8", "replace").strip()
     return xml.value(section.content, "capabilities")
+
+
+def _capabilities_script(section: Section) -> Path | None:
+    is_named = section.optional("capabilities_script")
+    return section.file("capabilities_script", executable=True) if is_named else None
 
 
 def _check_distinct(section: Section, names: list[str], tag: str) -> None:

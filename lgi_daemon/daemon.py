@@ -8,6 +8,7 @@ of it itself.
 import logging
 from collections.abc import Callable
 
+from lgi_daemon.announcement import Announcement
 from lgi_daemon.certificates import Certificates
 from lgi_daemon.clock import Clock
 from lgi_daemon.configuration import Configuration
@@ -71,7 +72,17 @@ class Daemon:
         looks = Looks(self.clock, fast, self.health, trouble, self.stopping)
         errands = Errands(self.clock, fast, self.servers, trouble, self.stopping)
         self.jobs = Jobs(looks, errands, self._lookers, self._callers)
-        self.work = Work(configuration, self.jobs, run, self.servers, self.scripts, self.health, self.closed)
+        announcement = Announcement(self.scripts, run.path, self.clock)
+        self.work = Work(
+            configuration,
+            self.jobs,
+            run,
+            self.servers,
+            self.scripts,
+            self.health,
+            self.closed,
+            announcement,
+        )
         self.tour = Tour(self.clock, fast, slow, self.work, self._callers, disk)
         self.tails = Tails(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
         self.watches = Watches(self.servers, self.work, self.tour, self.jobs, self.tails, fast)

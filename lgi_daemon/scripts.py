@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -82,7 +83,22 @@ class Scripts:
 
         What a script that takes too long has started is killed with it.
         """
-        child = _spawn(script, place)
+        return self._status(_spawn(script, place), script, place, seconds)
+
+    def said(self, script: Path, word: str, place: Place, seconds: float, most: int) -> str:
+        """What a script, asked with a word, writes to standard output; NoAnswer also when it fails.
+
+        ``most`` is how many bytes are read of it.
+        """
+        with tempfile.TemporaryFile() as output:
+            child = _spawn(script, place, (word,), output.fileno())
+            status = self._status(child, script, place, seconds)
+            if status != 0:
+                raise NoAnswer(f"{script.name} {word} answered {status}")
+            output.seek(0)
+            return output.read(most).decode("utf-8", "replace")
+
+    def _status(self, child: "subprocess.Popen[bytes]", script: Path, place: Place, seconds: float) -> int:
         _release(child, script, place)
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
@@ -119,18 +135,20 @@ class Scripts:
             self._children[child.pid] = child
 
 
-def _spawn(script: Path, place: Place) -> "subprocess.Popen[bytes]":
+def _spawn(
+    script: Path, place: Place, words: tuple[str, ...] = (), output: int = subprocess.DEVNULL
+) -> "subprocess.Popen[bytes]":
     """A script that waits for `_release`, in a new session, with a clean environment and no open file."""
     arguments = ["/bin/sh", "-c", _RUN_WHEN_TOLD, "LGI_daemon"]
     try:
         if place.uid is not None:
             arguments += sandbox.command(place.uid)
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
-            [*arguments, str(script)],
+            [*arguments, str(script), *words],
             cwd=place.directory,
             env=place.environment(),
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=output,
             stderr=subprocess.DEVNULL,
             close_fds=True,
             start_new_session=True,

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from lgi_daemon import acceptance
 from lgi_daemon.acceptance import Offered
+from lgi_daemon.announcement import Announcement
 from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.health import Health
 from lgi_daemon.jobs import Jobs
@@ -40,6 +41,7 @@ class Work:
         scripts: Scripts,
         health: Health,
         stopping: Callable[[], bool],
+        announcement: Announcement,
     ) -> None:
         """When ``stopping`` says so no further job is taken."""
         self.configuration = configuration
@@ -49,6 +51,7 @@ class Work:
         self.scripts = scripts
         self.health = health
         self.stopping = stopping
+        self.announcement = announcement
         self.room = Room(jobs)
         # Since the tour began: whether jobs were taken, and whether some wait that there was no room for.
         self.took_some = False
@@ -63,7 +66,7 @@ class Work:
         with Round(self.servers) as round_:
             try:
                 with self.servers.watching(server):
-                    calls, told = round_.session(project.name, server, project.capabilities)
+                    calls, told = round_.session(project.name, server, self.announcement.of(project))
                     self.heard(project.name, server, told.longest_wait)
                     # As LGI: slaves in reverse order, the reported master last.
                     found((*reversed(told.slave_servers), told.master_server))

@@ -48,7 +48,12 @@ read_wishes() {
     number memory "$default_memory" "$max_memory"; memory=$value
     number walltime "$default_walltime" "$max_walltime"; walltime=$value
     image=
-    [ -z "$container" ] || read_image
+    if [ -n "$container" ]; then
+        read_image
+    elif [ -n "$(wish image)" ]; then
+        # It runs in exactly that image, or elsewhere.
+        excess="there are no images here"
+    fi
 }
 
 # name:version, in letters that mean nothing to a shell or a path; "." and "-" may not begin a part.

@@ -1,11 +1,13 @@
 """Jobs in containers: bubblewrap for real on a busybox image, apptainer by its command line."""
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from .bench import Bench, until
+from .bench import LIBRARY, Bench, until
 
 SETTINGS = "backend=process\nstage=no\nmax_cpus=64\ncontainer=bwrap\nimages={images}\n"
 
@@ -151,3 +153,54 @@ def test_apptainer_is_called_as_documented(place: Path) -> None:
     assert words[6:9] == ["--net", "--network", "none"]
     assert words[9:11] == ["--bind", f"{job.directory}:/rundir"]
     assert words[-4:-1] == [f"{images}/lgi/busybox/1.0.sif", "/bin/sh", "./.LGI_job/input"]
+
+
+def says(place: Path, settings: str, *path: Path) -> str:
+    """What a script with these settings says of its capabilities."""
+    script = place / "container"
+    script.write_text(f"#!/bin/sh\nbackend=process\n{settings}\n. LGI_backend\n")
+    script.chmod(0o755)
+    environment = {"PATH": ":".join(map(str, [*path, LIBRARY, os.environ["PATH"]]))}
+    command = [script, "capabilities"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_images_that_are_here_are_told(place: Path, images: Path) -> None:
+    """Unpacked ones by their directories; what is no image, or has no name of one, is not."""
+    mine = place / "images"
+    for name in (
+        "psi4/1.5/bin",
+        "psi4/1.6/usr",
+        "Psi4/1.5/bin",
+        "empty/1.0",
+        "crest/2.11.2/bin/psi4/1.7/bin",
+    ):
+        (mine / name).mkdir(parents=True)
+
+    shipped = says(place, f"container=bwrap images={shlex.quote(str(images))}")
+    assert shipped == "<images> lgi/busybox:1.0 </images>\n"
+    assert says(place, f"container=bwrap images={shlex.quote(str(mine))}") == (
+        "<images> crest:2.11.2, psi4:1.5, psi4:1.6 </images>\n"
+    )
+    assert says(place, "container=bwrap") == "<images>  </images>\n"
+    assert says(place, "") == ""
+
+
+def test_the_images_of_engines_are_told(place: Path) -> None:
+    """Files of apptainer; what podman and docker have, below the prefix."""
+    bin = place / "bin"
+    bin.mkdir()
+    (place / "lgi").mkdir()
+    (place / "lgi" / "psi4").mkdir()
+    (place / "lgi" / "psi4" / "1.5.sif").touch()
+    for engine in ("podman", "docker"):
+        (bin / engine).write_text(
+            "#!/bin/sh\nprintf 'localhost/psi4:1.5\nhub.org/lgi/crest:2\n<none>:<none>\n'\n"
+        )
+        (bin / engine).chmod(0o755)
+
+    assert says(place, f"container=apptainer images={shlex.quote(str(place))}") == (
+        "<images> lgi/psi4:1.5 </images>\n"
+    )
+    assert says(place, "container=podman", bin) == "<images> hub.org/lgi/crest:2, psi4:1.5 </images>\n"
+    assert says(place, "container=docker images=hub.org/lgi", bin) == "<images> crest:2 </images>\n"

@@ -14,7 +14,16 @@ from .bench import APPLICATIONS, LIBRARY
 COMMAND = APPLICATIONS / "command"
 BACKENDS = ("process", "slurm", "pbs", "sge", "loadleveler", "glite")
 # Parts that every back-end reads, in the order in which they are read.
-PARTS = ("LGI_backend", "settings.sh", "job.sh", "wishes.sh", "payload.sh", "container.sh", "output.sh")
+PARTS = (
+    "LGI_backend",
+    "settings.sh",
+    "job.sh",
+    "wishes.sh",
+    "payload.sh",
+    "container.sh",
+    "capabilities.sh",
+    "output.sh",
+)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import RESOURCE, signed_up
 from tests.acceptance.test_commands import home, run  # noqa: F401 - home is a fixture
 from tests.grid import Grid, wait_for
 
-from .test_whole_jobs import RESOURCE, CommandDaemon, offers_command
+from .test_whole_jobs import CommandDaemon
 
 BUSYBOX = ("lgi/busybox", "1.0")
 
@@ -18,14 +19,12 @@ BUSYBOX = ("lgi/busybox", "1.0")
 @pytest.fixture
 def offered(grid: Grid, images: Path) -> Iterator[CommandDaemon]:
     """A running daemon that offers containers, with staging."""
-    grid.resource(RESOURCE, "").sign_off()
     made = CommandDaemon(grid, "container", f"images={shlex.quote(str(images))}\nstage=yes\n")
-    try:
-        made.start()
-        wait_for(lambda: offers_command(grid))
+    configuration = made.configuration.read_text()
+    says = f"<capabilities_script> {made.directory}/script </capabilities_script> <capabilities>"
+    made.configuration.write_text(configuration.replace("<capabilities>", says))
+    with signed_up(made):
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.mark.usefixtures("offered")
@@ -35,6 +34,7 @@ def test_a_folder_runs_in_its_container_and_comes_back(grid: Grid, home: Path) -
     (home / "restart").write_text("step 0\n")
     line = "cat input.dat /etc/image; pwd; echo made > made.txt; echo step 1 > restart; echo oops >&2; exit 3"
 
+    codes = run(home, "LGI_task", "list-codes")
     submitted = run(home, "LGI_task", "submit", *BUSYBOX, line)
     early = run(home, "LGI_task", "status")
     wait_for(lambda: "completed" in run(home, "LGI_task", "status").stdout, 40)
@@ -50,7 +50,8 @@ def test_a_folder_runs_in_its_container_and_comes_back(grid: Grid, home: Path) -
     wait_for(lambda: "exit code 0" in run(home, "LGI_task", "status").stdout, 40)
     last = run(home, "LGI_task", "get")
 
-    assert submitted.stdout.strip().isdigit(), submitted.stderr
+    assert (codes.stdout, codes.stderr) == (f"lgi/busybox 1.0 {RESOURCE}\n", "")
+    assert (submitted.stdout.strip().isdigit(), submitted.stderr) == (True, "")
     assert early.stdout.strip() in {"submitted", "running"}
     assert (late.stdout, late.returncode) == ("completed: exit code 3\n", 0)
     assert sorted(kept.stdout.split()) == ["joberr.txt", "joblog.txt", "made.txt"]

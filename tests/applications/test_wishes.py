@@ -22,6 +22,7 @@ SETTINGS = "backend=process\nstage=no\nmax_cpus=4\nmax_memory=8000\nmax_walltime
         ("<walltime> 02:00:00 </walltime>", True),
         ("<walltime> 02:00:01 </walltime>", False),
         ("<nodes> 2 </nodes>", False),
+        ("<image> psi4:1.5 </image>", False),
         ("<default>hello</default> <repository_url> https://x/y </repository_url>", True),
     ],
 )

@@ -1,0 +1,36 @@
+# shellcheck shell=sh
+# What a resource tells of an application: which images jobs may name. LGI_task list-codes reads it.
+
+# As the pattern of an image in wishes.sh.
+image_pattern='[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'
+
+capabilities() {
+    [ -n "$container" ] || return 0
+    # More than this a server would not take from a resource with several applications.
+    found=$(images_here 2> /dev/null | grep -x -E "$image_pattern" | sort -u |
+        awk '(size += length($0) + 2) < 30000 { printf "%s%s", (NR > 1 ? ", " : ""), $0 }')
+    printf '<images> %s </images>\n' "$found"
+}
+
+# name:version of all that can be run here, a line each. An unpacked image is a directory that has /bin or /usr.
+images_here() {
+    case "$container${images:+ of a directory}" in
+        bwrap\ *)
+            find "$images/." -mindepth 2 -maxdepth 6 -type d -exec test -e {}/bin -o -e {}/usr \; -print -prune |
+                image_of_path
+            ;;
+        apptainer\ *) find "$images/." -mindepth 2 -maxdepth 6 -name '*.sif' | sed 's/\.sif$//' | image_of_path ;;
+        podman* | docker*)
+            timeout -k 2 "$patience" "$container" images --format '{{.Repository}}:{{.Tag}}' |
+                prefix=${images:+$images/} awk '
+                    BEGIN { prefix = ENVIRON["prefix"] }
+                    prefix == "" { sub(/^localhost\//, "") }
+                    index($0, prefix) == 1 { print substr($0, length(prefix) + 1) }'
+            ;;
+    esac
+}
+
+# DIRECTORY/./psi4/1.5 is psi4:1.5.
+image_of_path() {
+    sed 's,^.*/\./,,; s,/\([^/]*\)$,:\1,'
+}

@@ -1,0 +1,86 @@
+"""What a resource tells of itself, as far as its scripts say it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.announcement import GOOD_FOR, Announcement
+from lgi_daemon.clock import Clock
+from lgi_daemon.configuration import ConfigurationError, Project, load
+from lgi_daemon.scripts import Scripts
+from lgi_protocol import xml
+
+from .test_configuration import edit
+
+
+def saying(file: Path, script: str) -> Project:
+    """The project of a configuration whose application asks this script."""
+    path = file.parent / "says"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    edit(file, "<capabilities>", "<capabilities_script> ./says </capabilities_script> <capabilities>")
+    (project,) = load(file, as_root=False).projects
+    return project
+
+
+def announcement(file: Path, clock: Clock | None = None) -> Announcement:
+    """As the daemon has it."""
+    return Announcement(Scripts(), file.parent, clock or Clock())
+
+
+def test_what_a_script_says_is_told_beside_the_text(file: Path) -> None:
+    """Escaped; it is asked with a word, and knows for which application."""
+    project = saying(file, 'echo "<images> $1:$LGI_PROJECT.$LGI_APPLICATION </images>"; printf "\\033"')
+
+    assert announcement(file).of(project) == (
+        "<hello_world> nothing special &lt;images&gt; capabilities:LGI.hello_world &lt;/images&gt;"
+        " </hello_world> "
+    )
+
+
+def test_a_script_is_asked_once_a_minute(file: Path) -> None:
+    """With work to do a daemon signs up every few seconds; an image that is new is told all the same."""
+    clock = Clock()
+    project = saying(file, "echo x >> count; wc -l < count")
+    asked = announcement(file, clock)
+
+    first = asked.of(project)
+    clock.now = GOOD_FOR - 1
+    assert asked.of(project) == first
+    clock.now = GOOD_FOR
+    assert asked.of(project) == first.replace("special 1", "special 2") != first
+
+
+@pytest.mark.parametrize("script", ["echo x; exit 1", "kill -9 $$"])
+def test_a_script_that_fails_says_nothing(file: Path, script: str) -> None:
+    """What the configuration says is told without it."""
+    assert announcement(file).of(saying(file, script)) == "<hello_world> nothing special </hello_world> "
+
+
+def test_more_than_a_server_takes_is_not_told(file: Path) -> None:
+    """It would refuse the whole sign-up."""
+    project = saying(file, "head -c 40000 /dev/zero | tr '\\0' '<'")
+    assert project.applications[0].capabilities_script is not None
+
+    told = announcement(file).of(project)
+
+    assert told == project.capabilities
+    assert len(told) < xml.MAX_FIELD_SIZE
+
+
+def test_without_a_script_all_is_as_before(file: Path) -> None:
+    """The text alone."""
+    (project,) = load(file, as_root=False).projects
+
+    assert announcement(file).of(project) == project.capabilities
+    assert announcement(file).of(replace(project, applications=())) == ""
+
+
+def test_a_script_that_is_none_is_named(file: Path) -> None:
+    """When the configuration is read, as with the others."""
+    saying(file, "true")
+    (file.parent / "says").chmod(0o644)
+
+    with pytest.raises(ConfigurationError, match=r"capabilities_script: the file .*says"):
+        load(file, as_root=False)
