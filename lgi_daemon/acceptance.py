@@ -34,9 +34,17 @@ class Offered:
 
 
 def prepare(
-    offer: Offered, uid: int, configuration: Configuration, run: RunDirectory, scripts: Scripts
+    offer: Offered,
+    uid: int,
+    configuration: Configuration,
+    run: RunDirectory,
+    scripts: Scripts,
+    is_news: bool = True,
 ) -> Job | None:
-    """The offered job on disk, or nothing when it cannot be stored or its limits script refuses it."""
+    """The offered job on disk, or nothing when it cannot be stored or its limits script refuses it.
+
+    A refusal that ``is_news`` is told of in the log.
+    """
     try:
         record = _record(offer, configuration, uid)
         record = replace(record, own_uid=run.sandboxed and not offer.application.sandbox_uid)
@@ -48,18 +56,18 @@ def prepare(
         log.critical("job %s cannot be stored: %s", offer.told.job_id, error)
         return None
     job = Job(record, run, scripts)
-    if not _is_welcome(job):
+    if not _is_welcome(job, logging.INFO if is_news else logging.DEBUG):
         job.remove()
         return None
     return job
 
 
-def _is_welcome(job: Job) -> bool:
+def _is_welcome(job: Job, level: int) -> bool:
     """What its limits script says; whatever goes wrong on the way is a no, so that nothing is left behind."""
     try:
         if job.says("job_check_limits_script"):
             return True
-        log.info("%s: refused by job_check_limits_script", job.title)
+        log.log(level, "%s: refused by job_check_limits_script", job.title)
     except (NoAnswer, OSError, ValueError) as error:
         log.warning("%s: refused: %s", job.title, error)
     return False

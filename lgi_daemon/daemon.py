@@ -139,6 +139,7 @@ class Daemon:
         self.servers.connect = self._connect(configuration.credentials)
         self.certificates.use(configuration.credentials)
         self.health.forget()
+        self.work.refusals.forget()
         self.tour.due_at = 0.0
         self.jobs.look_again()
 

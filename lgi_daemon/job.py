@@ -267,6 +267,8 @@ class Job:
         self.kill_user()
         if self.run.sandboxed and self.record.own_uid and (left := leftovers.remove(self.record.uid)):
             log.info("%s: had left %d things outside of its directory; they are deleted", self.title, left)
+        # Of one that was never ours it was said why not.
+        level = logging.DEBUG if self.record.phase is Phase.CLAIMING else logging.INFO
         self.run.remove(replace(self.record, phase=Phase.REMOVING))
         self.closed = self.gone = True
-        log.info("%s: removed from this resource", self.title)
+        log.log(level, "%s: removed from this resource", self.title)

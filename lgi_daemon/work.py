@@ -12,6 +12,7 @@ from lgi_daemon.configuration import Application, Configuration, Project
 from lgi_daemon.health import Health
 from lgi_daemon.jobs import Jobs
 from lgi_daemon.limits import Level, full_level, owners_wanted
+from lgi_daemon.refusals import Refusals, Version
 from lgi_daemon.reports import unlock
 from lgi_daemon.room import NoRoom, Room
 from lgi_daemon.run_directory import RunDirectory
@@ -53,6 +54,7 @@ class Work:
         self.stopping = stopping
         self.announcement = announcement
         self.room = Room(jobs)
+        self.refusals = Refusals(jobs.clock)
         # Since the tour began: whether jobs were taken, and whether some wait that there was no room for.
         self.took_some = False
         self.left_some = False
@@ -155,6 +157,10 @@ class Work:
                 return False
             if self.stopping():
                 return False
+            rest = self.refusals.rest_of(_version(offer))
+            if rest:
+                log.debug("job %s was refused, it is not looked at for %.0f s", offer.told.job_id, rest)
+                return False
             return self._take(offer, calls)
         except NoRoom as why_not:
             self.left_some = True
@@ -166,8 +172,11 @@ class Work:
 
     def _take(self, offer: Offered, calls: ResourceCalls) -> bool:
         with self.room.reserved(offer, self.configuration) as uid:
-            job = acceptance.prepare(offer, uid, self.configuration, self.run, self.scripts)
+            version = _version(offer)
+            is_news = not self.refusals.knows(version)
+            job = acceptance.prepare(offer, uid, self.configuration, self.run, self.scripts, is_news)
             if job is None:
+                self.refusals.note(version)
                 return False
             # Nobody looks at it before the server has said whose it is.
             job.hold.acquire()
@@ -184,6 +193,13 @@ class Work:
 
     def _levels(self, project: Project, application: Application) -> tuple[Level, Level, Level]:
         return self.room.levels(self.configuration, project, application)
+
+
+def _version(offer: Offered) -> Version:
+    told = offer.told
+    return Version(
+        offer.project.name, offer.server, offer.application.name, told.job_id, told.state_time_stamp
+    )
 
 
 def from_anywhere(things: Sequence[_One]) -> Iterator[_One]:
