@@ -1,6 +1,7 @@
 """ManageDB: who may use the project, by prompts as ever and by options for scripts (clients.md 7)."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
 from lgi_server.services import callers, management
 from lgi_server.services.management import NewResource, Unacceptable
-from lgi_server.tables import active_resources, permissions
+from lgi_server.tables import active_resources, events, permissions
 
 # What is managed beside who may submit: how much whose jobs get. It is this server's own.
 SHARE = "share"
@@ -137,13 +138,19 @@ def _addition(ask: _Answers, kind: str, rule: str) -> Change:
 
 
 def _share(ask: _Answers, action: str, kind: str) -> Callable[[Transaction], None]:
-    """A change of how much an account gets."""
+    """A change of how much an account gets; the scheduler orders the queue anew."""
     who = _KINDS[kind]
     name = ask("name", f"{who} name")
-    if action == "del":
-        return lambda transaction: management.remove_share(transaction, who, name)
-    weight = ask("weight", "weight")
-    return lambda transaction: management.set_share(transaction, who, name, weight)
+    weight = "" if action == "del" else ask("weight", "weight")
+
+    def work(transaction: Transaction) -> None:
+        if action == "del":
+            management.remove_share(transaction, who, name)
+        else:
+            management.set_share(transaction, who, name, weight)
+        events.insert(transaction, events.SCHEDULE_CYCLE, int(time.time()))
+
+    return work
 
 
 def _new_resource(ask: _Answers) -> Change:

@@ -310,12 +310,14 @@ def test_shares_are_this_server_s_own(grid: Grid) -> None:
     done = manage(grid, "add", *share, "--weight", "2")
     manage(grid, "add", *share, "--weight", "2.5")
     manage(grid, "add", "groups", "share", answers="theor\n0.5\n")
+    queued = grid.rows("SELECT DISTINCT event FROM event_queue")
     users = manage(grid, "list", "users", "share").stdout
     groups = manage(grid, "list", "groups", "share").stdout
     manage(grid, "del", *share)
     again = manage(grid, "del", *share)
 
     assert (done.returncode, done.stdout) == (0, "Done, in project LGI on this server.\n")
+    assert queued == [{"event": "schedule_cycle"}]
     assert users.split() == ["user_name", "weight", "mark@laptop", "2.5"]
     assert groups.split() == ["group_name", "weight", "theor", "0.5"]
     assert (again.returncode, again.stderr) == (
