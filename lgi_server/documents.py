@@ -16,6 +16,7 @@ DOCUMENTS = {
     "certificates": ("certificates/README.md", "Keys and certificates"),
     "applications": ("applications/README.md", "The scripts of an application"),
     "joining": ("docs/joining.md", "How a resource joins"),
+    "fair_share": ("docs/fair_share.md", "Who is served first"),
     "setup": ("SETUP.md", "Setting up a project"),
     "wire": ("docs/wire.md", "The protocol: what servers answer"),
     "clients": ("docs/clients.md", "The protocol: what clients send"),

@@ -149,3 +149,20 @@ def test_everything_is_reached_with_the_keyboard(grid: Grid, visitors: Visitors)
     page.keyboard.press("Enter")
 
     expect(page.get_by_text(f"Job {job_id} is deleted.")).to_be_visible()
+
+
+def test_an_open_list_shows_what_is_new(grid: Grid, visitors: Visitors) -> None:
+    """Without being loaded again: a job that somebody submits elsewhere, and the state it gets."""
+    resource = grid.resource()
+    page = visitors.page()
+    page.goto(f"{visitors.base}/jobs")
+    expect(page.get_by_text("There are no jobs yet.")).to_be_visible()
+    page.evaluate("window.isTheSame = true")
+
+    job_id = grid.user().submit()
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name=str(job_id), exact=True))
+    expect(row).to_contain_text("queued")
+    running_jobs.take(grid, resource)
+
+    expect(row).to_contain_text("running")
+    assert page.evaluate("window.isTheSame")
