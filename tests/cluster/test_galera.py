@@ -3,11 +3,18 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_server.database import Transaction
+from lgi_server.databases import open_database
+from lgi_server.services import accounting
+from lgi_server.services.schedule import Duty, Schedule
+from lgi_server.tables import events, history
+from lgi_server.tables.history import Change
 from tests import galera, queues
 from tests.conftest import lacking
 from tests.galera import PrivateGalera
@@ -96,6 +103,38 @@ def test_daemons_at_three_servers_take_each_job_once(grids: list[Grid]) -> None:
 def patiently(calls: object, offers: list[list[int]]) -> None:
     """Take jobs until there are none, coming back when told to."""
     take_all(calls, offers, True)  # type: ignore[arg-type]
+
+
+def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(
+    grids: list[Grid], cluster: PrivateGalera
+) -> None:
+    """Who comes second is beaten at the commit, and finds the event gone and the run counted."""
+    names = [f"event{number:02d}" for number in range(40)]
+    done: list[str] = []
+    duties = {name: Duty(10**9, lambda _now, name=name: done.append(name)) for name in names}
+    told = ("resource res1@cluster", "", "vasp", ("mark", "theor"), ("res1@cluster",))
+
+    def store(transaction: Transaction) -> None:
+        for number, name in enumerate(names):
+            events.insert(transaction, name, 1000)
+            for when, old, new in ((1000, "queued", "running"), (1010, "running", "finished")):
+                change = Change(number, when, old, new, *told)
+                history.record(transaction, change, change)
+
+    grids[0].database.run(store)
+    nodes = [open_database(cluster.address("LGI", number)) for number in range(3)]
+    with ThreadPoolExecutor(6) as schedulers:
+        work = [schedulers.submit(Schedule(node, duties).turn, 2000) for node in nodes]
+        work += [schedulers.submit(accounting.account, node, 1000) for node in nodes]
+        for one in work:
+            one.result(60)
+    for node in nodes:
+        node.close()
+
+    assert sorted(done) == names
+    used = grids[1].rows("SELECT jobs, seconds FROM job_usage WHERE kind = 'user'")
+    assert used == [{"jobs": 40, "seconds": 400}]
+    assert grids[2].rows("SELECT job_id FROM job_runs") == []
 
 
 def test_a_node_that_is_killed_takes_nothing_along_that_was_answered(
