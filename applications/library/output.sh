@@ -15,9 +15,14 @@ $trailer"
     rm -rf LGI_output
     {
         shown_of $own/stdout $((room - errors))
-        [ "$errors" -le 0 ] || { echo '[LGI: standard error]' && shown_of $own/stderr "$errors"; }
+        ! says "$errors" || { echo '[LGI: standard error]' && shown_of $own/stderr "$errors"; }
         printf '%s\n' "$trailer"
     } > LGI_output
+}
+
+# says BYTES: whether there is more than blanks in so much of standard error.
+says() {
+    [ "$1" -gt 0 ] && [ -n "$(head -c "$1" $own/stderr | tr -d '[:space:]\000')" ]
 }
 
 # No link is followed: in a container it may have been made by somebody who may read less than we.

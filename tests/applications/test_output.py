@@ -65,3 +65,10 @@ def test_no_link_of_the_job_is_followed(place: Path, name: str, trap: str) -> No
     assert "the key" not in output
     assert secret.read_text() == "the key"
     assert not os.path.islink(job.directory / "LGI_output")
+
+
+def test_blank_lines_alone_are_no_errors(place: Path) -> None:
+    """A shell may put out one when it is told to end: no section that looks empty."""
+    job = Bench(place, SETTINGS, input=b"echo out; echo >&2; printf ' \\n' >&2")
+
+    assert job.finish() == "out\n[LGI: exit code 0]\n"
