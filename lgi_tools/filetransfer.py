@@ -16,6 +16,7 @@ from lgi_tools.json_text import Shape
 from lgi_tools.program import plain
 from lgi_tools.progress import Bar
 from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.stage import repository_url
 
 NAME = "LGI_filetransfer"
 
@@ -52,13 +53,15 @@ def _words(context: click.Context, _option: click.Parameter, begun: str) -> list
     nargs=-1,
     required=True,
     shell_complete=_words,
-    metavar="list|download|upload|delete URL [FILES]...",
+    metavar="list|download|upload|delete [URL] [FILES]...",
 )
 @options.version
 def command(
     raw: bool, as_json: bool, job_directory: str | None, words: tuple[str, ...], **given: object
 ) -> int:
     """Transfer files from and to the repository at URL, which is an https URL without a slash at its end.
+
+    In a job's directory, or with -j, it is the job's own repository unless a URL is given.
 
     \b
     list      show the files of the repository: name, size and date
@@ -67,10 +70,10 @@ def command(
     delete    remove FILES from the repository
     """
     shape = json_text.shape(raw, as_json)
-    action, url, names = parse(words)
+    job = options.job(job_directory, NAME)
+    action, url, names = parse(words, repository_url(job) if job else "")
     if raw and action is not Action.LIST:
         raise click.UsageError("-x goes with list only")
-    job = options.job(job_directory, NAME)
     chosen = options.settled(given, settings.read_job(job) if job else None, fill=True)
     options.require(chosen, NAME)
     try:
@@ -82,14 +85,19 @@ def command(
     return transfer(repository, action, names, shape)
 
 
-def parse(words: tuple[str, ...]) -> tuple[Action, str, tuple[str, ...]]:
-    """The action, wherever it stands, then the URL and the files. UsageError when they do not fit."""
+def parse(words: tuple[str, ...], own: str = "") -> tuple[Action, str, tuple[str, ...]]:
+    """The action, wherever it stands, then the URL and the files. UsageError when they do not fit.
+
+    Without a URL it is ``own``, the repository of the job we are in, if there is one.
+    """
     actions = [word for word in words if word in list(Action)]
     others = [word for word in words if word not in list(Action)]
     if len(actions) != 1:
         raise click.UsageError(
             "say once what to do: list, download, upload or delete (a file of such a name is ./list)"
         )
+    if own and not any("://" in word for word in others[:1]):
+        others.insert(0, own)
     if not others:
         raise click.UsageError("no repository: give its URL")
     action, (url, *names) = Action(actions[0]), others

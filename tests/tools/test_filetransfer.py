@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.authority import Authority, Issued
 from lgi_tools.filetransfer import main
 
 from .canned_server import Answer, CannedServer
@@ -296,6 +296,26 @@ def test_a_job_transfers_with_the_key_of_its_resource(
 
     assert code == 0
     assert server.requests[0].caller == "transfer@cluster"
+
+
+def test_in_a_jobs_directory_its_own_repository_is_meant(
+    run: Run, server: CannedServer, url: str, tmp_path: Path, mark: Issued
+) -> None:
+    """Without a URL: the one its server has written into its specifics, after what the user wrote."""
+    specifics = f"<repository_url> https://evil/x </repository_url> <repository_url> {url} </repository_url>"
+    own = {"LGI_key_file": str(mark.key), "LGI_certificate_file": str(mark.certificate)}
+    job = write_job(tmp_path / "job", LGI_job_specifics=specifics, LGI_ca_certificate_file="", **own)
+    none = write_job(tmp_path / "none", **own)
+    server.will_answer("GET", LISTING, listing(FILES))
+    server.will_answer("DELETE", f"{PLACE}/old", done(200, "Deleted"))
+
+    code, out, _ = run(main, "-j", str(job), "list")
+    deleted, _, _ = run(main, "-j", str(job), "delete", "old")
+    lost, _, err = run(main, "-j", str(none), "list")
+
+    assert (code, deleted, lost) == (0, 0, 1)
+    assert "a & b.txt" in out
+    assert "no repository" in err
 
 
 def test_a_growing_file_is_sent_as_long_as_it_was(
