@@ -1,5 +1,6 @@
 """What ``--check`` prints: what the daemon would do with a configuration."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -22,6 +23,11 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
     yield f"jobs live in {configuration.run_directory}"
     uids = configuration.sandbox_uids
     yield f"under root each job has a uid of its own from {uids.start} to {uids.stop - 1}"
+    if os.geteuid() != 0:
+        yield (
+            f"WARNING: here jobs run as uid {os.geteuid()}: an application that runs what users send, as "
+            f"'command', lets each of them read all that this account can read, {credentials.key} too"
+        )
     yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
     yield f"the resource takes {_rules(configuration.rules)}"
     for project in configuration.projects:

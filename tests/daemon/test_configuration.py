@@ -269,3 +269,15 @@ def test_the_plan_shows_what_would_be_done_but_no_key(file: Path, certificate_fi
     assert "project LGI at https://localhost/LGI takes 10 jobs at most; allowed: 5 of any" in text
     assert str(file.parent / "job_abort_script") in text
     assert "PRIVATE" not in text
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_the_plan_says_what_jobs_can_read(file: Path, monkeypatch: pytest.MonkeyPatch, user: int) -> None:
+    """Under an ordinary user that is the key of the resource too, and whoever takes it is the resource."""
+    found = load(file, as_root=False)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+
+    text = plan(found, 120, 600)
+
+    told = f"lets each of them read all that this account can read, {found.credentials.key} too"
+    assert (told in text) == (user != 0)
