@@ -8,8 +8,9 @@ from lgi_protocol import lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.basic_interface import display
-from lgi_server.basic_interface.visit import Answer, Saved, Shown, Visit, page
+from lgi_server.basic_interface.visit import Afterwards, Answer, Saved, Shown, Visit, page
 from lgi_server.explain_call import MESSAGES
+from lgi_server.server import Server
 from lgi_server.services import explanation, history, job_changes, stores, tails
 from lgi_server.services.tails import Look
 from lgi_server.tables.jobs import Job
@@ -24,22 +25,20 @@ def job(visit: Visit, job_id: int) -> Answer:
     except LGIError as refused:
         return _gone(visit, job_id, refused)
     tail = _tail(visit, found)
-    return Shown(
-        "basic_interface/job.html",
-        {
-            "job": found,
-            "input": display.content(found.input),
-            "output": display.content(found.output),
-            "tail": display.ending(tail.data, tail.offset) if tail else None,
-            "progress": tail.progress if tail else 0,
-            "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
-            "waits": _why_it_waits(visit, found),
-            "may_change": may_change(visit, found),
-            "has_ended": states.has_ended(found.state),
-            "removable": states.removable(found.state),
-            **files_of(visit, found),
-        },
-    )
+    values = {
+        "job": found,
+        "input": display.content(found.input),
+        "output": display.content(found.output),
+        "tail": display.ending(tail.data, tail.offset) if tail else None,
+        "progress": tail.progress if tail else 0,
+        "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
+        "waits": _why_it_waits(visit, found),
+        "may_change": may_change(visit, found),
+        "has_ended": states.has_ended(found.state),
+        "removable": states.removable(found.state),
+    }
+    server = visit.visitor.server
+    return Afterwards(lambda: Shown("basic_interface/job.html", {**values, **files_of(server, found)}))
 
 
 def seen(visit: Visit, job_id: int) -> Job:
@@ -91,17 +90,21 @@ def may_change(visit: Visit, found: Job) -> bool:
     return lists.holds(found.write_access, visit.user.names)
 
 
-def files_of(visit: Visit, found: Job) -> dict[str, object]:
-    """The files of a job's repository, and where they are to be had."""
-    server = visit.visitor.server
-    content = server.repositories.content(found.repository) if found.repository else []
-    address = server.repositories.url(found.repository) if found.repository else ""
-    if server.config.remote is None and found.repository:
+def files_of(server: Server, found: Job) -> dict[str, object]:
+    """The files of a job, and where they are to be had. Another host may take a while to tell, or be away."""
+    if not found.repository:
+        return {"files": []}
+    address = server.repositories.url(found.repository)
+    if server.config.remote is None:
         address = f"{server.config.prefix}/repository/{stores.below(found.repository)}"
+    try:
+        content = server.repositories.content(found.repository)
+    except LGIError as away:
+        return {"files": [], "files_fault": away.message}
     return {
         "files": [one for one in content if one.name != stores.ACCESS_FILE],
         "files_at": address,
-        "files_are_here": server.config.remote is None and bool(found.repository),
+        "files_are_here": server.config.remote is None,
     }
 
 

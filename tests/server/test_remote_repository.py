@@ -20,6 +20,7 @@ from lgi_tools.certificates.authority import Authority
 from tests import sshd
 from tests.conftest import lacking
 from tests.grid import SERVER_NAME, Grid, wait_for
+from tests.pages import Browser
 from tests.sshd import PrivateSshd
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
@@ -265,6 +266,22 @@ def test_a_job_can_be_deleted_but_not_shown_while_the_host_is_away(grid: Grid, h
     assert "may be left on the repository host" in grid.log.read_text()
     host.start()
     wait_for(lambda: works(grid))
+
+
+def test_a_page_submits_to_the_host_and_shows_what_is_there(grid: Grid, host: PrivateSshd) -> None:
+    """Links lead to that host, which takes changes itself; while it is away the page says so."""
+    browser = Browser(grid)
+
+    page = browser.fill("submit", application="hello_world", files=[("files", ("a b", b"1"))])
+    host.stop()
+    end_connection(grid)
+    away = browser.get(page.path)
+
+    assert next(row["Name"] for row in page.rows()) == "a b"
+    assert [link for link in page.links() if link.startswith(URL) and link.endswith("/a%20b")]
+    assert page.tree.xpath("//input[@type='file']") == []
+    assert away.status == 200
+    assert "They cannot be listed now." in away.text
 
 
 def test_a_submit_that_is_refused_never_gets_to_the_host(
