@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import click
 
 from lgi_protocol.errors import LGIError
 from lgi_server import config_file as configuration
-from lgi_server import peers
+from lgi_server import manage_lists, peers
 from lgi_server.config import Project
 from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
 from lgi_server.services import callers, management
 from lgi_server.services.management import NewResource, Unacceptable
-from lgi_server.tables import active_resources, events, permissions
+from lgi_server.tables import events
+from lgi_server.tables.undo_log import Undo
 
 # What is managed beside who may submit: how much whose jobs get. It is this server's own.
 SHARE = "share"
@@ -38,11 +40,17 @@ class _Answers:
         return str(value).strip()
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("action", type=click.Choice(["list", "add", "del"], case_sensitive=False))
-@click.argument("kind", type=click.Choice(list(_KINDS), case_sensitive=False))
-@click.argument("rule", type=click.Choice(["allowed", "denied", SHARE], case_sensitive=False))
-@click.argument("project", required=False)
+class _Words(click.Command):
+    """Says how the words after the command go together, which click does not know."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """What stands in the line of the usage."""
+        kinds = "{users|groups|resources} {allowed|denied|share}"
+        return ["[OPTIONS]", f"{{{{list|add|del}} {kinds} | list licences | undo}} [PROJECT]"]
+
+
+@click.command(cls=_Words, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("words", nargs=-1, required=True)
 @click.option(
     "--config",
     envvar="LGI_SERVER_CONFIG",
@@ -59,30 +67,87 @@ class _Answers:
 @click.option("--url", help="Where the resource is, as user@host.")
 @click.option("--certificate", help="PEM file of the resource's certificate.")
 @click.option("--project-server", help="0: resource, 1: master server, 2: slave server.")
-def main(action: str, kind: str, rule: str, project: str | None, config: Path, **given: str | None) -> None:
+@click.option(
+    "--format", "form", type=click.Choice(["table", "xml", "json"]), default="table", help="Of a list."
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether that is meant.")
+def main(words: tuple[str, ...], config: Path, form: str, yes: bool, **given: str | None) -> None:
     """Manage who may submit (users, groups) and which resources take part, in PROJECT.
 
     What is not given as an option is asked for. Each change is recorded for the other project servers, but
-    for shares: those are what this server's scheduler orders its queue by.
+    for shares: those are what this server's scheduler orders its queue by. undo takes back the last one that
+    was recorded here and not taken back. Lists can be had on slave servers too.
     """
+    asked = _asked(words)
     try:
-        chosen = _project(config, project)
-        ask = _Answers(given)
-        if action == "list":
-            _run(chosen, lambda transaction: _list(transaction, kind, rule))
-        elif rule == SHARE:
-            _run(chosen, _share(ask, action, kind))
+        chosen = _project(config, asked.project)
+        if asked.action == "list":
+            click.echo(_run(chosen, lambda transaction: _list(transaction, asked, chosen, form)))
+            return
+        if asked.rule == SHARE:
+            _run(chosen, _share(_Answers(given), asked.action, asked.kind))
             click.echo(f"Done, in project {chosen.name} on this server.")
-        elif kind == "resources" and rule == "denied":
+            return
+        if asked.kind == "resources" and asked.rule == "denied":
             raise Unacceptable("No resources can be denied !")
+        if asked.action == "undo":
+            _undo(chosen, yes)
         else:
-            change = _addition(ask, kind, rule) if action == "add" else _removal(ask, kind, rule)
+            change = _change(_Answers(given), asked, yes or not sys.stdin.isatty())
             version = _run(chosen, _on_master(chosen, change))
             click.echo(f"Done, as update {version} of project {chosen.name}.")
-            _tell_slaves(config, chosen)
+        _tell_slaves(config, chosen)
     except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
         click.echo(f"ManageDB: {error}{because(error)}", err=True)
         sys.exit(1)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The words of the command line, in their order."""
+
+    action: str
+    kind: str
+    rule: str
+    project: str | None
+
+
+def _asked(words: Sequence[str]) -> _Asked:
+    """What the words ask for. UsageError for others.
+
+    As LGI: behind the project may stand host and user of its database, which the configuration knows better.
+    """
+    action, *rest = (words[0].lower(), *words[1:])
+    kind = rule = ""
+    if action in {"list", "add", "del"}:
+        kind = rest.pop(0).lower() if rest else ""
+        if kind != "licences":
+            rule = rest.pop(0).lower() if rest else ""
+    known = (kind in _KINDS and rule in {"allowed", "denied"}) or (action, kind) == ("list", "licences")
+    if not known and action != "undo":
+        raise click.UsageError(f"cannot understand {' '.join(words)!r}")
+    if len(rest) > 3:
+        raise click.UsageError("everybody can read a password here: it stands in the configuration")
+    return _Asked(action, kind, rule, rest[0] if rest else None)
+
+
+def _undo(project: Project, yes: bool) -> None:
+    """Take back the last change, when the administrator at the terminal agrees."""
+
+    def last(transaction: Transaction) -> Undo:
+        management.check_master(transaction, project.server_name)
+        return management.last_change(transaction)
+
+    found = _run(project, last)
+    if not yes and sys.stdin.isatty():
+        click.confirm(f"Take back update {found.version}: {found.query} ?", abort=True)
+
+    def work(transaction: Transaction) -> list[int]:
+        management.check_master(transaction, project.server_name)
+        return management.undo(transaction, found.version, int(time.time()))
+
+    versions = ", ".join(map(str, _run(project, work)))
+    click.echo(f"Update {found.version} was taken back, as update {versions} of project {project.name}.")
 
 
 def _tell_slaves(config: Path, project: Project) -> None:
@@ -121,6 +186,12 @@ def _on_master(project: Project, change: Change) -> Change:
         return change(transaction)
 
     return work
+
+
+def _change(ask: _Answers, asked: _Asked, is_sure: bool) -> Change:
+    if asked.action == "add":
+        return _addition(ask, asked.kind, asked.rule)
+    return _removal(ask, asked.kind, asked.rule, is_sure)
 
 
 def _addition(ask: _Answers, kind: str, rule: str) -> Change:
@@ -171,15 +242,17 @@ def _pem(path: Path) -> str:
         raise Unacceptable(f"cannot read the certificate file {path}: {reason}") from None
 
 
-def _removal(ask: _Answers, kind: str, rule: str) -> Change:
-    who = _KINDS[kind]
+def _removal(ask: _Answers, kind: str, rule: str, is_sure: bool) -> Change:
+    who, now = _KINDS[kind], int(time.time())
     if who == "resource":
         name = ask("name", "resource name")
         servers = ask("servers", "servers to update")
-        return lambda transaction: management.remove_resource(transaction, name, servers)
+        return lambda transaction: management.remove_resource(transaction, name, servers, now)
     name = ask("name", f"{who} name", required=False)
     application = ask("application", "application", required=False)
     servers = ask("servers", "servers to update")
+    if bool(name) != bool(application) and not is_sure:
+        click.confirm(f"Delete every {rule} rule of {name or application} ?", abort=True)
     return lambda transaction: management.remove_rule(transaction, who, rule, name, application, servers)
 
 
@@ -190,30 +263,22 @@ def _whole(text: str) -> int:
         raise Unacceptable(f"{text!r} is not a whole number") from None
 
 
-def _list(transaction: Transaction, kind: str, rule: str) -> None:
-    if rule == SHARE:
-        rows: Iterable[Mapping[str, Any]] = management.shares_of(transaction, _KINDS[kind])
-        names = [f"{_KINDS[kind]}_name", "weight"]
-    elif kind != "resources":
-        rows = permissions.listed(transaction, _KINDS[kind], rule)
-        names = [f"{_KINDS[kind]}_name", "application", *(["job_limit"] if rule == "allowed" else [])]
-    elif rule == "denied":
+def _list(transaction: Transaction, asked: _Asked, project: Project, form: str) -> str:
+    if asked.kind == "licences":
+        rows = manage_lists.stock(transaction, project)
+        return manage_lists.shown(form, "licences", manage_lists.LICENCE, rows)
+    name = f"{asked.kind}_{asked.rule}"
+    if asked.rule == SHARE:
+        who = _KINDS[asked.kind]
+        rows = management.shares_of(transaction, who)
+        return manage_lists.shown(form, name, (f"{who}_name", "weight"), rows)
+    if asked.kind != "resources":
+        who = _KINDS[asked.kind]
+        columns = (f"{who}_name", "application", *(["job_limit"] if asked.rule == "allowed" else []))
+        return manage_lists.shown(form, name, columns, manage_lists.rules(transaction, who, asked.rule))
+    if asked.rule == "denied":
         raise Unacceptable("No resources are denied !")
-    else:
-        rows = [vars(found) for found in active_resources.everyone(transaction)]
-        names = ["resource_name", "url", "last_call_time", "project_server", "resource_capabilities"]
-    for line in _columns([names, *([str(row[name]) for name in names] for row in rows)]):
-        click.echo(line)
-
-
-def _columns(rows: list[list[str]]) -> Iterable[str]:
-    """A table whose columns are as wide as their widest value, the header as in LGI: the columns' names."""
-    shown = [[" ".join(value.split()) or "-" for value in row] for row in rows]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
-    return (
-        "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
-        for row in shown
-    )
+    return manage_lists.shown(form, name, manage_lists.RESOURCE, manage_lists.resources(transaction))
 
 
 if __name__ == "__main__":

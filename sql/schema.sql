@@ -230,3 +230,9 @@ CREATE TABLE licence_wishes (
     licences     VARCHAR(180) NOT NULL,
     PRIMARY KEY (application, licences)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: the statements (a list in JSON) that take back a change made by ManageDB here.
+CREATE TABLE update_undo (
+    version     INTEGER    NOT NULL PRIMARY KEY,
+    statements  MEDIUMTEXT NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;

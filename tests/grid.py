@@ -48,6 +48,7 @@ TABLES = [
     "share_usage",
     "submit_requests",
     "licence_wishes",
+    "update_undo",
     "job_tails",
     "web_sessions",
 ]

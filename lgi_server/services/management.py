@@ -1,14 +1,18 @@
 """What an administrator changes: users, groups and resources, each change recorded for the other servers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import common_name, lists, xml
+from lgi_protocol.states import State
 from lgi_server import identity
 from lgi_server.database import Transaction
-from lgi_server.services import sessions
-from lgi_server.tables import active_resources, permissions, shares, updates
+from lgi_server.services import job_changes, locking, replication, sessions, update_text
+from lgi_server.services.update_text import Verb
+from lgi_server.tables import active_resources, permissions, shares, standings, undo_log, updates
 from lgi_server.tables import sessions as session_table
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE
+from lgi_server.tables.undo_log import Undo
 from lgi_server.tables.updates import Change
 
 # The first rule of a new project, as LGI's: everybody may have two jobs of each application.
@@ -30,22 +34,40 @@ class NewResource:
 
 
 def check_master(transaction: Transaction, server_name: str) -> None:
-    """Unacceptable unless this server is the project's master: versions are global and made in one place."""
-    own = active_resources.named(transaction, server_name)
+    """Unacceptable unless this server is the project's master: versions are global and made in one place.
+
+    The master's row is held, so that whoever changes something at the same time waits and sees the change.
+    """
+    own = active_resources.hold_named(transaction, server_name)
     if own is None or own.project_server != MASTER:
         raise Unacceptable(f"{server_name} is not the project's master server: run ManageDB there")
 
 
 def allow(transaction: Transaction, kind: str, name: str, application: str, limit: int, servers: str) -> int:
     """Allow a user or group an application; answer the version of the update."""
-    change = permissions.set_allowed(kind, check_who(name), check_application(application), limit)
-    return _make(transaction, change, servers)
+    name, application = check_who(name), check_application(application)
+    before = _rules(transaction, kind, "allowed", name, application)
+    undo = before or [permissions.remove(kind, "allowed", name, application)]
+    return _make(transaction, permissions.set_allowed(kind, name, application, limit), servers, undo)
 
 
 def deny(transaction: Transaction, kind: str, name: str, application: str, servers: str) -> int:
     """Deny a user or group an application; answer the version of the update."""
-    change = permissions.set_denied(kind, check_who(name), check_application(application))
-    return _make(transaction, change, servers)
+    name, application = check_who(name), check_application(application)
+    before = _rules(transaction, kind, "denied", name, application)
+    undo = before or [permissions.remove(kind, "denied", name, application)]
+    return _make(transaction, permissions.set_denied(kind, name, application), servers, undo)
+
+
+def _rules(transaction: Transaction, kind: str, rule: str, name: str, application: str) -> list[Change]:
+    """The rules there are, each as the change that makes it."""
+    rows = permissions.listed(transaction, kind, rule, name, application)
+    if rule == "denied":
+        return [permissions.set_denied(kind, row[f"{kind}_name"], row["application"]) for row in rows]
+    return [
+        permissions.set_allowed(kind, row[f"{kind}_name"], row["application"], int(row["job_limit"]))
+        for row in rows
+    ]
 
 
 def remove_rule(
@@ -54,7 +76,10 @@ def remove_rule(
     """Remove rules by name, application or both; Unacceptable when neither is given or none is there."""
     if not name and not application:
         raise Unacceptable("give a name, an application or both")
-    return _make(transaction, permissions.remove(kind, rule, name, application), servers, must_change=True)
+    undo = _rules(transaction, kind, rule, name, application)
+    if not undo:
+        raise Unacceptable("there is no such rule, nothing was changed")
+    return _make(transaction, permissions.remove(kind, rule, name, application), servers, undo)
 
 
 def set_share(transaction: Transaction, kind: str, name: str, weight: str) -> None:
@@ -117,11 +142,16 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
         raise Unacceptable(f"{name} is registered already: delete it first")
     pem = new.certificate.strip() + "\n"
     change = active_resources.add(name, _one_line(new.url), pem, new.project_server)
-    return _make(transaction, change, servers)
+    # Without its master a project is none: that is not taken back.
+    undo = [] if new.project_server == MASTER else [active_resources.remove(name)]
+    return _make(transaction, change, servers, undo)
 
 
-def remove_resource(transaction: Transaction, name: str, servers: str) -> int:
-    """Forget a resource, its sessions and their locks; Unacceptable when it is not registered."""
+def remove_resource(transaction: Transaction, name: str, servers: str, now: int) -> int:
+    """Forget a resource, its sessions and their locks; Unacceptable when it is not registered.
+
+    What runs there is queued anew for the resources it was submitted for, or has been aborted.
+    """
     found = active_resources.named(transaction, name)
     if found is None:
         raise Unacceptable(f"no resource is called {name!r}: see ManageDB list resources allowed")
@@ -129,7 +159,45 @@ def remove_resource(transaction: Transaction, name: str, servers: str) -> int:
         raise Unacceptable(f"{name} is the project's master server: without it nobody would be served")
     for session_id in session_table.of_resource(transaction, found.resource_id):
         sessions.sign_off(transaction, session_id)
-    return _make(transaction, active_resources.remove(name), servers)
+    for job_id in standings.on_resource(transaction, name):
+        _give_up(transaction, job_id, name, now)
+    undo = [active_resources.add(name, found.url, found.client_certificate, found.project_server)]
+    return _make(transaction, active_resources.remove(name), servers, undo)
+
+
+def _give_up(transaction: Transaction, job_id: int, resource: str, now: int) -> None:
+    job, _lock = locking.held(transaction, job_id)
+    state = State.ABORTED if job.state == State.ABORTING else State.QUEUED
+    job_changes.change_lost(transaction, job, state, f"{resource} was removed", now)
+
+
+def last_change(transaction: Transaction) -> Undo:
+    """The last change that was not taken back; Unacceptable when there is none."""
+    found = undo_log.newest(transaction)
+    if found is None:
+        raise Unacceptable("there is no change that could be taken back")
+    return found
+
+
+def undo(transaction: Transaction, version: int, now: int) -> list[int]:
+    """Take a change back, if it still is the last; answer the versions of the updates that do it.
+
+    What is undone cannot be undone itself: the next one takes back the change before.
+    """
+    found = last_change(transaction)
+    if found.version != version:
+        raise Unacceptable(f"update {found.version} came meanwhile: nothing was taken back")
+    undo_log.delete(transaction, version)
+    made = []
+    for text in found.statements:
+        statement = update_text.parse(text)
+        name = str(dict(statement.where).get("resource_name", ""))
+        if statement.table == "active_resources" and statement.verb is Verb.DELETE:
+            made.append(remove_resource(transaction, name, found.servers, now))
+            undo_log.delete(transaction, made[-1])
+        else:
+            made.append(_make(transaction, replication.change_of(transaction, statement), found.servers))
+    return made
 
 
 def _masters(transaction: Transaction) -> list[str]:
@@ -137,18 +205,23 @@ def _masters(transaction: Transaction) -> list[str]:
     return [server.resource_name for server in servers if server.project_server == MASTER]
 
 
-def _make(transaction: Transaction, change: Change, servers: str, must_change: bool = False) -> int:
-    """Make a change here and record it. As LGI: it is made here whatever servers it is meant for."""
+def _make(transaction: Transaction, change: Change, servers: str, undo: Sequence[Change] = ()) -> int:
+    """Make a change here and record it, and how it is taken back.
+
+    As LGI: it is made here whatever servers it is meant for.
+    """
     names = lists.split(servers)
     if not names or len(_one_line(servers).encode()) >= 255:
         raise Unacceptable(f"{servers!r} is not 'any' or a comma list of server names")
     try:
-        text = change.text()
+        text, undo_texts = change.text(), [one.text() for one in undo]
     except ValueError as error:
         raise Unacceptable(str(error)) from None
-    if not change.run(transaction) and must_change:
-        raise Unacceptable("there is no such rule, nothing was changed")
-    return updates.insert(transaction, lists.join(names), text)
+    change.run(transaction)
+    version = updates.insert(transaction, lists.join(names), text)
+    if undo_texts:
+        undo_log.insert(transaction, version, undo_texts)
+    return version
 
 
 def check_who(name: str) -> str:

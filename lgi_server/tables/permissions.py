@@ -146,15 +146,25 @@ def set_denied(kind: str, name: str, application: str) -> Change:
 
 def remove(kind: str, rule: str, name: str, application: str) -> Change:
     """Remove the rules (``allowed`` or ``denied``) of a name, of an application, or of the two together."""
+    where, values = _of(kind, name, application)
+    return Change(f"DELETE FROM {kind}s_{rule}{where}", values)
+
+
+def listed(
+    transaction: Transaction, kind: str, rule: str, name: str = "", application: str = ""
+) -> list[Row]:
+    """The rules of one table: all, or those of a name, of an application, or of the two together."""
+    limit = ", job_limit" if rule == "allowed" else ""
+    where, values = _of(kind, name, application)
+    return transaction.rows(
+        f"SELECT {kind}_name, application{limit} FROM {kind}s_{rule}{where}"
+        f" ORDER BY {kind}_name, application",
+        *values,
+    )
+
+
+def _of(kind: str, name: str, application: str) -> tuple[str, tuple[str, ...]]:
     parts = [(f"{kind}_name", name), ("application", application)]
     given = [(column, value) for column, value in parts if value]
     where = " AND ".join(f"{column} = %s" for column, _ in given)
-    return Change(f"DELETE FROM {kind}s_{rule} WHERE {where}", tuple(value for _, value in given))
-
-
-def listed(transaction: Transaction, kind: str, rule: str) -> list[Row]:
-    """All rules of one table."""
-    limit = ", job_limit" if rule == "allowed" else ""
-    return transaction.rows(
-        f"SELECT {kind}_name, application{limit} FROM {kind}s_{rule} ORDER BY {kind}_name, application"
-    )
+    return f" WHERE {where}" if where else "", tuple(value for _, value in given)

@@ -22,6 +22,18 @@ def before(transaction: Transaction, job: Job) -> int:
     return int(row["n"]) if row else 0
 
 
+def on_resource(transaction: Transaction, resource: str) -> list[int]:
+    """The jobs that run on a resource, or are to be aborted there, whatever their application."""
+    rows = transaction.rows(
+        "SELECT job.job_id AS job_id FROM job_access AS target"
+        " JOIN job_queue AS job ON job.job_id = target.job_id"
+        " WHERE target.role = 'target' AND target.name = %s"
+        " AND job.state NOT IN ('queued', 'finished', 'aborted')",
+        resource,
+    )
+    return [int(row["job_id"]) for row in rows]
+
+
 def running(transaction: Transaction, application: str) -> dict[str, int]:
     """How many jobs of an application run on each resource."""
     rows = transaction.rows(

@@ -1,0 +1,103 @@
+"""What ManageDB lists, for people and for programs."""
+
+import json
+
+import pytest
+
+from lgi_protocol import xml
+from lgi_server.services import management
+from lgi_server.services.management import NewResource
+from tests.grid import CAPABILITIES, SERVER_NAME, Grid
+from tests.server.test_licences import grid as licensed_grid
+from tests.server.test_licences import licensed, submit
+from tests.server.test_manage_db import manage
+
+__all__ = ["licensed", "licensed_grid"]
+
+
+def test_rules_are_listed_for_programs(grid: Grid) -> None:
+    """As JSON and as XML, whatever stands in a name."""
+    grid.run("INSERT INTO users_allowed VALUES (%s, 'vasp', -3)", "o'neil & <co>@desk")
+
+    listed = json.loads(manage(grid, "list", "users", "allowed", "--format", "json").stdout)
+    text = manage(grid, "list", "users", "allowed", "--format", "xml").stdout
+
+    assert {"user_name": "o'neil & <co>@desk", "application": "vasp", "job_limit": -3} in listed
+    found = xml.find(text, "users_allowed")
+    assert found is not None
+    assert xml.value(found.inside, "number_of_rows") == str(len(listed))
+    names = [xml.value(row.inside, "user_name") for row in xml.find_all(found.inside, "row")]
+    assert names == [row["user_name"] for row in listed]
+
+
+def test_resources_are_listed_with_their_last_call(grid: Grid) -> None:
+    """A time that can be read in the table, a number for programs; never for who has not called."""
+    certificate = grid.people.resource("res1@cluster").certificate.read_text()
+    new = NewResource("res1@cluster", "res1@cluster", certificate)
+    grid.database.run(lambda transaction: management.add_resource(transaction, new, "any"))
+    grid.run(
+        "UPDATE active_resources SET last_call_time = 1350000001, resource_capabilities = %s"
+        " WHERE resource_name = 'res1@cluster'",
+        CAPABILITIES,
+    )
+
+    table = manage(grid, "list", "resources", "allowed").stdout.splitlines()
+    listed = json.loads(manage(grid, "list", "resources", "allowed", "--format", "json").stdout)
+    text = manage(grid, "list", "resources", "allowed", "--format", "xml").stdout
+
+    words = {line.split()[0]: line.split()[1:] for line in table}
+    assert words["res1@cluster"][:3] == ["res1@cluster", "2012-10-12T00:00:01Z", "0"]
+    assert words[SERVER_NAME][1:3] == ["never", "1"]
+    (row,) = [row for row in listed if row["resource_name"] == "res1@cluster"]
+    assert (row["last_call_time"], row["resource_capabilities"]) == (1350000001, CAPABILITIES)
+    assert f"<resource_capabilities> {CAPABILITIES} </resource_capabilities>" in text
+
+
+def test_licences_are_listed_with_what_is_in_use(licensed_grid: Grid) -> None:
+    """How many there are of each, and how many jobs have now."""
+    resource = licensed_grid.resource()
+    resource.lock(str(submit(licensed_grid, "matlab=2")))
+
+    table = manage(licensed_grid, "list", "licences").stdout
+    listed = json.loads(manage(licensed_grid, "list", "licences", "LGI", "--format", "json").stdout)
+
+    assert [line.split() for line in table.splitlines()] == [
+        ["licence", "number", "used"],
+        ["abaqus", "1", "0"],
+        ["matlab", "3", "2"],
+    ]
+    assert listed[1] == {"licence": "matlab", "number": 3, "used": 2}
+
+
+@pytest.mark.parametrize("kind", ["users", "resources"])
+def test_lists_can_be_had_on_a_slave(grid: Grid, kind: str) -> None:
+    """Changes cannot."""
+    grid.run("UPDATE active_resources SET project_server = 2")
+
+    listed = manage(grid, "list", kind, "allowed")
+
+    assert (listed.returncode, listed.stdout != "") == (0, True)
+
+
+WORDS = {
+    "nothing": ((), "Missing argument"),
+    "no rule": (("list", "users"), "cannot understand 'list users'"),
+    "unknown kind": (("list", "jobs", "allowed"), "cannot understand"),
+    "licences are configured": (("add", "licences"), "cannot understand"),
+    "a password": (("list", "users", "allowed", "LGI", "localhost", "LGI", "secret"), "everybody can read"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WORDS.values(), ids=WORDS.keys())
+def test_words_that_say_nothing_are_told(grid: Grid, words: tuple[str, ...], message: str) -> None:
+    """With the usage."""
+    done = manage(grid, *words)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "list licences | undo} [PROJECT]" in done.stderr
+
+
+def test_host_and_user_of_the_database_may_stand_there(grid: Grid) -> None:
+    """As LGI, which did not look at the host either; the configuration says where the database is."""
+    assert manage(grid, "list", "users", "allowed", "LGI", "localhost", "LGI").returncode == 0
