@@ -123,7 +123,10 @@ def _asked(words: Sequence[str]) -> _Asked:
         kind = rest.pop(0).lower() if rest else ""
         if kind != "licences":
             rule = rest.pop(0).lower() if rest else ""
-    known = (kind in _KINDS and rule in {"allowed", "denied"}) or (action, kind) == ("list", "licences")
+    known = (kind in _KINDS and rule in {"allowed", "denied", SHARE}) or (action, kind) == (
+        "list",
+        "licences",
+    )
     if not known and action != "undo":
         raise click.UsageError(f"cannot understand {' '.join(words)!r}")
     if len(rest) > 3:
