@@ -20,6 +20,8 @@ from lgi_tools.settings import Settings
 from lgi_tools.user_calls import PATIENCE, UserCalls, connect
 
 NAME = "LGI_qsub"
+# Bytes; a thousand times of what servers take, and little enough to be sent and refused by them.
+MOST_INPUT = 64 * 1024 * 1024
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -90,7 +92,7 @@ def command(
         "application": chosen.application,
         "target_resources": chosen.target_resources or "any",
         "job_specifics": chosen.job_specifics.strip(),
-        "input": hexcode.encode(Path(input_file).read_bytes()) if input_file else "",
+        "input": hexcode.encode(input_of(Path(input_file))) if input_file else "",
         "read_access": read_access or (job.text("LGI_read_access") if job and not as_user else ""),
         "write_access": write_access or (job.text("LGI_write_access") if job and not as_user else ""),
     }
@@ -102,6 +104,18 @@ def command(
     fields |= {"state": "queued", "owners": owners(chosen, job)}
     submit_as_resource(chosen, fields, uploads, shape)
     return 0
+
+
+def input_of(file: Path) -> bytes:
+    """What a job gets as its input; ClickException for what no server takes, before all of it is read."""
+    with file.open("rb") as opened:
+        found = opened.read(MOST_INPUT + 1)
+    if len(found) > MOST_INPUT:
+        raise click.ClickException(
+            f"Cannot send '{file}' as input: it has more than {MOST_INPUT} bytes; "
+            "name it after the options, as one of the files of the job"
+        )
+    return found
 
 
 def owners(chosen: Settings, job: JobDirectory | None) -> str:

@@ -342,3 +342,14 @@ def test_what_is_sent_is_counted(server: CannedServer, home: Path) -> None:
     assert totals == {len(server.requests[0].body)}
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1][0] in totals
+
+
+def test_an_input_that_no_server_takes_is_refused_at_once(run: Run, server: CannedServer) -> None:
+    """It would be read into memory twice; what to do instead is said."""
+    with Path("big").open("wb") as opened:
+        opened.truncate(100 * 2**20)
+
+    code, out, err = run(main, "-a", "app", "-i", "big")
+
+    assert (code, out, server.requests) == (1, "", [])
+    assert "Cannot send 'big' as input: it has more than 67108864 bytes" in err
