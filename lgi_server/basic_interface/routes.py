@@ -36,10 +36,10 @@ NAME = "basic_interface"
 def blueprint(server: Server) -> Blueprint:
     """All pages below ``/basic_interface``."""
     routes = Blueprint(NAME, __name__)
-    for number, one in enumerate(PAGES):
+    for one in PAGES:
         routes.add_url_rule(
             f"/<project>/{one.path}",
-            endpoint=f"{one.view.__name__}_{number}",
+            endpoint=one.view.__name__,
             view_func=partial(entrance.enter, server, one),
             methods=["POST"] if one.changes else ["GET"],
         )

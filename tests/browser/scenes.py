@@ -1,7 +1,6 @@
 """A project as it is after some days, for looking at every page of it."""
 
 import time
-from collections.abc import Iterator
 
 from lgi_protocol.resource_api import ResourceCalls
 from tests import running_jobs
@@ -37,7 +36,11 @@ PAGES = {
     "servers": "servers",
     "usage": "usage",
     "certificate": "certificate",
+    "refusal": "jobs/99999",
 }
+PUBLIC = {"landing": "", "document": "documents/tools"}
+# All that a user sees.
+NAMES = (*PUBLIC, *PAGES)
 
 
 def play(grid: Grid) -> dict[str, int]:
@@ -84,10 +87,8 @@ def _binary(grid: Grid, now: int) -> int:
     return job_id
 
 
-def pages(visitors: Visitors, jobs: dict[str, int]) -> Iterator[tuple[str, str]]:
-    """The name and the address of every page that a user sees."""
-    yield "landing", f"{visitors.grid.url}/"
-    yield "document", f"{visitors.grid.url}/documents/tools"
-    for name, path in PAGES.items():
-        yield name, f"{visitors.base}/{path.format(**jobs)}"
-    yield "refusal", f"{visitors.base}/jobs/99999"
+def address(visitors: Visitors, name: str, jobs: dict[str, int]) -> str:
+    """Where a page is."""
+    if name in PUBLIC:
+        return f"{visitors.grid.url}/{PUBLIC[name]}"
+    return f"{visitors.base}/{PAGES[name].format(**jobs)}"

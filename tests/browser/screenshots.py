@@ -42,8 +42,8 @@ def main() -> None:
         jobs = scenes.play(grid)
         with visiting(grid) as visitors:
             page = visitors.page()
-            for name, address in scenes.pages(visitors, jobs):
-                take(page, directory, name, address)
+            for name in scenes.NAMES:
+                take(page, directory, name, scenes.address(visitors, name, jobs))
             administrator = visitors.page("root@desk", ("admin",))
             take(administrator, directory, "administration", f"{visitors.base}/administration")
     finally:

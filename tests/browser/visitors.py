@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.grid import PROJECT, Grid
 
 PASSWORD = "of the file"
+# On a busy machine all may take its time.
+PATIENCE = 30_000
 
 
 class Visitors:
@@ -35,9 +37,10 @@ class Visitors:
                 args=list(chromium.QUIET),
                 env={"HOME": str(home)},
                 timeout=60_000,
+                locale="en-GB",
                 **settings,
             )
-            self._open[name].set_default_timeout(15_000)
+            self._open[name].set_default_timeout(PATIENCE)
             self._open[name].on("console", self._note)
         return self._open[name]
 
@@ -77,6 +80,7 @@ class Visitors:
 @contextmanager
 def visiting(grid: Grid) -> Iterator[Visitors]:
     """Browsers for a grid."""
+    expect.set_options(timeout=PATIENCE)
     with chromium.chosen_certificate(), sync_playwright() as playwright:
         visitors = Visitors(grid, playwright)
         try:
