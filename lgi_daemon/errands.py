@@ -67,6 +67,8 @@ class Errands:
         if not job.hold.acquire(blocking=False):
             return
         try:
+            if heard is not None and job.away:
+                self._is_back(job)
             if heard is not None and not job.gone:
                 self._hear(job, heard, round_)
             if self.due(job) and self._report_due(job):
@@ -83,12 +85,19 @@ class Errands:
         except NotNow:
             return None
         except Unreachable as error:
+            job.away = True
             log.debug("%s: no word of it: %s", job.title, error.reason)
             return None
         except ServerError as error:
             return error
         job.poll_at = self.clock.now + self.fast
         return told
+
+    def _is_back(self, job: Job) -> None:
+        """What waited for the server, by pauses that have grown all the while, need not wait any longer."""
+        job.away = False
+        if job.tries:
+            job.look_at = self.clock.now
 
     def _hear(self, job: Job, told: resource_api.Job | ServerError, round_: Round) -> None:
         if isinstance(told, ServerError):

@@ -65,6 +65,8 @@ class Job:
         self.failures = 0
         self.heard = True
         self.excuse = ""
+        # Its server could not be reached when it was asked last.
+        self.away = False
         # How often in a row its scripts have not answered, and how long it is left alone for that.
         self.silences = 0
         self.pause = 0.0

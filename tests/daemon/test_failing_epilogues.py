@@ -69,6 +69,22 @@ def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str)
     assert len(daemon.jobs) == 1
 
 
+def test_the_end_of_an_outage_is_no_time_to_wait(workshop: Workshop) -> None:
+    """Pauses that have grown to ten minutes end with it, not ten minutes later; a fast cycle tells."""
+    daemon = finished_job(workshop)
+    workshop.tick(daemon, FAST)
+    workshop.server.fail("job_state", times=50)
+    for _ in range(30):
+        workshop.tick(daemon, LONGEST_PAUSE)
+    workshop.server.faults.clear()
+    workshop.marked(only(daemon), "is_finished")
+    only(daemon).look_at = workshop.now + 10 * LONGEST_PAUSE
+
+    workshop.tick(daemon, LONGEST_PAUSE)
+
+    assert workshop.server.jobs["1"].state == "finished"
+
+
 def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:
     """Nobody wants the files any more: one failure is enough."""
     daemon = finished_job(workshop)
