@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from lgi_protocol import lists
+from lgi_protocol.client import Unreachable
 from lgi_protocol.states import State
 from lgi_tools import job_values, options, program, terminal
+from lgi_tools.explanation import Explanation
 from lgi_tools.job_values import Details, Job, Resource
 from lgi_tools.opening import job_ids, opened
+from lgi_tools.project import Project, is_unknown_call
 from lgi_tools.wait import line_of
 
 NAME = "LGI_explain"
@@ -26,14 +29,28 @@ def command(word: str, **given: object) -> int:
     (job_id,) = job_ids((word,))
     with opened(given, NAME) as project:
         job = project.job(job_id)
-        resources = project.resources() if job.state == State.QUEUED else ()
-    lines = explained(job, resources, datetime.now(UTC))
+        is_queued = job.state == State.QUEUED
+        resources = project.resources() if is_queued else ()
+        told = _told(project, job_id) if is_queued else None
+    lines = explained(job, resources, datetime.now(UTC), told)
     terminal.show("".join(f"{terminal.value(line)}\n" for line in lines))
     return 0
 
 
-def explained(job: Details, resources: Sequence[Resource], now: datetime) -> Iterator[str]:
-    """How a job stands, and why."""
+def _told(project: Project, job_id: int) -> Explanation | None:
+    """What the server says; an older one says nothing."""
+    try:
+        return project.explain(job_id)
+    except Unreachable as error:
+        if is_unknown_call(error):
+            return None
+        raise
+
+
+def explained(
+    job: Details, resources: Sequence[Resource], now: datetime, told: Explanation | None = None
+) -> Iterator[str]:
+    """How a job stands, and why: what the server has told of it, and what its lists say."""
     if job.ended:
         yield f"job {line_of(job_values.result_of(job))}"
         return
@@ -42,9 +59,19 @@ def explained(job: Details, resources: Sequence[Resource], now: datetime) -> Ite
         yield f"job {job.id} is {job.state} {since}, at {lists.join(job.targets)}"
         return
     able = [one for one in resources if can_take(job, one) and not is_silent(one, now)]
-    yield f"job {job.id} is queued {since}: {summary(job, resources, len(able))}"
+    yield f"job {job.id} is queued {since}: {told.message if told else summary(job, resources, len(able))}"
+    yield from _in_its_way(told) if told else ()
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
-        yield f"  {one.name}: {reason(job, one, now)}"
+        runs = told.running.get(one.name, 0) if told else 0
+        at_work = f"; runs {runs} of {job.application} now" if runs else ""
+        yield f"  {one.name}: {reason(job, one, now)}{at_work}"
+
+
+def _in_its_way(told: Explanation) -> Iterator[str]:
+    if told.jobs_before:
+        yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are offered before it"
+    for one in told.licences:
+        yield f"  licence {one.name}: it wants {one.wanted}, {one.used} of {one.there_are} are in use"
 
 
 def summary(job: Job, resources: Sequence[Resource], able: int) -> str:

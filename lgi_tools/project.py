@@ -11,6 +11,7 @@ from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
 from lgi_protocol.states import State
 from lgi_tools import arguments, job_values, safe_submit
+from lgi_tools.explanation import Explanation, read_explanation
 from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile, Tail
 from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.settings import Settings
@@ -156,6 +157,12 @@ class Project:
             raise Unreachable(self.server, f"the answer has a tail that cannot be read: {error}") from None
         told, complete = reply.number("told") > 0, reply.number("complete") > 0
         return Tail(reply.value("state"), reply.number("offset"), data, told, complete)
+
+    def explain(self, job: AnyJob) -> Explanation:
+        """Why a job does not run. Unreachable, with `is_unknown_call`, from a server that cannot tell."""
+        reply = self._post("explain_job", {"job_id": str(number(job))})
+        (found,) = reply.all("explanation") or [""]
+        return read_explanation(found)
 
     def delete(self, job: AnyJob) -> bool:
         """Remove a job: whether it is gone. One that runs is asked to abort, and has to be removed later."""

@@ -8,6 +8,8 @@ import pytest
 from lgi_tools import explain, job_values
 from lgi_tools.explain import main
 from lgi_tools.job_values import Details, Resource
+from lgi_tools.project import Project
+from tests.grid import Grid
 
 from .canned_server import CannedServer, lgi, lgi_error
 
@@ -102,4 +104,35 @@ def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedS
     assert out.endswith(": no resource offers a\n  r: does not offer a\n")
     assert run(main, "7") == (0, "job 7 aborted\n", "")
     assert run(main, "7") == (1, "", "LGI_explain: no such job (LGI error 15)\n")
-    assert len(server.requests) == 4
+    # The job, the resources, the explanation an old server has not; then only the job, twice.
+    assert len(server.requests) == 5
+
+
+def test_what_the_server_knows_better_is_told(grid: Grid) -> None:
+    """Its reason, the jobs before it, and what runs where."""
+    resource = grid.resource()
+    user = grid.user()
+    jobs = [user.submit() for _ in range(3)]
+    resource.request_work("hello_world", 0, 1)
+    resource.update(str(jobs[0]), state="running", target_resources="res1@cluster")
+    resource.unlock(str(jobs[0]))
+    shown = user.client.credentials
+    project = Project(
+        grid.url,
+        "LGI",
+        user=user.name,
+        groups=(user.groups,),
+        key=shown.key,
+        certificate=shown.certificate,
+        ca=shown.ca,
+    )
+
+    with project:
+        told = project.explain(jobs[2])
+        said = list(explain.explained(project.job(jobs[2]), project.resources(), datetime.now(UTC), told))
+
+    assert said[0].startswith(f"job {jobs[2]} is queued since ")
+    assert said[0].endswith(told.message)
+    assert said[1] == "  1 queued jobs are offered before it"
+    assert said[2].startswith("  res1@cluster: could take it")
+    assert said[2].endswith("; runs 1 of hello_world now")
