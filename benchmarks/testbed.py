@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,11 +23,9 @@ RESOURCES = 16
 ELSEWHERE = "elsewhere@cluster"
 PAGE = 10
 CLIENTS = 1000
-# As a small production server has it; every commit is on the disk before it is answered.
-SETTINGS = (
-    "SET GLOBAL innodb_buffer_pool_size = 256 * 1024 * 1024",
-    "SET GLOBAL innodb_flush_log_at_trx_commit = 1",
-)
+# As a small production server has it, in MB; every commit is on the disk before it is answered.
+BUFFERS = 256
+SETTINGS = ("SET GLOBAL innodb_flush_log_at_trx_commit = 1",)
 
 
 class Testbed:
@@ -142,8 +140,13 @@ def testbed(database: str) -> Iterator[Testbed]:
 
 
 @contextmanager
-def database_of(kind: str) -> Iterator[tuple[str, int]]:
-    """The address of an empty database, and the process of a server of our own; SQLite has none."""
+def database_of(
+    kind: str, buffers: int = BUFFERS, settings: Sequence[str] = SETTINGS
+) -> Iterator[tuple[str, int]]:
+    """The address of an empty database, and the process of a server of our own; SQLite has none.
+
+    ``buffers`` is in MB. Told once: MariaDB refuses another size until it has changed to the first one.
+    """
     if kind == "sqlite":
         yield "sqlite:LGI.sqlite", 0
         return
@@ -154,7 +157,8 @@ def database_of(kind: str) -> Iterator[tuple[str, int]]:
         server.install()
         server.start()
         with pymysql.connect(unix_socket=str(server.socket), user=server.admin, ssl_disabled=True) as admin:
-            for setting in SETTINGS:
+            resize = f"SET GLOBAL innodb_buffer_pool_size = {buffers * 1024 * 1024}"
+            for setting in (resize, *settings):
                 admin.cursor().execute(setting)
         yield server.create_database("LGI"), int((server.directory / "pid").read_text())
     finally:

@@ -10,8 +10,12 @@ from benchmarks.generator import Missing
 from benchmarks.soak import course, report, slow_log
 from benchmarks.soak.course import Outcome
 from benchmarks.soak.plan import Plan, default_cores
-from benchmarks.testbed import database_of
+from benchmarks.testbed import BUFFERS, database_of
+from benchmarks.testbed import SETTINGS as SMALL
 from tests.grid import Grid
+
+# The log is as large as MariaDB has it when nobody says anything; that of the tests is smaller.
+SETTINGS = (*SMALL, f"SET GLOBAL innodb_log_file_size = {96 * 1024 * 1024}")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -52,7 +56,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--processes", type=int, default=plan.processes, help="of simulated daemons")
     parser.add_argument("--cores", type=float, default=default_cores(), help="for all of them together")
-    parser.add_argument("--buffers", type=int, default=256, help="MB of MariaDB's buffer pool")
+    parser.add_argument("--buffers", type=int, default=BUFFERS, help="MB of MariaDB's buffer pool")
     parser.add_argument("--database", choices=("mariadb", "sqlite"), default="mariadb")
     parser.add_argument("--output", type=Path, default=Path("build/soak"))
     return parser
@@ -61,13 +65,10 @@ def _arguments() -> argparse.ArgumentParser:
 def _run(plan: Plan, kind: str, buffers: int, directory: Path) -> Outcome:
     """Set up a grid of its own, load it, remove it."""
     with ExitStack() as stack:
-        address, process = stack.enter_context(database_of(kind))
+        address, process = stack.enter_context(database_of(kind, buffers, SETTINGS))
         grid = Grid(address, {"workers": "2"})
         stack.callback(grid.remove)
         if kind == "mariadb":
-            grid.run("SET GLOBAL innodb_buffer_pool_size = %s", buffers * 1024 * 1024)
-            # As MariaDB has it when nobody says anything else; the tests' own is smaller.
-            grid.run("SET GLOBAL innodb_log_file_size = %s", 96 * 1024 * 1024)
             slow_log.switch_on(grid)
         grid.start()
         print(f"{plan.jobs} jobs, {plan.resources} daemons, {plan.seconds:g} s", flush=True)

@@ -46,5 +46,6 @@ class Ledger:
 
 
 def read(paths: Iterable[Path]) -> list[Entry]:
-    """The entries of all files."""
-    return [Entry(**json.loads(line)) for path in paths for line in path.read_text().splitlines()]
+    """The entries of all files; a process that never began has none."""
+    there = [path for path in paths if path.exists()]
+    return [Entry(**json.loads(line)) for path in there for line in path.read_text().splitlines()]
