@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.generator import Missing
+from benchmarks.report import circumstances
 from benchmarks.soak import course, report, slow_log
 from benchmarks.soak.course import Outcome
 from benchmarks.soak.plan import Plan, default_cores
@@ -33,12 +34,13 @@ def main(words: Sequence[str] | None = None) -> int:
         fast=asked.fast,
         slow=asked.slow,
     )
+    about = circumstances(asked.database, plan.seconds, 1)
     try:
         outcome = _run(plan, asked.database, asked.buffers, asked.output)
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2
-    report.write(asked.output, outcome)
+    report.write(asked.output, about, outcome)
     return 1 if report.failures(outcome) else 0
 
 

@@ -1,5 +1,6 @@
 """The plot of a load test, as SVG: calls, latencies, processors and memory over time."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def _cores(axes: Any, outcome: Outcome) -> None:
     axes.stackplot(
         [one.at for one in samples], *([one.cores[name] for one in samples] for name in names), labels=names
     )
-    axes.set(ylabel="cores")
+    axes.set(ylabel="cores", ylim=(0, os.cpu_count()))
     axes.legend(loc="upper right")
 
 

@@ -1,11 +1,10 @@
 """The report of a load test: Markdown for people, JSON for programs, a plot."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import report as circumstances
 from benchmarks.soak import plot, slow_log
 from benchmarks.soak.counters import share_of_writes
 from benchmarks.soak.course import DATABASE, SCHEDULER, SERVER, SIMULATOR, Outcome
@@ -27,11 +26,9 @@ def failures(outcome: Outcome) -> list[str]:
     ]
 
 
-def write(directory: Path, outcome: Outcome) -> None:
-    """Write report.md, report.json and, with matplotlib, report.svg."""
+def write(directory: Path, about: Mapping[str, object], outcome: Outcome) -> None:
+    """Write report.md, report.json and, with matplotlib, report.svg; ``about`` are the circumstances."""
     directory.mkdir(parents=True, exist_ok=True)
-    database = "mariadb" if outcome.mariadb else "sqlite"
-    about = circumstances.circumstances(database, outcome.plan.seconds, 1)
     drawn = plot.draw(directory / "report.svg", outcome)
     text = "\n".join([*_head(about), *markdown(outcome), *(["![over time](report.svg)"] if drawn else [])])
     (directory / "report.md").write_text(text + "\n")
@@ -42,7 +39,7 @@ def write(directory: Path, outcome: Outcome) -> None:
         print("for the plot: .venv/bin/pip install -e '.[bench]'")
 
 
-def _head(about: dict[str, object]) -> Iterator[str]:
+def _head(about: Mapping[str, object]) -> Iterator[str]:
     yield "# Load test"
     yield ""
     yield f"{about['date']}, commit {about['commit']}, {about['database']}, {about['cores']} cores,"

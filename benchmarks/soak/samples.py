@@ -40,6 +40,7 @@ class Samples:
     def __post_init__(self) -> None:
         """Begins to count now."""
         self._begin = self._at = self.clock()
+        self._used = dict.fromkeys(self.groups, 0.0)
         self._used, _memory = self._look()
 
     def take(self) -> None:
@@ -47,7 +48,7 @@ class Samples:
         at = self.clock()
         used, memory = self._look()
         passed = max(at - self._at, 1e-3)
-        cores = {name: max(0.0, used[name] - self._used[name]) / passed for name in used}
+        cores = {name: max(0.0, seconds - self._used[name]) / passed for name, seconds in used.items()}
         self._at, self._used = at, used
         self.taken.append(Sample(at - self._begin, cores, memory))
 
@@ -55,7 +56,8 @@ class Samples:
         shares = {
             name: processes.share(group.leaders, group.processes) for name, group in self.groups.items()
         }
-        used = {name: share.seconds for name, share in shares.items()}
+        # What a process has used is not seen any more when it has ended, but it was used.
+        used = {name: max(share.seconds, self._used[name]) for name, share in shares.items()}
         used[OTHERS] = processes.machine() - sum(used.values())
         return used, {name: share.memory for name, share in shares.items()}
 

@@ -1,18 +1,22 @@
 """The load test's own bookkeeping: it must see what it is made to see."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks import processes
+from benchmarks.report import circumstances
 from benchmarks.soak import course, ledger, reckoning, report, slow_log
 from benchmarks.soak.allowance import BURST, Allowance
 from benchmarks.soak.latencies import Latencies, Lengths, merged
 from benchmarks.soak.ledger import Deed, Entry
 from benchmarks.soak.plan import Plan
 from benchmarks.soak.reckoning import Books, Stored
-from tests.grid import Grid
+from benchmarks.soak.samples import OTHERS, Group, Samples
+from tests.grid import Grid, wait_for
 
 SMALL = Plan(
     jobs=200,
@@ -51,7 +55,7 @@ def test_a_small_load_test_ends_every_job_once_and_writes_its_report(grid: Grid,
     """Server, scheduler and daemons together: all that was given out has ended, and the report says so."""
     # when
     outcome = course.run(grid, SMALL, tmp_path / "records")
-    report.write(tmp_path, outcome)
+    report.write(tmp_path, circumstances("", SMALL.seconds, 1), outcome)
 
     # then
     assert report.failures(outcome) == []
@@ -154,6 +158,32 @@ def test_latencies_of_two_processes_are_put_together() -> None:
     assert {slot: found.number for slot, found in both.slots.items()} == {0: 99, 1: 1}
     assert both.errors == {"lock_job: LGI error 17": 1}
     assert Lengths().quantile(0.5) == 0
+
+
+def test_processor_time_of_a_process_that_has_ended_is_not_taken_for_that_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is not seen any more, but neither did anybody else use it."""
+    # given a group of one process, that has used some time, and a machine on which nobody else does anything
+    monkeypatch.setattr(processes, "machine", lambda: 100.0)
+    busy = subprocess.Popen(["sh", "-c", "while :; do :; done"])
+    now = [0.0]
+    samples = Samples({"busy": Group(processes=[busy.pid])}, lambda: now[0])
+    wait_for(lambda: processes.share((), [busy.pid]).seconds >= 0.2)
+    now[0] = 1.0
+    samples.take()
+
+    # when it has ended
+    busy.kill()
+    busy.wait()
+    now[0] = 2.0
+    samples.take()
+
+    # then
+    assert samples.taken[0].cores["busy"] >= 0.1
+    assert samples.taken[1].cores["busy"] == 0
+    assert samples.taken[1].memory["busy"] == 0
+    assert samples.taken[1].cores[OTHERS] == 0
 
 
 def test_a_simulator_is_held_back_to_its_share_of_the_processors() -> None:
