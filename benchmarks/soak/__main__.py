@@ -1,6 +1,7 @@
 """``python -m benchmarks.soak``: the load test of LGI's document; its report goes into build/soak."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -34,6 +35,8 @@ def main(words: Sequence[str] | None = None) -> int:
         fast=asked.fast,
         slow=asked.slow,
     )
+    # Whoever ends it has its programs and files removed, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     about = circumstances(asked.database, plan.seconds, 1)
     try:
         outcome = _run(plan, asked.database, asked.buffers, asked.output)

@@ -25,20 +25,21 @@ class Allowance:
         self._clock, self._used, self._sleep = clock, used, sleep
         self._at, self._had = clock(), used()
         self._over = 0.0
-        self._guard = threading.Lock()
+        # Of those held back one looks at the clock. If all did, looking would use up what is allowed.
+        self._gate = threading.Lock()
         # Seconds that threads were held back, added up.
         self.held = 0.0
 
     def wait(self) -> None:
         """Return when the process may go on."""
-        while (pause := self._pause()) > 0:
-            self._sleep(pause)
-            with self._guard:
-                self.held += pause
+        begin = self._clock()
+        with self._gate:
+            while (pause := self._pause()) > 0:
+                self._sleep(pause)
+            self.held += self._clock() - begin
 
     def _pause(self) -> float:
-        with self._guard:
-            at, had = self._clock(), self._used()
-            self._over = max(0.0, self._over + had - self._had - self._cores * (at - self._at))
-            self._at, self._had = at, had
-            return min(_LONGEST, max(0.0, self._over - BURST) / self._cores)
+        at, had = self._clock(), self._used()
+        self._over = max(0.0, self._over + had - self._had - self._cores * (at - self._at))
+        self._at, self._had = at, had
+        return min(_LONGEST, max(0.0, self._over - BURST) / self._cores)

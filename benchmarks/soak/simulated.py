@@ -7,7 +7,7 @@ each of its jobs, and reports the ended ones in a session of their own.
 
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -45,27 +45,37 @@ def output(daemon: str, reference: str) -> bytes:
 class SimulatedDaemon:
     """Lives by `turn`; time is told to it, in seconds of a clock that never goes back."""
 
-    def __init__(self, name: str, calls: ResourceCalls, plan: Plan, ledger: Ledger, begin: float) -> None:
-        """Asks for work at ``begin`` for the first time."""
+    def __init__(
+        self,
+        name: str,
+        calls: ResourceCalls,
+        plan: Plan,
+        ledger: Ledger,
+        begin: float,
+        closing: Callable[[], bool],
+    ) -> None:
+        """Asks for work at ``begin`` for the first time.
+
+        When ``closing`` says so no job is taken any more, and those that run end at the next look.
+        """
         self.name = name
         self.jobs: dict[str, Running] = {}
         self._calls = calls
         self._plan = plan
         self._ledger = ledger
         self._tour_at = self._look_at = begin
-        # No job is taken any more, and those that run end at the next look.
-        self.closing = False
+        self._closing = closing
 
     @property
     def due(self) -> float:
         """When the next turn is."""
-        full = self.closing or len(self.jobs) >= self._plan.places
+        full = self._closing() or len(self.jobs) >= self._plan.places
         return self._look_at if full else min(self._look_at, self._tour_at)
 
     @property
     def over(self) -> bool:
         """Whether there is nothing left to do."""
-        return self.closing and not self.jobs
+        return self._closing() and not self.jobs
 
     def turn(self, now: float) -> None:
         """Do what is due; whatever the server refuses is tried again later."""
@@ -73,7 +83,7 @@ class SimulatedDaemon:
             if now >= self._look_at:
                 self._look_at = now + self._plan.fast
                 self._look(now)
-            if not self.closing and len(self.jobs) < self._plan.places and now >= self._tour_at:
+            if not self._closing() and len(self.jobs) < self._plan.places and now >= self._tour_at:
                 self._tour_at = now + self._plan.slow
                 self._tour(now)
         except ServerError as error:
@@ -95,6 +105,9 @@ class SimulatedDaemon:
         with self._session(CAPABILITIES):
             offer = self._calls.request_work(APPLICATION, 0, self._plan.page)
             for job in offer.jobs:
+                if self._closing():
+                    # Signing off frees the others.
+                    return
                 if len(self.jobs) < self._plan.places:
                     self._claim(job.job_id, offer.resource, now)
                     self._tour_at = min(self._tour_at, now + self._plan.fast)
@@ -134,7 +147,7 @@ class SimulatedDaemon:
     def _look(self, now: float) -> None:
         for job in list(self.jobs.values()):
             self._ask(job)
-        ended = [job for job in self.jobs.values() if self.closing or now >= job.ends]
+        ended = [job for job in self.jobs.values() if self._closing() or now >= job.ends]
         if ended:
             with self._session():
                 for job in ended:

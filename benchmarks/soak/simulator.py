@@ -94,13 +94,12 @@ class Simulator:
         credentials = Credentials(Path(key), Path(certificate), Path(part.ca))
         client = TimedClient(part.url, credentials, self.latencies, self.allowance, self._begin)
         begin = self._begin + plan.slow * (part.before + number) / plan.resources
-        daemon = SimulatedDaemon(name, ResourceCalls(client, part.project), plan, self.ledger, begin)
-        end = self._begin + plan.seconds
+        calls, end = ResourceCalls(client, part.project), self._begin + plan.seconds
+        daemon = SimulatedDaemon(name, calls, plan, self.ledger, begin, lambda: time.monotonic() >= end)
         while True:
             due = daemon.due
             time.sleep(max(0.0, due - time.monotonic()))
             now = time.monotonic()
-            daemon.closing = now >= end
             if daemon.over:
                 client.close()
                 return

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,3 +211,37 @@ def test_a_simulator_is_held_back_to_its_share_of_the_processors() -> None:
     # then
     assert now[0] == pytest.approx(10 + (10 - 10 * 0.5 - BURST) / 0.5, rel=0.1)
     assert allowance.held == pytest.approx(now[0] - 10)
+
+
+def test_threads_that_are_held_back_use_nothing_of_what_is_allowed() -> None:
+    """Five hundred that look at the clock again and again would leave nothing to the one that may go on."""
+    # given
+    looks, free = [0], threading.Event()
+
+    def clock() -> float:
+        looks[0] += 1
+        return 0.0
+
+    over = [0.0]
+    allowance = Allowance(0.5, clock, lambda: over[0], lambda _seconds: _let_go(free, over))
+    over[0] = 10.0
+    threads = [threading.Thread(target=allowance.wait) for _ in range(20)]
+
+    # when all of them ask
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: looks[0] >= 1 + len(threads))
+    looked = looks[0]
+    free.set()
+    for thread in threads:
+        thread.join(10)
+
+    # then while one slept the others did not look, but when they came
+    assert looked <= 2 + len(threads)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def _let_go(free: threading.Event, over: list[float]) -> None:
+    """Sleep until the test lets go; nothing counts as used then."""
+    free.wait(10)
+    over[0] = -100.0
