@@ -45,9 +45,10 @@ check: $(INSTALLED)
 	.venv/bin/lint-imports
 
 bench: $(INSTALLED)
-	@sh make/needs.sh
+	@sh make/needs.sh cluster
 	@$(PY) -m benchmarks.run
 	@$(PY) -m benchmarks.bulk
+	@$(PY) -m benchmarks.cluster
 	@$(PY) -m benchmarks.daemon
 
 screenshots: $(INSTALLED)
