@@ -19,11 +19,8 @@ BUSYBOX = ("lgi/busybox", "1.0")
 @pytest.fixture
 def offered(grid: Grid, images: Path) -> Iterator[CommandDaemon]:
     """A running daemon that offers containers, with staging."""
-    made = CommandDaemon(grid, "container", f"images={shlex.quote(str(images))}\nstage=yes\n")
-    configuration = made.configuration.read_text()
-    says = f"<capabilities_script> {made.directory}/script </capabilities_script> <capabilities>"
-    made.configuration.write_text(configuration.replace("<capabilities>", says))
-    with signed_up(made):
+    settings = f"images={shlex.quote(str(images))}\nstage=yes\n"
+    with signed_up(CommandDaemon(grid, "container", settings)) as made:
         yield made
 
 
