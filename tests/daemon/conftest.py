@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lgi_daemon.scripts import Place
+from tests.uids import UID
 
 from .fake_server import FakeServer
 from .workshop import Workshop, until
@@ -67,7 +68,7 @@ def here(place: Path) -> Place:
     """A job's directory, under root with a user of its own."""
     directory = place / "job directory; $(touch hacked)"
     directory.mkdir()
-    uid = 2_345_678 if IS_ROOT else None
+    uid = UID if IS_ROOT else None
     if uid is not None:
         os.chown(directory, uid, uid)
     return Place(directory, uid, {"LGI_JOB_ID": "7"})

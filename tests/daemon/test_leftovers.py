@@ -10,11 +10,12 @@ import pytest
 
 from lgi_daemon import leftovers
 from lgi_daemon.sandbox import choose_uid
+from tests import uids
 
 from .conftest import IS_ROOT
 from .workshop import FAST, Workshop, only
 
-UID, OTHER = 2_345_701, 2_345_702
+UID, OTHER = uids.UID + 23, uids.UID + 24
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 
 
@@ -115,9 +116,9 @@ def test_the_end_of_a_job_deletes_what_it_left(workshop: Workshop, shared: Path)
 @needs_root
 def test_of_a_small_range_the_uid_that_was_used_longest_ago_is_taken() -> None:
     """The later somebody else has it, the less is left that both could know."""
-    uids = range(2_345_800, 2_345_805)
+    small = range(uids.UID + 100, uids.UID + 105)
     used: dict[int, int] = {}
     for turn in range(1, 16):
-        used[choose_uid(0, (), uids, used)] = turn
+        used[choose_uid(0, (), small, used)] = turn
 
     assert sorted(used.values()) == [11, 12, 13, 14, 15]

@@ -16,6 +16,7 @@ from lgi_daemon.record import from_json, to_json
 from lgi_daemon.resource_limits import ResourceLimits
 from lgi_daemon.sandbox import choose_uid
 from lgi_daemon.scripts import Place, Scripts
+from tests.uids import UID
 
 from .conftest import IS_ROOT, Write
 from .test_configuration import complaint, edit
@@ -24,7 +25,6 @@ from .workshop import Workshop, only, until
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 BEFORE = "<capabilities>"
 RESOURCE = "<owner_allow> <any> 10"
-UID = 2_345_678
 
 
 def background(write: Write, here: Place, body: str) -> str:
@@ -45,8 +45,8 @@ def test_a_script_has_no_capability_and_can_gain_none(write: Write, here: Place)
         name: ["0" * 16] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
     }
     assert seen["NoNewPrivs"] == ["1"]
-    assert set(seen["Uid"]) == set(seen["Gid"]) == {"2345678"}
-    assert set(seen["Groups"]) <= {"2345678"}
+    assert set(seen["Uid"]) == set(seen["Gid"]) == {str(UID)}
+    assert set(seen["Groups"]) <= {str(UID)}
 
 
 @needs_root
@@ -66,7 +66,7 @@ def test_a_set_user_id_program_gives_a_job_nothing(write: Write, here: Place, pl
     Scripts().status(write(f"{suid} -u > seen"), here)
 
     assert gained.stdout == "0\n"
-    assert (here.directory / "seen").read_text() == "2345678\n"
+    assert (here.directory / "seen").read_text() == f"{UID}\n"
 
 
 @needs_root
@@ -142,17 +142,17 @@ def count(uid: int) -> int:
 @needs_root
 def test_a_uid_is_never_one_of_a_process_a_job_or_an_account(write: Write, here: Place) -> None:
     """Hole D6: one of three uids has a process and one a job: it is always the third, until that is taken."""
-    uids = range(2345677, 2345680)
+    uids = range(UID - 1, UID + 2)
     identity = Scripts().start(write("exec sleep 30"), here, lambda _identity: None)
-    until(lambda: 2345678 in processes.users())
+    until(lambda: UID in processes.users())
 
-    chosen = {choose_uid(0, {2345677}, uids) for _time in range(50)}
+    chosen = {choose_uid(0, {UID - 1}, uids) for _time in range(50)}
     with pytest.raises(
-        RuntimeError, match="no uid between 2345677 and 2345679 is free: set job_sandbox_uids"
+        RuntimeError, match=f"no uid between {UID - 1} and {UID + 1} is free: set job_sandbox_uids"
     ):
-        choose_uid(0, {2345677, 2345679}, uids)
+        choose_uid(0, {UID - 1, UID + 1}, uids)
 
-    assert chosen == {2345679}
+    assert chosen == {UID + 1}
     processes.kill_session(identity, "LGI_JOB_ID=7")
 
 

@@ -12,6 +12,7 @@ from lgi_daemon import processes
 from lgi_daemon.processes import Identity, alive, identify, kill_session
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_protocol.digest import digest
+from tests.uids import UID
 
 from .conftest import IS_ROOT, Write
 from .workshop import until
@@ -95,8 +96,8 @@ def test_under_root_a_script_is_another_user_without_groups(write: Write, here: 
     """Hole D7: uid and gid of the job, no supplementary group."""
     Scripts().status(write("id -u > uid; id -G > groups"), here)
 
-    assert (here.directory / "uid").read_text() == "2345678\n"
-    assert (here.directory / "groups").read_text() == "2345678\n"
+    assert (here.directory / "uid").read_text() == f"{UID}\n"
+    assert (here.directory / "groups").read_text() == f"{UID}\n"
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
