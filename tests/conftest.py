@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests import mariadb
-from tests.grid import Grid, running
+from tests.grid import Grid
 from tests.mariadb import PrivateMariaDB
 
 
@@ -39,20 +39,40 @@ def private_mariadb() -> Iterator[PrivateMariaDB]:
         yield server
 
 
-@pytest.fixture(scope="session", params=["sqlite", "mariadb"])
-def database_address(request: pytest.FixtureRequest) -> str:
-    """The address of an empty database of either kind."""
-    if request.param == "sqlite":
-        return "sqlite:LGI.sqlite"
-    server: PrivateMariaDB = request.getfixturevalue("private_mariadb")
-    return server.create_database("LGI")
+@pytest.fixture(scope="session")
+def kept_grids() -> Iterator[dict[str, Grid]]:
+    """The grids that were started, by the address of their database, until the end of the run.
+
+    Files of tests ask for both kinds in turn: a fixture of pytest's would start one anew each time.
+    """
+    kept: dict[str, Grid] = {}
+    yield kept
+    for made in kept.values():
+        made.remove()
 
 
 @pytest.fixture(scope="session")
-def running_grid(database_address: str) -> Iterator[Grid]:
+def mariadb_address(private_mariadb: PrivateMariaDB) -> str:
+    """The address of the one database that the grid on MariaDB has."""
+    return private_mariadb.create_database("LGI")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "mariadb"])
+def database_address(request: pytest.FixtureRequest) -> str:
+    """The address of a database of either kind."""
+    if request.param == "sqlite":
+        return "sqlite:LGI.sqlite"
+    address: str = request.getfixturevalue("mariadb_address")
+    return address
+
+
+@pytest.fixture(scope="session")
+def running_grid(database_address: str, kept_grids: dict[str, Grid]) -> Grid:
     """A project server on each kind of database, for the whole run."""
-    with running(Grid(database_address), cleared=False) as made:
-        yield made
+    if database_address not in kept_grids:
+        kept_grids[database_address] = made = Grid(database_address)
+        made.start()
+    return kept_grids[database_address]
 
 
 @pytest.fixture
