@@ -57,7 +57,9 @@ def _add_others(routes: Blueprint, server: Server) -> None:
     for name, page in old_addresses.PAGES.items():
         old = partial(_old, server, page)
         routes.add_url_rule(f"/{name}", "old_" + name.removesuffix(".php"), old, methods=["GET", "POST"])
-    routes.add_url_rule("/<project>/news/job/<int:job_id>", "job_news", partial(news.of_job, server))
+    routes.add_url_rule(
+        "/<project>/news/job/<int(max=999999999):job_id>", "job_news", partial(news.of_job, server)
+    )
     routes.add_url_rule("/<project>/news/jobs", "list_news", partial(news.of_list, server))
     routes.add_url_rule("/<path:anything>", "nothing", partial(_nothing, server))
 

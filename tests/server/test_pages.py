@@ -275,7 +275,8 @@ def test_an_address_that_leads_nowhere_says_so(grid: Grid) -> None:
     """Pages, projects and jobs that are not there: 404, in the same clothes."""
     browser = Browser(grid)
 
-    for path in ("nothing", "jobs/77", "jobs/x", f"{grid.url}/basic_interface/Other/jobs"):
+    strange = ("nothing", "jobs/77", "jobs/x", f"jobs/{2**63}", f"jobs/{2**63}/output")
+    for path in (*strange, f"{grid.url}/basic_interface/Other/jobs"):
         page = browser.get(path)
         assert page.status == 404
         assert page.tree.xpath("//link[@rel='stylesheet']")
