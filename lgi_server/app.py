@@ -46,6 +46,7 @@ def create_app(config: Config) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True
     app.url_map.converters["any_path"] = repository.AnyPath
+    app.url_map.converters["job_number"] = routes.JobNumber
     app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
     if config.basic_interface:
         app.register_blueprint(routes.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")

@@ -93,7 +93,14 @@ class PrivateMariaDB:
     def _run(self, *command: str) -> None:
         program = _program(command[0]) or command[0]
         subprocess.run(
-            [program, *command[1:]], user=self._user, check=True, capture_output=True, cwd="/", timeout=120
+            [program, *command[1:]],
+            user=self._user,
+            # Not /tmp, as above: what installs starts a server too.
+            env={**os.environ, "TMPDIR": str(self.directory)},
+            check=True,
+            capture_output=True,
+            cwd="/",
+            timeout=120,
         )
 
     def create_database(self, name: str) -> str:

@@ -17,7 +17,7 @@ from lgi_server.tables.jobs import Job
 from lgi_server.tables.standings import MOST
 
 
-@page("jobs/<int(max=999999999):job_id>")
+@page("jobs/<job_number:job_id>")
 def job(visit: Visit, job_id: int) -> Answer:
     """Everything of a job; of one that is gone, what has happened to it."""
     try:
@@ -108,13 +108,13 @@ def files_of(server: Server, found: Job) -> dict[str, object]:
     }
 
 
-@page("jobs/<int(max=999999999):job_id>/input")
+@page("jobs/<job_number:job_id>/input")
 def job_input(visit: Visit, job_id: int) -> Answer:
     """A job's input as a file."""
     return Saved(f"job_{job_id}_input", seen(visit, job_id).input)
 
 
-@page("jobs/<int(max=999999999):job_id>/output")
+@page("jobs/<job_number:job_id>/output")
 def job_output(visit: Visit, job_id: int) -> Answer:
     """A job's output as a file."""
     return Saved(f"job_{job_id}_output", seen(visit, job_id).output)

@@ -17,7 +17,7 @@ from lgi_server.services.stores import NoSuchFile, Upload
 NAME = forms.Field("name", 256, forms.E.UPLOAD, forms.E.UPLOAD, forms.E.UPLOAD)
 
 
-@change("jobs/<int(max=999999999):job_id>/files", takes_files=True)
+@change("jobs/<job_number:job_id>/files", takes_files=True)
 def add_files(visit: Visit, job_id: int) -> Answer:
     """Store files, each replacing an older one of its name."""
     repository = _repository(visit, job_id)
@@ -43,7 +43,7 @@ def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> Non
             store.put(repository, upload.name, opened)
 
 
-@page("jobs/<int(max=999999999):job_id>/files/delete")
+@page("jobs/<job_number:job_id>/files/delete")
 def ask_to_delete_file(visit: Visit, job_id: int) -> Answer:
     """The question, with the file's name on it."""
     found, name = seen(visit, job_id), visit.query.text(NAME)
@@ -56,7 +56,7 @@ def ask_to_delete_file(visit: Visit, job_id: int) -> Answer:
     return Afterwards(ask)
 
 
-@change("jobs/<int(max=999999999):job_id>/files/delete")
+@change("jobs/<job_number:job_id>/files/delete")
 def delete_file(visit: Visit, job_id: int) -> Answer:
     """Remove a file."""
     repository, name = _repository(visit, job_id), visit.form.text(NAME)

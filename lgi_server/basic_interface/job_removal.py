@@ -7,7 +7,7 @@ from lgi_server.basic_interface.visit import Answer, Moved, Shown, Visit, change
 from lgi_server.services import job_changes
 
 
-@page("jobs/<int(max=999999999):job_id>/delete")
+@page("jobs/<job_number:job_id>/delete")
 def ask_to_delete(visit: Visit, job_id: int) -> Answer:
     """The question, with the job's name on it."""
     found = seen(visit, job_id)
@@ -18,7 +18,7 @@ def ask_to_delete(visit: Visit, job_id: int) -> Answer:
     )
 
 
-@change("jobs/<int(max=999999999):job_id>/delete")
+@change("jobs/<job_number:job_id>/delete")
 def delete_job(visit: Visit, job_id: int) -> Answer:
     """Remove a job that is queued or has ended; have any other aborted."""
     seen(visit, job_id)

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import NotFound
+from werkzeug.routing import IntegerConverter
 
 from lgi_protocol.errors import LGIError
 from lgi_server import browser
@@ -33,6 +34,12 @@ from lgi_server.server import Server
 NAME = "basic_interface"
 
 
+class JobNumber(IntegerConverter):
+    """A job's number as calls take it: no database has longer ones."""
+
+    regex = r"[0-9]{1,9}"
+
+
 def blueprint(server: Server) -> Blueprint:
     """All pages below ``/basic_interface``."""
     routes = Blueprint(NAME, __name__)
@@ -57,9 +64,7 @@ def _add_others(routes: Blueprint, server: Server) -> None:
     for name, page in old_addresses.PAGES.items():
         old = partial(_old, server, page)
         routes.add_url_rule(f"/{name}", "old_" + name.removesuffix(".php"), old, methods=["GET", "POST"])
-    routes.add_url_rule(
-        "/<project>/news/job/<int(max=999999999):job_id>", "job_news", partial(news.of_job, server)
-    )
+    routes.add_url_rule("/<project>/news/job/<job_number:job_id>", "job_news", partial(news.of_job, server))
     routes.add_url_rule("/<project>/news/jobs", "list_news", partial(news.of_list, server))
     routes.add_url_rule("/<path:anything>", "nothing", partial(_nothing, server))
 
