@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from lgi_daemon import sandbox
 from lgi_daemon.configuration import Application, Configuration
 from lgi_daemon.limits import Rules
 from lgi_protocol import lists
@@ -28,6 +29,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
             f"WARNING: here jobs run as uid {os.geteuid()}: an application that runs what users send, as "
             f"'command', lets each of them read all that this account can read, {credentials.key} too"
         )
+    if problem := sandbox.programs_problem(uids.start):
+        yield f"WARNING: {problem}"
     yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
     yield f"the resource takes {_rules(configuration.rules)}"
     for project in configuration.projects:

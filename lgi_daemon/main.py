@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lgi_daemon import sandbox
 from lgi_daemon.check import plan
 from lgi_daemon.configuration import Configuration, load
 from lgi_daemon.configuration_section import ConfigurationError
@@ -128,6 +129,8 @@ def _run(options: Options) -> int:
     run.sign()
     signals = Signals()
     log.info("daemon of %s started, pid %d, %d jobs", run.path, os.getpid(), len(daemon.jobs))
+    if problem := sandbox.programs_problem(configuration.sandbox_uids.start):
+        log.warning("%s", problem)
     if not options.check_host:
         log.warning("with -W any certificate of the CA passes for a project server's")
     _serve(daemon, signals, options, daemon_log)

@@ -5,6 +5,8 @@ import pwd
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Collection, Mapping
 
@@ -40,6 +42,22 @@ def command(uid: int) -> list[str]:
         raise OSError(problem())
     drop = ["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
     return [_SETPRIV, f"--reuid={uid}", f"--regid={uid}", *drop, "--"]
+
+
+def programs_problem(uid: int) -> str:
+    """Why jobs of that user cannot use LGI's programs, and what to do about it; empty when they can."""
+    if os.geteuid() != 0:
+        return ""
+    python = sys.executable
+    # What setpriv itself starts is still found with root's rights.
+    line = [*command(uid), "/bin/sh", "-c", '"$0" -c ""', python]
+    tried = subprocess.run(line, cwd="/", capture_output=True, check=False)  # noqa: S603 - our own Python
+    if tried.returncode == 0:
+        return ""
+    return (
+        f"jobs under uids of their own cannot run {python}, so LGI_xml and all other programs of LGI fail "
+        f"in them: install LGI with a Python, and in a place, that every user can read and enter"
+    )
 
 
 def choose_uid(

@@ -8,14 +8,30 @@ stop() {
     exit 1
 }
 
+is_new_enough() {
+    command -v "$1" > /dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+}
+
+# Under root jobs run as users of their own, and use LGI's programs: Python must not lie in root's home.
+is_for_everybody() {
+    program=$("$1" -c 'import sys; print(sys.executable)')
+    # By a shell, since what setpriv itself starts is still found with root's rights.
+    [ "$(id -u)" != 0 ] ||
+        setpriv --reuid=65534 --regid=65534 --clear-groups sh -c '"$0" -c ""' "$program" 2> /dev/null
+}
+
+# The Python that was asked for, the first that all users can run, or else the first.
 find_python() {
-    for candidate in "${PYTHON:-python3.11}" python3.11 python3; do
-        if command -v "$candidate" > /dev/null 2>&1 &&
-            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    set -- "${PYTHON:-python3.11}" python3.11 python3 /usr/bin/python3
+    for candidate in "$@"; do
+        is_new_enough "$candidate" || continue
+        first=${first:-$candidate}
+        if [ "$candidate" = "${PYTHON:-}" ] || is_for_everybody "$candidate"; then
             echo "$candidate"
             return
         fi
     done
+    echo "${first:-}"
 }
 
 python=$(find_python)

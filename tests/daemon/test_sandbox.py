@@ -4,12 +4,14 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lgi_daemon import processes
+from lgi_daemon.check import plan
 from lgi_daemon.configuration import load
 from lgi_daemon.configuration_section import ConfigurationError
 from lgi_daemon.record import from_json, to_json
@@ -268,6 +270,23 @@ def test_root_without_setpriv_is_told_what_to_install(
 
     with pytest.raises(ConfigurationError, match=r"setpriv is missing, .* install util-linux"):
         load(file, as_root=True)
+
+
+@needs_root
+def test_an_administrator_is_told_that_jobs_cannot_use_the_programs(
+    file: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python in root's home is found by the daemon and not by a job of another user."""
+    before = plan(load(file, as_root=True), 1, 2)
+    python = place / "home" / "python"
+    python.parent.mkdir(mode=0o700)
+    python.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(python))
+
+    after = plan(load(file, as_root=True), 1, 2)
+
+    assert "cannot run" not in before
+    assert f"WARNING: jobs under uids of their own cannot run {python}, so LGI_xml" in after
 
 
 def test_the_environment_of_a_sandboxed_script_is_the_documented_one(

@@ -77,8 +77,6 @@ def take_all(calls: ResourceCalls, offers: list[list[int]], one_by_one: bool) ->
     calls.sign_off()
 
 
-# What hangs is ended after two minutes; this takes one of them on a slow machine.
-@pytest.mark.timeout(300)
 def test_16_daemons_take_5000_jobs_each_of_them_once(busy_grid: Grid) -> None:
     """None twice, none left over, each offer oldest first; both tables agree on the locks at every look."""
     numbers = queues.fill(busy_grid.database, JOBS)

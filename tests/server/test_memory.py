@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from lgi_protocol.client import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from tests.conftest import lacking
@@ -102,8 +100,6 @@ def use_by_many(grid: Grid, rounds: int) -> None:
     assert grid.rows("SELECT job_id FROM job_queue") == []
 
 
-# What hangs is ended after two minutes; on a slow machine so much data needs one of them.
-@pytest.mark.timeout(300)
 def test_a_worker_does_not_grow_with_its_requests(private_mariadb: PrivateMariaDB) -> None:
     """After a warm-up 5,000 calls of all kinds, new connections and errors leave nothing behind."""
     with started(private_mariadb.create_database("memory")) as grid:
@@ -117,8 +113,6 @@ def test_a_worker_does_not_grow_with_its_requests(private_mariadb: PrivateMariaD
         assert memory(grid, "VmHWM") < MOST
 
 
-# What hangs is ended after two minutes; on a slow machine so much data needs one of them.
-@pytest.mark.timeout(300)
 def test_files_of_more_than_2_gib_pass_through_a_small_worker(tmp_path: Path) -> None:
     """Submitted, put and fetched as streams: memory stays what it was, sizes are exact."""
     if shutil.disk_usage(tempfile.gettempdir()).free < 3 * BIG:
