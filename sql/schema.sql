@@ -1,6 +1,6 @@
 -- One project's database: the tables of the LGI document as it has them, and those of ours at the end.
--- Read by MariaDB and by SQLite: what stands in /*! ... */ is for MariaDB alone, and AUTO_INCREMENT
--- becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
+-- Read by MariaDB and by SQLite: what stands in /*! ... */ is for MariaDB alone, in /*~ ... */ for SQLite alone, and
+-- AUTO_INCREMENT becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
 -- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'.
@@ -112,7 +112,8 @@ CREATE TABLE event_queue (
 -- stamp beside readers (0 and empty elsewhere): a page of a list, a count and a limit are each one range of one
 -- index, however many jobs there are.
 -- A job that wants licences has a row too (role uses, name licences), whose state is the job's.
--- No name has more than 254 bytes, and a key of MariaDB no more than 3072.
+-- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end
+-- of every index, unsaid.
 CREATE TABLE job_access (
     role              VARCHAR(6)   NOT NULL,
     name              VARCHAR(254) NOT NULL,
@@ -124,7 +125,8 @@ CREATE TABLE job_access (
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX access_of_job ON job_access (job_id, role, name);
 CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp, job_id);
-CREATE INDEX access_by_application ON job_access (role, name, application, state);
+CREATE INDEX access_by_application ON job_access (role, name, application, state /*~ , state_time_stamp, job_id */);
+CREATE INDEX access_by_application_and_time ON job_access (role, name, application, state_time_stamp, job_id);
 
 -- Ours: every change of a job's state, kept when the job is gone. The first row of a job is its submit, from no
 -- state; it is written with the first change, from the job's row, which says the same until then. accounted is 1

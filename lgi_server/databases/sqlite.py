@@ -47,8 +47,9 @@ class SQLite:
             raise Refused(f"{self.path}: {error.strerror}") from error
 
     def schema(self, text: str) -> Iterable[str]:
-        """The schema without MariaDB's parts."""
+        """The schema without MariaDB's parts, and with SQLite's own."""
         text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
+        text = re.sub(r"/\*~(.*?)\*/", r"\1", text, flags=re.DOTALL)
         return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
 
 

@@ -75,6 +75,7 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
 
 CHANGE = Change(7, 1000, "queued", "running", "resource res1", "", "vasp", ("user7",), ("res1",))
 MARK = Selection(("user7", "theor"))
+OF_VASP, QUEUED_VASP = (Selection(("user7",), state, False, "vasp") for state in ("", "queued"))
 STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
     "with lock": lambda one: jobs.with_lock(one, 7),
@@ -101,6 +102,8 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "newest far down": lambda one: job_lists.newest(one, MARK, 10, Place(1500, 7)),
     "newest by state": lambda one: job_lists.newest(one, Selection(("user7",), "queued"), 10, Place(1500, 7)),
     "newest of an administrator": lambda one: job_lists.newest(one, Selection(("admin",)), 9, Place(1500, 7)),
+    "newest by application": lambda one: job_lists.newest(one, OF_VASP, 10, Place(1500, 7)),
+    "newest by both": lambda one: job_lists.newest(one, QUEUED_VASP, 10, Place(1500, 7)),
     "next newer": lambda one: job_lists.next_newer(one, MARK, 10, Place(1500, 7)),
     "changed since": lambda one: job_lists.changed_since(one, 3990),
     "states": lambda one: job_lists.states_of(one, "owner", "user7"),

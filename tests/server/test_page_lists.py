@@ -189,10 +189,16 @@ def full() -> Iterator[Grid]:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "jobs", "jobs?state=queued", "jobs?application=vasp", "jobs?before=1050000-5", "usage"],
+    [
+        *("", "jobs", "jobs?before=1050000-5", "usage"),
+        *("jobs?state=queued", "jobs?application=vasp", "jobs?state=queued&application=vasp"),
+        *("jobs?state=aborted", "jobs?application=old", "jobs?state=finished&application=old"),
+    ],
 )
 def test_100_000_jobs_are_listed_in_100_milliseconds(full: Grid, path: str) -> None:
-    """The newest, by state, by application, from the middle; menu and charts, which count them, as well."""
+    """The newest, from the middle, by state, by application, by both, also where hardly any or none is found;
+    menu and charts, which count them, as well.
+    """
     browser = Browser(full)
     browser.get()
 
