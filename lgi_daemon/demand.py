@@ -1,10 +1,9 @@
 """What jobs ask for in their specifics: <cpus> (of each node), <nodes> and <memory> (MB in all)."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"\s*([1-9][0-9]{0,8})\s*")
+from lgi_protocol import offers
 
 
 @dataclass(frozen=True)
@@ -23,18 +22,11 @@ def of(specifics: str) -> Demand:
 
     As the scripts of `command` read it, so that no job is counted as less than it gets.
     """
-    cpus, nodes = _wish(specifics, "cpus") or 1, _wish(specifics, "nodes") or 1
-    return Demand(cpus * nodes, _wish(specifics, "memory"))
+    cpus, nodes = offers.number(specifics, "cpus") or 1, offers.number(specifics, "nodes") or 1
+    return Demand(cpus * nodes, offers.number(specifics, "memory"))
 
 
 def of_all(specifics: Iterable[str]) -> Demand:
     """What several jobs ask for together."""
     each = [of(one) for one in specifics]
     return Demand(sum(one.cpus for one in each), sum(one.memory for one in each))
-
-
-def _wish(specifics: str, tag: str) -> int:
-    """The last tag of that name, however deep, counts."""
-    found = re.findall(f"<{tag}>([^<>]*)</{tag}>", specifics)
-    number = _NUMBER.fullmatch(found[-1]) if found else None
-    return int(number[1]) if number else 0

@@ -17,6 +17,7 @@ MESSAGES = {
     Reason.NO_LICENCES: "not all of the licences it wants are free",
     Reason.NO_OFFER: "no resource offers its application now",
     Reason.NO_TARGET: "none of its target resources offers its application now",
+    Reason.LACKS: "none of its target resources has what it asks for",
     Reason.SILENT: "no resource that could take it has called for half an hour",
     Reason.MAY_TAKE: "resources that may take it have not yet: they are full, or their own limits say no",
 }
@@ -79,6 +80,7 @@ def _resource(one: Standpoint, number: int) -> Element:
         Element("reason", one.reason.value),
         Element("offers_application", int(one.is_offering)),
         Element("is_target", int(one.is_target)),
+        *((Element("lacks", one.lacks),) if one.lacks else ()),
         Element("running_jobs", one.running),
     )
     return Element("resource", parts, number)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from lgi_protocol import lists
+from lgi_protocol import lists, offers
 from lgi_protocol.client import Unreachable
 from lgi_protocol.states import State
 from lgi_tools import job_values, options, program, terminal
@@ -86,8 +86,12 @@ def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
 
 def can_take(job: Job, resource: Resource) -> bool:
     """Whether the job is one for a resource, as far as the project's lists say."""
-    is_meant = lists.ANY in job.targets or resource.name in job.targets
-    return is_meant and job.application in resource.applications
+    return is_for(job, resource) and not offers.lacks(resource.capabilities, job.application, job.specifics)
+
+
+def is_for(job: Job, resource: Resource) -> bool:
+    """Whether the job names a resource, and that one its application."""
+    return lists.holds(job.targets, [resource.name]) and job.application in resource.applications
 
 
 def is_silent(resource: Resource, now: datetime) -> bool:
@@ -99,8 +103,10 @@ def reason(job: Job, resource: Resource, now: datetime) -> str:
     """What a resource has to do with a job."""
     if job.application not in resource.applications:
         return f"does not offer {job.application}"
-    if not can_take(job, resource):
+    if not is_for(job, resource):
         return f"is not one of the job's targets, {lists.join(job.targets)}"
+    if lacks := offers.lacks(resource.capabilities, job.application, job.specifics):
+        return lacks
     heard = f"last heard of {age(now - resource.last_call)} ago"
     if is_silent(resource, now):
         return f"may be down: {heard}"

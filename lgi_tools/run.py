@@ -6,11 +6,13 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import lists, xml
+from lgi_protocol.client import Unreachable
+from lgi_protocol.errors import ServerError
 from lgi_tools import command_line, options, program, terminal
 from lgi_tools.job_values import Result
 from lgi_tools.opening import opened
 from lgi_tools.project import Project
-from lgi_tools.wishes import Wish
+from lgi_tools.wishes import Wish, unmet
 
 NAME = "LGI_run"
 # As the shell's for a program that was interrupted.
@@ -91,11 +93,23 @@ def command(
             targets=lists.split(targets) or (lists.ANY,),
             specifics=as_specifics(specifics, licences),
         )
-        if not wait:
+        if wait:
+            print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
+        else:
             terminal.show(f"{job.id}\n")
-            return 0
-        print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
-        return until_end(project, job.id)
+        if specifics:
+            _warn_of_unmet(project, targets, as_specifics(specifics, {}))
+        return until_end(project, job.id) if wait else 0
+
+
+def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
+    """The job is there already: it stays, since a resource that has more may come."""
+    try:
+        reason = unmet(project.resources(), command_line.APPLICATION, targets, specifics)
+    except (ServerError, Unreachable):
+        return
+    if reason:
+        terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
 
 
 def as_specifics(wishes: dict[str, str | int], licences: dict[str, int]) -> str:

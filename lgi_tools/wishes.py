@@ -1,9 +1,15 @@
-"""Options whose text has a meaning."""
+"""What jobs ask for: options whose text has a meaning, and whether any resource has it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+
+from lgi_protocol import lists, offers
+from lgi_tools.job_values import Resource
+
+# So many resources a warning names.
+_SHOWN = 3
 
 
 class Wish(click.ParamType[int]):
@@ -20,3 +26,15 @@ class Wish(click.ParamType[int]):
             return self._read(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def unmet(resources: Iterable[Resource], application: str, targets: str, specifics: str) -> str:
+    """Why no resource, by its own word, takes such a job; empty when one may, or none offers the like."""
+    wanted = lists.split(targets) or (lists.ANY,)
+    meant = [one for one in resources if lists.holds(wanted, [one.name]) and application in one.applications]
+    lacking = [(one.name, offers.lacks(one.capabilities, application, specifics)) for one in meant]
+    if not all(reason for _, reason in lacking):
+        return ""
+    shown = [f"{name} {reason}" for name, reason in lacking[:_SHOWN]]
+    more = [f"and {len(lacking) - _SHOWN} others lack something too"] if len(lacking) > _SHOWN else []
+    return "; ".join([*shown, *more])

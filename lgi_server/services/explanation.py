@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lgi_protocol import lists, states
+from lgi_protocol import lists, offers, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.database import Transaction
@@ -12,7 +12,7 @@ from lgi_server.services import licences
 from lgi_server.services.callers import User
 from lgi_server.services.licences import Amounts
 from lgi_server.services.sessions import IDLE_SECONDS
-from lgi_server.services.submission import offers
+from lgi_server.services.submission import offers as is_offered
 from lgi_server.tables import active_resources, jobs, standings
 from lgi_server.tables.active_resources import NO_SERVER, Resource
 from lgi_server.tables.jobs import Job
@@ -29,19 +29,29 @@ class Reason(StrEnum):
     NO_LICENCES = "no_licences"
     NO_OFFER = "no_offer"
     NO_TARGET = "no_target"
+    LACKS = "lacks"
     SILENT = "silent"
     MAY_TAKE = "may_take"
 
 
 @dataclass(frozen=True)
 class Standpoint:
-    """How a resource stands to a job; ``running`` are its jobs of the same application."""
+    """How a resource stands to a job; ``running`` are its jobs of the same application.
+
+    ``lacks`` is what it has, by its own word, too little of for the job.
+    """
 
     resource: Resource
     is_offering: bool
     is_target: bool
+    lacks: str
     reason: Reason
     running: int
+
+    @property
+    def is_able(self) -> bool:
+        """Whether it could take the job, were it there."""
+        return self.is_offering and self.is_target and not self.lacks
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,7 @@ def _queued(job: Job, lock: Lock | None, needs: Sequence[Need], standpoints: Seq
     for reason, is_so in (
         (Reason.NO_OFFER, [one.is_offering for one in standpoints]),
         (Reason.NO_TARGET, [one.is_offering and one.is_target for one in standpoints]),
+        (Reason.LACKS, [one.is_able for one in standpoints]),
         (Reason.SILENT, [one.reason is Reason.MAY_TAKE for one in standpoints]),
     ):
         if not any(is_so):
@@ -108,16 +119,19 @@ def _queued(job: Job, lock: Lock | None, needs: Sequence[Need], standpoints: Seq
 
 
 def _standpoint(job: Job, resource: Resource, running: int, now: int) -> Standpoint:
-    is_offering = offers(resource, job.application)
+    is_offering = is_offered(resource, job.application)
     is_target = lists.holds(job.target_resources, [resource.resource_name])
+    lacks = offers.lacks(resource.resource_capabilities, job.application, job.job_specifics)
     reason = Reason.MAY_TAKE
     if not is_offering:
         reason = Reason.NO_OFFER
     elif not is_target:
         reason = Reason.NO_TARGET
+    elif lacks:
+        reason = Reason.LACKS
     elif resource.last_call_time < now - IDLE_SECONDS:
         reason = Reason.SILENT
-    return Standpoint(resource, is_offering, is_target, reason, running)
+    return Standpoint(resource, is_offering, is_target, lacks, reason, running)
 
 
 def _needs(transaction: Transaction, job: Job, there_are: Amounts) -> list[Need]:

@@ -13,7 +13,7 @@ from lgi_tools.settings import Settings
 from lgi_tools.task import codes, command_after, submission
 from lgi_tools.task.command_options import BATCH, HANDS, NAME, faults, folders_of, settled, watched
 from lgi_tools.task.submission import Done, Order
-from lgi_tools.wishes import Wish
+from lgi_tools.wishes import Wish, unmet
 
 
 @click.group(context_settings=options.CONTEXT)
@@ -90,18 +90,21 @@ def submit(
         raise click.UsageError(str(error)) from None
     folders = folders_of((), batch)
     with settled(given) as chosen:
-        _warn_of_unknown(chosen, wanted)
+        _warn_of_unmet(chosen, order)
         done = watched(submission.submit(chosen, order, folders, hands, force), len(folders), "submitting")
         return _say(done) if batch else _say_one(*done)
 
 
-def _warn_of_unknown(chosen: Settings, wanted: str) -> None:
+def _warn_of_unmet(chosen: Settings, order: Order) -> None:
     with Project.of(chosen) as project:
-        known = codes.announced(project.resources())
-    if known and wanted not in known:
+        resources = project.resources()
+    known = codes.announced(resources)
+    if known and order.image not in known:
         terminal.warn(
-            NAME, f"warning: no resource says it has {wanted}; {NAME} list-codes shows what there is"
+            NAME, f"warning: no resource says it has {order.image}; {NAME} list-codes shows what there is"
         )
+    elif reason := unmet(resources, command_line.APPLICATION, order.targets, order.specifics):
+        terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
 
 
 def _say(done: Iterator[Done]) -> int:

@@ -155,6 +155,10 @@ def test_apptainer_is_called_as_documented(place: Path) -> None:
     assert words[-4:-1] == [f"{images}/lgi/busybox/1.0.sif", "/bin/sh", "./.LGI_job/input"]
 
 
+# When the administrator says nothing.
+MOST = "<max_cpus> 1 </max_cpus>\n<max_nodes> 1 </max_nodes>\n"
+
+
 def says(place: Path, settings: str, *path: Path) -> str:
     """What a script with these settings says of its capabilities."""
     script = place / "container"
@@ -178,12 +182,12 @@ def test_the_images_that_are_here_are_told(place: Path, images: Path) -> None:
         (mine / name).mkdir(parents=True)
 
     shipped = says(place, f"container=bwrap images={shlex.quote(str(images))}")
-    assert shipped == "<images> lgi/busybox:1.0 </images>\n"
+    assert shipped == f"<images> lgi/busybox:1.0 </images>\n{MOST}"
     assert says(place, f"container=bwrap images={shlex.quote(str(mine))}") == (
-        "<images> crest:2.11.2, psi4:1.5, psi4:1.6 </images>\n"
+        f"<images> crest:2.11.2, psi4:1.5, psi4:1.6 </images>\n{MOST}"
     )
-    assert says(place, "container=bwrap") == "<images>  </images>\n"
-    assert says(place, "") == ""
+    assert says(place, "container=bwrap") == f"<images>  </images>\n{MOST}"
+    assert says(place, "") == f"<images>  </images>\n{MOST}"
 
 
 def test_the_images_of_engines_are_told(place: Path) -> None:
@@ -200,7 +204,24 @@ def test_the_images_of_engines_are_told(place: Path) -> None:
         (bin / engine).chmod(0o755)
 
     assert says(place, f"container=apptainer images={shlex.quote(str(place))}") == (
-        "<images> lgi/psi4:1.5 </images>\n"
+        f"<images> lgi/psi4:1.5 </images>\n{MOST}"
     )
-    assert says(place, "container=podman", bin) == "<images> hub.org/lgi/crest:2, psi4:1.5 </images>\n"
-    assert says(place, "container=docker images=hub.org/lgi", bin) == "<images> crest:2 </images>\n"
+    podman = says(place, "container=podman", bin)
+    assert podman == f"<images> hub.org/lgi/crest:2, psi4:1.5 </images>\n{MOST}"
+    assert says(place, "container=docker images=hub.org/lgi", bin) == f"<images> crest:2 </images>\n{MOST}"
+
+
+def test_what_is_not_known_is_not_told(place: Path) -> None:
+    """An engine that fails has said nothing of images; where there are too many for a server, it says so."""
+    bin, mine = place / "bin", place / "images"
+    bin.mkdir()
+    (bin / "podman").write_text("#!/bin/sh\necho psi4:1.5\nexit 1\n")
+    (bin / "podman").chmod(0o755)
+    for number in range(150):
+        (mine / f"{number:03}{'x' * 200}" / "1.0" / "bin").mkdir(parents=True)
+
+    many = says(place, f"container=bwrap images={shlex.quote(str(mine))} max_walltime=60")
+
+    assert says(place, "container=podman", bin) == MOST
+    assert many.endswith(f":1.0, ... </images>\n{MOST}<max_walltime> 60 </max_walltime>\n")
+    assert 29_000 < len(many) < 32_000

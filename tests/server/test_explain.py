@@ -68,6 +68,28 @@ def test_each_resource_is_said_to_do_with_the_job_what_it_does(grid: Grid) -> No
     assert running.session_id != ""
 
 
+def test_a_resource_that_lacks_what_a_job_asks_for_is_told_of(grid: Grid) -> None:
+    """By its own word: which image, how many cores; and where all targets do, that is the reason."""
+    user = grid.user()
+    grid.resource("res1@cluster", "<hello_world> &lt;images&gt; psi4:1.5 &lt;/images&gt; </hello_world>")
+    grid.resource("res2@cluster", "<hello_world> <images> </images> <max_cpus> 2 </max_cpus> </hello_world>")
+    wanted = "<image> psi4:1.5 </image> <cpus> 99 </cpus>"
+    one = user.submit(job_specifics=wanted)
+    none = user.submit(job_specifics=wanted, target_resources="res2@cluster")
+
+    told = of_resources(explain(user, one))
+    reply = explain(user, none)
+
+    assert {name: said[0] for name, said in told.items()} == {
+        "res1@cluster": "may_take",
+        "res2@cluster": "lacks",
+    }
+    assert reason(user, one) == "may_take"
+    assert reply.value("explanation", "reason") == "lacks"
+    assert "has what it asks for" in reply.value("explanation", "message")
+    assert "has no image psi4:1.5, gives a job 2 cpus at most, not 99" in reply.content
+
+
 def test_what_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
     """Nobody offers it; of those that do none is a target; all that could take it are silent."""
     resource = grid.resource("res1@cluster")

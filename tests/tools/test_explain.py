@@ -78,6 +78,24 @@ def test_what_a_job_asks_for_is_a_reason() -> None:
     assert told[0].endswith("when there is room, and for what it asks: <cpus> 64 </cpus>")
 
 
+def test_what_a_resource_says_it_lacks_is_told() -> None:
+    """Which image, or how much; it counts no more as one that could take it."""
+    images = (
+        "<command> &lt;images&gt; psi4:1.5 &lt;/images&gt; &lt;max_cpus&gt; 8 &lt;/max_cpus&gt; </command>"
+    )
+    told = lines(
+        job(specifics="<image> psi4:1.6 </image> <cpus> 64 </cpus>"),
+        Resource("a", images, NOW),
+        Resource("b", images, NOW - timedelta(days=2)),
+    )
+
+    assert told == [
+        "job 7 is queued since 3 minutes: no resource can take it now",
+        "  a: has no image psi4:1.6, gives a job 8 cpus at most, not 64",
+        "  b: has no image psi4:1.6, gives a job 8 cpus at most, not 64",
+    ]
+
+
 def test_a_job_that_runs_needs_no_explanation() -> None:
     """Where, and for how long."""
     assert lines(job("running", "a")) == ["job 7 is running since 3 minutes, at a"]

@@ -13,6 +13,7 @@ from .canned_server import Answer, CannedServer, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"
+RESOURCES = "interfaces/interface_project_resource_list"
 
 
 def job(state: str = "queued", output: bytes = b"") -> str:
@@ -55,6 +56,32 @@ def test_everything_can_be_asked_for(run: Run, server: CannedServer) -> None:
         "<cpus> 4 </cpus> <memory> 2048 </memory> <walltime> 5400 </walltime> <image> psi4:1.5 </image>"
         " <licences> genus=1, primelib=4 </licences>"
     )
+
+
+def resources(**told: str) -> Answer:
+    """A list of resources that offer `command`."""
+    each = [
+        f"<resource> <resource_name> {name} </resource_name>"
+        f" <resource_capabilities> <command> {text} </command> </resource_capabilities> </resource>"
+        for name, text in told.items()
+    ]
+    return lgi(" ".join(each))
+
+
+def test_what_no_resource_can_take_is_warned_of(run: Run, server: CannedServer) -> None:
+    """The job is submitted all the same: who has more may come. Those that are no targets do not count."""
+    few, images = "<max_cpus> 2 </max_cpus>", "<images> psi4:1.5 </images>"
+    server.will_answer_call(SUBMIT, lgi(job()))
+    server.will_answer_call(RESOURCES, resources(a=few, b=images), *[resources(a=few, b=images + few)] * 2)
+
+    may = run(main, "--cpus", "99", "x")
+    meant = run(main, "--cpus", "99", "-t", "a", "x")
+    none = run(main, "--cpus", "99", "--image", "psi4:1.6", "x")
+
+    warning = "LGI_run: warning: no resource takes it as things are: a gives a job 2 cpus at most, not 99"
+    assert may == (0, "7\n", "")
+    assert meant == (0, "7\n", f"{warning}\n")
+    assert none == (0, "7\n", f"{warning}; b has no image psi4:1.6, gives a job 2 cpus at most, not 99\n")
 
 
 def test_with_wait_it_is_as_if_it_had_run_here(run: Run, server: CannedServer) -> None:

@@ -1,0 +1,89 @@
+"""What a resource tells of an application beside its name: its images, and the most a job may ask for.
+
+applications/library/capabilities.sh tells it. Daemon, server and tools read it, and what jobs ask for.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lgi_protocol import lists
+from lgi_protocol.elements import find, find_all, unescape
+
+# <images> psi4:1.5, crest:2.11.2 </images> is all there are, unless "..." is among them.
+IMAGES, AND_MORE = "images", "..."
+# <max_cpus> 8 </max_cpus> is the most for one job, of each of these.
+MOST = "max_"
+UNITS = {"cpus": "cpus", "nodes": "nodes", "memory": "MB of memory", "walltime": "seconds of walltime"}
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
+_CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What is told of an application: images, whether those are all, and the most of each of `UNITS`."""
+
+    images: tuple[str, ...]
+    is_all: bool
+    most: Mapping[str, int]
+
+
+def is_image(name: str) -> bool:
+    """Whether a resource would take a text for an image: ``psi4:1.5``."""
+    return bool(_IMAGE.match(name))
+
+
+def offer(capabilities: str, application: str) -> Offer:
+    """What a resource's capabilities tell; nothing where they cannot be read.
+
+    A daemon escapes what its application tells, others need not.
+    """
+    try:
+        told = find(capabilities, application)
+        texts = (told.inside, unescape(told.inside)) if told else ()
+        found = [one for text in texts for one in find_all(text, IMAGES)]
+        most = {name: _most(texts, name) for name in UNITS}
+    except ValueError:
+        return Offer((), False, {})
+    names = lists.unique(name for one in found for name in lists.split(one.text))
+    return Offer(
+        images=tuple(name for name in names if is_image(name)),
+        is_all=bool(found) and AND_MORE not in names,
+        most={name: number for name, number in most.items() if number},
+    )
+
+
+def _most(texts: Iterable[str], name: str) -> int:
+    said = [one.text for text in texts for one in find_all(text, MOST + name)]
+    return _whole(said[-1]) if said else 0
+
+
+def wish(specifics: str, tag: str) -> str:
+    """What a job asks for, as the scripts of `command` read it: the last such tag counts, however deep."""
+    found: list[str] = re.findall(f"<{tag}>([^<>]*)</{tag}>", specifics)
+    return found[-1].strip() if found else ""
+
+
+def number(specifics: str, tag: str) -> int:
+    """A number a job asks for (`walltime` in seconds); 0 when it does not, or not with a number."""
+    said = wish(specifics, tag)
+    if tag == "walltime" and (clock := _CLOCK.match(said)):
+        return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])
+    return _whole(said)
+
+
+def _whole(text: str) -> int:
+    return int(text) if _NUMBER.match(text) else 0
+
+
+def lacks(capabilities: str, application: str, specifics: str) -> str:
+    """Why a resource, by its own word, never takes a job: ``has no image psi4:1.6``; empty when it may."""
+    told = offer(capabilities, application)
+    image = wish(specifics, "image")
+    faults = [f"has no image {image}"] if image and told.is_all and image not in told.images else []
+    for tag, most in told.most.items():
+        asked = number(specifics, tag)
+        if asked > most:
+            faults.append(f"gives a job {most} {UNITS[tag]} at most, not {asked}")
+    return ", ".join(faults)

@@ -1,0 +1,59 @@
+"""What resources tell of an application, and what of it jobs ask for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgi_protocol import offers, xml
+
+TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <max_memory> 4000 </max_memory>"
+
+
+@pytest.mark.parametrize("inside", [TOLD, xml.escape(TOLD)], ids=["as it is", "escaped"])
+def test_what_is_told_of_an_application_is_read(inside: str) -> None:
+    """Escaped, as daemons tell it, or not."""
+    told = offers.offer(f"<other> <max_cpus> 1 </max_cpus> </other> <command> {inside} </command>", "command")
+
+    assert (told.images, told.is_all) == (("psi4:1.5", "crest:2"), True)
+    assert told.most == {"cpus": 8, "memory": 4000}
+
+
+@pytest.mark.parametrize(
+    ("told", "specifics", "lacks"),
+    [
+        (TOLD, "", ""),
+        (TOLD, "<image> psi4:1.5 </image> <cpus> 8 </cpus>", ""),
+        (TOLD, "<image> psi4:1.6 </image>", "has no image psi4:1.6"),
+        (TOLD, "<cpus> 99 </cpus>", "gives a job 8 cpus at most, not 99"),
+        (
+            TOLD,
+            "<image> a:1 </image><memory>\n9000 </memory>",
+            "has no image a:1, gives a job 4000 MB of memory at most, not 9000",
+        ),
+        (TOLD, "<walltime> 1000:00 </walltime> <cpus> many </cpus>", ""),
+        ("<images>  </images>", "<image> psi4:1.5 </image>", "has no image psi4:1.5"),
+        ("<images> a:1, ... </images>", "<image> psi4:1.5 </image>", ""),
+        ("shell scripts", "<image> psi4:1.5 </image> <cpus> 99 </cpus>", ""),
+        ("<max_walltime> 3600 </max_walltime>", "<walltime> 01:00:00 </walltime>", ""),
+        (
+            "<max_walltime> 3600 </max_walltime>",
+            "<walltime> 01:00:01 </walltime>",
+            "gives a job 3600 seconds of walltime at most, not 3601",
+        ),
+        (
+            "<max_cpus> 8 </max_cpus>",
+            "<cpus> 1 </cpus> <x> <cpus> 9 </cpus> </x>",
+            "gives a job 8 cpus at most, not 9",
+        ),
+        ("<!DOCTYPE x>", "<image> psi4:1.5 </image>", ""),
+    ],
+)
+def test_what_a_resource_lacks_is_said_by_its_own_word_only(told: str, specifics: str, lacks: str) -> None:
+    """Where it says nothing, or not all, it may have it."""
+    assert offers.lacks(f"<command> {told} </command>", "command", specifics) == lacks
+
+
+@given(st.text("<>/ ab:1image&lt;!-s"), st.text("<>/ ab:1image&lt;"))
+def test_no_text_is_too_strange(capabilities: str, specifics: str) -> None:
+    """Both come from others."""
+    offers.lacks(f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>")
