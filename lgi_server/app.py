@@ -82,6 +82,8 @@ def _add_public_pages(app: Flask, config: Config) -> None:
 
     app.add_url_rule(f"{config.prefix}/", "landing", landing)
     app.add_url_rule(f"{config.prefix}/index.php", "landing", landing)
+    if config.prefix:
+        app.add_url_rule(config.prefix, "landing", landing)
     app.add_url_rule(f"{config.prefix}/documents/<name>", "document", document)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crt", "ca_certificate", ca_certificate)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crl", "crl", crl)

@@ -93,7 +93,7 @@ def is_for_a_person(config: Config, asked: Request) -> bool:
     """Whether a browser asks for a page of ours, be it there or not."""
     if not config.basic_interface or "text/html" not in asked.headers.get("Accept", ""):
         return False
-    return asked.path.startswith(f"{config.prefix}/{NAME}/")
+    return f"{asked.path}/".startswith(f"{config.prefix}/{NAME}/")
 
 
 def _refused(server: Server, refused: LGIError) -> Response:

@@ -86,10 +86,11 @@ def test_without_a_certificate_a_person_is_told_what_to_do(grid: Grid) -> None:
     anonymous = requests.Session()
     anonymous.trust_env, anonymous.verify = False, str(grid.people.authority.ca_file)
 
-    for path in ("", "LGI/jobs", "LGI/jobs/1", "index.php", "LGI/submit", "x"):
-        address = f"{grid.url}/basic_interface/{path}"
+    for path in ("", "/", "/LGI/jobs", "/LGI/jobs/1", "/index.php", "/LGI/submit", "/x"):
+        address = f"{grid.url}/basic_interface{path}"
         page = anonymous.get(address, headers={"Accept": "text/html"})
         assert page.status_code == 403
+        assert "Your browser showed no certificate" in page.text
         assert "Load the file" in page.text
         posted = anonymous.post(address, data={"a": "b"}, headers=FROM_OURS).text
         assert "Load the file" in posted or "<number> 2 </number>" in posted

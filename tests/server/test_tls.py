@@ -78,7 +78,7 @@ def test_without_a_certificate_no_repository_is_shown(server: Grid) -> None:
     assert statuses == [403, 403, 403]
 
 
-@pytest.mark.parametrize("path", ["/", "/certificates/ca.crt", "/certificates/ca.crl"])
+@pytest.mark.parametrize("path", ["", "/", "/certificates/ca.crt", "/certificates/ca.crl"])
 def test_everybody_may_see_the_landing_page_the_ca_and_the_crl(server: Grid, path: str) -> None:
     """Public at most: the landing page, the CA certificate and the CRL."""
     answer = anonymous(server).get(server.url + path)
