@@ -13,6 +13,7 @@ from lgi_tools import options, terminal
 from lgi_tools.project import Project
 from lgi_tools.task import codes, removal, results, standing
 from lgi_tools.task.command_options import NAME, faults, folders_of, on_folders, settled, watched
+from lgi_tools.task.results import Replace
 
 
 @click.command()
@@ -64,23 +65,37 @@ def _as_json(one: standing.Standing) -> dict[str, object]:
 
 
 @click.command()
-@click.option("-f", "--force", is_flag=True, help="Replace whatever is here under the name of a result.")
+@click.option("-f", "--force", is_flag=True, help="Replace inputs that the job has changed and you have not.")
+@click.option(
+    "--replace-edited",
+    is_flag=True,
+    help="Replace whatever is here under such a name: what you edited is lost.",
+)
 @on_folders
-def get(force: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given: object) -> int:
+def get(
+    force: bool,
+    replace_edited: bool,
+    folders: tuple[str, ...],
+    batch: tuple[str, ...],
+    hands: int,
+    **given: object,
+) -> int:
     """Fetch what the jobs of folders have made, with joblog.txt and joberr.txt, into their folders.
 
-    A file that is here already is not replaced unless it came from the job and is as it came. The files stay
-    on the server until they are pruned.
+    A file that is here already is not replaced unless it came from the job and is as it came; one that came
+    and was removed since comes again. The files stay on the server until they are pruned.
     """
+    replaced = Replace.EDITED if replace_edited else Replace.INPUTS if force else Replace.RESULTS
     named = folders_of(folders, batch)
     with settled(given) as chosen:
-        told = list(watched(results.get(chosen, named, hands, force), len(named), "fetching"))
+        told = list(watched(results.get(chosen, named, hands, replaced), len(named), "fetching"))
     told.sort(key=lambda one: one.folder)
     if batch or len(named) > 1:
         files = sum(len(one.files) for one in told)
         terminal.show(f"{files} files into {sum(1 for one in told if one.files)} folders\n")
     else:
         terminal.show("".join(terminal.value(name) + "\n" for one in told for name in one.files))
+    faults((one.folder, note) for one in told for note in one.notes)
     return faults((one.folder, fault) for one in told for fault in one.faults)
 
 

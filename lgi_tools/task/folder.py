@@ -1,6 +1,7 @@
 """Folders that become jobs: which they are, and which of their files go along."""
 
 import glob
+import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,12 @@ def inputs(folder: Path, former: Record | None = None) -> tuple[Path, ...]:
     except OSError as error:
         raise Trouble(f"it cannot be read: {error.strerror}") from None
     return tuple(Path(entry.path) for entry in found if _goes_along(entry, former))
+
+
+def digest(path: Path) -> str:
+    """By which a file is known again. OSError when it cannot be read."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _goes_along(entry: os.DirEntry[str], former: Record | None) -> bool:

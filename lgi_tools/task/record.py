@@ -44,13 +44,14 @@ class Fetched:
 class Record:
     """The job of a folder. Without ``job_id`` it is not known whether the submit arrived.
 
+    ``inputs`` are the files that went along, each with the digest (`folder.digest`) of what was sent.
     ``gone`` says why there is nothing left of it on the server: it was cancelled, or pruned.
     """
 
     request_id: str
     server: str
     image: str
-    inputs: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
     job_id: int = 0
     repository_url: str = ""
     ending: Ending | None = None
@@ -81,8 +82,9 @@ def read(folder: Path) -> Record | None:
 def _of(told: dict[str, Any]) -> Record:
     ending = told.pop("ending")
     fetched = {str(name): Fetched(*map(int, four)) for name, four in told.pop("fetched").items()}
-    made = Record(**told, ending=Ending(**ending) if ending else None, fetched=fetched)
-    return replace(made, inputs=tuple(made.inputs), job_id=int(made.job_id))
+    inputs = {str(name): str(digest) for name, digest in told.pop("inputs").items()}
+    made = Record(**told, ending=Ending(**ending) if ending else None, fetched=fetched, inputs=inputs)
+    return replace(made, job_id=int(made.job_id))
 
 
 def _text(record: Record) -> str:

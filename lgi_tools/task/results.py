@@ -1,10 +1,10 @@
 """What the jobs of folders have made comes back into them."""
 
-import filecmp
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -17,37 +17,46 @@ from lgi_tools.task import crew, folder, record, standing
 from lgi_tools.task.record import Fetched, Record, Trouble
 
 
+class Replace(IntEnum):
+    """What of the files that are here gives way: what came from the job, its inputs, or anything."""
+
+    RESULTS = 0
+    INPUTS = 1
+    EDITED = 2
+
+
 @dataclass(frozen=True)
 class Got:
-    """What came into a folder: the names of files, and what is wrong, a line each."""
+    """What came into a folder: names of files; and, a line each, what is wrong and what is good to know."""
 
     folder: Path
     files: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def get(chosen: Settings, folders: Sequence[Path], hands: int, force: bool = False) -> Iterator[Got]:
-    """Fetch the files of folders whose jobs have ended, in any order; with ``force`` over whatever is there.
+def get(chosen: Settings, folders: Sequence[Path], hands: int, replaced: Replace) -> Iterator[Got]:
+    """Fetch the files of folders whose jobs have ended, in any order.
 
-    A file that is there already is replaced only if it came from the job and was not touched since.
+    What was edited here gives way with `Replace.EDITED` only.
     """
 
     def work(mine: Iterator[Path], tell: Callable[[Got], None]) -> None:
         with Project.of(chosen) as project:
             for place in mine:
-                tell(_safely(project, place, force))
+                tell(_safely(project, place, replaced))
 
     return crew.together(folders, work, max(1, min(hands, len(folders))))
 
 
-def _safely(project: Project, place: Path, force: bool) -> Got:
+def _safely(project: Project, place: Path, replaced: Replace) -> Got:
     try:
         found = standing.submitted(place, project.server)
         if found.gone:
             raise Trouble(f"there is nothing on the server: its job was {found.gone}")
-        if found.got and not force:
+        if found.got and not replaced and not _is_missing(place, found):
             return Got(place)
-        return _get(project, place, found, force)
+        return _get(project, place, found, replaced)
     except (Trouble, TransferFailed) as trouble:
         return Got(place, faults=(str(trouble),))
     except OSError as error:
@@ -58,12 +67,17 @@ def _safely(project: Project, place: Path, force: bool) -> Got:
         return Got(place, faults=(f"job {found.job_id} is not there any more",))
 
 
-def _get(project: Project, place: Path, found: Record, force: bool) -> Got:
+def _is_missing(place: Path, found: Record) -> bool:
+    """Whether something of the job was here and is not any more."""
+    return not all(os.path.lexists(place / name) for name in {*found.inputs, *found.fetched})
+
+
+def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got:
     job = project.job(found.job_id)
     if not job.ended:
         raise Trouble(f"job {job.id} has not ended: it is {job.state}")
     ending = standing.note_ending(place, found, job)
-    arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, force)
+    arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
     # A job's own directory may hold more than what may come into ours.
     stored = [one for one in job.files if stage.is_staged(one.name)]
     for one in stored:
@@ -72,20 +86,21 @@ def _get(project: Project, place: Path, found: Record, force: bool) -> Got:
         arriving.streams(job)
     got = not arriving.faults
     record.write(place, replace(found, ending=ending, fetched=arriving.fetched, got=got))
-    return Got(place, tuple(arriving.files), tuple(arriving.faults))
+    return Got(place, tuple(arriving.files), tuple(arriving.faults), tuple(arriving.notes))
 
 
 class _Arriving:
     """The files of one folder, while they come."""
 
-    def __init__(self, place: Path, found: Record, stored: Files | None, force: bool) -> None:
+    def __init__(self, place: Path, found: Record, stored: Files | None, replaced: Replace) -> None:
         self._place = place
         self._found = found
         self._stored = stored
-        self._force = force
+        self._replaced = replaced
         self.fetched = dict(found.fetched)
         self.files: list[str] = []
         self.faults: list[str] = []
+        self.notes: list[str] = []
 
     def take(self, one: StoredFile) -> None:
         """Fetch a file, unless it is here, or something else of its name is."""
@@ -93,16 +108,42 @@ class _Arriving:
         try:
             if path.is_dir():
                 self.faults.append(f"{one.name} is a directory here: move it away")
-            elif not os.path.lexists(path) or self._force or self._is_ours(one.name):
-                if not self._is_same(one):
+            elif not os.path.lexists(path):
+                self._fetch(one, path)
+            elif self._is_ours(one.name):
+                if not self._came_before(one):
                     self._fetch(one, path)
-            elif not self._is_unchanged(one, path):
-                self.faults.append(f"{one.name} is here already and differs: get --force replaces it")
+            else:
+                self._meet(one, path)
         except TransferFailed as failure:
             self.faults.append(f"{one.name}: {failure}")
 
-    def _fetch(self, one: StoredFile, path: Path) -> None:
+    def _meet(self, one: StoredFile, path: Path) -> None:
+        """What is here did not come from the job as it is: an input, or what somebody has made of it."""
+        here, sent = _digest(path), self._found.inputs.get(one.name, "")
+        needed = Replace.INPUTS if here == sent else Replace.EDITED
+        if self._replaced >= needed and not path.is_symlink():
+            self._fetch(one, path)
+        elif self._is_news(one, path, here, sent):
+            self.faults.append(_in_the_way(one.name, path, needed))
+        elif self._replaced and here != sent:
+            self.notes.append(_in_the_way(one.name, path, needed))
+
+    def _is_news(self, one: StoredFile, path: Path, here: str, sent: str) -> bool:
+        """Whether the job has made of a file what is not here, and was not here before it was edited."""
+        if self._came_before(one):
+            return False
+        if here == sent and path.stat().st_size != one.size:
+            return True
+        return self._digest_of(one) not in {here, sent}
+
+    def _digest_of(self, one: StoredFile) -> str:
         assert self._stored is not None  # noqa: S101 - what is in no repository has no name
+        with tempfile.TemporaryDirectory(prefix="LGI_task.") as directory:
+            return folder.digest(self._stored.download(one.name, Path(directory, "there")))
+
+    def _fetch(self, one: StoredFile, path: Path) -> None:
+        assert self._stored is not None  # noqa: S101 - as above
         self._stored.download(one.name, path)
         self._note(one.name, one.size, int(one.changed.timestamp()))
 
@@ -117,29 +158,34 @@ class _Arriving:
         status = os.lstat(self._place / name)
         return known is not None and (known.size, known.modified) == (status.st_size, status.st_mtime_ns)
 
-    def _is_same(self, one: StoredFile) -> bool:
-        """Whether it came before, and is as it was there and here."""
+    def _came_before(self, one: StoredFile) -> bool:
+        """Whether it came as it still is there."""
         known = self.fetched.get(one.name)
-        if known is None or not os.path.lexists(self._place / one.name) or not self._is_ours(one.name):
-            return False
-        return (known.stored_size, known.changed) == (one.size, int(one.changed.timestamp()))
-
-    def _is_unchanged(self, one: StoredFile, path: Path) -> bool:
-        """Whether the file that is here is what is stored, as inputs are that the job has only read."""
-        if not path.is_file() or path.stat().st_size != one.size:
-            return False
-        assert self._stored is not None  # noqa: S101 - as above
-        with tempfile.TemporaryDirectory(prefix="LGI_task.") as directory:
-            there = self._stored.download(one.name, Path(directory, "there"))
-            return filecmp.cmp(there, path, shallow=False)
+        came = known and (known.stored_size, known.changed)
+        return came == (one.size, int(one.changed.timestamp()))
 
     def streams(self, job: Details) -> None:
         """What a job has said that stores no files: as much of both streams as was reported."""
         texts = run.streams(job_values.result_of(job))
         for name, text in zip(folder.STREAMS, texts, strict=True):
             path = self._place / name
-            if os.path.lexists(path) and not self._force and not self._is_ours(name):
-                self.faults.append(f"{name} is here already: get --force replaces it")
-                continue
-            path.write_bytes(text)
-            self._note(name)
+            if path.is_symlink() or path.is_dir():
+                self.faults.append(f"{name} is no plain file here: move it away")
+            elif path.exists() and not self._is_ours(name) and self._replaced < Replace.EDITED:
+                self.faults.append(_in_the_way(name, path, Replace.EDITED))
+            else:
+                path.write_bytes(text)
+                self._note(name)
+
+
+def _digest(path: Path) -> str:
+    return folder.digest(path) if path.is_file() else ""
+
+
+def _in_the_way(name: str, path: Path, needed: Replace) -> str:
+    if path.is_symlink():
+        # What it leads to may be of use to others.
+        return f"{name} is a link here: move it away to get what the job has made"
+    if needed is Replace.INPUTS:
+        return f"{name} is here already and differs: get --force replaces it"
+    return f"{name} was edited or made here and stays: get --replace-edited replaces it"

@@ -144,7 +144,8 @@ class _Plan:
             except Trouble as trouble:
                 self._tell(Done(place, reason=str(trouble)))
             except OSError as error:
-                self._tell(Done(place, reason=f"{record.NAME} cannot be written: {error.strerror}"))
+                name = Path(error.filename or record.NAME).name
+                self._tell(Done(place, reason=f"{name!r} cannot be read or written: {error.strerror}"))
             else:
                 if isinstance(job, Done):
                     self._tell(job)
@@ -164,8 +165,8 @@ class _Plan:
             record.write(place, found)
             return Done(place, job.id)
         files = folder.inputs(place, former)
-        names = tuple(path.name for path in files)
-        new = Record(safe_submit.new_id(), self._server, self._order.image, names, fetched=streams_of(former))
+        sent = {path.name: folder.digest(path) for path in files}
+        new = Record(safe_submit.new_id(), self._server, self._order.image, sent, fetched=streams_of(former))
         begun = former if former and is_begun else self._noted(place, former, new)
         self._begun[begun.request_id] = _Begun(place, begun, begun is new, former)
         return NewJob(self._order.fields(begun.request_id), files, begun.request_id)

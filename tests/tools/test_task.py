@@ -66,7 +66,7 @@ def test_a_folder_is_a_job(grid: Grid, task: Run) -> None:
     assert bytes(row["input"]) == b"#!/bin/sh\nexec psi4 -n 'in put'\n"  # type: ignore[arg-type]
     assert "<image> psi4:1.5 </image> <cpus> 2 </cpus> <memory> 4096 </memory>" in str(row["job_specifics"])
     told = json.loads(Path(record.NAME).read_text())
-    assert (told["job_id"], told["server"], told["inputs"]) == (
+    assert (told["job_id"], told["server"], list(told["inputs"])) == (
         row["job_id"],
         grid.url,
         ["input.dat", "link"],
@@ -321,8 +321,99 @@ def test_without_stored_streams_those_of_the_output_are_taken(grid: Grid, task: 
     code, out, err = task("get")
 
     assert (code, out) == (1, "joblog.txt\n")
-    assert err == "LGI_task: joberr.txt is here already: get --force replaces it\n"
+    assert err == (
+        "LGI_task: joberr.txt was edited or made here and stays: get --replace-edited replaces it\n"
+    )
     assert (Path("joblog.txt").read_text(), Path("joberr.txt").read_text()) == ("out\n", "of mine")
+
+
+def ended(grid: Grid, **results: str) -> Path:
+    """The folder's job has ended and stored these files; the directory of its repository."""
+    told = json.loads(Path(record.NAME).read_text())
+    place = grid.config.repository / told["repository_url"].partition("/repository/")[2]
+    for name, text in results.items():
+        (place / name).write_text(text)
+    grid.set_job(told["job_id"], state="finished", output=b"[LGI: exit code 0]\n")
+    return place
+
+
+def test_what_was_removed_here_comes_again(grid: Grid, task: Run) -> None:
+    """Results, streams and inputs, as often as they are asked for; without a call when all is here."""
+    Path("input.dat").write_text("of mine")
+    task(*SUBMIT, "psi4")
+    ended(grid, made="of the job")
+
+    first = task("get")
+    again = task("get")
+    for name in ("made", "input.dat", "joblog.txt"):
+        Path(name).unlink()
+    after = task("get")
+
+    assert (first[0], sorted(first[1].split())) == (0, ["joberr.txt", "joblog.txt", "made"])
+    assert again == (0, "", "")
+    assert (after[0], {"made", "input.dat", "joblog.txt"} - set(after[1].split())) == (0, set())
+    assert (Path("made").read_text(), Path("input.dat").read_text()) == ("of the job", "of mine")
+
+
+def test_what_was_edited_here_is_not_replaced(grid: Grid, task: Run) -> None:
+    """Inputs since the submit, results since they came, what was made here: --force names each."""
+    for name in ("edited", "both", "changed"):
+        Path(name).write_text("sent")
+    task(*SUBMIT, "psi4")
+    ended(grid, both="of the job", changed="of the job", made="of the job", result="of the job")
+    for name in ("edited", "both", "made"):
+        Path(name).write_text("of mine")
+
+    plain = task("get")
+    Path("result").write_text("of mine")
+    forced = task("get", "--force")
+    kept = {name: Path(name).read_text() for name in ("edited", "both", "made", "result", "changed")}
+    replaced = task("get", "--replace-edited")
+
+    stays = "LGI_task: {} was edited or made here and stays: get --replace-edited replaces it\n"
+    assert plain[0] == 1
+    assert plain[2] == (
+        stays.format("both")
+        + "LGI_task: changed is here already and differs: get --force replaces it\n"
+        + stays.format("made")
+    )
+    assert (forced[0], forced[2].splitlines(True)) == (
+        1,
+        [stays.format(name) for name in ("edited", "result", "both", "made")],
+    )
+    assert kept == dict.fromkeys(("edited", "both", "made", "result"), "of mine") | {"changed": "of the job"}
+    assert (replaced[0], replaced[2]) == (0, "")
+    assert [Path(name).read_text() for name in ("edited", "both", "made")] == [
+        "sent",
+        "of the job",
+        "of the job",
+    ]
+
+
+def test_an_input_that_was_edited_is_no_fault_where_the_job_has_left_it(grid: Grid, task: Run) -> None:
+    """The next calculation is prepared while this one runs; all its results have come."""
+    Path("input.dat").write_text("sent")
+    task(*SUBMIT, "psi4")
+    ended(grid, made="of the job")
+    Path("input.dat").write_text("the next")
+
+    assert task("get")[::2] == (0, "")
+    assert Path("input.dat").read_text() == "the next"
+    assert task("prune") == (0, "1 pruned\n", "")
+
+
+def test_a_link_is_not_followed_by_what_comes_back(grid: Grid, task: Run, tmp_path: Path) -> None:
+    """Others may use what it leads to."""
+    shared = tmp_path / "basis"
+    shared.write_text("of all")
+    Path("basis").symlink_to(shared)
+    task(*SUBMIT, "psi4")
+    ended(grid, basis="of the job")
+
+    code, _, err = task("get", "--replace-edited")
+
+    assert (code, err) == (1, "LGI_task: basis is a link here: move it away to get what the job has made\n")
+    assert (shared.read_text(), Path("basis").is_symlink()) == ("of all", True)
 
 
 def test_a_batch_that_was_killed_makes_no_second_job(grid: Grid, task: Run) -> None:
