@@ -46,6 +46,7 @@ class Record:
 
     ``inputs`` are the files that went along, each with the digest (`folder.digest`) of what was sent.
     ``gone`` says why there is nothing left of it on the server: it was cancelled, or pruned.
+    ``folder`` is the whole path of what was submitted.
     """
 
     request_id: str
@@ -58,6 +59,7 @@ class Record:
     fetched: Mapping[str, Fetched] = field(default_factory=dict)
     got: bool = False
     gone: str = ""
+    folder: str = ""
 
 
 def read(folder: Path) -> Record | None:
@@ -77,6 +79,21 @@ def read(folder: Path) -> Record | None:
             f"{NAME} is damaged, so it is not known whether it was submitted: "
             "look with LGI_qstat, then remove that file"
         ) from None
+
+
+def original(folder: Path, found: Record) -> Path | None:
+    """The folder of which this one is a copy with the same record; None for the one that was submitted.
+
+    One that was moved is that one: where it was there is nothing, or another one.
+    """
+    was = Path(found.folder)
+    try:
+        if not found.folder or was.samefile(folder):
+            return None
+        there = read(was)
+    except (OSError, Trouble):
+        return None
+    return was if there and there.request_id == found.request_id else None
 
 
 def _of(told: dict[str, Any]) -> Record:

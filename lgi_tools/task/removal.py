@@ -50,6 +50,11 @@ def _safely(project: Project, place: Path, act: _Removal) -> Removed:
         found = standing.submitted(place, project.server)
         if found.gone:
             raise Trouble(f"job {found.job_id} was {found.gone} before")
+        if copied := record.original(place, found):
+            raise Trouble(
+                f"it is a copy of {copied}, whose job {found.job_id} is: go there, or remove {record.NAME} "
+                "from one of the two"
+            )
         return Removed(place, act(project, place, found))
     except Trouble as trouble:
         return Removed(place, reason=str(trouble))

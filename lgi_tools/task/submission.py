@@ -1,5 +1,6 @@
 """Folders are submitted: many at once, and none twice."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -118,6 +119,16 @@ def streams_of(former: Record | None) -> dict[str, Fetched]:
     return {name: one for name, one in known.items() if name in folder.STREAMS}
 
 
+def _check_is_new(place: Path, former: Record) -> None:
+    if copied := record.original(place, former):
+        raise Trouble(
+            f"it is a copy of {copied}, with its {record.NAME}: submit --force gives it a job of its own, "
+            "and so does a submit without that file"
+        )
+    if former.job_id:
+        raise Trouble(f"it was submitted before: it is job {former.job_id} of {former.server}")
+
+
 class _Plan:
     """The folders one thread has begun with."""
 
@@ -154,8 +165,8 @@ class _Plan:
 
     def _job(self, place: Path) -> NewJob | Done:
         former = record.read(place)
-        if former and former.job_id and not former.gone and not self._again:
-            raise Trouble(f"it was submitted before: it is job {former.job_id} of {former.server}")
+        if former and not former.gone and not self._again:
+            _check_is_new(place, former)
         is_begun = former is not None and not former.job_id and not self._again
         if former and is_begun and former.server != self._server:
             raise Trouble(f"its submit to {former.server} was cut: go on there, with -S {former.server}")
@@ -166,7 +177,14 @@ class _Plan:
             return Done(place, job.id)
         files = folder.inputs(place, former)
         sent = {path.name: folder.digest(path) for path in files}
-        new = Record(safe_submit.new_id(), self._server, self._order.image, sent, fetched=streams_of(former))
+        new = Record(
+            safe_submit.new_id(),
+            self._server,
+            self._order.image,
+            sent,
+            fetched=streams_of(former),
+            folder=os.path.realpath(place),
+        )
         begun = former if former and is_begun else self._noted(place, former, new)
         self._begun[begun.request_id] = _Begun(place, begun, begun is new, former)
         return NewJob(self._order.fields(begun.request_id), files, begun.request_id)

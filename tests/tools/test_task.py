@@ -416,6 +416,33 @@ def test_a_link_is_not_followed_by_what_comes_back(grid: Grid, task: Run, tmp_pa
     assert (shared.read_text(), Path("basis").is_symlink()) == ("of all", True)
 
 
+def test_a_copy_of_a_folder_does_nothing_to_the_job_of_the_other(grid: Grid, task: Run) -> None:
+    """Its record came along with it; a folder that was moved keeps its job."""
+    (one,) = folders(1)
+    copy, moved = Path("copy"), Path("moved")
+    task("submit", "-b", str(one), "psi4", "1.5", "psi4")
+    shutil.copytree(one, copy)
+    whole = one.absolute()
+
+    pruned, cancelled = task("prune", "-y", "copy"), task("cancel", "copy")
+    submitted = task("submit", "-b", "copy", "psi4", "1.5", "psi4")
+
+    for code, out, err in (pruned, cancelled):
+        assert (code, out, f"copy: it is a copy of {whole}, whose job " in err) == (1, "", True)
+    assert (
+        submitted[0],
+        f"copy: it is a copy of {whole}, with its LGI_task.json: remove" in submitted[2],
+    ) == (
+        1,
+        True,
+    )
+    assert jobs(grid) == 1
+    (copy / record.NAME).unlink()
+    assert task("submit", "-b", "copy", "psi4", "1.5", "psi4")[0] == 0
+    one.rename(moved)
+    assert task("cancel", "moved", "copy") == (0, "2 cancelled\n", "")
+
+
 def test_a_batch_that_was_killed_makes_no_second_job(grid: Grid, task: Run) -> None:
     """At whatever moment: once some folders were begun, and once some have their jobs."""
     made = folders(300)
