@@ -130,8 +130,9 @@ def show_list(repository: Repository, shape: Shape) -> int:
 
 
 def _file_line(text: str) -> str:
-    name = terminal.value(file_name(text))
-    size, date = (terminal.value(xml.value(text, part)) for part in ("size", "date"))
+    """A row, also in a pipe: a name may hold line ends; --json has it as it is."""
+    name = terminal.one_line(file_name(text))
+    size, date = (terminal.one_line(xml.value(text, part)) for part in ("size", "date"))
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
@@ -175,9 +176,9 @@ def _transfer_one(repository: Repository, action: Action, name: str) -> tuple[st
         with closing(bar):
             steps[action]()
     except TransferFailed as failure:
-        return f"{failed} '{repository.url}/{terminal.value(remote)}'", f"{name}: {failure}"
+        return f"{failed} '{repository.url}/{terminal.one_line(remote)}'", f"{name}: {failure}"
     except OSError as error:
-        return f"Error opening file '{terminal.value(name)}'", plain(error)
+        return f"Error opening file '{terminal.one_line(name)}'", plain(error)
     return f"{succeeded} '{url}'", None
 
 

@@ -50,7 +50,7 @@ def status(
     else:
         alone = named == [Path()]
         lines = (one.line if alone else f"{one.folder}: {one.line}" for one in right)
-        terminal.show("".join(terminal.value(line) + "\n" for line in lines))
+        terminal.show("".join(terminal.one_line(line) + "\n" for line in lines))
     return faults((one.folder, "" if one.word else one.reason) for one in told)
 
 
@@ -94,7 +94,7 @@ def get(
         files = sum(len(one.files) for one in told)
         terminal.show(f"{files} files into {sum(1 for one in told if one.files)} folders\n")
     else:
-        terminal.show("".join(terminal.value(name) + "\n" for one in told for name in one.files))
+        terminal.show("".join(terminal.one_line(name) + "\n" for one in told for name in one.files))
     faults((one.folder, note) for one in told for note in one.notes)
     return faults((one.folder, fault) for one in told for fault in one.faults)
 

@@ -1,5 +1,6 @@
 """What a person sees: text of others can neither steer the terminal nor pass for the tool's own lines."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -91,18 +92,23 @@ def test_a_refusal_is_one_line(run: Run, server: CannedServer, tool: object, cal
     assert "\nJob 7 deleted" not in out
 
 
-@pytest.mark.usefixtures("on_terminal")
-def test_a_file_name_is_one_line(run: Run, server: CannedServer) -> None:
-    """In the list of a repository."""
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_file_name_is_one_line(
+    run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch, is_watched: bool
+) -> None:
+    """In the list of a repository, also for a program that reads it; JSON has the very name."""
+    monkeypatch.setattr(terminal, "is_watched", lambda: is_watched)
     name = "JOB_75d8f2efe814c75e102a012925e8ceff"
     file = f"<file> <file_name> {escape(FORGED)} </file_name> <size> 1 </size> <date> 0 </date> </file>"
     body = Answer(f"<repository_content> {file} </repository_content>".encode())
     server.will_answer("GET", f"/repository/repository_content.php?repository={name}", body)
 
     _, out, _ = run(filetransfer, "list", f"{server.url}/repository/eff/{name}")
+    _, document, _ = run(filetransfer, "list", "--json", f"{server.url}/repository/eff/{name}")
 
     assert SHOWN in out
-    assert "\nJob owners" not in out
+    assert len(out.splitlines()) == 3
+    assert json.loads(document)["files"][0]["file_name"] == FORGED
 
 
 def test_elsewhere_the_text_is_as_documented(run: Run, server: CannedServer) -> None:
