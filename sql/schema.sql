@@ -220,9 +220,11 @@ CREATE TABLE web_sessions (
 CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
 CREATE INDEX web_session_age ON web_sessions (last_used);
 
--- Ours: its one row is written while licences are counted and given to jobs that start: by one at a time.
-CREATE TABLE licence_lock (
-    name  VARCHAR(8) NOT NULL PRIMARY KEY
+-- Ours: a row is written, always with another turn, while something is counted and taken by one at a time, whichever
+-- node of a cluster is asked: "licences", "updates", and "limit APPLICATION OWNER" for an owner's jobs.
+CREATE TABLE turns (
+    name  VARCHAR(520) NOT NULL PRIMARY KEY,
+    turn  BIGINT       NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
 -- Ours: what jobs of an application have ever wanted of the licences, so that jobs which wait for the same ones

@@ -66,28 +66,32 @@ class MariaDB:
             )
             # The variable's name differs between versions; the statement does not.
             raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-            _join_cluster(raw)
-        return MariaDBConnection(raw)
+            in_cluster = _join_cluster(raw)
+        return MariaDBConnection(raw, one_by_one=in_cluster)
 
     def schema(self, text: str) -> Iterable[str]:
         """The schema as it is."""
         return statements(text)
 
 
-def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> None:
-    """On a node of a Galera cluster, see all that other nodes have answered; Away on one cut off from it."""
+def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
+    """On a node of a Galera cluster, see all that other nodes have answered; Away on one cut off from it.
+
+    Whether it is one.
+    """
     with raw.cursor() as cursor:
         cursor.execute("SHOW STATUS LIKE 'wsrep_ready'")
         ready = cursor.fetchone()
         if ready is None:
-            return
+            return False
         cursor.execute("SELECT @@wsrep_on AS wsrep_on")
         row = cursor.fetchone()
         if not row or not row["wsrep_on"]:
-            return
+            return False
         if ready["Value"] != "ON":
             raise Away("the node is cut off from its cluster")
         cursor.execute("SET SESSION wsrep_sync_wait = 1")
+        return True
 
 
 class MariaDBConnection:
@@ -96,10 +100,15 @@ class MariaDBConnection:
     A way to the server and back costs more than most statements. So nothing is sent before a result is
     needed, and what waits then goes along in one packet; the server stops at the first that fails. Work that
     only reads needs no transaction: each of its statements sees what was committed when it ran.
+
+    ``one_by_one``: each in a packet of its own. A node of a Galera cluster that ends a transaction for the
+    sake of another node's amid a packet runs what is left of it all the same, and tells nobody: two
+    nodes then give out one job, or one last place under a limit.
     """
 
-    def __init__(self, raw: "pymysql.Connection[DictCursor]") -> None:
+    def __init__(self, raw: "pymysql.Connection[DictCursor]", one_by_one: bool = False) -> None:
         self._raw = raw
+        self._one_by_one = one_by_one
         self._waiting: list[str] = []
         self._writing = False
         self._begun = False
@@ -134,6 +143,10 @@ class MariaDBConnection:
         together, self._waiting = self._waiting, []
         with _translated():
             cursor = self._raw.cursor()
+            if self._one_by_one:
+                for statement in together:
+                    cursor.execute(statement)
+                return cursor
             cursor.execute("; ".join(together))
             for _ in together[1:]:
                 cursor.nextset()

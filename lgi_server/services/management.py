@@ -9,7 +9,7 @@ from lgi_server import identity
 from lgi_server.database import Transaction
 from lgi_server.services import job_changes, locking, replication, sessions, update_text
 from lgi_server.services.update_text import Verb
-from lgi_server.tables import active_resources, permissions, shares, standings, undo_log, updates
+from lgi_server.tables import active_resources, permissions, shares, standings, turns, undo_log, updates
 from lgi_server.tables import sessions as session_table
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE
 from lgi_server.tables.undo_log import Undo
@@ -36,9 +36,11 @@ class NewResource:
 def check_master(transaction: Transaction, server_name: str) -> None:
     """Unacceptable unless this server is the project's master: versions are global and made in one place.
 
-    The master's row is held, so that whoever changes something at the same time waits and sees the change.
+    It is our turn then: whoever changes something at the same time waits and sees the change, so that
+    versions appear in their order.
     """
-    own = active_resources.hold_named(transaction, server_name)
+    turns.take(transaction, "updates", "SELECT 1")
+    own = active_resources.named(transaction, server_name)
     if own is None or own.project_server != MASTER:
         raise Unacceptable(f"{server_name} is not the project's master server: run ManageDB there")
 

@@ -13,12 +13,11 @@ from lgi_server.tables.permissions import Rules
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether an owner may submit; whose jobs are counted, up to how many (0: no end), by which rule."""
+    """Whether an owner may submit; whose jobs are counted, up to how many (0: no end)."""
 
     allowed: bool
     counted: str = ""
     limit: int = 0
-    rule: tuple[str, str, str] = ("", "", "")
 
 
 NO = Verdict(False)
@@ -34,13 +33,13 @@ class Tally:
     def has_room(self, said: Verdict, application: str) -> bool:
         """Whether a verdict leaves room for one more job.
 
-        Two submits under one rule count one after the other, so that exactly one takes the last place.
+        Two submits count an owner's jobs one after the other, so that exactly one takes the last place.
         """
         if not said.allowed or said.limit == 0:
             return said.allowed
         if (said, application) not in self._counts:
-            self._counts[said, application] = permissions.count_under(
-                self._transaction, said.rule, said.counted, application, said.limit < 0
+            self._counts[said, application] = permissions.count_alone(
+                self._transaction, said.counted, application, said.limit < 0
             )
         return self._counts[said, application] < abs(said.limit)
 
@@ -83,26 +82,26 @@ def verdict(rules: Rules, user: str, group: str, application: str) -> Verdict:
     """What the rules say of a user submitting for a group; a pure function of the rows."""
     if _denied(rules.users_denied, user, application):
         return NO
-    own = _granted("users_allowed", rules.users_allowed, user, user, application)
+    own = _granted(rules.users_allowed, user, user, application)
     if own:
         return own
     if _denied(rules.groups_denied, group, application):
         return NO
     return (
-        _granted("groups_allowed", rules.groups_allowed, group, group, application)
-        or _granted("users_allowed", rules.users_allowed, ANY, user, application)
-        or _granted("groups_allowed", rules.groups_allowed, ANY, group, application)
+        _granted(rules.groups_allowed, group, group, application)
+        or _granted(rules.users_allowed, ANY, user, application)
+        or _granted(rules.groups_allowed, ANY, group, application)
         or NO
     )
 
 
 def _granted(
-    table: str, allowed: dict[tuple[str, str], int], name: str, counted: str, application: str
+    allowed: dict[tuple[str, str], int], name: str, counted: str, application: str
 ) -> Verdict | None:
     """What an allowing table says of a name: the row of the application before the row of any."""
     for what in (application, ANY):
         if (name, what) in allowed:
-            return Verdict(True, counted, allowed[name, what], (table, name, what))
+            return Verdict(True, counted, allowed[name, what])
     return None
 
 

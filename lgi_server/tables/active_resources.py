@@ -41,14 +41,6 @@ def named(transaction: Transaction, name: str) -> Resource | None:
     return resource_in(row) if row else None
 
 
-def hold_named(transaction: Transaction, name: str) -> Resource | None:
-    """The resource of a name, which nobody else holds so until this transaction ends."""
-    row = transaction.row(
-        f"SELECT {COLUMNS} FROM active_resources WHERE resource_name = %s{transaction.for_update}", name
-    )
-    return resource_in(row) if row else None
-
-
 def numbered(transaction: Transaction, resource_id: int) -> Resource | None:
     """The resource of a number."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_id = %s", resource_id)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_server.database import Transaction, marks
+from lgi_server.tables import turns
 
 # What of job_access says that a job wants licences; its state is the job's.
 ROLE, NAME = "uses", "licences"
@@ -88,11 +89,8 @@ def held(transaction: Transaction) -> dict[str, int]:
 def hold(transaction: Transaction) -> Mapping[str, int]:
     """How many jobs have which licences; nobody else takes any until this transaction ends.
 
-    The jobs are looked for once the one row that everybody writes is written, so what others have taken
-    before counts. It is written, not only held, so that the nodes of a cluster see each other too.
+    The jobs are looked for once it is our turn, so what others have taken before counts.
     """
-    row = transaction.row(
-        "REPLACE INTO licence_lock (name) VALUES ('all')"
-        f" RETURNING (SELECT GROUP_CONCAT(every_one.licences) FROM ({_HELD}) AS every_one) AS held"
-    )
-    return Counter(str(row["held"]).split(",") if row and row["held"] else ())
+    query = f"SELECT GROUP_CONCAT(every_one.licences) FROM ({_HELD}) AS every_one"
+    held = turns.take(transaction, "licences", query)
+    return Counter(str(held).split(",") if held else ())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_server.database import Row, Transaction, marks
+from lgi_server.tables import turns
 from lgi_server.tables.active_resources import COLUMNS, Resource, resource_in
 from lgi_server.tables.submit_requests import Remembered
 from lgi_server.tables.updates import Change
@@ -106,27 +107,17 @@ def _rules(rows: Sequence[Row]) -> Rules:
     )
 
 
-def count_under(
-    transaction: Transaction, rule: tuple[str, str, str], owner: str, application: str, active_only: bool
-) -> int:
+def count_alone(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
     """How many jobs of an application an owner has; only queued and running ones when asked so.
 
-    Nobody else counts under the same rule (table, name, application) until this transaction ends. The jobs
-    are counted for the rule's row, so not before that is held, and what others had stored by then counts.
+    Nobody else counts these until this transaction ends, and what others had stored before counts.
     """
-    table, name, what = rule
-    column = {kind: column for kind, column, _ in _TABLES}[table]
     states = " AND one.state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
-    row = transaction.row(
-        "SELECT (SELECT COUNT(*) FROM job_access AS one WHERE one.role = 'owner' AND one.name = %s"
-        f" AND one.application = %s{states} AND rule.application <> '') AS n"
-        f" FROM {table} AS rule WHERE rule.{column} = %s AND rule.application = %s{transaction.for_update}",
-        owner,
-        application,
-        name,
-        what,
+    query = (
+        "SELECT COUNT(*) FROM job_access AS one WHERE one.role = 'owner' AND one.name = %s"
+        f" AND one.application = %s{states}"
     )
-    return int(row["n"]) if row else 0
+    return int(turns.take(transaction, f"limit {application} {owner}", query, owner, application))
 
 
 def set_allowed(kind: str, name: str, application: str, limit: int) -> Change:

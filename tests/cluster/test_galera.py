@@ -2,8 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import pytest
 
@@ -11,18 +13,19 @@ from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_server.database import Transaction
 from lgi_server.databases import open_database
-from lgi_server.services import accounting
+from lgi_server.services import accounting, work
 from lgi_server.services.schedule import Duty, Schedule
-from lgi_server.tables import events, history
+from lgi_server.tables import active_resources, events, history
 from lgi_server.tables.history import Change
 from tests import galera, queues
 from tests.conftest import lacking
 from tests.galera import PrivateGalera
-from tests.grid import Grid, UserCalls
+from tests.grid import Grid, UserCalls, refusal
 from tests.server.test_crowds import take_all
 from tests.siblings import Sibling
 
-JOBS, DAEMONS = 400, 6
+JOBS, DAEMONS, ROUNDS = 400, 6, 20
+Result = TypeVar("Result")
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,67 @@ def test_daemons_at_three_servers_take_each_job_once(grids: list[Grid]) -> None:
 def patiently(calls: object, offers: list[list[int]]) -> None:
     """Take jobs until there are none, coming back when told to."""
     take_all(calls, offers, True)  # type: ignore[arg-type]
+
+
+def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """What calls return that begin at one moment."""
+    ready = threading.Barrier(len(calls))
+
+    def begin(call: Callable[[], Result]) -> Result:
+        ready.wait(30)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return [one.result(60) for one in [threads.submit(begin, call) for call in calls]]
+
+
+def test_the_last_place_under_a_limit_is_given_once_whichever_nodes_are_asked(grids: list[Grid]) -> None:
+    """Each counts what its own node has: who comes second is beaten at the commit and counts again."""
+    grids[0].resource()
+    grids[0].run("UPDATE users_allowed SET job_limit = 3")
+    users = [grid.user() for grid in grids[:2]]
+    for round_ in range(ROUNDS):
+        grids[0].run("DELETE FROM job_queue")
+        grids[0].run("DELETE FROM job_access")
+        users[round_ % 2].submit()
+        users[round_ % 2].submit()
+
+        answers = at_once([partial(refusal, user.submit) for user in users])
+
+        assert sorted(answers) == [0, ErrorNumber.SUBMIT_REFUSED], round_
+        assert len(grids[2].rows("SELECT job_id FROM job_queue")) == 3, round_
+
+
+def test_the_last_licence_is_given_once_whichever_nodes_are_asked(
+    grids: list[Grid], cluster: PrivateGalera
+) -> None:
+    """As the last place under a limit, for two resources that are each offered a job."""
+    names = ["res1@cluster", "res2@cluster"]
+    calls = [grid.resource(name) for grid, name in zip(grids, names, strict=False)]
+    numbers = queues.fill(grids[0].database, 2, *names)
+    grids[0].run("UPDATE job_queue SET licences = 'abaqus=1'")
+    nodes = [open_database(cluster.address("LGI", number)) for number in range(2)]
+    request, possible = work.Request("hello_world", 0, 10, ()), work.Possible({"abaqus": 1}, {"abaqus=1": 1})
+
+    def ask(number: int) -> list[int]:
+        def claim(transaction: Transaction) -> list[int]:
+            resource = active_resources.named(transaction, names[number])
+            assert resource is not None
+            session_id = calls[number].session_id
+            offered = work.offer(transaction, resource, int(session_id), request, possible, 1000)
+            return [job.job_id for job in offered]
+
+        return nodes[number].run(claim)
+
+    for round_ in range(ROUNDS):
+        answers = at_once([partial(ask, number) for number in range(2)])
+        assert sorted(map(len, answers)) == [0, 1], round_
+        assert {number for answer in answers for number in answer} < set(numbers)
+        for one in calls:
+            one.sign_off()
+            one.sign_up()
+    for node in nodes:
+        node.close()
 
 
 def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(

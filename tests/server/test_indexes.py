@@ -111,9 +111,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "usage": lambda one: (usage.by_application(one, "user7"), usage.ended_since(one, "user7", [1, 2])),
     "count": lambda one: job_lists.count(one, MARK),
     "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
-    "count of a limit": lambda one: permissions.count_under(
-        one, ("users_allowed", "any", "any"), "user7", "hello_world", True
-    ),
+    "count of a limit": lambda one: permissions.count_alone(one, "user7", "hello_world", True),
     "repeated request": lambda one: submit_requests.find(one, "user user7", ["x"]),
     "old requests": lambda one: submit_requests.forget_old(one, [], 10**10),
     "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),

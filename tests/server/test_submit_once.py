@@ -198,16 +198,14 @@ def test_whoever_is_beaten_to_a_key_looks_again(database: Database) -> None:
     assert looks[-1] == {"r": there}
 
 
-def test_what_was_stored_when_a_rule_is_held_is_counted(private_mariadb: PrivateMariaDB) -> None:
-    """One statement holds the rule and counts, in this order: who waited counts what was waited for."""
+def test_what_was_stored_when_the_turn_comes_is_counted(private_mariadb: PrivateMariaDB) -> None:
+    """One statement takes the turn and counts, in this order: who waited counts what was waited for."""
     database = open_database(private_mariadb.create_database("counted"))
     schema.make(database)
-    database.run(lambda one: one.run("INSERT INTO users_allowed VALUES ('any', 'any', 1)"))
     held, counts = threading.Event(), []
-    rule = ("users_allowed", "any", "any")
 
     def count(transaction: Transaction) -> int:
-        return permissions.count_under(transaction, rule, "mark", "vasp", False)
+        return permissions.count_alone(transaction, "mark", "vasp", False)
 
     def first(transaction: Transaction) -> None:
         counts.append(count(transaction))
