@@ -66,5 +66,9 @@ def data_line(label: str, reply: Reply, name: str) -> bytes:
 def repository_line(reply: Reply) -> str:
     """The names of the files in a job's repository, nothing when there are none."""
     found = xml.find(reply.content, "job", "repository_content")
-    names = [file_name(file.inside) for file in xml.find_all(found.inside, "file")] if found else []
+    names = (
+        [terminal.one_line(file_name(file.inside)) for file in xml.find_all(found.inside, "file")]
+        if found
+        else []
+    )
     return line("Repository content", ", ".join(names)) if names else ""

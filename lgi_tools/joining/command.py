@@ -1,6 +1,7 @@
 """LGI_join: makes this machine a resource of a project, with a token of the project's authority."""
 
 import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION,
 from lgi_tools.joining.tokens import Refused
 
 NAME = "LGI_join"
+# For these `images` is a directory.
+_UNPACKING = frozenset({"bwrap", "apptainer"})
 
 
 @click.command(context_settings=options.CONTEXT)
@@ -77,7 +80,11 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
     ca = authority_calls.fetch_ca(url, token)
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     key = signing_request.kept_key(directory / KEY, key_type)
-    joined = authority_calls.join(url, token, key, ca)
+    try:
+        joined = authority_calls.join(url, token, key, ca)
+    except NotJoined as error:
+        # Of a lost answer the certificate may be made; and a token that was mistyped is good for this key.
+        raise NotJoined(f"{error}; {directory / KEY} is kept for the next try, or remove it") from error
     resource_directory.write_certificates(directory, joined)
     file = resource_directory.write(directory, joined, applications)
     terminal.show(
@@ -85,7 +92,25 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
         f"Key           : {directory / KEY} (keep it secret)\n"
         f"Configuration : {file}\n"
     )
+    for application in applications:
+        _say_settings(resource_directory.script(directory, application))
     return _try_all(directory)
+
+
+def _say_settings(script: Path | None) -> None:
+    """What an administrator has to look at, and what of it cannot be right."""
+    found = resource_directory.settings(script) if script else {}
+    if not found:
+        return
+    told = " ".join(f"{name}={value}" for name, value in found.items())
+    terminal.show(f"Settings      : {script} says {terminal.printable(told)}\n")
+    engine, images = found.get("container", ""), found.get("images", "")
+    if engine and not shutil.which(engine):
+        terminal.warn(NAME, f"warning: {engine} is not here: set container in {script}")
+    if images and engine in _UNPACKING and not Path(images).is_dir():
+        terminal.warn(
+            NAME, f"warning: {images} is no directory, so there are no images to run: set images in {script}"
+        )
 
 
 def _try_all(directory: Path) -> int:

@@ -20,6 +20,7 @@ _PLACES = (
     Path(sys.prefix) / "share" / "lgi" / "applications",
 )
 _APPLICATION = re.compile(r" *<application number='1'>.*?</application>\n", re.DOTALL)
+_SETTING = re.compile(r"^(container|images|max_[a-z]+)=(.*)$", re.MULTILINE)
 _PROJECT = re.compile(r" *<project number='1'>.*?</project>\n", re.DOTALL)
 
 
@@ -90,6 +91,17 @@ def write(directory: Path, joined: Joined, applications: tuple[Application, ...]
     file = directory / CONFIGURATION
     key_files.write_file(file, configuration(joined, applications).encode(), key_files.PUBLIC)
     return file
+
+
+def script(directory: Path, application: Application) -> Path | None:
+    """The back-end that an application uses there; None for one that has scripts of its own."""
+    backend = application.backend or ("process" if _DEFAULT_BACKEND in application.example else "")
+    return directory / application.source.name / backend if backend else None
+
+
+def settings(file: Path) -> dict[str, str]:
+    """What a back-end's script sets of containers and limits, as it stands there (applications/README.md)."""
+    return dict(_SETTING.findall(file.read_text("utf-8", "replace")))
 
 
 def configuration(joined: Joined, applications: tuple[Application, ...]) -> str:

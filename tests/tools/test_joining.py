@@ -103,6 +103,7 @@ def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path)
 
     assert code == 1
     assert "the token is not known: it is mistyped, was used, or has ended" in err
+    assert f"{tmp_path / 'second' / 'resource.key'} is kept for the next try, or remove it" in err
     assert [path.name for path in (tmp_path / "second").iterdir()] == ["resource.key"]
     assert read_certificate(office.authority.directory / f"{NAME}.crt") == first
 
@@ -363,6 +364,40 @@ def test_a_try_that_failed_goes_on_with_its_key(run: Run, office: Office, tmp_pa
 
     assert (tmp_path / "node" / "resource.key").read_bytes() == key
     assert (tmp_path / "node" / "LGI.cfg").exists()
+
+
+def test_what_an_administrator_has_to_set_is_said(
+    run: Run, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The script that is to be looked at, what it says, and what of that is not here."""
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    place = tmp_path / "node"
+
+    _, out, err = run(
+        main,
+        office.url,
+        str(office.token()),
+        "--directory",
+        place,
+        "-a",
+        "command:container",
+        "-a",
+        "hello_world",
+    )
+
+    script = place / "command" / "container"
+    assert (
+        "<capabilities_script> ./command/container </capabilities_script>" in (place / "LGI.cfg").read_text()
+    )
+    assert (
+        f"Settings      : {script} says container=bwrap images=/srv/images max_cpus=2 max_memory=4000"
+        " max_walltime=86400\n"
+    ) in out
+    assert f"warning: bwrap is not here: set container in {script}\n" in err
+    assert (
+        f"warning: /srv/images is no directory, so there are no images to run: set images in {script}\n"
+        in err
+    )
 
 
 @pytest.mark.parametrize("backend", ["command", "command:slurm", "command:container"])
