@@ -3,8 +3,10 @@
 import hashlib
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
 
@@ -24,6 +26,9 @@ _MOST_FAILURES = 32
 _MOST_CLIENTS = 256
 # So many that cannot be reached are told of in the log, and so many are remembered beyond their pause.
 MOST_TOLD, _MOST_REMEMBERED = 32, 1024
+
+# A server ends a session that is not used after so long by itself; so many are remembered until then.
+SESSION_LIFE, MOST_UNENDED = 1800.0, 64
 
 # Gives the calls of one project on one server.
 Connect = Callable[[str, str], ResourceCalls]
@@ -57,6 +62,15 @@ def fingerprint(credentials: Credentials) -> str:
         return ""
 
 
+@dataclass(frozen=True)
+class Unended:
+    """A session whose end nobody has confirmed, since a time."""
+
+    server: str
+    calls: ResourceCalls
+    since: float
+
+
 class Servers:
     """All servers together, asked by several threads; remembers per server until when it is left alone."""
 
@@ -68,6 +82,33 @@ class Servers:
         self.clock = clock
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
+        self._unended: deque[Unended] = deque(maxlen=MOST_UNENDED)
+
+    def end(self, server: str, calls: ResourceCalls) -> None:
+        """Sign off. When that is lost, or refused as busy, it is done again once the server answers.
+
+        Until then what was offered is locked for everybody, this resource too.
+        """
+        try:
+            calls.sign_off()
+        except (ServerError, Unreachable) as failure:
+            log.debug("%s: sign-off failed: %s", server, failure)
+            if isinstance(failure, Unreachable) or failure.back_off:
+                self._unended.append(Unended(server, calls, self.clock.now))
+
+    def end_left_over(self, server: str, project: str) -> None:
+        """End the sessions that could not be ended before, now that the server answers."""
+        for _ in range(len(self._unended)):
+            try:
+                one = self._unended.popleft()
+            except IndexError:
+                return
+            if one.since < self.clock.now - SESSION_LIFE:
+                continue
+            if (one.server, one.calls.project) == (server, project):
+                self.end(server, one.calls)
+            else:
+                self._unended.append(one)
 
     def open(self, server: str) -> bool:
         """Whether a server may be asked now."""
@@ -147,13 +188,10 @@ class Round:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Sign off everywhere; a server frees the locks of a session that could not be ended by itself."""
+        """Sign off everywhere."""
         while self._sessions:
             (_project, server), (calls, _answer) = self._sessions.popitem()
-            try:
-                calls.sign_off()
-            except (ServerError, Unreachable) as failure:
-                log.debug("%s: sign-off failed: %s", server, failure)
+            self.servers.end(server, calls)
 
     def session(self, project: str, server: str, capabilities: str = "") -> tuple[ResourceCalls, SignUp]:
         """Signed-up calls and the answer to the sign-up, the same ones for the whole round."""
@@ -161,13 +199,11 @@ class Round:
             calls = self.servers.connect(project, server)
             self._sessions[project, server] = calls, calls.sign_up(capabilities)
             log.debug("%s: signed up for project %s", server, project)
+            self.servers.end_left_over(server, project)
         return self._sessions[project, server]
 
     def sign_off(self, project: str, server: str) -> None:
-        """Forget a session that no longer works, after a try to end it."""
+        """End a session, which frees what it has locked; the next call of `session` opens another one."""
         kept = self._sessions.pop((project, server), None)
         if kept is not None:
-            try:
-                kept[0].sign_off()
-            except (ServerError, Unreachable) as failure:
-                log.debug("%s: sign-off failed: %s", server, failure)
+            self.servers.end(server, kept[0])

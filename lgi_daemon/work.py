@@ -20,12 +20,14 @@ from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_daemon.servers import NotNow, Round, Servers
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import ResourceCalls, SignUp, is_job_id
+from lgi_protocol.resource_api import ResourceCalls, is_job_id
 
 log = logging.getLogger(__name__)
 
 _One = TypeVar("_One")
 PAGES = 16
+# So many jobs that were not taken are unlocked with no more calls than another sign-off and sign-up are.
+FEW = 2
 # Is told the servers a sign-up answer names.
 Found = Callable[[Sequence[str]], None]
 
@@ -68,11 +70,11 @@ class Work:
         with Round(self.servers) as round_:
             try:
                 with self.servers.watching(server):
-                    calls, told = round_.session(project.name, server, self.announcement.of(project))
+                    _calls, told = round_.session(project.name, server, self.announcement.of(project))
                     self.heard(project.name, server, told.longest_wait)
                     # As LGI: slaves in reverse order, the reported master last.
                     found((*reversed(told.slave_servers), told.master_server))
-                    self._server(project, server, calls, told)
+                    self._server(project, server, round_)
             except NotNow as reason:
                 log.debug("%s", reason)
             except ServerError as error:
@@ -93,12 +95,12 @@ class Work:
             log.debug("no work is asked for: %s is full", full)
         return bool(full)
 
-    def _server(self, project: Project, server: str, calls: ResourceCalls, told: SignUp) -> None:
+    def _server(self, project: Project, server: str, round_: Round) -> None:
         for application in from_anywhere(project.applications):
             if self.stopping():
                 return
             if self._has_room(project, application) and self._system_allows(project, application):
-                self._application(project, application, server, calls, told)
+                self._application(project, application, server, round_)
 
     def _has_room(self, project: Project, application: Application) -> bool:
         full = full_level(self._levels(project, application))
@@ -124,16 +126,15 @@ class Work:
             log.debug("no %s is asked for: %s answered %d", application.name, script.name, status)
         return status == 0
 
-    def _application(
-        self, project: Project, application: Application, server: str, calls: ResourceCalls, told: SignUp
-    ) -> None:
+    def _application(self, project: Project, application: Application, server: str, round_: Round) -> None:
         """Page after page while many jobs are offered and none is taken."""
         limit = min(256, max(32, 4 * application.rules.job_limit))
         for page in range(PAGES):
+            calls, told = round_.session(project.name, server)
             owners = owners_wanted(self._levels(project, application))
             offer = calls.request_work(application.name, page * limit, limit, owners)
             log.debug("%s offers %d jobs of %s", server, len(offer.jobs), application.name)
-            taken = 0
+            left = []
             for job in offer.jobs:
                 offered = Offered(
                     told=job,
@@ -145,30 +146,40 @@ class Work:
                     max_field_size=told.max_field_size,
                     job_certificates=told.job_certificates,
                 )
-                taken += self._consider(offered, calls)
-            if taken or len(offer.jobs) <= limit // 2 or self.stopping():
+                if self._consider(offered, calls):
+                    unlock(calls, job.job_id)
+                else:
+                    left.append(job.job_id)
+            self._leave(left, project, server, round_)
+            if len(left) < len(offer.jobs) or len(offer.jobs) <= limit // 2 or self.stopping():
                 return
 
+    def _leave(self, left: Sequence[str], project: Project, server: str, round_: Round) -> None:
+        """Unlock what was not taken: few one by one, many by the end of the session, which frees all."""
+        if len(left) > FEW:
+            round_.sign_off(project.name, server)
+            return
+        calls, _told = round_.session(project.name, server)
+        for job_id in filter(None, left):
+            unlock(calls, job_id)
+
     def _consider(self, offer: Offered, calls: ResourceCalls) -> bool:
-        """Take one offered job or not, and unlock it either way."""
+        """Take one offered job or not; whether it was taken."""
+        if not is_job_id(offer.told.job_id):
+            log.warning("%s offers a job without a number: %.100r", offer.server, offer.told.job_id)
+            return False
+        if self.stopping():
+            return False
+        rest = self.refusals.rest_of(_version(offer))
+        if rest:
+            log.debug("job %s was refused, it is not looked at for %.0f s", offer.told.job_id, rest)
+            return False
         try:
-            if not is_job_id(offer.told.job_id):
-                log.warning("%s offers a job without a number: %.100r", offer.server, offer.told.job_id)
-                return False
-            if self.stopping():
-                return False
-            rest = self.refusals.rest_of(_version(offer))
-            if rest:
-                log.debug("job %s was refused, it is not looked at for %.0f s", offer.told.job_id, rest)
-                return False
             return self._take(offer, calls)
         except NoRoom as why_not:
             self.left_some = True
             log.debug("job %s is not taken: %s", offer.told.job_id, why_not)
             return False
-        finally:
-            if offer.told.job_id:
-                unlock(calls, offer.told.job_id)
 
     def _take(self, offer: Offered, calls: ResourceCalls) -> bool:
         with self.room.reserved(offer, self.configuration) as uid:

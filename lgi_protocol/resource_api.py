@@ -124,11 +124,9 @@ class ResourceCalls:
         )
 
     def sign_off(self) -> None:
-        """End the session; its locks are freed."""
-        session_id, self.session_id = self.session_id, ""
-        self.client.post(
-            "resources/resource_signoff_resource", {"session_id": session_id, "project": self.project}
-        )
+        """End the session; its locks are freed. As long as nobody has confirmed it, it may be tried again."""
+        self._post("resource_signoff_resource", {})
+        self.session_id = ""
 
     def _post(self, call: str, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
         base = {"session_id": self.session_id, "project": self.project}

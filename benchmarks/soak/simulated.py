@@ -1,7 +1,7 @@
 """A daemon as its server sees it: the calls of LGI_daemon in their order, and nothing that runs.
 
 Once every ``slow`` seconds, and at once when a place is free, it signs up, asks for a page of work, takes
-what it has room for, unlocks every job it was offered and signs off. Every ``fast`` seconds it asks after
+what it has room for, unlocks that and signs off, which frees the others. Every ``fast`` seconds it asks after
 each of its jobs, and reports the ended ones in a session of their own.
 """
 
@@ -105,12 +105,11 @@ class SimulatedDaemon:
         with self._session(CAPABILITIES):
             offer = self._calls.request_work(APPLICATION, 0, self._plan.page)
             for job in offer.jobs:
-                if self._closing():
+                if self._closing() or len(self.jobs) >= self._plan.places:
                     # Signing off frees the others.
                     return
-                if len(self.jobs) < self._plan.places:
-                    self._claim(job.job_id, offer.resource, now)
-                    self._tour_at = min(self._tour_at, now + self._plan.fast)
+                self._claim(job.job_id, offer.resource, now)
+                self._tour_at = min(self._tour_at, now + self._plan.fast)
                 self._calls.unlock(job.job_id)
 
     def _claim(self, job_id: str, resource: str, now: float) -> None:

@@ -79,6 +79,79 @@ def test_what_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
     assert workshop.server.made("unlock") == ["unlock"] * 3
 
 
+def test_many_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) -> None:
+    """The end of the session frees them; what was taken is unlocked at once."""
+    workshop.rules = Rules({"any": 10}, (), 2)
+    for job_id in range(1, 9):
+        workshop.server.submit(str(job_id))
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    server = workshop.server
+    assert sorted(job.state for job in server.jobs.values()) == ["queued"] * 6 + ["running"] * 2
+    assert (server.locks, server.sessions) == ({}, set())
+    assert server.made("unlock", "sign_off") == ["unlock", "unlock", "sign_off"]
+
+
+def test_the_next_page_is_asked_for_in_another_session(workshop: Workshop) -> None:
+    """A server offers nothing to a session that holds a job."""
+    workshop.write_script("job_check_limits_script", "exit 1")
+    for job_id in range(1, 45):
+        workshop.server.submit(str(job_id))
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    server = workshop.server
+    assert [asked["start"] for asked in server.asked] == [0, 40]
+    assert (server.locks, server.sessions, server.made("unlock")) == ({}, set(), [])
+    assert server.made("sign_up", "sign_off") == ["sign_up", "sign_off"] * 2
+
+
+@pytest.mark.parametrize("is_only_the_answer", [False, True])
+def test_a_sign_off_that_is_lost_is_repeated_once_the_server_answers(
+    workshop: Workshop, is_only_the_answer: bool
+) -> None:
+    """Until then the server keeps what it has offered, half an hour long, from this daemon too."""
+    workshop.rules = Rules({"any": 10}, (), 2)
+    for job_id in range(1, 9):
+        workshop.server.submit(str(job_id))
+    workshop.server.fail("sign_off", after=is_only_the_answer)
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    left = len(workshop.server.locks)
+    for job in daemon.jobs:
+        workshop.marked(job, "is_finished")
+
+    workshop.tick(daemon, FAST)
+    workshop.tick(daemon, FAST)
+
+    server = workshop.server
+    assert left == (0 if is_only_the_answer else 6)
+    assert (server.locks, server.sessions) == ({}, set())
+    assert [job.state for job in server.jobs.values()].count("queued") == 4
+
+
+def test_a_busy_servers_sessions_are_ended_later(workshop: Workshop) -> None:
+    """As one whose sign-off is lost; one that the server does not know needs no end."""
+    workshop.server.fail("sign_off", refused(ErrorNumber.BACK_OFF))
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    left = len(workshop.server.sessions)
+
+    workshop.tick(daemon, SLOW)
+    ended = len(workshop.server.sessions)
+    workshop.server.fail("sign_off", refused(ErrorNumber.NO_SESSION))
+    workshop.tick(daemon, SLOW)
+    made = len(workshop.server.made("sign_off"))
+    workshop.tick(daemon, SLOW)
+
+    assert (left, ended) == (1, 0)
+    assert len(workshop.server.made("sign_off")) == made + 1
+
+
 def test_a_refused_claim_leaves_nothing(workshop: Workshop) -> None:
     """The server says no: the directory goes and the job is unlocked."""
     workshop.server.submit("1")
