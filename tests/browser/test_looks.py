@@ -1,5 +1,7 @@
 """How every page looks, and what it is to those who do not see it: any width, light, dark (WCAG 2.2 AA)."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page
 
@@ -68,6 +70,23 @@ def test_the_pages_of_administrators_can_be_used_by_everybody(grid: Grid, visito
     page = visitors.page("root@desk", ("admin",))
 
     wrong = check(page, "administration", f"{visitors.base}/administration")
+
+    assert wrong == []
+
+
+def test_long_words_make_no_page_too_wide(grid: Grid, visitors: Visitors, tmp_path: Path) -> None:
+    """A site's own state, names of files and resources, specifics, however long."""
+    grid.resource(f"{LONG[:59]}@desk", f"<hello_world> {LONG} </hello_world>")
+    (tmp_path / LONG).write_bytes(b"x")
+    job_id = grid.user().submit((tmp_path / LONG,), job_specifics=f"<a> {LONG} </a>", read_access=LONG)
+    grid.set_job(job_id, state=LONG, target_resources=LONG, output=LONG.encode() * 9)
+    page = visitors.page()
+
+    wrong = [
+        fault
+        for path in ("", "jobs", f"jobs/{job_id}", f"jobs/{job_id}/delete", "submit", "resources", "usage")
+        for fault in check(page, path, f"{visitors.base}/{path}")
+    ]
 
     assert wrong == []
 
