@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.routing import RequestRedirect
 
 from lgi_protocol.errors import LGIError
 
@@ -109,6 +111,9 @@ def _add_guards(app: Flask, server: Server) -> None:
 
     @app.after_request
     def with_manners(answer: Response) -> Response:
+        if isinstance(request.routing_exception, RequestRedirect) and answer.location:
+            # A missing slash. Whatever the request calls this host, it is here that it is missing.
+            answer.location = urlunsplit(("", "", *urlsplit(answer.location)[2:]))
         for name, value in api.MANNERS:
             answer.headers.setdefault(name, value)
         server.metrics.answered_page(request.endpoint or "none", answer.status_code)

@@ -306,6 +306,14 @@ def test_an_old_address_leads_to_the_right_page(grid: Grid, old: str, new: str) 
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/LGI/basic_interface/LGI/{new}")
 
 
+@pytest.mark.parametrize("path", ["", "/LGI"])
+def test_a_missing_slash_leads_nowhere_else(grid: Grid, path: str) -> None:
+    """Whatever the request calls this host: front ends have names of their own."""
+    page = Browser(grid).get(f"{grid.url}/basic_interface{path}?a=b", follow=False, Host="elsewhere.example")
+
+    assert page.answer.headers["Location"] == f"/LGI/basic_interface{path}/?a=b"
+
+
 @pytest.mark.parametrize("name", documents.DOCUMENTS)
 def test_a_document_is_for_everybody(grid: Grid, name: str) -> None:
     """Made from what comes with LGI; its links lead to the pages of others, none to a file."""
