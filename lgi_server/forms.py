@@ -124,6 +124,12 @@ class Form:
             raise LGIError(field.malformed, "it has control characters or is not UTF-8")
         return value
 
+    def filter(self, field: Field) -> tuple[str, bool]:
+        """The value of a filter and whether it is turned round (``!x``); empty and ``any`` filter nothing."""
+        posted = self.word(field)
+        value = posted.removeprefix("!").strip()
+        return ("", False) if value in {"", lists.ANY} else (value, posted.startswith("!"))
+
     def number(self, field: Field) -> int:
         """A number of decimal digits."""
         value = self.text(field)

@@ -84,7 +84,8 @@ def _list(call: InterfaceCall) -> Elements:
     application = _posted_or_any(call, forms.LISTED_APPLICATION)
     start = call.form.number_or(forms.START, 0)
     limit = min(call.form.number_or(forms.LIMIT, DEFAULT_LIMIT), MOST)
-    selection = Selection(call.user.names, *_filter(state), *_filter(application))
+    filters = (*call.form.filter(forms.LISTED_STATE), *call.form.filter(forms.LISTED_APPLICATION))
+    selection = Selection(call.user.names, *filters)
     header = (
         *call.header(),
         Element("state", state),
@@ -101,13 +102,6 @@ def _list(call: InterfaceCall) -> Elements:
 def _posted_or_any(call: InterfaceCall, field: forms.Field) -> str:
     """As LGI: a filter that is posted empty filters nothing, as any does, and is answered empty."""
     return call.form.word(field) if call.form.has(field.name) else lists.ANY
-
-
-def _filter(posted: str) -> tuple[str, bool]:
-    """The value of a filter and whether it is turned round; ``any`` filters nothing."""
-    negated = posted.startswith("!")
-    value = posted.removeprefix("!").strip()
-    return ("", False) if value == lists.ANY else (value, negated)
 
 
 @interface_call()

@@ -8,7 +8,7 @@ from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
 from lgi_server.services import submission
-from lgi_server.tables import active_resources, job_lists
+from lgi_server.tables import active_resources, job_lists, jobs
 from lgi_server.tables.job_lists import Place, Selection
 from lgi_server.tables.jobs import Job
 
@@ -26,30 +26,37 @@ def job_list(visit: Visit) -> Answer:
     everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"
     state, application = visit.query.word(forms.LISTED_STATE), visit.query.word(forms.LISTED_APPLICATION)
     names = visit.user.names if everybody else visit.visitor.own_names
-    selection = Selection(names, _filter(state), False, _filter(application), False)
-    jobs, has_older, has_newer = _page(visit, selection)
+    filters = (*visit.query.filter(forms.LISTED_STATE), *visit.query.filter(forms.LISTED_APPLICATION))
+    selection = Selection(names, *filters)
+    found, has_older, has_newer = _page(visit, selection)
     return Shown(
         "basic_interface/job_list.html",
         {
-            "jobs": jobs,
-            "older": _place(jobs[-1]) if jobs and has_older else "",
-            "newer": _place(jobs[0]) if jobs and has_newer else "",
-            "state": _filter(state),
-            "application": _filter(application),
-            "states": lists.unique((*(one.value for one in State), *filter(None, [_filter(state)]))),
-            "applications": _applications(visit, _filter(application)),
+            "jobs": found,
+            "older": _place(found[-1]) if found and has_older else "",
+            "newer": _place(found[0]) if found and has_newer else "",
+            "state": _shown(state),
+            "application": _shown(application),
+            "states": lists.unique((*(one.value for one in State), *filter(None, [_shown(state)]))),
+            "applications": _applications(visit, _shown(application)),
             "everybody": everybody,
             "filters": _filters(state, application, everybody),
-            "deleted": visit.query.number_or(DELETED, 0),
-            "news": "" if has_newer else _news(visit, jobs, everybody),
+            "deleted": _deleted(visit),
+            "news": "" if has_newer else _news(visit, found, everybody),
         },
     )
 
 
-def _news(visit: Visit, jobs: list[Job], everybody: bool) -> str:
+def _deleted(visit: Visit) -> int:
+    """The job that was deleted just now, 0 if none was: an address alone proves nothing."""
+    job_id = visit.query.number_or(DELETED, 0)
+    return job_id if job_id and jobs.find(visit.transaction, job_id) is None else 0
+
+
+def _news(visit: Visit, found: list[Job], everybody: bool) -> str:
     """What the open page asks for to be told of changes: since when, and what it knows of already."""
     since = visit.now - 1
-    known = [_place(job) for job in jobs if job.state_time_stamp >= since]
+    known = [_place(job) for job in found if job.state_time_stamp >= since]
     query = {"since": since, "known": ",".join(known), "whose": "all" if everybody else ""}
     return (
         f"{visit.visitor.base}/news/jobs?{urlencode({name: value for name, value in query.items() if value})}"
@@ -59,8 +66,8 @@ def _news(visit: Visit, jobs: list[Job], everybody: bool) -> str:
 def _filters(state: str, application: str, everybody: bool) -> dict[str, str]:
     """What the addresses of other pages of the same list carry."""
     given = {
-        "state": _filter(state),
-        "application": _filter(application),
+        "state": _shown(state),
+        "application": _shown(application),
         "whose": "all" if everybody else "",
     }
     return {name: value for name, value in given.items() if value}
@@ -87,8 +94,8 @@ def _place(job: Job) -> str:
     return f"{job.state_time_stamp}-{job.job_id}"
 
 
-def _filter(posted: str) -> str:
-    """The value of a filter; as in LGI ``any`` filters nothing."""
+def _shown(posted: str) -> str:
+    """A filter as it is shown: as in LGI ``any`` filters nothing."""
     return "" if posted == lists.ANY else posted
 
 

@@ -58,7 +58,7 @@ def test_only_jobs_one_may_read_are_there(grid: Grid) -> None:
 
 
 def test_a_list_is_filtered_by_state_and_application(grid: Grid) -> None:
-    """Together and alone; any filters nothing; when nothing is left it is said what was looked for."""
+    """Together and alone, !x for all but x; any filters nothing; if nothing is left it says so."""
     grid.resource(capabilities="<hello_world> </hello_world> <vasp> </vasp>")
     hello, vasp = grid.user().submit(), grid.user().submit(application="vasp")
     grid.set_job(vasp, state="finished")
@@ -67,6 +67,8 @@ def test_a_list_is_filtered_by_state_and_application(grid: Grid) -> None:
     assert ids(browser.get("jobs?state=finished").rows()) == [vasp]
     assert ids(browser.get("jobs?application=hello_world").rows()) == [hello]
     assert ids(browser.get("jobs?state=queued&application=any").rows()) == [hello]
+    assert ids(browser.get("jobs?state=!finished").rows()) == [hello]
+    assert ids(browser.get("jobs?application=!hello_world&state=!queued").rows()) == [vasp]
     nothing = browser.get("jobs?state=queued&application=vasp")
     assert nothing.rows() == []
     assert "None of your jobs is queued and of vasp" in nothing.text
