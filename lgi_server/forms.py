@@ -117,6 +117,12 @@ class Form:
             raise LGIError(field.too_big, f"{size} bytes, at most {most - 1} are allowed")
         return value
 
+    def untrimmed(self, field: Field) -> str:
+        """A value with all its blanks, which names of files may begin and end with; empty without one."""
+        value = self._posted.get(field.name, "")
+        self.text(field)
+        return value
+
     def word(self, field: Field) -> str:
         """One line without control characters."""
         value = self.text(field)

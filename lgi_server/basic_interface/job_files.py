@@ -14,7 +14,7 @@ from lgi_server.services import stores
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.stores import NoSuchFile, Upload
 
-NAME = forms.Field("name", 256, forms.E.UPLOAD, forms.E.UPLOAD, forms.E.UPLOAD)
+NAME = forms.Field("name", 256, forms.E.UPLOAD, forms.E.UPLOAD)
 
 
 @change("jobs/<job_number:job_id>/files", takes_files=True)
@@ -46,11 +46,14 @@ def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> Non
 @page("jobs/<job_number:job_id>/files/delete")
 def ask_to_delete_file(visit: Visit, job_id: int) -> Answer:
     """The question, with the file's name on it."""
-    found, name = seen(visit, job_id), visit.query.text(NAME)
+    found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
     repository = _repository(visit, job_id)
+    store = visit.visitor.server.store
 
     def ask() -> Shown:
         _check_writer(visit, repository)
+        if name not in {one.name for one in store.content(repository)}:
+            raise LGIError(ErrorNumber.NO_JOB, message=f"The job has no file {name!r}")
         return Shown("basic_interface/file_removal.html", {"job": found, "name": name})
 
     return Afterwards(ask)
@@ -59,7 +62,7 @@ def ask_to_delete_file(visit: Visit, job_id: int) -> Answer:
 @change("jobs/<job_number:job_id>/files/delete")
 def delete_file(visit: Visit, job_id: int) -> Answer:
     """Remove a file."""
-    repository, name = _repository(visit, job_id), visit.form.text(NAME)
+    repository, name = _repository(visit, job_id), visit.form.untrimmed(NAME)
 
     def delete() -> Moved:
         _check_writer(visit, repository)

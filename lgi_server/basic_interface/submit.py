@@ -12,6 +12,7 @@ from flask import request
 from lgi_protocol import lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import arrivals, forms
+from lgi_server.basic_interface import display
 from lgi_server.basic_interface.job import seen
 from lgi_server.basic_interface.visit import Answer, Moved, Shown, Visit, change, page
 from lgi_server.forms import Form
@@ -55,12 +56,14 @@ def submit_form(visit: Visit) -> Answer:
     if like < 0:
         return _form(visit, {}, (), visit.user.groups)
     job = seen(visit, like)
+    is_text = not display.content(job.input).is_binary
     values = {
         "application": job.application,
         "job_specifics": _without_reference(job.job_specifics),
-        "input": job.input.decode("utf-8", "replace"),
+        "input": job.input.decode("utf-8", "replace") if is_text else "",
     }
-    return _form(visit, values, (), visit.user.groups)
+    shown = _form(visit, values, (), visit.user.groups)
+    return replace(shown, values={**shown.values, "like": job.job_id, "like_has_input": is_text})
 
 
 def _without_reference(job_specifics: str) -> str:

@@ -131,6 +131,16 @@ def test_a_job_can_be_submitted_again_like_another(offered: Grid) -> None:
     assert Browser(offered, "other@laptop", ("x",)).get(f"submit?like={job_id}").status == 404
 
 
+def test_an_input_that_is_no_text_is_not_taken_for_some(offered: Grid) -> None:
+    """What is not copied to a job like another is said: bytes that a form cannot hold, and files."""
+    job_id = offered.user().submit(input="FF00FE41")
+
+    page = Browser(offered).get(f"submit?like={job_id}")
+
+    assert page.fields()["input"].strip() == ""
+    assert "Its input is no text and is left out. Its files have to be chosen again." in page.text
+
+
 def test_a_project_that_offers_nothing_takes_no_jobs(grid: Grid) -> None:
     """There is no form then."""
     page = Browser(grid).get("submit")
@@ -146,17 +156,19 @@ def test_a_job_is_deleted_or_aborted_after_a_question(
     offered: Grid, state: str, word: str, after: str | None
 ) -> None:
     """Asking changes nothing; the form does: gone with its files, or to be aborted."""
-    job_id = offered.user().submit()
+    kept, job_id = offered.user().submit(), offered.user().submit()
     offered.set_job(job_id, state=state)
     browser = Browser(offered)
 
     question = browser.get(f"jobs/{job_id}/delete")
-    asked = offered.rows("SELECT state FROM job_queue")
+    asked = offered.rows("SELECT state FROM job_queue WHERE job_id = %s", job_id)
     done = browser.fill(f"jobs/{job_id}/delete")
 
     assert f"{word} job {job_id}?" in question.text
     assert asked == [{"state": state}]
-    assert [row["state"] for row in offered.rows("SELECT state FROM job_queue")] == ([after] if after else [])
+    left = offered.rows("SELECT state FROM job_queue WHERE job_id = %s", job_id)
+    assert [row["state"] for row in left] == ([after] if after else [])
+    assert "is deleted" not in browser.get(f"jobs?deleted={kept}").text
     assert (f"Job {job_id} is deleted." if after is None else f"Job {job_id} aborting") in done.text
 
 
@@ -173,6 +185,26 @@ def test_files_are_added_replaced_and_deleted(offered: Grid) -> None:
     assert [(row["Name"], row["Size"]) for row in page.rows()] == [("a", "5 B"), ("b", "1 B")]
     assert "b is removed" in question.text
     assert [row["Name"] for row in left.rows()] == ["a"]
+    assert browser.get(f"jobs/{job_id}/files/delete?name=b").status == 404
+    assert "has no file ''" in browser.get(f"jobs/{job_id}/files/delete").text
+
+
+@pytest.mark.parametrize("name", [" a", "a ", "a?b#c&d%2e", "\u202egpj.exe", '"><img src=x onerror=a()>'])
+def test_a_file_of_any_name_is_fetched_and_deleted_by_its_links(offered: Grid, name: str) -> None:
+    """Blanks, signs of addresses, of markup and of the direction of writing are parts of a name."""
+    job_id = offered.user().submit()
+    browser = Browser(offered)
+    page = browser.fill(f"jobs/{job_id}", "/files", files=[("files", (name, b"its bytes"))])
+    place, question = [str(link) for link in page.tree.xpath("//section[@id='file-list']//a/@href")]
+    base = offered.url.removesuffix("/LGI")
+
+    fetched = browser.get(base + place).answer
+    left = browser.fill(base + question)
+
+    assert fetched.content == b"its bytes"
+    assert fetched.headers["Content-Type"] == "application/octet-stream"
+    assert fetched.headers["Content-Disposition"].startswith("attachment;")
+    assert left.rows()[0].get("State") == "queued"
 
 
 @pytest.mark.parametrize("name", [".LGI_repository_write_access", "../x", ""])
