@@ -15,7 +15,7 @@ from lgi_server import manage_lists, peers
 from lgi_server.config import Project
 from lgi_server.database import Transaction, because
 from lgi_server.databases import open_database
-from lgi_server.services import callers, management
+from lgi_server.services import callers, management, update_words
 from lgi_server.services.management import NewResource, Unacceptable
 from lgi_server.tables import events
 from lgi_server.tables.undo_log import Undo
@@ -135,15 +135,18 @@ def _asked(words: Sequence[str]) -> _Asked:
 
 
 def _undo(project: Project, yes: bool) -> None:
-    """Take back the last change, when the administrator at the terminal agrees."""
+    """Say what the last change was and take it back, when the administrator at the terminal agrees."""
 
     def last(transaction: Transaction) -> Undo:
         management.check_master(transaction, project.server_name)
         return management.last_change(transaction)
 
     found = _run(project, last)
+    click.echo(f"Update {found.version} was : {update_words.told(found.query)}")
+    for statement in found.statements:
+        click.echo(f"To take it back : {update_words.told(statement)}")
     if not yes and sys.stdin.isatty():
-        click.confirm(f"Take back update {found.version}: {found.query} ?", abort=True)
+        click.confirm(f"Take back update {found.version} ?", abort=True)
 
     def work(transaction: Transaction) -> list[int]:
         management.check_master(transaction, project.server_name)

@@ -272,9 +272,7 @@ def _register(transaction: Transaction, plan: Plan) -> bool:
         return False
     certificate = plan.peer_certificate.read_text("ascii")
     master = NewResource(plan.server_name, plan.url, certificate, MASTER)
-    management.add_resource(transaction, master, "any")
-    kind, name, application, limit = FIRST_RULE
-    management.allow(transaction, kind, name, application, limit, "any")
+    management.set_up(transaction, master, FIRST_RULE)
     return True
 
 

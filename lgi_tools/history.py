@@ -1,5 +1,6 @@
 """LGI_history and LGI_usage: what has happened to jobs, and what they have used."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from lgi_protocol.client import Reply, leading_number
 from lgi_tools import json_text, options, program, terminal
 from lgi_tools.json_text import Values
 from lgi_tools.user_calls import UserCalls
+from lgi_tools.wishes import Wish
 
 NAME, USAGE_NAME = "LGI_history", "LGI_usage"
 COLUMNS = ("month", "name", "application", "resource")
@@ -38,22 +40,30 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
     return 0
 
 
+def _month_of(text: str) -> int:
+    """A month as the server has it. ValueError for what is none."""
+    found = re.fullmatch("([0-9]{4})-(0?[1-9]|1[0-2])", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no month: write year and month, as 2026-11")
+    return int(found[1]) * 100 + int(found[2])
+
+
 @click.command(context_settings=options.CONTEXT)
 @click.option("-g", "--of-groups", "of_groups", is_flag=True, help="What groups have used, not users.")
 @click.option("--by", default="month,name", metavar="LIST", help=f"Comma-separated, of {', '.join(COLUMNS)}.")
-@click.option("--month", type=click.DateTime(["%Y-%m"]), help="Of one month only, as 2026-11.")
+@click.option("--month", type=Wish("month", _month_of), help="Of one month only, as 2026-11.")
 @json_text.option
 @options.project_options
 @options.version
 @json_text.told
-def usage_command(of_groups: bool, by: str, month: datetime | None, as_json: bool, **given: object) -> int:
+def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **given: object) -> int:
     """Show how many jobs of yours have ended, and the hours they ran; administrators see everybody's."""
     asked = lists.split(by)
     if not asked or set(asked) - set(COLUMNS):
         raise click.UsageError(f"--by {by!r} is no list of {', '.join(COLUMNS)}")
     fields = {"kind": "group" if of_groups else "user", "by": by}
     if month:
-        fields["month"] = month.strftime("%Y%m")
+        fields["month"] = str(month)
     reply = _call(given, USAGE_NAME, "usage", fields, "number_of_usages")
     shown = [column for column in COLUMNS if column in asked]
     found = [_used(each.inside, shown) for each in xml.find_all(reply.content, "usage")]

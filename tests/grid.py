@@ -216,8 +216,7 @@ class Grid:
                 transaction.run(f"DELETE FROM {table}")
             certificate = (self.people.authority.directory / f"{self.server_name}.crt").read_text()
             master = NewResource(self.server_name, self.url, certificate, 1)
-            management.add_resource(transaction, master, "any")
-            management.allow(transaction, "user", "any", "any", 0, "any")
+            management.set_up(transaction, master, ("user", "any", "any", 0))
 
         self.database.run(work)
 

@@ -45,6 +45,12 @@ def check_master(transaction: Transaction, server_name: str) -> None:
         raise Unacceptable(f"{server_name} is not the project's master server: run ManageDB there")
 
 
+def set_up(transaction: Transaction, master: NewResource, rule: tuple[str, str, str, int]) -> None:
+    """Begin a project with its master server and a first rule, neither of which is ever taken back."""
+    add_resource(transaction, master, lists.ANY)
+    _make(transaction, permissions.set_allowed(*rule), lists.ANY)
+
+
 def allow(transaction: Transaction, kind: str, name: str, application: str, limit: int, servers: str) -> int:
     """Allow a user or group an application; answer the version of the update."""
     name, application = check_who(name), check_application(application)
@@ -177,7 +183,10 @@ def last_change(transaction: Transaction) -> Undo:
     """The last change that was not taken back; Unacceptable when there is none."""
     found = undo_log.newest(transaction)
     if found is None:
-        raise Unacceptable("there is no change that could be taken back")
+        raise Unacceptable(
+            "there is no change that could be taken back: what is not taken back already is of the project's "
+            "set-up, or was made on another server"
+        )
     return found
 
 

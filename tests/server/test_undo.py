@@ -51,6 +51,56 @@ def test_a_change_is_taken_back(grid: Grid, change: tuple[str, ...]) -> None:
         assert row["servers"] == (SERVER_NAME if SERVER_NAME in change else "any")
 
 
+SAID = {
+    "a new rule": (
+        "allow user mark@laptop, application vasp, limit 3",
+        "remove what is allowed for user mark@laptop, application vasp",
+    ),
+    "another limit": ("allow user any, application any, limit 5", "allow user any, application any, limit 0"),
+    "a denial": (
+        "deny group mark@laptop, application vasp",
+        "remove what is denied for group mark@laptop, application vasp",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", ["a new rule", "another limit", "a denial"])
+def test_it_is_said_what_is_taken_back(grid: Grid, change: str) -> None:
+    """The change that was made, and what is made of it, in words."""
+    was, back = SAID[change]
+    manage(grid, *CHANGES[change], *(() if "--servers" in CHANGES[change] else ("--servers", "any")))
+
+    done = manage(grid, "undo", "--yes")
+
+    assert f" was : {was}\n" in done.stdout
+    assert f"To take it back : {back}\n" in done.stdout
+
+
+def test_a_resource_that_is_taken_back_is_named(grid: Grid) -> None:
+    """And not shown with its certificate."""
+    grid.resource("res1@cluster")
+    manage(grid, "del", "resources", "allowed", "--name", "res1@cluster", "--servers", "any")
+
+    done = manage(grid, "undo", "--yes")
+
+    assert (
+        " was : remove resource res1@cluster\nTo take it back : register resource res1@cluster at "
+        in done.stdout
+    )
+    assert "CERTIFICATE" not in done.stdout
+
+
+def test_the_set_up_of_a_project_is_not_taken_back(grid: Grid) -> None:
+    """Neither its first rule nor its master server; that is said."""
+    before = rules(grid)
+
+    done = manage(grid, "undo", "--yes")
+
+    assert (done.returncode, rules(grid)) == (1, before)
+    assert "there is no change that could be taken back" in done.stderr
+    assert "is of the project's set-up" in done.stderr
+
+
 def test_changes_are_taken_back_one_after_the_other(grid: Grid) -> None:
     """The last one first, none twice; then there is nothing left to take back."""
     grid.run("DELETE FROM update_undo")

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
 from lgi_tools.history import main as history
 from lgi_tools.history import usage_main as usage
 
@@ -85,3 +87,12 @@ def test_use_can_be_asked_of_groups_and_of_a_month(run: Run, server: CannedServe
     assert (fields["kind"], fields["month"]) == ("group", "202602")
     assert refused[0] == 1
     assert "shoe_size" in refused[2]
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026-00", "202611", "nov", "26-11", ""])
+def test_what_is_no_month_is_said_to_be_none(run: Run, server: CannedServer, month: str) -> None:
+    """With how one is written; nobody is asked, and nothing is printed."""
+    code, out, err = run(usage, "--month", month)
+
+    assert (code, out, server.requests) == (1, "", [])
+    assert f"{month!r} is no month: write year and month, as 2026-11" in err
