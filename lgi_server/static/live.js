@@ -28,6 +28,9 @@
 
   async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (answer.status >= 500) {
+      throw new Error("the server is busy");
+    }
     const now = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = now.getElementById(part.id);

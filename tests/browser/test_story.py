@@ -166,3 +166,23 @@ def test_an_open_list_shows_what_is_new(grid: Grid, visitors: Visitors) -> None:
 
     expect(row).to_contain_text("running")
     assert page.evaluate("window.isTheSame")
+
+
+def test_an_open_page_outlives_a_busy_server(grid: Grid, visitors: Visitors) -> None:
+    """What it shows stays when the server has no time for it (503), and is brought up to date later."""
+    resource = grid.resource()
+    job_id = grid.user().submit()
+    page = visitors.page()
+    page.clock.install()
+    page.goto(f"{visitors.base}/jobs/{job_id}")
+    page.evaluate("window.isTheSame = true")
+    page.route(page.url, lambda route: route.fulfill(status=503, body="<p>busy</p>"), times=1)
+
+    with page.expect_response(lambda answer: answer.status == 503):
+        running_jobs.take(grid, resource)
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.isTheSame")
+    page.clock.fast_forward(20_000)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Job {job_id} running")
+    assert page.evaluate("window.isTheSame")
