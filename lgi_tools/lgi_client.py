@@ -6,15 +6,14 @@ from types import TracebackType
 from typing import Self
 
 from lgi_protocol import hexcode
-from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
+from lgi_protocol.client import Client, Unreachable
 from lgi_protocol.errors import ServerError
-from lgi_tools import arguments, safe_submit, xml_dictionary
+from lgi_tools import arguments, xml_dictionary
+from lgi_tools.caller import SUBMIT, Caller
 from lgi_tools.repository import Repository
 from lgi_tools.settings import Settings
 from lgi_tools.xml_dictionary import Dictionary
 
-# For so many seconds a busy server is asked again.
-PATIENCE = 60.0
 _ARGUMENTS = {
     "server": "URL",
     "user": "User",
@@ -59,6 +58,7 @@ class LGI_Client:
         arguments.require(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
         self.URL = self._settings.server
         self._client = Client(self.URL, self._settings.credentials())
+        self._caller = Caller(self._client, self._settings)
 
     def SubmitJob(
         self,
@@ -80,7 +80,7 @@ class LGI_Client:
             "write_access": WriteAccess,
         }
         fields |= {name: text for name, text in optional.items() if text}
-        return self._call("submit_job", fields, _paths(FileList))
+        return self._call(SUBMIT, fields, _paths(FileList))
 
     def GetJobState(self, JobId: int | str) -> Dictionary:
         """Everything of one job."""
@@ -146,18 +146,8 @@ class LGI_Client:
 
     def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Dictionary:
         arguments.require(self._settings, _ARGUMENTS, "user", "groups")
-        chosen = self._settings
-        every = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups} | dict(fields)
-
-        def call() -> Reply:
-            return self._client.post(f"interfaces/interface_{name}", every, files)
-
-        def submit() -> Reply:
-            return safe_submit.submit(self._client, f"interfaces/interface_{name}", every, files)
-
         try:
-            reply = submit() if name == "submit_job" else with_back_off(call, PATIENCE)
-            envelope = reply.envelope
+            envelope = self._caller.call(name, fields, files).envelope
         except ServerError as refused:
             # As LGI: the answer is an answer also when it is an error.
             envelope = refused.envelope

@@ -1,6 +1,5 @@
 """Project: jobs of a project for programs of today. `LGI_Client` is the class of the LGI document."""
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -8,22 +7,19 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from lgi_protocol import hexcode, lists, xml
-from lgi_protocol.client import Client, Reply, Unreachable, with_back_off
+from lgi_protocol.client import Client, Reply, Unreachable
 from lgi_protocol.states import State
-from lgi_tools import arguments, job_values, safe_submit
+from lgi_tools import arguments, job_values
+from lgi_tools.caller import SUBMIT, Caller
 from lgi_tools.explanation import Explanation, read_explanation
 from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile, Tail
 from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.settings import Settings
-from lgi_tools.terminal import one_line
 from lgi_tools.waits import wait_until
 
-# For so many seconds a busy server is asked again.
-PATIENCE = 60.0
 PAGE = 1024
 AnyJob = Job | int | str
 _Value = TypeVar("_Value")
-_log = logging.getLogger(__name__)
 
 
 class Project:
@@ -68,12 +64,12 @@ class Project:
     def _open(self, chosen: Settings) -> None:
         arguments.require(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
         self._client = Client(chosen.server, chosen.credentials())
-        self._caller = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
+        self._caller = Caller(self._client, chosen)
 
     @property
     def user(self) -> str:
         """In whose name it is opened."""
-        return self._caller["user"]
+        return self._caller.fields["user"]
 
     @property
     def server(self) -> str:
@@ -103,8 +99,8 @@ class Project:
             "read_access": lists.join(read_access),
             "write_access": lists.join(write_access),
         }
-        reply = self._post(
-            "submit_job",
+        reply = self._caller.call(
+            SUBMIT,
             {name: text for name, text in fields.items() if text},
             tuple(Path(name) for name in files),
         )
@@ -125,7 +121,7 @@ class Project:
         start = 0
         while True:
             page = {"start": str(start), "limit": str(PAGE)}
-            reply = self._post("job_state", chosen | page)
+            reply = self._caller.call("job_state", chosen | page)
             # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
             new = [job for job in map(job_values.read_job, reply.all("job")) if job.id not in seen]
             if not new:
@@ -150,7 +146,7 @@ class Project:
         while there is nothing new. Unreachable, with `is_unknown_call`, from a server that cannot.
         """
         fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
-        reply = self._post("job_tail", fields)
+        reply = self._caller.call("job_tail", fields)
         try:
             data = hexcode.decode(reply.value("tail"))
         except ValueError as error:
@@ -160,13 +156,13 @@ class Project:
 
     def explain(self, job: AnyJob) -> Explanation:
         """Why a job does not run. Unreachable, with `is_unknown_call`, from a server that cannot tell."""
-        reply = self._post("explain_job", {"job_id": str(number(job))})
+        reply = self._caller.call("explain_job", {"job_id": str(number(job))})
         (found,) = reply.all("explanation") or [""]
         return read_explanation(found)
 
     def delete(self, job: AnyJob) -> bool:
         """Remove a job: whether it is gone. One that runs is asked to abort, and has to be removed later."""
-        reply = self._post("delete_job", {"job_id": str(number(job))})
+        reply = self._caller.call("delete_job", {"job_id": str(number(job))})
         return reply.value("job", "state") != State.ABORTING
 
     def files(self, job: AnyJob) -> "Files":
@@ -178,12 +174,12 @@ class Project:
 
     def resources(self) -> tuple[Resource, ...]:
         """The resources of the project."""
-        reply = self._post("project_resource_list", {})
+        reply = self._caller.call("project_resource_list", {})
         return tuple(job_values.read_resource(text) for text in reply.all("resource"))
 
     def call(self, name: str, fields: Mapping[str, str]) -> Reply:
         """Any call of ``interfaces/interface_<name>``, for what has no method here."""
-        return self._post(name, fields)
+        return self._caller.call(name, fields)
 
     def close(self) -> None:
         """End the connections; a ``with`` block does it too."""
@@ -198,7 +194,7 @@ class Project:
         self.close()
 
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
-        reply = self._post("job_state", {"job_id": str(job_id)} | dict(more))
+        reply = self._caller.call("job_state", {"job_id": str(job_id)} | dict(more))
         return self._read(reply, "job", job_values.read_details)
 
     def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:
@@ -209,16 +205,6 @@ class Project:
             return read(found.inside)
         except ValueError as error:
             raise Unreachable(self.server, f"the answer has a {name} that cannot be read: {error}") from None
-
-    def _post(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        every, call = self._caller | dict(fields), f"interfaces/interface_{name}"
-        _log.info("calling %s of %s", name, self.server)
-        if name == "submit_job":
-            reply = safe_submit.submit(self._client, call, every, files)
-        else:
-            reply = with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
-        _log.debug("answered: %s", one_line(reply.content))
-        return reply
 
 
 class Files:

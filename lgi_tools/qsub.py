@@ -17,7 +17,7 @@ from lgi_tools.json_text import Shape
 from lgi_tools.program import CallFailed, calls_to
 from lgi_tools.progress import Bar
 from lgi_tools.settings import Settings
-from lgi_tools.user_calls import PATIENCE, UserCalls, connect
+from lgi_tools.user_calls import UserCalls, connect
 
 NAME = "LGI_qsub"
 # Bytes; a thousand times of what servers take, and little enough to be sent and refused by them.
@@ -190,7 +190,7 @@ def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...
 
 
 def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
-    with_back_off(calls.sign_up, PATIENCE)
+    with_back_off(calls.sign_up, safe_submit.PATIENCE)
     try:
         return _submit(calls, fields, files)
     finally:

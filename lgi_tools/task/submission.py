@@ -11,6 +11,7 @@ from lgi_protocol.client import Client, leading_number
 from lgi_protocol.errors import ErrorNumber
 from lgi_tools import bulk_submit, command_line, safe_submit
 from lgi_tools.bulk_submit import NewJob, Outcome
+from lgi_tools.caller import Caller
 from lgi_tools.job_values import Job
 from lgi_tools.project import Project
 from lgi_tools.settings import Settings
@@ -74,13 +75,12 @@ def submit(
     """
     begun = [one for one in folders if _is_begun(one)]
     known = jobs_of_tasks(chosen) if begun and not again else {}
-    caller = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
 
     def work(mine: Iterator[Path], tell: Callable[[Done], None]) -> None:
         client = Client(chosen.server, chosen.credentials())
         plan = _Plan(client.server, order, known, again, tell)
         try:
-            for outcome in bulk_submit.submit(client, caller, plan.jobs(mine)):
+            for outcome in bulk_submit.submit(client, Caller(client, chosen).fields, plan.jobs(mine)):
                 tell(plan.settle(outcome))
         finally:
             client.close()

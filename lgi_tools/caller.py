@@ -1,0 +1,40 @@
+"""A user's calls on a project server, as all tools and both Python classes make them."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from lgi_protocol.client import Client, Reply, with_back_off
+from lgi_tools import safe_submit
+from lgi_tools.progress import Watch
+from lgi_tools.safe_submit import PATIENCE
+from lgi_tools.settings import Settings
+from lgi_tools.terminal import one_line
+
+SUBMIT = "submit_job"
+_log = logging.getLogger(__name__)
+
+
+class Caller:
+    """Interface calls as the user of the settings; a busy server is asked again for a minute."""
+
+    def __init__(self, client: Client, chosen: Settings) -> None:
+        """``client`` is kept, and closed by whoever made it."""
+        self._client = client
+        self.fields = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
+
+    def call(
+        self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = (), watch: Watch | None = None
+    ) -> Reply:
+        """One call of ``interfaces/interface_<name>``; a submit makes one job, also when its answer is lost.
+
+        Raises ServerError, Unreachable, OSError for a file.
+        """
+        every, call = self.fields | dict(fields), f"interfaces/interface_{name}"
+        _log.info("calling %s of %s", name, self._client.server)
+        if name == SUBMIT:
+            reply = safe_submit.submit(self._client, call, every, files, watch=watch)
+        else:
+            reply = with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
+        _log.debug("answered: %s", one_line(reply.content))
+        return reply
