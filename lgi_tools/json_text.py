@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 import click
 
 from lgi_protocol import hexcode, lists, xml
-from lgi_protocol.client import Reply, leading_number
+from lgi_protocol.client import Reply, Unreachable, leading_number
 from lgi_protocol.errors import ServerError
 from lgi_tools import terminal
 from lgi_tools.job_values import file_name
@@ -57,11 +57,16 @@ def told(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
         except CallFailed as failure:
             show({"error": error(failure)})
             return 1
+        except click.ClickException as failure:
+            if not isinstance(failure.__cause__, ServerError | Unreachable):
+                raise
+            show({"error": error(failure)})
+            return 1
 
     return run
 
 
-def error(failure: CallFailed) -> Values:
+def error(failure: CallFailed | click.ClickException) -> Values:
     """What a server said, with its number; no number when it said nothing."""
     cause = failure.__cause__
     if isinstance(cause, ServerError):

@@ -32,11 +32,11 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (ServerError, TransferFailed) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(str(error)) from error
     except Unreachable as error:
         if error.said:
             _log.info("the server answered: %s", one_line(error.said))
-        raise click.ClickException(f"no answer from {error.server}: {error.reason}") from None
+        raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

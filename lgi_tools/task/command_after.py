@@ -1,6 +1,5 @@
 """LGI_task after the submit: status, get, cancel, prune and list-codes."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 import click
 
 from lgi_protocol import lists
-from lgi_tools import options, terminal
+from lgi_tools import json_text, options, terminal
 from lgi_tools.project import Project
 from lgi_tools.task import codes, removal, results, standing
 from lgi_tools.task.command_options import NAME, faults, folders_of, on_folders, settled, watched
@@ -18,8 +17,9 @@ from lgi_tools.task.results import Replace
 
 @click.command()
 @click.option("-s", "--summary", is_flag=True, help="Only how many there are of each.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_text.option
 @on_folders
+@json_text.told
 def status(
     summary: bool,
     as_json: bool,
@@ -43,7 +43,7 @@ def status(
     right = [one for one in told if one.word]
     if as_json:
         document = [_as_json(one) for one in told]
-        terminal.show(json.dumps({"folders": document}, indent=1) + "\n")
+        json_text.show({"folders": document})
     elif summary:
         counts = Counter(one.line for one in right)
         terminal.show("".join(terminal.value(f"{counts[line]} {line}") + "\n" for line in sorted(counts)))
@@ -140,8 +140,9 @@ def _say_removed(told: Iterator[removal.Removed], total: int, label: str) -> int
 
 
 @click.command("list-codes")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_text.option
 @options.project_options
+@json_text.told
 def list_codes(as_json: bool, **given: object) -> int:
     """List the containers that resources say they have: CODE, VERSION and the resources."""
     with settled(given) as chosen, Project.of(chosen) as project:
@@ -149,7 +150,7 @@ def list_codes(as_json: bool, **given: object) -> int:
     split = [(*image.rsplit(":", 1), names) for image, names in known.items()]
     if as_json:
         document = [{"code": code, "version": version, "resources": names} for code, version, names in split]
-        terminal.show(json.dumps({"codes": document}, indent=1) + "\n")
+        json_text.show({"codes": document})
         return 0
     if not split:
         terminal.warn(NAME, "no resource says which containers it has")

@@ -2,8 +2,12 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Generic, TypeVar
+
+from lgi_tools.project import Project
+from lgi_tools.settings import Settings
 
 _One = TypeVar("_One")
 _Told = TypeVar("_Told")
@@ -67,3 +71,21 @@ def together(
             thread.join()
     if failed:
         raise failed
+
+
+def with_project(
+    chosen: Settings, folders: Sequence[Path], hands: int, act: Callable[[Project, Path], _Told]
+) -> Iterator[_Told]:
+    """What ``act`` says of each folder, in any order; each thread asks the project by itself."""
+
+    def work(mine: Iterator[Path], tell: Callable[[_Told], None]) -> None:
+        with Project.of(chosen) as project:
+            for folder in mine:
+                tell(act(project, folder))
+
+    return together(folders, work, most(hands, folders))
+
+
+def most(hands: int, folders: Sequence[Path]) -> int:
+    """No more threads than there are folders."""
+    return max(1, min(hands, len(folders)))

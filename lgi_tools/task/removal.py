@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -28,24 +29,15 @@ _Removal = Callable[[Project, Path, Record], str]
 
 def cancel(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
     """Cancel jobs that have not ended, in any order: a queued one is gone, a running one is asked to end."""
-    return _each(chosen, folders, hands, _cancel)
+    return crew.with_project(chosen, folders, hands, partial(_safely, _cancel))
 
 
 def prune(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
     """Remove jobs that have ended from the server, with inputs and results; the folders stay as they are."""
-    return _each(chosen, folders, hands, _prune)
+    return crew.with_project(chosen, folders, hands, partial(_safely, _prune))
 
 
-def _each(chosen: Settings, folders: Sequence[Path], hands: int, act: _Removal) -> Iterator[Removed]:
-    def work(mine: Iterator[Path], tell: Callable[[Removed], None]) -> None:
-        with Project.of(chosen) as project:
-            for place in mine:
-                tell(_safely(project, place, act))
-
-    return crew.together(folders, work, max(1, min(hands, len(folders))))
-
-
-def _safely(project: Project, place: Path, act: _Removal) -> Removed:
+def _safely(act: _Removal, project: Project, place: Path) -> Removed:
     try:
         found = standing.submitted(place, project.server)
         if found.gone:

@@ -2,9 +2,10 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -40,16 +41,10 @@ def get(chosen: Settings, folders: Sequence[Path], hands: int, replaced: Replace
 
     What was edited here gives way with `Replace.EDITED` only.
     """
-
-    def work(mine: Iterator[Path], tell: Callable[[Got], None]) -> None:
-        with Project.of(chosen) as project:
-            for place in mine:
-                tell(_safely(project, place, replaced))
-
-    return crew.together(folders, work, max(1, min(hands, len(folders))))
+    return crew.with_project(chosen, folders, hands, partial(_safely, replaced))
 
 
-def _safely(project: Project, place: Path, replaced: Replace) -> Got:
+def _safely(replaced: Replace, project: Project, place: Path) -> Got:
     try:
         found = standing.submitted(place, project.server)
         if found.gone:

@@ -1,7 +1,8 @@
 """How the jobs of folders stand, in Leruli's words."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
@@ -42,12 +43,7 @@ def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterato
     """How folders stand, in any order."""
     listed = _listed(chosen) if len(folders) >= MANY else None
 
-    def work(mine: Iterator[Path], tell: Callable[[Standing], None]) -> None:
-        with Project.of(chosen) as project:
-            for folder in mine:
-                tell(_safely(project, folder, listed))
-
-    return crew.together(folders, work, max(1, min(hands, len(folders))))
+    return crew.with_project(chosen, folders, hands, partial(_safely, listed))
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def head(jobs: Iterable[Job]) -> frozenset[int]:
     return frozenset(job_id for _, job_id in queued[:HEAD])
 
 
-def _safely(project: Project, folder: Path, listed: _List | None) -> Standing:
+def _safely(listed: _List | None, project: Project, folder: Path) -> Standing:
     try:
         found = submitted(folder, project.server)
         return _of(project, folder, found, listed)

@@ -85,7 +85,7 @@ def submit(
         finally:
             client.close()
 
-    return crew.together(folders, work, max(1, min(hands, len(folders))))
+    return crew.together(folders, work, crew.most(hands, folders))
 
 
 def _is_begun(place: Path) -> bool:

@@ -241,6 +241,15 @@ def test_what_resources_say_they_have_is_listed(grid: Grid, task: Run) -> None:
     assert json.loads(task("list-codes", "--json")[1])["codes"][0]["version"] == "2.11.2"
 
 
+def test_programs_are_told_of_refusals_too(grid: Grid, task: Run) -> None:
+    """In JSON, with LGI's number where there is one."""
+    refused = task("list-codes", "--json", "-P", "nothing")
+    silent = task("list-codes", "--json", "-S", "https://localhost:1/LGI")
+
+    assert (refused[0], refused[2], json.loads(refused[1])["error"]["number"]) == (1, "", 4)
+    assert (silent[0], silent[2], json.loads(silent[1])["error"]["number"]) == (1, "", None)
+
+
 def test_a_folder_of_another_server_is_left_alone(grid: Grid, task: Run) -> None:
     """It says where its job is."""
     record.create(Path(), record.Record("x", "https://other/LGI", "psi4:1.5", job_id=3))
