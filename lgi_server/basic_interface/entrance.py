@@ -73,7 +73,7 @@ def _visited(
 
     try:
         if page.changes:
-            _check_token(session, posted)
+            _check_token(session, page, posted)
         run = partial(database.run, lambda transaction: page.view(visit(transaction), **place), page.changes)
         answer = again.carry_out(run)
         return answer.do() if isinstance(answer, Afterwards) else answer
@@ -93,11 +93,13 @@ def _posted(server: Server, page: Page) -> "MultiDict[str, str]":
     return arrivals.posted_form(request)
 
 
-def _check_token(session: WebSession, posted: Mapping[str, str]) -> None:
+def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> None:
     """LGIError 66 for a form that this server has not made for this browser."""
     if not session.has_made(posted.get("token", "")):
+        first = "" if page.refused else "load its page again and "
         raise LGIError(
-            ErrorNumber.FORGERY, message="This form has expired and nothing was changed: send it again"
+            ErrorNumber.FORGERY,
+            message=f"This form has expired and nothing was changed: {first}send it again",
         )
 
 

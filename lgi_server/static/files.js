@@ -38,6 +38,11 @@
     input.files = all.files;
   }
 
+  function sending(form, is_so) {
+    form.querySelector("progress").hidden = !is_so;
+    form.querySelectorAll("button").forEach((button) => { button.disabled = is_so; });
+  }
+
   function send(event) {
     const form = event.currentTarget;
     const input = form.querySelector("input[type=file]");
@@ -48,9 +53,7 @@
     const progress = form.querySelector("progress");
     const told = form.querySelector("[data-told]");
     const request = new XMLHttpRequest();
-    const buttons = form.querySelectorAll("button");
-    progress.hidden = false;
-    buttons.forEach((button) => { button.disabled = true; });
+    sending(form, true);
     request.upload.addEventListener("progress", (now) => {
       progress.max = now.total;
       progress.value = now.loaded;
@@ -58,12 +61,22 @@
     });
     request.addEventListener("load", () => answered(request, form));
     request.addEventListener("error", () => {
-      progress.hidden = true;
-      buttons.forEach((button) => { button.disabled = false; });
+      sending(form, false);
       told.textContent = "The connection was lost. Nothing was stored: try again.";
     });
     request.open("POST", form.action);
     request.send(new FormData(form));
+  }
+
+  // What was refused before the server has read the form leaves it as it is, with what was typed, and says why.
+  function refused(form, alert) {
+    sending(form, false);
+    form.querySelectorAll(":scope > [role=alert]").forEach((older) => older.remove());
+    form.querySelector("[data-told]").textContent = alert ? "" : "The server could not answer: try again later.";
+    if (alert) {
+      form.prepend(document.adoptNode(alert));
+      alert.focus();
+    }
   }
 
   // What the server answers is a page: of the job when all went well, otherwise one that says what did not.
@@ -78,6 +91,10 @@
       return;
     }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
+    if (!page.querySelector("form[data-files]")) {
+      refused(form, page.querySelector("[role=alert]"));
+      return;
+    }
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
     window.LGI.files();
     const alert = document.querySelector("main [role=alert]");

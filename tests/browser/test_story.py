@@ -132,6 +132,28 @@ def test_what_is_refused_keeps_what_was_typed(grid: Grid, visitors: Visitors) ->
     expect(page.get_by_role("heading", level=1)).to_contain_text("queued")
 
 
+def test_files_that_are_too_big_do_not_cost_what_was_typed(visitors: Visitors, grid: Grid) -> None:
+    """These are refused before the rest of the form is read: it stays, and can be sent without them."""
+    grid.resource()
+    page = visitors.page()
+    page.goto(f"{visitors.base}/submit")
+    page.get_by_label("Input").fill("kept")
+    page.get_by_label("Files").set_input_files({"name": "x", "mimeType": "text/plain", "buffer": b"x"})
+    too_big = "<main><div role='alert' tabindex='-1'>An uploaded file is too big</div></main>"
+    page.route(page.url, lambda route: route.fulfill(status=413, body=too_big), times=1)
+
+    for _ in range(2):
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_role("alert")).to_be_focused()
+        expect(page.get_by_role("alert")).to_have_text("An uploaded file is too big")
+        page.route(page.url, lambda route: route.fulfill(status=413, body=too_big), times=1)
+    expect(page.get_by_label("Input")).to_have_value("kept")
+    page.unroute(page.url)
+    page.get_by_role("button", name="Submit").click()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("queued")
+
+
 def test_everything_is_reached_with_the_keyboard(grid: Grid, visitors: Visitors) -> None:
     """The first stop leads past the menu; then each link in its order, and a form is sent with Enter."""
     grid.resource()
