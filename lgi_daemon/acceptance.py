@@ -11,10 +11,10 @@ from lgi_daemon.record import Phase, Record, claimed_by
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import NoAnswer, Scripts
 from lgi_protocol import resource_api, xml
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

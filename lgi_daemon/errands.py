@@ -11,9 +11,9 @@ from lgi_daemon.reports import CLOSED, report, unlock
 from lgi_daemon.servers import NotNow, Round, Servers
 from lgi_daemon.trouble import Trouble
 from lgi_protocol import resource_api
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State, counts_as
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

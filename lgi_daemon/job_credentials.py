@@ -14,10 +14,10 @@ from lgi_daemon.job import Job
 from lgi_daemon.lifecycle import Standing
 from lgi_daemon.record import Phase, Record
 from lgi_daemon.run_directory import RunDirectory
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import JOB_CA, JOB_CERTIFICATE, JOB_KEY
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

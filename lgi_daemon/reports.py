@@ -5,10 +5,10 @@ import logging
 from lgi_daemon.job import Job
 from lgi_daemon.record import claimed_by
 from lgi_daemon.servers import NotNow, Round
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, counts_as
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

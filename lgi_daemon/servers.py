@@ -11,10 +11,12 @@ from threading import Lock
 from types import TracebackType
 
 from lgi_daemon.clock import Clock
-from lgi_protocol.client import LONGEST_BACK_OFF, Client, Unreachable
+from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import LONGEST_BACK_OFF
 from lgi_protocol.resource_api import ResourceCalls, SignUp
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from lgi_daemon.servers import NotNow, Servers
 from lgi_daemon.tails import Tails
 from lgi_daemon.tour import Tour
 from lgi_daemon.work import Work
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import WATCHED, Awaited
 from lgi_protocol.states import State
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from lgi_daemon.room import NoRoom, Room
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_daemon.servers import NotNow, Round, Servers
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls, is_job_id
+from lgi_protocol.unreachable import Unreachable
 
 log = logging.getLogger(__name__)
 

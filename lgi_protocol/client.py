@@ -1,12 +1,9 @@
-"""One project server as a client sees it: keep-alive, time-outs, typed errors, back-off with jitter."""
+"""One project server as a client sees it: keep-alive, time-outs, back-off with jitter."""
 
 import random
-import re
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,10 +12,11 @@ import requests
 import urllib3
 from requests_toolbelt import MultipartEncoder
 
-from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials, KeptSession
-from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
-from lgi_protocol.patience import TookTooLong, patience
+from lgi_protocol.errors import ServerError
+from lgi_protocol.patience import patience
+from lgi_protocol.reply import Reply, read_answer, read_text
+from lgi_protocol.unreachable import Unreachable, may_have_arrived, plain_reason
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
 TIMEOUTS = (10.0, 60.0)
@@ -26,85 +24,9 @@ TIMEOUTS = (10.0, 60.0)
 MAX_ANSWER = 128 * 1024 * 1024
 # For a whole answer, however it trickles in.
 ANSWER_SECONDS = 120.0
-# What a server may ask a client to wait.
-LONGEST_BACK_OFF = 3600
-_BLOCK = 256 * 1024
 # So many characters of what is not LGI's are enough to see what it is.
 _SHOWN = 4096
 _Result = TypeVar("_Result")
-_NEVER_THERE = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-)
-_BROKEN = (
-    ConnectionError,
-    TimeoutError,
-    TookTooLong,
-    ssl.SSLEOFError,
-    ssl.SSLZeroReturnError,
-    urllib3.exceptions.ProtocolError,
-    urllib3.exceptions.ReadTimeoutError,
-)
-
-
-class Unreachable(Exception):
-    """No LGI answer came: no connection, no trust, a time-out, or an answer that is not LGI's."""
-
-    def __init__(self, server: str, reason: str, sent: bool = False, said: str = "") -> None:
-        """``server`` is the URL that was asked; ``sent`` when it may have been.
-
-        ``said`` is how an answer begins that is not LGI's.
-        """
-        self.server = server
-        self.reason = reason
-        self.sent = sent
-        self.said = said
-        super().__init__(f"{server}: {reason}")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What stands inside ``<response>``, exactly as the server wrote it."""
-
-    content: str
-    max_field_size: int = xml.MAX_FIELD_SIZE
-    envelope: str = ""
-
-    def value(self, *path: str) -> str:
-        """The text of an element of the response, empty when it is not there."""
-        return xml.value(self.content, *path)
-
-    def number(self, *path: str) -> int:
-        """The leading digits of an element's text, 0 when there are none."""
-        return leading_number(self.value(*path))
-
-    def all(self, name: str) -> list[str]:
-        """What stands in each element of a name, as written."""
-        return [found.inside for found in xml.find_all(self.content, name)]
-
-
-def leading_number(text: str) -> int:
-    """As C's atoi reads a count: ``1350000000.1234`` is 1350000000, ``7th`` is 7, ``x`` and ``-3`` are 0."""
-    # Python refuses to convert more than 4300 digits, and how many there are is the server's choice.
-    digits = re.match(r"\s*\+?([0-9]{1,4000})", text)
-    return int(digits[1]) if digits else 0
-
-
-def read_answer(text: str) -> Reply:
-    """The response of an LGI answer. Raises ServerError for an LGI error, ValueError when it is no answer."""
-    whole = xml.find(text, "LGI")
-    response = xml.find(text, "LGI", "response")
-    if whole is None or response is None:
-        raise ValueError("the answer is not an LGI document")
-    error = xml.find(response.inside, "error")
-    if error is not None and error.inside.strip():
-        asked = leading_number(xml.value(error.inside, "timeout")) or BACK_OFF_SECONDS
-        timeout = min(asked, LONGEST_BACK_OFF)
-        number = leading_number(xml.value(error.inside, "number"))
-        raise ServerError(number, xml.value(error.inside, "message"), timeout, whole.inside)
-    size = leading_number(xml.value(whole.inside, "server_max_field_size"))
-    return Reply(response.inside, size or xml.MAX_FIELD_SIZE, whole.inside)
 
 
 class Client:
@@ -213,62 +135,9 @@ class _Form(MultipartEncoder):  # type: ignore[misc]
             yield part
 
 
-def may_have_arrived(error: BaseException) -> bool:
-    """Whether a request that failed may have been read by the server: there was a connection, and it broke.
-
-    A connection that ends is told apart from one that never was by the layers below; what stands above them
-    says no more than that it was made with TLS, or through a proxy.
-    """
-    layers = list(_layers(error))
-    if any(isinstance(layer, _NEVER_THERE) for layer in layers):
-        return False
-    return any(isinstance(layer, _BROKEN) for layer in layers)
-
-
 def is_safe(url: str) -> bool:
     """Whether a URL is one that LGI speaks: TLS with certificates on both sides, and nothing else."""
     return url.lower().startswith("https://")
-
-
-def read_text(answer: requests.Response, limit: int) -> str:
-    """The body of a streamed answer as it was sent: never unpacked, since a small one can unpack to anything.
-
-    ValueError when it is longer than the limit. LGI's texts are UTF-8 whatever the header says.
-    """
-    body = bytearray()
-    for block in answer.raw.stream(_BLOCK, decode_content=False):
-        body += block
-        if len(body) > limit:
-            raise ValueError(f"the answer is longer than {limit} bytes")
-    return body.decode("utf-8", "replace")
-
-
-def plain_reason(error: BaseException) -> str:
-    """The innermost reason of a failed request, without the layers of libraries around it."""
-    *_, deepest = _layers(error)
-    if (
-        isinstance(deepest, OSError)
-        and deepest.strerror
-        and not isinstance(deepest, requests.RequestException)
-    ):
-        return deepest.strerror
-    return str(deepest) or type(deepest).__name__
-
-
-def _layers(error: BaseException) -> Iterator[BaseException]:
-    """An error, and what each library below the one that raised it has said."""
-    passed: list[BaseException] = []
-    following: BaseException | None = error
-    while following is not None and following not in passed:
-        yield following
-        passed.append(following)
-        nested = [arg for arg in following.args if isinstance(arg, BaseException)]
-        reason = getattr(following, "reason", None)
-        if not nested and following.__cause__:
-            nested = [
-                following.__cause__
-            ]  # urllib3 keeps the system's error of a failed connection only here
-        following = reason if isinstance(reason, BaseException) else (nested[0] if nested else None)
 
 
 def with_back_off(

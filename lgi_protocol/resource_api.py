@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import hexcode, lists, xml
-from lgi_protocol.client import Client, Reply, leading_number
+from lgi_protocol.client import Client
+from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.states import State
 
 # Not a state: somebody looks at what the job puts out.

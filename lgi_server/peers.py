@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 from lgi_protocol import lists
-from lgi_protocol.client import Client, Unreachable, leading_number
+from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
+from lgi_protocol.reply import leading_number
+from lgi_protocol.unreachable import Unreachable
 from lgi_server.config import Config
 from lgi_server.database import Database
 from lgi_server.services import callers, replication

@@ -9,10 +9,10 @@ from importlib import import_module
 # As of typing, which would double the time a filter takes to start.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lgi_protocol.client import Unreachable as Unreachable
     from lgi_protocol.errors import ErrorNumber as ErrorNumber
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.states import State as State
+    from lgi_protocol.unreachable import Unreachable as Unreachable
     from lgi_tools.job_values import Details as Details
     from lgi_tools.job_values import Job as Job
     from lgi_tools.job_values import Resource as Resource

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lgi_protocol import xml
-from lgi_protocol.client import Client, Reply, with_back_off
+from lgi_protocol.client import Client, with_back_off
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
 from lgi_tools import safe_submit
 
 # What goes in one call at most: text of the jobs, of which a server takes a megabyte, and bytes of files.

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from lgi_protocol.client import Client, Reply, with_back_off
+from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.reply import Reply
 from lgi_tools import safe_submit
 from lgi_tools.progress import Watch
 from lgi_tools.safe_submit import PATIENCE

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from lgi_protocol import lists, offers
-from lgi_protocol.client import Unreachable
 from lgi_protocol.states import State
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import job_values, options, program, terminal
 from lgi_tools.explanation import Explanation
 from lgi_tools.job_values import Details, Job, Resource

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lgi_protocol import xml
-from lgi_protocol.client import leading_number
+from lgi_protocol.reply import leading_number
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from lgi_protocol import lists, xml
-from lgi_protocol.client import Reply, leading_number
+from lgi_protocol.reply import Reply, leading_number
 from lgi_tools import json_text, options, program, terminal
 from lgi_tools.json_text import Values
 from lgi_tools.user_calls import UserCalls

@@ -3,7 +3,7 @@
 import time
 
 from lgi_protocol import hexcode, xml
-from lgi_protocol.client import Reply, leading_number
+from lgi_protocol.reply import Reply, leading_number
 from lgi_tools import terminal
 from lgi_tools.job_values import file_name
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lgi_protocol import hexcode, lists, states, xml
-from lgi_protocol.client import leading_number
+from lgi_protocol.reply import leading_number
 from lgi_protocol.states import State
 
 # How applications/command ends every output.

@@ -9,8 +9,9 @@ from typing import Any, ParamSpec
 import click
 
 from lgi_protocol import hexcode, lists, xml
-from lgi_protocol.client import Reply, Unreachable, leading_number
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import terminal
 from lgi_tools.job_values import file_name
 from lgi_tools.program import CallFailed

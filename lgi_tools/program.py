@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import click
 
 from lgi_protocol import xml
-from lgi_protocol.client import Reply, Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import Damaged
+from lgi_protocol.reply import Reply
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import terminal
 
 _log = logging.getLogger(__name__)

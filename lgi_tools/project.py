@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from lgi_protocol import hexcode, lists, xml
-from lgi_protocol.client import Client, Reply, Unreachable
+from lgi_protocol.client import Client
+from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import arguments, job_values
 from lgi_tools.caller import SUBMIT, Caller
 from lgi_tools.explanation import Explanation, read_explanation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_tools import json_text, options, program, terminal
 from lgi_tools.json_text import Shape, Values
 from lgi_tools.program import CallFailed

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from lgi_protocol import hexcode
-from lgi_protocol.client import Reply, with_back_off
+from lgi_protocol.client import with_back_off
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools import json_text, options, program, safe_submit, settings, terminal
 from lgi_tools.job_text import data_line, job_lines, repository_line

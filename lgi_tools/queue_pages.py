@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from lgi_protocol import xml
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_tools import json_text, terminal
 from lgi_tools.job_text import date, line, project_lines
 from lgi_tools.json_text import Shape, Values

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import lists, xml
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import command_line, options, program, terminal
 from lgi_tools.job_values import Result
 from lgi_tools.opening import opened

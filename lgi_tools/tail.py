@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import states
-from lgi_protocol.client import Unreachable
 from lgi_protocol.states import State
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import job_values, options, program, terminal
 from lgi_tools.job_values import Details, Tail
 from lgi_tools.opening import job_ids, opened

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from lgi_protocol.client import Client, Reply
+from lgi_protocol.client import Client
+from lgi_protocol.reply import Reply
 from lgi_tools.caller import SUBMIT, Caller
 from lgi_tools.program import calls_to, expect
 from lgi_tools.progress import Watch

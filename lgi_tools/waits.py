@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from lgi_protocol.client import Unreachable
+from lgi_protocol.unreachable import Unreachable
 
 # Shorter than what many routers keep a silent connection for, and than our patience with an answer.
 LONGEST_HELD = 40

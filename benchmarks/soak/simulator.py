@@ -13,10 +13,12 @@ from benchmarks.soak.latencies import Latencies
 from benchmarks.soak.ledger import Ledger
 from benchmarks.soak.plan import Part, read_part
 from benchmarks.soak.simulated import SimulatedDaemon
-from lgi_protocol.client import Client, Reply, Unreachable
+from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.unreachable import Unreachable
 
 # A thread does little; a thousand of them are not to take 8 GB of addresses.
 STACK = 512 * 1024

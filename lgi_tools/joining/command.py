@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from lgi_protocol import common_name, xml
-from lgi_protocol.client import Client, Unreachable, is_safe
+from lgi_protocol.client import Client, is_safe
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools import options, program, terminal
 from lgi_tools.certificates import entity, inventory, signing_request
 from lgi_tools.certificates.former import read_certificate

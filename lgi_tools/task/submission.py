@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgi_protocol import hexcode, lists, xml
-from lgi_protocol.client import Client, leading_number
+from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.reply import leading_number
 from lgi_tools import bulk_submit, command_line, safe_submit
 from lgi_tools.bulk_submit import NewJob, Outcome
 from lgi_tools.caller import Caller

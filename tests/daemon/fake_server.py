@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lgi_protocol import xml
-from lgi_protocol.client import Client, Unreachable
+from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import WATCHED, Awaited, Job, Offer, ResourceCalls, SignUp
 from lgi_protocol.states import resource_may_change
+from lgi_protocol.unreachable import Unreachable
 
 URL = "https://master.test/LGI"
 RESOURCE = "cluster@test"

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from lgi_protocol.client import Reply, Unreachable, leading_number, plain_reason, read_answer, with_back_off
+from lgi_protocol.client import with_back_off
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply, leading_number, read_answer
+from lgi_protocol.unreachable import Unreachable, plain_reason
 
 
 class Clock:

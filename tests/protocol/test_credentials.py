@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from lgi_protocol.client import Client, Unreachable
+from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.profiles import Validity
 

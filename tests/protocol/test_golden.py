@@ -6,8 +6,8 @@ import pytest
 from lxml import etree
 
 from lgi_protocol import lists, xml
-from lgi_protocol.client import Reply, read_answer
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.reply import Reply, read_answer
 from lgi_protocol.resource_api import Job, ResourceCalls, read_job
 
 from . import golden

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from lgi_protocol import xml
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from tests.grid import PROJECT, Grid, UserCalls, running
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import client as client_module
-from lgi_protocol.client import Client, Unreachable, read_answer
+from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import read_answer
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools.certificates.authority import Authority, Issued
 
 from .tls_server import Respond, listening

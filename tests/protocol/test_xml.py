@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from lgi_protocol import xml
-from lgi_protocol.client import read_answer
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import read_answer
 from lgi_protocol.xml import Element
 
 from . import old_parser

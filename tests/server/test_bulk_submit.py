@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lgi_protocol import xml
-from lgi_protocol.client import Reply
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
 from tests.grid import Grid, UserCalls
 from tests.server.test_submit import stored_files
 

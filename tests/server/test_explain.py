@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lgi_protocol import xml
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_server.tables import standings
 from lgi_server.tables.jobs import find
 from tests import queues

@@ -12,8 +12,8 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_protocol.client import read_answer
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import read_answer
 from lgi_server.front_end import SECRET_HEADER
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.authority import Authority

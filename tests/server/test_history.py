@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgi_protocol import lists, xml
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_server.database import Database
 from lgi_server.scheduler_settings import SchedulerSettings
 from lgi_server.services import accounting, upkeep

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol.client import read_answer
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import read_answer
 from tests.grid import Grid, wait_for
 
 BOUNDARY = "@$_Th1s_1s_th3_b0und@ry_@$"

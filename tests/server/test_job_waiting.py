@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from lgi_protocol.client import Reply
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.database import Database
 from lgi_server.job_waiting import JobWaiting, Known

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol.client import Reply
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
 from tests.grid import Grid, UserCalls
 
 

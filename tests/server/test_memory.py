@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from tests.conftest import lacking
 from tests.grid import Grid, UserCalls, running

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.unreachable import Unreachable
 from tests import front_ends, queues, running_jobs
 from tests.conftest import lacking
 from tests.front_ends import HEADER, STREAM, Running

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import xml
-from lgi_protocol.client import Reply
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
 from lgi_server.services import remote_repositories, stores
 from lgi_server.services.stores import Upload
 from lgi_tools.certificates.authority import Authority

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lgi_protocol.client import Client, Reply
+from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
+from lgi_protocol.reply import Reply
 from lgi_server.services import management, replication
 from lgi_server.services.management import NewResource
 from lgi_server.services.replication import Here, Update

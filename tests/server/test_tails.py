@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 
 from lgi_protocol import hexcode
-from lgi_protocol.client import Reply
 from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import WATCHED, ResourceCalls
 from lgi_server.services.tails import INTEREST, KEPT, MEMORY
 from tests.grid import Grid, UserCalls, refusal, wait_for

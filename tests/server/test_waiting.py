@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lgi_protocol.client import Reply
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.database import Database
 from lgi_server.tables.awaited import Awaited

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lgi_protocol.client import Reply
+from lgi_protocol.reply import Reply
 from lgi_tools import job_text, queue_pages
 from lgi_tools.terminal import printable
 

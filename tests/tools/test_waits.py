@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_protocol.client import Unreachable
+from lgi_protocol.unreachable import Unreachable
 from lgi_tools.waits import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, wait_until
 
 
