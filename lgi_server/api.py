@@ -13,9 +13,10 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import again, arrivals, browser, identity, manifest, peers, replies
 from lgi_server.arrivals import SpoolingRequest
-from lgi_server.calls import CALLS, JOB_CALLS, Call, Entrance
+from lgi_server.calls import Call
 from lgi_server.config import Config
 from lgi_server.database import Transaction
+from lgi_server.entrances import CALLS, JOB_CALLS, Entrance
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
 from lgi_server.job_identity import JobIdentity

@@ -3,7 +3,8 @@
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms
-from lgi_server.calls import InterfaceCall, interface_call
+from lgi_server.calls import InterfaceCall
+from lgi_server.entrances import interface_call
 from lgi_server.replies import Elements
 from lgi_server.services import explanation
 from lgi_server.services.explanation import Explanation, Need, Reason, Standpoint

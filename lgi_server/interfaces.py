@@ -6,7 +6,8 @@ from functools import partial
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
-from lgi_server.calls import InterfaceCall, interface_call
+from lgi_server.calls import InterfaceCall
+from lgi_server.entrances import interface_call
 from lgi_server.forms import Form
 from lgi_server.job_waiting import Known
 from lgi_server.replies import Elements

@@ -7,7 +7,8 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_protocol.xml import Element
 from lgi_server import forms, identity, specifics
-from lgi_server.calls import JobCall, ResourceCall, job_call, resource_call
+from lgi_server.calls import JobCall, ResourceCall
+from lgi_server.entrances import job_call, resource_call
 from lgi_server.job_identity import RunningJob
 from lgi_server.replies import Elements
 from lgi_server.services import running_jobs, submission

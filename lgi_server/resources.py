@@ -7,7 +7,8 @@ from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies, specifics, waiting
-from lgi_server.calls import ResourceCall, resource_call
+from lgi_server.calls import ResourceCall
+from lgi_server.entrances import resource_call
 from lgi_server.replies import Elements
 from lgi_server.services import job_changes, locking, sessions, submission, work
 from lgi_server.services.job_changes import Posted

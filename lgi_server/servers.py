@@ -4,7 +4,8 @@ from lgi_protocol import hexcode, lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import forms
-from lgi_server.calls import ServerCall, server_call
+from lgi_server.calls import ServerCall
+from lgi_server.entrances import server_call
 from lgi_server.replies import Elements
 from lgi_server.services import replication
 from lgi_server.services.replication import Here, NeedsCycle, Update

@@ -3,7 +3,8 @@
 from lgi_protocol import hexcode
 from lgi_protocol.xml import Element
 from lgi_server import forms
-from lgi_server.calls import InterfaceCall, ResourceCall, interface_call, resource_call
+from lgi_server.calls import InterfaceCall, ResourceCall
+from lgi_server.entrances import interface_call, resource_call
 from lgi_server.job_waiting import Known
 from lgi_server.replies import Elements
 from lgi_server.services import tails

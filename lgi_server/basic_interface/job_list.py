@@ -7,7 +7,7 @@ from lgi_protocol import lists
 from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
-from lgi_server.services import submission
+from lgi_server.services import targets
 from lgi_server.tables import active_resources, job_lists, jobs
 from lgi_server.tables.job_lists import Place, Selection
 from lgi_server.tables.jobs import Job
@@ -102,5 +102,5 @@ def _shown(posted: str) -> str:
 def _applications(visit: Visit, chosen: str) -> list[str]:
     """What can be chosen: what is offered now, and what was chosen."""
     everyone = active_resources.everyone(visit.transaction)
-    offered = {name for one in everyone for name in submission.applications_of(one)}
+    offered = {name for one in everyone for name in targets.applications_of(one)}
     return sorted(offered | set(filter(None, [chosen])))

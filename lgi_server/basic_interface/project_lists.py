@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
-from lgi_server.services import callers, submission
+from lgi_server.services import callers, targets
 from lgi_server.tables import active_resources, job_lists
 from lgi_server.tables.active_resources import NO_SERVER, Resource
 
@@ -32,12 +32,12 @@ def seen_resources(visit: Visit) -> list[Seen]:
     everyone = [
         one for one in active_resources.everyone(visit.transaction) if one.project_server == NO_SERVER
     ]
-    offered = sorted({name for one in everyone for name in submission.applications_of(one)})
+    offered = sorted({name for one in everyone for name in targets.applications_of(one)})
     running = job_lists.running_at(visit.transaction, offered)
     return [
         Seen(
             resource=one,
-            applications=submission.applications_of(one),
+            applications=targets.applications_of(one),
             running=running.get(one.resource_name, {}),
             is_silent=one.last_call_time < visit.now - SILENT_SECONDS,
         )

@@ -19,6 +19,7 @@ from lgi_server.forms import Form
 from lgi_server.services import requests, submission
 from lgi_server.services.callers import User
 from lgi_server.services.submission import Details, Wanted
+from lgi_server.services.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
 
@@ -81,9 +82,7 @@ def _form(
 ) -> Shown:
     everyone = active_resources.everyone(visit.transaction)
     offers = [
-        Offer(one.resource_name, submission.applications_of(one))
-        for one in everyone
-        if one.project_server == NO_SERVER
+        Offer(one.resource_name, applications_of(one)) for one in everyone if one.project_server == NO_SERVER
     ]
     shown: dict[str, Any] = {
         "offers": [offer for offer in offers if offer.applications],

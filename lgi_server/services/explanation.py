@@ -12,7 +12,7 @@ from lgi_server.services import licences
 from lgi_server.services.callers import User
 from lgi_server.services.licences import Amounts
 from lgi_server.services.sessions import IDLE_SECONDS
-from lgi_server.services.submission import offers as is_offered
+from lgi_server.services.targets import offers as is_offered
 from lgi_server.tables import active_resources, jobs, standings
 from lgi_server.tables.active_resources import NO_SERVER, Resource
 from lgi_server.tables.jobs import Job

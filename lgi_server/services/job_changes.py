@@ -11,7 +11,7 @@ from lgi_server.database import Transaction
 from lgi_server.services import history, locking, story
 from lgi_server.services.callers import User
 from lgi_server.services.stores import Making
-from lgi_server.services.submission import known_targets, offers
+from lgi_server.services.targets import known_targets, offers
 from lgi_server.tables import active_resources, events, job_states, jobs
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.jobs import Job

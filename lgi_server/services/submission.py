@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from lgi_protocol import lists, xml
+from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server import forms
@@ -16,6 +16,7 @@ from lgi_server.services.licences import Amounts
 from lgi_server.services.permissions import Tally
 from lgi_server.services.requests import Request
 from lgi_server.services.stores import Making, Upload
+from lgi_server.services.targets import known_targets
 from lgi_server.services.work import check_no_locks
 from lgi_server.tables import access, events, jobs, submit_requests
 from lgi_server.tables import licences as licence_table
@@ -219,33 +220,6 @@ def _for_owners(
         raise LGIError(ErrorNumber.CANNOT_LOCK, job.licences, message=message)
     draft = _draft(judged, job, details, wanted, wanted.contents(details, state, owners))
     return _insert(transaction, draft, store, now)
-
-
-def known_targets(everyone: Sequence[Resource], application: str, targets: Sequence[str]) -> tuple[str, ...]:
-    """The targets that offer an application; LGIError 70 when nobody does, 28 when none of them does."""
-    offering = {one.resource_name for one in everyone if offers(one, application)}
-    if not offering:
-        raise LGIError(ErrorNumber.APPLICATION_UNKNOWN, application)
-    if lists.ANY in targets:
-        return (lists.ANY,)
-    known = tuple(target for target in targets if target in offering)
-    if not known:
-        raise LGIError(ErrorNumber.NO_TARGET, application)
-    return known
-
-
-def offers(resource: Resource, application: str) -> bool:
-    """Whether a resource has said that it offers an application."""
-    return xml.find(resource.resource_capabilities, application) is not None
-
-
-def applications_of(resource: Resource) -> tuple[str, ...]:
-    """The applications a resource has said that it offers."""
-    try:
-        names = lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
-    except ValueError:
-        return ()
-    return tuple(name for name in names if xml.is_name(name))
 
 
 def _new_job(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lgi_server.app import create_app
-from lgi_server.calls import CALLS, JOB_CALLS
+from lgi_server.entrances import CALLS, JOB_CALLS
 from lgi_tools.certificates import key_files
 from lgi_tools.certificates.key_files import KeyType
 from tests.grid import Grid, refusal

@@ -1,0 +1,34 @@
+"""Which resources a job may be meant for: those that say they offer its application."""
+
+from collections.abc import Sequence
+
+from lgi_protocol import lists, xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.tables.active_resources import Resource
+
+
+def known_targets(everyone: Sequence[Resource], application: str, targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets that offer an application; LGIError 70 when nobody does, 28 when none of them does."""
+    offering = {one.resource_name for one in everyone if offers(one, application)}
+    if not offering:
+        raise LGIError(ErrorNumber.APPLICATION_UNKNOWN, application)
+    if lists.ANY in targets:
+        return (lists.ANY,)
+    known = tuple(target for target in targets if target in offering)
+    if not known:
+        raise LGIError(ErrorNumber.NO_TARGET, application)
+    return known
+
+
+def offers(resource: Resource, application: str) -> bool:
+    """Whether a resource has said that it offers an application."""
+    return xml.find(resource.resource_capabilities, application) is not None
+
+
+def applications_of(resource: Resource) -> tuple[str, ...]:
+    """The applications a resource has said that it offers."""
+    try:
+        names = lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
+    except ValueError:
+        return ()
+    return tuple(name for name in names if xml.is_name(name))
