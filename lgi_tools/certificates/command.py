@@ -17,18 +17,22 @@ from lgi_tools.certificates import (
 )
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.command_options import (
+    ALSO,
     DIRECTORY,
     FORCE,
+    GROUP,
     KEY_TYPE,
     NAME,
     PASSWORD_FILE,
+    PROJECT,
+    configuration,
     days,
-    https,
+    of_configuration,
     plain_errors,
     read_password,
+    until,
 )
 from lgi_tools.certificates.entity import Issued
-from lgi_tools.certificates.former import read_certificate
 from lgi_tools.certificates.key_files import KeyType
 
 
@@ -68,7 +72,7 @@ def init(directory: Path, name: str, key_type: str, days: int) -> None:
 
 @command.command()
 @click.argument("host")
-@click.option("--also", multiple=True, help="Another host name or address of the server; repeat for more.")
+@ALSO
 @KEY_TYPE
 @days(authority.LEAF_DAYS)
 @FORCE
@@ -84,7 +88,7 @@ def server(directory: Path, host: str, also: tuple[str, ...], key_type: str, day
 
 @command.command()
 @click.argument("name")
-@click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
+@PROJECT
 @KEY_TYPE
 @days(authority.LEAF_DAYS)
 @FORCE
@@ -102,18 +106,10 @@ def resource(
 
 @command.command()
 @click.argument("name")
-@click.option("--group", multiple=True, help="A group of the user; repeat for more.")
-@click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
+@GROUP
+@PROJECT
 @PASSWORD_FILE
-@click.option("--config-dir", type=DIRECTORY, help="Write a configuration like ~/.LGI for the tools here.")
-@click.option(
-    "--server",
-    "url",
-    default="",
-    callback=https,
-    help="Project server URL for the configuration, as https://host/LGI.",
-)
-@click.option("--default-project", default="", help="Project for the configuration, else the first one.")
+@configuration
 @KEY_TYPE
 @days(authority.LEAF_DAYS)
 @FORCE
@@ -156,7 +152,7 @@ def user(
     if not password_file:
         terminal.show(f"Password    : {password} (of the .p12 file, shown this once)\n")
     if config_dir:
-        terminal.show(f"Directory   : {config_dir} (for the tools' -c option, or as ~/.LGI)\n")
+        terminal.show(of_configuration(config_dir))
 
 
 @command.command("list")
@@ -171,14 +167,8 @@ def list_certificates(directory: Path) -> None:
 
 
 def _tell(made: Issued, following: str) -> None:
-    expires = read_certificate(made.certificate).not_valid_after_utc
-    lines = [
-        f"Certificate : {made.certificate} (valid until {expires:%Y-%m-%d})",
-        f"Key         : {made.key}",
-    ]
-    if made.pkcs12:
-        lines.append(f"PKCS12      : {made.pkcs12}")
-    terminal.show("\n".join([*lines, f"Next        : {following}\n"]))
+    pkcs12 = f"PKCS12      : {made.pkcs12}\n" if made.pkcs12 else ""
+    terminal.show(f"{until(made.certificate)}Key         : {made.key}\n{pkcs12}Next        : {following}\n")
 
 
 for _each in (*command_upkeep.COMMANDS, *command_requests.COMMANDS, *command_joining.COMMANDS):

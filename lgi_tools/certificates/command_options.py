@@ -10,6 +10,7 @@ import click
 
 from lgi_protocol.client import is_safe
 from lgi_tools import program
+from lgi_tools.certificates.former import read_certificate
 from lgi_tools.certificates.key_files import KeyType
 
 NAME = "LGI_certificates"
@@ -18,12 +19,18 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 KEY_TYPE = click.option(
     "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
 )
+GROUP = click.option("--group", multiple=True, help="A group of a user; repeat for more.")
+PROJECT = click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
+ALSO = click.option(
+    "--also", multiple=True, help="Another host name or address of a server; repeat for more."
+)
+DAYS = click.IntRange(min=1, max=36500)
 FORCE = click.option("--force", is_flag=True, help="Replace the certificate and key of that name.")
 
 
 def days(default: int) -> Callable[[_Command], _Command]:
-    limits = click.IntRange(min=1, max=36500)
-    return click.option("--days", type=limits, default=default, show_default=True, help="Days it is valid.")
+    """Adds --days."""
+    return click.option("--days", type=DAYS, default=default, show_default=True, help="Days it is valid.")
 
 
 def https(_context: click.Context, _option: click.Parameter, url: str) -> str:
@@ -31,6 +38,27 @@ def https(_context: click.Context, _option: click.Parameter, url: str) -> str:
     if url and not is_safe(url):
         raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
     return url
+
+
+def configuration(command: _Command) -> _Command:
+    """Adds what is needed to write a directory like ~/.LGI: --config-dir, --server, --default-project."""
+    for option in (
+        click.option(
+            "--default-project", default="", help="Project for the configuration, else the first one."
+        ),
+        click.option(
+            "--server",
+            "url",
+            default="",
+            callback=https,
+            help="Project server URL for the configuration, as https://host/LGI.",
+        ),
+        click.option(
+            "--config-dir", type=DIRECTORY, help="Write a configuration like ~/.LGI for the tools here."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 PASSWORD_FILE = click.option(
@@ -57,3 +85,13 @@ def read_password(path: Path | None) -> str:
     if not password:
         raise ValueError(f"the first line of {path} is empty: it must be the password of the .p12 file")
     return password
+
+
+def until(file: Path) -> str:
+    """The line that tells of a certificate."""
+    return f"Certificate : {file} (valid until {read_certificate(file).not_valid_after_utc:%Y-%m-%d})\n"
+
+
+def of_configuration(directory: Path) -> str:
+    """The line that tells of a directory like ~/.LGI."""
+    return f"Directory   : {directory} (for the tools' -c option, or as ~/.LGI)\n"

@@ -18,13 +18,16 @@ from lgi_tools.certificates import (
 )
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.command_options import (
-    DIRECTORY,
+    ALSO,
     FORCE,
+    GROUP,
     KEY_TYPE,
     NAME,
     PASSWORD_FILE,
+    PROJECT,
+    configuration,
     days,
-    https,
+    of_configuration,
     plain_errors,
     read_password,
 )
@@ -62,9 +65,9 @@ def csr(directory: Path, name: str, key_type: str) -> None:
 @click.argument("request", type=_FILE)
 @click.argument("name")
 @click.option("--kind", type=click.Choice(_KINDS), required=True, help="Whom it is for.")
-@click.option("--group", multiple=True, help="A group of a user; repeat for more.")
-@click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
-@click.option("--also", multiple=True, help="Another host name or address of a server; repeat for more.")
+@GROUP
+@PROJECT
+@ALSO
 @days(authority.LEAF_DAYS)
 @FORCE
 @click.pass_obj
@@ -126,9 +129,7 @@ def export_pkcs12(directory: Path, name: str, password_file: Path | None, force:
 @click.command("import")
 @click.argument("file", type=_FILE)
 @click.option("--password-file", type=_FILE, help="Its first line opens FILE; otherwise it is asked for.")
-@click.option("--config-dir", type=DIRECTORY, help="Write a configuration like ~/.LGI, not the three files.")
-@click.option("--server", "url", default="", callback=https, help="Project server URL for the configuration.")
-@click.option("--default-project", default="", help="Project for the configuration, else the first one.")
+@configuration
 @FORCE
 @click.pass_obj
 def import_pkcs12(
@@ -142,7 +143,8 @@ def import_pkcs12(
 ) -> None:
     """Take key, certificate and CA certificate out of a PKCS12 file, as of a browser.
 
-    They become NAME.key, NAME.crt and ca.crt in the directory, or a configuration for the tools.
+    They become NAME.key, NAME.crt and ca.crt in the directory, or with --config-dir a
+    configuration for the tools instead.
     """
     with plain_errors():
         if password_file:
@@ -162,7 +164,7 @@ def import_pkcs12(
             project = default_project or next(iter(name.projects or ()), "")
             owner = user_directory.Owner(name.name, name.groups or (), url, project)
             user_directory.write_pems(config_dir, pems, owner, force)
-            terminal.show(f"Directory   : {config_dir} (for the tools' -c option, or as ~/.LGI)\n")
+            terminal.show(of_configuration(config_dir))
             return
         files = _take_out(directory, name.name, pems, force)
     terminal.show(f"Certificate : {files[1]}\nKey         : {files[0]}\nCA          : {files[2]}\n")

@@ -11,23 +11,18 @@ from lgi_tools import terminal
 from lgi_tools.certificates import authority, checkup, key_files
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.checkup import Finding
-from lgi_tools.certificates.command_options import plain_errors
-from lgi_tools.certificates.former import read_certificate
+from lgi_tools.certificates.command_options import DAYS, KEY_TYPE, plain_errors, until
 from lgi_tools.certificates.key_files import KeyType
 from lgi_tools.certificates.profiles import Validity
-
-_ANY_DAYS = click.IntRange(min=1, max=36500)
 
 
 @click.command()
 @click.argument("name")
 @click.option("--new-key", is_flag=True, help="Make a new key too; a resource must then be registered again.")
-@click.option(
-    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
-)
+@KEY_TYPE
 @click.option(
     "--days",
-    type=_ANY_DAYS,
+    type=DAYS,
     help=f"Days it is valid.  [default: {authority.LEAF_DAYS}, of the CA {authority.AUTHORITY_DAYS}]",
 )
 @click.pass_obj
@@ -49,8 +44,7 @@ def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | 
             following = "put it in place of the old one; who uses it need not be restarted"
     if new_key:
         following = f"put it and {file.with_suffix('.key')} in place; register a resource again: ManageDB"
-    expires = read_certificate(file).not_valid_after_utc
-    terminal.show(f"Certificate : {file} (valid until {expires:%Y-%m-%d})\nNext        : {following}\n")
+    terminal.show(f"{until(file)}Next        : {following}\n")
 
 
 @click.command()

@@ -15,6 +15,7 @@ from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.unreachable import Unreachable
 from lgi_tools import options, program, terminal
 from lgi_tools.certificates import entity, inventory, signing_request
+from lgi_tools.certificates.command_options import KEY_TYPE
 from lgi_tools.certificates.former import read_certificate
 from lgi_tools.certificates.key_files import KeyType
 from lgi_tools.joining import authority_calls, registration, resource_directory, tokens
@@ -46,9 +47,7 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
     help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; repeat for more."
     "  [default: hello_world]",
 )
-@click.option(
-    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
-)
+@KEY_TYPE
 @click.option("--check", is_flag=True, help="Only try whether the resource of --directory can sign up.")
 @options.version
 def command(
