@@ -150,11 +150,19 @@ def _posted(request: Request) -> list[tuple[str, str]]:
                 return _urlencoded(request)
             return list(request.form.items(multi=True))
     except RequestEntityTooLarge:
-        raise LGIError(ErrorNumber.POST_TOO_BIG, "files go into the repository, input is for text") from None
+        raise LGIError(ErrorNumber.POST_TOO_BIG, _too_big(request)) from None
     except OSError as error:
         raise LGIError(ErrorNumber.UPLOAD, error.strerror or "the connection ended") from None
     except (HTTPException, ParseException, ValueError):
         raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+
+
+def _too_big(request: Request) -> str:
+    """Why a request was too big: as a whole, or for what in it is no file."""
+    size, most = request.content_length, request.max_content_length
+    if size is not None and most is not None and size > most:
+        return f"{size} bytes, at most {most} are allowed"
+    return "files go into the repository, input is for text"
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 BAR_WIDTH, BAR_HEIGHT, LABEL_WIDTH, NUMBER_WIDTH = 420, 26, 170, 70
 COLUMN_HEIGHT, COLUMN_WIDTH = 120, 40
+# A chart has room for at least so many columns: a single one would fill the page.
+LEAST_COLUMNS = 14
 
 
 @dataclass(frozen=True)

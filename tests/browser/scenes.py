@@ -58,6 +58,13 @@ def play(grid: Grid) -> dict[str, int]:
         target = "any" if state == "queued" else "hpc@cluster.example.org"
         stamp = now - (len(STATES) * 4 - number) * 17000
         grid.set_job(job_id, state=state, target_resources=target, state_time_stamp=stamp)
+    for ago, hours in ((0, 12), (31, 250), (93, 1741)):
+        month = time.strftime("%Y%m", time.gmtime(now - ago * 86400))
+        grid.run(
+            "INSERT INTO job_usage (month, kind, name, application, resource, jobs, seconds)"
+            " VALUES (%s, 'user', 'mark@laptop', 'vasp', 'hpc@cluster.example.org', %s, %s)",
+            *(month, hours // 4, hours * 3600),
+        )
     return {"job": job, "binary": _binary(grid, now)}
 
 

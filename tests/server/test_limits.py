@@ -129,6 +129,7 @@ def test_who_sends_a_large_file_hears_why_it_is_refused(small: Grid, tmp_path: P
     assert (put.value.status, put.value.may_pass, put.value.is_outage) == (413, False, False)
     assert "at most 1000 bytes" in str(put.value)
     assert posted.value.number == 65
+    assert "bytes, at most" in posted.value.message
 
 
 def test_a_put_finds_a_full_disk(full_disk: Grid) -> None:

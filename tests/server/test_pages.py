@@ -269,6 +269,8 @@ def test_usage_shows_what_was_used_by_month(grid: Grid) -> None:
         {"Month": "2026-11", "Application": "vasp", "Resource": "res1@cluster", "Runs": "3", "Hours": "1.5"}
     ]
     assert [desc.text.strip() for desc in page.tree.xpath("//svg/desc")] == ["2026-11: 2."]
+    _, _, width, height = map(int, page.tree.xpath("//svg[desc]/@viewbox")[0].split())
+    assert width > 3 * height
 
 
 def test_an_address_that_leads_nowhere_says_so(grid: Grid) -> None:
