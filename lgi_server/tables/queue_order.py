@@ -5,9 +5,25 @@ from dataclasses import dataclass
 
 from lgi_protocol import lists
 from lgi_server.database import Transaction, marks
+from lgi_server.tables import jobs
 
 # Queues looked at in one statement; SQLite takes no more than 500 parts.
 _AT_ONCE = 50
+# Entries of the index looked at in one statement that looks for queues.
+_ENTRIES = 200
+# What is left of a user's queues, and those of the users beyond: which entries, and their order.
+_PARTS = {
+    "rest": ("queued_by = %s AND queued_wish > %s", "queued_wish"),
+    "beyond": ("queued_by > %s", "queued_by, queued_wish"),
+}
+# MariaDB by itself would begin to read where the target's entries do, each time.
+_NEXT = " UNION ALL ".join(
+    f"SELECT '{part}' AS part, queued_by, queued_wish, COUNT(*) AS entries FROM ("
+    "SELECT queued_by, queued_wish FROM job_queue /*! FORCE INDEX (job_share) */"
+    f" WHERE application = %s AND queued_for = %s AND {where} ORDER BY {order} LIMIT {_ENTRIES}"
+    f") AS {part} GROUP BY queued_by, queued_wish"
+    for part, (where, order) in _PARTS.items()
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +52,31 @@ class Queued:
 
 
 def queues(transaction: Transaction) -> list[Queue]:
-    """The queues that have any job: from an index alone."""
-    rows = transaction.rows(
-        "SELECT application, queued_for, queued_by, queued_wish FROM job_queue WHERE queued_for IS NOT NULL"
-        " GROUP BY application, queued_for, queued_by, queued_wish"
-    )
+    """The queues that have any job: from an index alone, of which only the start of each is looked at.
+
+    Thus it costs as much as there are queues, however many jobs are in them.
+    """
     return [
-        Queue(row["application"], row["queued_for"], row["queued_by"], row["queued_wish"]) for row in rows
+        queue
+        for application in jobs.applications(transaction)
+        for target in jobs.values(transaction, "queued_for", {"application": application})
+        for queue in _of_target(transaction, application, target)
     ]
+
+
+def _of_target(transaction: Transaction, application: str, target: str) -> list[Queue]:
+    """The queues for a target, some entries of the index at a time."""
+    user, wish = "", -1
+    found: list[Queue] = []
+    while True:
+        rows = transaction.rows(_NEXT, application, target, user, wish, application, target, user)
+        read = {name: [row for row in rows if row["part"] == name] for name in _PARTS}
+        full = {name: sum(row["entries"] for row in part) == _ENTRIES for name, part in read.items()}
+        news = read["rest"] if full["rest"] else rows
+        found += [Queue(application, target, row["queued_by"], row["queued_wish"]) for row in news]
+        if not any(full.values()):
+            return found
+        user, wish = max((row["queued_by"], row["queued_wish"]) for row in news)
 
 
 def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:

@@ -13,9 +13,10 @@ from lgi_server.databases import open_database
 from lgi_server.services import fair_share, locking, ordering
 from lgi_server.services import history as recorded
 from lgi_server.services.ordering import Rule
-from lgi_server.tables import history, job_states, jobs, offers, shares
+from lgi_server.tables import history, job_states, jobs, offers, queue_order, shares
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.history import Change
+from lgi_server.tables.queue_order import Queue
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
 
@@ -23,6 +24,7 @@ NOW, WEEK = 2_000_000_000, 7 * 86_400
 
 
 _made = iter(range(10**9))
+_QUEUE = ("application", "queued_for", "queued_by")
 
 
 def queue(database: Database, user: str, count: int, target: str = "any", **columns: str) -> None:
@@ -56,6 +58,53 @@ def start(database: Database, count: int, resource: str = "res1", application: s
         return "".join(job.owners[0][0] for job in taken)
 
     return database.run(work)
+
+
+def test_every_queue_is_found_whatever_its_length(database: Database) -> None:
+    """Longer and shorter ones of users, targets, wishes and applications: each once."""
+    for number, count in enumerate((1, 3, 250, 1, 640, 2)):
+        for target in ("any", "res1", "res1, res2"):
+            queue(database, f"user{number}", count, target)
+        queue(database, f"user{number}", count, licences="abaqus=1")
+        queue(database, f"user{number}", 1, licences="abaqus=10")
+    queue(database, "anna", 2, application="vasp")
+    queue(database, "zoe", 3, state="finished")
+
+    def every(transaction: Transaction) -> list[Queue]:
+        rows = transaction.rows(
+            "SELECT DISTINCT application, queued_for, queued_by, queued_wish FROM job_queue"
+            " WHERE queued_for IS NOT NULL"
+        )
+        return [Queue(*(str(row[name]) for name in _QUEUE), row["queued_wish"]) for row in rows]
+
+    there = database.run(every, write=False)
+    found = database.run(queue_order.queues, write=False)
+
+    assert len(there) == 6 * 5 + 1
+    assert sorted(map(repr, found)) == sorted(map(repr, there))
+
+
+def test_long_queues_are_found_by_their_beginnings(private_mariadb: PrivateMariaDB) -> None:
+    """No statement of a schedule cycle reads all jobs that wait: of a million that takes seconds."""
+    made = open_database(private_mariadb.create_database("beginnings"))
+    schema.make(made)
+    for user in ("anna", "ben"):
+        queue(made, user, 4000)
+        queue(made, user, 2000, licences="abaqus=1")
+
+    def reads(transaction: Transaction) -> int:
+        rows = transaction.rows("SHOW SESSION STATUS LIKE %s", "Handler_read_%")
+        return sum(int(row["Value"]) for row in rows)
+
+    def cost(transaction: Transaction) -> int:
+        before = reads(transaction)
+        assert len(queue_order.queues(transaction)) == 4
+        return reads(transaction) - before
+
+    read = made.run(cost, write=False)
+    made.close()
+
+    assert read < 6000
 
 
 @pytest.mark.parametrize("resources", [1, 7, 1000])
@@ -272,7 +321,7 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
             taken.extend(some)
 
     for user in ("anna", "ben", "carl"):
-        queue(database, user, 200)
+        queue(database, user, 400)
     with ThreadPoolExecutor(5) as threads:
         takers = [threads.submit(take, number) for number in range(4)]
         cycles = 0
@@ -284,5 +333,5 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
             one.result()
     database.close()
 
-    assert len(taken) == len(set(taken)) == 600
+    assert len(taken) == len(set(taken)) == 1200
     assert cycles > 3
