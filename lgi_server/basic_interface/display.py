@@ -16,6 +16,8 @@ from lgi_protocol import LGI_VERSION
 
 # So many bytes of a text, and of other data, are shown on a page; the rest is in the download.
 MOST_TEXT, MOST_HEX = 64 * 1024, 4 * 1024
+# Of more than twice so many changes of a job only the first and the last are shown; and of its files so many.
+MOST_CHANGES, MOST_FILES = 50, 500
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 _MARKS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)
 _TURNING = {code: f"[U+{code:04X}]" for code in _MARKS}
@@ -118,4 +120,4 @@ def words(prefix: str) -> dict[str, object]:
     def static(file: str) -> str:
         return f"{prefix}/static/{file}?v={LGI_VERSION}"
 
-    return {"prefix": prefix, "version": LGI_VERSION, "static": static}
+    return {"prefix": prefix, "version": LGI_VERSION, "static": static, "most_changes": MOST_CHANGES}

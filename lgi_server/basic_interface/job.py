@@ -101,8 +101,10 @@ def files_of(server: Server, found: Job) -> dict[str, object]:
         content = server.repositories.content(found.repository)
     except LGIError as away:
         return {"files": [], "files_fault": away.message}
+    files = [one for one in content if one.name != stores.ACCESS_FILE]
     return {
-        "files": [one for one in content if one.name != stores.ACCESS_FILE],
+        "files": files[: display.MOST_FILES],
+        "more_files": len(files[display.MOST_FILES :]),
         "files_at": address,
         "files_are_here": server.config.remote is None,
     }

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lgi_server import documents
+from lgi_server.basic_interface import display
 from tests import running_jobs
 from tests.grid import Grid
 from tests.pages import Browser, Page, register
@@ -251,6 +252,30 @@ def test_usage_is_drawn_by_the_server(grid: Grid) -> None:
     first, second, *_ = [" ".join(text.text.split()) for text in page.tree.xpath("//svg/desc")]
     assert first == "hello_world: 2 (1 queued, 1 finished)."
     assert second.endswith(": 1.")
+
+
+def test_a_job_with_very_much_to_tell_has_a_page_of_some_size(grid: Grid) -> None:
+    """The first and last of very many changes, the first of very many files, and how many more there are."""
+    job_id = job_with(grid)
+    (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
+    place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])
+    for number in range(display.MOST_FILES + 7):
+        (place / f"file{number:04}").touch()
+    grid.run(
+        "INSERT INTO job_history (job_id, change_time, old_state, new_state, changed_by, reason, application,"
+        " owners, target_resources)"
+        " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
+        " SELECT %s, i, 'step', 'step', 'resource x', i, 'a', 'b', 'c' FROM n",
+        job_id,
+    )
+
+    page = Browser(grid).get(f"jobs/{job_id}")
+
+    changes = page.tree.xpath("//section[contains(., 'History')]//tr/td[@data-label='Why']/text()")
+    assert (len(changes), changes[-1]) == (2 * display.MOST_CHANGES, "900")
+    assert len(page.rows()) == display.MOST_FILES
+    assert f"{900 - 2 * display.MOST_CHANGES} more, which LGI_history shows." in page.text
+    assert "7 more, which LGI_filetransfer lists." in page.text
 
 
 def test_usage_shows_what_was_used_by_month(grid: Grid) -> None:
