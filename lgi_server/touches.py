@@ -18,8 +18,11 @@ log = logging.getLogger("lgi.touches")
 STORE_SECONDS = 1.0
 # So many rows at most in one statement.
 AT_ONCE = 500
+# Notes of one kind that could not be stored are kept for the next time: so many, and none that is older.
+MOST_KEPT, KEPT_SECONDS = 20_000, 600
 
 Store = Callable[[Transaction, list[int], int], None]
+Times = dict[int, int]
 
 
 class Touches:
@@ -29,7 +32,7 @@ class Touches:
         """Nothing runs before the first note, which is after the workers were forked."""
         self._database = database
         self._lock = threading.Lock()
-        self._notes: dict[Store, dict[int, int]] = {}
+        self._notes: dict[Store, Times] = {}
         self._storing = False
 
     def resource(self, resource_id: int, now: int) -> None:
@@ -64,19 +67,30 @@ class Touches:
         """Store what has come together; ends when there is nothing, so that an idle worker does nothing."""
         while True:
             time.sleep(STORE_SECONDS)
-            with self._lock:
-                notes, self._notes = self._notes, {}
-                if not notes:
-                    self._storing = False
-                    return
-            try:
-                for store, times in notes.items():
-                    self._store(store, times)
-            except LGIError as error:
-                log.warning("some time stamps were not stored: %s", error)
+            if not self.store():
+                return
 
-    def _store(self, store: Store, times: dict[int, int]) -> None:
-        """In the order of their numbers, so that two workers never wait for each other."""
+    def store(self) -> bool:
+        """Store what has come together; whether there was anything. What fails is kept for the next time."""
+        with self._lock:
+            notes, self._notes = self._notes, {}
+            if not notes:
+                self._storing = False
+                return False
+        for store, times in notes.items():
+            try:
+                self._store(store, times)
+            except LGIError as error:
+                log.warning("%d time stamps were not stored yet: %s", len(times), error)
+            except Exception:
+                # Nothing of one kind may end what stores the others, nor be tried for ever.
+                log.exception("%d time stamps were not stored", len(times))
+                continue
+            self._keep(store, times)
+        return True
+
+    def _store(self, store: Store, times: Times) -> None:
+        """In the order of their numbers, so that two workers never wait for each other; what is done goes."""
         for now in sorted(set(times.values())):
             numbers = sorted(number for number, at in times.items() if at == now)
             for begin in range(0, len(numbers), AT_ONCE):
@@ -86,3 +100,14 @@ class Touches:
                     store(transaction, chosen, now)
 
                 self._database.run(work)
+                for number in chosen:
+                    del times[number]
+
+    def _keep(self, store: Store, times: Times) -> None:
+        """Keep the newest of what is left, unless there are newer notes of the same by now."""
+        oldest = max(times.values(), default=0) - KEPT_SECONDS
+        newest = sorted(times.items(), key=lambda one: one[1], reverse=True)[:MOST_KEPT]
+        with self._lock:
+            for number, at in newest:
+                if at > oldest:
+                    self._notes.setdefault(store, {}).setdefault(number, at)

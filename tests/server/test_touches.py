@@ -1,0 +1,94 @@
+"""Time stamps of calls that are stored a second later, whatever happens to the database meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server import schema, touches
+from lgi_server.database import Transaction
+from lgi_server.databases import open_database
+from lgi_server.tables import active_resources, sessions
+from lgi_server.touches import KEPT_SECONDS, MOST_KEPT, Touches
+
+Stored = list[tuple[str, list[int], int]]
+
+
+class Desk:
+    """The notes of a worker, the kinds of them that fail now, and what was stored."""
+
+    def __init__(self, notes: Touches, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.notes = notes
+        self.failing: dict[str, Exception] = {}
+        self.stored: Stored = []
+        # It is stored when a test says so.
+        monkeypatch.setattr(touches, "STORE_SECONDS", 3600.0)
+        for module, name in ((active_resources, "touch"), (sessions, "renew")):
+            monkeypatch.setattr(module, name, self._kind(name))
+
+    def _kind(self, name: str) -> touches.Store:
+        def store(_transaction: Transaction, numbers: list[int], now: int) -> None:
+            if name in self.failing:
+                raise self.failing[name]
+            self.stored.append((name, numbers, now))
+
+        return store
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """On an empty project."""
+    database = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
+    schema.make(database)
+    yield Desk(Touches(database), monkeypatch)
+    database.close()
+
+
+AWAY = LGIError(ErrorNumber.BACK_OFF, "the database is away")
+
+
+def test_what_could_not_be_stored_is_stored_the_next_time(desk: Desk) -> None:
+    """One kind that fails takes no other one along, and newer notes replace the kept ones."""
+    desk.failing["touch"] = AWAY
+    desk.notes.resource(1, 1000)
+    desk.notes.resource(2, 1000)
+    desk.notes.session(7, 1000)
+    desk.notes.store()
+    first, desk.stored[:] = list(desk.stored), []
+    desk.failing.clear()
+    desk.notes.resource(2, 1003)
+
+    desk.notes.store()
+
+    assert first == [("renew", [7], 1000)]
+    assert desk.stored == [("touch", [1], 1000), ("touch", [2], 1003)]
+    assert not desk.notes.store()
+
+
+def test_a_fault_in_one_kind_stops_no_other_and_is_not_repeated(desk: Desk) -> None:
+    """What is wrong with it now is wrong with it later."""
+    desk.failing["touch"] = ValueError("a mistake")
+    desk.notes.resource(1, 1000)
+    desk.notes.session(7, 1000)
+
+    assert desk.notes.store()
+
+    assert desk.stored == [("renew", [7], 1000)]
+    assert not desk.notes.store()
+
+
+def test_not_everything_is_kept_for_ever(desk: Desk) -> None:
+    """The newest so many of a kind, and none that is much older than the others."""
+    desk.failing["touch"] = AWAY
+    desk.notes.resource(0, 1000)
+    for number in range(1, MOST_KEPT + 11):
+        desk.notes.resource(number, 1000 + KEPT_SECONDS)
+    desk.notes.store()
+    desk.failing.clear()
+
+    desk.notes.store()
+
+    kept = [number for _name, numbers, _now in desk.stored for number in numbers]
+    assert len(kept) == MOST_KEPT
+    assert 0 not in kept
