@@ -107,6 +107,11 @@ def _say_settings(script: Path | None) -> None:
     engine, images = found.get("container", ""), found.get("images", "")
     if engine and not shutil.which(engine):
         terminal.warn(NAME, f"warning: {engine} is not here: set container in {script}")
+    if engine and "default_image" not in found:
+        terminal.warn(
+            NAME,
+            f"warning: jobs that name no image end with a message, unless default_image is set in {script}",
+        )
     if images and engine in _UNPACKING and not Path(images).is_dir():
         terminal.warn(
             NAME, f"warning: {images} is no directory, so there are no images to run: set images in {script}"

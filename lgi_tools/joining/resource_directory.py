@@ -20,7 +20,7 @@ _PLACES = (
     Path(sys.prefix) / "share" / "lgi" / "applications",
 )
 _APPLICATION = re.compile(r" *<application number='1'>.*?</application>\n", re.DOTALL)
-_SETTING = re.compile(r"^(container|images|max_[a-z]+)=(.*)$", re.MULTILINE)
+_SETTING = re.compile(r"^(container|images|default_image|max_[a-z]+)=(.*)$", re.MULTILINE)
 _PROJECT = re.compile(r" *<project number='1'>.*?</project>\n", re.DOTALL)
 
 

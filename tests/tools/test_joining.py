@@ -393,6 +393,10 @@ def test_what_an_administrator_has_to_set_is_said(
         f"Settings      : {script} says container=bwrap images=/srv/images max_cpus=2 max_memory=4000"
         " max_walltime=86400\n"
     ) in out
+    assert (
+        f"warning: jobs that name no image end with a message, unless default_image is set in {script}\n"
+        in err
+    )
     assert f"warning: bwrap is not here: set container in {script}\n" in err
     assert (
         f"warning: /srv/images is no directory, so there are no images to run: set images in {script}\n"
