@@ -76,7 +76,8 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"cannot read the server's configuration {path}: {reason}") from None
     reader = _Reader(path.resolve())
     for number, line in enumerate(text.splitlines(), 1):
         reader.line(number, line.strip())

@@ -171,6 +171,8 @@ Change = Callable[[Transaction], int]
 
 
 def _project(config: Path, name: str | None) -> Project:
+    if not config.is_file():
+        raise Unacceptable(f"there is no configuration {config}: say --config FILE, or set LGI_SERVER_CONFIG")
     loaded = configuration.load(config)
     wanted = name or loaded.default_project
     if wanted not in loaded.projects:

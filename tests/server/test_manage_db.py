@@ -344,3 +344,20 @@ def test_a_share_that_is_none_is_refused(grid: Grid, kind: str, name: str, weigh
     assert refused.returncode == 1
     assert message in refused.stderr
     assert grid.rows("SELECT * FROM share_weights") == []
+
+
+def test_a_configuration_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
+    """With the name that was looked for, and how another one is given."""
+    done = subprocess.run(
+        [BIN / "ManageDB", "list", "users", "allowed"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "ManageDB: there is no configuration LGI_server.cfg: say --config FILE, or set LGI_SERVER_CONFIG\n"
+    )
