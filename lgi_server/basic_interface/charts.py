@@ -7,6 +7,7 @@ BAR_WIDTH, BAR_HEIGHT, LABEL_WIDTH, NUMBER_WIDTH = 420, 26, 170, 70
 COLUMN_HEIGHT, COLUMN_WIDTH = 120, 40
 # A chart has room for at least so many columns: a single one would fill the page.
 LEAST_COLUMNS = 14
+_UNITS = (("k", 10**3), ("M", 10**6), ("G", 10**9))
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,11 @@ def columns(counted: Sequence[tuple[str, int]]) -> list[Column]:
 
 def _column(label: str, x: float, number: int, height: float) -> Column:
     return Column(label, x, round(COLUMN_HEIGHT - height, 1), round(height, 1), number)
+
+
+def short(number: int) -> str:
+    """A number in so few signs that it fits above a column."""
+    if number < 1000:
+        return str(number)
+    size, unit = next((number / one, unit) for unit, one in _UNITS if number / one < 999.5 or unit == "G")
+    return f"{size:.1f}{unit}" if size < 9.95 else f"{size:.0f}{unit}"

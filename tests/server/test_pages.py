@@ -5,7 +5,7 @@ import re
 import pytest
 
 from lgi_server import documents
-from lgi_server.basic_interface import display
+from lgi_server.basic_interface import charts, display
 from tests import running_jobs
 from tests.grid import Grid
 from tests.pages import Browser, Page, register
@@ -296,6 +296,23 @@ def test_usage_shows_what_was_used_by_month(grid: Grid) -> None:
     assert [desc.text.strip() for desc in page.tree.xpath("//svg/desc")] == ["2026-11: 2."]
     _, _, width, height = map(int, page.tree.xpath("//svg[desc]/@viewbox")[0].split())
     assert width > 3 * height
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (9949, "9.9k"),
+        (9951, "10k"),
+        (999_499, "999k"),
+        (999_501, "1.0M"),
+    ],
+)
+def test_a_number_fits_above_its_column(number: int, shown: str) -> None:
+    """At most four signs: columns are narrow on a telephone."""
+    assert charts.short(number) == shown
 
 
 def test_an_address_that_leads_nowhere_says_so(grid: Grid) -> None:
