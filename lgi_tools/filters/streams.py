@@ -92,14 +92,7 @@ def run(name: str, usage: str, work: Work, arguments: Sequence[str] | None) -> i
     """The exit code of a filter; everything that goes wrong is one line on standard error and 1."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        streams = Streams()
-        code = work(words, streams)
-        # As LGI: the output is opened, and empty, also when nothing is written.
-        streams.write(b"")
-        return code
-    except Usage as asked:
-        os.write(STDOUT, usage.encode())
-        return asked.code
+        return _answer(words, usage, work)
     except Unusable as error:
         os.write(STDERR, f"{name}: {error}\n".encode("utf-8", "surrogateescape"))
     except BrokenPipeError:
@@ -110,3 +103,15 @@ def run(name: str, usage: str, work: Work, arguments: Sequence[str] | None) -> i
     except KeyboardInterrupt:
         return 130
     return 1
+
+
+def _answer(words: Sequence[str], usage: str, work: Work) -> int:
+    try:
+        streams = Streams()
+        code = work(words, streams)
+        # As LGI: the output is opened, and empty, also when nothing is written.
+        streams.write(b"")
+        return code
+    except Usage as asked:
+        os.write(STDOUT, usage.encode())
+        return asked.code

@@ -234,6 +234,18 @@ def test_a_reader_that_goes_is_no_fault() -> None:
         assert started.wait(60) == 1
 
 
+def test_nor_is_one_that_does_not_read_the_help() -> None:
+    """The same for what -h prints."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [BIN / "LGI_csv", "-h"], stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 @pytest.mark.parametrize("module", ["xml", "csv", "digits"])
 def test_a_filter_starts_without_anything_large(module: str) -> None:
     """Scripts start dozens of them: what they import is the time they take."""
