@@ -27,6 +27,10 @@ log = logging.getLogger("lgi.scheduler")
 LOOK_SECONDS = 0.9
 # A database that is away is asked again after so long, and twice as long each time.
 LONGEST_PAUSE = 10.0
+# After a turn, however long it took: a master that does not answer keeps nobody else waiting for longer.
+LONGEST_REST = 30.0
+# A look for lost jobs that comes so much later tells of an outage; daemons call every two minutes.
+PULSE_PATIENCE = 300
 # Whoever empties the table of events takes the duties out of it; they are back after so long.
 BEGIN_SECONDS = 60.0
 CHECK_UPDATES = "check_updates"
@@ -49,8 +53,7 @@ class Keeper:
             try:
                 begin = time.monotonic()
                 self._turn()
-                # Whatever a queue costs to be ordered, most of the time the database is left alone.
-                pause = max(LOOK_SECONDS, 4 * (time.monotonic() - begin))
+                pause = pause_after(time.monotonic() - begin)
             except LGIError as error:
                 log.warning("project %s: %s", self._name, error)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -64,6 +67,11 @@ class Keeper:
             self._begun = time.monotonic()
         for event in self._schedule.turn(int(time.time())):
             log.debug("project %s: %s", self._name, event)
+
+
+def pause_after(seconds: float) -> float:
+    """How long to rest after a turn that took so long: most of the time the database is left alone."""
+    return min(max(LOOK_SECONDS, 4 * seconds), LONGEST_REST)
 
 
 def duties_of(
@@ -100,7 +108,9 @@ def duties_of(
         events.SCHEDULE_CYCLE: Duty(settings.schedule_period, order),
         CHECK_UPDATES: Duty(settings.updates_period, updates),
         "jobs_without_pulse": Duty(
-            settings.pulse_period, lambda now: upkeep.end_lost_jobs(database, settings, now)
+            settings.pulse_period,
+            lambda now: upkeep.end_lost_jobs(database, settings, now),
+            PULSE_PATIENCE,
         ),
         "inactive_resources": Duty(settings.session_period, sessions),
         "history_upkeep": Duty(settings.history_period, old_history),

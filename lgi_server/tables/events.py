@@ -15,15 +15,18 @@ def insert(transaction: Transaction, event: str, when: int) -> None:
     transaction.later("REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)", when, event)
 
 
-def due(transaction: Transaction, now: int) -> list[str]:
-    """The names of events whose time has come, the earliest first."""
+def due(transaction: Transaction, now: int) -> dict[str, int]:
+    """The events whose time has come, the earliest first, and when that was."""
     rows = transaction.rows(
-        "SELECT event FROM event_queue WHERE event_time_stamp <= %s"
+        "SELECT event, event_time_stamp FROM event_queue WHERE event_time_stamp <= %s"
         " ORDER BY event_time_stamp, event LIMIT %s",
         now,
         _AT_ONCE,
     )
-    return list(dict.fromkeys(row["event"] for row in rows))
+    found: dict[str, int] = {}
+    for row in rows:
+        found.setdefault(row["event"], row["event_time_stamp"])
+    return found
 
 
 def take(transaction: Transaction, event: str, now: int) -> bool:
@@ -32,6 +35,7 @@ def take(transaction: Transaction, event: str, now: int) -> bool:
     return transaction.run(sql, now, event) > 0
 
 
-def is_queued(transaction: Transaction, event: str) -> bool:
-    """Whether an event is queued, for now or for later."""
-    return transaction.row("SELECT 1 AS one FROM event_queue WHERE event = %s LIMIT 1", event) is not None
+def is_queued(transaction: Transaction, event: str, latest: int) -> bool:
+    """Whether an event is queued, for now or for no later than that."""
+    sql = "SELECT 1 AS one FROM event_queue WHERE event = %s AND event_time_stamp <= %s LIMIT 1"
+    return transaction.row(sql, event, latest) is not None

@@ -86,6 +86,38 @@ def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
     assert "the site's function" in caplog.text
 
 
+@pytest.mark.parametrize(("late", "is_done"), [(300, True), (301, False), (86_400, False)])
+def test_what_judges_silence_is_put_off_when_nobody_was_there(
+    database: Database, caplog: pytest.LogCaptureFixture, late: int, is_done: bool
+) -> None:
+    """After an outage, or when the clock was set, daemons have a whole period to show that they live."""
+    done: list[int] = []
+    schedule = Schedule(database, {"a": Duty(1800, done.append, patience=300), "b": Duty(300, done.append)})
+    for event in ("a", "b"):
+        put(database, event, NOW - late)
+
+    schedule.turn(NOW)
+    schedule.begin(NOW + 1)
+
+    usual = NOW + 1800 - NOW % 1800
+    assert done == [NOW] * (2 if is_done else 1)
+    assert (usual if is_done else NOW + 1800, "a") in queued(database)
+    assert len(queued(database)) == 2
+    assert (f"a is put off by 1800 s: it is {late} s late" in caplog.text) is not is_done
+
+
+def test_a_clock_that_is_set_back_stops_no_duty(database: Database) -> None:
+    """What was queued for tomorrow is done within its period all the same."""
+    done: list[int] = []
+    schedule = Schedule(database, {"a": Duty(300, done.append)})
+    schedule.begin(NOW + 86_400)
+
+    schedule.begin(NOW)
+    schedule.turn(NOW + 300)
+
+    assert done == [NOW + 300]
+
+
 def test_an_event_nobody_knows_is_removed_and_named(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
