@@ -4,17 +4,18 @@ applications/library/capabilities.sh tells it. Daemon, server and tools read it,
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lgi_protocol import lists
-from lgi_protocol.elements import find, find_all, unescape
+from lgi_protocol.elements import elements, find, unescape
 
 # <images> psi4:1.5, crest:2.11.2 </images> is all there are, unless "..." is among them.
 IMAGES, AND_MORE = "images", "..."
 # <max_cpus> 8 </max_cpus> is the most for one job, of each of these.
 MOST = "max_"
 UNITS = {"cpus": "cpus", "nodes": "nodes", "memory": "MB of memory", "walltime": "seconds of walltime"}
+_LONGEST = 200
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}\Z")
 _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
@@ -39,30 +40,27 @@ def offer(capabilities: str, application: str) -> Offer:
 
     A daemon escapes what its application tells, others need not.
     """
+    said: dict[str, list[str]] = {}
     try:
         told = find(capabilities, application)
-        texts = (told.inside, unescape(told.inside)) if told else ()
-        found = [one for text in texts for one in find_all(text, IMAGES)]
-        most = {name: _most(texts, name) for name in UNITS}
+        for text in dict.fromkeys((told.inside, unescape(told.inside))) if told else ():
+            for one in elements(text):
+                said.setdefault(one.name, []).append(one.text)
     except ValueError:
         return Offer((), False, {})
-    names = lists.unique(name for one in found for name in lists.split(one.text))
+    names = lists.unique(name for text in said.get(IMAGES, ()) for name in lists.split(text))
+    most = {name: _whole(said[MOST + name][-1]) for name in UNITS if MOST + name in said}
     return Offer(
         images=tuple(name for name in names if is_image(name)),
-        is_all=bool(found) and AND_MORE not in names,
+        is_all=IMAGES in said and AND_MORE not in names,
         most={name: number for name, number in most.items() if number},
     )
 
 
-def _most(texts: Iterable[str], name: str) -> int:
-    said = [one.text for text in texts for one in find_all(text, MOST + name)]
-    return _whole(said[-1]) if said else 0
-
-
 def wish(specifics: str, tag: str) -> str:
-    """What a job asks for, as the scripts of `command` read it: the last such tag counts, however deep."""
+    """What a job asks for, as the scripts of `command` read it: the last such tag, however deep, cut."""
     found: list[str] = re.findall(f"<{tag}>([^<>]*)</{tag}>", specifics)
-    return found[-1].strip() if found else ""
+    return found[-1].strip()[:_LONGEST] if found else ""
 
 
 def number(specifics: str, tag: str) -> int:
@@ -79,11 +77,15 @@ def _whole(text: str) -> int:
 
 def lacks(capabilities: str, application: str, specifics: str) -> str:
     """Why a resource, by its own word, never takes a job: ``has no image psi4:1.6``; empty when it may."""
-    told = offer(capabilities, application)
+    wanted = {tag: asked for tag in UNITS if (asked := number(specifics, tag))}
     image = wish(specifics, "image")
+    if not wanted and not image:
+        return ""
+    told = offer(capabilities, application)
     faults = [f"has no image {image}"] if image and told.is_all and image not in told.images else []
-    for tag, most in told.most.items():
-        asked = number(specifics, tag)
-        if asked > most:
-            faults.append(f"gives a job {most} {UNITS[tag]} at most, not {asked}")
+    faults += [
+        f"gives a job {told.most[tag]} {UNITS[tag]} at most, not {asked}"
+        for tag, asked in wanted.items()
+        if asked > told.most.get(tag, asked)
+    ]
     return ", ".join(faults)

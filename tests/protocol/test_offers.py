@@ -57,3 +57,10 @@ def test_what_a_resource_lacks_is_said_by_its_own_word_only(told: str, specifics
 def test_no_text_is_too_strange(capabilities: str, specifics: str) -> None:
     """Both come from others."""
     offers.lacks(f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>")
+
+
+def test_a_long_wish_is_cut() -> None:
+    """It is said of each resource."""
+    told = offers.lacks("<a> <images> x:1 </images> </a>", "a", f"<image> {'y' * 60_000} </image>")
+
+    assert told == f"has no image {'y' * 200}"
