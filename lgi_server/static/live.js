@@ -18,6 +18,24 @@
     return Array.from(part.querySelectorAll("a")).find((other) => other.href === link.href);
   }
 
+  function isAtEnd(text) {
+    return text.scrollTop + text.clientHeight > text.scrollHeight - 8;
+  }
+
+  // Texts that are scrolled stay where they are; who has looked at the end of one sees its end.
+  function places(part) {
+    return Array.from(part.querySelectorAll("pre[id]"), (text) => (
+      { id: text.id, top: isAtEnd(text) ? Infinity : text.scrollTop, left: text.scrollLeft }));
+  }
+
+  function scroll(place) {
+    const text = document.getElementById(place.id);
+    if (text) {
+      text.scrollTop = Math.min(place.top, text.scrollHeight);
+      text.scrollLeft = place.left;
+    }
+  }
+
   // For those who do not see that something has changed.
   function say(text) {
     const place = document.querySelector("[role=status][data-saying]");
@@ -39,12 +57,14 @@
         return;
       }
       const focused = part.contains(document.activeElement) ? document.activeElement : null;
+      const before = places(part);
       part.replaceWith(document.adoptNode(next));
+      before.forEach(scroll);
       window.LGI.times(next);
       say(next.dataset.said);
       const again = focused && (document.getElementById(focused.id) || same(next, focused));
       if (again) {
-        again.focus();
+        again.focus({ preventScroll: true });
       }
     }
   }
@@ -71,6 +91,7 @@
     asking = false;
   }
 
+  document.querySelectorAll("pre[data-tail]").forEach((text) => scroll({ id: text.id, top: Infinity, left: 0 }));
   document.addEventListener("visibilitychange", ask);
   ask();
 })();

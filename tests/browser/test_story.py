@@ -10,6 +10,9 @@ from tests import running_jobs
 from tests.browser.visitors import Visitors
 from tests.grid import Grid, wait_for
 
+# How many pixels of a text come below what is shown of it.
+TO_THE_END = "it => it.scrollHeight - it.clientHeight - it.scrollTop"
+
 
 def finish(resource: ResourceCalls, job_id: str, output: bytes) -> None:
     """Report a job as finished, as its daemon would."""
@@ -208,3 +211,31 @@ def test_an_open_page_outlives_a_busy_server(grid: Grid, visitors: Visitors) -> 
 
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Job {job_id} running")
     assert page.evaluate("window.isTheSame")
+
+
+def test_who_reads_the_output_of_a_running_job_stays_in_place(grid: Grid, visitors: Visitors) -> None:
+    """The end is shown and followed; whoever has scrolled up, or is there by keyboard, is left there."""
+    resource = grid.resource()
+    job_id = str(grid.user().submit())
+    running_jobs.take(grid, resource)
+    page = visitors.page()
+    page.goto(f"{visitors.base}/jobs/{job_id}")
+    output = page.get_by_role("region", name="Output")
+    sent = bytearray()
+
+    def put_out(text: bytes) -> int:
+        wait_for(partial(resource.send_tail, job_id, running_jobs.REFERENCE, len(sent), text, False))
+        sent.extend(text)
+        expect(output).to_contain_text(text.decode().split()[-1])
+        return int(output.evaluate(TO_THE_END))
+
+    put_out(b"begin\n")
+    assert put_out(b"line\n" * 500 + b"first\n") < 8
+    output.focus()
+    output.evaluate("it => { it.scrollTop = 1000; }")
+    put_out(b"second\n")
+
+    assert output.evaluate("it => it.scrollTop") == 1000
+    expect(output).to_be_focused()
+    page.reload()
+    assert output.evaluate(TO_THE_END) < 8
