@@ -1,5 +1,6 @@
 """What the commands of LGI_task have in common: which folders, how many at once, and what is said of each."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from lgi_tools.settings import Settings
 from lgi_tools.task import folder
 
 NAME = "LGI_task"
+# Of so many folders the same is told.
+_SAME = 10
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _One = TypeVar("_One")
 BATCH = click.option(
@@ -69,8 +72,17 @@ def watched(told: Iterator[_One], total: int, label: str) -> Iterator[_One]:
 
 
 def faults(told: Iterator[tuple[Path, str]]) -> int:
-    """Tell what is wrong, in the order of the folders; the exit code."""
+    """Tell what is wrong, in the order of the folders; the exit code.
+
+    What is the same for many folders is told of the first ones, and how many more there are.
+    """
     wrong = sorted((place, reason) for place, reason in told if reason)
+    times: Counter[str] = Counter()
     for place, reason in wrong:
-        terminal.warn(NAME, reason if place == Path() else f"{place}: {reason}")
+        times[reason] += 1
+        if times[reason] <= _SAME:
+            terminal.warn(NAME, reason if place == Path() else f"{place}: {reason}")
+    for reason, count in times.items():
+        if count > _SAME:
+            terminal.warn(NAME, f"and {count - _SAME} more folders: {reason}")
     return 1 if wrong else 0

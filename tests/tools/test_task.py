@@ -186,6 +186,23 @@ def test_what_cannot_be_sent_is_refused(grid: Grid, task: Run) -> None:
     assert jobs(grid) == 0
 
 
+def test_what_is_the_same_for_many_folders_is_said_a_few_times(grid: Grid, task: Run) -> None:
+    """With how many more there are; what is special is not lost among it."""
+    folders(30)
+    Path("dirs", "00007", record.NAME).write_text("{}")
+
+    code, out, err = task("status", "-b", "dirs/*")
+
+    lines = err.splitlines()
+    assert (code, out, len(lines)) == (1, "", 12)
+    assert lines[:2] == [
+        "LGI_task: dirs/00000: it was not submitted",
+        "LGI_task: dirs/00001: it was not submitted",
+    ]
+    assert "dirs/00007: LGI_task.json is damaged" in err
+    assert lines[-1] == "LGI_task: and 19 more folders: it was not submitted"
+
+
 def test_what_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -> None:
     """The folder is as it was."""
     code, out, err = task("submit", "-t", "nobody@nowhere", *SUBMIT[1:], "psi4")
