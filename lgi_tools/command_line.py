@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lgi_tools.stage import STREAMS
+
 APPLICATION = "command"
 # No repository keeps them, and no job is given them.
 RESERVED = ("LGI_", ".LGI_")
 _UNITS = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024, "t": 1024**2, "tb": 1024**2}
+# The word for a stream that nobody wants.
+NULL = "null"
 # As the server takes them.
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 _AMOUNT = re.compile(r"[1-9][0-9]{0,5}\Z")
@@ -26,16 +30,19 @@ class CommandLine:
     left_here: tuple[str, ...] = field(default=())
 
 
-def of_words(words: Sequence[str], more: Sequence[str] = ()) -> CommandLine:
+def of_words(
+    words: Sequence[str], more: Sequence[str] = (), output: str = "", errors: str = ""
+) -> CommandLine:
     """The command line of some words, with ``more`` files for it. ValueError says what is wrong with one.
 
     A program with a relative path, as ``./my_script.py``, is a file here and goes along; any other is looked
-    for where the job runs. No word is ever read by a shell.
+    for where the job runs. No word is ever read by a shell. ``output`` and ``errors`` are files that the job
+    makes of its streams, which may be one, or `NULL`.
     """
     program = Path(words[0])
     files = [Path(name) for name in more]
     first = words[0]
-    lines = []
+    lines = _redirection(output, errors)
     if "/" in words[0] and not program.is_absolute():
         first = f"./{program.name}"
         files = [*(file for file in files if not _same(file, program)), program]
@@ -46,6 +53,26 @@ def of_words(words: Sequence[str], more: Sequence[str] = ()) -> CommandLine:
     sent = {file.name for file in files}
     left_here = tuple(word for word in words[1:] if word not in sent and Path(word).is_file())
     return CommandLine("\n".join(["#!/bin/sh", *lines, ""]), tuple(files), left_here)
+
+
+def _redirection(output: str, errors: str) -> list[str]:
+    """As ``exec > out 2> err``; a stream without a file is reported as that of any job."""
+    both = output == errors
+    sent = [f"> {_stream(output)}"] if output else []
+    sent += ["2>&1" if both else f"2> {_stream(errors)}"] if errors else []
+    return [f"exec {' '.join(sent)}"] if sent else []
+
+
+def _stream(name: str) -> str:
+    if name == NULL:
+        return "/dev/null"
+    taken = name in {".", "..", *STREAMS} or name.startswith(RESERVED)
+    if taken or "/" in name or not name.isprintable():
+        raise ValueError(
+            f"{name!r} is no file for a stream: write a name without directories that is not LGI's own, "
+            f"or {NULL} for nowhere"
+        )
+    return shlex.quote(name)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -53,6 +53,22 @@ _ERRORS = b"[LGI: standard error]\n"
     help="Send this file too; may be repeated.",
 )
 @click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
+@click.option(
+    "-o",
+    "--stdout",
+    "output",
+    default="",
+    metavar="FILE",
+    help="Standard output goes into this file of the job's repository; null: nowhere.",
+)
+@click.option(
+    "-e",
+    "--stderr",
+    "errors",
+    default="",
+    metavar="FILE",
+    help="The same for standard error; both may go into one file.",
+)
 @click.option("-w", "--wait", is_flag=True, help="Wait for its end, print its output, exit as it did.")
 @options.project_options
 @options.version
@@ -67,6 +83,8 @@ def command(
     resources: tuple[str, ...],
     files: tuple[str, ...],
     targets: str,
+    output: str,
+    errors: str,
     wait: bool,
     words: tuple[str, ...],
     **given: object,
@@ -77,7 +95,7 @@ def command(
     directory of its own there, and files it makes go into the job's repository (LGI_filetransfer).
     """
     try:
-        line = command_line.of_words(words, files)
+        line = command_line.of_words(words, files, output, errors)
         licences = command_line.licences(resources)
     except ValueError as error:
         raise click.UsageError(str(error)) from None

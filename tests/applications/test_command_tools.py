@@ -1,5 +1,6 @@
 """LGI_run and what goes with it, from the command line to a real daemon and back."""
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -48,6 +49,20 @@ def test_a_script_runs_elsewhere_as_it_would_here(grid: Grid, home: Path) -> Non
     assert (waited.stdout, waited.returncode) == (f"{job} finished, exit code 5\n", 5)
     assert (cleaned.stdout, cleaned.returncode) == ("1 jobs removed\n", 0)
     assert grid.rows("SELECT job_id FROM job_queue") == []
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_stream_comes_back_as_a_file(home: Path) -> None:  # noqa: F811
+    """Under the name that was asked for, and not as output of the job."""
+    words = ["sh", "-c", "echo out; echo oops >&2; exit 4"]
+
+    ran = run(home, "LGI_run", "-o", "both.txt", "-e", "both.txt", "--wait", *words)
+
+    job = ran.stderr.removeprefix("LGI_run: job ").strip()
+    url = json.loads(run(home, "LGI_qstat", "--json", job).stdout)["job"]["repository_url"]
+    run(home, "LGI_filetransfer", "download", url, "both.txt")
+    assert (ran.stdout, ran.returncode) == ("", 4)
+    assert (home / "both.txt").read_text() == "out\noops\n"
 
 
 def test_output_is_seen_while_it_comes(offered: CommandDaemon, home: Path) -> None:  # noqa: F811

@@ -67,6 +67,44 @@ def test_words_that_name_files_here_are_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("output", "errors", "printed", "made"),
+    [
+        ("o $x", "e", "", {"o $x": "1\n3\n", "e": "2\n"}),
+        ("both", "both", "", {"both": "1\n2\n3\n"}),
+        ("null", "", "", {}),
+        ("", "null", "1\n3\n", {}),
+        ("o", "null", "", {"o": "1\n3\n"}),
+        ("null", "null", "", {}),
+    ],
+)
+def test_streams_go_where_they_are_wanted(
+    output: str, errors: str, printed: str, made: dict[str, str]
+) -> None:
+    """Into files where the job runs, or nowhere; in one file they stand as they were written."""
+    line = command_line.of_words(["sh", "-c", "echo 1; echo 2 >&2; echo 3"], (), output, errors)
+    there = Path("there")
+    there.mkdir()
+
+    ran = subprocess.run(
+        ["/bin/sh", "-c", line.input], capture_output=True, cwd=there, check=True, encoding="utf-8"
+    )
+
+    assert ran.stdout == printed
+    assert ran.stderr == ("" if errors else "2\n")
+    assert {path.name: path.read_text() for path in there.iterdir()} == made
+
+
+@pytest.mark.parametrize(
+    "name", ["sub/out", "/tmp/out", "..", ".", "LGI_output", ".LGI_x", "joblog.txt", "a\nb"]
+)
+def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
+    """Nothing else comes back from there, and LGI's own files stay as they are."""
+    for streams in ((name, ""), ("", name)):
+        with pytest.raises(ValueError, match="no file for a stream"):
+            command_line.of_words(["x"], (), *streams)
+
+
+@pytest.mark.parametrize(
     ("words", "files", "fault"),
     [
         (["./nothing"], [], "nothing is not there"),
