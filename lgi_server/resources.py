@@ -97,7 +97,7 @@ def resource_wait(call: ResourceCall) -> Elements:
     wish = Wish(call.resource.resource_name, frozenset(applications), *known, load, watched)
     found = [
         job
-        for job in waiting.look(call.transaction, applications, sends, call.licences)
+        for job in waiting.look(call.transaction, applications, [wish.resource], sends, call.licences)
         if wish.is_met_by(job)
     ]
     call.wait_unless(found, wish)

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 log = logging.getLogger("lgi.waiting")
-LOOK_SECONDS = 0.1
+LOOK_SECONDS, LONGEST_LOOK = 0.1, 1.0
 # One in so many waiters is looked at each time, whether its connection still is there.
 PRESENCE = 10
 # Of one caller, in one worker; several programs may share its name.
@@ -94,12 +94,14 @@ class Waiters(Generic[_Wish]):
         """Look as long as somebody waits."""
         try:
             while self._present and not self._ended:
+                began = time.monotonic()
                 try:
                     self._look()
                 except LGIError as error:
                     log.warning("nobody is told of jobs: %s", error)
                     time.sleep(1)
-                time.sleep(LOOK_SECONDS)
+                # Whatever a look costs, most of the time the database is left alone.
+                time.sleep(min(max(LOOK_SECONDS, 2 * (time.monotonic() - began)), LONGEST_LOOK))
                 self._dismiss_gone()
         finally:
             self._looking = False
@@ -108,5 +110,14 @@ class Waiters(Generic[_Wish]):
         """Let those go whose connection has ended; not all are looked at each time."""
         self._turn = (self._turn + 1) % PRESENCE
         for number, waiter in enumerate(self):
-            if number % PRESENCE == self._turn and waiter.has_gone():
+            if number % PRESENCE == self._turn and _has_gone(waiter):
                 self.wake(waiter)
+
+
+def _has_gone(waiter: Waiter[_Wish]) -> bool:
+    """Whether a waiter's connection has ended: also when nobody can tell, which must not stop the others."""
+    try:
+        return waiter.has_gone()
+    except Exception as error:  # noqa: BLE001 - whatever a broken connection makes of the question
+        log.warning("a call that waits is let go, its connection cannot be looked at: %r", error)
+        return True

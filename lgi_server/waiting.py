@@ -73,19 +73,23 @@ class Wish:
 
 
 def look(
-    transaction: Transaction, applications: Sequence[str], sends: bool, there_are: Amounts
+    transaction: Transaction,
+    applications: Sequence[str],
+    resources: Sequence[str],
+    sends: bool,
+    there_are: Amounts,
 ) -> list[Awaited]:
-    """All there is to tell of; with ``sends`` the jobs too that somebody looks at.
+    """All there is to tell some resources of; with ``sends`` the jobs too that somebody looks at.
 
     Of jobs that want licences only those that can have them now.
     """
     watched = awaited.watched(transaction, int(time.time()) - INTEREST) if sends else []
     if not there_are or not applications:
-        return watched + awaited.look(transaction, applications)
+        return watched + awaited.look(transaction, applications, resources)
     stock = Stock(there_are, licence_table.held(transaction))
     wanted = licence_table.wanted(transaction, applications)
     wishes = {application: tuple(licences.possible(stock, texts)) for application, texts in wanted.items()}
-    return watched + awaited.look(transaction, applications, wishes)
+    return watched + awaited.look(transaction, applications, resources, wishes)
 
 
 def _present() -> bool:
@@ -133,10 +137,11 @@ class Waiting:
 
     def _jobs(self) -> list[Awaited]:
         applications = sorted({name for waiter in self._waiters for name in waiter.wish.applications})
+        resources = sorted({waiter.wish.resource for waiter in self._waiters})
         sends = any(waiter.wish.watched is not None for waiter in self._waiters)
 
         def work(transaction: Transaction) -> list[Awaited]:
-            return look(transaction, applications, sends, self._there_are)
+            return look(transaction, applications, resources, sends, self._there_are)
 
         return self._database.run(work, write=False)
 

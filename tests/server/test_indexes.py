@@ -81,7 +81,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "with lock": lambda one: jobs.with_lock(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
     "hold lock": lambda one: locks.hold(one, 7),
-    "awaited": lambda one: awaited.look(one, ["hello_world", "other"], {"other": ["a=1"]}),
+    "awaited": lambda one: awaited.look(one, ["hello_world", "other"], ["res1", "res2"], {"other": ["a=1"]}),
     "offers with licences": lambda one: offers.take(
         one, "hello_world", "res1", (), 0, 10, {"": 99, "a=1": 3, "a=1 b=2": 1}
     ),

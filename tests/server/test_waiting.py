@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,12 +13,14 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server.database import Database
+from lgi_server.database import Database, Transaction
+from lgi_server.tables import access, awaited, jobs
 from lgi_server.tables.awaited import Awaited
 from lgi_server.waiting import MOST_EACH, Waiting, Wish
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.authority import read_certificate
 from tests.grid import Grid, refusal, wait_for
+from tests.queues import queued_job
 
 NAME = "res1@cluster"
 HELLO = "hello_world"
@@ -211,6 +214,28 @@ def test_waiting_for_a_few_applications_is_enough(grid: Grid) -> None:
     assert refusal(lambda: ask(resource, 1, applications="a'; b")) == ErrorNumber.APPLICATION
 
 
+@pytest.mark.parametrize("targets", [(NAME,), (NAME, "res3@cluster")], ids=["one", "several"])
+@pytest.mark.parametrize("state", ["queued", "aborting"])
+def test_newer_jobs_for_others_hide_no_job(database: Database, targets: tuple[str, ...], state: str) -> None:
+    """However many were submitted for another resource, or are to be aborted there, since."""
+
+    def store(transaction: Transaction) -> int:
+        own = replace(queued_job(0), target_resources=targets, state=state)
+        (job_id,) = jobs.insert_all(transaction, [own]).values()
+        others = [replace(queued_job(n), target_resources=theirs, state=state) for n in range(1, 300)]
+        numbers = jobs.insert_all(transaction, others)
+        made = [replace(job, job_id=numbers[job.repository]) for job in others]
+        access.insert_all(transaction, [replace(own, job_id=job_id), *made])
+        return job_id
+
+    theirs = ("res2@cluster", "res4@cluster")[: len(targets)]
+    job_id = database.run(store)
+
+    found = database.run(lambda one: awaited.look(one, [HELLO], [NAME]), write=False)
+
+    assert [job.job_id for job in found] == [job_id]
+
+
 class Clock:
     """A clock that is set by hand."""
 
@@ -318,6 +343,29 @@ def test_who_hangs_up_is_let_go() -> None:
 
     assert time.monotonic() - began < 5
     assert len(made) == 0
+
+
+def test_a_connection_that_cannot_be_looked_at_keeps_nobody_waiting() -> None:
+    """That waiter is let go; the others are told of jobs as before."""
+    there: list[Awaited] = []
+    database = _Nothing()
+    database.run = lambda work, write=True: list(there)  # type: ignore[method-assign, assignment]
+    made = Waiting(database)
+    other, broken = Wish("other", frozenset({HELLO})), Wish("broken", frozenset({HELLO}))
+
+    def has_gone() -> bool:
+        raise OSError("bad file descriptor")
+
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(made.wait, other, 20)
+        wait_for(lambda: len(made) == 1)
+        assert made.wait(broken, 20, has_gone)
+        there.append(Awaited(1, "queued", HELLO, ("other",)))
+        began = time.monotonic()
+        assert waits.result(25)
+
+    assert time.monotonic() - began < 5
+    made.end()
 
 
 def test_a_job_that_went_and_came_back_is_news() -> None:
