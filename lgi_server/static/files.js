@@ -126,6 +126,16 @@
     show(zone, input);
   }
 
+  // Beside its place a dropped file would take the place of the whole page, and of what was typed.
+  for (const name of ["dragover", "drop"]) {
+    document.addEventListener(name, (event) => {
+      if (event.dataTransfer && event.dataTransfer.types.includes("Files") && !event.target.closest("[data-drop]")) {
+        event.preventDefault();
+        event.dataTransfer.dropEffect = "none";
+      }
+    });
+  }
+
   window.LGI = window.LGI || {};
   window.LGI.files = function () {
     document.querySelectorAll("form[data-files]").forEach(prepare);

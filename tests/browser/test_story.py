@@ -95,7 +95,10 @@ def test_without_a_certificate_there_is_nothing_but_advice(grid: Grid, visitors:
 
 
 def test_files_are_dropped_onto_a_job_and_deleted(grid: Grid, visitors: Visitors) -> None:
-    """Several at once by drag and drop, each shown before it is sent; deleting one asks."""
+    """Several at once by drag and drop, each shown before it is sent; deleting one asks.
+
+    Beside their place nothing is dropped: the browser would leave the page to show the file.
+    """
     grid.resource()
     job_id = grid.user().submit()
     page = visitors.page()
@@ -106,6 +109,10 @@ def test_files_are_dropped_onto_a_job_and_deleted(grid: Grid, visitors: Visitors
         for (const name of ["one.txt", "two.txt"]) { data.items.add(new File([name], name)); }
         return data; }"""
     )
+    is_kept = """(it, data) => !it.dispatchEvent(
+        new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }))"""
+    assert page.get_by_role("heading", level=1).evaluate(is_kept, dropped)
+    expect(page.get_by_text("two.txt")).to_have_count(0)
     page.dispatch_event("[data-drop]", "drop", {"dataTransfer": dropped})
     expect(page.get_by_text("two.txt (7 B)")).to_be_visible()
     page.get_by_role("button", name="Upload").click()
