@@ -25,7 +25,7 @@ class Busy(Exception):
 
 
 class Stale(Busy):
-    """A kept connection was closed behind our back; nothing was done on it."""
+    """A kept connection was closed behind our back, or takes no changes any more; nothing was done on it."""
 
 
 class Away(Exception):

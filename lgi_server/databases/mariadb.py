@@ -15,6 +15,9 @@ from lgi_server.databases.sqlite import statements
 
 LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
 LOST = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053, 1047})
+# Errors 1290, 1836: the server has become read-only. 1021, 1026, 1114: no room on its disk.
+CLOSED = frozenset({1290, 1836})
+FULL = frozenset({1021, 1026, 1114})
 REFUSED = frozenset({1044, 1045, 1049, 1146, 1698})
 
 
@@ -67,6 +70,7 @@ class MariaDB:
             # The variable's name differs between versions; the statement does not.
             raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             in_cluster = _join_cluster(raw)
+            _check_writable(raw)
         return MariaDBConnection(raw, one_by_one=in_cluster)
 
     def schema(self, text: str) -> Iterable[str]:
@@ -92,6 +96,18 @@ def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
             raise Away("the node is cut off from its cluster")
         cursor.execute("SET SESSION wsrep_sync_wait = 1")
         return True
+
+
+def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
+    """Away on a server that takes no changes.
+
+    A replica shows what was true a while ago: a job could be given out twice.
+    """
+    with raw.cursor() as cursor:
+        cursor.execute("SELECT @@global.read_only AS read_only")
+        row = cursor.fetchone()
+        if row and row["read_only"]:
+            raise Away("it is read-only, as a replica is")
 
 
 class MariaDBConnection:
@@ -180,7 +196,9 @@ def _translated() -> Iterator[None]:
         number = error.args[0] if error.args else 0
         if number in {LOCK_WAIT, DEADLOCK}:
             raise Busy(str(error)) from error
-        if number in LOST or isinstance(error, pymysql.InterfaceError):
+        if number in CLOSED:
+            raise Stale(str(error)) from error
+        if number in LOST | FULL or isinstance(error, pymysql.InterfaceError):
             raise Away(str(error)) from error
         if number in REFUSED:
             raise Refused(str(error)) from error
