@@ -41,7 +41,7 @@ def _safely(act: _Removal, project: Project, place: Path) -> Removed:
     try:
         found = standing.submitted(place, project.server)
         if found.gone:
-            raise Trouble(f"job {found.job_id} was {found.gone} before")
+            raise Trouble(f"its job was {found.gone} before")
         if copied := record.original(place, found):
             raise Trouble(
                 f"it is a copy of {copied}, whose job {found.job_id} is: go there, or remove {record.NAME} "
@@ -57,7 +57,7 @@ def _safely(act: _Removal, project: Project, place: Path) -> Removed:
 def _cancel(project: Project, place: Path, found: Record) -> str:
     job = project.job(found.job_id)
     if job.ended:
-        raise Trouble(f"job {job.id} has ended: it is {job.state}")
+        raise Trouble(f"its job has ended: it is {job.state}")
     if project.delete(job):
         record.write(place, replace(found, gone=CANCELLED))
         return CANCELLED
@@ -68,7 +68,7 @@ def _prune(project: Project, place: Path, found: Record) -> str:
     try:
         job = project.job(found.job_id)
         if not job.ended:
-            raise Trouble(f"job {job.id} is {_said(job.state)}: only what has ended can be pruned")
+            raise Trouble(f"its job is {_said(job.state)}: only what has ended can be pruned")
         standing.note_ending(place, found, job)
         project.delete(job)
     except ServerError as error:

@@ -70,7 +70,7 @@ def _is_missing(place: Path, found: Record) -> bool:
 def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got:
     job = project.job(found.job_id)
     if not job.ended:
-        raise Trouble(f"job {job.id} has not ended: it is {job.state}")
+        raise Trouble(f"its job has not ended: it is {job.state}")
     ending = standing.note_ending(place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
     # A job's own directory may hold more than what may come into ours.
