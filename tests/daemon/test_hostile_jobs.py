@@ -47,7 +47,7 @@ def test_an_output_that_is_no_file_does_not_block(workshop: Workshop, kind: str)
 
 
 def test_a_job_cannot_change_what_is_run_for_it(workshop: Workshop) -> None:
-    """Hole D1: scripts and uid come from the record, also after a restart, whatever its directory says."""
+    """Hole D1, ruling 9: scripts and uid come from the record, where no job writes; after a restart too."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
