@@ -16,7 +16,7 @@ from lgi_server import peers, schema
 from lgi_server.config import Config
 from lgi_server.database import Database
 from lgi_server.databases import open_database
-from lgi_server.services import accounting, ordering, orphans, upkeep
+from lgi_server.services import accounting, licences, ordering, orphans, upkeep
 from lgi_server.services.ordering import Rule
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.schedule import Duty, Schedule
@@ -103,6 +103,7 @@ def duties_of(
     def old_history(now: int) -> None:
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
+        licences.forget_wishes(database)
 
     return {
         events.SCHEDULE_CYCLE: Duty(settings.schedule_period, order),

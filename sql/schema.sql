@@ -227,8 +227,8 @@ CREATE TABLE turns (
     turn  BIGINT       NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 
--- Ours: what jobs of an application have ever wanted of the licences, so that jobs which wait for the same ones
--- are passed over together.
+-- Ours: what jobs of an application want of the licences, so that jobs which wait for the same ones are passed over
+-- together. What no job wants any more the scheduler removes once in a while.
 CREATE TABLE licence_wishes (
     application  VARCHAR(255) NOT NULL,
     licences     VARCHAR(180) NOT NULL,

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from lgi_protocol import lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
 from lgi_server.config import LICENCE_NAME
-from lgi_server.database import Transaction
+from lgi_server.database import Database, Transaction
+from lgi_server.tables import jobs as job_table
 from lgi_server.tables import licences
 from lgi_server.tables.jobs import Job
 
@@ -118,3 +121,41 @@ def used(transaction: Transaction) -> dict[str, int]:
     """How many of each licence jobs have now."""
     stock = Stock({}, licences.held(transaction))
     return {name: -stock.free(name) for name in stock.names()}
+
+
+def note_wishes(transaction: Transaction, applications: Iterable[str]) -> int:
+    """Note what free queued jobs want and nobody has noted; how much that was.
+
+    A wish may be forgotten at the very moment when somebody else sees it and wants the same.
+    """
+    known = set(licences.wished(transaction))
+    missing = [
+        (application, wanted)
+        for application in applications
+        for wanted in job_table.values(
+            transaction,
+            "licences",
+            {"application": application, "state": State.QUEUED.value, "lock_state": 0},
+        )
+        if (application, wanted) not in known
+    ]
+    for application, wanted in missing:
+        licences.wish(transaction, application, wanted)
+    return len(missing)
+
+
+def forget_wishes(database: Database) -> int:
+    """Forget the wishes that no job has which waits or runs; how many these were."""
+    states: dict[str, list[str]] = {}
+    for application, state in database.run(job_table.kinds, write=False):
+        if state not in {State.FINISHED, State.ABORTED}:
+            states.setdefault(application, []).append(state)
+
+    def forget(transaction: Transaction, application: str, wanted: str) -> bool:
+        if licences.is_wanted(transaction, application, wanted, states.get(application, [])):
+            return False
+        licences.forget_wish(transaction, application, wanted)
+        return True
+
+    wished = database.run(licences.wished, write=False)
+    return sum(database.run(partial(forget, application=one, wanted=what)) for one, what in wished)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from lgi_server.database import Database, Transaction
-from lgi_server.services import accounting, fair_share, places
+from lgi_server.services import accounting, fair_share, licences, places
 from lgi_server.services.fair_share import LEAST, USUAL, Usage, Waiting
 from lgi_server.tables import job_usage, queue_order, shares
 from lgi_server.tables.job_usage import Run
@@ -46,6 +46,9 @@ def order_queue(database: Database, rule: Rule, half_life: int, now: int) -> int
     by_application: dict[str, list[Queue]] = defaultdict(list)
     for queue in database.run(queue_order.queues, write=False):
         by_application[queue.application].append(queue)
+    licensed = [name for name, queues in by_application.items() if any(queue.wish for queue in queues)]
+    if licensed:
+        database.run(partial(licences.note_wishes, applications=licensed))
     usage: Usage | None = None
     changed = 0
     for queues in by_application.values():

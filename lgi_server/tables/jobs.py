@@ -176,7 +176,7 @@ def kinds(transaction: Transaction) -> list[tuple[str, str]]:
     ]
 
 
-def values(transaction: Transaction, column: str, of: Mapping[str, str]) -> list[str]:
+def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -> list[str]:
     """What there is in a column behind others in an index: a step for each, however many jobs there are.
 
     A DISTINCT reads the whole index as long as MariaDB does not know that there are few.

@@ -80,6 +80,32 @@ def wish(transaction: Transaction, application: str, licences: str) -> None:
     )
 
 
+def wished(transaction: Transaction) -> list[tuple[str, str]]:
+    """All that jobs have ever wanted, with their applications."""
+    rows = transaction.rows("SELECT application, licences FROM licence_wishes")
+    return [(row["application"], row["licences"]) for row in rows]
+
+
+def is_wanted(transaction: Transaction, application: str, licences: str, states: Sequence[str]) -> bool:
+    """Whether any job of an application in one of some states wants just this."""
+    return bool(states) and bool(
+        transaction.rows(
+            f"SELECT 1 FROM job_queue WHERE application = %s AND state IN ({marks(states)})"
+            " AND lock_state IN (0, 1) AND licences = %s LIMIT 1",
+            application,
+            *states,
+            licences,
+        )
+    )
+
+
+def forget_wish(transaction: Transaction, application: str, licences: str) -> None:
+    """Forget what no job wants any more."""
+    transaction.run(
+        "DELETE FROM licence_wishes WHERE application = %s AND licences = %s", application, licences
+    )
+
+
 def held(transaction: Transaction) -> dict[str, int]:
     """How many jobs have which licences now."""
     rows = transaction.rows(f"SELECT licences, COUNT(*) AS n FROM ({_HELD}) AS every_one GROUP BY licences")

@@ -15,7 +15,7 @@ from lgi_server import schema
 from lgi_server.config_file import ConfigError
 from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
-from lgi_server.services import licences, work
+from lgi_server.services import fair_share, licences, ordering, work
 from lgi_server.tables import access, active_resources, jobs
 from lgi_server.tables import licences as licence_table
 from lgi_server.tables.active_resources import Resource
@@ -420,3 +420,28 @@ def test_a_wrong_section_is_told(licensed: Grid, tmp_path: Path, section: str, w
 def test_licences_belong_to_the_project_they_are_written_for(licensed: Grid) -> None:
     """Without a name to the default project: two projects never give out the same ones."""
     assert configuration.load(licensed.config_file).projects[PROJECT].licences == STOCK
+
+
+def test_wishes_that_no_job_has_are_forgotten(database: Database) -> None:
+    """Those of jobs that wait, run or are locked stay; what was forgotten too early is noted again."""
+    states = {"a=1": "queued", "a=2": "running", "a=3": "finished", "a=4": "aborted", "a=5": "queued"}
+
+    def store(transaction: Transaction) -> None:
+        for number, (wanted, state) in enumerate(states.items()):
+            job = replace(queues.queued_job(number), licences=wanted, state=state)
+            jobs.insert(transaction, job)
+            licence_table.wish(transaction, "hello_world", wanted)
+        licence_table.wish(transaction, "hello_world", "a=6")
+        licence_table.wish(transaction, "vasp", "a=1")
+        transaction.run("UPDATE job_queue SET lock_state = 1 WHERE licences = 'a=5'")
+
+    def kept() -> set[tuple[str, str]]:
+        return set(database.run(licence_table.wished, write=False))
+
+    database.run(store)
+
+    assert licences.forget_wishes(database) == 4
+    assert kept() == {("hello_world", f"a={number}") for number in (1, 2, 5)}
+    database.run(lambda one: licence_table.forget_wish(one, "hello_world", "a=1"))
+    ordering.order_queue(database, fair_share.order, 1000, 1000)
+    assert kept() == {("hello_world", f"a={number}") for number in (1, 2, 5)}
