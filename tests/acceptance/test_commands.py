@@ -1,5 +1,6 @@
 """The commands a scientist types, against a real project server."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -133,12 +134,18 @@ def test_a_file_of_any_name_makes_the_round_trip(home: Path) -> None:
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     url = submitted.stdout.partition("<repository_url> ")[2].partition(" <")[0]
     listed = run(home, "LGI_filetransfer", "list", url).stdout
+    document = run(home, "LGI_filetransfer", "--json", "list", url).stdout
     fetched = run(home, "LGI_filetransfer", "download", url, *(home / "fetched" / name for name in NAMES))
     stored = run(home, "LGI_filetransfer", "upload", url, *(home / "sent" / name for name in NAMES))
     removed = run(home, "LGI_filetransfer", "delete", url, "--", *(f"./{name}" for name in NAMES))
     rest = run(home, "LGI_filetransfer", "-x", "list", url).stdout
 
-    assert all(f"{name:<32} " in listed for name in NAMES)
+    told = json.loads(document)["files"]
+    assert set(NAMES) == {one["file_name"] for one in told if not one["file_name"].startswith(".LGI_")}
+    # Each in one line of the list, whatever its name.
+    shown = [name.replace("\n", "\\n").replace("\t", "\\t") for name in NAMES]
+    assert all(f"\n{name:<32} " in listed for name in shown)
+    assert len(listed.splitlines()) == len(told) + 2
     assert (fetched.returncode, stored.returncode, removed.returncode) == (0, 0, 0), removed.stderr
     assert {path.name: path.read_text() for path in (home / "fetched").iterdir()} == {
         name: name for name in NAMES
