@@ -9,6 +9,7 @@ from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
 
+from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server import config_file as configuration  # noqa: E402
 from lgi_server import jobs_authority, schema, serve, server_status  # noqa: E402
 
@@ -18,12 +19,13 @@ class Programs(click.Group):
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Put in what need not be said."""
-        if args and args[0] not in {*self.commands, *context.help_option_names}:
+        if args and args[0] not in {*self.commands, *context.help_option_names, "--version"}:
             args = ["serve", *args]
         return super().parse_args(context, args)
 
 
 @click.group(cls=Programs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(LGI_VERSION, message="LGI_server %(version)s")
 def main() -> None:
     """The project server: LGI_server CONFIG starts it, LGI_server status CONFIG asks it how it is."""
 

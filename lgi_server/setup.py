@@ -46,8 +46,8 @@ peer_key = {peer_key}
 # This server's own authority for the jobs that run: each gets a certificate, good for so many days while it
 # runs, for its own files and for jobs of its owners. Made when neither file is there; without the two lines
 # jobs get none.
-jobs_certificate = jobs.crt
-jobs_key = jobs.key
+jobs_certificate = {data}jobs.crt
+jobs_key = {data}jobs.key
 job_certificate_days = 7
 
 # true refuses connections without a client certificate during the handshake; false answers them with LGI
@@ -66,7 +66,7 @@ admin_group = admin
 local_metrics = false
 
 # The files of the jobs. K, M and G stand for 2^10, 2^20 and 2^30 bytes.
-repository = repository
+repository = {data}repository
 max_file_size = 2G
 max_post_size = 2G
 max_repository_size = 16G
@@ -137,6 +137,8 @@ class Plan:
     """What the administrator asked for."""
 
     directory: Path
+    # What stands before the names of files that the server writes; empty for those in ``directory``.
+    data: str
     url: str
     listen: str
     project: str
@@ -158,6 +160,11 @@ class Plan:
 @click.option("--project", default="LGI", show_default=True, help="The first project's name.")
 @click.option("--database", help="sqlite:FILE or mariadb://... [default: sqlite:PROJECT.sqlite]")
 @click.option("--master", help="Make a slave of the master server with this address.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False),
+    help="Where the embedded database, the repository and the authority of jobs are. [default: DIRECTORY]",
+)
 @click.option("--server-name", help="This server's name. [default: LGI@ and the host of the URL]")
 @click.option(
     "--certificates",
@@ -190,13 +197,15 @@ def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> 
     host = parts.hostname or ""
     server_name = given["server_name"] or f"LGI@{host}"
     project = given["project"] or "LGI"
+    data = f"{Path(given['data']).resolve()}/" if given["data"] else ""
     crl = (certificates / "ca.crl").resolve()
     return Plan(
         directory=directory,
+        data=data,
         url=url,
         listen=given["listen"] or f"0.0.0.0:{parts.port or 443}",
         project=project,
-        database=given["database"] or f"sqlite:{project}.sqlite",
+        database=given["database"] or f"sqlite:{data}{project}.sqlite",
         server_name=server_name,
         server_certificate=(certificates / f"{host}.crt").resolve(),
         server_key=(certificates / f"{host}.key").resolve(),
@@ -227,8 +236,10 @@ def _check(plan: Plan) -> None:
 
 def _write(plan: Plan) -> Config:
     """The directory and its configuration, read back to be sure it can be used."""
-    plan.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-    (plan.directory / "repository").mkdir(mode=0o770, exist_ok=True)
+    data = plan.directory / plan.data
+    for place in (plan.directory, data):
+        place.mkdir(mode=0o750, parents=True, exist_ok=True)
+    (data / "repository").mkdir(mode=0o770, exist_ok=True)
     values = vars(plan) | {"crl_comment": "" if plan.crl else "# ", "crl": plan.crl or "ca.crl"}
     path = plan.directory / FILE
     try:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol import LGI_VERSION
 from tests.grid import BIN, SERVER_NAME, Grid
 
 
@@ -212,7 +213,34 @@ def test_the_set_up_names_a_certificate_that_is_missing(grid: Grid, tmp_path: Pa
     assert not (tmp_path / "server" / "LGI_server.cfg").exists()
 
 
-def set_up(grid: Grid, directory: Path, certificates: Path | None = None) -> subprocess.CompletedProcess[str]:
+def test_what_the_server_writes_can_be_elsewhere(grid: Grid, tmp_path: Path) -> None:
+    """--data has all of it, so that the directory of the configuration need not be writable."""
+    etc, data = tmp_path / "etc", tmp_path / "var"
+
+    done = set_up(grid, etc, "--data", str(data))
+
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in etc.iterdir()] == ["LGI_server.cfg"]
+    assert {path.name for path in data.iterdir()} == {"LGI.sqlite", "repository", "jobs.crt", "jobs.key"}
+    assert check(etc / "LGI_server.cfg").returncode == 0
+
+
+def test_the_server_tells_its_version() -> None:
+    """As all programs do."""
+    done = subprocess.run([BIN / "LGI_server", "--version"], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"LGI_server {LGI_VERSION}\n"
+
+
+def check(config: Path) -> subprocess.CompletedProcess[str]:
+    """What LGI_server says of a configuration."""
+    command = [BIN / "LGI_server", "--check", config]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def set_up(
+    grid: Grid, directory: Path, *more: str, certificates: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """LGI_setup's exit code and texts."""
     return subprocess.run(
         [
@@ -220,6 +248,7 @@ def set_up(grid: Grid, directory: Path, certificates: Path | None = None) -> sub
             directory,
             "--url=https://localhost:1/LGI",
             f"--certificates={certificates or grid.directory / 'ca'}",
+            *more,
         ],
         capture_output=True,
         text=True,
