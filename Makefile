@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
 SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-backends test-cluster check bench soak screenshots clean
+.PHONY: help man demo test test-backends test-cluster check bench soak screenshots rpm clean
 
 help:
 	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
@@ -17,6 +17,7 @@ help:
 	@echo "make screenshots  pictures of the web interface, in docs/screenshots"
 	@echo "make soak   the load test of LGI's document: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make man    a manual page of every command, in build/man"
+	@echo "make rpm    RPM packages of what is committed, in build/rpm"
 	@echo "make clean  remove what the other commands made"
 
 $(INSTALLED): setup.cfg constraints.txt make/venv.sh
@@ -69,6 +70,9 @@ soak: .venv/plots
 
 man: $(INSTALLED)
 	@$(PY) -W ignore make/man.py build/man
+
+rpm:
+	@sh specs/build.sh
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

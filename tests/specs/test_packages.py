@@ -1,0 +1,133 @@
+"""The RPM packages, as far as can be told without building them; `make rpm` does."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol import LGI_VERSION
+from tests.grid import BIN
+
+ROOT = Path(__file__).parents[2]
+SPEC = (ROOT / "specs" / "lgi.spec").read_text()
+UNITS = sorted(path.name for path in (ROOT / "specs").glob("*.service"))
+# Where the packages have their programs.
+PACKAGED = re.compile(r"^/usr/bin/(?=LGI_)")
+
+
+def programs() -> dict[str, str]:
+    """The package that each program of setup.cfg belongs into: that of its module."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lines = setup["options.entry_points"]["console_scripts"].strip().splitlines()
+    modules = dict(re.split(r"\s*=\s*", line) for line in lines)
+    return {name: module.partition(".")[0].replace("lgi_", "") for name, module in modules.items()}
+
+
+def listed() -> dict[str, tuple[str, str]]:
+    """The package and the section of the manual of each program in the spec's lists of files."""
+    found = {}
+    for part in re.split(r"^%files ", SPEC, flags=re.MULTILINE)[1:]:
+        for name, section in re.findall(r"^%program (\w+) (\d)$", part, re.MULTILINE):
+            found[name] = (part.split()[0], section)
+    return found
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    """A unit's settings."""
+    read = configparser.RawConfigParser(strict=True)
+    read.optionxform = str  # type: ignore[method-assign, assignment]
+    read.read(ROOT / "specs" / name)
+    return read
+
+
+def test_every_program_is_in_the_package_of_its_module() -> None:
+    """With its page: section 1 for those of users, 8 for administrators, as make/man.py has it."""
+    assert listed() == {name: (part, "1" if part == "tools" else "8") for name, part in programs().items()}
+
+
+def test_the_packages_have_the_version_of_the_project() -> None:
+    """Of what is inside, not of the spec file."""
+    assert re.findall(r"^Version: (.+)$", SPEC, re.MULTILINE) == [LGI_VERSION]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_a_unit_starts_a_program_with_words_it_knows(name: str) -> None:
+    """It misses its configuration, not an option; unit and program come in one package."""
+    program, *words = unit(name)["Service"]["ExecStart"].split()
+    assert PACKAGED.match(program)
+    program = PACKAGED.sub("", program)
+
+    done = subprocess.run(
+        [BIN / program, *words], capture_output=True, text=True, timeout=60, check=False, env={"PATH": "/bin"}
+    )
+
+    assert done.returncode == 1
+    assert words[-1] in done.stderr
+    assert "No such file" in done.stderr
+    package, _ = listed()[program]
+    assert f"%{{_unitdir}}/{name}\n" in SPEC.partition(f"%files {package}\n")[2].partition("\n%files ")[0]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_has_nothing_to_say_of_a_unit(name: str, tmp_path: Path) -> None:
+    """Nor is there a setting that it does not know."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is missing, and with it who would use the units")
+    text = (ROOT / "specs" / name).read_text()
+    # The programs are those of this checkout, which has no pages.
+    text = re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE)
+    (tmp_path / name).write_text(text.replace("/usr/bin/LGI", f"{BIN}/LGI"))
+
+    done = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, [])
+
+
+def test_the_server_is_not_root_and_the_daemon_is() -> None:
+    """The daemon gives jobs uids of their own, and leaves them running when it ends."""
+    for name in ("lgi-server.service", "lgi-scheduler.service"):
+        assert unit(name)["Service"]["User"] == "lgi"
+    daemon = unit("lgi-daemon.service")["Service"]
+    assert "User" not in daemon
+    assert daemon["KillMode"] == "process"
+
+
+def test_nobody_else_enters_the_directories_of_keys() -> None:
+    """Those that the packages make for configuration; and all of them are there."""
+    found = re.findall(r"^%dir (?:%attr\((\d+), .*\) )?%{_sysconfdir}/lgi/(\w+)$", SPEC, re.MULTILINE)
+    modes = {name: int(mode or "755", 8) for mode, name in found}
+
+    assert {name: mode & 0o007 for name, mode in modes.items()} == {
+        "certificates": 0,
+        "server": 0,
+        "daemon": 0,
+    }
+
+
+def test_the_build_says_what_is_missing(tmp_path: Path) -> None:
+    """And how to get it, before anything is made."""
+    for name in ("dirname", "sh"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+
+    done = subprocess.run(
+        ["/bin/sh", ROOT / "specs" / "build.sh"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=dict(os.environ) | {"PATH": str(tmp_path)},
+    )
+
+    assert done.returncode == 1
+    assert "rpmbuild is missing.\nInstall it: apt-get install rpm" in done.stderr
