@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from lgi_server.database import Database, Transaction
 from lgi_server.services import accounting, fair_share, licences, places
@@ -63,7 +64,7 @@ def order_queue(database: Database, rule: Rule, half_life: int, now: int) -> int
 def _order(database: Database, rule: Rule, queues: Sequence[Queue], usage: Usage) -> int:
     find = partial(queue_order.heads, some=queues, each=max(2, MOST // len(queues)))
     found = sorted(database.run(find, write=False), key=lambda job: (job.priority, job.job_id))
-    wanted = _all_of(rule([_waiting(job) for job in found], usage), [job.job_id for job in found])
+    wanted = _all_of(rule(tuple(map(_waiting, found)), usage), [job.job_id for job in found])
     numbers = sorted(places.renumber(wanted, {job.job_id: job.priority for job in found}).items())
     for begin in range(0, len(numbers), AT_ONCE):
         some = dict(numbers[begin : begin + AT_ONCE])
@@ -82,7 +83,10 @@ def _all_of(said: Iterable[int], there: Sequence[int]) -> list[int]:
 
 
 def read_usage(database: Database, half_life: int, now: int) -> Usage:
-    """What was used lately, with what runs: that counts as a job of typical length at least."""
+    """What was used lately, with what runs: that counts as a job of typical length at least.
+
+    Nobody can change it: a function of the site is given the same for each application.
+    """
 
     def read(transaction: Transaction) -> tuple[dict[str, Lately], dict[str, float], list[Run]]:
         return (
@@ -101,4 +105,4 @@ def read_usage(database: Database, half_life: int, now: int) -> Usage:
         for account in fair_share.accounts(run.owners):
             more = max(typical, fair_share.worth(run.began, now, now, half_life))
             seconds[account] = seconds.get(account, 0.0) + more
-    return Usage(seconds, weights, typical)
+    return Usage(MappingProxyType(seconds), MappingProxyType(weights), typical)

@@ -1,5 +1,7 @@
 """The order of the queue in the database: what resources are offered, and in which order."""
 
+import operator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -12,6 +14,7 @@ from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
 from lgi_server.services import fair_share, locking, ordering
 from lgi_server.services import history as recorded
+from lgi_server.services.fair_share import Usage, Waiting
 from lgi_server.services.ordering import Rule
 from lgi_server.tables import history, job_states, jobs, offers, queue_order, shares
 from lgi_server.tables.active_resources import Resource
@@ -335,3 +338,37 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
 
     assert len(taken) == len(set(taken)) == 1200
     assert cycles > 3
+
+
+def test_a_function_of_the_site_can_change_nothing_but_the_order(database: Database) -> None:
+    """Jobs and usage are read only, and the same for the next application, whatever the function tries."""
+    for application in ("hello_world", "vasp"):
+        queue(database, "anna", 2, application=application)
+        queue(database, "ben", 2, application=application)
+    database.run(lambda one: shares.set_weight(one, "user anna", 3.0))
+    tries: list[str] = []
+    seen: list[object] = []
+
+    def meddle(given: Sequence[Waiting], usage: Usage) -> list[int]:
+        seen.append((len(given), dict(usage.weights), dict(usage.seconds)))
+        changes: list[Callable[[], object]] = [
+            lambda: setattr(given[0], "target_resources", ("res9",)),
+            lambda: given[0].target_resources.append("res9"),  # type: ignore[attr-defined]
+            lambda: given.clear(),  # type: ignore[attr-defined]
+            lambda: operator.setitem(usage.weights, "user ben", 9.0),  # type: ignore[call-overload]
+            lambda: operator.setitem(usage.seconds, "user ben", 9.0),  # type: ignore[call-overload]
+            lambda: setattr(usage, "typical", 1.0),
+        ]
+        for change in changes:
+            with pytest.raises((AttributeError, TypeError)):
+                change()
+            tries.append("refused")
+        return [10**8, *(job.job_id for job in reversed(given))]
+
+    order(database, meddle)
+
+    assert len(tries) == 12
+    assert seen[0] == seen[1]
+    rows = database.run(lambda one: one.rows("SELECT DISTINCT target_resources FROM job_queue"), write=False)
+    assert [row["target_resources"] for row in rows] == ["any"]
+    assert start(database, 4) == "bbaa"
