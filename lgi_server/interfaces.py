@@ -11,7 +11,7 @@ from lgi_server.entrances import interface_call
 from lgi_server.forms import Form
 from lgi_server.job_waiting import Known
 from lgi_server.replies import Elements
-from lgi_server.services import bulk, callers, job_changes, submission
+from lgi_server.services import bulk, callers, job_changes, licences, submission
 from lgi_server.services.stores import Upload
 from lgi_server.services.submission import Details, Wanted
 from lgi_server.tables import active_resources, job_lists
@@ -123,8 +123,9 @@ def interface_project_server_list(call: InterfaceCall) -> Elements:
 
 @interface_call(writes=False)
 def interface_project_resource_list(call: InterfaceCall) -> Elements:
-    """The project's resources and what they offer."""
+    """The project's resources and what they offer, and (ours) its licences where it has any."""
     everyone = active_resources.everyone(call.transaction)
     header = call.answers.user_first_header(call.user, callers.servers_among(everyone))
     resources = [one for one in everyone if one.project_server == NO_SERVER]
-    return (*header, *replies.resource_list(resources))
+    found = licences.listed(call.transaction, call.licences) if call.licences else []
+    return (*header, *replies.resource_list(resources), *replies.licence_list(found))

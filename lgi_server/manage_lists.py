@@ -29,12 +29,8 @@ def resources(transaction: Transaction) -> Rows:
 
 def stock(transaction: Transaction, project: Project) -> Rows:
     """The project's licences: how many there are, and how many jobs have now."""
-    used = licences.used(transaction)
-    names = sorted({*project.licences, *used})
-    return [
-        {"licence": name, "number": project.licences.get(name, 0), "used": used.get(name, 0)}
-        for name in names
-    ]
+    found = licences.listed(transaction, project.licences)
+    return [{"licence": one.name, "number": one.there_are, "used": one.used} for one in found]
 
 
 def shown(form: str, name: str, columns: Sequence[str], rows: Rows) -> str:

@@ -8,6 +8,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element, write
 from lgi_server.config import Config, Project
 from lgi_server.services.callers import Servers, User
+from lgi_server.services.licences import Licence
 from lgi_server.services.stores import Store, StoredFile
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.awaited import Awaited
@@ -236,6 +237,23 @@ def resource_list(found: Sequence[Resource]) -> Elements:
                     Element("resource_capabilities", one.resource_capabilities, raw=True),
                     Element("last_call_time", one.last_call_time),
                 ),
+                number,
+            )
+            for number, one in enumerate(found, 1)
+        ),
+    )
+
+
+def licence_list(found: Sequence[Licence]) -> Elements:
+    """The licences of the project; nothing at all where it has none, as LGI before them."""
+    if not found:
+        return ()
+    return (
+        Element("number_of_licences", len(found)),
+        *(
+            Element(
+                "licence",
+                (Element("name", one.name), Element("there_are", one.there_are), Element("used", one.used)),
                 number,
             )
             for number, one in enumerate(found, 1)

@@ -125,6 +125,12 @@ def files(content: str) -> list[Values]:
     ]
 
 
+def licence(text: str) -> Values:
+    """A ``<licence>``."""
+    values: Values = {"name": xml.value(text, "name")}
+    return values | {name: leading_number(xml.value(text, name)) for name in ("there_are", "used")}
+
+
 def resource(text: str) -> Values:
     """A ``<resource>``."""
     return {

@@ -35,7 +35,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 @json_text.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
 @click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
-@click.option("-L", "--resources", is_flag=True, help="List the project's resources.")
+@click.option("-L", "--resources", is_flag=True, help="List the project's resources and licences.")
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
@@ -116,9 +116,12 @@ def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Shape)
         reply = calls.call("project_resource_list")
         found = reply.all("resource")
         told |= json_text.project(reply) | {"resources": [json_text.resource(text) for text in found]}
+        licences = reply.all("licence")
+        if licences:
+            told["licences"] = [json_text.licence(text) for text in licences]
         if shape is not Shape.JSON:
             heading = "" if servers else f"\n{project_lines(reply)}"
-            text = heading + "".join(_resource(text) for text in found)
+            text = heading + "".join(map(_resource, found)) + _licences(licences)
             terminal.show(f"{reply.content}\n" if shape is Shape.XML else f"{text}\n")
     if shape is Shape.JSON:
         json_text.show(told)
@@ -131,6 +134,14 @@ def _resource(text: str) -> str:
         + line("Resource capabilities", xml.value(text, "resource_capabilities"))
         + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
     )
+
+
+def _licences(found: Sequence[str]) -> str:
+    told = [
+        f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'there_are')} in use"
+        for text in found
+    ]
+    return "".join(("\n", *(line("Licence", text) for text in told))) if told else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

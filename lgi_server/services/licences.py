@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from lgi_protocol import lists, xml
@@ -115,6 +116,22 @@ def start(transaction: Transaction, candidates: Iterable[Job], there_are: Amount
         return candidates
     stock = Stock(there_are, licences.hold(transaction))
     return [job for job in candidates if stock.take(job.licences)]
+
+
+@dataclass(frozen=True)
+class Licence:
+    """One kind of licence: how many the administrator has, and how many jobs have now."""
+
+    name: str
+    there_are: int
+    used: int
+
+
+def listed(transaction: Transaction, there_are: Amounts) -> list[Licence]:
+    """All that there are, or that jobs have."""
+    taken = used(transaction)
+    names = sorted({*there_are, *taken})
+    return [Licence(name, there_are.get(name, 0), taken.get(name, 0)) for name in names]
 
 
 def used(transaction: Transaction) -> dict[str, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
 from lgi_server import config_file as configuration
@@ -76,6 +77,23 @@ def another(grid: Grid, resource: ResourceCalls) -> ResourceCalls:
     made = ResourceCalls(resource.client, PROJECT)
     made.sign_up()
     return made
+
+
+def test_users_see_how_many_are_in_use(grid: Grid) -> None:
+    """With the resources of the project; those of a job that waits are not in use."""
+    resource = grid.resource()
+    resource.lock(str(submit(grid, "matlab=2")))
+    submit(grid, "matlab=2")
+
+    reply = grid.user().post("interface_project_resource_list")
+
+    assert reply.number("number_of_licences") == 2
+    assert [
+        [xml.value(text, name) for name in ("name", "there_are", "used")] for text in reply.all("licence")
+    ] == [
+        ["abaqus", "1", "0"],
+        ["matlab", "3", "2"],
+    ]
 
 
 def test_jobs_start_while_there_are_licences_and_hold_up_no_others(grid: Grid) -> None:
