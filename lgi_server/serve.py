@@ -15,7 +15,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from lgi_server import front_end, listening, metrics
+from lgi_server import front_end, listening, log_flood, metrics
 from lgi_server.app import create_app
 from lgi_server.config import Config
 from lgi_server.jobs_authority import JobsAuthority
@@ -157,6 +157,7 @@ def run(config: Config) -> None:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
+    log_flood.hold_back()
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     # In memory where that is possible: what is counted is written at every call.
     metrics.share(Path(tempfile.mkdtemp(prefix="LGI_server-", dir=_in_memory())))
