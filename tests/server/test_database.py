@@ -138,6 +138,41 @@ def test_two_writers_wait_for_each_other(database: Database) -> None:
     assert row["job_limit"] == 80
 
 
+def test_of_two_in_a_deadlock_both_are_done(private_mariadb: PrivateMariaDB) -> None:
+    """MariaDB ends one with error 1213; its work is done again, and nobody hears of it."""
+    database = open_database(private_mariadb.create_database("deadlock"))
+    schema.make(database)
+    database.run(lambda one: one.run("INSERT INTO users_allowed VALUES ('a', 'any', 0), ('b', 'any', 0)"))
+    each_has_one = threading.Barrier(2)
+    tries: list[str] = []
+    grow = "UPDATE users_allowed SET job_limit = job_limit + 1 WHERE user_name = %s"
+
+    def work(first: str, second: str) -> None:
+        again = False
+
+        def both(transaction: Transaction) -> None:
+            nonlocal again
+            tries.append(first)
+            transaction.run(grow, first)
+            if not again:
+                again = True
+                each_has_one.wait(10)
+            transaction.run(grow, second)
+
+        database.run(both)
+
+    threads = [threading.Thread(target=work, args=names) for names in (("a", "b"), ("b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    rows = database.run(lambda one: one.rows("SELECT job_limit FROM users_allowed"), write=False)
+    assert [row["job_limit"] for row in rows] == [2, 2]
+    assert len(tries) == 3
+    database.close()
+
+
 def test_a_database_that_is_away_is_a_back_off(private_mariadb: PrivateMariaDB) -> None:
     """Nothing was done, so the caller may come back (error 1)."""
     away = open_database("mariadb://root@localhost/x?socket=/nonexistent/sock")
