@@ -101,8 +101,21 @@ def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> 
         job = project.job(found.job_id)
     if isinstance(job, Details) and job.ended:
         return _ended(folder, found.job_id, note_ending(folder, found, job))
-    first = (listed.head if listed else _first(project)) if job.state == State.QUEUED else frozenset()
-    return Standing(folder, *word_of(job, first), job.id)
+    return Standing(folder, *word_of(job, _head_for(project, job, listed)), job.id)
+
+
+def of_job(project: Project, job: Details) -> Standing:
+    """How a job stands, wherever its folder is."""
+    if job.ended:
+        return _ended(Path(), job.id, _ending(job))
+    return Standing(Path(), *word_of(job, _head_for(project, job, None)), job.id)
+
+
+def _head_for(project: Project, job: Job, listed: _List | None) -> frozenset[int]:
+    """The head of the queue, where it matters for a job."""
+    if job.state != State.QUEUED:
+        return frozenset()
+    return listed.head if listed else _first(project)
 
 
 def _first(project: Project) -> frozenset[int]:
@@ -120,10 +133,14 @@ def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
 
 def note_ending(folder: Path, found: Record, job: Details) -> Ending:
     """How a job ended, remembered in its folder."""
-    result = job_values.result_of(job)
-    ending = Ending(job.state, result.exit_code, result.reason)
+    ending = _ending(job)
     record.write(folder, replace(found, ending=ending))
     return ending
+
+
+def _ending(job: Details) -> Ending:
+    result = job_values.result_of(job)
+    return Ending(job.state, result.exit_code, result.reason)
 
 
 def _ended(folder: Path, job_id: int, ending: Ending) -> Standing:

@@ -1,0 +1,126 @@
+"""The functions of Leruli's Python package, against a project server."""
+
+from pathlib import Path
+
+import pytest
+
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_tools import leruli_compat as leruli
+from lgi_tools.certificates import user_directory
+from lgi_tools.project import Project
+from tests.grid import PROJECT, Grid
+
+OFFERED = "<command> &lt;images&gt; psi4:1.5, group/crest:2.11.2 &lt;/images&gt; </command>"
+CODE = ("psi4", "1.5")
+
+
+@pytest.fixture
+def resource(grid: Grid, home: Path) -> ResourceCalls:
+    """The one resource of a project, of which we are a user."""
+    for file in (home / ".LGI").iterdir():
+        file.unlink()
+    (home / ".LGI").rmdir()
+    issued = grid.people.user("mark@laptop", ("theor",))
+    ca = grid.people.authority.ca_file
+    who = {"user": "mark@laptop", "groups": ("theor",), "server": grid.url, "project": PROJECT}
+    user_directory.write(home / ".LGI", issued, ca, **who)
+    return grid.resource("res1@cluster", OFFERED)
+
+
+def folder(name: str) -> Path:
+    """A folder with a file."""
+    made = Path(name)
+    made.mkdir()
+    (made / "input.dat").write_text(name)
+    return made
+
+
+def finish(resource: ResourceCalls, output: bytes) -> None:
+    """The resource does all jobs there are."""
+    for job in resource.request_work("command", 0, 10).jobs:
+        resource.update(job.job_id, state="running")
+        resource.update(job.job_id, state="finished", output=output)
+        resource.unlock(job.job_id)
+
+
+def test_a_task_goes_from_its_folder_to_the_server_and_back(resource: ResourceCalls) -> None:
+    """Submit, status, get, prune: what was asked for is asked of the resource, what it said comes back."""
+    place = folder("water")
+
+    jobid = leruli.task_submit(
+        place, *CODE, "psi4 input.dat | tee log", cores=2, memorymb=500, timeseconds=60
+    )
+    early = leruli.task_status(jobid)
+    with Project() as project:
+        job = project.job(jobid)
+        project.files(job).upload(place / "input.dat", "made.txt")
+    finish(resource, b"hello\n[LGI: exit code 3]\n")
+    late = leruli.task_status(str(jobid))
+    got = leruli.task_get(str(place))
+    elsewhere = leruli.task_get("elsewhere", job.repository_url)
+    leruli.task_prune(job.repository_url)
+
+    assert job.input == b"#!/bin/sh\npsi4 input.dat | tee log\n"
+    wanted = "<image> psi4:1.5 </image> <cpus> 2 </cpus> <memory> 500 </memory> <walltime> 60 </walltime>"
+    assert job.specifics.startswith(wanted)
+    assert (early, late) == (
+        {"status": "submitted", "reason": ""},
+        {"status": "completed", "reason": "exit code 3"},
+    )
+    assert (sorted(got), (place / "joblog.txt").read_text()) == (
+        ["joberr.txt", "joblog.txt", "made.txt"],
+        "hello\n",
+    )
+    assert (sorted(elsewhere), Path("elsewhere/made.txt").read_text()) == (["input.dat", "made.txt"], "water")
+    with pytest.raises(ValueError, match="there is no job"):
+        leruli.task_status(jobid)
+
+
+def test_of_many_the_failures_are_told(grid: Grid, resource: ResourceCalls) -> None:
+    """Each folder has its own code and command; those that went through are not spoken of."""
+    good = [str(folder(f"good{number}")) for number in range(3)]
+    (folder("bad") / "run.sh").touch()
+    places = [*good, "bad", "nowhere"]
+    several = [CODE[0]] * 5, [CODE[1]] * 5, [f"do {name}" for name in places], [1] * 5, [100] * 5, [60] * 5
+
+    failed = leruli.task_submit_many(places, *several)
+    again = leruli.task_submit_many(good[:1], *(values[:1] for values in several))  # type: ignore[arg-type]
+
+    assert sorted(failed) == ["bad", "nowhere"]
+    assert "'run.sh' cannot go along" in failed["bad"]
+    assert "submitted before" in again["good0"]
+    inputs = sorted(bytes(row["input"]) for row in grid.rows("SELECT input FROM job_queue"))  # type: ignore[arg-type]
+    assert inputs == [f"#!/bin/sh\ndo good{number}\n".encode() for number in range(3)]
+
+
+def test_a_task_is_cancelled(grid: Grid, resource: ResourceCalls) -> None:
+    """One in the queue is gone; what runs is asked to end, and cannot be pruned; what has ended cannot."""
+    queued, running = (leruli.task_submit(folder(name), *CODE, "x") for name in ("one", "two"))
+    gone = leruli.task_cancel(queued)
+    grid.set_job(running, state="running")
+    with Project() as project:
+        bucket = project.job(running).repository_url
+
+    with pytest.raises(ValueError, match="is running: only what has ended"):
+        leruli.task_prune(bucket)
+    assert (gone, leruli.task_cancel(running)) == ({"status": "cancelled"}, {"status": "being cancelled"})
+    assert leruli.task_status(running) == {"status": "running", "reason": "it is being cancelled"}
+    grid.set_job(running, state="aborted")
+    assert leruli.task_status(running) == {"status": "completed", "reason": "cancelled"}
+    with pytest.raises(ValueError, match="has ended"):
+        leruli.task_cancel(running)
+
+
+@pytest.mark.usefixtures("resource")
+def test_codes_and_mistakes_are_told() -> None:
+    """A code is listed with its version; what cannot be is said as ValueError."""
+    assert leruli.task_list_codes() == [("group/crest", "2.11.2"), ("psi4", "1.5")]
+    with pytest.raises(ValueError, match="is no container"):
+        leruli.task_submit(".", "a b", "1", "x")
+    with pytest.raises(ValueError, match="it was not submitted"):
+        leruli.task_get(folder("new"))
+    (Path("new") / "LGI_task.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged"):
+        leruli.task_get("new", "https://x/LGI/repository/000/JOB_0")
+    with pytest.raises(ValueError, match="no job of yours has the bucket"):
+        leruli.task_prune("https://x/LGI/repository/000/JOB_0")
