@@ -176,6 +176,7 @@ class _Reader:
             for missing in set(_PROJECT) - set(values):
                 raise self.fail(self.places[name], f"project {name} has no setting {missing!r}")
             projects[name] = Project(name=name, **values)  # type: ignore[arg-type]
+            self.check_database(projects, name)
         default = self.top["default_project"]
         projects = self.with_licences(projects, str(default))
         if default not in projects:
@@ -193,6 +194,13 @@ class _Reader:
         scheduler = SchedulerSettings(**own)  # type: ignore[arg-type]
         parts = {"projects": projects, "remote": remote, "scheduler": scheduler, "path": self.path}
         return Config(**parts, **self.top)  # type: ignore[arg-type]
+
+    def check_database(self, projects: dict[str, Project], name: str) -> None:
+        """A project is a database: two in one would have each other's jobs, users and resources."""
+        for other, project in projects.items():
+            if other != name and project.database == projects[name].database:
+                why = f"project {name} has the database of project {other}: each needs one of its own"
+                raise self.fail(self.places[f"{name}/database"], why)
 
     def with_licences(self, projects: dict[str, Project], default: str) -> dict[str, Project]:
         """The projects with their licences; a section without a name is for the default project."""

@@ -157,6 +157,10 @@ BAD = {
     "project without name": (GOOD + "[project]\n", "line 13: '[project]' is not [project NAME]"),
     "default project unknown": (GOOD.replace("= LGI\n", "= XYZ\n"), "line 8: default_project = XYZ"),
     "project incomplete": (GOOD + "[project B]\n", "line 13: project B has no setting"),
+    "one database for two projects": (
+        GOOD + "[project B]\nserver_name = LGI@localhost\ndatabase = sqlite:./LGI.sqlite\n",
+        "line 15: project B has the database of project LGI",
+    ),
     "a header that anybody could write": (
         "front_end_header = X-Client\n" + GOOD,
         "line 1: front_end_header = X-Client: anybody could write that header",
