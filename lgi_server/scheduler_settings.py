@@ -12,7 +12,7 @@ _PULSE_LIMIT = re.compile(r"(\S+)\s+([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True)
 class SchedulerSettings:
-    """Periods and limits, all in seconds (wire.md 8)."""
+    """Periods and limits, in seconds unless told otherwise (wire.md 8)."""
 
     schedule_period: int = 300
     updates_period: int = 900
@@ -23,6 +23,8 @@ class SchedulerSettings:
     # A job that runs and has not been looked after for so long is lost; by application where that is given.
     pulse_limit: int = 3600
     pulse_limits: Mapping[str, int] = field(default_factory=dict)
+    # A job that was lost so often is queued no more, but aborted; 0: it always is, as LGI does.
+    most_losses: int = 0
     # A repository that belongs to no job is removed at this age; 0: never.
     orphan_age: int = 86_400
     # What was used counts half as much in the order of the queue after so long.
@@ -47,6 +49,12 @@ def _age(text: str) -> int:
     return 0 if text == "0" else _period(text)
 
 
+def _times(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise ValueError("write how often, as 5, or 0 for any number of times")
+    return int(text)
+
+
 def _pulse_limits(text: str) -> dict[str, int]:
     """``APPLICATION SECONDS, ...``"""
     found: dict[str, int] = {}
@@ -61,6 +69,7 @@ def _pulse_limits(text: str) -> dict[str, int]:
 KEYS: Mapping[str, Callable[[str], object]] = {
     **{one.name: _period for one in fields(SchedulerSettings)},
     "pulse_limits": _pulse_limits,
+    "most_losses": _times,
     "orphan_age": _age,
     "history_age": _age,
     "share_order": Path,

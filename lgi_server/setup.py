@@ -104,6 +104,8 @@ keep_alive = 75
 # application where that is given.
 # pulse_limit = 3600
 # pulse_limits = hello_world 600, vasp 86400
+# A job that was lost so often, as one may be that ends its daemons, is aborted instead; 0: it never is.
+# most_losses = 0
 # A repository that belongs to no job of the projects below is removed after so long, 0: never. Do not share a
 # directory of repositories with servers of other projects.
 # orphan_age = 86400

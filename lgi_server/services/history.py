@@ -61,6 +61,13 @@ def first_targets(transaction: Transaction, job: Job) -> tuple[str, ...]:
     return job.target_resources
 
 
+def times(transaction: Transaction, job_id: int, why: str) -> int:
+    """How often the scheduler has queued a job again for a reason that begins so."""
+    changes = history.of_job(transaction, job_id)
+    again = [one for one in changes if (one.changed_by, one.new_state) == (SCHEDULER, State.QUEUED)]
+    return sum(one.reason.startswith(why) for one in again)
+
+
 def of_job(transaction: Transaction, user: User, job_id: int, config: Config) -> list[Change]:
     """The changes of a job, the first one first, for who may read the job; LGIError 15 or 34.
 

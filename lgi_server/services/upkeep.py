@@ -5,7 +5,7 @@ from functools import partial
 from lgi_protocol.states import State
 from lgi_server.database import Database, Transaction
 from lgi_server.scheduler_settings import SchedulerSettings
-from lgi_server.services import job_changes, locking, sessions
+from lgi_server.services import history, job_changes, locking, sessions
 from lgi_server.services.sessions import IDLE_SECONDS
 from lgi_server.tables import jobs
 from lgi_server.tables import sessions as session_table
@@ -14,6 +14,8 @@ from lgi_server.tables import sessions as session_table
 AT_ONCE = 50
 # Locks that are looked at: in a large project there are many that are held.
 MOST_LOCKS = 10_000
+# How the history tells that a job was lost.
+_NO_PULSE = "no pulse"
 
 
 def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
@@ -25,17 +27,23 @@ def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> 
     for application in database.run(jobs.applications, write=False):
         limit = settings.pulse_limit_of(application)
         find = partial(jobs.without_pulse, application=application, oldest=now - limit)
+        end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
         for job_id in database.run(find, write=False):
-            lost += database.run(partial(_end_lost, job_id=job_id, limit=limit, now=now))
+            lost += database.run(partial(end, job_id=job_id))
     return lost
 
 
-def _end_lost(transaction: Transaction, job_id: int, limit: int, now: int) -> bool:
+def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now: int) -> bool:
     job = jobs.hold_without_pulse(transaction, job_id, now - limit)
     if job is None:
         return False
-    state = State.ABORTED if job.state == State.ABORTING else State.QUEUED
-    job_changes.change_lost(transaction, job, state, f"no pulse for {limit} s", now)
+    state, why = State.QUEUED, f"{_NO_PULSE} for {limit} s"
+    if job.state == State.ABORTING:
+        state = State.ABORTED
+    elif most and (times := 1 + history.times(transaction, job_id, _NO_PULSE)) >= most:
+        # It may be what ends its daemons.
+        state, why = State.ABORTED, f"{why}, lost {times} times: it is not queued again"
+    job_changes.change_lost(transaction, job, state, why, now)
     return True
 
 

@@ -58,12 +58,15 @@ def test_relative_paths_start_at_the_configurations_directory(directory: Path) -
 
 def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     """A limit of its own for an application; as LGI's without any setting."""
-    changes = "pulse_limits = hello_world 120, vasp 86400\nschedule_period = 60\norphan_age = 0\n"
+    changes = (
+        "pulse_limits = hello_world 120, vasp 86400\nschedule_period = 60\norphan_age = 0\nmost_losses = 5\n"
+    )
     usual, changed = load(directory, GOOD).scheduler, load(directory, changes + GOOD).scheduler
 
     assert (usual.schedule_period, usual.updates_period, usual.pulse_period) == (300, 900, 1800)
     assert (usual.session_period, usual.upkeep_period, usual.pulse_limit) == (600, 600, 3600)
     assert (changed.schedule_period, changed.orphan_age) == (60, 0)
+    assert (usual.most_losses, changed.most_losses) == (0, 5)
     assert [changed.pulse_limit_of(name) for name in ("hello_world", "vasp", "other")] == [120, 86400, 3600]
 
 
@@ -71,7 +74,7 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     "line",
     [
         *("pulse_limits = hello_world", "pulse_limits = a 1, a 2", "pulse_limits = a b c"),
-        *("pulse_limit = 0", "orphan_age = -1", "schedule_period = soon"),
+        *("pulse_limit = 0", "orphan_age = -1", "schedule_period = soon", "most_losses = many"),
     ],
 )
 def test_a_period_that_is_none_is_refused_with_its_line(directory: Path, line: str) -> None:

@@ -18,6 +18,7 @@ from lgi_server.tables import access, jobs
 from tests.grid import Grid
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
+from tests.server.test_history import past
 from tests.server.test_resource_calls import INVARIANT
 
 SETTINGS = SchedulerSettings(pulse_limits={"quick": 120})
@@ -67,6 +68,27 @@ def test_an_application_may_have_a_limit_of_its_own(grid: Grid) -> None:
     assert upkeep.end_lost_jobs(grid.database, SETTINGS, int(time.time()) + 180) == 1
     assert state(grid, made["quick"])[0] == "queued"
     assert state(grid, made["hello_world"])[0] == "running"
+
+
+def test_a_job_that_is_lost_too_often_is_queued_no_more(grid: Grid) -> None:
+    """It may be what ends its daemons: others get their turn, and its history says why it has ended."""
+    resource, user = grid.resource(), grid.user()
+    job_id = user.submit()
+    settings = SchedulerSettings(most_losses=3)
+    now = int(time.time())
+
+    states = []
+    for loss in range(1, 4):
+        resource.lock(str(job_id))
+        resource.update(str(job_id), state="running")
+        resource.unlock(str(job_id))
+        upkeep.end_lost_jobs(grid.database, settings, now + 2 * loss * HOUR)
+        states.append(state(grid, job_id)[0])
+        grid.run("UPDATE job_queue SET daemon_pulse = %s", now)
+
+    why = "no pulse for 3600 s, lost 3 times: it is not queued again"
+    assert states == ["queued", "queued", "aborted"]
+    assert past(user, job_id)[-1] == ("running", "aborted", "scheduler", why)
 
 
 def test_a_locked_job_is_not_lost(grid: Grid) -> None:
