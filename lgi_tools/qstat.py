@@ -31,6 +31,11 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     metavar="STATE",
     help="Jobs in this state; !STATE: in others.",
 )
+@click.option("--succeeded", is_flag=True, help="Finished jobs that ended well: with exit code 0, if any.")
+@click.option("--failed", is_flag=True, help="Finished jobs that did not.")
+@click.option(
+    "-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the N jobs that changed last."
+)
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
 @json_text.option
 @click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
@@ -43,6 +48,9 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 def command(
     application: str,
     state: str,
+    succeeded: bool,
+    failed: bool,
+    newest: int | None,
     raw: bool,
     as_json: bool,
     count: bool,
@@ -53,7 +61,10 @@ def command(
 ) -> int:
     """List jobs, or show everything of the job JOB_ID."""
     shape = json_text.shape(raw, as_json)
-    _refuse_mixture(job_ids, servers or resources, bool(application or state or count))
+    ended = succeeded or failed
+    listing = bool(application or state or count or ended or newest)
+    _refuse_mixture(job_ids, servers or resources, listing)
+    _refuse_choice(succeeded + failed, bool(state or newest or count), bool(newest and count))
     chosen = options.settled(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
@@ -63,8 +74,13 @@ def command(
     if job_ids:
         # As LGI: of several ids the last one counts.
         return show_job(calls, job_ids[-1], shape)
-    fields = {name: text for name, text in (("state", state), ("application", application)) if text}
-    (queue_pages.count if count else queue_pages.show)(calls, fields, shape)
+    wanted = {"state": State.FINISHED if ended else state, "application": application}
+    fields = {name: text for name, text in wanted.items() if text}
+    if count:
+        queue_pages.count(calls, fields, shape)
+    else:
+        meant = queue_pages.ending(calls, succeeded) if ended else queue_pages.everything
+        queue_pages.show(calls, fields, shape, newest or 0, meant)
     return 0
 
 
@@ -73,9 +89,16 @@ def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> N
         if not (job_id.isascii() and job_id.isdigit()):
             raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
     if job_ids and (project or listing):
-        raise click.UsageError("a job id goes without -a, -s, -l, -L and -cnt")
+        raise click.UsageError("a job id goes without -a, -s, -n, -l, -L, -cnt, --succeeded and --failed")
     if project and listing:
-        raise click.UsageError("-l and -L go without -a, -s and -cnt")
+        raise click.UsageError("-l and -L go without -a, -s, -n, -cnt, --succeeded and --failed")
+
+
+def _refuse_choice(endings: int, others: bool, both: bool) -> None:
+    if endings > 1 or (endings and others):
+        raise click.UsageError("--succeeded and --failed go without each other, -s, -n and -cnt")
+    if both:
+        raise click.UsageError("-n goes without -cnt")
 
 
 def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:

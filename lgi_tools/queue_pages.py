@@ -1,13 +1,15 @@
 """The list of jobs, fetched in pages."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lgi_protocol import xml
+from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.reply import Reply
-from lgi_tools import json_text, terminal
+from lgi_tools import job_values, json_text, terminal
 from lgi_tools.job_text import date, line, project_lines
 from lgi_tools.json_text import Shape, Values
+from lgi_tools.program import CallFailed
 from lgi_tools.user_calls import UserCalls
 
 PAGE = 1024
@@ -16,20 +18,54 @@ HEADER = ("#", "job_id", "state", "target_resources", "application", "time_stamp
 RULE = "-" * 131 + "\n"
 
 
+# Whether a job is to be listed, by the content of its <job>.
+Meant = Callable[[str], bool]
+
+
+def everything(_text: str) -> bool:
+    """Every job is."""
+    return True
+
+
+def ending(calls: UserCalls, well: bool) -> Meant:
+    """Those finished jobs are that ended well, or not. A list does not tell it: each is asked for."""
+
+    def meant(text: str) -> bool:
+        try:
+            reply = calls.call("job_state", {"job_id": xml.value(text, "job_id")}, "job")
+            return job_values.result_of(job_values.read_details(reply.all("job")[0])).ok == well
+        except ValueError:
+            return not well
+        except CallFailed as failure:
+            # Somebody has just removed it.
+            if isinstance(failure.__cause__, ServerError) and failure.__cause__.number == ErrorNumber.NO_JOB:
+                return False
+            raise
+
+    return meant
+
+
 class Pages:
     """The jobs on a server, one page after the other, each job once."""
 
-    def __init__(self, calls: UserCalls, fields: dict[str, str]) -> None:
-        """``fields`` are the state and application to look for, where they are given."""
+    def __init__(
+        self, calls: UserCalls, fields: dict[str, str], newest: int = 0, meant: Meant = everything
+    ) -> None:
+        """``fields`` are the state and application to look for, where they are given.
+
+        Of these only so many that changed last, unless ``newest`` is 0, and only those that are ``meant``.
+        """
         self._calls = calls
         self._fields = fields
+        self._newest = newest
+        self._meant = meant
         self.last: Reply | None = None
         self.listed = 0
 
     def jobs(self) -> Iterator[tuple[int, str]]:
         """A running number and the content of ``<job>`` as the server wrote it."""
         seen: set[str] = set()
-        for start in itertools.count(0, PAGE):
+        for start in itertools.count(self._begin(), PAGE):
             self.last = fetch(self._calls, self._fields, start, PAGE)
             # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
             new = {xml.value(text, "job_id"): text for text in self.last.all("job")}
@@ -37,9 +73,14 @@ class Pages:
             if not new:
                 return
             seen.update(new)
-            for text in new.values():
+            for text in filter(self._meant, new.values()):
                 self.listed += 1
                 yield self.listed, text.strip()
+
+    def _begin(self) -> int:
+        if not self._newest:
+            return 0
+        return max(0, fetch(self._calls, self._fields, 0, 0).number("number_of_jobs") - self._newest)
 
 
 def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> Reply:
@@ -48,9 +89,11 @@ def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> R
     return calls.call("job_state", fields | page, "number_of_jobs", "job")
 
 
-def show(calls: UserCalls, fields: dict[str, str], shape: Shape) -> None:
+def show(
+    calls: UserCalls, fields: dict[str, str], shape: Shape, newest: int = 0, meant: Meant = everything
+) -> None:
     """The jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
-    pages = Pages(calls, fields)
+    pages = Pages(calls, fields, newest, meant)
     told: list[Values] = []
     if shape is Shape.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)

@@ -105,6 +105,39 @@ def test_state_and_application_are_passed_on(run: Run, server: CannedServer) -> 
     assert server.requests[0].fields["state"] == "queued"
 
 
+def test_the_newest_jobs_are_listed(run: Run, server: CannedServer) -> None:
+    """The list has the newest change last: they are counted first, and the rest is not fetched."""
+    counted = lgi(f"{HEAD}<number_of_jobs> 3000 </number_of_jobs>")
+    server.will_answer_call(CALL, counted, page(job(1, 41), job(2, 42)), page())
+
+    code, out, _ = run(main, "-n", "2", "-s", "queued")
+
+    assert (code, out.count("hello_world")) == (0, 2)
+    assert "Number of jobs listed : 2\n" in out
+    asked = [(request.fields["start"], request.fields["limit"]) for request in server.requests]
+    assert asked == [("0", "0"), ("2998", "1024"), ("4022", "1024")]
+    assert {request.fields["state"] for request in server.requests} == {"queued"}
+
+
+@pytest.mark.parametrize(("word", "listed"), [("--succeeded", ["41", "44"]), ("--failed", ["42", "43"])])
+def test_jobs_are_listed_by_how_they_ended(
+    run: Run, server: CannedServer, word: str, listed: list[str]
+) -> None:
+    """By their exit code where there is one; what somebody removes meanwhile is neither."""
+    outputs = [b"[LGI: exit code 0]", b"[LGI: exit code 3]", b"[LGI: no exit code: it was killed]", b"Hello"]
+    detail = "<job> <job_id> 1 </job_id> <state> finished </state> <output> {} </output> </job>"
+    several = page(*(job(number, 40 + number) for number in range(1, 6)))
+    details = [lgi(HEAD + detail.format(output.hex())) for output in outputs]
+    server.will_answer_call(CALL, several, *details, lgi_error(15, "no such job"), page())
+
+    code, out, _ = run(main, word, "-a", "command", "--json")
+
+    assert (code, [str(one["job_id"]) for one in json.loads(out)["jobs"]]) == (0, listed)
+    first, *others, _ = server.requests
+    assert (first.fields["state"], first.fields["application"]) == ("finished", "command")
+    assert [request.fields["job_id"] for request in others] == ["41", "42", "43", "44", "45"]
+
+
 def test_the_raw_list_is_numbered_over_all_pages(run: Run, server: CannedServer) -> None:
     """Elements without a root and without line ends between them."""
     server.will_answer_call(CALL, page(job(1, 41)), page(job(1, 42)), page())
@@ -240,7 +273,24 @@ def test_licences_are_listed_with_the_resources(run: Run, server: CannedServer) 
 
 @pytest.mark.parametrize(
     "words",
-    [("7", "-a", "x"), ("7", "-cnt"), ("7", "-l"), ("-l", "-s", "x"), ("-L", "-cnt"), ("x7",), ("-q",)],
+    [
+        ("7", "-a", "x"),
+        ("7", "-cnt"),
+        ("7", "-l"),
+        ("-l", "-s", "x"),
+        ("-L", "-cnt"),
+        ("x7",),
+        ("-q",),
+        ("-n", "0"),
+        ("7", "-n", "1"),
+        ("-L", "-n", "1"),
+        ("-cnt", "-n", "1"),
+        ("--failed", "--succeeded"),
+        ("--failed", "-s", "running"),
+        ("--failed", "-n", "1"),
+        ("7", "--failed"),
+        ("-cnt", "--failed"),
+    ],
 )
 def test_what_does_not_go_together_is_refused(run: Run, server: CannedServer, words: tuple[str, ...]) -> None:
     """Exit code 1, one line, and nothing is sent."""
