@@ -29,9 +29,17 @@ ENDS = (State.FINISHED, State.ABORTED)
     help="Only jobs that ended so long ago: seconds, or 90m, 12h, 30d.",
 )
 @click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
+@click.option("--keep-failed", is_flag=True, help="Keep finished jobs with another exit code than 0.")
 @options.project_options
 @options.version
-def command(yes: bool, dry_run: bool, older_than: int | None, application: str, **given: object) -> int:
+def command(
+    yes: bool,
+    dry_run: bool,
+    older_than: int | None,
+    application: str,
+    keep_failed: bool,
+    **given: object,
+) -> int:
     """Remove all your jobs that are finished or aborted, with their files; jobs of others stay."""
     # The last change may be stamped with a later second: each change has one of its own.
     before = (
@@ -40,6 +48,8 @@ def command(yes: bool, dry_run: bool, older_than: int | None, application: str, 
     with opened(given, NAME) as project:
         jobs = [job for state in ENDS for job in project.jobs(state=state, application=application)]
         found = removable(jobs, project.user, before)
+        if keep_failed:
+            found = [job for job in found if not has_failed(project, job)]
         if dry_run:
             terminal.show("".join(terminal.value(line) + "\n" for line in map(line_of, found)))
             return 0
@@ -54,6 +64,18 @@ def command(yes: bool, dry_run: bool, older_than: int | None, application: str, 
 def removable(jobs: Iterable[Job], user: str, before: datetime) -> list[Job]:
     """Those that a user owns and that have ended before a moment."""
     return [job for job in jobs if job.ended and user in job.owners and job.changed <= before]
+
+
+def has_failed(project: Project, job: Job) -> bool:
+    """Whether a job is finished and did not end well; a list does not tell it. One that is gone did not."""
+    if job.state != State.FINISHED:
+        return False
+    try:
+        return not project.result(job).ok
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return False
 
 
 def line_of(job: Job) -> str:

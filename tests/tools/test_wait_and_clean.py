@@ -104,6 +104,18 @@ def test_only_old_jobs_can_be_removed(run: Run, server: CannedServer) -> None:
     assert deleted(server) == ["1"]
 
 
+def test_failed_jobs_can_be_kept(run: Run, server: CannedServer) -> None:
+    """To be looked at; what was aborted goes, as what ended well or has no exit code."""
+    ends = (b"[LGI: exit code 0]", b"[LGI: exit code 3]", b"Hello")
+    jobs = [lgi(job(1) + job(2) + job(3)), lgi(""), lgi(job(4, "aborted")), lgi("")]
+    told = [lgi(job(number, output=output)) for number, output in enumerate(ends, 1)]
+    server.will_answer_call(STATE, *jobs, *told)
+    server.will_answer_call(DELETE, DELETED)
+
+    assert run(clean, "--yes", "--keep-failed") == (0, "3 jobs removed\n", "")
+    assert deleted(server) == ["1", "3", "4"]
+
+
 def test_what_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> None:
     """And stays."""
     has(server, job(1))
