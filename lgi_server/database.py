@@ -32,6 +32,10 @@ class Away(Exception):
     """The database cannot be reached now."""
 
 
+class Full(Exception):
+    """There is no room for what was to be stored; nothing was done."""
+
+
 class Refused(Exception):
     """The database is there, but not for us: wrong password, no such database."""
 
@@ -137,7 +141,7 @@ class Transaction:
 def because(error: BaseException) -> str:
     """What the database itself said, for an administrator: never for an answer of the server."""
     cause = error.__cause__
-    return f" ({cause})" if isinstance(cause, Busy | Away | Refused | Failed) else ""
+    return f" ({cause})" if isinstance(cause, Busy | Away | Full | Refused | Failed) else ""
 
 
 def marks(values: Sequence[Any]) -> str:
@@ -179,6 +183,9 @@ class Database:
             except Away as away:
                 log.error("the database is away: %s", away)
                 raise LGIError(ErrorNumber.BACK_OFF) from away
+            except Full as full:
+                log.error("the database has no room: %s", full)
+                raise LGIError(ErrorNumber.BACK_OFF) from full
             except Failed as failed:
                 log.exception("the database does not take a statement")
                 raise LGIError(ErrorNumber.DATABASE) from failed
@@ -220,7 +227,7 @@ class Database:
         """
         try:
             connection.commit()
-        except (Busy, Failed):
+        except (Busy, Failed, Full):
             transaction.failed()
             raise
         except (Away, Refused) as error:

@@ -9,7 +9,7 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
-from lgi_server.database import Away, Busy, Failed, Refused, Stale, Taken
+from lgi_server.database import Away, Busy, Failed, Full, Refused, Stale, Taken
 from lgi_server.databases.hosts import Hosts
 from lgi_server.databases.sqlite import statements
 
@@ -17,7 +17,7 @@ LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
 LOST = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053, 1047})
 # Errors 1290, 1836: the server has become read-only. 1021, 1026, 1114: no room on its disk.
 CLOSED = frozenset({1290, 1836})
-FULL = frozenset({1021, 1026, 1114})
+NO_ROOM = frozenset({1021, 1026, 1114})
 REFUSED = frozenset({1044, 1045, 1049, 1146, 1698})
 
 
@@ -198,7 +198,9 @@ def _translated() -> Iterator[None]:
             raise Busy(str(error)) from error
         if number in CLOSED:
             raise Stale(str(error)) from error
-        if number in LOST | FULL or isinstance(error, pymysql.InterfaceError):
+        if number in NO_ROOM:
+            raise Full(str(error)) from error
+        if number in LOST or isinstance(error, pymysql.InterfaceError):
             raise Away(str(error)) from error
         if number in REFUSED:
             raise Refused(str(error)) from error

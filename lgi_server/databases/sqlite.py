@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lgi_server.database import Away, Busy, Failed, Refused, Taken
+from lgi_server.database import Away, Busy, Failed, Full, Refused, Taken
 
 # Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
 WAIT = 20
@@ -74,9 +74,13 @@ class SQLiteConnection:
             self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
 
     def commit(self) -> None:
-        """Make it last."""
-        with _translated():
-            self._raw.execute("COMMIT")
+        """Make it last. What finds no room has not written its own end, so nobody will ever see it."""
+        try:
+            with _translated():
+                self._raw.execute("COMMIT")
+        except Full:
+            self.rollback()
+            raise
 
     def rollback(self) -> None:
         """Forget it."""
@@ -100,7 +104,9 @@ def _translated() -> Iterator[None]:
             raise Refused(str(error)) from error
         if "no such table" in str(error):
             raise Refused(str(error)) from error
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
+        if getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+            raise Full(str(error)) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
             raise Away(str(error)) from error
         raise Failed(str(error)) from error
     except sqlite3.IntegrityError as error:

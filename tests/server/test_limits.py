@@ -10,7 +10,7 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_server.worker import MOST_IGNORED
 from lgi_tools.repository import Repository, TransferFailed
-from tests.grid import Grid, running, wait_for
+from tests.grid import Grid, UserCalls, refusal, running, wait_for
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
 
@@ -162,6 +162,30 @@ def test_a_submit_finds_a_full_disk(full_disk: Grid, tmp_path: Path) -> None:
     assert full_disk.rows("SELECT job_id FROM job_queue") == []
     assert [path for path in full_disk.config.repository.rglob("*") if path.is_file()] == []
     assert full_disk.user().submit() > 0
+
+
+def submit_until_refused(user: UserCalls, answered: list[int]) -> None:
+    """Submit jobs whose input is as large as it may be; what is answered is noted."""
+    for _ in range(40):
+        answered.append(user.submit(input="41" * 65_000))
+
+
+def test_a_database_finds_a_full_disk(full_disk: Grid) -> None:
+    """Error 1 for a job that has no room in it, which leaves nothing; what was answered is there."""
+    full_disk.clear()
+    full_disk.resource()
+    user = full_disk.user()
+    answered: list[int] = []
+
+    number = refusal(lambda: submit_until_refused(user, answered))
+
+    directories = [path for path in full_disk.config.repository.glob("*/JOB_*") if path.is_dir()]
+    stored = [row["job_id"] for row in full_disk.rows("SELECT job_id FROM job_queue ORDER BY job_id")]
+    assert number == 1
+    assert stored == answered
+    assert len(answered) == len(directories) > 0
+    assert user.state(answered[-1]) == "queued"
+    assert "Traceback" not in full_disk.log.read_text()
 
 
 def test_a_repository_that_cannot_be_made_refuses_the_submit(small: Grid) -> None:

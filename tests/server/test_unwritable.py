@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import schema
-from lgi_server.database import Away, Database, Transaction
+from lgi_server.database import Database, Full, Transaction
 from lgi_server.databases import mariadb, open_database
 from tests.conftest import started_mariadb
 
@@ -61,5 +61,5 @@ def test_a_server_that_has_become_a_replica_is_away(
 @pytest.mark.parametrize("number", [1021, 1026, 1114])
 def test_a_full_disk_of_the_database_is_a_back_off(number: int) -> None:
     """As that of the embedded database: nothing was done, and there may be room later."""
-    with pytest.raises(Away), mariadb._translated():
+    with pytest.raises(Full), mariadb._translated():
         raise pymysql.err.OperationalError(number, "The table 'job_queue' is full")
