@@ -94,6 +94,31 @@ def test_systemd_has_nothing_to_say_of_a_unit(name: str, tmp_path: Path) -> None
     assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, [])
 
 
+def test_nor_of_that_of_an_ordinary_user(tmp_path: Path) -> None:
+    """It finds LGI and its configuration in that user's home, and leaves jobs running too."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is missing, and with it who would use the unit")
+    (tmp_path / "LGI" / ".venv").mkdir(parents=True)
+    (tmp_path / "LGI" / ".venv" / "bin").symlink_to(BIN)
+    name = "lgi-daemon.service"
+    text = (ROOT / "specs" / "user" / name).read_text()
+    (tmp_path / name).write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE))
+
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "verify", tmp_path / name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
+
+    assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, [])
+    service = unit(f"user/{name}")["Service"]
+    assert service["ExecStart"] == "%h/LGI/.venv/bin/LGI_daemon %h/LGI/daemon/LGI.cfg"
+    assert service["KillMode"] == "process"
+
+
 def test_the_server_is_not_root_and_the_daemon_is() -> None:
     """The daemon gives jobs uids of their own, and leaves them running when it ends."""
     for name in ("lgi-server.service", "lgi-scheduler.service"):
