@@ -97,6 +97,9 @@ def main(words: tuple[str, ...], config: Path, form: str, yes: bool, **given: st
             version = _run(chosen, _on_master(chosen, change))
             click.echo(f"Done, as update {version} of project {chosen.name}.")
         _tell_slaves(config, chosen)
+    except BrokenPipeError:
+        # Nobody reads on, which is no fault: it ends quietly.
+        raise
     except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
         click.echo(f"ManageDB: {error}{because(error)}", err=True)
         sys.exit(1)

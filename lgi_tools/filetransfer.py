@@ -13,7 +13,6 @@ from lgi_tools import json_text, options, program, settings, terminal
 from lgi_tools.job_text import date_and_number
 from lgi_tools.job_values import file_name
 from lgi_tools.json_text import Shape
-from lgi_tools.program import plain
 from lgi_tools.progress import Bar
 from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.stage import repository_url
@@ -178,7 +177,8 @@ def _transfer_one(repository: Repository, action: Action, name: str) -> tuple[st
     except TransferFailed as failure:
         return f"{failed} '{repository.url}/{terminal.one_line(remote)}'", f"{name}: {failure}"
     except OSError as error:
-        return f"Error opening file '{terminal.one_line(name)}'", plain(error)
+        # Not the name in the error, which may be that of the parts that have come.
+        return f"Error opening file '{terminal.one_line(name)}'", f"{name}: {error.strerror or error}"
     return f"{succeeded} '{url}'", None
 
 

@@ -73,6 +73,9 @@ def plain_errors() -> Iterator[None]:
     """Everything that goes wrong with files and names here is the user's to mend: one line says what."""
     try:
         yield
+    except BrokenPipeError:
+        # Nobody reads on, which is no fault: it ends quietly.
+        raise
     except (OSError, ValueError) as error:
         raise click.ClickException(program.plain(error)) from error
 

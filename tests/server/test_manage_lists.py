@@ -1,13 +1,15 @@
 """What ManageDB lists, for people and for programs."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
 from lgi_protocol import xml
 from lgi_server.services import management
 from lgi_server.services.management import NewResource
-from tests.grid import CAPABILITIES, SERVER_NAME, Grid
+from tests.grid import BIN, CAPABILITIES, SERVER_NAME, Grid
 from tests.server.test_licences import grid as licensed_grid
 from tests.server.test_licences import licensed, submit
 from tests.server.test_manage_db import manage
@@ -67,6 +69,18 @@ def test_licences_are_listed_with_what_is_in_use(licensed_grid: Grid) -> None:
         ["matlab", "3", "2"],
     ]
     assert listed[1] == {"licence": "matlab", "number": 3, "used": 2}
+
+
+def test_a_list_that_nobody_reads_on_is_no_fault(grid: Grid) -> None:
+    """As in ``ManageDB list users allowed | head``: it ends quietly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [BIN / "ManageDB", "--config", grid.config_file, "list", "users", "allowed"]
+
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 @pytest.mark.parametrize("kind", ["users", "resources"])

@@ -1,5 +1,7 @@
 """LGI_certificates as a person types it."""
 
+import os
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.command import main
 from lgi_tools.certificates.profiles import Validity
+from tests.grid import BIN
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -176,6 +179,19 @@ def test_a_configuration_that_is_there_is_kept(run: Run, tmp_path: Path) -> None
     assert code == 1
     assert f"{tmp_path}/dot/user is there already" in err
     assert not (tmp_path / "ca" / "mark.key").exists()
+
+
+def test_a_list_that_nobody_reads_on_is_no_fault(tmp_path: Path) -> None:
+    """As in ``LGI_certificates list | head``: it ends quietly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [BIN / "LGI_certificates", "--directory", tmp_path / "certificates"]
+    subprocess.run([*words, "init"], check=True, capture_output=True, timeout=60)
+
+    done = subprocess.run([*words, "list"], stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_help_is_asked_with_either_word(run: Run) -> None:

@@ -151,9 +151,10 @@ def test_a_directory_that_is_not_there_is_told(run: Run, server: CannedServer, u
     """As LGI the file cannot be opened."""
     server.will_answer("GET", f"{PLACE}/f", Answer(b"x"))
 
-    code, out, _ = run(main, "download", url, "nowhere/f")
+    code, out, err = run(main, "download", url, "nowhere/f")
 
     assert (code, out) == (1, "\nError opening file 'nowhere/f' ...\n\n")
+    assert err == "LGI_filetransfer: nowhere/f: No such file or directory\n"
 
 
 def test_uploads_send_their_size_and_end_with_0(run: Run, server: CannedServer, url: str) -> None:
