@@ -26,11 +26,19 @@ def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> 
     lost = 0
     for application in database.run(jobs.applications, write=False):
         limit = settings.pulse_limit_of(application)
+        database.run(partial(_bring_back, application=application, limit=limit, now=now))
         find = partial(jobs.without_pulse, application=application, oldest=now - limit)
         end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
         for job_id in database.run(find, write=False):
             lost += database.run(partial(end, job_id=job_id))
     return lost
+
+
+def _bring_back(transaction: Transaction, application: str, limit: int, now: int) -> None:
+    """A pulse of the future, which no time would ever make old, counts as one of now."""
+    early = jobs.looked_after_later(transaction, application, now + limit)
+    for begin in range(0, len(early), jobs.AT_ONCE):
+        jobs.set_pulses(transaction, early[begin : begin + jobs.AT_ONCE], now)
 
 
 def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now: int) -> bool:
@@ -51,6 +59,7 @@ def end_idle_sessions(database: Database, now: int) -> int:
     """End the sessions that nobody has used for half an hour, their locks first; answer how many."""
 
     def work(transaction: Transaction) -> int:
+        session_table.bring_back(transaction, now + IDLE_SECONDS, now)
         idle = session_table.expired(transaction, now - IDLE_SECONDS, AT_ONCE)
         for session_id in idle:
             sessions.sign_off(transaction, session_id)

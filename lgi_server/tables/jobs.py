@@ -205,6 +205,17 @@ def without_pulse(transaction: Transaction, application: str, oldest: int) -> li
     return [row["job_id"] for row in rows]
 
 
+def looked_after_later(transaction: Transaction, application: str, latest: int) -> list[int]:
+    """The jobs that run, or are to be aborted, with a pulse after ``latest``: by a clock that was wrong."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue WHERE application = %s"
+        f" AND state NOT IN ({_RESTING}) AND daemon_pulse > %s",
+        application,
+        latest,
+    )
+    return [row["job_id"] for row in rows]
+
+
 def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> Job | None:
     """A job that still is one of those, held until the transaction ends."""
     row = transaction.row(

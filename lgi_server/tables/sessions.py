@@ -37,6 +37,13 @@ def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
     return [int(row["session_id"]) for row in rows]
 
 
+def bring_back(transaction: Transaction, latest: int, now: int) -> None:
+    """Have sessions that were used after ``latest``, by a clock that was wrong, be used now."""
+    transaction.later(
+        "UPDATE running_sessions SET session_time_stamp = %s WHERE session_time_stamp > %s", now, latest
+    )
+
+
 def of_resource(transaction: Transaction, resource_id: int) -> list[int]:
     """The sessions of a resource."""
     rows = transaction.rows("SELECT session_id FROM running_sessions WHERE resource_id = %s", resource_id)

@@ -130,6 +130,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "locks of no session": lambda one: (locks.abandoned(one, 1), locks.take_older(one, [7, 8], 1)),
     "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),
     "pulse": lambda one: (jobs.without_pulse(one, "vasp", 1), jobs.hold_without_pulse(one, 7, 1)),
+    "wrong clock": lambda one: (jobs.looked_after_later(one, "vasp", 1), sessions.bring_back(one, 9, 1)),
     "kinds": lambda one: (jobs.applications(one), jobs.kinds(one)),
     "marked": lambda one: jobs.marked_only(one, "hello_world", "queued"),
     "orphans": lambda one: jobs.repositories_among(one, ["JOB_7", "JOB_8"]),

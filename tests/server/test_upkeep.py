@@ -126,6 +126,28 @@ def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
     assert grid.rows(INVARIANT) == []
 
 
+def test_what_a_wrong_clock_has_dated_is_not_kept_for_ever(grid: Grid) -> None:
+    """A session and a pulse of next year count as of now: nobody is cut off, and who stays away is missed."""
+    resource = grid.resource()
+    held, running = (grid.user().submit() for _ in range(2))
+    resource.lock(str(held))
+    grid.set_job(running, state="running")
+    time.sleep(1.2)
+    now, next_year = int(time.time()), int(time.time()) + 365 * 24 * HOUR
+    grid.run("UPDATE running_sessions SET session_time_stamp = %s", next_year)
+    grid.run("UPDATE job_queue SET daemon_pulse = %s WHERE job_id = %s", next_year, running)
+
+    def ended(later: int) -> tuple[int, int]:
+        return (
+            upkeep.end_idle_sessions(grid.database, now + later),
+            upkeep.end_lost_jobs(grid.database, SETTINGS, now + later),
+        )
+
+    assert [ended(0), ended(1800), ended(HOUR + 1)] == [(0, 0), (0, 0), (1, 1)]
+    assert state(grid, running)[0] == "queued"
+    assert grid.rows("SELECT job_id FROM running_locks") == []
+
+
 def test_locks_that_nobody_holds_are_freed(grid: Grid) -> None:
     """An interface's after half an hour, a lock_state without a row at once; a lock that is held stays."""
     resource = grid.resource()
