@@ -1,5 +1,6 @@
 """No answer: what a failed request is called, why it failed, and whether the server may have read it."""
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -21,6 +22,23 @@ _BROKEN = (
     ssl.SSLZeroReturnError,
     urllib3.exceptions.ProtocolError,
     urllib3.exceptions.ReadTimeoutError,
+)
+
+# What OpenSSL puts around its words: [SSL: NAME] and (_ssl.c:992).
+_PLACES = re.compile(r"^\[[^]]*\] | \(_ssl\.c:[0-9]+\)$")
+_OTHER_CA = (
+    "the server's certificate is not of the CA that is trusted here, "
+    "which is in ca_chain, or in <ca_certificate_file> of a daemon"
+)
+# A part of what OpenSSL says, the first that is found, and what it does not.
+_TO_LOOK_AT = (
+    ("self-signed certificate", _OTHER_CA),
+    ("unable to get local issuer", _OTHER_CA),
+    ("unable to get issuer", _OTHER_CA),
+    ("not yet valid", "see whether the clock of this machine is right"),
+    ("certificate has expired", "the server needs a new one, unless the clock of this machine is wrong"),
+    ("alert unknown ca", "the server does not know the CA that has signed the certificate used here"),
+    ("alert certificate expired", "the certificate used here has to be renewed"),
 )
 
 
@@ -59,8 +77,15 @@ def plain_reason(error: BaseException) -> str:
         and deepest.strerror
         and not isinstance(deepest, requests.RequestException)
     ):
-        return deepest.strerror
+        return _of_tls(deepest) if isinstance(deepest, ssl.SSLError) else deepest.strerror
     return str(deepest) or type(deepest).__name__
+
+
+def _of_tls(error: ssl.SSLError) -> str:
+    """Without the places in OpenSSL, and with what to look at where that is known."""
+    text = _PLACES.sub("", error.strerror or str(error))
+    hints = (hint for said, hint in _TO_LOOK_AT if said in text)
+    return ": ".join((text, *list(hints)[:1]))
 
 
 def _layers(error: BaseException) -> Iterator[BaseException]:

@@ -1,5 +1,7 @@
 """Calls of a project server: answers, refusals and coming back later."""
 
+import ssl
+
 import pytest
 import requests
 from hypothesis import given
@@ -216,6 +218,17 @@ def test_a_reason_is_found_behind_a_cause() -> None:
     layered = requests.ConnectionError(MaxRetryError(None, "/", inner))  # type: ignore[arg-type]
 
     assert plain_reason(layered) == "Connection refused"
+
+
+def test_what_openssl_says_is_told_with_what_to_look_at() -> None:
+    """As it says it to a caller whose CA the server does not know; other words come without its places."""
+    unknown = ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2546)")
+    other = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")
+
+    assert plain_reason(requests.exceptions.SSLError(unknown)) == (
+        "tlsv1 alert unknown ca: the server does not know the CA that has signed the certificate used here"
+    )
+    assert plain_reason(other) == "wrong version number"
 
 
 @pytest.mark.timeout(10)

@@ -176,7 +176,11 @@ def test_a_server_of_another_authority_gets_nothing(
     code, out, _ = run(qstat, "-W", "-CA", str(other.ca_file))
 
     assert code == 1
-    assert "certificate verify failed" in out
+    assert out.endswith(
+        f"\nError posting to server {server.url}: certificate verify failed: "
+        "self-signed certificate in certificate chain: the server's certificate is not of the CA "
+        "that is trusted here, which is in ca_chain, or in <ca_certificate_file> of a daemon\n\n"
+    )
     assert server.requests == []
 
 
