@@ -34,7 +34,8 @@ class Bench:
     def measure(self, scenario: Scenario, jobs: int, clients: int) -> None:
         """Measure one row and print it."""
         row = Row(scenario.name, jobs, clients)
-        with self._limit(scenario.limit), self._waiting(scenario.waiting):
+        needs = 0 if jobs else scenario.needs
+        with self.bed.short_queue(needs), self._limit(scenario.limit), self._waiting(scenario.waiting):
             for _ in range(self.runs):
                 self._run(row, scenario)
         self._compare(row)

@@ -17,7 +17,8 @@ REFERENCE = "<daemon_reference> 0123456789ABCDEF0123456789ABCDEF </daemon_refere
 class Scenario:
     """A circle of calls, who walks it, and where. ``limit`` is the job limit while it runs, 0 for none.
 
-    So many ``waiting`` resources hold a call meanwhile. ``submits``: the queue is restored after each run.
+    So many ``waiting`` resources hold a call meanwhile. A queue that is short otherwise has so many jobs that
+    it ``needs``. ``submits``: the queue is restored after each run.
     ``finishes``: every circle finishes one job of the queue, and afterwards nothing else may be left of it.
     """
 
@@ -31,6 +32,7 @@ class Scenario:
     submits: bool = False
     finishes: bool = False
     waiting: int = 0
+    needs: int = 0
 
 
 def _user(call: str, name: str = READER, **fields: str) -> tuple[Step]:
@@ -82,6 +84,6 @@ def scenarios(job: int) -> tuple[Scenario, ...]:
         Scenario("submit, limit rule", SUBMIT, submits=True, limit=1_000_000),
         Scenario("resource_job_state", state, RESOURCE),
         Scenario("job_state, 1000 wait", state, RESOURCE, waiting=1000),
-        Scenario("work 10", (SIGN_UP, work(10), SIGN_OFF), RESOURCE),
+        Scenario("work 10", (SIGN_UP, work(10), SIGN_OFF), RESOURCE, needs=200),
         Scenario("job life", LIFE, RESOURCE, clients=(1, 8, 16), queues=(FULL,), finishes=True),
     )

@@ -86,6 +86,17 @@ class Testbed:
         filling.fill(self.grid, jobs, READER)
         self._last = filling.last_job(self.grid)
 
+    @contextmanager
+    def short_queue(self, jobs: int) -> Iterator[None]:
+        """So many jobs, below 1,000, while a block goes on: to hand out as many as on the full queue."""
+        if jobs:
+            filling.fill(self.grid, jobs, READER)
+        try:
+            yield
+        finally:
+            if jobs:
+                self.restore()
+
     def restore(self) -> None:
         """Forget what was submitted since the queue was filled, repositories too."""
         filling.forget_after(self.grid, self._last)

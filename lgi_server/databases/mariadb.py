@@ -59,6 +59,8 @@ class MariaDB:
                 autocommit=True,
                 connect_timeout=5,
                 read_timeout=60,
+                # Another one, or none, is set anew at each way there and back.
+                write_timeout=60,
                 cursorclass=DictCursor,
                 client_flag=CLIENT.MULTI_STATEMENTS,
                 # On a socket PyMySQL's TLS only costs: 25 ms a connection.
