@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.soon import Soon, Statement
 
 log = logging.getLogger("lgi.database")
 Row = Mapping[str, Any]
@@ -89,10 +90,9 @@ class Transaction:
         self._connection = connection
         self._undo: list[Callable[[], object]] = []
         self._after: list[Callable[[], object]] = []
+        self.soon_wanted: list[Statement] = []
         self.for_update = " FOR UPDATE" if locks_rows else ""
         self.skip_locked = " FOR UPDATE SKIP LOCKED" if locks_rows else ""
-        # Whether one UPDATE may change the rows of several tables.
-        self.joins_updates = locks_rows
 
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
@@ -114,6 +114,14 @@ class Transaction:
         then does not happen.
         """
         self._connection.defer(sql, parameters)
+
+    def soon(self, sql: str, *parameters: Any) -> None:
+        """Run a statement within a second after this transaction has lasted, once for all that ask for it.
+
+        For what many would write at once, each waiting for the other's commit. A process that is killed
+        meanwhile takes it along.
+        """
+        self.soon_wanted.append((sql, parameters))
 
     def insert(self, sql: str, *parameters: Any) -> int:
         """The number the database gave to an inserted row."""
@@ -158,6 +166,7 @@ class Database:
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
+        self._soon = Soon(self._run_all)
 
     def run(self, work: Callable[[Transaction], Result], write: bool = True) -> Result:
         """The result of a piece of work, committed.
@@ -216,8 +225,17 @@ class Database:
             if connection is not None and not healthy:
                 connection.close()
             self._idle.put(connection if healthy else None)
+        if transaction.soon_wanted:
+            self._soon.add(transaction.soon_wanted)
         transaction.lasted()
         return result
+
+    def _run_all(self, statements: Sequence[Statement]) -> None:
+        def work(transaction: Transaction) -> None:
+            for sql, parameters in statements:
+                transaction.later(sql, *parameters)
+
+        self.run(work)
 
     @staticmethod
     def _commit(connection: Connection, transaction: Transaction) -> None:
@@ -245,7 +263,8 @@ class Database:
         self.run(make)
 
     def close(self) -> None:
-        """Close the connections nobody uses."""
+        """Run what was to be run soon, and close the connections nobody uses."""
+        self._soon.run()
         for _ in range(self._idle.qsize()):
             connection = self._idle.get()
             if connection is not None:

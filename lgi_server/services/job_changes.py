@@ -56,7 +56,7 @@ def update(
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
     history.changed(transaction, old, new, f"resource {resource.resource_name}")
     transaction.afterwards(partial(story.updated, old, new, resource.resource_name))
-    events.insert(transaction, events.SCHEDULE_CYCLE, now)
+    events.job_changed(transaction, now)
     return new
 
 
@@ -163,7 +163,7 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Mak
         job_states.set_state(transaction, job, new)
     history.changed(transaction, job, new, f"user {user.name}")
     transaction.afterwards(partial(story.deleted, job, state, user.name))
-    events.insert(transaction, events.SCHEDULE_CYCLE, now)
+    events.job_changed(transaction, now)
     return new
 
 

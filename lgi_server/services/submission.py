@@ -283,5 +283,5 @@ def _insert(transaction: Transaction, draft: Draft, store: Making, now: int) -> 
         licence_table.wish(transaction, made.application, made.licences)
     transaction.afterwards(partial(story.submitted, made))
     access.insert(transaction, made.job_id, made)
-    events.insert(transaction, events.SCHEDULE_CYCLE, now)
+    events.job_changed(transaction, now)
     return made

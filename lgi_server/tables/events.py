@@ -7,12 +7,23 @@ SCHEDULE_CYCLE = "schedule_cycle"
 _AT_ONCE = 100
 
 
+_QUEUE = "REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)"
+
+
 def insert(transaction: Transaction, event: str, when: int) -> None:
     """Queue an event, once a second at most.
 
     Comes last in its transaction: others that queue the same second's event wait for the commit.
     """
-    transaction.later("REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)", when, event)
+    transaction.later(_QUEUE, when, event)
+
+
+def job_changed(transaction: Transaction, now: int) -> None:
+    """Queue a schedule cycle within a second, so that no change of a job waits for another's commit.
+
+    Were the process killed meanwhile, the cycle that comes by itself would do (wire.md 8).
+    """
+    transaction.soon(_QUEUE, now, SCHEDULE_CYCLE)
 
 
 def due(transaction: Transaction, now: int) -> dict[str, int]:

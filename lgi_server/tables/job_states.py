@@ -1,6 +1,6 @@
 """Changes of a job: of its row in job_queue and, with it, of its names in job_access.
 
-One statement changes both where the database can do that, two otherwise.
+MariaDB could change both with one statement, and takes twice as long for that as for two.
 """
 
 from collections.abc import Sequence
@@ -41,41 +41,24 @@ _TABLES = ("job_queue", "job_access", "job_tails")
 
 def delete(transaction: Transaction, job_id: int) -> None:
     """Remove a job."""
-    if transaction.joins_updates:
-        joined = " ".join(f"LEFT JOIN {table} ON {table}.job_id = job_queue.job_id" for table in _TABLES[1:])
-        sql = f"DELETE {', '.join(_TABLES)} FROM job_queue {joined} WHERE job_queue.job_id = %s"
-        transaction.later(sql, job_id)
-        return
     for table in _TABLES:
         transaction.later(f"DELETE FROM {table} WHERE job_id = %s", job_id)
 
 
 def _store(transaction: Transaction, old: Job, new: Job, settings: Settings, more: str) -> bool:
-    names, values = _names(old, new)
-    where = f"WHERE job.job_id = %s AND job.state = %s{more}"
     mine = ", ".join(f"{column} = %s" for column, _ in settings)
-    given = [value for _, value in settings]
-    if transaction.joins_updates:
-        joined = ", ".join(
-            [*(f"job.{column} = %s" for column, _ in settings), *(f"one.{part}" for part in names)]
-        )
-        changed = transaction.run(
-            "UPDATE job_queue AS job LEFT JOIN job_access AS one ON one.job_id = job.job_id"
-            f" SET {joined} {where}",
-            *given,
-            *values,
-            old.job_id,
-            old.state,
-        )
-    else:
-        changed = transaction.run(
-            f"UPDATE job_queue AS job SET {mine} {where}", *given, old.job_id, old.state
-        )
-        if changed:
-            sql = f"UPDATE job_access AS one SET {', '.join(names)} WHERE one.job_id = %s"
-            transaction.later(sql, *values, old.job_id)
-    if changed and _is_other_list(old, new):
-        access.set_targets(transaction, new)
+    changed = transaction.run(
+        f"UPDATE job_queue AS job SET {mine} WHERE job.job_id = %s AND job.state = %s{more}",
+        *(value for _, value in settings),
+        old.job_id,
+        old.state,
+    )
+    if changed:
+        names, values = _names(old, new)
+        sql = f"UPDATE job_access AS one SET {', '.join(names)} WHERE one.job_id = %s"
+        transaction.later(sql, *values, old.job_id)
+        if _is_other_list(old, new):
+            access.set_targets(transaction, new)
     return bool(changed)
 
 

@@ -203,11 +203,17 @@ def test_what_a_resource_said_of_itself_stays_until_it_says_otherwise(grid: Grid
 
 
 def test_every_change_of_a_job_queues_an_event(grid: Grid) -> None:
-    """schedule_cycle at submit, update, abort and deletion, by a user or a resource; not by reading."""
+    """schedule_cycle at submit, update, abort and deletion, by a user or a resource; not by reading.
+
+    It comes within a second, so that nobody waits for the commits of others.
+    """
     resource = grid.resource()
     user = grid.user()
 
-    def queued() -> list[str]:
+    def queued(seconds: float = 5.0) -> list[str]:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not grid.rows("SELECT event FROM event_queue"):
+            time.sleep(0.05)
         events = [str(row["event"]) for row in grid.rows("SELECT event FROM event_queue")]
         grid.run("DELETE FROM event_queue")
         return events
@@ -217,7 +223,7 @@ def test_every_change_of_a_job_queues_an_event(grid: Grid) -> None:
     resource.lock(str(job_id))
     user.post("interface_job_state")
     resource.job_state(str(job_id))
-    read = queued()
+    read = queued(1.5)
     resource.update(str(job_id), state="running")
     updated = queued()
     resource.unlock(str(job_id))

@@ -1,0 +1,70 @@
+"""Statements that many ask for and that are run once, a second later, outside of all transactions."""
+
+import pytest
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.database import Database, Transaction
+from lgi_server.soon import MOST_KEPT, Soon, Statement
+from lgi_server.tables import events
+from tests.grid import wait_for
+
+
+def queued(database: Database) -> list[int]:
+    """The moments of the events that are there."""
+    rows = database.run(
+        lambda transaction: transaction.rows("SELECT event_time_stamp AS t FROM event_queue ORDER BY t")
+    )
+    return [int(row["t"]) for row in rows]
+
+
+def test_what_many_ask_for_is_stored_soon(database: Database) -> None:
+    """Each second's event once, without anybody's help."""
+    for moment in (7, 7, 8, 7):
+        database.run(lambda transaction, moment=moment: events.job_changed(transaction, moment))
+
+    wait_for(lambda: queued(database) == [7, 8], 10)
+
+
+def test_what_did_not_last_asks_for_nothing(database: Database) -> None:
+    """A transaction that is taken back takes back what it wanted soon."""
+
+    def work(transaction: Transaction) -> None:
+        events.job_changed(transaction, 7)
+        raise LGIError(ErrorNumber.NO_JOB)
+
+    with pytest.raises(LGIError):
+        database.run(work)
+    database.run(lambda transaction: events.job_changed(transaction, 8))
+    database.close()
+
+    assert queued(database) == [8]
+
+
+def test_what_is_wanted_soon_is_stored_at_the_end(database: Database) -> None:
+    """A program that ends does not wait for the second to be over."""
+    database.run(lambda transaction: events.job_changed(transaction, 7))
+    database.close()
+
+    assert queued(database) == [7]
+
+
+def test_what_a_database_that_is_away_does_not_take_is_kept() -> None:
+    """In its order, and a bounded number of the newest."""
+    taken: list[Statement] = []
+    away = [True]
+
+    def run(statements: list[Statement]) -> None:
+        if away:
+            raise LGIError(ErrorNumber.BACK_OFF)
+        taken.extend(statements)
+
+    soon = Soon(run)
+    soon.add([("x", (number,)) for number in range(MOST_KEPT)])
+    soon.run()
+    soon.add([("y", ())])
+    soon.run()
+    away.clear()
+    soon.run()
+
+    assert [statement[1] for statement in taken] == [*((number,) for number in range(1, MOST_KEPT)), ()]
+    assert not soon.run()
