@@ -15,14 +15,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from lgi_protocol.certificate_parts import CLOCK_SKEW, builder, key_usage
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import job_identity
 from lgi_server.config import Config
 from lgi_server.job_identity import RunningJob
 
 DAYS = 3650
-# A machine whose clock is behind accepts a certificate made just now.
-CLOCK_SKEW = timedelta(hours=1)
 SECRET, PUBLIC = 0o600, 0o644
 
 
@@ -60,14 +59,15 @@ class JobsAuthority:
         last = min(now + timedelta(days=self.days), end, self.certificate.not_valid_after_utc)
         names = x509.SubjectAlternativeName([job_identity.alternative(job)])
         use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-        builder = (
-            _builder(job_identity.subject(job), self.certificate.subject, key, self.key, now, last)
+        begin = now - CLOCK_SKEW
+        made = (
+            builder(job_identity.subject(job), self.certificate.subject, key, self.key, begin, last)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(issues=False), critical=True)
+            .add_extension(key_usage(signs=True), critical=True)
             .add_extension(use, critical=False)
             .add_extension(names, critical=False)
         )
-        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def of(config: Config) -> JobsAuthority | None:
@@ -98,17 +98,17 @@ def make(key_file: Path, certificate_file: Path, host: str) -> None:
             x509.NameAttribute(NameOID.COMMON_NAME, f"LGI jobs of {host}"[:64]),
         ]
     )
-    builder = (
-        _builder(name, name, key.public_key(), key, now, now + timedelta(days=DAYS))
+    made = (
+        builder(name, name, key.public_key(), key, now - CLOCK_SKEW, now + timedelta(days=DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(issues=True), critical=True)
+        .add_extension(key_usage(issues=True), critical=True)
         # In an authority's certificate it limits what it signs.
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     )
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     _write(key_file, secret, SECRET)
-    _write(certificate_file, builder.sign(key, hashes.SHA256()).public_bytes(pem), PUBLIC)
+    _write(certificate_file, made.sign(key, hashes.SHA256()).public_bytes(pem), PUBLIC)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
@@ -146,40 +146,3 @@ def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
 
 def _unusable(why: str) -> LGIError:
     return LGIError(ErrorNumber.CERTIFICATE, why, message="The request for a certificate cannot be used")
-
-
-def _builder(
-    name: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    now: datetime,
-    end: datetime,
-) -> x509.CertificateBuilder:
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key)
-    issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(end)
-        .add_extension(identifier, critical=False)
-        .add_extension(issuer_identifier, critical=False)
-    )
-
-
-def _key_usage(issues: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not issues,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=issues,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )

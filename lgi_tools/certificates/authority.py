@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
+from lgi_protocol.certificate_parts import PrivateKey, PublicKey
 from lgi_tools.certificates import former, key_files, pkcs12_files, profiles
 from lgi_tools.certificates.entity import Issued, Wanted, file_stem, refuse_existing
 from lgi_tools.certificates.former import read_certificate, read_revocations
-from lgi_tools.certificates.key_files import KeyType, PrivateKey, PublicKey
+from lgi_tools.certificates.key_files import KeyType
 from lgi_tools.certificates.pkcs12_files import Bundle
 from lgi_tools.certificates.profiles import Kind, Validity
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from lgi_tools.certificates.key_files import PrivateKey
+from lgi_protocol.certificate_parts import PrivateKey
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lgi_tools.certificates.key_files import PrivateKey, PublicKey
+from lgi_protocol.certificate_parts import CLOCK_SKEW, PrivateKey, PublicKey, builder, key_usage
 
-# A little in the past, so that a machine whose clock is behind accepts a certificate made just now.
-CLOCK_SKEW = timedelta(hours=1)
 _HOST = re.compile(
     r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 )
@@ -79,10 +77,10 @@ def hosts_of(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
 def sign_authority(key: PrivateKey, name: str, validity: Validity) -> x509.Certificate:
     """The CA's own certificate, good for signing certificates and revocation lists only."""
     own = subject(name, Kind.AUTHORITY)
-    builder = _builder(own, own, key.public_key(), key, validity)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_key_usage(signs=False, enciphers=False, issues=True), critical=True)
-    return builder.sign(key, hashes.SHA256())
+    made = builder(own, own, key.public_key(), key, validity.begin, validity.end)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    made = made.add_extension(key_usage(issues=True, revokes=True), critical=True)
+    return made.sign(key, hashes.SHA256())
 
 
 def sign_leaf(
@@ -96,13 +94,13 @@ def sign_leaf(
     """A certificate for a server when there are hosts, otherwise for one who calls a server."""
     use = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     enciphers = isinstance(key, rsa.RSAPublicKey)
-    builder = _builder(name, issuer.subject, key, issuer_key, validity)
-    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_key_usage(signs=True, enciphers=enciphers, issues=False), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
+    made = builder(name, issuer.subject, key, issuer_key, validity.begin, validity.end)
+    made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    made = made.add_extension(key_usage(signs=True, enciphers=enciphers), critical=True)
+    made = made.add_extension(x509.ExtendedKeyUsage([use]), critical=False)
     if hosts:
-        builder = builder.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256())
+        made = made.add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+    return made.sign(issuer_key, hashes.SHA256())
 
 
 def sign_revocations(
@@ -131,35 +129,3 @@ def revoked(serial_number: int, now: datetime) -> x509.RevokedCertificate:
     """A certificate's entry in a revocation list."""
     entry = x509.RevokedCertificateBuilder().serial_number(serial_number).revocation_date(now)
     return entry.build()
-
-
-def _builder(
-    name: x509.Name, issuer: x509.Name, key: PublicKey, issuer_key: PrivateKey, validity: Validity
-) -> x509.CertificateBuilder:
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key)
-    issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-    return (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(validity.begin)
-        .not_valid_after(validity.end)
-        .add_extension(identifier, critical=False)
-        .add_extension(issuer_identifier, critical=False)
-    )
-
-
-def _key_usage(signs: bool, enciphers: bool, issues: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=signs,
-        content_commitment=False,
-        key_encipherment=enciphers,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=issues,
-        crl_sign=issues,
-        encipher_only=False,
-        decipher_only=False,
-    )

@@ -8,8 +8,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from lgi_protocol.certificate_parts import PrivateKey, PublicKey
 from lgi_tools.certificates import key_files
-from lgi_tools.certificates.key_files import KeyType, PrivateKey, PublicKey
+from lgi_tools.certificates.key_files import KeyType
 
 # Of RSA keys; EC keys are on one of the curves of TLS.
 FEWEST_BITS = 2048

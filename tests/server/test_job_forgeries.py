@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from lgi_protocol.certificate_parts import PrivateKey
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
@@ -55,7 +56,7 @@ def signed(grid: Grid, job: RunningJob, directory: Path, authority: "Forger", na
     return Client(grid.url, Credentials(*files))
 
 
-Forger = tuple[x509.Name, key_files.PrivateKey]
+Forger = tuple[x509.Name, PrivateKey]
 
 
 def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: RunningJob, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_tools.certificates import inventory, key_files, signing_request
+from lgi_protocol.certificate_parts import PublicKey
+from lgi_tools.certificates import inventory, signing_request
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.command import main
 from lgi_tools.certificates.former import read_certificate
@@ -169,7 +170,7 @@ def test_a_request_is_a_key_or_a_value_error(noise: bytes, at: int) -> None:
         key = signing_request.key_of(bytes(request))
     except ValueError:
         return
-    assert isinstance(key, key_files.PublicKey)
+    assert isinstance(key, PublicKey)
 
 
 REQUEST = signing_request.make(make_key(KeyType.EC))
