@@ -36,11 +36,19 @@ class Soon:
         threading.Thread(target=self._run_soon, daemon=True).start()
 
     def _run_soon(self) -> None:
-        """Ends when there is nothing, so that an idle process does nothing."""
-        while True:
-            time.sleep(SECONDS)
-            if not self.run():
-                return
+        """Ends when there is nothing, so that an idle process does nothing.
+
+        A fault of ours ends it too, told by the thread; what is asked for after it starts it again.
+        """
+        is_left = True
+        try:
+            while is_left:
+                time.sleep(SECONDS)
+                is_left = self.run()
+        finally:
+            if is_left:
+                with self._lock:
+                    self._running = False
 
     def run(self) -> bool:
         """Run what has come together; whether there was anything. What fails is kept for the next time."""

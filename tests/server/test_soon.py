@@ -68,3 +68,24 @@ def test_what_a_database_that_is_away_does_not_take_is_kept() -> None:
 
     assert [statement[1] for statement in taken] == [*((number,) for number in range(1, MOST_KEPT)), ()]
     assert not soon.run()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_does_not_end_what_is_wanted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs statements may fail in a way nobody thought of: what is asked for afterwards is run."""
+    taken: list[Statement] = []
+    faults = [KeyError("nobody thought of it")]
+    monkeypatch.setattr("lgi_server.soon.SECONDS", 0.01)
+
+    def run(statements: list[Statement]) -> None:
+        if faults:
+            raise faults.pop()
+        taken.extend(statements)
+
+    soon = Soon(run)
+    soon.add([("x", ())])
+    wait_for(lambda: not faults, 10)
+    # The thread that failed may still be about to end.
+    wait_for(lambda: soon.add([("y", ())]) or taken, 10)
+
+    assert set(taken) == {("y", ())}
