@@ -17,11 +17,11 @@ from lgi_tools.job_values import file_name
 from lgi_tools.repository import Repository, TransferFailed
 
 NAME = "LGI_stage"
-# Where it is noted what was fetched; not staged itself, like all names that begin so.
-NOTE = ".LGI_job/staged"
+# In the state directory of the job: where it is noted what was fetched.
+NOTE = "staged"
 RESERVED = ("LGI_", ".LGI_")
-# What a script has kept of the streams of its job, under the names users find them by.
-STREAMS = {"joblog.txt": ".LGI_job/stdout", "joberr.txt": ".LGI_job/stderr"}
+# What a script has kept of the streams of its job there, under the names users find them by.
+STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
 # AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
 LATER, NEVER, AWAY = 1, 2, 75
 
@@ -137,9 +137,15 @@ def made(directory: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _streams(directory: Path) -> Iterator[tuple[str, Path]]:
+    state = state_directory(directory)
     for name, place in STREAMS.items():
-        if (directory / place).exists():
-            yield name, directory / place
+        if (state / place).exists():
+            yield name, state / place
+
+
+def state_directory(directory: Path) -> Path:
+    """Where the marks and streams of a job are, as its daemon says; an older daemon does not say it."""
+    return Path(os.environ.get("LGI_STATE_DIRECTORY") or directory / ".LGI_job")
 
 
 def upload(repository: Repository, name: str, path: Path) -> None:
@@ -161,7 +167,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 def note(directory: Path, fetched: dict[str, list[int]]) -> None:
     """Remember what was fetched, all at once."""
-    target = directory / NOTE
+    target = state_directory(directory) / NOTE
     target.parent.mkdir(mode=0o700, exist_ok=True)
     new = target.with_name("staged.new")
     new.write_text(json.dumps(fetched), "utf-8")
@@ -171,7 +177,7 @@ def note(directory: Path, fetched: dict[str, list[int]]) -> None:
 def _noted(directory: Path) -> dict[str, list[int]]:
     """What was fetched; nothing, so that all is stored, when the note cannot be read."""
     try:
-        found = json.loads((directory / NOTE).read_text("utf-8"))
+        found = json.loads((state_directory(directory) / NOTE).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
