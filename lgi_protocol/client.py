@@ -1,5 +1,6 @@
 """One project server as a client sees it: keep-alive, time-outs, back-off with jitter."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ import requests
 import urllib3
 from requests_toolbelt import MultipartEncoder
 
+from lgi_protocol import file_properties
 from lgi_protocol.credentials import Credentials, KeptSession
 from lgi_protocol.errors import ServerError
 from lgi_protocol.patience import patience
@@ -24,6 +26,7 @@ TIMEOUTS = (10.0, 60.0)
 MAX_ANSWER = 128 * 1024 * 1024
 # For a whole answer, however it trickles in.
 ANSWER_SECONDS = 120.0
+_BYTES = "application/octet-stream"
 # So many characters of what is not LGI's are enough to see what it is.
 _SHOWN = 4096
 _Result = TypeVar("_Result")
@@ -67,7 +70,8 @@ class Client:
                 parts: dict[str, object] = dict(fields)
                 for number, path in enumerate(files, 1):
                     opened = stack.enter_context(path.open("rb"))
-                    parts[f"uploaded_file_{number}"] = (path.name, opened, "application/octet-stream")
+                    headers = file_properties.of_file(os.fstat(opened.fileno())).headers()
+                    parts[f"uploaded_file_{number}"] = (path.name, opened, _BYTES, headers)
                 parts["number_of_uploaded_files"] = str(len(files))
                 encoder = _Form(parts, watch)
                 return self._answer(url, encoder, {"Content-Type": encoder.content_type})

@@ -15,6 +15,7 @@ from werkzeug import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from lgi_protocol import file_properties
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import on_the_disk
 from lgi_server.services.repositories import Repositories
@@ -226,6 +227,7 @@ def chosen_files(request: Request, field: str) -> tuple[Upload, ...]:
 def _stored(posted: FileStorage) -> Upload:
     name = uploaded_name(posted.filename or "")
     arrival = cast(Arrival, posted.stream)
+    properties = file_properties.of_headers(posted.headers)
     with arrival.path.open("rb") as opened:
         on_the_disk(opened)
-    return Upload(name, arrival.path, arrival.digest)
+    return Upload(name, arrival.path, arrival.digest, properties=properties)

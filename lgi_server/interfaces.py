@@ -36,7 +36,7 @@ def interface_submit_jobs(call: InterfaceCall) -> Elements:
     outcomes = bulk.by_user(call.transaction, call.user, entries, call.config, call.store, call.now)
     request_ids = [entry.request_id for entry in call.entries]
     most = Element("most_jobs", call.config.max_jobs_at_once)
-    return (*call.header(), most, *call.answers.submitted(outcomes, request_ids))
+    return (*call.header(), most, Element("file_times", 1), *call.answers.submitted(outcomes, request_ids))
 
 
 def _wanted(call: InterfaceCall, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> Wanted:

@@ -8,7 +8,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from lgi_protocol import file_properties
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
 from lgi_server import forms
 from lgi_server.aside import aside
 from lgi_server.config import Config
@@ -63,7 +65,16 @@ def _malformed(why: str) -> LGIError:
     return LGIError(ErrorNumber.UPLOAD, why, message="The list of jobs cannot be understood")
 
 
-def _entry(number: int, one: Any) -> tuple[dict[str, str], list[tuple[str, int]]]:
+@dataclass(frozen=True)
+class _Listed:
+    """A file of a list; ``size`` is in bytes."""
+
+    name: str
+    size: int
+    properties: FileProperties
+
+
+def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed]]:
     """The fields and the files of a job."""
     if not isinstance(one, dict):
         raise _malformed(f"job {number} is not an object")
@@ -78,13 +89,13 @@ def _entry(number: int, one: Any) -> tuple[dict[str, str], list[tuple[str, int]]
     return fields, list(_files(number, one.get("files", [])))
 
 
-def _files(number: int, listed: Any) -> Iterator[tuple[str, int]]:
+def _files(number: int, listed: Any) -> Iterator[_Listed]:
     for file in listed if isinstance(listed, list) else [None]:
-        name, size = file if isinstance(file, list) and len(file) == 2 else (None, None)
+        name, size, *rest = file if isinstance(file, list) and len(file) in {2, 4} else (None, None)
         # True is an int to Python, and nothing else.
         if not isinstance(name, str) or type(size) is not int or size < 0:
             raise _malformed(f"files of job {number} is not a list of names with their sizes")
-        yield name, size
+        yield _Listed(name, size, file_properties.of_list(*rest) if rest else FileProperties())
 
 
 def _check_ids(request_ids: Sequence[str]) -> None:
@@ -95,25 +106,19 @@ def _check_ids(request_ids: Sequence[str]) -> None:
             raise _malformed(f"two jobs have the request_id {one[:40]!r}")
 
 
-def _parts(files: Sequence[tuple[str, int]], uploads: Sequence[Upload]) -> list[Upload]:
+def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
     """The files in what was posted as one, which holds them one after the other and nothing else."""
     posted = uploads[0].size if uploads else 0
-    if len(uploads) > 1 or posted != sum(size for _name, size in files):
-        why = f"the files have {sum(size for _name, size in files)} bytes together, {posted} came"
-        raise _malformed(why)
-    if not uploads:
-        return [Upload(name, Path("/dev/null"), _digest_of_nothing(), (0, 0)) for name, _size in files]
-    path = uploads[0].arrived
-    digests = aside(_digests, path, [size for _name, size in files])
-    begins = accumulate((size for _name, size in files), initial=0)
+    sizes = [file.size for file in files]
+    if len(uploads) > 1 or posted != sum(sizes):
+        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} came")
+    path = uploads[0].arrived if uploads else Path("/dev/null")
+    digests = aside(_digests, path, sizes)
+    begins = accumulate(sizes, initial=0)
     return [
-        Upload(name, path, digest, (begin, size))
-        for (name, size), digest, begin in zip(files, digests, begins, strict=False)
+        Upload(file.name, path, digest, (begin, file.size), file.properties)
+        for file, digest, begin in zip(files, digests, begins, strict=False)
     ]
-
-
-def _digest_of_nothing() -> str:
-    return hashlib.sha256().hexdigest()
 
 
 def _digests(path: Path, sizes: Sequence[int]) -> list[str]:

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import IO
@@ -15,7 +16,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLa
 from werkzeug.routing import PathConverter
 from werkzeug.wsgi import wrap_file
 
-from lgi_protocol import xml
+from lgi_protocol import file_properties, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import browser, identity, replies
@@ -129,9 +130,9 @@ def _get(server: Server, access: Access, name: str, file: str) -> Response:
     )
     answer.content_length = size
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
-    # No date, which knows seconds only: a download that goes on must never glue two versions together.
     answer.set_etag(_version(opened))
     try:
+        # By no date, which knows seconds only: a download that goes on must never glue two versions together.
         answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
     except RequestedRangeNotSatisfiable:
         answer.close()
@@ -139,13 +140,19 @@ def _get(server: Server, access: Access, name: str, file: str) -> Response:
         refused.headers["Content-Range"] = f"bytes */{size}"
         refused.headers["ETag"] = answer.headers["ETag"]
         return refused
+    told = os.fstat(opened.fileno())
+    answer.last_modified = datetime.fromtimestamp(int(told.st_mtime), UTC)
+    answer.headers.update(file_properties.of_file(told).headers())
     return answer
 
 
 def _version(opened: IO[bytes]) -> str:
-    """What two versions of a file have never in common: each PUT makes a new file."""
+    """What two versions of a file have never in common: each PUT makes a new file.
+
+    Its time is the one nobody can choose: that of its last change a client may say.
+    """
     known = os.fstat(opened.fileno())
-    return f"{known.st_ino:x}-{known.st_size:x}-{known.st_mtime_ns:x}"
+    return f"{known.st_ino:x}-{known.st_size:x}-{known.st_ctime_ns:x}"
 
 
 def _put(server: Server, access: Access, name: str, file: str) -> Response:
@@ -159,7 +166,7 @@ def _put(server: Server, access: Access, name: str, file: str) -> Response:
             raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
         on_the_disk(arrived)
         access.check_again(name)
-        server.store.put(name, file, arrived)
+        server.store.put(name, file, arrived, file_properties.of_headers(request.headers))
     return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
 
 

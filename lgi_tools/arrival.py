@@ -7,10 +7,13 @@ import stat
 import tempfile
 from pathlib import Path
 
+from lgi_protocol.file_properties import FileProperties
+
 # A server's mark of a version of a file, in quotes; other kinds cannot be the name of a file.
 _MARK = re.compile(r'"([A-Za-z0-9_.+-]{1,120})"\Z')
 # What is shorter is faster fetched again than kept.
 WORTH_KEEPING = 1024 * 1024
+_UNKNOWN = FileProperties()
 
 
 class Arrival:
@@ -53,10 +56,11 @@ class Arrival:
             self.size += written
             block = block[written:]
 
-    def finish(self) -> None:
+    def finish(self, properties: FileProperties = _UNKNOWN) -> None:
         """All is there: it takes the target's place, with its permissions or those the umask gives."""
         assert self._path is not None  # noqa: S101 - start or an earlier run has opened it
         os.fchmod(self._descriptor, _mode(self.target))
+        properties.give(self._descriptor)
         self._path.replace(self.target)
         self._close()
 

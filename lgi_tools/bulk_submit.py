@@ -1,13 +1,14 @@
 """Many jobs in few calls. Servers before 1.41 get them one by one."""
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_protocol import xml
+from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, with_back_off
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
@@ -16,6 +17,8 @@ from lgi_tools import safe_submit
 # What goes in one call at most: text of the jobs, of which a server takes a megabyte, and bytes of files.
 MOST_TEXT = 900_000
 MOST_BYTES = 64 * 2**20
+# What stands beside a name in the list of files, at its longest.
+_LONGEST = (10**12, "9" * 22, 1)
 _ONE = "interfaces/interface_submit_job"
 _MANY = "interfaces/interface_submit_jobs"
 
@@ -52,9 +55,10 @@ def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) ->
     if safe_submit.version_in(envelope) < safe_submit.REMEMBERS:
         yield from (_one(client, caller, job) for job in jobs)
         return
-    most = _asked(client, _MANY, dict(caller) | {"jobs": "[]"}).number("most_jobs")
-    for batch in batches(jobs, max(1, most)):
-        yield from _many(client, caller, batch)
+    about = _asked(client, _MANY, dict(caller) | {"jobs": "[]"})
+    keeps_times = about.number("file_times") > 0
+    for batch in batches(jobs, max(1, about.number("most_jobs"))):
+        yield from _many(client, caller, batch, keeps_times)
 
 
 def _asked(client: Client, call: str, fields: Mapping[str, str]) -> Reply:
@@ -67,7 +71,7 @@ def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
     batch: list[NewJob] = []
     text = size = 0
     for job in jobs:
-        own_text = len(json.dumps(_entry(job, [])))
+        own_text = len(json.dumps(_entry(job, [[path.name, *_LONGEST] for path in job.files])))
         own_size = sum(path.stat().st_size for path in job.files)
         full = len(batch) == most or text + own_text > MOST_TEXT or size + own_size > MOST_BYTES
         if batch and full:
@@ -79,17 +83,17 @@ def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
         yield batch
 
 
-def _entry(job: NewJob, sizes: Sequence[int]) -> dict[str, object]:
+def _entry(job: NewJob, files: Sequence[Sequence[object]]) -> dict[str, object]:
     """A job as it stands in the list of a call."""
-    names = [path.name for path in job.files]
-    files = [list(pair) for pair in zip(names, sizes or [0] * len(names), strict=True)]
     return {**job.fields, "request_id": job.request_id, "files": files}
 
 
-def _many(client: Client, caller: Mapping[str, str], batch: Sequence[NewJob]) -> Iterator[Outcome]:
+def _many(
+    client: Client, caller: Mapping[str, str], batch: Sequence[NewJob], keeps_times: bool
+) -> Iterator[Outcome]:
     with tempfile.TemporaryDirectory(prefix="LGI_submit.") as directory:
         contents = Path(directory, "contents")
-        entries = _put_together(batch, contents)
+        entries = _put_together(batch, contents, keeps_times)
         files = (contents,) if contents.stat().st_size else ()
         fields = dict(caller) | {"jobs": json.dumps(entries)}
         reply = safe_submit.submit(client, _MANY, fields, files)
@@ -97,18 +101,20 @@ def _many(client: Client, caller: Mapping[str, str], batch: Sequence[NewJob]) ->
         yield _outcome(job, answer)
 
 
-def _put_together(batch: Sequence[NewJob], contents: Path) -> list[dict[str, object]]:
+def _put_together(batch: Sequence[NewJob], contents: Path, keeps_times: bool) -> list[dict[str, object]]:
     """Copy all files into one, in their order. A size is what was read, whatever is written meanwhile."""
     entries = []
     with contents.open("wb") as together:
         for job in batch:
-            sizes = []
+            files: list[list[object]] = []
             for path in job.files:
                 before = together.tell()
                 with path.open("rb") as opened:
+                    properties = file_properties.of_file(os.fstat(opened.fileno()))
                     shutil.copyfileobj(opened, together)
-                sizes.append(together.tell() - before)
-            entries.append(_entry(job, sizes))
+                files.append([path.name, together.tell() - before])
+                files[-1] += properties.listed() if keeps_times else []
+            entries.append(_entry(job, files))
     return entries
 
 

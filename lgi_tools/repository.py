@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 import requests
 import urllib3
 
-from lgi_protocol import xml
+from lgi_protocol import file_properties, xml
 from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_safe
 from lgi_protocol.patience import patience
 from lgi_protocol.reply import leading_number, read_text
@@ -124,7 +124,8 @@ class Repository:
             for block in blocks:
                 arrival.write(block)
                 watch(arrival.size, total)
-        arrival.finish()
+            properties = file_properties.of_headers(answer.headers)
+        arrival.finish(properties)
 
     def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
         """Store a file under a name."""
@@ -132,17 +133,20 @@ class Repository:
         if source.exists() and not source.is_file():
             raise TransferFailed(f"{source} is no plain file")
         with source.open("rb") as opened:
-            size = os.fstat(opened.fileno()).st_size
+            status = os.fstat(opened.fileno())
+            size = status.st_size
             # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
             body = _Exactly(opened, size, watch) if size else None
-            self._change("PUT", self.file_url(name), body)
+            self._change("PUT", self.file_url(name), body, file_properties.of_file(status).headers())
 
     def delete(self, name: str) -> None:
         """Remove a file."""
         self._change("DELETE", self.file_url(name), None)
 
-    def _change(self, method: str, url: str, body: "_Exactly | None") -> None:
-        with self._request(method, url, body) as answer:
+    def _change(
+        self, method: str, url: str, body: "_Exactly | None", headers: Mapping[str, str] = _NONE
+    ) -> None:
+        with self._request(method, url, body, headers) as answer:
             text = _text(answer)
         # As LGI: what was done is said in the body; the HTTP status may be anything.
         status = _find(text, "status")

@@ -17,6 +17,7 @@ from typing import IO
 
 from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
 from lgi_server.aside import aside
 from lgi_server.repository_host import RepositoryHost
 from lgi_server.services import stores
@@ -28,7 +29,7 @@ log = logging.getLogger("lgi.repositories")
 _HEAD = "exec sh -c 'cd {directory} || exit 1; "
 # The access file is packed last: when it is there, the stream was not cut short.
 CREATE = (
-    "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -m -f - -C {new} && test -f {new}/{access} "
+    "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -f - -C {new} && test -f {new}/{access} "
     "&& find {new} -exec sync {{}} + && mv -T {new} {old} || {{ rm -rf {new}; exit 1; }}'"
 )
 _REMOVE = "rm -rf {new} {old}'"
@@ -134,16 +135,16 @@ def pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -
         for upload in uploads:
             with upload.arrived.open("rb") as opened:
                 opened.seek(upload.part[0] if upload.part else 0)
-                archive.addfile(_member(upload.name, upload.size), opened)
+                archive.addfile(_member(upload.name, upload.size, upload.properties), opened)
         access = lists.join(writers).encode()
-        archive.addfile(_member(ACCESS_FILE, len(access)), io.BytesIO(access))
+        archive.addfile(_member(ACCESS_FILE, len(access), FileProperties()), io.BytesIO(access))
 
 
-def _member(name: str, size: int) -> tarfile.TarInfo:
+def _member(name: str, size: int, properties: FileProperties) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size = size
-    member.mode = 0o660
-    member.mtime = int(time.time())
+    member.mode = 0o770 if properties.executable else 0o660
+    member.mtime = time.time() if properties.modified is None else properties.modified // 10**9
     return member
 
 

@@ -17,6 +17,7 @@ from typing import IO
 
 from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
 from lgi_server.aside import all_on_the_disk, aside
 from lgi_server.services import stores
 from lgi_server.services.stores import (
@@ -34,6 +35,7 @@ log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BLOCK = 2**20
+_UNKNOWN = FileProperties()
 # Files in one repository: every answer with a job's details lists them.
 MOST_FILES = 10_000
 # No upload takes longer than a day.
@@ -96,6 +98,8 @@ class Repositories:
             for upload in uploads:
                 # A link, not a rename: the database may ask for the whole submit to be done again.
                 os.link(upload.arrived, upload.name, dst_dir_fd=at)
+                # Only now: by its time it is seen whether an arrival was left behind.
+                _give(upload.properties, upload.name, at)
             os.fsync(at)
 
     @staticmethod
@@ -212,7 +216,7 @@ class Repositories:
         if size + sum(others) > self.max_size:
             raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
 
-    def put(self, name: str, file: str, arrived: IO[bytes]) -> int:
+    def put(self, name: str, file: str, arrived: IO[bytes], properties: FileProperties = _UNKNOWN) -> int:
         """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
         wanted = file_name(file)
         size = os.fstat(arrived.fileno()).st_size
@@ -222,6 +226,7 @@ class Repositories:
                 os.rename(arrived.name, wanted, dst_dir_fd=at)
             except OSError as error:
                 raise LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}") from error
+            properties.give(arrived.fileno())
             os.fsync(at)
         return size
 
@@ -260,6 +265,15 @@ class Repositories:
             os.close(at)
 
 
+def _give(properties: FileProperties, name: str, at: int) -> None:
+    """Give a file of a directory what is said of it."""
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+    try:
+        properties.give(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _copy(upload: Upload, descriptor: int) -> None:
     """Write what has arrived to a new file and close that."""
     begin, left = upload.part or (0, upload.size)
@@ -271,6 +285,8 @@ def _copy(upload: Upload, descriptor: int) -> None:
                 raise OSError(errno.EIO, f"{upload.name!r} has not arrived whole")
             opened.write(block)
             left -= len(block)
+        opened.flush()
+        upload.properties.give(opened.fileno())
 
 
 def _part(text: str) -> str:

@@ -3,12 +3,13 @@
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from lgi_protocol import common_name
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
 
 ACCESS_FILE = ".LGI_repository_write_access"
 _NAME = re.compile(r"JOB_[0-9a-f]{32}\Z")
@@ -35,6 +36,7 @@ class Upload:
     arrived: Path
     digest: str = ""
     part: tuple[int, int] | None = None
+    properties: FileProperties = field(default_factory=FileProperties)
 
     @property
     def size(self) -> int:

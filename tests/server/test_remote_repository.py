@@ -134,6 +134,20 @@ def written(tmp_path: Path, names: list[str]) -> tuple[Path, ...]:
     return paths
 
 
+def test_files_keep_time_and_permission(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
+    """As far as the archive has room for them: whole seconds."""
+    program, data = written(tmp_path, ["program", "data"])
+    program.chmod(0o755)
+    for path in (program, data):
+        os.utime(path, (1234567890, 1234567890))
+
+    directory = directory_of(host, grid.user().post("interface_submit_job", (program, data), **SUBMIT))
+
+    there = {path.name: path.stat() for path in directory.iterdir()}
+    assert {there[name].st_mtime for name in ("program", "data")} == {1234567890}
+    assert (there["program"].st_mode & 0o777, there["data"].st_mode & 0o777) == (0o770, 0o660)
+
+
 def refused(grid: Grid, files: tuple[Path, ...] = ()) -> ServerError:
     """How a submit is refused."""
     with pytest.raises(ServerError) as error:
