@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lgi_daemon.clock import Clock
 from lgi_daemon.configuration import Application, Project
+from lgi_daemon.environment import PROGRAMS
 from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_protocol import xml
 
@@ -55,7 +56,7 @@ class Announcement:
         return answer
 
     def _asked(self, script: Path, hints: Mapping[str, str]) -> str:
-        place = Place(self._directory, hints=dict(hints))
+        place = Place(self._directory, hints=dict(hints), programs=self._directory / PROGRAMS)
         try:
             said = self._scripts.said(script, WORD, place, PATIENCE, MOST)
         except (NoAnswer, OSError) as error:

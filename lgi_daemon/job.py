@@ -101,7 +101,8 @@ class Job:
             "LGI_PROJECT": record.project,
             "LGI_APPLICATION": record.application,
         }
-        return Place(directory, record.uid if self.run.sandboxed else None, hints, record.limits)
+        uid = record.uid if self.run.sandboxed else None
+        return Place(directory, uid, hints, record.limits, self.run.programs)
 
     def note(self, **changes: object) -> None:
         """Change the record, on disk first. OSError when the disk does not take it; then nothing changed."""

@@ -3,6 +3,7 @@
 .lock                                 host, boot and pid of the daemon that has it
 .records/REFERENCE/record.json        the truth about a job, written before a server is told of it
 .records/REFERENCE/LGI_job_*_script   what is run for the job
+.programs/                            links to LGI's programs, for scripts and jobs
 .broken/                              what could not be understood, for the administrator
 PROJECT/APPLICATION/JOB_REFERENCE/    the job's own directory
 """
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lgi_daemon import atomic_file, processes
+from lgi_daemon.environment import PROGRAMS, link_programs
 from lgi_daemon.job_files import JobFiles, contents
 from lgi_daemon.record import Phase, Record, to_json
 from lgi_protocol.job_directory import SCRIPTS
@@ -37,6 +39,7 @@ class RunDirectory:
         self.path = path
         self.sandboxed = sandboxed
         self.records = path / ".records"
+        self.programs = path / PROGRAMS
         self.broken = path / ".broken"
         self._lock: int | None = None
 
@@ -55,6 +58,10 @@ class RunDirectory:
         self.records.mkdir(mode=0o700, exist_ok=True)
         # Jobs run their scripts from here, but cannot list or change anything.
         self.records.chmod(0o711 if self.sandboxed else 0o700)
+        try:
+            link_programs(self.path)
+        except OSError as error:
+            log.critical("jobs may not find LGI's programs: %s cannot be written: %s", self.programs, error)
 
     def sign(self) -> None:
         """Write host, boot and pid into the lock file, again after a fork."""

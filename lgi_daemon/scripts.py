@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import subprocess
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon import processes, sandbox
+from lgi_daemon import environment, processes, sandbox
 from lgi_daemon.processes import Identity
 from lgi_daemon.resource_limits import ResourceLimits
 
@@ -32,9 +31,6 @@ _DEATH_SECONDS = 5.0
 # stop, and Popen has returned before the user changes.
 # As LGI: a file without '#!' is run by sh.
 _RUN_WHEN_TOLD = 'read -r go && exec "$@" < /dev/null'
-# The filters under their short names, which are for scripts only: a system may have its own xml and hash.
-_FILTERS = Path(__file__).parent / "filters"
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL")
 
 
 class NoAnswer(Exception):
@@ -50,24 +46,19 @@ class NoAnswer(Exception):
 class Place:
     """Where, as whom (None: the daemon's own user) and within what limits a script runs.
 
-    ``hints`` are LGI_* variables.
+    ``hints`` are LGI_* variables; ``programs`` is the directory with LGI's programs.
     """
 
     directory: Path
     uid: int | None = None
     hints: dict[str, str] = field(default_factory=dict)
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    programs: Path | None = None
 
     def environment(self) -> dict[str, str]:
-        """All that a script inherits: the daemon's PATH, HOME, language and TMPDIR, and the hints."""
-        kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        # Scripts call LGI_filetransfer and LGI_qsub, wherever this daemon was installed, and LGI_xml as xml.
-        kept["PATH"] = f"{sysconfig.get_path('scripts')}:{_FILTERS}:{kept.get('PATH') or os.defpath}"
-        kept.setdefault("LANG", "C.UTF-8")
-        if self.uid is not None:
-            kept = {name: kept[name] for name in kept if name not in ("USER", "LOGNAME", "SHELL")}
-            kept["HOME"] = kept["TMPDIR"] = str(self.directory)
-        return kept | self.hints
+        """All that a script inherits."""
+        home = None if self.uid is None else self.directory
+        return environment.variables(self.programs, home, self.hints)
 
 
 class Scripts:

@@ -118,7 +118,8 @@ class Work:
         script = application.check_system_limits_script
         hints = {"LGI_PROJECT": project.name, "LGI_APPLICATION": application.name}
         try:
-            status = self.scripts.status(script, Place(self.run.path, hints=hints))
+            place = Place(self.run.path, hints=hints, programs=self.run.programs)
+            status = self.scripts.status(script, place)
         except NoAnswer as error:
             log.warning("no %s is asked for: %s", application.name, error)
             return False

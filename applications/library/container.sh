@@ -27,6 +27,11 @@ each_variable() {
 
 # The top of the image is made anew, since a read-only one may lack /rundir.
 bubblewrap() {
+    # A proxy's address may hold a password, which is nothing for a list of processes: bwrap reads it (--args 9).
+    for name in $(passed_on); do
+        value_of "$name"
+        printf -- '--setenv\0%s\0%s\0' "$name" "$value"
+    done > $own/variables
     root=$images/${image%:*}/${image##*:}
     printf 'bwrap --unshare-all --die-with-parent --new-session --clearenv '
     [ "$network" != yes ] || printf -- '--share-net '
@@ -40,7 +45,7 @@ bubblewrap() {
     done
     printf -- '--proc /proc --dev /dev --tmpfs /tmp --bind %s /rundir --tmpfs /rundir/%s ' "$(quoted "$PWD")" "$own"
     [ -n "$program" ] || printf -- '--ro-bind %s /rundir/%s/input ' "$(quoted "$PWD/$own/input")" "$own"
-    printf -- '--chdir /rundir --setenv HOME /rundir --setenv PATH /usr/local/bin:/usr/bin:/bin '
+    printf -- '--args 9 --chdir /rundir --setenv HOME /rundir --setenv PATH /usr/local/bin:/usr/bin:/bin '
     each_variable '--setenv %s %s '
     printf -- '-- '
 }
@@ -70,6 +75,8 @@ engine_words() {
     printf -- '--volume %s --tmpfs %s ' "$(quoted "$PWD:/rundir")" "$hidden"
     [ -n "$program" ] || printf -- '--volume %s ' "$(quoted "$PWD/$own/input:/rundir/$own/input:ro")"
     each_variable '--env %s=%s '
+    # Without a value it is that of the engine's own environment.
+    for name in $(passed_on); do printf -- '--env %s ' "$name"; done
     printf '%s ' "$container_options"
     quoted "${images:+$images/}$image"
 }

@@ -1,6 +1,8 @@
 # shellcheck shell=sh
 # Writes what runs where the job runs. That machine may have nothing of LGI, so it is a script of its own.
 
+. "$library/surroundings.sh"
+
 # quoted TEXT: one word of a shell command.
 quoted() {
     printf "'"
@@ -60,6 +62,7 @@ payload() {
     fi
     # Elsewhere there is no such directory, and it begins where its files are.
     [ "$backend" = glite ] || printf 'cd %s || exit 75\n' "$(quoted "$PWD")"
+    surroundings
     printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
     [ -z "$memory" ] || [ -n "$container" ] || [ "$backend" != process ] || printf 'ulimit -v %d\n' $((memory * 1024))
     printf 'set -- %s %s\n' "$(bounds)" "$words"

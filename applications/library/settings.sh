@@ -1,7 +1,9 @@
 # shellcheck shell=sh disable=SC2034
 # What an application may set, and what holds when it does not. Sourced, so a setting is a shell assignment.
 
-# Nothing else decides what counts as a letter, or how a date and a number look.
+# In these scripts nothing else decides what counts as a letter, or how a date and a number look. The job gets the
+# daemon's locale (surroundings.sh).
+job_locale=${LC_ALL:-}
 LC_ALL=C
 export LC_ALL
 

@@ -95,6 +95,7 @@ def take(name: str, script: str, place: str = "") -> int:
         pid = subprocess.Popen(
             [script] if place else ["/bin/sh", script],
             cwd=place or None,
+            env=of_node(),
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -104,6 +105,14 @@ def take(name: str, script: str, place: str = "") -> int:
     if wants("losing"):
         fail("connection lost", 255)
     return number
+
+
+def of_node() -> dict[str, str]:
+    """What a node gives to jobs: a test's lines NAME=VALUE, else what the command has, as `sbatch` does."""
+    lines = STATE / "environment"
+    if not lines.exists():
+        return dict(os.environ)
+    return dict(line.split("=", 1) for line in lines.read_text().splitlines())
 
 
 def after(option: str) -> str:

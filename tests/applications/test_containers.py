@@ -35,10 +35,12 @@ def test_a_job_runs_in_its_image_at_rundir(place: Path, images: Path) -> None:
 
 
 def test_a_job_finds_its_cores_and_nothing_else_in_its_environment(place: Path, images: Path) -> None:
-    """The variables of the numerical libraries, and who it is."""
+    """The variables of the numerical libraries, who it is, and the daemon's locale."""
     job = contained(place, images, "env | cut -d = -f 1 | sort | xargs; echo $OMP_NUM_THREADS")
 
-    names = "HOME LGI_APPLICATION LGI_JOB_ID LGI_PROJECT MKL_NUM_THREADS NUMEXPR_NUM_THREADS OMP_NUM_THREADS"
+    names = (
+        "HOME LANG LGI_APPLICATION LGI_JOB_ID LGI_PROJECT MKL_NUM_THREADS NUMEXPR_NUM_THREADS OMP_NUM_THREADS"
+    )
     assert job.finish().startswith(f"{names} OPENBLAS_NUM_THREADS PATH PWD SHLVL\n1\n")
 
 

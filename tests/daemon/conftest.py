@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from lgi_daemon.environment import link_programs
 from lgi_daemon.scripts import Place
 from tests.uids import UID
 
@@ -71,7 +72,7 @@ def here(place: Path) -> Place:
     uid = UID if IS_ROOT else None
     if uid is not None:
         os.chown(directory, uid, uid)
-    return Place(directory, uid, {"LGI_JOB_ID": "7"})
+    return Place(directory, uid, {"LGI_JOB_ID": "7"}, programs=link_programs(place))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from lgi_daemon import processes
 from lgi_daemon.check import plan
 from lgi_daemon.configuration import load
 from lgi_daemon.configuration_section import ConfigurationError
+from lgi_daemon.environment import PASSED_ON
 from lgi_daemon.record import from_json, to_json
 from lgi_daemon.resource_limits import ResourceLimits
 from lgi_daemon.sandbox import choose_uid
@@ -296,7 +297,7 @@ def test_the_environment_of_a_sandboxed_script_is_the_documented_one(
     monkeypatch.setenv("LD_PRELOAD", "")
     monkeypatch.setenv("AWS_SECRET", "x")
     monkeypatch.setenv("BASH_ENV", "x")
-    usual = {"PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "LGI_JOB_ID"}
+    usual = {*PASSED_ON, "LGI_JOB_ID", "LGI_JOB_PATH"}
 
     Scripts().status(write("cat /proc/$$/environ | tr '\\000' '\\n' > seen"), here)
 

@@ -53,7 +53,7 @@ def test_a_script_that_takes_too_long_is_killed_with_its_children(write: Write, 
 def test_a_script_sees_a_clean_environment(
     write: Write, here: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Hole D7: PATH with LGI's programs in front, the hints, and nothing secret of the daemon."""
+    """Hole D7: PATH with LGI's filters and programs in front, the hints, and nothing secret of the daemon."""
     monkeypatch.setenv("SECRET_TOKEN", "hush")
 
     Scripts().status(write("env > seen; pwd > where; umask > mask; read -r x && exit 1; exit 0"), here)
@@ -62,7 +62,7 @@ def test_a_script_sees_a_clean_environment(
     assert "SECRET_TOKEN" not in seen
     assert "LGI_JOB_ID=7\n" in seen
     first = next(line for line in seen.splitlines() if line.startswith("PATH="))
-    assert first.removeprefix("PATH=").split(":")[0].endswith("/bin")
+    assert [Path(folder).name for folder in first.split(":")[:2]] == ["filters", ".programs"]
     assert (here.directory / "where").read_text().strip() == str(here.directory)
     assert (here.directory / "mask").read_text().strip() == "0077"
     assert not (here.directory / "hacked").exists()

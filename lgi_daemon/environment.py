@@ -1,0 +1,85 @@
+"""The environment variables of scripts, and the directory that holds LGI's programs for scripts and jobs."""
+
+import os
+import secrets
+import sys
+import sysconfig
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+# LGI's programs under their full names: no name of another program can be among them.
+PROGRAMS = ".programs"
+# The filters under their short names, which are for scripts only: a system may have its own xml and hash.
+_FILTERS = Path(__file__).parent / "filters"
+_DEFAULT_LOCALE = "C.UTF-8"
+_LOCALE = (
+    *("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME"),
+    *(
+        "LC_MONETARY",
+        "LC_PAPER",
+        "LC_NAME",
+        "LC_ADDRESS",
+        "LC_TELEPHONE",
+        "LC_MEASUREMENT",
+        "LC_IDENTIFICATION",
+    ),
+)
+_PROXIES = (
+    *("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
+)
+PASSED_ON = ("PATH", "HOME", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", *_LOCALE, *_PROXIES)
+# Of the daemon's own user: a job with a user of its own has others, or none.
+_OF_USER = ("USER", "LOGNAME", "SHELL")
+
+
+def variables(programs: Path | None, home: Path | None, hints: Mapping[str, str]) -> dict[str, str]:
+    """All that a script inherits: some variables of the daemon, and the hints.
+
+    ``programs`` is a directory of `link_programs`. ``home`` is the directory of a job with a user of its own.
+    LGI_JOB_PATH is the PATH for what a job runs: that of the site, and behind it LGI's programs.
+    """
+    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    if not any(kept.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")):
+        kept["LANG"] = _DEFAULT_LOCALE
+    site, own = site_path(), [str(programs)] if programs else []
+    kept["PATH"] = ":".join([str(_FILTERS), *own, site])
+    kept["LGI_JOB_PATH"] = ":".join([site, *own])
+    if home is not None:
+        kept = {name: kept[name] for name in kept if name not in _OF_USER}
+        kept["HOME"] = kept["TMPDIR"] = str(home)
+    return kept | dict(hints)
+
+
+def site_path() -> str:
+    """The daemon's PATH without the virtual environment LGI is installed in, whose Python is LGI's own."""
+    path = os.environ.get("PATH") or os.defpath
+    if sys.prefix == sys.base_prefix:
+        return path
+    own = os.path.realpath(sysconfig.get_path("scripts"))
+    return ":".join(folder for folder in path.split(":") if not folder or os.path.realpath(folder) != own)
+
+
+def link_programs(run_directory: Path) -> Path:
+    """The directory in a run directory with links to all LGI_* programs of this installation, made right.
+
+    OSError when it cannot be written.
+    """
+    folder = run_directory / PROGRAMS
+    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.chmod(0o755)
+    wanted = {path.name: str(path) for path in Path(sysconfig.get_path("scripts")).glob("LGI_*")}
+    for name in os.listdir(folder):
+        if name not in wanted:
+            (folder / name).unlink()
+    for name, target in wanted.items():
+        link = folder / name
+        with suppress(OSError):
+            if os.readlink(link) == target:
+                continue
+        # Running jobs use it meanwhile.
+        fresh = folder / f".{name}.{secrets.token_hex(4)}"
+        fresh.symlink_to(target)
+        fresh.replace(link)
+    return folder
