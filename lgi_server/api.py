@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import again, arrivals, browser, identity, manifest, peers, replies
+from lgi_server import again, arrivals, browser, form_parser, identity, manifest, peers, replies
 from lgi_server.arrivals import SpoolingRequest
 from lgi_server.calls import Call
 from lgi_server.config import Config
@@ -92,7 +92,7 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
             if isinstance(who, JobIdentity):
                 entrance = _entrance_of_job(server, name, who)
             request.takes_files, request.takes_together = entrance.takes_files, entrance.bulk
-            posted = arrivals.posted_fields(request)
+            posted = form_parser.posted_fields(request)
             run = partial(_run, server, entrance, who, Form(posted), request)
             try:
                 answer = run()

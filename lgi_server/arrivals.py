@@ -2,27 +2,20 @@
 
 import hashlib
 import select
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
 import flask
-import gevent
-from gunicorn.http.errors import ParseException
 from werkzeug import Request
-from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.datastructures import FileStorage
 
 from lgi_protocol import file_properties
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.aside import on_the_disk
+from lgi_server.form_parser import FormRequest
 from lgi_server.services.repositories import Repositories
 from lgi_server.services.stores import Upload, uploaded_name
-
-# Seconds every body has, and bytes a second it must bring beyond them.
-SLOWEST_START, SLOWEST_RATE = 20.0, 100_000
 
 
 class Arrival:
@@ -59,12 +52,9 @@ class Arrival:
         """Nothing is open."""
 
 
-class SpoolingRequest(Request):
+class SpoolingRequest(FormRequest):
     """Posted files go to the repositories' incoming directory instead of /tmp."""
 
-    # Text fields together: input, output, job_specifics and an update at their largest.
-    max_form_memory_size = 1024 * 1024
-    max_form_parts = 2048
     # Set by the doorway for calls that take files, and for those whose files come together as one.
     takes_files = False
     takes_together = False
@@ -75,16 +65,6 @@ class SpoolingRequest(Request):
         self.max_content_length = most
         self._store = store
         self._arrived: list[Path] = []
-
-    @property
-    def mimetype_params(self) -> dict[str, str]:
-        """As Werkzeug reads them, and the boundary of LGI.py too, which has an ``@`` and no quotes."""
-        parameters = super().mimetype_params
-        if "boundary" not in parameters:
-            _, found, rest = self.headers.get("Content-Type", "").partition("boundary=")
-            if found:
-                return {**parameters, "boundary": rest.partition(";")[0].strip().strip('"')}
-        return parameters
 
     def _get_file_stream(
         self,
@@ -107,11 +87,12 @@ class SpoolingRequest(Request):
             path.unlink(missing_ok=True)
 
 
-class PageRequest(flask.Request):
+class PageRequest(FormRequest, flask.Request):
     """A request for a page: posted fields, and files only where a page has asked for them."""
 
-    max_form_memory_size = SpoolingRequest.max_form_memory_size
-    max_form_parts = SpoolingRequest.max_form_parts
+    # Flask has its own, from its configuration.
+    max_form_memory_size = FormRequest.max_form_memory_size
+    max_form_parts = FormRequest.max_form_parts
     # Set by a page that takes files: whose incoming directory they go to.
     store: Repositories | None = None
     # The files that have come so far.
@@ -129,69 +110,6 @@ class PageRequest(flask.Request):
         """At the end of a request: what no repository has taken is removed."""
         for path in self.arrived:
             path.unlink(missing_ok=True)
-
-
-def posted_fields(request: Request) -> Mapping[str, str]:
-    """The posted fields; LGIError 65, 64 or 68. A GET is a call with no fields."""
-    # A field that comes twice counts as it came first.
-    return dict(reversed(_posted(request)))
-
-
-def posted_form(request: Request) -> "MultiDict[str, str]":
-    """The posted fields of a page, of which a box may come several times; LGIError 65, 64 or 68."""
-    return MultiDict(_posted(request))
-
-
-def _posted(request: Request) -> list[tuple[str, str]]:
-    if request.method != "POST":
-        return []
-    try:
-        with in_time(request):
-            if request.mimetype == "application/x-www-form-urlencoded":
-                return _urlencoded(request)
-            return list(request.form.items(multi=True))
-    except RequestEntityTooLarge:
-        raise LGIError(ErrorNumber.POST_TOO_BIG, _too_big(request)) from None
-    except OSError as error:
-        raise LGIError(ErrorNumber.UPLOAD, error.strerror or "the connection ended") from None
-    except (HTTPException, ParseException, ValueError):
-        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
-
-
-def _too_big(request: Request) -> str:
-    """Why a request was too big: as a whole, or for what in it is no file."""
-    size, most = request.content_length, request.max_content_length
-    if size is not None and most is not None and size > most:
-        return f"{size} bytes, at most {most} are allowed"
-    return "files go into the repository, input is for text"
-
-
-@contextmanager
-def in_time(request: Request) -> Iterator[None]:
-    """Give a body twenty seconds and ten more for each megabyte; LGIError UPLOAD when that is over."""
-    size = request.content_length if request.content_length is not None else request.max_content_length
-    seconds = SLOWEST_START + (size or 0) / SLOWEST_RATE
-    timeout = gevent.Timeout(seconds)
-    try:
-        with timeout:
-            yield
-    except gevent.Timeout as late:
-        if late is not timeout:
-            raise
-        raise LGIError(ErrorNumber.UPLOAD, f"the request did not come within {seconds:.0f} s") from None
-
-
-def _urlencoded(request: Request) -> list[tuple[str, str]]:
-    """Fields without files. Werkzeug hides bytes that are not UTF-8 as ``%XX``; here they stay visible.
-
-    Raises RequestEntityTooLarge, or ValueError for too many fields.
-    """
-    limit = SpoolingRequest.max_form_memory_size
-    body = request.stream.read(limit + 1)
-    if len(body) > limit:
-        raise RequestEntityTooLarge
-    text = body.decode("utf-8", "replace")
-    return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)
 
 
 def has_ended(request: Request) -> bool:

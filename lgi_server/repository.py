@@ -19,8 +19,7 @@ from werkzeug.wsgi import wrap_file
 from lgi_protocol import file_properties, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server import browser, identity, replies
-from lgi_server.arrivals import in_time
+from lgi_server import browser, form_parser, identity, replies
 from lgi_server.aside import on_the_disk
 from lgi_server.repository_access import Access
 from lgi_server.server import Server
@@ -35,6 +34,7 @@ _STATUS = {
     ErrorNumber.READ_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorNumber.POST_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
     ErrorNumber.BROWSER_SESSION: HTTPStatus.FORBIDDEN,
     ErrorNumber.BACK_OFF: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -99,7 +99,9 @@ def status(number: HTTPStatus, message: str) -> Response:
 
 def _list(server: Server, access: Access) -> Response:
     """The files of a repository whose name the caller knows; an unknown name has none."""
-    name = (request.args.get("repository") or request.form.get("repository") or "").strip()
+    name = (
+        request.args.get("repository") or form_parser.posted_fields(request).get("repository", "")
+    ).strip()
     known = name if stores.is_name(name) else ""
     files = server.store.content(known) if known and _is_visible(access, known) else []
     body = Element(
@@ -174,7 +176,7 @@ def _receive(server: Server, arrived: IO[bytes]) -> int:
     """How many bytes came; LGIError 64 or 68."""
     size = 0
     try:
-        with in_time(request):
+        with form_parser.in_time(request):
             while block := request.stream.read(BLOCK):
                 size += len(block)
                 if size > server.store.max_file_size:

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import NotFound
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import again, arrivals, browser, identity
+from lgi_server import again, browser, form_parser, identity
 from lgi_server.arrivals import PageRequest
 from lgi_server.basic_interface import answers
 from lgi_server.basic_interface.visit import Afterwards, Moved, Page, Saved, Shown, Visit, Visitor
@@ -90,7 +90,7 @@ def _posted(server: Server, page: Page) -> "MultiDict[str, str]":
         raise LGIError(ErrorNumber.FORGERY, "another site has sent this form")
     if page.takes_files:
         cast(PageRequest, request).store = server.store
-    return arrivals.posted_form(request)
+    return form_parser.posted_form(request)
 
 
 def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> None:

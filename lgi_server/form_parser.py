@@ -1,0 +1,97 @@
+"""The one parser of posted forms: of calls, lists of repositories and pages (clients.md 1)."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import parse_qsl
+
+import gevent
+from gunicorn.http.errors import ParseException
+from werkzeug import Request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+
+# Seconds every body has, and bytes a second it must bring beyond them.
+SLOWEST_START, SLOWEST_RATE = 20.0, 100_000
+# Without quotes a boundary ends at a semicolon or blank, whatever else is in it.
+_UNQUOTED_BOUNDARY = re.compile(r';[ \t]*boundary=([^";\s]+)', re.IGNORECASE)
+
+
+class FormRequest(Request):
+    """A request whose form old programs may have written; every request of the server is one."""
+
+    # Text fields together: input, output, job_specifics and an update at their largest.
+    max_form_memory_size = 1024 * 1024
+    max_form_parts = 2048
+
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        """As Werkzeug reads them, and the boundary of LGI.py too, which has an ``@`` and no quotes."""
+        parameters = super().mimetype_params
+        found = _UNQUOTED_BOUNDARY.search(self.headers.get("Content-Type", ""))
+        return {**parameters, "boundary": found[1]} if found else parameters
+
+
+def posted_fields(request: Request) -> Mapping[str, str]:
+    """The posted fields; LGIError 65, 64 or 68. A GET is a call with no fields."""
+    # A field that comes twice counts as it came first.
+    return dict(reversed(_posted(request)))
+
+
+def posted_form(request: Request) -> "MultiDict[str, str]":
+    """The posted fields of a page, of which a box may come several times; LGIError 65, 64 or 68."""
+    return MultiDict(_posted(request))
+
+
+def _posted(request: Request) -> list[tuple[str, str]]:
+    if request.method != "POST":
+        return []
+    try:
+        with in_time(request):
+            if request.mimetype == "application/x-www-form-urlencoded":
+                return _urlencoded(request)
+            return list(request.form.items(multi=True))
+    except RequestEntityTooLarge:
+        raise LGIError(ErrorNumber.POST_TOO_BIG, _too_big(request)) from None
+    except OSError as error:
+        raise LGIError(ErrorNumber.UPLOAD, error.strerror or "the connection ended") from None
+    except (HTTPException, ParseException, ValueError):
+        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+
+
+def _too_big(request: Request) -> str:
+    """Why a request was too big: as a whole, or for what in it is no file."""
+    size, most = request.content_length, request.max_content_length
+    if size is not None and most is not None and size > most:
+        return f"{size} bytes, at most {most} are allowed"
+    return "files go into the repository, input is for text"
+
+
+@contextmanager
+def in_time(request: Request) -> Iterator[None]:
+    """Give a body twenty seconds and ten more for each megabyte; LGIError UPLOAD when that is over."""
+    size = request.content_length if request.content_length is not None else request.max_content_length
+    seconds = SLOWEST_START + (size or 0) / SLOWEST_RATE
+    timeout = gevent.Timeout(seconds)
+    try:
+        with timeout:
+            yield
+    except gevent.Timeout as late:
+        if late is not timeout:
+            raise
+        raise LGIError(ErrorNumber.UPLOAD, f"the request did not come within {seconds:.0f} s") from None
+
+
+def _urlencoded(request: Request) -> list[tuple[str, str]]:
+    """Fields without files. Werkzeug hides bytes that are not UTF-8 as ``%XX``; here they stay visible.
+
+    Raises RequestEntityTooLarge, or ValueError for too many fields.
+    """
+    limit = FormRequest.max_form_memory_size
+    body = request.stream.read(limit + 1)
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    text = body.decode("utf-8", "replace")
+    return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)
