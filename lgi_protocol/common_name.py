@@ -23,8 +23,13 @@ class CommonName:
         return self.projects is None or lists.holds(self.projects, [project])
 
     def certified_groups(self) -> tuple[str, ...]:
-        """The groups the certificate grants; always the user's own name too (ruling 1)."""
-        return lists.unique((self.name, *(self.groups or ())))
+        """The groups the certificate names; always the user's own name too (ruling 1). ``any`` is none."""
+        return lists.unique((self.name, *(group for group in self.groups or () if group != lists.ANY)))
+
+    @property
+    def is_for_any_group(self) -> bool:
+        """Whether the certificate grants every group, the administrators' excepted, by the word ``any``."""
+        return lists.ANY in (self.groups or ())
 
     def __str__(self) -> str:
         """The text that goes into the certificate."""

@@ -18,8 +18,15 @@ from lgi_server.tables.jobs import Job
 class Access:
     """What one caller may do with the repositories of a server."""
 
-    def __init__(self, server: Server, who: Identity | JobIdentity, now: float) -> None:
-        """LGIError 2 or 37 for a caller who may do nothing at all. Times are in seconds."""
+    def __init__(
+        self, server: Server, who: Identity | JobIdentity, now: float, groups: tuple[str, ...] = ()
+    ) -> None:
+        """LGIError 2 or 37 for a caller who may do nothing at all. Times are in seconds.
+
+        ``groups`` are those that a page knows the caller to work for. # As LGI: GET, PUT and DELETE, which
+        post none, know those that the certificate names; the word ``any`` grants nothing there.
+        """
+        self._groups = groups
         self._server = server
         self._who = who
         self._now = now
@@ -42,7 +49,8 @@ class Access:
                 raise LGIError(ErrorNumber.MODIFY_REFUSED, message="A job may change its own repository only")
             return
         project, job = self._found(self._who, name)
-        if lists.holds(self._server.store.writers(name), self._who.name.certified_groups()):
+        names = (*self._who.name.certified_groups(), *self._groups)
+        if lists.holds(self._server.store.writers(name), names):
             return
         if not self._server.databases[project].run(partial(_works_on, self._who, job), write=False):
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")

@@ -31,7 +31,10 @@ _STATUS = {
 def response(visitor: Visitor, answer: Shown | Moved | Saved) -> Response:
     """An answer as HTTP says it."""
     if isinstance(answer, Moved):
-        return moved(f"{visitor.base}/{answer.path}")
+        leads = moved(f"{visitor.base}/{answer.path}")
+        for name, value in answer.keep.items():
+            leads.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict")
+        return leads
     if isinstance(answer, Saved):
         return _saved(answer)
     return html(answer.template, answer.status, visitor=visitor, base=visitor.base, **answer.values)

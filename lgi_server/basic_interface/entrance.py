@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import again, browser, form_parser, identity
 from lgi_server.arrivals import PageRequest
-from lgi_server.basic_interface import answers
+from lgi_server.basic_interface import answers, group_choice
 from lgi_server.basic_interface.visit import Afterwards, Moved, Page, Saved, Shown, Visit, Visitor
 from lgi_server.database import Transaction
 from lgi_server.forms import Form
@@ -34,7 +34,8 @@ def visitor(server: Server, project: str) -> Visitor:
         raise NotFound
     if not who.name.allows_project(project):
         raise LGIError(ErrorNumber.PROJECT_REFUSED, project)
-    return Visitor(server, who, callers.user_of(who), project, int(now))
+    chosen = group_choice.of_cookies(request.cookies)
+    return Visitor(server, who, callers.user_of(who, chosen, server.config), project, int(now))
 
 
 def _first_project(server: Server, who: Identity) -> str:

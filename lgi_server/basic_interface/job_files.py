@@ -82,7 +82,7 @@ def _repository(visit: Visit, job_id: int) -> str:
 
 def _check_writer(visit: Visit, repository: str) -> None:
     """LGIError 35 unless the rules of PUT and DELETE let the visitor change these files."""
-    access = Access(visit.visitor.server, visit.visitor.who, time.time())
+    access = Access(visit.visitor.server, visit.visitor.who, time.time(), visit.user.groups)
     _known(partial(access.check_writer, repository))
 
 

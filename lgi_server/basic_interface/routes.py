@@ -16,6 +16,7 @@ from lgi_server.basic_interface import (
     answers,
     certificate,  # noqa: F401
     entrance,
+    group_choice,  # noqa: F401
     job,  # noqa: F401
     job_files,  # noqa: F401
     job_list,  # noqa: F401

@@ -12,6 +12,7 @@ from lgi_server.database import Transaction
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
 from lgi_server.server import Server
+from lgi_server.services import callers
 from lgi_server.services.callers import User
 from lgi_server.services.stores import Making
 
@@ -41,6 +42,11 @@ class Visitor:
     def is_administrator(self) -> bool:
         """Whether the certificate is in the administrators' group."""
         return self.server.config.admin_group in self.user.groups
+
+    @property
+    def may_choose_groups(self) -> bool:
+        """Whether the certificate grants groups that it does not name."""
+        return callers.may_choose_groups(self.who.name, self.server.config)
 
     @property
     def own_names(self) -> tuple[str, ...]:
@@ -90,9 +96,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Moved:
-    """Another page to go to, by its address below the project's."""
+    """Another page to go to, by its address below the project's; the browser is to ``keep`` these cookies."""
 
     path: str
+    keep: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

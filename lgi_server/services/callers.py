@@ -64,24 +64,42 @@ def user(form: Form, who: Identity, config: Config) -> User:
     form.word(forms.PROJECT)
     if name != who.name.name:
         raise LGIError(ErrorNumber.USER_DIFFERS, f"{name!r}, the certificate is for {who.name.name!r}")
-    allowed = _allowed_groups(who.name, groups, config)
+    allowed = allowed_groups(who.name, groups, config)
     if not allowed:
-        granted = lists.join(who.name.certified_groups())
+        granted = lists.join(lists.unique((name, *(who.name.groups or ()))))
         raise LGIError(ErrorNumber.GROUPS_REFUSED, f"it is for {granted}")
     return User(name, allowed)
 
 
-def user_of(who: Identity) -> User:
-    """The user a certificate is for, with all the groups it grants."""
-    return User(who.name.name, tuple(group for group in who.name.certified_groups() if group != lists.ANY))
+def user_of(who: Identity, chosen: tuple[str, ...], config: Config) -> User:
+    """The user of a page: with the groups the certificate names, and those of the ``chosen`` it grants."""
+    allowed = allowed_groups(who.name, chosen, config) if chosen else ()
+    return User(who.name.name, lists.unique((*who.name.certified_groups(), *allowed)))
 
 
-def _allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
-    certified = name.certified_groups()
-    if name.groups is None and config.open_groups:
-        # The old trust: a certificate without groups may name any, except the administrators' (ruling 1).
-        return tuple(group for group in posted if group != config.admin_group and group != lists.ANY)
-    return tuple(group for group in posted if group in certified and group != lists.ANY)
+def may_choose_groups(name: CommonName, config: Config) -> bool:
+    """Whether a certificate grants groups that it does not name, but never the administrators' (ruling 1).
+
+    One for ``any`` group does. One without groups does where the configuration has the old trust.
+    """
+    return name.is_for_any_group or (name.groups is None and config.open_groups)
+
+
+def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
+    """Those of the posted groups that a certificate grants, in their order.
+
+    The word ``any`` is nobody's name. Alone, from whom it is granted to, it is the user's own name: so it
+    stands in the configuration of old programs.
+    """
+    certified, open_to_all = name.certified_groups(), may_choose_groups(name, config)
+    allowed = tuple(
+        group
+        for group in posted
+        if group in certified or (open_to_all and group not in {config.admin_group, lists.ANY})
+    )
+    if not allowed and name.is_for_any_group and lists.ANY in posted:
+        return (name.name,)
+    return allowed
 
 
 def project_name(form: Form, who: Identity, config: Config) -> str:

@@ -19,7 +19,7 @@ DIRECTORY = click.Path(file_okay=False, path_type=Path)
 KEY_TYPE = click.option(
     "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
 )
-GROUP = click.option("--group", multiple=True, help="A group of a user; repeat for more.")
+GROUP = click.option("--group", multiple=True, help="A group of a user, or any; repeat for more.")
 PROJECT = click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
 ALSO = click.option(
     "--also", multiple=True, help="Another host name or address of a server; repeat for more."

@@ -8,6 +8,7 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from tests.grid import Grid, running
+from tests.pages import Browser
 from tests.server.test_resource_calls import refusal
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
@@ -28,6 +29,17 @@ def test_one_line_trusts_posted_groups_again(trusting: Grid, posted: str, grante
     user.groups = posted
 
     assert user.post("interface_submit_job", **SUBMIT).value("groups") == granted
+
+
+def test_pages_trust_chosen_groups_as_calls_do(trusting: Grid) -> None:
+    """Ruling 1: open_groups = true, in a browser."""
+    browser = Browser(trusting, "gina@desk", ())
+
+    page = browser.fill("certificate", "groups", groups="chem")
+    refused = browser.fill("certificate", "groups", groups="admin")
+
+    assert "gina@desk, chem" in page.text
+    assert refused.status == 400
 
 
 @pytest.mark.parametrize("posted", ["admin", "any"])
