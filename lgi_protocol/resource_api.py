@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lgi_protocol import hexcode, lists, xml
 from lgi_protocol.client import Client
+from lgi_protocol.job_end import NO_END, End, read_end
 from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.states import State
 
@@ -30,6 +31,7 @@ class Job:
     state_time_stamp: str
     input: bytes
     output: bytes
+    end: End = NO_END
 
     @property
     def daemon_reference(self) -> str:
@@ -96,6 +98,7 @@ def read_job(text: str) -> Job:
         state_time_stamp=value("state_time_stamp"),
         input=hexcode.decode(value("input")),
         output=hexcode.decode(value("output")),
+        end=read_end(text),
     )
 
 
@@ -185,15 +188,18 @@ class ResourceCalls:
         """Everything of a job this session has locked."""
         return _job(self._post("resource_request_job_details", {"job_id": job_id}))
 
-    def update(self, job_id: str, **changes: str | bytes) -> Job:
+    def update(self, job_id: str, **changes: str | bytes | int | None) -> Job:
         """Change state, target_resources, job_specifics, input or output of a locked job; empty ones stay.
 
+        exit_code, exit_signal and end_reason tell how it ended; None and an empty text stay, 0 is a value.
         With ``daemon_reference`` a server of today refuses a change by a daemon that has lost the job.
         """
         fields = {"job_id": job_id}
         for name, change in changes.items():
-            if change:
-                fields[name] = hexcode.encode(change) if isinstance(change, bytes) else change
+            if isinstance(change, bytes):
+                change = hexcode.encode(change)
+            if change not in {None, ""}:
+                fields[name] = str(change)
         return _job(self._post("resource_update_job", fields))
 
     def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:

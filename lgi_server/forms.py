@@ -87,6 +87,11 @@ CHOSEN_GROUPS = _field("groups", SHORT, E.GROUPS_TOO_BIG)
 LISTED_STATE = _field("state", SHORT, E.STATE_TOO_BIG)
 LISTED_APPLICATION = _field("application", SHORT, E.APPLICATION_TOO_BIG)
 LISTED_JOB_ID = _field("job_id", INTEGER, E.JOB_ID_TOO_BIG)
+# Ours: how a job ended; and of a list, which end its jobs had. What they may be, `end_fields` says.
+EXIT_CODE = _field("exit_code", INTEGER, E.STATE)
+EXIT_SIGNAL = _field("exit_signal", INTEGER, E.STATE)
+END_REASON = _field("end_reason", SHORT, E.STATE)
+ENDED = _field("ended", SHORT, E.STATE)
 CAPABILITIES = Field("capabilities", LONG, E.CAPABILITIES_TOO_BIG, E.CAPABILITIES_XML)
 
 

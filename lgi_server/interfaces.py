@@ -5,7 +5,7 @@ from functools import partial
 
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
-from lgi_server import forms, replies
+from lgi_server import end_fields, forms, replies
 from lgi_server.calls import InterfaceCall
 from lgi_server.entrances import interface_call
 from lgi_server.forms import Form
@@ -86,11 +86,13 @@ def _list(call: InterfaceCall) -> Elements:
     start = call.form.number_or(forms.START, 0)
     limit = min(call.form.number_or(forms.LIMIT, DEFAULT_LIMIT), MOST)
     filters = (*call.form.filter(forms.LISTED_STATE), *call.form.filter(forms.LISTED_APPLICATION))
-    selection = Selection(call.user.names, *filters)
+    ended = end_fields.wanted(call.form)
+    selection = Selection(call.user.names, *filters, ended)
     header = (
         *call.header(),
         Element("state", state),
         Element("application", application),
+        *((Element("ended", ended or lists.ANY),) if call.form.has(forms.ENDED.name) else ()),
         Element("start", start),
         Element("limit", limit),
     )

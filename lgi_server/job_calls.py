@@ -6,7 +6,7 @@ from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_protocol.xml import Element
-from lgi_server import forms, identity, specifics
+from lgi_server import end_fields, forms, identity, specifics
 from lgi_server.calls import JobCall, ResourceCall
 from lgi_server.entrances import job_call, resource_call
 from lgi_server.job_identity import RunningJob
@@ -61,4 +61,5 @@ def _details(call: JobCall) -> Details:
         output=form.data(forms.OUTPUT),
         read_access=form.names(forms.READ_ACCESS),
         write_access=form.names(forms.WRITE_ACCESS),
+        end=end_fields.posted(form, State.QUEUED),
     )

@@ -174,7 +174,7 @@ class Answers:
         return tuple(self._job(job, _OFFERED, number) for number, job in enumerate(found, 1))
 
     def _job(self, job: Job, names: Sequence[str], number: int | None = None) -> Element:
-        return Element("job", tuple(self._value(job, name) for name in names), number)
+        return Element("job", (*(self._value(job, name) for name in names), *end(job)), number)
 
     def _value(self, job: Job, name: str) -> Element:
         if name == "repository_content":
@@ -193,6 +193,16 @@ class Answers:
         place = Element("repository", self._store.place(job.repository, self._project.server_name))
         url = Element("repository_url", self._store.url(job.repository))
         return f"{job.job_specifics} {write(place)} {write(url)}".strip()
+
+
+def end(job: Job) -> Elements:
+    """Ours: how a job ended, as far as its daemon has told."""
+    told = (
+        ("exit_code", job.end.exit_code),
+        ("exit_signal", job.end.exit_signal),
+        ("end_reason", job.end.reason or None),
+    )
+    return tuple(Element(name, value) for name, value in told if value is not None)
 
 
 def _user(user: User) -> Elements:

@@ -6,7 +6,7 @@ from functools import partial
 from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server import forms, replies, specifics, waiting
+from lgi_server import end_fields, forms, replies, specifics, waiting
 from lgi_server.calls import ResourceCall
 from lgi_server.entrances import resource_call
 from lgi_server.replies import Elements
@@ -153,6 +153,7 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
         job_specifics=job_changes.check_takeover(
             job, form.markup(forms.SPECIFICS, specifics.without_repository)
         ),
+        end=end_fields.posted(form, state or job.state),
     )
 
 
@@ -167,7 +168,7 @@ def resource_submit_job(call: ResourceCall) -> Elements:
     job = submission.by_resource(
         call.transaction,
         (call.resource, call.session_id),
-        Wanted(application, targets, partial(_details, call), request, call.licences),
+        Wanted(application, targets, partial(_details, call, state), request, call.licences),
         state,
         owners,
         call.config,
@@ -177,7 +178,7 @@ def resource_submit_job(call: ResourceCall) -> Elements:
     return (*call.header(), call.answers.details(job))
 
 
-def _details(call: ResourceCall) -> Details:
+def _details(call: ResourceCall, state: str) -> Details:
     """The rest of a submit, in LGI's order of faults."""
     form = call.form
     return Details(
@@ -187,6 +188,7 @@ def _details(call: ResourceCall) -> Details:
         output=form.data(forms.OUTPUT),
         read_access=form.names(forms.READ_ACCESS),
         write_access=form.names(forms.WRITE_ACCESS),
+        end=end_fields.posted(form, state),
     )
 
 

@@ -3,7 +3,8 @@
 -- AUTO_INCREMENT becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
 
 -- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
--- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'.
+-- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'; and how a job
+-- ended: NULL is not known, or no signal.
 -- The last three columns the database makes itself: whom a queued job is for, a comma for more than one; its user; and
 -- how long licences is, which tells most wishes apart where the whole text is too long for a key.
 CREATE TABLE job_queue (
@@ -23,6 +24,9 @@ CREATE TABLE job_queue (
     priority          BIGINT       NOT NULL,
     repository        VARCHAR(255) NOT NULL,
     licences          VARCHAR(180) NOT NULL DEFAULT '',
+    exit_code         SMALLINT     NULL,
+    exit_signal       SMALLINT     NULL,
+    end_reason        VARCHAR(254) NOT NULL DEFAULT '',
     queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
         CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
     queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
@@ -110,7 +114,7 @@ CREATE TABLE event_queue (
 -- Ours: owners, readers and targets of job_queue (role owner, read or target), one name a row, so that a
 -- lookup by name never scans lists. The job's application and state stand beside owners and readers, its time
 -- stamp beside readers (0 and empty elsewhere): a page of a list, a count and a limit are each one range of one
--- index, however many jobs there are.
+-- index, however many jobs there are. ended is, for readers, 'succeeded', 'failed' or 'unknown' of a job that has ended.
 -- A job that wants licences has a row too (role uses, name licences), whose state is the job's.
 -- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end
 -- of every index, unsaid.
@@ -121,11 +125,13 @@ CREATE TABLE job_access (
     job_id            INTEGER      NOT NULL,
     state             VARCHAR(254) NOT NULL,
     application       VARCHAR(254) NOT NULL,
+    ended             VARCHAR(9)   NOT NULL DEFAULT '',
     PRIMARY KEY (role, name, state_time_stamp, job_id)
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
 CREATE INDEX access_of_job ON job_access (job_id, role, name);
 CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp, job_id);
 CREATE INDEX access_by_application ON job_access (role, name, application, state /*~ , state_time_stamp, job_id */);
+CREATE INDEX access_by_end ON job_access (role, name, ended, state_time_stamp, job_id);
 CREATE INDEX access_by_application_and_time ON job_access (role, name, application, state_time_stamp, job_id);
 
 -- Ours: every change of a job's state, kept when the job is gone. The first row of a job is its submit, from no

@@ -25,6 +25,7 @@ from lgi_server.database import Database, Transaction
 from lgi_server.databases import open_database
 from lgi_server.services import management
 from lgi_server.services.management import NewResource
+from lgi_server.tables import jobs
 from lgi_tools.certificates.authority import Authority, Issued
 
 BIN = Path(sys.executable).parent
@@ -244,6 +245,10 @@ class Grid:
             if column in columns:
                 sql = f"UPDATE job_access SET {column} = %s WHERE job_id = %s AND {where}"
                 self.run(sql, columns[column], job_id)
+        changed = self.database.run(lambda transaction: jobs.find(transaction, job_id), write=False)
+        if changed is not None:
+            sql = "UPDATE job_access SET ended = %s WHERE job_id = %s AND role = 'read'"
+            self.run(sql, changed.ended, job_id)
 
     def client(self, issued: Issued) -> Client:
         """A client with a certificate."""

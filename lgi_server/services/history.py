@@ -15,6 +15,8 @@ from lgi_server.tables.history import Change
 from lgi_server.tables.jobs import Job
 
 SCHEDULER = "scheduler"
+# Characters of a column.
+_MOST_REASON = 255
 
 
 def changed(transaction: Transaction, old: Job, new: Job, by: str, why: str = "") -> None:
@@ -28,6 +30,11 @@ def changed(transaction: Transaction, old: Job, new: Job, by: str, why: str = ""
         history.record(transaction, _submit(old))
 
 
+def how(job: Job) -> str:
+    """How a job ended, as far as its daemon has told: the reason of its last change."""
+    return ": ".join(filter(None, (job.end.cause, job.end.reason))) if job.ended else ""
+
+
 def began(transaction: Transaction, job: Job, by: str) -> None:
     """Record the submit of a job by a resource, or by another job: "resource NAME" or "job NUMBER"."""
     history.record(transaction, _change("", job, by, "submitted"))
@@ -39,14 +46,14 @@ def _submit(job: Job) -> Change:
 
 
 def _change(old_state: str, new: Job, by: str, why: str) -> Change:
-    """A change of a job, as it is then."""
+    """A change of a job, as it is then; a reason that is too long is cut."""
     return Change(
         job_id=new.job_id,
         change_time=new.state_time_stamp,
         old_state=old_state,
         new_state=new.state,
         changed_by=by,
-        reason=why,
+        reason=why[:_MOST_REASON],
         application=new.application,
         owners=new.owners,
         target_resources=new.target_resources,

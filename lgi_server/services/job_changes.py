@@ -6,6 +6,7 @@ from functools import partial
 
 from lgi_protocol import lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.job_end import NO_END, End, fitting
 from lgi_protocol.states import State
 from lgi_server.database import Transaction
 from lgi_server.services import history, locking, story
@@ -26,6 +27,7 @@ class Posted:
     output: bytes = b""
     input: bytes = b""
     job_specifics: str = ""
+    end: End = NO_END
 
 
 def update(
@@ -51,13 +53,20 @@ def update(
         job_specifics=posted.job_specifics or old.job_specifics,
         state_time_stamp=_next_stamp(old, now),
         daemon_pulse=now,
+        end=_end(old.end, posted.end),
     )
     if not job_states.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
-    history.changed(transaction, old, new, f"resource {resource.resource_name}")
+    history.changed(transaction, old, new, f"resource {resource.resource_name}", history.how(new))
     transaction.afterwards(partial(story.updated, old, new, resource.resource_name))
     events.job_changed(transaction, now)
     return new
+
+
+def _end(old: End, posted: End) -> End:
+    """How a job ended, as far as that is known now: code and signal are one, and stay or change together."""
+    told = posted if posted.cause else old
+    return replace(told, reason=posted.reason or old.reason)
 
 
 def check_state(job: Job, state: str) -> str:
@@ -179,6 +188,7 @@ def change_lost(transaction: Transaction, job: Job, state: State, why: str, now:
         target_resources=targets,
         state_time_stamp=_next_stamp(job, now),
         daemon_pulse=now,
+        end=End(reason=fitting(why)) if states.has_ended(state) else NO_END,
     )
     if job_states.change(transaction, job, new):
         history.changed(transaction, job, new, history.SCHEDULER, why)

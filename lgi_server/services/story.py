@@ -30,7 +30,8 @@ def offered(jobs: Sequence[Job], resource: str) -> None:
 
 def updated(old: Job, new: Job, resource: str) -> None:
     """A change by the resource that has the job locked."""
-    log.info("job %d %a -> %a, by resource %a", old.job_id, old.state, new.state, resource)
+    told = f" ({new.end.cause})" if new.ended and new.end.cause else ""
+    log.info("job %d %a -> %a%s, by resource %a", old.job_id, old.state, new.state, told, resource)
 
 
 def deleted(job: Job, state: str, user: str) -> None:

@@ -1,11 +1,12 @@
 """New jobs: who may submit what to whom, and what is stored when everything is acceptable."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
 from lgi_protocol import lists
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.states import State
 from lgi_server import forms
 from lgi_server.config import Config
@@ -37,6 +38,7 @@ class Details:
     job_specifics: str
     input: bytes
     output: bytes
+    end: End = NO_END
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Wanted:
     def contents(self, details: Details, *said: object) -> str:
         """A digest of all of it, and of what else is ``said``."""
         kept = (details.read_access, details.write_access, details.job_specifics)
-        data = (details.input, details.output)
+        end = astuple(details.end) if details.end != NO_END else ()
+        data = (details.input, details.output, *end)
         return requests.contents(
             (*said, self.application, self.target_resources, *kept, *data), details.uploads
         )
@@ -247,6 +250,7 @@ def _new_job(
         licences=licences.wish(details.job_specifics, wanted.there_are),
         input=details.input,
         output=details.output,
+        end=details.end,
     )
 
 

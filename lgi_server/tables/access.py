@@ -6,14 +6,15 @@ for is 0 or empty, so that a job's changes of state touch as few index entries a
 
 from collections.abc import Sequence
 
-from lgi_server.database import Transaction
+from lgi_server.database import Transaction, marks
 from lgi_server.tables import licences
 from lgi_server.tables.jobs import Job
 
 Names = list[tuple[str, str]]
 # SQLite takes 32,766 values at once.
 _AT_ONCE = 4000
-_COLUMNS = "role, name, state_time_stamp, job_id, state, application"
+_COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
+_VALUES = marks(_COLUMNS.split(","))
 
 
 def insert(transaction: Transaction, job_id: int, job: Job) -> None:
@@ -46,13 +47,14 @@ def _rows(names: Names, job_id: int, job: Job) -> list[tuple[str | int, ...]]:
             job_id,
             "" if role == "target" else job.state,
             job.application,
+            job.ended if role == "read" else "",
         )
         for role, name in names
     ]
 
 
 def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> None:
-    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(rows))
+    values = ", ".join([f"({_VALUES})"] * len(rows))
     transaction.later(
         f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *(value for row in rows for value in row)
     )

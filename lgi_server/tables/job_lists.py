@@ -10,13 +10,17 @@ from lgi_server.tables.jobs import AT_ONCE, SHORT, Job, job_in
 
 @dataclass(frozen=True)
 class Selection:
-    """Which jobs a list is of. ``not_state`` and ``not_application`` turn the filters round."""
+    """Which jobs a list is of. ``not_state`` and ``not_application`` turn the filters round.
+
+    ``ended`` is a word of `Result`: jobs that have ended so.
+    """
 
     readers: tuple[str, ...]
     state: str = ""
     not_state: bool = False
     application: str = ""
     not_application: bool = False
+    ended: str = ""
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
@@ -165,6 +169,7 @@ def _filters(selection: Selection) -> tuple[str, list[str | int]]:
     for column, value, negated in (
         ("state", selection.state, selection.not_state),
         ("application", selection.application, selection.not_application),
+        ("ended", selection.ended, False),
     ):
         if value:
             where += f" AND {column} {'<>' if negated else '='} %s"

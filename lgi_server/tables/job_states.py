@@ -25,6 +25,9 @@ def change(transaction: Transaction, old: Job, new: Job) -> bool:
         ("job_specifics", new.job_specifics),
         ("state_time_stamp", new.state_time_stamp),
         ("daemon_pulse", new.daemon_pulse),
+        ("exit_code", new.end.exit_code),
+        ("exit_signal", new.end.exit_signal),
+        ("end_reason", new.end.reason),
     )
     return _store(transaction, old, new, settings, "")
 
@@ -73,8 +76,9 @@ def _names(old: Job, new: Job) -> tuple[list[str], list[Any]]:
     parts = [
         "state = CASE one.role WHEN 'target' THEN '' ELSE %s END",
         "state_time_stamp = CASE one.role WHEN 'read' THEN %s ELSE 0 END",
+        "ended = CASE one.role WHEN 'read' THEN %s ELSE '' END",
     ]
-    values: list[Any] = [new.state, new.state_time_stamp]
+    values: list[Any] = [new.state, new.state_time_stamp, new.ended]
     if old.target_resources != new.target_resources and not _is_other_list(old, new):
         parts.append("name = CASE one.role WHEN 'target' THEN %s ELSE one.name END")
         values.append(new.target_resources[0])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lgi_protocol import lists
+from lgi_protocol.job_end import NO_END, End
 from lgi_server.database import Row, Transaction, marks
 from lgi_server.tables.locks import LOCK_COLUMNS, Lock, lock_in
 
@@ -31,11 +32,17 @@ class Job:
     priority: int = 0
     # What it wants of them, as `services.licences` writes it.
     licences: str = ""
+    end: End = NO_END
+
+    @property
+    def ended(self) -> str:
+        """A word of `Result` for a job that has ended, empty for any other."""
+        return self.end.result(self.state) or ""
 
 
 SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
-    " lock_state, state_time_stamp, repository, licences"
+    " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason"
 )
 # So many numbers at most in one statement.
 AT_ONCE = 500
@@ -51,6 +58,7 @@ def job_in(row: Row) -> Job:
         values[name] = lists.split(values[name])
     for name in ("input", "output"):
         values[name] = bytes(values.get(name, b""))
+    values["end"] = End(*(values.pop(name) for name in ("exit_code", "exit_signal", "end_reason")))
     return Job(**values)
 
 
@@ -106,9 +114,9 @@ def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job,
 _INSERT = (
     "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
     " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository,"
-    " licences) VALUES "
+    " licences, exit_code, exit_signal, end_reason) VALUES "
 )
-_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 def insert(transaction: Transaction, job: Job) -> int:
@@ -142,6 +150,9 @@ def _values(job: Job) -> tuple[Any, ...]:
         job.priority,
         job.repository,
         job.licences,
+        job.end.exit_code,
+        job.end.exit_signal,
+        job.end.reason,
     )
 
 

@@ -75,6 +75,7 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
 
 CHANGE = Change(7, 1000, "queued", "running", "resource res1", "", "vasp", ("user7",), ("res1",))
 MARK = Selection(("user7", "theor"))
+FAILED = Selection(("user7", "admin"), ended="failed")
 OF_VASP, QUEUED_VASP = (Selection(("user7",), state, False, "vasp") for state in ("", "queued"))
 STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
@@ -109,6 +110,9 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "states": lambda one: job_lists.states_of(one, "owner", "user7"),
     "running": lambda one: job_lists.running_at(one, ["hello_world", "vasp"]),
     "usage": lambda one: (usage.by_application(one, "user7"), usage.ended_since(one, "user7", [1, 2])),
+    "list by end": lambda one: job_lists.select(one, FAILED, 0, 10),
+    "newest by end": lambda one: job_lists.newest(one, FAILED, 10, Place(1500, 7)),
+    "count by end": lambda one: job_lists.count(one, FAILED),
     "count": lambda one: job_lists.count(one, MARK),
     "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
     "count of a limit": lambda one: permissions.count_alone(one, "user7", "hello_world", True),

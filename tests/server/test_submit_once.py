@@ -209,7 +209,7 @@ def test_what_was_stored_when_the_turn_comes_is_counted(private_mariadb: Private
 
     def first(transaction: Transaction) -> None:
         counts.append(count(transaction))
-        transaction.run("INSERT INTO job_access VALUES ('owner', 'mark', 0, 1, 'queued', 'vasp')")
+        transaction.run("INSERT INTO job_access VALUES ('owner', 'mark', 0, 1, 'queued', 'vasp', '')")
         held.set()
         # Long enough for the other one to have begun and to wait.
         time.sleep(0.5)
