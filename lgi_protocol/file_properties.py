@@ -70,8 +70,8 @@ def of_headers(headers: Headers) -> FileProperties:
 
 def of_list(modified: object, executable: object) -> FileProperties:
     """What a list of files says; anything odd is as if it were not said."""
-    said = f"{modified:.9f}" if isinstance(modified, int | float) else modified
-    found = read_time(said) if isinstance(said, str) else None
+    said = f"{modified:.9f}" if isinstance(modified, float) else str(modified)
+    found = read_time(said)
     # A bool is a number to Python: true is 1.
     return FileProperties(found, executable == 1)
 

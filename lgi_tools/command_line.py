@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_tools.stage import STREAMS
+from lgi_tools.staging.marks import STREAMS
 
 APPLICATION = "command"
 # No repository keeps them, and no job is given them.

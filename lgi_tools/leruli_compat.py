@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools import arguments, command_line, stage
+from lgi_tools import arguments, command_line
 from lgi_tools.job_values import Details
 from lgi_tools.project import Files, Project, as_xml
 from lgi_tools.repository import Repository
 from lgi_tools.settings import Settings
+from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import codes, record, results, standing, submission
 from lgi_tools.task.record import Trouble
 from lgi_tools.task.results import Replace
@@ -146,7 +147,7 @@ def _fetch(directory: Path, bucket: str) -> list[str]:
     directory.mkdir(parents=True, exist_ok=True)
     chosen = _settings()
     files = Files(Repository(bucket, chosen.credentials().session()))
-    names = [one.name for one in files.list() if stage.is_staged(one.name)]
+    names = [one.name for one in files.list() if is_staged(one.name)]
     for name in names:
         files.download(name, directory / name)
     return names

@@ -157,13 +157,22 @@ class Repository:
             said = xml.value(status.inside, "message")
             raise TransferFailed(said or f"the server answered {_status(answer)}", number)
 
+    def post(self, body: bytes, content_type: str) -> tuple[int, str]:
+        """Post to the repository itself: the HTTP status and the body of the answer."""
+        with self._request("POST", self.url, body, {"Content-Type": content_type}) as answer:
+            return answer.status_code, _text(answer)
+
     @contextmanager
     def _request(
-        self, method: str, url: str, body: "_Exactly | None" = None, headers: Mapping[str, str] = _NONE
+        self,
+        method: str,
+        url: str,
+        body: "_Exactly | bytes | None" = None,
+        headers: Mapping[str, str] = _NONE,
     ) -> Iterator[requests.Response]:
         _log.info("%s %s", method, url)
         try:
-            with self._session.request(
+            answer = self._session.request(
                 method,
                 url,
                 data=body,
@@ -172,7 +181,12 @@ class Repository:
                 allow_redirects=False,
                 stream=True,
                 verify=self._session.verify,
-            ) as answer:
+            )
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            # Also a file of the CA's that is not there: that is no fault of the file that is transferred.
+            raise TransferFailed(plain_reason(error)) from error
+        try:
+            with answer:
                 yield answer
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise TransferFailed(plain_reason(error)) from error
@@ -194,9 +208,13 @@ class _Exactly:
             yield block
 
     def read(self, amount: int = -1) -> bytes:
-        """The next bytes. TransferFailed when the file has become shorter."""
+        """The next bytes. TransferFailed when they cannot be read, as of a file that has become shorter."""
         wanted = self._left if amount < 0 else min(amount, self._left)
-        block = self._opened.read(wanted)
+        try:
+            block = self._opened.read(wanted)
+        except OSError as error:
+            # As it is, it would be taken for a fault of the connection.
+            raise TransferFailed((error.strerror or str(error)).lower()) from None
         self._left -= len(block)
         if wanted and not block:
             raise TransferFailed("the file became shorter while it was read")

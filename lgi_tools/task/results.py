@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools import job_values, run, stage
+from lgi_tools import job_values, run
 from lgi_tools.job_values import Details, StoredFile
 from lgi_tools.project import Files, Project
 from lgi_tools.repository import TransferFailed
 from lgi_tools.settings import Settings
+from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import crew, folder, record, standing
 from lgi_tools.task.record import Fetched, Record, Trouble
 
@@ -74,7 +75,7 @@ def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got
     ending = standing.note_ending(place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
     # A job's own directory may hold more than what may come into ours.
-    stored = [one for one in job.files if stage.is_staged(one.name)]
+    stored = [one for one in job.files if is_staged(one.name)]
     for one in stored:
         arriving.take(one)
     if not {one.name for one in stored} & set(folder.STREAMS):

@@ -8,7 +8,9 @@ from requests import Session
 from lgi_protocol import xml
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools import stage
+from lgi_tools.progress import Watch, unwatched
 from lgi_tools.repository import Repository
+from lgi_tools.staging import store
 from tests.grid import BIN, Grid, UserCalls
 
 from .bench import Bench
@@ -76,6 +78,20 @@ def test_files_are_fetched_before_and_what_is_made_is_stored_after(
     }
 
 
+class Recorder(Repository):
+    """A repository that takes files one by one and only remembers their names."""
+
+    def __init__(self) -> None:
+        super().__init__("https://localhost/x", Session())
+        self.names: list[str] = []
+
+    def post(self, body: bytes, content_type: str) -> tuple[int, str]:
+        return 404, ""
+
+    def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
+        self.names.append(name)
+
+
 def test_only_new_and_changed_files_are_sent(grid: Grid, user: UserCalls, place: Path) -> None:
     """What came from the repository and is as it was is there already."""
     done = job(grid, user, place, {"same": b"same", "grown": b"1"})
@@ -86,7 +102,10 @@ def test_only_new_and_changed_files_are_sent(grid: Grid, user: UserCalls, place:
     (done.directory / ".hidden").touch()
     (done.directory / "two\nlines").touch()
 
-    assert [name for name, _path in stage.made(done.directory)] == [".hidden", "grown", "two\nlines"]
+    sent = Recorder()
+    store.store(done.directory, sent)
+
+    assert sent.names == [".hidden", "grown", "two\nlines"]
 
 
 def test_a_link_to_the_key_is_not_stored(grid: Grid, user: UserCalls, place: Path) -> None:
@@ -95,7 +114,7 @@ def test_a_link_to_the_key_is_not_stored(grid: Grid, user: UserCalls, place: Pat
 
     done.finish()
     with pytest.raises(OSError, match="symbolic links"):
-        stage.upload(Repository("https://localhost/x", Session()), "stolen", done.directory / "stolen")
+        store.upload(Repository("https://localhost/x", Session()), "stolen", done.directory / "stolen")
 
     assert sorted(repository(done, grid)) == ["joberr.txt", "joblog.txt", "kept"]
 

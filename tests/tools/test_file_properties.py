@@ -53,9 +53,7 @@ def test_files_of_a_submit_keep_time_and_permission(grid: Grid, files: tuple[Pat
     """They come back as they went; a listing has the time too."""
     grid.resource()
 
-    reply = grid.user().post(
-        "interface_submit_job", files, application="hello_world", target_resources="any"
-    )
+    reply = grid.user().post("interface_submit_job", files, application="hello_world", target_resources="any")
     stored = repository(grid, reply.value("job", "job_specifics", "repository_url"))
 
     assert fetched(stored) == KEPT

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.credentials import Credentials
-from lgi_tools import stage
 from lgi_tools.certificates.authority import Authority, Issued
 from lgi_tools.repository import Repository
+from lgi_tools.staging.outcome import AWAY, LATER, NEVER, transfer
+from lgi_tools.staging.store import store
 
 from .canned_server import CannedServer
 from .test_filetransfer import LISTING, PLACE, done
@@ -21,9 +22,7 @@ def repository(server: CannedServer, authority: Authority, mark: Issued) -> Repo
     return Repository(server.url + PLACE, credentials.session())
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(503, stage.LATER), (500, stage.LATER), (403, stage.NEVER), (413, stage.NEVER)]
-)
+@pytest.mark.parametrize(("number", "code"), [(503, LATER), (500, LATER), (403, NEVER), (413, NEVER)])
 def test_a_server_in_trouble_is_asked_again_one_that_refuses_is_not(
     server: CannedServer, repository: Repository, number: int, code: int
 ) -> None:
@@ -32,11 +31,11 @@ def test_a_server_in_trouble_is_asked_again_one_that_refuses_is_not(
     for method in ("GET", "PUT"):
         server.will_answer(method, f"{PLACE}/result", done(number, "said so"))
 
-    assert stage.transfer("result", partial(repository.upload, "result", Path("result"))) == code
-    assert stage.transfer("result", partial(repository.download, "result", Path("other"))) == code
+    assert transfer("result", partial(repository.upload, "result", Path("result"))) == code
+    assert transfer("result", partial(repository.download, "result", Path("other"))) == code
 
 
-@pytest.mark.parametrize(("number", "code"), [(500, stage.LATER), (503, stage.AWAY)])
+@pytest.mark.parametrize(("number", "code"), [(500, LATER), (503, AWAY)])
 def test_a_server_that_is_away_is_told_from_one_in_trouble(
     server: CannedServer, repository: Repository, number: int, code: int
 ) -> None:
@@ -46,7 +45,7 @@ def test_a_server_that_is_away_is_told_from_one_in_trouble(
     server.will_answer("PUT", f"{PLACE}/one", done(number, "said so"))
     server.will_answer("GET", LISTING, done(number, "said so"))
 
-    stored = stage.store(Path(), repository)
+    stored = store(Path(), repository)
     sent = [one.path.rpartition("/")[2] for one in server.requests if one.method == "PUT"]
 
-    assert (stored, sent) == (code, ["one", "two"] if code == stage.LATER else ["one"])
+    assert (stored, sent) == (code, ["one", "two"] if code == LATER else ["one"])

@@ -1,0 +1,1 @@
+"""The files of a job between its directory and its repository."""

@@ -1,0 +1,94 @@
+"""What is in a job's directory: files of the user, and what cannot be stored."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgi_protocol.job_directory import HASHED, OUTPUT
+from lgi_tools.repository import TransferFailed
+from lgi_tools.staging.marks import STREAMS, Fingerprint, fingerprint
+
+RESERVED = ("LGI_", ".LGI_")
+_KINDS = (
+    (stat.S_ISLNK, "link"),
+    (stat.S_ISFIFO, "pipe"),
+    (stat.S_ISSOCK, "socket"),
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to store, under a name; what it is like now."""
+
+    name: str
+    path: Path
+    like: Fingerprint
+
+
+@dataclass(frozen=True)
+class Omitted:
+    """What stays, and why."""
+
+    name: str
+    why: str
+
+
+def is_staged(name: str) -> bool:
+    """Whether a name is that of a file of the user."""
+    return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
+
+
+def contents(directory: Path, state: Path) -> Iterator[Found | Omitted]:
+    """All that a user may look for, by name, then both streams of the job."""
+    streams = [_found(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
+    taken = {stream.name for stream in streams}
+    for name in sorted(os.listdir(directory)):
+        if name in taken:
+            yield Omitted(name, "a stream of the job has this name")
+        elif one := _look(name, directory / name):
+            yield one
+    yield from streams
+
+
+def _look(name: str, path: Path) -> Found | Omitted | None:
+    """What a name is; nothing when it is LGI's own."""
+    if name.startswith(".LGI_") or name.removesuffix(".hash") in {*HASHED, OUTPUT}:
+        return None
+    found = _found(name, path)
+    if isinstance(found, Found) and not is_staged(name):
+        return Omitted(name, "a reserved name")
+    return found
+
+
+def _found(name: str, path: Path) -> Found | Omitted:
+    try:
+        status = path.lstat()
+    except OSError as error:
+        return Omitted(name, reason(error))
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        return Found(name, path, fingerprint(status))
+    if stat.S_ISDIR(mode):
+        return Omitted(f"{name}/", "directory")
+    return Omitted(name, next((kind for is_kind, kind in _KINDS if is_kind(mode)), "device"))
+
+
+def reason(error: TransferFailed | OSError) -> str:
+    """Why something cannot be stored, in the words of system or server."""
+    said = (error.strerror or "") if isinstance(error, OSError) else ""
+    return said.lower() or str(error)
+
+
+@contextmanager
+def plain_file(path: Path) -> Iterator[int]:
+    """A descriptor of a plain file. A link put in its place meanwhile is not followed: it may be to a key."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise TransferFailed("it is no plain file any more")
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,50 @@
+"""The files of a repository come into the directory of its job."""
+
+from functools import partial
+from pathlib import Path
+
+from lgi_protocol import xml
+from lgi_tools import terminal
+from lgi_tools.job_values import file_name
+from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.staging.directory import is_staged
+from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
+from lgi_tools.staging.outcome import AWAY, LATER, answers, transfer
+
+
+def fetch(directory: Path, repository: Repository) -> int:
+    """All files of the repository, and a note of what they were; the exit code.
+
+    A run that was cut goes on where it stopped.
+    """
+    try:
+        content = repository.content()
+    except TransferFailed as failure:
+        terminal.warn("LGI_stage", f"cannot list {repository.url}: {failure}")
+        return AWAY if failure.is_outage else LATER
+    listed = {file_name(found.inside): found.inside for found in xml.find_all(content, "file")}
+    marks = Marks(directory)
+    done = marks.lines(FETCHED)
+    codes = set()
+    for name in filter(is_staged, listed):
+        there = [xml.value(listed[name], "size"), xml.value(listed[name], "date")]
+        if name in done and done[name] == [*_here(directory / name), *there]:
+            continue
+        code = transfer(name, partial(repository.download, name, directory / name))
+        if code == LATER and not answers(repository):
+            return AWAY
+        codes.add(code)
+        if code == 0:
+            marks.add(FETCHED, [name, *_here(directory / name), *there])
+    if codes - {0}:
+        return LATER
+    marks.note({name: _here(directory / name) for name in filter(is_staged, listed)})
+    return 0
+
+
+def _here(path: Path) -> list[int]:
+    """What a file is like; nothing when it is not there."""
+    try:
+        return fingerprint(path.lstat())
+    except OSError:
+        return []

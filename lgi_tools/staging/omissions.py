@@ -1,0 +1,30 @@
+"""What of a job is not stored, as one line for its user."""
+
+from collections.abc import Iterable
+
+from lgi_tools.terminal import one_line
+
+# In bytes: it is part of the reason of a job's end, which has 254 together with what else is said.
+LONGEST = 200
+_LONGEST_PART = 70
+
+
+def line(omissions: Iterable[tuple[str, str]]) -> str:
+    """Names and why, as ``out/ (directory), l (link)``; how many more there are when that is too long."""
+    told = [f"{_part(name)} ({_part(why)})" for name, why in omissions]
+    shown: list[str] = []
+    for number, one in enumerate(told, 1):
+        rest = len(told) - number
+        more = f", ... and {rest} more" if rest else ""
+        if len(", ".join([*shown, one]).encode()) + len(more) > LONGEST:
+            return f"{', '.join(shown)}, ... and {rest + 1} more"
+        shown.append(one)
+    return ", ".join(shown)
+
+
+def _part(text: str) -> str:
+    """Readable, in one line, not too long: a name may hold anything."""
+    safe = one_line(text).encode("utf-8", "backslashreplace")
+    if len(safe) <= _LONGEST_PART:
+        return safe.decode()
+    return f"{safe[: _LONGEST_PART - 3].decode('utf-8', 'ignore')}..."

@@ -1,0 +1,57 @@
+"""What a failure of a file means: try it again, give up, or go on without that file."""
+
+import errno
+from collections.abc import Callable
+from enum import Enum, auto
+from http import HTTPStatus
+
+from lgi_tools import terminal
+from lgi_tools.repository import Repository, TransferFailed
+
+# Exit codes. AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
+LATER, NEVER, AWAY = 1, 2, 75
+# What this machine lacks for a while; any other error of a local file comes back with every try.
+_PASSING = frozenset(
+    {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+)
+# By these a server refuses a file, not its sender.
+_OF_THE_FILE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+
+
+class Fate(Enum):
+    """What becomes of a file that was not transferred."""
+
+    AGAIN = auto()
+    REFUSED = auto()
+    LOST = auto()
+
+
+def fate_of(error: TransferFailed | OSError) -> Fate:
+    """LOST: this file can never be stored, the others can. REFUSED: none can, as things are."""
+    if isinstance(error, OSError):
+        return Fate.AGAIN if error.errno in _PASSING else Fate.LOST
+    if error.may_pass:
+        return Fate.AGAIN
+    return Fate.LOST if error.status in {0, *_OF_THE_FILE} else Fate.REFUSED
+
+
+def transfer(name: str, act: Callable[[], None]) -> int:
+    """Whether a file was transferred, as an exit code; a server that refuses it will not change its mind."""
+    try:
+        act()
+    except TransferFailed as failure:
+        terminal.warn("LGI_stage", f"{name}: {failure}")
+        return LATER if failure.may_pass else NEVER
+    except OSError as error:
+        terminal.warn("LGI_stage", f"{name}: {error.strerror}")
+        return LATER
+    return 0
+
+
+def answers(repository: Repository) -> bool:
+    """Whether the server is there: a connection that breaks may also be the fault of one file."""
+    try:
+        repository.content()
+    except TransferFailed as failure:
+        return not failure.is_outage
+    return True

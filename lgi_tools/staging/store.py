@@ -1,0 +1,203 @@
+"""What a job has made goes into its repository."""
+
+import os
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+from lgi_protocol import file_properties
+from lgi_tools import bulk_upload, terminal
+from lgi_tools.bulk_upload import Most, Small
+from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.staging import omissions
+from lgi_tools.staging.directory import Found, contents, plain_file, reason
+from lgi_tools.staging.marks import STORED, Marks
+from lgi_tools.staging.outcome import AWAY, LATER, NEVER, Fate, answers, fate_of
+
+# A file of so many bytes at most goes together with others.
+SMALL = 256 * 1024
+# Statuses, 0 for none, by which many files in one request fail though each by itself may not.
+_AS_A_WHOLE = {0, HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+
+
+class _AwayError(Exception):
+    """Nobody answers any more."""
+
+
+def store(directory: Path, repository: Repository | None) -> int:
+    """All new and changed files, and the streams; the exit code.
+
+    What was stored by an earlier run is not sent again. What can never be stored is left word of; without a
+    repository that is all.
+    """
+    marks = Marks(directory)
+    storage = _Storage(marks, repository)
+    code = storage.store(directory)
+    line = omissions.line(storage.omitted)
+    if line:
+        terminal.warn("LGI_stage", f"not stored: {line}")
+    marks.omit(line)
+    return code
+
+
+class _Storage:
+    """The files of one job on their way."""
+
+    def __init__(self, marks: Marks, repository: Repository | None) -> None:
+        self._marks = marks
+        self._repository = repository
+        self._fetched = marks.noted()
+        self._stored = marks.lines(STORED)
+        self._lost: list[tuple[str, str]] = []
+        self._refused: list[tuple[Found, str]] = []
+        self._others: list[tuple[str, str]] = []
+        self._has_failed = False
+
+    @property
+    def omitted(self) -> list[tuple[str, str]]:
+        """What can never be stored, and why: files first."""
+        return [*self._lost, *self._others]
+
+    def store(self, directory: Path) -> int:
+        """The exit code."""
+        wanted = list(self._wanted(directory))
+        if self._repository is None:
+            made = [one.name for one in wanted if one.path.parent != self._marks.state]
+            self._lost += [(name, "the job has no repository") for name in made]
+            return 0
+        try:
+            self._send(self._repository, wanted)
+        except _AwayError:
+            return AWAY
+        if self._has_failed:
+            return LATER
+        return NEVER if self._refused else 0
+
+    def _wanted(self, directory: Path) -> Iterator[Found]:
+        """What is not in the repository as it is here."""
+        for one in contents(directory, self._marks.state):
+            if not isinstance(one, Found):
+                self._others.append((one.name, one.why))
+                continue
+            known = self._stored.get(one.name, [])
+            if known[:2] == one.like:
+                self._lost += [(one.name, str(why)) for why in known[2:]]
+            elif self._fetched.get(one.name) != one.like:
+                yield one
+
+    def _send(self, repository: Repository, wanted: Sequence[Found]) -> None:
+        small = [one for one in wanted if one.like[0] <= SMALL and _is_text(one.name)]
+        most = self._most(repository) if len(small) > 1 else None
+        if most:
+            for batch in _batches(small, most):
+                self._store_together(repository, batch)
+        together = {one.name for one in small} if most else set()
+        for one in wanted:
+            if one.name not in together:
+                self._store_alone(repository, one)
+
+    def _most(self, repository: Repository) -> Most | None:
+        """What goes in one request; each file by itself where that cannot be said."""
+        try:
+            return bulk_upload.most(repository)
+        except TransferFailed as failure:
+            self._check_answers(repository, failure)
+            return None
+
+    def _store_alone(self, repository: Repository, one: Found) -> None:
+        try:
+            upload(repository, one.name, one.path)
+        except (TransferFailed, OSError) as error:
+            self._fail(one, error)
+            self._check_answers(repository, error)
+        else:
+            self._take([one])
+
+    def _store_together(self, repository: Repository, batch: Sequence[Found]) -> None:
+        read: list[tuple[Found, Small]] = []
+        for one in batch:
+            try:
+                read.append((one, _read(one)))
+            except (TransferFailed, OSError) as error:
+                self._fail(one, error)
+        try:
+            told = bulk_upload.upload(repository, [small for _one, small in read])
+        except TransferFailed as failure:
+            self._check_answers(repository, failure)
+            for one, _small in read:
+                # As a whole it may have been too much for something on the way, or one of them was.
+                if failure.status in _AS_A_WHOLE:
+                    self._store_alone(repository, one)
+                else:
+                    self._fail(one, failure)
+            return
+        for (one, _small), failed in zip(read, told, strict=True):
+            if failed is not None:
+                self._fail(one, failed)
+        self._take([one for (one, _small), failed in zip(read, told, strict=True) if failed is None])
+
+    def _take(self, stored: Sequence[Found]) -> None:
+        self._marks.add(STORED, *([one.name, *one.like] for one in stored))
+        # Who may store these may store any: those that were refused before are at fault themselves.
+        while stored and self._refused:
+            self._lose(*self._refused.pop())
+
+    def _fail(self, one: Found, error: TransferFailed | OSError) -> None:
+        fate, why = fate_of(error), reason(error)
+        if fate is Fate.LOST:
+            self._lose(one, why)
+            return
+        terminal.warn("LGI_stage", f"{one.name}: {why}")
+        if fate is Fate.REFUSED:
+            self._refused.append((one, why))
+            return
+        self._has_failed = True
+
+    @staticmethod
+    def _check_answers(repository: Repository, error: TransferFailed | OSError) -> None:
+        """Raises _AwayError when a failure is no file's fault: there is nobody any more."""
+        if isinstance(error, TransferFailed) and error.may_pass and not answers(repository):
+            raise _AwayError
+
+    def _lose(self, one: Found, why: str) -> None:
+        self._lost.append((one.name, why))
+        self._marks.add(STORED, [one.name, *one.like, why])
+
+
+def _batches(files: Sequence[Found], most: Most) -> Iterator[list[Found]]:
+    """Files that go in one request together."""
+    batch: list[Found] = []
+    size = 0
+    for one in files:
+        if batch and (len(batch) == most.files or size + one.like[0] > most.bytes):
+            yield batch
+            batch, size = [], 0
+        batch.append(one)
+        size += one.like[0]
+    if batch:
+        yield batch
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can stand in a list in JSON; the server says what is wrong with another one."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _read(one: Found) -> Small:
+    """A file, as long as it is when it is opened. TransferFailed, OSError."""
+    with plain_file(one.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
+        status = os.fstat(descriptor)
+        data = opened.read(status.st_size)
+    if len(data) < status.st_size:
+        raise TransferFailed("the file became shorter while it was read")
+    return Small(one.name, data, file_properties.of_file(status))
+
+
+def upload(repository: Repository, name: str, path: Path) -> None:
+    """Store a plain file. TransferFailed, OSError."""
+    with plain_file(path) as descriptor:
+        repository.upload(name, Path(f"/proc/self/fd/{descriptor}"))
