@@ -1,18 +1,19 @@
 """A key, a certificate and a CA: what a program shows a project server, and what it demands of one."""
 
 import logging
+import os
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.request import getproxies
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from lgi_protocol.patience import timed
+from lgi_protocol.proxies import UnusableProxyError, proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +60,8 @@ class Credentials:
 def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = True) -> requests.Session:
     """A session that speaks HTTPS with a context and nothing else. Without a CA it trusts everybody."""
     session = requests.Session()
-    # The environment's CA bundles and .netrc are not for us; its proxies are, as for curl.
+    # The environment's CA bundles and .netrc are not for us; its proxies are, by the adapter.
     session.trust_env = False
-    session.proxies.update(getproxies())
     session.verify = str(ca) if ca else False
     # Without an adapter for http:// nothing can be sent in the clear, whatever URL a server names.
     session.adapters.clear()
@@ -143,11 +143,12 @@ class KeptSession:
 
 
 class _Adapter(HTTPAdapter):
-    """Hands our own TLS context to every connection."""
+    """Hands our own TLS context to every connection, and takes the way through a proxy as libcurl does."""
 
     def __init__(self, context: ssl.SSLContext, check_host: bool) -> None:
         self._context = context
         self._check_host = check_host
+        self._environment = dict(os.environ)
         super().__init__(pool_connections=16, pool_maxsize=16)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -155,6 +156,20 @@ class _Adapter(HTTPAdapter):
         if not self._check_host:
             kwargs["assert_hostname"] = False
         super().init_poolmanager(*args, **kwargs)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Raises what requests raises; a proxy on the way is named in a note."""
+        try:
+            proxy = proxy_for(request.url or "", self._environment)
+        except UnusableProxyError as error:
+            raise requests.exceptions.InvalidProxyURL(str(error)) from None
+        if proxy is None:
+            return super().send(request, *args, **kwargs)
+        try:
+            return super().send(request, *args, **(kwargs | {"proxies": {"https": proxy.url}}))
+        except requests.RequestException as error:
+            error.add_note(f"through the proxy {proxy}")
+            raise
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         kwargs["ssl_context"] = self._context

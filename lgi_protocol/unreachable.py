@@ -70,7 +70,11 @@ def may_have_arrived(error: BaseException) -> bool:
 
 
 def plain_reason(error: BaseException) -> str:
-    """The innermost reason of a failed request, without the layers of libraries around it."""
+    """The innermost reason of a failed request, without the layers of libraries around it, and its notes."""
+    return ", ".join((_deepest_reason(error), *getattr(error, "__notes__", ())))
+
+
+def _deepest_reason(error: BaseException) -> str:
     *_, deepest = _layers(error)
     if (
         isinstance(deepest, OSError)
