@@ -29,8 +29,10 @@ class LGI_Client:
     """A project server, or with the URL of a repository that repository, over connections that are kept.
 
     What a server answers, its errors too, is given as a dictionary: ``answer['LGI']['response']['job']``,
-    or ``answer['LGI']['response']['error']['number']``. Raises Unreachable when no answer of LGI comes,
-    TransferFailed for a file, ValueError for what is missing or cannot be used, OSError for local files.
+    or ``answer['LGI']['response']['error']['number']``; what has attributes, as a job of a list, stands
+    beside them: ``{'attributes': {'number': 1}, 'job': {...}}``. Raises Unreachable when no answer of LGI
+    comes, TransferFailed for a file, ValueError for what is missing or cannot be used, OSError for local
+    files.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class LGI_Client:
         return self._call("project_server_list", {})
 
     def ListRepository(self) -> Dictionary:
-        """The files: ``answer['repository_content']['file']``."""
+        """The files: ``answer['repository_content']['file']``, each beside its attributes."""
         return {"repository_content": xml_dictionary.read(self._repository().content())}
 
     def DownloadFiles(self, FileList: Iterable[str | Path], Directory: str | Path = ".") -> None:
@@ -122,7 +124,9 @@ class LGI_Client:
         for path in _paths(FileList):
             repository.upload(path.name, path)
 
+    # As LGI: these were the spellings before the document's.
     UpLoadFiles = UploadFiles
+    DownLoadFiles = DownloadFiles
 
     def DeleteFiles(self, FileList: Iterable[str | Path]) -> None:
         """Remove files."""

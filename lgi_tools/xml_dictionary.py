@@ -1,5 +1,6 @@
 """An answer as the nested dictionary that the class of the LGI document gives to scripts."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -11,25 +12,29 @@ from lgi_protocol.xml import Found
 HEXADECIMAL = frozenset({"input", "output"})
 # The text between elements, which has no name.
 TEXT = "#text"
+# The attributes of an element, by their names.
+ATTRIBUTES = "attributes"
+_ATTRIBUTE = re.compile(r"""([^\s=]+)\s*=\s*(["'])(.*?)\2""", re.DOTALL)
 # Deeper than any answer; what lies below stays text.
 DEEPEST = 32
 # Python converts no more digits to a number than this and some more.
 MOST_DIGITS = 4000
 
 Dictionary = dict[str, Any]
+Value = Dictionary | int | str | bytes
 
 
 def read(text: str, depth: int = 0) -> Dictionary:
     """The elements of a text by name: dictionaries, whole numbers, texts; bytes for input and output.
 
-    A name that comes several times has a list, in its order. Attributes are left out, as is blank text.
-    Raises ValueError for a DTD.
+    A name that comes several times has a list, in its order. Blank text is left out. Raises ValueError for a
+    DTD. # As LGI: an element with attributes is a dictionary of these, and of itself under its own name.
     """
     found = list(xml.elements(text))
     values: Dictionary = {}
     several: set[str] = set()
     for one in found:
-        value = _value(one, depth + 1)
+        value = _with_attributes(one, _value(one, depth + 1))
         if one.name in several:
             values[one.name].append(value)
         elif one.name in values:
@@ -42,7 +47,12 @@ def read(text: str, depth: int = 0) -> Dictionary:
     return values
 
 
-def _value(found: Found, depth: int) -> Dictionary | int | str | bytes:
+def _with_attributes(found: Found, value: Value) -> Value:
+    attributes = {name: _number(xml.unescape(text)) for name, _, text in _ATTRIBUTE.findall(found.attributes)}
+    return {ATTRIBUTES: attributes, found.name: value} if attributes else value
+
+
+def _value(found: Found, depth: int) -> Value:
     if depth < DEEPEST and next(xml.elements(found.inside), None) is not None:
         return read(found.inside, depth)
     if found.name in HEXADECIMAL:
@@ -50,9 +60,12 @@ def _value(found: Found, depth: int) -> Dictionary | int | str | bytes:
             return hexcode.decode(found.text)
         except ValueError:
             return found.text
-    if found.text.isascii() and found.text.isdigit() and len(found.text) <= MOST_DIGITS:
-        return int(found.text)
-    return found.text
+    return _number(found.text)
+
+
+def _number(text: str) -> int | str:
+    """The number that a text of digits is, otherwise the text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else text
 
 
 def _between(text: str, found: Sequence[Found]) -> str:

@@ -29,9 +29,10 @@ def resources(visit: Visit) -> Answer:
 
 def seen_resources(visit: Visit) -> list[Seen]:
     """All resources of the project, by name."""
-    everyone = [
-        one for one in active_resources.everyone(visit.transaction) if one.project_server == NO_SERVER
-    ]
+    registered = active_resources.everyone(visit.transaction)
+    everyone = sorted(
+        (one for one in registered if one.project_server == NO_SERVER), key=lambda one: one.resource_name
+    )
     offered = sorted({name for one in everyone for name in targets.applications_of(one)})
     running = job_lists.running_at(visit.transaction, offered)
     return [

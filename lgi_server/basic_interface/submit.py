@@ -80,7 +80,7 @@ def _form(
     groups: tuple[str, ...],
     refused: LGIError | None = None,
 ) -> Shown:
-    everyone = active_resources.everyone(visit.transaction)
+    everyone = sorted(active_resources.everyone(visit.transaction), key=lambda one: one.resource_name)
     offers = [
         Offer(one.resource_name, applications_of(one)) for one in everyone if one.project_server == NO_SERVER
     ]

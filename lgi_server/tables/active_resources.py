@@ -60,16 +60,16 @@ def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[
 
 
 def servers(transaction: Transaction) -> list[Resource]:
-    """The project servers, by name."""
+    """The project servers, in the order in which they were registered."""
     rows = transaction.rows(
-        f"SELECT {COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_name"
+        f"SELECT {COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_id"
     )
     return [resource_in(row) for row in rows]
 
 
 def everyone(transaction: Transaction) -> list[Resource]:
-    """All rows, by name."""
-    rows = transaction.rows(f"SELECT {COLUMNS} FROM active_resources ORDER BY resource_name")
+    """All rows, in the order in which they were registered."""
+    rows = transaction.rows(f"SELECT {COLUMNS} FROM active_resources ORDER BY resource_id")
     return [resource_in(row) for row in rows]
 
 

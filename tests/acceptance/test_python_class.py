@@ -51,11 +51,14 @@ def test_the_script_of_the_document_runs_unchanged(grid: Grid, home: Path) -> No
     submitted, listed, state, resources, servers, deleted = responses
     job_id = submitted["job"]["job_id"]
     assert submitted["job"]["input"] == b"haydihay"
-    assert listed["job"]["job_id"] == state["job"]["job_id"] == deleted["job"]["job_id"] == job_id
-    assert (listed["number_of_jobs"], listed["state"], state["job"]["output"]) == (1, "!finished", b"")
-    assert resources["resource"]["resource_name"] == "res1@cluster"
+    jobs = [answer["job"] for answer in (listed, state, deleted)]
+    assert [job["attributes"] for job in jobs] == [{"number": 1}] * 3
+    assert [job["job"]["job_id"] for job in jobs] == [job_id] * 3
+    assert (listed["number_of_jobs"], listed["state"]) == (1, "!finished")
+    assert state["job"]["job"]["output"] == b""
+    assert resources["resource"]["resource"]["resource_name"] == "res1@cluster"
     assert servers["project_master_server"] == grid.url
-    assert (servers["project"], deleted["job"]["state"]) == (PROJECT, "deleted")
+    assert (servers["project"], deleted["job"]["job"]["state"]) == (PROJECT, "deleted")
     assert [names(listing) for listing in listings] == [
         {"resolv.conf"},
         {"resolv.conf", "hosts", "fstab"},
@@ -68,4 +71,4 @@ def names(listing: dict[str, object]) -> set[str]:
     """The users' files of a listing."""
     files = listing["file"]
     assert isinstance(files, list)
-    return {file["file_name"] for file in files} - {".LGI_repository_write_access"}
+    return {file["file"]["file_name"] for file in files} - {".LGI_repository_write_access"}

@@ -154,7 +154,10 @@ def test_a_repository_is_listed(server: CannedServer, files: LGI.LGI_Client) -> 
     assert files.ListRepository() == {
         "repository_content": {
             "repository_name": "JOB_1",
-            "file": {"file_name": "a", "size": 3, "date": "1.5"},
+            "file": {
+                "attributes": {"number": 1},
+                "file": {"file_name": "a", "size": 3, "date": "1.5"},
+            },
             "number_of_files": 1,
         }
     }

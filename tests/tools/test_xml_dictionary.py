@@ -1,5 +1,7 @@
 """Answers as dictionaries, as the class of the LGI document gives them."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,8 +57,27 @@ def test_text_between_elements_is_not_lost() -> None:
 
 
 def test_an_empty_element_is_an_empty_text() -> None:
-    """In either spelling; attributes are left out."""
-    assert xml_dictionary.read("<a number='1'> </a> <b/>") == {"a": "", "b": ""}
+    """In either spelling."""
+    assert xml_dictionary.read("<a> </a> <b/>") == {"a": "", "b": ""}
+
+
+def test_an_element_with_attributes_stands_beside_them() -> None:
+    """As LGI 1.31's class had it: under its own name, one alone and in a list; with either quotes."""
+    one = "<job number='1'> <job_id> 7 </job_id> </job>"
+    two = '<job number="2"> x </job> <empty a=\'b&amp;c\' d = "007"/>'
+
+    first = {"attributes": {"number": 1}, "job": {"job_id": 7}}
+    second = {"attributes": {"number": 2}, "job": "x"}
+    assert xml_dictionary.read(one) == {"job": first}
+    assert xml_dictionary.read(f"{one} {two}") == {
+        "job": [first, second],
+        "empty": {"attributes": {"a": "b&c", "d": 7}, "empty": ""},
+    }
+
+
+def test_an_output_with_attributes_is_bytes_still() -> None:
+    """What stands beside the attributes is what would stand alone."""
+    assert xml_dictionary.read("<output a='b'> 6869 </output>")["output"]["output"] == b"hi"
 
 
 @pytest.mark.parametrize("digits", ["٣", "²", "9" * 5000])
@@ -109,6 +130,10 @@ def test_every_tree_of_names_comes_back(tree: object) -> None:
 
 def as_value(tree: Tree) -> object:
     """What the dictionary should hold of an element that another parser has read, but for texts between."""
+    name, _, text = tree.attributes.partition("=")
+    if name:
+        attributes = {name: int(text) if text.isdigit() else text}
+        return {"attributes": attributes, tree.name: as_value(replace(tree, attributes=""))}
     if tree.children:
         several: dict[str, list[object]] = {}
         for child in tree.children:
