@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from lgi_protocol import certificate_files
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import LGIError
 from lgi_server import config_file as configuration
@@ -22,6 +23,8 @@ from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER
 
 FILE = "LGI_server.cfg"
+# All addresses of this machine: of IPv4, and for a URL with an address of IPv6 of both.
+_EVERYWHERE = {False: "0.0.0.0", True: "[::]"}  # noqa: S104
 TEMPLATE = """\
 # The configuration of an LGI project server. "key = value", one a line; # starts a comment line.
 # Relative paths start at this file's directory. LGI_server --check FILE verifies it.
@@ -158,7 +161,7 @@ class Plan:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--url", required=True, help="The server's address, as https://lgi.example.org/LGI.")
-@click.option("--listen", help="Address and port to listen on. [default: 0.0.0.0 and the port of the URL]")
+@click.option("--listen", help="Address and port to listen on. [default: all, and the port of the URL]")
 @click.option("--project", default="LGI", show_default=True, help="The first project's name.")
 @click.option("--database", help="sqlite:FILE or mariadb://... [default: sqlite:PROJECT.sqlite]")
 @click.option("--master", help="Make a slave of the master server with this address.")
@@ -199,24 +202,31 @@ def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> 
     host = parts.hostname or ""
     server_name = given["server_name"] or f"LGI@{host}"
     project = given["project"] or "LGI"
+    # An address without a host is refused by `_check`.
+    names = (host or "localhost", server_name)
+    host_file, server_file = (certificates / certificate_files.file_stem(name) for name in names)
     data = f"{Path(given['data']).resolve()}/" if given["data"] else ""
     crl = (certificates / "ca.crl").resolve()
     return Plan(
         directory=directory,
         data=data,
         url=url,
-        listen=given["listen"] or f"0.0.0.0:{parts.port or 443}",
+        listen=given["listen"] or f"{_EVERYWHERE[':' in host]}:{parts.port or 443}",
         project=project,
         database=given["database"] or f"sqlite:{data}{project}.sqlite",
         server_name=server_name,
-        server_certificate=(certificates / f"{host}.crt").resolve(),
-        server_key=(certificates / f"{host}.key").resolve(),
+        server_certificate=_with(host_file, "crt"),
+        server_key=_with(host_file, "key"),
         ca_certificate=(certificates / "ca.crt").resolve(),
         crl=crl if crl.exists() else None,
-        peer_certificate=(certificates / f"{server_name}.crt").resolve(),
-        peer_key=(certificates / f"{server_name}.key").resolve(),
+        peer_certificate=_with(server_file, "crt"),
+        peer_key=_with(server_file, "key"),
         master=(given["master"] or "").rstrip("/"),
     )
+
+
+def _with(stem: Path, suffix: str) -> Path:
+    return stem.with_name(f"{stem.name}.{suffix}").resolve()
 
 
 def _check(plan: Plan) -> None:

@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
+from lgi_protocol.certificate_files import file_stem
 from lgi_protocol.certificate_parts import PrivateKey, PublicKey
 from lgi_tools.certificates import former, key_files, pkcs12_files, profiles
-from lgi_tools.certificates.entity import Issued, Wanted, file_stem, refuse_existing
+from lgi_tools.certificates.entity import Issued, Wanted, refuse_existing
 from lgi_tools.certificates.former import read_certificate, read_revocations
 from lgi_tools.certificates.key_files import KeyType
 from lgi_tools.certificates.pkcs12_files import Bundle
@@ -190,14 +191,14 @@ class Authority:
             self._write_revocations(tuple(read_revocations(self.crl_file)))
         return read_revocations(self.crl_file)
 
-    def export(self, name: str, password: str, force: bool = False) -> Path:
-        """The PKCS12 file of an entity whose key is here."""
+    def export(self, name: str, password: str, force: bool = False, compatible: bool = False) -> Path:
+        """The PKCS12 file of an entity whose key is here; ``compatible`` with systems of before 2023."""
         file = self._file(name, "p12")
         if not force:
             refuse_existing("say --force to replace it", file)
         certificate, key = read_certificate(self._file(name)), key_files.read_key(self._file(name, "key"))
         bundle = Bundle(key, certificate, self.certificate)
-        packed = pkcs12_files.pack(name, bundle, password)
+        packed = pkcs12_files.pack(name, bundle, password, compatible)
         key_files.write_file(file, packed, key_files.SECRET, replace=force)
         return file
 

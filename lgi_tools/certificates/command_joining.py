@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lgi_protocol import certificate_files
 from lgi_tools import terminal
 from lgi_tools.certificates import authority, entity
 from lgi_tools.certificates.authority import Authority
@@ -47,7 +48,7 @@ def token(directory: Path, name: str, project: tuple[str, ...], minutes: int, ur
     with plain_errors():
         tokens.check(name, project)
         opened = Authority.open(directory)
-        file = directory / f"{entity.file_stem(name)}.crt"
+        file = directory / f"{certificate_files.file_stem(name)}.crt"
         entity.refuse_existing("a resource that joins makes its own key: remove it", file.with_suffix(".key"))
         if not force:
             entity.refuse_existing("say --force for a token that replaces it", file)
@@ -104,16 +105,17 @@ def listen(
     logging.getLogger("lgi_tools").setLevel(logging.INFO)
     register = partial(_register, config) if config else None
     with plain_errors():
-        stem = directory / entity.file_stem(host)
+        stem = directory / certificate_files.file_stem(host)
         for file in (f"{stem}.crt", f"{stem}.key"):
             if not Path(file).exists():
                 raise FileNotFoundError(f"{file} is not there: make it with '{NAME} server {host}'")
         desk = Desk(directory, url, register, days)
         tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
         listener = Listener((bind, port), tls, desk)
+    shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
     terminal.show(
-        f"Listening   : https://{host}:{listener.server_address[1]} (interrupt it when nobody is to join)\n"
-        f"Next        : {NAME} token NAME --project PROJECT --url https://{host}:{listener.server_address[1]}\n"
+        f"Listening   : {shown} (interrupt it when nobody is to join)\n"
+        f"Next        : {NAME} token NAME --project PROJECT --url {shown}\n"
     )
     serve(listener, minutes)
 

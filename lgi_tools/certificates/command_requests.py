@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_protocol import common_name
+from lgi_protocol import certificate_files, common_name
 from lgi_tools import terminal
 from lgi_tools.certificates import (
     authority,
@@ -51,7 +51,7 @@ def csr(directory: Path, name: str, key_type: str) -> None:
     """
     with plain_errors():
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stem = entity.file_stem(common_name.check_name(name))
+        stem = certificate_files.file_stem(common_name.check_name(name))
         key_file, file = directory / f"{stem}.key", directory / f"{stem}.csr"
         key = signing_request.kept_key(key_file, KeyType(key_type))
         key_files.write_file(file, signing_request.make(key), key_files.PUBLIC, replace=True)
@@ -114,13 +114,20 @@ def _check_options(
 @click.command("export")
 @click.argument("name")
 @PASSWORD_FILE
+@click.option(
+    "--compatible",
+    is_flag=True,
+    help="For Android before 14 and older macOS: 3DES and SHA-1, weak, so keep the file to yourself.",
+)
 @FORCE
 @click.pass_obj
-def export_pkcs12(directory: Path, name: str, password_file: Path | None, force: bool) -> None:
+def export_pkcs12(
+    directory: Path, name: str, password_file: Path | None, compatible: bool, force: bool
+) -> None:
     """Put key and certificate of NAME and the CA's into a PKCS12 file, as browsers take them."""
     with plain_errors():
         password = read_password(password_file)
-        file = Authority.open(directory).export(name, password, force)
+        file = Authority.open(directory).export(name, password, force, compatible)
     terminal.show(f"PKCS12      : {file}\n")
     if not password_file:
         terminal.show(f"Password    : {password} (shown this once)\n")
@@ -171,7 +178,7 @@ def import_pkcs12(
 
 
 def _take_out(directory: Path, name: str, pems: tuple[bytes, ...], force: bool) -> tuple[Path, ...]:
-    stem = entity.file_stem(name)
+    stem = certificate_files.file_stem(name)
     files = directory / f"{stem}.key", directory / f"{stem}.crt", directory / authority.CERTIFICATE
     ca = files[2]
     if ca.exists() and read_certificate(ca).public_bytes(Encoding.PEM) != pems[2]:

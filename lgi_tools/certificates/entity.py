@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from lgi_tools.certificates.profiles import Kind
 
@@ -25,19 +24,6 @@ class Wanted:
     groups: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
-
-
-def file_stem(name: str) -> str:
-    """The file name of an entity, without suffix: as it is where that is safe, ``%XX`` for the rest.
-
-    Two names never share a file. Raises ValueError for the name of the CA's own files.
-    """
-    if name.lower() == "ca":
-        raise ValueError(f"{name!r} is the name of the CA's own files: choose another")
-    stem = quote(name, safe="@+")
-    if stem[0] in ".-":
-        stem = f"%{ord(stem[0]):02X}{stem[1:]}"
-    return stem
 
 
 def refuse_existing(advice: str, *paths: Path | None) -> None:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from lgi_protocol.certificate_parts import PrivateKey
+
+_ROUNDS = 20_000
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,28 @@ class Bundle:
     ca: x509.Certificate
 
 
-def pack(name: str, bundle: Bundle, password: str) -> bytes:
-    """The bytes of a file, encrypted as browsers and openssl 1.1 and newer can read."""
+def pack(name: str, bundle: Bundle, password: str, compatible: bool = False) -> bytes:
+    """The bytes of a file, encrypted as browsers and openssl 1.1 and newer can read.
+
+    ``compatible``: as older systems can, which is weak: the password is all that protects the key.
+    """
     return pkcs12.serialize_key_and_certificates(
         name.encode(),
         bundle.key,
         bundle.certificate,
         [bundle.ca],
-        serialization.BestAvailableEncryption(password.encode()),
+        _weak(password) if compatible else serialization.BestAvailableEncryption(password.encode()),
+    )
+
+
+def _weak(password: str) -> serialization.KeySerializationEncryption:
+    """3DES, and SHA-1 for the whole: Android before 14 and macOS before 15 know nothing newer."""
+    return (
+        serialization.PrivateFormat.PKCS12.encryption_builder()
+        .kdf_rounds(_ROUNDS)
+        .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+        .hmac_hash(hashes.SHA1())  # noqa: S303 - what these systems read
+        .build(password.encode())
     )
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from lgi_protocol import common_name, xml
+from lgi_protocol import certificate_files, common_name, xml
 from lgi_protocol.client import Client, is_safe
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.unreachable import Unreachable
 from lgi_tools import options, program, terminal
-from lgi_tools.certificates import entity, inventory, signing_request
+from lgi_tools.certificates import inventory, signing_request
 from lgi_tools.certificates.command_options import KEY_TYPE
 from lgi_tools.certificates.former import read_certificate
 from lgi_tools.certificates.key_files import KeyType
@@ -149,7 +149,7 @@ def _try_all(directory: Path) -> int:
 
 def _ask_administrator(directory: Path, projects: tuple[str, ...]) -> None:
     name = common_name.parse(inventory.name_of(read_certificate(directory / CERTIFICATE))).name
-    kept = f"certificates/{entity.file_stem(name)}.crt"
+    kept = f"certificates/{certificate_files.file_stem(name)}.crt"
     lines = registration.command(name, projects, kept, "server/LGI_server.cfg")
     shown = "".join(f"  {shlex.join(words)}\n" for words in lines)
     terminal.show(

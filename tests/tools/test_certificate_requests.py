@@ -242,6 +242,28 @@ def test_openssl_reads_what_is_exported_and_writes_what_is_imported(
     assert (tmp_path / "new" / "mark.key").read_bytes() == issued.key.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("option", "algorithm", "mac"),
+    [([], "PBES2", "sha256"), (["--compatible"], "pbeWithSHA1And3-KeyTripleDES-CBC", "sha1")],
+)
+def test_a_pkcs12_file_can_be_made_for_older_systems(
+    run: Run, ca: Authority, tmp_path: Path, option: list[str], algorithm: str, mac: str
+) -> None:
+    """Android before 14 and older macOS take 3DES with SHA-1 and nothing newer."""
+    ca.issue_user("mark@laptop", ("theor",), None)
+    (tmp_path / "password").write_text("pw")
+    secret = ["--password-file", str(tmp_path / "password")]
+    file = ca.directory / "mark@laptop.p12"
+
+    exported = run(main, "--directory", str(ca.directory), "export", "mark@laptop", *option, *secret)
+    about = openssl("pkcs12", "-in", file, "-passin", "pass:pw", "-nokeys", "-info")
+    imported = run(main, "--directory", str(tmp_path / "new"), "import", str(file), *secret)
+
+    assert (exported[0], about.returncode, imported[0]) == (0, 0, 0)
+    assert f"MAC: {mac}," in about.stderr
+    assert about.stderr.count(algorithm) == 2
+
+
 def test_a_pkcs12_file_is_opened_with_its_password_only(run: Run, ca: Authority, tmp_path: Path) -> None:
     """Nothing is written otherwise; and nothing that is there is replaced."""
     ca.issue_user("mark", password="right")

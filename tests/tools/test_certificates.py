@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
-from lgi_tools.certificates.authority import Authority, Issued, file_stem, read_certificate
+from lgi_protocol.certificate_files import file_stem
+from lgi_tools.certificates.authority import Authority, Issued, read_certificate
 from lgi_tools.certificates.key_files import KeyType, read_key
 from lgi_tools.certificates.profiles import Validity
 
