@@ -1,10 +1,9 @@
 """One project server as a client sees it: keep-alive, time-outs, back-off with jitter."""
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -19,6 +18,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.patience import patience
 from lgi_protocol.reply import Reply, read_answer, read_text
 from lgi_protocol.unreachable import Unreachable, may_have_arrived, plain_reason
+from lgi_protocol.upload import Upload, UploadError
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
 TIMEOUTS = (10.0, 60.0)
@@ -65,17 +65,20 @@ class Client:
         url = f"{self.server}/{call}.php"
         if not is_safe(url):
             raise Unreachable(self.server, "it is not a URL that begins with https://")
-        with ExitStack() as stack:
-            if files:
-                parts: dict[str, object] = dict(fields)
-                for number, path in enumerate(files, 1):
-                    opened = stack.enter_context(path.open("rb"))
-                    headers = file_properties.of_file(os.fstat(opened.fileno())).headers()
-                    parts[f"uploaded_file_{number}"] = (path.name, opened, _BYTES, headers)
-                parts["number_of_uploaded_files"] = str(len(files))
-                encoder = _Form(parts, watch)
-                return self._answer(url, encoder, {"Content-Type": encoder.content_type})
+        if not files:
             return self._answer(url, dict(fields), {})
+        with ExitStack() as stack:
+            uploads = [stack.enter_context(closing(Upload(path))) for path in files]
+            parts: dict[str, object] = dict(fields)
+            for number, (path, upload) in enumerate(zip(files, uploads, strict=True), 1):
+                headers = file_properties.of_file(upload.status).headers()
+                parts[f"uploaded_file_{number}"] = (path.name, upload, _BYTES, headers)
+            parts["number_of_uploaded_files"] = str(len(files))
+            encoder = _Form(parts, watch)
+            try:
+                return self._answer(url, encoder, {"Content-Type": encoder.content_type})
+            except UploadError as error:
+                raise error.error from None
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
         session = self.session

@@ -21,6 +21,7 @@ class Listening:
     callers: list[str] = field(default_factory=list)
     passwords: list[str | None] = field(default_factory=list)
     encodings: list[str | None] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def url(self, host: str = "localhost") -> str:
         """The server's URL under one of its names."""
@@ -72,7 +73,7 @@ def _handler(made: Listening, respond: Respond | None) -> type[BaseHTTPRequestHa
             made.callers.append(subject["commonName"])
             made.passwords.append(self.headers["Authorization"])
             made.encodings.append(self.headers["Accept-Encoding"])
-            self.rfile.read(int(self.headers["Content-Length"]))
+            made.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             if respond is not None:
                 self.close_connection = True
                 respond(self)
