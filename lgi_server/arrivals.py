@@ -95,6 +95,8 @@ class PageRequest(FormRequest, flask.Request):
     max_form_parts = FormRequest.max_form_parts
     # Set by a page that takes files: whose incoming directory they go to.
     store: Repositories | None = None
+    # Bytes of each at most, 0: as of a file of a repository.
+    most_file = 0
     # The files that have come so far.
     arrived: Sequence[Path] = ()
 
@@ -102,7 +104,7 @@ class PageRequest(FormRequest, flask.Request):
         """Where Werkzeug writes a posted file."""
         if self.store is None:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = Arrival(self.store, self.store.max_file_size)
+        arrival = Arrival(self.store, self.most_file or self.store.max_file_size)
         self.arrived = [*self.arrived, arrival.path]
         return arrival
 

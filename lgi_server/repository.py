@@ -12,14 +12,14 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import RequestedRangeNotSatisfiable, RequestEntityTooLarge
+from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, RequestEntityTooLarge
 from werkzeug.routing import PathConverter
 from werkzeug.wsgi import wrap_file
 
 from lgi_protocol import file_properties, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server import browser, form_parser, identity, replies
+from lgi_server import browser, form_parser, identity, replies, repository_post
 from lgi_server.aside import on_the_disk
 from lgi_server.repository_access import Access
 from lgi_server.server import Server
@@ -34,6 +34,7 @@ _STATUS = {
     ErrorNumber.READ_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
     ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorNumber.POST_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorNumber.POST_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
     ErrorNumber.BROWSER_SESSION: HTTPStatus.FORBIDDEN,
@@ -57,6 +58,16 @@ def blueprint(server: Server) -> Blueprint:
             view_func=partial(_guarded, server, _list),
             methods=["GET", "POST"],
         )
+    routes.add_url_rule(
+        "/repository/<fan>/<name>",
+        endpoint="post",
+        view_func=partial(_guarded, server, repository_post.post),
+        methods=["POST"],
+    )
+    # A repository is no page.
+    routes.add_url_rule(
+        "/repository/<fan>/<name>", endpoint="none", view_func=_none, methods=["GET", "PUT", "DELETE"]
+    )
     for method, view in (("GET", _get), ("PUT", _put), ("DELETE", _delete)):
         routes.add_url_rule(
             "/repository/<fan>/<name>/<any_path:file>",
@@ -89,6 +100,10 @@ def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Res
     except OSError as error:
         log.error("%s %r failed: %s", request.method, request.path, error)
         return status(HTTPStatus.INTERNAL_SERVER_ERROR, f"The repository cannot be used: {error.strerror}")
+
+
+def _none(**_place: str) -> Response:
+    raise NotFound
 
 
 def status(number: HTTPStatus, message: str) -> Response:

@@ -20,6 +20,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.aside import all_on_the_disk, aside
 from lgi_server.services import stores
+from lgi_server.services.room import Room
 from lgi_server.services.stores import (
     ACCESS_FILE,
     Limits,
@@ -93,13 +94,13 @@ class Repositories:
         directory = self.directory(name)
         directory.parent.mkdir(mode=0o770, exist_ok=True)
         directory.mkdir(mode=0o770)
-        with self._opened(name) as at:
+        with self.opened(name) as at:
             self._write(at, ACCESS_FILE, lists.join(writers).encode())
             for upload in uploads:
                 # A link, not a rename: the database may ask for the whole submit to be done again.
                 os.link(upload.arrived, upload.name, dst_dir_fd=at)
                 # Only now: by its time it is seen whether an arrival was left behind.
-                _give(upload.properties, upload.name, at)
+                give_properties(upload.properties, upload.name, at)
             os.fsync(at)
 
     @staticmethod
@@ -131,12 +132,16 @@ class Repositories:
             directory = self.directory(name)
             directory.parent.mkdir(mode=0o770, exist_ok=True)
             directory.mkdir(mode=0o770)
-            with self._opened(name) as at:
+            with self.opened(name) as at:
                 access = os.open(ACCESS_FILE, _NEW, 0o660, dir_fd=at)
                 with os.fdopen(access, "wb") as opened:
                     opened.write(lists.join(new.writers).encode())
                 for upload in new.uploads:
-                    _copy(upload, os.open(upload.name, _NEW, 0o660, dir_fd=at))
+                    copy_part(upload, os.open(upload.name, _NEW, 0o660, dir_fd=at))
+        self.sync()
+
+    def sync(self) -> None:
+        """Return when everything written here would survive a power cut. Blocks its thread."""
         root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             all_on_the_disk(root)
@@ -177,7 +182,7 @@ class Repositories:
     def content(self, name: str) -> list[StoredFile]:
         """The plain files of a repository by name; empty when there is no such repository."""
         try:
-            with self._opened(name) as at:
+            with self.opened(name) as at:
                 return sorted(self._files(at), key=lambda stored: stored.name)
         except NoSuchFile:
             return []
@@ -196,7 +201,7 @@ class Repositories:
     def open(self, name: str, file: str) -> IO[bytes]:
         """A plain file for reading. Raises NoSuchFile."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with self._opened(name) as at:
+        with self.opened(name) as at:
             try:
                 opened = os.fdopen(os.open(_part(file), flags, dir_fd=at), "rb")
             except OSError as error:
@@ -208,20 +213,19 @@ class Repositories:
 
     def check_room(self, name: str, file: str, size: int) -> None:
         """LGIError FILE_TOO_BIG or UPLOAD unless a file of this size may be stored under this name."""
-        if size > self.max_file_size:
-            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self.max_file_size} bytes are allowed")
-        others = [stored.size for stored in self.content(name) if stored.name != file]
-        if len(others) >= MOST_FILES:
-            raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {MOST_FILES} files")
-        if size + sum(others) > self.max_size:
-            raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.max_size} bytes")
+        self.room(name).check(file, size)
+
+    def room(self, name: str) -> Room:
+        """What a repository holds, and may hold."""
+        sizes = {stored.name: stored.size for stored in self.content(name)}
+        return Room(sizes, Limits(self.max_file_size, self.max_size), MOST_FILES)
 
     def put(self, name: str, file: str, arrived: IO[bytes], properties: FileProperties = _UNKNOWN) -> int:
         """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
         wanted = file_name(file)
         size = os.fstat(arrived.fileno()).st_size
         self.check_room(name, wanted, size)
-        with self._opened(name) as at:
+        with self.opened(name) as at:
             try:
                 os.rename(arrived.name, wanted, dst_dir_fd=at)
             except OSError as error:
@@ -233,7 +237,7 @@ class Repositories:
     def delete(self, name: str, file: str) -> None:
         """Remove a file. Raises NoSuchFile."""
         wanted = file_name(file)
-        with self._opened(name) as at:
+        with self.opened(name) as at:
             try:
                 os.unlink(wanted, dir_fd=at)
             except OSError as error:
@@ -245,7 +249,7 @@ class Repositories:
             return lists.split(opened.read(65536).decode("utf-8", "replace"))
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[int]:
+    def opened(self, name: str) -> Iterator[int]:
         """A descriptor of the repository's directory, whose parents lead nowhere else."""
         path = self.directory(name)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -265,7 +269,7 @@ class Repositories:
             os.close(at)
 
 
-def _give(properties: FileProperties, name: str, at: int) -> None:
+def give_properties(properties: FileProperties, name: str, at: int) -> None:
     """Give a file of a directory what is said of it."""
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
     try:
@@ -274,7 +278,7 @@ def _give(properties: FileProperties, name: str, at: int) -> None:
         os.close(descriptor)
 
 
-def _copy(upload: Upload, descriptor: int) -> None:
+def copy_part(upload: Upload, descriptor: int) -> None:
     """Write what has arrived to a new file and close that."""
     begin, left = upload.part or (0, upload.size)
     with os.fdopen(descriptor, "wb") as opened, upload.arrived.open("rb") as arrived:
