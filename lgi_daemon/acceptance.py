@@ -130,6 +130,7 @@ def _record(offer: Offered, configuration: Configuration, uid: int) -> Record:
         job_specifics=specifics.strip(),
         state=str(State.QUEUED),
         state_time_stamp=told.state_time_stamp,
+        has_state_directory=True,
     )
 
 

@@ -101,6 +101,8 @@ class Job:
             "LGI_PROJECT": record.project,
             "LGI_APPLICATION": record.application,
         }
+        if record.has_state_directory:
+            hints["LGI_STATE_DIRECTORY"] = str(self.run.state(record))
         uid = record.uid if self.run.sandboxed else None
         return Place(directory, uid, hints, record.limits, self.run.programs)
 

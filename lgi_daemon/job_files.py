@@ -1,6 +1,7 @@
 """The LGI_* files of a job's directory, written from its record. The daemon never believes them."""
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from lgi_protocol.job_directory import (
 
 _WATCHED = (*HASHED, *(f"{name}.hash" for name in HASHED))
 INVALID = "! INVALID !"
+_MODE = 0o700
 _CUT = b"\n[LGI: the output was cut here, it has %d bytes and %d are allowed]\n"
 
 
@@ -69,6 +71,9 @@ class JobFiles:
         """The directory, mode 0700 and the job's own, with an empty LGI_output; nothing when it is there."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
+        # The job may have shut it, to itself as to its scripts.
+        if stat.S_IMODE(self.path.lstat().st_mode) != _MODE:
+            self.path.chmod(_MODE)
         if self.owner is not None:
             os.chown(self.path, self.owner, self.owner, follow_symlinks=False)
             # The umask may have closed the way of the job's user to its directory.

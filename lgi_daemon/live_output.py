@@ -11,8 +11,7 @@ from pathlib import Path
 
 from lgi_protocol.job_directory import OUTPUT
 
-# Where applications/library keeps the streams of a job; others write their output as they go.
-OWN = ".LGI_job"
+# What applications/library keeps in a job's state directory; others write their output as they go.
 STREAMS = ("stdout", "stderr")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -39,9 +38,13 @@ class _Stream:
 class LiveOutput:
     """The streams of one job as one: of each what is new, in the order of the looks."""
 
-    def __init__(self, directory: Path, owner: int | None) -> None:
-        """``owner`` is the uid that the files must have, None when it does not matter. Opens nothing yet."""
+    def __init__(self, directory: Path, state: Path, owner: int | None) -> None:
+        """Of a job's directory and its state directory. Opens nothing yet.
+
+        ``owner`` is the uid that the files must have, None when it does not matter.
+        """
         self._directory = directory
+        self._state = state
         self._owner = owner
         self._streams: dict[str, _Stream] = {}
         # All bytes so far, with those that were passed over.
@@ -65,25 +68,24 @@ class LiveOutput:
 
     def _open(self) -> None:
         """Open what is there now and was not before."""
-        if len(self._streams) == len(STREAMS) or OUTPUT in self._streams:
+        output = self._streams.get(OUTPUT)
+        if len(self._streams) == len(STREAMS) or (output and output.at):
             return
+        self._add_all(self._state, STREAMS)
+        if not self._streams:
+            self._add_all(self._directory, (OUTPUT,))
+        elif output and len(self._streams) > 1:
+            # It was opened before the streams came, of which it is made at the end.
+            os.close(self._streams.pop(OUTPUT).descriptor)
+
+    def _add_all(self, place: Path, names: tuple[str, ...]) -> None:
         try:
-            directory = os.open(self._directory, _DIRECTORY)
+            directory = os.open(place, _DIRECTORY)
         except OSError:
             return
         try:
-            try:
-                own = os.open(OWN, _DIRECTORY, dir_fd=directory)
-            except FileNotFoundError:
-                self._add(OUTPUT, directory)
-                return
-            try:
-                for name in STREAMS:
-                    self._add(name, own)
-            finally:
-                os.close(own)
-        except OSError:
-            return
+            for name in names:
+                self._add(name, directory)
         finally:
             os.close(directory)
 
@@ -96,7 +98,8 @@ class LiveOutput:
         except OSError:
             return
         status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and self._owner in (None, status.st_uid):
+        is_ours = status.st_nlink == 1 and self._owner in (None, status.st_uid)
+        if stat.S_ISREG(status.st_mode) and is_ours:
             self._streams[name] = _Stream(descriptor)
         else:
             os.close(descriptor)

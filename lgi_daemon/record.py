@@ -54,6 +54,8 @@ class Record:
     job_certificate_half_over: float = 0.0
     # The resource's certificate that it was asked for with, as `servers.fingerprint` has it.
     job_certificate_shown: str = ""
+    # Its scripts keep their marks in a directory beside this record; an older daemon's in the job's own.
+    has_state_directory: bool = False
     # True when another has it, or nobody: kill it and tell no server.
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.

@@ -69,6 +69,10 @@ def _resumed(run: RunDirectory, folder: Path) -> Record | None:
         log.info("%s: its removal is completed", record.title)
         run.remove(record)
         return None
+    if record.run is None and not record.has_state_directory:
+        # An older daemon took it and has not started it: there are no marks yet that count.
+        record = replace(record, has_state_directory=True)
+        run.save(record)
     for name in run.restore(record):
         log.warning("%s: %s was damaged or missing and is restored", record.title, name)
     return record

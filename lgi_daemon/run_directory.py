@@ -3,6 +3,7 @@
 .lock                                 host, boot and pid of the daemon that has it
 .records/REFERENCE/record.json        the truth about a job, written before a server is told of it
 .records/REFERENCE/LGI_job_*_script   what is run for the job
+.records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
 .programs/                            links to LGI's programs, for scripts and jobs
 .broken/                              what could not be understood, for the administrator
 PROJECT/APPLICATION/JOB_REFERENCE/    the job's own directory
@@ -20,11 +21,15 @@ from lgi_daemon import atomic_file, processes
 from lgi_daemon.environment import PROGRAMS, link_programs
 from lgi_daemon.job_files import JobFiles, contents
 from lgi_daemon.record import Phase, Record, to_json
+from lgi_daemon.removal import remove_tree
 from lgi_protocol.job_directory import SCRIPTS
 
 log = logging.getLogger(__name__)
 
 RECORD = "record.json"
+STATE = "state"
+# Where applications/library keeps its marks in a job's directory when the daemon gives it no other place.
+OLD_STATE = ".LGI_job"
 
 
 class InUse(Exception):
@@ -81,6 +86,12 @@ class RunDirectory:
         place = self.path / record.project / record.application / f"JOB_{record.reference}"
         return JobFiles(place, record.uid if self.sandboxed else None)
 
+    def state(self, record: Record) -> Path:
+        """Where the job's scripts keep their marks and the streams of the job."""
+        if record.has_state_directory:
+            return self.records / record.reference / STATE
+        return self.files(record).path / OLD_STATE
+
     def script(self, record: Record, name: str) -> Path:
         """The trusted copy of a script, as ``job_run_script``, out of the job's reach."""
         return self.records / record.reference / f"LGI_{name}"
@@ -96,7 +107,8 @@ class RunDirectory:
         try:
             if group is not None:
                 os.chown(folder, -1, group)
-                folder.chmod(0o710)
+                # A batch system may run the job under another group than its scripts.
+                folder.chmod(0o711)
             for name in SCRIPTS:
                 atomic_file.write(folder, f"LGI_{name}", scripts[name], 0o550, group=group)
             self._write(record)
@@ -116,12 +128,23 @@ class RunDirectory:
         scripts = {name: self.script(record, name).read_bytes() for name in SCRIPTS}
         files = self.files(record)
         try:
+            self._make_state(record)
+            if os.path.lexists(files.path) and (files.path.is_symlink() or not files.path.is_dir()):
+                self.set_aside(files.path, "it is in the place of a job's directory")
             files.make()
             return files.write(contents(record, scripts))
         except OSError as error:
             # The job owns the place and can spoil it; what we rely on is in the record.
             log.warning("%s: its directory cannot be written: %s", record.title, error)
             return []
+
+    def _make_state(self, record: Record) -> None:
+        if record.has_state_directory:
+            place = self.state(record)
+            place.mkdir(mode=0o700, exist_ok=True)
+            if self.sandboxed:
+                os.chown(place, record.uid, record.uid, follow_symlinks=False)
+            place.chmod(0o700)
 
     def remove(self, record: Record) -> None:
         """Delete a job from disk; a kill in between is finished at the next start."""
@@ -131,7 +154,17 @@ class RunDirectory:
             files.remove()
         except (OSError, RecursionError, ValueError) as error:
             self.set_aside(files.path, f"it could not be deleted: {error}")
+        self._remove_state(record)
         shutil.rmtree(self.records / record.reference)
+
+    def _remove_state(self, record: Record) -> None:
+        """Separately: the job could nest directories in it deeper than rmtree goes."""
+        state = self.records / record.reference / STATE
+        if os.path.lexists(state):
+            try:
+                remove_tree(state, is_ours=not self.sandboxed)
+            except (OSError, RecursionError, ValueError) as error:
+                self.set_aside(state, f"it could not be deleted: {error}")
 
     def set_aside(self, path: Path, reason: str) -> None:
         """Move something out of the way, for the administrator to look at."""

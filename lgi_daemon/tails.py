@@ -75,7 +75,8 @@ class Tails:
                 ours = (record.project, record.server) == (project, server) and record.job_id in wanted
                 if ours and record.reference not in self._tails and len(self._tails) < MOST_TAILS:
                     files = job.run.files(record)
-                    self._tails[record.reference] = _Tail(job, LiveOutput(files.path, files.owner))
+                    output = LiveOutput(files.path, job.run.state(record), files.owner)
+                    self._tails[record.reference] = _Tail(job, output)
             if self._threaded and self._tails and not self._running:
                 self._running = True
                 threading.Thread(target=self._keep, name="LGI-tails", daemon=True).start()

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Containers: the job's directory is /rundir, the image is read only or a copy, and of this machine there is
-# nothing else. .LGI_job is hidden but for the input: what we read and write there the job cannot touch.
+# nothing else: what the scripts go by is in the state directory, which the job cannot touch.
 
 variables="OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS NUMEXPR_NUM_THREADS"
 
@@ -31,7 +31,7 @@ bubblewrap() {
     for name in $(passed_on); do
         value_of "$name"
         printf -- '--setenv\0%s\0%s\0' "$name" "$value"
-    done > $own/variables
+    done > "$own/variables"
     root=$images/${image%:*}/${image##*:}
     printf 'bwrap --unshare-all --die-with-parent --new-session --clearenv '
     [ "$network" != yes ] || printf -- '--share-net '
@@ -43,8 +43,7 @@ bubblewrap() {
             printf -- '--ro-bind %s %s' "$(quoted "$path")" "$(quoted "/${path##*/}")"
         fi
     done
-    printf -- '--proc /proc --dev /dev --tmpfs /tmp --bind %s /rundir --tmpfs /rundir/%s ' "$(quoted "$PWD")" "$own"
-    [ -n "$program" ] || printf -- '--ro-bind %s /rundir/%s/input ' "$(quoted "$PWD/$own/input")" "$own"
+    printf -- '--proc /proc --dev /dev --tmpfs /tmp --bind %s /rundir ' "$(quoted "$PWD")"
     printf -- '--args 9 --chdir /rundir --setenv HOME /rundir --setenv PATH /usr/local/bin:/usr/bin:/bin '
     each_variable '--setenv %s %s '
     printf -- '-- '
@@ -54,9 +53,6 @@ apptainer_words() {
     printf 'apptainer exec --containall --cleanenv --no-home --pwd /rundir '
     [ "$network" = yes ] || printf -- '--net --network none '
     printf -- '--bind %s ' "$(quoted "$PWD:/rundir")"
-    printf -- '--bind %s ' "$(quoted "$PWD/$own/hidden:/rundir/$own")"
-    mkdir -p $own/hidden && touch $own/hidden/input
-    [ -n "$program" ] || printf -- '--bind %s ' "$(quoted "$PWD/$own/input:/rundir/$own/input:ro")"
     each_variable '--env %s=%s '
     quoted "$images/${image%:*}/${image##*:}.sif"
 }
@@ -69,11 +65,7 @@ engine_words() {
     [ "$container" != docker ] || printf -- '--user %d:%d ' "$(id -u)" "$(id -g)"
     [ "$backend" != process ] || printf -- '--cpus %d ' "$cpus"
     [ -z "$memory" ] || printf -- '--memory %dm ' "$memory"
-    # podman would fill it with a copy of what it hides.
-    hidden=/rundir/$own
-    [ "$container" != podman ] || hidden=$hidden:notmpcopyup
-    printf -- '--volume %s --tmpfs %s ' "$(quoted "$PWD:/rundir")" "$hidden"
-    [ -n "$program" ] || printf -- '--volume %s ' "$(quoted "$PWD/$own/input:/rundir/$own/input:ro")"
+    printf -- '--volume %s ' "$(quoted "$PWD:/rundir")"
     each_variable '--env %s=%s '
     # Without a value it is that of the engine's own environment.
     for name in $(passed_on); do printf -- '--env %s ' "$name"; done

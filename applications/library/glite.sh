@@ -15,7 +15,7 @@ submit() {
         echo '['
         echo 'Executable = "batch"; RetryCount = 0; ShallowRetryCount = 0;'
         printf 'CpuNumber = %d; UserTags = [ LGI = "%s" ];\n' "$((cpus * nodes))" "$tag"
-        printf 'InputSandbox = { "%s/%s/batch", "%s/%s/input"' "$PWD" "$own" "$PWD" "$own"
+        printf 'InputSandbox = { "%s/batch", "%s/%s"' "$own" "$PWD" "$input"
         for file in *; do
             case "$file" in LGI_* | *[!A-Za-z0-9._-]*) continue ;; esac
             [ ! -f "$file" ] || printf ', "%s/%s"' "$PWD" "$file"
@@ -23,9 +23,9 @@ submit() {
         echo '};'
         echo 'OutputSandbox = { "LGI_results.tar" };'
         echo ']'
-    } > $own/job.jdl
+    } > "$own/job.jdl"
     # shellcheck disable=SC2086 # The administrator's words.
-    limited glite-wms-job-submit --noint -a $submit_options $own/job.jdl
+    limited glite-wms-job-submit --noint -a $submit_options "$own/job.jdl"
 }
 
 identify() {
@@ -47,11 +47,15 @@ understand() {
         END { tell(); exit !whole }'
 }
 
-# What the job has left comes once, when it is done; the exit mark is among it.
+# What the job has left comes once, when it is done; its marks and streams are among it, its end last.
 fetch() {
     [ "$state" = ended ] || return 0
-    limited glite-wms-job-output --noint --nosubdir --dir "$PWD/$own/results" "$id" > $own/fetch.log 2>&1
-    [ ! -f $own/results/LGI_results.tar ] || tar -xf $own/results/LGI_results.tar
+    limited glite-wms-job-output --noint --nosubdir --dir "$own/results" "$id" > "$own/fetch.log" 2>&1
+    [ ! -f "$own/results/LGI_results.tar" ] || tar -xf "$own/results/LGI_results.tar"
+    [ "$own" != "$PWD/.LGI_job" ] || return 0
+    for mark in stdout stderr end; do
+        [ ! -f .LGI_job/$mark ] || mv -f .LGI_job/$mark "$own/$mark"
+    done
 }
 
 delete() {

@@ -5,12 +5,15 @@
 #   cancel      asks for its end
 #   is_there    whether the back-end answers at all
 #
-# Marks in the job's directory, in .LGI_job, which no container sees:
-#   exit        it has ended: the exit code, or "-" when there is none, and a line why
+# Marks in the state directory, which no job deletes with its own one, and no container sees:
+#   end         it has ended: exit_code=N or exit_signal=N when that is known, and a line reason=...
 #   started     made by the job itself where it runs: it runs once
-#   stdout, stderr, input
+#   again       nothing of it can have begun: the run script is to be started again
+#   stdout, stderr
+#   reserve     given back when the disk is full, for the report
 
-own=.LGI_job
+# An older daemon gives none, and then they are where the job can delete them.
+own=${LGI_STATE_DIRECTORY:-$PWD/.LGI_job}
 # What the daemon takes for "try it again", and no failure of ours: EX_TEMPFAIL.
 later=75
 
@@ -19,16 +22,17 @@ fetch() {
     :
 }
 
+# A job that was started under an older version of this leaves "exit".
 has_ended() {
-    [ -e $own/exit ]
+    [ -e "$own/end" ] || [ -e "$own/exit" ]
 }
 
-# end CODE WHY: the first to say it is right, also when the job's own mark arrives just now.
+# end WHY: without an exit code. The first to say it is right, also when the job's own word arrives just now.
 end() {
-    mkdir -p $own
-    printf '%s\n%s\n' "$1" "$2" > "$own/exit.$$"
-    ln "$own/exit.$$" $own/exit 2> /dev/null
-    rm -f "$own/exit.$$"
+    mkdir -p "$own"
+    printf 'reason=%s\n' "$1" > "$own/end.$$"
+    ln "$own/end.$$" "$own/end" 2> /dev/null
+    rm -f "$own/end.$$"
 }
 
 check_system_limits() {
@@ -43,18 +47,25 @@ job_check_limits() {
 }
 
 job_prologue() {
-    mkdir -p $own && chmod 700 $own || return 1
+    mkdir -p "$own" && chmod 700 "$own" || return 1
     ! has_ended || return 0
+    [ -e "$own/reserve" ] || keep_reserve
     # LGI_stage leaves the mark "staged" itself, with what it has fetched.
-    [ -e $own/staged ] || [ "$stage" != yes ] || stage_in
+    [ -e "$own/staged" ] || [ "$stage" != yes ] || stage_in
+}
+
+keep_reserve() {
+    limit=4096
+    read -r limit < LGI_max_output_size
+    head -c $((limit + 32768)) /dev/zero > "$own/reserve" 2> /dev/null
 }
 
 stage_in() {
-    LGI_stage in > $own/stage.log 2>&1
+    LGI_stage in > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
     failed_often $code || return $later
-    end - "the files of the repository could not be fetched, it did not run: $(told $own/stage.log)"
+    end "the files of the repository could not be fetched, it did not run: $(told "$own/stage.log")"
 }
 
 job_run() {
@@ -63,7 +74,10 @@ job_run() {
     . "$library/payload.sh"
     read_wishes
     if [ -n "$mistake$excess" ]; then
-        end - "it did not run: $mistake$excess"
+        end "it did not run: $mistake$excess"
+    elif [ -n "$container" ] && [ -z "${LGI_STATE_DIRECTORY:-}" ]; then
+        # It would see our marks, and could have us kill what is not its own.
+        end "it did not run: containers need a daemon that gives scripts a state directory"
     else
         begin
     fi
@@ -75,10 +89,14 @@ job_check_running() {
     look
     case "$state" in
         running | unknown)
-            [ ! -e $own/missed ] || rm -f $own/missed
+            [ ! -e "$own/missed" ] || rm -f "$own/missed"
             return 0
             ;;
-        absent) return 1 ;;
+        absent)
+            # It was offered to a batch system that does not have it.
+            [ ! -e "$own/submitting" ] || : > "$own/again"
+            return 1
+            ;;
     esac
     settle
 }
@@ -87,11 +105,11 @@ job_check_running() {
 settle() {
     now=$(date +%s)
     first=
-    { read -r first < $own/missed; } 2> /dev/null
+    { read -r first < "$own/missed"; } 2> /dev/null
     case "$first" in
         '' | *[!0-9]*)
             first=$now
-            echo "$now" > $own/missed
+            echo "$now" > "$own/missed"
             ;;
     esac
     fetch
@@ -99,7 +117,7 @@ settle() {
     [ $((now - first)) -ge "$grace" ] || return 0
     # What its batch system holds for ever, or a container that has lost its parent, is still there.
     cancel
-    end - "the job ended without a word of its own: ${reason:-nothing is known of it any more}"
+    end "the job ended without a word of its own: ${reason:-nothing is known of it any more}"
     return 1
 }
 
@@ -110,28 +128,31 @@ job_check_finished() {
 job_epilogue() {
     . "$library/output.sh"
     lacking=
-    if [ "$stage" = yes ] && [ -e $own/staged ]; then
+    if [ "$stage" = yes ] && [ -e "$own/staged" ]; then
         # Made before: whatever becomes of the files, what it has said and how it ended is reported.
-        write_output 'the job was ended before they were'
+        report 'the job was ended before they were'
         stage_out || return $later
     fi
-    write_output "$lacking"
+    report "$lacking" && return
+    # Its files are stored by now, or never will be.
+    make_room
+    report "$lacking"
 }
 
 stage_out() {
-    LGI_stage out > $own/stage.log 2>&1
+    LGI_stage out > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
     failed_often $code || return $later
-    lacking=$(told $own/stage.log)
+    lacking=$(told "$own/stage.log")
 }
 
 # failed_often CODE: LGI_stage says 2 when it will not succeed; what the server is in trouble with, 1, lasts
 # longer than a few looks; and while it is away, $later, nothing is lost however long that is.
 failed_often() {
     [ "$1" -ne $later ] || return 1
-    echo "$1" >> $own/stage_failures
-    [ "$(grep -c 2 $own/stage_failures)" -ge 3 ] || [ "$(grep -c 1 $own/stage_failures)" -ge "$max_stagings" ]
+    echo "$1" >> "$own/stage_failures"
+    [ "$(grep -c 2 "$own/stage_failures")" -ge 3 ] || [ "$(grep -c 1 "$own/stage_failures")" -ge "$max_stagings" ]
 }
 
 # told FILE: a message in one line.
@@ -141,16 +162,16 @@ told() {
 
 # 0 only when it is really gone: then nothing of it may start later either, so its place is taken.
 job_abort() {
-    mkdir -p $own
+    mkdir -p "$own"
     if ! has_ended; then
-        mkdir $own/started 2> /dev/null
+        mkdir "$own/started" 2> /dev/null
         is_over || return 1
         # Its own word, if it had time for one, is that of a job that was told to end.
-        rm -f $own/exit
-        end - aborted
+        rm -f "$own/end" "$own/exit"
+        end ''
     fi
     . "$library/output.sh"
-    write_output ''
+    report '' || { make_room && report ''; }
 }
 
 is_over() {

@@ -1,28 +1,51 @@
 # shellcheck shell=sh
-# LGI_output: standard output, standard error, and how it ended, always in the last line.
+# LGI_output: standard output, standard error, and how it ended, always in the last line. And "end" in the state
+# directory, which tells the daemon: what the job has noted, with what else must be known of its end.
 
-# write_output NOTE: makes it, again if need be; the note is of files that could not be stored.
+# report NOTE: 0 when it is written as a whole. A disk that is full gives back what was kept apart for this.
+report() {
+    full=
+    write_output "$1" && return
+    full=yes
+    rm -f "$own/reserve"
+    write_output "$1"
+}
+
+# The last means to report a job that has filled its disk: its own files go.
+make_room() {
+    find . -mindepth 1 -maxdepth 1 ! -name 'LGI_*' ! -name '.LGI_*' -exec rm -rf {} + 2> /dev/null
+    for stream in "$own/stdout" "$own/stderr"; do
+        [ "$(size "$stream")" -le "$limit" ] || truncate -s "$limit" "$stream"
+    done
+}
+
+# write_output NOTE: makes both, again if need be; the note is of files that could not be stored.
 write_output() {
     limit=4096
     read -r limit < LGI_max_output_size
+    read_end
+    explain "$1"
+    write_end
     trailer=$(ending)
-    [ -z "$1" ] || trailer="[LGI: not all files were stored: $1]
-$trailer"
+    # They are told in "end" all the same.
+    [ $((${#notes} + ${#trailer})) -lt "$limit" ] || notes=
     # Whole lines in brackets take 100 bytes; of two streams that are too long the errors get a quarter.
-    room=$((limit - ${#trailer} - 200))
-    errors=$(size $own/stderr)
-    [ "$errors" -le $((room / 4)) ] || [ $((errors + $(size $own/stdout))) -le "$room" ] || errors=$((room / 4))
+    room=$((limit - ${#notes} - ${#trailer} - 200))
+    [ "$room" -gt 0 ] || room=0
+    errors=$(size "$own/stderr")
+    [ "$errors" -le $((room / 4)) ] || [ $((errors + $(size "$own/stdout"))) -le "$room" ] || errors=$((room / 4))
     rm -rf LGI_output
     {
-        shown_of $own/stdout $((room - errors))
-        ! says "$errors" || { echo '[LGI: standard error]' && shown_of $own/stderr "$errors"; }
-        printf '%s\n' "$trailer"
-    } > LGI_output
+        shown_of "$own/stdout" $((room - errors))
+        ! says "$errors" || { echo '[LGI: standard error]' && shown_of "$own/stderr" "$errors"; }
+        printf '%s%s\n' "$notes" "$trailer"
+    } > LGI_output 2> /dev/null
+    [ "$(tail -c $((${#trailer} + 1)) LGI_output)" = "$trailer" ]
 }
 
 # says BYTES: whether there is more than blanks in so much of standard error.
 says() {
-    [ "$1" -gt 0 ] && [ -n "$(head -c "$1" $own/stderr | tr -d '[:space:]\000')" ]
+    [ "$1" -gt 0 ] && [ -n "$(head -c "$1" "$own/stderr" | tr -d '[:space:]\000')" ]
 }
 
 # No link is followed: in a container it may have been made by somebody who may read less than we.
@@ -33,16 +56,68 @@ size() {
 shown_of() {
     [ "$(size "$1")" -gt 0 ] || return 0
     head -c "$2" "$1"
-    # What follows begins a line.
-    [ -z "$(head -c "$2" "$1" | tail -c 1)" ] || echo
+    # What follows begins a line. As numbers: a shell drops NUL.
+    case "$(head -c "$2" "$1" | tail -c 1 | od -A n -t x1)" in '' | *0a*) ;; *) echo ;; esac
     [ "$(size "$1")" -le "$2" ] || echo "[LGI: cut, it has $(size "$1") bytes]"
 }
 
+# Sets code, signal and why, empty when they are not known.
+read_end() {
+    code='' signal='' why="the job ended without a trace of its own end"
+    if [ "$(size "$own/end")" -gt 0 ]; then
+        why=
+        while IFS='=' read -r name value; do
+            case "$name" in
+                exit_code) code=$value ;;
+                exit_signal) signal=$value ;;
+                reason) why=$value ;;
+            esac
+        done < "$own/end"
+        # What `explain` has added the last time.
+        why=${why%%not all files were stored: *}
+        why=${why%%not stored: *}
+        why=${why%; }
+    elif [ "$(size "$own/exit")" -gt 0 ]; then
+        { read -r code && read -r why; } < "$own/exit"
+    fi
+    case "$code" in *[!0-9]*) code= ;; esac
+    case "$signal" in *[!0-9]*) signal= ;; esac
+}
+
+# explain NOTE: notes for the output, and the reason for "end".
+explain() {
+    notes=
+    [ -z "$full" ] || add_reason 'No space left on device'
+    reason=$why
+    [ -z "$1" ] || add_note "not all files were stored: $1"
+    # LGI_stage names there what it will never store.
+    [ "$(size "$own/not_stored")" -eq 0 ] || add_note "not stored: $(told "$own/not_stored")"
+}
+
+add_reason() {
+    case "$why" in *"$1"*) ;; *) why=${why:+$why; }$1 ;; esac
+}
+
+add_note() {
+    reason="${reason:+$reason; }$1"
+    notes="${notes}[LGI: $1]
+"
+}
+
+# On a full disk the one that is there stays.
+write_end() {
+    {
+        [ -z "$signal" ] || printf 'exit_signal=%d\n' "$signal"
+        [ -z "$code" ] || printf 'exit_code=%d\n' "$code"
+        [ -z "$reason" ] || printf 'reason=%s\n' "$reason"
+        echo
+    } > "$own/end.new" 2> /dev/null && [ -s "$own/end.new" ] && mv -f "$own/end.new" "$own/end"
+}
+
 ending() {
-    code=- why=
-    { read -r code && read -r why; } < $own/exit
+    [ -z "$signal" ] || code=$((128 + signal))
     case "$code" in
-        '' | *[!0-9]*) printf '[LGI: no exit code: %s]' "$why" ;;
-        *) printf '[LGI: exit code %s%s]' "$code" "${why:+: $why}" ;;
+        '') printf '[LGI: no exit code: %s]' "${why:-aborted}" ;;
+        *) printf '[LGI: exit code %d%s]' "$code" "${why:+: $why}" ;;
     esac
 }

@@ -3,6 +3,9 @@
 
 . "$library/surroundings.sh"
 
+# What is run, in the job's directory: it travels with it, and is seen in its container.
+input=.LGI_job/input
+
 # quoted TEXT: one word of a shell command.
 quoted() {
     printf "'"
@@ -12,13 +15,15 @@ quoted() {
 
 # The job's input as a program. Written on Windows it has line ends that no interpreter understands.
 prepare_input() {
+    mkdir -p "${input%/*}"
+    chmod 700 "${input%/*}"
     returns=$(printf '\r')
     if head -n 1 LGI_input | grep -q "$returns\$"; then
-        sed "s/$returns\$//" LGI_input > $own/input
+        sed "s/$returns\$//" LGI_input > $input
     else
-        cat LGI_input > $own/input
+        cat LGI_input > $input
     fi
-    chmod 700 $own/input
+    chmod 700 $input
 }
 
 # What to run: without "#!" it is for sh, and containers start nothing without.
@@ -28,11 +33,11 @@ command_words() {
         return
     fi
     prepare_input
-    case "$(head -c 4 $own/input | tr -d '\000')" in
+    case "$(head -c 4 $input | tr -d '\000')" in
         '#!'* | ?ELF) ;;
         *) printf '/bin/sh ' ;;
     esac
-    printf './%s/input' "$own"
+    printf './%s' $input
 }
 
 # A batch system keeps its jobs within bounds; plain processes are kept here, as far as they let themselves.
@@ -60,8 +65,13 @@ payload() {
         . "$library/container.sh"
         words="$(container_words) $words"
     fi
-    # Elsewhere there is no such directory, and it begins where its files are.
-    [ "$backend" = glite ] || printf 'cd %s || exit 75\n' "$(quoted "$PWD")"
+    # Elsewhere there are no such directories, and it begins where its files are.
+    if [ "$backend" = glite ]; then
+        echo 'own=.LGI_job'
+    else
+        printf 'cd %s || exit 75\n' "$(quoted "$PWD")"
+        printf 'own=%s\n' "$(quoted "$own")"
+    fi
     surroundings
     printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
     [ -z "$memory" ] || [ -n "$container" ] || [ "$backend" != process ] || printf 'ulimit -v %d\n' $((memory * 1024))
@@ -72,16 +82,41 @@ payload() {
 frame() {
     cat << 'END'
 umask 077
+unset LGI_STATE_DIRECTORY
 # It runs once, even when it is submitted twice or a batch system starts it again.
-mkdir .LGI_job/started 2> /dev/null || exit 75
+mkdir "$own/started" 2> /dev/null || exit 75
+# Its end can be written here when the disk is full by then.
+printf '%400s' '' | tr ' ' '\n' > "$own/end.new"
 export OMP_NUM_THREADS=$cores MKL_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores NUMEXPR_NUM_THREADS=$cores
 # Asked to end, it waits for what it has started and can still say how that ended.
 trap : TERM
-"$@" < /dev/null > .LGI_job/stdout 2> .LGI_job/stderr
-code=$?
-why=
-[ $code != 124 ] || [ $walltime = 0 ] || why="it took longer than $walltime s"
-printf '%s\n%s\n' $code "$why" > .LGI_job/exit.new && ln .LGI_job/exit.new .LGI_job/exit
+ticks() {
+    read -r uptime _ < /proc/uptime
+    now=${uptime%.*}${uptime#*.}
+}
+ticks
+began=$now
+# The streams are opened by another shell: on the standard error of this one stays what it says itself, and it
+# says nothing of a job that has exited, but names the signal that ended one (SIGINT and SIGPIPE it does not).
+{
+    /bin/sh -c 'own=$1; shift; exec "$@" < /dev/null > "$own/stdout" 2> "$own/stderr"' sh "$own" "$@"
+    code=$?
+} 2> "$own/shell"
+ticks
+end=exit_code=$code why=
+if [ $code -gt 128 ] && [ $code -le 192 ] && grep -v setlocale "$own/shell" | grep -q .; then
+    end=exit_signal=$((code - 128))
+fi
+if [ $walltime != 0 ] && [ $((now - began)) -ge $((walltime * 100)) ]; then
+    case $code in
+        124 | 143) why="it took longer than $walltime s" ;;
+        137) why="it took longer than $walltime s and was killed" ;;
+    esac
+fi
+head -c 65536 /dev/zero 2> /dev/null > "$own/probe" || why="${why:+$why; }No space left on device"
+rm -f "$own/probe"
+{ echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"
+ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
 exit $code
 END
 }

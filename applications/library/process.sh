@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Plain processes of this machine: the daemon's run script becomes the job.
 #
-# process in .LGI_job: the job's number, start and boot, since a number alone is given out again.
+# process, in the state directory: the job's number, start and boot, since a number alone is given out again.
 
 # identify NUMBER: sets `identity`, empty when there is no such process or it has ended.
 identify() {
@@ -17,15 +17,15 @@ identify() {
 read -r boot < /proc/sys/kernel/random/boot_id
 
 begin() {
-    payload > $own/batch
+    payload > "$own/batch"
     identify $$
-    printf '%s\n' "$identity" > $own/process.new && mv -f $own/process.new $own/process || return 1
-    exec /bin/sh $own/batch
+    printf '%s\n' "$identity" > "$own/process.new" && mv -f "$own/process.new" "$own/process" || return 1
+    exec /bin/sh "$own/batch"
 }
 
 look() {
     known='' state=absent reason='it was killed, or the machine went down'
-    { read -r known < $own/process; } 2> /dev/null || return 0
+    { read -r known < "$own/process"; } 2> /dev/null || return 0
     leader=${known%% *} state=gone
     # Its mark is not on its way over a network.
     grace=0

@@ -1,13 +1,13 @@
 # shellcheck shell=sh
 # What all batch systems have in common. Each says only this:
-#   submit      offers .LGI_job/batch and prints what the command says; `tag` is the job's name there
+#   submit      offers "$own/batch" and prints what the command says; `tag` is the job's name there
 #   identify    reads that from standard input and prints the job's id
 #   query       asks for all jobs of this user
 #   understand  reads that answer and prints "ID running|ended NAME STATE" a job; fails when it is no answer
 #   delete ID   cancels
 #   directives  what stands in front of the batch script, if anything
 #
-# Marks in .LGI_job:
+# Marks in the state directory:
 #   submitting  the job may have been offered; whether it was taken is known when there is an id
 #   id          the batch system's name for it
 
@@ -30,7 +30,7 @@ choose_place() {
     [ -d "$place" ] || mkdir -m 700 "$place" 2> /dev/null
     # shellcheck disable=SC3067 # -O is not of POSIX, but every /bin/sh has it.
     if [ -h "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
-        place=$PWD/$own
+        place=$own
     fi
     # Another daemon of this user may ask another cluster: its answers are not for us.
     where=${LGI_JOB_DIRECTORY%/*}
@@ -99,12 +99,12 @@ forget_answer() {
 
 look() {
     reason=
-    if [ ! -e $own/id ]; then
-        [ -e $own/submitting ] || { state=absent && return; }
+    if [ ! -e "$own/id" ]; then
+        [ -e "$own/submitting" ] || { state=absent && return; }
         find_submission
         [ "$state" = running ] || return
     fi
-    read -r id < $own/id
+    read -r id < "$own/id"
     consult || { state=unknown && return; }
     # shellcheck disable=SC2046 # Three words.
     set -- $(awk -v id="$id" 'NR > 1 && $1 == id { print $2, $4; exit }' "$list")
@@ -122,25 +122,27 @@ find_submission() {
 }
 
 note_id() {
-    printf '%s\n' "$1" > "$own/id.new" && mv -f "$own/id.new" $own/id && rm -f $own/submitting
+    printf '%s\n' "$1" > "$own/id.new" && mv -f "$own/id.new" "$own/id" && rm -f "$own/submitting"
 }
 
 begin() {
-    [ ! -e $own/id ] || return 0
+    [ ! -e "$own/id" ] || return 0
     if ! id -un > /dev/null 2>&1; then
-        end - "it did not run: $backend needs an account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
+        end "it did not run: $backend needs an account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
         return
     fi
-    if [ -e $own/submitting ]; then
+    if [ -e "$own/submitting" ]; then
         find_submission
         [ "$state" = absent ] || return 0
     fi
-    { echo '#!/bin/sh' && directives && payload; } > $own/batch
-    chmod 700 $own/batch
-    : > $own/submitting
+    { echo '#!/bin/sh' && directives && payload; } > "$own/batch"
+    chmod 700 "$own/batch"
+    : > "$own/submitting"
+    # After a power failure it must still be known that the batch system may have the job.
+    sync "$own/submitting" "$own" 2> /dev/null
     # Longer than for a question: an answer that is not waited for is lost.
     patience=60
-    id=$(submit 2> $own/refusal | identify)
+    id=$(submit 2> "$own/refusal" | identify)
     forget_answer
     if [ -n "$id" ]; then
         note_id "$id"
@@ -153,9 +155,13 @@ begin() {
 refused() {
     find_submission
     [ "$state" = absent ] || return 0
-    echo >> $own/refusals
-    [ "$(wc -l < $own/refusals)" -ge "$max_submissions" ] || return 0
-    end - "$backend did not take the job: $(told $own/refusal)"
+    echo >> "$own/refusals"
+    if [ "$(wc -l < "$own/refusals")" -ge "$max_submissions" ]; then
+        end "$backend did not take the job: $(told "$own/refusal")"
+    else
+        : > "$own/again"
+        return $later
+    fi
 }
 
 cancel() {

@@ -30,6 +30,8 @@ class Bench:
     path: list[Path] = field(default_factory=list)
     uid: int | None = None
     shell: str = "/bin/sh"
+    # False as under a daemon that gives its scripts no state directory.
+    has_state_directory: bool = True
     # Words that run a script elsewhere, with the directory and the uid that were asked for.
     prefix: list[str] = field(default_factory=list)
 
@@ -62,6 +64,10 @@ class Bench:
         files = JobFiles(self.directory, self.uid)
         files.make()
         files.write(contents(record, dict.fromkeys(SCRIPTS, b"")))
+        if self.has_state_directory:
+            self.own.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.uid is not None:
+                os.chown(self.own, self.uid, self.uid)
 
     @property
     def interpreter(self) -> str:
@@ -71,11 +77,14 @@ class Bench:
     @property
     def own(self) -> Path:
         """Where the library keeps its marks."""
+        if self.has_state_directory:
+            return self.place / "records" / self.reference / "state"
         return self.directory / ".LGI_job"
 
     def environment(self) -> dict[str, str]:
         """What the daemon gives to a script."""
-        return {
+        state = {"LGI_STATE_DIRECTORY": str(self.own)} if self.has_state_directory else {}
+        return state | {
             "PATH": ":".join(map(str, [*self.path, LIBRARY, os.environ["PATH"], "/usr/sbin"])),
             "HOME": str(self.place),
             "LANG": "C.UTF-8",

@@ -64,17 +64,28 @@ def test_nothing_of_the_machine_is_within_reach(place: Path, images: Path) -> No
 
 
 def test_what_the_scripts_rely_on_is_out_of_reach(place: Path, images: Path) -> None:
-    """The marks are hidden: a job can neither end itself, nor change what runs outside of its container."""
+    """The marks are elsewhere: a job can neither end itself, nor change what runs outside."""
     job = contained(
         place,
         images,
-        "mv .LGI_job x; rm -rf .LGI_job; mkdir .LGI_job; echo 0 > .LGI_job/exit; ls .LGI_job; exit 6",
+        f"""mkdir -p {shlex.quote(str(place))}/records; ls -A .LGI_job; mv .LGI_job x; mkdir .LGI_job
+            echo exit_code=0 > .LGI_job/end; echo 0 > .LGI_job/exit
+            find / -name process -path '*state*'; exit 6""",
     )
 
     output = job.finish()
 
-    assert output.endswith("[LGI: exit code 6]\n")
-    assert output.startswith("exit\ninput\n")
+    assert output == "input\n[LGI: exit code 6]\n"
+
+
+def test_a_container_needs_a_daemon_that_keeps_the_marks_apart(place: Path, images: Path) -> None:
+    """Under an older one they would lie in the job's directory, which the container sees."""
+    job = contained(place, images, "touch ran", has_state_directory=False)
+
+    output = job.finish()
+
+    assert "it did not run: containers need a daemon that gives scripts a state directory" in output
+    assert not (job.directory / "ran").exists()
 
 
 @pytest.mark.parametrize(

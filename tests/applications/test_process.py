@@ -80,7 +80,7 @@ def test_a_stranger_with_the_jobs_number_is_neither_it_nor_killed(place: Path) -
 
     (job.own / "process").write_text(f"{pid} {start}0 {boot}\n")
     recycled = job.ask("job_abort")
-    (job.own / "exit").unlink()
+    (job.own / "end").unlink()
     (job.own / "process").write_text(f"{pid} {start} 0-another-boot\n")
     rebooted = job.ask("job_abort")
 

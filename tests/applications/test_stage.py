@@ -92,7 +92,9 @@ class Recorder(Repository):
         self.names.append(name)
 
 
-def test_only_new_and_changed_files_are_sent(grid: Grid, user: UserCalls, place: Path) -> None:
+def test_only_new_and_changed_files_are_sent(
+    grid: Grid, user: UserCalls, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What came from the repository and is as it was is there already."""
     done = job(grid, user, place, {"same": b"same", "grown": b"1"})
     done.ask("job_prologue")
@@ -101,6 +103,7 @@ def test_only_new_and_changed_files_are_sent(grid: Grid, user: UserCalls, place:
     (done.directory / ".LGI_mine").touch()
     (done.directory / ".hidden").touch()
     (done.directory / "two\nlines").touch()
+    monkeypatch.setenv("LGI_STATE_DIRECTORY", str(done.own))
 
     sent = Recorder()
     store.store(done.directory, sent)

@@ -4,6 +4,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,10 @@ class CommandDaemon(DaemonProcess):
         self.backend = backend
         self.settings = settings
         super().__init__(grid)
+
+    def states(self) -> list[Path]:
+        """The state directories of the jobs it has."""
+        return list(self.run_directory.glob(".records/*/state"))
 
     def _configure(self) -> None:
         script = self.directory / "script"
@@ -97,7 +102,7 @@ def test_a_running_script_is_aborted(grid: Grid, offered: CommandDaemon) -> None
     """Aborted is reported when it is really gone."""
     user = grid.user()
     job_id = submitted(user, "echo begun; sleep 300")
-    wait_for(lambda: any((job / ".LGI_job" / "started").exists() for job in offered.jobs()), 40)
+    wait_for(lambda: any((state / "started").exists() for state in offered.states()), 40)
 
     user.delete(job_id)
     wait_for(lambda: user.state(job_id) == "aborted", 40)
@@ -119,7 +124,7 @@ def test_a_script_goes_on_without_its_daemon_and_runs_once(grid: Grid, offered: 
     offered.start()
     time.sleep(0.5)
     offered.kill()
-    wait_for(lambda: all((job / ".LGI_job" / "exit").exists() for job in offered.jobs()))
+    wait_for(lambda: all((state / "end").exists() for state in offered.states()))
     offered.start()
     wait_for(lambda: user.state(job_id) == "finished", 40)
 

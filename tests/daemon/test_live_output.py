@@ -1,6 +1,7 @@
 """What a job puts out while it runs, read from files that are the job's."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,21 +15,27 @@ LIMIT = 100
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     """The directory of a job of `command`."""
-    (tmp_path / "job" / ".LGI_job").mkdir(parents=True)
+    (tmp_path / "job").mkdir()
+    (tmp_path / "state").mkdir()
     return tmp_path / "job"
+
+
+def opened(directory: Path, owner: int | None = None) -> LiveOutput:
+    """The output of the job of a directory."""
+    return LiveOutput(directory, directory.parent / "state", owner)
 
 
 @pytest.fixture
 def output(directory: Path) -> Iterator[LiveOutput]:
     """Its output."""
-    made = LiveOutput(directory, os.getuid())
+    made = opened(directory, os.getuid())
     yield made
     made.close()
 
 
 def put(directory: Path, text: bytes, name: str = "stdout") -> None:
     """The job puts out something more."""
-    with (directory / ".LGI_job" / name).open("ab") as stream:
+    with (directory.parent / "state" / name).open("ab") as stream:
         stream.write(text)
 
 
@@ -39,9 +46,7 @@ def test_what_is_new_is_read_once(directory: Path, output: LiveOutput) -> None:
     assert output.read(LIMIT) == (0, b"one\n")
     assert output.read(LIMIT) == (4, b"")
     put(directory, b"two\n")
-    for name in (".LGI_job/stdout", ".LGI_job"):
-        path = directory / name
-        path.rmdir() if path.is_dir() else path.unlink()
+    shutil.rmtree(directory.parent / "state")
     assert output.read(LIMIT) == (4, b"two\n")
 
 
@@ -68,15 +73,20 @@ def test_of_much_only_the_end_is_read(directory: Path, output: LiveOutput) -> No
 
 def test_other_applications_write_their_output_as_they_go(tmp_path: Path) -> None:
     """Where there are no streams beside it; where there are it is made of them at the end."""
-    (tmp_path / "LGI_output").write_bytes(b"hello")
-    output = LiveOutput(tmp_path, None)
+    job = tmp_path / "job"
+    job.mkdir()
+    (job / "LGI_output").touch()
+    output = opened(job)
+    before = output.read(LIMIT)
+    (job / "LGI_output").write_bytes(b"hello")
 
-    assert output.read(LIMIT) == (0, b"hello")
+    assert (before, output.read(LIMIT)) == ((0, b""), (0, b"hello"))
     output.close()
 
 
 def test_the_output_of_a_job_with_streams_is_not_read_twice(directory: Path, output: LiveOutput) -> None:
     """LGI_output repeats what they had."""
+    put(directory, b"")
     (directory / "LGI_output").write_bytes(b"hello")
 
     assert output.read(LIMIT) == (0, b"")
@@ -86,7 +96,7 @@ def test_a_file_that_became_shorter_is_read_on_when_it_grows(directory: Path, ou
     """The job may truncate what it likes."""
     put(directory, b"12345678")
     output.read(LIMIT)
-    os.truncate(directory / ".LGI_job" / "stdout", 2)
+    os.truncate(directory.parent / "state" / "stdout", 2)
 
     assert output.read(LIMIT) == (8, b"")
     put(directory, b"345678abc")
@@ -120,27 +130,25 @@ def test_what_is_no_file_of_the_job_is_not_read(
     """It would show others' files, or hold up the daemon; the other stream is read all the same."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
-    trap(directory / ".LGI_job" / "stdout", secret)  # type: ignore[operator]
+    trap(directory.parent / "state" / "stdout", secret)  # type: ignore[operator]
     put(directory, b"err\n", "stderr")
 
     assert output.read(LIMIT) == (0, b"err\n")
 
 
 def test_no_directory_elsewhere_is_read(tmp_path: Path) -> None:
-    """A link in the place of .LGI_job, or of the whole directory."""
+    """A link in the place of the state directory, or of the job's own."""
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "stdout").write_bytes(b"secret")
-    (tmp_path / "job").mkdir()
-    (tmp_path / "job" / ".LGI_job").symlink_to(tmp_path / "others")
-    (tmp_path / "link").symlink_to(tmp_path / "others")
     (tmp_path / "others" / "LGI_output").write_bytes(b"secret")
+    for name in ("state", "job"):
+        (tmp_path / name).symlink_to(tmp_path / "others")
 
-    for place in (tmp_path / "job", tmp_path / "link"):
-        assert LiveOutput(place, None).read(LIMIT) == (0, b"")
+    assert opened(tmp_path / "job").read(LIMIT) == (0, b"")
 
 
 def test_a_file_of_another_user_is_not_read(directory: Path) -> None:
     """With a user per job the job's files are that user's."""
     put(directory, b"out\n")
 
-    assert LiveOutput(directory, os.getuid() + 1).read(LIMIT) == (0, b"")
+    assert opened(directory, os.getuid() + 1).read(LIMIT) == (0, b"")
