@@ -157,7 +157,7 @@ failed_often() {
 
 # told FILE: a message in one line.
 told() {
-    tr -s '\n' ' ' < "$1" | head -c 500
+    tr -s '\n' ' ' < "$1" | head -c 500 | sed 's/ *$//'
 }
 
 # 0 only when it is really gone: then nothing of it may start later either, so its place is taken.

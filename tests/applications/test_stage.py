@@ -67,7 +67,11 @@ def test_files_are_fetched_before_and_what_is_made_is_stored_after(
     output = done.finish()
 
     assert before.keys().isdisjoint({"a b", "-n", "same"})
-    assert output == "data\n[LGI: standard error]\noops\n[LGI: exit code 0]\n"
+    notes = "not stored: folder/ (directory), link (link)"
+    assert output == f"data\n[LGI: standard error]\noops\n[LGI: {notes}]\n[LGI: exit code 0]\n"
+    assert done.mark("end").split("\n") == ["exit_code=0", f"reason={notes}"]
+    assert done.ask("job_epilogue") == 0
+    assert done.output() == output
     assert repository(done, grid) == {
         "a b": b"data",
         "-n": b"changed more\n",
