@@ -9,13 +9,15 @@ import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
-from lgi_tools import command_line, options, program, terminal
+from lgi_tools import command_line, options, program, stored_results, terminal
 from lgi_tools.job_values import Job
 from lgi_tools.opening import opened
 from lgi_tools.project import Project
 from lgi_tools.wishes import Wish
 
 NAME = "LGI_clean"
+# So many numbers of jobs are named.
+_SHOWN = 20
 ENDS = (State.FINISHED, State.ABORTED)
 
 
@@ -30,6 +32,9 @@ ENDS = (State.FINISHED, State.ABORTED)
 )
 @click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
 @click.option("--keep-failed", is_flag=True, help="Keep finished jobs with another exit code than 0.")
+@click.option(
+    "--with-results", is_flag=True, help="Also jobs with files on the server, or of a folder of LGI_task."
+)
 @options.project_options
 @options.version
 def command(
@@ -38,9 +43,14 @@ def command(
     older_than: int | None,
     application: str,
     keep_failed: bool,
+    with_results: bool,
     **given: object,
 ) -> int:
-    """Remove all your jobs that are finished or aborted, with their files; jobs of others stay."""
+    """Remove all your jobs that are finished or aborted; jobs of others stay.
+
+    A job that has files on the server, or belongs to a folder of LGI_task, is kept and named: fetch what it
+    has made first, or say --with-results.
+    """
     # The last change may be stamped with a later second: each change has one of its own.
     before = (
         datetime.now(UTC) - timedelta(seconds=older_than) if older_than else datetime.max.replace(tzinfo=UTC)
@@ -50,6 +60,8 @@ def command(
         found = removable(jobs, project.user, before)
         if keep_failed:
             found = [job for job in found if not has_failed(project, job)]
+        if not with_results:
+            found = without_losses(project, found)
         if dry_run:
             terminal.show("".join(terminal.value(line) + "\n" for line in map(line_of, found)))
             return 0
@@ -76,6 +88,34 @@ def has_failed(project: Project, job: Job) -> bool:
         if error.number != ErrorNumber.NO_JOB:
             raise
         return False
+
+
+def without_losses(project: Project, found: Sequence[Job]) -> list[Job]:
+    """Those with which nothing is lost; says which others are kept, and why."""
+    kept: dict[str, list[int]] = {}
+    free = []
+    for job in found:
+        # A list tells whether a job has a repository, and not what is in it.
+        if reason := _loss(project, job):
+            kept.setdefault(reason, []).append(job.id)
+        else:
+            free.append(job)
+    for reason, numbers in sorted(kept.items()):
+        shown = ", ".join(map(str, numbers[:_SHOWN])) + (", ..." if len(numbers) > _SHOWN else "")
+        told = f"{len(numbers)} jobs are kept, as each {reason}: {shown}"
+        if len(numbers) == 1:
+            told = f"job {shown} is kept, as it {reason}"
+        terminal.warn(NAME, f"{told} (--with-results: remove such jobs too)")
+    return free
+
+
+def _loss(project: Project, job: Job) -> str:
+    try:
+        return stored_results.loss(project.job(job)) if job.repository_url else ""
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return ""
 
 
 def line_of(job: Job) -> str:

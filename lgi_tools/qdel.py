@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol.reply import Reply
-from lgi_tools import json_text, options, program, terminal
+from lgi_tools import job_values, json_text, options, program, stored_results, terminal
 from lgi_tools.json_text import Shape, Values
 from lgi_tools.program import CallFailed
 from lgi_tools.user_calls import UserCalls
@@ -19,14 +19,19 @@ _REFUSED = "Could not abort or delete job {job} from project {project} on server
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, also where files would be lost.")
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
 @json_text.option
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
 @json_text.told
-def command(job_ids: tuple[str, ...], raw: bool, as_json: bool, **given: object) -> int:
-    """Delete jobs; a job that is running is asked to abort."""
+def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **given: object) -> int:
+    """Delete jobs; a job that is running is asked to abort.
+
+    At a terminal it asks before it deletes a job that has ended and has files on the server, or belongs to a
+    folder of LGI_task.
+    """
     shape = json_text.shape(raw, as_json)
     for job_id in job_ids:
         if not (job_id.isascii() and job_id.isdigit()):
@@ -35,12 +40,26 @@ def command(job_ids: tuple[str, ...], raw: bool, as_json: bool, **given: object)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     told: list[Values] = []
-    done = [_delete(calls, job_id, shape, told) for job_id in job_ids]
+    # As LGI: where nobody can be asked it does as it is told.
+    asks = not yes and terminal.is_attended()
+    wanted = [job_id for job_id in job_ids if not asks or _may_go(calls, job_id)]
+    done = [_delete(calls, job_id, shape, told) for job_id in wanted]
     if shape is Shape.JSON:
         json_text.show({"jobs": told})
     elif shape is Shape.TEXT:
         terminal.show("\n")
-    return 0 if all(done) else 1
+    return 0 if all(done) and len(wanted) == len(job_ids) else 1
+
+
+def _may_go(calls: UserCalls, job_id: str) -> bool:
+    """Ask, where something would be lost. What the job is like may not be told: then the server decides."""
+    try:
+        reply = calls.call("job_state", {"job_id": job_id}, "job")
+        reason = stored_results.loss(job_values.read_details(reply.all("job")[0]))
+    except (CallFailed, ValueError):
+        return True
+    question = f"Job {job_id} has ended and {reason}: what it has made is lost. Delete it?"
+    return not reason or click.confirm(question, err=True)
 
 
 def _delete(calls: UserCalls, job_id: str, shape: Shape, told: list[Values]) -> bool:

@@ -10,6 +10,11 @@ def is_watched() -> bool:
     return sys.stdout.isatty()
 
 
+def is_attended() -> bool:
+    """Whether there is somebody to answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def show(text: str | bytes, stream: TextIO | None = None) -> None:
     """Write to standard output: unchanged into a file or pipe, control characters escaped on a terminal.
 

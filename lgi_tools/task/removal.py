@@ -9,7 +9,7 @@ from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
 from lgi_tools.project import Project
 from lgi_tools.settings import Settings
-from lgi_tools.task import crew, record, standing
+from lgi_tools.task import crew, identity, record, standing
 from lgi_tools.task.record import Record, Trouble
 
 CANCELLED, PRUNED = "cancelled", "pruned"
@@ -55,7 +55,7 @@ def _safely(act: _Removal, project: Project, place: Path) -> Removed:
 
 
 def _cancel(project: Project, place: Path, found: Record) -> str:
-    job = project.job(found.job_id)
+    job = identity.job_of(project, found)
     if job.ended:
         raise Trouble(f"its job has ended: it is {job.state}")
     if project.delete(job):
@@ -66,7 +66,7 @@ def _cancel(project: Project, place: Path, found: Record) -> str:
 
 def _prune(project: Project, place: Path, found: Record) -> str:
     try:
-        job = project.job(found.job_id)
+        job = identity.job_of(project, found)
         if not job.ended:
             raise Trouble(f"its job is {_said(job.state)}: only what has ended can be pruned")
         standing.note_ending(place, found, job)

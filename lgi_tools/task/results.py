@@ -15,7 +15,7 @@ from lgi_tools.project import Files, Project
 from lgi_tools.repository import TransferFailed
 from lgi_tools.settings import Settings
 from lgi_tools.staging.directory import is_staged
-from lgi_tools.task import crew, folder, record, standing
+from lgi_tools.task import crew, folder, identity, record, standing
 from lgi_tools.task.record import Fetched, Record, Trouble
 
 
@@ -69,7 +69,7 @@ def _is_missing(place: Path, found: Record) -> bool:
 
 
 def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got:
-    job = project.job(found.job_id)
+    job = identity.job_of(project, found)
     if not job.ended:
         raise Trouble(f"its job has not ended: it is {job.state}")
     ending = standing.note_ending(place, found, job)
