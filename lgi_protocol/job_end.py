@@ -43,13 +43,17 @@ class End:
             return f"killed by signal {self.exit_signal}"
         return "" if self.exit_code is None else f"exit code {self.exit_code}"
 
-    def text(self, state: str) -> str:
+    def words(self, state: str) -> str:
         """A job's state for people, and how the job ended if it has, as ``finished, exit code 3``."""
         if not has_ended(state):
             return state
         unknown = "" if state == State.ABORTED else "exit code unknown"
-        words = ", ".join(filter(None, (state, self.cause or unknown)))
-        return f"{words}: {self.reason}" if self.reason else words
+        return ", ".join(filter(None, (state, self.cause or unknown)))
+
+    def text(self, state: str) -> str:
+        """`words` of a job's state, and why it ended so."""
+        words = self.words(state)
+        return f"{words}: {self.reason}" if self.reason and has_ended(state) else words
 
 
 # Of a job that goes on, or whose daemon told nothing.

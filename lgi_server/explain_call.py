@@ -2,7 +2,7 @@
 
 from lgi_protocol import lists
 from lgi_protocol.xml import Element
-from lgi_server import forms
+from lgi_server import forms, replies
 from lgi_server.calls import InterfaceCall
 from lgi_server.entrances import interface_call
 from lgi_server.replies import Elements
@@ -42,8 +42,14 @@ def _job(found: Explanation) -> Element:
             Element("state_time_stamp", job.state_time_stamp),
             Element("application", job.application),
             Element("target_resources", lists.join(job.target_resources)),
+            *replies.end(job),
         ),
     )
+
+
+def _message(found: Explanation) -> str:
+    told = f": {found.job.end.text(found.job.state)}" if found.reason is Reason.ENDED else ""
+    return f"{MESSAGES[found.reason]}{told}"
 
 
 def _explanation(found: Explanation) -> Elements:
@@ -54,7 +60,7 @@ def _explanation(found: Explanation) -> Elements:
         queue = (Element("jobs_before", found.before), *more)
     return (
         Element("reason", found.reason.value),
-        Element("message", MESSAGES[found.reason]),
+        Element("message", _message(found)),
         *locked,
         *queue,
         Element("number_of_licences", len(found.needs)),

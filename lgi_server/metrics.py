@@ -59,6 +59,8 @@ class Metrics:
         self._database = counter("lgi_database_seconds", "Time of calls in transactions", ["project"])
         told = "Jobs locked for a resource that asked for work"
         self._offered = counter("lgi_jobs_offered", told, ["project", "application"])
+        told = "Jobs that daemons have brought to an end; result is succeeded, failed or unknown"
+        self._ended = counter("lgi_jobs_ended", told, ["project", "application", "result"])
         told = "Calls that wait now"
         self._held = Gauge("lgi_held_requests", told, multiprocess_mode="livesum", registry=self._own)
         self._pages = counter("lgi_pages", "Pages and files answered", ["page", "status"])
@@ -85,6 +87,10 @@ class Metrics:
     def offered(self, project: str, application: str, jobs: int) -> None:
         """Jobs were locked for a resource."""
         self._offered.labels(project, application).inc(jobs)
+
+    def ended(self, project: str, application: str, result: str) -> None:
+        """A resource has told that a job ended."""
+        self._ended.labels(project, application, result).inc()
 
     @contextmanager
     def holding(self, timer: Timer) -> Iterator[None]:

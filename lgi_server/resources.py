@@ -145,7 +145,7 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
     job_changes.check_reference(job, form.word(forms.REFERENCE))
     state = job_changes.check_state(job, form.word(forms.NEW_STATE))
     targets = form.names(forms.NEW_TARGETS)
-    return Posted(
+    posted = Posted(
         state=state,
         target_resources=job_changes.check_new_targets(call.transaction, job, call.resource, targets),
         input=form.data(forms.INPUT),
@@ -155,6 +155,10 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
         ),
         end=end_fields.posted(form, state or job.state),
     )
+    result = posted.end.result(state)
+    if result is not None and not job.ended:
+        call.transaction.afterwards(partial(call.metrics.ended, call.project, job.application, result.value))
+    return posted
 
 
 @resource_call(takes_files=True)

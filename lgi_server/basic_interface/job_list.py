@@ -4,8 +4,9 @@ import re
 from urllib.parse import urlencode
 
 from lgi_protocol import lists
+from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
-from lgi_server import forms
+from lgi_server import end_fields, forms
 from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
 from lgi_server.services import targets
 from lgi_server.tables import active_resources, job_lists, jobs
@@ -27,7 +28,8 @@ def job_list(visit: Visit) -> Answer:
     state, application = visit.query.word(forms.LISTED_STATE), visit.query.word(forms.LISTED_APPLICATION)
     names = visit.user.names if everybody else visit.visitor.own_names
     filters = (*visit.query.filter(forms.LISTED_STATE), *visit.query.filter(forms.LISTED_APPLICATION))
-    selection = Selection(names, *filters)
+    ended = end_fields.wanted(visit.query)
+    selection = Selection(names, *filters, ended)
     found, has_older, has_newer = _page(visit, selection)
     return Shown(
         "basic_interface/job_list.html",
@@ -40,7 +42,9 @@ def job_list(visit: Visit) -> Answer:
             "states": lists.unique((*(one.value for one in State), *filter(None, [_shown(state)]))),
             "applications": _applications(visit, _shown(application)),
             "everybody": everybody,
-            "filters": _filters(state, application, everybody),
+            "ended": ended,
+            "ends": tuple(Result),
+            "filters": _filters(state, application, ended, everybody),
             "deleted": _deleted(visit),
             "news": "" if has_newer else _news(visit, found, everybody),
         },
@@ -63,11 +67,12 @@ def _news(visit: Visit, found: list[Job], everybody: bool) -> str:
     )
 
 
-def _filters(state: str, application: str, everybody: bool) -> dict[str, str]:
+def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[str, str]:
     """What the addresses of other pages of the same list carry."""
     given = {
         "state": _shown(state),
         "application": _shown(application),
+        "ended": ended,
         "whose": "all" if everybody else "",
     }
     return {name: value for name, value in given.items() if value}

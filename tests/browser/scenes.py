@@ -58,6 +58,8 @@ def play(grid: Grid) -> dict[str, int]:
         target = "any" if state == "queued" else "hpc@cluster.example.org"
         stamp = now - (len(STATES) * 4 - number) * 17000
         grid.set_job(job_id, state=state, target_resources=target, state_time_stamp=stamp)
+        if state == "finished":
+            grid.set_job(job_id, exit_code=int(number % 5 == 0))
     for ago, hours in ((0, 12), (31, 250), (93, 1741)):
         month = time.strftime("%Y%m", time.gmtime(now - ago * 86400))
         grid.run(
@@ -75,7 +77,7 @@ def _job(grid: Grid, resource: ResourceCalls, now: int) -> int:
     job_id = user.submit(application="vasp", job_specifics=SPECIFICS)
     running_jobs.take(grid, resource, application="vasp")
     resource.lock(str(job_id))
-    resource.update(str(job_id), state="finished", output=OUTPUT.encode())
+    resource.update(str(job_id), state="finished", output=OUTPUT.encode(), exit_code=0)
     resource.unlock(str(job_id))
     (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
     place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])

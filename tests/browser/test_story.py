@@ -17,7 +17,7 @@ TO_THE_END = "it => it.scrollHeight - it.clientHeight - it.scrollTop"
 def finish(resource: ResourceCalls, job_id: str, output: bytes) -> None:
     """Report a job as finished, as its daemon would."""
     resource.lock(job_id)
-    resource.update(job_id, state="finished", output=output)
+    resource.update(job_id, state="finished", output=output, exit_code=0)
     resource.unlock(job_id)
 
 
@@ -57,7 +57,7 @@ def test_a_job_from_the_first_visit_to_its_end(grid: Grid, visitors: Visitors, t
     wait_for(partial(resource.send_tail, job_id, running_jobs.REFERENCE, 0, b"half way <b>\n", False))
     expect(page.get_by_role("region", name="Output")).to_have_text("half way <b>")
     finish(resource, job_id, b"Hello World\n")
-    expect(heading).to_have_text(f"Job {job_id} finished")
+    expect(heading).to_have_text(f"Job {job_id} finished, exit code 0")
     expect(page.get_by_role("region", name="Output")).to_have_text("Hello World")
 
     with page.expect_download() as fetched:
