@@ -2,6 +2,9 @@
 
 import binascii
 
+# So many write one byte.
+DIGITS = 2
+
 
 def encode(data: bytes) -> str:
     """Upper-case digits, as LGI's own programs send."""

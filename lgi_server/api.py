@@ -15,7 +15,7 @@ from lgi_server import again, arrivals, browser, form_parser, identity, manifest
 from lgi_server.arrivals import SpoolingRequest
 from lgi_server.calls import Call
 from lgi_server.config import Config
-from lgi_server.database import Transaction
+from lgi_server.database import Database, Transaction
 from lgi_server.entrances import CALLS, JOB_CALLS, Entrance
 from lgi_server.forms import Form
 from lgi_server.identity import Identity
@@ -200,10 +200,20 @@ def _run(
 
     try:
         answer = again.carry_out(run)
-    except NeedsCycle:
-        peers.fetch_updates(server.config, database, project)
+    except NeedsCycle as needed:
+        _fetch_updates(server.config, database, project, needed)
         answer = database.run(partial(work, True))
     return server.answers[project].complete(answer, stored=entrance.takes_files)
+
+
+def _fetch_updates(config: Config, database: Database, project: str, needed: NeedsCycle) -> None:
+    """An update cycle; LGIError BACK_OFF when the master does not answer and it was asked for."""
+    try:
+        peers.fetch_updates(config, database, project)
+    except LGIError as away:
+        if not needed.is_gap:
+            raise
+        log.warning("project %s: the updates before a pushed one cannot be fetched: %s", project, away)
 
 
 def document(config: Config, children: Elements) -> bytes:

@@ -42,14 +42,15 @@ OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG, E.OWNERS)
 READ_ACCESS = _field("read_access", SHORT, E.READ_ACCESS_TOO_BIG)
 WRITE_ACCESS = _field("write_access", SHORT, E.WRITE_ACCESS_TOO_BIG)
 RESOURCE_NAME = _field("resource_name", SHORT, E.RESOURCE_NAME_TOO_BIG, E.RESOURCE_NAME)
-INPUT = _field("input", LONG, E.INPUT_TOO_BIG)
-OUTPUT = _field("output", LONG, E.OUTPUT_TOO_BIG)
+# As much as server_max_field_size says: to that size old daemons cut an output.
+INPUT = _field("input", LONG + 1, E.INPUT_TOO_BIG)
+OUTPUT = _field("output", LONG + 1, E.OUTPUT_TOO_BIG)
 SPECIFICS = Field("job_specifics", LONG, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
 VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.VERSION)
 # What belongs to a pushed update is error 41 when it is empty or no number.
 PUSHED_VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.UPDATE)
 SERVERS = _field("servers", SHORT, E.SERVERS_TOO_BIG, E.UPDATE)
-UPDATE = _field("update", 2 * LONG, E.UPDATE_TOO_BIG, E.UPDATE)
+UPDATE = _field("update", LONG, E.UPDATE_TOO_BIG, E.UPDATE)
 # Ours: the daemon that believes to have the job. Old daemons do not send it.
 REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
 # Ours: the daemon that asks for a job's certificate, and its request, DER in hexadecimal digits.
@@ -106,8 +107,8 @@ class Form:
         """Whether a field was posted at all, be it empty."""
         return name in self._posted
 
-    def text(self, field: Field, limit: int | None = None) -> str:
-        """A trimmed value, empty when an optional field is not posted.
+    def text(self, field: Field, digits: int = 1) -> str:
+        """A trimmed value, empty when an optional field is not posted; ``digits`` write one byte of it.
 
         Raises LGIError: the field's own number when it is missing, too big, or holds control characters
         or bytes that are not UTF-8.
@@ -117,10 +118,9 @@ class Form:
             if field.missing is not None:
                 raise LGIError(field.missing)
             return ""
-        size = len(value.encode("utf-8", "surrogatepass"))
-        most = field.limit if limit is None else limit
-        if size >= most:
-            raise LGIError(field.too_big, f"{size} bytes, at most {most - 1} are allowed")
+        size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
+        if size >= field.limit:
+            raise LGIError(field.too_big, f"{size} bytes, at most {field.limit - 1} are allowed")
         return value
 
     def untrimmed(self, field: Field) -> str:
@@ -195,7 +195,7 @@ class Form:
 
     def data(self, field: Field) -> bytes:
         """The bytes behind a hexadecimal field."""
-        value = self.text(field, 2 * field.limit)
+        value = self.text(field, hexcode.DIGITS)
         try:
             return hexcode.decode(value)
         except ValueError as error:

@@ -1,6 +1,7 @@
 """The calls of users (wire.md 7), each named as in its URL."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from lgi_protocol import lists
@@ -26,7 +27,9 @@ def interface_submit_job(call: InterfaceCall) -> Elements:
     """Queue a job."""
     wanted = _wanted(call, call.form, call.uploads)
     job, servers = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
-    return (*call.answers.user_header(call.user, servers), call.answers.details(job))
+    # As LGI: of the groups those are answered that may submit, and so own the job.
+    user = replace(call.user, groups=tuple(group for group in call.user.groups if group in job.owners))
+    return (*call.answers.user_header(user, servers), call.answers.details(job))
 
 
 @interface_call(bulk=True)

@@ -33,7 +33,6 @@ LONGEST_REST = 30.0
 PULSE_PATIENCE = 300
 # Whoever empties the table of events takes the duties out of it; they are back after so long.
 BEGIN_SECONDS = 60.0
-CHECK_UPDATES = "check_updates"
 
 
 class Keeper:
@@ -61,7 +60,7 @@ class Keeper:
     def _turn(self) -> None:
         if self._begun is None:
             # The server may have been away for long.
-            self._schedule.ask(CHECK_UPDATES, int(time.time()))
+            self._schedule.ask(events.CHECK_UPDATES, int(time.time()))
         if self._begun is None or time.monotonic() - self._begun >= BEGIN_SECONDS:
             self._schedule.begin(int(time.time()))
             self._begun = time.monotonic()
@@ -107,7 +106,7 @@ def duties_of(
 
     return {
         events.SCHEDULE_CYCLE: Duty(settings.schedule_period, order),
-        CHECK_UPDATES: Duty(settings.updates_period, updates),
+        events.CHECK_UPDATES: Duty(settings.updates_period, updates),
         "jobs_without_pulse": Duty(
             settings.pulse_period,
             lambda now: upkeep.end_lost_jobs(database, settings, now),

@@ -9,7 +9,7 @@ from lgi_server.entrances import server_call
 from lgi_server.replies import Elements
 from lgi_server.services import replication
 from lgi_server.services.replication import Here, NeedsCycle, Update
-from lgi_server.tables import updates
+from lgi_server.tables import events, updates
 from lgi_server.tables.active_resources import MASTER
 
 _PUSHED = ("version", "servers", "update")
@@ -49,6 +49,8 @@ def server_run_update(call: ServerCall) -> Elements:
     update = _pushed(call)
     receiver = Here(call.server_name, call.config.unrestricted_updates)
     newest = replication.accept(call.transaction, update, receiver, call.cycled)
+    if newest < update.version:
+        events.insert(call.transaction, events.CHECK_UPDATES, call.now)
     version = Element("update_version", update.version)
     return (*header, version, *_passed_on(update), _outcome(call, newest))
 
@@ -57,7 +59,7 @@ def _pushed(call: ServerCall) -> Update:
     """The posted change; LGIError 59, 60, 61 or 41."""
     version = call.form.number(forms.PUSHED_VERSION)
     servers = call.form.names(forms.SERVERS)
-    query = call.form.text(forms.UPDATE)
+    query = call.form.text(forms.UPDATE, hexcode.DIGITS)
     return replication.read_update(version, servers, query)
 
 

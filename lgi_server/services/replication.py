@@ -18,7 +18,14 @@ MOST_AT_ONCE = 10_000
 
 
 class NeedsCycle(Exception):
-    """Changes of the master are missing here: they are to be fetched first, outside any transaction."""
+    """Changes of the master are missing here: they are to be fetched first, outside any transaction.
+
+    ``is_gap`` when a pushed change has shown it: then the call is answered also when they cannot be had now.
+    """
+
+    def __init__(self, is_gap: bool = False) -> None:
+        super().__init__()
+        self.is_gap = is_gap
 
 
 @dataclass(frozen=True)
@@ -60,16 +67,18 @@ def after(transaction: Transaction, version: int) -> Known:
 def accept(transaction: Transaction, update: Update, here: Here, cycled: bool) -> int:
     """Make or only note a pushed change; answer the newest version here.
 
-    A known version changes nothing. NeedsCycle when changes before it are missing; LGIError 41 when the
-    statement is none that servers may send, or when the gap stays after a cycle.
+    A known version changes nothing. NeedsCycle when changes before it are missing. # As LGI: when they still
+    are after a cycle nothing is made, and the version that is answered says so (ruling 5). LGIError 41 when
+    the statement is none that servers may send.
     """
     newest = updates.newest(transaction)
     if update.version <= newest:
         return newest
     if update.version > newest + 1:
         if not cycled:
-            raise NeedsCycle
-        raise LGIError(ErrorNumber.UPDATE, f"version {newest + 1} is missing")
+            raise NeedsCycle(is_gap=True)
+        log.warning("update %d waits until version %d is there", update.version, newest + 1)
+        return newest
     apply(transaction, update, here)
     return update.version
 

@@ -3,6 +3,7 @@
 from lgi_server.database import Transaction
 
 SCHEDULE_CYCLE = "schedule_cycle"
+CHECK_UPDATES = "check_updates"
 # The look for due events is one range of the primary key; so many different ones are seen in it at most.
 _AT_ONCE = 100
 

@@ -96,6 +96,23 @@ ON_PURPOSE = (
         "everywhere (wire.md 2).",
     ),
     Difference(
+        (
+            *_of("interface_submit_job", "err54_input_too_big"),
+            *_of("resource_update_job", "err54_input_too_big"),
+        ),
+        ("error 54",),
+        ("an answer",),
+        "wire.md 2: `server_max_field_size` is how much a server takes, so input of exactly that size, 65355 "
+        "bytes, is taken.",
+    ),
+    Difference(
+        _of("resource_submit_job", "err55_output_too_big"),
+        ("error 55",),
+        ("an answer",),
+        "clients.md 4.5: old daemons cut an output at `server_max_field_size`. LGI refuses one of that size, "
+        "and the daemon posts it again without end.",
+    ),
+    Difference(
         _of("resource_lock_job", "ok"),
         ("lock/resource_id = 1",),
         ("lock/resource_id = 2",),

@@ -103,7 +103,7 @@ BAD: dict[str, tuple[dict[str, Any], int]] = {
     "unknown target": ({"target_resources": "no@where"}, 28),
     "bad specifics": ({"job_specifics": "<job> </job>"}, 72),
     "a daemon's tag": ({"job_specifics": "<daemon_reference> 1 </daemon_reference>"}, 72),
-    "input too big": ({"input": "41" * 65355}, 54),
+    "input too big": ({"input": "41" * 65356}, 54),
     "bad request_id": ({"request_id": "a b\n"}, 33),
     "file name with a path out": ({"files": [["..", 1]]}, 68),
     "a reserved file name": ({"files": [[".LGI_x", 1]]}, 68),

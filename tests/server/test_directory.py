@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber
 from tests.grid import Grid, refusal
+from tests.pages import register
 
 NAME = "res1@cluster"
 SQL = "UPDATE active_resources SET client_certificate = %s WHERE resource_name = %s"
@@ -62,3 +64,20 @@ def test_a_new_master_is_named_within_two_seconds(grid: Grid, call: str) -> None
     reply = user.post(call, limit="0")
 
     assert reply.value("project_master_server") == "https://moved.example.org/LGI"
+
+
+def test_resources_and_servers_are_listed_as_they_were_registered(grid: Grid) -> None:
+    """As LGI: not by name. One whose row is changed keeps its place."""
+    names = ["zeus@cluster", "hera@cluster", "apollo@cluster"]
+    for name in names:
+        grid.resource(name)
+        register(grid, f"LGI@{name.partition('@')[0]}.example", 0, role=2)
+    grid.resource("zeus@cluster", "<other> </other>")
+
+    resources = grid.user().post("interface_project_resource_list").all("resource")
+    servers = grid.user().post("interface_project_server_list").all("project_server")
+
+    assert [xml.value(text, "resource_name") for text in resources] == names
+    assert [url.strip() for url in servers] == [
+        f"https://{name.partition('@')[0]}.example/LGI" for name in names
+    ]

@@ -71,7 +71,7 @@ def test_targets_groups_and_access_are_chosen(offered: Grid) -> None:
         ({"job_specifics": "<a>"}, "not acceptable XML", "job_specifics"),
         ({"job_specifics": "<daemon_reference> x </daemon_reference>"}, "is reserved", "job_specifics"),
         ({"groups": "chem"}, "groups is missing", "groups"),
-        ({"input": "x" * 65355}, "at most 65354", "input"),
+        ({"input": "x" * 65356}, "65356 bytes, at most 65355", "input"),
         ({"read_access": "x" * 300}, "read_access is too big", "read_access"),
         ({"target_resources": "nobody"}, "None of the target resources", "target_resources"),
     ],

@@ -243,8 +243,8 @@ UPDATES = {
     "specifics no XML": ({"job_specifics": "<a> </b>"}, 72),
     "specifics reserved": ({"job_specifics": "<x> <job> </job> </x>"}, 72),
     "specifics hiding a repository": ({"job_specifics": "<x> <repository> h:/ </repository> </x>"}, 72),
-    "input too big": ({"input": b"A" * 65355}, 54),
-    "output too big": ({"output": b"A" * 65355}, 55),
+    "input too big": ({"input": b"A" * 65356}, 54),
+    "output too big": ({"output": b"A" * 65356}, 55),
 }
 
 

@@ -132,13 +132,21 @@ def test_a_statement_that_servers_may_not_send_is_error_41(grid: Grid, query: st
     assert newest(grid) == version - 1
 
 
-def test_a_gap_that_the_master_cannot_fill_is_error_41(grid: Grid) -> None:
-    """Newer by more than one, after an update cycle."""
-    with pytest.raises(ServerError) as refused:
-        push(master(grid), newest(grid) + 2, DENY.format("eve"))
+def test_a_gap_that_the_master_cannot_fill_leaves_the_version(grid: Grid) -> None:
+    """Ruling 5: newer by more than one, after an update cycle. The scheduler is to fetch what is missing."""
+    before = newest(grid)
+    grid.run("DELETE FROM event_queue")
 
-    assert refused.value.number == 41
+    reply = push(master(grid), before + 2, DENY.format("eve"))
+
+    assert reply.number("update_version") == before + 2
+    assert reply.value("update", "did_update_cyle") == "1"
+    assert reply.number("update", "update_version") == newest(grid) == before
     assert denied(grid) == []
+    assert [row["event"] for row in grid.rows("SELECT event FROM event_queue")] == ["check_updates"]
+    push(master(grid), before + 1, DENY.format("mallory"))
+    push(master(grid), before + 2, DENY.format("eve"))
+    assert (newest(grid), denied(grid)) == (before + 2, ["eve", "mallory"])
 
 
 def test_a_resource_is_no_project_server(grid: Grid) -> None:
@@ -279,3 +287,20 @@ def test_a_push_with_a_gap_runs_a_cycle_first(grid: Grid, slave: Grid) -> None:
     assert reply.value("update", "did_update_cyle") == "1"
     assert newest(slave) == newest(grid)
     assert denied(slave) == ["eve"]
+
+
+def test_a_push_with_a_gap_is_answered_while_the_master_is_away(grid: Grid, slave: Grid) -> None:
+    """With the version unchanged. Who asks for the cycle itself is still told that it cannot be had."""
+    client = Client(slave.url, master(grid).credentials)
+    client.post(RUN, {"project": PROJECT})
+    before = newest(slave)
+    grid.stop()
+    try:
+        reply = push(client, before + 2, DENY.format("eve"))
+        number = refusal(client, RUN, {})
+    finally:
+        grid.start()
+
+    assert reply.number("update", "update_version") == newest(slave) == before
+    assert number == 1
+    assert "check_updates" in {row["event"] for row in slave.rows("SELECT event FROM event_queue")}

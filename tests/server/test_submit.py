@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ErrorNumber, ServerError
 from tests.grid import CAPABILITIES, Grid
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
@@ -106,10 +106,10 @@ BAD = {
     "read access too big with the owners": ({"read_access": "r" * 250}, 51),
     "write access with a line end": ({"write_access": "a\nb"}, 52),
     "job_specifics too big": ({"job_specifics": "x" * 65355}, 53),
-    "input too big": ({"input": "41" * 65355}, 54),
+    "input too big": ({"input": "41" * 65356}, 54),
     "input not hexadecimal": ({"input": "xyz"}, 54),
     "input of odd length": ({"input": "414"}, 54),
-    "output too big": ({"output": "41" * 65355}, 55),
+    "output too big": ({"output": "41" * 65356}, 55),
     "cut tag": ({"job_specifics": "<a"}, 72),
     "wrong nesting": ({"job_specifics": "<a> <b> </a> </b>"}, 72),
     "prolog": ({"job_specifics": '<?xml version="1.0"?><a></a>'}, 72),
@@ -192,15 +192,53 @@ def test_announced_files_must_all_come_under_different_names(
 
 
 def test_the_largest_input_comes_back_byte_for_byte(grid: Grid) -> None:
-    """65354 bytes with NUL and 0xFF are accepted and answered."""
+    """65355 bytes, which are announced as server_max_field_size, with NUL and 0xFF."""
     grid.resource()
     user = grid.user()
-    data = (bytes(range(256)) * 256)[:65354]
+    data = (bytes(range(256)) * 256)[:65355]
 
     job_id = user.submit(input=data.hex())
 
     stored = user.post("interface_job_state", job_id=str(job_id)).value("job", "input")
     assert bytes.fromhex(stored) == data
+
+
+@pytest.mark.parametrize(
+    ("field", "number"),
+    [("input", ErrorNumber.INPUT_TOO_BIG), ("output", ErrorNumber.OUTPUT_TOO_BIG)],
+)
+@pytest.mark.parametrize("digits", [130711, 130712, 200000])
+def test_data_that_is_too_big_is_told_in_bytes(grid: Grid, field: str, number: int, digits: int) -> None:
+    """Not in the digits that write them; half a byte too many is one too many."""
+    grid.resource()
+
+    with pytest.raises(ServerError) as refused:
+        grid.user().submit(**{field: "4" * digits})
+
+    assert refused.value.number == number
+    assert f"{(digits + 1) // 2} bytes, at most 65355 are allowed" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("posted", "answered"),
+    [
+        ("theor, cyttron", "cyttron"),
+        ("cyttron, theor, mark@laptop, cyttron", "cyttron, mark@laptop"),
+        ("mark@laptop, cyttron", "mark@laptop, cyttron"),
+    ],
+)
+def test_of_the_groups_those_are_answered_that_may_submit(grid: Grid, posted: str, answered: str) -> None:
+    """As LGI: in their order, each once; also when the same submit comes again."""
+    grid.resource()
+    user = grid.user()
+    user.groups = posted
+    grid.run("INSERT INTO groups_denied (group_name, application) VALUES ('theor', 'hello_world')")
+
+    replies = [user.post("interface_submit_job", **SUBMIT, request_id="one") for _ in range(2)]
+    asked = user.post("interface_job_state", job_id=replies[0].value("job", "job_id"))
+
+    assert [reply.value("groups") for reply in replies] == [answered] * 2
+    assert asked.value("groups") == ", ".join(dict.fromkeys(posted.split(", ")))
 
 
 def test_groups_that_the_certificate_does_not_grant_are_dropped(grid: Grid) -> None:
