@@ -57,6 +57,22 @@ def offer(capabilities: str, application: str) -> Offer:
     )
 
 
+def readable(capabilities: str) -> str:
+    """Capabilities for a person, or a program that is no XML parser: what a daemon escapes as it was written.
+
+    On the wire each application's stand escaped in an element of its name, which may hold anything.
+    """
+    parts, at = [], 0
+    try:
+        for told in elements(capabilities):
+            inside = capabilities.index(">", told.begin) + 1
+            parts += [capabilities[at:inside], unescape(told.inside)]
+            at = inside + len(told.inside)
+    except ValueError:
+        return capabilities
+    return "".join(parts) + capabilities[at:]
+
+
 def wish(specifics: str, tag: str) -> str:
     """What a job asks for, as the scripts of `command` read it: the last such tag, however deep, cut."""
     found: list[str] = re.findall(f"<{tag}>([^<>]*)</{tag}>", specifics)

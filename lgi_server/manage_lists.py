@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lgi_protocol import xml
+from lgi_protocol import offers, xml
 from lgi_protocol.xml import Element
 from lgi_server.config import Project
 from lgi_server.database import Transaction
@@ -38,7 +38,9 @@ def shown(form: str, name: str, columns: Sequence[str], rows: Rows) -> str:
     forms: Mapping[str, Callable[[], str]] = {
         "table": lambda: _table(columns, rows),
         "xml": lambda: _xml(name, columns, rows),
-        "json": lambda: json.dumps([{column: row[column] for column in columns} for row in rows], indent=1),
+        "json": lambda: json.dumps(
+            [{column: _plain(column, row[column]) for column in columns} for row in rows], indent=1
+        ),
     }
     return forms[form]()
 
@@ -68,8 +70,13 @@ def _aligned(line: Iterable[str], widths: Iterable[int]) -> str:
     return "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
 
 
+def _plain(column: str, value: Any) -> Any:
+    """A value where it need not be XML: what daemons have escaped as it was written."""
+    return offers.readable(value) if column == "resource_capabilities" else value
+
+
 def _text(column: str, value: Any) -> str:
     """A value for people: a time as one can read it, without blanks that would make two columns of it."""
     if column != "last_call_time":
-        return str(value)
+        return str(_plain(column, value))
     return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else "never"

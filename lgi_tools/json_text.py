@@ -8,7 +8,7 @@ from typing import Any, ParamSpec
 
 import click
 
-from lgi_protocol import hexcode, lists, xml
+from lgi_protocol import hexcode, lists, offers, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.unreachable import Unreachable
@@ -135,6 +135,6 @@ def resource(text: str) -> Values:
     """A ``<resource>``."""
     return {
         "resource_name": xml.value(text, "resource_name"),
-        "resource_capabilities": xml.value(text, "resource_capabilities"),
+        "resource_capabilities": offers.readable(xml.value(text, "resource_capabilities")),
         "last_call_time": leading_number(xml.value(text, "last_call_time")),
     }

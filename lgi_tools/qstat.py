@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol import xml
+from lgi_protocol import offers, xml
 from lgi_protocol.states import State
 from lgi_tools import json_text, options, program, queue_pages, terminal
 from lgi_tools.job_text import data_line, date_and_number, job_lines, line, project_lines, repository_line
@@ -154,7 +154,7 @@ def _resource(text: str) -> str:
     return (
         "\n"
         + line("Resource name", xml.value(text, "resource_name"))
-        + line("Resource capabilities", xml.value(text, "resource_capabilities"))
+        + line("Resource capabilities", offers.readable(xml.value(text, "resource_capabilities")))
         + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
     )
 
