@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Lifetime:
-    """Limits in seconds, 0 for none: ``idle`` without any job, ``life`` in all."""
+    """Limits in seconds, 0 for none: ``idle`` without any job, ``life`` in all.
+
+    With ``drain`` it takes no job at all: it is there for those of the daemon before it.
+    """
 
     idle: float = 0.0
     life: float = 0.0
+    drain: bool = False
 
 
 class Age:
@@ -20,7 +24,7 @@ class Age:
         self._born: float | None = None
         self._busy_at = 0.0
         # Why no more jobs are taken, empty while they are.
-        self.closed = ""
+        self.closed = "the jobs that were left have ended" if lifetime.drain else ""
 
     def tick(self, now: float, has_jobs: bool) -> None:
         """Note the time, and whether there is a job."""

@@ -66,6 +66,7 @@ class Options:
     metavar="TIME",
     help="take no jobs after so many seconds, and end with the last one. default: never.",
 )
+@click.option("--drain", is_flag=True, help="take no jobs, and end with the last one that is here.")
 @click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
 @click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
 @click.argument("configfile", type=click.Path(path_type=Path))
@@ -80,6 +81,7 @@ def _parse(
     at_once: int,
     idle_limit: int | None,
     life_limit: int | None,
+    drain: bool,
     configfile: Path,
 ) -> Options:
     """Run jobs of LGI projects on this resource, as CONFIGFILE says.
@@ -90,7 +92,7 @@ def _parse(
         raise click.UsageError(
             f"the fast cycle (-ft {fast}) must be shorter than the slow cycle (-st {slow})"
         )
-    lifetime = Lifetime(idle_limit or 0, life_limit or 0)
+    lifetime = Lifetime(idle_limit or 0, life_limit or 0, drain)
     file = configfile.absolute()
     return Options(file, fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once, lifetime)
 

@@ -81,13 +81,14 @@ def server_call(view: ServerView) -> ServerView:
     return view
 
 
-def job_call(takes_files: bool = False) -> Callable[[JobView], JobView]:
+def job_call(writes: bool = True, takes_files: bool = False) -> Callable[[JobView], JobView]:
     """Register what ``resources/<name of the view>`` is when a job calls it."""
 
     def register(view: JobView) -> JobView:
         JOB_CALLS[f"resources/{view.__name__}"] = Entrance(
             _nothing,
             partial(_job, view),
+            writes=writes,
             takes_files=takes_files,
             project=_project_of_job,
         )

@@ -6,7 +6,7 @@ from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_protocol.xml import Element
-from lgi_server import end_fields, forms, identity, specifics
+from lgi_server import end_fields, forms, identity, replies, specifics
 from lgi_server.calls import JobCall, ResourceCall
 from lgi_server.entrances import job_call, resource_call
 from lgi_server.job_identity import RunningJob
@@ -33,6 +33,31 @@ def resource_job_certificate(call: ResourceCall) -> Elements:
     pem = running_jobs.certify(call.transaction, authority, call.resource, job, request, now)
     certificate = Element("certificate", hexcode.encode(pem))
     return (*call.header(), Element("job_id", job.job_id), certificate)
+
+
+@job_call(writes=False)
+def resource_signup_resource(call: JobCall) -> Elements:
+    """An answer for the LGI_qsub of LGI 1.31, which signs up before it submits and signs off after it.
+
+    Its session_id is the job's number. There is no such session, so nothing can be locked with it.
+    """
+    if call.form.text(forms.CAPABILITIES):
+        raise LGIError(ErrorNumber.CERTIFICATE, "a job does not say what its resource offers")
+    return _no_session(call)
+
+
+@job_call(writes=False)
+def resource_signoff_resource(call: JobCall) -> Elements:
+    """The end of what `resource_signup_resource` has told a job; LGIError 8, 62 or 16."""
+    session_id = call.form.number(forms.SESSION_ID)
+    if session_id != call.holder.job.job_id:
+        raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
+    return _no_session(call)
+
+
+def _no_session(call: JobCall) -> Elements:
+    session = Element("session_id", call.holder.job.job_id)
+    return (*call.header(), *replies.slave_servers(call.servers), session)
 
 
 @job_call(takes_files=True)

@@ -71,6 +71,36 @@ def test_at_the_end_of_its_life_no_job_is_taken_and_none_is_ended(workshop: Work
     assert daemon.over() == "it has lived for 1000 s"
 
 
+def test_a_daemon_that_drains_takes_no_job_and_ends_with_the_last_one(workshop: Workshop) -> None:
+    """Not even at its start: it reports those of the daemon before it."""
+    workshop.server.submit("1")
+    first = workshop.daemon()
+    workshop.tick(first)
+    workshop.marked(only(first), "is_running")
+    first.run.release()
+    workshop.server.submit("2")
+    workshop.lifetime = Lifetime(drain=True)
+    daemon = workshop.daemon()
+    for _ in range(3):
+        workshop.tick(daemon, SLOW)
+    over_while_running, acts = daemon.over(), workshop.acts()
+    workshop.marked(only(daemon), "is_finished")
+    workshop.tick(daemon, FAST)
+
+    assert (over_while_running, "abort" in acts) == ("", False)
+    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "queued"]
+    assert daemon.over() == "the jobs that were left have ended"
+
+
+def test_a_daemon_that_drains_ends_at_once_where_there_is_no_job(workshop: Workshop) -> None:
+    """So a script can wait for it."""
+    workshop.server.submit("1")
+    workshop.lifetime = Lifetime(drain=True)
+
+    assert ends_after(workshop, workshop.daemon()) <= 1.0
+    assert workshop.server.jobs["1"].state == "queued"
+
+
 @pytest.mark.parametrize("call", ["update", "lock"])
 def test_a_job_that_cannot_be_reported_yet_keeps_the_daemon_alive(workshop: Workshop, call: str) -> None:
     """Nobody else would ever tell the server how it ended."""

@@ -1,0 +1,36 @@
+"""LGI_daemon --drain: the way to another daemon, as of LGI 1.31, that could not take up these jobs."""
+
+import subprocess
+from pathlib import Path
+
+from tests.acceptance.conftest import DaemonProcess
+from tests.grid import BIN, Grid, wait_for
+
+PAGE = Path(__file__).parents[2] / "SETUP.md"
+
+
+def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) -> None:
+    """As SETUP.md says: SIGTERM leaves the jobs, --drain reports them, takes no other, and ends with 0."""
+    user = grid.user()
+    running = user.submit(input=b"hi".hex(), job_specifics="<seconds> 4 </seconds>")
+    wait_for(lambda: user.state(running) == "running")
+    assert daemon.stop() == 0
+    waiting = user.submit(input=b"ho".hex())
+
+    drained = subprocess.run(
+        [BIN / "LGI_daemon", "--drain", "-ft", "1", "-st", "2", daemon.configuration],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert drained.returncode == 0, drained.stdout + drained.stderr
+    assert "the jobs that were left have ended" in drained.stdout
+    assert daemon.jobs() == []
+    assert (user.state(running), user.state(waiting)) == ("finished", "queued")
+
+
+def test_the_page_about_it_has_the_command() -> None:
+    """The option is named where administrators look for it."""
+    assert "LGI_daemon --drain -l LGI.log laptop/LGI.cfg" in PAGE.read_text()
