@@ -2,7 +2,7 @@
 
 import re
 
-from tests.conformance import differences, exchanges, page
+from tests.conformance import decisions, differences, exchanges, page
 from tests.conformance.replay import REPLAYED
 
 REASONS = re.compile(r"Ruling \d|wire\.md \d|clients\.md \d")
@@ -16,6 +16,13 @@ def test_the_page_shows_the_list() -> None:
 def test_every_difference_on_purpose_has_a_reason_that_can_be_looked_up() -> None:
     """A ruling, or a section of the two pages about the protocol."""
     assert [one.names for one in differences.ON_PURPOSE if not REASONS.search(one.why)] == []
+
+
+def test_every_decision_has_a_reason_that_can_be_looked_up_and_a_test() -> None:
+    """In the file that the page names; and each test there is of a decision."""
+    assert [one.what for one in decisions.ALL if not REASONS.search(one.why)] == []
+    tests = re.findall(r"^def (test_\w+)", (decisions.ROOT / decisions.FILE).read_text(), re.MULTILINE)
+    assert sorted(one.test for one in decisions.ALL) == sorted(tests)
 
 
 def test_every_difference_is_of_one_exchange_that_is_replayed() -> None:
