@@ -77,6 +77,15 @@ def repository_list(grid: Grid) -> Post:
     return Post(target, {"repository": url.rpartition("/")[2]}, good)
 
 
+def repository_post(grid: Grid) -> Post:
+    """Many files for a repository."""
+    url, _directory = new_repository(grid)
+    listed = '[{"name": "a", "size": 3}, {"name": "b", "size": 5}]'
+    good = "<message> Uploaded b (5 bytes) </message>"
+    target = url.partition(str(grid.port))[2]
+    return Post(target, {"files": listed}, good, ("uploaded_file_1", "/tmp/together", "contents"))
+
+
 def _from_page(grid: Grid, path: str, action: str, more: Fields, good: str, name: str) -> Post:
     browser = Browser(grid)
     fields = {**browser.get(path).fields(action), **more}
@@ -100,7 +109,10 @@ def page_of_files(grid: Grid) -> Post:
 
 
 Entrance = Callable[[Grid], Post]
-ENTRANCES: Sequence[Entrance] = [call, submit, bulk, server_call, repository_list, page, page_of_files]
+ENTRANCES: Sequence[Entrance] = [
+    *(call, submit, bulk, server_call, repository_list, repository_post),
+    *(page, page_of_files),
+]
 OF_TEXT: Sequence[Entrance] = [call, server_call, repository_list]
 
 
@@ -219,6 +231,14 @@ def test_a_form_that_cannot_be_read_does_nothing(grid: Grid, entrance: Entrance)
     assert sent.good not in answer
     assert " 500 " not in answer.partition("\r\n")[0]
     assert "Traceback" not in grid.log.read_text()
+
+
+def test_no_files_may_be_announced(grid: Grid) -> None:
+    """LGI.py always says how many files there are, also when there are none."""
+    sent = submit(grid)
+    bare = Post(sent.target, sent.fields | {"number_of_uploaded_files": "0"}, "<number_of_files> 1 </number")
+
+    assert bare.good in exchange(grid, request(bare, LGI_PY))
 
 
 def test_a_quote_in_the_name_of_a_file_comes_as_libcurl_writes_it(grid: Grid) -> None:
