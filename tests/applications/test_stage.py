@@ -1,5 +1,7 @@
 """LGI_stage: the files of a job's repository, in and out, against a real project server."""
 
+import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from lgi_tools.repository import Repository
 from lgi_tools.staging import store
 from tests.grid import BIN, Grid, UserCalls
 
-from .bench import Bench
+from .bench import Bench, until
 
 SETTINGS = "backend=process\nstage=yes\nmax_stagings=2\n"
 
@@ -124,6 +126,65 @@ def test_a_link_to_the_key_is_not_stored(grid: Grid, user: UserCalls, place: Pat
         store.upload(Repository("https://localhost/x", Session()), "stolen", done.directory / "stolen")
 
     assert sorted(repository(done, grid)) == ["joberr.txt", "joblog.txt", "kept"]
+
+
+def versions(job: Bench, grid: Grid) -> dict[str, int]:
+    """The files of its repository, and for each what is another number after it was stored again."""
+    url = stage.repository_url(JobDirectory(job.directory))
+    place = grid.config.repository / url.partition("/repository/")[2]
+    return {path.name: path.stat().st_ctime_ns for path in place.iterdir() if path.name.startswith("result")}
+
+
+@pytest.mark.parametrize("directory", ["beside", ""])
+def test_a_stage_that_was_killed_goes_on(
+    grid: Grid, user: UserCalls, place: Path, monkeypatch: pytest.MonkeyPatch, directory: str
+) -> None:
+    """It sends again what was just on its way, and nothing else; under an old daemon too."""
+    done = job(grid, user, place, {})
+    state = place / directory if directory else done.directory / ".LGI_job"
+    state.mkdir(mode=0o700, exist_ok=True)
+    monkeypatch.setenv("LGI_STATE_DIRECTORY", str(state) if directory else "")
+    for number in range(4000):
+        (done.directory / f"result{number:04}").write_text(f"result {number}")
+    words = [BIN / "LGI_stage", "-j", done.directory, "out"]
+
+    first = subprocess.Popen(words)
+    until(lambda: (state / "stored").exists())
+    first.kill()
+    first.wait(20)
+    noted = {json.loads(line)[0] for line in (state / "stored").read_text().splitlines()}
+    before = versions(done, grid)
+    code = subprocess.run(words).returncode
+    after = versions(done, grid)
+
+    assert (code, len(after)) == (0, 4000)
+    assert 0 < len(noted) < 4000
+    assert {name for name in noted if before[name] != after[name]} == set()
+
+
+def test_fetching_goes_on_where_it_was_cut(
+    grid: Grid, user: UserCalls, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is here as it came is not fetched again; what was changed since, here or there, is."""
+    fetched = job(grid, user, place, {name: name.encode() for name in ("a", "b", "c", "d")})
+    state = place / "beside"
+    state.mkdir()
+    monkeypatch.setenv("LGI_STATE_DIRECTORY", str(state))
+    words = [BIN / "LGI_stage", "-j", fetched.directory, "in"]
+    (fetched.directory / "d").mkdir()
+    first = subprocess.run(words).returncode
+    (fetched.directory / "d").rmdir()
+    (fetched.directory / "b").write_text("other than there")
+    (fetched.directory / "c").unlink()
+    before = {path.name: path.stat().st_ino for path in fetched.directory.iterdir()}
+
+    second = subprocess.run(words).returncode
+
+    after = {path.name: path.stat().st_ino for path in fetched.directory.iterdir()}
+    assert (first, second) == (1, 0)
+    assert before["a"] == after["a"]
+    assert [(fetched.directory / name).read_text() for name in "abcd"] == ["a", "b", "c", "d"]
+    assert sorted(json.loads((state / "staged").read_text())) == ["a", "b", "c", "d"]
 
 
 LATER = 75
