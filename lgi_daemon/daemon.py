@@ -20,6 +20,7 @@ from lgi_daemon.job import Job
 from lgi_daemon.jobs import Jobs
 from lgi_daemon.lifetime import Age, Lifetime
 from lgi_daemon.looks import Looks
+from lgi_daemon.memory_watch import MemoryWatch
 from lgi_daemon.recovery import recover
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import Scripts
@@ -72,6 +73,7 @@ class Daemon:
         looks = Looks(self.clock, fast, self.health, trouble, self.stopping)
         errands = Errands(self.clock, fast, self.servers, trouble, self.stopping)
         self.jobs = Jobs(looks, errands, self._lookers, self._callers)
+        self.memory = MemoryWatch(self.jobs, self.clock)
         announcement = Announcement(self.scripts, run.path, self.clock)
         self.work = Work(
             configuration,
@@ -149,6 +151,7 @@ class Daemon:
         self.age.tick(now, has_jobs=len(self.jobs) > 0)
         self.certificates.tick(now)
         self.scripts.reap()
+        self.memory.tick()
         self.tour.hand_out()
         for _round in range(_ROUNDS):
             worked = self._callers.work_off()

@@ -1,12 +1,14 @@
 """One job on this resource: asks its scripts, carries out the steps of its life."""
 
 import logging
+import os
 from dataclasses import replace
 from threading import Lock
 
-from lgi_daemon import leftovers, processes, sandbox
+from lgi_daemon import leftovers, process_table, processes, sandbox
 from lgi_daemon.daemon_log import VERBOSE
 from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
+from lgi_daemon.process_table import Belongings
 from lgi_daemon.processes import Identity
 from lgi_daemon.record import Phase, Record
 from lgi_daemon.run_directory import RunDirectory
@@ -72,6 +74,8 @@ class Job:
         self.pause = 0.0
         self.quiet_until = 0.0
         self.quiet_as: Standing | None = None
+        # MB that all its processes may have together; 0 when there is no limit, or it is not known yet.
+        self.memory_limit = 0
 
     @property
     def title(self) -> str:
@@ -105,6 +109,14 @@ class Job:
             hints["LGI_STATE_DIRECTORY"] = str(self.run.state(record))
         uid = record.uid if self.run.sandboxed else None
         return Place(directory, uid, hints, record.limits, self.run.programs)
+
+    @property
+    def belongings(self) -> Belongings:
+        """What its processes are known by."""
+        record = self.record
+        uid = record.uid if self.run.sandboxed else os.geteuid()
+        owns_uid = self.run.sandboxed and record.own_uid
+        return Belongings(record.reference, record.run, uid, owns_uid, self.scripts.sessions())
 
     def note(self, **changes: object) -> None:
         """Change the record, on disk first. OSError when the disk does not take it; then nothing changed."""
@@ -202,7 +214,7 @@ class Job:
         self.tries += 1
         is_last = self.tries >= MOST_ABORTS and self.run.sandboxed and self.record.own_uid
         if is_last:
-            self.kill_user()
+            self.kill_processes()
         try:
             done = self._status(Act.ABORT) == 0
         except NoAnswer:
@@ -213,12 +225,12 @@ class Job:
             log.critical("%s: is killed, since its job_abort_script does not succeed", self.title)
             self.excuse = "[LGI: job_abort_script failed; the processes of the job were killed]"
         if is_last or done:
-            self.kill_user()
+            self.kill_processes()
         return is_last or done
 
     def _epilogue(self) -> bool:
         # It has finished: what it has left running could change its files, and stay for ever.
-        self.kill_user()
+        self.kill_processes()
         try:
             status = self._status(Act.EPILOGUE)
         except NoAnswer as error:
@@ -257,9 +269,12 @@ class Job:
             log.warning("%s: no longer ours: %s", self.title, why)
             self.note(disowned=True)
 
-    def kill_user(self) -> None:
-        """Kill whatever runs under a uid that is this job's alone; nothing when it shares its uid."""
-        if self.run.sandboxed and self.record.own_uid and not sandbox.empty(self.record.uid):
+    def kill_processes(self) -> None:
+        """Kill whatever runs under a uid that is this job's alone, else what is known to be the job's."""
+        if not (self.run.sandboxed and self.record.own_uid):
+            if killed := process_table.end(self.belongings):
+                log.info("%s: %d processes were left and are killed", self.title, killed)
+        elif not sandbox.empty(self.record.uid):
             log.critical("%s: processes of uid %d cannot be killed", self.title, self.record.uid)
 
     def remove(self) -> None:
@@ -269,7 +284,7 @@ class Job:
             killed = processes.kill_session(self.record.run, mark)
             if killed:
                 log.info("%s: %d processes were left and are killed", self.title, killed)
-        self.kill_user()
+        self.kill_processes()
         if self.run.sandboxed and self.record.own_uid and (left := leftovers.remove(self.record.uid)):
             log.info("%s: had left %d things outside of its directory; they are deleted", self.title, left)
         # Of one that was never ours it was said why not.

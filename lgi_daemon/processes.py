@@ -29,18 +29,18 @@ def boot_id() -> str:
 
 def identify(pid: int) -> Identity:
     """The identity of a process that exists; ProcessLookupError when there is none."""
-    stat = _stat(pid)
+    stat = stat_of(pid)
     if stat is None:
         raise ProcessLookupError(f"there is no process {pid}")
-    return Identity(pid, _started(stat), boot_id())
+    return Identity(pid, start_of(stat), boot_id())
 
 
 def alive(identity: Identity) -> bool:
     """Whether this very process still runs; one that ended and was not yet waited for does not."""
-    stat = _stat(identity.pid)
+    stat = stat_of(identity.pid)
     if stat is None or identity.boot != boot_id():
         return False
-    return _started(stat) == identity.started and stat[0] not in ("Z", "X")
+    return start_of(stat) == identity.started and stat[0] not in ("Z", "X")
 
 
 def kill_session(leader: Identity, mark: str) -> int:
@@ -77,7 +77,7 @@ def _uids(pid: str) -> set[int]:
     return set() if state in b"ZX" else {int(one) for one in uid.partition(b"\n")[0].split()}
 
 
-def _stat(pid: int) -> list[str] | None:
+def stat_of(pid: int) -> list[str] | None:
     """The fields of /proc/PID/stat from the state (field 3) on; the name before may hold anything."""
     try:
         # Read for every job every second: Path and decoding text would take three times as long.
@@ -88,14 +88,14 @@ def _stat(pid: int) -> list[str] | None:
     return data.rpartition(b")")[2].decode("ascii").split()
 
 
-def _started(stat: list[str]) -> int:
+def start_of(stat: list[str]) -> int:
     return int(stat[19])  # field 22
 
 
 def _session(leader: int) -> Iterator[int]:
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
-            stat = _stat(int(entry.name))
+            stat = stat_of(int(entry.name))
             if stat is not None and int(stat[3]) == leader and stat[0] not in ("Z", "X"):
                 yield int(entry.name)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from lgi_daemon import environment, processes, sandbox
 from lgi_daemon.processes import Identity
@@ -68,6 +69,13 @@ class Scripts:
         """When ``stopping`` says so, no script is waited for longer than `STOP_SECONDS`."""
         self._stopping = stopping
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._waited_for: set[int] = set()
+        self._guard = Lock()
+
+    def sessions(self) -> frozenset[int]:
+        """The sessions of the scripts that are waited for now: they are none of a job's own processes."""
+        with self._guard:
+            return frozenset(self._waited_for)
 
     def status(self, script: Path, place: Place, seconds: float = CHECK_SECONDS) -> int:
         """The exit status of a script, 0 for "yes"; NoAnswer when it takes longer or cannot be started.
@@ -90,6 +98,15 @@ class Scripts:
             return output.read(most).decode("utf-8", "replace")
 
     def _status(self, child: "subprocess.Popen[bytes]", script: Path, place: Place, seconds: float) -> int:
+        with self._guard:
+            self._waited_for.add(child.pid)
+        try:
+            return self._wait(child, script, place, seconds)
+        finally:
+            with self._guard:
+                self._waited_for.discard(child.pid)
+
+    def _wait(self, child: "subprocess.Popen[bytes]", script: Path, place: Place, seconds: float) -> int:
         _release(child, script, place)
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:

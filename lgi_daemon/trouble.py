@@ -56,4 +56,4 @@ class Trouble:
         job.quiet_as = job.standing
         log.warning("%s: %s; it is left as it is for %.0f s", job.title, error, job.pause)
         if job.standing in (Standing.UNWANTED, Standing.STALE):
-            job.kill_user()
+            job.kill_processes()

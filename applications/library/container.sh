@@ -59,7 +59,8 @@ apptainer_words() {
 
 # podman and docker. The name is for removing it: it outlives the command that started it.
 engine_words() {
-    printf '%s run --rm --name %s --pull never --workdir /rundir --env HOME=/rundir ' "$container" "LGI_$LGI_DAEMON_REFERENCE"
+    # What an engine leaves running for all containers of a user must not end with this job.
+    printf 'env -u LGI_DAEMON_REFERENCE %s run --rm --name %s --pull never --workdir /rundir --env HOME=/rundir ' "$container" "LGI_$LGI_DAEMON_REFERENCE"
     [ "$network" = yes ] || printf -- '--network none '
     # docker's daemon is root; in podman's container root is whoever runs it.
     [ "$container" != docker ] || printf -- '--user %d:%d ' "$(id -u)" "$(id -g)"
@@ -80,5 +81,5 @@ discard() {
         docker) set -- ;;
         *) return ;;
     esac
-    timeout -k 2 20 "$container" rm --force "$@" "LGI_$LGI_DAEMON_REFERENCE" > /dev/null 2>&1
+    timeout -k 2 20 env -u LGI_DAEMON_REFERENCE "$container" rm --force "$@" "LGI_$LGI_DAEMON_REFERENCE" > /dev/null 2>&1
 }

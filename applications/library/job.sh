@@ -10,6 +10,8 @@
 #   started     made by the job itself where it runs: it runs once
 #   again       nothing of it can have begun: the run script is to be started again
 #   stdout, stderr
+#   memory_limit  for the daemon: MB that all processes of the job may have together
+#   memory      by the daemon: why it has ended the job
 #   reserve     given back when the disk is full, for the report
 
 # An older daemon gives none, and then they are where the job can delete them.
@@ -73,6 +75,7 @@ job_run() {
     . "$library/wishes.sh"
     . "$library/payload.sh"
     read_wishes
+    [ -n "$program" ] || check_input
     if [ -n "$mistake$excess" ]; then
         end "it did not run: $mistake$excess"
     elif [ -n "$container" ] && [ -z "${LGI_STATE_DIRECTORY:-}" ]; then

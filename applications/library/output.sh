@@ -88,6 +88,7 @@ read_end() {
 explain() {
     notes=
     [ -z "$full" ] || add_reason 'No space left on device'
+    [ "$(size "$own/memory")" -eq 0 ] || add_reason "$(head -c 200 "$own/memory")"
     reason=$why
     [ -z "$1" ] || add_note "not all files were stored: $1"
     # LGI_stage names there what it will never store.

@@ -13,6 +13,21 @@ quoted() {
     printf "' "
 }
 
+# Sets `mistake` when no program can be made of the input. Text in UTF-16 is nothing for sh, which would skip what
+# it does not understand and end with exit code 0; nor is the program of another system.
+check_input() {
+    case "$(head -c 4 LGI_input | od -A n -t x1 | tr -d ' \n')" in
+        2321* | 7f454c46) ;;
+        fffe* | feff* | 0000feff | ??00* | 00??*) mistake='the input is text in UTF-16: save it as UTF-8' ;;
+        *) ! has_nul || mistake="the input is neither a script nor a program for this machine" ;;
+    esac
+}
+
+# Whether there is a NUL byte in the first line, as far as a shell would look.
+has_nul() {
+    [ "$(head -n 1 LGI_input | head -c 80 | tr -d '\000' | wc -c)" != "$(head -n 1 LGI_input | head -c 80 | wc -c)" ]
+}
+
 # The job's input as a program. Written on Windows it has line ends that no interpreter understands.
 prepare_input() {
     mkdir -p "${input%/*}"
@@ -74,7 +89,8 @@ payload() {
     fi
     surroundings
     printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
-    [ -z "$memory" ] || [ -n "$container" ] || [ "$backend" != process ] || printf 'ulimit -v %d\n' $((memory * 1024))
+    # The daemon keeps its processes within that.
+    [ -z "$memory" ] || [ "$backend" != process ] || echo "$memory" > "$own/memory_limit"
     printf 'set -- %s %s\n' "$(bounds)" "$words"
     frame
 }

@@ -116,3 +116,36 @@ def test_a_job_of_the_administrator_changes_a_resource_of_an_ordinary_user(
     wait_for(lambda: "after the update" in capabilities(grid))
     assert f"{daemon.configuration} was read again" in daemon.log.read_text()
     assert boss.state(others) == "queued"
+
+
+def test_a_job_of_an_ordinary_user_is_kept_within_its_memory_and_leaves_nothing(
+    grid: Grid, daemon: OrdinaryDaemon
+) -> None:
+    """No root is needed to end what has too much, nor what has left its session."""
+    boss = grid.user(BOSS, ("admin",))
+    script = f"""(setsid sleep 300 & echo $! > {shlex.quote(str(daemon.place))}/left)
+        for one in 1 2 3 4; do
+            python3 -c "import time; held = bytearray(150 << 20); time.sleep(120)" &
+        done
+        wait"""
+
+    job_id = boss.submit(
+        application="update", input=script.encode().hex(), job_specifics="<memory> 200 </memory>"
+    )
+    wait_for(lambda: boss.state(job_id) == "finished", 60)
+
+    assert output(boss, job_id).endswith("[LGI: exit code 137: it used more than 200 MB]\n")
+    left = int((daemon.place / "left").read_text())
+    assert not Path(f"/proc/{left}").exists() or " Z " in Path(f"/proc/{left}/stat").read_text()
+
+
+def test_a_job_that_shuts_its_directory_ends_and_is_removed(grid: Grid, daemon: OrdinaryDaemon) -> None:
+    """The daemon owns it, and opens it again."""
+    boss = grid.user(BOSS, ("admin",))
+
+    job_id = boss.submit(application="update", input=b"mkdir in; chmod 0 in .; exit 3".hex())
+    wait_for(lambda: boss.state(job_id) == "finished", 60)
+
+    assert output(boss, job_id) == "[LGI: exit code 3]\n"
+    wait_for(lambda: list(daemon.run.glob("*/*/JOB_*")) == [])
+    assert not (daemon.run / ".broken").exists()

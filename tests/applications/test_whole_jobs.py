@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -130,3 +131,37 @@ def test_a_script_goes_on_without_its_daemon_and_runs_once(grid: Grid, offered: 
 
     assert output(user, job_id).endswith("[LGI: exit code 7]\n")
     assert len(list(counter.iterdir())) == 1
+
+
+# Python that holds 150 MB for two minutes.
+HELD = """cat > hold.py << 'END'
+import time
+held = bytearray(150 << 20)
+time.sleep(120)
+END
+"""
+
+
+@pytest.mark.parametrize("offered", ["process"], indirect=True)
+def test_a_jobs_processes_have_its_memory_together(grid: Grid, offered: CommandDaemon) -> None:
+    """Four of 150 MB pass 200 MB: they are ended, and the user is told why."""
+    user = grid.user()
+    script = f"{HELD}for one in 1 2 3 4; do /usr/bin/env python3 hold.py & done; wait"
+
+    job_id = submitted(user, script, "<memory> 200 </memory>")
+    wait_for(lambda: user.state(job_id) == "finished", 60)
+
+    assert output(user, job_id).endswith("[LGI: exit code 137: it used more than 200 MB]\n")
+
+
+@pytest.mark.parametrize("offered", ["process"], indirect=True)
+def test_java_runs_within_two_gigabytes(grid: Grid, offered: CommandDaemon) -> None:
+    """What it reserves is no memory."""
+    if shutil.which("java") is None:
+        pytest.skip("needs java")
+    user = grid.user()
+
+    job_id = submitted(user, "java -version 2> /dev/null; exit $?", "<memory> 2000 </memory>")
+    wait_for(lambda: user.state(job_id) == "finished", 40)
+
+    assert output(user, job_id) == "[LGI: exit code 0]\n"

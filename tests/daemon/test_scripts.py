@@ -181,9 +181,9 @@ def test_an_ended_process_is_not_alive_though_nobody_waited_for_it(write: Write,
 
     until(lambda: not alive(identity))
     scripts.reap()
-    assert processes._stat(identity.pid) is None
+    assert processes.stat_of(identity.pid) is None
 
 
 def _is_zombie(pid: int) -> bool:
-    stat = processes._stat(pid)
+    stat = processes.stat_of(pid)
     return stat is None or stat[0] == "Z"
