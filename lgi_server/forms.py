@@ -22,6 +22,12 @@ class Field:
     malformed: ErrorNumber
     missing: ErrorNumber | None = None
 
+    def check_size(self, value: str, digits: int = 1) -> None:
+        """The field's LGIError for a value that is too big; ``digits`` write one byte of it."""
+        size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
+        if size >= self.limit:
+            raise LGIError(self.too_big, f"{size} bytes, at most {self.limit - 1} are allowed")
+
 
 def _field(name: str, limit: int, too_big: ErrorNumber, missing: ErrorNumber | None = None) -> Field:
     return Field(name, limit, too_big, missing or too_big, missing)
@@ -46,6 +52,8 @@ RESOURCE_NAME = _field("resource_name", SHORT, E.RESOURCE_NAME_TOO_BIG, E.RESOUR
 INPUT = _field("input", LONG + 1, E.INPUT_TOO_BIG)
 OUTPUT = _field("output", LONG + 1, E.OUTPUT_TOO_BIG)
 SPECIFICS = Field("job_specifics", LONG, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
+# A daemon posts them back with the repository's tags, and one more of its own each time it takes the job.
+ECHOED_SPECIFICS = Field("job_specifics", LONG + 4096, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
 VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.VERSION)
 # What belongs to a pushed update is error 41 when it is empty or no number.
 PUSHED_VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.UPDATE)
@@ -118,9 +126,7 @@ class Form:
             if field.missing is not None:
                 raise LGIError(field.missing)
             return ""
-        size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
-        if size >= field.limit:
-            raise LGIError(field.too_big, f"{size} bytes, at most {field.limit - 1} are allowed")
+        field.check_size(value, digits)
         return value
 
     def untrimmed(self, field: Field) -> str:

@@ -150,15 +150,19 @@ def _posted(call: ResourceCall, job: Job) -> Posted:
         target_resources=job_changes.check_new_targets(call.transaction, job, call.resource, targets),
         input=form.data(forms.INPUT),
         output=form.data(forms.OUTPUT),
-        job_specifics=job_changes.check_takeover(
-            job, form.markup(forms.SPECIFICS, specifics.without_repository)
-        ),
+        job_specifics=job_changes.check_takeover(job, form.markup(forms.ECHOED_SPECIFICS, _echoed)),
         end=end_fields.posted(form, state or job.state),
     )
     result = posted.end.result(state)
     if result is not None and not job.ended:
         call.transaction.afterwards(partial(call.metrics.ended, call.project, job.application, result.value))
     return posted
+
+
+def _echoed(posted: str) -> str:
+    """Specifics as a daemon posts them back; LGIError 53 for what in them is no tag of server or daemon."""
+    forms.SPECIFICS.check_size(specifics.without_place(posted))
+    return specifics.without_repository(posted)
 
 
 @resource_call(takes_files=True)

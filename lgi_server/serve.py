@@ -110,6 +110,9 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         if "control_socket_disable" in self.cfg.settings:
             # Newer gunicorns open a socket for commands in the home directory.
             settings["control_socket_disable"] = True
+        if "http_parser" in self.cfg.settings:
+            # The other one knows nothing of `OldRequest`.
+            settings["http_parser"] = "python"
         for name, value in settings.items():
             self.cfg.set(name, value)
 

@@ -1,6 +1,7 @@
-"""gunicorn's gevent worker, and its answers, as this server needs them."""
+"""gunicorn's gevent worker, its requests and its answers, as this server needs them."""
 
 import logging
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import gevent
-from gunicorn.http import wsgi
+from gunicorn.http import message, parser, wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from lgi_server.connections import Connections
@@ -17,6 +18,7 @@ from lgi_server.renewal import LOOK_SECONDS
 log = logging.getLogger("lgi.serve")
 # Bytes of a refused request that are read all the same, and for how long.
 MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
+_NO_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class OneRecord(wsgi.Response):  # type: ignore[misc]
@@ -46,8 +48,24 @@ class OneRecord(wsgi.Response):  # type: ignore[misc]
         super().close()
 
 
-# gunicorn has no setting for the class of its answers.
+class OldRequest(message.Request):  # type: ignore[misc]
+    """A request whose address may hold bytes that are no ASCII.
+
+    LGI_filetransfer and LGI.py of LGI 1.31 write the names of files into it as they are (clients.md 1.4), and
+    Apache took them.
+    """
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        """Percent signs stand for such bytes, as everybody else writes them."""
+        method, blank, rest = bytes(line_bytes).partition(b" ")
+        target, end, version = rest.partition(b" ")
+        encoded = _NO_ASCII.sub(lambda found: b"%%%02X" % found[0][0], target)
+        super().parse_request_line(method + blank + encoded + end + version)
+
+
+# gunicorn has no setting for the class of its answers, nor for that of its requests.
 wsgi.Response = OneRecord
+parser.RequestParser.mesg_class = OldRequest
 
 
 class _Closing(Exception):

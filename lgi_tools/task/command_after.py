@@ -35,6 +35,7 @@ def status(
     submitted  it is at the head of the queue and is likely to start soon
     running    a resource works on it
     completed  it has ended: its exit code, or why there is none
+    removed    it is not on the server any more, and its results were not fetched
     """
     named = folders_of(folders, batch)
     with settled(given) as chosen:

@@ -10,6 +10,8 @@ from typing import Any
 
 NAME = "LGI_task.json"
 _NEW = f"{NAME}.new"
+# Why there is nothing left of a job.
+CANCELLED, PRUNED = "cancelled", "pruned"
 # What is there once a folder was begun with.
 OWN = frozenset({NAME, _NEW})
 

@@ -10,9 +10,7 @@ from lgi_protocol.states import State
 from lgi_tools.project import Project
 from lgi_tools.settings import Settings
 from lgi_tools.task import crew, identity, record, standing
-from lgi_tools.task.record import Record, Trouble
-
-CANCELLED, PRUNED = "cancelled", "pruned"
+from lgi_tools.task.record import CANCELLED, PRUNED, Record, Trouble
 
 
 @dataclass(frozen=True)

@@ -11,19 +11,20 @@ from lgi_tools import command_line, job_values
 from lgi_tools.job_values import Details, Job
 from lgi_tools.project import Project
 from lgi_tools.settings import Settings
-from lgi_tools.task import crew, record
-from lgi_tools.task.record import Ending, Record, Trouble
+from lgi_tools.task import crew, identity, record
+from lgi_tools.task.record import PRUNED, Ending, Record, Trouble
 
 # So many queued jobs a resource is told of at least when it asks for work.
 HEAD = 32
 # From so many folders on one list is fetched, and not each job by itself.
 MANY = 16
 RECEIVED, SUBMITTED, RUNNING, COMPLETED = "received", "submitted", "running", "completed"
+REMOVED, NOT_FETCHED = "removed", "results not fetched"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a folder stands: one of the four words, or none and what is wrong with it."""
+    """How a folder stands: one of the five words, or none and what is wrong with it."""
 
     folder: Path
     word: str = ""
@@ -35,6 +36,8 @@ class Standing:
     def line(self) -> str:
         """For people: ``completed: exit code 3``."""
         said = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
+        if self.word == REMOVED:
+            return ": ".join([f"{self.word}, {self.reason}", *said])
         said += [self.reason] if self.reason else []
         return ": ".join(part for part in (self.word, ", ".join(said)) if part)
 
@@ -93,15 +96,32 @@ def submitted(folder: Path, server: str) -> Record:
 def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> Standing:
     if found.gone:
         code = found.ending.exit_code if found.ending else None
+        if found.gone == PRUNED and not found.got:
+            return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, code)
         return Standing(folder, COMPLETED, found.gone, found.job_id, code)
+    if found.ending and not found.got and not _is_there(project, found, listed):
+        return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending.exit_code)
     if found.ending:
         return _ended(folder, found.job_id, found.ending)
     job = listed.jobs.get(found.job_id) if listed else None
+    if job:
+        identity.check(found, job)
     if job is None or job.ended:
-        job = project.job(found.job_id)
+        job = identity.job_of(project, found)
     if isinstance(job, Details) and job.ended:
         return _ended(folder, found.job_id, note_ending(folder, found, job))
     return Standing(folder, *word_of(job, _head_for(project, job, listed)), job.id)
+
+
+def _is_there(project: Project, found: Record, listed: _List | None) -> bool:
+    """Whether a job is still on the server. Trouble when another one has its number."""
+    try:
+        identity.check(found, (listed and listed.jobs.get(found.job_id)) or project.job(found.job_id))
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return False
+    return True
 
 
 def of_job(project: Project, job: Details) -> Standing:

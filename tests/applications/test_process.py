@@ -227,3 +227,19 @@ def test_data_of_a_program_may_be_anything(place: Path) -> None:
     job = Bench(place, f"{SETTINGS}program=/usr/bin/env\n", input="data".encode("utf-16"))
 
     assert job.finish().endswith("[LGI: exit code 0]\n")
+
+
+@pytest.mark.parametrize("shell", ["bash --posix", "busybox sh"])
+def test_the_library_is_right_for_other_shells(place: Path, shell: str) -> None:
+    """/bin/sh is dash here and bash or busybox there."""
+    if shutil.which(shell.split()[0]) is None:
+        pytest.skip(f"needs {shell}")
+    job = Bench(place, SETTINGS, input=b"echo hello; sleep 1; exit 2", shell=shell)
+    job.begin()
+    until(lambda: job.mark("process") != "")
+    running = job.state()
+    until(lambda: job.state() == "finished")
+    job.ask("job_epilogue")
+
+    assert running == "running"
+    assert job.output() == "hello\n[LGI: exit code 2]\n"

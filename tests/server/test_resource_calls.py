@@ -235,6 +235,26 @@ def test_an_update_changes_what_was_posted(grid: Grid) -> None:
     assert int(offered.state_time_stamp) < int(running.state_time_stamp) < int(again.state_time_stamp)
 
 
+def test_a_job_with_the_largest_specifics_can_be_taken(grid: Grid) -> None:
+    """A daemon posts them back with the tags of repository and reference; also the next one can (ours)."""
+    resource = grid.resource()
+    text = f"<a>{'x' * (65354 - 7)}</a>"
+    job_id = str(grid.user().submit(job_specifics=text))
+
+    for reference in ("A" * 32, "B" * 32):
+        (offered,) = resource.request_work("hello_world", 0, 1).jobs
+        taken = f"<daemon_reference> {reference} </daemon_reference> {offered.job_specifics}"
+        resource.update(job_id, state="running", job_specifics=taken)
+        running = resource.details(job_id)
+        resource.unlock(job_id)
+        grid.set_job(int(job_id), state="queued")
+
+        assert running.daemon_reference == reference
+        assert text in running.job_specifics
+    resource.lock(job_id)
+    assert refusal(resource.update, job_id, job_specifics=f"{text}y") == 53
+
+
 UPDATES = {
     "state too big": ({"state": "s" * 255}, 45),
     "targets too big": ({"target_resources": "t" * 255}, 50),

@@ -281,7 +281,7 @@ def test_a_folder_of_another_server_is_left_alone(grid: Grid, task: Run) -> None
 
 @pytest.mark.parametrize("count", [4, 60])
 def test_how_folders_stand(grid: Grid, task: Run, count: int) -> None:
-    """In four words, by one call each or by one list for all; what has ended is not asked for again."""
+    """In five words, by one call each or by one list for all."""
     made = folders(count)
     task("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
     numbers = [json.loads((place / record.NAME).read_text())["job_id"] for place in made]
@@ -300,7 +300,9 @@ def test_how_folders_stand(grid: Grid, task: Run, count: int) -> None:
     assert waiting.count("submitted") == min(32, len(waiting))
     assert waiting.count("received") == max(0, len(waiting) - 32)
     grid.run("DELETE FROM job_queue WHERE job_id = %s", numbers[0])
-    assert task("status", "dirs/00000") == (0, "dirs/00000: completed: exit code 7\n", "")
+    assert task("status", "-b", "dirs/*")[1].splitlines()[0] == (
+        "dirs/00000: removed, results not fetched: exit code 7"
+    )
 
 
 def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:
@@ -335,6 +337,17 @@ def test_results_that_were_not_fetched_are_not_pruned_unasked(grid: Grid, task: 
     assert "the results of 1 folder were not fetched: get them first, or give --yes" in err
     assert task("prune", "--yes") == (0, "1 pruned\n", "")
     assert jobs(grid) == 0
+    assert task("status")[1].startswith("removed, results not fetched")
+
+
+def test_results_that_were_fetched_may_go(grid: Grid, task: Run) -> None:
+    """Whoever removes the job then: it is completed, and not asked for again."""
+    task(*SUBMIT, "psi4")
+    ended(grid, made="of the job")
+    task("get")
+    grid.run("DELETE FROM job_queue")
+
+    assert task("status") == (0, "completed: exit code 0\n", "")
 
 
 def test_without_stored_streams_those_of_the_output_are_taken(grid: Grid, task: Run) -> None:
