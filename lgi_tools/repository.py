@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import requests
@@ -22,11 +21,11 @@ from lgi_protocol.unreachable import plain_reason
 from lgi_tools.arrival import Arrival
 from lgi_tools.progress import Watch, unwatched
 from lgi_tools.terminal import one_line
+from lgi_tools.upload_body import CHUNK, UnreadableError, UploadBody
 
 _log = logging.getLogger(__name__)
 # So many characters of what is not LGI's are enough to see what it is.
 _SHOWN = 4096
-CHUNK = 256 * 1024
 DONE = 200
 # Seconds before a download that was cut goes on; each time some of it must have come.
 PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, None)
@@ -136,7 +135,7 @@ class Repository:
             status = os.fstat(opened.fileno())
             size = status.st_size
             # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
-            body = _Exactly(opened, size, watch) if size else None
+            body = UploadBody(opened, size, watch) if size else None
             self._change("PUT", self.file_url(name), body, file_properties.of_file(status).headers())
 
     def delete(self, name: str) -> None:
@@ -144,7 +143,7 @@ class Repository:
         self._change("DELETE", self.file_url(name), None)
 
     def _change(
-        self, method: str, url: str, body: "_Exactly | None", headers: Mapping[str, str] = _NONE
+        self, method: str, url: str, body: UploadBody | None, headers: Mapping[str, str] = _NONE
     ) -> None:
         with self._request(method, url, body, headers) as answer:
             text = _text(answer)
@@ -167,7 +166,7 @@ class Repository:
         self,
         method: str,
         url: str,
-        body: "_Exactly | bytes | None" = None,
+        body: UploadBody | bytes | None = None,
         headers: Mapping[str, str] = _NONE,
     ) -> Iterator[requests.Response]:
         _log.info("%s %s", method, url)
@@ -182,6 +181,8 @@ class Repository:
                 stream=True,
                 verify=self._session.verify,
             )
+        except UnreadableError as error:
+            raise TransferFailed(str(error)) from None
         except (OSError, urllib3.exceptions.HTTPError) as error:
             # Also a file of the CA's that is not there: that is no fault of the file that is transferred.
             raise TransferFailed(plain_reason(error)) from error
@@ -190,36 +191,6 @@ class Repository:
                 yield answer
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise TransferFailed(plain_reason(error)) from error
-
-
-class _Exactly:
-    """As many bytes of a file as it had when it was opened: it may be growing."""
-
-    def __init__(self, opened: BinaryIO, size: int, watch: Watch = unwatched) -> None:
-        self._opened = opened
-        self._watch = watch
-        self._size = self._left = size
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        while block := self.read(CHUNK):
-            yield block
-
-    def read(self, amount: int = -1) -> bytes:
-        """The next bytes. TransferFailed when they cannot be read, as of a file that has become shorter."""
-        wanted = self._left if amount < 0 else min(amount, self._left)
-        try:
-            block = self._opened.read(wanted)
-        except OSError as error:
-            # As it is, it would be taken for a fault of the connection.
-            raise TransferFailed((error.strerror or str(error)).lower()) from None
-        self._left -= len(block)
-        if wanted and not block:
-            raise TransferFailed("the file became shorter while it was read")
-        self._watch(self._size - self._left, self._size)
-        return block
 
 
 def _goes_on(answer: requests.Response, arrival: Arrival) -> bool:

@@ -325,13 +325,13 @@ def test_a_growing_file_is_sent_as_long_as_it_was(
     """More than was announced would spoil the connection for the next file."""
     from lgi_tools import repository
 
-    class Growing(repository._Exactly):
+    class Growing(repository.UploadBody):
         def read(self, amount: int = -1) -> bytes:
             with Path("log").open("ab") as log:
                 log.write(b"more")
             return super().read(amount)
 
-    monkeypatch.setattr(repository, "_Exactly", Growing)
+    monkeypatch.setattr(repository, "UploadBody", Growing)
     server.will_answer("PUT", f"{PLACE}/log", done(200, "fine"))
     Path("log").write_bytes(b"as it was")
 

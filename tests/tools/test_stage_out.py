@@ -16,11 +16,12 @@ from requests import Session
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.authority import Authority, Issued
 from lgi_tools.progress import Watch, unwatched
-from lgi_tools.repository import Repository, TransferFailed, _Exactly
+from lgi_tools.repository import Repository, TransferFailed
 from lgi_tools.staging import omissions
 from lgi_tools.staging.marks import Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER
 from lgi_tools.staging.store import store
+from lgi_tools.upload_body import UploadBody
 from tests.uids import UID
 
 from .canned_server import Answer, CannedServer
@@ -135,7 +136,7 @@ def test_a_disk_that_fails_is_no_fault_of_the_connection(
 ) -> None:
     """What urllib3 makes of an OSError while it sends would be tried again for ever."""
     with pytest.raises(TransferFailed, match="input/output error") as failed:
-        repository._change("PUT", repository.file_url("a"), _Exactly(BadDisk(), 5))
+        repository._change("PUT", repository.file_url("a"), UploadBody(BadDisk(), 5))
 
     assert not failed.value.may_pass
 
