@@ -9,6 +9,7 @@ from prometheus_client.samples import Sample
 
 from lgi_protocol.client import Client
 from lgi_protocol.errors import LGIError
+from lgi_protocol.job_end import Result
 from lgi_server import peers
 from lgi_server.config import Config
 
@@ -71,6 +72,10 @@ def _project(up: Sample, values: dict[str, list[Sample]]) -> Iterator[str]:
     yield f"project {name}: {rows}; resources seen: {seen}"
     for one in ours("lgi_jobs"):
         yield f"  {one.labels['application']:30}{one.labels['state']:>12}{one.value:>10.0f}"
+    ended = ours("lgi_jobs_ended_total")
+    for result in Result if ended else ():
+        number = sum(one.value for one in ended if one.labels["result"] == result)
+        yield f"  {'ended since the server started':30}{result:>12}{number:>10.0f}"
 
 
 def _call(call: str, values: dict[str, list[Sample]]) -> str:

@@ -6,7 +6,7 @@ from lgi_protocol import xml
 from tests.grid import Grid
 from tests.pages import Browser
 from tests.server.test_job_ends import ended
-from tests.server.test_metrics import admin, page, value
+from tests.server.test_metrics import admin, page, status, value
 
 # What is posted, and the badge: its class, its words.
 BADGES: dict[str, tuple[dict[str, str | int], str, str]] = {
@@ -97,4 +97,10 @@ def test_ends_are_counted_by_their_result(grid: Grid) -> None:
     resource.lock(str(job_id))
     resource.update(str(job_id), state="finished", exit_code=0)
 
-    assert [after - first for after, first in zip(counted(), before, strict=True)] == [1, 3, 1]
+    after = counted()
+
+    assert [now - first for now, first in zip(after, before, strict=True)] == [1, 3, 1]
+    told = [line.split() for line in status(grid).stdout.splitlines() if "ended since" in line]
+    assert [line[-2:] for line in told] == [
+        [name, f"{number:.0f}"] for name, number in zip(names, after, strict=True)
+    ]

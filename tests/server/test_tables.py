@@ -21,9 +21,10 @@ DOCUMENTED = {
     "updates": "version servers update_query",
     "event_queue": "event_time_stamp event",
 }
-# Where a job's files are, which LGI kept as text in job_specifics (ruling 2), and the licences it wants;
-# whom a queued job is for and whose it is, which the database itself makes of other columns.
-OURS = {"job_queue": {"repository", "licences", "queued_for", "queued_by", "queued_wish"}}
+# Where a job's files are, which LGI kept as text in job_specifics (ruling 2), the licences it wants, and how
+# it ended; whom a queued job is for and whose it is, which the database itself makes of other columns.
+ENDS = {"exit_code", "exit_signal", "end_reason"}
+OURS = {"job_queue": {"repository", "licences", "queued_for", "queued_by", "queued_wish"} | ENDS}
 HERE = {"application": "hello_world", "target_resources": "any"}
 
 
@@ -35,7 +36,7 @@ def job(grid: Grid) -> Mapping[str, object]:
 
 @pytest.mark.parametrize("table", DOCUMENTED)
 def test_a_table_has_the_documented_columns(grid: Grid, table: str) -> None:
-    """The 14 fields of job_queue and those of the other nine tables; two columns of ours."""
+    """The 14 fields of job_queue and those of the other nine tables; columns of ours."""
     grid.run("INSERT INTO event_queue (event_time_stamp, event) VALUES (1, 'x')")
     resource = grid.resource()
     resource.lock(str(grid.user().submit()))
