@@ -165,8 +165,8 @@ def _application(section: Section, as_root: bool) -> Application:
         rules=_rules(section),
         max_output_size=section.number("max_output_size"),
         sandbox_uid=uid,
-        check_system_limits_script=section.file("check_system_limits_script", executable=True),
-        scripts={script: section.file(script) for script in SCRIPTS},
+        check_system_limits_script=section.script("check_system_limits_script", executable=True),
+        scripts={script: section.script(script) for script in SCRIPTS},
         capabilities=_capabilities(section),
         limits=resource_limits(section, as_root, shares_uid=bool(uid)),
         capabilities_script=_capabilities_script(section),
@@ -182,7 +182,7 @@ def _capabilities(section: Section) -> str:
 
 def _capabilities_script(section: Section) -> Path | None:
     is_named = section.optional("capabilities_script")
-    return section.file("capabilities_script", executable=True) if is_named else None
+    return section.script("capabilities_script", executable=True) if is_named else None
 
 
 def _check_distinct(section: Section, names: list[str], tag: str) -> None:

@@ -1,5 +1,6 @@
 """One element of the configuration file: its values, checked, with errors that name tag, value and cure."""
 
+import codecs
 import os
 import re
 from dataclasses import dataclass
@@ -78,6 +79,18 @@ class Section:
         problem = _problem(path, executable)
         if problem:
             raise ConfigurationError(f"{self.path}/{name}: the file {path} {problem}")
+        return path
+
+    def script(self, name: str, executable: bool = False) -> Path:
+        """The absolute path of a file that can be a script."""
+        path = self.file(name, executable)
+        with path.open("rb") as opened:
+            begin = opened.read(2)
+        # Without '#!' a file is run by sh, which would skip what it does not understand.
+        if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise ConfigurationError(
+                f"{self.path}/{name}: the file {path} is text in UTF-16: save it as UTF-8"
+            )
         return path
 
     def folder(self, name: str) -> Path:

@@ -181,6 +181,18 @@ def test_an_unclosed_tag_hides_what_follows_and_is_named(file: Path) -> None:
     assert "(reading stopped at '<number_of_project>': is that tag closed?)" in complaint(file)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("name", ["job_run_script", "check_system_limits_script"])
+def test_a_script_in_utf_16_is_refused(file: Path, name: str, encoding: str) -> None:
+    """It would be run by sh, which skips what it does not understand and says yes."""
+    text = "\ufeffexit 1\n" if encoding == "utf-16-be" else "exit 1\n"
+    (file.parent / name).write_bytes(text.encode(encoding))
+
+    message = complaint(file)
+
+    assert message.endswith(f"{name}: the file {file.parent / name} is text in UTF-16: save it as UTF-8")
+
+
 def test_an_empty_script_is_refused(file: Path) -> None:
     """Hole D16: LGI took a missing job_check_limits_script for a yes."""
     (file.parent / "job_check_limits_script").write_text("")
