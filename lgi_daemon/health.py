@@ -1,7 +1,7 @@
 """Applications whose jobs fail as soon as they begin are left alone for a while, so that others run them."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from lgi_daemon.clock import Clock
@@ -9,9 +9,9 @@ from lgi_daemon.job import Job
 
 log = logging.getLogger(__name__)
 
-# A run script that ends without a mark within this many seconds has failed at once.
+# A run script that ends within this many seconds, without a mark or to be started again, has failed at once.
 AT_ONCE_SECONDS = 60.0
-# So many jobs in a row, and the fault is probably not theirs.
+# Jobs of so many users in a row, and the fault is probably not theirs.
 FAILURES = 3
 FIRST_REST = 600.0
 LONGEST_REST = 6 * 3600.0
@@ -20,6 +20,7 @@ LONGEST_REST = 6 * 3600.0
 @dataclass
 class _Application:
     failures: int = 0
+    owners: set[str] = field(default_factory=set)
     rests: int = 0
     until: float = 0.0
 
@@ -37,7 +38,7 @@ class Health:
         """A job's prologue failed, or its run script ended at once without a mark.
 
         Each job counts once, though it is tried again, and not while its application rests: it was taken
-        before.
+        before. A user alone, by its first owner, is no proof of anything but its own jobs.
         """
         if job.failed_at_once:
             return
@@ -47,13 +48,15 @@ class Health:
             if self._clock.now < found.until:
                 return
             found.failures += 1
-            if found.failures < FAILURES:
+            found.owners.add(job.record.owners[0] if job.record.owners else "")
+            if len(found.owners) < FAILURES:
                 return
             seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** min(found.rests, 10))
             found.rests, found.until = found.rests + 1, self._clock.now + seconds
         log.critical(
-            "%d jobs of %s/%s in a row have failed at once, the last is %s: no more is asked for for %.0f s",
-            found.failures, *_key(job), job.title, seconds,
+            "%d jobs of %s/%s in a row, of %d users, have failed at once, the last is %s: "
+            "no more is asked for for %.0f s",
+            found.failures, *_key(job), len(found.owners), job.title, seconds,
         )  # fmt: skip
 
     def went_well(self, job: Job) -> None:

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from threading import Lock
 
-from lgi_daemon import leftovers, process_table, processes, sandbox
+from lgi_daemon import end_file, leftovers, process_table, processes, sandbox
 from lgi_daemon.daemon_log import VERBOSE
 from lgi_daemon.lifecycle import Act, Activity, Standing, Step, standing
 from lgi_daemon.process_table import Belongings
@@ -14,6 +14,7 @@ from lgi_daemon.record import Phase, Record
 from lgi_daemon.run_directory import RunDirectory
 from lgi_daemon.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswer, Place, Scripts
 from lgi_protocol import resource_api, xml
+from lgi_protocol.job_end import NO_END, End, fitting
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ MOST_EPILOGUES = 8
 LATER = 75
 # Before this try to abort it whatever runs under a uid that is the job's alone is killed, and it is the last.
 MOST_ABORTS = 2
+# Why nothing is known of the end of a job whose marks are gone.
+LOST = "the job ended without a trace of its own end"
 _ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
     Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
@@ -61,8 +64,10 @@ class Job:
         self.fingerprint = 0
         # Its run script was alive when last looked at: its end is worth a look at once.
         self.watched = False
+        # Since when it looks as if nothing were left of it.
+        self.lost_at: float | None = None
         # How often in a row the script of its end was tried in vain, how many of these failures were its own,
-        # whether its server has answered since the last of them, and what is to be said of it in the output.
+        # whether its server has answered since the last of them, and what is to be said of it.
         self.tries = 0
         self.failures = 0
         self.heard = True
@@ -160,13 +165,23 @@ class Job:
         A run script that has not yet left its mark is no idle job: whether it lives is asked first, since it
         may end, with all its marks set, while the others are asked.
         """
+        self.check_files()
         alive = self.is_alive()
         seconds = max(SHORTEST_CHECK, CHECK_SECONDS / 2**self.silences)
         if self.says("job_check_running_script", seconds):
             return Activity.RUNNING
         if self.says("job_check_finished_script", seconds):
             return Activity.FINISHED
-        return Activity.RUNNING if alive else Activity.IDLE
+        if alive:
+            return Activity.RUNNING
+        return self._activity_without_marks()
+
+    def _activity_without_marks(self) -> Activity:
+        """Of a job that neither runs nor has finished: one that was started is not started again unasked."""
+        if self.record.run is not None and not self.run.asks_to_start(self.record):
+            return Activity.LOST
+        self.note(run=None)
+        return Activity.IDLE
 
     def carry_out(self, step: Step) -> bool:
         """Do the acts of a step in order until one fails, or until the server must be told first.
@@ -175,11 +190,25 @@ class Job:
         """
         for act in step:
             if act in _ENDS:
-                self.note(ending=self.record.ending or str(_ENDS[act]))
+                self._note_end(_ENDS[act])
                 return True
             if not self._do(act):
                 return False
         return True
+
+    def _note_end(self, ending: State) -> None:
+        """What the server is to be told, once: later the scripts' marks may be gone."""
+        if self.record.ending:
+            return
+        if self.excuse and self.standing is Standing.UNWANTED:
+            # Its user has ended it, and it has not come to a good end before.
+            ending = State.ABORTED
+        told = end_file.read(self.run.state(self.record), self.run.files(self.record).owner)
+        if self.lost_at is not None and told == NO_END and ending is State.FINISHED:
+            told = End(reason=LOST)
+        reason = "; ".join(filter(None, (told.reason, self.excuse)))
+        end = replace(told, reason=fitting(reason))
+        self.note(ending=str(ending), end=end, remark=self.excuse)
 
     def _do(self, act: Act) -> bool:
         if act in _SCRIPTS:
@@ -223,7 +252,7 @@ class Job:
             done = False
         if is_last and not done:
             log.critical("%s: is killed, since its job_abort_script does not succeed", self.title)
-            self.excuse = "[LGI: job_abort_script failed; the processes of the job were killed]"
+            self.excuse = "job_abort_script failed; the processes of the job were killed"
         if is_last or done:
             self.kill_processes()
         return is_last or done
@@ -251,15 +280,23 @@ class Job:
             self.heard = False
         if self.failures < MOST_EPILOGUES and self.standing is Standing.WANTED:
             return False
-        self.excuse = f"[LGI: job_epilogue_script failed {self.tries} times; files may be missing]"
+        self.excuse = f"job_epilogue_script failed {self.tries} times; files may be missing"
         log.critical("%s: job_epilogue_script %s; the job ends without it", self.title, how)
         return True
 
     def _start(self) -> bool:
         def note(identity: Identity) -> None:
-            self.note(run=identity)
+            begun = replace(self.record, run=identity)
+            self.run.begin(begun)
+            self.record = begun
 
-        identity = self.scripts.start(self.run.script(self.record, "job_run_script"), self.place, note)
+        self.run.forget_request(self.record)
+        try:
+            identity = self.scripts.start(self.run.script(self.record, "job_run_script"), self.place, note)
+        except NoAnswer:
+            # Its first line has not run.
+            self.note(run=None)
+            raise
         log.info("%s: started, pid %d", self.title, identity.pid)
         return True
 

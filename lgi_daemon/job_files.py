@@ -8,6 +8,7 @@ from pathlib import Path
 from lgi_daemon import atomic_file
 from lgi_daemon.record import Phase, Record
 from lgi_daemon.removal import remove_tree
+from lgi_daemon.trailer import LONGEST, compose, found, made
 from lgi_protocol import lists
 from lgi_protocol.digest import digest
 from lgi_protocol.job_directory import (
@@ -20,11 +21,11 @@ from lgi_protocol.job_directory import (
     Damaged,
     JobDirectory,
 )
+from lgi_protocol.job_end import NO_END, End
 
 _WATCHED = (*HASHED, *(f"{name}.hash" for name in HASHED))
 INVALID = "! INVALID !"
 _MODE = 0o700
-_CUT = b"\n[LGI: the output was cut here, it has %d bytes and %d are allowed]\n"
 
 
 def contents(record: Record, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -111,24 +112,36 @@ class JobFiles:
         finally:
             os.close(folder)
 
-    def output(self, limit: int) -> tuple[bytes, str]:
+    def output(self, limit: int, remark: str = "", end: End = NO_END) -> tuple[bytes, str]:
         """LGI_output up to a limit, and what the administrator should know of it, mostly nothing.
 
-        What is cut says so at its end. A link of either kind, a device, a directory or a file of another
-        user is no output: it would show files of others.
+        The line that tells how the job ended stays the last one: before it come the ``remark``, and that the
+        output is cut. One that lacks it gets it when the end has a reason. A link of either kind, a device, a
+        directory or a file of another user is no output: it would show files of others.
         """
+        data, size, last, problem = self._read_output(limit)
+        trailer = own = found(last)
+        if not own and end.reason and (end.cause or end.reason != remark):
+            trailer = made(end)
+        size += len(trailer) - len(own)
+        body = data[: max(0, size - len(trailer))]
+        return compose(body, size, trailer, remark, limit), problem
+
+    def _read_output(self, limit: int) -> tuple[bytes, int, bytes, str]:
+        """Its first and its last bytes with its size between them, and what is wrong with it."""
         try:
             with JobDirectory(self.path).open_plain(OUTPUT) as opened:
                 status = os.fstat(opened.fileno())
                 if status.st_nlink != 1 or self.owner not in (None, status.st_uid):
                     raise Damaged(f"{self.path / OUTPUT} has a second name or another owner")
                 data = opened.read(limit + 1)
+                if len(data) <= limit:
+                    return data, len(data), data, ""
+                size = max(status.st_size, len(data))
+                last = os.pread(opened.fileno(), LONGEST, max(0, size - LONGEST))
+                return data, size, last, f"the output of {size} bytes is cut to {limit}"
         except (Damaged, OSError) as error:
-            return b"", f"there is no output to report: {error}"
-        if len(data) <= limit:
-            return data, ""
-        mark = (_CUT % (max(status.st_size, len(data)), limit))[:limit]
-        return data[: limit - len(mark)] + mark, f"the output of {status.st_size} bytes is cut to {limit}"
+            return b"", 0, b"", f"there is no output to report: {error}"
 
     def remove(self) -> None:
         """Delete the directory, following no link. OSError when something in it resists."""

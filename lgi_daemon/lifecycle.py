@@ -20,6 +20,7 @@ class Activity(StrEnum):
     RUNNING = "running"
     FINISHED = "finished"
     IDLE = "idle"
+    LOST = "lost"  # it was started, and nothing is left of it
 
 
 class Act(StrEnum):
@@ -46,16 +47,21 @@ STEPS: dict[tuple[Standing, Activity], Step] = {
     (Standing.WANTED, Activity.RUNNING): WAIT,
     (Standing.WANTED, Activity.FINISHED): FINISH,
     (Standing.WANTED, Activity.IDLE): START,
+    # LGI 1.31 would start it again, which a job that deletes its own marks does for ever.
+    (Standing.WANTED, Activity.LOST): FINISH,
     (Standing.UNWANTED, Activity.RUNNING): (Act.ABORT, Act.REPORT_ABORTED, Act.REMOVE),
     (Standing.UNWANTED, Activity.FINISHED): FINISH,
     # LGI 1.31 would start an aborted job that never ran.
     (Standing.UNWANTED, Activity.IDLE): (Act.REPORT_ABORTED, Act.REMOVE),
+    (Standing.UNWANTED, Activity.LOST): (Act.REPORT_ABORTED, Act.REMOVE),
     (Standing.DROPPED, Activity.RUNNING): (Act.DISOWN,),
     (Standing.DROPPED, Activity.FINISHED): FINISH,
     (Standing.DROPPED, Activity.IDLE): (Act.DISOWN,),
+    (Standing.DROPPED, Activity.LOST): FINISH,
     (Standing.STALE, Activity.RUNNING): (Act.ABORT, Act.REMOVE),
     (Standing.STALE, Activity.FINISHED): (Act.EPILOGUE, Act.REMOVE),
     (Standing.STALE, Activity.IDLE): (Act.REMOVE,),
+    (Standing.STALE, Activity.LOST): (Act.REMOVE,),
 }
 
 _STANDINGS = {State.RUNNING: Standing.WANTED, State.ABORTING: Standing.UNWANTED}

@@ -8,7 +8,7 @@ from lgi_daemon import lifecycle
 from lgi_daemon.clock import Clock
 from lgi_daemon.health import AT_ONCE_SECONDS, Health
 from lgi_daemon.job import Job
-from lgi_daemon.lifecycle import START, WAIT, Act, Standing, Step
+from lgi_daemon.lifecycle import START, WAIT, Act, Activity, Standing, Step
 from lgi_daemon.record import Phase
 from lgi_daemon.scripts import NoAnswer
 from lgi_daemon.trouble import Trouble
@@ -17,7 +17,9 @@ from lgi_protocol.states import State
 log = logging.getLogger(__name__)
 
 SHORTEST_LOOK = 1.0
-# Between two starts of a job that always ends without a mark.
+# A mark may come so much later than the end of the run script that made it.
+LOST_SECONDS = 10.0
+# Between two starts of a job that asks to be started again.
 LONGEST_PAUSE = 600.0
 # A job whose run script is known to live runs: asking a thousand such jobs every second would cost more than
 # all the rest. Its scripts are asked this rarely, for the case that it has left its mark and does not end.
@@ -85,13 +87,25 @@ class Looks:
             return (Act.REMOVE,)
         if job.record.ending:
             return lifecycle.last_step(job.standing, State(job.record.ending))
-        return lifecycle.step(job.standing, job.activity())
+        activity = job.activity()
+        if activity is not Activity.LOST:
+            job.lost_at = None
+        elif job.lost_at is None:
+            job.lost_at = self.clock.now
+        if job.lost_at is not None and self.clock.now < self._lost_for_good(job.lost_at):
+            return WAIT
+        return lifecycle.step(job.standing, activity)
+
+    def _lost_for_good(self, lost_at: float) -> float:
+        return lost_at + min(LOST_SECONDS, self.fast)
 
     def _wait(self, job: Job, alive: bool) -> None:
         job.silences, job.pause = 0, 0.0
         job.look_at = job.ask_at if alive else self.clock.now + self._pace(job)
         job.watched = alive
-        if job.started_at is not None and self.clock.now - job.started_at >= AT_ONCE_SECONDS:
+        if job.lost_at is not None:
+            job.look_at = self._lost_for_good(job.lost_at)
+        elif job.started_at is not None and self.clock.now - job.started_at >= AT_ONCE_SECONDS:
             self.health.went_well(job)
 
     def _carry_out(self, job: Job, step: Step) -> bool:
@@ -104,8 +118,15 @@ class Looks:
         if step == START and not done:
             self.health.failed_at_once(job)
         elif Act.REPORT_FINISHED in step:
-            self.health.went_well(job)
+            self._judge(job)
         return done
+
+    def _judge(self, job: Job) -> None:
+        """Whether the end of a job speaks for its application: one without a trace of its own does not."""
+        if job.lost_at is None:
+            self.health.went_well(job)
+        elif job.started_at is not None and job.lost_at < job.started_at + AT_ONCE_SECONDS:
+            self.health.failed_at_once(job)
 
     def _after(self, job: Job, step: Step, done: bool) -> None:
         """When to look again: soon at what was just started or disowned, else after a fast cycle."""
@@ -120,7 +141,7 @@ class Looks:
         job.report_at = now
 
     def _may_start(self, job: Job) -> bool:
-        """A job that ends without a mark is started again after pauses that grow, with a word in the log."""
+        """A run script that asks for it is started again after pauses that grow, with a word in the log."""
         if job.started_at is None:
             return True
         age = self.clock.now - job.started_at
@@ -128,7 +149,7 @@ class Looks:
             self.health.failed_at_once(job)
         if age < min(self.fast * 2 ** min(job.starts - 1, 10), max(self.fast, LONGEST_PAUSE)):
             return False
-        log.warning("%s: ended %d times without a sign that it has finished", job.title, job.starts)
+        log.warning("%s: its run script has asked %d times to be started again", job.title, job.starts)
         return True
 
     def _pace(self, job: Job) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lgi_daemon.processes import Identity
 from lgi_daemon.resource_limits import ResourceLimits
+from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.resource_api import Job
 
 
@@ -60,6 +61,9 @@ class Record:
     disowned: bool = False
     # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.
     ending: str = ""
+    # What it is told of the end, and what stands of it in the output before the last line.
+    end: End = NO_END
+    remark: str = ""
 
     @property
     def title(self) -> str:
@@ -90,6 +94,7 @@ def from_json(data: bytes) -> Record:
         values["run"] = Identity(**values["run"]) if values["run"] else None
         # An older daemon noted none.
         values["limits"] = ResourceLimits(**values.get("limits", {}))
+        values["end"] = End(**values.get("end", {}))
         # A newer daemon may have noted more.
         known = {field.name for field in fields(Record)}
         return Record(**{name: value for name, value in values.items() if name in known})

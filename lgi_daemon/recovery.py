@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lgi_daemon.job_files import INVALID
+from lgi_daemon.processes import Identity
 from lgi_daemon.record import Phase, Record, from_json
 from lgi_daemon.run_directory import RECORD, RunDirectory, is_leftover
 from lgi_protocol import lists
@@ -152,4 +153,7 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> Record:
         input=directory.read("LGI_input"),
         phase=Phase.ACCEPTED,
     )
-    return replace(record, disowned=noted == INVALID or noted != reference)
+    pid = read("LGI_job_run_script_pid")
+    # Which process that was nobody knows any more, but that it was started.
+    run_before = Identity(int(pid), 0, "") if pid.isdigit() and len(pid) < 10 and int(pid) else None
+    return replace(record, run=run_before, disowned=noted == INVALID or noted != reference)

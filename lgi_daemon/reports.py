@@ -53,14 +53,21 @@ def _tell(job: Job, ending: State, calls: ResourceCalls) -> bool:
     if counts_as(held.state) is State.QUEUED:
         # The server gave it up while we were away, and nobody else has taken it: it is running here.
         calls.update(job.record.job_id, state=str(State.RUNNING), daemon_reference=job.record.reference)
-    excuse = f"\n{job.excuse}\n".encode() if job.excuse else b""
-    output, remark = job.run.files(job.record).output(max(0, job.record.max_output_size - len(excuse)))
-    if remark:
-        log.warning("%s: %s", job.title, remark)
-    output += excuse[: job.record.max_output_size]
-    # The reference is looked at by servers from 1.41 on: they refuse a report of a daemon that lost the job.
-    calls.update(job.record.job_id, state=str(ending), output=output, daemon_reference=job.record.reference)
-    log.info("%s: reported %s with %d bytes of output", job.title, ending, len(output))
+    record = job.record
+    output, problem = job.run.files(record).output(record.max_output_size, record.remark, record.end)
+    if problem:
+        log.warning("%s: %s", job.title, problem)
+    calls.update(
+        record.job_id,
+        state=str(ending),
+        output=output,
+        # Looked at by servers from 1.41 on: they refuse a report of a daemon that lost the job.
+        daemon_reference=record.reference,
+        exit_code=record.end.exit_code,
+        exit_signal=record.end.exit_signal,
+        end_reason=record.end.reason,
+    )
+    log.info("%s: reported %s with %d bytes of output", job.title, record.end.text(ending), len(output))
     return True
 
 

@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 RECORD = "record.json"
 STATE = "state"
+# In the state directory: the run script has started nothing, and asks to be started again.
+AGAIN = "again"
 # Where applications/library keeps its marks in a job's directory when the daemon gives it no other place.
 OLD_STATE = ".LGI_job"
 
@@ -122,6 +125,25 @@ class RunDirectory:
         """Store a changed record, then what follows from it in the job's directory."""
         self._write(record)
         self.restore(record)
+
+    def begin(self, record: Record) -> None:
+        """Store that the run script is started: the record last, so that nothing comes between them."""
+        self.restore(record)
+        self._write(record)
+
+    def asks_to_start(self, record: Record) -> bool:
+        """Whether a run script that has ended without starting anything asks to be started again."""
+        if not record.has_state_directory:
+            return False
+        try:
+            return stat.S_ISREG((self.state(record) / AGAIN).lstat().st_mode)
+        except OSError:
+            return False
+
+    def forget_request(self, record: Record) -> None:
+        """It is started again now: it must not be so once more."""
+        if record.has_state_directory:
+            (self.state(record) / AGAIN).unlink(missing_ok=True)
 
     def restore(self, record: Record) -> list[str]:
         """Make the job's directory what the record says; the names of the LGI_* files that were not."""

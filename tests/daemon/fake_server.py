@@ -7,6 +7,7 @@ from typing import Any
 from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.job_end import End
 from lgi_protocol.resource_api import WATCHED, Awaited, Job, Offer, ResourceCalls, SignUp
 from lgi_protocol.states import resource_may_change
 from lgi_protocol.unreachable import Unreachable
@@ -190,7 +191,7 @@ class FakeCalls(ResourceCalls):
 
         return self.server.handle("details", answer)
 
-    def update(self, job_id: str, **changes: str | bytes) -> Job:
+    def update(self, job_id: str, **changes: str | bytes | int | None) -> Job:
         def answer() -> Job:
             self._locked(job_id)
             job = self._known(job_id)
@@ -199,6 +200,10 @@ class FakeCalls(ResourceCalls):
                 raise refused(ErrorNumber.NOT_YOUR_LOCK)
             if not resource_may_change(job.state, given.get("state", job.state)):
                 raise refused(ErrorNumber.STATE)
+            told = {name: given.pop(name, None) for name in ("exit_code", "exit_signal", "end_reason")}
+            if "exit_code" in changes and given.get("state", "") in {"finished", "aborted"}:
+                code, signal = changes["exit_code"], changes["exit_signal"]
+                given["end"] = End(code, signal, told["end_reason"] or "")  # type: ignore[arg-type]
             if "target_resources" in given:
                 given["target_resources"] = (given["target_resources"],)
             self.server.change(job_id, **given)

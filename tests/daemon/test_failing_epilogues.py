@@ -86,7 +86,7 @@ def test_the_end_of_an_outage_is_no_time_to_wait(workshop: Workshop) -> None:
 
 
 def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:
-    """Nobody wants the files any more: one failure is enough."""
+    """Nobody wants the files any more: one failure is enough, and aborted is what it is then."""
     daemon = finished_job(workshop)
     workshop.tick(daemon, FAST)
     assert len(daemon.jobs) == 1
@@ -95,7 +95,8 @@ def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:
     for _ in range(3):
         workshop.tick(daemon, FAST)
 
-    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["1"].state == "aborted"
+    assert "job_epilogue_script failed 2 times" in workshop.server.jobs["1"].end.reason
     assert len(daemon.jobs) == 0
 
 

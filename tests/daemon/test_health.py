@@ -4,6 +4,8 @@ import logging
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -11,9 +13,12 @@ from lgi_daemon import atomic_file
 from lgi_daemon.daemon import Daemon
 from lgi_daemon.health import FAILURES, FIRST_REST, LONGEST_REST
 from lgi_daemon.job import Job
+from lgi_daemon.looks import LOST_SECONDS
 
 from .conftest import IS_ROOT
 from .workshop import FAST, SLOW, Workshop, only, until
+
+_USERS = count(100)
 
 
 @pytest.fixture(autouse=True)
@@ -22,18 +27,53 @@ def heard() -> None:
     logging.getLogger("lgi_daemon").propagate = True
 
 
-def failing(workshop: Workshop, name: str = "job_prologue_script") -> Daemon:
-    """A daemon with three jobs whose scripts fail, and a fourth that waits at the server."""
-    workshop.write_script(name, "exit 1")
-    for number in range(FAILURES):
-        workshop.server.submit(str(number))
+def test_jobs_of_one_user_that_fail_at_once_are_no_fault_of_the_application(workshop: Workshop) -> None:
+    """Whoever submits a hundred of them must not stop the others."""
+    workshop.write_script("job_prologue_script", "exit 1")
+    for number in range(2 * FAILURES):
+        workshop.server.submit(str(number), users(number % (FAILURES - 1)))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.tick(daemon, 1.5)
+
+    assert len(daemon.jobs) == 2 * FAILURES
+    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+
+
+def test_jobs_that_end_by_themselves_within_a_second_are_none_either(workshop: Workshop) -> None:
+    """That they were short is what their users wanted."""
+    workshop.write_script("job_run_script", ": > is_finished")
+    for number in range(2 * FAILURES):
+        workshop.server.submit(str(number), users(number))
     daemon = workshop.daemon()
     workshop.tick(daemon)
     for job in daemon.jobs:
         until(lambda job=job: not job.is_alive())  # type: ignore[misc]
     workshop.tick(daemon, 1.5)
+
+    assert {job.state for job in workshop.server.jobs.values()} == {"finished"}
+    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+
+
+def failing(workshop: Workshop, name: str = "job_prologue_script") -> Daemon:
+    """A daemon with three jobs whose scripts fail, and a fourth that waits at the server."""
+    workshop.write_script(name, "exit 1")
+    for number in range(FAILURES):
+        workshop.server.submit(str(number), users(number))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    for job in daemon.jobs:
+        until(lambda job=job: not job.is_alive())  # type: ignore[misc]
+    workshop.tick(daemon, 1.5)
+    if name == "job_run_script":
+        workshop.tick(daemon, LOST_SECONDS)
     workshop.server.submit("9")
     return daemon
+
+
+def users(number: int) -> tuple[str, ...]:
+    """The owners of a job: a user, and the group that all have."""
+    return (f"user{number}@laptop", "theor")
 
 
 def asked_for(workshop: Workshop, daemon: Daemon, seconds: float) -> int:
@@ -59,8 +99,8 @@ def test_an_application_whose_jobs_fail_at_once_rests_and_is_tried_again(
 
     assert (during, state_during) == (0, "queued")
     assert after >= 1
-    assert workshop.server.jobs["9"].state == "running"
-    assert caplog.text.count("3 jobs of LGI/hello_world in a row have failed at once") == 1
+    assert workshop.server.jobs["9"].state != "queued"
+    assert caplog.text.count("3 jobs of LGI/hello_world in a row, of 3 users, have failed at once") == 1
 
 
 def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
@@ -79,7 +119,7 @@ def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
 
 def fail_again(daemon: Daemon) -> None:
     """One more job of the application fails at once."""
-    record = next(iter(daemon.jobs)).record
+    record = replace(next(iter(daemon.jobs)).record, owners=users(next(_USERS)))
     daemon.health.failed_at_once(Job(record, daemon.run, daemon.scripts))
 
 
@@ -154,7 +194,7 @@ def test_a_reload_ends_all_rests(workshop: Workshop) -> None:
 def test_jobs_that_run_long_before_they_end_without_a_mark_are_no_fault_of_the_resource(
     workshop: Workshop,
 ) -> None:
-    """They are started again, with pauses, and the application is asked for all the same."""
+    """Nobody knows how they ended, and the application is asked for all the same."""
     workshop.write_script("job_run_script", ": > is_running")
     for number in range(FAILURES):
         workshop.server.submit(str(number))

@@ -9,15 +9,19 @@ TABLE: dict[tuple[str, str], list[str]] = {
     ("wanted", "running"): [],
     ("wanted", "finished"): ["epilogue", "report finished", "remove"],
     ("wanted", "idle"): ["prologue", "run"],
+    ("wanted", "lost"): ["epilogue", "report finished", "remove"],
     ("unwanted", "running"): ["abort", "report aborted", "remove"],
     ("unwanted", "finished"): ["epilogue", "report finished", "remove"],
     ("unwanted", "idle"): ["report aborted", "remove"],
+    ("unwanted", "lost"): ["report aborted", "remove"],
     ("dropped", "running"): ["disown"],
     ("dropped", "finished"): ["epilogue", "report finished", "remove"],
     ("dropped", "idle"): ["disown"],
+    ("dropped", "lost"): ["epilogue", "report finished", "remove"],
     ("stale", "running"): ["abort", "remove"],
     ("stale", "finished"): ["epilogue", "remove"],
     ("stale", "idle"): ["remove"],
+    ("stale", "lost"): ["remove"],
 }
 
 
