@@ -211,6 +211,7 @@ def test_nobody_is_looked_at_where_no_job_has_a_limit(
 
     look(watch)
 
+    monkeypatch.undo()
     job.remove()
 
 
