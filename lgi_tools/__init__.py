@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.states import State as State
     from lgi_protocol.unreachable import Unreachable as Unreachable
+    from lgi_tools.job_end import JobEnd as JobEnd
     from lgi_tools.job_values import Details as Details
     from lgi_tools.job_values import Job as Job
     from lgi_tools.job_values import Resource as Resource
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from lgi_tools.project import Files as Files
     from lgi_tools.project import Project as Project
     from lgi_tools.repository import TransferFailed as TransferFailed
+    from lgi_tools.waits import OutageError as OutageError
 
 _PLACES = {
     "Details": "lgi_tools.job_values",
     "ErrorNumber": "lgi_protocol.errors",
     "Files": "lgi_tools.project",
     "Job": "lgi_tools.job_values",
+    "JobEnd": "lgi_tools.job_end",
+    "OutageError": "lgi_tools.waits",
     "Project": "lgi_tools.project",
     "Resource": "lgi_tools.job_values",
     "Result": "lgi_tools.job_values",

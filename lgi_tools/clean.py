@@ -31,7 +31,7 @@ ENDS = (State.FINISHED, State.ABORTED)
     help="Only jobs that ended so long ago: seconds, or 90m, 12h, 30d.",
 )
 @click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
-@click.option("--keep-failed", is_flag=True, help="Keep finished jobs with another exit code than 0.")
+@click.option("--keep-failed", is_flag=True, help="Keep finished jobs unless their exit code is 0.")
 @click.option(
     "--with-results", is_flag=True, help="Also jobs with files on the server, or of a folder of LGI_task."
 )
@@ -79,7 +79,7 @@ def removable(jobs: Iterable[Job], user: str, before: datetime) -> list[Job]:
 
 
 def has_failed(project: Project, job: Job) -> bool:
-    """Whether a job is finished and did not end well; a list does not tell it. One that is gone did not."""
+    """Whether a job is finished and not known to have succeeded. One that is gone has not failed."""
     if job.state != State.FINISHED:
         return False
     try:

@@ -8,7 +8,7 @@ import click
 from lgi_protocol import lists, offers
 from lgi_protocol.states import State
 from lgi_protocol.unreachable import Unreachable
-from lgi_tools import job_values, options, program, terminal
+from lgi_tools import options, program, terminal
 from lgi_tools.explanation import Explanation
 from lgi_tools.job_values import Details, Job, Resource
 from lgi_tools.opening import job_ids, opened
@@ -52,7 +52,7 @@ def explained(
 ) -> Iterator[str]:
     """How a job stands, and why: what the server has told of it, and what its lists say."""
     if job.ended:
-        yield f"job {line_of(job_values.result_of(job))}"
+        yield f"job {line_of(job)}"
         return
     since = f"since {age(now - job.changed)}"
     if job.state != State.QUEUED:

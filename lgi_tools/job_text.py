@@ -5,6 +5,7 @@ import time
 from lgi_protocol import hexcode, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools import terminal
+from lgi_tools.job_end import JobEnd
 from lgi_tools.job_values import file_name
 
 
@@ -51,6 +52,15 @@ def job_lines(reply: Reply, write_first: bool) -> str:
     for label in reversed(access) if write_first else access:
         lines += line(label, reply.value("job", label.partition(" ")[0].lower() + "_access"))
     return lines + line("Time stamp", date_and_number(reply.value("job", "state_time_stamp")))
+
+
+def end_lines(text: str) -> str:
+    """How the job in a ``<job>`` ended; nothing while it has not."""
+    end = JobEnd.of(text)
+    if end.outcome is None:
+        return ""
+    told = {"Job end": end.cause, "Reason of its end": end.reason}
+    return "".join(line(label, value) for label, value in told.items() if value)
 
 
 def data_line(label: str, reply: Reply, name: str) -> bytes:

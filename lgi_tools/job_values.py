@@ -1,16 +1,20 @@
 """What a project server says of jobs, files and resources, as values of Python."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from lgi_protocol import hexcode, lists, states, xml
+from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import leading_number
-from lgi_protocol.states import State
+from lgi_tools.job_end import JobEnd, Outcome
 
-# How applications/command ends every output.
-_ENDING = re.compile(rb"(?:\A|(?<=\n))\[LGI: (?:exit code ([0-9]{1,3})|no exit code)(?:: ([^\n]*))?\]\n?\Z")
+# How applications/command ends every output, for programs that know no fields: here it is only left out.
+_TRAILER = re.compile(
+    rb"(?:\A|(?<=\n))(?:\[LGI: not stored: [^\n]*\]\n)?"
+    rb"\[LGI: (?:exit code [0-9]{1,3}|no exit code)(?:: [^\n]*)?\]\n?\Z"
+)
 # Files of the server's own begin so.
 _RESERVED = ".LGI_"
 
@@ -19,7 +23,8 @@ _RESERVED = ".LGI_"
 class Job:
     """A job as a list shows it. ``state`` is one of `State`, or a word of its site for a running job.
 
-    ``specifics`` is XML; ``repository_url`` is where the job's files are, empty when it has none.
+    ``specifics`` is XML; ``repository_url`` is where the job's files are, empty when it has none. Of a job
+    that has ended ``exit_code`` or ``exit_signal`` is set when it is known, and ``end_reason`` may say more.
     """
 
     id: int
@@ -32,11 +37,19 @@ class Job:
     specifics: str
     repository_url: str
     changed: datetime
+    exit_code: int | None = field(default=None, kw_only=True)
+    exit_signal: int | None = field(default=None, kw_only=True)
+    end_reason: str = field(default="", kw_only=True)
 
     @property
     def ended(self) -> bool:
         """Whether it is finished or aborted."""
         return states.has_ended(self.state)
+
+    @property
+    def end(self) -> JobEnd:
+        """How it ended, once it has."""
+        return JobEnd(self.state, self.exit_code, self.end_reason, self.exit_signal)
 
 
 @dataclass(frozen=True)
@@ -59,20 +72,35 @@ class Details(Job):
 
 @dataclass(frozen=True)
 class Result:
-    """How a job ended. ``exit_code`` is None when its application does not tell one, or there is none.
-
-    ``output`` is without the line that told it, ``reason`` what that line said beside.
-    """
+    """How a job ended; ``output`` is as it is shown, without the line that tells older programs the end."""
 
     job: Details
     output: bytes
-    exit_code: int | None
-    reason: str
+
+    @property
+    def exit_code(self) -> int | None:
+        """That of the job; None when it is not known."""
+        return self.job.exit_code
+
+    @property
+    def exit_signal(self) -> int | None:
+        """The signal that ended it, if one is known to have."""
+        return self.job.exit_signal
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so, or what else must be known; may be empty."""
+        return self.job.end_reason
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Whether it succeeded, failed, or nobody knows."""
+        return self.job.end.outcome
 
     @property
     def ok(self) -> bool:
-        """Whether it finished, and with exit code 0 if its application tells one."""
-        return self.job.state == State.FINISHED and not self.exit_code and not self.reason
+        """Whether it is known to have succeeded: finished with exit code 0."""
+        return self.outcome is Outcome.SUCCEEDED
 
     @property
     def text(self) -> str:
@@ -115,14 +143,7 @@ class Resource:
 
 def result_of(job: Details) -> Result:
     """How an ended job ended."""
-    found = _ENDING.search(job.output)
-    if found is None:
-        return Result(job, job.output, None, "")
-    reason = (found[2] or b"").decode("utf-8", "replace")
-    code = int(found[1]) if found[1] else None
-    if code is None and not reason:
-        reason = "there is no exit code"
-    return Result(job, job.output[: found.start()], code, reason)
+    return Result(job, _TRAILER.sub(b"", job.output))
 
 
 def read_job(text: str) -> Job:
@@ -148,6 +169,7 @@ def _common(text: str) -> dict[str, Any]:
         return lists.split(xml.value(text, tag))
 
     specifics = xml.value(text, "job_specifics")
+    told = read_end(text)
     return {
         "id": leading_number(xml.value(text, "job_id")),
         "state": xml.value(text, "state"),
@@ -159,6 +181,9 @@ def _common(text: str) -> dict[str, Any]:
         "specifics": _without_place(specifics),
         "repository_url": xml.value(specifics, "repository_url"),
         "changed": moment(xml.value(text, "state_time_stamp")),
+        "exit_code": told.exit_code,
+        "exit_signal": told.exit_signal,
+        "end_reason": told.reason,
     }
 
 

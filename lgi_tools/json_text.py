@@ -10,6 +10,7 @@ import click
 
 from lgi_protocol import hexcode, lists, offers, xml
 from lgi_protocol.errors import ServerError
+from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.unreachable import Unreachable
 from lgi_tools import terminal
@@ -91,7 +92,10 @@ def job(text: str) -> Values:
     values: Values = {"job_id": leading_number(xml.value(text, "job_id"))}
     values |= {name: xml.value(text, name) for name in _TEXTS}
     values |= {name: list(lists.split(xml.value(text, name))) for name in _LISTS}
-    return values | {"state_time_stamp": leading_number(xml.value(text, "state_time_stamp"))}
+    values["state_time_stamp"] = leading_number(xml.value(text, "state_time_stamp"))
+    told = read_end(text)
+    end = {"exit_code": told.exit_code, "exit_signal": told.exit_signal, "end_reason": told.reason or None}
+    return values | {name: one for name, one in end.items() if one is not None}
 
 
 def details(text: str) -> Values:

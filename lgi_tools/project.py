@@ -67,6 +67,8 @@ class Project:
         arguments.require(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
         self._client = Client(chosen.server, chosen.credentials())
         self._caller = Caller(self._client, chosen)
+        # Whether the server has answered: then one that does not has gone away, as to be restarted.
+        self._answered = False
 
     @property
     def user(self) -> str:
@@ -101,7 +103,7 @@ class Project:
             "read_access": lists.join(read_access),
             "write_access": lists.join(write_access),
         }
-        reply = self._caller.call(
+        reply = self._call(
             SUBMIT,
             {name: text for name, text in fields.items() if text},
             tuple(Path(name) for name in files),
@@ -112,30 +114,40 @@ class Project:
         """Everything of one job as it is now."""
         return self._details(number(job), {})
 
-    def jobs(self, *, state: str = "", application: str = "") -> Iterator[Job]:
+    def jobs(self, *, state: str = "", application: str = "", ended: str = "") -> Iterator[Job]:
         """The jobs one may read, the oldest change first, fetched page by page, each once.
 
-        ``state`` and ``application`` select; ``!finished`` is all but these.
+        ``state`` and ``application`` select; ``!finished`` is all but these. So does ``ended``: it is
+        ``succeeded``, ``failed`` or ``unknown``.
         """
-        chosen = {"state": state, "application": application}
+        chosen = {"state": state, "application": application, "ended": ended}
         chosen = {name: text for name, text in chosen.items() if text}
         seen: set[int] = set()
         start = 0
         while True:
             page = {"start": str(start), "limit": str(PAGE)}
-            reply = self._caller.call("job_state", chosen | page)
+            reply = self._call("job_state", chosen | page)
             # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
             new = [job for job in map(job_values.read_job, reply.all("job")) if job.id not in seen]
             if not new:
                 return
             seen.update(job.id for job in new)
-            yield from new
+            # A server that knows no `ended` lists all.
+            yield from (job for job in new if not ended or job.end.outcome == ended)
             start += PAGE
 
     def wait(self, job: AnyJob, timeout: float | None = None) -> Details:
-        """The job when it has ended; TimeoutError when that takes longer than ``timeout`` seconds."""
+        """The job when it has ended; TimeoutError when that takes longer than ``timeout`` seconds.
+
+        A server that has answered before may be away for ten minutes, then OutageError: the job goes on.
+        """
         job_id = number(job)
-        return wait_until(lambda held: self._details(job_id, _held(held)), lambda told: told.ended, timeout)
+        return wait_until(
+            lambda held: self._details(job_id, _held(held)),
+            lambda told: told.ended,
+            timeout,
+            answered=self._answered,
+        )
 
     def result(self, job: AnyJob, timeout: float | None = None) -> Result:
         """How a job ended, when it has; TimeoutError when that takes longer than ``timeout`` seconds."""
@@ -148,7 +160,7 @@ class Project:
         while there is nothing new. Unreachable, with `is_unknown_call`, from a server that cannot.
         """
         fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
-        reply = self._caller.call("job_tail", fields)
+        reply = self._call("job_tail", fields)
         try:
             data = hexcode.decode(reply.value("tail"))
         except ValueError as error:
@@ -158,13 +170,13 @@ class Project:
 
     def explain(self, job: AnyJob) -> Explanation:
         """Why a job does not run. Unreachable, with `is_unknown_call`, from a server that cannot tell."""
-        reply = self._caller.call("explain_job", {"job_id": str(number(job))})
+        reply = self._call("explain_job", {"job_id": str(number(job))})
         (found,) = reply.all("explanation") or [""]
         return read_explanation(found)
 
     def delete(self, job: AnyJob) -> bool:
         """Remove a job: whether it is gone. One that runs is asked to abort, and has to be removed later."""
-        reply = self._caller.call("delete_job", {"job_id": str(number(job))})
+        reply = self._call("delete_job", {"job_id": str(number(job))})
         return reply.value("job", "state") != State.ABORTING
 
     def files(self, job: AnyJob) -> "Files":
@@ -176,12 +188,17 @@ class Project:
 
     def resources(self) -> tuple[Resource, ...]:
         """The resources of the project."""
-        reply = self._caller.call("project_resource_list", {})
+        reply = self._call("project_resource_list", {})
         return tuple(job_values.read_resource(text) for text in reply.all("resource"))
 
     def call(self, name: str, fields: Mapping[str, str]) -> Reply:
         """Any call of ``interfaces/interface_<name>``, for what has no method here."""
-        return self._caller.call(name, fields)
+        return self._call(name, fields)
+
+    def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        reply = self._caller.call(name, fields, files)
+        self._answered = True
+        return reply
 
     def close(self) -> None:
         """End the connections; a ``with`` block does it too."""
@@ -196,7 +213,7 @@ class Project:
         self.close()
 
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
-        reply = self._caller.call("job_state", {"job_id": str(job_id)} | dict(more))
+        reply = self._call("job_state", {"job_id": str(job_id)} | dict(more))
         return self._read(reply, "job", job_values.read_details)
 
     def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:

@@ -7,7 +7,16 @@ import click
 from lgi_protocol import offers, xml
 from lgi_protocol.states import State
 from lgi_tools import json_text, options, program, queue_pages, terminal
-from lgi_tools.job_text import data_line, date_and_number, job_lines, line, project_lines, repository_line
+from lgi_tools.job_end import Outcome
+from lgi_tools.job_text import (
+    data_line,
+    date_and_number,
+    end_lines,
+    job_lines,
+    line,
+    project_lines,
+    repository_line,
+)
 from lgi_tools.json_text import Shape, Values
 from lgi_tools.program import CallFailed
 from lgi_tools.user_calls import UserCalls
@@ -31,8 +40,9 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     metavar="STATE",
     help="Jobs in this state; !STATE: in others.",
 )
-@click.option("--succeeded", is_flag=True, help="Finished jobs that ended well: with exit code 0, if any.")
-@click.option("--failed", is_flag=True, help="Finished jobs that did not.")
+@click.option("--succeeded", is_flag=True, help="Jobs that are finished with exit code 0.")
+@click.option("--failed", is_flag=True, help="Jobs that are aborted, or ended with another code or a signal.")
+@click.option("--unknown", is_flag=True, help="Finished jobs whose exit code nobody knows.")
 @click.option(
     "-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the N jobs that changed last."
 )
@@ -50,6 +60,7 @@ def command(
     state: str,
     succeeded: bool,
     failed: bool,
+    unknown: bool,
     newest: int | None,
     raw: bool,
     as_json: bool,
@@ -61,10 +72,11 @@ def command(
 ) -> int:
     """List jobs, or show everything of the job JOB_ID."""
     shape = json_text.shape(raw, as_json)
-    ended = succeeded or failed
-    listing = bool(application or state or count or ended or newest)
+    asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
+    outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
+    listing = bool(application or state or count or outcomes or newest)
     _refuse_mixture(job_ids, servers or resources, listing)
-    _refuse_choice(succeeded + failed, bool(state or newest or count), bool(newest and count))
+    _refuse_choice(len(outcomes), bool(state or newest or count), bool(newest and count))
     chosen = options.settled(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
@@ -74,12 +86,12 @@ def command(
     if job_ids:
         # As LGI: of several ids the last one counts.
         return show_job(calls, job_ids[-1], shape)
-    wanted = {"state": State.FINISHED if ended else state, "application": application}
+    wanted = {"state": state, "application": application, "ended": "".join(outcomes)}
     fields = {name: text for name, text in wanted.items() if text}
     if count:
         queue_pages.count(calls, fields, shape)
     else:
-        meant = queue_pages.ending(calls, succeeded) if ended else queue_pages.everything
+        meant = queue_pages.ended(outcomes[0]) if outcomes else queue_pages.everything
         queue_pages.show(calls, fields, shape, newest or 0, meant)
     return 0
 
@@ -89,14 +101,14 @@ def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> N
         if not (job_id.isascii() and job_id.isdigit()):
             raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
     if job_ids and (project or listing):
-        raise click.UsageError("a job id goes without -a, -s, -n, -l, -L, -cnt, --succeeded and --failed")
+        raise click.UsageError("a job id goes without -l, -L and what selects jobs")
     if project and listing:
-        raise click.UsageError("-l and -L go without -a, -s, -n, -cnt, --succeeded and --failed")
+        raise click.UsageError("-l and -L go without -cnt and what selects jobs")
 
 
 def _refuse_choice(endings: int, others: bool, both: bool) -> None:
     if endings > 1 or (endings and others):
-        raise click.UsageError("--succeeded and --failed go without each other, -s, -n and -cnt")
+        raise click.UsageError("--succeeded, --failed and --unknown go without each other, -s, -n and -cnt")
     if both:
         raise click.UsageError("-n goes without -cnt")
 
@@ -116,7 +128,7 @@ def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:
     if shape is Shape.XML:
         terminal.show(f"{reply.content}\n")
         return 0
-    terminal.show("\n" + job_lines(reply, write_first=True))
+    terminal.show("\n" + job_lines(reply, write_first=True) + end_lines(reply.all("job")[0]))
     terminal.show(data_line("Input", reply, "input"))
     terminal.show(data_line("Output", reply, "output"))
     terminal.show(repository_line(reply) + "\n")

@@ -4,12 +4,11 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from lgi_protocol import xml
-from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.reply import Reply
-from lgi_tools import job_values, json_text, terminal
+from lgi_tools import json_text, terminal
+from lgi_tools.job_end import JobEnd, Outcome
 from lgi_tools.job_text import date, line, project_lines
 from lgi_tools.json_text import Shape, Values
-from lgi_tools.program import CallFailed
 from lgi_tools.user_calls import UserCalls
 
 PAGE = 1024
@@ -27,22 +26,10 @@ def everything(_text: str) -> bool:
     return True
 
 
-def ending(calls: UserCalls, well: bool) -> Meant:
-    """Those finished jobs are that ended well, or not. A list does not tell it: each is asked for."""
+def ended(outcome: Outcome) -> Meant:
+    """Those jobs are that have ended so; a server that cannot select them lists all."""
 
-    def meant(text: str) -> bool:
-        try:
-            reply = calls.call("job_state", {"job_id": xml.value(text, "job_id")}, "job")
-            return job_values.result_of(job_values.read_details(reply.all("job")[0])).ok == well
-        except ValueError:
-            return not well
-        except CallFailed as failure:
-            # Somebody has just removed it.
-            if isinstance(failure.__cause__, ServerError) and failure.__cause__.number == ErrorNumber.NO_JOB:
-                return False
-            raise
-
-    return meant
+    return lambda text: JobEnd.of(text).outcome is outcome
 
 
 class Pages:

@@ -7,17 +7,17 @@ import click
 
 from lgi_protocol import lists, xml
 from lgi_protocol.errors import ServerError
+from lgi_protocol.states import State
 from lgi_protocol.unreachable import Unreachable
-from lgi_tools import command_line, options, program, terminal
-from lgi_tools.job_values import Result
+from lgi_tools import command_line, job_end, job_streams, options, program, terminal
+from lgi_tools.job_values import Details
 from lgi_tools.opening import opened
 from lgi_tools.project import Project
+from lgi_tools.wait import line_of, warn_of_outage
+from lgi_tools.waits import OutageError
 from lgi_tools.wishes import Wish, unmet
 
 NAME = "LGI_run"
-# As the shell's for a program that was interrupted.
-INTERRUPTED = 130
-_ERRORS = b"[LGI: standard error]\n"
 
 
 @click.command(
@@ -117,7 +117,7 @@ def command(
             terminal.show(f"{job.id}\n")
         if specifics:
             _warn_of_unmet(project, targets, as_specifics(specifics, {}))
-        return until_end(project, job.id) if wait else 0
+        return until_end(project, job) if wait else 0
 
 
 def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
@@ -139,42 +139,23 @@ def as_specifics(wishes: dict[str, str | int], licences: dict[str, int]) -> str:
     return " ".join(xml.write(element) for element in elements)
 
 
-def until_end(project: Project, job_id: int) -> int:
+def until_end(project: Project, job: Details) -> int:
     """Wait for a job, show its output and answer its exit code."""
     try:
-        result = project.result(job_id)
+        ended = project.wait(job)
     except KeyboardInterrupt:
-        terminal.warn(NAME, f"job {job_id} goes on: LGI_wait {job_id}, or LGI_qdel {job_id} to end it")
-        return INTERRUPTED
-    show(result)
-    return exit_code(NAME, result)
-
-
-def show(result: Result) -> None:
-    """Standard output there, standard error there."""
-    output, errors = streams(result)
-    terminal.show(output)
-    terminal.show(errors, sys.stderr)
-
-
-def streams(result: Result) -> tuple[bytes, bytes]:
-    """Standard output and standard error, as far as they were reported."""
-    output, mark, errors = result.output.rpartition(_ERRORS)
-    if not mark or not (output == b"" or output.endswith(b"\n")):
-        return result.output, b""
-    return output, errors
-
-
-def exit_code(name: str, result: Result) -> int:
-    """That of the job; 1, and a word on standard error, where there is none."""
-    if result.exit_code is not None:
-        return result.exit_code
-    if result.ok:
-        return 0
-    terminal.warn(
-        name, f"job {result.job.id} is {result.job.state}: {result.reason or 'it has no exit code'}"
-    )
-    return 1
+        terminal.warn(NAME, f"job {job.id} goes on: LGI_wait {job.id}, or LGI_qdel {job.id} to end it")
+        return job_end.INTERRUPTED
+    except OutageError as error:
+        return warn_of_outage(NAME, project, job.id, error)
+    code = ended.end.code
+    for fault in job_streams.show(project, ended):
+        terminal.warn(NAME, fault)
+        code = code or job_end.FAILED
+    # What a program that runs here would tell its shell by its exit code alone is not said twice.
+    if ended.exit_code is None or ended.end_reason or ended.state != State.FINISHED:
+        terminal.warn(NAME, f"job {line_of(ended)}")
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

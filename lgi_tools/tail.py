@@ -8,19 +8,18 @@ import click
 from lgi_protocol import states
 from lgi_protocol.states import State
 from lgi_protocol.unreachable import Unreachable
-from lgi_tools import job_values, options, program, terminal
+from lgi_tools import job_end, job_values, options, program, terminal
 from lgi_tools.job_values import Details, Tail
 from lgi_tools.opening import job_ids, opened
 from lgi_tools.project import Project, is_unknown_call
-from lgi_tools.wait import line_of
-from lgi_tools.waits import wait_until
+from lgi_tools.wait import line_of, warn_of_outage
+from lgi_tools.waits import OutageError, wait_until
 
 NAME = "LGI_tail"
 # Shorter than a look is good for.
 LONGEST_HELD = 20
 # For a resource to send something at all, and for the last words of a job that has ended.
 FIRST_SECONDS, LAST_SECONDS = 15.0, 10.0
-INTERRUPTED = 130
 _TOO_OLD = "{} is too old to tell what a job puts out while it runs; LGI_wait {} waits for its end"
 
 
@@ -47,16 +46,15 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
     with opened(given, NAME) as project:
         job = project.job(job_id)
         if job.ended:
-            terminal.show(last_lines(job.output, lines))
+            terminal.show(last_lines(job_values.result_of(job).output, lines))
+            terminal.warn(NAME, f"job {line_of(job)}")
             return 0
         try:
             return (_Follower(project, job, lines) if follow else _Glance(project, job, lines)).run()
         except KeyboardInterrupt:
-            return INTERRUPTED
-        except Unreachable as error:
-            if is_unknown_call(error):
-                raise click.ClickException(_TOO_OLD.format(project.server, job_id)) from None
-            raise
+            return job_end.INTERRUPTED
+        except OutageError as error:
+            return warn_of_outage(NAME, project, job_id, error)
 
 
 def last_lines(text: bytes, lines: int) -> bytes:
@@ -66,6 +64,9 @@ def last_lines(text: bytes, lines: int) -> bytes:
 
 class _Glance:
     """One look at a job."""
+
+    # Whether it goes on while the server is away.
+    goes_on = False
 
     def __init__(self, project: Project, job: Details, lines: int) -> None:
         self.project = project
@@ -93,9 +94,15 @@ class _Glance:
             return bool(tail.data) or now != before
 
         def ask(held: int) -> Tail:
-            return self.project.tail(self.job, seen.end, held)
+            try:
+                return self.project.tail(self.job, seen.end, held)
+            except Unreachable as error:
+                if seen.told or not is_unknown_call(error):
+                    raise
+                text = _TOO_OLD.format(self.project.server, self.job.id)
+                raise click.ClickException(text) from None
 
-        return wait_until(ask, is_news, timeout, LONGEST_HELD, seen.told)
+        return wait_until(ask, is_news, timeout, LONGEST_HELD, self.goes_on or seen.told)
 
     def warn_of_silence(self) -> None:
         """Say what it may be when nothing comes."""
@@ -108,6 +115,8 @@ class _Glance:
 
 class _Follower(_Glance):
     """Looks until the job has ended."""
+
+    goes_on = True
 
     def run(self) -> int:
         """Print what comes; the exit code."""
@@ -139,10 +148,10 @@ class _Follower(_Glance):
 
     def finish(self, begun: bool) -> int:
         """What is left to say when the job has ended; the exit code."""
-        result = job_values.result_of(self.project.wait(self.job))
+        job = self.project.wait(self.job)
         if not begun:
-            terminal.show(result.output)
-        terminal.warn(NAME, f"job {line_of(result)}")
+            terminal.show(job_values.result_of(job).output)
+        terminal.warn(NAME, f"job {line_of(job)}")
         return 0
 
 

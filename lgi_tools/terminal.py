@@ -1,8 +1,15 @@
 """What leaves a tool: text from a server must not steer the terminal it is shown on."""
 
+import codecs
 import sys
 import unicodedata
+from pathlib import Path
 from typing import TextIO
+
+# So much of a file is shown at once.
+BLOCK = 256 * 1024
+# So many characters of a word show which one is meant.
+SHORT = 60
 
 
 def is_watched() -> bool:
@@ -29,6 +36,23 @@ def show(text: str | bytes, stream: TextIO | None = None) -> None:
     stream.flush()
     stream.buffer.write(text)
     stream.buffer.flush()
+
+
+def show_file(path: Path, stream: TextIO) -> None:
+    """Write the whole of a file to a stream, block by block, as `show` does."""
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    watched = stream.isatty()
+    with path.open("rb") as opened:
+        while block := opened.read(BLOCK):
+            # A character may begin in this block and end in the next one.
+            show(decoder.decode(block) if watched else block, stream)
+    if rest := decoder.decode(b"", final=True):
+        show(rest, stream)
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that is too long to be read in a message."""
+    return text if len(text) <= SHORT else f"{text[:SHORT]}..."
 
 
 def warn(program: str, text: str) -> None:

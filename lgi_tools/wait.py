@@ -6,28 +6,30 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools import options, program, terminal
-from lgi_tools.job_values import Result
+from lgi_tools import job_end, options, program, terminal
+from lgi_tools.job_end import Outcome
+from lgi_tools.job_values import Job
 from lgi_tools.opening import job_ids, opened
 from lgi_tools.project import Project
+from lgi_tools.waits import OutageError
 
 NAME = "LGI_wait"
-# As timeout(1) and the shell say it.
-TOO_LONG, INTERRUPTED = 124, 130
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option(
     "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up after so long: exit code 124."
 )
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing on standard output.")
 @options.project_options
 @options.version
 @click.argument("words", nargs=-1, required=True, metavar="JOB_ID...")
 def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given: object) -> int:
-    """Wait until all these jobs have ended, print how, and exit as the first one that did not end well.
+    """Wait until all these jobs have ended, print how, and exit as the first one that did not succeed.
 
-    A job whose application tells no exit code has ended well when it is finished.
+    The exit code is that of the job; 128 and N when signal N ended it; 1 for a job that is aborted or was
+    removed; 3 for a finished one whose exit code nobody knows; 75 when the server has been away for ten
+    minutes, while the job goes on.
     """
     wanted = job_ids(words)
     code = 0
@@ -40,9 +42,11 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
                 )
             except TimeoutError:
                 terminal.warn(NAME, f"job {job_id} has not ended after {timeout:g} s")
-                return TOO_LONG
+                return job_end.TIMED_OUT
+            except OutageError as error:
+                return warn_of_outage(NAME, project, job_id, error)
             except KeyboardInterrupt:
-                return INTERRUPTED
+                return job_end.INTERRUPTED
             code = code or found
             if not quiet:
                 terminal.show(f"{terminal.value(line)}\n")
@@ -50,31 +54,31 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
 
 
 def ended(project: Project, job_id: int, timeout: float | None) -> tuple[int, str]:
-    """The exit code of a job when it has ended, and a line about it. TimeoutError."""
+    """The exit code of a job when it has ended, and a line about it. TimeoutError, OutageError."""
     try:
-        result = project.result(job_id, timeout)
+        job = project.wait(job_id, timeout)
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
-        return 1, f"{job_id} is not there"
-    return code_of(result), line_of(result)
+        return job_end.FAILED, f"{job_id} is not there"
+    if job.end.outcome is Outcome.UNKNOWN:
+        terminal.warn(NAME, f"the exit code of job {job_id} is unknown")
+    return job.end.code, line_of(job)
 
 
-def code_of(result: Result) -> int:
-    """That of the job; where there is none 0 when it has ended well, and else 1."""
-    if result.exit_code is None:
-        return 0 if result.ok else 1
-    return result.exit_code
-
-
-def line_of(result: Result) -> str:
+def line_of(job: Job) -> str:
     """How a job ended, for people."""
-    line = f"{result.job.id} {result.job.state}"
-    if result.exit_code is not None:
-        line += f", exit code {result.exit_code}"
-    return f"{line}: {result.reason}" if result.reason else line
+    return f"{job.id} {job.end.text}"
+
+
+def warn_of_outage(program: str, project: Project, job_id: int, error: OutageError) -> int:
+    """Say that a job goes on while its server is away; the exit code."""
+    terminal.warn(
+        program, f"job {job_id} goes on; {project.server} has not answered for long: {error.reason}"
+    )
+    return job_end.GOES_ON
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_wait; its exit code is 0 only when every job has ended well."""
+    """The command LGI_wait; its exit code is 0 only when every job has succeeded."""
     return program.run(command, NAME, arguments)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.unreachable import Unreachable
 
 # Shorter than what many routers keep a silent connection for, and than our patience with an answer.
@@ -13,6 +14,17 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
 # A server that has answered before may be away for so long.
 OUTAGE = 600.0
 _Answer = TypeVar("_Answer")
+
+
+class OutageError(Unreachable):
+    """A server that has answered before has been away for ten minutes; what was waited for goes on."""
+
+    def __init__(self, last: Unreachable | ServerError) -> None:
+        """``last`` is what the last call raised."""
+        if isinstance(last, Unreachable):
+            super().__init__(last.server, last.reason)
+        else:
+            super().__init__("", str(last))
 
 
 def wait_until(
@@ -27,26 +39,37 @@ def wait_until(
     """The first answer that is ``done``; ``ask`` is told for how many seconds the server may hold the call.
 
     TimeoutError after ``timeout`` seconds; Unreachable when the first call gets no answer, unless the server
-    has ``answered`` before, or when none has come for ten minutes.
+    has ``answered`` before; OutageError when none has come for ten minutes.
     """
     end = None if timeout is None else clock() + timeout
     pause, heard = FIRST_PAUSE, clock() if answered else None
     while True:
         left = longest if end is None else max(0.0, end - clock())
-        held = int(min(left, longest))
-        began = clock()
+        # A first call that is held could not be told from one that never arrives.
+        held = 0 if heard is None else int(min(left, longest))
+        began, is_first = clock(), heard is None
         try:
             answer = ask(held)
             heard = clock()
             if done(answer):
                 return answer
-        except Unreachable:
-            if heard is None or clock() - heard > OUTAGE:
+        except (Unreachable, ServerError) as error:
+            if heard is None or not _may_pass(error):
                 raise
+            if clock() - heard > OUTAGE:
+                raise OutageError(error) from error
+            is_first = False
         if end is not None and clock() >= end:
             raise TimeoutError(f"still not so after {timeout:g} s")
+        if is_first:
+            continue
         if held and clock() - began >= held / 2:
             pause = FIRST_PAUSE
             continue
         sleep(pause if end is None else min(pause, max(0.0, end - clock())))
         pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+
+def _may_pass(error: Unreachable | ServerError) -> bool:
+    """Whether it is as if no answer came: so it is with a server that is busy, or has no database."""
+    return isinstance(error, Unreachable) or error.back_off or error.number == ErrorNumber.DATABASE

@@ -60,7 +60,8 @@ def _as_json(one: standing.Standing) -> dict[str, object]:
         "folder": str(one.folder),
         "job_id": one.job_id or None,
         "status": one.word or None,
-        "exit_code": one.exit_code,
+        "exit_code": one.end.exit_code if one.end else None,
+        "exit_signal": one.end.exit_signal if one.end else None,
         "reason": one.reason,
     }
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lgi_tools.job_end import JobEnd
+
 NAME = "LGI_task.json"
 _NEW = f"{NAME}.new"
 # Why there is nothing left of a job.
@@ -18,15 +20,6 @@ OWN = frozenset({NAME, _NEW})
 
 class Trouble(Exception):
     """Something cannot be done with a folder; the text says why."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How its job ended: ``finished`` or ``aborted``, its exit code if it has one, and why."""
-
-    state: str
-    exit_code: int | None = None
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Record:
     inputs: Mapping[str, str] = field(default_factory=dict)
     job_id: int = 0
     repository_url: str = ""
-    ending: Ending | None = None
+    ending: JobEnd | None = None
     fetched: Mapping[str, Fetched] = field(default_factory=dict)
     got: bool = False
     gone: str = ""
@@ -102,7 +95,7 @@ def _of(told: dict[str, Any]) -> Record:
     ending = told.pop("ending")
     fetched = {str(name): Fetched(*map(int, four)) for name, four in told.pop("fetched").items()}
     inputs = {str(name): str(digest) for name, digest in told.pop("inputs").items()}
-    made = Record(**told, ending=Ending(**ending) if ending else None, fetched=fetched, inputs=inputs)
+    made = Record(**told, ending=JobEnd(**ending) if ending else None, fetched=fetched, inputs=inputs)
     return replace(made, job_id=int(made.job_id))
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools import job_values, run
+from lgi_tools import job_streams
 from lgi_tools.job_values import Details, StoredFile
 from lgi_tools.project import Files, Project
 from lgi_tools.repository import TransferFailed
@@ -162,16 +162,19 @@ class _Arriving:
 
     def streams(self, job: Details) -> None:
         """What a job has said that stores no files: as much of both streams as was reported."""
-        texts = run.streams(job_values.result_of(job))
-        for name, text in zip(folder.STREAMS, texts, strict=True):
+        for name, told in zip(folder.STREAMS, job_streams.reported(job), strict=True):
             path = self._place / name
             if path.is_symlink() or path.is_dir():
                 self.faults.append(f"{name} is no plain file here: move it away")
             elif path.exists() and not self._is_ours(name) and self._replaced < Replace.EDITED:
                 self.faults.append(_in_the_way(name, path, Replace.EDITED))
             else:
-                path.write_bytes(text)
+                path.write_bytes(told.data)
                 self._note(name)
+                if not told.is_whole:
+                    self.faults.append(
+                        f"{name} is cut: its resource has reported {len(told.data)} of {told.size} bytes"
+                    )
 
 
 def _digest(path: Path) -> str:

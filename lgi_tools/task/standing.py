@@ -8,11 +8,12 @@ from pathlib import Path
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
 from lgi_tools import command_line, job_values
+from lgi_tools.job_end import JobEnd
 from lgi_tools.job_values import Details, Job
 from lgi_tools.project import Project
 from lgi_tools.settings import Settings
 from lgi_tools.task import crew, identity, record
-from lgi_tools.task.record import PRUNED, Ending, Record, Trouble
+from lgi_tools.task.record import PRUNED, Record, Trouble
 
 # So many queued jobs a resource is told of at least when it asks for work.
 HEAD = 32
@@ -30,12 +31,12 @@ class Standing:
     word: str = ""
     reason: str = ""
     job_id: int = 0
-    exit_code: int | None = None
+    end: JobEnd | None = None
 
     @property
     def line(self) -> str:
         """For people: ``completed: exit code 3``."""
-        said = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
+        said = [self.end.cause] if self.end and self.end.cause else []
         if self.word == REMOVED:
             return ": ".join([f"{self.word}, {self.reason}", *said])
         said += [self.reason] if self.reason else []
@@ -95,12 +96,11 @@ def submitted(folder: Path, server: str) -> Record:
 
 def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> Standing:
     if found.gone:
-        code = found.ending.exit_code if found.ending else None
         if found.gone == PRUNED and not found.got:
-            return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, code)
-        return Standing(folder, COMPLETED, found.gone, found.job_id, code)
+            return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
+        return Standing(folder, COMPLETED, found.gone, found.job_id, found.ending)
     if found.ending and not found.got and not _is_there(project, found, listed):
-        return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending.exit_code)
+        return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
     if found.ending:
         return _ended(folder, found.job_id, found.ending)
     job = listed.jobs.get(found.job_id) if listed else None
@@ -127,7 +127,7 @@ def _is_there(project: Project, found: Record, listed: _List | None) -> bool:
 def of_job(project: Project, job: Details) -> Standing:
     """How a job stands, wherever its folder is."""
     if job.ended:
-        return _ended(Path(), job.id, _ending(job))
+        return _ended(Path(), job.id, job.end)
     return Standing(Path(), *word_of(job, _head_for(project, job, None)), job.id)
 
 
@@ -151,20 +151,15 @@ def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
     return RUNNING, "it is being cancelled" if job.state == State.ABORTING else ""
 
 
-def note_ending(folder: Path, found: Record, job: Details) -> Ending:
+def note_ending(folder: Path, found: Record, job: Details) -> JobEnd:
     """How a job ended, remembered in its folder."""
-    ending = _ending(job)
-    record.write(folder, replace(found, ending=ending))
-    return ending
+    record.write(folder, replace(found, ending=job.end))
+    return job.end
 
 
-def _ending(job: Details) -> Ending:
-    result = job_values.result_of(job)
-    return Ending(job.state, result.exit_code, result.reason)
-
-
-def _ended(folder: Path, job_id: int, ending: Ending) -> Standing:
-    reason = ending.reason
-    if ending.state == State.ABORTED and ending.exit_code is None:
+def _ended(folder: Path, job_id: int, end: JobEnd) -> Standing:
+    reason = end.reason
+    # What its resource calls aborted has been cancelled, in these words.
+    if end.state == State.ABORTED and not end.cause and reason in ("", State.ABORTED):
         reason = "cancelled"
-    return Standing(folder, COMPLETED, reason, job_id, ending.exit_code)
+    return Standing(folder, COMPLETED, reason, job_id, end)

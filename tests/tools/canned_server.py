@@ -59,6 +59,12 @@ def lgi(content: str) -> Answer:
     return Answer(f"{head}<response> {content} </response> </LGI>".encode())
 
 
+def end_fields(code: int | None = None, signal: int | None = None, reason: str = "") -> str:
+    """What a `<job>` tells of its end, where it is known."""
+    told = {"exit_code": code, "exit_signal": signal, "end_reason": reason or None}
+    return "".join(f" <{name}> {one} </{name}>" for name, one in told.items() if one is not None)
+
+
 def lgi_error(number: int, message: str, timeout: int = 0) -> Answer:
     """An LGI error, a back-off with its time."""
     parts = [Element("number", number), Element("message", message)]

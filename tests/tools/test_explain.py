@@ -1,6 +1,7 @@
 """LGI_explain: why a job does not run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -104,7 +105,10 @@ def test_a_job_that_runs_needs_no_explanation() -> None:
 
 def test_a_job_that_has_ended_says_how() -> None:
     """As LGI_wait does."""
-    assert lines(job("finished", output=b"[LGI: no exit code: NODE_FAIL]\n")) == ["job 7 finished: NODE_FAIL"]
+    made = job("finished", output=b"[LGI: exit code 0]\n")
+
+    assert lines(made) == ["job 7 finished, exit code unknown"]
+    assert lines(replace(made, exit_code=3, end_reason="why")) == ["job 7 finished, exit code 3: why"]
 
 
 def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedServer) -> None:

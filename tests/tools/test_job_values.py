@@ -9,6 +9,7 @@ from lgi_protocol import xml
 from lgi_tools import job_values
 from lgi_tools.job_values import Details, Result
 
+from .canned_server import end_fields
 from .test_tools_text import JOB
 
 DETAILS = job_values.read_details(xml.value(JOB, "job"))
@@ -62,35 +63,49 @@ def test_files_of_the_server_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "rest", "code", "reason", "ok"),
+    ("output", "shown"),
     [
-        (b"a\n[LGI: exit code 0]\n", b"a\n", 0, "", True),
-        (b"[LGI: exit code 3]", b"", 3, "", False),
-        (
-            b"a\n[LGI: exit code 124: it took longer than 3 s]\n",
-            b"a\n",
-            124,
-            "it took longer than 3 s",
-            False,
-        ),
-        (b"[LGI: no exit code: NODE_FAIL]\n", b"", None, "NODE_FAIL", False),
-        (b"[LGI: no exit code]\n", b"", None, "there is no exit code", False),
-        (b"Hello", b"Hello", None, "", True),
-        (b"x [LGI: exit code 3]", b"x [LGI: exit code 3]", None, "", True),
-        (b"[LGI: exit code 3]\nmore", b"[LGI: exit code 3]\nmore", None, "", True),
-        (b"", b"", None, "", True),
+        (b"a\n[LGI: exit code 0]\n", b"a\n"),
+        (b"[LGI: exit code 3]", b""),
+        (b"a\n[LGI: exit code 124: it took longer than 3 s]\n", b"a\n"),
+        (b"a\n[LGI: not stored: out/ (directory)]\n[LGI: exit code 0]\n", b"a\n"),
+        (b"[LGI: no exit code: NODE_FAIL]\n", b""),
+        (b"Hello", b"Hello"),
+        (b"x [LGI: exit code 3]", b"x [LGI: exit code 3]"),
+        (b"[LGI: exit code 3]\nmore", b"[LGI: exit code 3]\nmore"),
+        (b"", b""),
     ],
 )
-def test_how_a_job_ended_is_in_its_last_line(
-    output: bytes, rest: bytes, code: int | None, reason: str, ok: bool
-) -> None:
-    """As applications/command writes it; other applications tell no exit code."""
+def test_the_line_for_older_programs_is_not_shown(output: bytes, shown: bytes) -> None:
+    """Its word counts for nothing."""
     result = ended(output)
 
-    assert (result.output, result.exit_code, result.reason, result.ok) == (rest, code, reason, ok)
+    assert (result.output, result.exit_code, result.outcome, result.ok) == (shown, None, "unknown", False)
 
 
-def test_an_aborted_job_is_not_well() -> None:
+@pytest.mark.parametrize(
+    ("state", "fields", "code", "outcome", "text"),
+    [
+        ("finished", end_fields(0), 0, "succeeded", "finished, exit code 0"),
+        ("finished", end_fields(3, reason="why"), 3, "failed", "finished, exit code 3: why"),
+        ("finished", end_fields(signal=15), 143, "failed", "finished, killed by signal 15"),
+        ("finished", "", 3, "unknown", "finished, exit code unknown"),
+        ("aborted", "", 1, "failed", "aborted"),
+        ("aborted", end_fields(0), 1, "failed", "aborted, exit code 0"),
+        ("aborted", end_fields(2), 2, "failed", "aborted, exit code 2"),
+        ("running", "", 3, None, "running"),
+    ],
+)
+def test_the_end_of_a_job_is_in_fields(
+    state: str, fields: str, code: int, outcome: str | None, text: str
+) -> None:
+    """In a list as with all details."""
+    end = job_values.read_job(f"<job_id> 7 </job_id> <state> {state} </state> {fields}").end
+
+    assert (end.code, end.outcome, end.text) == (code, outcome, text)
+
+
+def test_an_aborted_job_has_not_succeeded() -> None:
     """Whatever it has said."""
     assert not ended(b"fine", "aborted").ok
 

@@ -12,7 +12,7 @@ import pytest
 
 from lgi_tools.qstat import main
 
-from .canned_server import Answer, CannedServer, lgi, lgi_error
+from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 from .test_tools_text import JOB
 
 Run = Callable[..., tuple[int, str, str]]
@@ -119,23 +119,51 @@ def test_the_newest_jobs_are_listed(run: Run, server: CannedServer) -> None:
     assert {request.fields["state"] for request in server.requests} == {"queued"}
 
 
-@pytest.mark.parametrize(("word", "listed"), [("--succeeded", ["41", "44"]), ("--failed", ["42", "43"])])
+@pytest.mark.parametrize(
+    ("word", "listed"), [("succeeded", [41]), ("failed", [42, 43, 45]), ("unknown", [44])]
+)
 def test_jobs_are_listed_by_how_they_ended(
-    run: Run, server: CannedServer, word: str, listed: list[str]
+    run: Run, server: CannedServer, word: str, listed: list[int]
 ) -> None:
-    """By their exit code where there is one; what somebody removes meanwhile is neither."""
-    outputs = [b"[LGI: exit code 0]", b"[LGI: exit code 3]", b"[LGI: no exit code: it was killed]", b"Hello"]
-    detail = "<job> <job_id> 1 </job_id> <state> finished </state> <output> {} </output> </job>"
-    several = page(*(job(number, 40 + number) for number in range(1, 6)))
-    details = [lgi(HEAD + detail.format(output.hex())) for output in outputs]
-    server.will_answer_call(CALL, several, *details, lgi_error(15, "no such job"), page())
+    """By their fields, also when an old server does not select them; none that has not ended."""
+    ends = [
+        ("finished", end_fields(0)),
+        ("finished", end_fields(3)),
+        ("finished", end_fields(signal=9)),
+        ("finished", ""),
+        ("aborted", ""),
+        ("running", ""),
+    ]
+    jobs = [
+        job(number, 40 + number).replace("queued", state).replace(" </job>", f"{fields} </job>")
+        for number, (state, fields) in enumerate(ends, 1)
+    ]
+    server.will_answer_call(CALL, page(*jobs), page())
 
-    code, out, _ = run(main, word, "-a", "command", "--json")
+    code, out, _ = run(main, f"--{word}", "-a", "command", "--json")
 
-    assert (code, [str(one["job_id"]) for one in json.loads(out)["jobs"]]) == (0, listed)
-    first, *others, _ = server.requests
-    assert (first.fields["state"], first.fields["application"]) == ("finished", "command")
-    assert [request.fields["job_id"] for request in others] == ["41", "42", "43", "44", "45"]
+    assert (code, [one["job_id"] for one in json.loads(out)["jobs"]]) == (0, listed)
+    first, _ = server.requests
+    assert (first.fields["ended"], first.fields["application"]) == (word, "command")
+
+
+def test_how_a_job_ended_is_shown(run: Run, server: CannedServer) -> None:
+    """One of which it is not known too; in JSON what is known, and nothing of a job that goes on."""
+    told = [JOB.replace("queued", "finished").replace("00FF", "68"), JOB.replace("00FF", "")]
+    told.append(told[0].replace(" </job>", f"{end_fields(0, reason='not stored: l (link)')} </job>"))
+    server.will_answer_call(CALL, *(lgi(HEAD + one) for one in (*told, *told)))
+
+    unknown, queued, known = (run(main, "7")[1] for _ in told)
+    ends = [json.loads(run(main, "--json", "7")[1])["job"] for _ in told]
+
+    assert "\nJob end               : exit code unknown\n" in unknown
+    assert "Job end" not in queued
+    assert "\nJob end               : exit code 0\nReason of its end     : not stored: l (link)\n" in known
+    assert [(one.get("exit_code"), one.get("end_reason")) for one in ends] == [
+        (None, None),
+        (None, None),
+        (0, "not stored: l (link)"),
+    ]
 
 
 def test_the_raw_list_is_numbered_over_all_pages(run: Run, server: CannedServer) -> None:

@@ -9,22 +9,40 @@ import pytest
 
 from lgi_tools.run import main
 
-from .canned_server import Answer, CannedServer, lgi, lgi_error
+from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"
+REPOSITORY = "JOB_75d8f2efe814c75e102a012925e8ceff"
 RESOURCES = "interfaces/interface_project_resource_list"
 
 
-def job(state: str = "queued", output: bytes = b"") -> str:
+def job(state: str = "queued", output: bytes = b"", more: str = "") -> str:
     """The job of an answer."""
-    return f"<job> <job_id> 7 </job_id> <state> {state} </state> <output> {output.hex()} </output> </job>"
+    told = f"<job_id> 7 </job_id> <state> {state} </state> <output> {output.hex()} </output>"
+    return f"<job> {told} {more} </job>"
 
 
-def ends(server: CannedServer, output: bytes, state: str = "finished") -> None:
+def ends(
+    server: CannedServer, output: bytes = b"", more: str = end_fields(0), state: str = "finished"
+) -> None:
     """The job that is submitted ends so."""
     server.will_answer_call(SUBMIT, lgi(job()))
-    server.will_answer_call(STATE, lgi(job(state, output)))
+    server.will_answer_call(STATE, lgi(job(state, output, more)))
+
+
+def stores(server: CannedServer, files: dict[str, bytes]) -> str:
+    """What the job's answer says of its repository, which has these files."""
+    place = f"/repository/abc/{REPOSITORY}"
+    listed = [
+        f"<file> <file_name> {name} </file_name> <size> {len(data)} </size> <date> 1 </date> </file>"
+        for name, data in files.items()
+    ]
+    for name, data in files.items():
+        server.will_answer("GET", f"{place}/{name}", Answer(data))
+    url = f"<repository_url> {server.url}{place} </repository_url>"
+    content = f"<repository_content> {' '.join(listed)} </repository_content>"
+    return f"<job_specifics> {url} </job_specifics> {content}"
 
 
 def test_the_number_of_the_job_is_printed(run: Run, server: CannedServer) -> None:
@@ -86,7 +104,7 @@ def test_what_no_resource_can_take_is_warned_of(run: Run, server: CannedServer) 
 
 def test_with_wait_it_is_as_if_it_had_run_here(run: Run, server: CannedServer) -> None:
     """Both streams and the exit code; the number of the job beside them."""
-    ends(server, b"out\n[LGI: standard error]\nerr\n[LGI: exit code 3]\n")
+    ends(server, b"out\n[LGI: standard error]\nerr\n[LGI: exit code 3]\n", end_fields(3))
 
     assert run(main, "--wait", "x") == (3, "out\n", "LGI_run: job 7\nerr\n")
 
@@ -109,21 +127,99 @@ def test_streams_are_told_apart_by_a_line(
 
 
 @pytest.mark.parametrize(
-    ("state", "output", "reason"),
+    ("output", "out"),
     [
-        ("finished", b"[LGI: no exit code: NODE_FAIL]\n", "job 7 is finished: NODE_FAIL"),
-        ("aborted", b"", "job 7 is aborted: it has no exit code"),
+        (b"a\x00[LGI: exit code 3]\n", "a\x00[LGI: exit code 3]\n"),
+        (b"a\n[LGI: exit code 0]\n", "a\n"),
+        (
+            b"[LGI: exit code 3]\n[LGI: the epilogue failed]\n",
+            "[LGI: exit code 3]\n[LGI: the epilogue failed]\n",
+        ),
+        (b"", ""),
     ],
 )
-def test_a_job_without_exit_code_is_a_failure(
-    run: Run, server: CannedServer, state: str, output: bytes, reason: str
+def test_the_exit_code_is_never_read_out_of_the_output(
+    run: Run, server: CannedServer, output: bytes, out: str
 ) -> None:
-    """And says why."""
-    ends(server, output, state)
+    """Whatever the output says, or does not say: a field tells it."""
+    ends(server, output, end_fields(3))
 
-    code, _, err = run(main, "-w", "x")
+    assert run(main, "-w", "x") == (3, out, "LGI_run: job 7\n")
 
-    assert (code, err) == (1, f"LGI_run: job 7\nLGI_run: {reason}\n")
+
+@pytest.mark.parametrize(
+    ("state", "more", "code", "said"),
+    [
+        ("finished", "", 3, "finished, exit code unknown"),
+        ("finished", end_fields(reason="NODE_FAIL"), 3, "finished, exit code unknown: NODE_FAIL"),
+        ("finished", "<exit_code> x </exit_code>", 3, "finished, exit code unknown"),
+        ("finished", "<exit_code> 256 </exit_code>", 3, "finished, exit code unknown"),
+        ("finished", end_fields(signal=9), 137, "finished, killed by signal 9"),
+        (
+            "finished",
+            end_fields(124, reason="it took longer than 3 s"),
+            124,
+            "finished, exit code 124: it took",
+        ),
+        (
+            "finished",
+            end_fields(0, reason="not stored: out/ (directory)"),
+            0,
+            "finished, exit code 0: not stored",
+        ),
+        ("aborted", "", 1, "aborted"),
+        ("aborted", end_fields(0), 1, "aborted, exit code 0"),
+    ],
+)
+def test_an_end_that_an_exit_code_does_not_tell_is_said(
+    run: Run, server: CannedServer, state: str, more: str, code: int, said: str
+) -> None:
+    """On standard error; an exit code that nobody knows is no success."""
+    ends(server, b"fine\n[LGI: exit code 0]\n", more, state)
+
+    ended, out, err = run(main, "-w", "x")
+
+    assert (ended, out) == (code, "fine\n")
+    assert err.startswith(f"LGI_run: job 7\nLGI_run: job 7 {said}")
+
+
+def test_the_whole_of_both_streams_is_fetched(run: Run, server: CannedServer) -> None:
+    """To the byte, where they are stored: the output is cut, and has line ends and marks of LGI's."""
+    whole = b"\x00\xff" + b"x" * 300_000
+    files = stores(server, {"joblog.txt": whole, "joberr.txt": b"no line end"})
+    output = b"\x00\n[LGI: cut, it has 300002 bytes]\n[LGI: standard error]\nno\n[LGI: exit code 0]\n"
+    ends(server, output, files + end_fields(0))
+    code = "from lgi_tools.run import main; raise SystemExit(main())"
+
+    ran = subprocess.run([sys.executable, "-c", code, "-w", "x"], capture_output=True, check=False)
+
+    assert (ran.returncode, ran.stdout) == (0, whole)
+    assert ran.stderr == b"LGI_run: job 7\nno line end"
+
+
+@pytest.mark.parametrize("code", [0, 5])
+def test_a_stream_of_which_the_rest_cannot_be_had_is_said(run: Run, server: CannedServer, code: int) -> None:
+    """The mark is not shown as if it were output; the exit code is not 0."""
+    output = b"abc\n[LGI: cut, it has 90000 bytes]\n[LGI: exit code 0]\n"
+    ends(server, output, end_fields(code))
+
+    ended, out, err = run(main, "-w", "x")
+
+    assert (ended, out) == (code or 1, "abc\n")
+    assert "joblog.txt cannot be fetched, 4 of 90000 bytes were reported: it is not in" in err
+
+
+def test_a_stream_that_is_not_given_is_said(run: Run, server: CannedServer) -> None:
+    """With the server's reason; what was reported is shown."""
+    files = stores(server, {"joblog.txt": b"abc\n"})
+    server.will_answer("GET", f"/repository/abc/{REPOSITORY}/joblog.txt")
+    server._answers[f"GET /LGI/repository/abc/{REPOSITORY}/joblog.txt"][:] = [Answer(b"no", 403)]
+    ends(server, b"abc\n[LGI: exit code 0]\n", files + end_fields(0))
+
+    ended, out, err = run(main, "-w", "x")
+
+    assert (ended, out) == (1, "abc\n")
+    assert "joblog.txt cannot be fetched, 4 of 4 bytes were reported: the server answered HTTP 403" in err
 
 
 def test_a_file_that_stays_here_is_warned_of(run: Run, server: CannedServer) -> None:

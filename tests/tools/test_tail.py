@@ -7,18 +7,17 @@ import pytest
 from lgi_tools import tail
 from lgi_tools.tail import main
 
-from .canned_server import Answer, CannedServer, lgi, lgi_error
+from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, TAIL = "interfaces/interface_job_state", "interfaces/interface_job_tail"
 TEN = "".join(f"{number}\n" for number in range(10))
 
 
-def job(state: str, output: bytes = b"") -> Answer:
+def job(state: str, output: bytes = b"", more: str = "") -> Answer:
     """A job as it is."""
-    return lgi(
-        f"<job> <job_id> 7 </job_id> <state> {state} </state> <output> {output.hex()} </output> </job>"
-    )
+    told = f"<job_id> 7 </job_id> <state> {state} </state> <output> {output.hex()} </output>"
+    return lgi(f"<job> {told} {more} </job>")
 
 
 def piece(
@@ -44,12 +43,14 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_a_job_that_has_ended_the_last_lines_are_printed(run: Run, server: CannedServer) -> None:
-    """Ten of them unless another number is given; nothing else is asked for."""
-    server.will_answer_call(STATE, job("finished", f"first\n{TEN}".encode()))
+    """Ten of them unless another number is given; how it ended beside; nothing else is asked for."""
+    output = f"first\n{TEN}[LGI: exit code 3]\n".encode()
+    server.will_answer_call(STATE, job("finished", output, end_fields(signal=9)))
+    end = "LGI_tail: job 7 finished, killed by signal 9\n"
 
-    assert run(main, "7") == (0, TEN, "")
-    assert run(main, "-n", "1", "7") == (0, "9\n", "")
-    assert run(main, "-n", "0", "-f", "7") == (0, "", "")
+    assert run(main, "7") == (0, TEN, end)
+    assert run(main, "-n", "1", "7") == (0, "9\n", end)
+    assert run(main, "-n", "0", "-f", "7") == (0, "", end)
     assert asked(server) == []
 
 
@@ -63,7 +64,7 @@ def test_of_a_job_that_runs_the_last_lines_are_printed(run: Run, server: CannedS
 
 def test_what_follows_is_printed_as_it_comes(run: Run, server: CannedServer) -> None:
     """Each piece once, to the end; how the job ended is said beside it."""
-    server.will_answer_call(STATE, job("running"), job("finished", b"[LGI: exit code 3]\n"))
+    server.will_answer_call(STATE, job("running"), job("finished", b"", end_fields(3)))
     server.will_answer_call(
         TAIL,
         piece(told=False),
@@ -102,7 +103,7 @@ def test_what_is_left_out_is_said(run: Run, server: CannedServer) -> None:
 def test_an_old_resource_sends_nothing(run: Run, server: CannedServer) -> None:
     """That is said, and with -f the output comes when the job has ended."""
     output = b"out\n[LGI: exit code 0]\n"
-    server.will_answer_call(STATE, job("running"), job("running"), job("finished", output))
+    server.will_answer_call(STATE, job("running"), job("running"), job("finished", output, end_fields(0)))
     server.will_answer_call(
         TAIL, *[piece(told=False)] * 3, *[piece(told=False)] * 4, piece(state="finished", told=False)
     )
@@ -120,7 +121,7 @@ def test_a_resource_that_falls_silent_ends_nothing_before_the_job(run: Run, serv
     server.will_answer_call(STATE, job("running"), job("finished"))
     server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
 
-    assert run(main, "-f", "7") == (0, "one\n", "LGI_tail: job 7 finished\n")
+    assert run(main, "-f", "7") == (0, "one\n", "LGI_tail: job 7 finished, exit code unknown\n")
 
 
 @pytest.mark.parametrize("options", [(), ("-f",)])

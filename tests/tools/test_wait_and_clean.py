@@ -8,7 +8,7 @@ import pytest
 from lgi_tools.clean import main as clean
 from lgi_tools.wait import main as wait
 
-from .canned_server import CannedServer, lgi, lgi_error
+from .canned_server import CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, DELETE = "interfaces/interface_job_state", "interfaces/interface_delete_job"
@@ -16,13 +16,13 @@ DELETED = lgi("<job> <state> deleted </state> </job>")
 
 
 def job(
-    job_id: int, state: str = "finished", output: bytes = b"", owner: str = "mark@laptop", at: int = 60
+    job_id: int, state: str = "finished", more: str = end_fields(0), owner: str = "mark@laptop", at: int = 60
 ) -> str:
     """A job of an answer."""
     return (
-        f"<job> <job_id> {job_id} </job_id> <state> {state} </state> <output> {output.hex()} </output>"
+        f"<job> <job_id> {job_id} </job_id> <state> {state} </state>"
         f" <owners> {owner} </owners> <application> a </application>"
-        f" <state_time_stamp> {at} </state_time_stamp> </job>"
+        f" <state_time_stamp> {at} </state_time_stamp> {more} </job>"
     )
 
 
@@ -41,27 +41,58 @@ def deleted(server: CannedServer) -> list[str]:
 
 
 def test_all_jobs_are_waited_for(run: Run, server: CannedServer) -> None:
-    """A line each; the exit code is that of the first one that did not end well."""
+    """A line each; the exit code is that of the first one that did not succeed."""
     server.will_answer_call(
         STATE,
         lgi(job(3, "running")),
         lgi(job(3)),
-        lgi(job(4, output=b"[LGI: exit code 5]\n")),
-        lgi(job(5, "aborted")),
-        lgi(job(6, output=b"[LGI: no exit code: NODE_FAIL]\n")),
+        lgi(job(4, more=end_fields(5))),
+        lgi(job(5, "aborted", "")),
+        lgi(job(6, more=end_fields(reason="NODE_FAIL"))),
+        lgi(job(7, more=end_fields(signal=11))),
     )
 
-    code, out, err = run(wait, "3", "4", "5", "6", "3")
+    code, out, err = run(wait, "3", "4", "5", "6", "7", "3")
 
-    assert (code, err) == (5, "")
-    assert out == "3 finished\n4 finished, exit code 5\n5 aborted\n6 finished: NODE_FAIL\n"
+    assert (code, err) == (5, "LGI_wait: the exit code of job 6 is unknown\n")
+    assert out.splitlines() == [
+        "3 finished, exit code 0",
+        "4 finished, exit code 5",
+        "5 aborted",
+        "6 finished, exit code unknown: NODE_FAIL",
+        "7 finished, killed by signal 11",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "code"),
+    [
+        ("finished", end_fields(0), 0),
+        ("finished", end_fields(255), 255),
+        ("finished", end_fields(signal=9), 137),
+        ("finished", end_fields(0, reason="not stored: out/ (directory)"), 0),
+        ("finished", "", 3),
+        ("finished", "<exit_code> -1 </exit_code>", 3),
+        ("finished", "<job_specifics> <exit_code> 0 </exit_code> </job_specifics>", 3),
+        ("finished", f"<output> {b'[LGI: exit code 0]'.hex()} </output>", 3),
+        ("aborted", "", 1),
+        ("aborted", end_fields(143), 143),
+    ],
+)
+def test_the_exit_code_is_that_of_the_job(
+    run: Run, server: CannedServer, state: str, more: str, code: int
+) -> None:
+    """Of its fields alone; one that nobody knows is no success."""
+    server.will_answer_call(STATE, lgi(job(3, state, more)))
+
+    assert run(wait, "-q", "3")[:2] == (code, "")
 
 
 def test_a_job_that_is_gone_is_no_reason_to_wait(run: Run, server: CannedServer) -> None:
     """The others are waited for all the same."""
     server.will_answer_call(STATE, lgi_error(15, "no such job"), lgi(job(4)))
 
-    assert run(wait, "3", "4") == (1, "3 is not there\n4 finished\n", "")
+    assert run(wait, "3", "4") == (1, "3 is not there\n4 finished, exit code 0\n", "")
 
 
 def test_a_wait_can_be_quiet(run: Run, server: CannedServer) -> None:
@@ -105,15 +136,15 @@ def test_only_old_jobs_can_be_removed(run: Run, server: CannedServer) -> None:
 
 
 def test_failed_jobs_can_be_kept(run: Run, server: CannedServer) -> None:
-    """To be looked at; what was aborted goes, as what ended well or has no exit code."""
-    ends = (b"[LGI: exit code 0]", b"[LGI: exit code 3]", b"Hello")
+    """To be looked at, as what nobody knows to have succeeded; what was aborted goes."""
+    ends = (end_fields(0), end_fields(3), "")
     jobs = [lgi(job(1) + job(2) + job(3)), lgi(""), lgi(job(4, "aborted")), lgi("")]
-    told = [lgi(job(number, output=output)) for number, output in enumerate(ends, 1)]
+    told = [lgi(job(number, more=more)) for number, more in enumerate(ends, 1)]
     server.will_answer_call(STATE, *jobs, *told)
     server.will_answer_call(DELETE, DELETED)
 
-    assert run(clean, "--yes", "--keep-failed") == (0, "3 jobs removed\n", "")
-    assert deleted(server) == ["1", "3", "4"]
+    assert run(clean, "--yes", "--keep-failed") == (0, "2 jobs removed\n", "")
+    assert deleted(server) == ["1", "4"]
 
 
 def test_what_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.unreachable import Unreachable
-from lgi_tools.waits import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, wait_until
+from lgi_tools.waits import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, wait_until
 
 
 class Time:
@@ -99,9 +100,60 @@ def test_a_server_that_stays_away_ends_the_wait() -> None:
             raise Unreachable("https://x/LGI", "Connection refused")
         return time.new_server(seconds)
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(OutageError, match="Connection refused"):
         time.wait(ask, 10_000)
     assert OUTAGE < time.now < OUTAGE + 200
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Unreachable("https://x/LGI", "Connection refused"),
+        Unreachable("https://x/LGI", "not an LGI document (HTTP 502)", said="HTTP 502"),
+        ServerError(ErrorNumber.BACK_OFF, "busy"),
+        ServerError(ErrorNumber.DATABASE, "no database"),
+    ],
+)
+@pytest.mark.parametrize("begins", [0, 1])
+def test_a_server_may_be_restarted_in_the_first_seconds(fault: Exception, begins: float) -> None:
+    """It has answered before, be it to the first of these calls; the held one ends with its server."""
+    time = Time()
+    answers = 0
+
+    def ask(seconds: int) -> float:
+        nonlocal answers
+        answers += 1
+        if time.now >= begins and time.now < 30 and answers > begins:
+            time.now += min(seconds, 3)
+            raise fault
+        return time.old_server(seconds)
+
+    told = wait_until(
+        ask, lambda answer: answer >= 40, None, answered=not begins, clock=time, sleep=time.sleep
+    )
+
+    assert told >= 40
+
+
+def test_the_first_call_is_not_held() -> None:
+    """So a server that ends while it holds one is known to have been there."""
+    time = Time()
+
+    time.wait(time.new_server, 100)
+
+    assert time.held == [0, LONGEST_HELD, LONGEST_HELD, LONGEST_HELD]
+
+
+def test_a_refusal_ends_a_wait_at_once() -> None:
+    """The job is gone, or none of ours: waiting helps nothing."""
+    time = Time()
+
+    def ask(seconds: int) -> float:
+        raise ServerError(ErrorNumber.NO_JOB, "no such job")
+
+    with pytest.raises(ServerError, match="no such job"):
+        wait_until(ask, bool, answered=True, clock=time, sleep=time.sleep)
+    assert time.now == 0
 
 
 def test_a_server_that_was_never_there_is_told_of_at_once() -> None:

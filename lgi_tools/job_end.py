@@ -1,0 +1,64 @@
+"""How a job ended, and the exit codes of commands that end as a job did."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from lgi_protocol import xml
+from lgi_protocol.job_end import End, read_end
+from lgi_protocol.job_end import Result as Outcome
+
+__all__ = ["JobEnd", "Outcome"]
+# A failure without a code of its own, and a finished job whose exit code nobody knows.
+FAILED, UNKNOWN = 1, 3
+# The server is away and the job goes on (EX_TEMPFAIL of sysexits); as timeout(1) and the shell say it.
+GOES_ON, TIMED_OUT, INTERRUPTED = 75, 124, 130
+# A shell's exit code for a program that was killed is the number of the signal and this.
+KILLED = 128
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """The end of a job: its state, finished or aborted, and what its resource has told.
+
+    ``exit_code`` and ``exit_signal`` are None when they are not known. ``reason`` is a line on why it ended
+    so, or what else its owner must know; it does not make a failure of a success.
+    """
+
+    state: str
+    exit_code: int | None = None
+    reason: str = ""
+    exit_signal: int | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """That of the job in a ``<job>``."""
+        told = read_end(text)
+        return cls(xml.value(text, "state"), told.exit_code, told.reason, told.exit_signal)
+
+    @property
+    def _told(self) -> End:
+        return End(self.exit_code, self.exit_signal, self.reason)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Whether it succeeded, failed, or nobody knows; None while the job has not ended."""
+        return self._told.result(self.state)
+
+    @property
+    def code(self) -> int:
+        """The exit code of a command that ends as the job did."""
+        if self.exit_signal:
+            return KILLED + self.exit_signal
+        if self.outcome is Outcome.FAILED:
+            return self.exit_code or FAILED
+        return 0 if self.outcome is Outcome.SUCCEEDED else UNKNOWN
+
+    @property
+    def cause(self) -> str:
+        """``exit code 3``, ``killed by signal 9``, ``exit code unknown``; nothing for an aborted job."""
+        return self._told.cause or ("exit code unknown" if self.outcome is Outcome.UNKNOWN else "")
+
+    @property
+    def text(self) -> str:
+        """All of it for people: ``finished, exit code 124: it took longer than 100 s``."""
+        return self._told.text(self.state)
