@@ -35,11 +35,11 @@ def folder(name: str) -> Path:
     return made
 
 
-def finish(resource: ResourceCalls, output: bytes) -> None:
+def finish(resource: ResourceCalls, output: bytes, code: int) -> None:
     """The resource does all jobs there are."""
     for job in resource.request_work("command", 0, 10).jobs:
         resource.update(job.job_id, state="running")
-        resource.update(job.job_id, state="finished", output=output)
+        resource.update(job.job_id, state="finished", output=output, exit_code=code)
         resource.unlock(job.job_id)
 
 
@@ -54,7 +54,7 @@ def test_a_task_goes_from_its_folder_to_the_server_and_back(resource: ResourceCa
     with Project() as project:
         job = project.job(jobid)
         project.files(job).upload(place / "input.dat", "made.txt")
-    finish(resource, b"hello\n[LGI: exit code 3]\n")
+    finish(resource, b"hello\n[LGI: exit code 3]\n", 3)
     late = leruli.task_status(str(jobid))
     got = leruli.task_get(str(place))
     elsewhere = leruli.task_get("elsewhere", job.repository_url)

@@ -46,7 +46,7 @@ def test_a_command_that_waits_goes_on(run: Run, server: CannedServer, name: str)
     server.will_answer_call(STATE, *[GATEWAY] * 3, job("finished", end_fields(5)))
     server.will_answer_call(TAIL, *[GATEWAY] * 3, piece("finished"))
 
-    code, out, err = run(main, *words)
+    code, _, err = run(main, *words)
 
     assert code == (0 if name == "LGI_tail" else 5)
     assert "goes on" not in err

@@ -285,7 +285,7 @@ def test_how_folders_stand(grid: Grid, task: Run, count: int) -> None:
     made = folders(count)
     task("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
     numbers = [json.loads((place / record.NAME).read_text())["job_id"] for place in made]
-    grid.set_job(numbers[0], state="finished", output=b"x\n[LGI: exit code 7]\n")
+    grid.set_job(numbers[0], state="finished", output=b"[LGI: exit code 0]\n", exit_code=7)
     grid.set_job(numbers[1], state="prepared")
     grid.set_job(numbers[2], state="aborted")
     grid.run("DELETE FROM job_queue WHERE job_id = %s", numbers[3])
@@ -303,6 +303,34 @@ def test_how_folders_stand(grid: Grid, task: Run, count: int) -> None:
     assert task("status", "-b", "dirs/*")[1].splitlines()[0] == (
         "dirs/00000: removed, results not fetched: exit code 7"
     )
+
+
+@pytest.mark.parametrize(
+    ("columns", "line", "told"),
+    [
+        ({"exit_code": 0}, "exit code 0", (0, None, "")),
+        ({"exit_signal": 9}, "killed by signal 9", (None, 9, "")),
+        ({"exit_code": 0, "end_reason": "not stored: l (link)"}, "exit code 0, not stored: l (link)", None),
+        ({}, "exit code unknown", (None, None, "")),
+        ({"end_reason": "NODE_FAIL"}, "exit code unknown, NODE_FAIL", (None, None, "NODE_FAIL")),
+    ],
+)
+def test_a_folder_says_how_its_job_ended(
+    grid: Grid, task: Run, columns: dict[str, object], line: str, told: tuple[object, ...] | None
+) -> None:
+    """By its fields, whatever its output says; the record in the folder remembers it."""
+    task(*SUBMIT, "psi4")
+    job_id = json.loads(Path(record.NAME).read_text())["job_id"]
+    grid.set_job(job_id, state="finished", output=b"[LGI: exit code 0]\n", **columns)
+
+    first = task("status")
+    grid.run("DELETE FROM job_queue WHERE job_id = %s", job_id)
+    (document,) = json.loads(task("status", "--json")[1])["folders"]
+
+    assert first == (0, f"completed: {line}\n", "")
+    assert task("status") == first
+    if told:
+        assert (document["exit_code"], document["exit_signal"], document["reason"]) == told
 
 
 def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:
@@ -364,6 +392,19 @@ def test_without_stored_streams_those_of_the_output_are_taken(grid: Grid, task: 
         "LGI_task: joberr.txt was edited or made here and stays: get --replace-edited replaces it\n"
     )
     assert (Path("joblog.txt").read_text(), Path("joberr.txt").read_text()) == ("out\n", "of mine")
+
+
+def test_streams_that_are_cut_are_no_whole_result(grid: Grid, task: Run) -> None:
+    """The mark does not get into the file, and somebody has to know."""
+    task(*SUBMIT, "psi4")
+    output = b"out\n[LGI: cut, it has 90000 bytes]\n[LGI: exit code 0]\n"
+    grid.set_job(json.loads(Path(record.NAME).read_text())["job_id"], state="finished", output=output)
+
+    code, out, err = task("get")
+
+    assert (code, out) == (1, "joblog.txt\njoberr.txt\n")
+    assert err == "LGI_task: joblog.txt is cut: its resource has reported 4 of 90000 bytes\n"
+    assert Path("joblog.txt").read_text() == "out\n"
 
 
 def ended(grid: Grid, **results: str) -> Path:
