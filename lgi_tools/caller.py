@@ -10,7 +10,7 @@ from lgi_tools import safe_submit
 from lgi_tools.progress import Watch
 from lgi_tools.safe_submit import PATIENCE
 from lgi_tools.settings import Settings
-from lgi_tools.terminal import one_line
+from lgi_tools.terminal import one_line, shortened
 
 SUBMIT = "submit_job"
 _log = logging.getLogger(__name__)
@@ -29,9 +29,10 @@ class Caller:
     ) -> Reply:
         """One call of ``interfaces/interface_<name>``; a submit makes one job, also when its answer is lost.
 
-        Raises ServerError, Unreachable, OSError for a file.
+        Raises ServerError, Unreachable, OSError for a file, ValueError for a field that is not UTF-8.
         """
         every, call = self.fields | dict(fields), f"interfaces/interface_{name}"
+        check_text(every)
         _log.info("calling %s of %s", name, self._client.server)
         if name == SUBMIT:
             reply = safe_submit.submit(self._client, call, every, files, watch=watch)
@@ -39,3 +40,10 @@ class Caller:
             reply = with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
         _log.debug("answered: %s", one_line(reply.content))
         return reply
+
+
+def check_text(fields: Mapping[str, str]) -> None:
+    """ValueError names a field that cannot be sent: an argument that is not UTF-8 is in it."""
+    for name, value in fields.items():
+        if any("\udc80" <= char <= "\udcff" for char in value):
+            raise ValueError(f"{name} is not UTF-8: {shortened(value)!r}")

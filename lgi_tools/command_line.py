@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lgi_tools import script_text
 from lgi_tools.staging.marks import STREAMS
+from lgi_tools.terminal import shortened
 
 APPLICATION = "command"
 # No repository keeps them, and no job is given them.
 RESERVED = ("LGI_", ".LGI_")
 _UNITS = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024, "t": 1024**2, "tb": 1024**2}
+# Bytes of the name of a file, as file systems have it.
+LONGEST_NAME = 255
 # The word for a stream that nobody wants.
 NULL = "null"
 # As the server takes them.
@@ -24,10 +28,12 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class CommandLine:
     """What runs: the input is a shell script, ``files`` go into the directory where it runs."""
 
-    input: str
+    input: bytes
     files: tuple[Path, ...]
     # Words that name files here, which the job will not find.
     left_here: tuple[str, ...] = field(default=())
+    # Why the program that is sent along may not start; empty for most.
+    flaw: str = ""
 
 
 def of_words(
@@ -51,8 +57,11 @@ def of_words(
     lines.append(f"exec {shlex.join([first, *words[1:]])}")
     _check(files)
     sent = {file.name for file in files}
-    left_here = tuple(word for word in words[1:] if word not in sent and Path(word).is_file())
-    return CommandLine("\n".join(["#!/bin/sh", *lines, ""]), tuple(files), left_here)
+    left_here = tuple(word for word in words[1:] if word not in sent and _is_file(word))
+    # A word that is not UTF-8 is sent as the bytes that were typed.
+    script = "\n".join(["#!/bin/sh", *lines, ""]).encode("utf-8", "surrogateescape")
+    flaw = script_text.flaw(program) if program in files else ""
+    return CommandLine(script, tuple(files), left_here, flaw)
 
 
 def _redirection(output: str, errors: str) -> list[str]:
@@ -67,10 +76,10 @@ def _stream(name: str) -> str:
     if name == NULL:
         return "/dev/null"
     taken = name in {".", "..", *STREAMS} or name.startswith(RESERVED)
-    if taken or "/" in name or not name.isprintable():
+    if taken or "/" in name or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
         raise ValueError(
-            f"{name!r} is no file for a stream: write a name without directories that is not LGI's own, "
-            f"or {NULL} for nowhere"
+            f"{shortened(name)!r} is no file for a stream: write a name without directories that is not "
+            f"LGI's own, or {NULL} for nowhere"
         )
     return shlex.quote(name)
 
@@ -79,12 +88,25 @@ def _same(one: Path, other: Path) -> bool:
     return one.resolve() == other.resolve()
 
 
+def _is_file(word: str | Path) -> bool:
+    """Whether a word names a plain file here; one that is too long for a name does not."""
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _check(files: Sequence[Path]) -> None:
     for file in files:
-        if not file.is_file():
-            raise ValueError(f"{file} is not there, or is no plain file")
+        shown = shortened(str(file))
+        if not _is_file(file):
+            raise ValueError(f"{shown} is not there, or is no plain file")
+        if any("\udc80" <= char <= "\udcff" for char in file.name):
+            raise ValueError(f"{shown!r} cannot go along: its name is not UTF-8")
         if file.name.startswith(RESERVED):
-            raise ValueError(f"{file} cannot go along: names that begin with LGI_ or .LGI_ are LGI's own")
+            raise ValueError(f"{shown} cannot go along: names that begin with LGI_ or .LGI_ are LGI's own")
+        if file.name in STREAMS:
+            raise ValueError(f"{shown} cannot go along: the job's own output is stored under that name")
         if sum(other.name == file.name for other in files) > 1:
             raise ValueError(f"several files would be called {file.name!r} where the job runs")
 

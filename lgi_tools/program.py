@@ -94,5 +94,6 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
 def plain(error: OSError | ValueError) -> str:
     """An error of the system without its number."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        name = terminal.shortened(str(error.filename)) if error.filename else ""
+        return f"{name}: {error.strerror}" if name else error.strerror
     return str(error)

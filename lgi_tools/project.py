@@ -12,7 +12,7 @@ from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
 from lgi_protocol.unreachable import Unreachable
 from lgi_tools import arguments, job_values
-from lgi_tools.caller import SUBMIT, Caller
+from lgi_tools.caller import SUBMIT, Caller, check_text
 from lgi_tools.explanation import Explanation, read_explanation
 from lgi_tools.job_values import Details, Job, Resource, Result, StoredFile, Tail
 from lgi_tools.repository import Repository, TransferFailed
@@ -278,7 +278,8 @@ def number(job: AnyJob) -> int:
 
 
 def as_xml(specifics: Mapping[str, str | int]) -> str:
-    """One element for each name. ValueError for what cannot be the name of an element."""
+    """One element for each name. ValueError for what cannot be the name of an element, or is not UTF-8."""
+    check_text({name: str(text) for name, text in specifics.items()})
     for name in specifics:
         if not xml.is_name(name):
             raise ValueError(f"{name!r} cannot be the name of a tag")

@@ -13,6 +13,7 @@ from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools import json_text, options, program, safe_submit, settings, terminal
+from lgi_tools.caller import check_text
 from lgi_tools.job_text import data_line, job_lines, repository_line
 from lgi_tools.json_text import Shape
 from lgi_tools.program import CallFailed, calls_to
@@ -103,6 +104,10 @@ def command(
         submit_as_user(chosen, fields, uploads, shape)
         return 0
     fields |= {"state": "queued", "owners": owners(chosen, job)}
+    try:
+        check_text(fields)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     submit_as_resource(chosen, fields, uploads, shape)
     return 0
 
@@ -136,7 +141,9 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
             with path.open("rb") if kind in {stat.S_IFREG, stat.S_IFDIR} else nullcontext():
                 pass
         except OSError as error:
-            raise click.ClickException(f"Cannot read from file '{path}': {error.strerror}") from None
+            raise click.ClickException(
+                f"Cannot read from file '{terminal.shortened(str(path))}': {error.strerror}"
+            ) from None
         if any("\udc80" <= char <= "\udcff" for char in path.name):
             raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
         if kind != stat.S_IFREG:

@@ -10,6 +10,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.states import State
 from lgi_protocol.unreachable import Unreachable
 from lgi_tools import command_line, job_end, job_streams, options, program, terminal
+from lgi_tools.caller import check_text
 from lgi_tools.job_values import Details
 from lgi_tools.opening import opened
 from lgi_tools.project import Project
@@ -97,19 +98,27 @@ def command(
     try:
         line = command_line.of_words(words, files, output, errors)
         licences = command_line.licences(resources)
+        wishes: dict[str, str | int | None] = {
+            "cpus": cpus,
+            "memory": mem,
+            "walltime": seconds,
+            "image": image,
+        }
+        specifics = {name: wish for name, wish in wishes.items() if wish is not None}
+        told = as_specifics(specifics, licences)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for word in line.left_here:
         terminal.warn(NAME, f"warning: {word} is a file here and is not sent: -f {word} sends it")
-    wishes: dict[str, str | int | None] = {"cpus": cpus, "memory": mem, "walltime": seconds, "image": image}
-    specifics = {name: wish for name, wish in wishes.items() if wish is not None}
+    if line.flaw:
+        terminal.warn(NAME, f"warning: {line.flaw}")
     with opened(given, NAME) as project:
         job = project.submit(
             command_line.APPLICATION,
             input=line.input,
             files=line.files,
             targets=lists.split(targets) or (lists.ANY,),
-            specifics=as_specifics(specifics, licences),
+            specifics=told,
         )
         if wait:
             print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
@@ -131,7 +140,8 @@ def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
 
 
 def as_specifics(wishes: dict[str, str | int], licences: dict[str, int]) -> str:
-    """What the resource, and the server, read of it."""
+    """What the resource, and the server, read of it. ValueError for what is not UTF-8."""
+    check_text({name: str(wish) for name, wish in wishes.items()})
     elements = [xml.Element(name, str(wish)) for name, wish in wishes.items()]
     if licences:
         wanted = ", ".join(f"{name}={amount}" for name, amount in licences.items())

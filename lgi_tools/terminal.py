@@ -9,7 +9,7 @@ from typing import TextIO
 # So much of a file is shown at once.
 BLOCK = 256 * 1024
 # So many characters of a word show which one is meant.
-SHORT = 60
+SHORT = 200
 
 
 def is_watched() -> bool:

@@ -1,5 +1,7 @@
 """A user's calls on one project server, their errors worded as LGI's tools do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -20,6 +22,15 @@ def connect(chosen: Settings) -> Client:
         raise click.ClickException(str(error)) from None
 
 
+@contextmanager
+def _plain_values() -> Iterator[None]:
+    """A value that cannot be sent ends a command in plain words."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
 class UserCalls:
     """Interface calls as the user of the settings; a busy server is asked again for a minute."""
 
@@ -33,7 +44,7 @@ class UserCalls:
 
         Raises CallFailed, also for an answer that has none of the ``expected`` elements.
         """
-        with calls_to(self._client.server):
+        with _plain_values(), calls_to(self._client.server):
             reply = self._caller.call(name, fields or {})
         expect(self._client.server, reply, *(expected or ("project",)))
         return reply
@@ -42,7 +53,7 @@ class UserCalls:
         self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: Watch | None = None
     ) -> Reply:
         """A new job: one, also when the answer is lost on the way. Raises CallFailed, OSError for a file."""
-        with calls_to(self._client.server):
+        with _plain_values(), calls_to(self._client.server):
             reply = self._caller.call(SUBMIT, fields, files, watch)
         expect(self._client.server, reply, "job")
         return reply

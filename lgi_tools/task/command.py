@@ -1,12 +1,15 @@
 """LGI_task: a folder is a job."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import click
 
 from lgi_protocol import lists
-from lgi_tools import command_line, options, program, terminal
+from lgi_tools import command_line, options, program, script_text, terminal
 from lgi_tools.project import Project
 from lgi_tools.run import as_specifics
 from lgi_tools.settings import Settings
@@ -89,6 +92,7 @@ def submit(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     folders = folders_of((), batch)
+    _warn_of_flaws(folders, words[0])
     with settled(given) as chosen:
         _warn_of_unmet(chosen, order)
         done = watched(submission.submit(chosen, order, folders, hands, force), len(folders), "submitting")
@@ -105,6 +109,18 @@ def _warn_of_unmet(chosen: Settings, order: Order) -> None:
         )
     elif reason := unmet(resources, command_line.APPLICATION, order.targets, order.specifics):
         terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
+
+
+def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
+    """Of the program that is a file of the folders, in which it may differ."""
+    if not program.startswith("./") or "/" in program.removeprefix("./"):
+        return
+    flaws: list[str] = []
+    for folder in folders:
+        with suppress(OSError):
+            flaws.append(script_text.flaw(folder / program))
+    for flaw, times in Counter(filter(None, flaws)).items():
+        terminal.warn(NAME, f"warning: {flaw}" + (f" ({times} folders)" if times > 1 else ""))
 
 
 def _say(done: Iterator[Done]) -> int:

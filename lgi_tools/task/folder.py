@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lgi_tools.task import record
 from lgi_tools.task.record import Record, Trouble
+from lgi_tools.terminal import shortened
 
 # Under these names both streams of a job come back.
 STREAMS = ("joblog.txt", "joberr.txt")
@@ -19,9 +20,9 @@ _BEGINNINGS = ("LGI_", ".LGI_")
 def of_batch(words: Sequence[str]) -> Iterator[Path]:
     """The folders of patterns as ``dirs/*``, and of files with a folder a line. ValueError for none."""
     for word in words:
-        found = _listed(word) if Path(word).is_file() else _matching(word)
+        found = _listed(word) if os.path.isfile(word) else _matching(word)
         if not found:
-            raise ValueError(f"there is no folder {word!r}: put a pattern in quotes, as 'dirs/*'")
+            raise ValueError(f"there is no folder {shortened(word)!r}: put a pattern in quotes, as 'dirs/*'")
         yield from found
 
 

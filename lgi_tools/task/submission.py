@@ -12,7 +12,7 @@ from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.reply import leading_number
 from lgi_tools import bulk_submit, command_line, safe_submit
 from lgi_tools.bulk_submit import NewJob, Outcome
-from lgi_tools.caller import Caller
+from lgi_tools.caller import Caller, check_text
 from lgi_tools.job_values import Job
 from lgi_tools.project import Project
 from lgi_tools.settings import Settings
@@ -31,6 +31,10 @@ class Order:
     script: str
     specifics: str
     targets: str = lists.ANY
+
+    def __post_init__(self) -> None:
+        """ValueError for what cannot be sent; the script may have any bytes in it."""
+        check_text({"image": self.image, "job_specifics": self.specifics, "targets": self.targets})
 
     def fields(self, request_id: str) -> Mapping[str, str]:
         """Those of a submit."""

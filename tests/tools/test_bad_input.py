@@ -52,6 +52,28 @@ def test_a_server_that_is_none_is_told_in_a_sentence(
 
 
 @pytest.mark.parametrize(
+    ("tool", "words", "field"),
+    [
+        (qsub, ("-a", "caf\udce9"), "application"),
+        (qsub, ("-a", "x", "-s", "caf\udce9"), "job_specifics"),
+        (qsub, ("-a", "x", "-r", "caf\udce9"), "read_access"),
+        (qstat, ("-a", "caf\udce9"), "application"),
+        (qdel, ("-P", "caf\udce9", "7"), "project"),
+        (qstat, ("-U", "caf\udce9"), "user"),
+    ],
+)
+def test_an_argument_that_is_not_utf8_is_told(
+    run: Run, server: CannedServer, tool: Callable[..., int], words: tuple[str, ...], field: str
+) -> None:
+    """By its field; nothing is sent, and the server is not spoken of."""
+    code, _, err = run(tool, *words)
+
+    assert code == 1
+    assert err.endswith(f": {field} is not UTF-8: 'caf\\udce9'\n")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
     ("module", "words"), [("qsub", ("-a", "x")), ("qstat", ("7",)), ("qdel", ("7",)), ("filetransfer", ())]
 )
 def test_verbose_shows_what_was_answered(server: CannedServer, module: str, words: tuple[str, ...]) -> None:

@@ -40,6 +40,35 @@ def test_a_program_with_a_relative_path_goes_along() -> None:
     assert ran.stdout == b"got 2\n"
 
 
+def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
+    """Also one that no file could be called; and the bytes that were typed arrive."""
+    words = ["sh", "-c", f"printf '%s' \"$1\"; : {'x' * 70_000}", "sh", "caf\udce9\udcff"]
+
+    line = command_line.of_words(words)
+
+    ran = subprocess.run(["/bin/sh", "-s"], input=line.input, capture_output=True, check=True)
+    assert ran.stdout == b"caf\xe9\xff"
+
+
+@pytest.mark.parametrize(
+    ("text", "flaw"),
+    [
+        (b"#!/bin/sh\r\necho\r\n", "has line ends of Windows"),
+        (b"\xef\xbb\xbf#!/bin/sh\n", "begins with a byte order mark"),
+        ("\ufeff#!/bin/sh\n".encode("utf-16-le"), "is in UTF-16"),
+        (b"#!/bin/sh\necho 'a\r'\n", ""),
+        (b"\x7fELF\0\r\n", ""),
+        (b"", ""),
+    ],
+)
+def test_what_keeps_a_script_from_starting_is_known(text: bytes, flaw: str) -> None:
+    """Of the program alone: line ends of data are nobody's business."""
+    Path("run.sh").write_bytes(text)
+
+    assert command_line.of_words(["cat"], ["run.sh"]).flaw == ""
+    assert (flaw or "!") in (command_line.of_words(["./run.sh"]).flaw or "!")
+
+
 @pytest.mark.parametrize("program", ["python3", "/bin/echo"])
 def test_any_other_program_is_one_of_the_resource(program: str) -> None:
     """Also when there is a file of that name here."""
@@ -48,7 +77,7 @@ def test_any_other_program_is_one_of_the_resource(program: str) -> None:
     line = command_line.of_words([program, "x"], ["python3"])
 
     assert line.files == (Path("python3"),)
-    assert line.input == f"#!/bin/sh\nexec {program} x\n"
+    assert line.input == f"#!/bin/sh\nexec {program} x\n".encode()
 
 
 def test_a_file_is_sent_once() -> None:
@@ -95,7 +124,8 @@ def test_streams_go_where_they_are_wanted(
 
 
 @pytest.mark.parametrize(
-    "name", ["sub/out", "/tmp/out", "..", ".", "LGI_output", ".LGI_x", "joblog.txt", "a\nb"]
+    "name",
+    ["x" * 256, "caf\udce9", "sub/out", "/tmp/out", "..", ".", "LGI_output", ".LGI_x", "joblog.txt", "a\nb"],
 )
 def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
     """Nothing else comes back from there, and LGI's own files stay as they are."""
@@ -110,6 +140,10 @@ def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
         (["./nothing"], [], "nothing is not there"),
         (["cat"], ["nothing"], "nothing is not there"),
         (["cat"], ["sub"], "sub is not there, or is no plain file"),
+        (["./" + "x" * 300], [], r"^xxx.*x\.\.\. is not there"),
+        (["cat"], ["x" * 100_000], r"^x{200}\.\.\. is not there"),
+        (["cat"], ["caf\udce9"], "its name is not UTF-8"),
+        (["cat"], ["joblog.txt"], "the job's own output is stored under that name"),
         (["cat"], ["LGI_input"], "LGI's own"),
         (["cat"], [".LGI_x"], "LGI's own"),
         (["cat"], ["a", "sub/a"], "several files would be called 'a'"),
@@ -118,7 +152,7 @@ def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
 def test_what_cannot_go_along_is_said(words: list[str], files: list[str], fault: str) -> None:
     """Before anything is sent."""
     Path("sub").mkdir()
-    for name in ("LGI_input", ".LGI_x", "a", "sub/a"):
+    for name in ("LGI_input", ".LGI_x", "a", "sub/a", "caf\udce9", "joblog.txt"):
         Path(name).write_text("")
 
     with pytest.raises(ValueError, match=fault):

@@ -233,6 +233,17 @@ def test_a_file_that_stays_here_is_warned_of(run: Run, server: CannedServer) -> 
     assert err == "LGI_run: warning: script.py is a file here and is not sent: -f script.py sends it\n"
 
 
+def test_a_program_that_may_not_start_is_warned_of(run: Run, server: CannedServer) -> None:
+    """It is sent as it is, under its own name."""
+    server.will_answer_call(SUBMIT, lgi(job()))
+    Path("run.sh").write_bytes(b"#!/bin/sh\r\necho\r\n")
+
+    code, out, err = run(main, "./run.sh")
+
+    assert (code, out) == (0, "7\n")
+    assert err.startswith("LGI_run: warning: run.sh has line ends of Windows: it may not start: save it")
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
@@ -242,6 +253,9 @@ def test_a_file_that_stays_here_is_warned_of(run: Run, server: CannedServer) -> 
         (["--time", "soon", "x"], "'soon' is no time"),
         (["--cpus", "0", "x"], "0 is not in the range"),
         (["--resource", "a b", "x"], "'a b' is no resource"),
+        (["-t", "caf\udce9", "x"], r"LGI_run: target_resources is not UTF-8: 'caf\udce9'"),
+        (["--image", "caf\udce9", "x"], "image is not UTF-8"),
+        (["-P", "caf\udce9", "x"], "project is not UTF-8"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_sent(

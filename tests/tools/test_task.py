@@ -267,6 +267,36 @@ def test_programs_are_told_of_refusals_too(grid: Grid, task: Run) -> None:
     assert (silent[0], silent[2], json.loads(silent[1])["error"]["number"]) == (1, "", None)
 
 
+def test_programs_that_may_not_start_are_warned_of(grid: Grid, task: Run) -> None:
+    """Once for many folders, which are submitted all the same."""
+    for place in folders(3):
+        (place / "run.py").write_bytes(b"#!/usr/bin/env python3\r\n")
+
+    code, _, err = task("submit", "-b", "dirs/*", "psi4", "1.5", "./run.py")
+
+    assert code == 0
+    assert err.startswith("LGI_task: warning: run.py has line ends of Windows: it may not start: ")
+    assert err.endswith(" (3 folders)\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("-b", "x" * 300, "psi4", "1.5", "x"), "there is no folder 'xxx"),
+        (("-t", "caf\udce9", "psi4", "1.5", "x"), "targets is not UTF-8"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_told(
+    grid: Grid, task: Run, words: tuple[str, ...], fault: str
+) -> None:
+    """Nothing is begun then."""
+    code, out, err = task("submit", *words)
+
+    assert (code, out) == (1, "")
+    assert fault in err
+    assert not Path(record.NAME).exists()
+
+
 def test_a_folder_of_another_server_is_left_alone(grid: Grid, task: Run) -> None:
     """It says where its job is."""
     record.create(Path(), record.Record("x", "https://other/LGI", "psi4:1.5", job_id=3))
