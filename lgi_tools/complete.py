@@ -38,7 +38,8 @@ def command(shell: str) -> int:
 def names() -> Iterator[str]:
     """The commands of users that have options to complete; the filters have next to none."""
     for entry in distribution("lgi").entry_points:
-        if entry.value.startswith("lgi_tools.") and not entry.value.startswith("lgi_tools.filters."):
+        module = entry.load().module
+        if module.startswith("lgi_tools.") and not module.startswith("lgi_tools.filters."):
             yield entry.name
 
 

@@ -160,17 +160,19 @@ def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, 
     if shape is not Shape.TEXT:
         show_answer(reply, shape)
         return
-    terminal.show("\nJob has been submitted. Some details: \n\n" + job_lines(reply, write_first=False))
-    terminal.show(data_line("Input", reply, "input"))
-    terminal.show(repository_line(reply) + "\n")
+    with terminal.naming(NAME, reply.value("job", "job_id")):
+        terminal.show("\nJob has been submitted. Some details: \n\n" + job_lines(reply, write_first=False))
+        terminal.show(data_line("Input", reply, "input"))
+        terminal.show(repository_line(reply) + "\n")
 
 
 def show_answer(reply: Reply, shape: Shape) -> None:
     """A new job for a program."""
-    if shape is Shape.XML:
-        terminal.show(f"{reply.content}\n")
-    else:
-        json_text.show(json_text.caller(reply) | {"job": json_text.details(reply.all("job")[0])})
+    with terminal.naming(NAME, reply.value("job", "job_id")):
+        if shape is Shape.XML:
+            terminal.show(f"{reply.content}\n")
+        else:
+            json_text.show(json_text.caller(reply) | {"job": json_text.details(reply.all("job")[0])})
 
 
 def submit_as_resource(

@@ -123,7 +123,8 @@ def command(
         if wait:
             print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
         else:
-            terminal.show(f"{job.id}\n")
+            with terminal.naming(NAME, job.id):
+                terminal.show(f"{job.id}\n")
         if specifics:
             _warn_of_unmet(project, targets, as_specifics(specifics, {}))
         return until_end(project, job) if wait else 0

@@ -3,8 +3,12 @@
 import codecs
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from lgi_protocol.console import OutputError
 
 # So much of a file is shown at once.
 BLOCK = 256 * 1024
@@ -53,6 +57,16 @@ def show_file(path: Path, stream: TextIO) -> None:
 def shortened(text: str) -> str:
     """The beginning of a text that is too long to be read in a message."""
     return text if len(text) <= SHORT else f"{text[:SHORT]}..."
+
+
+@contextmanager
+def naming(program: str, job_id: int | str) -> Iterator[None]:
+    """Whatever standard output does with what is told of a new job, somebody hears of its number."""
+    try:
+        yield
+    except (OutputError, OSError):
+        warn(program, f"job {job_id} was submitted")
+        raise
 
 
 def warn(program: str, text: str) -> None:

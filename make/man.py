@@ -36,9 +36,9 @@ def section(entry: EntryPoint) -> int:
 
 def page(entry: EntryPoint) -> Iterator[str]:
     """The parts of one page."""
-    module = importlib.import_module(entry.module)
+    module = importlib.import_module(entry.load().module)
     yield f'.TH "{entry.name}" {section(entry)} "" "LGI {LGI_VERSION}" "Leiden Grid Infrastructure"\n'
-    if entry.value.startswith(_FILTERS):
+    if module.__name__.startswith(_FILTERS):
         yield from filter_page(entry)
     else:
         yield from command_page(entry.name, module)

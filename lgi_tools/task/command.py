@@ -142,7 +142,8 @@ def _say(done: Iterator[Done]) -> int:
 def _say_one(done: Done) -> int:
     if done.reason:
         return faults(iter([(done.folder, done.reason)]))
-    terminal.show(f"{done.job_id}\n")
+    with terminal.naming(NAME, done.job_id):
+        terminal.show(f"{done.job_id}\n")
     return 0
 
 
