@@ -7,9 +7,13 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TextIO
+
+# As of typing, which takes a while to load.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TextIO
 
 # As the shell's for a program that was interrupted.
 INTERRUPTED = 130
@@ -36,7 +40,7 @@ class _Output(io.FileIO):
         self.is_given_up = descriptor == STDERR
         super().__init__(descriptor, "w", closefd=False)
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: "Any", /) -> int:
         """OutputError, unless nobody is to be told any more."""
         try:
             return super().write(data)
@@ -70,7 +74,7 @@ class Command:
             signal.signal(signal.SIGINT, _leave)
         return code or int(errors.has_failed)
 
-    def _ended(self, function: Callable[[], int | None], output: _Output) -> int:
+    def _ended(self, function: "Callable[[], int | None]", output: _Output) -> int:
         try:
             code = _code_of(function)
             sys.stdout.flush()
@@ -89,7 +93,7 @@ def _leave(*_signal: object) -> None:
     os._exit(INTERRUPTED)
 
 
-def _code_of(function: Callable[[], int | None]) -> int:
+def _code_of(function: "Callable[[], int | None]") -> int:
     """What a function answers, or ends the program with."""
     try:
         return function() or 0
@@ -124,7 +128,7 @@ def _fill(descriptor: int, mode: int) -> None:
         os.set_inheritable(os.open(os.devnull, mode), True)
 
 
-def _text(raw: _Output, former: TextIO | None, errors: str = "strict") -> TextIO:
+def _text(raw: _Output, former: "TextIO | None", errors: str = "strict") -> "TextIO":
     """A stream for text, as the former one where there was one."""
     buffer = io.BufferedWriter(raw)
     if not isinstance(former, io.TextIOWrapper):
