@@ -74,6 +74,12 @@ def _add_public_pages(app: Flask, config: Config) -> None:
         title = documents.DOCUMENTS[name][1]
         return answers.html("document.html", HTTPStatus.OK, title=title, text=documents.page(name))
 
+    def drawing(name: str) -> Response:
+        try:
+            return send_file(documents.drawing(name), mimetype="image/svg+xml")
+        except KeyError:
+            raise NotFound from None
+
     def ca_certificate() -> Response:
         return send_file(config.ca_certificate, mimetype="application/x-x509-ca-cert")
 
@@ -87,6 +93,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
     if config.prefix:
         app.add_url_rule(config.prefix, "landing", landing)
     app.add_url_rule(f"{config.prefix}/documents/<name>", "document", document)
+    app.add_url_rule(f"{config.prefix}/documents/drawings/<name>", "drawing", drawing)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crt", "ca_certificate", ca_certificate)
     app.add_url_rule(f"{config.prefix}/certificates/ca.crl", "crl", crl)
 

@@ -75,9 +75,10 @@ max_post_size = 2G
 max_repository_size = 16G
 # Jobs that one interface_submit_jobs may bring, 1000 at most; they are stored in one transaction.
 max_jobs_at_once = 256
-# Another host may keep the files instead, written by ssh and served by that host: see SETUP.md. All five
-# settings: whom to log in as and where (repo@host or repo@host:port); the directory there; its address for
-# clients; the private key that opens the account; a known_hosts file with the only host keys to be trusted.
+# Another host may keep the files instead, written by ssh and served by that host: see the administrator
+# guide. All five settings: whom to log in as and where (repo@host or repo@host:port); the directory
+# there; its address for clients; the private key that opens the account; a known_hosts file with the only
+# host keys to be trusted.
 # repository_host = repo@files.example.org
 # repository_directory = /srv/repository
 # repository_url = https://files.example.org/LGI/repository

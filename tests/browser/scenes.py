@@ -38,7 +38,7 @@ PAGES = {
     "certificate": "certificate",
     "refusal": "jobs/99999",
 }
-PUBLIC = {"landing": "", "document": "documents/tools"}
+PUBLIC = {"landing": "", "document": "documents/user_guide"}
 # All that a user sees.
 NAMES = (*PUBLIC, *PAGES)
 

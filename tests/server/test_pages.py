@@ -366,7 +366,29 @@ def test_a_document_is_for_everybody(grid: Grid, name: str) -> None:
     assert page.status == 200
     assert page.tree.xpath("//main//h1")
     links = [link for link in page.links() if ":" not in link and not link.startswith("#")]
-    assert set(links) <= {*documents.DOCUMENTS, "./"}
+    assert {link.partition("#")[0] for link in links} <= {*documents.DOCUMENTS, "./"}
+
+
+def test_the_drawings_of_a_document_are_for_everybody(grid: Grid) -> None:
+    """Pictures beside the page that shows them; no other file is one."""
+    page = Browser(grid).get(f"{grid.url}/documents/architecture")
+    drawings = [str(address) for address in page.tree.xpath("//main//img/@src")]
+
+    assert len(drawings) == 4
+    for address in drawings:
+        answer = Browser(grid).get(f"{grid.url}/documents/{address}").answer
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert Browser(grid).get(f"{grid.url}/documents/drawings/..%2fwire.md").status == 404
+
+
+def test_a_link_to_a_part_of_a_document_leads_to_its_heading(grid: Grid) -> None:
+    """Within a page and to others: each heading has the name that links use."""
+    page = Browser(grid).get(f"{grid.url}/documents/setup")
+    fragments = {link for link in page.links() if link.startswith("administrator_guide#")}
+    other = Browser(grid).get(f"{grid.url}/documents/administrator_guide")
+
+    assert fragments
+    assert {link.partition("#")[2] for link in fragments} <= set(other.tree.xpath("//main//*/@id"))
 
 
 def test_there_are_no_other_documents(grid: Grid) -> None:
@@ -383,4 +405,4 @@ def test_the_landing_page_is_for_everybody(grid: Grid) -> None:
     assert "Leiden Grid Infrastructure" in page.text
     assert f"{grid.url}/certificates/ca.crt" in page.links()
     assert "/LGI/basic_interface/" in page.links()
-    assert "/LGI/documents/tools" in page.links()
+    assert "/LGI/documents/user_guide" in page.links()

@@ -1,0 +1,84 @@
+"""The project of SETUP.md: set up once, by the commands of that page, for all documents that follow it."""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.documents.blocks import ROOT, blocks
+from tests.documents.shell import CommandError, Terminal
+from tests.grid import free_port, wait_for
+
+# The ports that the documents name.
+PORTS = (8443, 8444)
+# A reader sees when what a command has started is ready: what shows it, and how.
+WAITS = {
+    "LGI_server server/LGI_server.cfg &": (": 2> /dev/null < /dev/tcp/localhost/8443 && echo open", "open"),
+    "LGI_certificates listen": (": 2> /dev/null < /dev/tcp/localhost/8444 && echo open", "open"),
+    "LGI_daemon -ft 1 -st 5 desktop/": ("LGI_qstat -c mark.LGI -L", "<command>"),
+    "LGI_daemon -ft 1 -st 5 box/": ("LGI_task list-codes -c mark.LGI", "busybox"),
+    "LGI_task submit -c mark.LGI": (
+        "LGI_task status -c mark.LGI --batch 'runs/*'",
+        r"(?s)\A(?!.*(received|submitted|running)).*completed",
+    ),
+}
+
+
+class Project:
+    """A directory in which the quick start is carried out; server and daemon run in the background."""
+
+    def __init__(self) -> None:
+        self.parent = Path(tempfile.mkdtemp(prefix="lgi-documents-"))
+        # A daemon of root runs each job as a user of its own, who must get to its directory.
+        self.parent.chmod(0o755)
+        self.directory = self.parent / "LGI"
+        (self.directory / "home").mkdir(parents=True)
+        for name in ("applications", "specs"):
+            shutil.copytree(ROOT / name, self.directory / name)
+        self.ports = {port: free_port() for port in PORTS}
+        self.terminal = self.open()
+
+    def open(self) -> Terminal:
+        """Another terminal in the directory."""
+        return Terminal(self.directory, self.ports)
+
+    def follow(self, path: Path, terminal: Terminal) -> None:
+        """Carry a document out in a terminal, waiting where a reader waits. Raises CommandError."""
+        for block in blocks(path, "sh"):
+            terminal.run(block)
+            for started, (command, expected) in WAITS.items():
+                if started in block.text:
+                    wait_for(lambda line=command, what=expected: _prints(terminal, line, what), 60)
+
+    def close(self) -> None:
+        """End everything and remove the directory."""
+        self.terminal.close()
+        for entry in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if Path(os.readlink(entry)).is_relative_to(self.parent):
+                    os.kill(int(entry.parent.name), signal.SIGKILL)
+        shutil.rmtree(self.parent, ignore_errors=True)
+
+
+def _prints(terminal: Terminal, command: str, expected: str) -> bool:
+    """Whether a command prints now what matches a pattern."""
+    with suppress(CommandError):
+        return re.search(expected, terminal.type(command)) is not None
+    return False
+
+
+@pytest.fixture(scope="session")
+def project() -> Iterator[Project]:
+    """The quick start, carried out."""
+    made = Project()
+    try:
+        made.follow(ROOT / "SETUP.md", made.terminal)
+        yield made
+    finally:
+        made.close()
