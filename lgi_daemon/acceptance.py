@@ -14,7 +14,7 @@ from lgi_protocol import resource_api, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from lgi_daemon import sandbox
 from lgi_daemon.configuration import Application, Configuration
 from lgi_daemon.limits import Rules
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 
 
 def plan(configuration: Configuration, fast: int, slow: int) -> str:
@@ -48,8 +48,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
 def _rules(rules: Rules) -> str:
     allowed = [f"{count} of {owner}" for owner, count in rules.owner_allow.items()]
     text = f"{rules.job_limit} jobs at most{_bounds(rules)}"
-    text = f"{text}; allowed: {lists.join(allowed) or 'as the other levels say'}"
-    return f"{text}; denied: {lists.join(rules.owner_deny)}" if rules.owner_deny else text
+    text = f"{text}; allowed: {comma_lists.join(allowed) or 'as the other levels say'}"
+    return f"{text}; denied: {comma_lists.join(rules.owner_deny)}" if rules.owner_deny else text
 
 
 def _bounds(rules: Rules) -> str:
@@ -59,7 +59,7 @@ def _bounds(rules: Rules) -> str:
 
 def _limits(application: Application) -> str:
     told = {name: value for name, value in asdict(application.limits).items() if value is not None}
-    return lists.join(f"{name} at most {value}" for name, value in told.items()) or "no resource limits"
+    return comma_lists.join(f"{name} at most {value}" for name, value in told.items()) or "no resource limits"
 
 
 def _user(application: Application) -> str:

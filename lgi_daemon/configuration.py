@@ -10,7 +10,7 @@ from lgi_daemon.configuration_section import ConfigurationError, Section, read_r
 from lgi_daemon.limits import Rules
 from lgi_daemon.resource_limits import ResourceLimits
 from lgi_daemon.sandbox import UIDS
-from lgi_protocol import common_name, lists, xml
+from lgi_protocol import comma_lists, common_name, xml
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 
@@ -104,7 +104,7 @@ def _rules(section: Section) -> Rules:
                 f"{section.path}/owner_allow/{one.name} is {one.text!r}: it must be a number of jobs"
             )
         allow[one.name] = int(one.text)
-    deny = lists.split(section.optional("owner_deny"))
+    deny = comma_lists.split(section.optional("owner_deny"))
     return Rules(
         allow,
         deny,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lgi_protocol import offers
+from lgi_protocol import capabilities
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ def of(specifics: str) -> Demand:
 
     As the scripts of `command` read it, so that no job is counted as less than it gets.
     """
-    cpus, nodes = offers.number(specifics, "cpus") or 1, offers.number(specifics, "nodes") or 1
-    return Demand(cpus * nodes, offers.number(specifics, "memory"))
+    cpus, nodes = capabilities.number(specifics, "cpus") or 1, capabilities.number(specifics, "nodes") or 1
+    return Demand(cpus * nodes, capabilities.number(specifics, "memory"))
 
 
 def of_all(specifics: Iterable[str]) -> Demand:

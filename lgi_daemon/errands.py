@@ -13,7 +13,7 @@ from lgi_daemon.trouble import Trouble
 from lgi_protocol import resource_api
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State, counts_as
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

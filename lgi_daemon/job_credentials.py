@@ -17,7 +17,7 @@ from lgi_daemon.run_directory import RunDirectory
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import JOB_CA, JOB_CERTIFICATE, JOB_KEY
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from lgi_daemon import atomic_file
 from lgi_daemon.record import Phase, Record
 from lgi_daemon.removal import remove_tree
 from lgi_daemon.trailer import LONGEST, compose, found, made
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.digest import digest
 from lgi_protocol.job_directory import (
     HASHED,
@@ -35,11 +35,11 @@ def contents(record: Record, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
         "LGI_this_project_server": record.server,
         "LGI_project_master_server": record.master_server,
         "LGI_application": record.application,
-        "LGI_target_resources": lists.join(record.target_resources),
+        "LGI_target_resources": comma_lists.join(record.target_resources),
         "LGI_job_id": record.job_id,
-        "LGI_owners": lists.join(record.owners),
-        "LGI_read_access": lists.join(record.read_access),
-        "LGI_write_access": lists.join(record.write_access),
+        "LGI_owners": comma_lists.join(record.owners),
+        "LGI_read_access": comma_lists.join(record.read_access),
+        "LGI_write_access": comma_lists.join(record.write_access),
         "LGI_job_specifics": record.job_specifics,
         "LGI_state": record.state,
         "LGI_state_time_stamp": record.state_time_stamp,

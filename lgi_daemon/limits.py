@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lgi_daemon.demand import NOTHING, ONE_CORE, Demand
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 
 # Project servers refuse an owners field of 255 bytes (error 71), and then give no work at all.
 OWNERS_BYTES = 254
@@ -29,7 +29,7 @@ class Rules:
 
     def limit_of(self, owner: str) -> int | None:
         """How many jobs an owner may have at this level; None when the level says nothing of it."""
-        return self.owner_allow.get(owner, self.owner_allow.get(lists.ANY))
+        return self.owner_allow.get(owner, self.owner_allow.get(comma_lists.ANY))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Level:
 
     def denies(self, owner: str) -> bool:
         """Whether the level's owner_deny names an owner, or everybody."""
-        return lists.holds(self.rules.owner_deny, [owner])
+        return comma_lists.holds(self.rules.owner_deny, [owner])
 
 
 def refusal(levels: Iterable[Level], owners: Iterable[str], asked: Demand = ONE_CORE) -> str:
@@ -78,7 +78,7 @@ def refusal(levels: Iterable[Level], owners: Iterable[str], asked: Demand = ONE_
     ``asked`` is what it asks for. An owner without own entry falls under ``any``; a job none of whose owners
     has an entry is refused.
     """
-    levels, owners = tuple(levels), lists.unique(owners)
+    levels, owners = tuple(levels), comma_lists.unique(owners)
     for level in levels:
         if len(level.jobs) >= level.rules.job_limit:
             return f"{level.name} has its job_limit of {level.rules.job_limit} jobs"
@@ -90,13 +90,13 @@ def refusal(levels: Iterable[Level], owners: Iterable[str], asked: Demand = ONE_
             if level.reached(owner):
                 return f"{owner} has the {level.rules.limit_of(owner)} jobs that {level.name} allows"
     if not any(level.rules.limit_of(owner) is not None for level in levels for owner in owners):
-        return f"no owner_allow names any of {lists.join(owners) or 'no owners'}"
+        return f"no owner_allow names any of {comma_lists.join(owners) or 'no owners'}"
     return ""
 
 
 def full_level(levels: Iterable[Level]) -> str:
     """The first level that can take no job of anybody, empty when there is room."""
-    return next((level.name for level in levels if level.full or level.denies(lists.ANY)), "")
+    return next((level.name for level in levels if level.full or level.denies(comma_lists.ANY)), "")
 
 
 def owners_wanted(levels: Iterable[Level]) -> str:
@@ -106,19 +106,19 @@ def owners_wanted(levels: Iterable[Level]) -> str:
     offers, never fewer. The wanted names are therefore all in or all out.
     """
     levels = tuple(levels)
-    named = {name for level in levels for name in level.rules.owner_allow if name != lists.ANY}
+    named = {name for level in levels for name in level.rules.owner_allow if name != comma_lists.ANY}
     active = {owner for level in levels for owner in level.counts}
     shut = {name for name in named | active if any(one.reached(name) or one.denies(name) for one in levels)}
-    shut |= {name for level in levels for name in level.rules.owner_deny if name != lists.ANY}
-    open_to_any = any(level.rules.owner_allow.get(lists.ANY) for level in levels)
+    shut |= {name for level in levels for name in level.rules.owner_deny if name != comma_lists.ANY}
+    open_to_any = any(level.rules.owner_allow.get(comma_lists.ANY) for level in levels)
     wanted = [] if open_to_any else sorted(named - shut)
     if _size(wanted) > OWNERS_BYTES:
         wanted = []
     for name in sorted(shut):
         if _size([*wanted, f"!{name}"]) <= OWNERS_BYTES:
             wanted.append(f"!{name}")
-    return lists.join(wanted)
+    return comma_lists.join(wanted)
 
 
 def _size(names: list[str]) -> int:
-    return len(lists.join(names).encode())
+    return len(comma_lists.join(names).encode())

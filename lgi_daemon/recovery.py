@@ -12,7 +12,7 @@ from lgi_daemon.job_files import INVALID
 from lgi_daemon.processes import Identity
 from lgi_daemon.record import Phase, Record, from_json
 from lgi_daemon.run_directory import RECORD, RunDirectory, is_leftover
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.job_directory import SCRIPTS, Damaged, JobDirectory
 from lgi_protocol.resource_api import is_job_id
 
@@ -138,15 +138,15 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> Record:
         server=read("LGI_this_project_server"),
         master_server=read("LGI_project_master_server"),
         job_id=read("LGI_job_id"),
-        owners=lists.split(read("LGI_owners")),
-        read_access=lists.split(read("LGI_read_access")),
-        write_access=lists.split(read("LGI_write_access")),
+        owners=comma_lists.split(read("LGI_owners")),
+        read_access=comma_lists.split(read("LGI_read_access")),
+        write_access=comma_lists.split(read("LGI_write_access")),
         key_file=read("LGI_key_file"),
         certificate_file=read("LGI_certificate_file"),
         ca_file=read("LGI_ca_certificate_file"),
         max_output_size=int(read("LGI_max_output_size")),
         uid=uid,
-        target_resources=lists.split(read("LGI_target_resources")),
+        target_resources=comma_lists.split(read("LGI_target_resources")),
         job_specifics=read("LGI_job_specifics"),
         state=read("LGI_state"),
         state_time_stamp=read("LGI_state_time_stamp"),

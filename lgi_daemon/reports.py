@@ -8,7 +8,7 @@ from lgi_daemon.servers import NotNow, Round
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, counts_as
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

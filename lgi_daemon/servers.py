@@ -16,7 +16,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import LONGEST_BACK_OFF
 from lgi_protocol.resource_api import ResourceCalls, SignUp
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from lgi_daemon.jobs import Jobs
 from lgi_daemon.live_output import LiveOutput
 from lgi_daemon.servers import NotNow, Servers
 from lgi_protocol.errors import ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

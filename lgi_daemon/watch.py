@@ -21,7 +21,7 @@ from lgi_daemon.work import Work
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import WATCHED, Awaited
 from lgi_protocol.states import State
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

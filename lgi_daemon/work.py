@@ -20,7 +20,7 @@ from lgi_daemon.scripts import NoAnswer, Place, Scripts
 from lgi_daemon.servers import NotNow, Round, Servers
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls, is_job_id
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 log = logging.getLogger(__name__)
 

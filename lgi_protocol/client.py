@@ -14,10 +14,10 @@ from requests_toolbelt import MultipartEncoder
 
 from lgi_protocol import file_properties
 from lgi_protocol.credentials import Credentials, KeptSession
+from lgi_protocol.deadline import patience
 from lgi_protocol.errors import ServerError
-from lgi_protocol.patience import patience
 from lgi_protocol.reply import Reply, read_answer, read_text
-from lgi_protocol.unreachable import Unreachable, may_have_arrived, plain_reason
+from lgi_protocol.transport_errors import Unreachable, may_have_arrived, plain_reason
 from lgi_protocol.upload import Upload, UploadError
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).

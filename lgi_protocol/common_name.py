@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 
 _RESOURCE_NAME = re.compile(r"[^@\s]+@[^@\s]+|[^@\s.]+(\.[^@\s.]+)+")
 LIMIT = 64  # X.509's ub-common-name, counted in characters
@@ -20,24 +20,26 @@ class CommonName:
 
     def allows_project(self, project: str) -> bool:
         """A certificate without a project list is good for every project."""
-        return self.projects is None or lists.holds(self.projects, [project])
+        return self.projects is None or comma_lists.holds(self.projects, [project])
 
     def certified_groups(self) -> tuple[str, ...]:
         """The groups the certificate names; always the user's own name too (ruling 1). ``any`` is none."""
-        return lists.unique((self.name, *(group for group in self.groups or () if group != lists.ANY)))
+        return comma_lists.unique(
+            (self.name, *(group for group in self.groups or () if group != comma_lists.ANY))
+        )
 
     @property
     def is_for_any_group(self) -> bool:
         """Whether the certificate grants every group, the administrators' excepted, by the word ``any``."""
-        return lists.ANY in (self.groups or ())
+        return comma_lists.ANY in (self.groups or ())
 
     def __str__(self) -> str:
         """The text that goes into the certificate."""
         fields = [self.name]
         if self.groups is not None:
-            fields.append(lists.join(self.groups))
+            fields.append(comma_lists.join(self.groups))
         if self.projects is not None:
-            fields.append(lists.join(self.projects))
+            fields.append(comma_lists.join(self.projects))
         return "; ".join(fields)
 
 
@@ -53,7 +55,7 @@ def parse(text: str) -> CommonName:
     if len(fields) > 3 or not all(fields):
         raise ValueError(f"{text!r} is not 'name', 'name; projects' or 'name; groups; projects'")
     name = check_name(fields[0])
-    later = [lists.split(field) for field in fields[1:]]
+    later = [comma_lists.split(field) for field in fields[1:]]
     if not all(later):
         raise ValueError(f"{text!r} has an empty list")
     if len(fields) == 1:
@@ -70,7 +72,7 @@ def compose(name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...]
     name and projects.
     """
     if groups is not None and projects is None:
-        projects = (lists.ANY,)
+        projects = (comma_lists.ANY,)
     made = CommonName(name.strip(" "), groups, projects)
     text = str(made)
     if len(text) > LIMIT:
@@ -87,7 +89,7 @@ def check_name(name: str) -> str:
     """One user, group or resource name, fit for a comma list; ValueError says what is wrong."""
     if (
         not name
-        or name == lists.ANY
+        or name == comma_lists.ANY
         or "," in name
         or ";" in name
         or name.startswith("!")

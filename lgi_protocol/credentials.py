@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from lgi_protocol.patience import timed
+from lgi_protocol.deadline import timed
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
 
 log = logging.getLogger(__name__)

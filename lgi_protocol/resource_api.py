@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgi_protocol import hexcode, lists, xml
+from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
 from lgi_protocol.job_end import NO_END, End, read_end
 from lgi_protocol.reply import Reply, leading_number
@@ -90,10 +90,10 @@ def read_job(text: str) -> Job:
         job_id=value("job_id"),
         state=value("state"),
         application=value("application"),
-        target_resources=lists.split(value("target_resources")),
-        owners=lists.split(value("owners")),
-        read_access=lists.split(value("read_access")),
-        write_access=lists.split(value("write_access")),
+        target_resources=comma_lists.split(value("target_resources")),
+        owners=comma_lists.split(value("owners")),
+        read_access=comma_lists.split(value("read_access")),
+        write_access=comma_lists.split(value("write_access")),
         job_specifics=value("job_specifics"),
         state_time_stamp=value("state_time_stamp"),
         input=hexcode.decode(value("input")),
@@ -165,14 +165,14 @@ class ResourceCalls:
         known = tuple(known)
         fields = {
             "project": self.project,
-            "applications": lists.join(applications),
-            "queued": lists.join(one.job_id for one in known if one.state == State.QUEUED),
-            "aborting": lists.join(one.job_id for one in known if one.state == State.ABORTING),
+            "applications": comma_lists.join(applications),
+            "queued": comma_lists.join(one.job_id for one in known if one.state == State.QUEUED),
+            "aborting": comma_lists.join(one.job_id for one in known if one.state == State.ABORTING),
             "wait": str(seconds),
             "load": str(load),
         }
         if watched is not None:
-            fields["watched"] = lists.join(watched)
+            fields["watched"] = comma_lists.join(watched)
         jobs = self.client.post("resources/resource_wait", fields).all("job")
         return tuple(Awaited(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)
 

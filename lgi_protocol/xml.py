@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from lgi_protocol import API_VERSION, LGI_VERSION
-from lgi_protocol.elements import ENTITIES, Found, elements, find, find_all, unescape, value
+from lgi_protocol.xml_reader import ENTITIES, Found, elements, find, find_all, unescape, value
 
 __all__ = [
     "CAPABILITIES_TAGS",

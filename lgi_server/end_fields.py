@@ -1,6 +1,6 @@
 """The posted fields that tell how a job ended (wire.md 6, ours)."""
 
-from lgi_protocol import lists, states
+from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import MOST_CODE, MOST_SIGNAL, NO_END, End, Result
 from lgi_server import forms
@@ -22,9 +22,11 @@ def posted(form: Form, state: str) -> End:
 def wanted(form: Form) -> str:
     """Of a list: the end its jobs had, empty for all jobs; LGIError 25."""
     word = _word(form, forms.ENDED)
-    if word and word != lists.ANY and word not in set(Result):
-        raise _refused(forms.ENDED.name, f"{word[:40]!r} is none of {lists.join(Result)}, {lists.ANY}")
-    return "" if word == lists.ANY else word
+    if word and word != comma_lists.ANY and word not in set(Result):
+        raise _refused(
+            forms.ENDED.name, f"{word[:40]!r} is none of {comma_lists.join(Result)}, {comma_lists.ANY}"
+        )
+    return "" if word == comma_lists.ANY else word
 
 
 def _number(form: Form, field: Field, least: int, most: int) -> int | None:

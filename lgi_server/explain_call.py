@@ -1,6 +1,6 @@
 """interface_explain_job (wire.md 7, ours): why a job does not run."""
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server import forms, replies
 from lgi_server.calls import InterfaceCall
@@ -41,7 +41,7 @@ def _job(found: Explanation) -> Element:
             Element("state", job.state),
             Element("state_time_stamp", job.state_time_stamp),
             Element("application", job.application),
-            Element("target_resources", lists.join(job.target_resources)),
+            Element("target_resources", comma_lists.join(job.target_resources)),
             *replies.end(job),
         ),
     )

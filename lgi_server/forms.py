@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lgi_protocol import common_name, hexcode, lists, xml
+from lgi_protocol import comma_lists, common_name, hexcode, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 SHORT = 255
@@ -146,7 +146,7 @@ class Form:
         """The value of a filter and whether it is turned round (``!x``); empty and ``any`` filter nothing."""
         posted = self.word(field)
         value = posted.removeprefix("!").strip()
-        return ("", False) if value in {"", lists.ANY} else (value, posted.startswith("!"))
+        return ("", False) if value in {"", comma_lists.ANY} else (value, posted.startswith("!"))
 
     def number(self, field: Field) -> int:
         """A number of decimal digits."""
@@ -170,7 +170,7 @@ class Form:
 
     def names(self, field: Field) -> tuple[str, ...]:
         """The different names of a comma list."""
-        values = lists.unique(lists.split(self.word(field)))
+        values = comma_lists.unique(comma_lists.split(self.word(field)))
         if field.missing is not None and not values:
             raise LGIError(field.missing)
         return values
@@ -179,7 +179,7 @@ class Form:
         """The numbers of a comma list."""
         values = self.names(field)
         if not all(value.isascii() and value.isdigit() for value in values):
-            raise LGIError(field.malformed, f"{_shown(lists.join(values))} is no list of numbers")
+            raise LGIError(field.malformed, f"{_shown(comma_lists.join(values))} is no list of numbers")
         return frozenset(int(value) for value in values)
 
     def tags(self, field: Field, most: int) -> tuple[str, ...]:

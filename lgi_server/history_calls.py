@@ -1,6 +1,6 @@
 """The calls by which users see what has happened to jobs, and what was used: wire.md 7, ours."""
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import forms
@@ -28,8 +28,8 @@ def interface_job_history(call: InterfaceCall) -> Elements:
                 Element("changed_by", change.changed_by),
                 Element("reason", change.reason),
                 Element("application", change.application),
-                Element("owners", lists.join(change.owners)),
-                Element("target_resources", lists.join(change.target_resources)),
+                Element("owners", comma_lists.join(change.owners)),
+                Element("target_resources", comma_lists.join(change.target_resources)),
             ),
             number,
         )
@@ -47,7 +47,9 @@ def interface_usage(call: InterfaceCall) -> Elements:
         raise LGIError(ErrorNumber.STATE, message=f"kind is user or group, not {kind!r}")
     for column in by:
         if column not in job_usage.COLUMNS:
-            raise LGIError(ErrorNumber.STATE, message=f"by is a list of {lists.join(job_usage.COLUMNS)}")
+            raise LGIError(
+                ErrorNumber.STATE, message=f"by is a list of {comma_lists.join(job_usage.COLUMNS)}"
+            )
     month = call.form.number_or(forms.USAGE_MONTH, 0)
     own = (call.user.name,) if kind == "user" else call.user.groups
     names = () if call.config.admin_group in call.user.groups else own

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server import end_fields, forms, replies
 from lgi_server.calls import InterfaceCall
@@ -95,7 +95,7 @@ def _list(call: InterfaceCall) -> Elements:
         *call.header(),
         Element("state", state),
         Element("application", application),
-        *((Element("ended", ended or lists.ANY),) if call.form.has(forms.ENDED.name) else ()),
+        *((Element("ended", ended or comma_lists.ANY),) if call.form.has(forms.ENDED.name) else ()),
         Element("start", start),
         Element("limit", limit),
     )
@@ -107,7 +107,7 @@ def _list(call: InterfaceCall) -> Elements:
 
 def _posted_or_any(call: InterfaceCall, field: forms.Field) -> str:
     """As LGI: a filter that is posted empty filters nothing, as any does, and is answered empty."""
-    return call.form.word(field) if call.form.has(field.name) else lists.ANY
+    return call.form.word(field) if call.form.has(field.name) else comma_lists.ANY
 
 
 @interface_call()

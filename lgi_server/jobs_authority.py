@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lgi_protocol.certificate_parts import CLOCK_SKEW, builder, key_usage
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.x509_builder import CLOCK_SKEW, builder, key_usage
 from lgi_server import job_identity
 from lgi_server.config import Config
 from lgi_server.job_identity import RunningJob

@@ -7,7 +7,7 @@ many jobs they show. That a job was deleted is not seen: it is gone from the lis
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Database
 from lgi_server.tables import job_lists
 from lgi_server.tables.job_lists import Place
@@ -33,7 +33,7 @@ class Listed:
         return (
             place.state_time_stamp >= self.since
             and place not in self.known
-            and lists.holds(readers, self.names)
+            and comma_lists.holds(readers, self.names)
         )
 
 

@@ -7,7 +7,7 @@ import time
 
 from gunicorn.util import parse_address
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 
 log = logging.getLogger("lgi.serve")
 
@@ -20,7 +20,7 @@ def usable(listen: str) -> list[str]:
 
     A single one is not tried, since who binds it will say what is wrong. OSError when there is none.
     """
-    addresses = lists.split(listen)
+    addresses = comma_lists.split(listen)
     if len(addresses) < 2:
         return [listen]
     # Kept until all are tried: two of them may exclude each other.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lgi_protocol import offers, xml
+from lgi_protocol import capabilities, xml
 from lgi_protocol.xml import Element
 from lgi_server.config import Project
 from lgi_server.database import Transaction
@@ -72,7 +72,7 @@ def _aligned(line: Iterable[str], widths: Iterable[int]) -> str:
 
 def _plain(column: str, value: Any) -> Any:
     """A value where it need not be XML: what daemons have escaped as it was written."""
-    return offers.readable(value) if column == "resource_capabilities" else value
+    return capabilities.readable(value) if column == "resource_capabilities" else value
 
 
 def _text(column: str, value: Any) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_protocol.reply import leading_number
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_server.config import Config
 from lgi_server.database import Database
 from lgi_server.services import callers, replication
@@ -39,7 +39,7 @@ class Master:
             return None
         return read_update(
             leading_number(reply.value("update", "update_version")),
-            lists.split(reply.value("update", "target_servers")),
+            comma_lists.split(reply.value("update", "target_servers")),
             reply.value("update", "update_query"),
         )
 

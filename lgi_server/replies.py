@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from lgi_protocol import hexcode, lists
+from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element, write
 from lgi_server.config import Config, Project
@@ -184,7 +184,7 @@ class Answers:
         value = getattr(job, name)
         if isinstance(value, bytes):
             return Element(name, hexcode.encode(value))
-        return Element(name, lists.join(value) if isinstance(value, tuple) else value)
+        return Element(name, comma_lists.join(value) if isinstance(value, tuple) else value)
 
     def _specifics(self, job: Job) -> str:
         """The posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
@@ -206,7 +206,7 @@ def end(job: Job) -> Elements:
 
 
 def _user(user: User) -> Elements:
-    return (Element("user", user.name), Element("groups", lists.join(user.groups)))
+    return (Element("user", user.name), Element("groups", comma_lists.join(user.groups)))
 
 
 def repository_files(files: Sequence[StoredFile]) -> Elements:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import identity
 from lgi_server.database import Transaction
@@ -50,7 +50,7 @@ class Access:
             return
         project, job = self._found(self._who, name)
         names = (*self._who.name.certified_groups(), *self._groups)
-        if lists.holds(self._server.store.writers(name), names):
+        if comma_lists.holds(self._server.store.writers(name), names):
             return
         if not self._server.databases[project].run(partial(_works_on, self._who, job), write=False):
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
@@ -100,4 +100,4 @@ def _works_on(who: Identity, job: Job, transaction: Transaction) -> bool:
     resource = active_resources.named(transaction, who.name.name)
     if resource is None or not identity.shows(resource.client_certificate, who):
         return False
-    return lists.holds(job.target_resources, [resource.resource_name])
+    return comma_lists.holds(job.target_resources, [resource.resource_name])

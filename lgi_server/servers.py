@@ -1,6 +1,6 @@
 """The calls of project servers (wire.md 8), each named as in its URL."""
 
-from lgi_protocol import hexcode, lists
+from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server import forms
@@ -65,7 +65,7 @@ def _pushed(call: ServerCall) -> Update:
 
 def _passed_on(update: Update) -> Elements:
     return (
-        Element("target_servers", lists.join(update.servers)),
+        Element("target_servers", comma_lists.join(update.servers)),
         Element("update_query", hexcode.encode(update.query.encode())),
     )
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.states import State
 from lgi_server.database import Database, Transaction
 from lgi_server.job_waiting import Known
@@ -69,7 +69,7 @@ class Wish:
             return False
         if job.state == State.ABORTING:
             return job.job_id not in self.aborting and self.resource in job.target_resources
-        return job.job_id not in self.queued and lists.holds(job.target_resources, [self.resource])
+        return job.job_id not in self.queued and comma_lists.holds(job.target_resources, [self.resource])
 
 
 def look(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lgi_protocol.errors import ErrorNumber as ErrorNumber
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.states import State as State
-    from lgi_protocol.unreachable import Unreachable as Unreachable
+    from lgi_protocol.transport_errors import Unreachable as Unreachable
     from lgi_tools.job_end import JobEnd as JobEnd
     from lgi_tools.job_values import Details as Details
     from lgi_tools.job_values import Job as Job

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from lgi_protocol import lists, offers
+from lgi_protocol import capabilities, comma_lists
 from lgi_protocol.states import State
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import options, program, terminal
 from lgi_tools.explanation import Explanation
 from lgi_tools.job_values import Details, Job, Resource
@@ -56,7 +56,7 @@ def explained(
         return
     since = f"since {age(now - job.changed)}"
     if job.state != State.QUEUED:
-        yield f"job {job.id} is {job.state} {since}, at {lists.join(job.targets)}"
+        yield f"job {job.id} is {job.state} {since}, at {comma_lists.join(job.targets)}"
         return
     able = [one for one in resources if can_take(job, one) and not is_silent(one, now)]
     yield f"job {job.id} is queued {since}: {told.message if told else summary(job, resources, len(able))}"
@@ -86,12 +86,14 @@ def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
 
 def can_take(job: Job, resource: Resource) -> bool:
     """Whether the job is one for a resource, as far as the project's lists say."""
-    return is_for(job, resource) and not offers.lacks(resource.capabilities, job.application, job.specifics)
+    return is_for(job, resource) and not capabilities.lacks(
+        resource.capabilities, job.application, job.specifics
+    )
 
 
 def is_for(job: Job, resource: Resource) -> bool:
     """Whether the job names a resource, and that one its application."""
-    return lists.holds(job.targets, [resource.name]) and job.application in resource.applications
+    return comma_lists.holds(job.targets, [resource.name]) and job.application in resource.applications
 
 
 def is_silent(resource: Resource, now: datetime) -> bool:
@@ -104,8 +106,8 @@ def reason(job: Job, resource: Resource, now: datetime) -> str:
     if job.application not in resource.applications:
         return f"does not offer {job.application}"
     if not is_for(job, resource):
-        return f"is not one of the job's targets, {lists.join(job.targets)}"
-    if lacks := offers.lacks(resource.capabilities, job.application, job.specifics):
+        return f"is not one of the job's targets, {comma_lists.join(job.targets)}"
+    if lacks := capabilities.lacks(resource.capabilities, job.application, job.specifics):
         return lacks
     heard = f"last heard of {age(now - resource.last_call)} ago"
     if is_silent(resource, now):

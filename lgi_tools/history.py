@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from lgi_protocol import lists, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools import json_text, options, program, terminal
 from lgi_tools.json_text import Values
@@ -58,7 +58,7 @@ def _month_of(text: str) -> int:
 @json_text.told
 def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **given: object) -> int:
     """Show how many jobs of yours have ended, and the hours they ran; administrators see everybody's."""
-    asked = lists.split(by)
+    asked = comma_lists.split(by)
     if not asked or set(asked) - set(COLUMNS):
         raise click.UsageError(f"--by {by!r} is no list of {', '.join(COLUMNS)}")
     fields = {"kind": "group" if of_groups else "user", "by": by}
@@ -92,7 +92,7 @@ def _change(text: str) -> Values:
         for name in ("old_state", "new_state", "changed_by", "reason", "application")
     }
     return values | {
-        name: list(lists.split(xml.value(text, name))) for name in ("owners", "target_resources")
+        name: list(comma_lists.split(xml.value(text, name))) for name in ("owners", "target_resources")
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lgi_protocol import hexcode, lists, states, xml
+from lgi_protocol import comma_lists, hexcode, states, xml
 from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import leading_number
 from lgi_tools.job_end import JobEnd, Outcome
@@ -166,7 +166,7 @@ def read_details(text: str) -> Details:
 
 def _common(text: str) -> dict[str, Any]:
     def names(tag: str) -> tuple[str, ...]:
-        return lists.split(xml.value(text, tag))
+        return comma_lists.split(xml.value(text, tag))
 
     specifics = xml.value(text, "job_specifics")
     told = read_end(text)

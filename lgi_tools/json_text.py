@@ -8,11 +8,11 @@ from typing import Any, ParamSpec
 
 import click
 
-from lgi_protocol import hexcode, lists, offers, xml
+from lgi_protocol import capabilities, comma_lists, hexcode, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import Reply, leading_number
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import terminal
 from lgi_tools.job_values import file_name
 from lgi_tools.program import CallFailed
@@ -83,7 +83,7 @@ def project(reply: Reply) -> Values:
 
 def caller(reply: Reply) -> Values:
     """The same, and as whom it was asked."""
-    groups = list(lists.split(reply.value("groups")))
+    groups = list(comma_lists.split(reply.value("groups")))
     return project(reply) | {"user": reply.value("user"), "groups": groups}
 
 
@@ -91,7 +91,7 @@ def job(text: str) -> Values:
     """A ``<job>`` of a list."""
     values: Values = {"job_id": leading_number(xml.value(text, "job_id"))}
     values |= {name: xml.value(text, name) for name in _TEXTS}
-    values |= {name: list(lists.split(xml.value(text, name))) for name in _LISTS}
+    values |= {name: list(comma_lists.split(xml.value(text, name))) for name in _LISTS}
     values["state_time_stamp"] = leading_number(xml.value(text, "state_time_stamp"))
     told = read_end(text)
     end = {"exit_code": told.exit_code, "exit_signal": told.exit_signal, "end_reason": told.reason or None}
@@ -139,6 +139,6 @@ def resource(text: str) -> Values:
     """A ``<resource>``."""
     return {
         "resource_name": xml.value(text, "resource_name"),
-        "resource_capabilities": offers.readable(xml.value(text, "resource_capabilities")),
+        "resource_capabilities": capabilities.readable(xml.value(text, "resource_capabilities")),
         "last_call_time": leading_number(xml.value(text, "last_call_time")),
     }

@@ -8,7 +8,7 @@ from typing import Self
 from lgi_protocol import hexcode
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import arguments, xml_dictionary
 from lgi_tools.caller import SUBMIT, Caller
 from lgi_tools.repository import Repository

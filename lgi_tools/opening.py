@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import click
 
 from lgi_protocol.errors import ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import options
 from lgi_tools.options import Options
 from lgi_tools.project import Project

@@ -11,7 +11,7 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import Damaged
 from lgi_protocol.reply import Reply
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import terminal
 
 _log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from lgi_protocol import hexcode, lists, xml
+from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import arguments, job_values
 from lgi_tools.caller import SUBMIT, Caller, check_text
 from lgi_tools.explanation import Explanation, read_explanation
@@ -51,7 +51,7 @@ class Project:
             server=server,
             project=project,
             user=user,
-            groups=lists.join(groups),
+            groups=comma_lists.join(groups),
             check_host=check_host,
         )
         self._open(arguments.completed(given))
@@ -86,7 +86,7 @@ class Project:
         *,
         input: bytes | str = b"",
         files: Iterable[str | Path] = (),
-        targets: Iterable[str] = (lists.ANY,),
+        targets: Iterable[str] = (comma_lists.ANY,),
         specifics: str | Mapping[str, str | int] = "",
         read_access: Iterable[str] = (),
         write_access: Iterable[str] = (),
@@ -97,11 +97,11 @@ class Project:
         """
         fields = {
             "application": application,
-            "target_resources": lists.join(targets),
+            "target_resources": comma_lists.join(targets),
             "job_specifics": specifics if isinstance(specifics, str) else as_xml(specifics),
             "input": hexcode.encode(input.encode() if isinstance(input, str) else input),
-            "read_access": lists.join(read_access),
-            "write_access": lists.join(write_access),
+            "read_access": comma_lists.join(read_access),
+            "write_access": comma_lists.join(write_access),
         }
         reply = self._call(
             SUBMIT,

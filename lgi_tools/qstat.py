@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol import offers, xml
+from lgi_protocol import capabilities, xml
 from lgi_protocol.states import State
 from lgi_tools import json_text, options, program, queue_pages, terminal
 from lgi_tools.job_end import Outcome
@@ -166,7 +166,7 @@ def _resource(text: str) -> str:
     return (
         "\n"
         + line("Resource name", xml.value(text, "resource_name"))
-        + line("Resource capabilities", offers.readable(xml.value(text, "resource_capabilities")))
+        + line("Resource capabilities", capabilities.readable(xml.value(text, "resource_capabilities")))
         + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
     )
 

@@ -15,9 +15,9 @@ import urllib3
 
 from lgi_protocol import file_properties, xml
 from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_safe
-from lgi_protocol.patience import patience
+from lgi_protocol.deadline import patience
 from lgi_protocol.reply import leading_number, read_text
-from lgi_protocol.unreachable import plain_reason
+from lgi_protocol.transport_errors import plain_reason
 from lgi_tools.arrival import Arrival
 from lgi_tools.progress import Watch, unwatched
 from lgi_tools.terminal import one_line

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol import lists, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.states import State
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import command_line, job_end, job_streams, options, program, terminal
 from lgi_tools.caller import check_text
 from lgi_tools.job_values import Details
@@ -117,7 +117,7 @@ def command(
             command_line.APPLICATION,
             input=line.input,
             files=line.files,
-            targets=lists.split(targets) or (lists.ANY,),
+            targets=comma_lists.split(targets) or (comma_lists.ANY,),
             specifics=told,
         )
         if wait:

@@ -13,7 +13,7 @@ from lgi_protocol import xml
 from lgi_protocol.client import Client, with_back_off
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.progress import Watch
 
 # So many seconds a submit is tried: a busy server, or one that is just being restarted.

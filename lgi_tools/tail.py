@@ -7,7 +7,7 @@ import click
 
 from lgi_protocol import states
 from lgi_protocol.states import State
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import job_end, job_values, options, program, terminal
 from lgi_tools.job_values import Details, Tail
 from lgi_tools.opening import job_ids, opened

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 # Shorter than what many routers keep a silent connection for, and than our patience with an answer.
 LONGEST_HELD = 40

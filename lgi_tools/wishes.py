@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from lgi_protocol import lists, offers
+from lgi_protocol import capabilities, comma_lists
 from lgi_tools.job_values import Resource
 
 # So many resources a warning names.
@@ -30,9 +30,11 @@ class Wish(click.ParamType[int]):
 
 def unmet(resources: Iterable[Resource], application: str, targets: str, specifics: str) -> str:
     """Why no resource, by its own word, takes such a job; empty when one may, or none offers the like."""
-    wanted = lists.split(targets) or (lists.ANY,)
-    meant = [one for one in resources if lists.holds(wanted, [one.name]) and application in one.applications]
-    lacking = [(one.name, offers.lacks(one.capabilities, application, specifics)) for one in meant]
+    wanted = comma_lists.split(targets) or (comma_lists.ANY,)
+    meant = [
+        one for one in resources if comma_lists.holds(wanted, [one.name]) and application in one.applications
+    ]
+    lacking = [(one.name, capabilities.lacks(one.capabilities, application, specifics)) for one in meant]
     if not all(reason for _, reason in lacking):
         return ""
     shown = [f"{name} {reason}" for name, reason in lacking[:_SHOWN]]

@@ -15,7 +15,7 @@ from benchmarks.soak.ledger import Deed, Ledger
 from benchmarks.soak.plan import Plan
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from tests.grid import CAPABILITIES
 
 APPLICATION = "hello_world"

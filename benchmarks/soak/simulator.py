@@ -18,7 +18,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 # A thread does little; a thousand of them are not to take 8 GB of addresses.
 STACK = 512 * 1024

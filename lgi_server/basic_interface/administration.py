@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server import identity
 from lgi_server.basic_interface.menu import counted
 from lgi_server.basic_interface.project_lists import Seen, seen_resources
@@ -71,6 +71,6 @@ def _rules(visit: Visit, kind: str, rule: str) -> list[_Rule]:
 
 def _used(visit: Visit, name: str, application: str, limit: int | None) -> int | None:
     """How many jobs count under a rule; None where that is not one number."""
-    if limit is None or lists.ANY in {name, application}:
+    if limit is None or comma_lists.ANY in {name, application}:
         return None
     return usage.owned(visit.transaction, name, application, limit < 0)

@@ -7,7 +7,7 @@ with each request: it is the certificate that grants them.
 from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
-from lgi_protocol import common_name, lists
+from lgi_protocol import comma_lists, common_name
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import forms
 from lgi_server.basic_interface.visit import Answer, Moved, Visit, change
@@ -21,15 +21,15 @@ def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
     text = unquote(cookies.get(COOKIE, ""))
     if len(text.encode("utf-8", "replace")) >= forms.SHORT or common_name.has_control(text):
         return ()
-    return lists.unique(lists.split(text))
+    return comma_lists.unique(comma_lists.split(text))
 
 
 @change("groups")
 def choose_groups(visit: Visit) -> Answer:
     """Work for these groups from now on, or with none posted for those that the certificate names."""
-    chosen = lists.unique(lists.split(visit.form.word(forms.CHOSEN_GROUPS)))
+    chosen = comma_lists.unique(comma_lists.split(visit.form.word(forms.CHOSEN_GROUPS)))
     visitor = visit.visitor
     allowed = callers.allowed_groups(visitor.who.name, chosen, visitor.server.config) if chosen else ()
     if refused := [group for group in chosen if group not in allowed]:
-        raise LGIError(ErrorNumber.GROUPS_REFUSED, lists.join(refused))
-    return Moved("certificate", keep={COOKIE: quote(lists.join(allowed))})
+        raise LGIError(ErrorNumber.GROUPS_REFUSED, comma_lists.join(refused))
+    return Moved("certificate", keep={COOKIE: quote(comma_lists.join(allowed))})

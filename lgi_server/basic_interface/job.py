@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from lgi_protocol import lists, states
+from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.basic_interface import display
@@ -87,7 +87,7 @@ def _tail(visit: Visit, found: Job) -> Look | None:
 
 def may_change(visit: Visit, found: Job) -> bool:
     """Whether a form for a change is shown; what is posted is judged by the services."""
-    return lists.holds(found.write_access, visit.user.names)
+    return comma_lists.holds(found.write_access, visit.user.names)
 
 
 def files_of(server: Server, found: Job) -> dict[str, object]:

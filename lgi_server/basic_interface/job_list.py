@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlencode
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
 from lgi_server import end_fields, forms
@@ -39,7 +39,7 @@ def job_list(visit: Visit) -> Answer:
             "newer": _place(found[0]) if found and has_newer else "",
             "state": _shown(state),
             "application": _shown(application),
-            "states": lists.unique((*(one.value for one in State), *filter(None, [_shown(state)]))),
+            "states": comma_lists.unique((*(one.value for one in State), *filter(None, [_shown(state)]))),
             "applications": _applications(visit, _shown(application)),
             "everybody": everybody,
             "ended": ended,
@@ -101,7 +101,7 @@ def _place(job: Job) -> str:
 
 def _shown(posted: str) -> str:
     """A filter as it is shown: as in LGI ``any`` filters nothing."""
-    return "" if posted == lists.ANY else posted
+    return "" if posted == comma_lists.ANY else posted
 
 
 def _applications(visit: Visit, chosen: str) -> list[str]:

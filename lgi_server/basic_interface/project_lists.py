@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lgi_protocol import offers
+from lgi_protocol import capabilities as lgi_protocol_capabilities
 from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
 from lgi_server.services import callers, targets
 from lgi_server.tables import active_resources, job_lists
@@ -40,7 +40,7 @@ def seen_resources(visit: Visit) -> list[Seen]:
     return [
         Seen(
             resource=one,
-            capabilities=offers.readable(one.resource_capabilities),
+            capabilities=lgi_protocol_capabilities.readable(one.resource_capabilities),
             applications=targets.applications_of(one),
             running=running.get(one.resource_name, {}),
             is_silent=one.last_call_time < visit.now - SILENT_SECONDS,

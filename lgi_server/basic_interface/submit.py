@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import request
 
-from lgi_protocol import lists, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import arrivals, forms
 from lgi_server.basic_interface import display
@@ -126,8 +126,8 @@ def _chosen(user: User, groups: tuple[str, ...]) -> User:
 def _wanted(visit: Visit, user: User) -> Wanted:
     """A form that is sent twice, by an impatient hand or a browser that lost the answer, makes one job."""
     form = visit.form
-    targets = lists.unique(visit.posted.getlist("target_resources")) or (lists.ANY,)
-    chosen = Form({forms.TARGETS.name: lists.join(targets)})
+    targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
+    chosen = Form({forms.TARGETS.name: comma_lists.join(targets)})
     sent = requests.request("user", user.name, form.word(forms.REQUEST_ID))
     return Wanted(form.tag(forms.APPLICATION), chosen.names(forms.TARGETS), partial(_details, form), sent)
 

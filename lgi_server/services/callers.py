@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server import forms, identity
@@ -43,7 +43,7 @@ class User:
     @property
     def names(self) -> tuple[str, ...]:
         """Everything an access list may know the caller by."""
-        return lists.unique((self.name, *self.groups))
+        return comma_lists.unique((self.name, *self.groups))
 
 
 def check_certificate(who: Identity, config: Config) -> None:
@@ -66,7 +66,7 @@ def user(form: Form, who: Identity, config: Config) -> User:
         raise LGIError(ErrorNumber.USER_DIFFERS, f"{name!r}, the certificate is for {who.name.name!r}")
     allowed = allowed_groups(who.name, groups, config)
     if not allowed:
-        granted = lists.join(lists.unique((name, *(who.name.groups or ()))))
+        granted = comma_lists.join(comma_lists.unique((name, *(who.name.groups or ()))))
         raise LGIError(ErrorNumber.GROUPS_REFUSED, f"it is for {granted}")
     return User(name, allowed)
 
@@ -74,7 +74,7 @@ def user(form: Form, who: Identity, config: Config) -> User:
 def user_of(who: Identity, chosen: tuple[str, ...], config: Config) -> User:
     """The user of a page: with the groups the certificate names, and those of the ``chosen`` it grants."""
     allowed = allowed_groups(who.name, chosen, config) if chosen else ()
-    return User(who.name.name, lists.unique((*who.name.certified_groups(), *allowed)))
+    return User(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
 
 
 def may_choose_groups(name: CommonName, config: Config) -> bool:
@@ -95,9 +95,9 @@ def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) ->
     allowed = tuple(
         group
         for group in posted
-        if group in certified or (open_to_all and group not in {config.admin_group, lists.ANY})
+        if group in certified or (open_to_all and group not in {config.admin_group, comma_lists.ANY})
     )
-    if not allowed and name.is_for_any_group and lists.ANY in posted:
+    if not allowed and name.is_for_any_group and comma_lists.ANY in posted:
         return (name.name,)
     return allowed
 

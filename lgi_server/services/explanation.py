@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from lgi_protocol import lists, offers, states
+from lgi_protocol import capabilities, comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.database import Transaction
@@ -82,7 +82,7 @@ def explain(transaction: Transaction, user: User, job_id: int, there_are: Amount
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     job, lock = found
-    if not lists.holds(job.read_access, user.names):
+    if not comma_lists.holds(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     everyone = active_resources.everyone(transaction)
     needs = _needs(transaction, job, there_are)
@@ -120,8 +120,8 @@ def _queued(job: Job, lock: Lock | None, needs: Sequence[Need], standpoints: Seq
 
 def _standpoint(job: Job, resource: Resource, running: int, now: int) -> Standpoint:
     is_offering = is_offered(resource, job.application)
-    is_target = lists.holds(job.target_resources, [resource.resource_name])
-    lacks = offers.lacks(resource.resource_capabilities, job.application, job.job_specifics)
+    is_target = comma_lists.holds(job.target_resources, [resource.resource_name])
+    lacks = capabilities.lacks(resource.resource_capabilities, job.application, job.job_specifics)
     reason = Reason.MAY_TAKE
     if not is_offering:
         reason = Reason.NO_OFFER

@@ -4,7 +4,7 @@ It is recorded with each change, in the same transaction. The submit of a user's
 first change, from the job's row: until then that says the same.
 """
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.config import Config
@@ -85,7 +85,7 @@ def of_job(transaction: Transaction, user: User, job_id: int, config: Config) ->
     if job is None and not changes:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     readers = job.read_access if job else (config.admin_group, *changes[-1].owners)
-    if not lists.holds(readers, user.names):
+    if not comma_lists.holds(readers, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     if job is not None and not changes:
         return [_submit(job)]

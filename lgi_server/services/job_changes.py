@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from lgi_protocol import lists, states, xml
+from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import NO_END, End, fitting
 from lgi_protocol.states import State
@@ -116,7 +116,7 @@ def seen_by_resource(transaction: Transaction, resource: Resource, job_id: int) 
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    if not lists.holds(job.target_resources, [resource.resource_name]):
+    if not comma_lists.holds(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {job_id}")
     return job
 
@@ -134,7 +134,7 @@ def seen_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    if not lists.holds(job.read_access, user.names):
+    if not comma_lists.holds(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     return job
 
@@ -145,7 +145,7 @@ def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     job, lock = found
-    if not lists.holds(job.read_access, user.names):
+    if not comma_lists.holds(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
         raise locking.JobLocked
@@ -158,7 +158,7 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Mak
     The answered job says ``deleted`` when it is gone; its repository goes after the commit.
     """
     job, lock = locking.held(transaction, job_id)
-    if not lists.holds(job.write_access, user.names):
+    if not comma_lists.holds(job.write_access, user.names):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
         raise locking.JobLocked

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from lgi_protocol import lists, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.config import LICENCE_NAME
@@ -31,7 +31,7 @@ def wish(job_specifics: str, there_are: Amounts) -> str:
     """
     wanted: dict[str, int] = {}
     for found in xml.find_all(job_specifics, TAG):
-        for item in lists.split(found.text):
+        for item in comma_lists.split(found.text):
             name, number = _item(item)
             wanted[name] = wanted.get(name, 0) + number
     for name, number in wanted.items():

@@ -5,7 +5,7 @@ a lock. An interface of LGI's locks as resource -1 in session 0; ours holds the 
 with its transaction.
 """
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.database import Transaction
@@ -30,7 +30,7 @@ def lock(
     """
     resource, session_id = session
     job, lock = held(transaction, job_id)
-    if not lists.holds(job.target_resources, [resource.resource_name]):
+    if not comma_lists.holds(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_A_TARGET)
     if lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")

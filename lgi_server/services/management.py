@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import common_name, lists, xml
+from lgi_protocol import comma_lists, common_name, xml
 from lgi_protocol.states import State
 from lgi_server import identity
 from lgi_server.database import Transaction
@@ -16,7 +16,7 @@ from lgi_server.tables.undo_log import Undo
 from lgi_server.tables.updates import Change
 
 # The first rule of a new project, as LGI's: everybody may have two jobs of each application.
-FIRST_RULE = ("user", lists.ANY, lists.ANY, 2)
+FIRST_RULE = ("user", comma_lists.ANY, comma_lists.ANY, 2)
 
 
 class Unacceptable(Exception):
@@ -47,8 +47,8 @@ def check_master(transaction: Transaction, server_name: str) -> None:
 
 def set_up(transaction: Transaction, master: NewResource, rule: tuple[str, str, str, int]) -> None:
     """Begin a project with its master server and a first rule, neither of which is ever taken back."""
-    add_resource(transaction, master, lists.ANY)
-    _make(transaction, permissions.set_allowed(*rule), lists.ANY)
+    add_resource(transaction, master, comma_lists.ANY)
+    _make(transaction, permissions.set_allowed(*rule), comma_lists.ANY)
 
 
 def allow(transaction: Transaction, kind: str, name: str, application: str, limit: int, servers: str) -> int:
@@ -126,7 +126,7 @@ def shares_of(transaction: Transaction, kind: str) -> list[dict[str, object]]:
 def _check_share(kind: str, name: str) -> None:
     if kind == "resource":
         raise Unacceptable("Resources have no share !")
-    if name == lists.ANY:
+    if name == comma_lists.ANY:
         raise Unacceptable("any is nobody's name: who has no weight counts as 1")
 
 
@@ -134,7 +134,7 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
     """Register a resource; answer the version of the update."""
     name = check_who(new.name)
     der = identity.der_of(new.certificate)
-    if name == lists.ANY:
+    if name == comma_lists.ANY:
         raise Unacceptable("a resource cannot be called any")
     if not common_name.is_resource_name(name):
         raise Unacceptable(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
@@ -221,7 +221,7 @@ def _make(transaction: Transaction, change: Change, servers: str, undo: Sequence
 
     As LGI: it is made here whatever servers it is meant for.
     """
-    names = lists.split(servers)
+    names = comma_lists.split(servers)
     if not names or len(_one_line(servers).encode()) >= 255:
         raise Unacceptable(f"{servers!r} is not 'any' or a comma list of server names")
     try:
@@ -229,7 +229,7 @@ def _make(transaction: Transaction, change: Change, servers: str, undo: Sequence
     except ValueError as error:
         raise Unacceptable(str(error)) from None
     change.run(transaction)
-    version = updates.insert(transaction, lists.join(names), text)
+    version = updates.insert(transaction, comma_lists.join(names), text)
     if undo_texts:
         undo_log.insert(transaction, version, undo_texts)
     return version
@@ -239,7 +239,7 @@ def check_who(name: str) -> str:
     """A user, group or resource name, or the word any."""
     name = name.strip()
     try:
-        return name if name == lists.ANY else common_name.check_name(name)
+        return name if name == comma_lists.ANY else common_name.check_name(name)
     except ValueError as error:
         raise Unacceptable(str(error)) from None
 

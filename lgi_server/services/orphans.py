@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Database
 from lgi_server.services import stores
 from lgi_server.services.repositories import Repositories
@@ -63,7 +63,7 @@ def write_resource_list(root: Path, databases: Iterable[Database]) -> bool:
     """Write the names of all projects' resources to the file of that name; whether it has changed."""
     everyone = [one for database in databases for one in database.run(active_resources.everyone, write=False)]
     names = sorted({one.resource_name for one in everyone if one.project_server == NO_SERVER})
-    text = lists.join(names)
+    text = comma_lists.join(names)
     path = root / RESOURCE_LIST
     with suppress(OSError):
         if not path.is_symlink() and path.read_text("utf-8") == text:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from lgi_protocol.comma_lists import ANY
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.lists import ANY
 from lgi_server.database import Transaction
 from lgi_server.services.callers import User
 from lgi_server.tables import permissions

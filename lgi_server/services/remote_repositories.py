@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.aside import aside
@@ -136,7 +136,7 @@ def pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -
             with upload.arrived.open("rb") as opened:
                 opened.seek(upload.part[0] if upload.part else 0)
                 archive.addfile(_member(upload.name, upload.size, upload.properties), opened)
-        access = lists.join(writers).encode()
+        access = comma_lists.join(writers).encode()
         archive.addfile(_member(ACCESS_FILE, len(access), FileProperties()), io.BytesIO(access))
 
 

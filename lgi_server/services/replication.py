@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lgi_protocol import hexcode, lists
+from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.database import Database, Transaction
 from lgi_server.services import update_text
@@ -60,7 +60,7 @@ def after(transaction: Transaction, version: int) -> Known:
     if row is None:
         return Known(0, updates.newest(transaction), None)
     query = bytes(row["update_query"]).decode()
-    first = Update(int(row["version"]), lists.split(row["servers"]), query)
+    first = Update(int(row["version"]), comma_lists.split(row["servers"]), query)
     return Known(updates.count_after(transaction, version), first.version, first)
 
 
@@ -86,8 +86,8 @@ def accept(transaction: Transaction, update: Update, here: Here, cycled: bool) -
 def apply(transaction: Transaction, update: Update, here: Here) -> None:
     """Record a change under its version, and make it when it is for this server; LGIError 41."""
     make = _maker(update.query, here)
-    updates.insert_as(transaction, update.version, lists.join(update.servers), update.query)
-    meant = lists.holds(update.servers, [here.name])
+    updates.insert_as(transaction, update.version, comma_lists.join(update.servers), update.query)
+    meant = comma_lists.holds(update.servers, [here.name])
     if meant:
         make(transaction)
     log.info("update %d %s", update.version, "made" if meant else "noted, it is for other servers")

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.aside import all_on_the_disk, aside
@@ -95,7 +95,7 @@ class Repositories:
         directory.parent.mkdir(mode=0o770, exist_ok=True)
         directory.mkdir(mode=0o770)
         with self.opened(name) as at:
-            self._write(at, ACCESS_FILE, lists.join(writers).encode())
+            self._write(at, ACCESS_FILE, comma_lists.join(writers).encode())
             for upload in uploads:
                 # A link, not a rename: the database may ask for the whole submit to be done again.
                 os.link(upload.arrived, upload.name, dst_dir_fd=at)
@@ -135,7 +135,7 @@ class Repositories:
             with self.opened(name) as at:
                 access = os.open(ACCESS_FILE, _NEW, 0o660, dir_fd=at)
                 with os.fdopen(access, "wb") as opened:
-                    opened.write(lists.join(new.writers).encode())
+                    opened.write(comma_lists.join(new.writers).encode())
                 for upload in new.uploads:
                     copy_part(upload, os.open(upload.name, _NEW, 0o660, dir_fd=at))
         self.sync()
@@ -246,7 +246,7 @@ class Repositories:
     def writers(self, name: str) -> tuple[str, ...]:
         """The names in the repository's access file. Raises NoSuchFile."""
         with self.open(name, ACCESS_FILE) as opened:
-            return lists.split(opened.read(65536).decode("utf-8", "replace"))
+            return comma_lists.split(opened.read(65536).decode("utf-8", "replace"))
 
     @contextmanager
     def opened(self, name: str) -> Iterator[int]:

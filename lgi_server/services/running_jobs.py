@@ -7,7 +7,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 
-from lgi_protocol import lists, states, xml
+from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server import identity
@@ -97,4 +97,4 @@ def may_read(job: Job, other: Job, admin_group: str) -> bool:
 
     But administrators may read everything, and their jobs run anywhere: for them that group does not count.
     """
-    return lists.holds(other.read_access, [owner for owner in job.owners if owner != admin_group])
+    return comma_lists.holds(other.read_access, [owner for owner in job.owners if owner != admin_group])

@@ -6,7 +6,7 @@ Names come from certificates and forms; they are shown as Python would, so that 
 import logging
 from collections.abc import Sequence
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.tables.jobs import Job
 
 log = logging.getLogger("lgi.jobs")
@@ -14,7 +14,7 @@ log = logging.getLogger("lgi.jobs")
 
 def submitted(job: Job) -> None:
     """A new job."""
-    owners, targets = lists.join(job.owners), lists.join(job.target_resources)
+    owners, targets = comma_lists.join(job.owners), comma_lists.join(job.target_resources)
     log.info("job %d is %a: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
 
 

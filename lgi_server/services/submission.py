@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.states import State
@@ -265,8 +265,8 @@ def _with_access(job: Job, first: tuple[str, ...], details: Details) -> Job:
 
 def _fitting(names: Sequence[str], too_big: ErrorNumber) -> tuple[str, ...]:
     """A list that fits its column whole: one cut short would grant other rights."""
-    unique = lists.unique(names)
-    if len(lists.join(unique).encode()) >= forms.SHORT:
+    unique = comma_lists.unique(names)
+    if len(comma_lists.join(unique).encode()) >= forms.SHORT:
         raise LGIError(too_big, "together with the owners and administrators")
     return unique
 

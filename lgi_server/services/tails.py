@@ -6,7 +6,7 @@ what comes, until an answer says that nobody looks any more. The end of it is ke
 
 from dataclasses import dataclass, replace
 
-from lgi_protocol import lists, states
+from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.database import Transaction
 from lgi_server.services import running_jobs
@@ -50,7 +50,7 @@ def look(transaction: Transaction, user: User, job_id: int, offset: int) -> Look
     job = jobs.brief(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    if not lists.holds(job.read_access, user.names):
+    if not comma_lists.holds(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     tail = job_tails.find(transaction, job_id) or Tail()
     begin = min(max(offset, tail.begin), tail.length)

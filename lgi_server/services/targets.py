@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgi_protocol import lists, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.tables.active_resources import Resource
 
@@ -12,8 +12,8 @@ def known_targets(everyone: Sequence[Resource], application: str, targets: Seque
     offering = {one.resource_name for one in everyone if offers(one, application)}
     if not offering:
         raise LGIError(ErrorNumber.APPLICATION_UNKNOWN, application)
-    if lists.ANY in targets:
-        return (lists.ANY,)
+    if comma_lists.ANY in targets:
+        return (comma_lists.ANY,)
     known = tuple(target for target in targets if target in offering)
     if not known:
         raise LGIError(ErrorNumber.NO_TARGET, application)
@@ -28,7 +28,7 @@ def offers(resource: Resource, application: str) -> bool:
 def applications_of(resource: Resource) -> tuple[str, ...]:
     """The applications a resource has said that it offers."""
     try:
-        names = lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
+        names = comma_lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
     except ValueError:
         return ()
     return tuple(name for name in names if xml.is_name(name))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction, marks
 
 # Of each application and target, the newest so many: what was there before, a resource was offered already.
@@ -45,7 +45,7 @@ def look(
     looks = [_aborting(application, resources) for application in applications]
     for application in applications:
         for wished in ("", *(wishes or {}).get(application, ())):
-            looks += [_queued(application, target, wished) for target in (lists.ANY, *resources)]
+            looks += [_queued(application, target, wished) for target in (comma_lists.ANY, *resources)]
             looks.append(_queued_for_several(application, wished, resources))
     found = []
     for begin in range(0, len(looks), 2 * AT_ONCE):
@@ -91,8 +91,8 @@ def _for_one_of(those: str, parameters: Sequence[object], resources: Sequence[st
     return (
         f"SELECT {_COLUMNS} FROM ({those} LIMIT {MOST_SEVERAL}) AS newest WHERE EXISTS"
         " (SELECT 1 FROM job_access AS target WHERE target.job_id = newest.job_id"
-        f" AND target.role = 'target' AND target.name IN ({marks((*resources, lists.ANY))}))",
-        (*parameters, *resources, lists.ANY),
+        f" AND target.role = 'target' AND target.name IN ({marks((*resources, comma_lists.ANY))}))",
+        (*parameters, *resources, comma_lists.ANY),
     )
 
 
@@ -100,7 +100,7 @@ def _look(transaction: Transaction, looks: Sequence[_Look]) -> list[Awaited]:
     parts = [f"SELECT * FROM ({query}) AS look{number}" for number, (query, _) in enumerate(looks)]
     values = (value for _, parameters in looks for value in parameters)
     return [
-        Awaited(row["job_id"], row["state"], row["application"], lists.split(row["target_resources"]))
+        Awaited(row["job_id"], row["state"], row["application"], comma_lists.split(row["target_resources"]))
         for row in transaction.rows(" UNION ALL ".join(parts), *values)
     ]
 
@@ -114,6 +114,6 @@ def watched(transaction: Transaction, since: int) -> list[Awaited]:
         since,
     )
     return [
-        Awaited(row["job_id"], WATCHED, row["application"], lists.split(row["target_resources"]))
+        Awaited(row["job_id"], WATCHED, row["application"], comma_lists.split(row["target_resources"]))
         for row in rows
     ]

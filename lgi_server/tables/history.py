@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Row, Transaction, marks
 
 
@@ -24,7 +24,7 @@ class Change:
 
     def values(self) -> tuple[str | int, ...]:
         """What is stored, in the columns' order."""
-        lists_of_names = lists.join(self.owners), lists.join(self.target_resources)
+        lists_of_names = comma_lists.join(self.owners), comma_lists.join(self.target_resources)
         told = (self.old_state, self.new_state, self.changed_by, self.reason, self.application)
         return (self.job_id, self.change_time, *told, *lists_of_names)
 
@@ -38,7 +38,7 @@ _VALUES = marks(_COLUMNS.split(","))
 def _change_in(row: Row) -> Change:
     values = {name: row[name] for name in f"{_COLUMNS}, change_id".split(", ")}
     for name in ("owners", "target_resources"):
-        values[name] = lists.split(values[name])
+        values[name] = comma_lists.split(values[name])
     return Change(**values)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction, marks
 from lgi_server.tables.jobs import AT_ONCE, SHORT, Job, job_in
 
@@ -29,7 +29,7 @@ def count(transaction: Transaction, selection: Selection) -> int:
     Each reader's jobs are counted where they lie together, without those that a reader before may read too:
     that costs half of what making the numbers of all of them unique does.
     """
-    readers = lists.unique((*selection.readers, lists.ANY))
+    readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
     where, filters = _filters(selection)
     counts, parameters = [], []
     for number, name in enumerate(readers):
@@ -91,7 +91,7 @@ def _from(
     place: Place | None,
 ) -> list[Job]:
     """So many jobs in one direction from a place; however far down it is, nothing before it is read."""
-    readers = lists.unique((lists.ANY, *selection.readers))
+    readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
     where, filters = _filters(selection)
     relation, order = direction
     if place is not None:
@@ -117,7 +117,9 @@ def changed_since(transaction: Transaction, since: int) -> list[tuple[Place, tup
         since,
         AT_ONCE,
     )
-    return [(Place(row["state_time_stamp"], row["job_id"]), lists.split(row["read_access"])) for row in rows]
+    return [
+        (Place(row["state_time_stamp"], row["job_id"]), comma_lists.split(row["read_access"])) for row in rows
+    ]
 
 
 def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
@@ -146,7 +148,7 @@ def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[st
 
 def _page(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[int]:
     """The numbers of a page's jobs, in its order."""
-    readers = lists.unique((lists.ANY, *selection.readers))
+    readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
     where, parameters = _filters(selection)
     one = (
         "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"

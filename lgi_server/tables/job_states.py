@@ -6,7 +6,7 @@ MariaDB could change both with one statement, and takes twice as long for that a
 from collections.abc import Sequence
 from typing import Any
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction
 from lgi_server.tables import access
 from lgi_server.tables.jobs import Job
@@ -19,7 +19,7 @@ def change(transaction: Transaction, old: Job, new: Job) -> bool:
     """Store what a lock holder has changed, if the job is still in its old state; whether it was."""
     settings = (
         ("state", new.state),
-        ("target_resources", lists.join(new.target_resources)),
+        ("target_resources", comma_lists.join(new.target_resources)),
         ("input", new.input),
         ("output", new.output),
         ("job_specifics", new.job_specifics),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Row, Transaction, marks
 
 
@@ -47,7 +47,7 @@ COLUMNS = ("month", "name", "application", "resource")
 
 
 def _run_in(row: Row) -> Run:
-    owners = lists.split(row["owners"])
+    owners = comma_lists.split(row["owners"])
     return Run(row["job_id"], row["began"], row["application"], owners, row["resource"])
 
 
@@ -70,7 +70,7 @@ def insert_runs(transaction: Transaction, began: Sequence[Run]) -> None:
         *(
             value
             for run in began
-            for value in (run.job_id, run.began, run.application, lists.join(run.owners), run.resource)
+            for value in (run.job_id, run.began, run.application, comma_lists.join(run.owners), run.resource)
         ),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.job_end import NO_END, End
 from lgi_server.database import Row, Transaction, marks
 from lgi_server.tables.locks import LOCK_COLUMNS, Lock, lock_in
@@ -55,7 +55,7 @@ def job_in(row: Row) -> Job:
     """The job in a row that has the columns of `SHORT`, and input and output if there are any."""
     values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
     for name in ("owners", "read_access", "write_access", "target_resources"):
-        values[name] = lists.split(values[name])
+        values[name] = comma_lists.split(values[name])
     for name in ("input", "output"):
         values[name] = bytes(values.get(name, b""))
     values["end"] = End(*(values.pop(name) for name in ("exit_code", "exit_signal", "end_reason")))
@@ -137,10 +137,10 @@ def _values(job: Job) -> tuple[Any, ...]:
     return (
         job.state,
         job.application,
-        lists.join(job.owners),
-        lists.join(job.read_access),
-        lists.join(job.write_access),
-        lists.join(job.target_resources),
+        comma_lists.join(job.owners),
+        comma_lists.join(job.read_access),
+        comma_lists.join(job.write_access),
+        comma_lists.join(job.target_resources),
         job.input,
         job.output,
         job.job_specifics,

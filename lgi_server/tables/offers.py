@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction, marks
 from lgi_server.tables.jobs import Job, job_in, prefixed
 
@@ -20,7 +20,7 @@ _SEVERAL = ","
 
 def _queues(resource: str, wishes: Mapping[str, int]) -> list[tuple[str, str, int]]:
     """What a resource may be offered jobs from: target, wish, and how many it may get of that."""
-    targets = (lists.ANY, resource, _SEVERAL)
+    targets = (comma_lists.ANY, resource, _SEVERAL)
     return [(target, wished, most) for wished, most in wishes.items() for target in targets]
 
 
@@ -42,7 +42,7 @@ def _offered(resource: str, target: str, wanted: Sequence[str]) -> tuple[str, li
         parameters.append(resource)
     refused = [value[1:].strip() for value in wanted if value.startswith("!")]
     asked = [value for value in wanted if not value.startswith("!")]
-    for names, condition in ((refused, "NOT EXISTS"), ([] if lists.ANY in asked else asked, "EXISTS")):
+    for names, condition in ((refused, "NOT EXISTS"), ([] if comma_lists.ANY in asked else asked, "EXISTS")):
         if names:
             where += (
                 f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
@@ -94,7 +94,7 @@ def take(
         found, parameters = _found(application, resource, wanted, wishes, start + _FURTHER * limit)
         more = f"{_search(found, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
         rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
-    taken = [job for job in map(job_in, rows) if lists.holds(job.target_resources, [resource])]
+    taken = [job for job in map(job_in, rows) if comma_lists.holds(job.target_resources, [resource])]
     return sorted(taken, key=lambda job: (job.priority, job.job_id))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Row, Transaction, marks
 from lgi_server.tables import turns
 from lgi_server.tables.active_resources import COLUMNS, Resource, resource_in
@@ -57,8 +57,8 @@ def judging(
     whose capabilities hold the application's name somewhere, which the caller looks at closely; what is
     remembered of a request, if the submit has an id; and the known wishes where there are licences.
     """
-    names = (*names, lists.ANY)
-    applications = (application, lists.ANY)
+    names = (*names, comma_lists.ANY)
+    applications = (application, comma_lists.ANY)
     parts = [
         f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit,"
         " NULL AS resource_id, NULL AS resource_name, NULL AS resource_capabilities,"

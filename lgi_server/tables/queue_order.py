@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction, marks
 from lgi_server.tables import jobs
 
@@ -100,8 +100,8 @@ def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Q
             row["job_id"],
             row["priority"],
             row["application"],
-            lists.split(row["owners"]),
-            lists.split(row["target_resources"]),
+            comma_lists.split(row["owners"]),
+            comma_lists.split(row["target_resources"]),
             row["licences"],
         )
         for row in transaction.rows(" UNION ALL ".join(parts), *values)

@@ -1,6 +1,6 @@
 """Where a job stands among the others of its application."""
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction
 from lgi_server.tables.jobs import Job
 
@@ -44,6 +44,6 @@ def running(transaction: Transaction, application: str) -> dict[str, int]:
     )
     found: dict[str, int] = {}
     for row in rows:
-        for name in lists.split(row["target_resources"]):
+        for name in comma_lists.split(row["target_resources"]):
             found[name] = found.get(name, 0) + int(row["n"])
     return found

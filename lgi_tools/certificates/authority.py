@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
 from lgi_protocol.certificate_files import file_stem
-from lgi_protocol.certificate_parts import PrivateKey, PublicKey
+from lgi_protocol.x509_builder import PrivateKey, PublicKey
 from lgi_tools.certificates import former, key_files, pkcs12_files, profiles
 from lgi_tools.certificates.entity import Issued, Wanted, refuse_existing
 from lgi_tools.certificates.former import read_certificate, read_revocations

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from lgi_protocol.certificate_parts import PrivateKey
+from lgi_protocol.x509_builder import PrivateKey
 
 SECRET = 0o600
 PUBLIC = 0o644

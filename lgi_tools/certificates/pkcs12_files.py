@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from lgi_protocol.certificate_parts import PrivateKey
+from lgi_protocol.x509_builder import PrivateKey
 
 _ROUNDS = 20_000
 

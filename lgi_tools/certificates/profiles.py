@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lgi_protocol.certificate_parts import CLOCK_SKEW, PrivateKey, PublicKey, builder, key_usage
+from lgi_protocol.x509_builder import CLOCK_SKEW, PrivateKey, PublicKey, builder, key_usage
 
 _HOST = re.compile(
     r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"

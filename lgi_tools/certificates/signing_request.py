@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_protocol.certificate_parts import PrivateKey, PublicKey
+from lgi_protocol.x509_builder import PrivateKey, PublicKey
 from lgi_tools.certificates import key_files
 from lgi_tools.certificates.key_files import KeyType
 

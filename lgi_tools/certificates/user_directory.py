@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_tools.certificates import key_files
 from lgi_tools.certificates.entity import Issued
 
@@ -50,7 +50,9 @@ def write_pems(directory: Path, pems: tuple[bytes, ...], owner: Owner, replace: 
         "user": owner.user,
         # A certificate without groups still grants the user's own name, and the tools need one group. One
         # for any group grants it too, and which other ones its owner works for nobody knows here.
-        "groups": lists.join([name for name in owner.groups if name != lists.ANY] or [owner.user]),
+        "groups": comma_lists.join(
+            [name for name in owner.groups if name != comma_lists.ANY] or [owner.user]
+        ),
         "defaultserver": owner.server,
         "defaultproject": owner.project,
     }

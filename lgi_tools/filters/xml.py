@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgi_protocol.elements import Found, elements, unescape
+from lgi_protocol.xml_reader import Found, elements, unescape
 from lgi_tools.filters import streams
 from lgi_tools.filters.streams import Streams, Unusable, Usage
 

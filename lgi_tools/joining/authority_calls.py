@@ -13,12 +13,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
-from lgi_protocol.certificate_parts import PrivateKey
 from lgi_protocol.client import is_safe
 from lgi_protocol.credentials import session_with
-from lgi_protocol.patience import patience, timed
+from lgi_protocol.deadline import patience, timed
 from lgi_protocol.reply import read_text
-from lgi_protocol.unreachable import plain_reason
+from lgi_protocol.transport_errors import plain_reason
+from lgi_protocol.x509_builder import PrivateKey
 from lgi_tools.certificates import signing_request
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Token

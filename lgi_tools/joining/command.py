@@ -12,7 +12,7 @@ from lgi_protocol.client import Client, is_safe
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import options, program, terminal
 from lgi_tools.certificates import inventory, signing_request
 from lgi_tools.certificates.command_options import KEY_TYPE

@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from lgi_protocol import common_name, lists
+from lgi_protocol import comma_lists, common_name
 from lgi_tools.certificates import key_files
 
 DIRECTORY = "tokens"
@@ -70,7 +70,7 @@ def check(name: str, projects: tuple[str, ...]) -> None:
     common_name.compose(name, None, projects or None)
     if not common_name.is_resource_name(name):
         raise ValueError(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
-    if not projects or lists.ANY in projects:
+    if not projects or comma_lists.ANY in projects:
         raise ValueError("a token names the projects the resource is to work for: --project NAME")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from lgi_protocol import offers
+from lgi_protocol import capabilities
 from lgi_tools.command_line import APPLICATION
 from lgi_tools.job_values import Resource
 
@@ -10,7 +10,7 @@ from lgi_tools.job_values import Resource
 def image(code: str, version: str) -> str:
     """``psi4:1.5``. ValueError when no resource would take it for an image."""
     name = f"{code}:{version}"
-    if not offers.is_image(name):
+    if not capabilities.is_image(name):
         raise ValueError(f"{name!r} is no container: CODE is as psi4 or group/psi4, VERSION as 1.5")
     return name
 
@@ -19,6 +19,6 @@ def announced(resources: Iterable[Resource]) -> Mapping[str, list[str]]:
     """Each container in order of its name, with the resources that say they have it."""
     found: dict[str, list[str]] = {}
     for resource in resources:
-        for name in offers.offer(resource.capabilities, APPLICATION).images:
+        for name in capabilities.offer(resource.capabilities, APPLICATION).images:
             found.setdefault(name, []).append(resource.name)
     return dict(sorted(found.items()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_tools import command_line, options, program, script_text, terminal
 from lgi_tools.project import Project
 from lgi_tools.run import as_specifics
@@ -87,7 +87,7 @@ def submit(
             wanted,
             submission.script_of(words),
             as_specifics(specifics, command_line.licences(resources)),
-            lists.join(lists.split(targets)) or lists.ANY,
+            comma_lists.join(comma_lists.split(targets)) or comma_lists.ANY,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None

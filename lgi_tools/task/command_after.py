@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_tools import json_text, options, terminal
 from lgi_tools.project import Project
 from lgi_tools.task import codes, removal, results, standing
@@ -156,6 +156,6 @@ def list_codes(as_json: bool, **given: object) -> int:
         return 0
     if not split:
         terminal.warn(NAME, "no resource says which containers it has")
-    lines = (f"{code} {version} {lists.join(names)}" for code, version, names in split)
+    lines = (f"{code} {version} {comma_lists.join(names)}" for code, version, names in split)
     terminal.show("".join(terminal.value(line) + "\n" for line in lines))
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lgi_protocol import hexcode, lists, xml
+from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.reply import leading_number
@@ -30,7 +30,7 @@ class Order:
     image: str
     script: str
     specifics: str
-    targets: str = lists.ANY
+    targets: str = comma_lists.ANY
 
     def __post_init__(self) -> None:
         """ValueError for what cannot be sent; the script may have any bytes in it."""

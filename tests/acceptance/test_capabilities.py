@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol import offers, xml
+from lgi_protocol import capabilities, xml
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.grid import BIN, Grid
 from tests.pages import Browser
@@ -72,9 +72,9 @@ def test_pages_show_capabilities_as_they_were_written(told: Grid) -> None:
 )
 def test_what_no_daemon_has_escaped_stays(text: str) -> None:
     """Text outside of elements, elements in elements, and what is cut."""
-    assert offers.readable(text) == text
+    assert capabilities.readable(text) == text
 
 
 def test_a_document_type_is_no_reason_to_fail() -> None:
     """What an administrator has written into the database is shown as it is."""
-    assert offers.readable("<!DOCTYPE a> <a> &lt;b&gt; </a>") == "<!DOCTYPE a> <a> &lt;b&gt; </a>"
+    assert capabilities.readable("<!DOCTYPE a> <a> &lt;b&gt; </a>") == "<!DOCTYPE a> <a> &lt;b&gt; </a>"

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_server.database import Transaction
 from lgi_server.databases import open_database
 from lgi_server.services import accounting, work

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_server.database import Transaction
 from lgi_server.services.repositories import Repositories
 from lgi_server.tables import access, jobs
@@ -138,7 +138,12 @@ def job(
     place = repository_name(number) if repository is None else repository
 
     def step(stage: Stage, transaction: Transaction) -> None:
-        split = (lists.split(owners), lists.split(read), lists.split(write), lists.split(targets))
+        split = (
+            comma_lists.split(owners),
+            comma_lists.split(read),
+            comma_lists.split(write),
+            comma_lists.split(targets),
+        )
         made = Job(
             0,
             state,
@@ -170,7 +175,7 @@ def files(repository: str, writers: str | None, **contents: str) -> Step:
 
     def step(stage: Stage, _transaction: Transaction) -> None:
         stage.store.remove(repository)
-        stage.store.create(repository, lists.split(writers or ""), ())
+        stage.store.create(repository, comma_lists.split(writers or ""), ())
         directory = stage.store.directory(repository)
         for name, text in contents.items():
             (directory / name).write_bytes(text.encode("latin-1"))

@@ -10,7 +10,7 @@ from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.job_end import End
 from lgi_protocol.resource_api import WATCHED, Awaited, Job, Offer, ResourceCalls, SignUp
 from lgi_protocol.states import resource_may_change
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 
 URL = "https://master.test/LGI"
 RESOURCE = "cluster@test"

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server import replies
 from lgi_server.config import Config, Project
@@ -65,7 +65,7 @@ def answer(call: str, recorded: Tree) -> Elements:
 
 
 def _to_user(call: str, answers: Answers, recorded: Tree) -> Elements:
-    user = User(recorded.value("user"), lists.split(recorded.value("groups")))
+    user = User(recorded.value("user"), comma_lists.split(recorded.value("groups")))
     servers = _servers(recorded)
     if call == "interface_project_server_list":
         return (*answers.user_first_header(user, servers), *replies.slave_servers(servers))
@@ -141,7 +141,7 @@ def _job(tree: Tree) -> Job:
         job_id=int(tree.value("job_id")),
         state=tree.value("state"),
         application=tree.value("application"),
-        **{name: lists.split(tree.value(name)) for name in lists_of},
+        **{name: comma_lists.split(tree.value(name)) for name in lists_of},
         job_specifics=without_repository(inside) if place else inside,
         lock_state=0,
         state_time_stamp=int(tree.value("state_time_stamp")),

@@ -11,7 +11,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from lgi_protocol.client import with_back_off
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply, leading_number, read_answer
-from lgi_protocol.unreachable import Unreachable, plain_reason
+from lgi_protocol.transport_errors import Unreachable, plain_reason
 
 
 class Clock:

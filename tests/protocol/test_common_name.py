@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_protocol import common_name, lists
+from lgi_protocol import comma_lists, common_name
 from lgi_protocol.common_name import CommonName, compose, parse
 
 words = (
@@ -100,7 +100,7 @@ def test_what_is_composed_is_parsed_the_same(
         return
 
     assert parse(str(made)) == made
-    wanted = (lists.ANY,) if groups is not None and projects is None else projects
+    wanted = (comma_lists.ANY,) if groups is not None and projects is None else projects
     assert made == CommonName(name, groups, wanted)
 
 

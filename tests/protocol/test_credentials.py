@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.profiles import Validity
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_protocol import lists
+from lgi_protocol import comma_lists
 
 names = st.text(st.characters(exclude_characters=","), min_size=1).map(str.strip).filter(bool)
 
@@ -25,28 +25,28 @@ names = st.text(st.characters(exclude_characters=","), min_size=1).map(str.strip
 )
 def test_a_list_is_split_at_commas(text: str, values: tuple[str, ...]) -> None:
     """Values are trimmed, empty ones dropped, and the writer's order stays."""
-    assert lists.split(text) == values
+    assert comma_lists.split(text) == values
 
 
 @given(st.lists(names).map(tuple))
 def test_what_is_joined_splits_again(values: tuple[str, ...]) -> None:
     """A list comes back with the same values in the same order."""
-    assert lists.split(lists.join(values)) == values
+    assert comma_lists.split(comma_lists.join(values)) == values
 
 
 @given(st.text("a ,!\t"))
 def test_splitting_twice_changes_nothing(text: str) -> None:
     """A stored list is in its final form."""
-    once = lists.split(text)
+    once = comma_lists.split(text)
 
-    assert lists.split(lists.join(once)) == once
+    assert comma_lists.split(comma_lists.join(once)) == once
     assert all(value and value == value.strip() and "," not in value for value in once)
 
 
 @given(st.lists(st.sampled_from("abc")))
 def test_repetitions_go_and_the_first_stays(values: list[str]) -> None:
     """As owners and groups are stored."""
-    kept = lists.unique(values)
+    kept = comma_lists.unique(values)
 
     assert set(kept) == set(values)
     assert len(kept) == len(set(kept))
@@ -71,7 +71,7 @@ def test_repetitions_go_and_the_first_stays(values: list[str]) -> None:
 )
 def test_a_list_grants_the_very_name_or_any(values: tuple[str, ...], wanted: list[str], held: bool) -> None:
     """Names match exactly, never as patterns; ``any`` is a wildcard in the list, not among the names."""
-    assert lists.holds(values, wanted) == held
+    assert comma_lists.holds(values, wanted) == held
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,12 @@ def test_a_list_grants_the_very_name_or_any(values: tuple[str, ...], wanted: lis
 )
 def test_work_is_filtered_by_owners(owners: tuple[str, ...], wanted: str, passes: bool) -> None:
     """A plain name asks for, ``!name`` refuses and wins; without plain names all others pass."""
-    assert lists.passes_filter(owners, lists.split(wanted)) == passes
+    assert comma_lists.passes_filter(owners, comma_lists.split(wanted)) == passes
 
 
 @given(st.sets(st.sampled_from("abc")), st.lists(st.sampled_from(["a", "b", "c", "!a", "!b", "!c"])))
 def test_the_order_of_a_filter_does_not_matter(owners: set[str], wanted: list[str]) -> None:
     """Nor does repetition."""
-    assert lists.passes_filter(owners, wanted) == lists.passes_filter(owners, [*reversed(wanted), *wanted])
+    assert comma_lists.passes_filter(owners, wanted) == comma_lists.passes_filter(
+        owners, [*reversed(wanted), *wanted]
+    )

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_protocol import offers, xml
+from lgi_protocol import capabilities as lgi_protocol_capabilities
+from lgi_protocol import xml
 
 TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <max_memory> 4000 </max_memory>"
 
@@ -12,7 +13,9 @@ TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <ma
 @pytest.mark.parametrize("inside", [TOLD, xml.escape(TOLD)], ids=["as it is", "escaped"])
 def test_what_is_told_of_an_application_is_read(inside: str) -> None:
     """Escaped, as daemons tell it, or not."""
-    told = offers.offer(f"<other> <max_cpus> 1 </max_cpus> </other> <command> {inside} </command>", "command")
+    told = lgi_protocol_capabilities.offer(
+        f"<other> <max_cpus> 1 </max_cpus> </other> <command> {inside} </command>", "command"
+    )
 
     assert (told.images, told.is_all) == (("psi4:1.5", "crest:2"), True)
     assert told.most == {"cpus": 8, "memory": 4000}
@@ -50,17 +53,19 @@ def test_what_is_told_of_an_application_is_read(inside: str) -> None:
 )
 def test_what_a_resource_lacks_is_said_by_its_own_word_only(told: str, specifics: str, lacks: str) -> None:
     """Where it says nothing, or not all, it may have it."""
-    assert offers.lacks(f"<command> {told} </command>", "command", specifics) == lacks
+    assert lgi_protocol_capabilities.lacks(f"<command> {told} </command>", "command", specifics) == lacks
 
 
 @given(st.text("<>/ ab:1image&lt;!-s"), st.text("<>/ ab:1image&lt;"))
 def test_no_text_is_too_strange(capabilities: str, specifics: str) -> None:
     """Both come from others."""
-    offers.lacks(f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>")
+    lgi_protocol_capabilities.lacks(f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>")
 
 
 def test_a_long_wish_is_cut() -> None:
     """It is said of each resource."""
-    told = offers.lacks("<a> <images> x:1 </images> </a>", "a", f"<image> {'y' * 60_000} </image>")
+    told = lgi_protocol_capabilities.lacks(
+        "<a> <images> x:1 </images> </a>", "a", f"<image> {'y' * 60_000} </image>"
+    )
 
     assert told == f"has no image {'y' * 200}"

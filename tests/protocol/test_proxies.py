@@ -13,7 +13,7 @@ import pytest
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.repository import Repository, TransferFailed
 from tests.conftest import lacking

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_protocol import lists, xml
+from lgi_protocol import comma_lists, xml
 from lgi_protocol.reply import Reply
 from lgi_server.database import Database
 from lgi_server.scheduler_settings import SchedulerSettings
@@ -185,7 +185,7 @@ def test_use_is_counted_by_user_group_application_resource_and_month(grid: Grid)
 
 def change(job_id: int, when: int, old: str, new: str, owners: str = "mark, theor") -> Change:
     """A change that res1 reports."""
-    return Change(job_id, when, old, new, RES, "", "vasp", lists.split(owners), ("any",))
+    return Change(job_id, when, old, new, RES, "", "vasp", comma_lists.split(owners), ("any",))
 
 
 def store(database: Database, *changes: Change) -> None:

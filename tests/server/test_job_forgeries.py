@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_protocol.certificate_parts import PrivateKey
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.x509_builder import PrivateKey
 from lgi_server import job_identity, jobs_authority
 from lgi_server.job_identity import RunningJob as Named
 from lgi_tools.certificates import key_files

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.errors import LGIError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_server import identity, jobs_authority
 from lgi_server.identity import Trust
 from lgi_server.job_identity import RunningJob as Named

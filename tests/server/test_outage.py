@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lgi_protocol.errors import ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from tests.conftest import started_mariadb
 from tests.grid import Grid
 from tests.mariadb import PrivateMariaDB

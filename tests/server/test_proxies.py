@@ -12,7 +12,7 @@ import requests
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from tests import front_ends, queues, running_jobs
 from tests.conftest import lacking
 from tests.front_ends import HEADER, STREAM, Running

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_server.renewal import Renewal
 from lgi_tools.certificates.authority import Authority, Issued, read_certificate
 from tests.grid import Grid, wait_for

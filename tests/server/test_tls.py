@@ -12,7 +12,7 @@ import requests
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.authority import Authority, Issued, read_certificate
 from lgi_tools.certificates.key_files import KeyType

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_protocol.certificate_parts import PublicKey
+from lgi_protocol.x509_builder import PublicKey
 from lgi_tools.certificates import inventory, signing_request
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.command import main

@@ -7,7 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 import LGI
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import settings
 from lgi_tools.repository import TransferFailed
 

@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools import safe_submit
 from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.authority import Authority, Issued

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.unreachable import Unreachable
+from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.waits import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, wait_until
 
 

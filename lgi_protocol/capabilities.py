@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lgi_protocol import lists
-from lgi_protocol.elements import elements, find, unescape
+from lgi_protocol import comma_lists
+from lgi_protocol.xml_reader import elements, find, unescape
 
 # <images> psi4:1.5, crest:2.11.2 </images> is all there are, unless "..." is among them.
 IMAGES, AND_MORE = "images", "..."
@@ -48,7 +48,7 @@ def offer(capabilities: str, application: str) -> Offer:
                 said.setdefault(one.name, []).append(one.text)
     except ValueError:
         return Offer((), False, {})
-    names = lists.unique(name for text in said.get(IMAGES, ()) for name in lists.split(text))
+    names = comma_lists.unique(name for text in said.get(IMAGES, ()) for name in comma_lists.split(text))
     most = {name: _whole(said[MOST + name][-1]) for name in UNITS if MOST + name in said}
     return Offer(
         images=tuple(name for name in names if is_image(name)),

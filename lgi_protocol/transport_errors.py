@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from lgi_protocol.patience import TookTooLong
+from lgi_protocol.deadline import TookTooLong
 
 _NEVER_THERE = (
     urllib3.exceptions.NewConnectionError,
