@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lgi_daemon.scripts import Place, Scripts
+from lgi_daemon.execution.scripts import Place, Scripts
 from tests.acceptance.conftest import RESOURCE, DaemonProcess, offers
 from tests.grid import Grid, wait_for
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from lgi_daemon.main import main
+from lgi_daemon.cli.main import main
 
 sys.exit(main())

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.job_files import JobFiles, contents
-from lgi_daemon.record import Phase, Record
+from lgi_daemon.rundir.job_files import JobFiles, contents
+from lgi_daemon.rundir.record import Phase, Record
 from lgi_protocol.job_directory import SCRIPTS
 
 APPLICATIONS = Path(__file__).resolve().parents[2] / "applications"

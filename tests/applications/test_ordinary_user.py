@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import main
+from lgi_daemon.cli import main
 from tests.grid import Grid, wait_for
 
 from .bench import APPLICATIONS, LIBRARY

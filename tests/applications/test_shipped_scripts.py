@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import configuration
+from lgi_daemon.config import model
 from tests.conftest import lacking
 
 from .bench import APPLICATIONS, LIBRARY
@@ -67,7 +67,7 @@ def test_the_example_configuration_can_be_used(tmp_path: Path, certificate_files
     file = tmp_path / "LGI.cfg"
     file.write_text(text)
 
-    read = configuration.load(file, as_root=False)
+    read = model.load(file, as_root=False)
 
     (application,) = read.projects[0].applications
     assert application.name == "command"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.environment import link_programs, variables
+from lgi_daemon.execution.environment import link_programs, variables
 
 from . import shims
 from .bench import Bench

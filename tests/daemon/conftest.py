@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lgi_daemon.environment import link_programs
-from lgi_daemon.scripts import Place
+from lgi_daemon.execution.environment import link_programs
+from lgi_daemon.execution.scripts import Place
 from tests.uids import UID
 
 from .fake_server import FakeServer

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.announcement import GOOD_FOR, Announcement
-from lgi_daemon.clock import Clock
-from lgi_daemon.configuration import ConfigurationError, Project, load
-from lgi_daemon.scripts import Scripts
+from lgi_daemon.claiming.capabilities import GOOD_FOR, Announcement
+from lgi_daemon.config.model import ConfigurationError, Project, load
+from lgi_daemon.execution.scripts import Scripts
+from lgi_daemon.servers.clock import Clock
 from lgi_protocol import xml
 
 from .test_configuration import edit

@@ -1,6 +1,6 @@
 """Claims whose answer was lost: never run before the server has said whose they are."""
 
-from lgi_daemon.record import Phase
+from lgi_daemon.rundir.record import Phase
 from lgi_protocol.errors import ErrorNumber
 
 from .fake_server import FakeServer, refused

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.lifetime import Lifetime
-from lgi_daemon.main import Options, _parse
+from lgi_daemon.cli.main import Options, _parse
+from lgi_daemon.loop.lifetime import Lifetime
 
 from .workshop import until
 

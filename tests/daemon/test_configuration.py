@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.check import plan
-from lgi_daemon.configuration import Configuration, load
-from lgi_daemon.configuration_section import ConfigurationError
+from lgi_daemon.cli.check import plan
+from lgi_daemon.config.model import Configuration, load
+from lgi_daemon.config.section import ConfigurationError
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import end_file, trailer
-from lgi_daemon.record import from_json, to_json
+from lgi_daemon.rundir import end_file, trailer
+from lgi_daemon.rundir.record import from_json, to_json
 from lgi_protocol.job_end import End
 
 from .conftest import IS_ROOT

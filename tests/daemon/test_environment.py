@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.environment import link_programs, site_path, variables
-from lgi_daemon.scripts import Place, Scripts
+from lgi_daemon.execution.environment import link_programs, site_path, variables
+from lgi_daemon.execution.scripts import Place, Scripts
 
 from .conftest import Write
 from .workshop import Workshop

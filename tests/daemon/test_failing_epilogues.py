@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import LATER, MOST_EPILOGUES
-from lgi_daemon.looks import LONGEST_PAUSE
+from lgi_daemon.jobs.job import LATER, MOST_EPILOGUES
+from lgi_daemon.jobs.local_check import LONGEST_PAUSE
+from lgi_daemon.loop.daemon import Daemon
 
 from .workshop import FAST, SLOW, Workshop, only, until
 

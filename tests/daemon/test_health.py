@@ -9,11 +9,11 @@ from itertools import count
 
 import pytest
 
-from lgi_daemon import atomic_file
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.health import FAILURES, FIRST_REST, LONGEST_REST
-from lgi_daemon.job import Job
-from lgi_daemon.looks import LOST_SECONDS
+from lgi_daemon.files import atomic_file
+from lgi_daemon.jobs.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST
+from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.local_check import LOST_SECONDS
+from lgi_daemon.loop.daemon import Daemon
 
 from .conftest import IS_ROOT
 from .workshop import FAST, SLOW, Workshop, only, until

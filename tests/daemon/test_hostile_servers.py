@@ -2,9 +2,9 @@
 
 import pytest
 
-from lgi_daemon import tour, watch
-from lgi_daemon.run_directory import RunDirectory
-from lgi_daemon.servers import MOST_TOLD
+from lgi_daemon.loop import long_poll, work_cycle
+from lgi_daemon.rundir.run_directory import RunDirectory
+from lgi_daemon.servers.connections import MOST_TOLD
 from lgi_protocol.errors import ErrorNumber
 
 from .fake_server import URL, FakeServer, refused
@@ -35,14 +35,14 @@ def test_a_list_of_servers_is_not_followed_for_ever(workshop: Workshop) -> None:
 
     workshop.tick(daemon)
 
-    assert len(workshop.servers) == tour.MOST_SERVERS
+    assert len(workshop.servers) == work_cycle.MOST_SERVERS
 
 
 def test_watches_are_bounded_and_end_with_their_servers(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each is a thread and a connection. A master that names others each time gets no more of them."""
-    monkeypatch.setattr(watch, "PAUSE", 0.01)
+    monkeypatch.setattr(long_poll, "PAUSE", 0.01)
     workshop.server.longest_wait = 60
     workshop.at_once = 2
     daemon = workshop.daemon()
@@ -59,7 +59,7 @@ def test_watches_are_bounded_and_end_with_their_servers(
     try:
         for number in range(4):
             named(number)
-            assert len(daemon.watches) <= watch.MOST_WATCHES
+            assert len(daemon.watches) <= long_poll.MOST_WATCHES
         workshop.server.slaves = ()
         for _ in range(3):
             workshop.tick(daemon, SLOW)
@@ -171,7 +171,7 @@ def test_a_job_whose_limits_script_cannot_be_asked_leaves_nothing(
     workshop.server.submit("1")
     daemon = workshop.daemon()
     with monkeypatch.context() as broken:
-        broken.setattr("lgi_daemon.job.Job.says", lambda *_asked: (_ for _ in ()).throw(error))
+        broken.setattr("lgi_daemon.jobs.job.Job.says", lambda *_asked: (_ for _ in ()).throw(error))
         workshop.tick(daemon)
 
     assert (len(daemon.jobs), workshop.tree(), workshop.server.locks) == (0, [], {})

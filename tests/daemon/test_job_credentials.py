@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import Job
+from lgi_daemon.jobs.job import Job
+from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.digest import digest
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.resource_api import ResourceCalls, SignUp
@@ -349,7 +349,7 @@ def test_a_job_without_the_cas_certificate_is_not_taken(workshop: Workshop, serv
 
 def test_a_daemon_loads_what_makes_keys_only_to_make_one() -> None:
     """It takes 10 MB, which a thousand jobs leave room for only when it is not needed."""
-    told = "import sys, lgi_daemon.main; print('cryptography' in sys.modules)"
+    told = "import sys, lgi_daemon.cli.main; print('cryptography' in sys.modules)"
 
     ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
 
@@ -364,8 +364,8 @@ def test_the_certificate_of_a_job_is_not_read_to_know_how_old_it_is(
 ) -> None:
     """When it is half over stands in the job's record, also for the next daemon."""
     daemon, _ = taken(workshop)
-    monkeypatch.delattr("lgi_daemon.job_key")
-    monkeypatch.setitem(sys.modules, "lgi_daemon.job_key", None)
+    monkeypatch.delattr("lgi_daemon.files.job_key")
+    monkeypatch.setitem(sys.modules, "lgi_daemon.files.job_key", None)
 
     daemon = workshop.restart(daemon)
     workshop.tick(daemon, FAST)

@@ -1,7 +1,7 @@
 """A job's life: what the server wants and the scripts say, carried out."""
 
-from lgi_daemon.looks import LOST_SECONDS
-from lgi_daemon.processes import alive
+from lgi_daemon.execution.processes import alive
+from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_protocol.errors import ErrorNumber
 
 from .fake_server import FakeServer, refused

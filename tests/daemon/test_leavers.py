@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import Job
-from lgi_daemon.process_table import ProcessTable
+from lgi_daemon.execution.process_table import ProcessTable
+from lgi_daemon.jobs.job import Job
+from lgi_daemon.loop.daemon import Daemon
 
 from .conftest import IS_ROOT
 from .workshop import FAST, Workshop, only, until

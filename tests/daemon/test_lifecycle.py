@@ -2,7 +2,7 @@
 
 import pytest
 
-from lgi_daemon.lifecycle import Act, Activity, Standing, Step, last_step, standing, step
+from lgi_daemon.jobs.lifecycle import Act, Activity, Standing, Step, last_step, standing, step
 from lgi_protocol.states import State
 
 TABLE: dict[tuple[str, str], list[str]] = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.lifetime import Lifetime
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.loop.lifetime import Lifetime
 
 from .workshop import FAST, SLOW, Workshop, only
 

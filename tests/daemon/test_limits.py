@@ -2,9 +2,9 @@
 
 import pytest
 
-from lgi_daemon import demand
-from lgi_daemon.demand import Demand
-from lgi_daemon.limits import Level, Rules, full_level, owners_wanted, refusal
+from lgi_daemon.config import demand
+from lgi_daemon.config.demand import Demand
+from lgi_daemon.config.limits import Level, Rules, full_level, owners_wanted, refusal
 
 
 def level(

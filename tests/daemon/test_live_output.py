@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.live_output import LiveOutput
+from lgi_daemon.files.file_tail import LiveOutput
 
 LIMIT = 100
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import LOST, Job
-from lgi_daemon.looks import LOST_SECONDS
+from lgi_daemon.jobs.job import LOST, Job
+from lgi_daemon.jobs.local_check import LOST_SECONDS
+from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.job_end import End
 
 from .workshop import FAST, SLOW, Workshop, only, until

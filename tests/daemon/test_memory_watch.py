@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import process_table, processes
-from lgi_daemon.job import Job
-from lgi_daemon.memory_watch import EXCEEDED, LIMIT, MemoryWatch
-from lgi_daemon.process_table import Belongings, ProcessTable
+from lgi_daemon.execution import process_table, processes
+from lgi_daemon.execution.process_table import Belongings, ProcessTable
+from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.memory_watch import EXCEEDED, LIMIT, MemoryWatch
 from tests.uids import UID
 
 from .conftest import IS_ROOT

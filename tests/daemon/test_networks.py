@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.limits import Rules
+from lgi_daemon.config.limits import Rules
+from lgi_daemon.loop.daemon import Daemon
 from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
 from tests.acceptance.conftest import DaemonProcess, offers
 from tests.grid import Grid, UserCalls, running

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.configuration import load
-from lgi_daemon.configuration_section import ConfigurationError
-from lgi_daemon.daemon_log import VERBOSE, DaemonLog
-from lgi_daemon.servers import connector
+from lgi_daemon.cli.logging import VERBOSE, DaemonLog
+from lgi_daemon.config.model import load
+from lgi_daemon.config.section import ConfigurationError
+from lgi_daemon.servers.connections import connector
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
@@ -163,7 +163,7 @@ def test_no_process_of_a_run_script_outlives_a_daemon_killed_before_it_was_noted
     script.write_text("#!/bin/sh\n: > began\nsleep 60\n")
     script.chmod(0o755)
     program = (
-        "import os, signal, sys; from pathlib import Path; from lgi_daemon.scripts import Place, Scripts\n"
+        "import os, signal, sys; from pathlib import Path; from lgi_daemon.execution.scripts import Place, Scripts\n"
         "def die(identity): print(identity.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
         f"Scripts().start(Path({str(script)!r}), Place(Path({str(place)!r})), die)\n"
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import _SCRIPTS, Job
-from lgi_daemon.job_files import JobFiles
-from lgi_daemon.lifecycle import Act
-from lgi_daemon.removal import remove_tree
-from lgi_daemon.scripts import NoAnswer, Place, Scripts
+from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
+from lgi_daemon.files.rmtree import remove_tree
+from lgi_daemon.jobs.job import _SCRIPTS, Job
+from lgi_daemon.jobs.lifecycle import Act
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.rundir.job_files import JobFiles
 
 from .conftest import IS_ROOT
 from .workshop import FAST, Workshop, only, until
@@ -257,8 +257,8 @@ def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
-    monkeypatch.setattr("lgi_daemon.job.CHECK_SECONDS", 1.0)
-    monkeypatch.setattr("lgi_daemon.job.SHORTEST_CHECK", 1.0)
+    monkeypatch.setattr("lgi_daemon.jobs.job.CHECK_SECONDS", 1.0)
+    monkeypatch.setattr("lgi_daemon.jobs.job.SHORTEST_CHECK", 1.0)
     monkeypatch.setitem(_SCRIPTS, Act.ABORT, ("job_abort_script", 1.0))
     workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
     workshop.server.submit("1")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.lifecycle import Standing
-from lgi_daemon.run_directory import InUse, RunDirectory
+from lgi_daemon.jobs.lifecycle import Standing
+from lgi_daemon.rundir.run_directory import InUse, RunDirectory
 from lgi_protocol.digest import digest
 
 from .workshop import FAST, Workshop, only

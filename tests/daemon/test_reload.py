@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.limits import Rules
+from lgi_daemon.config.limits import Rules
 
 from .workshop import FAST, SLOW, Workshop, only
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.certificates import Certificates
-from lgi_daemon.clock import Clock
-from lgi_daemon.servers import Servers, connector, fingerprint
+from lgi_daemon.servers.certificate_reload import Certificates
+from lgi_daemon.servers.clock import Clock
+from lgi_daemon.servers.connections import Servers, connector, fingerprint
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.authority import Authority, Issued
 

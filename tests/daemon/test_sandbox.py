@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import processes
-from lgi_daemon.check import plan
-from lgi_daemon.configuration import load
-from lgi_daemon.configuration_section import ConfigurationError
-from lgi_daemon.environment import PASSED_ON
-from lgi_daemon.record import from_json, to_json
-from lgi_daemon.resource_limits import ResourceLimits
-from lgi_daemon.sandbox import choose_uid
-from lgi_daemon.scripts import Place, Scripts
+from lgi_daemon.cli.check import plan
+from lgi_daemon.config.model import load
+from lgi_daemon.config.section import ConfigurationError
+from lgi_daemon.execution import processes
+from lgi_daemon.execution.environment import PASSED_ON
+from lgi_daemon.execution.rlimits import ResourceLimits
+from lgi_daemon.execution.sandbox import choose_uid
+from lgi_daemon.execution.scripts import Place, Scripts
+from lgi_daemon.rundir.record import from_json, to_json
 from tests.uids import UID
 
 from .conftest import IS_ROOT, Write
@@ -267,7 +267,7 @@ def test_root_without_setpriv_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No job is ever run with more rights for want of a program."""
-    monkeypatch.setattr("lgi_daemon.sandbox._SETPRIV", "")
+    monkeypatch.setattr("lgi_daemon.execution.sandbox._SETPRIV", "")
 
     with pytest.raises(ConfigurationError, match=r"setpriv is missing, .* install util-linux"):
         load(file, as_root=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import processes
-from lgi_daemon.processes import Identity, alive, identify, kill_session
-from lgi_daemon.scripts import NoAnswer, Place, Scripts
+from lgi_daemon.execution import processes
+from lgi_daemon.execution.processes import Identity, alive, identify, kill_session
+from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
 from lgi_protocol.digest import digest
 from tests.uids import UID
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.crew import Crew
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import Job
-from lgi_daemon.limits import Rules
-from lgi_daemon.scripts import Place, Scripts
+from lgi_daemon.config.limits import Rules
+from lgi_daemon.execution.scripts import Place, Scripts
+from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.worker_pool import Crew
+from lgi_daemon.loop.daemon import Daemon
 
 from .fake_server import FakeServer
 from .workshop import Workshop, until
@@ -25,7 +25,7 @@ HANGS = "[ ! -e hangs ] || sleep 60"
 @pytest.fixture
 def busy(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """A resource whose daemons have four workers, and do not wait long for scripts at their end."""
-    monkeypatch.setattr("lgi_daemon.scripts.STOP_SECONDS", 0.5)
+    monkeypatch.setattr("lgi_daemon.execution.scripts.STOP_SECONDS", 0.5)
     workshop.at_once = 4
     return workshop
 

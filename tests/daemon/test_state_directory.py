@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.live_output import LiveOutput
-from lgi_daemon.record import Record
+from lgi_daemon.files.file_tail import LiveOutput
+from lgi_daemon.rundir.record import Record
 
 from .conftest import IS_ROOT
 from .test_one_bad_job import nest

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon import processes, sandbox
-from lgi_daemon.job import Job
+from lgi_daemon.execution import processes, sandbox
+from lgi_daemon.jobs.job import Job
 
 from .conftest import IS_ROOT
 from .workshop import FAST, Workshop, only, until

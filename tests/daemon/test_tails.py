@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.tails import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, Tails
-from lgi_daemon.watch import Watch
+from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, Tails
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.loop.long_poll import Watch
 from lgi_protocol.errors import ErrorNumber
 
 from .fake_server import URL, refused
@@ -167,7 +167,7 @@ def test_jobs_of_others_are_not_followed(scene: Scene) -> None:
 
 def test_so_many_jobs_and_no_more_are_followed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks at thousands costs no more."""
-    monkeypatch.setattr("lgi_daemon.tails.MOST_TAILS", 0)
+    monkeypatch.setattr("lgi_daemon.jobs.output_sender.MOST_TAILS", 0)
     assert MOST_TAILS > 0
 
     scene.tails.follow("LGI", URL, ["1"])

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.watch import LONG_PAUSE, LONGEST, PAUSE, Watch
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.loop.long_poll import LONG_PAUSE, LONGEST, PAUSE, Watch
 
 from .fake_server import URL
 from .workshop import FAST, Workshop, only

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lgi_daemon.acceptance import without_reference
-from lgi_daemon.limits import Rules
+from lgi_daemon.claiming.claim import without_reference
+from lgi_daemon.config.limits import Rules
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.configuration import Application, Configuration, Project
-from lgi_daemon.daemon import Daemon
-from lgi_daemon.job import Job
-from lgi_daemon.lifetime import Lifetime
-from lgi_daemon.limits import Rules
-from lgi_daemon.resource_limits import ResourceLimits
-from lgi_daemon.run_directory import RunDirectory
-from lgi_daemon.sandbox import UIDS
+from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.model import Application, Configuration, Project
+from lgi_daemon.execution.rlimits import ResourceLimits
+from lgi_daemon.execution.sandbox import UIDS
+from lgi_daemon.jobs.job import Job
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.loop.lifetime import Lifetime
+from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 from lgi_protocol.resource_api import ResourceCalls

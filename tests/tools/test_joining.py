@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from lgi_daemon.configuration import load
+from lgi_daemon.config.model import load
 from lgi_tools.certificates import inventory, signing_request
 from lgi_tools.certificates.authority import Authority
 from lgi_tools.certificates.former import read_certificate

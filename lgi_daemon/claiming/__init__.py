@@ -1,0 +1,1 @@
+"""Which offered jobs the daemon claims: limits, reservations, rejected jobs, capabilities."""

@@ -1,0 +1,1 @@
+"""The command LGI_daemon: command line, check, signals, log."""

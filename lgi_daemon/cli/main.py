@@ -1,0 +1,179 @@
+"""LGI_daemon: the command line of the resource daemon."""
+
+import logging
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from lgi_daemon.cli.check import plan
+from lgi_daemon.cli.logging import LEVELS, DaemonLog
+from lgi_daemon.cli.signals import Signals
+from lgi_daemon.config.model import Configuration, load
+from lgi_daemon.config.section import ConfigurationError
+from lgi_daemon.execution import sandbox
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.loop.lifetime import Lifetime
+from lgi_daemon.rundir.run_directory import InUse, RunDirectory
+from lgi_protocol import LGI_VERSION
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+# How many times as long as a tick has taken nothing is done after it.
+TICK_SHARE = 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line. ``file`` is absolute, ``fast`` and ``slow`` are seconds."""
+
+    file: Path
+    fast: int
+    slow: int
+    detach: bool
+    level: int
+    check_host: bool
+    log_file: Path | None
+    check: bool
+    at_once: int
+    lifetime: Lifetime
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
+@click.option("-d", "detach", is_flag=True, help="daemonize and run in background.")
+@click.option("-q", "level", flag_value="q", help="log only critical messages.")
+@click.option("-ft", "fast", type=click.IntRange(1), default=120, metavar="TIME", help="fast cycle, seconds.")
+@click.option("-st", "slow", type=click.IntRange(1), default=600, metavar="TIME", help="slow cycle, seconds.")
+@click.option("-n", "level", flag_value="n", default=True, help="log normal messages. this is the default.")
+@click.option("-v", "level", flag_value="v", help="also log debug messages.")
+@click.option("-vv", "level", flag_value="vv", help="also log verbose debug messages.")
+@click.option("-W", "careless", is_flag=True, help="do not check host names of project servers.")
+@click.option("-l", "log_file", type=click.Path(path_type=Path), metavar="FILE", help="log to FILE.")
+@click.option("--at-once", type=click.IntRange(1), default=32, metavar="N", help="look after N jobs at once.")
+@click.option(
+    "--idle-limit",
+    type=click.IntRange(1),
+    metavar="TIME",
+    help="end after so many seconds without a job. default: never.",
+)
+@click.option(
+    "--life-limit",
+    type=click.IntRange(1),
+    metavar="TIME",
+    help="take no jobs after so many seconds, and end with the last one. default: never.",
+)
+@click.option("--drain", is_flag=True, help="take no jobs, and end with the last one that is here.")
+@click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
+@click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
+@click.argument("configfile", type=click.Path(path_type=Path))
+def _parse(
+    detach: bool,
+    level: str,
+    fast: int,
+    slow: int,
+    careless: bool,
+    log_file: Path | None,
+    check: bool,
+    at_once: int,
+    idle_limit: int | None,
+    life_limit: int | None,
+    drain: bool,
+    configfile: Path,
+) -> Options:
+    """Run jobs of LGI projects on this resource, as CONFIGFILE says.
+
+    SIGTERM ends the daemon and leaves jobs running; SIGHUP reads CONFIGFILE again and reopens the log.
+    """
+    if fast >= slow:
+        raise click.UsageError(
+            f"the fast cycle (-ft {fast}) must be shorter than the slow cycle (-st {slow})"
+        )
+    lifetime = Lifetime(idle_limit or 0, life_limit or 0, drain)
+    file = configfile.absolute()
+    return Options(file, fast, slow, detach, LEVELS[level], not careless, log_file, check, at_once, lifetime)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 after --check, -h or a stop signal, 1 when the daemon could not be started."""
+    try:
+        options = _parse.main(arguments, "LGI_daemon", standalone_mode=False)
+        if not isinstance(options, Options):
+            return 0  # -h has printed its help
+        return _run(options)
+    except click.ClickException as error:
+        error.show()
+    except (ConfigurationError, InUse) as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        print(f"the daemon cannot start: {error}", file=sys.stderr)
+    return 1
+
+
+def _run(options: Options) -> int:
+    """Check everything, then look after jobs until a signal comes."""
+    configuration = load(options.file, os.geteuid() == 0, options.check_host)
+    if options.check:
+        print(plan(configuration, options.fast, options.slow))
+        return 0
+    run = RunDirectory(configuration.run_directory, sandboxed=os.geteuid() == 0)
+    run.claim()
+    daemon_log = DaemonLog(options.log_file, options.level, sys.stdout)
+    daemon = Daemon(
+        configuration, run, options.fast, options.slow, at_once=options.at_once, lifetime=options.lifetime
+    )
+    daemon.recover()
+    if options.detach and _detach():
+        os._exit(0)
+    run.sign()
+    signals = Signals()
+    log.info("daemon of %s started, pid %d, %d jobs", run.path, os.getpid(), len(daemon.jobs))
+    if problem := sandbox.programs_problem(configuration.sandbox_uids.start):
+        log.warning("%s", problem)
+    if not options.check_host:
+        log.warning("with -W any certificate of the CA passes for a project server's")
+    _serve(daemon, signals, options, daemon_log)
+    daemon.end()
+    run.release()
+    return 0
+
+
+def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog) -> None:
+    daemon.watch(lambda: bool(signals.stop), signals.wake)
+    while not signals.stop and not daemon.over():
+        if signals.take_reload():
+            daemon_log.reopen()
+            _reload(daemon, options)
+        began = time.monotonic()
+        daemon.beat(began)
+        # Workers and children wake us often: with however many jobs, ticks take a small share of the time.
+        time.sleep(min(TICK_SECONDS, TICK_SHARE * (time.monotonic() - began)))
+        signals.sleep(TICK_SECONDS)
+    reason = f"on {signals.stop}" if signals.stop else f"by itself: {daemon.over()}"
+    log.info("daemon stops %s and leaves %d jobs as they are", reason, len(daemon.jobs))
+
+
+def _reload(daemon: Daemon, options: Options) -> None:
+    """Use the configuration file as it is now; a bad one changes nothing."""
+    try:
+        fresh: Configuration = load(options.file, os.geteuid() == 0, options.check_host)
+        daemon.reconfigure(fresh)
+    except (ConfigurationError, ValueError, OSError) as error:
+        log.critical("the configuration stays as it was: %s", error)
+    else:
+        log.info("%s was read again", options.file)
+
+
+def _detach() -> bool:
+    """Go into the background, in the same directory. True in the process that is to end."""
+    sys.stdout.flush()
+    if os.fork():
+        return True
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    return False

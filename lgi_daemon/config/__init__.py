@@ -1,0 +1,1 @@
+"""The configuration of the daemon: frozen values and their parser."""

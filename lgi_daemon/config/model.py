@@ -1,0 +1,193 @@
+"""The daemon's configuration: read and checked whole, before anything is contacted."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.sandbox import check_sandbox, resource_limits, sandbox_uids
+from lgi_daemon.config.section import ConfigurationError, Section, read_root
+from lgi_daemon.execution.rlimits import ResourceLimits
+from lgi_daemon.execution.sandbox import UIDS
+from lgi_protocol import comma_lists, common_name, xml
+from lgi_protocol.credentials import Credentials
+from lgi_protocol.job_directory import SCRIPTS
+
+# Project servers refuse short texts of 255 bytes.
+_NAME_BYTES = 254
+
+
+@dataclass(frozen=True)
+class Application:
+    """What this resource runs for one kind of job. ``scripts`` are copied when a job is accepted."""
+
+    name: str
+    rules: Rules
+    max_output_size: int
+    sandbox_uid: int
+    check_system_limits_script: Path
+    scripts: Mapping[str, Path]
+    capabilities: str
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    # Asked, with the word "capabilities", for more that is told.
+    capabilities_script: Path | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project this resource works for, and where its master server is."""
+
+    name: str
+    master_server: str
+    rules: Rules
+    applications: tuple[Application, ...]
+
+    @property
+    def capabilities(self) -> str:
+        """What is told to the project's servers at sign-up, without what scripts say."""
+        return self.capabilities_with({})
+
+    def capabilities_with(self, said: Mapping[str, str]) -> str:
+        """The same with what was said for an application, by its name."""
+        told = ""
+        for one in self.applications:
+            text = f"{one.capabilities} {said.get(one.name, '')}".strip()
+            told += f"<{one.name}> {xml.escape(text)} </{one.name}> "
+        return told
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything of the configuration file; all files named in it were readable when it was read."""
+
+    file: Path
+    credentials: Credentials
+    run_directory: Path
+    rules: Rules
+    projects: tuple[Project, ...]
+    # Root gives each job one of these, unless its application has a uid of its own.
+    sandbox_uids: range = UIDS
+
+
+def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
+    """The checked configuration. ConfigurationError names tag, value and what to do."""
+    root = read_root(file)
+    resource = root.section("resource")
+    credentials = Credentials(
+        key=resource.file("resource_key_file"),
+        certificate=resource.file("resource_certificate_file"),
+        ca=root.file("ca_certificate_file"),
+        check_host=check_host,
+    )
+    try:
+        credentials.context()
+    except ValueError as error:
+        raise ConfigurationError(f"{resource.path}: {error}") from None
+    run_directory = resource.folder("run_directory")
+    if as_root:
+        check_sandbox(resource, run_directory)
+    count = resource.number("number_of_projects")
+    projects = tuple(_project(resource.section("project", n), as_root) for n in range(1, count + 1))
+    _check_distinct(resource, [project.name for project in projects], "project_name")
+    rules = _rules(resource)
+    uids = sandbox_uids(resource, rules.job_limit)
+    return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids)
+
+
+def _rules(section: Section) -> Rules:
+    allow: dict[str, int] = {}
+    found = xml.find(section.content, "owner_allow")
+    for one in xml.elements(found.inside if found else ""):
+        if not (one.text.isascii() and one.text.isdigit()):
+            raise ConfigurationError(
+                f"{section.path}/owner_allow/{one.name} is {one.text!r}: it must be a number of jobs"
+            )
+        allow[one.name] = int(one.text)
+    deny = comma_lists.split(section.optional("owner_deny"))
+    return Rules(
+        allow,
+        deny,
+        section.number("job_limit"),
+        cpu_limit=section.optional_number("cpu_limit"),
+        memory_limit=section.optional_number("memory_limit"),
+    )
+
+
+def _project(section: Section, as_root: bool) -> Project:
+    server = section.value("project_master_server").rstrip("/")
+    if not re.fullmatch(r"https://[^\s/]+(/\S*)?", server):
+        raise ConfigurationError(
+            f"{section.path}/project_master_server is {server!r}: it must be a URL as https://host/LGI"
+        )
+    count = section.number("number_of_applications")
+    applications = tuple(
+        _application(section.section("application", n), as_root) for n in range(1, count + 1)
+    )
+    _check_distinct(section, [application.name for application in applications], "application_name")
+    project = Project(_project_name(section), server, _rules(section), applications)
+    size = len(project.capabilities.encode())
+    if size >= xml.MAX_FIELD_SIZE:
+        raise ConfigurationError(
+            f"{section.path}: the capabilities of its applications are {size} bytes together and a server "
+            f"takes {xml.MAX_FIELD_SIZE - 1}: shorten them"
+        )
+    return project
+
+
+def _project_name(section: Section) -> str:
+    """A project's name is the name of a directory too."""
+    name = section.value("project_name")
+    too_long = len(name.encode()) > _NAME_BYTES
+    if "/" in name or name.startswith(".") or too_long or common_name.has_control(name):
+        raise ConfigurationError(
+            f"{section.path}/project_name is {name!r}: it must have no '/', no '.' in front and "
+            f"at most {_NAME_BYTES} bytes"
+        )
+    return name
+
+
+def _application(section: Section, as_root: bool) -> Application:
+    name = section.value("application_name")
+    if not xml.is_name(name) or len(name) > _NAME_BYTES:
+        raise ConfigurationError(
+            f"{section.path}/application_name is {name!r}: it must be letters, digits, '_', '-' and '.', "
+            "a letter or '_' in front"
+        )
+    uid = section.optional_number("job_sandbox_uid")
+    if uid and not as_root:
+        raise ConfigurationError(
+            f"{section.path}/job_sandbox_uid is {uid}, but only root can run jobs as another user: "
+            "remove the tag or start the daemon as root"
+        )
+    return Application(
+        name=name,
+        rules=_rules(section),
+        max_output_size=section.number("max_output_size"),
+        sandbox_uid=uid,
+        check_system_limits_script=section.script("check_system_limits_script", executable=True),
+        scripts={script: section.script(script) for script in SCRIPTS},
+        capabilities=_capabilities(section),
+        limits=resource_limits(section, as_root, shares_uid=bool(uid)),
+        capabilities_script=_capabilities_script(section),
+    )
+
+
+def _capabilities(section: Section) -> str:
+    """The text of ``capabilities_file``, which wins, or of ``capabilities``, XML in it as it stands."""
+    if section.optional("capabilities_file"):
+        return section.file("capabilities_file").read_text("utf-8", "replace").strip()
+    return xml.value(section.content, "capabilities")
+
+
+def _capabilities_script(section: Section) -> Path | None:
+    is_named = section.optional("capabilities_script")
+    return section.script("capabilities_script", executable=True) if is_named else None
+
+
+def _check_distinct(section: Section, names: list[str], tag: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigurationError(
+                f"{section.path}: the {tag} {name!r} stands there twice: keep one of them"
+            )

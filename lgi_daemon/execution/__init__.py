@@ -1,0 +1,1 @@
+"""How scripts are run: sandbox, processes, limits, clean-up of a uid."""

@@ -1,0 +1,124 @@
+"""What a job has left on the machine under its own uid, outside of its directory: the next user of that uid
+would find it as its own.
+
+Its processes must be gone. Looked at are the directories that are everybody's, as deep as everybody may write
+there, and the memory, queues and semaphores of System V. No link is followed.
+"""
+
+import ctypes
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from lgi_daemon.execution import sandbox
+from lgi_daemon.files.rmtree import remove_tree
+
+log = logging.getLogger(__name__)
+
+PUBLIC = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # noqa: S108 - not written to
+# So many names are looked at, and directories so deep in each other.
+MOST_NAMES, DEEPEST = 100_000, 8
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_WRITABLE = 0o002
+_SYSTEM_V = Path("/proc/sysvipc")
+_REMOVE_ID = 0
+
+
+def remove(uid: int) -> int:
+    """Delete what a uid that was chosen for one job alone has left; how many things that was.
+
+    What belongs to an account of the system, to root or to the daemon's own user is never touched.
+    """
+    if not sandbox.is_nobodys(uid):
+        return 0
+    removed = _remove_system_v(uid)
+    left = MOST_NAMES
+    seen = set()
+    for place in PUBLIC:
+        with suppress(OSError):
+            folder = os.open(place, _FOLDER)
+            try:
+                status = os.fstat(folder)
+                if (status.st_dev, status.st_ino) not in seen:
+                    seen.add((status.st_dev, status.st_ino))
+                    walk = _Walk(uid, left)
+                    walk.through(folder, DEEPEST)
+                    removed, left = removed + walk.removed, walk.left
+            finally:
+                os.close(folder)
+    if left <= 0:
+        log.critical("uid %d: more than %d names in %s: not all were looked at", uid, MOST_NAMES, PUBLIC)
+    return removed
+
+
+class _Walk:
+    """Through directories that everybody may write to, by descriptors: nobody can put a link in the way."""
+
+    def __init__(self, uid: int, left: int) -> None:
+        self._uid = uid
+        self.left = left
+        self.removed = 0
+
+    def through(self, folder: int, depth: int) -> None:
+        """Delete what is the uid's, and look into what everybody may write to."""
+        for name in self._names(folder):
+            # What somebody else removes at this moment is gone; what resists is told of.
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                is_folder = status.st_mode & 0o170000 == 0o040000
+                if status.st_uid == self._uid:
+                    self._delete(folder, name, is_folder)
+                elif is_folder and status.st_mode & _WRITABLE and depth > 0:
+                    self._enter(folder, name, depth - 1)
+
+    def _names(self, folder: int) -> Iterator[str]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                self.left -= 1
+                if self.left < 0:
+                    return
+                yield entry.name
+
+    def _delete(self, folder: int, name: str, is_folder: bool) -> None:
+        try:
+            if is_folder:
+                remove_tree(Path(f"/proc/self/fd/{folder}/{name}"), is_ours=False)
+            else:
+                os.unlink(name, dir_fd=folder)
+            self.removed += 1
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            log.critical("uid %d: %r, which a job has left, cannot be deleted: %s", self._uid, name, error)
+
+    def _enter(self, folder: int, name: str, depth: int) -> None:
+        try:
+            inner = os.open(name, _FOLDER, dir_fd=folder)
+        except OSError:
+            return
+        try:
+            self.through(inner, depth)
+        finally:
+            os.close(inner)
+
+
+def _remove_system_v(uid: int) -> int:
+    """Shared memory, message queues and semaphores that a uid has made or been given."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    controls: dict[str, Callable[[int], int]] = {
+        "shm": lambda one: libc.shmctl(one, _REMOVE_ID, None),
+        "msg": lambda one: libc.msgctl(one, _REMOVE_ID, None),
+        "sem": lambda one: libc.semctl(one, 0, _REMOVE_ID),
+    }
+    return sum(control(one) == 0 for kind, control in controls.items() for one in _owned(kind, uid))
+
+
+def _owned(kind: str, uid: int) -> list[int]:
+    try:
+        head, *lines = (_SYSTEM_V / kind).read_text("ascii").splitlines()
+    except (OSError, ValueError):
+        return []
+    rows = [dict(zip(head.split(), line.split(), strict=False)) for line in lines]
+    return [int(row[f"{kind}id"]) for row in rows if str(uid) in (row["uid"], row["cuid"])]

@@ -1,0 +1,1 @@
+"""Files without rules of LGI: atomic writes, safe removal, disk space, tails."""

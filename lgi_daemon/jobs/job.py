@@ -1,0 +1,332 @@
+"""One job on this resource: asks its scripts, carries out the steps of its life."""
+
+import logging
+import os
+from dataclasses import replace
+from threading import Lock
+
+from lgi_daemon.cli.logging import VERBOSE
+from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
+from lgi_daemon.execution.process_table import Belongings
+from lgi_daemon.execution.processes import Identity
+from lgi_daemon.execution.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswer, Place, Scripts
+from lgi_daemon.jobs.lifecycle import Act, Activity, Standing, Step, standing
+from lgi_daemon.rundir import end_file
+from lgi_daemon.rundir.record import Phase, Record
+from lgi_daemon.rundir.run_directory import RunDirectory
+from lgi_protocol import resource_api, xml
+from lgi_protocol.job_end import NO_END, End, fitting
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+# What a check script may still take once it has failed to answer: each time half of what it was.
+SHORTEST_CHECK = 15.0
+# A job whose epilogue fails this often ends without what it should have brought home. An epilogue that says
+# "later" (sysexits' EX_TEMPFAIL), or fails while the server is away, is no such failure.
+MOST_EPILOGUES = 8
+LATER = 75
+# Before this try to abort it whatever runs under a uid that is the job's alone is killed, and it is the last.
+MOST_ABORTS = 2
+# Why nothing is known of the end of a job whose marks are gone.
+LOST = "the job ended without a trace of its own end"
+_ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
+_SCRIPTS = {
+    Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
+    Act.EPILOGUE: ("job_epilogue_script", STAGE_SECONDS),
+    Act.ABORT: ("job_abort_script", CHECK_SECONDS),
+}
+
+
+class Job:
+    """A job that is on disk. Its record is changed by `note` alone, on disk first."""
+
+    def __init__(self, record: Record, run: RunDirectory, scripts: Scripts) -> None:
+        """The record must be stored already."""
+        self.record = record
+        self.run = run
+        self.scripts = scripts
+        # Whoever works on the job has this; all that follows is changed by nobody else.
+        self.hold = Lock()
+        # The server knows how it ended, or that it is nobody's: what is left of it may go. Then it is gone.
+        self.closed = False
+        self.gone = False
+        # In the seconds of the daemon's clock: when to look next, to ask its scripts though its run script is
+        # alive, to ask the server and to tell it the end.
+        self.look_at = 0.0
+        self.ask_at = 0.0
+        self.poll_at = 0.0
+        self.report_at = 0.0
+        self.first_seen = 0.0
+        self.started_at: float | None = None
+        self.starts = 0
+        self.failed_at_once = False
+        # Of its LGI_* files when they were right, 0 when that is not known.
+        self.fingerprint = 0
+        # Its run script was alive when last looked at: its end is worth a look at once.
+        self.watched = False
+        # Since when it looks as if nothing were left of it.
+        self.lost_at: float | None = None
+        # How often in a row the script of its end was tried in vain, how many of these failures were its own,
+        # whether its server has answered since the last of them, and what is to be said of it.
+        self.tries = 0
+        self.failures = 0
+        self.heard = True
+        self.excuse = ""
+        # Its server could not be reached when it was asked last.
+        self.away = False
+        # How often in a row its scripts have not answered, and how long it is left alone for that.
+        self.silences = 0
+        self.pause = 0.0
+        self.quiet_until = 0.0
+        self.quiet_as: Standing | None = None
+        # MB that all its processes may have together; 0 when there is no limit, or it is not known yet.
+        self.memory_limit = 0
+
+    @property
+    def title(self) -> str:
+        """How the job is called in the log."""
+        return self.record.title
+
+    @property
+    def standing(self) -> Standing:
+        """What the server wanted of it when it was asked last."""
+        reference = xml.value(self.record.job_specifics, "daemon_reference")
+        is_ours = reference == self.record.reference and not self.record.disowned
+        return standing(self.record.state, is_ours)
+
+    @property
+    def waits_for_report(self) -> bool:
+        """Whether nothing is left to do for it here before its server knows how it ended."""
+        return bool(self.record.ending) and not self.closed and self.standing is not Standing.STALE
+
+    @property
+    def place(self) -> Place:
+        """Where and as whom its scripts run."""
+        record, directory = self.record, self.run.files(self.record).path
+        hints = {
+            "LGI_DAEMON_REFERENCE": record.reference,
+            "LGI_JOB_DIRECTORY": str(directory),
+            "LGI_JOB_ID": record.job_id,
+            "LGI_PROJECT": record.project,
+            "LGI_APPLICATION": record.application,
+        }
+        if record.has_state_directory:
+            hints["LGI_STATE_DIRECTORY"] = str(self.run.state(record))
+        uid = record.uid if self.run.sandboxed else None
+        return Place(directory, uid, hints, record.limits, self.run.programs)
+
+    @property
+    def belongings(self) -> Belongings:
+        """What its processes are known by."""
+        record = self.record
+        uid = record.uid if self.run.sandboxed else os.geteuid()
+        owns_uid = self.run.sandboxed and record.own_uid
+        return Belongings(record.reference, record.run, uid, owns_uid, self.scripts.sessions())
+
+    def note(self, **changes: object) -> None:
+        """Change the record, on disk first. OSError when the disk does not take it; then nothing changed."""
+        changed = replace(self.record, **changes)  # type: ignore[arg-type]
+        if changed != self.record:
+            self.run.save(changed)
+            self.record = changed
+
+    def note_server(self, told: resource_api.Job, **more: object) -> None:
+        """Take over what the server said of the job."""
+        self.note(
+            state=told.state,
+            target_resources=told.target_resources,
+            job_specifics=told.job_specifics,
+            **more,
+        )
+
+    def check_files(self) -> None:
+        """Raise the alarm when the job has changed LGI_* files, and write them again."""
+        files = self.run.files(self.record)
+        # To read and digest them all, for each job at each cycle, would cost more than all the rest.
+        if self.fingerprint and files.fingerprint() == self.fingerprint:
+            return
+        for name in self.run.restore(self.record):
+            log.warning("%s: %s was changed by somebody and is restored", self.title, name)
+        self.fingerprint = files.fingerprint()
+
+    def says(self, script: str, seconds: float = CHECK_SECONDS) -> bool:
+        """Whether a script answers yes. NoAnswer when it does not answer in time."""
+        status = self.scripts.status(self.run.script(self.record, script), self.place, seconds)
+        log.log(VERBOSE, "%s: %s answered %d", self.title, script, status)
+        return status == 0
+
+    def is_alive(self) -> bool:
+        """Whether the run script itself still runs."""
+        return self.record.run is not None and processes.alive(self.record.run)
+
+    def activity(self) -> Activity:
+        """What the scripts say. NoAnswer when one does not answer in time.
+
+        A run script that has not yet left its mark is no idle job: whether it lives is asked first, since it
+        may end, with all its marks set, while the others are asked.
+        """
+        self.check_files()
+        alive = self.is_alive()
+        seconds = max(SHORTEST_CHECK, CHECK_SECONDS / 2**self.silences)
+        if self.says("job_check_running_script", seconds):
+            return Activity.RUNNING
+        if self.says("job_check_finished_script", seconds):
+            return Activity.FINISHED
+        if alive:
+            return Activity.RUNNING
+        return self._activity_without_marks()
+
+    def _activity_without_marks(self) -> Activity:
+        """Of a job that neither runs nor has finished: one that was started is not started again unasked."""
+        if self.record.run is not None and not self.run.asks_to_start(self.record):
+            return Activity.LOST
+        self.note(run=None)
+        return Activity.IDLE
+
+    def carry_out(self, step: Step) -> bool:
+        """Do the acts of a step in order until one fails, or until the server must be told first.
+
+        Whether none failed; how the job ended is then in its record.
+        """
+        for act in step:
+            if act in _ENDS:
+                self._note_end(_ENDS[act])
+                return True
+            if not self._do(act):
+                return False
+        return True
+
+    def _note_end(self, ending: State) -> None:
+        """What the server is to be told, once: later the scripts' marks may be gone."""
+        if self.record.ending:
+            return
+        if self.excuse and self.standing is Standing.UNWANTED:
+            # Its user has ended it, and it has not come to a good end before.
+            ending = State.ABORTED
+        told = end_file.read(self.run.state(self.record), self.run.files(self.record).owner)
+        if self.lost_at is not None and told == NO_END and ending is State.FINISHED:
+            told = End(reason=LOST)
+        reason = "; ".join(filter(None, (told.reason, self.excuse)))
+        end = replace(told, reason=fitting(reason))
+        self.note(ending=str(ending), end=end, remark=self.excuse)
+
+    def _do(self, act: Act) -> bool:
+        if act in _SCRIPTS:
+            return self._stage(act)
+        if act is Act.RUN:
+            return self._start()
+        if act is Act.DISOWN:
+            self.disown(f"the server has it as {self.record.state!r}")
+        else:
+            self.remove()
+        return True
+
+    def _stage(self, act: Act) -> bool:
+        if act is Act.EPILOGUE:
+            return self._epilogue()
+        if act is Act.ABORT:
+            return self._abort()
+        return self._status(act) == 0
+
+    def _status(self, act: Act) -> int:
+        """The exit status of the script of an act, with a word in the log."""
+        name, seconds = _SCRIPTS[act]
+        status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
+        if status == 0:
+            log.debug("%s: %s succeeded", self.title, name)
+        else:
+            log.warning("%s: %s failed with exit status %d", self.title, name, status)
+        return status
+
+    def _abort(self) -> bool:
+        """End it. A job with a uid of its own may kill the script or lie to it, but not twice."""
+        self.tries += 1
+        is_last = self.tries >= MOST_ABORTS and self.run.sandboxed and self.record.own_uid
+        if is_last:
+            self.kill_processes()
+        try:
+            done = self._status(Act.ABORT) == 0
+        except NoAnswer:
+            if not is_last:
+                raise
+            done = False
+        if is_last and not done:
+            log.critical("%s: is killed, since its job_abort_script does not succeed", self.title)
+            self.excuse = "job_abort_script failed; the processes of the job were killed"
+        if is_last or done:
+            self.kill_processes()
+        return is_last or done
+
+    def _epilogue(self) -> bool:
+        # It has finished: what it has left running could change its files, and stay for ever.
+        self.kill_processes()
+        try:
+            status = self._status(Act.EPILOGUE)
+        except NoAnswer as error:
+            if not self._gives_up(f"did not end: {error}"):
+                raise
+            return True
+        return status == 0 or self._gives_up(f"ended with status {status}", status == LATER)
+
+    def _gives_up(self, how: str, later: bool = False) -> bool:
+        """Whether a failed epilogue is the last one: of too many, or of a job nobody wants any more.
+
+        However long a server is away, no result is lost by it: of the failures between two of its answers one
+        counts, and none of an epilogue that says "later".
+        """
+        self.tries += 1
+        if self.heard and not later:
+            self.failures += 1
+            self.heard = False
+        if self.failures < MOST_EPILOGUES and self.standing is Standing.WANTED:
+            return False
+        self.excuse = f"job_epilogue_script failed {self.tries} times; files may be missing"
+        log.critical("%s: job_epilogue_script %s; the job ends without it", self.title, how)
+        return True
+
+    def _start(self) -> bool:
+        def note(identity: Identity) -> None:
+            begun = replace(self.record, run=identity)
+            self.run.begin(begun)
+            self.record = begun
+
+        self.run.forget_request(self.record)
+        try:
+            identity = self.scripts.start(self.run.script(self.record, "job_run_script"), self.place, note)
+        except NoAnswer:
+            # Its first line has not run.
+            self.note(run=None)
+            raise
+        log.info("%s: started, pid %d", self.title, identity.pid)
+        return True
+
+    def disown(self, why: str) -> None:
+        """From now on it is nobody's: the next look kills and removes it without telling a server."""
+        if not self.record.disowned:
+            log.warning("%s: no longer ours: %s", self.title, why)
+            self.note(disowned=True)
+
+    def kill_processes(self) -> None:
+        """Kill whatever runs under a uid that is this job's alone, else what is known to be the job's."""
+        if not (self.run.sandboxed and self.record.own_uid):
+            if killed := process_table.end(self.belongings):
+                log.info("%s: %d processes were left and are killed", self.title, killed)
+        elif not sandbox.empty(self.record.uid):
+            log.critical("%s: processes of uid %d cannot be killed", self.title, self.record.uid)
+
+    def remove(self) -> None:
+        """Kill what is left of it and delete it from disk."""
+        if self.record.run is not None:
+            mark = f"LGI_DAEMON_REFERENCE={self.record.reference}"
+            killed = processes.kill_session(self.record.run, mark)
+            if killed:
+                log.info("%s: %d processes were left and are killed", self.title, killed)
+        self.kill_processes()
+        if self.run.sandboxed and self.record.own_uid and (left := uid_cleanup.remove(self.record.uid)):
+            log.info("%s: had left %d things outside of its directory; they are deleted", self.title, left)
+        # Of one that was never ours it was said why not.
+        level = logging.DEBUG if self.record.phase is Phase.CLAIMING else logging.INFO
+        self.run.remove(replace(self.record, phase=Phase.REMOVING))
+        self.closed = self.gone = True
+        log.log(level, "%s: removed from this resource", self.title)

@@ -1,0 +1,1 @@
+"""The main loop of the daemon: work cycles, long polls, lifetime."""

@@ -1,0 +1,171 @@
+"""The LGI_* files of a job's directory, written from its record. The daemon never believes them."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from lgi_daemon.files import atomic_file
+from lgi_daemon.files.rmtree import remove_tree
+from lgi_daemon.rundir.record import Phase, Record
+from lgi_daemon.rundir.trailer import LONGEST, compose, found, made
+from lgi_protocol import comma_lists
+from lgi_protocol.digest import digest
+from lgi_protocol.job_directory import (
+    HASHED,
+    JOB_CA,
+    JOB_CERTIFICATE,
+    JOB_KEY,
+    OUTPUT,
+    SCRIPTS,
+    Damaged,
+    JobDirectory,
+)
+from lgi_protocol.job_end import NO_END, End
+
+_WATCHED = (*HASHED, *(f"{name}.hash" for name in HASHED))
+INVALID = "! INVALID !"
+_MODE = 0o700
+
+
+def contents(record: Record, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What each LGI_* file holds, in the document's order; LGI_input comes with the server's consent."""
+    texts = {
+        "LGI_project": record.project,
+        "LGI_this_project_server": record.server,
+        "LGI_project_master_server": record.master_server,
+        "LGI_application": record.application,
+        "LGI_target_resources": comma_lists.join(record.target_resources),
+        "LGI_job_id": record.job_id,
+        "LGI_owners": comma_lists.join(record.owners),
+        "LGI_read_access": comma_lists.join(record.read_access),
+        "LGI_write_access": comma_lists.join(record.write_access),
+        "LGI_job_specifics": record.job_specifics,
+        "LGI_state": record.state,
+        "LGI_state_time_stamp": record.state_time_stamp,
+        "LGI_key_file": record.key_file,
+        "LGI_certificate_file": record.certificate_file,
+        "LGI_ca_certificate_file": record.ca_file,
+        "LGI_max_output_size": str(record.max_output_size),
+        "LGI_job_sandbox_uid": str(record.uid),
+        "LGI_job_run_script_pid": str(record.run.pid if record.run else 0),
+        "LGI_daemon_reference": INVALID if record.disowned else record.reference,
+    }
+    found = {name: text.encode() for name, text in texts.items()}
+    found |= {f"LGI_{name}": scripts[name] for name in SCRIPTS}
+    if record.phase is not Phase.CLAIMING:
+        found["LGI_input"] = record.input
+    own = {JOB_KEY: record.job_key, JOB_CERTIFICATE: record.job_certificate, JOB_CA: record.job_ca}
+    credentials = {name: text.encode() for name, text in own.items() if text}
+    return {name: found[name] for name in HASHED if name in found} | credentials
+
+
+class JobFiles:
+    """The directory of one job as the daemon writes and reads it, no link in it followed."""
+
+    def __init__(self, path: Path, owner: int | None) -> None:
+        """``owner`` is the uid the files are given to, None for the daemon's own."""
+        self.path = path
+        self.owner = owner
+
+    def make(self) -> None:
+        """The directory, mode 0700 and the job's own, with an empty LGI_output; nothing when it is there."""
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        # The job may have shut it, to itself as to its scripts.
+        if stat.S_IMODE(self.path.lstat().st_mode) != _MODE:
+            self.path.chmod(_MODE)
+        if self.owner is not None:
+            os.chown(self.path, self.owner, self.owner, follow_symlinks=False)
+            # The umask may have closed the way of the job's user to its directory.
+            self.path.parent.chmod(0o755)
+            self.path.parent.parent.chmod(0o755)
+        if not os.path.lexists(self.path / OUTPUT):
+            self._put(OUTPUT, b"", 0o600)
+
+    def write(self, wanted: Mapping[str, bytes]) -> list[str]:
+        """Write the files that are not as wanted; their names.
+
+        Each file comes before its .hash, so that a kill in between shows. They do not wait for the disk: at
+        its start the daemon writes again what a power failure spoiled.
+        """
+        directory = JobDirectory(self.path)
+        written = []
+        for name, data in wanted.items():
+            if not _holds(directory, name, data):
+                self._put(name, data, 0o500 if name.endswith("_script") else 0o400)
+                self._put(f"{name}.hash", digest(data).encode(), 0o400)
+                written.append(name)
+        return written
+
+    def fingerprint(self) -> int:
+        """A number that is another one after any change of the LGI_* files; 0 when they cannot be looked at.
+
+        A file's time of change is the system's to set: a job can write the old content back, not the time.
+        """
+        try:
+            folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            return hash(tuple(_state_of(name, folder) for name in _WATCHED))
+        finally:
+            os.close(folder)
+
+    def output(self, limit: int, remark: str = "", end: End = NO_END) -> tuple[bytes, str]:
+        """LGI_output up to a limit, and what the administrator should know of it, mostly nothing.
+
+        The line that tells how the job ended stays the last one: before it come the ``remark``, and that the
+        output is cut. One that lacks it gets it when the end has a reason. A link of either kind, a device, a
+        directory or a file of another user is no output: it would show files of others.
+        """
+        data, size, last, problem = self._read_output(limit)
+        trailer = own = found(last)
+        if not own and end.reason and (end.cause or end.reason != remark):
+            trailer = made(end)
+        size += len(trailer) - len(own)
+        body = data[: max(0, size - len(trailer))]
+        return compose(body, size, trailer, remark, limit), problem
+
+    def _read_output(self, limit: int) -> tuple[bytes, int, bytes, str]:
+        """Its first and its last bytes with its size between them, and what is wrong with it."""
+        try:
+            with JobDirectory(self.path).open_plain(OUTPUT) as opened:
+                status = os.fstat(opened.fileno())
+                if status.st_nlink != 1 or self.owner not in (None, status.st_uid):
+                    raise Damaged(f"{self.path / OUTPUT} has a second name or another owner")
+                data = opened.read(limit + 1)
+                if len(data) <= limit:
+                    return data, len(data), data, ""
+                size = max(status.st_size, len(data))
+                last = os.pread(opened.fileno(), LONGEST, max(0, size - LONGEST))
+                return data, size, last, f"the output of {size} bytes is cut to {limit}"
+        except (Damaged, OSError) as error:
+            return b"", 0, b"", f"there is no output to report: {error}"
+
+    def remove(self) -> None:
+        """Delete the directory, following no link. OSError when something in it resists."""
+        if os.path.lexists(self.path):
+            remove_tree(self.path, is_ours=self.owner is None)
+
+    def _put(self, name: str, data: bytes, mode: int) -> None:
+        atomic_file.write(self.path, name, data, mode, self.owner, self.owner, durable=False)
+
+
+def _state_of(name: str, folder: int) -> tuple[int, ...]:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
+    """Whether a file and its .hash are as wanted. Never reads more than that, since a job may grow them."""
+    try:
+        return (
+            directory.read_plain(name, len(data) + 1) == data
+            and directory.read_plain(f"{name}.hash", 64).split(b"\n", 1)[0] == digest(data).encode()
+        )
+    except Damaged:
+        return False

@@ -1,0 +1,1 @@
+"""Connections to project servers: sessions, back-off, certificates."""
