@@ -13,8 +13,8 @@ from benchmarks import processes
 from benchmarks.testbed import database_of
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_tools import bulk_submit
-from lgi_tools.bulk_submit import NewJob
+from lgi_tools.client import bulk_submit
+from lgi_tools.client.bulk_submit import NewJob
 from tests.grid import PROJECT, Grid
 
 USER = "mark@laptop"

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from unittest import mock
 
-from lgi_tools import bulk_upload
-from lgi_tools.repository import Repository
+from lgi_tools.client import bulk_upload
+from lgi_tools.client.repository import Repository
 from lgi_tools.staging.fetch import fetch
 from lgi_tools.staging.store import store
 from tests.grid import Grid, running

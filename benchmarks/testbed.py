@@ -12,7 +12,7 @@ from benchmarks import filling, processes
 from benchmarks.generator import Generator, Missing
 from benchmarks.processes import Used
 from lgi_server.services import management
-from lgi_tools.certificates.authority import Issued
+from lgi_tools.certificates.ca import Issued
 from tests import mariadb
 from tests.grid import Grid, UserCalls
 from tests.mariadb import PrivateMariaDB

@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.states import State as State
     from lgi_protocol.transport_errors import Unreachable as Unreachable
-    from lgi_tools.job_end import JobEnd as JobEnd
-    from lgi_tools.job_values import Details as Details
-    from lgi_tools.job_values import Job as Job
-    from lgi_tools.job_values import Resource as Resource
-    from lgi_tools.job_values import Result as Result
-    from lgi_tools.job_values import StoredFile as StoredFile
-    from lgi_tools.project import Files as Files
-    from lgi_tools.project import Project as Project
-    from lgi_tools.repository import TransferFailed as TransferFailed
-    from lgi_tools.waits import OutageError as OutageError
+    from lgi_tools.client.job_end import JobEnd as JobEnd
+    from lgi_tools.client.models import Details as Details
+    from lgi_tools.client.models import Job as Job
+    from lgi_tools.client.models import Resource as Resource
+    from lgi_tools.client.models import Result as Result
+    from lgi_tools.client.models import StoredFile as StoredFile
+    from lgi_tools.client.polling import OutageError as OutageError
+    from lgi_tools.client.project import Files as Files
+    from lgi_tools.client.project import Project as Project
+    from lgi_tools.client.repository import TransferFailed as TransferFailed
 
 _PLACES = {
-    "Details": "lgi_tools.job_values",
+    "Details": "lgi_tools.client.models",
     "ErrorNumber": "lgi_protocol.errors",
-    "Files": "lgi_tools.project",
-    "Job": "lgi_tools.job_values",
-    "JobEnd": "lgi_tools.job_end",
-    "OutageError": "lgi_tools.waits",
-    "Project": "lgi_tools.project",
-    "Resource": "lgi_tools.job_values",
-    "Result": "lgi_tools.job_values",
+    "Files": "lgi_tools.client.project",
+    "Job": "lgi_tools.client.models",
+    "JobEnd": "lgi_tools.client.job_end",
+    "OutageError": "lgi_tools.client.polling",
+    "Project": "lgi_tools.client.project",
+    "Resource": "lgi_tools.client.models",
+    "Result": "lgi_tools.client.models",
     "ServerError": "lgi_protocol.errors",
     "State": "lgi_protocol.states",
-    "StoredFile": "lgi_tools.job_values",
-    "TransferFailed": "lgi_tools.repository",
+    "StoredFile": "lgi_tools.client.models",
+    "TransferFailed": "lgi_tools.client.repository",
     "Unreachable": "lgi_protocol.client",
 }
 

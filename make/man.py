@@ -13,7 +13,7 @@ from types import ModuleType
 import click
 
 from lgi_protocol import LGI_VERSION
-from lgi_tools import settings
+from lgi_tools.client import settings
 
 _FILTERS = "lgi_tools.filters."
 _PROGRAMS = sorted(distribution("lgi").entry_points, key=lambda entry: entry.name)

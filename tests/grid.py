@@ -26,7 +26,7 @@ from lgi_server.databases import open_database
 from lgi_server.services import management
 from lgi_server.services.management import NewResource
 from lgi_server.tables import jobs
-from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.ca import Authority, Issued
 
 BIN = Path(sys.executable).parent
 PROJECT = "LGI"

@@ -14,8 +14,8 @@ from cryptography.x509.oid import NameOID
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_tools.certificates import key_files
-from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates import keys
+from lgi_tools.certificates.keys import KeyType
 from tests.grid import PROJECT, Grid
 
 REFERENCE = "0123456789ABCDEF" * 2
@@ -92,12 +92,12 @@ def started(grid: Grid, directory: Path, resource: str = "res1@cluster", **field
 
 def certified(grid: Grid, calls: ResourceCalls, job_id: str, directory: Path) -> RunningJob:
     """A job that a resource has taken, its key and certificate put into a directory."""
-    key = key_files.make_key(KeyType.EC)
+    key = keys.make_key(KeyType.EC)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     pem = calls.job_certificate(job_id, REFERENCE, signing_request(key))
     key_file, certificate_file = directory / f"job{job_id}.key", directory / f"job{job_id}.crt"
-    key_files.write_file(key_file, key_files.key_pem(key), key_files.SECRET, replace=True)
-    key_files.write_file(certificate_file, pem, key_files.PUBLIC, replace=True)
+    keys.write_file(key_file, keys.key_pem(key), keys.SECRET, replace=True)
+    keys.write_file(certificate_file, pem, keys.PUBLIC, replace=True)
     credentials = Credentials(key_file, certificate_file, grid.people.authority.ca_file)
     return RunningJob(grid, calls, job_id, credentials, repository_of(grid, job_id))
 

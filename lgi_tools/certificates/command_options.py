@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from lgi_protocol.client import is_safe
-from lgi_tools import program
-from lgi_tools.certificates.former import read_certificate
-from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates.archive import read_certificate
+from lgi_tools.certificates.keys import KeyType
+from lgi_tools.cli import program
 
 NAME = "LGI_certificates"
 _Command = TypeVar("_Command", bound=Callable[..., Any])

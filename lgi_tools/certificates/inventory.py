@@ -8,8 +8,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from lgi_tools.certificates.authority import REVOCATIONS
-from lgi_tools.certificates.former import read_certificate, read_revocations
+from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates.ca import REVOCATIONS
 
 
 @dataclass(frozen=True)

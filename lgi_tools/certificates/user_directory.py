@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import comma_lists
-from lgi_tools.certificates import key_files
+from lgi_tools.certificates import keys
 from lgi_tools.certificates.entity import Issued
 
 FILES = ("user", "groups", "defaultserver", "defaultproject", "privatekey", "certificate", "ca_chain")
@@ -59,7 +59,7 @@ def write_pems(directory: Path, pems: tuple[bytes, ...], owner: Owner, replace: 
     for name, text in texts.items():
         if text:
             data = f"{text}\n".encode()
-            key_files.write_file(directory / name, data, key_files.PUBLIC, replace)
+            keys.write_file(directory / name, data, keys.PUBLIC, replace)
     for name, pem in zip(("privatekey", "certificate", "ca_chain"), pems, strict=True):
-        mode = key_files.SECRET if name == "privatekey" else key_files.PUBLIC
-        key_files.write_file(directory / name, pem, mode, replace)
+        mode = keys.SECRET if name == "privatekey" else keys.PUBLIC
+        keys.write_file(directory / name, pem, mode, replace)

@@ -13,13 +13,13 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools import options, program, terminal
-from lgi_tools.certificates import inventory, signing_request
+from lgi_tools.certificates import csr, inventory
+from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.command_options import KEY_TYPE
-from lgi_tools.certificates.former import read_certificate
-from lgi_tools.certificates.key_files import KeyType
-from lgi_tools.joining import authority_calls, registration, resource_directory, tokens
-from lgi_tools.joining.authority_calls import NotJoined
+from lgi_tools.certificates.keys import KeyType
+from lgi_tools.cli import options, program, terminal
+from lgi_tools.joining import client, registration, resource_directory, tokens
+from lgi_tools.joining.client import NotJoined
 from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
 from lgi_tools.joining.tokens import Refused
 
@@ -77,11 +77,11 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
     token = tokens.read(word)
     applications = tuple(resource_directory.find(name) for name in named)
     resource_directory.check(directory, applications)
-    ca = authority_calls.fetch_ca(url, token)
+    ca = client.fetch_ca(url, token)
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    key = signing_request.kept_key(directory / KEY, key_type)
+    key = csr.kept_key(directory / KEY, key_type)
     try:
-        joined = authority_calls.join(url, token, key, ca)
+        joined = client.join(url, token, key, ca)
     except NotJoined as error:
         # Of a lost answer the certificate may be made; and a token that was mistyped is good for this key.
         raise NotJoined(f"{error}; {directory / KEY} is kept for the next try, or remove it") from error

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import xml
-from lgi_tools.certificates import key_files
-from lgi_tools.joining.authority_calls import Joined
+from lgi_tools.certificates import keys
+from lgi_tools.joining.client import Joined
 
 KEY, CERTIFICATE, CA, CONFIGURATION, RUN = "resource.key", "resource.crt", "ca.crt", "LGI.cfg", "runhere"
 EXAMPLE = "LGI.cfg.example"
@@ -78,8 +78,8 @@ def check(directory: Path, applications: tuple[Application, ...]) -> None:
 
 def write_certificates(directory: Path, joined: Joined) -> None:
     """What must not be lost: the token is spent."""
-    key_files.write_file(directory / CERTIFICATE, joined.certificate.encode(), key_files.PUBLIC)
-    key_files.write_file(directory / CA, joined.ca.encode(), key_files.PUBLIC)
+    keys.write_file(directory / CERTIFICATE, joined.certificate.encode(), keys.PUBLIC)
+    keys.write_file(directory / CA, joined.ca.encode(), keys.PUBLIC)
 
 
 def write(directory: Path, joined: Joined, applications: tuple[Application, ...]) -> Path:
@@ -89,7 +89,7 @@ def write(directory: Path, joined: Joined, applications: tuple[Application, ...]
     # Under root each job runs as a user of its own, who must get to its directory.
     (directory / RUN).mkdir(mode=0o755, exist_ok=True)
     file = directory / CONFIGURATION
-    key_files.write_file(file, configuration(joined, applications).encode(), key_files.PUBLIC)
+    keys.write_file(file, configuration(joined, applications).encode(), keys.PUBLIC)
     return file
 
 

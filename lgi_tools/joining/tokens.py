@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lgi_protocol import comma_lists, common_name
-from lgi_tools.certificates import key_files
+from lgi_tools.certificates import keys
 
 DIRECTORY = "tokens"
 _MARK = "lgi1"
@@ -86,7 +86,7 @@ def make(directory: Path, grant: Grant) -> str:
         "force": grant.force,
     }
     # By renaming: a listener that looks at the same moment sees all of it or nothing.
-    key_files.write_file(_file(directory, secret), json.dumps(noted).encode(), key_files.SECRET, replace=True)
+    keys.write_file(_file(directory, secret), json.dumps(noted).encode(), keys.SECRET, replace=True)
     return secret
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
-from lgi_tools.repository import TransferFailed
-from lgi_tools.staging.marks import STREAMS, Fingerprint, fingerprint
+from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.staging_marks import STREAMS, Fingerprint, fingerprint
 
 RESERVED = ("LGI_", ".LGI_")
 _KINDS = (

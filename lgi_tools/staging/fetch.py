@@ -4,11 +4,11 @@ from functools import partial
 from pathlib import Path
 
 from lgi_protocol import xml
-from lgi_tools import terminal
-from lgi_tools.job_values import file_name
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.cli import terminal
+from lgi_tools.client.models import file_name
+from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.staging_marks import FETCHED, Marks, fingerprint
 from lgi_tools.staging.directory import is_staged
-from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
 from lgi_tools.staging.outcome import AWAY, LATER, answers, transfer
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
 
-from lgi_tools import terminal
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.cli import terminal
+from lgi_tools.client.repository import Repository, TransferFailed
 
 # Exit codes. AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
 LATER, NEVER, AWAY = 1, 2, 75

@@ -6,12 +6,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 from lgi_protocol import file_properties
-from lgi_tools import bulk_upload, terminal
-from lgi_tools.bulk_upload import Most, Small
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.cli import terminal
+from lgi_tools.client import bulk_upload
+from lgi_tools.client.bulk_upload import Most, Small
+from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.staging_marks import STORED, Marks
 from lgi_tools.staging import omissions
 from lgi_tools.staging.directory import Found, contents, plain_file, reason
-from lgi_tools.staging.marks import STORED, Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER, Fate, answers, fate_of
 
 # A file of so many bytes at most goes together with others.

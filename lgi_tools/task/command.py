@@ -9,14 +9,15 @@ from pathlib import Path
 import click
 
 from lgi_protocol import comma_lists
-from lgi_tools import command_line, options, program, script_text, terminal
-from lgi_tools.project import Project
-from lgi_tools.run import as_specifics
-from lgi_tools.settings import Settings
-from lgi_tools.task import codes, command_after, submission
+from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.param_types import Wish, unmet
+from lgi_tools.client import command_line, script_text
+from lgi_tools.client.project import Project
+from lgi_tools.client.settings import Settings
+from lgi_tools.commands.run import as_specifics
+from lgi_tools.task import command_results, images, submission
 from lgi_tools.task.command_options import BATCH, HANDS, NAME, faults, folders_of, settled, watched
 from lgi_tools.task.submission import Done, Order
-from lgi_tools.wishes import Wish, unmet
 
 
 @click.group(context_settings=options.CONTEXT)
@@ -81,7 +82,7 @@ def submit(
         raise click.UsageError("--force goes without --batch: prune what is to be submitted anew")
     wishes = {"cpus": cpus, "memory": mem, "walltime": seconds}
     try:
-        wanted = codes.image(code, version)
+        wanted = images.image(code, version)
         specifics = {"image": wanted} | {name: wish for name, wish in wishes.items() if wish is not None}
         order = Order(
             wanted,
@@ -102,7 +103,7 @@ def submit(
 def _warn_of_unmet(chosen: Settings, order: Order) -> None:
     with Project.of(chosen) as project:
         resources = project.resources()
-    known = codes.announced(resources)
+    known = images.announced(resources)
     if known and order.image not in known:
         terminal.warn(
             NAME, f"warning: no resource says it has {order.image}; {NAME} list-codes shows what there is"
@@ -147,9 +148,9 @@ def _say_one(done: Done) -> int:
     return 0
 
 
-for _one in (command_after.status, command_after.get, command_after.cancel, command_after.prune):
+for _one in (command_results.status, command_results.get, command_results.cancel, command_results.prune):
     command.add_command(_one)
-command.add_command(command_after.list_codes)
+command.add_command(command_results.list_codes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

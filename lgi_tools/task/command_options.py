@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from lgi_tools import opening, options, terminal
-from lgi_tools.progress import Bar
-from lgi_tools.settings import Settings
+from lgi_tools.cli import options, session, terminal
+from lgi_tools.client.progress import Bar
+from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder
 
 NAME = "LGI_task"
@@ -59,7 +59,7 @@ def settled(given: options.Options) -> Iterator[Settings]:
     """The settings of a command; what a server refuses ends it in plain words."""
     chosen = options.settled(given)
     options.require(chosen, NAME, "server", "user", "groups")
-    with opening.plain_errors():
+    with session.plain_errors():
         yield chosen
 
 

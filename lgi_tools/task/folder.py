@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lgi_tools.cli.terminal import shortened
 from lgi_tools.task import record
 from lgi_tools.task.record import Record, Trouble
-from lgi_tools.terminal import shortened
 
 # Under these names both streams of a job come back.
 STREAMS = ("joblog.txt", "joberr.txt")

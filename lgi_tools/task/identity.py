@@ -1,8 +1,8 @@
 """Whether a job of a server is the one a folder remembers."""
 
 from lgi_protocol import xml
-from lgi_tools.job_values import Details, Job
-from lgi_tools.project import Project
+from lgi_tools.client.models import Details, Job
+from lgi_tools.client.project import Project
 from lgi_tools.task.record import Record, Trouble
 from lgi_tools.task.submission import TAG
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lgi_tools.job_end import JobEnd
+from lgi_tools.client.job_end import JobEnd
 
 NAME = "LGI_task.json"
 _NEW = f"{NAME}.new"

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools import job_streams
-from lgi_tools.job_values import Details, StoredFile
-from lgi_tools.project import Files, Project
-from lgi_tools.repository import TransferFailed
-from lgi_tools.settings import Settings
+from lgi_tools.client import job_streams
+from lgi_tools.client.models import Details, StoredFile
+from lgi_tools.client.project import Files, Project
+from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.settings import Settings
 from lgi_tools.staging.directory import is_staged
-from lgi_tools.task import crew, folder, identity, record, standing
+from lgi_tools.task import folder, identity, parallel, record
+from lgi_tools.task import status as task_status
 from lgi_tools.task.record import Fetched, Record, Trouble
 
 
@@ -42,12 +43,12 @@ def get(chosen: Settings, folders: Sequence[Path], hands: int, replaced: Replace
 
     What was edited here gives way with `Replace.EDITED` only.
     """
-    return crew.with_project(chosen, folders, hands, partial(_safely, replaced))
+    return parallel.with_project(chosen, folders, hands, partial(_safely, replaced))
 
 
 def _safely(replaced: Replace, project: Project, place: Path) -> Got:
     try:
-        found = standing.submitted(place, project.server)
+        found = task_status.submitted(place, project.server)
         if found.gone:
             raise Trouble(f"there is nothing on the server: its job was {found.gone}")
         if found.got and not replaced and not _is_missing(place, found):
@@ -72,7 +73,7 @@ def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got
     job = identity.job_of(project, found)
     if not job.ended:
         raise Trouble(f"its job has not ended: it is {job.state}")
-    ending = standing.note_ending(place, found, job)
+    ending = task_status.note_ending(place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
     # A job's own directory may hold more than what may come into ours.
     stored = [one for one in job.files if is_staged(one.name)]

@@ -10,13 +10,13 @@ from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.reply import leading_number
-from lgi_tools import bulk_submit, command_line, safe_submit
-from lgi_tools.bulk_submit import NewJob, Outcome
-from lgi_tools.caller import Caller, check_text
-from lgi_tools.job_values import Job
-from lgi_tools.project import Project
-from lgi_tools.settings import Settings
-from lgi_tools.task import crew, folder, record
+from lgi_tools.client import bulk_submit, command_line, idempotent_submit
+from lgi_tools.client.bulk_submit import NewJob, Outcome
+from lgi_tools.client.interface_calls import Caller, check_text
+from lgi_tools.client.models import Job
+from lgi_tools.client.project import Project
+from lgi_tools.client.settings import Settings
+from lgi_tools.task import folder, parallel, record
 from lgi_tools.task.record import Fetched, Record, Trouble
 
 # By this tag of its specifics the job of a folder is found again.
@@ -90,7 +90,7 @@ def submit(
         finally:
             client.close()
 
-    return crew.together(folders, work, crew.most(hands, folders))
+    return parallel.together(folders, work, parallel.most(hands, folders))
 
 
 def _is_begun(place: Path) -> bool:
@@ -183,7 +183,7 @@ class _Plan:
         files = folder.inputs(place, former)
         sent = {path.name: folder.digest(path) for path in files}
         new = Record(
-            safe_submit.new_id(),
+            idempotent_submit.new_id(),
             self._server,
             self._order.image,
             sent,

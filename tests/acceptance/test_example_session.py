@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import filetransfer, qdel, qstat, qsub
+from lgi_tools.commands import filetransfer, qdel, qstat, qsub
 from tests.grid import PROJECT, Grid
 from tests.running_jobs import take
 

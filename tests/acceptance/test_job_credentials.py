@@ -11,7 +11,7 @@ import requests
 
 from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials
-from lgi_tools import filetransfer, qsub
+from lgi_tools.commands import filetransfer, qsub
 from tests.acceptance.conftest import APPLICATION, RESOURCE, DaemonProcess, signed_up
 from tests.grid import Grid, UserCalls, wait_for
 

@@ -5,8 +5,8 @@ import os
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_tools.certificates import profiles
-from lgi_tools.certificates.authority import read_certificate
-from lgi_tools.certificates.key_files import read_key
+from lgi_tools.certificates.ca import read_certificate
+from lgi_tools.certificates.keys import read_key
 from lgi_tools.certificates.profiles import Kind, Validity
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
 from tests.grid import Grid, wait_for

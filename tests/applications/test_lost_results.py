@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools.repository import Repository
+from lgi_tools.client.repository import Repository
 from tests.acceptance.conftest import signed_up
 from tests.grid import Grid, wait_for
 

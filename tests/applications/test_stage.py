@@ -9,9 +9,9 @@ from requests import Session
 
 from lgi_protocol import xml
 from lgi_protocol.job_directory import JobDirectory
-from lgi_tools import stage
-from lgi_tools.progress import Watch, unwatched
-from lgi_tools.repository import Repository
+from lgi_tools.client.progress import Watch, unwatched
+from lgi_tools.client.repository import Repository
+from lgi_tools.commands import stage
 from lgi_tools.staging import store
 from tests.grid import BIN, Grid, UserCalls
 

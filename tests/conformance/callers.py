@@ -6,9 +6,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_tools.certificates import key_files, profiles
-from lgi_tools.certificates.authority import KEY, Authority
-from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates import keys, profiles
+from lgi_tools.certificates.ca import KEY, Authority
+from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Kind, Validity
 
 
@@ -43,16 +43,16 @@ class Callers:
         return Caller("", ssl.create_default_context(cafile=self._authority.ca_file))
 
     def _issue(self, common_name: str) -> Caller:
-        key = key_files.make_key(KeyType.EC)
+        key = keys.make_key(KeyType.EC)
         certificate = profiles.sign_leaf(
             self._authority.certificate,
-            key_files.read_key(self._authority.directory / KEY),
+            keys.read_key(self._authority.directory / KEY),
             key.public_key(),
             profiles.subject(common_name, Kind.RESOURCE),
             Validity.of_days(2).until(self._authority.certificate.not_valid_after_utc),
         )
         pem = certificate.public_bytes(Encoding.PEM)
-        file = self._written(key_files.key_pem(key) + pem)
+        file = self._written(keys.key_pem(key) + pem)
         context = ssl.create_default_context(cafile=self._authority.ca_file)
         context.load_cert_chain(file)
         return Caller(pem.decode(), context)

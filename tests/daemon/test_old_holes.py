@@ -20,7 +20,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 from tests.protocol.tls_server import Listening, listening
 
 from .fake_server import refused

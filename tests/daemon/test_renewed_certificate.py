@@ -9,7 +9,7 @@ from lgi_daemon.servers.certificate_reload import Certificates
 from lgi_daemon.servers.clock import Clock
 from lgi_daemon.servers.connections import Servers, connector, fingerprint
 from lgi_protocol.credentials import Credentials
-from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.ca import Authority, Issued
 
 NOW = datetime.now(UTC)
 DAY = 24 * 3600.0

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 
 from .tls_server import Listening, listening

@@ -16,7 +16,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.ca import Authority, Issued
 
 from .tls_server import Respond, listening
 

@@ -14,8 +14,8 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.client.repository import Repository, TransferFailed
 from tests.conftest import lacking
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

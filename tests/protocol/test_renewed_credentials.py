@@ -14,7 +14,7 @@ from lgi_protocol import expiry
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates import profiles
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 
 from .tls_server import Listening, listening

@@ -10,7 +10,7 @@ import pytest
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.upload import Upload, UploadError
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 
 from .tls_server import Listening, listening
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from lgi_protocol import xml
-from lgi_tools.certificates.authority import Issued
+from lgi_tools.certificates.ca import Issued
 
 
 @dataclass

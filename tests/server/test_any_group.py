@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import settings
+from lgi_tools.client import settings
 from tests.grid import BIN, Grid, UserCalls
 from tests.pages import Browser
 from tests.server.test_repository import ask, new_repository

@@ -16,7 +16,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
 from lgi_server.front_end import SECRET_HEADER
 from lgi_tools.certificates import profiles
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 from tests.front_ends import HEADER
 from tests.grid import Grid
 

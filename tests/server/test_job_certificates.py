@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server import identity
-from lgi_tools.certificates import key_files, profiles
-from lgi_tools.certificates.authority import read_certificate
-from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates import keys, profiles
+from lgi_tools.certificates.ca import read_certificate
+from lgi_tools.certificates.keys import KeyType
 from tests.grid import Grid, refusal, wait_for
 from tests.running_jobs import REFERENCE, RunningJob, repository_of, signing_request, started, take
 
@@ -105,7 +105,7 @@ def test_a_reference_that_is_empty_is_nobodys(grid: Grid) -> None:
     "request_",
     [
         pytest.param(signing_request(ec.generate_private_key(ec.SECP384R1())), id="P-384"),
-        pytest.param(signing_request(key_files.make_key(KeyType.RSA)), id="RSA"),
+        pytest.param(signing_request(keys.make_key(KeyType.RSA)), id="RSA"),
         pytest.param(REQUEST[:-3] + b"\x00\x00\x00", id="not signed by its key"),
         pytest.param(b"-----BEGIN", id="no request"),
         pytest.param(b"", id="nothing"),

@@ -18,8 +18,8 @@ from lgi_protocol.transport_errors import Unreachable
 from lgi_protocol.x509_builder import PrivateKey
 from lgi_server import job_identity, jobs_authority
 from lgi_server.job_identity import RunningJob as Named
-from lgi_tools.certificates import key_files
-from lgi_tools.certificates.authority import read_certificate
+from lgi_tools.certificates import keys
+from lgi_tools.certificates.ca import read_certificate
 from tests.grid import Grid, refusal
 from tests.running_jobs import RunningJob, started
 
@@ -51,7 +51,7 @@ def signed(grid: Grid, job: RunningJob, directory: Path, authority: "Forger", na
     )
     made = builder.sign(authority[1], hashes.SHA256())
     (directory / "forged.crt").write_bytes(made.public_bytes(Encoding.PEM))
-    (directory / "forged.key").write_bytes(key_files.key_pem(key))
+    (directory / "forged.key").write_bytes(keys.key_pem(key))
     files = (directory / "forged.key", directory / "forged.crt", grid.people.authority.ca_file)
     return Client(grid.url, Credentials(*files))
 
@@ -67,8 +67,8 @@ def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: RunningJo
     assert read_certificate(tmp_path / "forged-ca.crt").subject == real
 
     for forger in (
-        (real, key_files.read_key(tmp_path / "forged-ca.key")),
-        (read_certificate(job.credentials.certificate).subject, key_files.read_key(job.credentials.key)),
+        (real, keys.read_key(tmp_path / "forged-ca.key")),
+        (read_certificate(job.credentials.certificate).subject, keys.read_key(job.credentials.key)),
     ):
         with pytest.raises(Unreachable):
             signed(grid, job, tmp_path, forger, "").post("resources/resource_submit_job", {})
@@ -93,7 +93,7 @@ def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: Runnin
     assert grid.config.jobs_key is not None
     assert grid.config.jobs_certificate is not None
     subject = read_certificate(grid.config.jobs_certificate).subject
-    forger = (subject, key_files.read_key(grid.config.jobs_key))
+    forger = (subject, keys.read_key(grid.config.jobs_key))
 
     client = signed(grid, job, tmp_path, forger, OWNER)
 

@@ -6,8 +6,8 @@ import pytest
 
 from lgi_server.app import create_app
 from lgi_server.entrances import CALLS, JOB_CALLS
-from lgi_tools.certificates import key_files
-from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates import keys
+from lgi_tools.certificates.keys import KeyType
 from tests.grid import Grid, refusal
 from tests.running_jobs import REFERENCE, RunningJob, certified, repository_of, signing_request, started, take
 
@@ -116,7 +116,7 @@ def all_that_can_be_posted(grid: Grid, job: RunningJob) -> dict[str, str]:
         "resource_name": "res1@cluster",
         "job_id": job.job_id,
         "daemon_reference": REFERENCE,
-        "request": signing_request(key_files.make_key(KeyType.EC)).hex(),
+        "request": signing_request(keys.make_key(KeyType.EC)).hex(),
         "application": "hello_world",
         "applications": "hello_world",
         "target_resources": "any",

@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
-from lgi_tools.certificates.authority import Issued
+from lgi_tools.certificates.ca import Issued
 from tests.grid import Grid
 
 NOW = datetime.now(UTC)

@@ -16,7 +16,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_server.services import remote_repositories, stores
 from lgi_server.services.stores import Upload
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 from tests import sshd
 from tests.conftest import lacking
 from tests.grid import SERVER_NAME, Grid, wait_for

@@ -10,8 +10,8 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools.certificates import profiles
-from lgi_tools.certificates.authority import read_certificate
-from lgi_tools.certificates.key_files import read_key
+from lgi_tools.certificates.ca import read_certificate
+from lgi_tools.certificates.keys import read_key
 from lgi_tools.certificates.profiles import Kind, Validity
 from tests.grid import PROJECT, Grid, refusal
 from tests.running_jobs import repository_of, started

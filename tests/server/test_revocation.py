@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from lgi_server.revocation import LOOK_SECONDS, Revocation
-from lgi_tools.certificates.authority import Authority
+from lgi_tools.certificates.ca import Authority
 
 NOW = datetime.now(UTC)
 START = NOW.timestamp()

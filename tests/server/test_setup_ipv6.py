@@ -9,7 +9,7 @@ import pytest
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_tools.certificates.command import main as certificates
+from lgi_tools.commands.certificates import main as certificates
 from tests.conftest import lacking
 from tests.grid import BIN, wait_for
 

@@ -14,8 +14,8 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
 from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates import profiles
-from lgi_tools.certificates.authority import Authority, Issued, read_certificate
-from lgi_tools.certificates.key_files import KeyType
+from lgi_tools.certificates.ca import Authority, Issued, read_certificate
+from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Kind, Validity
 from tests.grid import Grid
 

@@ -18,7 +18,7 @@ from lgi_server.tables import access, awaited, jobs
 from lgi_server.tables.awaited import Awaited
 from lgi_server.waiting import MOST_EACH, Waiting, Wish
 from lgi_tools.certificates import profiles
-from lgi_tools.certificates.authority import read_certificate
+from lgi_tools.certificates.ca import read_certificate
 from tests.grid import Grid, refusal, wait_for
 from tests.queues import queued_job
 

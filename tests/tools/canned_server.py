@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from lgi_protocol import xml
 from lgi_protocol.xml import Element
-from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.ca import Authority, Issued
 
 
 @dataclass(frozen=True)

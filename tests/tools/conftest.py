@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.certificates import user_directory
-from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.ca import Authority, Issued
 
 from .canned_server import CannedServer
 

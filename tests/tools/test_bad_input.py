@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.filetransfer import main as filetransfer
-from lgi_tools.qdel import main as qdel
-from lgi_tools.qstat import main as qstat
-from lgi_tools.qsub import main as qsub
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.commands.filetransfer import main as filetransfer
+from lgi_tools.commands.qdel import main as qdel
+from lgi_tools.commands.qstat import main as qstat
+from lgi_tools.commands.qsub import main as qsub
 
 from .canned_server import Answer, CannedServer, lgi
 from .test_filetransfer import LISTING, PLACE

@@ -7,9 +7,9 @@ import pytest
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_tools import bulk_submit
-from lgi_tools.bulk_submit import NewJob
-from lgi_tools.certificates.authority import Authority, Issued
+from lgi_tools.certificates.ca import Authority, Issued
+from lgi_tools.client import bulk_submit
+from lgi_tools.client.bulk_submit import NewJob
 from tests.grid import Grid
 
 from .canned_server import Answer, CannedServer, lgi

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgi_protocol.x509_builder import PublicKey
-from lgi_tools.certificates import inventory, signing_request
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.certificates.command import main
-from lgi_tools.certificates.former import read_certificate
-from lgi_tools.certificates.key_files import KeyType, make_key, read_key
+from lgi_tools.certificates import csr, inventory
+from lgi_tools.certificates.archive import read_certificate
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.certificates.keys import KeyType, make_key, read_key
+from lgi_tools.commands.certificates import main
 
 from .test_certificates import handshake, openssl
 
@@ -142,14 +142,12 @@ def test_a_key_nobody_should_trust_is_not_signed_for(key: Callable[[], object]) 
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(made, algorithm)
 
     with pytest.raises(ValueError, match="its key is neither EC on P-256"):
-        signing_request.key_of(request.public_bytes(Encoding.PEM))
+        csr.key_of(request.public_bytes(Encoding.PEM))
 
 
 def test_a_request_somebody_has_changed_is_refused(run: Run, ca: Authority, tmp_path: Path) -> None:
     """It proves that the key is the sender's."""
-    der = bytearray(
-        x509.load_pem_x509_csr(signing_request.make(make_key(KeyType.EC))).public_bytes(Encoding.DER)
-    )
+    der = bytearray(x509.load_pem_x509_csr(csr.make(make_key(KeyType.EC))).public_bytes(Encoding.DER))
     der[-5] ^= 1
     request = tmp_path / "request"
     request.write_bytes(x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM))
@@ -167,13 +165,13 @@ def test_a_request_is_a_key_or_a_value_error(noise: bytes, at: int) -> None:
     request[at : at + len(noise)] = noise
 
     try:
-        key = signing_request.key_of(bytes(request))
+        key = csr.key_of(bytes(request))
     except ValueError:
         return
     assert isinstance(key, PublicKey)
 
 
-REQUEST = signing_request.make(make_key(KeyType.EC))
+REQUEST = csr.make(make_key(KeyType.EC))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
 from lgi_protocol.certificate_files import file_stem
-from lgi_tools.certificates.authority import Authority, Issued, read_certificate
-from lgi_tools.certificates.key_files import KeyType, read_key
+from lgi_tools.certificates.ca import Authority, Issued, read_certificate
+from lgi_tools.certificates.keys import KeyType, read_key
 from lgi_tools.certificates.profiles import Validity
 
 PAST = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC))

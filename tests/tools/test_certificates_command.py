@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.certificates.command import main
+from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
+from lgi_tools.commands.certificates import main
 from tests.grid import BIN
 
 Run = Callable[..., tuple[int, str, str]]

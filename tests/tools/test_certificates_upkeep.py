@@ -8,11 +8,11 @@ import pytest
 from cryptography import x509
 
 from lgi_tools.certificates import user_directory
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.certificates.command import main
-from lgi_tools.certificates.former import read_certificate, read_revocations
-from lgi_tools.certificates.key_files import KeyType, read_key
+from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.certificates.keys import KeyType, read_key
 from lgi_tools.certificates.profiles import Validity
+from lgi_tools.commands.certificates import main
 
 from .test_certificates import handshake, openssl
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgi_tools import command_line
+from lgi_tools.client import command_line
 
 WORDS = st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")), max_size=5)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import complete
+from lgi_tools.commands import complete
 from tests.conftest import lacking
 from tests.grid import BIN
 

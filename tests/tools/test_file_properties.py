@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import bulk_submit
-from lgi_tools.bulk_submit import NewJob
-from lgi_tools.caller import Caller
-from lgi_tools.repository import Repository
-from lgi_tools.settings import Settings
+from lgi_tools.client import bulk_submit
+from lgi_tools.client.bulk_submit import NewJob
+from lgi_tools.client.interface_calls import Caller
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.settings import Settings
 from tests.grid import PROJECT, Grid
 
 from .canned_server import Answer, CannedServer

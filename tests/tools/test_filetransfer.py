@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools.certificates.authority import Authority, Issued
-from lgi_tools.filetransfer import main
+from lgi_tools.certificates.ca import Authority, Issued
+from lgi_tools.commands.filetransfer import main
 
 from .canned_server import Answer, CannedServer
 from .test_tools_settings import write_job
@@ -323,7 +323,7 @@ def test_a_growing_file_is_sent_as_long_as_it_was(
     run: Run, server: CannedServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than was announced would spoil the connection for the next file."""
-    from lgi_tools import repository
+    from lgi_tools.client import repository
 
     class Growing(repository.UploadBody):
         def read(self, amount: int = -1) -> bytes:

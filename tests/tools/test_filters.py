@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgi_protocol.digest import digest
-from lgi_tools.filters import csv, streams
+from lgi_tools.filters import csv_filter, streams
 from tests.grid import BIN
 
 LISTING = """<repository_content> <file number="1"> <file_name> a &amp; b </file_name> </file>
@@ -92,7 +92,7 @@ def test_a_list_is_read_when_none_is_given() -> None:
 )
 def test_the_last_value_fills_a_hole(text: str, values: str) -> None:
     """As LGI."""
-    assert b" ".join(csv.split(text.encode(), b",")).decode() == values
+    assert b" ".join(csv_filter.split(text.encode(), b",")).decode() == values
 
 
 def test_the_digest_is_that_of_a_jobs_files() -> None:
@@ -126,7 +126,7 @@ def test_what_is_not_hexadecimal_is_a_failure(text: str, out: bytes) -> None:
 @given(st.binary(max_size=300), st.integers(1, 70))
 def test_any_bytes_come_back(data: bytes, block: int) -> None:
     """However the digits arrive."""
-    from lgi_tools.filters import digits
+    from lgi_tools.filters import hex_filters
 
     class Pieces(streams.Streams):
         def blocks(self):  # type: ignore[no-untyped-def]
@@ -138,7 +138,7 @@ def test_any_bytes_come_back(data: bytes, block: int) -> None:
 
     written: list[bytes] = []
 
-    assert digits.to_bytes([], Pieces()) == 0
+    assert hex_filters.to_bytes([], Pieces()) == 0
     assert b"".join(written) == data
 
 
@@ -218,7 +218,7 @@ def test_input_has_a_bound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     """/dev/zero would fill the memory."""
     monkeypatch.setattr(streams, "MOST_BYTES", 1000)
 
-    assert csv.main(["-i", "/dev/zero", "-o", str(tmp_path / "out")]) == 1
+    assert csv_filter.main(["-i", "/dev/zero", "-o", str(tmp_path / "out")]) == 1
 
 
 def test_a_reader_that_goes_is_no_fault() -> None:

@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import LGI_VERSION
-from lgi_tools.certificates.command import main as certificates
-from lgi_tools.clean import main as clean
-from lgi_tools.explain import main as explain
-from lgi_tools.filetransfer import main as filetransfer
-from lgi_tools.history import main as history
-from lgi_tools.history import usage_main as usage
+from lgi_tools.commands.certificates import main as certificates
+from lgi_tools.commands.clean import main as clean
+from lgi_tools.commands.explain import main as explain
+from lgi_tools.commands.filetransfer import main as filetransfer
+from lgi_tools.commands.history import main as history
+from lgi_tools.commands.history import usage_main as usage
+from lgi_tools.commands.qdel import main as qdel
+from lgi_tools.commands.qstat import main as qstat
+from lgi_tools.commands.qsub import main as qsub
+from lgi_tools.commands.run import main as run_command
+from lgi_tools.commands.tail import main as tail
+from lgi_tools.commands.wait import main as wait
 from lgi_tools.joining.command import main as join
-from lgi_tools.qdel import main as qdel
-from lgi_tools.qstat import main as qstat
-from lgi_tools.qsub import main as qsub
-from lgi_tools.run import main as run_command
-from lgi_tools.tail import main as tail
 from lgi_tools.task.command import main as task
-from lgi_tools.wait import main as wait
 
 Run = Callable[..., tuple[int, str, str]]
 TOOLS = {

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_tools.history import main as history
-from lgi_tools.history import usage_main as usage
+from lgi_tools.commands.history import main as history
+from lgi_tools.commands.history import usage_main as usage
 
 from .canned_server import CannedServer, lgi, lgi_error
 

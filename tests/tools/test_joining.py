@@ -15,20 +15,20 @@ import pytest
 import requests
 
 from lgi_daemon.config.model import load
-from lgi_tools.certificates import inventory, signing_request
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.certificates.former import read_certificate
-from lgi_tools.certificates.key_files import KeyType, make_key, read_key
-from lgi_tools.joining import authority_calls, listener, resource_directory, tokens
-from lgi_tools.joining.authority_calls import Joined, NotJoined
+from lgi_tools.certificates import csr, inventory
+from lgi_tools.certificates.archive import read_certificate
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.certificates.keys import KeyType, make_key, read_key
+from lgi_tools.joining import client, http_server, resource_directory, tokens
+from lgi_tools.joining.client import Joined, NotJoined
 from lgi_tools.joining.command import main
-from lgi_tools.joining.desk import Desk
-from lgi_tools.joining.listener import Listener, Visitors, serve, tls_context
+from lgi_tools.joining.http_server import Listener, Visitors, serve, tls_context
+from lgi_tools.joining.issuer import Desk
 from lgi_tools.joining.tokens import Grant, Token
 
 Run = Callable[..., tuple[int, str, str]]
 NAME = "node@cluster"
-REQUEST = signing_request.make(make_key(KeyType.EC)).decode()
+REQUEST = csr.make(make_key(KeyType.EC)).decode()
 
 
 class Office:
@@ -111,7 +111,7 @@ def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path)
 def test_of_many_who_come_at_once_exactly_one_is_served(office: Office) -> None:
     """Also when the others are only later by a moment."""
     token = office.token(force=True)
-    requests_ = [signing_request.make(make_key(KeyType.EC)).decode() for _ in range(6)]
+    requests_ = [csr.make(make_key(KeyType.EC)).decode() for _ in range(6)]
 
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda one: office.post({"token": token.secret, "request": one}), requests_))
@@ -169,7 +169,7 @@ def test_a_bad_signing_request_costs_no_token(office: Office) -> None:
 
 def test_a_body_that_is_too_long_or_of_unknown_length_is_not_read(office: Office) -> None:
     """413 and 411, before any of it."""
-    long = office.post(b" " * (listener.LARGEST_BODY + 1))
+    long = office.post(b" " * (http_server.LARGEST_BODY + 1))
     unknown = requests.post(
         f"{office.url}/join", data=iter([b"x"]), verify=office.authority.ca_file, timeout=20
     )
@@ -210,21 +210,21 @@ def test_wrong_tokens_are_heard_for_a_minute_at_most() -> None:
     now = [0.0]
     visitors = Visitors(lambda: now[0])
 
-    for _ in range(listener.MOST_WRONG):
+    for _ in range(http_server.MOST_WRONG):
         assert not visitors.is_shut_out("192.0.2.1")
         visitors.wrong("192.0.2.1")
         now[0] += 1
 
     assert visitors.is_shut_out("192.0.2.1")
     assert not visitors.is_shut_out("192.0.2.2")
-    now[0] += listener.WRONG_SECONDS
+    now[0] += http_server.WRONG_SECONDS
     assert not visitors.is_shut_out("192.0.2.1")
 
 
 def test_an_address_that_guesses_is_shut_out(office: Office) -> None:
     """With a good token too, for a minute."""
     token = office.token()
-    wrong = [office.post({"token": f"x{n}", "request": REQUEST}) for n in range(listener.MOST_WRONG)]
+    wrong = [office.post({"token": f"x{n}", "request": REQUEST}) for n in range(http_server.MOST_WRONG)]
 
     answer = office.post({"token": token.secret, "request": REQUEST})
 
@@ -234,7 +234,7 @@ def test_an_address_that_guesses_is_shut_out(office: Office) -> None:
 
 def test_who_is_slow_is_cut_off_and_holds_up_nobody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """A drip of bytes is no use: the whole connection has its time, before and after the handshake."""
-    monkeypatch.setattr(listener, "CONNECTION_SECONDS", 1.0)
+    monkeypatch.setattr(http_server, "CONNECTION_SECONDS", 1.0)
     address = office.listener.server_address[:2]
     context = ssl.create_default_context(cafile=office.authority.ca_file)
     silent = socket.create_connection(address)
@@ -263,7 +263,7 @@ def test_who_is_slow_is_cut_off_and_holds_up_nobody(office: Office, monkeypatch:
 def test_an_address_has_few_connections_at_once(office: Office) -> None:
     """The next ones are closed at once, and room comes again."""
     address = office.listener.server_address[:2]
-    held = [socket.create_connection(address) for _ in range(listener.MOST_OF_ONE)]
+    held = [socket.create_connection(address) for _ in range(http_server.MOST_OF_ONE)]
     time.sleep(0.3)
 
     with socket.create_connection(address) as more:
@@ -323,7 +323,7 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
     ):
         told = Joined(certificate, ca, NAME, ("LGI",), "https://x/LGI", True)
         with pytest.raises(NotJoined, match=words):
-            authority_calls._check(told, key)
+            client._check(told, key)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.certificates.command import main
+from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
+from lgi_tools.commands.certificates import main
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Grant, Refused, Token
 

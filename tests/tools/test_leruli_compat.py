@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_tools import leruli_compat as leruli
 from lgi_tools.certificates import user_directory
-from lgi_tools.project import Project
+from lgi_tools.client.project import Project
+from lgi_tools.compat import leruli
 from tests.grid import PROJECT, Grid
 
 OFFERED = "<command> &lt;images&gt; psi4:1.5, group/crest:2.11.2 &lt;/images&gt; </command>"

@@ -8,8 +8,8 @@ import pytest
 
 import LGI
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools import settings
-from lgi_tools.repository import TransferFailed
+from lgi_tools.client import settings
+from lgi_tools.client.repository import TransferFailed
 
 from .canned_server import Answer, CannedServer, lgi, lgi_error
 

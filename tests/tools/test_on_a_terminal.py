@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 
 from lgi_protocol.xml import escape
-from lgi_tools import terminal
-from lgi_tools.filetransfer import main as filetransfer
-from lgi_tools.qdel import main as qdel
-from lgi_tools.qstat import main as qstat
-from lgi_tools.qsub import main as qsub
-from lgi_tools.terminal import one_line, printable
+from lgi_tools.cli import terminal
+from lgi_tools.cli.terminal import one_line, printable
+from lgi_tools.commands.filetransfer import main as filetransfer
+from lgi_tools.commands.qdel import main as qdel
+from lgi_tools.commands.qstat import main as qstat
+from lgi_tools.commands.qsub import main as qsub
 
 from .canned_server import Answer, CannedServer, lgi, lgi_error
 from .test_tools_text import JOB

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_tools import waits
-from lgi_tools.run import main as run_command
-from lgi_tools.tail import main as tail
-from lgi_tools.wait import main as wait
+from lgi_tools.client import polling
+from lgi_tools.commands.run import main as run_command
+from lgi_tools.commands.tail import main as tail
+from lgi_tools.commands.wait import main as wait
 
 from .canned_server import Answer, CannedServer, end_fields, lgi
 
@@ -58,7 +58,7 @@ def test_a_command_that_gives_up_says_that_the_job_goes_on(
     run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """With an exit code that no failed job has of itself (EX_TEMPFAIL)."""
-    monkeypatch.setattr(waits, "OUTAGE", 0.3)
+    monkeypatch.setattr(polling, "OUTAGE", 0.3)
     main, words = WAITING[name]
     begins(server)
     server.will_answer_call(STATE, GATEWAY)

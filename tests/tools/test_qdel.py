@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lgi_tools.qdel import main
+from lgi_tools.commands.qdel import main
 
 from .canned_server import Answer, CannedServer, lgi, lgi_error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools.qstat import main
+from lgi_tools.commands.qstat import main
 
 from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 from .test_tools_text import JOB
@@ -378,7 +378,5 @@ def test_a_terminal_is_not_steered_by_a_server(program: list[str], server: Canne
 def program() -> list[str]:
     """The tool as a process of its own."""
     top = Path(__file__).parents[2]
-    start = (
-        f"import sys; sys.path.insert(0, {str(top)!r}); from lgi_tools.qstat import main; sys.exit(main())"
-    )
+    start = f"import sys; sys.path.insert(0, {str(top)!r}); from lgi_tools.commands.qstat import main; sys.exit(main())"
     return [sys.executable, "-c", start]

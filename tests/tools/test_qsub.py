@@ -6,8 +6,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.qsub import main
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.commands.qsub import main
 
 from .canned_server import Answer, CannedServer, lgi, lgi_error
 from .test_tools_settings import write_job
@@ -327,8 +327,8 @@ def test_inside_a_job_the_users_defaults_are_not_asked(
 
 def test_what_is_sent_is_counted(server: CannedServer, home: Path) -> None:
     """From nothing to all of it, for who watches a long submit."""
-    from lgi_tools import settings
-    from lgi_tools.user_calls import UserCalls
+    from lgi_tools.cli.calls import UserCalls
+    from lgi_tools.client import settings
 
     server.will_answer_call(SUBMIT, lgi(JOB))
     Path("data").write_bytes(b"x" * 300_000)

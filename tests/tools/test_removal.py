@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import terminal
 from lgi_tools.certificates import user_directory
-from lgi_tools.clean import main as clean
-from lgi_tools.qdel import main as qdel
+from lgi_tools.cli import terminal
+from lgi_tools.commands.clean import main as clean
+from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.task import record
 from lgi_tools.task.command import main as task
 from tests.grid import PROJECT, Grid

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools import arrival, repository
-from lgi_tools.filetransfer import main
-from lgi_tools.progress import Bar
+from lgi_tools.client import repository, resumable_download
+from lgi_tools.client.progress import Bar
+from lgi_tools.commands.filetransfer import main
 
 from .canned_server import Answer, CannedServer, Request
 
@@ -151,7 +151,7 @@ def test_parts_that_others_can_put_there_are_not_used(run: Run, server: CannedSe
 def test_two_downloads_of_a_file_do_not_mix() -> None:
     """The second leaves the first one's parts alone; both end well."""
     here = Path()
-    first, second = arrival.Arrival(here / "data"), arrival.Arrival(here / "data")
+    first, second = resumable_download.Arrival(here / "data"), resumable_download.Arrival(here / "data")
     for each in (first, second):
         each.start('"v1"', 2_000_000)
     first.write(b"one")

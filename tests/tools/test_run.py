@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_tools.run import main
+from lgi_tools.commands.run import main
 
 from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
@@ -189,7 +189,7 @@ def test_the_whole_of_both_streams_is_fetched(run: Run, server: CannedServer) ->
     files = stores(server, {"joblog.txt": whole, "joberr.txt": b"no line end"})
     output = b"\x00\n[LGI: cut, it has 300002 bytes]\n[LGI: standard error]\nno\n[LGI: exit code 0]\n"
     ends(server, output, files + end_fields(0))
-    code = "from lgi_tools.run import main; raise SystemExit(main())"
+    code = "from lgi_tools.commands.run import main; raise SystemExit(main())"
 
     ran = subprocess.run([sys.executable, "-c", code, "-w", "x"], capture_output=True, check=False)
 
@@ -289,7 +289,7 @@ def test_a_server_that_is_away_is_said(run: Run, server: CannedServer) -> None:
 def test_what_is_done_can_be_told(run: Run, server: CannedServer) -> None:
     """With -v, and what a server said that is none of LGI."""
     server.will_answer_call(SUBMIT, Answer(b"<html> not here </html>", 404))
-    code = "from lgi_tools.run import main; raise SystemExit(main())"
+    code = "from lgi_tools.commands.run import main; raise SystemExit(main())"
 
     ran = subprocess.run([sys.executable, "-c", code, "-v", "x"], capture_output=True, text=True, check=False)
 

@@ -8,10 +8,10 @@ import pytest
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools import safe_submit
 from lgi_tools.certificates import user_directory
-from lgi_tools.certificates.authority import Authority, Issued
-from lgi_tools.qsub import main
+from lgi_tools.certificates.ca import Authority, Issued
+from lgi_tools.client import idempotent_submit
+from lgi_tools.commands.qsub import main
 from tests.daemon.cutting_proxy import Cut, CuttingProxy, When
 from tests.grid import Grid
 
@@ -43,8 +43,8 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_id(client: Client, serve
     server.will_answer_call(LIST, of_today())
     pauses: list[float] = []
 
-    reply = safe_submit.submit(client, SUBMIT, FIELDS, sleep=pauses.append)
-    safe_submit.submit(client, SUBMIT, FIELDS)
+    reply = idempotent_submit.submit(client, SUBMIT, FIELDS, sleep=pauses.append)
+    idempotent_submit.submit(client, SUBMIT, FIELDS)
 
     ids = [request.fields["request_id"] for request in server.requests if "submit" in request.path]
     assert reply.value("job", "job_id") == "7"
@@ -58,7 +58,7 @@ def test_an_old_server_is_not_asked_twice(client: Client, server: CannedServer) 
     server.will_answer_call(LIST, lgi(""))
 
     with pytest.raises(Unreachable, match="may be there all the same: look with LGI_qstat"):
-        safe_submit.submit(client, SUBMIT, FIELDS, sleep=lambda _: None)
+        idempotent_submit.submit(client, SUBMIT, FIELDS, sleep=lambda _: None)
 
     assert [request.path.rpartition("_")[2] for request in server.requests] == ["job.php", "list.php"]
 
@@ -69,7 +69,7 @@ def test_patience_ends(client: Client, server: CannedServer) -> None:
     server.will_answer_call(LIST, of_today())
 
     with pytest.raises(Unreachable, match="may be there all the same"):
-        safe_submit.submit(client, SUBMIT, FIELDS, patience=0.4)
+        idempotent_submit.submit(client, SUBMIT, FIELDS, patience=0.4)
 
 
 @pytest.mark.parametrize("answer", [Answer(b"<html>", 502), Answer(b"")])
@@ -78,7 +78,7 @@ def test_what_is_no_server_is_not_tried_again(client: Client, server: CannedServ
     server.will_answer_call(SUBMIT, answer)
 
     with pytest.raises(Unreachable, match="not an LGI document"):
-        safe_submit.submit(client, SUBMIT, FIELDS)
+        idempotent_submit.submit(client, SUBMIT, FIELDS)
 
     assert len(server.requests) == 1
 
@@ -88,7 +88,7 @@ def test_a_server_that_is_not_there_is_told_at_once(client: Client, server: Cann
     server.close()
 
     with pytest.raises(Unreachable, match="Connection refused"):
-        safe_submit.submit(client, SUBMIT, FIELDS)
+        idempotent_submit.submit(client, SUBMIT, FIELDS)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_wherever_the_line_is_cut_there_is_one_job_or_none(
         project="LGI",
     )
     Path("in.txt").write_text("contents")
-    monkeypatch.setattr(safe_submit, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(idempotent_submit, "FIRST_PAUSE", 0.01)
     monkeypatch.setenv("https_proxy", proxy.url)
     codes = []
     for turn in range(20):

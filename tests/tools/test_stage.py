@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.credentials import Credentials
-from lgi_tools.certificates.authority import Authority, Issued
-from lgi_tools.repository import Repository
+from lgi_tools.certificates.ca import Authority, Issued
+from lgi_tools.client.repository import Repository
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER, transfer
 from lgi_tools.staging.store import store
 

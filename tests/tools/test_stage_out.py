@@ -14,14 +14,14 @@ import pytest
 from requests import Session
 
 from lgi_protocol.credentials import Credentials
-from lgi_tools.certificates.authority import Authority, Issued
-from lgi_tools.progress import Watch, unwatched
-from lgi_tools.repository import Repository, TransferFailed
+from lgi_tools.certificates.ca import Authority, Issued
+from lgi_tools.client.progress import Watch, unwatched
+from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.staging_marks import Marks
+from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
-from lgi_tools.staging.marks import Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER
 from lgi_tools.staging.store import store
-from lgi_tools.upload_body import UploadBody
 from tests.uids import UID
 
 from .canned_server import Answer, CannedServer

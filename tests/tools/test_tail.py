@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_tools import tail
-from lgi_tools.tail import main
+from lgi_tools.commands import tail
+from lgi_tools.commands.tail import main
 
 from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 

@@ -13,10 +13,10 @@ import pytest
 from lgi_protocol import job_directory
 from lgi_protocol.digest import digest
 from lgi_protocol.job_directory import JOB_CERTIFICATE
-from lgi_tools import settings
-from lgi_tools.certificates.authority import Authority
-from lgi_tools.qdel import main as qdel
-from lgi_tools.qstat import main as qstat
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.client import settings
+from lgi_tools.commands.qdel import main as qdel
+from lgi_tools.commands.qstat import main as qstat
 
 from .canned_server import CannedServer, lgi
 
@@ -169,7 +169,7 @@ def test_a_server_of_another_authority_gets_nothing(
     run: Run, server: CannedServer, home: Path, tmp_path: Path
 ) -> None:
     """-W leaves out the host name, never the CA."""
-    from lgi_tools.certificates.authority import Authority
+    from lgi_tools.certificates.ca import Authority
 
     other = Authority.create(tmp_path / "other")
 

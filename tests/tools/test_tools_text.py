@@ -3,8 +3,9 @@
 import pytest
 
 from lgi_protocol.reply import Reply
-from lgi_tools import job_text, queue_pages
-from lgi_tools.terminal import printable
+from lgi_tools.cli import output_text
+from lgi_tools.cli.terminal import printable
+from lgi_tools.commands import qstat_list
 
 JOB = (
     "<project> LGI </project> <project_master_server> https://m/LGI </project_master_server> "
@@ -23,7 +24,7 @@ JOB = (
 
 def test_a_job_is_shown_with_labels_in_column_22() -> None:
     """Read access comes before write access after a submit."""
-    text = job_text.job_lines(Reply(JOB), write_first=False)
+    text = output_text.job_lines(Reply(JOB), write_first=False)
 
     assert text == (
         "This project          : LGI\n"
@@ -45,21 +46,21 @@ def test_a_job_is_shown_with_labels_in_column_22() -> None:
 
 def test_qstat_shows_write_access_first() -> None:
     """As LGI: the two tools differ in this."""
-    lines = job_text.job_lines(Reply(JOB), write_first=True).splitlines()
+    lines = output_text.job_lines(Reply(JOB), write_first=True).splitlines()
 
     assert lines[11:13] == ["Write access on job   : admin", "Read access on job    : admin, mark"]
 
 
 def test_input_and_output_are_shown_as_they_are() -> None:
     """Their bytes are decoded and nothing else."""
-    assert job_text.data_line("Input", Reply(JOB), "input") == b"Input                 : hi\n"
-    assert job_text.data_line("Output", Reply(JOB), "output") == b"Output                : \x00\xff\n"
+    assert output_text.data_line("Input", Reply(JOB), "input") == b"Input                 : hi\n"
+    assert output_text.data_line("Output", Reply(JOB), "output") == b"Output                : \x00\xff\n"
 
 
 def test_the_files_of_a_job_are_one_line() -> None:
     """No line when there are none."""
-    assert job_text.repository_line(Reply(JOB)) == "Repository content    : a&b, c\n"
-    assert job_text.repository_line(Reply("<job> <job_id> 1 </job_id> </job>")) == ""
+    assert output_text.repository_line(Reply(JOB)) == "Repository content    : a&b, c\n"
+    assert output_text.repository_line(Reply("<job> <job_id> 1 </job_id> </job>")) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,14 +75,14 @@ def test_the_files_of_a_job_are_one_line() -> None:
 )
 def test_times_are_local_with_the_number_behind(stamp: str, text: str) -> None:
     """24 characters as C's ctime writes them, also past 2038; an impossible time is no crash."""
-    assert job_text.date_and_number(stamp) == text
+    assert output_text.date_and_number(stamp) == text
 
 
 def test_a_row_of_the_list_has_fixed_widths() -> None:
     """Right-aligned columns; what is too long overflows."""
     cells = ("1", "42", "queued", "any", "hello_world", "Fri Oct 12 00:00:01 2012", "mark@laptop, theor")
 
-    text = queue_pages.row(cells)
+    text = qstat_list.row(cells)
 
     assert text == (
         "    1 |     42 |       queued |                                  any |      hello_world | "

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_tools.clean import main as clean
-from lgi_tools.wait import main as wait
+from lgi_tools.commands.clean import main as clean
+from lgi_tools.commands.wait import main as wait
 
 from .canned_server import CannedServer, end_fields, lgi, lgi_error
 

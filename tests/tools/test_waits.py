@@ -6,7 +6,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.waits import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, wait_until
+from lgi_tools.client.polling import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, wait_until
 
 
 class Time:

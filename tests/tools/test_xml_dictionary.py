@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgi_protocol import hexcode
-from lgi_tools import xml_dictionary
+from lgi_tools.compat import xml_dictionary
 from tests.protocol import golden
 from tests.protocol.golden import Exchange, Tree
 

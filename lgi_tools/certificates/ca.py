@@ -1,0 +1,263 @@
+"""A project's certificate authority: a directory with a key, a certificate and what they signed."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
+
+from lgi_protocol import common_name
+from lgi_protocol.certificate_files import file_stem
+from lgi_protocol.x509_builder import PrivateKey, PublicKey
+from lgi_tools.certificates import archive, keys, pkcs12, profiles
+from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates.entity import Issued, Wanted, refuse_existing
+from lgi_tools.certificates.keys import KeyType
+from lgi_tools.certificates.pkcs12 import Bundle
+from lgi_tools.certificates.profiles import Kind, Validity
+
+AUTHORITY_DAYS = 3650
+LEAF_DAYS = 730
+CERTIFICATE, KEY, REVOCATIONS = "ca.crt", "ca.key", "ca.crl"
+
+
+class Authority:
+    """Signs certificates and keeps them, with their keys, in its directory."""
+
+    def __init__(self, directory: Path, certificate: x509.Certificate, key: PrivateKey) -> None:
+        """Made by `create` and `open`."""
+        self.directory = directory
+        self.certificate = certificate
+        self._key = key
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path,
+        name: str = "LGI CA",
+        key_type: KeyType = KeyType.EC,
+        days: int = AUTHORITY_DAYS,
+        validity: Validity | None = None,
+    ) -> "Authority":
+        """A new CA with an empty revocation list; a new directory is its owner's only.
+
+        Raises FileExistsError when there is a CA already, which is never replaced.
+        """
+        text = str(common_name.compose(name, None, None))
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_existing("a CA is made once: use another directory", directory / KEY, directory / CERTIFICATE)
+        key = keys.make_key(key_type)
+        certificate = profiles.sign_authority(key, text, validity or Validity.of_days(days))
+        keys.write_file(directory / KEY, keys.key_pem(key), keys.SECRET)
+        keys.write_file(directory / CERTIFICATE, _pem(certificate), keys.PUBLIC)
+        made = cls(directory, certificate, key)
+        made._write_revocations()
+        return made
+
+    @classmethod
+    def open(cls, directory: Path) -> "Authority":
+        """The CA of a directory. Raises FileNotFoundError, or ValueError when key and certificate differ."""
+        if not (directory / CERTIFICATE).exists():
+            raise FileNotFoundError(f"there is no CA in {directory}: make one with 'init'")
+        certificate = read_certificate(directory / CERTIFICATE)
+        key = keys.read_key(directory / KEY)
+        if certificate.public_key() != key.public_key():
+            raise ValueError(f"{directory / KEY} is not the key of {directory / CERTIFICATE}")
+        return cls(directory, certificate, key)
+
+    @property
+    def ca_file(self) -> Path:
+        """The CA's certificate, for everybody who is to trust it."""
+        return self.directory / CERTIFICATE
+
+    @property
+    def crl_file(self) -> Path:
+        """The CA's list of revoked certificates."""
+        return self.directory / REVOCATIONS
+
+    def issue_server(
+        self,
+        host: str,
+        alternatives: tuple[str, ...] = (),
+        *,
+        key_type: KeyType = KeyType.EC,
+        days: int = LEAF_DAYS,
+        validity: Validity | None = None,
+        force: bool = False,
+    ) -> Issued:
+        """A certificate with which a server answers under a host name or address, and under alternatives."""
+        names = tuple(profiles.host_name(each) for each in dict.fromkeys((host, *alternatives)))
+        name = common_name.compose(host, None, None)
+        return self._issue(name, Kind.SERVER, key_type, validity or Validity.of_days(days), force, names)
+
+    def issue_resource(
+        self,
+        name: str,
+        projects: tuple[str, ...] | None = None,
+        *,
+        key_type: KeyType = KeyType.EC,
+        days: int = LEAF_DAYS,
+        validity: Validity | None = None,
+        force: bool = False,
+    ) -> Issued:
+        """A certificate for a resource daemon, or for a project server when it calls its peers."""
+        composed = common_name.compose(name, None, projects or None)
+        return self._issue(composed, Kind.RESOURCE, key_type, validity or Validity.of_days(days), force)
+
+    def issue_user(
+        self,
+        name: str,
+        groups: tuple[str, ...] | None = None,
+        projects: tuple[str, ...] | None = None,
+        *,
+        password: str | None = None,
+        key_type: KeyType = KeyType.EC,
+        days: int = LEAF_DAYS,
+        validity: Validity | None = None,
+        force: bool = False,
+    ) -> Issued:
+        """A user's certificate; a password makes a PKCS12 file for browsers too."""
+        composed = common_name.compose(name, groups or None, projects or None)
+        valid = validity or Validity.of_days(days)
+        return self._issue(composed, Kind.USER, key_type, valid, force, password=password)
+
+    def sign(self, key: PublicKey, wanted: Wanted, validity: Validity, force: bool = False) -> Path:
+        """A certificate for a key that was made elsewhere; its file."""
+        hosts: tuple[x509.GeneralName, ...] = ()
+        if wanted.kind is Kind.SERVER:
+            hosts = tuple(profiles.host_name(each) for each in dict.fromkeys((wanted.name, *wanted.also)))
+        name = common_name.compose(wanted.name, wanted.groups or None, wanted.projects or None)
+        file, key_file = self._file(name.name), self._file(name.name, "key")
+        with archive.alone(self.directory):
+            if not force:
+                refuse_existing("say --force to replace it", file)
+            if key_file.exists() and keys.read_key(key_file).public_key() != key:
+                raise FileExistsError(f"{key_file} is there and is another key: remove it first")
+            self._certify(file, key, profiles.subject(str(name), wanted.kind), validity, hosts)
+        return file
+
+    def renew(self, name: str, validity: Validity, new_key: KeyType | None = None) -> Path:
+        """The certificate of an entity once more, for another time; for another key if one is wanted.
+
+        Its file. FileNotFoundError when there is none, ValueError when it is revoked or not of this CA.
+        """
+        file, key_file = self._file(name), self._file(name, "key")
+        with archive.alone(self.directory):
+            old = read_certificate(file)
+            self._check_ours(old, file)
+            key = old.public_key()
+            if not isinstance(key, PublicKey):
+                raise ValueError(f"{file} is for a key that is neither EC nor RSA")
+            if new_key:
+                if not key_file.exists():
+                    raise FileNotFoundError(f"{key_file} is not here: make it where it is used, with 'csr'")
+                made = keys.make_key(new_key)
+                keys.write_file(key_file, keys.key_pem(made), keys.SECRET, replace=True)
+                key = made.public_key()
+            self._certify(file, key, old.subject, validity, profiles.hosts_of(old))
+        return file
+
+    def renew_authority(self, validity: Validity) -> Path:
+        """The CA's own certificate once more, for the same key and name: all it has signed stays good."""
+        with archive.alone(self.directory):
+            name = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+            archive.keep(self.ca_file)
+            self.certificate = profiles.sign_authority(self._key, name, validity)
+            keys.write_file(self.ca_file, _pem(self.certificate), keys.PUBLIC, replace=True)
+            self._write_revocations(tuple(read_revocations(self.crl_file)))
+        return self.ca_file
+
+    def revoke(self, name: str) -> Path:
+        """Put all certificates an entity has had on the revocation list for good; the file of the last.
+
+        Raises FileNotFoundError when there is none, ValueError when they are revoked already.
+        """
+        file, now = self._file(name), datetime.now(UTC)
+        with archive.alone(self.directory):
+            listed = tuple(read_revocations(self.crl_file))
+            known = {each.serial_number for each in listed}
+            serials = dict.fromkeys(each.serial_number for each in archive.everything(file))
+            new = [serial for serial in serials if serial not in known]
+            if not new:
+                raise ValueError(f"{file} is revoked already")
+            self._write_revocations((*listed, *(profiles.revoked(serial, now) for serial in new)))
+        return file
+
+    def sign_revocations(self) -> x509.CertificateRevocationList:
+        """Sign the list of revoked certificates anew, as it is; what is on it."""
+        with archive.alone(self.directory):
+            self._write_revocations(tuple(read_revocations(self.crl_file)))
+        return read_revocations(self.crl_file)
+
+    def export(self, name: str, password: str, force: bool = False, compatible: bool = False) -> Path:
+        """The PKCS12 file of an entity whose key is here; ``compatible`` with systems of before 2023."""
+        file = self._file(name, "p12")
+        if not force:
+            refuse_existing("say --force to replace it", file)
+        certificate, key = read_certificate(self._file(name)), keys.read_key(self._file(name, "key"))
+        bundle = Bundle(key, certificate, self.certificate)
+        packed = pkcs12.pack(name, bundle, password, compatible)
+        keys.write_file(file, packed, keys.SECRET, replace=force)
+        return file
+
+    def _file(self, name: str, suffix: str = "crt") -> Path:
+        return self.directory / f"{file_stem(name)}.{suffix}"
+
+    def _check_ours(self, certificate: x509.Certificate, file: Path) -> None:
+        try:
+            certificate.verify_directly_issued_by(self.certificate)
+        except (InvalidSignature, TypeError, ValueError):
+            raise ValueError(f"{file} was not signed by this CA") from None
+        if any(each.serial_number == certificate.serial_number for each in read_revocations(self.crl_file)):
+            raise ValueError(f"{file} is revoked: make a new one with --force")
+
+    def _issue(
+        self,
+        name: common_name.CommonName,
+        kind: Kind,
+        key_type: KeyType,
+        validity: Validity,
+        force: bool,
+        hosts: tuple[x509.GeneralName, ...] = (),
+        password: str | None = None,
+    ) -> Issued:
+        file, key_file = self._file(name.name), self._file(name.name, "key")
+        pkcs12_file = None if password is None else self._file(name.name, "p12")
+        with archive.alone(self.directory):
+            if not force:
+                refuse_existing("say --force to replace it", key_file, file, pkcs12_file)
+            key = keys.make_key(key_type)
+            keys.write_file(key_file, keys.key_pem(key), keys.SECRET, replace=force)
+            subject = profiles.subject(str(name), kind)
+            certificate = self._certify(file, key.public_key(), subject, validity, hosts)
+            if pkcs12_file is not None and password is not None:
+                bundle = Bundle(key, certificate, self.certificate)
+                packed = pkcs12.pack(str(name), bundle, password)
+                keys.write_file(pkcs12_file, packed, keys.SECRET, replace=force)
+        return Issued(file, key_file, pkcs12_file)
+
+    def _certify(
+        self,
+        file: Path,
+        key: PublicKey,
+        subject: x509.Name,
+        validity: Validity,
+        hosts: tuple[x509.GeneralName, ...],
+    ) -> x509.Certificate:
+        """Sign a certificate and put it in place; what was there stays known."""
+        until = validity.until(self.certificate.not_valid_after_utc)
+        made = profiles.sign_leaf(self.certificate, self._key, key, subject, until, hosts)
+        archive.keep(file)
+        keys.write_file(file, _pem(made), keys.PUBLIC, replace=True)
+        return made
+
+    def _write_revocations(self, revoked: tuple[x509.RevokedCertificate, ...] = ()) -> None:
+        made = profiles.sign_revocations(self.certificate, self._key, revoked, datetime.now(UTC))
+        pem = made.public_bytes(serialization.Encoding.PEM)
+        keys.write_file(self.crl_file, pem, keys.PUBLIC, replace=True)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)

@@ -1,0 +1,114 @@
+"""LGI_certificates renew, revoke, crl, check: what comes after certificates were made."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from lgi_protocol import expiry
+from lgi_tools.certificates import ca, expiry_check, keys
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.certificates.command_options import DAYS, KEY_TYPE, plain_errors, until
+from lgi_tools.certificates.expiry_check import Finding
+from lgi_tools.certificates.keys import KeyType
+from lgi_tools.certificates.profiles import Validity
+from lgi_tools.cli import terminal
+
+
+@click.command()
+@click.argument("name")
+@click.option("--new-key", is_flag=True, help="Make a new key too; a resource must then be registered again.")
+@KEY_TYPE
+@click.option(
+    "--days",
+    type=DAYS,
+    help=f"Days it is valid.  [default: {ca.LEAF_DAYS}, of the CA {ca.AUTHORITY_DAYS}]",
+)
+@click.pass_obj
+def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | None) -> None:
+    """Make the certificate of NAME once more, for the same key: the old one stays good until its end.
+
+    NAME ca is the authority itself: what it has signed stays good, and everybody needs the new ca.crt.
+    """
+    with plain_errors():
+        opened = Authority.open(directory)
+        if name == "ca":
+            if new_key:
+                raise ValueError("a CA with a new key is a new CA: make one in another directory with 'init'")
+            file = opened.renew_authority(Validity.of_days(days or ca.AUTHORITY_DAYS))
+            following = "give it to all servers, resources and users before the old one ends"
+        else:
+            wanted = KeyType(key_type) if new_key else None
+            file = opened.renew(name, Validity.of_days(days or ca.LEAF_DAYS), wanted)
+            following = "put it in place of the old one; who uses it need not be restarted"
+    if new_key:
+        following = f"put it and {file.with_suffix('.key')} in place; register a resource again: ManageDB"
+    terminal.show(f"{until(file)}Next        : {following}\n")
+
+
+@click.command()
+@click.argument("name")
+@click.pass_obj
+def revoke(directory: Path, name: str) -> None:
+    """Revoke all certificates of NAME for good, as when its key has been lost."""
+    with plain_errors():
+        made_by = Authority.open(directory)
+        file = made_by.revoke(name)
+    terminal.show(
+        f"Revoked     : {file}\n"
+        f"Next        : give {made_by.crl_file} to every project server; --force makes {name} a new one\n"
+    )
+
+
+@click.command()
+@click.option(
+    "--copy-to",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Put a copy there, whole at any moment, as where a project server reads it.",
+)
+@click.pass_obj
+def crl(directory: Path, copy_to: Path | None) -> None:
+    """Sign the list of revoked certificates anew and show what is on it."""
+    with plain_errors():
+        opened = Authority.open(directory)
+        listed = opened.sign_revocations()
+        if copy_to:
+            keys.write_file(copy_to, opened.crl_file.read_bytes(), keys.PUBLIC, replace=True)
+    count = len(list(listed))
+    terminal.show(f"Revoked     : {opened.crl_file} ({count} certificate{'' if count == 1 else 's'})\n")
+    for each in listed:
+        terminal.show(f"              {each.serial_number:x} since {each.revocation_date_utc:%Y-%m-%d}\n")
+    if copy_to:
+        terminal.show(f"Copy        : {copy_to}\n")
+
+
+@click.command()
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE|DIRECTORY]...")
+@click.option(
+    "--days",
+    type=click.IntRange(min=0),
+    default=expiry.WARNING.days,
+    show_default=True,
+    help="What ends within so many days is a worry.",
+)
+@click.pass_obj
+def check(directory: Path, places: tuple[Path, ...], days: int) -> int:
+    """Show until when certificates are good; the exit code is 1 when one has ended or will soon.
+
+    Looks at the CA's directory and ~/.LGI, as far as they are there, and at what is named: a directory like
+    these, an LGI.cfg of a daemon, an LGI_server.cfg of a project server, a file with a certificate.
+    """
+    home = Path(os.environ.get("HOME") or "~").expanduser() / ".LGI"
+    usual = [place for place in (directory, home) if expiry_check.has_certificates(place)]
+    found: list[Finding] = []
+    with plain_errors():
+        if not usual and not places:
+            raise FileNotFoundError(f"{directory} and {home} hold no certificates: name what to look at")
+        for place in (*usual, *places):
+            found += expiry_check.look(place, datetime.now(UTC), timedelta(days=days))
+    terminal.show(expiry_check.table(list(dict.fromkeys(found))))
+    return 1 if any(each.bad for each in found) else 0
+
+
+COMMANDS = (renew, revoke, crl, check)

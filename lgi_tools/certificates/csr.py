@@ -1,0 +1,48 @@
+"""Requests for certificates (PKCS #10): a key is made where it is used, and never travels."""
+
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from lgi_protocol.x509_builder import PrivateKey, PublicKey
+from lgi_tools.certificates import keys
+from lgi_tools.certificates.keys import KeyType
+
+# Of RSA keys; EC keys are on one of the curves of TLS.
+FEWEST_BITS = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+
+def make(key: PrivateKey) -> bytes:
+    """A request (PEM) for a key. It names nobody: the authority says whose certificate it becomes."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def key_of(request: bytes) -> PublicKey:
+    """The key in a request (PEM), of which nothing else counts; ValueError says why it cannot be used."""
+    try:
+        read = x509.load_pem_x509_csr(request)
+        key, is_signed = read.public_key(), read.is_signature_valid
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
+        raise ValueError(f"it is no request for a certificate: {error}") from None
+    if not is_signed:
+        raise ValueError("it is not signed with its own key")
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= FEWEST_BITS:
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
+        return key
+    raise ValueError(f"its key is neither EC on P-256, P-384 or P-521 nor RSA of {FEWEST_BITS} bits or more")
+
+
+def kept_key(path: Path, key_type: KeyType) -> PrivateKey:
+    """The key of a file, made when it is not there. Raises OSError, ValueError for a file that is no key."""
+    if path.exists():
+        return keys.read_key(path)
+    key = keys.make_key(key_type)
+    keys.write_file(path, keys.key_pem(key), keys.SECRET)
+    return key

@@ -1,0 +1,112 @@
+"""Everything that ends: certificates and revocation lists, wherever somebody who looks after LGI has them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lgi_protocol import expiry, xml
+from lgi_tools.certificates import inventory
+from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates.ca import CERTIFICATE, REVOCATIONS
+
+_DAEMON_TAGS = ("ca_certificate_file", "resource_certificate_file")
+_SERVER_KEYS = ("server_certificate", "ca_certificate", "peer_certificate", "jobs_certificate", "crl")
+_USER_FILES = ("certificate", "ca_chain")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One file: whose it is, when it ends, and how it is. ``bad`` is what somebody must see to."""
+
+    file: Path
+    name: str
+    end: datetime | None
+    state: str
+    bad: bool
+
+
+def look(place: Path, now: datetime, warning: timedelta) -> list[Finding]:
+    """What is at a place: an authority's directory, one like ``~/.LGI``, a configuration, a PEM file.
+
+    ValueError or OSError when it is none of these.
+    """
+    if place.is_dir():
+        return list(_directory(place, now, warning))
+    text = place.read_text("utf-8", "replace")
+    if "-----BEGIN " in text:
+        return [_file(place, now, warning)]
+    named = list(_named(place, text))
+    if not named:
+        raise ValueError(f"{place} is neither a certificate nor a configuration that names one")
+    return [_file(file, now, warning) for file in dict.fromkeys(named)]
+
+
+def has_certificates(directory: Path) -> bool:
+    """Whether a directory is an authority's or a user's."""
+    return any((directory / name).exists() for name in (CERTIFICATE, *_USER_FILES))
+
+
+def _directory(place: Path, now: datetime, warning: timedelta) -> Iterator[Finding]:
+    if (place / CERTIFICATE).exists():
+        for entry in inventory.entries(place, now):
+            finding = _judged(place / entry.file, entry.common_name, entry.expires, now, warning)
+            # A revoked one is no worry any more.
+            revoked = Finding(finding.file, finding.name, finding.end, "revoked", bad=False)
+            yield revoked if entry.state == "revoked" else finding
+        if (place / REVOCATIONS).exists():
+            yield _file(place / REVOCATIONS, now, warning)
+        return
+    files = [place / name for name in _USER_FILES if (place / name).exists()]
+    if not files:
+        raise ValueError(f"there are no certificates in {place}")
+    yield from (_file(file, now, warning) for file in files)
+
+
+def _named(place: Path, text: str) -> Iterator[Path]:
+    """The files a configuration of a daemon or server names.
+
+    Relative paths begin at it; a daemon's also at the working directory.
+    """
+    root = xml.find(re.sub("<!--.*?-->", " ", text, flags=re.DOTALL), "LGI")
+    if root is not None:
+        resource = xml.find(root.inside, "resource")
+        for tag in _DAEMON_TAGS:
+            value = xml.value(root.inside, tag) or (xml.value(resource.inside, tag) if resource else "")
+            if value:
+                beside = place.absolute().parent / value
+                yield beside if beside.exists() or not Path(value).exists() else Path(value)
+        return
+    for line in text.splitlines():
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if equals and value and key in _SERVER_KEYS:
+            yield place.absolute().parent / value
+
+
+def _file(file: Path, now: datetime, warning: timedelta) -> Finding:
+    try:
+        if b"BEGIN X509 CRL" in file.read_bytes():
+            end = read_revocations(file).next_update_utc
+            return _judged(file, "revocation list", end, now, warning)
+        name = inventory.name_of(read_certificate(file))
+        return _judged(file, name, expiry.ends(file), now, warning)
+    except OSError as error:
+        return Finding(file, "-", None, f"cannot be read: {error.strerror}", bad=True)
+    except ValueError:
+        return Finding(file, "-", None, "holds no certificate", bad=True)
+
+
+def _judged(file: Path, name: str, end: datetime | None, now: datetime, warning: timedelta) -> Finding:
+    if end is None:
+        return Finding(file, name, None, "never ends", bad=False)
+    soon = end - now < warning
+    return Finding(file, name, end, expiry.when(end, now) if soon else "good", bad=soon)
+
+
+def table(findings: list[Finding]) -> str:
+    """The findings as lines of columns under a heading."""
+    rows = [("file", "name", "ends on", "state")]
+    for each in findings:
+        rows.append((str(each.file), each.name, f"{each.end:%Y-%m-%d}" if each.end else "-", each.state))
+    return inventory.aligned(rows)

@@ -1,0 +1,144 @@
+"""The options all tools share: old names with one dash, as LGI has them, and long ones."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lgi_protocol import LGI_VERSION
+from lgi_protocol.job_directory import JobDirectory
+from lgi_tools.cli import terminal
+from lgi_tools.client import settings
+from lgi_tools.client.settings import Settings, Unsettled
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+Options = dict[str, Any]
+_SETTINGS = tuple(each.name for each in fields(Settings) if each.name not in {"check_host", "place"})
+
+# So that shells complete their names; whether they are there is for the settings to say.
+FILE, DIRECTORY = click.Path(), click.Path(file_okay=False)
+_CREDENTIALS = (
+    click.option(
+        "-c",
+        "--config",
+        type=DIRECTORY,
+        metavar="DIR",
+        help="Read this instead of ~/.LGI where it has a file.",
+    ),
+    click.option("-K", "--key", type=FILE, default="", metavar="FILE", help="Private key."),
+    click.option("-C", "--certificate", type=FILE, default="", metavar="FILE", help="Certificate."),
+    click.option(
+        "-CA", "--ca", type=FILE, default="", metavar="FILE", help="Certificate of the CA to trust."
+    ),
+    click.option("-W", "--no-host-check", is_flag=True, help="Do not compare the server's host name."),
+)
+_PROJECT = (
+    click.option("-S", "--server", default="", metavar="URL", help="Project server."),
+    click.option("-P", "--project", default="", metavar="NAME", help="Project."),
+    click.option("-U", "--user", default="", metavar="NAME", help="User, as in the certificate."),
+    click.option("-G", "--groups", default="", metavar="LIST", help="Groups, comma-separated."),
+)
+
+
+def _talk(_context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked:
+        level = logging.DEBUG if option.name == "very_verbose" else logging.INFO
+        logging.basicConfig(level=level, format="%(asctime)s [%(levelname)s] %(name)s; %(message)s")
+
+
+_VERBOSITY = (
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_talk,
+        help="Tell on standard error what is done, and what a server said that is not LGI's.",
+    ),
+    click.option(
+        "-vv", "--very-verbose", is_flag=True, expose_value=False, callback=_talk, help="Tell more."
+    ),
+)
+
+
+def version(command: _Command) -> _Command:
+    """Adds --version."""
+    return click.version_option(LGI_VERSION, message="%(prog)s %(version)s")(command)
+
+
+def credential_options(command: _Command) -> _Command:
+    """Adds -c -K -C -CA -W, and -v and -vv."""
+    for option in reversed((*_CREDENTIALS, *_VERBOSITY)):
+        command = option(command)
+    return command
+
+
+def project_options(command: _Command) -> _Command:
+    """Adds -S -P -U -G and the options of `credential_options`."""
+    for option in reversed(_PROJECT):
+        command = option(command)
+    return credential_options(command)
+
+
+def settled(given: Options, base: Settings | None = None, fill: bool = False) -> Settings:
+    """The settings in force: an option wins over -c, which wins over ``base`` or else the user's own.
+
+    With ``fill`` the user's own are taken for what is not known from ``base`` either. Takes its options out
+    of ``given``. Raises click.UsageError when a directory or file is of no use.
+    """
+    chosen = Settings(
+        **{name: str(given.pop(name, "")) for name in _SETTINGS}, check_host=not given.pop("no_host_check")
+    )
+    config = given.pop("config")
+    try:
+        if config:
+            chosen = replace(chosen, place=str(config))
+            chosen = chosen.over(settings.read_named(Path(config)))
+        chosen = chosen.over(base or Settings())
+        return chosen.over(settings.home()) if fill or base is None else chosen
+    except Unsettled as error:
+        raise click.UsageError(str(error)) from None
+
+
+def require(chosen: Settings, program: str, *names: str) -> None:
+    """UsageError unless key, certificate, CA and these are known.
+
+    Warns of a key that others can read, of certificates that end within thirty days, and of -W.
+    """
+    try:
+        chosen.require("key", "certificate", "ca", *names)
+    except Unsettled as error:
+        raise click.UsageError(str(error)) from None
+    if not chosen.check_host:
+        terminal.warn(program, "warning: with -W any certificate of the CA passes for the server's")
+    if warning := settings.exposed_key(chosen):
+        terminal.warn(program, warning)
+    for warning in settings.ending(chosen, datetime.now(UTC)):
+        terminal.warn(program, f"warning: {warning}")
+
+
+def job(named: str | None, program: str) -> JobDirectory | None:
+    """The job a tool runs in: that of ``-j DIR``, else the current directory's, if it is one.
+
+    Raises click.UsageError when the named directory is no job's.
+    """
+    try:
+        if named:
+            return settings.job_at(Path(named))
+        if not os.path.exists("LGI_job_id"):
+            return None
+        # As LGI, the current directory is looked at unasked. But it decides which key goes to which server,
+        # so one that others can write to is not believed.
+        if settings.is_ours(Path()):
+            return settings.job_at(Path())
+        terminal.warn(program, "warning: not used as job directory, since others can write here: say -j .")
+    except Unsettled as error:
+        if named:
+            raise click.UsageError(str(error)) from None
+    return None

@@ -1,0 +1,144 @@
+"""What ``--json`` prints: LGI's own names of things, numbers as numbers, comma lists as lists."""
+
+import json
+from collections.abc import Callable
+from enum import Enum, auto
+from functools import wraps
+from typing import Any, ParamSpec
+
+import click
+
+from lgi_protocol import capabilities, comma_lists, hexcode, xml
+from lgi_protocol.errors import ServerError
+from lgi_protocol.job_end import read_end
+from lgi_protocol.reply import Reply, leading_number
+from lgi_protocol.transport_errors import Unreachable
+from lgi_tools.cli import terminal
+from lgi_tools.cli.program import CallFailed
+from lgi_tools.client.models import file_name
+
+Values = dict[str, Any]
+_Parameters = ParamSpec("_Parameters")
+_PROJECT = ("project", "this_project_server", "project_master_server")
+_LISTS = ("target_resources", "owners", "read_access", "write_access")
+_TEXTS = ("state", "application")
+
+
+class Shape(Enum):
+    """How a tool says what a server answered: for people, as it was, or for programs."""
+
+    TEXT = auto()
+    XML = auto()
+    JSON = auto()
+
+
+def shape(raw: bool, as_json: bool) -> Shape:
+    """What -x and --json ask for. UsageError for both together."""
+    if raw and as_json:
+        raise click.UsageError("--json goes without -x")
+    return Shape.JSON if as_json else Shape.XML if raw else Shape.TEXT
+
+
+option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def show(values: Values) -> None:
+    """One document on one line of standard output, ASCII whatever is in it."""
+    terminal.show(json.dumps(values) + "\n")
+
+
+def told(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
+    """A command that with --json also tells in JSON when a server refuses, or does not answer."""
+
+    @wraps(command)
+    def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> int:
+        if not kwargs["as_json"]:
+            return command(*args, **kwargs)
+        try:
+            return command(*args, **kwargs)
+        except CallFailed as failure:
+            show({"error": error(failure)})
+            return 1
+        except click.ClickException as failure:
+            if not isinstance(failure.__cause__, ServerError | Unreachable):
+                raise
+            show({"error": error(failure)})
+            return 1
+
+    return run
+
+
+def error(failure: CallFailed | click.ClickException) -> Values:
+    """What a server said, with its number; no number when it said nothing."""
+    cause = failure.__cause__
+    if isinstance(cause, ServerError):
+        return {"number": cause.number, "message": cause.message}
+    return {"number": None, "message": str(failure)}
+
+
+def project(reply: Reply) -> Values:
+    """Which project and server answered."""
+    return {name: reply.value(name) for name in _PROJECT}
+
+
+def caller(reply: Reply) -> Values:
+    """The same, and as whom it was asked."""
+    groups = list(comma_lists.split(reply.value("groups")))
+    return project(reply) | {"user": reply.value("user"), "groups": groups}
+
+
+def job(text: str) -> Values:
+    """A ``<job>`` of a list."""
+    values: Values = {"job_id": leading_number(xml.value(text, "job_id"))}
+    values |= {name: xml.value(text, name) for name in _TEXTS}
+    values |= {name: list(comma_lists.split(xml.value(text, name))) for name in _LISTS}
+    values["state_time_stamp"] = leading_number(xml.value(text, "state_time_stamp"))
+    told = read_end(text)
+    end = {"exit_code": told.exit_code, "exit_signal": told.exit_signal, "end_reason": told.reason or None}
+    return values | {name: one for name, one in end.items() if one is not None}
+
+
+def details(text: str) -> Values:
+    """A ``<job>`` with everything, its files under ``repository_content``."""
+    specifics = xml.value(text, "job_specifics")
+    content = xml.find(text, "repository_content")
+    values = job(text) | {"job_specifics": specifics}
+    values |= _data("input", text) | _data("output", text)
+    values["repository_url"] = xml.value(specifics, "repository_url")
+    return values | {"repository_content": files(content.inside if content else "")}
+
+
+def _data(name: str, text: str) -> Values:
+    """Bytes as text; those that are not UTF-8 as hexadecimal digits beside null."""
+    digits = xml.value(text, name)
+    try:
+        return {name: hexcode.decode(digits).decode("utf-8")}
+    except ValueError:
+        return {name: None, f"{name}_hex": digits}
+
+
+def files(content: str) -> list[Values]:
+    """The files of a ``<repository_content>``."""
+    return [
+        {
+            "file_name": file_name(found.inside),
+            "size": leading_number(xml.value(found.inside, "size")),
+            "date": leading_number(xml.value(found.inside, "date")),
+        }
+        for found in xml.find_all(content, "file")
+    ]
+
+
+def licence(text: str) -> Values:
+    """A ``<licence>``."""
+    values: Values = {"name": xml.value(text, "name")}
+    return values | {name: leading_number(xml.value(text, name)) for name in ("there_are", "used")}
+
+
+def resource(text: str) -> Values:
+    """A ``<resource>``."""
+    return {
+        "resource_name": xml.value(text, "resource_name"),
+        "resource_capabilities": capabilities.readable(xml.value(text, "resource_capabilities")),
+        "last_call_time": leading_number(xml.value(text, "last_call_time")),
+    }

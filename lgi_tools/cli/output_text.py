@@ -1,0 +1,84 @@
+"""How a person reads a server's answers: labels in column 22, times in the local zone."""
+
+import time
+
+from lgi_protocol import hexcode, xml
+from lgi_protocol.reply import Reply, leading_number
+from lgi_tools.cli import terminal
+from lgi_tools.client.job_end import JobEnd
+from lgi_tools.client.models import file_name
+
+
+def line(label: str, value: str) -> str:
+    """A labelled line."""
+    return f"{label:<22}: {terminal.value(value)}\n"
+
+
+def date(text: str) -> str:
+    """A time stamp (unix time as text) as 24 characters of local time; ``?`` for one out of all bounds."""
+    try:
+        return time.ctime(leading_number(text))
+    except (OverflowError, OSError, ValueError):
+        return "?"
+
+
+def date_and_number(text: str) -> str:
+    """A time stamp for people and for scripts: ``Fri Oct 12 00:00:01 2012 [1350000001]``."""
+    return f"{date(text)} [{leading_number(text)}]"
+
+
+def project_lines(reply: Reply) -> str:
+    """Which project and server answered."""
+    return (
+        line("This project", reply.value("project"))
+        + line("This project server", reply.value("this_project_server"))
+        + line("Project master server", reply.value("project_master_server"))
+    )
+
+
+def job_lines(reply: Reply, write_first: bool) -> str:
+    """The caller and a job of an answer, up to its time stamp; read or write access comes first."""
+    access = ["Read access on job", "Write access on job"]
+    lines = project_lines(reply) + line("User", reply.value("user")) + line("Groups", reply.value("groups"))
+    for label, name in (
+        ("Job id", "job_id"),
+        ("Job state", "state"),
+        ("Job application", "application"),
+        ("Job specifics", "job_specifics"),
+        ("Target resources", "target_resources"),
+        ("Job owners", "owners"),
+    ):
+        lines += line(label, reply.value("job", name))
+    for label in reversed(access) if write_first else access:
+        lines += line(label, reply.value("job", label.partition(" ")[0].lower() + "_access"))
+    return lines + line("Time stamp", date_and_number(reply.value("job", "state_time_stamp")))
+
+
+def end_lines(text: str) -> str:
+    """How the job in a ``<job>`` ended; nothing while it has not."""
+    end = JobEnd.of(text)
+    if end.outcome is None:
+        return ""
+    told = {"Job end": end.cause, "Reason of its end": end.reason}
+    return "".join(line(label, value) for label, value in told.items() if value)
+
+
+def data_line(label: str, reply: Reply, name: str) -> bytes:
+    """Input or output of a job, its bytes as they are."""
+    value = reply.value("job", name)
+    try:
+        data = hexcode.decode(value)
+    except ValueError:
+        data = b"(the server sent no hexadecimal digits)"
+    return f"{label:<22}: ".encode() + data + b"\n"
+
+
+def repository_line(reply: Reply) -> str:
+    """The names of the files in a job's repository, nothing when there are none."""
+    found = xml.find(reply.content, "job", "repository_content")
+    names = (
+        [terminal.one_line(file_name(file.inside)) for file in xml.find_all(found.inside, "file")]
+        if found
+        else []
+    )
+    return line("Repository content", ", ".join(names)) if names else ""

@@ -1,0 +1,137 @@
+"""Many jobs in few calls. Servers before 1.41 get them one by one."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_protocol import file_properties, xml
+from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
+from lgi_tools.client import idempotent_submit
+
+# What goes in one call at most: text of the jobs, of which a server takes a megabyte, and bytes of files.
+MOST_TEXT = 900_000
+MOST_BYTES = 64 * 2**20
+# What stands beside a name in the list of files, at its longest.
+_LONGEST = (10**12, "9" * 22, 1)
+_ONE = "interfaces/interface_submit_job"
+_MANY = "interfaces/interface_submit_jobs"
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to submit: the fields of a submit, and its files, each under its own name in the repository.
+
+    Whoever keeps the id may submit it again after any interruption: it stays one job.
+    """
+
+    fields: Mapping[str, str]
+    files: tuple[Path, ...] = ()
+    request_id: str = field(default_factory=idempotent_submit.new_id)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: its number and where its files are, or why it was refused."""
+
+    job: NewJob
+    job_id: str = ""
+    repository_url: str = ""
+    refused: ServerError | None = None
+
+
+def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) -> Iterator[Outcome]:
+    """Submit jobs in the name of ``caller`` (project, user, groups); what became of each, in their order.
+
+    Raises ServerError when a whole call is refused, Unreachable when there is no answer, OSError for a file:
+    what was answered before that is submitted, what comes after it is not.
+    """
+    envelope = _asked(client, "interfaces/interface_project_server_list", caller).envelope
+    if idempotent_submit.version_in(envelope) < idempotent_submit.REMEMBERS:
+        yield from (_one(client, caller, job) for job in jobs)
+        return
+    about = _asked(client, _MANY, dict(caller) | {"jobs": "[]"})
+    keeps_times = about.number("file_times") > 0
+    for batch in batches(jobs, max(1, about.number("most_jobs"))):
+        yield from _many(client, caller, batch, keeps_times)
+
+
+def _asked(client: Client, call: str, fields: Mapping[str, str]) -> Reply:
+    """The answer of a call that changes nothing; a busy server is asked again for a minute."""
+    return with_back_off(lambda: client.post(call, fields), idempotent_submit.PATIENCE)
+
+
+def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
+    """Jobs that go in one call together; one that is too big for that goes alone."""
+    batch: list[NewJob] = []
+    text = size = 0
+    for job in jobs:
+        own_text = len(json.dumps(_entry(job, [[path.name, *_LONGEST] for path in job.files])))
+        own_size = sum(path.stat().st_size for path in job.files)
+        full = len(batch) == most or text + own_text > MOST_TEXT or size + own_size > MOST_BYTES
+        if batch and full:
+            yield batch
+            batch, text, size = [], 0, 0
+        batch.append(job)
+        text, size = text + own_text, size + own_size
+    if batch:
+        yield batch
+
+
+def _entry(job: NewJob, files: Sequence[Sequence[object]]) -> dict[str, object]:
+    """A job as it stands in the list of a call."""
+    return {**job.fields, "request_id": job.request_id, "files": files}
+
+
+def _many(
+    client: Client, caller: Mapping[str, str], batch: Sequence[NewJob], keeps_times: bool
+) -> Iterator[Outcome]:
+    with tempfile.TemporaryDirectory(prefix="LGI_submit.") as directory:
+        contents = Path(directory, "contents")
+        entries = _put_together(batch, contents, keeps_times)
+        files = (contents,) if contents.stat().st_size else ()
+        fields = dict(caller) | {"jobs": json.dumps(entries)}
+        reply = idempotent_submit.submit(client, _MANY, fields, files)
+    for job, answer in zip(batch, reply.all("job"), strict=True):
+        yield _outcome(job, answer)
+
+
+def _put_together(batch: Sequence[NewJob], contents: Path, keeps_times: bool) -> list[dict[str, object]]:
+    """Copy all files into one, in their order. A size is what was read, whatever is written meanwhile."""
+    entries = []
+    with contents.open("wb") as together:
+        for job in batch:
+            files: list[list[object]] = []
+            for path in job.files:
+                before = together.tell()
+                with path.open("rb") as opened:
+                    properties = file_properties.of_file(os.fstat(opened.fileno()))
+                    shutil.copyfileobj(opened, together)
+                files.append([path.name, together.tell() - before])
+                files[-1] += properties.listed() if keeps_times else []
+            entries.append(_entry(job, files))
+    return entries
+
+
+def _outcome(job: NewJob, answer: str) -> Outcome:
+    if xml.find(answer, "error"):
+        number = xml.value(answer, "error", "number")
+        refused = ServerError(int(number or 0), xml.value(answer, "error", "message"))
+        return Outcome(job, refused=refused)
+    return Outcome(job, xml.value(answer, "job_id"), xml.value(answer, "repository_url"))
+
+
+def _one(client: Client, caller: Mapping[str, str], job: NewJob) -> Outcome:
+    """For servers that take one job at a time."""
+    fields = dict(caller) | dict(job.fields) | {"request_id": job.request_id}
+    try:
+        reply = idempotent_submit.submit(client, _ONE, fields, job.files)
+    except ServerError as refused:
+        return Outcome(job, refused=refused)
+    url = reply.value("job", "job_specifics", "repository_url")
+    return Outcome(job, reply.value("job", "job_id"), url)

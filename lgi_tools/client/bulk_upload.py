@@ -1,0 +1,89 @@
+"""Many small files stored with one request. Older servers, and repository hosts, take them one by one."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import urllib3
+
+from lgi_protocol import xml
+from lgi_protocol.file_properties import FileProperties
+from lgi_protocol.reply import leading_number
+from lgi_tools.client.repository import DONE, Repository, TransferFailed
+
+# In bytes: they are put together in memory.
+MOST_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Small:
+    """A file that is read already."""
+
+    name: str
+    data: bytes
+    properties: FileProperties
+
+
+@dataclass(frozen=True)
+class Most:
+    """What one request may bring: number of files, and bytes of all together."""
+
+    files: int
+    bytes: int
+
+
+def most(repository: Repository) -> Most | None:
+    """What a server takes at once; None when it takes them one by one. TransferFailed when in trouble."""
+    found = _posted(repository, ())
+    if found is None:
+        return None
+    files, size = (leading_number(xml.value(found, name)) for name in ("most_files", "most_bytes"))
+    return Most(files, min(size, MOST_BYTES)) if files > 0 and size > 0 else None
+
+
+def upload(repository: Repository, files: Sequence[Small]) -> list[TransferFailed | None]:
+    """Store files: for each, in their order, why it was not stored, None when it was.
+
+    TransferFailed when none was, or when it is not known.
+    """
+    found = _posted(repository, files)
+    if found is None:
+        raise TransferFailed("the server does not take many files in one request", HTTPStatus.BAD_REQUEST)
+    told = [_failure(one.inside) for one in xml.find_all(found, "status")]
+    if len(told) != len(files):
+        raise TransferFailed("the server does not answer for each file", HTTPStatus.BAD_GATEWAY)
+    return told
+
+
+def _posted(repository: Repository, files: Sequence[Small]) -> str | None:
+    """The answer; None of a server that does not know such requests. TransferFailed when it refuses."""
+    listed = [_listed(one) for one in files]
+    parts: dict[str, str | tuple[str, bytes, str]] = {"files": json.dumps(listed)}
+    if contents := b"".join(one.data for one in files):
+        parts["uploaded_file_1"] = ("contents", contents, "application/octet-stream")
+    status, text = repository.post(*urllib3.encode_multipart_formdata(parts))
+    if found := _find(text, "repository_files"):
+        return found.inside
+    if refused := _find(text, "status"):
+        raise _failure(refused.inside) or TransferFailed("the answer cannot be understood", status)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
+        raise TransferFailed(f"the server answered HTTP {status}", status)
+    return None
+
+
+def _listed(one: Small) -> dict[str, object]:
+    date, executable = one.properties.listed()
+    return {"name": one.name, "size": len(one.data), "date": date, "executable": bool(executable)}
+
+
+def _find(text: str, name: str) -> xml.Found | None:
+    try:
+        return xml.find(text, name)
+    except ValueError:
+        return None
+
+
+def _failure(status: str) -> TransferFailed | None:
+    number = leading_number(xml.value(status, "number"))
+    return None if number == DONE else TransferFailed(xml.value(status, "message"), number)

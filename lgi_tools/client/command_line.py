@@ -1,0 +1,144 @@
+"""A command line as a job of the application `command`: its input, its files and its wishes."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_tools.cli.terminal import shortened
+from lgi_tools.client import script_text
+from lgi_tools.client.staging_marks import STREAMS
+
+APPLICATION = "command"
+# No repository keeps them, and no job is given them.
+RESERVED = ("LGI_", ".LGI_")
+_UNITS = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024, "t": 1024**2, "tb": 1024**2}
+# Bytes of the name of a file, as file systems have it.
+LONGEST_NAME = 255
+# The word for a stream that nobody wants.
+NULL = "null"
+# As the server takes them.
+_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
+_AMOUNT = re.compile(r"[1-9][0-9]{0,5}\Z")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What runs: the input is a shell script, ``files`` go into the directory where it runs."""
+
+    input: bytes
+    files: tuple[Path, ...]
+    # Words that name files here, which the job will not find.
+    left_here: tuple[str, ...] = field(default=())
+    # Why the program that is sent along may not start; empty for most.
+    flaw: str = ""
+
+
+def of_words(
+    words: Sequence[str], more: Sequence[str] = (), output: str = "", errors: str = ""
+) -> CommandLine:
+    """The command line of some words, with ``more`` files for it. ValueError says what is wrong with one.
+
+    A program with a relative path, as ``./my_script.py``, is a file here and goes along; any other is looked
+    for where the job runs. No word is ever read by a shell. ``output`` and ``errors`` are files that the job
+    makes of its streams, which may be one, or `NULL`.
+    """
+    program = Path(words[0])
+    files = [Path(name) for name in more]
+    first = words[0]
+    lines = _redirection(output, errors)
+    if "/" in words[0] and not program.is_absolute():
+        first = f"./{program.name}"
+        files = [*(file for file in files if not _same(file, program)), program]
+        # What comes out of a repository is no program yet.
+        lines.append(f"chmod u+x {shlex.quote(first)} || exit 126")
+    lines.append(f"exec {shlex.join([first, *words[1:]])}")
+    _check(files)
+    sent = {file.name for file in files}
+    left_here = tuple(word for word in words[1:] if word not in sent and _is_file(word))
+    # A word that is not UTF-8 is sent as the bytes that were typed.
+    script = "\n".join(["#!/bin/sh", *lines, ""]).encode("utf-8", "surrogateescape")
+    flaw = script_text.flaw(program) if program in files else ""
+    return CommandLine(script, tuple(files), left_here, flaw)
+
+
+def _redirection(output: str, errors: str) -> list[str]:
+    """As ``exec > out 2> err``; a stream without a file is reported as that of any job."""
+    both = output == errors
+    sent = [f"> {_stream(output)}"] if output else []
+    sent += ["2>&1" if both else f"2> {_stream(errors)}"] if errors else []
+    return [f"exec {' '.join(sent)}"] if sent else []
+
+
+def _stream(name: str) -> str:
+    if name == NULL:
+        return "/dev/null"
+    taken = name in {".", "..", *STREAMS} or name.startswith(RESERVED)
+    if taken or "/" in name or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
+        raise ValueError(
+            f"{shortened(name)!r} is no file for a stream: write a name without directories that is not "
+            f"LGI's own, or {NULL} for nowhere"
+        )
+    return shlex.quote(name)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _is_file(word: str | Path) -> bool:
+    """Whether a word names a plain file here; one that is too long for a name does not."""
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _check(files: Sequence[Path]) -> None:
+    for file in files:
+        shown = shortened(str(file))
+        if not _is_file(file):
+            raise ValueError(f"{shown} is not there, or is no plain file")
+        if any("\udc80" <= char <= "\udcff" for char in file.name):
+            raise ValueError(f"{shown!r} cannot go along: its name is not UTF-8")
+        if file.name.startswith(RESERVED):
+            raise ValueError(f"{shown} cannot go along: names that begin with LGI_ or .LGI_ are LGI's own")
+        if file.name in STREAMS:
+            raise ValueError(f"{shown} cannot go along: the job's own output is stored under that name")
+        if sum(other.name == file.name for other in files) > 1:
+            raise ValueError(f"several files would be called {file.name!r} where the job runs")
+
+
+def memory(text: str) -> int:
+    """Megabytes: ``2000``, ``500M`` or ``2G``. ValueError for anything else."""
+    found = re.fullmatch(r"([0-9]{1,9})\s*([A-Za-z]*)", text.strip())
+    if found is None or found[2].lower() not in _UNITS or int(found[1]) == 0:
+        raise ValueError(f"{text!r} is no memory: write megabytes, as 2000, or 500M or 2G")
+    return int(found[1]) * _UNITS[found[2].lower()]
+
+
+def seconds(text: str) -> int:
+    """Seconds: ``90``, ``90m``, ``2h``, ``1d`` or ``HH:MM:SS``. ValueError for anything else."""
+    text = text.strip().lower()
+    if found := re.fullmatch("([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])", text):
+        amount = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
+    elif found := re.fullmatch("([0-9]{1,9})([smhd]?)", text):
+        amount = int(found[1]) * _SECONDS[found[2] or "s"]
+    else:
+        amount = 0
+    if amount == 0:
+        raise ValueError(f"{text!r} is no time: write seconds, as 90, or 90m, 2h, 1d or 01:30:00")
+    return amount
+
+
+def licences(words: Sequence[str]) -> dict[str, int]:
+    """How many of each: ``genus`` is one, ``primelib=4`` four. ValueError for anything else."""
+    wanted: dict[str, int] = {}
+    for word in words:
+        name, has_amount, amount = word.partition("=")
+        if not _LICENCE.match(name) or (has_amount and not _AMOUNT.match(amount)):
+            raise ValueError(f"{word!r} is no resource: write NAME, or NAME=HOW_MANY")
+        wanted[name] = wanted.get(name, 0) + int(amount or 1)
+    return wanted

@@ -1,0 +1,84 @@
+"""A submit makes one job, also when its answer is lost on the way.
+
+It carries an id of its own, so that a server of today answers the second try with the job of the first.
+LGI 1.31 does not look at the id: there a submit is tried once, and a lost answer is the user's to look after.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from lgi_protocol import xml
+from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
+from lgi_protocol.transport_errors import Unreachable
+from lgi_tools.client.progress import Watch
+
+# So many seconds a submit is tried: a busy server, or one that is just being restarted.
+PATIENCE = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+# The first version of the server that remembers requests.
+REMEMBERS = (1, 41)
+_UNKNOWN = "the answer was lost, so the job may be there all the same: look with LGI_qstat"
+
+
+def new_id() -> str:
+    """An id that no other submit has."""
+    return secrets.token_hex(16)
+
+
+def submit(
+    client: Client,
+    call: str,
+    fields: Mapping[str, str],
+    files: tuple[Path, ...] = (),
+    patience: float = PATIENCE,
+    sleep: Callable[[float], None] = time.sleep,
+    watch: Watch | None = None,
+) -> Reply:
+    """One submit (``interfaces/interface_submit_job`` or that of a resource), tried until it is answered.
+
+    Raises ServerError when it is refused, Unreachable when there is no answer, OSError for a file. The id
+    may be given as ``request_id``; whoever keeps it may try again after the program has ended.
+    """
+    every = {"request_id": new_id()} | dict(fields)
+    end, pause = time.monotonic() + patience, FIRST_PAUSE
+    lost: Unreachable | None = None
+    while True:
+        try:
+            left = max(0.0, end - time.monotonic())
+            return with_back_off(lambda: client.post(call, every, files, watch), left, sleep)
+        except Unreachable as error:
+            lost = lost or (error if error.sent else None)
+            if lost is None:
+                raise
+            if time.monotonic() + pause > end or not remembers(client, call, fields):
+                raise Unreachable(lost.server, f"{lost.reason}; {_UNKNOWN}") from error
+        sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def remembers(client: Client, call: str, fields: Mapping[str, str]) -> bool:
+    """Whether a server remembers the requests of submits; yes while it does not answer at all.
+
+    A call that changes nothing is enough: its answer says the version, also when it is an error.
+    """
+    harmless = "resources/resource_job_state"
+    if call.startswith("interfaces/"):
+        harmless = "interfaces/interface_project_server_list"
+    caller = {name: fields[name] for name in ("project", "user", "groups") if name in fields}
+    try:
+        envelope = client.post(harmless, caller).envelope
+    except ServerError as refused:
+        envelope = refused.envelope
+    except Unreachable:
+        return True
+    return version_in(envelope) >= REMEMBERS
+
+
+def version_in(envelope: str) -> tuple[int, ...]:
+    """The version of the server that wrote an answer, as numbers; empty when it says none."""
+    numbers = xml.value(envelope, "LGI_version").split(".")
+    return tuple(int(number) for number in numbers if number.isascii() and number.isdigit())

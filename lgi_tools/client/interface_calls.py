@@ -1,0 +1,49 @@
+"""A user's calls on a project server, as all tools and both Python classes make them."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.reply import Reply
+from lgi_tools.cli.terminal import one_line, shortened
+from lgi_tools.client import idempotent_submit
+from lgi_tools.client.idempotent_submit import PATIENCE
+from lgi_tools.client.progress import Watch
+from lgi_tools.client.settings import Settings
+
+SUBMIT = "submit_job"
+_log = logging.getLogger(__name__)
+
+
+class Caller:
+    """Interface calls as the user of the settings; a busy server is asked again for a minute."""
+
+    def __init__(self, client: Client, chosen: Settings) -> None:
+        """``client`` is kept, and closed by whoever made it."""
+        self._client = client
+        self.fields = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
+
+    def call(
+        self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = (), watch: Watch | None = None
+    ) -> Reply:
+        """One call of ``interfaces/interface_<name>``; a submit makes one job, also when its answer is lost.
+
+        Raises ServerError, Unreachable, OSError for a file, ValueError for a field that is not UTF-8.
+        """
+        every, call = self.fields | dict(fields), f"interfaces/interface_{name}"
+        check_text(every)
+        _log.info("calling %s of %s", name, self._client.server)
+        if name == SUBMIT:
+            reply = idempotent_submit.submit(self._client, call, every, files, watch=watch)
+        else:
+            reply = with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
+        _log.debug("answered: %s", one_line(reply.content))
+        return reply
+
+
+def check_text(fields: Mapping[str, str]) -> None:
+    """ValueError names a field that cannot be sent: an argument that is not UTF-8 is in it."""
+    for name, value in fields.items():
+        if any("\udc80" <= char <= "\udcff" for char in value):
+            raise ValueError(f"{name} is not UTF-8: {shortened(value)!r}")

@@ -1,0 +1,233 @@
+"""What a project server says of jobs, files and resources, as values of Python."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from lgi_protocol import comma_lists, hexcode, states, xml
+from lgi_protocol.job_end import read_end
+from lgi_protocol.reply import leading_number
+from lgi_tools.client.job_end import JobEnd, Outcome
+
+# How applications/command ends every output, for programs that know no fields: here it is only left out.
+_TRAILER = re.compile(
+    rb"(?:\A|(?<=\n))(?:\[LGI: not stored: [^\n]*\]\n)?"
+    rb"\[LGI: (?:exit code [0-9]{1,3}|no exit code)(?:: [^\n]*)?\]\n?\Z"
+)
+# Files of the server's own begin so.
+_RESERVED = ".LGI_"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as a list shows it. ``state`` is one of `State`, or a word of its site for a running job.
+
+    ``specifics`` is XML; ``repository_url`` is where the job's files are, empty when it has none. Of a job
+    that has ended ``exit_code`` or ``exit_signal`` is set when it is known, and ``end_reason`` may say more.
+    """
+
+    id: int
+    state: str
+    application: str
+    targets: tuple[str, ...]
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    write_access: tuple[str, ...]
+    specifics: str
+    repository_url: str
+    changed: datetime
+    exit_code: int | None = field(default=None, kw_only=True)
+    exit_signal: int | None = field(default=None, kw_only=True)
+    end_reason: str = field(default="", kw_only=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is finished or aborted."""
+        return states.has_ended(self.state)
+
+    @property
+    def end(self) -> JobEnd:
+        """How it ended, once it has."""
+        return JobEnd(self.state, self.exit_code, self.end_reason, self.exit_signal)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the repository of a job; ``size`` is in bytes."""
+
+    name: str
+    size: int
+    changed: datetime
+
+
+@dataclass(frozen=True)
+class Details(Job):
+    """Everything of one job; ``output`` is as much as its resource has reported."""
+
+    input: bytes
+    output: bytes
+    files: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a job ended; ``output`` is as it is shown, without the line that tells older programs the end."""
+
+    job: Details
+    output: bytes
+
+    @property
+    def exit_code(self) -> int | None:
+        """That of the job; None when it is not known."""
+        return self.job.exit_code
+
+    @property
+    def exit_signal(self) -> int | None:
+        """The signal that ended it, if one is known to have."""
+        return self.job.exit_signal
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so, or what else must be known; may be empty."""
+        return self.job.end_reason
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Whether it succeeded, failed, or nobody knows."""
+        return self.job.end.outcome
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is known to have succeeded: finished with exit code 0."""
+        return self.outcome is Outcome.SUCCEEDED
+
+    @property
+    def text(self) -> str:
+        """The output as text; bytes that are not UTF-8 become question marks."""
+        return self.output.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What a job has put out from byte ``offset`` on; what was before that is not kept any more.
+
+    ``told``: its resource sends it, which an old one never does. ``complete``: that is all.
+    """
+
+    state: str
+    offset: int
+    data: bytes
+    told: bool
+    complete: bool
+
+    @property
+    def end(self) -> int:
+        """Where the next one begins."""
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of the project and what it offers; ``capabilities`` is XML, one element an application."""
+
+    name: str
+    capabilities: str
+    last_call: datetime
+
+    @property
+    def applications(self) -> tuple[str, ...]:
+        """The names of what it offers."""
+        return tuple(one.name for one in xml.elements(self.capabilities))
+
+
+def result_of(job: Details) -> Result:
+    """How an ended job ended."""
+    return Result(job, _TRAILER.sub(b"", job.output))
+
+
+def read_job(text: str) -> Job:
+    """The job in a ``<job>`` element of a list."""
+    return Job(**_common(text))
+
+
+def read_details(text: str) -> Details:
+    """The job in a ``<job>`` element with everything. ValueError when its data are not hexadecimal."""
+    content = xml.find(text, "repository_content")
+    files = xml.find_all(content.inside, "file") if content else []
+    stored = tuple(read_file(found.inside) for found in files)
+    return Details(
+        **_common(text),
+        input=hexcode.decode(xml.value(text, "input")),
+        output=hexcode.decode(xml.value(text, "output")),
+        files=visible(stored),
+    )
+
+
+def _common(text: str) -> dict[str, Any]:
+    def names(tag: str) -> tuple[str, ...]:
+        return comma_lists.split(xml.value(text, tag))
+
+    specifics = xml.value(text, "job_specifics")
+    told = read_end(text)
+    return {
+        "id": leading_number(xml.value(text, "job_id")),
+        "state": xml.value(text, "state"),
+        "application": xml.value(text, "application"),
+        "targets": names("target_resources"),
+        "owners": names("owners"),
+        "read_access": names("read_access"),
+        "write_access": names("write_access"),
+        "specifics": _without_place(specifics),
+        "repository_url": xml.value(specifics, "repository_url"),
+        "changed": moment(xml.value(text, "state_time_stamp")),
+        "exit_code": told.exit_code,
+        "exit_signal": told.exit_signal,
+        "end_reason": told.reason,
+    }
+
+
+def _without_place(specifics: str) -> str:
+    """What the user wrote, without the two tags by which a server says where the repository is."""
+    for name in ("repository", "repository_url"):
+        for found in reversed(xml.find_all(specifics, name)):
+            specifics = specifics[: found.begin] + specifics[found.end :]
+    return specifics.strip()
+
+
+def read_file(text: str) -> StoredFile:
+    """The file in a ``<file>`` element."""
+    size = leading_number(xml.value(text, "size"))
+    return StoredFile(file_name(text), size, moment(xml.value(text, "date")))
+
+
+def file_name(text: str) -> str:
+    """The name within a ``<file>``, exactly: here a blank at an end counts."""
+    found = xml.find(text, "file_name")
+    if found is None:
+        return ""
+    inside = found.inside
+    exact = inside[1:-1] if inside.startswith(" ") and inside.endswith(" ") else inside.strip()
+    return xml.unescape(exact)
+
+
+def visible(files: tuple[StoredFile, ...]) -> tuple[StoredFile, ...]:
+    """The files of the user."""
+    return tuple(one for one in files if not one.name.startswith(_RESERVED))
+
+
+def read_resource(text: str) -> Resource:
+    """The resource in a ``<resource>`` element."""
+    return Resource(
+        name=xml.value(text, "resource_name"),
+        capabilities=xml.value(text, "resource_capabilities"),
+        last_call=moment(xml.value(text, "last_call_time")),
+    )
+
+
+def moment(text: str) -> datetime:
+    """A time stamp (unix time, its fraction left out); the beginning of time for one out of all bounds."""
+    try:
+        return datetime.fromtimestamp(leading_number(text), UTC)
+    except (OverflowError, OSError, ValueError):
+        return datetime.fromtimestamp(0, UTC)

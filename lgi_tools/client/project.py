@@ -1,0 +1,295 @@
+"""Project: jobs of a project for programs of today. `LGI_Client` is the class of the LGI document."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from lgi_protocol import comma_lists, hexcode, xml
+from lgi_protocol.client import Client
+from lgi_protocol.reply import Reply
+from lgi_protocol.states import State
+from lgi_protocol.transport_errors import Unreachable
+from lgi_tools.client import arguments, models
+from lgi_tools.client.explanation import Explanation, read_explanation
+from lgi_tools.client.interface_calls import SUBMIT, Caller, check_text
+from lgi_tools.client.models import Details, Job, Resource, Result, StoredFile, Tail
+from lgi_tools.client.polling import wait_until
+from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.settings import Settings
+
+PAGE = 1024
+AnyJob = Job | int | str
+_Value = TypeVar("_Value")
+
+
+class Project:
+    """The jobs of a project on one of its servers, over connections that are kept.
+
+    Raises ServerError with LGI's number for what the server refuses, Unreachable when no answer of LGI comes,
+    OSError for local files. A busy server is asked again for a minute. Not for several threads at once.
+    """
+
+    def __init__(
+        self,
+        server: str = "",
+        project: str = "",
+        *,
+        user: str = "",
+        groups: Iterable[str] = (),
+        key: str | Path = "",
+        certificate: str | Path = "",
+        ca: str | Path = "",
+        check_host: bool = True,
+    ) -> None:
+        """What is not given is taken from ``~/.LGI``; ValueError when it is not there either."""
+        given = Settings(
+            key=str(key),
+            certificate=str(certificate),
+            ca=str(ca),
+            server=server,
+            project=project,
+            user=user,
+            groups=comma_lists.join(groups),
+            check_host=check_host,
+        )
+        self._open(arguments.completed(given))
+
+    @classmethod
+    def of(cls, chosen: Settings) -> Self:
+        """The project of settings that were put together elsewhere."""
+        made = cls.__new__(cls)
+        made._open(chosen)
+        return made
+
+    def _open(self, chosen: Settings) -> None:
+        arguments.require(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
+        self._client = Client(chosen.server, chosen.credentials())
+        self._caller = Caller(self._client, chosen)
+        # Whether the server has answered: then one that does not has gone away, as to be restarted.
+        self._answered = False
+
+    @property
+    def user(self) -> str:
+        """In whose name it is opened."""
+        return self._caller.fields["user"]
+
+    @property
+    def server(self) -> str:
+        """The URL of the project server."""
+        return self._client.server
+
+    def submit(
+        self,
+        application: str,
+        *,
+        input: bytes | str = b"",
+        files: Iterable[str | Path] = (),
+        targets: Iterable[str] = (comma_lists.ANY,),
+        specifics: str | Mapping[str, str | int] = "",
+        read_access: Iterable[str] = (),
+        write_access: Iterable[str] = (),
+    ) -> Details:
+        """Queue a job; its files are streamed into its repository.
+
+        ``specifics`` is XML, or what is to become XML: ``{"cpus": 4, "walltime": "01:00:00"}``.
+        """
+        fields = {
+            "application": application,
+            "target_resources": comma_lists.join(targets),
+            "job_specifics": specifics if isinstance(specifics, str) else as_xml(specifics),
+            "input": hexcode.encode(input.encode() if isinstance(input, str) else input),
+            "read_access": comma_lists.join(read_access),
+            "write_access": comma_lists.join(write_access),
+        }
+        reply = self._call(
+            SUBMIT,
+            {name: text for name, text in fields.items() if text},
+            tuple(Path(name) for name in files),
+        )
+        return self._read(reply, "job", models.read_details)
+
+    def job(self, job: AnyJob) -> Details:
+        """Everything of one job as it is now."""
+        return self._details(number(job), {})
+
+    def jobs(self, *, state: str = "", application: str = "", ended: str = "") -> Iterator[Job]:
+        """The jobs one may read, the oldest change first, fetched page by page, each once.
+
+        ``state`` and ``application`` select; ``!finished`` is all but these. So does ``ended``: it is
+        ``succeeded``, ``failed`` or ``unknown``.
+        """
+        chosen = {"state": state, "application": application, "ended": ended}
+        chosen = {name: text for name, text in chosen.items() if text}
+        seen: set[int] = set()
+        start = 0
+        while True:
+            page = {"start": str(start), "limit": str(PAGE)}
+            reply = self._call("job_state", chosen | page)
+            # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
+            new = [job for job in map(models.read_job, reply.all("job")) if job.id not in seen]
+            if not new:
+                return
+            seen.update(job.id for job in new)
+            # A server that knows no `ended` lists all.
+            yield from (job for job in new if not ended or job.end.outcome == ended)
+            start += PAGE
+
+    def wait(self, job: AnyJob, timeout: float | None = None) -> Details:
+        """The job when it has ended; TimeoutError when that takes longer than ``timeout`` seconds.
+
+        A server that has answered before may be away for ten minutes, then OutageError: the job goes on.
+        """
+        job_id = number(job)
+        return wait_until(
+            lambda held: self._details(job_id, _held(held)),
+            lambda told: told.ended,
+            timeout,
+            answered=self._answered,
+        )
+
+    def result(self, job: AnyJob, timeout: float | None = None) -> Result:
+        """How a job ended, when it has; TimeoutError when that takes longer than ``timeout`` seconds."""
+        return models.result_of(self.wait(job, timeout))
+
+    def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
+        """What a running job has put out from a byte on, as far as its resource has sent it.
+
+        Asking makes it send more for half a minute. The server holds the call for up to ``wait`` seconds
+        while there is nothing new. Unreachable, with `is_unknown_call`, from a server that cannot.
+        """
+        fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
+        reply = self._call("job_tail", fields)
+        try:
+            data = hexcode.decode(reply.value("tail"))
+        except ValueError as error:
+            raise Unreachable(self.server, f"the answer has a tail that cannot be read: {error}") from None
+        told, complete = reply.number("told") > 0, reply.number("complete") > 0
+        return Tail(reply.value("state"), reply.number("offset"), data, told, complete)
+
+    def explain(self, job: AnyJob) -> Explanation:
+        """Why a job does not run. Unreachable, with `is_unknown_call`, from a server that cannot tell."""
+        reply = self._call("explain_job", {"job_id": str(number(job))})
+        (found,) = reply.all("explanation") or [""]
+        return read_explanation(found)
+
+    def delete(self, job: AnyJob) -> bool:
+        """Remove a job: whether it is gone. One that runs is asked to abort, and has to be removed later."""
+        reply = self._call("delete_job", {"job_id": str(number(job))})
+        return reply.value("job", "state") != State.ABORTING
+
+    def files(self, job: AnyJob) -> "Files":
+        """The repository of a job."""
+        told = job if isinstance(job, Job) else self.job(job)
+        if not told.repository_url:
+            raise TransferFailed(f"job {told.id} has no repository")
+        return Files(Repository(told.repository_url, self._client.session))
+
+    def resources(self) -> tuple[Resource, ...]:
+        """The resources of the project."""
+        reply = self._call("project_resource_list", {})
+        return tuple(models.read_resource(text) for text in reply.all("resource"))
+
+    def call(self, name: str, fields: Mapping[str, str]) -> Reply:
+        """Any call of ``interfaces/interface_<name>``, for what has no method here."""
+        return self._call(name, fields)
+
+    def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
+        reply = self._caller.call(name, fields, files)
+        self._answered = True
+        return reply
+
+    def close(self) -> None:
+        """End the connections; a ``with`` block does it too."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
+        reply = self._call("job_state", {"job_id": str(job_id)} | dict(more))
+        return self._read(reply, "job", models.read_details)
+
+    def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:
+        found = xml.find(reply.content, name)
+        if found is None:
+            raise Unreachable(self.server, f"the answer has no <{name}>")
+        try:
+            return read(found.inside)
+        except ValueError as error:
+            raise Unreachable(self.server, f"the answer has a {name} that cannot be read: {error}") from None
+
+
+class Files:
+    """The files of a job. Nothing is ever half there: neither here nor in the repository.
+
+    Raises TransferFailed, with the reason, and OSError for local files.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        """Nothing is asked for yet."""
+        self._repository = repository
+
+    @property
+    def url(self) -> str:
+        """Where they are."""
+        return self._repository.url
+
+    def list(self) -> tuple[StoredFile, ...]:
+        """All files, without the server's own."""
+        found = xml.find_all(self._repository.content(), "file")
+        return models.visible(tuple(models.read_file(one.inside) for one in found))
+
+    def download(self, name: str, target: str | Path = "") -> Path:
+        """Stream a file into ``target``, a file or directory, else here; the path it then has."""
+        path = Path(target or name.rpartition("/")[2])
+        if path.is_dir():
+            path /= name.rpartition("/")[2]
+        self._repository.download(name, path)
+        return path
+
+    def read(self, name: str) -> bytes:
+        """A file that fits into memory."""
+        with tempfile.TemporaryDirectory() as directory:
+            return self.download(name, directory).read_bytes()
+
+    def upload(self, source: str | Path, name: str = "") -> None:
+        """Stream a local file into the repository, under its own name or another."""
+        self._repository.upload(name or Path(source).name, Path(source))
+
+    def delete(self, name: str) -> None:
+        """Remove a file."""
+        self._repository.delete(name)
+
+
+def number(job: AnyJob) -> int:
+    """The number of a job. ValueError for a text that is none."""
+    if isinstance(job, Job):
+        return job.id
+    if not (str(job).isascii() and str(job).isdigit()):
+        raise ValueError(f"{job!r} is not a job id: it must be a number")
+    return int(job)
+
+
+def as_xml(specifics: Mapping[str, str | int]) -> str:
+    """One element for each name. ValueError for what cannot be the name of an element, or is not UTF-8."""
+    check_text({name: str(text) for name, text in specifics.items()})
+    for name in specifics:
+        if not xml.is_name(name):
+            raise ValueError(f"{name!r} cannot be the name of a tag")
+    return " ".join(xml.write(xml.Element(name, str(text))) for name, text in specifics.items())
+
+
+def _held(seconds: int) -> dict[str, str]:
+    return {"wait": str(seconds)} if seconds else {}
+
+
+def is_unknown_call(error: Unreachable) -> bool:
+    """Whether a server does not know the call it was asked: it is older than that."""
+    return error.said.startswith("HTTP 404")

@@ -1,0 +1,245 @@
+"""A job's repository of files on its project server: list, fetch, store and remove."""
+
+import logging
+import os
+import posixpath
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import requests
+import urllib3
+
+from lgi_protocol import file_properties, xml
+from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_safe
+from lgi_protocol.deadline import patience
+from lgi_protocol.reply import leading_number, read_text
+from lgi_protocol.transport_errors import plain_reason
+from lgi_tools.cli.terminal import one_line
+from lgi_tools.client.progress import Watch, unwatched
+from lgi_tools.client.resumable_download import Arrival
+from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
+
+_log = logging.getLogger(__name__)
+# So many characters of what is not LGI's are enough to see what it is.
+_SHOWN = 4096
+DONE = 200
+# Seconds before a download that was cut goes on; each time some of it must have come.
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, None)
+_NONE: Mapping[str, str] = {}
+_OUTAGES = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+
+
+class TransferFailed(Exception):
+    """A file was not transferred, or a listing not given; the text says why."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        """``status`` is the HTTP status of a server that answered, 0 when none did."""
+        self.status = status
+        super().__init__(text)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may succeed later: there was no answer, or one of a server in trouble."""
+        return self.__cause__ is not None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether nobody was there to answer, or somebody who is in front of a server that is not."""
+        return self.__cause__ is not None or self.status in _OUTAGES
+
+
+class Repository:
+    """The repository at a URL. Nothing is sent to a server that the session does not verify."""
+
+    def __init__(self, url: str, session: requests.Session) -> None:
+        """ValueError, with the reason, when the URL cannot be a repository's."""
+        self.url = check_url(url)
+        self._session = session
+
+    def file_url(self, name: str) -> str:
+        """Where a file is: every character that means something in a URL is encoded."""
+        path = posixpath.normpath(name)
+        if path.startswith(("/", "..")) or path == ".":
+            raise TransferFailed(f"{name!r} is not the name of a file in a repository")
+        return f"{self.url}/{quote(os.fsencode(path), safe='/')}"
+
+    def content(self) -> str:
+        """What stands inside ``<repository_content>``."""
+        parts = urlsplit(self.url)
+        above, _, name = parts.path.rpartition("/")
+        # The listing is one level above the directory that holds this one; the dots are resolved here.
+        path = posixpath.normpath(f"{above}/../repository_content.php")
+        url = urlunsplit((parts.scheme, parts.netloc, path, urlencode({"repository": name}), ""))
+        with self._request("GET", url) as answer:
+            found = _find(_text(answer), "repository_content")
+        if found is None:
+            said = f"{url} answered {_status(answer)} and no listing of a repository"
+            raise TransferFailed(said, answer.status_code)
+        return found.inside.strip()
+
+    def download(self, name: str, target: Path, watch: Watch = unwatched) -> None:
+        """Fetch a file; the target is replaced when all of it is there and not touched before.
+
+        A long one whose transfer was cut goes on where it was, if it is still the same, now or in a later
+        call.
+        """
+        target = Path(os.path.realpath(target))
+        if target.exists() and not target.is_file():
+            raise TransferFailed(f"{target} is no plain file")
+        arrival = Arrival(target)
+        try:
+            for pause in PAUSES:
+                before = arrival.size
+                try:
+                    return self._fetch(self.file_url(name), arrival, watch)
+                except TransferFailed as failure:
+                    came = failure.__cause__ is not None and arrival.mark and arrival.size > before
+                    if not came or pause is None:
+                        raise
+                    time.sleep(pause)
+        finally:
+            arrival.leave()
+
+    def _fetch(self, url: str, arrival: Arrival, watch: Watch) -> None:
+        headers = {"Range": f"bytes={arrival.size}-", "If-Range": arrival.mark} if arrival.mark else {}
+        with self._request("GET", url, headers=headers) as answer:
+            length = leading_number(answer.headers.get("Content-Length", ""))
+            if headers and _goes_on(answer, arrival):
+                pass
+            elif answer.status_code == DONE:
+                arrival.start(answer.headers.get("ETag", ""), length)
+            elif not headers or answer.status_code not in {206, 416}:
+                raise TransferFailed(_reason(answer), answer.status_code)
+            else:
+                arrival.start("", 0)
+                return self._fetch(url, arrival, watch)
+            total = arrival.size + length if length else 0
+            # The body of a 416 is not of the file, which is complete.
+            blocks = () if answer.status_code == 416 else answer.raw.stream(CHUNK, decode_content=False)
+            for block in blocks:
+                arrival.write(block)
+                watch(arrival.size, total)
+            properties = file_properties.of_headers(answer.headers)
+        arrival.finish(properties)
+
+    def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
+        """Store a file under a name."""
+        # Asked before it is opened, since opening a pipe waits for its writer.
+        if source.exists() and not source.is_file():
+            raise TransferFailed(f"{source} is no plain file")
+        with source.open("rb") as opened:
+            status = os.fstat(opened.fileno())
+            size = status.st_size
+            # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
+            body = UploadBody(opened, size, watch) if size else None
+            self._change("PUT", self.file_url(name), body, file_properties.of_file(status).headers())
+
+    def delete(self, name: str) -> None:
+        """Remove a file."""
+        self._change("DELETE", self.file_url(name), None)
+
+    def _change(
+        self, method: str, url: str, body: UploadBody | None, headers: Mapping[str, str] = _NONE
+    ) -> None:
+        with self._request(method, url, body, headers) as answer:
+            text = _text(answer)
+        # As LGI: what was done is said in the body; the HTTP status may be anything.
+        status = _find(text, "status")
+        if status is None:
+            raise TransferFailed(f"the server answered {_status(answer)}", answer.status_code)
+        number = leading_number(xml.value(status.inside, "number"))
+        if number != DONE:
+            said = xml.value(status.inside, "message")
+            raise TransferFailed(said or f"the server answered {_status(answer)}", number)
+
+    def post(self, body: bytes, content_type: str) -> tuple[int, str]:
+        """Post to the repository itself: the HTTP status and the body of the answer."""
+        with self._request("POST", self.url, body, {"Content-Type": content_type}) as answer:
+            return answer.status_code, _text(answer)
+
+    @contextmanager
+    def _request(
+        self,
+        method: str,
+        url: str,
+        body: UploadBody | bytes | None = None,
+        headers: Mapping[str, str] = _NONE,
+    ) -> Iterator[requests.Response]:
+        _log.info("%s %s", method, url)
+        try:
+            answer = self._session.request(
+                method,
+                url,
+                data=body,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=TIMEOUTS,
+                allow_redirects=False,
+                stream=True,
+                verify=self._session.verify,
+            )
+        except UnreadableError as error:
+            raise TransferFailed(str(error)) from None
+        except (OSError, urllib3.exceptions.HTTPError) as error:
+            # Also a file of the CA's that is not there: that is no fault of the file that is transferred.
+            raise TransferFailed(plain_reason(error)) from error
+        try:
+            with answer:
+                yield answer
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise TransferFailed(plain_reason(error)) from error
+
+
+def _goes_on(answer: requests.Response, arrival: Arrival) -> bool:
+    """Whether an answer is what is missing of the same version, which may be nothing."""
+    place = answer.headers.get("Content-Range", "")
+    if answer.status_code == 416:
+        return place == f"bytes */{arrival.size}" and answer.headers.get("ETag") == arrival.mark
+    begins = place.startswith(f"bytes {arrival.size}-")
+    return answer.status_code == 206 and begins and answer.headers.get("ETag") == arrival.mark
+
+
+def check_url(url: str) -> str:
+    """The URL when it can be a repository's; ValueError says what is wrong."""
+    parts = urlsplit(url)
+    if not is_safe(url) or not parts.hostname:
+        raise ValueError(f"{url!r} is not a URL that begins with https://")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{url!r} has a '?' or '#': give the URL of a repository")
+    if url.endswith("/") or not parts.path:
+        raise ValueError(f"{url!r} does not end in the name of a repository")
+    return url
+
+
+def _find(text: str, name: str) -> xml.Found | None:
+    """An element of a body; who asked to be told more is told what the body is, when it is not there."""
+    try:
+        found = xml.find(text, name)
+    except ValueError:
+        found = None
+    if found is None:
+        _log.info("the server answered: %s", one_line(text[:_SHOWN]))
+    return found
+
+
+def _text(answer: requests.Response) -> str:
+    """The body. TransferFailed when it does not end."""
+    try:
+        with patience(ANSWER_SECONDS):
+            return read_text(answer, MAX_ANSWER)
+    except ValueError as error:
+        raise TransferFailed(str(error)) from None
+
+
+def _reason(answer: requests.Response) -> str:
+    """Why a server refuses a file: in its own words, or what HTTP calls it."""
+    status = _find(_text(answer), "status")
+    said = xml.value(status.inside, "message") if status else ""
+    return said or f"the server answered {_status(answer)}"
+
+
+def _status(answer: requests.Response) -> str:
+    return f"HTTP {answer.status_code} {answer.reason}".strip()

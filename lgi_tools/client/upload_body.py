@@ -1,0 +1,42 @@
+"""The bytes of a file on their way to a server."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from lgi_tools.client.progress import Watch, unwatched
+
+CHUNK = 256 * 1024
+
+
+class UnreadableError(Exception):
+    """A file cannot be read to its end; the text says why."""
+
+
+class UploadBody:
+    """As many bytes of a file as it had when it was opened: it may be growing."""
+
+    def __init__(self, opened: BinaryIO, size: int, watch: Watch = unwatched) -> None:
+        self._opened = opened
+        self._watch = watch
+        self._size = self._left = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while block := self.read(CHUNK):
+            yield block
+
+    def read(self, amount: int = -1) -> bytes:
+        """The next bytes. UnreadableError when they cannot be read, as of a file that has become shorter."""
+        wanted = self._left if amount < 0 else min(amount, self._left)
+        try:
+            block = self._opened.read(wanted)
+        except OSError as error:
+            # As it is, it would be taken for a fault of the connection.
+            raise UnreadableError((error.strerror or str(error)).lower()) from None
+        self._left -= len(block)
+        if wanted and not block:
+            raise UnreadableError("the file became shorter while it was read")
+        self._watch(self._size - self._left, self._size)
+        return block

@@ -1,0 +1,1 @@
+"""The commands of users: one file per command, named as it."""

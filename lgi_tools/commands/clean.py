@@ -1,0 +1,154 @@
+"""LGI_clean: remove jobs that have ended."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.states import State
+from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.param_types import Wish
+from lgi_tools.cli.session import opened
+from lgi_tools.client import command_line
+from lgi_tools.client.models import Job
+from lgi_tools.client.project import Project
+from lgi_tools.task import stored_results
+
+NAME = "LGI_clean"
+# So many numbers of jobs are named.
+_SHOWN = 20
+ENDS = (State.FINISHED, State.ABORTED)
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@click.option(
+    "--older-than",
+    type=Wish("time", command_line.seconds),
+    metavar="TIME",
+    help="Only jobs that ended so long ago: seconds, or 90m, 12h, 30d.",
+)
+@click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
+@click.option("--keep-failed", is_flag=True, help="Keep finished jobs unless their exit code is 0.")
+@click.option(
+    "--with-results", is_flag=True, help="Also jobs with files on the server, or of a folder of LGI_task."
+)
+@options.project_options
+@options.version
+def command(
+    yes: bool,
+    dry_run: bool,
+    older_than: int | None,
+    application: str,
+    keep_failed: bool,
+    with_results: bool,
+    **given: object,
+) -> int:
+    """Remove all your jobs that are finished or aborted; jobs of others stay.
+
+    A job that has files on the server, or belongs to a folder of LGI_task, is kept and named: fetch what it
+    has made first, or say --with-results.
+    """
+    # The last change may be stamped with a later second: each change has one of its own.
+    before = (
+        datetime.now(UTC) - timedelta(seconds=older_than) if older_than else datetime.max.replace(tzinfo=UTC)
+    )
+    with opened(given, NAME) as project:
+        jobs = [job for state in ENDS for job in project.jobs(state=state, application=application)]
+        found = removable(jobs, project.user, before)
+        if keep_failed:
+            found = [job for job in found if not has_failed(project, job)]
+        if not with_results:
+            found = without_losses(project, found)
+        if dry_run:
+            terminal.show("".join(terminal.value(line) + "\n" for line in map(line_of, found)))
+            return 0
+        if not found:
+            terminal.warn(NAME, "there is nothing to remove")
+            return 0
+        if not yes and not is_wanted(found):
+            return 1
+        return remove(project, found)
+
+
+def removable(jobs: Iterable[Job], user: str, before: datetime) -> list[Job]:
+    """Those that a user owns and that have ended before a moment."""
+    return [job for job in jobs if job.ended and user in job.owners and job.changed <= before]
+
+
+def has_failed(project: Project, job: Job) -> bool:
+    """Whether a job is finished and not known to have succeeded. One that is gone has not failed."""
+    if job.state != State.FINISHED:
+        return False
+    try:
+        return not project.result(job).ok
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return False
+
+
+def without_losses(project: Project, found: Sequence[Job]) -> list[Job]:
+    """Those with which nothing is lost; says which others are kept, and why."""
+    kept: dict[str, list[int]] = {}
+    free = []
+    for job in found:
+        # A list tells whether a job has a repository, and not what is in it.
+        if reason := _loss(project, job):
+            kept.setdefault(reason, []).append(job.id)
+        else:
+            free.append(job)
+    for reason, numbers in sorted(kept.items()):
+        shown = ", ".join(map(str, numbers[:_SHOWN])) + (", ..." if len(numbers) > _SHOWN else "")
+        told = f"{len(numbers)} jobs are kept, as each {reason}: {shown}"
+        if len(numbers) == 1:
+            told = f"job {shown} is kept, as it {reason}"
+        terminal.warn(NAME, f"{told} (--with-results: remove such jobs too)")
+    return free
+
+
+def _loss(project: Project, job: Job) -> str:
+    try:
+        return stored_results.loss(project.job(job)) if job.repository_url else ""
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return ""
+
+
+def line_of(job: Job) -> str:
+    """A job, for people and scripts."""
+    return f"{job.id} {job.state} {job.application} {job.changed:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def is_wanted(found: Sequence[Job]) -> bool:
+    """Ask. UsageError where there is nobody to answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to say yes: give --yes, or --dry-run to look first")
+    states = Counter(job.state for job in found)
+    kinds = " and ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    return click.confirm(f"Remove {kinds} jobs of yours with their files?", err=True)
+
+
+def remove(project: Project, found: Sequence[Job]) -> int:
+    """Each in turn, also after one that failed; the exit code, 0 only when all are gone."""
+    failed = 0
+    for job in found:
+        try:
+            project.delete(job)
+        except ServerError as error:
+            # Somebody else was faster.
+            if error.number != ErrorNumber.NO_JOB:
+                terminal.warn(NAME, f"job {job.id}: {error}")
+                failed += 1
+    terminal.show(f"{len(found) - failed} jobs removed\n")
+    return 1 if failed else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_clean; its exit code is 0 only when all that was to go is gone."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,48 @@
+"""LGI_complete: what a shell needs to complete options and file names of LGI's commands."""
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import distribution
+
+import click
+from click.shell_completion import ShellComplete, get_completion_class
+
+from lgi_tools.cli import options, program, terminal
+
+NAME = "LGI_complete"
+_START = {
+    "bash": 'eval "$(LGI_complete bash)" in ~/.bashrc',
+    "zsh": 'eval "$(LGI_complete zsh)" in ~/.zshrc, after compinit',
+    "fish": "LGI_complete fish | source in ~/.config/fish/config.fish",
+}
+
+
+@click.command(
+    context_settings=options.CONTEXT,
+    no_args_is_help=True,
+    epilog="\b\n" + "\n".join(f"{shell}: {line}" for shell, line in _START.items()),
+)
+@options.version
+@click.argument("shell", type=click.Choice(list(_START)))
+def command(shell: str) -> int:
+    """Print what SHELL reads to complete options and file names of LGI's commands."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.ClickException(f"click knows no shell {shell}")
+    for name in names():
+        variable = f"_{name.upper()}_COMPLETE"
+        # Not the shell's own source(), which starts that shell to ask for its version.
+        terminal.show(ShellComplete.source(found(command, {}, name, variable)) + "\n")
+    return 0
+
+
+def names() -> Iterator[str]:
+    """The commands of users that have options to complete; the filters have next to none."""
+    for entry in distribution("lgi").entry_points:
+        module = entry.load().module
+        if module.startswith("lgi_tools.") and not module.startswith("lgi_tools.filters."):
+            yield entry.name
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_complete."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,133 @@
+"""LGI_explain: why a job does not run, as far as a user may know it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from lgi_protocol import capabilities, comma_lists
+from lgi_protocol.states import State
+from lgi_protocol.transport_errors import Unreachable
+from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.session import job_ids, opened
+from lgi_tools.client.explanation import Explanation
+from lgi_tools.client.models import Details, Job, Resource
+from lgi_tools.client.project import Project, is_unknown_call
+from lgi_tools.commands.wait import line_of
+
+NAME = "LGI_explain"
+# Daemons ask for work every ten minutes unless told otherwise, and lose their session after thirty.
+SILENT = timedelta(minutes=30)
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@options.project_options
+@options.version
+@click.argument("word", metavar="JOB_ID")
+def command(word: str, **given: object) -> int:
+    """Say how a job stands; for a queued one what each resource of the project has to do with it."""
+    (job_id,) = job_ids((word,))
+    with opened(given, NAME) as project:
+        job = project.job(job_id)
+        is_queued = job.state == State.QUEUED
+        resources = project.resources() if is_queued else ()
+        told = _told(project, job_id) if is_queued else None
+    lines = explained(job, resources, datetime.now(UTC), told)
+    terminal.show("".join(f"{terminal.value(line)}\n" for line in lines))
+    return 0
+
+
+def _told(project: Project, job_id: int) -> Explanation | None:
+    """What the server says; an older one says nothing."""
+    try:
+        return project.explain(job_id)
+    except Unreachable as error:
+        if is_unknown_call(error):
+            return None
+        raise
+
+
+def explained(
+    job: Details, resources: Sequence[Resource], now: datetime, told: Explanation | None = None
+) -> Iterator[str]:
+    """How a job stands, and why: what the server has told of it, and what its lists say."""
+    if job.ended:
+        yield f"job {line_of(job)}"
+        return
+    since = f"since {age(now - job.changed)}"
+    if job.state != State.QUEUED:
+        yield f"job {job.id} is {job.state} {since}, at {comma_lists.join(job.targets)}"
+        return
+    able = [one for one in resources if can_take(job, one) and not is_silent(one, now)]
+    yield f"job {job.id} is queued {since}: {told.message if told else summary(job, resources, len(able))}"
+    yield from _in_its_way(told) if told else ()
+    for one in sorted(resources, key=lambda one: (one not in able, one.name)):
+        runs = told.running.get(one.name, 0) if told else 0
+        at_work = f"; runs {runs} of {job.application} now" if runs else ""
+        yield f"  {one.name}: {reason(job, one, now)}{at_work}"
+
+
+def _in_its_way(told: Explanation) -> Iterator[str]:
+    if told.jobs_before:
+        yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are offered before it"
+    for one in told.licences:
+        yield f"  licence {one.name}: it wants {one.wanted}, {one.used} of {one.there_are} are in use"
+
+
+def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
+    """What it waits for."""
+    if able:
+        wishes = f", and for what it asks: {job.specifics}" if job.specifics else ""
+        return f"{able} of {len(resources)} resources could take it, when there is room{wishes}"
+    if not any(job.application in one.applications for one in resources):
+        return f"no resource offers {job.application}"
+    return "no resource can take it now"
+
+
+def can_take(job: Job, resource: Resource) -> bool:
+    """Whether the job is one for a resource, as far as the project's lists say."""
+    return is_for(job, resource) and not capabilities.lacks(
+        resource.capabilities, job.application, job.specifics
+    )
+
+
+def is_for(job: Job, resource: Resource) -> bool:
+    """Whether the job names a resource, and that one its application."""
+    return comma_lists.holds(job.targets, [resource.name]) and job.application in resource.applications
+
+
+def is_silent(resource: Resource, now: datetime) -> bool:
+    """Whether a resource has not called for so long that it may be down."""
+    return now - resource.last_call > SILENT
+
+
+def reason(job: Job, resource: Resource, now: datetime) -> str:
+    """What a resource has to do with a job."""
+    if job.application not in resource.applications:
+        return f"does not offer {job.application}"
+    if not is_for(job, resource):
+        return f"is not one of the job's targets, {comma_lists.join(job.targets)}"
+    if lacks := capabilities.lacks(resource.capabilities, job.application, job.specifics):
+        return lacks
+    heard = f"last heard of {age(now - resource.last_call)} ago"
+    if is_silent(resource, now):
+        return f"may be down: {heard}"
+    return f"could take it, unless it is full or its own limits say no; {heard}"
+
+
+def age(span: timedelta) -> str:
+    """A span of time in its largest unit: ``3 hours``."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return _counted(seconds // length, unit)
+    return _counted(seconds, "second")
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_explain; its exit code is 0 when the job is there."""
+    return program.run(command, NAME, arguments)

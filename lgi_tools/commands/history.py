@@ -1,0 +1,128 @@
+"""LGI_history and LGI_usage: what has happened to jobs, and what they have used."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from lgi_protocol import comma_lists, xml
+from lgi_protocol.reply import Reply, leading_number
+from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.calls import UserCalls
+from lgi_tools.cli.output_json import Values
+from lgi_tools.cli.param_types import Wish
+
+NAME, USAGE_NAME = "LGI_history", "LGI_usage"
+COLUMNS = ("month", "name", "application", "resource")
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@output_json.option
+@options.project_options
+@options.version
+@click.argument("job_id", type=click.IntRange(0), metavar="JOB_ID")
+@output_json.told
+def command(job_id: int, as_json: bool, **given: object) -> int:
+    """Show every change of a job's state, when (UTC), by whom and why; also of a job that is gone."""
+    reply = _call(given, NAME, "job_history", {"job_id": str(job_id)}, "number_of_changes")
+    changes = [_change(found.inside) for found in xml.find_all(reply.content, "change")]
+    if as_json:
+        output_json.show(output_json.project(reply) | {"job_id": job_id, "changes": changes})
+        return 0
+    rows = [["time", "state", "by", "for", "why"]]
+    for change in changes:
+        targets = ", ".join(change["target_resources"])
+        rows.append(
+            [_time(change["time"]), change["new_state"], change["changed_by"], targets, change["reason"]]
+        )
+    _table(rows)
+    return 0
+
+
+def _month_of(text: str) -> int:
+    """A month as the server has it. ValueError for what is none."""
+    found = re.fullmatch("([0-9]{4})-(0?[1-9]|1[0-2])", text.strip())
+    if found is None:
+        raise ValueError(f"{text!r} is no month: write year and month, as 2026-11")
+    return int(found[1]) * 100 + int(found[2])
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.option("-g", "--of-groups", "of_groups", is_flag=True, help="What groups have used, not users.")
+@click.option("--by", default="month,name", metavar="LIST", help=f"Comma-separated, of {', '.join(COLUMNS)}.")
+@click.option("--month", type=Wish("month", _month_of), help="Of one month only, as 2026-11.")
+@output_json.option
+@options.project_options
+@options.version
+@output_json.told
+def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **given: object) -> int:
+    """Show how many jobs of yours have ended, and the hours they ran; administrators see everybody's."""
+    asked = comma_lists.split(by)
+    if not asked or set(asked) - set(COLUMNS):
+        raise click.UsageError(f"--by {by!r} is no list of {', '.join(COLUMNS)}")
+    fields = {"kind": "group" if of_groups else "user", "by": by}
+    if month:
+        fields["month"] = str(month)
+    reply = _call(given, USAGE_NAME, "usage", fields, "number_of_usages")
+    shown = [column for column in COLUMNS if column in asked]
+    found = [_used(each.inside, shown) for each in xml.find_all(reply.content, "usage")]
+    if as_json:
+        output_json.show(output_json.project(reply) | {"kind": fields["kind"], "usage": found})
+        return 0
+    heads = [fields["kind"] if column == "name" else column for column in shown]
+    rows = [[*heads, "jobs", "hours"]]
+    for used in found:
+        told = [_month(str(used[column])) if column == "month" else str(used[column]) for column in shown]
+        rows.append([*told, str(used["jobs"]), f"{used['seconds'] / 3600:.2f}"])
+    _table(rows)
+    return 0
+
+
+def _call(given: options.Options, name: str, call: str, fields: dict[str, str], expected: str) -> Reply:
+    chosen = options.settled(given)
+    options.require(chosen, name, "server", "user", "groups")
+    return UserCalls(chosen).call(call, fields, expected)
+
+
+def _change(text: str) -> Values:
+    values: Values = {"time": leading_number(xml.value(text, "time"))}
+    values |= {
+        name: xml.value(text, name)
+        for name in ("old_state", "new_state", "changed_by", "reason", "application")
+    }
+    return values | {
+        name: list(comma_lists.split(xml.value(text, name))) for name in ("owners", "target_resources")
+    }
+
+
+def _used(text: str, columns: Sequence[str]) -> Values:
+    values: Values = {column: xml.value(text, column) for column in columns}
+    return values | {name: leading_number(xml.value(text, name)) for name in ("jobs", "seconds")}
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _month(number: str) -> str:
+    return f"{number[:4]}-{number[4:]}"
+
+
+def _table(rows: list[list[str]]) -> None:
+    """Columns as wide as their widest value, nothing of which steers a terminal."""
+    shown = [[terminal.one_line(value) or "-" for value in row] for row in rows]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
+    for row in shown:
+        line = "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True))
+        terminal.show(f"{line.rstrip()}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_history."""
+    return program.run(command, NAME, arguments)
+
+
+def usage_main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_usage."""
+    return program.run(usage_command, USAGE_NAME, arguments)

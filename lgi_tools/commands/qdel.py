@@ -1,0 +1,101 @@
+"""LGI_qdel: delete or abort jobs."""
+
+from collections.abc import Sequence
+
+import click
+
+from lgi_protocol.reply import Reply
+from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.calls import UserCalls
+from lgi_tools.cli.output_json import Shape, Values
+from lgi_tools.cli.program import CallFailed
+from lgi_tools.client import models
+from lgi_tools.task import stored_results
+
+NAME = "LGI_qdel"
+_DONE = {
+    "deleted": "Job {job} deleted from project {project} on server {server}",
+    "aborting": "Aborting job {job} in project {project} on server {server}",
+}
+_REFUSED = "Could not abort or delete job {job} from project {project} on server {server}"
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, also where files would be lost.")
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@output_json.option
+@options.project_options
+@options.version
+@click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+@output_json.told
+def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **given: object) -> int:
+    """Delete jobs; a job that is running is asked to abort.
+
+    At a terminal it asks before it deletes a job that has ended and has files on the server, or belongs to a
+    folder of LGI_task.
+    """
+    shape = output_json.shape(raw, as_json)
+    for job_id in job_ids:
+        if not (job_id.isascii() and job_id.isdigit()):
+            raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
+    chosen = options.settled(given)
+    options.require(chosen, NAME, "server", "user", "groups")
+    calls = UserCalls(chosen)
+    told: list[Values] = []
+    # As LGI: where nobody can be asked it does as it is told.
+    asks = not yes and terminal.is_attended()
+    wanted = [job_id for job_id in job_ids if not asks or _may_go(calls, job_id)]
+    done = [_delete(calls, job_id, shape, told) for job_id in wanted]
+    if shape is Shape.JSON:
+        output_json.show({"jobs": told})
+    elif shape is Shape.TEXT:
+        terminal.show("\n")
+    return 0 if all(done) and len(wanted) == len(job_ids) else 1
+
+
+def _may_go(calls: UserCalls, job_id: str) -> bool:
+    """Ask, where something would be lost. What the job is like may not be told: then the server decides."""
+    try:
+        reply = calls.call("job_state", {"job_id": job_id}, "job")
+        reason = stored_results.loss(models.read_details(reply.all("job")[0]))
+    except (CallFailed, ValueError):
+        return True
+    question = f"Job {job_id} has ended and {reason}: what it has made is lost. Delete it?"
+    return not reason or click.confirm(question, err=True)
+
+
+def _delete(calls: UserCalls, job_id: str, shape: Shape, told: list[Values]) -> bool:
+    """Whether the job is gone or going. A server that cannot be reached ends the program."""
+    try:
+        reply = calls.call("delete_job", {"job_id": job_id}, "job")
+    except CallFailed as failure:
+        if not failure.content:
+            raise
+        told.append({"job_id": int(job_id), "error": output_json.error(failure)})
+        if shape is Shape.XML:
+            terminal.show(f"{failure.content}\n")
+        elif shape is Shape.TEXT:
+            terminal.show(f"\n{terminal.value(str(failure))}\n")
+        return False
+    state = reply.value("job", "state")
+    told.append(output_json.project(reply) | {"job_id": int(job_id), "state": state})
+    if shape is Shape.XML:
+        terminal.show(f"{reply.content}\n")
+    elif shape is Shape.TEXT:
+        _say(reply, job_id)
+    return state in _DONE
+
+
+def _say(reply: Reply, job_id: str) -> None:
+    state = reply.value("job", "state")
+    text = _DONE.get(state, _REFUSED).format(
+        job=terminal.value(reply.value("job", "job_id") or job_id),
+        project=terminal.value(reply.value("project")),
+        server=terminal.value(reply.value("this_project_server")),
+    )
+    terminal.show(f"\n{text}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_qdel; its exit code is 0 only when every job is deleted or aborting."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,185 @@
+"""LGI_qstat: what jobs there are, how one of them is doing, which servers and resources a project has."""
+
+from collections.abc import Sequence
+
+import click
+
+from lgi_protocol import capabilities, xml
+from lgi_protocol.states import State
+from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.calls import UserCalls
+from lgi_tools.cli.output_json import Shape, Values
+from lgi_tools.cli.output_text import (
+    data_line,
+    date_and_number,
+    end_lines,
+    job_lines,
+    line,
+    project_lines,
+    repository_line,
+)
+from lgi_tools.cli.program import CallFailed
+from lgi_tools.client.job_end import Outcome
+from lgi_tools.commands import qstat_list
+
+NAME = "LGI_qstat"
+
+
+def _states(_context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
+    return [name for state in State for name in (state, f"!{state}") if name.startswith(begun)]
+
+
+@click.command(context_settings=options.CONTEXT)
+@click.option(
+    "-a", "--application", default="", metavar="NAME", help="Jobs of this application; !NAME: others."
+)
+@click.option(
+    "-s",
+    "--state",
+    default="",
+    shell_complete=_states,
+    metavar="STATE",
+    help="Jobs in this state; !STATE: in others.",
+)
+@click.option("--succeeded", is_flag=True, help="Jobs that are finished with exit code 0.")
+@click.option("--failed", is_flag=True, help="Jobs that are aborted, or ended with another code or a signal.")
+@click.option("--unknown", is_flag=True, help="Finished jobs whose exit code nobody knows.")
+@click.option(
+    "-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the N jobs that changed last."
+)
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@output_json.option
+@click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
+@click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
+@click.option("-L", "--resources", is_flag=True, help="List the project's resources and licences.")
+@options.project_options
+@options.version
+@click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
+@output_json.told
+def command(
+    application: str,
+    state: str,
+    succeeded: bool,
+    failed: bool,
+    unknown: bool,
+    newest: int | None,
+    raw: bool,
+    as_json: bool,
+    count: bool,
+    servers: bool,
+    resources: bool,
+    job_ids: tuple[str, ...],
+    **given: object,
+) -> int:
+    """List jobs, or show everything of the job JOB_ID."""
+    shape = output_json.shape(raw, as_json)
+    asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
+    outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
+    listing = bool(application or state or count or outcomes or newest)
+    _refuse_mixture(job_ids, servers or resources, listing)
+    _refuse_choice(len(outcomes), bool(state or newest or count), bool(newest and count))
+    chosen = options.settled(given)
+    options.require(chosen, NAME, "server", "user", "groups")
+    calls = UserCalls(chosen)
+    if servers or resources:
+        show_project(calls, servers, resources, shape)
+        return 0
+    if job_ids:
+        # As LGI: of several ids the last one counts.
+        return show_job(calls, job_ids[-1], shape)
+    wanted = {"state": state, "application": application, "ended": "".join(outcomes)}
+    fields = {name: text for name, text in wanted.items() if text}
+    if count:
+        qstat_list.count(calls, fields, shape)
+    else:
+        meant = qstat_list.ended(outcomes[0]) if outcomes else qstat_list.everything
+        qstat_list.show(calls, fields, shape, newest or 0, meant)
+    return 0
+
+
+def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> None:
+    for job_id in job_ids:
+        if not (job_id.isascii() and job_id.isdigit()):
+            raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
+    if job_ids and (project or listing):
+        raise click.UsageError("a job id goes without -l, -L and what selects jobs")
+    if project and listing:
+        raise click.UsageError("-l and -L go without -cnt and what selects jobs")
+
+
+def _refuse_choice(endings: int, others: bool, both: bool) -> None:
+    if endings > 1 or (endings and others):
+        raise click.UsageError("--succeeded, --failed and --unknown go without each other, -s, -n and -cnt")
+    if both:
+        raise click.UsageError("-n goes without -cnt")
+
+
+def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:
+    """Everything of one job; the exit code."""
+    try:
+        reply = calls.call("job_state", {"job_id": job_id}, "job")
+    except CallFailed as failure:
+        if shape is not Shape.XML or not failure.content:
+            raise
+        terminal.show(f"{failure.content}\n")
+        return 1
+    if shape is Shape.JSON:
+        output_json.show(output_json.caller(reply) | {"job": output_json.details(reply.all("job")[0])})
+        return 0
+    if shape is Shape.XML:
+        terminal.show(f"{reply.content}\n")
+        return 0
+    terminal.show("\n" + job_lines(reply, write_first=True) + end_lines(reply.all("job")[0]))
+    terminal.show(data_line("Input", reply, "input"))
+    terminal.show(data_line("Output", reply, "output"))
+    terminal.show(repository_line(reply) + "\n")
+    return 0
+
+
+def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Shape) -> None:
+    """The servers of the project, its resources, or both."""
+    told: Values = {}
+    if servers:
+        reply = calls.call("project_server_list")
+        slaves = [url.strip() for url in reply.all("project_server")]
+        told |= output_json.project(reply) | {"project_servers": slaves}
+        if shape is not Shape.JSON:
+            lines = "".join(line("Project slave server", url) for url in slaves)
+            ending = "" if resources else "\n"
+            text = f"\n{project_lines(reply)}{lines}{ending}"
+            terminal.show(f"{reply.content}\n" if shape is Shape.XML else text)
+    if resources:
+        reply = calls.call("project_resource_list")
+        found = reply.all("resource")
+        told |= output_json.project(reply) | {"resources": [output_json.resource(text) for text in found]}
+        licences = reply.all("licence")
+        if licences:
+            told["licences"] = [output_json.licence(text) for text in licences]
+        if shape is not Shape.JSON:
+            heading = "" if servers else f"\n{project_lines(reply)}"
+            text = heading + "".join(map(_resource, found)) + _licences(licences)
+            terminal.show(f"{reply.content}\n" if shape is Shape.XML else f"{text}\n")
+    if shape is Shape.JSON:
+        output_json.show(told)
+
+
+def _resource(text: str) -> str:
+    return (
+        "\n"
+        + line("Resource name", xml.value(text, "resource_name"))
+        + line("Resource capabilities", capabilities.readable(xml.value(text, "resource_capabilities")))
+        + line("Resource time stamp", date_and_number(xml.value(text, "last_call_time")))
+    )
+
+
+def _licences(found: Sequence[str]) -> str:
+    told = [
+        f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'there_are')} in use"
+        for text in found
+    ]
+    return "".join(("\n", *(line("Licence", text) for text in told))) if told else ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_qstat; its exit code is 0 only when everything asked for was shown."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,146 @@
+"""The list of jobs, fetched in pages."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from lgi_protocol import xml
+from lgi_protocol.reply import Reply
+from lgi_tools.cli import output_json, terminal
+from lgi_tools.cli.calls import UserCalls
+from lgi_tools.cli.output_json import Shape, Values
+from lgi_tools.cli.output_text import date, line, project_lines
+from lgi_tools.client.job_end import JobEnd, Outcome
+
+PAGE = 1024
+WIDTHS = (4, 6, 12, 36, 16, 24, 12)
+HEADER = ("#", "job_id", "state", "target_resources", "application", "time_stamp", "owners")
+RULE = "-" * 131 + "\n"
+
+
+# Whether a job is to be listed, by the content of its <job>.
+Meant = Callable[[str], bool]
+
+
+def everything(_text: str) -> bool:
+    """Every job is."""
+    return True
+
+
+def ended(outcome: Outcome) -> Meant:
+    """Those jobs are that have ended so; a server that cannot select them lists all."""
+
+    return lambda text: JobEnd.of(text).outcome is outcome
+
+
+class Pages:
+    """The jobs on a server, one page after the other, each job once."""
+
+    def __init__(
+        self, calls: UserCalls, fields: dict[str, str], newest: int = 0, meant: Meant = everything
+    ) -> None:
+        """``fields`` are the state and application to look for, where they are given.
+
+        Of these only so many that changed last, unless ``newest`` is 0, and only those that are ``meant``.
+        """
+        self._calls = calls
+        self._fields = fields
+        self._newest = newest
+        self._meant = meant
+        self.last: Reply | None = None
+        self.listed = 0
+
+    def jobs(self) -> Iterator[tuple[int, str]]:
+        """A running number and the content of ``<job>`` as the server wrote it."""
+        seen: set[str] = set()
+        for start in itertools.count(self._begin(), PAGE):
+            self.last = fetch(self._calls, self._fields, start, PAGE)
+            # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
+            new = {xml.value(text, "job_id"): text for text in self.last.all("job")}
+            new = {job_id: text for job_id, text in new.items() if job_id not in seen}
+            if not new:
+                return
+            seen.update(new)
+            for text in filter(self._meant, new.values()):
+                self.listed += 1
+                yield self.listed, text.strip()
+
+    def _begin(self) -> int:
+        if not self._newest:
+            return 0
+        return max(0, fetch(self._calls, self._fields, 0, 0).number("number_of_jobs") - self._newest)
+
+
+def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> Reply:
+    """One page of the list; a limit of 0 counts only."""
+    page = {"start": str(start), "limit": str(limit)}
+    return calls.call("job_state", fields | page, "number_of_jobs", "job")
+
+
+def show(
+    calls: UserCalls, fields: dict[str, str], shape: Shape, newest: int = 0, meant: Meant = everything
+) -> None:
+    """The jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
+    pages = Pages(calls, fields, newest, meant)
+    told: list[Values] = []
+    if shape is Shape.TEXT:
+        terminal.show("\n" + RULE + row(HEADER) + RULE)
+    for number, text in pages.jobs():
+        if shape is Shape.JSON:
+            told.append(output_json.job(text))
+        elif shape is Shape.XML:
+            terminal.show(f"<job number='{number}'> {text} </job> ")
+        else:
+            terminal.show(row(_cells(number, text)))
+    if pages.last is None:
+        return
+    if shape is Shape.JSON:
+        output_json.show(_counted(pages.last, pages.listed) | {"jobs": told})
+    elif shape is Shape.XML:
+        terminal.show(raw_trailer(pages.last, pages.listed))
+    else:
+        listed = line("Number of jobs listed", str(pages.listed))
+        terminal.show(f"{RULE}\n{listed}{project_lines(pages.last)}\n")
+
+
+def count(calls: UserCalls, fields: dict[str, str], shape: Shape) -> None:
+    """How many jobs there are."""
+    reply = fetch(calls, fields, 0, 0)
+    number = reply.number("number_of_jobs")
+    if shape is Shape.JSON:
+        output_json.show(_counted(reply, number))
+    elif shape is Shape.XML:
+        terminal.show(raw_trailer(reply, number))
+    else:
+        terminal.show("\n" + line("Number of jobs found", str(number)) + project_lines(reply) + "\n")
+
+
+def _counted(reply: Reply, jobs: int) -> Values:
+    return output_json.caller(reply) | {"number_of_jobs": jobs}
+
+
+def row(cells: tuple[str, ...]) -> str:
+    """A line of the table; what is longer than its column overflows."""
+    cells = tuple(terminal.value(cell) for cell in cells)
+    return " " + " | ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)) + "\n"
+
+
+def _cells(number: int, text: str) -> tuple[str, ...]:
+    values = {name: xml.value(text, name) for name in (*HEADER[1:], "state_time_stamp")}
+    values["time_stamp"] = date(values["state_time_stamp"])
+    return (str(number), *(values[name] for name in HEADER[1:]))
+
+
+def raw_trailer(reply: Reply, jobs: int) -> str:
+    """The elements after the jobs, without a root element."""
+    names = (
+        "project",
+        "project_master_server",
+        "this_project_server",
+        "user",
+        "groups",
+        "state",
+        "application",
+    )
+    elements = [xml.Element(name, reply.value(name)) for name in names]
+    elements.append(xml.Element("number_of_jobs", jobs))
+    return "".join(f"{xml.write(element)} " for element in elements) + "\n"

@@ -1,0 +1,213 @@
+"""LGI_qsub: submit a job, as a user or from within a job as its resource."""
+
+import stat
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+import click
+
+from lgi_protocol import hexcode
+from lgi_protocol.client import with_back_off
+from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
+from lgi_protocol.reply import Reply
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_tools.cli import options, output_json, program, terminal
+from lgi_tools.cli.calls import UserCalls, connect
+from lgi_tools.cli.output_json import Shape
+from lgi_tools.cli.output_text import data_line, job_lines, repository_line
+from lgi_tools.cli.program import CallFailed, calls_to
+from lgi_tools.client import idempotent_submit, settings
+from lgi_tools.client.interface_calls import check_text
+from lgi_tools.client.progress import Bar
+from lgi_tools.client.settings import Settings
+
+NAME = "LGI_qsub"
+# Bytes; a thousand times of what servers take, and little enough to be sent and refused by them.
+MOST_INPUT = 64 * 1024 * 1024
+
+
+@click.command(context_settings=options.CONTEXT, no_args_is_help=True)
+@click.option(
+    "-a", "--application", default="", metavar="NAME", help="Application; else that of defaultapplication."
+)
+@click.option(
+    "-t",
+    "--targets",
+    "target_resources",
+    default="",
+    metavar="LIST",
+    help="Resources it may run on, comma-separated; else those of defaulttargetresources, else any.",
+)
+@click.option(
+    "-s",
+    "--specifics",
+    "job_specifics",
+    metavar="XML",
+    help="Job specifics; else those of defaultjobspecifics, if there are any.",
+)
+@click.option("-i", "--input", "input_file", type=options.FILE, metavar="FILE", help="Input of the job.")
+@click.option(
+    "-r", "--read-access", default="", metavar="LIST", help="Who else may read the job, comma-separated."
+)
+@click.option(
+    "-w", "--write-access", default="", metavar="LIST", help="Who else may change the job, comma-separated."
+)
+@click.option(
+    "-j",
+    "--job-directory",
+    type=options.DIRECTORY,
+    metavar="DIR",
+    help="Submit as the resource that runs this job.",
+)
+@click.option("-m", "--switch-mode", is_flag=True, help="Submit as resource instead of user, or back.")
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@output_json.option
+@options.project_options
+@options.version
+@click.argument("files", nargs=-1, type=options.FILE, metavar="[FILES]...")
+@output_json.told
+def command(
+    job_specifics: str | None,
+    input_file: str | None,
+    read_access: str,
+    write_access: str,
+    job_directory: str | None,
+    switch_mode: bool,
+    raw: bool,
+    as_json: bool,
+    files: tuple[str, ...],
+    **given: object,
+) -> int:
+    """Submit a job; FILES are put into its repository.
+
+    Inside a job's directory the job is submitted by the resource that runs it, in the name of its owners.
+    -c, -U and -G submit as a user there; -m switches between the two.
+    """
+    shape = output_json.shape(raw, as_json)
+    # What is given is given, also when it is nothing: the settings take an empty value for an unknown one.
+    given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
+    job = options.job(job_directory, NAME)
+    as_user = bool(job is None or given["config"] or given["user"] or given["groups"]) != switch_mode
+    chosen = options.settled(given, settings.read_job(job) if job else None)
+    options.require(chosen, NAME, "server", "application", *(("user", "groups") if as_user else ()))
+    fields = {
+        "application": chosen.application,
+        "target_resources": chosen.target_resources or "any",
+        "job_specifics": chosen.job_specifics.strip(),
+        "input": hexcode.encode(input_of(Path(input_file))) if input_file else "",
+        "read_access": read_access or (job.text("LGI_read_access") if job and not as_user else ""),
+        "write_access": write_access or (job.text("LGI_write_access") if job and not as_user else ""),
+    }
+    uploads = uploadable(files)
+    fields = {name: text for name, text in fields.items() if text}
+    if as_user:
+        submit_as_user(chosen, fields, uploads, shape)
+        return 0
+    fields |= {"state": "queued", "owners": owners(chosen, job)}
+    try:
+        check_text(fields)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    submit_as_resource(chosen, fields, uploads, shape)
+    return 0
+
+
+def input_of(file: Path) -> bytes:
+    """What a job gets as its input; ClickException for what no server takes, before all of it is read."""
+    with file.open("rb") as opened:
+        found = opened.read(MOST_INPUT + 1)
+    if len(found) > MOST_INPUT:
+        raise click.ClickException(
+            f"Cannot send '{file}' as input: it has more than {MOST_INPUT} bytes; "
+            "name it after the options, as one of the files of the job"
+        )
+    return found
+
+
+def owners(chosen: Settings, job: JobDirectory | None) -> str:
+    """In whose name a resource submits: the owners of the job it runs, else the user of the settings."""
+    if job:
+        return job.text("LGI_owners")
+    return ", ".join(text for text in (chosen.user, chosen.groups) if text)
+
+
+def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
+    """The files to upload, known to be readable; ClickException names one that is not."""
+    paths = tuple(Path(name) for name in names)
+    for path in paths:
+        try:
+            # Asked before it is opened, since opening a pipe waits for its writer.
+            kind = stat.S_IFMT(path.stat().st_mode)
+            with path.open("rb") if kind in {stat.S_IFREG, stat.S_IFDIR} else nullcontext():
+                pass
+        except OSError as error:
+            raise click.ClickException(
+                f"Cannot read from file '{terminal.shortened(str(path))}': {error.strerror}"
+            ) from None
+        if any("\udc80" <= char <= "\udcff" for char in path.name):
+            raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
+        if kind != stat.S_IFREG:
+            raise click.ClickException(f"Cannot read from file '{path}': it is no plain file")
+        if sum(other.name == path.name for other in paths) > 1:
+            raise click.ClickException(f"several files would be called {path.name!r} in the repository")
+    return paths
+
+
+def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape) -> None:
+    """Submit and show the new job."""
+    with closing(Bar("sending")) as bar:
+        reply = UserCalls(chosen).submit(fields, files, bar)
+    if shape is not Shape.TEXT:
+        show_answer(reply, shape)
+        return
+    with terminal.naming(NAME, reply.value("job", "job_id")):
+        terminal.show("\nJob has been submitted. Some details: \n\n" + job_lines(reply, write_first=False))
+        terminal.show(data_line("Input", reply, "input"))
+        terminal.show(repository_line(reply) + "\n")
+
+
+def show_answer(reply: Reply, shape: Shape) -> None:
+    """A new job for a program."""
+    with terminal.naming(NAME, reply.value("job", "job_id")):
+        if shape is Shape.XML:
+            terminal.show(f"{reply.content}\n")
+        else:
+            output_json.show(output_json.caller(reply) | {"job": output_json.details(reply.all("job")[0])})
+
+
+def submit_as_resource(
+    chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape
+) -> None:
+    """Submit as a resource or a job of it. As LGI nothing is said of success to people."""
+    calls = ResourceCalls(connect(chosen), chosen.project)
+    try:
+        with calls_to(chosen.server):
+            # A certificate of the job's own opens no session, and needs none.
+            submit = _submit if Path(chosen.certificate).name == JOB_CERTIFICATE else _submit_in_session
+            reply = submit(calls, fields, files)
+    except CallFailed as failure:
+        if shape is Shape.XML and failure.content:
+            failure.shown = f"{failure.content}\n"
+        raise
+    program.expect(chosen.server, reply, "job")
+    if shape is not Shape.TEXT:
+        show_answer(reply, shape)
+
+
+def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
+    caller = {"session_id": calls.session_id, "project": calls.project}
+    return idempotent_submit.submit(calls.client, "resources/resource_submit_job", caller | fields, files)
+
+
+def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
+    with_back_off(calls.sign_up, idempotent_submit.PATIENCE)
+    try:
+        return _submit(calls, fields, files)
+    finally:
+        calls.sign_off()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_qsub; its exit code is 0 only when the job is submitted."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,175 @@
+"""LGI_run: run a command line on any resource that offers `command`."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lgi_protocol import comma_lists, xml
+from lgi_protocol.errors import ServerError
+from lgi_protocol.states import State
+from lgi_protocol.transport_errors import Unreachable
+from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.param_types import Wish, unmet
+from lgi_tools.cli.session import opened
+from lgi_tools.client import command_line, job_end, job_streams
+from lgi_tools.client.interface_calls import check_text
+from lgi_tools.client.models import Details
+from lgi_tools.client.polling import OutageError
+from lgi_tools.client.project import Project
+from lgi_tools.commands.wait import line_of, warn_of_outage
+
+NAME = "LGI_run"
+
+
+@click.command(
+    context_settings=options.CONTEXT | {"allow_interspersed_args": False},
+    no_args_is_help=True,
+)
+@click.option("--cpus", type=click.IntRange(1), metavar="N", help="Cores it needs.")
+@click.option(
+    "--mem", type=Wish("memory", command_line.memory), metavar="MB", help="Memory it needs; also 2G."
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=Wish("time", command_line.seconds),
+    metavar="SECONDS",
+    help="How long it may take; also 90m, 2h or 01:30:00.",
+)
+@click.option("--image", metavar="NAME:VERSION", help="Container to run in.")
+@click.option(
+    "--resource",
+    "resources",
+    multiple=True,
+    metavar="NAME[=N]",
+    help="Licence or other thing of the whole project it needs; may be repeated.",
+)
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=options.FILE,
+    metavar="FILE",
+    help="Send this file too; may be repeated.",
+)
+@click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
+@click.option(
+    "-o",
+    "--stdout",
+    "output",
+    default="",
+    metavar="FILE",
+    help="Standard output goes into this file of the job's repository; null: nowhere.",
+)
+@click.option(
+    "-e",
+    "--stderr",
+    "errors",
+    default="",
+    metavar="FILE",
+    help="The same for standard error; both may go into one file.",
+)
+@click.option("-w", "--wait", is_flag=True, help="Wait for its end, print its output, exit as it did.")
+@options.project_options
+@options.version
+@click.argument(
+    "words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]..."
+)
+def command(
+    cpus: int | None,
+    mem: int | None,
+    seconds: int | None,
+    image: str | None,
+    resources: tuple[str, ...],
+    files: tuple[str, ...],
+    targets: str,
+    output: str,
+    errors: str,
+    wait: bool,
+    words: tuple[str, ...],
+    **given: object,
+) -> int:
+    """Run COMMAND on any resource of the project that runs commands, and print the number of the job.
+
+    A program with a relative path, as ./my_script.py, is sent along with the files of -f; it runs in a
+    directory of its own there, and files it makes go into the job's repository (LGI_filetransfer).
+    """
+    try:
+        line = command_line.of_words(words, files, output, errors)
+        licences = command_line.licences(resources)
+        wishes: dict[str, str | int | None] = {
+            "cpus": cpus,
+            "memory": mem,
+            "walltime": seconds,
+            "image": image,
+        }
+        specifics = {name: wish for name, wish in wishes.items() if wish is not None}
+        told = as_specifics(specifics, licences)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for word in line.left_here:
+        terminal.warn(NAME, f"warning: {word} is a file here and is not sent: -f {word} sends it")
+    if line.flaw:
+        terminal.warn(NAME, f"warning: {line.flaw}")
+    with opened(given, NAME) as project:
+        job = project.submit(
+            command_line.APPLICATION,
+            input=line.input,
+            files=line.files,
+            targets=comma_lists.split(targets) or (comma_lists.ANY,),
+            specifics=told,
+        )
+        if wait:
+            print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)
+        else:
+            with terminal.naming(NAME, job.id):
+                terminal.show(f"{job.id}\n")
+        if specifics:
+            _warn_of_unmet(project, targets, as_specifics(specifics, {}))
+        return until_end(project, job) if wait else 0
+
+
+def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
+    """The job is there already: it stays, since a resource that has more may come."""
+    try:
+        reason = unmet(project.resources(), command_line.APPLICATION, targets, specifics)
+    except (ServerError, Unreachable):
+        return
+    if reason:
+        terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
+
+
+def as_specifics(wishes: dict[str, str | int], licences: dict[str, int]) -> str:
+    """What the resource, and the server, read of it. ValueError for what is not UTF-8."""
+    check_text({name: str(wish) for name, wish in wishes.items()})
+    elements = [xml.Element(name, str(wish)) for name, wish in wishes.items()]
+    if licences:
+        wanted = ", ".join(f"{name}={amount}" for name, amount in licences.items())
+        elements.append(xml.Element("licences", wanted))
+    return " ".join(xml.write(element) for element in elements)
+
+
+def until_end(project: Project, job: Details) -> int:
+    """Wait for a job, show its output and answer its exit code."""
+    try:
+        ended = project.wait(job)
+    except KeyboardInterrupt:
+        terminal.warn(NAME, f"job {job.id} goes on: LGI_wait {job.id}, or LGI_qdel {job.id} to end it")
+        return job_end.INTERRUPTED
+    except OutageError as error:
+        return warn_of_outage(NAME, project, job.id, error)
+    code = ended.end.code
+    for fault in job_streams.show(project, ended):
+        terminal.warn(NAME, fault)
+        code = code or job_end.FAILED
+    # What a program that runs here would tell its shell by its exit code alone is not said twice.
+    if ended.exit_code is None or ended.end_reason or ended.state != State.FINISHED:
+        terminal.warn(NAME, f"job {line_of(ended)}")
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command LGI_run; with --wait its exit code is that of the job."""
+    return program.run(command, NAME, arguments)

@@ -1,0 +1,153 @@
+"""The functions of Leruli's Python package over LGI: ``from lgi_tools import leruli_compat as leruli``.
+
+A folder is a job, as for LGI_task, and the bucket of a task is the URL of its job's repository. ValueError
+says why something cannot be done; what the server refuses is a ServerError, no answer Unreachable.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_tools.client import arguments, command_line
+from lgi_tools.client.models import Details
+from lgi_tools.client.project import Files, Project, as_xml
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.settings import Settings
+from lgi_tools.staging.directory import is_staged
+from lgi_tools.task import images, record, results, status, submission
+from lgi_tools.task.record import Trouble
+from lgi_tools.task.results import Replace
+from lgi_tools.task.submission import Done, Order
+
+# As leruli: what a task has when nothing else is said, in MB and seconds.
+CORES, MEMORY, TIME = 1, 4000, 24 * 3600
+HANDS = 4
+
+
+def task_submit(
+    directory: str | Path,
+    code: str,
+    version: str,
+    command: str,
+    cores: int = CORES,
+    memorymb: int = MEMORY,
+    timeseconds: int = TIME,
+) -> int:
+    """Run a shell command in the container CODE:VERSION with the files of a folder; the number of the job."""
+    order = _order(code, version, command, cores, memorymb, timeseconds)
+    (done,) = submission.submit(_settings(), order, [Path(directory)], 1)
+    if done.reason:
+        raise ValueError(f"{directory}: {done.reason}")
+    return done.job_id
+
+
+def task_submit_many(
+    directories: Sequence[str],
+    codes: Sequence[str],
+    versions: Sequence[str],
+    commands: Sequence[str],
+    cores: Sequence[int],
+    memorymb: Sequence[int],
+    timeseconds: Sequence[int],
+) -> dict[str, str]:
+    """The same for many folders, a value of each list for each; those that failed, each with its reason."""
+    orders: dict[Order, list[Path]] = {}
+    told = zip(directories, codes, versions, commands, cores, memorymb, timeseconds, strict=True)
+    for directory, *wanted in list(told):
+        orders.setdefault(_order(*wanted), []).append(Path(directory))
+    chosen = _settings()
+    done: list[Done] = []
+    for order, folders in orders.items():
+        done += submission.submit(chosen, order, folders, min(HANDS, len(folders)))
+    return {str(one.folder): one.reason for one in done if one.reason}
+
+
+def task_status(jobid: int | str) -> dict[str, str]:
+    """``status`` is received, submitted, running or completed, ``reason`` what is to say beside."""
+    with Project.of(_settings()) as project:
+        stands = status.of_job(project, _job(project, jobid))
+    return {"status": stands.word, "reason": stands.line.partition(": ")[2]}
+
+
+def task_get(directory: str | Path, bucket: str = "") -> list[str]:
+    """Fetch what a task has made into its folder, or all of another bucket; the names of the files that came.
+
+    In the folder of a task nothing is replaced that did not come from it.
+    """
+    place = Path(directory)
+    if bucket and bucket != _bucket_of(place):
+        return _fetch(place, bucket)
+    (got,) = results.get(_settings(), [place], 1, Replace.RESULTS)
+    if got.faults:
+        raise ValueError(f"{directory}: {'; '.join(got.faults)}")
+    return list(got.files)
+
+
+def task_cancel(jobid: int | str) -> dict[str, str]:
+    """Cancel a task that has not ended: ``status`` is cancelled, or being cancelled while it runs."""
+    with Project.of(_settings()) as project:
+        job = _job(project, jobid)
+        if job.ended:
+            raise ValueError(f"job {job.id} has ended: it is {job.state}")
+        return {"status": "cancelled" if project.delete(job) else "being cancelled"}
+
+
+def task_list_codes() -> list[tuple[str, str]]:
+    """The containers that resources say they have: code and version."""
+    with Project.of(_settings()) as project:
+        known = images.announced(project.resources())
+    return [(code, version) for code, _, version in (image.rpartition(":") for image in known)]
+
+
+def task_prune(bucket: str) -> None:
+    """Remove a task that has ended from the server, with its inputs and results. It cannot be undone."""
+    with Project.of(_settings()) as project:
+        tasks = project.jobs(application=command_line.APPLICATION)
+        job = next((one for one in tasks if one.repository_url == bucket), None)
+        if job is None:
+            raise ValueError(f"no job of yours has the bucket {bucket!r}")
+        if not job.ended:
+            raise ValueError(f"job {job.id} is {job.state}: only what has ended can be pruned")
+        project.delete(job)
+
+
+def _settings() -> Settings:
+    return arguments.completed(Settings())
+
+
+def _order(code: str, version: str, command: str, cores: int, memorymb: int, timeseconds: int) -> Order:
+    image = images.image(code, version)
+    wishes: Mapping[str, str | int] = {
+        "image": image,
+        "cpus": cores,
+        "memory": memorymb,
+        "walltime": timeseconds,
+    }
+    return Order(image, f"#!/bin/sh\n{command}\n", as_xml(wishes))
+
+
+def _job(project: Project, jobid: int | str) -> Details:
+    try:
+        return project.job(jobid)
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        raise ValueError(f"there is no job {jobid}") from None
+
+
+def _bucket_of(directory: Path) -> str:
+    try:
+        found = record.read(directory)
+    except Trouble as trouble:
+        raise ValueError(f"{directory}: {trouble}") from None
+    return found.repository_url if found else ""
+
+
+def _fetch(directory: Path, bucket: str) -> list[str]:
+    directory.mkdir(parents=True, exist_ok=True)
+    chosen = _settings()
+    files = Files(Repository(bucket, chosen.credentials().session()))
+    names = [one.name for one in files.list() if is_staged(one.name)]
+    for name in names:
+        files.download(name, directory / name)
+    return names

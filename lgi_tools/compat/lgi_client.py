@@ -1,0 +1,170 @@
+"""LGI_Client: the class of the LGI document. Names and answers are its; `lgi_tools.Project` is ours."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lgi_protocol import hexcode
+from lgi_protocol.client import Client
+from lgi_protocol.errors import ServerError
+from lgi_protocol.transport_errors import Unreachable
+from lgi_tools.client import arguments
+from lgi_tools.client.interface_calls import SUBMIT, Caller
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.settings import Settings
+from lgi_tools.compat import xml_dictionary
+from lgi_tools.compat.xml_dictionary import Dictionary
+
+_ARGUMENTS = {
+    "server": "URL",
+    "user": "User",
+    "groups": "Groups",
+    "certificate": "Certificate",
+    "key": "PrivateKey",
+    "ca": "CA_Chain",
+}
+
+
+class LGI_Client:
+    """A project server, or with the URL of a repository that repository, over connections that are kept.
+
+    What a server answers, its errors too, is given as a dictionary: ``answer['LGI']['response']['job']``,
+    or ``answer['LGI']['response']['error']['number']``; what has attributes, as a job of a list, stands
+    beside them: ``{'attributes': {'number': 1}, 'job': {...}}``. Raises Unreachable when no answer of LGI
+    comes, TransferFailed for a file, ValueError for what is missing or cannot be used, OSError for local
+    files.
+    """
+
+    def __init__(
+        self,
+        URL: str = "",
+        Project: str = "",
+        User: str = "",
+        Groups: str = "",
+        Certificate: str | Path = "",
+        PrivateKey: str | Path = "",
+        CA_Chain: str | Path = "",
+        CheckHost: bool = True,
+    ) -> None:
+        """What is not given is taken from ``~/.LGI``. CheckHost (ours) off accepts any name of the server."""
+        given = Settings(
+            key=str(PrivateKey),
+            certificate=str(Certificate),
+            ca=str(CA_Chain),
+            server=URL,
+            project=Project,
+            user=User,
+            groups=Groups,
+            check_host=CheckHost,
+        )
+        self._settings = arguments.completed(given)
+        arguments.require(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
+        self.URL = self._settings.server
+        self._client = Client(self.URL, self._settings.credentials())
+        self._caller = Caller(self._client, self._settings)
+
+    def SubmitJob(
+        self,
+        Application: str,
+        TargetResources: str = "any",
+        Input: str | bytes = b"",
+        JobSpecifics: str = "",
+        WriteAccess: str = "",
+        ReadAccess: str = "",
+        FileList: Iterable[str | Path] = (),
+    ) -> Dictionary:
+        """Queue a job, its files streamed into its repository."""
+        data = Input.encode() if isinstance(Input, str) else Input
+        fields = {"application": Application, "target_resources": TargetResources}
+        optional = {
+            "job_specifics": JobSpecifics,
+            "input": hexcode.encode(data),
+            "read_access": ReadAccess,
+            "write_access": WriteAccess,
+        }
+        fields |= {name: text for name, text in optional.items() if text}
+        return self._call(SUBMIT, fields, _paths(FileList))
+
+    def GetJobState(self, JobId: int | str) -> Dictionary:
+        """Everything of one job."""
+        return self._call("job_state", {"job_id": str(JobId)})
+
+    def GetJobList(
+        self, Application: str = "", State: str = "", Start: int | str = "", Limit: int | str = ""
+    ) -> Dictionary:
+        """A page of the jobs one may read; ``State = '!finished'`` is all but these."""
+        fields = {"state": State, "application": Application, "start": str(Start), "limit": str(Limit)}
+        return self._call("job_state", {name: text for name, text in fields.items() if text})
+
+    def DeleteJob(self, JobId: int | str) -> Dictionary:
+        """Remove a job, or have a running one aborted."""
+        return self._call("delete_job", {"job_id": str(JobId)})
+
+    def GetResourceList(self) -> Dictionary:
+        """The project's resources."""
+        return self._call("project_resource_list", {})
+
+    def GetServerList(self) -> Dictionary:
+        """The project's servers."""
+        return self._call("project_server_list", {})
+
+    def ListRepository(self) -> Dictionary:
+        """The files: ``answer['repository_content']['file']``, each beside its attributes."""
+        return {"repository_content": xml_dictionary.read(self._repository().content())}
+
+    def DownloadFiles(self, FileList: Iterable[str | Path], Directory: str | Path = ".") -> None:
+        """Fetch files into a directory; each is replaced when all of it has come."""
+        repository = self._repository()
+        for path in _paths(FileList):
+            repository.download(path.name, Path(Directory, path.name))
+
+    def UploadFiles(self, FileList: Iterable[str | Path]) -> None:
+        """Store files, each under the last part of its path."""
+        repository = self._repository()
+        for path in _paths(FileList):
+            repository.upload(path.name, path)
+
+    # As LGI: these were the spellings before the document's.
+    UpLoadFiles = UploadFiles
+    DownLoadFiles = DownloadFiles
+
+    def DeleteFiles(self, FileList: Iterable[str | Path]) -> None:
+        """Remove files."""
+        repository = self._repository()
+        for path in _paths(FileList):
+            repository.delete(str(path))
+
+    def Close(self) -> None:
+        """End the connections (ours); a ``with`` block does it too."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.Close()
+
+    def _repository(self) -> Repository:
+        return Repository(self.URL, self._client.session)
+
+    def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Dictionary:
+        arguments.require(self._settings, _ARGUMENTS, "user", "groups")
+        try:
+            envelope = self._caller.call(name, fields, files).envelope
+        except ServerError as refused:
+            # As LGI: the answer is an answer also when it is an error.
+            envelope = refused.envelope
+        try:
+            return {"LGI": xml_dictionary.read(envelope)}
+        except ValueError as error:
+            raise Unreachable(self.URL, str(error)) from None
+
+
+def _paths(names: Iterable[str | Path]) -> tuple[Path, ...]:
+    """The files of a list. TypeError for a single name, whose letters would be taken for files."""
+    if isinstance(names, str | Path):
+        raise TypeError(f"FileList has to be a list of file names, as [{str(names)!r}]")
+    return tuple(Path(name) for name in names)

@@ -1,0 +1,130 @@
+"""LGI_certificates token and listen: certificates for resources that come with a token."""
+
+import logging
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import click
+
+from lgi_protocol import certificate_files
+from lgi_tools.certificates import ca, entity
+from lgi_tools.certificates.ca import Authority
+from lgi_tools.certificates.command_options import FORCE, NAME, days, https, plain_errors
+from lgi_tools.cli import terminal
+from lgi_tools.joining import registration, tokens
+from lgi_tools.joining.http_server import Listener, serve, tls_context
+from lgi_tools.joining.issuer import Desk
+from lgi_tools.joining.tokens import Grant, Token
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT = 8444
+MOST_MINUTES = 24 * 60
+
+
+@click.command()
+@click.argument("name")
+@click.option("--project", multiple=True, required=True, help="A project of the resource; repeat for more.")
+@click.option(
+    "--minutes",
+    type=click.IntRange(min=1, max=MOST_MINUTES),
+    default=60,
+    show_default=True,
+    help="Until when it can be used.",
+)
+@click.option(
+    "--url",
+    default="",
+    callback=https,
+    help="Where LGI_certificates listen answers, for the command that is printed.",
+)
+@FORCE
+@click.pass_obj
+def token(directory: Path, name: str, project: tuple[str, ...], minutes: int, url: str, force: bool) -> None:
+    """Make a token with which the new resource NAME joins, once and soon: see LGI_join."""
+    with plain_errors():
+        tokens.check(name, project)
+        opened = Authority.open(directory)
+        file = directory / f"{certificate_files.file_stem(name)}.crt"
+        entity.refuse_existing("a resource that joins makes its own key: remove it", file.with_suffix(".key"))
+        if not force:
+            entity.refuse_existing("say --force for a token that replaces it", file)
+        now = datetime.now(UTC)
+        tokens.forget_ended(directory, now)
+        ends = now + timedelta(minutes=minutes)
+        secret = tokens.make(directory, Grant(name, project, ends, force))
+    word = Token(secret, tokens.fingerprint(opened.certificate))
+    terminal.show(
+        f"Token       : for {name}, {', '.join(project)}; good once, until {ends.astimezone():%H:%M}\n"
+        f"Next        : {NAME} listen, if it does not yet, and on the resource:\n"
+        f"LGI_join {url or f'https://HOST:{DEFAULT_PORT}'} {word}\n"
+    )
+
+
+@click.command()
+@click.argument("host")
+@click.option(
+    "--server", "url", required=True, callback=https, help="The project's master server, as https://host/LGI."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="TCP port."
+)
+@click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+@click.option(
+    "--minutes", type=click.IntRange(min=1), help="End after so many minutes.  [default: when interrupted]"
+)
+@click.option(
+    "--register",
+    "config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="LGI_server.cfg of the master server on this host: resources are registered there with ManageDB.",
+)
+@days(ca.LEAF_DAYS)
+@click.pass_obj
+def listen(
+    directory: Path,
+    host: str,
+    url: str,
+    port: int,
+    bind: str,
+    minutes: int | None,
+    config: Path | None,
+    days: int,
+) -> None:
+    """Answer resources that join with a token, under the name HOST and with its certificate.
+
+    Run it where the CA's key is, for as long as resources join.
+    """
+    stream = logging.StreamHandler(sys.stderr)
+    logging.Formatter.converter = time.gmtime
+    stream.setFormatter(logging.Formatter("%(asctime)sZ %(levelname)s %(message)s"))
+    logging.getLogger("lgi_tools").addHandler(stream)
+    logging.getLogger("lgi_tools").setLevel(logging.INFO)
+    register = partial(_register, config) if config else None
+    with plain_errors():
+        stem = directory / certificate_files.file_stem(host)
+        for file in (f"{stem}.crt", f"{stem}.key"):
+            if not Path(file).exists():
+                raise FileNotFoundError(f"{file} is not there: make it with '{NAME} server {host}'")
+        desk = Desk(directory, url, register, days)
+        tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
+        listener = Listener((bind, port), tls, desk)
+    shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
+    terminal.show(
+        f"Listening   : {shown} (interrupt it when nobody is to join)\n"
+        f"Next        : {NAME} token NAME --project PROJECT --url {shown}\n"
+    )
+    serve(listener, minutes)
+
+
+def _register(config: Path, grant: Grant, certificate: Path) -> str:
+    why_not = registration.register(config, grant, certificate)
+    if why_not:
+        log.error("%s is not registered: %s", grant.name, why_not)
+    return why_not
+
+
+COMMANDS = (token, listen)

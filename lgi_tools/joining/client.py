@@ -1,0 +1,126 @@
+"""What a new resource asks of the authority's listener, which it knows by the token alone."""
+
+import json
+import ssl
+import warnings
+from dataclasses import dataclass
+from hmac import compare_digest
+
+import requests
+import urllib3
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import NameOID
+
+from lgi_protocol import common_name
+from lgi_protocol.client import is_safe
+from lgi_protocol.credentials import session_with
+from lgi_protocol.deadline import patience, timed
+from lgi_protocol.reply import read_text
+from lgi_protocol.transport_errors import plain_reason
+from lgi_protocol.x509_builder import PrivateKey
+from lgi_tools.certificates import csr
+from lgi_tools.joining import tokens
+from lgi_tools.joining.tokens import Token
+
+_LARGEST_ANSWER = 64 * 1024
+_TIMEOUTS = (10.0, 70.0)
+_ALL_SECONDS = 90.0
+
+
+class NotJoined(Exception):
+    """The authority did not make a certificate, or made one of no use; the text says why."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What a resource was given: the PEM texts, who it is, and where it is to work."""
+
+    certificate: str
+    ca: str
+    name: str
+    projects: tuple[str, ...]
+    server: str
+    registered: bool
+
+
+def fetch_ca(url: str, token: Token) -> str:
+    """The CA's certificate (PEM). It is believed for its key, which the token names, not for who sent it.
+
+    Nothing secret has been said until then. NotJoined when it is another one.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with session_with(timed(context), None, check_host=False) as session:
+        pem = _text(session, "GET", f"{url}/ca.crt", None)
+    try:
+        known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
+    except (ValueError, TypeError) as error:
+        raise NotJoined(f"{url} answers with no certificate of a CA: {error}") from None
+    if not compare_digest(known, token.authority):
+        raise NotJoined(f"{url} has another CA than the token is of: do not trust it, or check the token")
+    return pem
+
+
+def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
+    """A certificate for a key. The listener must show a certificate of that CA for its host name."""
+    context = timed(ssl.create_default_context(cadata=ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    body = json.dumps({"token": token.secret, "request": csr.make(key).decode("ascii")})
+    with session_with(context, None) as session:
+        # The context is what verifies; requests would load a file of its own.
+        session.verify = True
+        text = _text(session, "POST", f"{url}/join", body.encode())
+    try:
+        told = json.loads(text)
+        joined = Joined(
+            certificate=str(told["certificate"]),
+            ca=ca,
+            name=str(told["name"]),
+            projects=tuple(str(one) for one in told["projects"]),
+            server=str(told["server"]).rstrip("/"),
+            registered=told["registered"] is True,
+        )
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise NotJoined(f"{url} answers what cannot be understood") from None
+    _check(joined, key)
+    return joined
+
+
+def _check(joined: Joined, key: PrivateKey) -> None:
+    try:
+        made = x509.load_pem_x509_certificate(joined.certificate.encode())
+        made.verify_directly_issued_by(x509.load_pem_x509_certificate(joined.ca.encode()))
+        (found,) = made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        named = common_name.parse(str(found.value))
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise NotJoined(f"the certificate that came cannot be used: {error or 'its CA is another'}") from None
+    if made.public_key() != key.public_key():
+        raise NotJoined("the certificate that came is for another key")
+    if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):
+        raise NotJoined(f"the certificate that came is for {found.value!r}")
+    if not joined.projects or not is_safe(joined.server):
+        raise NotJoined("the answer names no project, or a project server without https://")
+
+
+def _text(session: requests.Session, method: str, url: str, body: bytes | None) -> str:
+    try:
+        with warnings.catch_warnings(), patience(_ALL_SECONDS):
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+            with session.request(
+                method, url, data=body, timeout=_TIMEOUTS, allow_redirects=False, stream=True
+            ) as answer:
+                text = read_text(answer, _LARGEST_ANSWER)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        raise NotJoined(f"{url}: {plain_reason(error)}") from error
+    if answer.status_code != 200:
+        raise NotJoined(f"{url}: {_why(text) or f'HTTP {answer.status_code}'}")
+    return text
+
+
+def _why(text: str) -> str:
+    try:
+        return str(json.loads(text)["error"])[:500]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ""

@@ -1,0 +1,240 @@
+"""The authority's door: HTTPS without client certificates, for a short time, for those who bring a token.
+
+``GET /ca.crt`` and ``POST /join``, one request a connection, everything bounded. It is made of the standard
+library's server so that the machine with the CA's key runs as little as possible.
+"""
+
+import json
+import logging
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+from lgi_protocol import common_name
+from lgi_tools.joining import issuer, tokens
+from lgi_tools.joining.issuer import Desk, Malformed
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 16 * 1024
+LARGEST_IGNORED = 1024 * 1024
+# For a whole connection, its handshake too.
+CONNECTION_SECONDS = 15.0
+MOST_CONNECTIONS, MOST_OF_ONE = 64, 8
+# Of one address; then it is not listened to for the rest of the minute.
+MOST_WRONG, WRONG_SECONDS = 10, 60.0
+_MOST_ADDRESSES = 10_000
+
+
+class Visitors:
+    """How many connections an address has, and how often it has brought a wrong token."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` is in seconds and never goes back."""
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._present: Counter[str] = Counter()
+        self._wrong: dict[str, deque[float]] = {}
+
+    def enter(self, address: str) -> bool:
+        """Whether there is room for one more connection."""
+        with self._guard:
+            if self._present.total() >= MOST_CONNECTIONS or self._present[address] >= MOST_OF_ONE:
+                return False
+            self._present[address] += 1
+            return True
+
+    def leave(self, address: str) -> None:
+        """A connection that had entered has ended."""
+        with self._guard:
+            self._present[address] -= 1
+            if not self._present[address]:
+                del self._present[address]
+
+    def wrong(self, address: str) -> None:
+        """Note a wrong token."""
+        with self._guard:
+            if len(self._wrong) >= _MOST_ADDRESSES:
+                self._wrong.pop(next(iter(self._wrong)))
+            self._wrong.setdefault(address, deque(maxlen=MOST_WRONG)).append(self._clock())
+
+    def is_shut_out(self, address: str) -> bool:
+        """Whether an address has brought too many within a minute."""
+        with self._guard:
+            times = self._wrong.get(address, deque())
+            return len(times) == MOST_WRONG and self._clock() - times[0] < WRONG_SECONDS
+
+
+class Listener(ThreadingTCPServer):
+    """Serves until it is shut down. Raises OSError when the address is taken."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    # Not waited for at the end: each is over in seconds.
+    block_on_close = False
+    request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext, served: Desk) -> None:
+        """``tls`` has the certificate under which those who join know this host."""
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.tls = tls
+        self.desk = served
+        self.visitors = Visitors()
+        super().__init__(address, Door)
+
+    def verify_request(self, _request: Any, client_address: Any) -> bool:
+        """Too many connections are closed at once."""
+        return self.visitors.enter(client_address[0])
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """A connection from its handshake to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.visitors.leave(client_address[0])
+
+    def handle_error(self, _request: Any, client_address: Any) -> None:
+        """A lost connection is the visitor's affair, anything else a fault of ours."""
+        if isinstance(sys.exception(), OSError):
+            log.info("%s: the connection was lost", client_address[0])
+        else:
+            log.error("a fault, please report it", exc_info=True)
+
+
+class Door(BaseHTTPRequestHandler):
+    """One connection, one request."""
+
+    server: Listener
+    server_version, sys_version = "LGI_certificates", ""
+    protocol_version = "HTTP/1.0"
+    timeout = CONNECTION_SECONDS
+
+    def setup(self) -> None:
+        """The handshake, within the time there is for all."""
+        # A second descriptor of the same connection: shut down, it ends whatever the first one waits for.
+        self._end = self.request.dup()
+        self._end.settimeout(CONNECTION_SECONDS)
+        self._timer = threading.Timer(CONNECTION_SECONDS, self._cut)
+        self._timer.daemon = True
+        self._timer.start()
+        try:
+            self.request.settimeout(CONNECTION_SECONDS)
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+        except OSError:
+            self._stop_timer()
+            raise
+        super().setup()
+
+    def finish(self) -> None:
+        """The end of the connection: what was sent and not read is taken, or the answer would be lost too."""
+        try:
+            super().finish()
+            self._end.shutdown(socket.SHUT_WR)
+            left = LARGEST_IGNORED
+            while left > 0 and (ignored := self._end.recv(64 * 1024)):
+                left -= len(ignored)
+        finally:
+            self._stop_timer()
+            self.request.close()
+
+    def _cut(self) -> None:
+        try:
+            self._end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+    def _stop_timer(self) -> None:
+        self._timer.cancel()
+        self._end.close()
+
+    def do_GET(self) -> None:
+        """The CA's certificate, by which who has a token knows us."""
+        if self.path == "/ca.crt":
+            self._answer(200, self.server.desk.authority.ca_file.read_bytes(), "application/x-pem-file")
+        else:
+            self._refuse(404, "there is nothing else to read here")
+
+    def do_POST(self) -> None:
+        """A token for a certificate."""
+        address = self.client_address[0]
+        if self.path != "/join":
+            self._refuse(404, "post to /join")
+        elif self.server.visitors.is_shut_out(address):
+            self._refuse(429, "too many wrong tokens: come back in a minute")
+        elif (body := self._body()) is not None:
+            self._join(body, address)
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit() and len(length) < 10):
+            self._refuse(411, "say how long the request is")
+        elif int(length) > LARGEST_BODY:
+            self._refuse(413, f"the request is longer than {LARGEST_BODY} bytes")
+        else:
+            return self.rfile.read(int(length))
+        return None
+
+    def _join(self, body: bytes, address: str) -> None:
+        try:
+            answer = self.server.desk.join(issuer.read(body))
+        except tokens.Refused as refused:
+            self.server.visitors.wrong(address)
+            self._refuse(403, str(refused))
+        except Malformed as malformed:
+            self._refuse(400, str(malformed))
+        except (OSError, ValueError) as error:
+            log.error("the certificate could not be made: %s", error)
+            self._refuse(500, "the certificate could not be made, the authority's log says why")
+        else:
+            log.info("%s: a certificate for %s; %s", address, answer["name"], ", ".join(answer["projects"]))  # type: ignore[arg-type]
+            self._answer(200, json.dumps(answer).encode(), "application/json")
+
+    def _refuse(self, status: int, why: str) -> None:
+        log.info("%s: refused with %d: %s", self.client_address[0], status, why)
+        self._answer(status, json.dumps({"error": why}).encode(), "application/json")
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """What the standard library has to say of malformed requests; what was asked for is logged by us."""
+        text = format % arguments
+        if not text.startswith('"'):
+            shown = "".join("?" if common_name.has_control(char) else char for char in text)
+            log.info("%s: %s", self.client_address[0], shown[:200])
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """TLS 1.2 or newer, with the host's certificate and without any of a client. ValueError or OSError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise ValueError(f"cannot use {certificate} with {key}: {error}") from None
+    return context
+
+
+def serve(listener: Listener, minutes: float | None) -> None:
+    """Serve for some minutes, or until interrupted."""
+    if minutes:
+        timer = threading.Timer(minutes * 60, listener.shutdown)
+        timer.daemon = True
+        timer.start()
+    tokens.forget_ended(listener.desk.authority.directory, datetime.now(UTC))
+    with listener:
+        listener.serve_forever(poll_interval=0.2)

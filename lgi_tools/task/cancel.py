@@ -1,0 +1,93 @@
+"""The jobs of folders are cancelled, or removed from the server with all their files."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.states import State
+from lgi_tools.client.project import Project
+from lgi_tools.client.settings import Settings
+from lgi_tools.task import identity, parallel, record, status
+from lgi_tools.task.record import CANCELLED, PRUNED, Record, Trouble
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What became of the job of a folder: a word, and if there is none why it is as it was."""
+
+    folder: Path
+    word: str = ""
+    reason: str = ""
+
+
+_Removal = Callable[[Project, Path, Record], str]
+
+
+def cancel(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
+    """Cancel jobs that have not ended, in any order: a queued one is gone, a running one is asked to end."""
+    return parallel.with_project(chosen, folders, hands, partial(_safely, _cancel))
+
+
+def prune(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
+    """Remove jobs that have ended from the server, with inputs and results; the folders stay as they are."""
+    return parallel.with_project(chosen, folders, hands, partial(_safely, _prune))
+
+
+def _safely(act: _Removal, project: Project, place: Path) -> Removed:
+    try:
+        found = status.submitted(place, project.server)
+        if found.gone:
+            raise Trouble(f"its job was {found.gone} before")
+        if copied := record.original(place, found):
+            raise Trouble(
+                f"it is a copy of {copied}, whose job {found.job_id} is: go there, or remove {record.NAME} "
+                "from one of the two"
+            )
+        return Removed(place, act(project, place, found))
+    except Trouble as trouble:
+        return Removed(place, reason=str(trouble))
+    except ServerError as error:
+        return Removed(place, reason=str(error))
+
+
+def _cancel(project: Project, place: Path, found: Record) -> str:
+    job = identity.job_of(project, found)
+    if job.ended:
+        raise Trouble(f"its job has ended: it is {job.state}")
+    if project.delete(job):
+        record.write(place, replace(found, gone=CANCELLED))
+        return CANCELLED
+    return "being cancelled"
+
+
+def _prune(project: Project, place: Path, found: Record) -> str:
+    try:
+        job = identity.job_of(project, found)
+        if not job.ended:
+            raise Trouble(f"its job is {_said(job.state)}: only what has ended can be pruned")
+        status.note_ending(place, found, job)
+        project.delete(job)
+    except ServerError as error:
+        # It is done already, by whatever else removes jobs.
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+    record.write(place, replace(record.read(place) or found, gone=PRUNED))
+    return PRUNED
+
+
+def _said(state: str) -> str:
+    return "still to be run" if state == State.QUEUED else state
+
+
+def unfetched(folders: Sequence[Path]) -> int:
+    """How many of these folders have a job on the server whose results were not fetched."""
+    count = 0
+    for place in folders:
+        try:
+            found = record.read(place)
+        except Trouble:
+            continue
+        count += found is not None and bool(found.job_id) and not found.gone and not found.got
+    return count

@@ -1,0 +1,163 @@
+"""LGI_task after the submit: status, get, cancel, prune and list-codes."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from lgi_protocol import comma_lists
+from lgi_tools.cli import options, output_json, terminal
+from lgi_tools.client.project import Project
+from lgi_tools.task import cancel as task_cancel
+from lgi_tools.task import images, results
+from lgi_tools.task import status as task_status
+from lgi_tools.task.command_options import NAME, faults, folders_of, on_folders, settled, watched
+from lgi_tools.task.results import Replace
+
+
+@click.command()
+@click.option("-s", "--summary", is_flag=True, help="Only how many there are of each.")
+@output_json.option
+@on_folders
+@output_json.told
+def status(
+    summary: bool,
+    as_json: bool,
+    folders: tuple[str, ...],
+    batch: tuple[str, ...],
+    hands: int,
+    **given: object,
+) -> int:
+    """Say how the jobs of folders stand, of this one if none is named.
+
+    \b
+    received   it is in the queue, behind others
+    submitted  it is at the head of the queue and is likely to start soon
+    running    a resource works on it
+    completed  it has ended: its exit code, or why there is none
+    removed    it is not on the server any more, and its results were not fetched
+    """
+    named = folders_of(folders, batch)
+    with settled(given) as chosen:
+        told = list(watched(task_status.of_folders(chosen, named, hands), len(named), "asking"))
+    told.sort(key=lambda one: one.folder)
+    right = [one for one in told if one.word]
+    if as_json:
+        document = [_as_json(one) for one in told]
+        output_json.show({"folders": document})
+    elif summary:
+        counts = Counter(one.line for one in right)
+        terminal.show("".join(terminal.value(f"{counts[line]} {line}") + "\n" for line in sorted(counts)))
+    else:
+        alone = named == [Path()]
+        lines = (one.line if alone else f"{one.folder}: {one.line}" for one in right)
+        terminal.show("".join(terminal.one_line(line) + "\n" for line in lines))
+    return faults((one.folder, "" if one.word else one.reason) for one in told)
+
+
+def _as_json(one: task_status.Standing) -> dict[str, object]:
+    return {
+        "folder": str(one.folder),
+        "job_id": one.job_id or None,
+        "status": one.word or None,
+        "exit_code": one.end.exit_code if one.end else None,
+        "exit_signal": one.end.exit_signal if one.end else None,
+        "reason": one.reason,
+    }
+
+
+@click.command()
+@click.option("-f", "--force", is_flag=True, help="Replace inputs that the job has changed and you have not.")
+@click.option(
+    "--replace-edited",
+    is_flag=True,
+    help="Replace whatever is here under such a name: what you edited is lost.",
+)
+@on_folders
+def get(
+    force: bool,
+    replace_edited: bool,
+    folders: tuple[str, ...],
+    batch: tuple[str, ...],
+    hands: int,
+    **given: object,
+) -> int:
+    """Fetch what the jobs of folders have made, with joblog.txt and joberr.txt, into their folders.
+
+    A file that is here already is not replaced unless it came from the job and is as it came; one that came
+    and was removed since comes again. The files stay on the server until they are pruned.
+    """
+    replaced = Replace.EDITED if replace_edited else Replace.INPUTS if force else Replace.RESULTS
+    named = folders_of(folders, batch)
+    with settled(given) as chosen:
+        told = list(watched(results.get(chosen, named, hands, replaced), len(named), "fetching"))
+    told.sort(key=lambda one: one.folder)
+    if batch or len(named) > 1:
+        files = sum(len(one.files) for one in told)
+        terminal.show(f"{files} files into {sum(1 for one in told if one.files)} folders\n")
+    else:
+        terminal.show("".join(terminal.one_line(name) + "\n" for one in told for name in one.files))
+    faults((one.folder, note) for one in told for note in one.notes)
+    return faults((one.folder, fault) for one in told for fault in one.faults)
+
+
+@click.command()
+@on_folders
+def cancel(folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given: object) -> int:
+    """Cancel the jobs of folders that have not ended."""
+    named = folders_of(folders, batch)
+    with settled(given) as chosen:
+        return _say_removed(task_cancel.cancel(chosen, named, hands), len(named), "cancelling")
+
+
+@click.command()
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, also where results were not fetched.")
+@on_folders
+def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given: object) -> int:
+    """Remove jobs that have ended from the server, with inputs and results. It cannot be undone.
+
+    What is in the folders stays there; a folder that was pruned can be submitted again.
+    """
+    named = folders_of(folders, batch)
+    unfetched = task_cancel.unfetched(named)
+    if unfetched and not yes:
+        _ask(unfetched)
+    with settled(given) as chosen:
+        return _say_removed(task_cancel.prune(chosen, named, hands), len(named), "pruning")
+
+
+def _ask(unfetched: int) -> None:
+    """Abort, or UsageError where there is nobody to answer, unless the results may go."""
+    said = f"the results of {unfetched} folder{'' if unfetched == 1 else 's'} were not fetched"
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{said}: get them first, or give --yes")
+    click.confirm(f"{said[0].upper()}{said[1:]}. Remove them all the same?", abort=True, err=True)
+
+
+def _say_removed(told: Iterator[task_cancel.Removed], total: int, label: str) -> int:
+    ends = list(watched(told, total, label))
+    counts = Counter(one.word for one in ends if one.word)
+    terminal.show("".join(f"{counts[word]} {word}\n" for word in sorted(counts)))
+    return faults((one.folder, one.reason) for one in ends)
+
+
+@click.command("list-codes")
+@output_json.option
+@options.project_options
+@output_json.told
+def list_codes(as_json: bool, **given: object) -> int:
+    """List the containers that resources say they have: CODE, VERSION and the resources."""
+    with settled(given) as chosen, Project.of(chosen) as project:
+        known = images.announced(project.resources())
+    split = [(*image.rsplit(":", 1), names) for image, names in known.items()]
+    if as_json:
+        document = [{"code": code, "version": version, "resources": names} for code, version, names in split]
+        output_json.show({"codes": document})
+        return 0
+    if not split:
+        terminal.warn(NAME, "no resource says which containers it has")
+    lines = (f"{code} {version} {comma_lists.join(names)}" for code, version, names in split)
+    terminal.show("".join(terminal.value(line) + "\n" for line in lines))
+    return 0

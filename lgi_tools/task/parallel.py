@@ -1,0 +1,91 @@
+"""Several threads, each with connections of its own, work on one list."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from lgi_tools.client.project import Project
+from lgi_tools.client.settings import Settings
+
+_One = TypeVar("_One")
+_Told = TypeVar("_Told")
+
+
+class _Shared(Generic[_One]):
+    """Each thing of a list for one of several threads; nothing more once it is stopped."""
+
+    def __init__(self, things: Iterable[_One]) -> None:
+        self._things = iter(things)
+        self._lock = threading.Lock()
+        self.stopped = False
+
+    def __iter__(self) -> Iterator[_One]:
+        return self
+
+    def __next__(self) -> _One:
+        with self._lock:
+            if self.stopped:
+                raise StopIteration
+            return next(self._things)
+
+
+def together(
+    things: Iterable[_One],
+    work: Callable[[Iterator[_One], Callable[[_Told], None]], None],
+    hands: int,
+) -> Iterator[_Told]:
+    """What ``work``, in so many threads, tells of the things it takes.
+
+    The first error of a thread is raised, once all have ended what they were at; so when it is interrupted.
+    """
+    shared = _Shared(things)
+    told: queue.SimpleQueue[tuple[bool, _Told | BaseException | None]] = queue.SimpleQueue()
+
+    def hand() -> None:
+        try:
+            work(shared, lambda one: told.put((True, one)))
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that asked
+            shared.stopped = True
+            told.put((False, error))
+        else:
+            told.put((False, None))
+
+    threads = [threading.Thread(target=hand, daemon=True) for _ in range(hands)]
+    for thread in threads:
+        thread.start()
+    failed: BaseException | None = None
+    left = hands
+    try:
+        while left:
+            is_told, one = told.get()
+            if is_told:
+                yield one  # type: ignore[misc]
+            else:
+                left -= 1
+                failed = failed or one  # type: ignore[assignment]
+    finally:
+        shared.stopped = True
+        for thread in threads:
+            thread.join()
+    if failed:
+        raise failed
+
+
+def with_project(
+    chosen: Settings, folders: Sequence[Path], hands: int, act: Callable[[Project, Path], _Told]
+) -> Iterator[_Told]:
+    """What ``act`` says of each folder, in any order; each thread asks the project by itself."""
+
+    def work(mine: Iterator[Path], tell: Callable[[_Told], None]) -> None:
+        with Project.of(chosen) as project:
+            for folder in mine:
+                tell(act(project, folder))
+
+    return together(folders, work, most(hands, folders))
+
+
+def most(hands: int, folders: Sequence[Path]) -> int:
+    """No more threads than there are folders."""
+    return max(1, min(hands, len(folders)))

@@ -1,0 +1,165 @@
+"""How the jobs of folders stand, in Leruli's words."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.states import State
+from lgi_tools.client import command_line, models
+from lgi_tools.client.job_end import JobEnd
+from lgi_tools.client.models import Details, Job
+from lgi_tools.client.project import Project
+from lgi_tools.client.settings import Settings
+from lgi_tools.task import identity, parallel, record
+from lgi_tools.task.record import PRUNED, Record, Trouble
+
+# So many queued jobs a resource is told of at least when it asks for work.
+HEAD = 32
+# From so many folders on one list is fetched, and not each job by itself.
+MANY = 16
+RECEIVED, SUBMITTED, RUNNING, COMPLETED = "received", "submitted", "running", "completed"
+REMOVED, NOT_FETCHED = "removed", "results not fetched"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a folder stands: one of the five words, or none and what is wrong with it."""
+
+    folder: Path
+    word: str = ""
+    reason: str = ""
+    job_id: int = 0
+    end: JobEnd | None = None
+
+    @property
+    def line(self) -> str:
+        """For people: ``completed: exit code 3``."""
+        said = [self.end.cause] if self.end and self.end.cause else []
+        if self.word == REMOVED:
+            return ": ".join([f"{self.word}, {self.reason}", *said])
+        said += [self.reason] if self.reason else []
+        return ": ".join(part for part in (self.word, ", ".join(said)) if part)
+
+
+def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Standing]:
+    """How folders stand, in any order."""
+    listed = _listed(chosen) if len(folders) >= MANY else None
+
+    return parallel.with_project(chosen, folders, hands, partial(_safely, listed))
+
+
+@dataclass(frozen=True)
+class _List:
+    """All jobs one may read, and which of them are at the head of the queue."""
+
+    jobs: Mapping[int, Job]
+    head: frozenset[int]
+
+
+def _listed(chosen: Settings) -> _List:
+    with Project.of(chosen) as project:
+        jobs = {job.id: job for job in project.jobs(application=command_line.APPLICATION)}
+    return _List(jobs, head(jobs.values()))
+
+
+def head(jobs: Iterable[Job]) -> frozenset[int]:
+    """The queued jobs that are likely to start soon: those that have waited longest."""
+    queued = sorted((job.changed, job.id) for job in jobs if job.state == State.QUEUED)
+    return frozenset(job_id for _, job_id in queued[:HEAD])
+
+
+def _safely(listed: _List | None, project: Project, folder: Path) -> Standing:
+    try:
+        found = submitted(folder, project.server)
+        return _of(project, folder, found, listed)
+    except Trouble as trouble:
+        return Standing(folder, reason=str(trouble))
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return Standing(folder, reason=f"job {found.job_id} is not there any more", job_id=found.job_id)
+
+
+def submitted(folder: Path, server: str) -> Record:
+    """What is remembered of a folder that was submitted to a server; Trouble when that is not so."""
+    found = record.read(folder)
+    if found is None:
+        raise Trouble("it was not submitted")
+    if found.server != server.rstrip("/"):
+        raise Trouble(f"it was submitted to {found.server}: give -S {found.server}")
+    if not found.job_id:
+        raise Trouble("its submit was cut: submit it again, it stays one job")
+    return found
+
+
+def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> Standing:
+    if found.gone:
+        if found.gone == PRUNED and not found.got:
+            return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
+        return Standing(folder, COMPLETED, found.gone, found.job_id, found.ending)
+    if found.ending and not found.got and not _is_there(project, found, listed):
+        return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
+    if found.ending:
+        return _ended(folder, found.job_id, found.ending)
+    job = listed.jobs.get(found.job_id) if listed else None
+    if job:
+        identity.check(found, job)
+    if job is None or job.ended:
+        job = identity.job_of(project, found)
+    if isinstance(job, Details) and job.ended:
+        return _ended(folder, found.job_id, note_ending(folder, found, job))
+    return Standing(folder, *word_of(job, _head_for(project, job, listed)), job.id)
+
+
+def _is_there(project: Project, found: Record, listed: _List | None) -> bool:
+    """Whether a job is still on the server. Trouble when another one has its number."""
+    try:
+        identity.check(found, (listed and listed.jobs.get(found.job_id)) or project.job(found.job_id))
+    except ServerError as error:
+        if error.number != ErrorNumber.NO_JOB:
+            raise
+        return False
+    return True
+
+
+def of_job(project: Project, job: Details) -> Standing:
+    """How a job stands, wherever its folder is."""
+    if job.ended:
+        return _ended(Path(), job.id, job.end)
+    return Standing(Path(), *word_of(job, _head_for(project, job, None)), job.id)
+
+
+def _head_for(project: Project, job: Job, listed: _List | None) -> frozenset[int]:
+    """The head of the queue, where it matters for a job."""
+    if job.state != State.QUEUED:
+        return frozenset()
+    return listed.head if listed else _first(project)
+
+
+def _first(project: Project) -> frozenset[int]:
+    chosen = {"state": State.QUEUED, "application": command_line.APPLICATION}
+    reply = project.call("job_state", chosen | {"start": "0", "limit": str(HEAD)})
+    return head(models.read_job(text) for text in reply.all("job"))
+
+
+def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
+    """The word for a job that has not ended, and what is to say beside."""
+    if job.state == State.QUEUED:
+        return (SUBMITTED if job.id in first else RECEIVED), ""
+    return RUNNING, "it is being cancelled" if job.state == State.ABORTING else ""
+
+
+def note_ending(folder: Path, found: Record, job: Details) -> JobEnd:
+    """How a job ended, remembered in its folder."""
+    record.write(folder, replace(found, ending=job.end))
+    return job.end
+
+
+def _ended(folder: Path, job_id: int, end: JobEnd) -> Standing:
+    reason = end.reason
+    # What its resource calls aborted has been cancelled, in these words.
+    if end.state == State.ABORTED and not end.cause and reason in ("", State.ABORTED):
+        reason = "cancelled"
+    return Standing(folder, COMPLETED, reason, job_id, end)
