@@ -7,9 +7,10 @@ tables that a job has rows in; columns that differ between copies are named in `
 import time
 from functools import partial
 
-from lgi_server.database import Transaction
-from lgi_server.tables import access, jobs
-from lgi_server.tables.jobs import Job
+from lgi_server.db.database import Transaction
+from lgi_server.tables import job_access
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
 from tests.grid import Grid
 
 # Jobs in one copy; the reader's share of them is one in a hundred.
@@ -39,7 +40,7 @@ def _first_copy(reader: str, now: int, length: int, transaction: Transaction) ->
         owner = reader if index % SHARE == 0 else f"user{index}@campus"
         job = _job(owner, index, now)
         numbers.append(jobs.insert(transaction, job))
-        access.insert(transaction, numbers[-1], job)
+        job_access.insert(transaction, numbers[-1], job)
     if numbers != list(range(numbers[0], numbers[0] + length)):
         raise AssertionError("the database does not number jobs one after the other")
     return numbers[0]

@@ -11,7 +11,7 @@ import pymysql
 from benchmarks import filling, processes
 from benchmarks.generator import Generator, Missing
 from benchmarks.processes import Used
-from lgi_server.services import management
+from lgi_server.services.project import administration
 from lgi_tools.certificates.ca import Issued
 from tests import mariadb
 from tests.grid import Grid, UserCalls
@@ -109,7 +109,7 @@ class Testbed:
     def limit(self, jobs: int) -> None:
         """Allow every user so many jobs of each application; 0 is without end, and nothing is counted."""
         self.grid.database.run(
-            lambda transaction: management.allow(transaction, "user", "any", "any", jobs, "any")
+            lambda transaction: administration.allow(transaction, "user", "any", "any", jobs, "any")
         )
 
     def used(self) -> Used:

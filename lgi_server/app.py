@@ -15,25 +15,20 @@ from werkzeug.routing import RequestRedirect
 from lgi_protocol.errors import LGIError
 
 # Importing these six registers their calls with the doorway.
-from lgi_server import (
-    api,
-    arrivals,
-    documents,
-    explain_call,  # noqa: F401
-    history_calls,  # noqa: F401
-    identity,
-    interfaces,  # noqa: F401
-    job_calls,  # noqa: F401
-    metrics_page,
-    replies,
-    repository,
-    resources,  # noqa: F401
-    servers,  # noqa: F401
-    tail_calls,  # noqa: F401
-)
-from lgi_server.basic_interface import answers, display, routes
-from lgi_server.config import Config
-from lgi_server.server import Server, assemble
+from lgi_server.api import dispatch, uploads
+from lgi_server.api import responses as api_responses
+from lgi_server.auth import client_certificate
+from lgi_server.basic_interface import blueprint, filters
+from lgi_server.basic_interface import responses as basic_interface_responses
+from lgi_server.config.model import Config
+from lgi_server.interfaces import calls as interfaces_calls
+from lgi_server.interfaces import explain, history
+from lgi_server.public import documents, metrics
+from lgi_server.repository import views
+from lgi_server.resources import calls as resources_calls
+from lgi_server.resources import job_calls, output
+from lgi_server.runtime import Server, assemble
+from lgi_server.servers import updates
 
 log = logging.getLogger("lgi.app")
 
@@ -42,23 +37,23 @@ def create_app(config: Config) -> Flask:
     """The application of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     server = assemble(config)
     app = Flask(__name__, static_folder="static", static_url_path=f"{config.prefix}/static")
-    app.request_class = arrivals.PageRequest
+    app.request_class = uploads.PageRequest
     app.extensions["lgi"] = server
     app.config.update(MAX_CONTENT_LENGTH=config.max_post_size)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True
-    app.url_map.converters["any_path"] = repository.AnyPath
-    app.url_map.converters["job_number"] = routes.JobNumber
-    app.register_blueprint(repository.blueprint(server), url_prefix=config.prefix or None)
+    app.url_map.converters["any_path"] = views.AnyPath
+    app.url_map.converters["job_number"] = blueprint.JobNumber
+    app.register_blueprint(views.blueprint(server), url_prefix=config.prefix or None)
     if config.basic_interface:
-        app.register_blueprint(routes.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")
-    app.jinja_env.filters.update(display.FILTERS)
-    app.jinja_env.globals.update(display.words(config.prefix))
+        app.register_blueprint(blueprint.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")
+    app.jinja_env.filters.update(filters.FILTERS)
+    app.jinja_env.globals.update(filters.words(config.prefix))
     app.jinja_env.trim_blocks = True
     _add_public_pages(app, config)
-    metrics_page.register(app, server)
+    metrics.register(app, server)
     _add_guards(app, server)
-    app.wsgi_app = _PlainPath(api.Doorway(server, app.wsgi_app))  # type: ignore[method-assign]
+    app.wsgi_app = _PlainPath(dispatch.Doorway(server, app.wsgi_app))  # type: ignore[method-assign]
     return app
 
 
@@ -66,13 +61,17 @@ def _add_public_pages(app: Flask, config: Config) -> None:
     """What anybody may see: the landing page, documents, the CA's certificate and its revocation list."""
 
     def landing() -> Response:
-        return answers.html("landing.html", HTTPStatus.OK, config=config, documents=documents.DOCUMENTS)
+        return basic_interface_responses.html(
+            "landing.html", HTTPStatus.OK, config=config, documents=documents.DOCUMENTS
+        )
 
     def document(name: str) -> Response:
         if name not in documents.DOCUMENTS:
             raise NotFound
         title = documents.DOCUMENTS[name][1]
-        return answers.html("document.html", HTTPStatus.OK, title=title, text=documents.page(name))
+        return basic_interface_responses.html(
+            "document.html", HTTPStatus.OK, title=title, text=documents.page(name)
+        )
 
     def drawing(name: str) -> Response:
         try:
@@ -100,7 +99,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
 
 def _add_guards(app: Flask, server: Server) -> None:
     """What holds for every request, whoever answers it."""
-    public = {"landing", "ca_certificate", "crl", "document", "static", metrics_page.ENDPOINT}
+    public = {"landing", "ca_certificate", "crl", "document", "static", metrics.ENDPOINT}
 
     @app.before_request
     def nobody_passes_unknown() -> Response | None:
@@ -108,12 +107,12 @@ def _add_guards(app: Flask, server: Server) -> None:
         if request.endpoint in public or request.blueprint == "repository":
             return None
         try:
-            identity.of_request(request.environ, server.trust, time.time())
+            client_certificate.of_request(request.environ, server.trust, time.time())
         except LGIError as refused:
-            if routes.is_for_a_person(server.config, request):
-                return answers.refusal(None, refused)
-            body = api.document(server.config, (replies.error(refused),))
-            return Response(body, content_type=api.CONTENT_TYPE)
+            if blueprint.is_for_a_person(server.config, request):
+                return basic_interface_responses.refusal(None, refused)
+            body = dispatch.document(server.config, (api_responses.error(refused),))
+            return Response(body, content_type=dispatch.CONTENT_TYPE)
         return None
 
     @app.after_request
@@ -121,7 +120,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         if isinstance(request.routing_exception, RequestRedirect) and answer.location:
             # A missing slash. Whatever the request calls this host, it is here that it is missing.
             answer.location = urlunsplit(("", "", *urlsplit(answer.location)[2:]))
-        for name, value in api.MANNERS:
+        for name, value in dispatch.MANNERS:
             answer.headers.setdefault(name, value)
         server.metrics.answered_page(request.endpoint or "none", answer.status_code)
         return answer
@@ -132,7 +131,9 @@ def _add_guards(app: Flask, server: Server) -> None:
         if isinstance(error, HTTPException):
             return error
         log.exception("fault while answering %s %r", request.method, request.path)
-        return Response(api.document(server.config, (api.FAULT,)), 500, content_type=api.CONTENT_TYPE)
+        return Response(
+            dispatch.document(server.config, (dispatch.FAULT,)), 500, content_type=dispatch.CONTENT_TYPE
+        )
 
 
 class _PlainPath:

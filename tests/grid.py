@@ -20,12 +20,12 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server import config_file as configuration
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
-from lgi_server.services import management
-from lgi_server.services.management import NewResource
-from lgi_server.tables import jobs
+from lgi_server.config import parser as configuration
+from lgi_server.db import open_database
+from lgi_server.db.database import Database, Transaction
+from lgi_server.services.project import administration
+from lgi_server.services.project.administration import NewResource
+from lgi_server.tables.job_queue import jobs
 from lgi_tools.certificates.ca import Authority, Issued
 
 BIN = Path(sys.executable).parent
@@ -218,7 +218,7 @@ class Grid:
                 transaction.run(f"DELETE FROM {table}")
             certificate = (self.people.authority.directory / f"{self.server_name}.crt").read_text()
             master = NewResource(self.server_name, self.url, certificate, 1)
-            management.set_up(transaction, master, ("user", "any", "any", 0))
+            administration.set_up(transaction, master, ("user", "any", "any", 0))
 
         self.database.run(work)
 
@@ -267,7 +267,7 @@ class Grid:
         known = self.rows("SELECT resource_id FROM active_resources WHERE resource_name = %s", name)
         if not known:
             new = NewResource(name, name, issued.certificate.read_text())
-            self.database.run(lambda transaction: management.add_resource(transaction, new, "any"))
+            self.database.run(lambda transaction: administration.add_resource(transaction, new, "any"))
         calls = ResourceCalls(self.client(issued), self.project)
         calls.sign_up(capabilities)
         return calls

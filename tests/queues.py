@@ -1,8 +1,9 @@
 """Long queues for tests, put into the database without a server."""
 
-from lgi_server.database import Database, Transaction
-from lgi_server.tables import access, jobs
-from lgi_server.tables.jobs import Job
+from lgi_server.db.database import Database, Transaction
+from lgi_server.tables import job_access
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
 
 USERS = 100
 
@@ -35,7 +36,7 @@ def fill(database: Database, number: int, *targets: str) -> list[int]:
         for index in range(number):
             job = queued_job(index, targets[index % len(targets)] if targets else "any")
             stored.append(jobs.insert(transaction, job))
-            access.insert(transaction, stored[-1], job)
+            job_access.insert(transaction, stored[-1], job)
         return stored
 
     return database.run(store)

@@ -18,10 +18,10 @@ from benchmarks.soak.latencies import Latencies, merged
 from benchmarks.soak.plan import Part, Plan
 from benchmarks.soak.samples import Group, Samples
 from benchmarks.soak.slow_log import Slow, SlowLog
-from lgi_server.database import Transaction
-from lgi_server.services import management
-from lgi_server.services.management import NewResource
-from lgi_server.tables import events
+from lgi_server.db.database import Transaction
+from lgi_server.services.project import administration
+from lgi_server.services.project.administration import NewResource
+from lgi_server.tables import event_queue
 from tests.grid import BIN, PROJECT, Grid, wait_for
 
 READER = "mark@laptop"
@@ -100,7 +100,7 @@ def _parts(grid: Grid, plan: Plan, directory: Path) -> list[Part]:
     def register(transaction: Transaction) -> None:
         for name in names:
             new = NewResource(name, name, issued[name].certificate.read_text())
-            management.add_resource(transaction, new, "any")
+            administration.add_resource(transaction, new, "any")
 
     grid.database.run(register)
     daemons = tuple((name, str(issued[name].key), str(issued[name].certificate)) for name in names)
@@ -202,4 +202,4 @@ def _account(grid: Grid) -> None:
 
 
 def _ask(now: int, transaction: Transaction) -> None:
-    events.insert(transaction, events.SCHEDULE_CYCLE, now)
+    event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
 
 WARNED = timedelta(days=30)
 

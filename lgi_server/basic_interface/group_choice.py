@@ -9,9 +9,9 @@ from urllib.parse import quote, unquote
 
 from lgi_protocol import comma_lists, common_name
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import forms
-from lgi_server.basic_interface.visit import Answer, Moved, Visit, change
-from lgi_server.services import callers
+from lgi_server.api import fields
+from lgi_server.basic_interface.registry import Answer, Moved, Visit, change
+from lgi_server.services.access import principals
 
 COOKIE = "__Host-LGI_groups"
 
@@ -19,7 +19,7 @@ COOKIE = "__Host-LGI_groups"
 def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
     """What was chosen; nothing for what no form of ours can have chosen."""
     text = unquote(cookies.get(COOKIE, ""))
-    if len(text.encode("utf-8", "replace")) >= forms.SHORT or common_name.has_control(text):
+    if len(text.encode("utf-8", "replace")) >= fields.SHORT or common_name.has_control(text):
         return ()
     return comma_lists.unique(comma_lists.split(text))
 
@@ -27,9 +27,9 @@ def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
 @change("groups")
 def choose_groups(visit: Visit) -> Answer:
     """Work for these groups from now on, or with none posted for those that the certificate names."""
-    chosen = comma_lists.unique(comma_lists.split(visit.form.word(forms.CHOSEN_GROUPS)))
+    chosen = comma_lists.unique(comma_lists.split(visit.form.word(fields.CHOSEN_GROUPS)))
     visitor = visit.visitor
-    allowed = callers.allowed_groups(visitor.who.name, chosen, visitor.server.config) if chosen else ()
+    allowed = principals.allowed_groups(visitor.who.name, chosen, visitor.server.config) if chosen else ()
     if refused := [group for group in chosen if group not in allowed]:
         raise LGIError(ErrorNumber.GROUPS_REFUSED, comma_lists.join(refused))
     return Moved("certificate", keep={COOKIE: quote(comma_lists.join(allowed))})

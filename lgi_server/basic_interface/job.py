@@ -7,14 +7,15 @@ from http import HTTPStatus
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
-from lgi_server.basic_interface import display
-from lgi_server.basic_interface.visit import Afterwards, Answer, Saved, Shown, Visit, page
-from lgi_server.explain_call import MESSAGES
-from lgi_server.server import Server
-from lgi_server.services import explanation, history, job_changes, stores, tails
-from lgi_server.services.tails import Look
-from lgi_server.tables.jobs import Job
-from lgi_server.tables.standings import MOST
+from lgi_server.basic_interface import filters
+from lgi_server.basic_interface.registry import Afterwards, Answer, Saved, Shown, Visit, page
+from lgi_server.interfaces.explain import MESSAGES
+from lgi_server.runtime import Server
+from lgi_server.services.jobs import explanation, history, live_output, updates
+from lgi_server.services.jobs.live_output import Look
+from lgi_server.storage import base
+from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.positions import MOST
 
 
 @page("jobs/<job_number:job_id>")
@@ -27,9 +28,9 @@ def job(visit: Visit, job_id: int) -> Answer:
     tail = _tail(visit, found)
     values = {
         "job": found,
-        "input": display.content(found.input),
-        "output": display.content(found.output),
-        "tail": display.ending(tail.data, tail.offset) if tail else None,
+        "input": filters.content(found.input),
+        "output": filters.content(found.output),
+        "tail": filters.ending(tail.data, tail.offset) if tail else None,
         "progress": tail.progress if tail else 0,
         "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
         "waits": _why_it_waits(visit, found),
@@ -44,7 +45,7 @@ def job(visit: Visit, job_id: int) -> Answer:
 def seen(visit: Visit, job_id: int) -> Job:
     """A job the visitor may read; LGIError 15 for one that is not there and for one of others alike."""
     with hidden(job_id):
-        return job_changes.seen_by_user(visit.transaction, visit.user, job_id)
+        return updates.seen_by_user(visit.transaction, visit.user, job_id)
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def _tail(visit: Visit, found: Job) -> Look | None:
     if states.counts_as(found.state) not in {State.RUNNING, State.ABORTING}:
         return None
     visit.visitor.server.touches[visit.visitor.project].look(found.job_id, visit.now)
-    return tails.look(visit.transaction, visit.user, found.job_id, 0)
+    return live_output.look(visit.transaction, visit.user, found.job_id, 0)
 
 
 def may_change(visit: Visit, found: Job) -> bool:
@@ -96,15 +97,15 @@ def files_of(server: Server, found: Job) -> dict[str, object]:
         return {"files": []}
     address = server.repositories.url(found.repository)
     if server.config.remote is None:
-        address = f"{server.config.prefix}/repository/{stores.below(found.repository)}"
+        address = f"{server.config.prefix}/repository/{base.below(found.repository)}"
     try:
         content = server.repositories.content(found.repository)
     except LGIError as away:
         return {"files": [], "files_fault": away.message}
-    files = [one for one in content if one.name != stores.ACCESS_FILE]
+    files = [one for one in content if one.name != base.ACCESS_FILE]
     return {
-        "files": files[: display.MOST_FILES],
-        "more_files": len(files[display.MOST_FILES :]),
+        "files": files[: filters.MOST_FILES],
+        "more_files": len(files[filters.MOST_FILES :]),
         "files_at": address,
         "files_are_here": server.config.remote is None,
     }

@@ -6,28 +6,29 @@ from urllib.parse import urlencode
 from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
-from lgi_server import end_fields, forms
-from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
-from lgi_server.services import targets
-from lgi_server.tables import active_resources, job_lists, jobs
-from lgi_server.tables.job_lists import Place, Selection
-from lgi_server.tables.jobs import Job
+from lgi_server.api import end_fields, fields
+from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.services.jobs import targets
+from lgi_server.tables import active_resources
+from lgi_server.tables.job_queue import jobs, listing
+from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.listing import Place, Selection
 
 SIZE = 50
 _PLACE = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
-BEFORE = forms.Field("before", forms.SHORT, forms.E.START_TOO_BIG, forms.E.START_TOO_BIG)
-AFTER = forms.Field("after", forms.SHORT, forms.E.START_TOO_BIG, forms.E.START_TOO_BIG)
-DELETED = forms.Field("deleted", forms.INTEGER, forms.E.JOB_ID_TOO_BIG, forms.E.JOB_ID)
-WHOSE = forms.Field("whose", forms.SHORT, forms.E.STATE_TOO_BIG, forms.E.STATE)
+BEFORE = fields.Field("before", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
+AFTER = fields.Field("after", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
+DELETED = fields.Field("deleted", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
+WHOSE = fields.Field("whose", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STATE)
 
 
 @page("jobs")
 def job_list(visit: Visit) -> Answer:
     """One page of the list. A place in it is a job's time and number, so that all pages cost the same."""
     everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"
-    state, application = visit.query.word(forms.LISTED_STATE), visit.query.word(forms.LISTED_APPLICATION)
+    state, application = visit.query.word(fields.LISTED_STATE), visit.query.word(fields.LISTED_APPLICATION)
     names = visit.user.names if everybody else visit.visitor.own_names
-    filters = (*visit.query.filter(forms.LISTED_STATE), *visit.query.filter(forms.LISTED_APPLICATION))
+    filters = (*visit.query.filter(fields.LISTED_STATE), *visit.query.filter(fields.LISTED_APPLICATION))
     ended = end_fields.wanted(visit.query)
     selection = Selection(names, *filters, ended)
     found, has_older, has_newer = _page(visit, selection)
@@ -82,10 +83,10 @@ def _page(visit: Visit, selection: Selection) -> tuple[list[Job], bool, bool]:
     """The jobs of a page, and whether there are older and newer ones."""
     after = read_place(visit.query.word(AFTER))
     if after is not None:
-        found = job_lists.next_newer(visit.transaction, selection, SIZE + 1, after)
+        found = listing.next_newer(visit.transaction, selection, SIZE + 1, after)
         return found[-SIZE:], True, len(found) > SIZE
     before = read_place(visit.query.word(BEFORE))
-    found = job_lists.newest(visit.transaction, selection, SIZE + 1, before)
+    found = listing.newest(visit.transaction, selection, SIZE + 1, before)
     return found[:SIZE], len(found) > SIZE, before is not None
 
 

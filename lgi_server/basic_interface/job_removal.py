@@ -3,8 +3,8 @@
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.job import may_change, seen
-from lgi_server.basic_interface.visit import Answer, Moved, Shown, Visit, change, page
-from lgi_server.services import job_changes
+from lgi_server.basic_interface.registry import Answer, Moved, Shown, Visit, change, page
+from lgi_server.services.jobs import updates
 
 
 @page("jobs/<job_number:job_id>/delete")
@@ -22,5 +22,5 @@ def ask_to_delete(visit: Visit, job_id: int) -> Answer:
 def delete_job(visit: Visit, job_id: int) -> Answer:
     """Remove a job that is queued or has ended; have any other aborted."""
     seen(visit, job_id)
-    gone = job_changes.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
+    gone = updates.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
     return Moved(f"jobs?deleted={job_id}" if gone.state == states.DELETED else f"jobs/{job_id}")

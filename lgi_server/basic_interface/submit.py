@@ -11,15 +11,15 @@ from flask import request
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import arrivals, forms
-from lgi_server.basic_interface import display
+from lgi_server.api import fields, uploads
+from lgi_server.api.fields import Form
+from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen
-from lgi_server.basic_interface.visit import Answer, Moved, Shown, Visit, change, page
-from lgi_server.forms import Form
-from lgi_server.services import requests, submission
-from lgi_server.services.callers import User
-from lgi_server.services.submission import Details, Wanted
-from lgi_server.services.targets import applications_of
+from lgi_server.basic_interface.registry import Answer, Moved, Shown, Visit, change, page
+from lgi_server.services.access.principals import User
+from lgi_server.services.jobs import idempotency, submission
+from lgi_server.services.jobs.submission import Details, Wanted
+from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
 
@@ -27,10 +27,10 @@ from lgi_server.tables.active_resources import NO_SERVER
 _PLAIN = ("application", "job_specifics", "read_access", "write_access", "input")
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
-    *(forms.APPLICATION, forms.TARGETS, forms.GROUPS, forms.INPUT),
-    *(forms.SPECIFICS, forms.READ_ACCESS, forms.WRITE_ACCESS),
+    *(fields.APPLICATION, fields.TARGETS, fields.GROUPS, fields.INPUT),
+    *(fields.SPECIFICS, fields.READ_ACCESS, fields.WRITE_ACCESS),
 )
-LIKE = forms.Field("like", forms.INTEGER, forms.E.JOB_ID_TOO_BIG, forms.E.JOB_ID)
+LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
 # Which field a fault is about.
 _AT_FAULT: Mapping[ErrorNumber, str] = {
     **{number: field.name for field in _FIELDS for number in (field.too_big, field.malformed)},
@@ -57,7 +57,7 @@ def submit_form(visit: Visit) -> Answer:
     if like < 0:
         return _form(visit, {}, (), visit.user.groups)
     job = seen(visit, like)
-    is_text = not display.content(job.input).is_binary
+    is_text = not filters.content(job.input).is_binary
     values = {
         "application": job.application,
         "job_specifics": _without_reference(job.job_specifics),
@@ -69,7 +69,7 @@ def submit_form(visit: Visit) -> Answer:
 
 def _without_reference(job_specifics: str) -> str:
     """Specifics as they were submitted: without what the daemon that took the job has added."""
-    found = xml.find(job_specifics, *forms.DAEMON_REFERENCE)
+    found = xml.find(job_specifics, *fields.DAEMON_REFERENCE)
     return (job_specifics[: found.begin] + job_specifics[found.end :]).strip() if found else job_specifics
 
 
@@ -127,18 +127,18 @@ def _wanted(visit: Visit, user: User) -> Wanted:
     """A form that is sent twice, by an impatient hand or a browser that lost the answer, makes one job."""
     form = visit.form
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
-    chosen = Form({forms.TARGETS.name: comma_lists.join(targets)})
-    sent = requests.request("user", user.name, form.word(forms.REQUEST_ID))
-    return Wanted(form.tag(forms.APPLICATION), chosen.names(forms.TARGETS), partial(_details, form), sent)
+    chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
+    sent = idempotency.request("user", user.name, form.word(fields.REQUEST_ID))
+    return Wanted(form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), sent)
 
 
 def _details(form: Form) -> Details:
     """The rest of a submit, as the call has it."""
     return Details(
-        read_access=form.names(forms.READ_ACCESS),
-        write_access=form.names(forms.WRITE_ACCESS),
-        uploads=arrivals.chosen_files(request, "files"),
-        job_specifics=form.markup(forms.SPECIFICS, reserved=forms.DAEMON_REFERENCE),
-        input=form.typed(forms.INPUT),
+        read_access=form.names(fields.READ_ACCESS),
+        write_access=form.names(fields.WRITE_ACCESS),
+        uploads=uploads.chosen_files(request, "files"),
+        job_specifics=form.markup(fields.SPECIFICS, reserved=fields.DAEMON_REFERENCE),
+        input=form.typed(fields.INPUT),
         output=b"",
     )

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from lgi_protocol.states import State
 from lgi_server.basic_interface import charts
-from lgi_server.basic_interface.visit import Answer, Shown, Visit, page
-from lgi_server.tables import job_usage, usage
+from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.tables import job_counts, job_usage
 from lgi_server.tables.job_usage import Used
 
 DAYS, DAY_SECONDS = 14, 86400
@@ -18,10 +18,10 @@ _KINDS = tuple(state.value for state in State)
 def show_usage(visit: Visit) -> Answer:
     """The visitor's jobs by application and state, and how many ended on each of the last days."""
     own = (visit.transaction, "user", (visit.user.name,))
-    found = usage.by_application(visit.transaction, visit.user.name)
+    found = job_counts.by_application(visit.transaction, visit.user.name)
     since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
     days = range(since, visit.now + 1, DAY_SECONDS)
-    ended = usage.ended_since(visit.transaction, visit.user.name, days)
+    ended = job_counts.ended_since(visit.transaction, visit.user.name, days)
     return Shown(
         "basic_interface/usage.html",
         {

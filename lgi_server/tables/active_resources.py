@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.database import Row, Transaction, marks
+from lgi_server.db.database import Row, Transaction, marks
 from lgi_server.tables.updates import Change
 
 NO_SERVER, MASTER, SLAVE = 0, 1, 2

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.database import Transaction, marks
+from lgi_server.db.database import Transaction, marks
 
 # How long a request is remembered, in seconds: much longer than anybody tries again.
 KEPT_SECONDS = 86_400

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_server.database import Transaction
-from lgi_server.services import management
+from lgi_server.db.database import Transaction
+from lgi_server.services.project import administration
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
 from tests.grid import Grid, running, wait_for
 from tests.mariadb import PrivateMariaDB
@@ -137,4 +137,4 @@ def test_each_change_is_made_once_wherever_a_scheduler_is_killed(master: Grid, s
 
 
 def _deny(transaction: Transaction, number: int) -> int:
-    return management.deny(transaction, "user", f"many{number}@desk", "any", "any")
+    return administration.deny(transaction, "user", f"many{number}@desk", "any", "any")

@@ -11,12 +11,13 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.transport_errors import Unreachable
-from lgi_server.database import Transaction
-from lgi_server.databases import open_database
-from lgi_server.services import accounting, work
-from lgi_server.services.schedule import Duty, Schedule
-from lgi_server.tables import active_resources, events, history
-from lgi_server.tables.history import Change
+from lgi_server.db import open_database
+from lgi_server.db.database import Transaction
+from lgi_server.services.jobs import claiming
+from lgi_server.services.scheduling import accounting
+from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
+from lgi_server.tables import active_resources, event_queue, job_history
+from lgi_server.tables.job_history import Change
 from tests import galera, queues
 from tests.conftest import lacking
 from tests.galera import PrivateGalera
@@ -146,14 +147,17 @@ def test_the_last_licence_is_given_once_whichever_nodes_are_asked(
     numbers = queues.fill(grids[0].database, 2, *names)
     grids[0].run("UPDATE job_queue SET licences = 'abaqus=1'")
     nodes = [open_database(cluster.address("LGI", number)) for number in range(2)]
-    request, possible = work.Request("hello_world", 0, 10, ()), work.Possible({"abaqus": 1}, {"abaqus=1": 1})
+    request, possible = (
+        claiming.Request("hello_world", 0, 10, ()),
+        claiming.Possible({"abaqus": 1}, {"abaqus=1": 1}),
+    )
 
     def ask(number: int) -> list[int]:
         def claim(transaction: Transaction) -> list[int]:
             resource = active_resources.named(transaction, names[number])
             assert resource is not None
             session_id = calls[number].session_id
-            offered = work.offer(transaction, resource, int(session_id), request, possible, 1000)
+            offered = claiming.offer(transaction, resource, int(session_id), request, possible, 1000)
             return [job.job_id for job in offered]
 
         return nodes[number].run(claim)
@@ -180,10 +184,10 @@ def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(
 
     def store(transaction: Transaction) -> None:
         for number, name in enumerate(names):
-            events.insert(transaction, name, 1000)
+            event_queue.insert(transaction, name, 1000)
             for when, old, new in ((1000, "queued", "running"), (1010, "running", "finished")):
                 change = Change(number, when, old, new, *told)
-                history.record(transaction, change, change)
+                job_history.record(transaction, change, change)
 
     grids[0].database.run(store)
     nodes = [open_database(cluster.address("LGI", number)) for number in range(3)]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from lgi_protocol import comma_lists
-from lgi_server.database import Transaction
-from lgi_server.services.repositories import Repositories
-from lgi_server.tables import access, jobs
-from lgi_server.tables.jobs import Job
+from lgi_server.db.database import Transaction
+from lgi_server.storage.local import Repositories
+from lgi_server.tables import job_access
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
 from tests.conformance.callers import Callers
 from tests.grid import PROJECT, Grid
 
@@ -161,7 +162,7 @@ def job(
         transaction.run(
             "UPDATE job_queue SET job_id = %s WHERE job_id = %s", number, jobs.insert(transaction, made)
         )
-        access.insert(transaction, number, made)
+        job_access.insert(transaction, number, made)
         stage.kept["job_id"].add(str(number))
         stage.kept["state_time_stamp"].add(str(stamp))
         if place and repository is None:

@@ -13,7 +13,8 @@ import pytest
 from lxml import etree
 from markdown_it import MarkdownIt
 
-from lgi_server import config_file, documents
+from lgi_server.config import parser
+from lgi_server.public import documents
 from tests.documents.blocks import DOCUMENTS, KINDS, ROOT, Block, blocks
 from tests.grid import Grid
 
@@ -104,8 +105,8 @@ def test_a_message_in_troubleshooting_is_one_that_programs_print() -> None:
 def refusal(file: Path) -> str:
     """Why a configuration cannot be used; empty when it can."""
     try:
-        config_file.load(file)
-    except config_file.ConfigError as error:
+        parser.load(file)
+    except parser.ConfigError as error:
         return str(error)
     return ""
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server import replies
-from lgi_server.config import Config, Project
-from lgi_server.replies import Answers, Elements
-from lgi_server.services.callers import Servers, User
-from lgi_server.services.stores import StoredFile
-from lgi_server.specifics import without_repository
+from lgi_server.api import responses
+from lgi_server.api.responses import Answers, Elements
+from lgi_server.api.specifics import without_repository
+from lgi_server.config.model import Config, Project
+from lgi_server.services.access.principals import Servers, User
+from lgi_server.storage.base import StoredFile
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
-from lgi_server.tables.jobs import Job
-from lgi_server.tables.locks import Lock
+from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.running_locks import Lock
 
 from . import golden
 from .golden import Tree
@@ -68,7 +68,7 @@ def _to_user(call: str, answers: Answers, recorded: Tree) -> Elements:
     user = User(recorded.value("user"), comma_lists.split(recorded.value("groups")))
     servers = _servers(recorded)
     if call == "interface_project_server_list":
-        return (*answers.user_first_header(user, servers), *replies.slave_servers(servers))
+        return (*answers.user_first_header(user, servers), *responses.slave_servers(servers))
     header = answers.user_header(user, servers)
     jobs = _jobs(recorded)
     if call == "interface_submit_job":
@@ -86,7 +86,7 @@ def _to_resource(call: str, answers: Answers, recorded: Tree) -> Elements:
     session = recorded.value("session_id")
     if call in {"resource_signup_resource", "resource_signoff_resource"}:
         header = answers.resource_header(resource, servers)
-        return (*header, *replies.slave_servers(servers), Element("session_id", session))
+        return (*header, *responses.slave_servers(servers), Element("session_id", session))
     header = answers.resource_header(resource, servers, int(session) if session else None)
     if call == "resource_request_work":
         head = _copied(recorded, "start", "limit", "owners")
@@ -109,7 +109,7 @@ def _locked(lock: Tree) -> Elements:
     time_name = next(one.name for one in lock.children if one.name.endswith("lock_time"))
     numbers = {one.name: int(one.text) for one in lock.children}
     time = numbers.pop(time_name)
-    return replies.locked(Lock(lock_time=time, **numbers), time_name, time)
+    return responses.locked(Lock(lock_time=time, **numbers), time_name, time)
 
 
 def _servers(recorded: Tree) -> Servers:

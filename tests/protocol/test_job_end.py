@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgi_protocol.job_end import NO_END, End, Result, fitting, read_end
-from lgi_server import end_fields
-from lgi_server.forms import Form
+from lgi_server.api import end_fields
+from lgi_server.api.fields import Form
 
 READ = {
     "": NO_END,

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server import schema
-from lgi_server.database import Database
-from lgi_server.databases import open_database
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database
 from tests.mariadb import PrivateMariaDB
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lgi_protocol.errors import LGIError
-from lgi_server.services.ahead import Ahead, NotMade
-from lgi_server.services.stores import NewRepository, Upload
+from lgi_server.storage.base import NewRepository, Upload
+from lgi_server.storage.staging import Ahead, NotMade
 
 
 class Host:

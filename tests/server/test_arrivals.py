@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from lgi_server.services.repositories import Repositories
+from lgi_server.storage.local import Repositories
 
 
 def test_arrivals_of_a_server_that_was_killed_are_removed_after_a_day(tmp_path: Path) -> None:

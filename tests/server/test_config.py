@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server import config_file as configuration
-from lgi_server.config_file import ConfigError
+from lgi_server.config import parser as configuration
+from lgi_server.config.parser import ConfigError
 
 GOOD = """\
 # A comment.

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from lgi_server.connections import AT_ONCE, Connections
+from lgi_server.serving.connection_limiter import AT_ONCE, Connections
 from tests.grid import BIN, Grid, running, wait_for
 
 # So many descriptors leave room for 100 connections in each of two workers.

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.crowd import Crowd
+from lgi_server.background.concurrency_limiter import Crowd
 
 
 def take(crowd: Crowd, stack: ExitStack, name: str, number: int) -> int:

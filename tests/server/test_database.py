@@ -5,9 +5,8 @@ import threading
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import schema
-from lgi_server.database import Busy, Database, Transaction
-from lgi_server.databases import open_database
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Busy, Database, Transaction
 from tests.mariadb import PrivateMariaDB
 
 

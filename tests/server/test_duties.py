@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_server import schema
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
-from lgi_server.scheduler import LONGEST_REST, LOOK_SECONDS, pause_after
-from lgi_server.services.repositories import Repositories
-from lgi_server.tables import events, jobs
+from lgi_server.cli.scheduler import LONGEST_REST, LOOK_SECONDS, pause_after
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database, Transaction
+from lgi_server.storage.local import Repositories
+from lgi_server.tables import event_queue
+from lgi_server.tables.job_queue import jobs
 from tests.grid import Grid, wait_for
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
@@ -54,7 +54,7 @@ def neglect(transaction: Transaction, now: int) -> None:
         " owners, target_resources, accounted) VALUES (99, 1000, '', 'queued', 'x', '', 'a', 'b', 'any', 1)"
     )
     # Half an hour ago nobody was there to look for lost jobs.
-    events.insert(transaction, "jobs_without_pulse", now - 1800)
+    event_queue.insert(transaction, "jobs_without_pulse", now - 1800)
 
 
 def left(transaction: Transaction) -> dict[str, int]:

@@ -6,8 +6,8 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.reply import Reply
-from lgi_server.tables import standings
-from lgi_server.tables.jobs import find
+from lgi_server.tables.job_queue import positions
+from lgi_server.tables.job_queue.jobs import find
 from tests import queues
 from tests.grid import Grid, UserCalls
 from tests.server.test_licences import grid as licensed_grid
@@ -181,10 +181,10 @@ def test_a_place_in_the_queue_is_counted_up_to_a_bound(grid: Grid, monkeypatch: 
         def look(transaction: object) -> int:
             job = find(transaction, number)  # type: ignore[arg-type]
             assert job is not None
-            return standings.before(transaction, job)  # type: ignore[arg-type]
+            return positions.before(transaction, job)  # type: ignore[arg-type]
 
         return grid.database.run(look, write=False)
 
     assert [before(number) for number in (numbers[0], numbers[7], numbers[29])] == [0, 7, 29]
-    monkeypatch.setattr(standings, "MOST", 20)
+    monkeypatch.setattr(positions, "MOST", 20)
     assert before(numbers[29]) == 20

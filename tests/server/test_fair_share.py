@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_server.services import fair_share, ordering, places
-from lgi_server.services.fair_share import Usage, Waiting, order
+from lgi_server.services.scheduling import fair_share, ordering, renumbering
+from lgi_server.services.scheduling.fair_share import Usage, Waiting, order
 
 HOUR, DAY = 3600, 86_400
 Rule = Callable[[Sequence[Waiting], Usage], list[int]]
@@ -118,30 +118,30 @@ def test_new_numbers_ascend_in_the_wanted_order(numbers: list[int], chance: rand
     wanted = list(have)
     chance.shuffle(wanted)
 
-    changed = places.renumber(wanted, have)
+    changed = renumbering.renumber(wanted, have)
     after = [(have | changed)[one] for one in wanted]
 
     assert after == sorted(set(after))
     assert all(number < 0 for number in after)
-    assert places.renumber(wanted, have | changed) == {}
+    assert renumbering.renumber(wanted, have | changed) == {}
 
 
 def test_few_numbers_change() -> None:
     """One job that comes into the middle, or leaves, changes its own."""
-    first = places.renumber(range(1000), dict.fromkeys(range(1000), 5))
+    first = renumbering.renumber(range(1000), dict.fromkeys(range(1000), 5))
     wanted = [*range(500), 2000, *range(500, 1000)]
 
-    assert list(places.renumber(wanted, first | {2000: 5})) == [2000]
-    assert places.renumber(range(100, 900), first) == {}
-    assert len(places.renumber([*range(1, 1000), 0], first)) == 1
+    assert list(renumbering.renumber(wanted, first | {2000: 5})) == [2000]
+    assert renumbering.renumber(range(100, 900), first) == {}
+    assert len(renumbering.renumber([*range(1, 1000), 0], first)) == 1
 
 
 def test_numbers_that_have_no_room_left_are_made_anew() -> None:
     """Between two neighbours, and at the end of the room."""
-    assert places.renumber([1, 3, 2], {1: -11, 2: -10, 3: 7}) == {
-        job_id: places.START + place * places.STEP for place, job_id in enumerate([1, 3, 2])
+    assert renumbering.renumber([1, 3, 2], {1: -11, 2: -10, 3: 7}) == {
+        job_id: renumbering.START + place * renumbering.STEP for place, job_id in enumerate([1, 3, 2])
     }
-    assert places.renumber([1, 2], {1: -3, 2: 5})[2] < 0
+    assert renumbering.renumber([1, 2], {1: -3, 2: 5})[2] < 0
 
 
 # A month.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from lgi_protocol import xml
-from lgi_server.browser import COOKIE
+from lgi_server.auth.browser_guard import COOKIE
 from tests.grid import Grid
 from tests.pages import Browser
 from tests.server.test_http import exchange

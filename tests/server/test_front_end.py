@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
-from lgi_server.front_end import SECRET_HEADER
+from lgi_server.auth.trusted_proxy import SECRET_HEADER
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority
 from tests.front_ends import HEADER

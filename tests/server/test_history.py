@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.reply import Reply
-from lgi_server.database import Database
-from lgi_server.scheduler_settings import SchedulerSettings
-from lgi_server.services import accounting, upkeep
-from lgi_server.services.accounting import months_between
-from lgi_server.tables import history as table
+from lgi_server.config.scheduler import SchedulerSettings
+from lgi_server.db.database import Database
+from lgi_server.services.scheduling import accounting, reaper
+from lgi_server.services.scheduling.accounting import months_between
+from lgi_server.tables import job_history as table
 from lgi_server.tables import job_usage
-from lgi_server.tables.history import Change
+from lgi_server.tables.job_history import Change
 from tests.grid import Grid, UserCalls
 
 HERE = {"application": "hello_world", "target_resources": "any"}
@@ -127,7 +127,7 @@ def test_a_lost_job_is_queued_for_the_resources_it_was_submitted_for(grid: Grid)
     resource.update(str(job_id), state="running", target_resources="res1@cluster")
     resource.unlock(str(job_id))
 
-    upkeep.end_lost_jobs(grid.database, SchedulerSettings(), int(time.time()) + 4000)
+    reaper.end_lost_jobs(grid.database, SchedulerSettings(), int(time.time()) + 4000)
 
     assert past(user, job_id)[-1] == ("running", "queued", "scheduler", "no pulse for 3600 s")
     assert grid.rows("SELECT state, target_resources FROM job_queue") == [

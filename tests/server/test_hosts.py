@@ -2,8 +2,8 @@
 
 import pytest
 
-from lgi_server.databases import open_database
-from lgi_server.databases.hosts import AWAY_SECONDS, Hosts
+from lgi_server.db import open_database
+from lgi_server.db.failover import AWAY_SECONDS, Hosts
 
 
 def test_hosts_are_asked_in_the_order_of_the_address() -> None:

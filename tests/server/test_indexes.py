@@ -5,28 +5,22 @@ from typing import Any
 
 import pytest
 
-from lgi_server import schema
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import (
-    awaited,
-    history,
-    job_lists,
-    job_states,
-    jobs,
-    licences,
-    locks,
-    offers,
-    permissions,
-    queue_order,
-    sessions,
+    job_counts,
+    job_history,
+    licence_wishes,
+    running_locks,
+    running_sessions,
     submit_requests,
-    usage,
+    submit_rules,
 )
 from lgi_server.tables.active_resources import numbered, with_session
-from lgi_server.tables.history import Change
-from lgi_server.tables.job_lists import Place, Selection
-from lgi_server.tables.queue_order import Queue
+from lgi_server.tables.job_history import Change
+from lgi_server.tables.job_queue import claims, jobs, listing, pending_work, priorities, states
+from lgi_server.tables.job_queue.listing import Place, Selection
+from lgi_server.tables.job_queue.priorities import Queue
 from tests import queues
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
@@ -81,66 +75,77 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
     "with lock": lambda one: jobs.with_lock(one, 7),
     "hold": lambda one: jobs.hold(one, 7),
-    "hold lock": lambda one: locks.hold(one, 7),
-    "awaited": lambda one: awaited.look(one, ["hello_world", "other"], ["res1", "res2"], {"other": ["a=1"]}),
-    "offers with licences": lambda one: offers.take(
+    "hold lock": lambda one: running_locks.hold(one, 7),
+    "awaited": lambda one: pending_work.look(
+        one, ["hello_world", "other"], ["res1", "res2"], {"other": ["a=1"]}
+    ),
+    "offers with licences": lambda one: claims.take(
         one, "hello_world", "res1", (), 0, 10, {"": 99, "a=1": 3, "a=1 b=2": 1}
     ),
     "wishes for licences": lambda one: (
-        licences.wish(one, "hello_world", "a=1"),
-        licences.standing(one, 1, "hello_world"),
-        licences.wanted(one, ["hello_world", "other"]),
+        licence_wishes.wish(one, "hello_world", "a=1"),
+        licence_wishes.standing(one, 1, "hello_world"),
+        licence_wishes.wanted(one, ["hello_world", "other"]),
     ),
-    "licences in use": lambda one: (licences.hold(one), licences.held(one)),
+    "licences in use": lambda one: (licence_wishes.hold(one), licence_wishes.held(one)),
     "locked": lambda one: jobs.locked(one, 7, 1),
-    "list": lambda one: job_lists.select(one, MARK, 0, 10),
-    "list of an administrator": lambda one: job_lists.select(one, Selection(("admin",)), 0, 10),
-    "list of nobody": lambda one: job_lists.select(one, Selection(("nobody",)), 0, 10),
-    "list by state": lambda one: job_lists.select(one, Selection(("user7",), "queued"), 0, 10),
-    "list by no state": lambda one: job_lists.select(one, Selection(("user7",), "queued", True), 0, 10),
-    "list by application": lambda one: job_lists.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
-    "newest": lambda one: job_lists.newest(one, MARK, 10, None),
-    "newest far down": lambda one: job_lists.newest(one, MARK, 10, Place(1500, 7)),
-    "newest by state": lambda one: job_lists.newest(one, Selection(("user7",), "queued"), 10, Place(1500, 7)),
-    "newest of an administrator": lambda one: job_lists.newest(one, Selection(("admin",)), 9, Place(1500, 7)),
-    "newest by application": lambda one: job_lists.newest(one, OF_VASP, 10, Place(1500, 7)),
-    "newest by both": lambda one: job_lists.newest(one, QUEUED_VASP, 10, Place(1500, 7)),
-    "next newer": lambda one: job_lists.next_newer(one, MARK, 10, Place(1500, 7)),
-    "changed since": lambda one: job_lists.changed_since(one, 3990),
-    "states": lambda one: job_lists.states_of(one, "owner", "user7"),
-    "running": lambda one: job_lists.running_at(one, ["hello_world", "vasp"]),
-    "usage": lambda one: (usage.by_application(one, "user7"), usage.ended_since(one, "user7", [1, 2])),
-    "list by end": lambda one: job_lists.select(one, FAILED, 0, 10),
-    "newest by end": lambda one: job_lists.newest(one, FAILED, 10, Place(1500, 7)),
-    "count by end": lambda one: job_lists.count(one, FAILED),
-    "count": lambda one: job_lists.count(one, MARK),
-    "count by state": lambda one: job_lists.count(one, Selection(("user7",), "queued")),
-    "count of a limit": lambda one: permissions.count_alone(one, "user7", "hello_world", True),
+    "list": lambda one: listing.select(one, MARK, 0, 10),
+    "list of an administrator": lambda one: listing.select(one, Selection(("admin",)), 0, 10),
+    "list of nobody": lambda one: listing.select(one, Selection(("nobody",)), 0, 10),
+    "list by state": lambda one: listing.select(one, Selection(("user7",), "queued"), 0, 10),
+    "list by no state": lambda one: listing.select(one, Selection(("user7",), "queued", True), 0, 10),
+    "list by application": lambda one: listing.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
+    "newest": lambda one: listing.newest(one, MARK, 10, None),
+    "newest far down": lambda one: listing.newest(one, MARK, 10, Place(1500, 7)),
+    "newest by state": lambda one: listing.newest(one, Selection(("user7",), "queued"), 10, Place(1500, 7)),
+    "newest of an administrator": lambda one: listing.newest(one, Selection(("admin",)), 9, Place(1500, 7)),
+    "newest by application": lambda one: listing.newest(one, OF_VASP, 10, Place(1500, 7)),
+    "newest by both": lambda one: listing.newest(one, QUEUED_VASP, 10, Place(1500, 7)),
+    "next newer": lambda one: listing.next_newer(one, MARK, 10, Place(1500, 7)),
+    "changed since": lambda one: listing.changed_since(one, 3990),
+    "states": lambda one: listing.states_of(one, "owner", "user7"),
+    "running": lambda one: listing.running_at(one, ["hello_world", "vasp"]),
+    "usage": lambda one: (
+        job_counts.by_application(one, "user7"),
+        job_counts.ended_since(one, "user7", [1, 2]),
+    ),
+    "list by end": lambda one: listing.select(one, FAILED, 0, 10),
+    "newest by end": lambda one: listing.newest(one, FAILED, 10, Place(1500, 7)),
+    "count by end": lambda one: listing.count(one, FAILED),
+    "count": lambda one: listing.count(one, MARK),
+    "count by state": lambda one: listing.count(one, Selection(("user7",), "queued")),
+    "count of a limit": lambda one: submit_rules.count_alone(one, "user7", "hello_world", True),
     "repeated request": lambda one: submit_requests.find(one, "user user7", ["x"]),
     "old requests": lambda one: submit_requests.forget_old(one, [], 10**10),
-    "offers": lambda one: offers.take(one, "hello_world", "res1", (), 0, 10),
-    "offers far down": lambda one: offers.take(one, "hello_world", "res1", (), 150, 10),
-    "offers for owners": lambda one: offers.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
-    "set state": lambda one: job_states.set_state(one, queued_job(1), queued_job(1)),
-    "change": lambda one: job_states.change(one, queued_job(1), queued_job(1, "res1")),
-    "history": lambda one: (history.of_job(one, 7), history.record(one, CHANGE, CHANGE)),
-    "history to account": lambda one: (history.take(one, 10), history.set_accounted(one, [7])),
-    "old history": lambda one: (history.oldest(one, 10), history.delete(one, [7])),
+    "offers": lambda one: claims.take(one, "hello_world", "res1", (), 0, 10),
+    "offers far down": lambda one: claims.take(one, "hello_world", "res1", (), 150, 10),
+    "offers for owners": lambda one: claims.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
+    "set state": lambda one: states.set_state(one, queued_job(1), queued_job(1)),
+    "change": lambda one: states.change(one, queued_job(1), queued_job(1, "res1")),
+    "history": lambda one: (job_history.of_job(one, 7), job_history.record(one, CHANGE, CHANGE)),
+    "history to account": lambda one: (job_history.take(one, 10), job_history.set_accounted(one, [7])),
+    "old history": lambda one: (job_history.oldest(one, 10), job_history.delete(one, [7])),
     "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
     "pulses": lambda one: jobs.set_pulses(one, [7, 8], 1),
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
-    "delete": lambda one: job_states.delete(one, 1),
-    "locks of a session": lambda one: locks.of_session(one, 1),
-    "locks of no session": lambda one: (locks.abandoned(one, 1), locks.take_older(one, [7, 8], 1)),
-    "sessions": lambda one: (sessions.renew(one, [1], 1), sessions.expired(one, 1, 5)),
+    "delete": lambda one: states.delete(one, 1),
+    "locks of a session": lambda one: running_locks.of_session(one, 1),
+    "locks of no session": lambda one: (
+        running_locks.abandoned(one, 1),
+        running_locks.take_older(one, [7, 8], 1),
+    ),
+    "sessions": lambda one: (running_sessions.renew(one, [1], 1), running_sessions.expired(one, 1, 5)),
     "pulse": lambda one: (jobs.without_pulse(one, "vasp", 1), jobs.hold_without_pulse(one, 7, 1)),
-    "wrong clock": lambda one: (jobs.looked_after_later(one, "vasp", 1), sessions.bring_back(one, 9, 1)),
+    "wrong clock": lambda one: (
+        jobs.looked_after_later(one, "vasp", 1),
+        running_sessions.bring_back(one, 9, 1),
+    ),
     "kinds": lambda one: (jobs.applications(one), jobs.kinds(one)),
     "marked": lambda one: jobs.marked_only(one, "hello_world", "queued"),
     "orphans": lambda one: jobs.repositories_among(one, ["JOB_7", "JOB_8"]),
-    "queues": lambda one: queue_order.queues(one),
-    "heads of queues": lambda one: queue_order.heads(one, [Queue("hello_world", "any", "user7")], 10),
-    "priorities": lambda one: queue_order.set_priorities(one, {7: -1, 8: -2}),
+    "queues": lambda one: priorities.queues(one),
+    "heads of queues": lambda one: priorities.heads(one, [Queue("hello_world", "any", "user7")], 10),
+    "priorities": lambda one: priorities.set_priorities(one, {7: -1, 8: -2}),
     "caller": lambda one: (with_session(one, "res1", 1), numbered(one, 1)),
 }
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server import identity
+from lgi_server.auth import client_certificate
 from lgi_tools.certificates import keys, profiles
 from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import KeyType
@@ -39,7 +39,7 @@ def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) ->
     assert made.subject.rfc4514_string() == f"CN=job {job.job_id}\\;,OU=LGI job"
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     said = f"lgi-job:project=LGI&job_id={job.job_id}&resource=res1%40cluster&reference={REFERENCE}"
-    shown = identity.fingerprint(grid.people.resource("res1@cluster").certificate.read_text())
+    shown = client_certificate.fingerprint(grid.people.resource("res1@cluster").certificate.read_text())
     assert [name.value for name in names] == [f"{said}&certificate={shown}"]
     uses = made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(uses) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH]
@@ -47,7 +47,7 @@ def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) ->
     left = made.not_valid_after_utc - datetime.now(UTC)
     assert timedelta(days=6, hours=23) < left <= timedelta(days=7)
     with pytest.raises(ValueError, match="is not 'name'"):
-        identity.read(made.public_bytes(Encoding.DER))
+        client_certificate.read(made.public_bytes(Encoding.DER))
 
 
 def test_a_job_can_be_given_a_certificate_again(grid: Grid, tmp_path: Path) -> None:

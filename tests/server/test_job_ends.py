@@ -7,8 +7,8 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.job_end import NO_END, End, Result
 from lgi_protocol.resource_api import ResourceCalls, read_job
 from lgi_protocol.states import State
-from lgi_server.services import job_changes
-from lgi_server.tables import jobs
+from lgi_server.services.jobs import updates
+from lgi_server.tables.job_queue import jobs
 from tests.grid import PROJECT, Grid, UserCalls
 
 FIELDS = ("exit_code", "exit_signal", "end_reason")
@@ -163,7 +163,7 @@ def test_a_job_that_is_queued_again_has_no_end(grid: Grid) -> None:
 
     def lose(state: State) -> None:
         grid.database.run(
-            lambda transaction: job_changes.change_lost(
+            lambda transaction: updates.change_lost(
                 transaction, jobs.find(transaction, job_id), state, "no pulse\nfor an hour", 10**9
             )
         )

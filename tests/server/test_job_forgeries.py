@@ -16,8 +16,8 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.transport_errors import Unreachable
 from lgi_protocol.x509_builder import PrivateKey
-from lgi_server import job_identity, jobs_authority
-from lgi_server.job_identity import RunningJob as Named
+from lgi_server.auth import job_ca, job_certificate
+from lgi_server.auth.job_certificate import RunningJob as Named
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.ca import read_certificate
 from tests.grid import Grid, refusal
@@ -61,7 +61,7 @@ Forger = tuple[x509.Name, PrivateKey]
 
 def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
     """Its certificates get no handshake; neither do those that the job signs with its own key."""
-    jobs_authority.make(tmp_path / "forged-ca.key", tmp_path / "forged-ca.crt", "localhost")
+    job_ca.make(tmp_path / "forged-ca.key", tmp_path / "forged-ca.crt", "localhost")
     assert grid.config.jobs_certificate is not None
     real = read_certificate(grid.config.jobs_certificate).subject
     assert read_certificate(tmp_path / "forged-ca.crt").subject == real
@@ -103,7 +103,7 @@ def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: Runnin
 
 def test_a_certificate_that_names_no_job_is_nobodys() -> None:
     """The server signs none; should it ever, it is worth nothing."""
-    said = job_identity.alternative(Named("LGI", 1, "a&b=c@x", "R", "C")).value
+    said = job_certificate.alternative(Named("LGI", 1, "a&b=c@x", "R", "C")).value
     for text in (
         "https://x/",
         "lgi-job:",
@@ -125,7 +125,7 @@ def test_a_certificate_that_names_no_job_is_nobodys() -> None:
             )
         )
         with pytest.raises(ValueError, match=r"job|query"):
-            job_identity.read(builder.sign(key, hashes.SHA256()))
+            job_certificate.read(builder.sign(key, hashes.SHA256()))
 
 
 def resumed(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lgi_server.api.registry import CALLS, JOB_CALLS
 from lgi_server.app import create_app
-from lgi_server.entrances import CALLS, JOB_CALLS
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.keys import KeyType
 from tests.grid import Grid, refusal

@@ -10,9 +10,9 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server.database import Database
-from lgi_server.job_waiting import JobWaiting, Known
-from lgi_server.waiters import MOST_EACH
+from lgi_server.background.long_poll import MOST_EACH
+from lgi_server.background.long_poll_jobs import JobWaiting, Known
+from lgi_server.db.database import Database
 from tests.grid import Grid, UserCalls, refusal, wait_for
 
 

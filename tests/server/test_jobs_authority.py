@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.errors import LGIError
 from lgi_protocol.transport_errors import Unreachable
-from lgi_server import identity, jobs_authority
-from lgi_server.identity import Trust
-from lgi_server.job_identity import RunningJob as Named
-from lgi_server.jobs_authority import JobsAuthority
-from lgi_server.repository_host import RepositoryHost, address
-from lgi_server.revocation import Revocation
+from lgi_server.auth import client_certificate, job_ca
+from lgi_server.auth.client_certificate import Trust
+from lgi_server.auth.crl import Revocation
+from lgi_server.auth.job_ca import JobsAuthority
+from lgi_server.auth.job_certificate import RunningJob as Named
+from lgi_server.config.repository_host import RepositoryHost, address
 from tests.grid import BIN, Grid, refusal
 from tests.running_jobs import REFERENCE, started
 
@@ -26,8 +26,8 @@ from tests.running_jobs import REFERENCE, started
 @pytest.fixture
 def authority(tmp_path: Path) -> JobsAuthority:
     """An authority for jobs of no server."""
-    jobs_authority.make(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
-    return jobs_authority._load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
+    job_ca.make(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
+    return job_ca._load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
 
 
 def issued(authority: JobsAuthority, end: datetime) -> x509.Certificate:
@@ -55,11 +55,11 @@ def test_a_certificate_that_expires_on_an_open_connection_is_refused(
     environ = {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary_form: der)}
     now = datetime.now(UTC).timestamp()
 
-    assert identity.of_caller(environ, trust, now).caller == "job 7 on res1@cluster"
+    assert client_certificate.of_caller(environ, trust, now).caller == "job 7 on res1@cluster"
     with pytest.raises(LGIError, match="expired"):
-        identity.of_caller(environ, trust, now + 100_000)
+        client_certificate.of_caller(environ, trust, now + 100_000)
     with pytest.raises(LGIError, match="a job may not"):
-        identity.of_request(environ, trust, now)
+        client_certificate.of_request(environ, trust, now)
 
 
 def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_server_does_not_start_with_the_key_of_another_certificate(tmp_path: P
     """Its jobs would be refused one by one."""
     grid = Grid()
     try:
-        jobs_authority.make(tmp_path / "other.key", tmp_path / "other.crt", "x")
+        job_ca.make(tmp_path / "other.key", tmp_path / "other.crt", "x")
         (tmp_path / "other.key").replace(grid.config_file.parent / "jobs.key")
 
         with pytest.raises(AssertionError, match="is not the key of jobs_certificate"):
@@ -177,5 +177,5 @@ def test_where_another_host_has_the_files_jobs_get_no_certificates(grid: Grid) -
         address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")
     )
 
-    assert jobs_authority.of(grid.config) is not None
-    assert jobs_authority.of(replace(grid.config, remote=host)) is None
+    assert job_ca.of(grid.config) is not None
+    assert job_ca.of(replace(grid.config, remote=host)) is None

@@ -11,15 +11,16 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
-from lgi_server import config_file as configuration
-from lgi_server import schema
-from lgi_server.config_file import ConfigError
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
-from lgi_server.services import fair_share, licences, ordering, work
-from lgi_server.tables import access, active_resources, jobs
-from lgi_server.tables import licences as licence_table
+from lgi_server.config import parser as configuration
+from lgi_server.config.parser import ConfigError
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database, Transaction
+from lgi_server.services.jobs import claiming, licences
+from lgi_server.services.scheduling import fair_share, ordering
+from lgi_server.tables import active_resources, job_access
+from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.job_queue import jobs
 from tests import queues
 from tests.grid import PROJECT, Grid, refusal, running
 from tests.mariadb import PrivateMariaDB
@@ -339,12 +340,12 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
 def rows_read(database: Database, limit: int) -> tuple[list[int], int]:
     """What a resource is offered of jobs that want what is in use, and how many rows are read for it."""
     resource = Resource(1, "res1", "", "", 0, active_resources.NO_SERVER, "")
-    request = work.Request("hello_world", 0, limit, ())
+    request = claiming.Request("hello_world", 0, limit, ())
 
     def look(transaction: Transaction) -> tuple[list[int], int]:
         before = _reads(transaction)
-        possible = work.possible(transaction, 1, "hello_world", {"abaqus": 1})
-        found = work.offer(transaction, resource, 1, request, possible, 1)
+        possible = claiming.possible(transaction, 1, "hello_world", {"abaqus": 1})
+        found = claiming.offer(transaction, resource, 1, request, possible, 1)
         reads = _reads(transaction) - before
         raise _Forget([job.job_id for job in found], reads)
 
@@ -371,7 +372,7 @@ def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(databas
             if wanted:
                 licence_table.wish(transaction, job.application, wanted)
             stored.append(jobs.insert(transaction, job))
-            access.insert(transaction, stored[-1], job)
+            job_access.insert(transaction, stored[-1], job)
         return stored
 
     database.run(lambda one: store(one, 1, "abaqus=1", "running"))

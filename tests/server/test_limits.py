@@ -8,7 +8,7 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from lgi_server.worker import MOST_IGNORED
+from lgi_server.serving.gevent_worker import MOST_IGNORED
 from lgi_tools.client.repository import Repository, TransferFailed
 from tests.grid import Grid, UserCalls, refusal, running, wait_for
 from tests.server.test_http import exchange

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from lgi_server import listening
+from lgi_server.serving import bind_addresses
 from tests.grid import Grid, free_port
 
 # For documentation only: no machine has it.
@@ -34,13 +34,13 @@ def test_an_address_that_somebody_has_is_waited_for_and_then_named(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The server that ran before may be ending; one of another program stays."""
-    monkeypatch.setattr(listening, "_PAUSE", 0.0)
+    monkeypatch.setattr(bind_addresses, "_PAUSE", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
 
-        assert listening.usable(f"{address}, 127.0.0.1:0") == ["127.0.0.1:0"]
+        assert bind_addresses.usable(f"{address}, 127.0.0.1:0") == ["127.0.0.1:0"]
         with pytest.raises(OSError, match="none of these addresses"):
-            listening.usable(f"{address}, {address}")
+            bind_addresses.usable(f"{address}, {address}")
 
     assert f"not listening on {address}: Address already in use" in caplog.text
 
@@ -49,12 +49,12 @@ def test_an_address_that_somebody_has_is_waited_for_and_then_named(
 def test_ipv4_and_ipv6_are_addresses_alike(caplog: pytest.LogCaptureFixture) -> None:
     """With brackets, as in URLs."""
     caplog.set_level(logging.CRITICAL)
-    found = listening.usable("127.0.0.1:0, [::1]:0")
+    found = bind_addresses.usable("127.0.0.1:0, [::1]:0")
 
     assert found == ["127.0.0.1:0", "[::1]:0"] or "not listening on [::1]:0" in caplog.text
 
 
 def test_a_single_address_is_left_to_whoever_binds_it() -> None:
     """And so is a socket of the file system."""
-    assert listening.usable("unix:/run/LGI.sock") == ["unix:/run/LGI.sock"]
-    assert listening.usable(f"{ELSEWHERE}:1") == [f"{ELSEWHERE}:1"]
+    assert bind_addresses.usable("unix:/run/LGI.sock") == ["unix:/run/LGI.sock"]
+    assert bind_addresses.usable(f"{ELSEWHERE}:1") == [f"{ELSEWHERE}:1"]

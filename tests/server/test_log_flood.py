@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from lgi_server.log_flood import MOST, SECONDS, Flood
+from lgi_server.serving.log_rate_limit import MOST, SECONDS, Flood
 from tests.grid import Grid
 from tests.server.test_tls import anonymous
 

@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from lgi_protocol import xml
-from lgi_server.services import repositories
+from lgi_server.storage import local
 from tests.grid import Grid, UserCalls, running, wait_for
 from tests.running_jobs import started
 from tests.server.test_limits import full_disk  # noqa: F401
@@ -199,7 +199,7 @@ def test_the_limits_of_files_and_repositories_hold_for_each_file_in_its_turn(sma
 def test_a_repository_takes_no_more_files_than_it_may_hold(grid: Grid) -> None:
     """A file that is there already may still be replaced."""
     url, directory = new_repository(grid)
-    for number in range(repositories.MOST_FILES - 2):
+    for number in range(local.MOST_FILES - 2):
         (directory / f"f{number}").touch()
 
     found = statuses(post(grid.user(), url, listed({"new": b"a", "newer": b"b", "f0": b"c"}), b"abc"))

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_server import schema
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
-from lgi_server.tables import jobs, offers
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database, Transaction
+from lgi_server.tables.job_queue import claims, jobs
 from tests import queues
 from tests.mariadb import PrivateMariaDB
 
@@ -29,7 +28,7 @@ def take(
     transaction: Transaction, resource: str, limit: int = 10, wanted: tuple[str, ...] = (), start: int = 0
 ) -> list[int]:
     """The numbers of the jobs a resource is offered, held until its transaction ends."""
-    offered = offers.take(transaction, "hello_world", resource, wanted, start, limit)
+    offered = claims.take(transaction, "hello_world", resource, wanted, start, limit)
     return [job.job_id for job in offered]
 
 

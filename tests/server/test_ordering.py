@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server import schema
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
-from lgi_server.services import fair_share, locking, ordering
-from lgi_server.services import history as recorded
-from lgi_server.services.fair_share import Usage, Waiting
-from lgi_server.services.ordering import Rule
-from lgi_server.tables import history, job_states, jobs, offers, queue_order, shares
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database, Transaction
+from lgi_server.services.jobs import history as recorded
+from lgi_server.services.jobs import locking
+from lgi_server.services.scheduling import fair_share, ordering
+from lgi_server.services.scheduling.fair_share import Usage, Waiting
+from lgi_server.services.scheduling.ordering import Rule
+from lgi_server.tables import job_history, shares
 from lgi_server.tables.active_resources import Resource
-from lgi_server.tables.history import Change
-from lgi_server.tables.queue_order import Queue
+from lgi_server.tables.job_history import Change
+from lgi_server.tables.job_queue import claims, jobs, priorities, states
+from lgi_server.tables.job_queue.priorities import Queue
 from tests.mariadb import PrivateMariaDB
 from tests.queues import queued_job
 
@@ -53,10 +54,10 @@ def start(database: Database, count: int, resource: str = "res1", application: s
     """Begin as many jobs as so many resources would; the first letters of their users, in order."""
 
     def work(transaction: Transaction) -> str:
-        taken = offers.take(transaction, application, resource, (), 0, count)
+        taken = claims.take(transaction, application, resource, (), 0, count)
         for job in taken:
             running = replace(job, state="running", state_time_stamp=NOW)
-            job_states.set_state(transaction, job, running)
+            states.set_state(transaction, job, running)
             recorded.changed(transaction, job, running, f"resource {resource}")
         return "".join(job.owners[0][0] for job in taken)
 
@@ -81,7 +82,7 @@ def test_every_queue_is_found_whatever_its_length(database: Database) -> None:
         return [Queue(*(str(row[name]) for name in _QUEUE), row["queued_wish"]) for row in rows]
 
     there = database.run(every, write=False)
-    found = database.run(queue_order.queues, write=False)
+    found = database.run(priorities.queues, write=False)
 
     assert len(there) == 6 * 5 + 1
     assert sorted(map(repr, found)) == sorted(map(repr, there))
@@ -101,7 +102,7 @@ def test_long_queues_are_found_by_their_beginnings(private_mariadb: PrivateMaria
 
     def cost(transaction: Transaction) -> int:
         before = reads(transaction)
-        assert len(queue_order.queues(transaction)) == 4
+        assert len(priorities.queues(transaction)) == 4
         return reads(transaction) - before
 
     read = made.run(cost, write=False)
@@ -194,8 +195,8 @@ def test_a_resource_takes_what_is_for_it_any_or_several_in_one_order(database: D
         queue(database, "ab"[number % 2], 1, target)
     for several in ("res1", "res2"):
         database.run(partial(_know_target, name=several))
-    taken = database.run(lambda one: offers.take(one, "hello_world", "res1", (), 0, 100))
-    count = database.run(lambda one: offers.count(one, "hello_world", "res1", ()))
+    taken = database.run(lambda one: claims.take(one, "hello_world", "res1", (), 0, 100))
+    count = database.run(lambda one: claims.count(one, "hello_world", "res1", ()))
 
     assert sorted(",".join(job.target_resources) for job in taken) == sorted(
         ["any", "res1", "res2,res1", "any,res1"] * 2
@@ -228,7 +229,7 @@ def ran(database: Database, user: str, hours: float) -> None:
             (NOW, "running", "finished"),
         ):
             change = Change(number, when, old, new, *told)
-            history.record(transaction, change, change if old else None)
+            job_history.record(transaction, change, change if old else None)
 
     database.run(work)
 
@@ -254,7 +255,7 @@ def test_jobs_that_run_count_before_they_have_ended(database: Database) -> None:
     change = partial(Change, owners=("anna", "theor"), target_resources=("any",), application="hello_world")
     for number, begin in ((1, NOW - 10), (2, NOW - 10 * 3600)):
         running = change(number, begin, "queued", "running", "resource res1", "")
-        database.run(lambda one, running=running: history.record(one, running))
+        database.run(lambda one, running=running: job_history.record(one, running))
     queue(database, "ben", 20)
     order(database)
 
@@ -316,7 +317,7 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
         resource = Resource(number, f"res{number}", "", "", 0, 0, "")
 
         def work(transaction: Transaction) -> list[int]:
-            found = offers.take(transaction, "hello_world", resource.resource_name, (), 0, 5)
+            found = claims.take(transaction, "hello_world", resource.resource_name, (), 0, 5)
             locking.take(transaction, found, resource, number, NOW)
             return [job.job_id for job in found]
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_server.database import Transaction
-from lgi_server.tables import access, jobs
+from lgi_server.db.database import Transaction
+from lgi_server.tables import job_access
+from lgi_server.tables.job_queue import jobs
 from tests import queues
 from tests.grid import Grid
 from tests.pages import Browser, register
@@ -100,7 +101,7 @@ def stored(grid: Grid, number: int) -> list[int]:
             job = replace(queues.queued_job(index), owners=names[1:], read_access=names)
             job = replace(job, state_time_stamp=1000 + index // 7)
             made.append(jobs.insert(transaction, job))
-            access.insert(transaction, made[-1], job)
+            job_access.insert(transaction, made[-1], job)
         return made
 
     return grid.database.run(store)

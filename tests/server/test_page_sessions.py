@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from lgi_server.services import web_sessions
+from lgi_server.services.access import web_sessions
 from tests.grid import Grid, refusal, running
 from tests.pages import FROM_OURS, Browser
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from lgi_server import documents
-from lgi_server.basic_interface import charts, display
+from lgi_server.basic_interface import charts, filters
+from lgi_server.public import documents
 from tests import running_jobs
 from tests.grid import Grid
 from tests.pages import Browser, Page, register
@@ -259,7 +259,7 @@ def test_a_job_with_very_much_to_tell_has_a_page_of_some_size(grid: Grid) -> Non
     job_id = job_with(grid)
     (row,) = grid.rows("SELECT repository FROM job_queue WHERE job_id = %s", job_id)
     place = grid.config.repository / str(row["repository"])[-3:] / str(row["repository"])
-    for number in range(display.MOST_FILES + 7):
+    for number in range(filters.MOST_FILES + 7):
         (place / f"file{number:04}").touch()
     grid.run(
         "INSERT INTO job_history (job_id, change_time, old_state, new_state, changed_by, reason, application,"
@@ -272,9 +272,9 @@ def test_a_job_with_very_much_to_tell_has_a_page_of_some_size(grid: Grid) -> Non
     page = Browser(grid).get(f"jobs/{job_id}")
 
     changes = page.tree.xpath("//section[contains(., 'History')]//tr/td[@data-label='Why']/text()")
-    assert (len(changes), changes[-1]) == (2 * display.MOST_CHANGES, "900")
-    assert len(page.rows()) == display.MOST_FILES
-    assert f"{900 - 2 * display.MOST_CHANGES} more, which LGI_history shows." in page.text
+    assert (len(changes), changes[-1]) == (2 * filters.MOST_CHANGES, "900")
+    assert len(page.rows()) == filters.MOST_FILES
+    assert f"{900 - 2 * filters.MOST_CHANGES} more, which LGI_history shows." in page.text
     assert "7 more, which LGI_filetransfer lists." in page.text
 
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from lgi_server.services.permissions import verdict
-from lgi_server.tables.permissions import Rules
+from lgi_server.services.access.submit_rules import verdict
+from lgi_server.tables.submit_rules import Rules
 from tests.grid import Grid
 
 # The rules in their order: which table, whose row, and what it says of user u in group g for application a.

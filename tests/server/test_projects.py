@@ -7,11 +7,10 @@ import pytest
 from lgi_protocol import API_VERSION, LGI_VERSION, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server import config_file as configuration
-from lgi_server import schema
-from lgi_server.databases import open_database
-from lgi_server.services import management
-from lgi_server.services.management import NewResource
+from lgi_server.config import parser as configuration
+from lgi_server.db import open_database, schema
+from lgi_server.services.project import administration
+from lgi_server.services.project.administration import NewResource
 from tests.grid import CAPABILITIES, SERVER_NAME, Grid, UserCalls
 
 SECOND = """
@@ -31,11 +30,11 @@ def server() -> Iterator[Grid]:
         schema.make(database)
         certificate = (made.people.authority.directory / f"{SERVER_NAME}.crt").read_text()
         master = NewResource(SERVER_NAME, made.url, certificate, 1)
-        database.run(lambda transaction: management.add_resource(transaction, master, "any"))
-        database.run(lambda transaction: management.allow(transaction, "user", "any", "any", 0, "any"))
+        database.run(lambda transaction: administration.add_resource(transaction, master, "any"))
+        database.run(lambda transaction: administration.allow(transaction, "user", "any", "any", 0, "any"))
         issued = made.people.resource("res2@cluster")
         other = NewResource("res2@cluster", "res2@cluster", issued.certificate.read_text())
-        database.run(lambda transaction: management.add_resource(transaction, other, "any"))
+        database.run(lambda transaction: administration.add_resource(transaction, other, "any"))
         database.close()
         made.start()
         made.clear()

@@ -14,8 +14,8 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from lgi_server.services import remote_repositories, stores
-from lgi_server.services.stores import Upload
+from lgi_server.storage import base, remote
+from lgi_server.storage.base import Upload
 from lgi_tools.certificates.ca import Authority
 from tests import sshd
 from tests.conftest import lacking
@@ -358,13 +358,13 @@ def test_a_stream_that_is_cut_leaves_all_or_nothing(tmp_path: Path, blocks: int)
     uploads = [Upload(path.name, path) for path in written(tmp_path, ["a", "-b"])]
     for upload in uploads:
         upload.arrived.write_bytes(b"content")
-    remote_repositories.pack(stream, ["admin"], uploads)
-    name = stores.new_name()
-    text = remote_repositories.command(remote_repositories.CREATE, str(repositories), name)
+    remote.pack(stream, ["admin"], uploads)
+    name = base.new_name()
+    text = remote.command(remote.CREATE, str(repositories), name)
 
     done = subprocess.run(["sh", "-c", text], input=stream.getvalue()[: blocks * 512], capture_output=True)
 
-    made = repositories / stores.below(name)
+    made = repositories / base.below(name)
     complete = [ACCESS, "-b", "a"] if blocks >= 6 else []
     assert sorted(path.name for path in made.glob("*")) == sorted(complete)
     assert (done.returncode == 0) == bool(complete)

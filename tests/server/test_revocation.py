@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from lgi_server.revocation import LOOK_SECONDS, Revocation
+from lgi_server.auth.crl import LOOK_SECONDS, Revocation
 from lgi_tools.certificates.ca import Authority
 
 NOW = datetime.now(UTC)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.database import Database, Transaction
-from lgi_server.services.schedule import Duty, Schedule
-from lgi_server.tables import events, jobs
+from lgi_server.db.database import Database, Transaction
+from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
+from lgi_server.tables import event_queue
+from lgi_server.tables.job_queue import jobs
 from tests.conftest import started_mariadb
 from tests.grid import BIN, Grid, wait_for
 from tests.mariadb import PrivateMariaDB
@@ -33,7 +34,7 @@ def queued(database: Database) -> list[tuple[int, str]]:
 
 def put(database: Database, event: str, when: int) -> None:
     """Queue an event."""
-    database.run(lambda one: events.insert(one, event, when))
+    database.run(lambda one: event_queue.insert(one, event, when))
 
 
 def test_a_duty_is_done_when_it_is_due_and_queued_again(database: Database) -> None:
@@ -175,7 +176,7 @@ def test_of_four_schedulers_exactly_one_does_each_event(idle_grid: Grid) -> None
 
     def work(transaction: object) -> None:
         for name in names:
-            events.insert(transaction, name, int(time.time()))  # type: ignore[arg-type]
+            event_queue.insert(transaction, name, int(time.time()))  # type: ignore[arg-type]
 
     idle_grid.database.run(work)
     wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 20)
@@ -281,7 +282,7 @@ def test_a_submit_has_the_queue_ordered(idle_grid: Grid) -> None:
     def submit(transaction: Transaction) -> None:
         for number in (100, 200, 300, 101):
             jobs.insert(transaction, queued_job(number))
-        events.insert(transaction, events.SCHEDULE_CYCLE, int(time.time()))
+        event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, int(time.time()))
 
     idle_grid.database.run(submit)
     order = "SELECT owners FROM job_queue WHERE priority < 0 ORDER BY priority"

@@ -8,9 +8,9 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_protocol.reply import Reply
-from lgi_server.services import management, replication
-from lgi_server.services.management import NewResource
-from lgi_server.services.replication import Here, Update
+from lgi_server.services.project import administration, replication
+from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project.replication import Here, Update
 from tests.grid import PROJECT, SERVER_NAME, Grid
 from tests.mariadb import PrivateMariaDB
 
@@ -161,7 +161,7 @@ def test_a_slave_may_ask_and_not_push(grid: Grid) -> None:
     """Ruling 5: updates are accepted from the master only."""
     issued = grid.people.resource("LGI@slave")
     slave = NewResource("LGI@slave", "https://slave.example/LGI", issued.certificate.read_text(), 2)
-    grid.database.run(lambda transaction: management.add_resource(transaction, slave, "any"))
+    grid.database.run(lambda transaction: administration.add_resource(transaction, slave, "any"))
     client = grid.client(issued)
 
     assert client.post(GET, {"project": PROJECT, "version": "0"}).number("update", "updates") > 0
@@ -255,7 +255,7 @@ def slave(grid: Grid) -> Iterator[Grid]:
                 *(name, pem, role, url),
             )
         new = NewResource("LGI@slave", made.url, (grid.directory / "ca" / "LGI@slave.crt").read_text(), 2)
-        grid.database.run(lambda transaction: management.add_resource(transaction, new, "any"))
+        grid.database.run(lambda transaction: administration.add_resource(transaction, new, "any"))
         made.start()
         yield made
     finally:
@@ -265,7 +265,7 @@ def slave(grid: Grid) -> Iterator[Grid]:
 def test_an_update_cycle_brings_a_slave_up_to_date(grid: Grid, slave: Grid) -> None:
     """Without the fields: the master is asked until it has no more; each change is made once."""
     client = Client(slave.url, master(grid).credentials)
-    grid.database.run(lambda transaction: management.deny(transaction, "user", "eve", "any", "LGI@slave"))
+    grid.database.run(lambda transaction: administration.deny(transaction, "user", "eve", "any", "LGI@slave"))
 
     reply = client.post(RUN, {"project": PROJECT})
     again = client.post(RUN, {"project": PROJECT})
@@ -280,7 +280,7 @@ def test_an_update_cycle_brings_a_slave_up_to_date(grid: Grid, slave: Grid) -> N
 
 def test_a_push_with_a_gap_runs_a_cycle_first(grid: Grid, slave: Grid) -> None:
     """Newer by more than one: what is missing comes from the master."""
-    grid.database.run(lambda transaction: management.deny(transaction, "user", "eve", "any", "any"))
+    grid.database.run(lambda transaction: administration.deny(transaction, "user", "eve", "any", "any"))
 
     reply = push(Client(slave.url, master(grid).credentials), newest(grid), DENY.format("eve"))
 

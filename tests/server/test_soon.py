@@ -3,9 +3,9 @@
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.database import Database, Transaction
-from lgi_server.soon import MOST_KEPT, Soon, Statement
-from lgi_server.tables import events
+from lgi_server.db.database import Database, Transaction
+from lgi_server.db.deferred_writes import MOST_KEPT, Soon, Statement
+from lgi_server.tables import event_queue
 from tests.grid import wait_for
 
 
@@ -20,7 +20,7 @@ def queued(database: Database) -> list[int]:
 def test_what_many_ask_for_is_stored_soon(database: Database) -> None:
     """Each second's event once, without anybody's help."""
     for moment in (7, 7, 8, 7):
-        database.run(lambda transaction, moment=moment: events.job_changed(transaction, moment))
+        database.run(lambda transaction, moment=moment: event_queue.job_changed(transaction, moment))
 
     wait_for(lambda: queued(database) == [7, 8], 10)
 
@@ -29,12 +29,12 @@ def test_what_did_not_last_asks_for_nothing(database: Database) -> None:
     """A transaction that is taken back takes back what it wanted soon."""
 
     def work(transaction: Transaction) -> None:
-        events.job_changed(transaction, 7)
+        event_queue.job_changed(transaction, 7)
         raise LGIError(ErrorNumber.NO_JOB)
 
     with pytest.raises(LGIError):
         database.run(work)
-    database.run(lambda transaction: events.job_changed(transaction, 8))
+    database.run(lambda transaction: event_queue.job_changed(transaction, 8))
     database.close()
 
     assert queued(database) == [8]
@@ -42,7 +42,7 @@ def test_what_did_not_last_asks_for_nothing(database: Database) -> None:
 
 def test_what_is_wanted_soon_is_stored_at_the_end(database: Database) -> None:
     """A program that ends does not wait for the second to be over."""
-    database.run(lambda transaction: events.job_changed(transaction, 7))
+    database.run(lambda transaction: event_queue.job_changed(transaction, 7))
     database.close()
 
     assert queued(database) == [7]
@@ -75,7 +75,7 @@ def test_a_fault_does_not_end_what_is_wanted_later(monkeypatch: pytest.MonkeyPat
     """Whoever runs statements may fail in a way nobody thought of: what is asked for afterwards is run."""
     taken: list[Statement] = []
     faults = [KeyError("nobody thought of it")]
-    monkeypatch.setattr("lgi_server.soon.SECONDS", 0.01)
+    monkeypatch.setattr("lgi_server.db.deferred_writes.SECONDS", 0.01)
 
     def run(statements: list[Statement]) -> None:
         if faults:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ServerError
-from lgi_server import schema
-from lgi_server.database import Database, Transaction
-from lgi_server.databases import open_database
-from lgi_server.tables import permissions, submit_requests
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database, Transaction
+from lgi_server.tables import submit_requests, submit_rules
 from lgi_server.tables.submit_requests import KEPT_SECONDS, Remembered
 from tests import running_jobs
 from tests.grid import Grid, wait_for
@@ -205,7 +204,7 @@ def test_what_was_stored_when_the_turn_comes_is_counted(private_mariadb: Private
     held, counts = threading.Event(), []
 
     def count(transaction: Transaction) -> int:
-        return permissions.count_alone(transaction, "mark", "vasp", False)
+        return submit_rules.count_alone(transaction, "mark", "vasp", False)
 
     def first(transaction: Transaction) -> None:
         counts.append(count(transaction))

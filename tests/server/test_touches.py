@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import schema, touches
-from lgi_server.database import Transaction
-from lgi_server.databases import open_database
-from lgi_server.tables import active_resources, sessions
-from lgi_server.touches import KEPT_SECONDS, MOST_KEPT, Touches
+from lgi_server.background import timestamp_batcher
+from lgi_server.background.timestamp_batcher import KEPT_SECONDS, MOST_KEPT, Touches
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Transaction
+from lgi_server.tables import active_resources, running_sessions
 
 Stored = list[tuple[str, list[int], int]]
 
@@ -23,11 +23,11 @@ class Desk:
         self.failing: dict[str, Exception] = {}
         self.stored: Stored = []
         # It is stored when a test says so.
-        monkeypatch.setattr(touches, "STORE_SECONDS", 3600.0)
-        for module, name in ((active_resources, "touch"), (sessions, "renew")):
+        monkeypatch.setattr(timestamp_batcher, "STORE_SECONDS", 3600.0)
+        for module, name in ((active_resources, "touch"), (running_sessions, "renew")):
             monkeypatch.setattr(module, name, self._kind(name))
 
-    def _kind(self, name: str) -> touches.Store:
+    def _kind(self, name: str) -> timestamp_batcher.Store:
         def store(_transaction: Transaction, numbers: list[int], now: int) -> None:
             if name in self.failing:
                 raise self.failing[name]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lgi_server.services import management, update_text
+from lgi_server.services.project import administration, update_parser
 from tests.grid import BIN, SERVER_NAME, Grid
 from tests.server.test_manage_db import last_update, manage
 
@@ -47,7 +47,7 @@ def test_a_change_is_taken_back(grid: Grid, change: tuple[str, ...]) -> None:
     after = grid.rows("SELECT update_query, servers FROM updates WHERE version > %s", version)
     assert after != []
     for row in after:
-        assert update_text.parse(bytes(row["update_query"]).decode()).table in TABLES  # type: ignore[arg-type]
+        assert update_parser.parse(bytes(row["update_query"]).decode()).table in TABLES  # type: ignore[arg-type]
         assert row["servers"] == (SERVER_NAME if SERVER_NAME in change else "any")
 
 
@@ -161,10 +161,10 @@ def test_two_that_change_something_at_once_wait_for_each_other(grid: Grid) -> No
     held, done = threading.Event(), threading.Event()
 
     def first(transaction: object) -> None:
-        management.check_master(transaction, SERVER_NAME)  # type: ignore[arg-type]
+        administration.check_master(transaction, SERVER_NAME)  # type: ignore[arg-type]
         held.set()
         done.wait(3)
-        management.deny(transaction, "user", "eve", "any", "any")  # type: ignore[arg-type]
+        administration.deny(transaction, "user", "eve", "any", "any")  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(3) as pool:
         holder = pool.submit(grid.database.run, first)

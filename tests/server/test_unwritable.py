@@ -6,9 +6,8 @@ import pymysql
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server import schema
-from lgi_server.database import Database, Full, Transaction
-from lgi_server.databases import mariadb, open_database
+from lgi_server.db import mariadb, open_database, schema
+from lgi_server.db.database import Database, Full, Transaction
 from tests.conftest import started_mariadb
 
 ADD = "INSERT INTO users_denied (user_name, application) VALUES ('n', 'any')"

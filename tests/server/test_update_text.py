@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lgi_server.services import update_text
-from lgi_server.services.update_text import Statement, Verb
-from lgi_server.tables import active_resources, permissions
+from lgi_server.services.project import update_parser
+from lgi_server.services.project.update_parser import Statement, Verb
+from lgi_server.tables import active_resources, submit_rules
 
 GOOD = {
     "as LGI wrote it": (
@@ -67,27 +67,27 @@ BAD = {
 @pytest.mark.parametrize(("text", "statement"), GOOD.values(), ids=GOOD.keys())
 def test_a_statement_is_understood(text: str, statement: Statement) -> None:
     """MySQL's two ways of writing an INSERT, its quotes and its escapes."""
-    assert update_text.parse(text) == statement
+    assert update_parser.parse(text) == statement
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
 def test_anything_else_is_refused(text: str) -> None:
     """One INSERT, UPDATE, REPLACE or DELETE on five tables, conditions that name their rows."""
     with pytest.raises(ValueError, match=r"\w"):
-        update_text.parse(text)
+        update_parser.parse(text)
 
 
 @settings(deadline=None)
 @given(st.text(), st.text(), st.integers(-(10**9), 10**9))
 def test_what_we_write_is_what_we_read(name: str, application: str, limit: int) -> None:
     """Every change that ManageDB records can be made by the other servers."""
-    change = permissions.set_allowed("user", name, application, limit)
+    change = submit_rules.set_allowed("user", name, application, limit)
     try:
         text = change.text()
     except ValueError:
         return
 
-    read = update_text.parse(text)
+    read = update_parser.parse(text)
 
     assert dict(read.values) == {"user_name": name, "application": application, "job_limit": limit}
 
@@ -96,7 +96,7 @@ def test_certificates_survive_the_text() -> None:
     """Line ends in values stay."""
     pem = "-----BEGIN CERTIFICATE-----\nAB+/=\n-----END CERTIFICATE-----\n"
 
-    read = update_text.parse(active_resources.add("r@h", "r@h", pem, 0).text())
+    read = update_parser.parse(active_resources.add("r@h", "r@h", pem, 0).text())
 
     assert dict(read.values)["client_certificate"] == pem
 
@@ -106,6 +106,6 @@ def test_certificates_survive_the_text() -> None:
 def test_rubbish_is_refused_and_nothing_else_happens(text: str) -> None:
     """Any text is a statement or a ValueError."""
     try:
-        update_text.parse(text)
+        update_parser.parse(text)
     except ValueError:
         return

@@ -13,10 +13,11 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server.database import Database, Transaction
-from lgi_server.tables import access, awaited, jobs
-from lgi_server.tables.awaited import Awaited
-from lgi_server.waiting import MOST_EACH, Waiting, Wish
+from lgi_server.background.long_poll_work import MOST_EACH, Waiting, Wish
+from lgi_server.db.database import Database, Transaction
+from lgi_server.tables import job_access
+from lgi_server.tables.job_queue import jobs, pending_work
+from lgi_server.tables.job_queue.pending_work import Awaited
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import read_certificate
 from tests.grid import Grid, refusal, wait_for
@@ -225,13 +226,13 @@ def test_newer_jobs_for_others_hide_no_job(database: Database, targets: tuple[st
         others = [replace(queued_job(n), target_resources=theirs, state=state) for n in range(1, 300)]
         numbers = jobs.insert_all(transaction, others)
         made = [replace(job, job_id=numbers[job.repository]) for job in others]
-        access.insert_all(transaction, [replace(own, job_id=job_id), *made])
+        job_access.insert_all(transaction, [replace(own, job_id=job_id), *made])
         return job_id
 
     theirs = ("res2@cluster", "res4@cluster")[: len(targets)]
     job_id = database.run(store)
 
-    found = database.run(lambda one: awaited.look(one, [HELLO], [NAME]), write=False)
+    found = database.run(lambda one: pending_work.look(one, [HELLO], [NAME]), write=False)
 
     assert [job.job_id for job in found] == [job_id]
 

@@ -1,0 +1,1 @@
+"""The request pipeline of all calls: dispatch, registry, context, fields, responses, uploads."""

@@ -1,0 +1,135 @@
+"""The jobs of a bulk submit, as they are posted: a list in JSON, and one file that holds all of theirs."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from lgi_protocol import file_properties
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
+from lgi_server.api import fields as api_fields
+from lgi_server.api.fields import Form
+from lgi_server.config.model import Config
+from lgi_server.storage.base import Upload, file_name
+from lgi_server.storage.threadpool import aside
+
+_FIELDS = frozenset(
+    {
+        *("request_id", "application", "target_resources", "job_specifics"),
+        *("input", "output", "read_access", "write_access"),
+    }
+)
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One job: the fields that a submit of its own would post, and its files."""
+
+    request_id: str
+    form: Form
+    files: tuple[Upload, ...]
+
+    def uploads(self) -> tuple[Upload, ...]:
+        """The files, under names that files of a repository may have; LGIError 68."""
+        for file in self.files:
+            file_name(file.name)
+        return self.files
+
+
+def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[Entry, ...]:
+    """The jobs of a call; LGIError 65 for too many, 68 for a list that cannot be understood."""
+    try:
+        listed = json.loads(form.text(api_fields.JOBS))
+    except (ValueError, RecursionError) as error:
+        raise _malformed(f"it is not JSON: {error}") from None
+    if not isinstance(listed, list):
+        raise _malformed("it is not a list")
+    if len(listed) > config.max_jobs_at_once:
+        why = f"{len(listed)} jobs, at most {config.max_jobs_at_once} at once"
+        raise LGIError(ErrorNumber.POST_TOO_BIG, why)
+    entries = [_entry(number, one) for number, one in enumerate(listed, 1)]
+    _check_ids([posted.get("request_id", "") for posted, _files in entries])
+    parts = iter(_parts([file for _posted, files in entries for file in files], uploads))
+    return tuple(
+        Entry(posted.get("request_id", "").strip()[:64], Form(posted), tuple(next(parts) for _file in files))
+        for posted, files in entries
+    )
+
+
+def _malformed(why: str) -> LGIError:
+    return LGIError(ErrorNumber.UPLOAD, why, message="The list of jobs cannot be understood")
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A file of a list; ``size`` is in bytes."""
+
+    name: str
+    size: int
+    properties: FileProperties
+
+
+def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed]]:
+    """The fields and the files of a job."""
+    if not isinstance(one, dict):
+        raise _malformed(f"job {number} is not an object")
+    fields = {name: value for name, value in one.items() if name != "files"}
+    for name, value in fields.items():
+        if name not in _FIELDS:
+            raise _malformed(
+                f"job {number} has a field {name[:40]!r}, known are {', '.join(sorted(_FIELDS))}"
+            )
+        if not isinstance(value, str):
+            raise _malformed(f"{name} of job {number} is not a text")
+    return fields, list(_files(number, one.get("files", [])))
+
+
+def _files(number: int, listed: Any) -> Iterator[_Listed]:
+    for file in listed if isinstance(listed, list) else [None]:
+        name, size, *rest = file if isinstance(file, list) and len(file) in {2, 4} else (None, None)
+        # True is an int to Python, and nothing else.
+        if not isinstance(name, str) or type(size) is not int or size < 0:
+            raise _malformed(f"files of job {number} is not a list of names with their sizes")
+        yield _Listed(name, size, file_properties.of_list(*rest) if rest else FileProperties())
+
+
+def _check_ids(request_ids: Sequence[str]) -> None:
+    """Each job has its own request_id, or none."""
+    given = [one for one in request_ids if one]
+    for one in given if len(set(given)) != len(given) else ():
+        if given.count(one) > 1:
+            raise _malformed(f"two jobs have the request_id {one[:40]!r}")
+
+
+def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
+    """The files in what was posted as one, which holds them one after the other and nothing else."""
+    posted = uploads[0].size if uploads else 0
+    sizes = [file.size for file in files]
+    if len(uploads) > 1 or posted != sum(sizes):
+        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} came")
+    path = uploads[0].arrived if uploads else Path("/dev/null")
+    digests = aside(_digests, path, sizes)
+    begins = accumulate(sizes, initial=0)
+    return [
+        Upload(file.name, path, digest, (begin, file.size), file.properties)
+        for file, digest, begin in zip(files, digests, begins, strict=False)
+    ]
+
+
+def _digests(path: Path, sizes: Sequence[int]) -> list[str]:
+    """A digest of each part of a file."""
+    digests = []
+    with path.open("rb") as opened:
+        for size in sizes:
+            digest = hashlib.sha256()
+            while size:
+                block = opened.read(min(size, _BLOCK))
+                digest.update(block)
+                size -= len(block)
+            digests.append(digest.hexdigest())
+    return digests

@@ -1,0 +1,121 @@
+"""What the view of a call is given: its caller, and one transaction of its project's database."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lgi_server.api import fields
+from lgi_server.api.bulk_manifest import Entry
+from lgi_server.api.fields import Form
+from lgi_server.api.responses import Answers, Elements
+from lgi_server.auth.client_certificate import Trust
+from lgi_server.background.long_poll_jobs import Known
+from lgi_server.background.long_poll_work import Nothing, Wish
+from lgi_server.background.metrics import Metrics
+from lgi_server.background.timestamp_batcher import Touches
+from lgi_server.config.model import Config
+from lgi_server.db.database import Transaction
+from lgi_server.services.access import principals
+from lgi_server.services.access.job_principals import Holder
+from lgi_server.services.access.principals import Servers, User
+from lgi_server.services.access.resource_cache import Directory
+from lgi_server.services.jobs import idempotency
+from lgi_server.services.jobs.idempotency import Request
+from lgi_server.storage.base import Making, Upload
+from lgi_server.tables.active_resources import Resource
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request inside its transaction; ``now`` is in whole seconds."""
+
+    transaction: Transaction
+    form: Form
+    now: int
+    config: Config
+    trust: Trust
+    project: str
+    answers: Answers
+    store: Making
+    touches: Touches
+    directory: Directory
+    metrics: Metrics
+    uploads: Callable[[], tuple[Upload, ...]]
+    cycled: bool
+    may_wait: bool
+    entries: tuple[Entry, ...]
+
+    def wait_for(self, wish: Wish | Known) -> None:
+        """Raise Nothing when the caller has said that it would wait for what it wishes."""
+        seconds = min(self.form.number_or(fields.WAIT, 0), self.config.longest_wait)
+        if seconds and self.may_wait:
+            raise Nothing(self.project, wish, seconds)
+
+    @property
+    def licences(self) -> Mapping[str, int]:
+        """The licences of the project, and how many there are of each."""
+        return self.config.projects[self.project].licences
+
+    def request(self, kind: str, name: str, form: Form | None = None) -> Request | None:
+        """The id a submit, or one of many in a form of its own, was given by its caller; LGIError 33."""
+        found = idempotency.request(kind, name, (form or self.form).word(fields.REQUEST_ID))
+        if found:
+            self.touches.request(self.now)
+        return found
+
+
+@dataclass(frozen=True)
+class ResourceCall(Call):
+    """A call of a known resource; ``session_id`` is 0 for calls that need no session."""
+
+    resource: Resource
+    servers: Servers
+    session_id: int
+    capabilities: str
+    # The certificate that was shown (PEM) when it ends after the registered one, otherwise empty.
+    renewed: str
+
+    def header(self) -> Elements:
+        """What every answer to a resource starts with."""
+        return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
+
+    def wait_unless(self, found: object, wish: Wish) -> None:
+        """Raise Nothing when nothing was found and the caller has said that it would wait."""
+        if not found:
+            self.wait_for(wish)
+
+
+@dataclass(frozen=True)
+class InterfaceCall(Call):
+    """A call of a user."""
+
+    user: User
+
+    def header(self) -> Elements:
+        """What most answers to a user start with."""
+        servers = principals.recent_servers(self.transaction, self.directory)
+        return self.answers.user_header(self.user, servers)
+
+
+@dataclass(frozen=True)
+class ServerCall(Call):
+    """A call of another project server, or of this one's own tools."""
+
+    resource: Resource
+    servers: Servers
+    server_name: str
+
+    def header(self) -> Elements:
+        """What every answer to a server starts with."""
+        return self.answers.project_header(self.servers)
+
+
+@dataclass(frozen=True)
+class JobCall(Call):
+    """A call of a job that runs, which is all its certificate allows beside its files."""
+
+    holder: Holder
+    servers: Servers
+
+    def header(self) -> Elements:
+        """What an answer to its resource would start with."""
+        return self.answers.resource_header(self.holder.resource, self.servers)

@@ -1,0 +1,49 @@
+"""The posted fields that tell how a job ended (wire.md 6, ours)."""
+
+from lgi_protocol import comma_lists, states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.job_end import MOST_CODE, MOST_SIGNAL, NO_END, End, Result
+from lgi_server.api import fields
+from lgi_server.api.fields import Field, Form
+
+
+def posted(form: Form, state: str) -> End:
+    """How a job ended that is, with what is posted, in this state; LGIError 25."""
+    code = _number(form, fields.EXIT_CODE, 0, MOST_CODE)
+    signal = _number(form, fields.EXIT_SIGNAL, 1, MOST_SIGNAL)
+    end = End(code, signal, _word(form, fields.END_REASON))
+    if code is not None and signal is not None:
+        raise _refused("exit_code and exit_signal", "a program ends with one of them")
+    if end != NO_END and not states.has_ended(state):
+        raise _refused("The end of a job", f"a job that is {state} has not ended")
+    return end
+
+
+def wanted(form: Form) -> str:
+    """Of a list: the end its jobs had, empty for all jobs; LGIError 25."""
+    word = _word(form, fields.ENDED)
+    if word and word != comma_lists.ANY and word not in set(Result):
+        raise _refused(
+            fields.ENDED.name, f"{word[:40]!r} is none of {comma_lists.join(Result)}, {comma_lists.ANY}"
+        )
+    return "" if word == comma_lists.ANY else word
+
+
+def _number(form: Form, field: Field, least: int, most: int) -> int | None:
+    text = _word(form, field)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise _refused(field.name, f"{text!r} is no number from {least} to {most}")
+    return int(text)
+
+
+def _word(form: Form, field: Field) -> str:
+    try:
+        return form.word(field)
+    except LGIError as refused:
+        raise _refused(field.name, refused.message.removeprefix(f"{refused.number.message}: ")) from None
+
+
+def _refused(what: str, why: str) -> LGIError:
+    return LGIError(ErrorNumber.STATE, why, message=f"{what} cannot be accepted")

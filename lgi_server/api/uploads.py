@@ -1,0 +1,153 @@
+"""Posted files on their way into a repository: spooled beside it, so that storing one is a link."""
+
+import hashlib
+import select
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import flask
+from werkzeug import Request
+from werkzeug.datastructures import FileStorage
+
+from lgi_protocol import file_properties
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api.form_parser import FormRequest
+from lgi_server.storage.base import Upload, uploaded_name
+from lgi_server.storage.local import Repositories
+from lgi_server.storage.threadpool import on_the_disk
+
+
+class Arrival:
+    """A posted file while it comes in. It is open only while it is written to: there may be many."""
+
+    def __init__(self, store: Repositories, most: int) -> None:
+        """At most so many bytes."""
+        opened = store.new_arrival()
+        opened.close()
+        self.path = Path(opened.name)
+        self.size = 0
+        self._digest = hashlib.sha256()
+        self._most = most
+
+    def write(self, data: bytes) -> int:
+        """Add to the file; LGIError FILE_TOO_BIG before it becomes too big."""
+        self.size += len(data)
+        if self.size > self._most:
+            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self._most} bytes are allowed")
+        self._digest.update(data)
+        with self.path.open("ab") as opened:
+            return opened.write(data)
+
+    @property
+    def digest(self) -> str:
+        """What is the same for the same file only."""
+        return self._digest.hexdigest()
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        """Werkzeug goes back to the beginning when a file is complete; nobody reads it from here."""
+        return 0
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class SpoolingRequest(FormRequest):
+    """Posted files go to the repositories' incoming directory instead of /tmp."""
+
+    # Set by the doorway for calls that take files, and for those whose files come together as one.
+    takes_files = False
+    takes_together = False
+
+    def __init__(self, environ: Any, store: Repositories, most: int) -> None:
+        """A request of at most so many bytes whose files go to the incoming directory of ``store``."""
+        super().__init__(environ)
+        self.max_content_length = most
+        self._store = store
+        self._arrived: list[Path] = []
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> Any:
+        """Where Werkzeug writes a posted file."""
+        if not self.takes_files:
+            raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+        whole = self.max_content_length if self.takes_together else None
+        arrival = Arrival(self._store, whole or self._store.max_file_size)
+        self._arrived.append(arrival.path)
+        return arrival
+
+    def forget_arrivals(self) -> None:
+        """At the end of a request: what no repository has taken is removed."""
+        for path in self._arrived:
+            path.unlink(missing_ok=True)
+
+
+class PageRequest(FormRequest, flask.Request):
+    """A request for a page: posted fields, and files only where a page has asked for them."""
+
+    # Flask has its own, from its configuration.
+    max_form_memory_size = FormRequest.max_form_memory_size
+    max_form_parts = FormRequest.max_form_parts
+    # Set by a page that takes files: whose incoming directory they go to.
+    store: Repositories | None = None
+    # Bytes of each at most, 0: as of a file of a repository.
+    most_file = 0
+    # The files that have come so far.
+    arrived: Sequence[Path] = ()
+
+    def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
+        """Where Werkzeug writes a posted file."""
+        if self.store is None:
+            raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+        arrival = Arrival(self.store, self.most_file or self.store.max_file_size)
+        self.arrived = [*self.arrived, arrival.path]
+        return arrival
+
+    def forget_arrivals(self) -> None:
+        """At the end of a request: what no repository has taken is removed."""
+        for path in self.arrived:
+            path.unlink(missing_ok=True)
+
+
+def has_ended(request: Request) -> bool:
+    """Whether a request's connection has ended, or says something though it is not its turn."""
+    connection = request.environ.get("gunicorn.socket")
+    return connection is not None and bool(select.select([connection], [], [], 0)[0])
+
+
+def uploads_of(request: Request) -> tuple[Upload, ...]:
+    """The announced files of a submit, on the disk; LGIError UPLOAD.
+
+    # As LGI: files that number_of_uploaded_files does not announce are ignored.
+    """
+    announced = request.form.get("number_of_uploaded_files", "").strip()
+    count = int(announced) if announced.isascii() and announced.isdigit() and len(announced) < 10 else 0
+    if count > len(request.files):
+        raise LGIError(ErrorNumber.UPLOAD, f"{count} files announced, {len(request.files)} came")
+    return tuple(_upload(request, number) for number in range(1, count + 1))
+
+
+def _upload(request: Request, number: int) -> Upload:
+    posted = request.files.get(f"uploaded_file_{number}")
+    if posted is None:
+        raise LGIError(ErrorNumber.UPLOAD, f"uploaded_file_{number} did not come")
+    return _stored(posted)
+
+
+def chosen_files(request: Request, field: str) -> tuple[Upload, ...]:
+    """The files a browser sends for a field, on the disk; LGIError UPLOAD. One without a name is none."""
+    return tuple(_stored(posted) for posted in request.files.getlist(field) if posted.filename)
+
+
+def _stored(posted: FileStorage) -> Upload:
+    name = uploaded_name(posted.filename or "")
+    arrival = cast(Arrival, posted.stream)
+    properties = file_properties.of_headers(posted.headers)
+    with arrival.path.open("rb") as opened:
+        on_the_disk(opened)
+    return Upload(name, arrival.path, arrival.digest, properties=properties)

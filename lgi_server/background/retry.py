@@ -1,0 +1,45 @@
+"""Work that cannot be done at once: a job that is locked, a repository that has to be made first."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.services.jobs.locking import JobLocked
+from lgi_server.storage.staging import NotMade
+
+Result = TypeVar("Result")
+LOCK_WAIT_SECONDS = 30.0
+# Between two looks of such a call; each time twice as long, so that many of them cost the others little.
+LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
+# So many calls of a worker may wait for a lock; the next one is told to come back.
+_waiting = threading.BoundedSemaphore(64)
+
+
+def carry_out(run: Callable[[], Result]) -> Result:
+    """The result of a piece of work, done again while the job it wants is locked; LGIError BACK_OFF."""
+    try:
+        return run()
+    except JobLocked:
+        return _wait_for_lock(run)
+    except NotMade as first:
+        return first.ahead.make(run)
+
+
+def _wait_for_lock(again: Callable[[], Result]) -> Result:
+    """Look again until the lock is gone; LGIError BACK_OFF after 30 s or when too many wait already."""
+    if not _waiting.acquire(blocking=False):
+        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
+    try:
+        end, pause = time.monotonic() + LOCK_WAIT_SECONDS, LOCK_LOOK_SECONDS
+        while time.monotonic() < end:
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK)
+            try:
+                return again()
+            except JobLocked:
+                continue
+        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
+    finally:
+        _waiting.release()

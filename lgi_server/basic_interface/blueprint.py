@@ -1,0 +1,112 @@
+"""The addresses of the pages."""
+
+from functools import partial
+from http import HTTPStatus
+
+from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import IntegerConverter
+
+from lgi_protocol.errors import LGIError
+from lgi_server.auth import browser_guard
+
+# Importing these registers their pages.
+from lgi_server.basic_interface import (
+    admin,
+    certificate,
+    dispatch,
+    group_choice,
+    home,
+    job,
+    job_actions,
+    job_list,
+    job_removal,
+    legacy_urls,
+    long_poll,
+    responses,
+    submit,
+    usage,
+)
+from lgi_server.basic_interface import project as basic_interface_project
+from lgi_server.basic_interface.registry import PAGES, Page, Visitor
+from lgi_server.config.model import Config
+from lgi_server.runtime import Server
+
+NAME = "basic_interface"
+
+
+class JobNumber(IntegerConverter):
+    """A job's number as calls take it: no database has longer ones."""
+
+    regex = r"[0-9]{1,9}"
+
+
+def blueprint(server: Server) -> Blueprint:
+    """All pages below ``/basic_interface``."""
+    routes = Blueprint(NAME, __name__)
+    for one in PAGES:
+        routes.add_url_rule(
+            f"/<project>/{one.path}",
+            endpoint=one.view.__name__,
+            view_func=partial(dispatch.enter, server, one),
+            methods=["POST"] if one.changes else ["GET"],
+        )
+    _add_others(routes, server)
+    routes.before_request(_come_again)
+    routes.errorhandler(LGIError)(partial(_refused, server))
+    routes.errorhandler(NotFound)(partial(_nothing, server))
+    return routes
+
+
+def _add_others(routes: Blueprint, server: Server) -> None:
+    """Where visitors begin, held requests, what LGI's pages were called, and everything else."""
+    first = partial(dispatch.enter, server, home.FIRST)
+    routes.add_url_rule("/", "first", first, methods=["GET"])
+    for name, page in legacy_urls.PAGES.items():
+        old = partial(_old, server, page)
+        routes.add_url_rule(f"/{name}", "old_" + name.removesuffix(".php"), old, methods=["GET", "POST"])
+    routes.add_url_rule(
+        "/<project>/news/job/<job_number:job_id>", "job_news", partial(long_poll.of_job, server)
+    )
+    routes.add_url_rule("/<project>/news/jobs", "list_news", partial(long_poll.of_list, server))
+    routes.add_url_rule("/<path:anything>", "nothing", partial(_nothing, server))
+
+
+def _old(server: Server, page: Page) -> Response:
+    """A page of LGI's: these carried their project in a parameter."""
+    project = request.args.get("project", "")
+    return dispatch.enter(server, page, project if project in server.config.projects else "")
+
+
+def _nothing(server: Server, _error: object = None, **_place: str) -> Response:
+    return responses.not_found(_known(server))
+
+
+def _come_again() -> Response | None:
+    """A link of another site comes without the cookie of an open session, which would be lost by a new one.
+
+    The page that is answered asks for itself, and then the cookie is there.
+    """
+    if request.method != "GET" or not browser_guard.comes_from_elsewhere(request.environ):
+        return None
+    return responses.html("basic_interface/again.html", HTTPStatus.OK)
+
+
+def is_for_a_person(config: Config, asked: Request) -> bool:
+    """Whether a browser asks for a page of ours, be it there or not."""
+    if not config.basic_interface or "text/html" not in asked.headers.get("Accept", ""):
+        return False
+    return f"{asked.path}/".startswith(f"{config.prefix}/{NAME}/")
+
+
+def _refused(server: Server, refused: LGIError) -> Response:
+    """What was refused before a session was looked for."""
+    return responses.refusal(_known(server), refused)
+
+
+def _known(server: Server) -> Visitor | None:
+    """Who is there, in any project the certificate is for."""
+    try:
+        return dispatch.visitor(server, "")
+    except LGIError:
+        return None

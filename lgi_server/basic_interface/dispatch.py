@@ -1,0 +1,134 @@
+"""How a page is entered: certificate, project, session and token, in this order, for every page alike."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import cast
+
+from flask import Response, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import NotFound
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api import form_parser
+from lgi_server.api.fields import Form
+from lgi_server.api.uploads import PageRequest
+from lgi_server.auth import browser_guard, client_certificate
+from lgi_server.auth.client_certificate import Identity
+from lgi_server.background import retry
+from lgi_server.basic_interface import group_choice, responses
+from lgi_server.basic_interface.registry import Afterwards, Moved, Page, Saved, Shown, Visit, Visitor
+from lgi_server.db.database import Transaction
+from lgi_server.runtime import Server
+from lgi_server.services.access import principals, web_sessions
+from lgi_server.services.access.web_sessions import WebSession
+from lgi_server.storage.staging import Ahead
+
+
+def visitor(server: Server, project: str) -> Visitor:
+    """Who is there, before anything is done for them; LGIError 2 or 37, or NotFound for the project."""
+    now = time.time()
+    who = client_certificate.of_request(request.environ, server.trust, now)
+    principals.check_certificate(who, server.config)
+    project = project or _first_project(server, who)
+    if project not in server.config.projects:
+        raise NotFound
+    if not who.name.allows_project(project):
+        raise LGIError(ErrorNumber.PROJECT_REFUSED, project)
+    chosen = group_choice.of_cookies(request.cookies)
+    return Visitor(server, who, principals.user_of(who, chosen, server.config), project, int(now))
+
+
+def _first_project(server: Server, who: Identity) -> str:
+    """The project of an address that names none: the default one, or else the first that is allowed."""
+    if who.name.allows_project(server.config.default_project):
+        return server.config.default_project
+    return next(name for name in server.config.projects if who.name.allows_project(name))
+
+
+def enter(server: Server, page: Page, project: str = "", **place: object) -> Response:
+    """One page, from the certificate to the answer."""
+    known = visitor(server, project)
+    with server.crowd.place(known.who.name.name):
+        session = open_session(server, known)
+        known = replace(known, token=session.token)
+        try:
+            answer = _visited(server, page, known, session, place)
+            response = responses.response(known, answer)
+        except LGIError as refused:
+            response = responses.refusal(known, refused)
+        finally:
+            cast(PageRequest, request).forget_arrivals()
+    return with_cookie(response, session)
+
+
+def _visited(
+    server: Server, page: Page, known: Visitor, session: WebSession, place: Mapping[str, object]
+) -> Shown | Moved | Saved:
+    """What a page answers, or what a page makes of a refusal."""
+    database = server.databases[known.project]
+    store = Ahead(server.repositories) if server.config.remote else server.repositories
+    posted: MultiDict[str, str] = _posted(server, page) if page.changes else MultiDict()
+
+    def visit(transaction: Transaction) -> Visit:
+        return Visit(known, transaction, Form(request.args), posted, store)
+
+    try:
+        if page.changes:
+            _check_token(session, page, posted)
+        run = partial(database.run, lambda transaction: page.view(visit(transaction), **place), page.changes)
+        answer = retry.carry_out(run)
+        return answer.do() if isinstance(answer, Afterwards) else answer
+    except LGIError as error:
+        if page.refused is None:
+            raise
+        refused, explain = error, page.refused
+    return database.run(lambda transaction: explain(visit(transaction), refused), write=False)
+
+
+def _posted(server: Server, page: Page) -> "MultiDict[str, str]":
+    """The fields of a form, which no other site has sent; LGIError 66, 64, 65 or 68."""
+    if browser_guard.comes_from_elsewhere(request.environ):
+        raise LGIError(ErrorNumber.FORGERY, "another site has sent this form")
+    if page.takes_files:
+        cast(PageRequest, request).store = server.store
+    return form_parser.posted_form(request)
+
+
+def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> None:
+    """LGIError 66 for a form that this server has not made for this browser."""
+    if not session.has_made(posted.get("token", "")):
+        first = "" if page.refused else "load its page again and "
+        raise LGIError(
+            ErrorNumber.FORGERY,
+            message=f"This form has expired and nothing was changed: {first}send it again",
+        )
+
+
+def open_session(server: Server, known: Visitor) -> WebSession:
+    """The browser's session, or a new one. It is in the database of the default project."""
+    database = server.databases[server.config.default_project]
+    key, who, now = request.cookies.get(browser_guard.COOKIE, ""), known.who, known.now
+
+    def look(transaction: Transaction) -> WebSession | None:
+        return web_sessions.known(transaction, key, who, now)
+
+    def begin(transaction: Transaction) -> WebSession:
+        return web_sessions.begin(transaction, who, now)
+
+    session = database.run(look, write=False)
+    if session is None:
+        return database.run(begin)
+    if not session.is_noted:
+        database.run(partial(web_sessions.note, session=session, now=now))
+    return session
+
+
+def with_cookie(response: Response, session: WebSession) -> Response:
+    """An answer that has a browser keep its new session."""
+    if session.is_new:
+        response.set_cookie(
+            browser_guard.COOKIE, session.key, path="/", secure=True, httponly=True, samesite="Strict"
+        )
+    return response

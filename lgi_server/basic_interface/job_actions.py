@@ -1,0 +1,93 @@
+"""The files of a job's repository: more of them, and fewer."""
+
+import time
+from functools import partial
+
+from flask import request
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api import fields, uploads
+from lgi_server.basic_interface.job import seen
+from lgi_server.basic_interface.registry import Afterwards, Answer, Moved, Shown, Visit, change, page
+from lgi_server.repository.permissions import Access
+from lgi_server.storage import base
+from lgi_server.storage.base import NoSuchFile, Upload
+from lgi_server.storage.local import Repositories
+
+NAME = fields.Field("name", 256, fields.E.UPLOAD, fields.E.UPLOAD)
+
+
+@change("jobs/<job_number:job_id>/files", takes_files=True)
+def add_files(visit: Visit, job_id: int) -> Answer:
+    """Store files, each replacing an older one of its name."""
+    repository = _repository(visit, job_id)
+    files = uploads.chosen_files(request, "files")
+    if not files:
+        raise LGIError(ErrorNumber.UPLOAD, message="No file was chosen")
+
+    def store() -> Moved:
+        _check_writer(visit, repository)
+        _put(visit.visitor.server.store, repository, files)
+        return Moved(f"jobs/{job_id}#files")
+
+    return Afterwards(store)
+
+
+def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> None:
+    """All of some files, if there is room for all."""
+    base.check_uploads(files, base.Limits(store.max_file_size, store.max_size))
+    together = sum(upload.arrived.stat().st_size for upload in files)
+    store.check_room(repository, files[0].name, min(together, store.max_file_size))
+    for upload in files:
+        with upload.arrived.open("rb") as opened:
+            store.put(repository, upload.name, opened)
+
+
+@page("jobs/<job_number:job_id>/files/delete")
+def ask_to_delete_file(visit: Visit, job_id: int) -> Answer:
+    """The question, with the file's name on it."""
+    found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
+    repository = _repository(visit, job_id)
+    store = visit.visitor.server.store
+
+    def ask() -> Shown:
+        _check_writer(visit, repository)
+        if name not in {one.name for one in store.content(repository)}:
+            raise LGIError(ErrorNumber.NO_JOB, message=f"The job has no file {name!r}")
+        return Shown("basic_interface/file_removal.html", {"job": found, "name": name})
+
+    return Afterwards(ask)
+
+
+@change("jobs/<job_number:job_id>/files/delete")
+def delete_file(visit: Visit, job_id: int) -> Answer:
+    """Remove a file."""
+    repository, name = _repository(visit, job_id), visit.form.untrimmed(NAME)
+
+    def delete() -> Moved:
+        _check_writer(visit, repository)
+        _known(partial(visit.visitor.server.store.delete, repository, name))
+        return Moved(f"jobs/{job_id}#files")
+
+    return Afterwards(delete)
+
+
+def _repository(visit: Visit, job_id: int) -> str:
+    """The repository of a job the visitor may read, if it is kept here; LGIError 15 or 68."""
+    found = seen(visit, job_id)
+    if visit.visitor.server.config.remote is not None or not found.repository:
+        raise LGIError(ErrorNumber.UPLOAD, message="The files of this job are not kept by this server")
+    return found.repository
+
+
+def _check_writer(visit: Visit, repository: str) -> None:
+    """LGIError 35 unless the rules of PUT and DELETE let the visitor change these files."""
+    access = Access(visit.visitor.server, visit.visitor.who, time.time(), visit.user.groups)
+    _known(partial(access.check_writer, repository))
+
+
+def _known(look: "partial[None]") -> None:
+    try:
+        look()
+    except NoSuchFile as missing:
+        raise LGIError(ErrorNumber.NO_JOB, message=missing.message) from None

@@ -1,0 +1,90 @@
+"""Held requests of open pages: answered when there is something new to show, or when their time is over.
+
+One costs a greenlet and an event: it has no connection to the database and no place among the requests.
+"""
+
+import time
+from functools import partial
+
+from flask import Response, request
+
+from lgi_protocol.errors import LGIError
+from lgi_server.api import fields, uploads
+from lgi_server.api.fields import Form
+from lgi_server.auth import client_certificate
+from lgi_server.background.long_poll_jobs import Known
+from lgi_server.background.long_poll_lists import Listed
+from lgi_server.basic_interface import dispatch, job, responses
+from lgi_server.basic_interface.job_list import read_place
+from lgi_server.basic_interface.registry import Visitor
+from lgi_server.db.database import Transaction
+from lgi_server.runtime import Server
+from lgi_server.services.jobs import live_output
+
+NEWS, NO_NEWS = 200, 204
+PROGRESS = fields.Field("progress", fields.SHORT, fields.E.LIMIT_TOO_BIG, fields.E.LIMIT_TOO_BIG)
+# A page that asks is answered at the latest after so many seconds, soon enough to be known to look still.
+LONGEST = 25
+SINCE = fields.Field("since", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
+# An open list may be that old, in seconds.
+OLDEST = 300
+
+
+def of_job(server: Server, project: str, job_id: int) -> Response:
+    """Whether the state of a job is another one than the page shows: 200, or 204 for no news."""
+    known = dispatch.visitor(server, project)
+    query = Form(request.args)
+    wish = Known(known.user.name, job_id, request.args.get("state", ""), query.number_or(PROGRESS, 0))
+    try:
+        is_so = _is_so(server, known, wish)
+        if is_so:
+            _wait(server, known, wish)
+            client_certificate.of_request(request.environ, server.trust, time.time())
+            is_so = _is_so(server, known, wish)
+    except LGIError as refused:
+        return responses.plain(responses.status_of(refused), refused.message)
+    return responses.plain(NO_NEWS if is_so else NEWS, "")
+
+
+def _is_so(server: Server, known: Visitor, wish: Known) -> bool:
+    """Whether a page still shows what is known of a job; LGIError 15 or 34. Its output is looked at."""
+
+    def look(transaction: Transaction) -> bool:
+        seen = live_output.look(transaction, known.user, wish.job_id, 0)
+        return wish.is_so(seen.job.state, seen.progress)
+
+    with server.crowd.place(known.who.name.name), job.hidden(wish.job_id):
+        is_so = server.databases[known.project].run(look, write=False)
+    server.touches[known.project].look(wish.job_id, int(time.time()))
+    return is_so
+
+
+def of_list(server: Server, project: str) -> Response:
+    """Whether a job of an open list has changed: 200, or 204 for no news."""
+    known = dispatch.visitor(server, project)
+    query = Form(request.args)
+    everybody = known.is_administrator and request.args.get("whose") == "all"
+    places = map(read_place, request.args.get("known", "").split(","))
+    wish = Listed(
+        known.user.name,
+        known.user.names if everybody else known.own_names,
+        # What lies far back would make much of every look.
+        max(query.number_or(SINCE, known.now), known.now - OLDEST),
+        frozenset(place for place in places if place is not None),
+    )
+    try:
+        has_news = _wait(server, known, wish)
+        client_certificate.of_request(request.environ, server.trust, time.time())
+    except LGIError as refused:
+        return responses.plain(responses.status_of(refused), refused.message)
+    return responses.plain(NEWS if has_news else NO_NEWS, "")
+
+
+def _wait(server: Server, known: Visitor, wish: Known | Listed) -> bool:
+    """Wait for news, not for long: whether there is any."""
+    seconds = min(LONGEST, server.config.longest_wait)
+    # The request itself: whoever looks whether its connection is there does so outside of it.
+    has_gone = partial(uploads.has_ended, request._get_current_object())  # type: ignore[attr-defined]
+    if isinstance(wish, Listed):
+        return server.list_waiting[known.project].wait(wish, seconds, has_gone)
+    return server.job_waiting[known.project].wait(wish, seconds, has_gone)

@@ -1,0 +1,59 @@
+"""What the project is made of: its resources, and its servers."""
+
+from dataclasses import dataclass
+
+from lgi_protocol import capabilities as lgi_protocol_capabilities
+from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.services.access import principals
+from lgi_server.services.jobs import targets
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import NO_SERVER, Resource
+from lgi_server.tables.job_queue import listing
+
+# Of so many seconds without a call a person may conclude that nobody is there.
+SILENT_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A resource as the list shows it; ``running`` is how many jobs of each application run there."""
+
+    resource: Resource
+    capabilities: str
+    applications: tuple[str, ...]
+    running: dict[str, int]
+    is_silent: bool
+
+
+@page("resources")
+def resources(visit: Visit) -> Answer:
+    """The resources, what they offer, when they called last, and what runs there."""
+    return Shown("basic_interface/resources.html", {"resources": seen_resources(visit)})
+
+
+def seen_resources(visit: Visit) -> list[Seen]:
+    """All resources of the project, by name."""
+    registered = active_resources.everyone(visit.transaction)
+    everyone = sorted(
+        (one for one in registered if one.project_server == NO_SERVER), key=lambda one: one.resource_name
+    )
+    offered = sorted({name for one in everyone for name in targets.applications_of(one)})
+    running = listing.running_at(visit.transaction, offered)
+    return [
+        Seen(
+            resource=one,
+            capabilities=lgi_protocol_capabilities.readable(one.resource_capabilities),
+            applications=targets.applications_of(one),
+            running=running.get(one.resource_name, {}),
+            is_silent=one.last_call_time < visit.now - SILENT_SECONDS,
+        )
+        for one in everyone
+    ]
+
+
+@page("servers")
+def servers(visit: Visit) -> Answer:
+    """The master and the slaves, with links to their own interfaces."""
+    found = principals.servers(visit.transaction)
+    own = visit.visitor.server.config.projects[visit.visitor.project].server_name
+    return Shown("basic_interface/servers.html", {"servers": [found.master, *found.slaves], "own": own})

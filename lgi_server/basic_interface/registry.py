@@ -1,0 +1,160 @@
+"""What a page is given, what it answers, and how one is registered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api.fields import Form
+from lgi_server.auth.client_certificate import Identity
+from lgi_server.db.database import Transaction
+from lgi_server.runtime import Server
+from lgi_server.services.access import principals
+from lgi_server.services.access.principals import User
+from lgi_server.storage.base import Making
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody with a certificate, in one project; ``now`` is in whole seconds."""
+
+    server: Server
+    who: Identity
+    user: User
+    project: str
+    now: int
+    token: str = ""
+
+    @property
+    def base(self) -> str:
+        """Where the pages of the project begin, without a slash at the end."""
+        return f"{self.server.config.prefix}/basic_interface/{self.project}"
+
+    @property
+    def projects(self) -> list[str]:
+        """The projects of this server that the certificate allows."""
+        return [name for name in self.server.config.projects if self.who.name.allows_project(name)]
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the certificate is in the administrators' group."""
+        return self.server.config.admin_group in self.user.groups
+
+    @property
+    def may_choose_groups(self) -> bool:
+        """Whether the certificate grants groups that it does not name."""
+        return principals.may_choose_groups(self.who.name, self.server.config)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """What the visitor is known by in access lists, other than as an administrator."""
+        return tuple(name for name in self.user.names if name != self.server.config.admin_group)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request for a page inside its transaction: ``query`` is from the address."""
+
+    visitor: Visitor
+    transaction: Transaction
+    query: Form
+    posted: MultiDict[str, str]
+    store: Making
+
+    @property
+    def form(self) -> Form:
+        """What was posted, as fields with their limits."""
+        return Form(self.posted)
+
+    @property
+    def user(self) -> User:
+        """The user, with all groups of the certificate."""
+        return self.visitor.user
+
+    @property
+    def now(self) -> int:
+        """The time, in whole seconds."""
+        return self.visitor.now
+
+    def check_administrator(self) -> None:
+        """LGIError 34 unless the certificate is in the administrators' group."""
+        if not self.visitor.is_administrator:
+            raise LGIError(ErrorNumber.READ_REFUSED, message="This page is for the project's administrators")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page from a template."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: HTTPStatus = HTTPStatus.OK
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Another page to go to, by its address below the project's; the browser is to ``keep`` these cookies."""
+
+    path: str
+    keep: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Bytes for the visitor's disk, never shown by a browser as something of ours."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Afterwards:
+    """Work that takes a while, for when the transaction is over, and what that answers."""
+
+    do: Callable[[], "Shown | Moved"]
+
+
+Answer = Shown | Moved | Saved | Afterwards
+
+
+@dataclass(frozen=True)
+class Page:
+    """How a page is reached. One that changes something is only ever posted, with the session's token."""
+
+    path: str
+    view: Callable[..., Answer]
+    changes: bool = False
+    takes_files: bool = False
+    refused: "Callable[[Visit, LGIError], Shown] | None" = None
+
+
+View = Callable[..., Answer]
+PAGES: list[Page] = []
+
+
+def page(path: str) -> Callable[[View], View]:
+    """Register a page that changes nothing, at a path below the project's."""
+
+    def register(view: View) -> View:
+        PAGES.append(Page(path, view))
+        return view
+
+    return register
+
+
+def change(
+    path: str, takes_files: bool = False, refused: Callable[[Visit, LGIError], Shown] | None = None
+) -> Callable[[View], View]:
+    """Register what is done when a form is posted to a path below the project's.
+
+    What was refused left nothing; ``refused`` makes a page of it, for people to mend what they typed.
+    """
+
+    def register(view: View) -> View:
+        PAGES.append(Page(path, view, True, takes_files, refused))
+        return view
+
+    return register

@@ -1,0 +1,82 @@
+"""What ManageDB lists: as a table for a terminal, and as XML or JSON for programs."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from lgi_protocol import capabilities, xml
+from lgi_protocol.xml import Element
+from lgi_server.config.model import Project
+from lgi_server.db.database import Transaction
+from lgi_server.services.jobs import licences
+from lgi_server.tables import active_resources, submit_rules
+
+RESOURCE = ("resource_name", "url", "last_call_time", "project_server", "resource_capabilities")
+LICENCE = ("licence", "number", "used")
+Rows = list[dict[str, Any]]
+
+
+def rules(transaction: Transaction, kind: str, rule: str) -> Rows:
+    """The rules for users or groups (``kind`` "user" or "group"), ``allowed`` or ``denied``."""
+    return [dict(row) for row in submit_rules.listed(transaction, kind, rule)]
+
+
+def resources(transaction: Transaction) -> Rows:
+    """All resources and project servers, with the time of their last call."""
+    return [{name: vars(one)[name] for name in RESOURCE} for one in active_resources.everyone(transaction)]
+
+
+def stock(transaction: Transaction, project: Project) -> Rows:
+    """The project's licences: how many there are, and how many jobs have now."""
+    found = licences.listed(transaction, project.licences)
+    return [{"licence": one.name, "number": one.there_are, "used": one.used} for one in found]
+
+
+def shown(form: str, name: str, columns: Sequence[str], rows: Rows) -> str:
+    """Rows as ``table``, ``xml`` or ``json``; ``name`` is that of the list."""
+    forms: Mapping[str, Callable[[], str]] = {
+        "table": lambda: _table(columns, rows),
+        "xml": lambda: _xml(name, columns, rows),
+        "json": lambda: json.dumps(
+            [{column: _plain(column, row[column]) for column in columns} for row in rows], indent=1
+        ),
+    }
+    return forms[form]()
+
+
+def _xml(name: str, columns: Sequence[str], rows: Rows) -> str:
+    # Capabilities are the XML they are, as in every answer of the server.
+    listed = (
+        Element(
+            "row",
+            tuple(Element(column, row[column], raw=column == "resource_capabilities") for column in columns),
+            number,
+        )
+        for number, row in enumerate(rows, 1)
+    )
+    return xml.write(Element(name, (Element("number_of_rows", len(rows)), *listed)))
+
+
+def _table(columns: Sequence[str], rows: Rows) -> str:
+    """Columns as wide as their widest value; the header as in LGI: the columns' names."""
+    lines = [list(columns), *([_text(column, row[column]) for column in columns] for row in rows)]
+    shown = [[" ".join(value.split()) or "-" for value in line] for line in lines]
+    widths = [max(len(line[column]) for line in shown) for column in range(len(columns))]
+    return "\n".join(_aligned(line, widths) for line in shown)
+
+
+def _aligned(line: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _plain(column: str, value: Any) -> Any:
+    """A value where it need not be XML: what daemons have escaped as it was written."""
+    return capabilities.readable(value) if column == "resource_capabilities" else value
+
+
+def _text(column: str, value: Any) -> str:
+    """A value for people: a time as one can read it, without blanks that would make two columns of it."""
+    if column != "last_call_time":
+        return str(_plain(column, value))
+    return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else "never"

@@ -1,0 +1,163 @@
+"""LGI_scheduler CONFIG: does what is due in each project, beside the server or on a machine of its own."""
+
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from lgi_protocol.errors import LGIError
+from lgi_server.config import parser as configuration
+from lgi_server.config.model import Config
+from lgi_server.db import open_database, schema
+from lgi_server.db.database import Database
+from lgi_server.services.jobs import licences
+from lgi_server.services.project import orphans, peers
+from lgi_server.services.scheduling import accounting, ordering, reaper
+from lgi_server.services.scheduling.ordering import Rule
+from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
+from lgi_server.storage.local import Repositories
+from lgi_server.tables import event_queue
+
+log = logging.getLogger("lgi.scheduler")
+# Between two looks at a project's events: one row of an index.
+LOOK_SECONDS = 0.9
+# A database that is away is asked again after so long, and twice as long each time.
+LONGEST_PAUSE = 10.0
+# After a turn, however long it took: a master that does not answer keeps nobody else waiting for longer.
+LONGEST_REST = 30.0
+# A look for lost jobs that comes so much later tells of an outage; daemons call every two minutes.
+PULSE_PATIENCE = 300
+# Whoever empties the table of events takes the duties out of it; they are back after so long.
+BEGIN_SECONDS = 60.0
+
+
+class Keeper:
+    """A project's schedule in a thread of its own: a database that is away holds up no other project."""
+
+    def __init__(self, name: str, schedule: Schedule, end: threading.Event) -> None:
+        """Nothing runs before `keep`."""
+        self._name = name
+        self._schedule = schedule
+        self._end = end
+        self._begun: float | None = None
+
+    def keep(self) -> None:
+        """Do what is due until the end; whatever happens to the database."""
+        pause = LOOK_SECONDS
+        while not self._end.wait(pause):
+            try:
+                begin = time.monotonic()
+                self._turn()
+                pause = pause_after(time.monotonic() - begin)
+            except LGIError as error:
+                log.warning("project %s: %s", self._name, error)
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _turn(self) -> None:
+        if self._begun is None:
+            # The server may have been away for long.
+            self._schedule.ask(event_queue.CHECK_UPDATES, int(time.time()))
+        if self._begun is None or time.monotonic() - self._begun >= BEGIN_SECONDS:
+            self._schedule.begin(int(time.time()))
+            self._begun = time.monotonic()
+        for event in self._schedule.turn(int(time.time())):
+            log.debug("project %s: %s", self._name, event)
+
+
+def pause_after(seconds: float) -> float:
+    """How long to rest after a turn that took so long: most of the time the database is left alone."""
+    return min(max(LOOK_SECONDS, 4 * seconds), LONGEST_REST)
+
+
+def duties_of(
+    config: Config, project: str, databases: Mapping[str, Database], store: Repositories, rule: Rule
+) -> dict[str, Duty]:
+    """What is done in a project, by the names of the events (wire.md 8)."""
+    settings, database = config.scheduler, databases[project]
+
+    def sessions(now: int) -> None:
+        ended = reaper.end_idle_sessions(database, now), reaper.free_stale_locks(database, now)
+        if any(ended):
+            log.info("project %s: %d sessions ended, %d locks freed", project, *ended)
+
+    def repositories(now: int) -> None:
+        # The repositories of all projects lie together; with one on another host there are none here.
+        orphans.write_resource_list(store.root, databases.values())
+        if settings.orphan_age and config.remote is None:
+            part = now // settings.upkeep_period
+            orphans.remove_orphans(store, list(databases.values()), settings.orphan_age, part, now)
+
+    def updates(_now: int) -> None:
+        if fetched := peers.fetch_updates(config, database, project):
+            log.info("project %s: %d updates fetched", project, fetched)
+
+    def order(now: int) -> None:
+        if changed := ordering.order_queue(database, rule, settings.share_half_life, now):
+            log.debug("project %s: %d jobs have another priority", project, changed)
+
+    def old_history(now: int) -> None:
+        if settings.history_age:
+            accounting.forget_old(database, now - settings.history_age)
+        licences.forget_wishes(database)
+
+    return {
+        event_queue.SCHEDULE_CYCLE: Duty(settings.schedule_period, order),
+        event_queue.CHECK_UPDATES: Duty(settings.updates_period, updates),
+        "jobs_without_pulse": Duty(
+            settings.pulse_period,
+            lambda now: reaper.end_lost_jobs(database, settings, now),
+            PULSE_PATIENCE,
+        ),
+        "inactive_resources": Duty(settings.session_period, sessions),
+        "history_upkeep": Duty(settings.history_period, old_history),
+        "repository_upkeep": Duty(settings.upkeep_period, repositories),
+    }
+
+
+def run(config: Config, end: threading.Event) -> None:
+    """Keep the schedules of all projects until the end is told."""
+    databases = {name: open_database(project.database) for name, project in config.projects.items()}
+    rule = ordering.load(config.scheduler.share_order)
+    store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
+    keepers = [
+        Keeper(name, Schedule(database, duties_of(config, name, databases, store, rule)), end)
+        for name, database in databases.items()
+    ]
+    threads = [threading.Thread(target=keeper.keep) for keeper in keepers]
+    for thread in threads:
+        thread.start()
+    log.info("the scheduler of %s has started", ", ".join(databases))
+    for thread in threads:
+        thread.join()
+    log.info("the scheduler has ended")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+def main(config: Path) -> None:
+    """Do what is due in the projects of the configuration file CONFIG, until SIGTERM.
+
+    Several may run on the same databases, on one machine or many: each event is done by one of them.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
+    logging.Formatter.converter = time.gmtime
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    try:
+        loaded = configuration.load(config)
+        for project in loaded.projects.values():
+            schema.check(project.name, project.database)
+        run(loaded, end)
+    except (configuration.ConfigError, OSError, ValueError) as error:
+        click.echo(f"LGI_scheduler: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""LGI_server CONFIG: start the project server."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import click  # noqa: E402
+
+from lgi_protocol import LGI_VERSION  # noqa: E402
+from lgi_server.auth import job_ca
+from lgi_server.cli import status as cli_status  # noqa: E402
+from lgi_server.config import parser as configuration  # noqa: E402
+from lgi_server.db import schema
+from lgi_server.serving import gunicorn_app
+
+
+class Programs(click.Group):
+    """Serves, unless the first word is another program's name."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Put in what need not be said."""
+        if args and args[0] not in {*self.commands, *context.help_option_names, "--version"}:
+            args = ["serve", *args]
+        return super().parse_args(context, args)
+
+
+@click.group(cls=Programs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(LGI_VERSION, message="LGI_server %(version)s")
+def main() -> None:
+    """The project server: LGI_server CONFIG starts it, LGI_server status CONFIG asks it how it is."""
+
+
+@main.command()
+@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+def status(config: Path) -> None:
+    """Say what the running server of CONFIG has counted, and what is in its queues."""
+    try:
+        click.echo(cli_status.told(configuration.load(config)))
+    except (configuration.ConfigError, cli_status.Unknown, OSError, ValueError) as error:
+        click.echo(f"LGI_server: {error}", err=True)
+        sys.exit(1)
+
+
+@main.command("serve")
+@click.option("--check", is_flag=True, help="Only read and verify the configuration.")
+@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+def start(config: Path, check: bool) -> None:
+    """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
+    try:
+        loaded = configuration.load(config)
+        # Checking makes nothing.
+        gunicorn_app.check(loaded, job_ca.of(loaded) if job_ca.is_made(loaded) else None)
+        for project in loaded.projects.values():
+            schema.check(project.name, project.database)
+        if check:
+            click.echo(f"{config}: {loaded.url} on {loaded.listen}, projects {', '.join(loaded.projects)}")
+            return
+        gunicorn_app.run(loaded)
+    except (configuration.ConfigError, OSError, ValueError) as error:
+        click.echo(f"LGI_server: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,0 @@
-"""The console scripts of a project server. What each is made of is loaded when it is called."""
-
-from lgi_protocol.console import Command
-
-server = Command("LGI_server", "lgi_server.main")
-scheduler = Command("LGI_scheduler", "lgi_server.scheduler")
-setup = Command("LGI_setup", "lgi_server.setup")
-manage_db = Command("ManageDB", "lgi_server.manage_db")

@@ -1,0 +1,1 @@
+"""The configuration of the server: frozen values and their parser."""

@@ -1,0 +1,78 @@
+"""What may stand behind the ``=`` of a setting: text to value, or ValueError with what to write."""
+
+import re
+from urllib.parse import urlsplit
+
+from lgi_server.db import open_database
+
+
+def yes_or_no(text: str) -> bool:
+    """A switch."""
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError("write true or false")
+    return words[text.lower()]
+
+
+def positive(text: str) -> int:
+    """A number above 0."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("write a number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> int:
+    """A time of at most ten minutes."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 600):
+        raise ValueError("write a number of seconds from 0 to 600")
+    return int(text)
+
+
+def jobs(text: str) -> int:
+    """A number of jobs in one call."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+        raise ValueError("write a number of jobs from 1 to 1000")
+    return int(text)
+
+
+def size(text: str) -> int:
+    """A number of bytes, or one with K, M or G behind it."""
+    factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:].upper(), 1)
+    try:
+        return positive(text[:-1].strip() if factor > 1 else text) * factor
+    except ValueError:
+        raise ValueError("write a number of bytes above 0, or one with K, M or G behind it") from None
+
+
+def url(text: str) -> str:
+    """An https address, without the slash at its end."""
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("write an address such as https://lgi.example.org/LGI")
+    return text.rstrip("/")
+
+
+def header(text: str) -> str:
+    """The name of a header."""
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):
+        raise ValueError("write the name of a header, as X-Client-Certificate")
+    return text
+
+
+def listen(text: str) -> str:
+    """Where to listen: ports, or one socket of the file system."""
+    if text.startswith("unix:/") and "," not in text:
+        return text
+    for address in text.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+            raise ValueError(
+                "write host:port, as 0.0.0.0:443 or [::]:443, several with commas, or unix:/path/of/a/socket"
+            )
+    return text
+
+
+def database(text: str) -> str:
+    """The address of a database, which is not asked."""
+    open_database(text)
+    return text

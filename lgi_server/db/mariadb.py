@@ -1,0 +1,209 @@
+"""MariaDB through PyMySQL, which being Python lets other requests go on while it waits."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+from pymysql.constants import CLIENT
+from pymysql.cursors import DictCursor
+
+from lgi_server.db.database import Away, Busy, Failed, Full, Refused, Stale, Taken
+from lgi_server.db.failover import Hosts
+from lgi_server.db.sqlite import statements
+
+LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
+LOST = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053, 1047})
+# Errors 1290, 1836: the server has become read-only. 1021, 1026, 1114: no room on its disk.
+CLOSED = frozenset({1290, 1836})
+NO_ROOM = frozenset({1021, 1026, 1114})
+REFUSED = frozenset({1044, 1045, 1049, 1146, 1698})
+
+
+@dataclass(frozen=True)
+class MariaDB:
+    """A database on a server, reached over a socket or TCP."""
+
+    name: str
+    user: str
+    password: str
+    hosts: Hosts
+    socket: str = ""
+    locks_rows = True
+
+    def connect(self) -> "MariaDBConnection":
+        """A new connection, to the first host that answers; the others stand by."""
+        last: Away | None = None
+        for host in self.hosts.in_turn():
+            try:
+                connection = self._connect(*host)
+            except Away as away:
+                self.hosts.is_away(host)
+                last = away
+            else:
+                return connection
+        raise last or Away("no host")
+
+    def _connect(self, host: str, port: int) -> "MariaDBConnection":
+        """READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
+        with _translated():
+            raw = pymysql.connect(
+                host=host,
+                port=port,
+                unix_socket=self.socket or None,
+                user=self.user,
+                password=self.password,
+                database=self.name,
+                charset="utf8mb4",
+                autocommit=True,
+                connect_timeout=5,
+                read_timeout=60,
+                # Another one, or none, is set anew at each way there and back.
+                write_timeout=60,
+                cursorclass=DictCursor,
+                client_flag=CLIENT.MULTI_STATEMENTS,
+                # On a socket PyMySQL's TLS only costs: 25 ms a connection.
+                ssl_disabled=bool(self.socket) or host in {"localhost", "127.0.0.1", "::1"},
+                # Without the switch an EXISTS becomes a list of all its rows, made before a row is looked at.
+                init_command="SET SESSION innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES',"
+                " optimizer_switch='exists_to_in=off', group_concat_max_len=4294967295",
+            )
+            # The variable's name differs between versions; the statement does not.
+            raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            in_cluster = _join_cluster(raw)
+            _check_writable(raw)
+        return MariaDBConnection(raw, one_by_one=in_cluster)
+
+    def schema(self, text: str) -> Iterable[str]:
+        """The schema as it is."""
+        return statements(text)
+
+
+def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
+    """On a node of a Galera cluster, see all that other nodes have answered; Away on one cut off from it.
+
+    Whether it is one.
+    """
+    with raw.cursor() as cursor:
+        cursor.execute("SHOW STATUS LIKE 'wsrep_ready'")
+        ready = cursor.fetchone()
+        if ready is None:
+            return False
+        cursor.execute("SELECT @@wsrep_on AS wsrep_on")
+        row = cursor.fetchone()
+        if not row or not row["wsrep_on"]:
+            return False
+        if ready["Value"] != "ON":
+            raise Away("the node is cut off from its cluster")
+        cursor.execute("SET SESSION wsrep_sync_wait = 1")
+        return True
+
+
+def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
+    """Away on a server that takes no changes.
+
+    A replica shows what was true a while ago: a job could be given out twice.
+    """
+    with raw.cursor() as cursor:
+        cursor.execute("SELECT @@global.read_only AS read_only")
+        row = cursor.fetchone()
+        if row and row["read_only"]:
+            raise Away("it is read-only, as a replica is")
+
+
+class MariaDBConnection:
+    """A connection whose errors are ours.
+
+    A way to the server and back costs more than most statements. So nothing is sent before a result is
+    needed, and what waits then goes along in one packet; the server stops at the first that fails. Work that
+    only reads needs no transaction: each of its statements sees what was committed when it ran.
+
+    ``one_by_one``: each in a packet of its own. A node of a Galera cluster that ends a transaction for the
+    sake of another node's amid a packet runs what is left of it all the same, and tells nobody: two
+    nodes then give out one job, or one last place under a limit.
+    """
+
+    def __init__(self, raw: "pymysql.Connection[DictCursor]", one_by_one: bool = False) -> None:
+        self._raw = raw
+        self._one_by_one = one_by_one
+        self._waiting: list[str] = []
+        self._writing = False
+        self._begun = False
+
+    def begin(self, write: bool) -> None:
+        """Nothing is sent yet."""
+        self._waiting = ["START TRANSACTION"] if write else []
+        self._writing, self._begun = write, False
+
+    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Send it with the next statement."""
+        self._waiting.append(self._raw.cursor().mogrify(sql, tuple(parameters)))
+
+    def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
+        """Run a statement after those that wait.
+
+        A kept connection may have been closed meanwhile: when that shows at the first statement nothing was
+        done, and the work may be done again on a new one.
+        """
+        self.defer(sql, parameters)
+        try:
+            return self._send()
+        except Away as away:
+            if self._begun:
+                raise
+            raise Stale(str(away)) from away
+        finally:
+            self._begun = True
+
+    def _send(self) -> DictCursor:
+        """Send what waits; the cursor has the last one's result."""
+        together, self._waiting = self._waiting, []
+        with _translated():
+            cursor = self._raw.cursor()
+            if self._one_by_one:
+                for statement in together:
+                    cursor.execute(statement)
+                return cursor
+            cursor.execute("; ".join(together))
+            for _ in together[1:]:
+                cursor.nextset()
+        return cursor
+
+    def commit(self) -> None:
+        """Make it last, with all that still waits."""
+        if self._writing and (self._begun or len(self._waiting) > 1):
+            self._waiting.append("COMMIT")
+            self._send()
+
+    def rollback(self) -> None:
+        """Forget it; a lost connection has forgotten it already."""
+        self._waiting = []
+        if not (self._writing and self._begun):
+            return
+        with suppress(Away), _translated():
+            self._raw.rollback()
+
+    def close(self) -> None:
+        """Close it without asking the server."""
+        self._raw._force_close()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """MariaDB's errors in our words."""
+    try:
+        yield
+    except pymysql.MySQLError as error:
+        number = error.args[0] if error.args else 0
+        if number in {LOCK_WAIT, DEADLOCK}:
+            raise Busy(str(error)) from error
+        if number in CLOSED:
+            raise Stale(str(error)) from error
+        if number in NO_ROOM:
+            raise Full(str(error)) from error
+        if number in LOST or isinstance(error, pymysql.InterfaceError):
+            raise Away(str(error)) from error
+        if number in REFUSED:
+            raise Refused(str(error)) from error
+        raise (Taken if number == DUPLICATE else Failed)(str(error)) from error

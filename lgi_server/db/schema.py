@@ -1,0 +1,62 @@
+"""The tables of a project's database, made from ``sql/schema.sql``."""
+
+import logging
+import sys
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.db import open_database, without_password
+from lgi_server.db.database import Database, Transaction
+
+log = logging.getLogger("lgi.schema")
+
+# In a checkout, and where pip puts a package's data files.
+_PLACES = (Path(__file__).parents[2] / "sql", Path(sys.prefix) / "share" / "lgi" / "sql")
+
+
+def text() -> str:
+    """The schema, for both kinds of database. Raises FileNotFoundError when the installation is broken."""
+    for place in _PLACES:
+        if (place / "schema.sql").is_file():
+            return (place / "schema.sql").read_text("utf-8")
+    raise FileNotFoundError(f"schema.sql is in none of {', '.join(map(str, _PLACES))}")
+
+
+def make(database: Database) -> bool:
+    """Make the tables unless they are there; answer whether they were made."""
+    if is_made(database):
+        return False
+    database.create(text())
+    return True
+
+
+def check(project: str, address: str) -> None:
+    """ValueError unless a project's database has its tables; one that is only away may come back."""
+    database = open_database(address)
+    try:
+        made = is_made(database)
+    except LGIError as away:
+        log.warning("the database of project %s is away: %s", project, away)
+        return
+    finally:
+        database.close()
+    if not made:
+        raise ValueError(
+            f"the database of project {project}, {without_password(address)}, cannot be used"
+            " or has no tables: LGI_setup makes them"
+        )
+
+
+def is_made(database: Database) -> bool:
+    """Whether the tables are there. LGIError BACK_OFF when the database is away."""
+
+    def look(transaction: Transaction) -> None:
+        transaction.row("SELECT job_id FROM job_queue LIMIT 1")
+
+    try:
+        database.run(look, write=False)
+    except LGIError as refused:
+        if refused.number == ErrorNumber.DATABASE:
+            return False
+        raise
+    return True

@@ -1,0 +1,122 @@
+"""The embedded database: one file, one writer at a time, nothing to install."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lgi_server.db.database import Away, Busy, Failed, Full, Refused, Taken
+
+# Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
+WAIT = 20
+_TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+
+
+class SQLite:
+    """A database file. Transactions that write lock the whole file, so no row locks are needed."""
+
+    locks_rows = False
+
+    def __init__(self, path: Path) -> None:
+        """The file is made at the first connection."""
+        self.path = path
+
+    def connect(self) -> "SQLiteConnection":
+        """A new connection to the file."""
+        with _translated():
+            self._make_private()
+            raw = sqlite3.connect(
+                self.path, isolation_level=None, check_same_thread=False, timeout=WAIT / 1000
+            )
+            raw.row_factory = sqlite3.Row
+            raw.execute("PRAGMA journal_mode = WAL")
+            # FULL: what was answered is on the disk, whatever happens to the machine.
+            raw.execute("PRAGMA synchronous = FULL")
+        return SQLiteConnection(raw)
+
+    def _make_private(self) -> None:
+        """A new file is its owner's only, whatever the umask: jobs' inputs and outputs are in it."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise Refused(f"{self.path}: {error.strerror}") from error
+
+    def schema(self, text: str) -> Iterable[str]:
+        """The schema without MariaDB's parts, and with SQLite's own."""
+        text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
+        text = re.sub(r"/\*~(.*?)\*/", r"\1", text, flags=re.DOTALL)
+        return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
+
+
+class SQLiteConnection:
+    """A connection whose placeholders are ours."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+
+    def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        """Run a statement."""
+        with _translated():
+            return self._raw.execute(sql.replace("%s", "?"), tuple(parameters))
+
+    def defer(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Nothing travels here: it is run at once."""
+        self.execute(sql, parameters)
+
+    def begin(self, write: bool) -> None:
+        """A writing transaction takes the file's lock at once, so that it cannot fail half way."""
+        with _translated():
+            self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def commit(self) -> None:
+        """Make it last. What finds no room has not written its own end, so nobody will ever see it."""
+        try:
+            with _translated():
+                self._raw.execute("COMMIT")
+        except Full:
+            self.rollback()
+            raise
+
+    def rollback(self) -> None:
+        """Forget it."""
+        if self._raw.in_transaction:
+            self._raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._raw.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """SQLite's errors in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise Busy(str(error)) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+            raise Refused(str(error)) from error
+        if "no such table" in str(error):
+            raise Refused(str(error)) from error
+        if getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+            raise Full(str(error)) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            raise Away(str(error)) from error
+        raise Failed(str(error)) from error
+    except sqlite3.IntegrityError as error:
+        taken = getattr(error, "sqlite_errorcode", 0) in _TAKEN
+        raise (Taken if taken else Failed)(str(error)) from error
+    except sqlite3.Error as error:
+        raise Failed(str(error)) from error
+
+
+def statements(text: str) -> Iterable[str]:
+    """The statements of a schema file, without comments."""
+    text = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
+    return (part.strip() for part in re.split(r";\s*$", text, flags=re.MULTILINE) if part.strip())

@@ -1,0 +1,1 @@
+"""The calls of user interfaces: one endpoint per URL below /interfaces."""

@@ -1,0 +1,93 @@
+"""interface_explain_job (wire.md 7, ours): why a job does not run."""
+
+from lgi_protocol import comma_lists
+from lgi_protocol.xml import Element
+from lgi_server.api import fields, responses
+from lgi_server.api.context import InterfaceCall
+from lgi_server.api.registry import interface_call
+from lgi_server.api.responses import Elements
+from lgi_server.services.jobs import explanation
+from lgi_server.services.jobs.explanation import Explanation, Need, Reason, Standpoint
+from lgi_server.tables.job_queue.positions import MOST
+
+MESSAGES = {
+    Reason.ENDED: "it has ended",
+    Reason.RUNNING: "it runs",
+    Reason.ABORTING: "it is being aborted",
+    Reason.LOCKED: "a resource is just looking at it",
+    Reason.NO_LICENCES: "not all of the licences it wants are free",
+    Reason.NO_OFFER: "no resource offers its application now",
+    Reason.NO_TARGET: "none of its target resources offers its application now",
+    Reason.LACKS: "none of its target resources has what it asks for",
+    Reason.SILENT: "no resource that could take it has called for half an hour",
+    Reason.MAY_TAKE: "resources that may take it have not yet: they are full, or their own limits say no",
+}
+
+
+@interface_call(writes=False)
+def interface_explain_job(call: InterfaceCall) -> Elements:
+    """How a job stands, and to each resource. A locked one is not waited for: that is an answer."""
+    job_id = call.form.number(fields.JOB_ID)
+    found = explanation.explain(call.transaction, call.user, job_id, call.licences, call.now)
+    return (*call.header(), _job(found), Element("explanation", _explanation(found)))
+
+
+def _job(found: Explanation) -> Element:
+    job = found.job
+    return Element(
+        "job",
+        (
+            Element("job_id", job.job_id),
+            Element("state", job.state),
+            Element("state_time_stamp", job.state_time_stamp),
+            Element("application", job.application),
+            Element("target_resources", comma_lists.join(job.target_resources)),
+            *responses.end(job),
+        ),
+    )
+
+
+def _message(found: Explanation) -> str:
+    told = f": {found.job.end.text(found.job.state)}" if found.reason is Reason.ENDED else ""
+    return f"{MESSAGES[found.reason]}{told}"
+
+
+def _explanation(found: Explanation) -> Elements:
+    locked = (Element("locked_by", found.locked_by),) if found.locked_by else ()
+    queue: Elements = ()
+    if found.standpoints or found.before:
+        more = (Element("more_before", 1),) if found.before >= MOST else ()
+        queue = (Element("jobs_before", found.before), *more)
+    return (
+        Element("reason", found.reason.value),
+        Element("message", _message(found)),
+        *locked,
+        *queue,
+        Element("number_of_licences", len(found.needs)),
+        *(_licence(need, number) for number, need in enumerate(found.needs, 1)),
+        Element("number_of_resources", len(found.standpoints)),
+        *(_resource(one, number) for number, one in enumerate(found.standpoints, 1)),
+    )
+
+
+def _licence(need: Need, number: int) -> Element:
+    parts = (
+        Element("name", need.name),
+        Element("wanted", need.wanted),
+        Element("there_are", need.there_are),
+        Element("used", need.used),
+    )
+    return Element("licence", parts, number)
+
+
+def _resource(one: Standpoint, number: int) -> Element:
+    parts = (
+        Element("resource_name", one.resource.resource_name),
+        Element("last_call_time", one.resource.last_call_time),
+        Element("reason", one.reason.value),
+        Element("offers_application", int(one.is_offering)),
+        Element("is_target", int(one.is_target)),
+        *((Element("lacks", one.lacks),) if one.lacks else ()),
+        Element("running_jobs", one.running),
+    )
+    return Element("resource", parts, number)

@@ -1,0 +1,69 @@
+"""The calls by which users see what has happened to jobs, and what was used: wire.md 7, ours."""
+
+from lgi_protocol import comma_lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element
+from lgi_server.api import fields
+from lgi_server.api.context import InterfaceCall
+from lgi_server.api.registry import interface_call
+from lgi_server.api.responses import Elements
+from lgi_server.services.jobs import history
+from lgi_server.tables import job_usage
+
+MOST = 4096
+
+
+@interface_call(writes=False)
+def interface_job_history(call: InterfaceCall) -> Elements:
+    """The changes of a job's state, the first one first, also when the job is gone."""
+    job_id = call.form.number(fields.JOB_ID)
+    changes = history.of_job(call.transaction, call.user, job_id, call.config)
+    told = (
+        Element(
+            "change",
+            (
+                Element("time", change.change_time),
+                Element("old_state", change.old_state),
+                Element("new_state", change.new_state),
+                Element("changed_by", change.changed_by),
+                Element("reason", change.reason),
+                Element("application", change.application),
+                Element("owners", comma_lists.join(change.owners)),
+                Element("target_resources", comma_lists.join(change.target_resources)),
+            ),
+            number,
+        )
+        for number, change in enumerate(changes, 1)
+    )
+    return (*call.header(), Element("job_id", job_id), Element("number_of_changes", len(changes)), *told)
+
+
+@interface_call(writes=False)
+def interface_usage(call: InterfaceCall) -> Elements:
+    """What the caller's jobs, or those of the caller's groups, have used; for administrators, everybody's."""
+    kind = call.form.word(fields.USAGE_KIND) or "user"
+    by = call.form.names(fields.USAGE_BY) or ("month", "name")
+    if kind not in {"user", "group"}:
+        raise LGIError(ErrorNumber.STATE, message=f"kind is user or group, not {kind!r}")
+    for column in by:
+        if column not in job_usage.COLUMNS:
+            raise LGIError(
+                ErrorNumber.STATE, message=f"by is a list of {comma_lists.join(job_usage.COLUMNS)}"
+            )
+    month = call.form.number_or(fields.USAGE_MONTH, 0)
+    own = (call.user.name,) if kind == "user" else call.user.groups
+    names = () if call.config.admin_group in call.user.groups else own
+    found = job_usage.listed(call.transaction, kind, names, by, month, MOST)
+    told = (
+        Element(
+            "usage",
+            (
+                *(Element(column, value) for column, value in columns.items()),
+                Element("jobs", used.jobs),
+                Element("seconds", used.seconds),
+            ),
+            number,
+        )
+        for number, (columns, used) in enumerate(found, 1)
+    )
+    return (*call.header(), Element("kind", kind), Element("number_of_usages", len(found)), *told)

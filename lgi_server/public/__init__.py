@@ -1,0 +1,1 @@
+"""What is served without a certificate: documents and metrics."""

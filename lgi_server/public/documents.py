@@ -1,0 +1,88 @@
+"""The documents that come with LGI, as pages for everybody."""
+
+import posixpath
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+# What each is called in addresses, where it is, and what it is about.
+DOCUMENTS = {
+    "user_guide": ("docs/user_guide.md", "User guide: jobs, files, folders"),
+    "tools": ("docs/tools.md", "The commands of a user"),
+    "python": ("docs/python.md", "LGI from Python"),
+    "faq": ("docs/faq.md", "Frequently asked questions"),
+    "troubleshooting": ("docs/troubleshooting.md", "Troubleshooting: what messages mean"),
+    "setup": ("SETUP.md", "Quick start for an administrator"),
+    "administrator_guide": ("docs/administrator_guide.md", "Administrator guide"),
+    "resource_owner_guide": ("docs/resource_owner_guide.md", "Resource owner guide"),
+    "application_writer_guide": ("docs/application_writer_guide.md", "Application writer guide"),
+    "security_model": ("docs/security_model.md", "Security model"),
+    "fair_share": ("docs/fair_share.md", "Fair share: the order of the queue"),
+    "scaling": ("docs/scaling.md", "Capacity: what a server carries"),
+    "architecture": ("docs/architecture.md", "Architecture"),
+    "protocol": ("docs/protocol.md", "Protocol"),
+    "wire": ("docs/wire.md", "Protocol: what servers answer"),
+    "clients": ("docs/clients.md", "Protocol: what clients send"),
+    "differences": ("docs/differences.md", "Protocol: differences from LGI 1.31"),
+    "changes": ("CHANGELOG.md", "What changed"),
+}
+_NAMES = {path: name for name, (path, _) in DOCUMENTS.items()}
+# In a checkout, and where pip puts a package's data files.
+_PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "documents")
+
+
+@lru_cache(maxsize=len(DOCUMENTS))
+def page(name: str) -> str:
+    """A document as HTML. Raises KeyError for none of them, FileNotFoundError when it is not installed."""
+    path, _ = DOCUMENTS[name]
+    text = (_place() / path).read_text("utf-8")
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token in tokens:
+        _adapt(token, path)
+    for opened, inside, closed in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opened.type == "heading_open":
+            opened.attrSet("id", anchor(inside.content))
+        # A column without a name has none to be read aloud.
+        if opened.type == "th_open" and not inside.content:
+            opened.tag = closed.tag = "td"
+    return str(markdown.renderer.render(tokens, markdown.options, {}))
+
+
+def drawing(name: str) -> Path:
+    """The file of a picture of the documents. Raises KeyError for none of them."""
+    return {path.name: path for path in (_place() / "docs" / "drawings").glob("*.svg")}[name]
+
+
+def anchor(heading: str) -> str:
+    """The fragment that leads to a heading, as usual for Markdown: ``job-states`` for "Job states"."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def _place() -> Path:
+    """The directory with all documents."""
+    return next((place for place in _PLACES if (place / "SETUP.md").is_file()), _PLACES[0])
+
+
+def _adapt(token: Token, path: str) -> None:
+    """Lead links to the pages that documents are here; let wide tables be scrolled by the keyboard too."""
+    if token.type in {"table_open", "fence"}:
+        token.attrSet("tabindex", "0")
+    for child in token.children or ():
+        if child.type == "link_open":
+            child.attrSet("href", _address(str(child.attrGet("href")), path))
+
+
+def _address(link: str, path: str) -> str:
+    """Where a link of a document leads: to another one's page, or to nothing when that is none of these."""
+    parts = urlsplit(link)
+    if parts.scheme or not parts.path:
+        return link
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(path), parts.path))
+    name = _NAMES.get(target, _NAMES.get(f"{target}/README.md"))
+    return "./" if name is None else f"{name}#{parts.fragment}" if parts.fragment else name

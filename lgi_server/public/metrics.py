@@ -1,0 +1,57 @@
+"""``/metrics`` in OpenMetrics: for administrators, this server's own tools, and its machine if allowed."""
+
+import ipaddress
+import time
+
+from flask import Flask, Response, request
+from prometheus_client.openmetrics import exposition
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api import dispatch, responses
+from lgi_server.auth import client_certificate
+from lgi_server.auth.client_certificate import Identity
+from lgi_server.background.database_gauges import Census
+from lgi_server.runtime import Server
+
+ENDPOINT = "metrics"
+
+
+def register(app: Flask, server: Server) -> None:
+    """Add the page to the application."""
+    census = Census(server.databases)
+
+    def metrics() -> Response:
+        try:
+            if not _is_local(server):
+                check(client_certificate.of_request(request.environ, server.trust, time.time()), server)
+        except LGIError as refused:
+            body = dispatch.document(server.config, (responses.error(refused),))
+            return Response(body, 403, content_type=dispatch.CONTENT_TYPE)
+        registry = server.metrics.registry()
+        registry.register(census)
+        text = exposition.generate_latest(registry)  # type: ignore[no-untyped-call]
+        return Response(text, content_type=exposition.CONTENT_TYPE_LATEST)
+
+    app.add_url_rule(f"{server.config.prefix}/metrics", ENDPOINT, metrics)
+
+
+def check(who: Identity, server: Server) -> None:
+    """LGIError CERTIFICATE unless somebody is an administrator by certificate, or this very server.
+
+    The numbers are of all projects here: who may not see one of them may not see any.
+    """
+    projects = server.config.projects
+    is_admin = server.config.admin_group in (who.name.groups or ())
+    is_us = who.name.name in {project.server_name for project in projects.values()}
+    if not (is_admin or is_us) or not all(map(who.name.allows_project, projects)):
+        raise LGIError(ErrorNumber.CERTIFICATE, "the metrics are for administrators of all projects")
+
+
+def _is_local(server: Server) -> bool:
+    """Whether a program of this machine asks, and may: never through a front end, which is one itself."""
+    if not server.config.local_metrics or server.config.front_end_header:
+        return False
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False

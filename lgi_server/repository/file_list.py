@@ -1,0 +1,57 @@
+"""Many files for a repository in one request: a list in JSON, and their contents as one (wire.md 8, ours)."""
+
+import json
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from lgi_protocol import file_properties
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
+from lgi_server.storage.base import Upload
+
+# However long their names are, the list fits into the text of a form.
+MOST_FILES = 512
+
+
+def read(text: str, contents: Path | None) -> list[Upload]:
+    """The files of a list, each a part of ``contents``; LGIError 65 for too many, 68 for another text.
+
+    Their names are not looked at.
+    """
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _malformed(f"it is not JSON: {error}") from None
+    if not isinstance(listed, list):
+        raise _malformed("it is not a list")
+    if len(listed) > MOST_FILES:
+        raise LGIError(ErrorNumber.POST_TOO_BIG, f"{len(listed)} files, at most {MOST_FILES} at once")
+    return _parts([_file(number, one) for number, one in enumerate(listed, 1)], contents)
+
+
+def _malformed(why: str) -> LGIError:
+    return LGIError(ErrorNumber.UPLOAD, why, message="The list of files cannot be understood")
+
+
+def _file(number: int, one: Any) -> tuple[str, int, FileProperties]:
+    name, size = (one.get("name"), one.get("size")) if isinstance(one, dict) else (None, None)
+    # True is an int to Python, and nothing else.
+    if not isinstance(name, str) or type(size) is not int or size < 0:
+        raise _malformed(f"file {number} is not an object with a name and a size")
+    date = one.get("date")
+    modified = str(date) if type(date) in {int, float} else date
+    return name, size, file_properties.of_list(modified, one.get("executable"))
+
+
+def _parts(files: Sequence[tuple[str, int, FileProperties]], contents: Path | None) -> list[Upload]:
+    sizes = [size for _name, size, _properties in files]
+    posted = contents.stat().st_size if contents else 0
+    if posted != sum(sizes):
+        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} came")
+    begins = accumulate(sizes, initial=0)
+    return [
+        Upload(name, contents or Path("/dev/null"), "", (begin, size), properties)
+        for (name, size, properties), begin in zip(files, begins, strict=False)
+    ]

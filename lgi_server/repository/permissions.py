@@ -1,0 +1,104 @@
+"""Who may read and who may change a repository."""
+
+from functools import partial
+
+from lgi_protocol import comma_lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.auth import client_certificate
+from lgi_server.auth.client_certificate import Identity
+from lgi_server.auth.job_certificate import JobIdentity
+from lgi_server.db.database import Transaction
+from lgi_server.runtime import Server
+from lgi_server.services.access import job_principals, principals
+from lgi_server.storage.base import NoSuchRepository
+from lgi_server.tables import active_resources
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
+
+
+class Access:
+    """What one caller may do with the repositories of a server."""
+
+    def __init__(
+        self, server: Server, who: Identity | JobIdentity, now: float, groups: tuple[str, ...] = ()
+    ) -> None:
+        """LGIError 2 or 37 for a caller who may do nothing at all. Times are in seconds.
+
+        ``groups`` are those that a page knows the caller to work for. # As LGI: GET, PUT and DELETE, which
+        post none, know those that the certificate names; the word ``any`` grants nothing there.
+        """
+        self._groups = groups
+        self._server = server
+        self._who = who
+        self._now = now
+        if isinstance(who, JobIdentity):
+            self._own = self._own_job(who)
+        else:
+            principals.check_certificate(who, server.config)
+
+    def check_reader(self, name: str) -> None:
+        """Raises NoSuchRepository; LGIError 34 for a job whose owners may not read the job it belongs to."""
+        if isinstance(self._who, JobIdentity):
+            self._check_job(self._who, name)
+        else:
+            self._found(self._who, name)
+
+    def check_writer(self, name: str) -> None:
+        """Raises NoSuchRepository; LGIError 35 unless in the access file, a target, or the job."""
+        if isinstance(self._who, JobIdentity):
+            if self._own.repository != name:
+                raise LGIError(ErrorNumber.MODIFY_REFUSED, message="A job may change its own repository only")
+            return
+        project, job = self._found(self._who, name)
+        names = (*self._who.name.certified_groups(), *self._groups)
+        if comma_lists.holds(self._server.store.writers(name), names):
+            return
+        if not self._server.databases[project].run(partial(_works_on, self._who, job), write=False):
+            raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
+
+    def check_again(self, name: str) -> None:
+        """`check_writer` once more for a job, which may have ended while its file was on its way."""
+        if isinstance(self._who, JobIdentity):
+            self._own = self._own_job(self._who)
+            self.check_writer(name)
+
+    def _found(self, who: Identity, name: str) -> tuple[str, Job]:
+        """The job a repository belongs to, in a project the certificate allows. Raises NoSuchRepository."""
+        for project, database in self._server.databases.items():
+            if who.name.allows_project(project):
+                job = database.run(partial(_find, name), write=False)
+                if job is not None:
+                    return project, job
+        raise NoSuchRepository(name)
+
+    def _own_job(self, who: JobIdentity) -> Job:
+        """The job that calls, as it is now; LGIError 37 or 2."""
+        database = self._server.databases.get(who.job.project)
+        if database is None:
+            raise LGIError(ErrorNumber.PROJECT_REFUSED, who.job.project)
+
+        def work(transaction: Transaction) -> Job:
+            return job_principals.holder(transaction, who, self._server.trust, self._now).job
+
+        return database.run(work, write=False)
+
+    def _check_job(self, who: JobIdentity, name: str) -> None:
+        """LGIError 34: what is not there and what is not for it are the same to a job."""
+        if self._own.repository == name:
+            return
+        admin = self._server.config.admin_group
+        other = self._server.databases[who.job.project].run(partial(_find, name), write=False)
+        if other is None or not job_principals.may_read(self._own, other, admin):
+            raise LGIError(ErrorNumber.READ_REFUSED, message="This repository is not for this job")
+
+
+def _find(name: str, transaction: Transaction) -> Job | None:
+    return jobs.with_repository(transaction, name)
+
+
+def _works_on(who: Identity, job: Job, transaction: Transaction) -> bool:
+    """Whether the caller is a registered resource and the job one of its own."""
+    resource = active_resources.named(transaction, who.name.name)
+    if resource is None or not client_certificate.shows(resource.client_certificate, who):
+        return False
+    return comma_lists.holds(job.target_resources, [resource.resource_name])

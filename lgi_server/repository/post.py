@@ -1,0 +1,82 @@
+"""POST of a repository: many files in one request (wire.md 8, ours)."""
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import cast
+
+from flask import Response, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from lgi_protocol import xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element
+from lgi_server.api.form_parser import FormRequest, in_time
+from lgi_server.api.uploads import Arrival, PageRequest
+from lgi_server.auth import browser_guard
+from lgi_server.repository import file_list
+from lgi_server.repository.permissions import Access
+from lgi_server.runtime import Server
+from lgi_server.storage.base import Upload
+from lgi_server.storage.copies import copied, store_all
+
+_STATUS = {ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+
+
+def post(server: Server, access: Access, name: str) -> Response:
+    """Store files, and say of each what PUT would; nothing is stored when the whole is refused: LGIError."""
+    browser_guard.check_is_program(request.environ)
+    access.check_writer(name)
+    posted = cast(PageRequest, request)
+    try:
+        uploads = _uploads(server, posted)
+        with copied(server.store, name, uploads) as copies:
+            access.check_again(name)
+            store_all(server.store, name, copies)
+        return _answer(server, name, uploads, [copy.refused for copy in copies])
+    finally:
+        posted.forget_arrivals()
+
+
+def _uploads(server: Server, posted: PageRequest) -> list[Upload]:
+    """The files of a request; LGIError 65 or 68, OSError when the disk is full."""
+    posted.store, posted.most_file = server.store, server.config.max_post_size
+    try:
+        with in_time(posted):
+            listed, contents = posted.form.get("files", ""), posted.files.get("uploaded_file_1")
+    except RequestEntityTooLarge:
+        most = server.config.max_post_size
+        raise LGIError(ErrorNumber.POST_TOO_BIG, f"at most {most} bytes, and a megabyte of text") from None
+    except (HTTPException, ParseException, ValueError):
+        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+    return file_list.read(listed, _path(contents.stream) if contents else None)
+
+
+def _path(stream: object) -> Path:
+    return cast(Arrival, stream).path
+
+
+def _answer(server: Server, name: str, uploads: list[Upload], refusals: list[LGIError | None]) -> Response:
+    most_bytes = max(0, server.config.max_post_size - FormRequest.max_form_memory_size - 2**16)
+    told = [
+        _status(number, upload, refused)
+        for number, (upload, refused) in enumerate(zip(uploads, refusals, strict=True), 1)
+    ]
+    body = Element(
+        "repository_files",
+        (
+            Element("repository_name", name),
+            Element("most_files", file_list.MOST_FILES),
+            Element("most_bytes", most_bytes),
+            Element("number_of_files", len(uploads)),
+            *told,
+        ),
+    )
+    return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
+
+
+def _status(number: int, upload: Upload, refused: LGIError | None) -> Element:
+    status, message = HTTPStatus.OK, f"Uploaded {upload.name} ({upload.size} bytes)"
+    if refused is not None:
+        status, message = _STATUS.get(refused.number, HTTPStatus.BAD_REQUEST), refused.message
+    return Element("status", (Element("number", status.value), Element("message", message)), number)

@@ -1,0 +1,213 @@
+"""GET, PUT, DELETE and listing of repositories (wire.md 8)."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import IO
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, RequestEntityTooLarge
+from werkzeug.routing import PathConverter
+from werkzeug.wsgi import wrap_file
+
+from lgi_protocol import file_properties, xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element
+from lgi_server.api import form_parser, responses
+from lgi_server.auth import browser_guard, client_certificate
+from lgi_server.repository import post
+from lgi_server.repository.permissions import Access
+from lgi_server.runtime import Server
+from lgi_server.storage import base
+from lgi_server.storage.base import NoSuchFile, NoSuchRepository
+from lgi_server.storage.threadpool import on_the_disk
+
+log = logging.getLogger("lgi.repository")
+BLOCK = 64 * 1024
+_STATUS = {
+    ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
+    ErrorNumber.PROJECT_REFUSED: HTTPStatus.FORBIDDEN,
+    ErrorNumber.READ_REFUSED: HTTPStatus.FORBIDDEN,
+    ErrorNumber.MODIFY_REFUSED: HTTPStatus.FORBIDDEN,
+    ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorNumber.POST_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    ErrorNumber.UPLOAD: HTTPStatus.BAD_REQUEST,
+    ErrorNumber.BROWSER_SESSION: HTTPStatus.FORBIDDEN,
+    ErrorNumber.BACK_OFF: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class AnyPath(PathConverter):
+    """A path with any character in it, line ends too: whoever sends one hears what is wrong with it."""
+
+    regex = "[^/](?s:.*?)"
+
+
+def blueprint(server: Server) -> Blueprint:
+    """The routes of the repositories, for an application that knows `AnyPath` as ``any_path``."""
+    routes = Blueprint("repository", __name__)
+    for name in ("repository_content", "repository_content.php"):
+        routes.add_url_rule(
+            f"/repository/{name}",
+            endpoint=name.replace(".", "_"),
+            view_func=partial(_guarded, server, _list),
+            methods=["GET", "POST"],
+        )
+    routes.add_url_rule(
+        "/repository/<fan>/<name>",
+        endpoint="post",
+        view_func=partial(_guarded, server, post.post),
+        methods=["POST"],
+    )
+    # A repository is no page.
+    routes.add_url_rule(
+        "/repository/<fan>/<name>", endpoint="none", view_func=_none, methods=["GET", "PUT", "DELETE"]
+    )
+    for method, view in (("GET", _get), ("PUT", _put), ("DELETE", _delete)):
+        routes.add_url_rule(
+            "/repository/<fan>/<name>/<any_path:file>",
+            endpoint=method.lower(),
+            view_func=partial(_guarded, server, view),
+            methods=[method],
+        )
+    return routes
+
+
+def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Response:
+    """Run a view for a verified caller and turn what it raises into a status document."""
+    try:
+        now = time.time()
+        who = client_certificate.of_caller(request.environ, server.trust, now)
+        if request.method in {"PUT", "DELETE"}:
+            browser_guard.check_is_program(request.environ)
+        access = Access(server, who, now)
+        if place and place["fan"] != place["name"][-3:]:
+            raise NoSuchRepository(place["name"])
+        answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
+        log.info("%s %r %r %d", request.method, request.path, who.caller, answer.status_code)
+        return answer
+    except NoSuchFile as missing:
+        return status(HTTPStatus.NOT_FOUND, missing.message)
+    except LGIError as refused:
+        log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
+        found = _STATUS.get(refused.number, HTTPStatus.INTERNAL_SERVER_ERROR)
+        return status(found, refused.message)
+    except OSError as error:
+        log.error("%s %r failed: %s", request.method, request.path, error)
+        return status(HTTPStatus.INTERNAL_SERVER_ERROR, f"The repository cannot be used: {error.strerror}")
+
+
+def _none(**_place: str) -> Response:
+    raise NotFound
+
+
+def status(number: HTTPStatus, message: str) -> Response:
+    """The answer of PUT and DELETE, and of everything refused; the HTTP status says the same."""
+    body = xml.write(Element("status", (Element("number", number.value), Element("message", message))))
+    return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
+
+
+def _list(server: Server, access: Access) -> Response:
+    """The files of a repository whose name the caller knows; an unknown name has none."""
+    name = (
+        request.args.get("repository") or form_parser.posted_fields(request).get("repository", "")
+    ).strip()
+    known = name if base.is_name(name) else ""
+    files = server.store.content(known) if known and _is_visible(access, known) else []
+    body = Element(
+        "repository_content", (Element("repository_name", known), *responses.repository_files(files))
+    )
+    return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
+
+
+def _is_visible(access: Access, name: str) -> bool:
+    try:
+        access.check_reader(name)
+    except NoSuchFile:
+        return False
+    return True
+
+
+def _get(server: Server, access: Access, name: str, file: str) -> Response:
+    """A file, whole or a range of it, never shown by a browser as something of ours."""
+    access.check_reader(name)
+    opened = server.store.open(name, file)
+    opened.seek(0, 2)
+    size = opened.tell()
+    opened.seek(0)
+    answer = Response(
+        wrap_file(request.environ, opened, BLOCK),
+        content_type="application/octet-stream",
+        direct_passthrough=True,
+    )
+    answer.content_length = size
+    answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
+    answer.set_etag(_version(opened))
+    try:
+        # By no date, which knows seconds only: a download that goes on must never glue two versions together.
+        answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+    except RequestedRangeNotSatisfiable:
+        answer.close()
+        refused = status(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"The file has {size} bytes")
+        refused.headers["Content-Range"] = f"bytes */{size}"
+        refused.headers["ETag"] = answer.headers["ETag"]
+        return refused
+    told = os.fstat(opened.fileno())
+    answer.last_modified = datetime.fromtimestamp(int(told.st_mtime), UTC)
+    answer.headers.update(file_properties.of_file(told).headers())
+    return answer
+
+
+def _version(opened: IO[bytes]) -> str:
+    """What two versions of a file have never in common: each PUT makes a new file.
+
+    Its time is the one nobody can choose: that of its last change a client may say.
+    """
+    known = os.fstat(opened.fileno())
+    return f"{known.st_ino:x}-{known.st_size:x}-{known.st_ctime_ns:x}"
+
+
+def _put(server: Server, access: Access, name: str, file: str) -> Response:
+    """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
+    access.check_writer(name)
+    base.file_name(file)
+    server.store.check_room(name, file, request.content_length or 0)
+    with server.store.arriving() as arrived:
+        size = _receive(server, arrived)
+        if request.content_length not in {None, size}:
+            raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
+        on_the_disk(arrived)
+        access.check_again(name)
+        server.store.put(name, file, arrived, file_properties.of_headers(request.headers))
+    return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
+
+
+def _receive(server: Server, arrived: IO[bytes]) -> int:
+    """How many bytes came; LGIError 64 or 68."""
+    size = 0
+    try:
+        with form_parser.in_time(request):
+            while block := request.stream.read(BLOCK):
+                size += len(block)
+                if size > server.store.max_file_size:
+                    raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
+                arrived.write(block)
+    except RequestEntityTooLarge:
+        most = server.config.max_post_size
+        raise LGIError(ErrorNumber.FILE_TOO_BIG, f"a request holds at most {most} bytes") from None
+    except ParseException:
+        raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+    return size
+
+
+def _delete(server: Server, access: Access, name: str, file: str) -> Response:
+    """Remove a file."""
+    access.check_writer(name)
+    server.store.delete(name, file)
+    return status(HTTPStatus.OK, f"Deleted {file}")

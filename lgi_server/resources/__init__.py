@@ -1,0 +1,1 @@
+"""The calls of resources: one endpoint per URL below /resources."""

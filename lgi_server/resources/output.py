@@ -1,0 +1,48 @@
+"""The calls by which a running job's output is seen as it comes: wire.md 7, ours."""
+
+from lgi_protocol import hexcode
+from lgi_protocol.xml import Element
+from lgi_server.api import fields
+from lgi_server.api.context import InterfaceCall, ResourceCall
+from lgi_server.api.registry import interface_call, resource_call
+from lgi_server.api.responses import Elements
+from lgi_server.background.long_poll_jobs import Known
+from lgi_server.services.jobs import live_output
+from lgi_server.services.jobs.live_output import Piece
+
+
+@interface_call(writes=False)
+def interface_job_tail(call: InterfaceCall) -> Elements:
+    """The output of a job from a byte on, as far as its resource has sent it; asking makes it send more.
+
+    With ``wait`` the answer comes when there is something new, at the latest after so many seconds.
+    """
+    job_id = call.form.number(fields.JOB_ID)
+    offset = call.form.number(fields.OFFSET) if call.form.has(fields.OFFSET.name) else 0
+    seen = live_output.look(call.transaction, call.user, job_id, offset)
+    call.touches.look(job_id, call.now)
+    if not seen.data and not seen.is_over:
+        call.wait_for(Known(call.user.name, job_id, seen.job.state, seen.progress))
+    return (
+        *call.header(),
+        Element("job_id", job_id),
+        Element("state", seen.job.state),
+        Element("told", int(seen.told)),
+        Element("complete", int(seen.complete)),
+        Element("offset", seen.offset),
+        Element("tail", hexcode.encode(seen.data)),
+    )
+
+
+@resource_call(session=False)
+def resource_job_tail(call: ResourceCall) -> Elements:
+    """Take what a job has put out, from its daemon; says whether somebody still looks."""
+    piece = Piece(
+        job_id=call.form.number(fields.JOB_ID),
+        reference=call.form.word(fields.OWN_REFERENCE),
+        offset=call.form.number(fields.OFFSET),
+        data=call.form.data(fields.TAIL),
+        complete=call.form.number_or(fields.COMPLETE, 0) > 0,
+    )
+    watched = live_output.add(call.transaction, call.resource, piece, call.now)
+    return (*call.header(), Element("job_id", piece.job_id), Element("watched", int(watched)))

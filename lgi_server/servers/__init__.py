@@ -1,0 +1,1 @@
+"""The calls of project servers: one endpoint per URL below /servers."""

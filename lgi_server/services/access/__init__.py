@@ -1,0 +1,1 @@
+"""The rules for principals: who calls, with which rights and sessions."""

@@ -1,0 +1,101 @@
+"""What a job's certificate is worth: as much as the database says of the job, at each use.
+
+It dies with the job, with a takeover by another daemon, and with the certificate of its resource.
+"""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+
+from lgi_protocol import comma_lists, states, xml
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.auth import client_certificate
+from lgi_server.auth.client_certificate import Trust
+from lgi_server.auth.job_ca import JobsAuthority, read_request
+from lgi_server.auth.job_certificate import JobIdentity, RunningJob
+from lgi_server.db.database import Transaction
+from lgi_server.services.jobs import updates
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
+
+_ALIVE = frozenset({State.RUNNING, State.ABORTING})
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A job that calls, and the resource it runs on."""
+
+    job: Job
+    resource: Resource
+
+
+def holder(transaction: Transaction, who: JobIdentity, trust: Trust, now: float) -> Holder:
+    """The job behind a certificate; LGIError 2 unless it still is what the certificate says.
+
+    One refusal for all reasons: whoever holds the key of a job that has ended learns nothing by it.
+    """
+    resource = active_resources.named(transaction, who.job.resource)
+    job = jobs.brief(transaction, who.job.job_id)
+    if (
+        resource is None
+        or job is None
+        or not _is_trusted(resource, who.job.certificate, trust, now)
+        or not _runs_on(job, resource)
+        or not is_held(job, who.job.reference)
+    ):
+        raise LGIError(ErrorNumber.CERTIFICATE, "the job does not run there any more")
+    return Holder(job, resource)
+
+
+def _is_trusted(resource: Resource, fingerprint: str, trust: Trust, now: float) -> bool:
+    """Whether a resource is registered with the same certificate as then, and that is not revoked."""
+    pem = resource.client_certificate
+    try:
+        serial = client_certificate.read(client_certificate.der_of(pem)).serial
+    except ValueError:
+        return False
+    if not hmac.compare_digest(client_certificate.fingerprint(pem).encode(), fingerprint.encode()):
+        return False
+    return not trust.revocation.is_revoked(serial, now)
+
+
+def _runs_on(job: Job, resource: Resource) -> bool:
+    """Whether a job is one that this very resource has taken: ``any`` is nobody's."""
+    return resource.resource_name in job.target_resources and states.counts_as(job.state) in _ALIVE
+
+
+def is_held(job: Job, reference: str) -> bool:
+    """Whether a daemon that names its reference is the one that has a job."""
+    holds = xml.value(job.job_specifics, "daemon_reference")
+    return bool(holds) and hmac.compare_digest(holds.encode(), reference.encode())
+
+
+def certify(
+    transaction: Transaction,
+    jobs_authority: JobsAuthority,
+    resource: Resource,
+    asked: RunningJob,
+    request: bytes,
+    now: datetime,
+) -> bytes:
+    """A certificate (PEM) for a job that runs on a resource; LGIError 15, 24, 25, 14 or 2."""
+    job = updates.seen_by_resource(transaction, resource, asked.job_id)
+    if resource.resource_name not in job.target_resources:
+        raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {asked.job_id}")
+    if not _runs_on(job, resource):
+        raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} gets no certificate")
+    if not is_held(job, asked.reference):
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"another daemon has job {asked.job_id}")
+    own = client_certificate.read(client_certificate.der_of(resource.client_certificate))
+    return jobs_authority.issue(read_request(request), asked, own.not_after, now)
+
+
+def may_read(job: Job, other: Job, admin_group: str) -> bool:
+    """Whether a job may read another's repository, as one that restarts it does: if an owner of it may.
+
+    But administrators may read everything, and their jobs run anywhere: for them that group does not count.
+    """
+    return comma_lists.holds(other.read_access, [owner for owner in job.owners if owner != admin_group])

@@ -1,0 +1,161 @@
+"""Who is calling, and what a certificate allows (wire.md 5, ruling 1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lgi_protocol import comma_lists
+from lgi_protocol.common_name import CommonName
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api import fields
+from lgi_server.api.fields import Form
+from lgi_server.auth import client_certificate
+from lgi_server.auth.client_certificate import Identity
+from lgi_server.config.model import Config
+from lgi_server.db.database import Transaction
+from lgi_server.services.access.resource_cache import Directory
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The project servers of a project."""
+
+    master: Resource
+    slaves: tuple[Resource, ...]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The caller of a resource call; ``session_time`` is when its session, if it has one, was last used."""
+
+    resource: Resource
+    session_time: int | None
+    servers: Servers
+
+
+@dataclass(frozen=True)
+class User:
+    """The caller of an interface call."""
+
+    name: str
+    groups: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything an access list may know the caller by."""
+        return comma_lists.unique((self.name, *self.groups))
+
+
+def check_certificate(who: Identity, config: Config) -> None:
+    """What can be said of a caller before anything posted is read; LGIError 2 or 37.
+
+    A user called as the administrators' group would be one of them by name alone.
+    """
+    if who.name.name == config.admin_group:
+        raise LGIError(ErrorNumber.CERTIFICATE, f"{config.admin_group!r} is a group and no one's name")
+    if not any(who.name.allows_project(name) for name in config.projects):
+        raise LGIError(ErrorNumber.PROJECT_REFUSED, "any of this server")
+
+
+def user(form: Form, who: Identity, config: Config) -> User:
+    """The caller of an interface call; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
+    groups = form.names(fields.GROUPS)
+    name = form.word(fields.USER)
+    form.word(fields.PROJECT)
+    if name != who.name.name:
+        raise LGIError(ErrorNumber.USER_DIFFERS, f"{name!r}, the certificate is for {who.name.name!r}")
+    allowed = allowed_groups(who.name, groups, config)
+    if not allowed:
+        granted = comma_lists.join(comma_lists.unique((name, *(who.name.groups or ()))))
+        raise LGIError(ErrorNumber.GROUPS_REFUSED, f"it is for {granted}")
+    return User(name, allowed)
+
+
+def user_of(who: Identity, chosen: tuple[str, ...], config: Config) -> User:
+    """The user of a page: with the groups the certificate names, and those of the ``chosen`` it grants."""
+    allowed = allowed_groups(who.name, chosen, config) if chosen else ()
+    return User(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
+
+
+def may_choose_groups(name: CommonName, config: Config) -> bool:
+    """Whether a certificate grants groups that it does not name, but never the administrators' (ruling 1).
+
+    One for ``any`` group does. One without groups does where the configuration has the old trust.
+    """
+    return name.is_for_any_group or (name.groups is None and config.open_groups)
+
+
+def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
+    """Those of the posted groups that a certificate grants, in their order.
+
+    The word ``any`` is nobody's name. Alone, from whom it is granted to, it is the user's own name: so it
+    stands in the configuration of old programs.
+    """
+    certified, open_to_all = name.certified_groups(), may_choose_groups(name, config)
+    allowed = tuple(
+        group
+        for group in posted
+        if group in certified or (open_to_all and group not in {config.admin_group, comma_lists.ANY})
+    )
+    if not allowed and name.is_for_any_group and comma_lists.ANY in posted:
+        return (name.name,)
+    return allowed
+
+
+def project_name(form: Form, who: Identity, config: Config) -> str:
+    """The project a call is for; LGIError 58, 37 or 4."""
+    name = form.word(fields.PROJECT) or config.default_project
+    if not who.name.allows_project(name):
+        raise LGIError(ErrorNumber.PROJECT_REFUSED, name)
+    if name not in config.projects:
+        raise LGIError(ErrorNumber.PROJECT_UNKNOWN, name)
+    return name
+
+
+def resource(transaction: Transaction, who: Identity, directory: Directory, session_id: int = 0) -> Caller:
+    """The calling resource and its session; LGIError 5, 2, or MASTER for a project without one master.
+
+    That the resource exists is asked each time; nobody is refused by what its row said a moment ago.
+    """
+    standing = active_resources.with_session(transaction, who.name.name, session_id)
+    if standing is None:
+        raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
+    resource_id, session_time = standing
+    found = directory.resource(transaction, resource_id)
+    if not client_certificate.shows(found.client_certificate, who):
+        found = directory.anew(transaction, resource_id)
+    if not client_certificate.shows(found.client_certificate, who):
+        raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
+    return Caller(found, session_time, recent_servers(transaction, directory))
+
+
+def project_server(transaction: Transaction, who: Identity, directory: Directory) -> Caller:
+    """The calling project server; LGIError 5, 2 or 39. Its role is never an old one."""
+    caller = resource(transaction, who, directory)
+    anew = directory.anew(transaction, caller.resource.resource_id)
+    if anew.project_server == NO_SERVER:
+        raise LGIError(ErrorNumber.NOT_A_SERVER)
+    return replace(caller, resource=anew)
+
+
+def servers(transaction: Transaction) -> Servers:
+    """The project's servers; LGIError MASTER unless exactly one of them is the master."""
+    return _one_master(active_resources.servers(transaction))
+
+
+def recent_servers(transaction: Transaction, directory: Directory) -> Servers:
+    """The project's servers as the head of an answer names them; LGIError MASTER."""
+    return _one_master(directory.servers(transaction))
+
+
+def servers_among(everyone: Sequence[Resource]) -> Servers:
+    """The project's servers in a list of everybody."""
+    return _one_master([one for one in everyone if one.project_server in {MASTER, SLAVE}])
+
+
+def _one_master(found: Sequence[Resource]) -> Servers:
+    masters = [server for server in found if server.project_server == MASTER]
+    if len(masters) != 1:
+        raise LGIError(ErrorNumber.MASTER, f"{len(masters)} are registered")
+    return Servers(masters[0], tuple(server for server in found if server.project_server == SLAVE))

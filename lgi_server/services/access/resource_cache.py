@@ -1,0 +1,57 @@
+"""What the project's resources and servers are, as its database said a moment ago.
+
+A resource's row holds its certificate and all it can do, and every answer names the master: read with each
+call, the two would cost more than the rest of most. Whether a resource or a session exists, and who has a job
+locked, is never answered from here.
+"""
+
+import time
+from collections.abc import Callable
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.db.database import Transaction
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import Resource
+
+
+class Directory:
+    """The rows of active_resources that one worker has just read."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """What is older than so many seconds of ``clock`` is read anew."""
+        self._seconds = seconds
+        self._clock = clock
+        self._resources: dict[int, tuple[float, Resource]] = {}
+        self._servers: tuple[float, tuple[Resource, ...]] = (0.0, ())
+
+    def resource(self, transaction: Transaction, resource_id: int) -> Resource:
+        """A resource that is known to exist."""
+        kept = self._resources.get(resource_id)
+        if kept is not None and self._clock() - kept[0] < self._seconds:
+            return kept[1]
+        return self.anew(transaction, resource_id)
+
+    def anew(self, transaction: Transaction, resource_id: int) -> Resource:
+        """A resource as the database has it now; LGIError 5 when it has just gone."""
+        now = self._clock()
+        self._resources = {
+            key: kept for key, kept in self._resources.items() if now - kept[0] < self._seconds
+        }
+        found = active_resources.numbered(transaction, resource_id)
+        if found is None:
+            raise LGIError(ErrorNumber.RESOURCE_UNKNOWN)
+        self._resources[resource_id] = (now, found)
+        return found
+
+    def servers(self, transaction: Transaction) -> tuple[Resource, ...]:
+        """The project's servers. None at all is looked up each time."""
+        now = self._clock()
+        since, found = self._servers
+        if not found or now - since >= self._seconds:
+            found = tuple(active_resources.servers(transaction))
+            self._servers = (now, found)
+        return found
+
+    def forget(self, resource_id: int) -> None:
+        """Have a resource read at its next call."""
+        self._resources.pop(resource_id, None)

@@ -1,0 +1,36 @@
+"""The sessions of resources: opened at sign-up, renewed by use, ended with their locks."""
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.db.database import Failed, Transaction
+from lgi_server.services.jobs import locking
+from lgi_server.tables import running_sessions
+from lgi_server.tables.active_resources import Resource
+
+# A session is dead after so many seconds without a call (wire.md 3).
+IDLE_SECONDS = 1800
+# So many dead sessions are cleared away by one sign-up.
+AT_ONCE = 5
+
+
+def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
+    """Open a session. Some dead ones, whoever's they are, and old locks of no session at all, go first."""
+    for session_id in running_sessions.expired(transaction, now - IDLE_SECONDS, AT_ONCE):
+        locking.free_session(transaction, session_id)
+        running_sessions.delete(transaction, session_id)
+    locking.free_abandoned(transaction, now - IDLE_SECONDS)
+    try:
+        return running_sessions.insert(transaction, resource.resource_id, now)
+    except Failed as failed:
+        raise LGIError(ErrorNumber.SESSION_NOT_MADE) from failed
+
+
+def check(session_id: int, session_time: int | None, now: int) -> None:
+    """LGIError 16 when a session is dead or is not the caller's."""
+    if session_time is None or session_time < now - IDLE_SECONDS:
+        raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
+
+
+def sign_off(transaction: Transaction, session_id: int) -> None:
+    """End a session and free what it has locked."""
+    locking.free_session(transaction, session_id)
+    running_sessions.delete(transaction, session_id)

@@ -1,0 +1,1 @@
+"""The rules for jobs: submission, claims, locks, updates, history."""

@@ -1,0 +1,98 @@
+"""Handing out work: queued jobs, each locked for the session that asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.db.database import Transaction
+from lgi_server.services.jobs import event_log, licences, locking
+from lgi_server.services.jobs.licences import Amounts, Stock
+from lgi_server.tables import licence_wishes as licence_table
+from lgi_server.tables import running_locks
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.job_queue import claims
+from lgi_server.tables.job_queue.jobs import Job
+
+DEFAULT_LIMIT, MOST = 10, 256
+# A page that starts this many pages down is answered empty: nobody looks that far for work.
+PAGES = 16
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a resource asks for."""
+
+    application: str
+    start: int
+    limit: int
+    owners: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Possible:
+    """What can be started now: the wishes for licences that can be granted, and to how many jobs each."""
+
+    there_are: Amounts
+    wishes: Mapping[str, int]
+
+
+def possible(transaction: Transaction, session_id: int, application: str, there_are: Amounts) -> Possible:
+    """What can be started; LGIError 17 while the session still has a job locked."""
+    if not there_are:
+        # Then no job wishes any, and no other look is needed.
+        check_no_locks(transaction, session_id)
+        return Possible(there_are, claims.NOTHING)
+    standing = licence_table.standing(transaction, session_id, application)
+    if standing.locks:
+        raise LGIError(ErrorNumber.HOLDS_LOCKS)
+    stock = Stock(there_are, standing.held)
+    return Possible(there_are, {**claims.NOTHING, **licences.possible(stock, standing.wanted)})
+
+
+def check_no_locks(transaction: Transaction, session_id: int) -> None:
+    """LGIError 17 while the session still has a job locked."""
+    if running_locks.of_session(transaction, session_id):
+        raise LGIError(ErrorNumber.HOLDS_LOCKS)
+
+
+def count(transaction: Transaction, resource: Resource, request: Request, now_possible: Possible) -> int:
+    """How many jobs could be offered now; licences are not counted against each other."""
+    name, wishes = resource.resource_name, now_possible.wishes
+    return claims.count(transaction, request.application, name, request.owners, wishes)
+
+
+def offer(
+    transaction: Transaction,
+    resource: Resource,
+    session_id: int,
+    request: Request,
+    now_possible: Possible,
+    now: int,
+) -> list[Job]:
+    """The offered jobs, oldest priority first, each locked for the session, which gives it its licences."""
+    if request.start >= PAGES * request.limit:
+        return []
+    taken = _take(transaction, resource, request, now_possible.wishes)
+    offered = licences.start(transaction, taken, now_possible.there_are)
+    if taken and not offered:
+        # Others have taken the licences at this moment; that must not hide what needs none.
+        offered = _take(transaction, resource, request, claims.NOTHING)
+    locking.take(transaction, offered, resource, session_id, now)
+    if offered:
+        transaction.afterwards(partial(event_log.offered, offered, resource.resource_name))
+    return offered
+
+
+def _take(
+    transaction: Transaction, resource: Resource, request: Request, wishes: Mapping[str, int]
+) -> list[Job]:
+    return claims.take(
+        transaction,
+        request.application,
+        resource.resource_name,
+        request.owners,
+        request.start,
+        min(request.limit, MOST),
+        wishes,
+    )

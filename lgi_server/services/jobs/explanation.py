@@ -1,0 +1,150 @@
+"""Why a job does not run, as far as its project server knows, and a reader of the job may know it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lgi_protocol import capabilities, comma_lists, states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.db.database import Transaction
+from lgi_server.services.access.principals import User
+from lgi_server.services.access.resource_sessions import IDLE_SECONDS
+from lgi_server.services.jobs import licences
+from lgi_server.services.jobs.licences import Amounts
+from lgi_server.services.jobs.targets import offers as is_offered
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import NO_SERVER, Resource
+from lgi_server.tables.job_queue import jobs, positions
+from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.running_locks import Lock
+
+
+class Reason(StrEnum):
+    """Why a job does not run, and what a resource has to do with it."""
+
+    ENDED = "ended"
+    RUNNING = "running"
+    ABORTING = "aborting"
+    LOCKED = "locked"
+    NO_LICENCES = "no_licences"
+    NO_OFFER = "no_offer"
+    NO_TARGET = "no_target"
+    LACKS = "lacks"
+    SILENT = "silent"
+    MAY_TAKE = "may_take"
+
+
+@dataclass(frozen=True)
+class Standpoint:
+    """How a resource stands to a job; ``running`` are its jobs of the same application.
+
+    ``lacks`` is what it has, by its own word, too little of for the job.
+    """
+
+    resource: Resource
+    is_offering: bool
+    is_target: bool
+    lacks: str
+    reason: Reason
+    running: int
+
+    @property
+    def is_able(self) -> bool:
+        """Whether it could take the job, were it there."""
+        return self.is_offering and self.is_target and not self.lacks
+
+
+@dataclass(frozen=True)
+class Need:
+    """A licence that a job wants: how many of them, how many there are, and how many jobs have now."""
+
+    name: str
+    wanted: int
+    there_are: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How a job stands. ``before`` is how many queued ones of its application come first, up to a bound."""
+
+    job: Job
+    reason: Reason
+    locked_by: str
+    before: int
+    standpoints: Sequence[Standpoint]
+    needs: Sequence[Need]
+
+
+def explain(transaction: Transaction, user: User, job_id: int, there_are: Amounts, now: int) -> Explanation:
+    """How a job stands; LGIError 15, or 34 for whoever may not read it."""
+    found = jobs.with_lock(transaction, job_id)
+    if found is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    job, lock = found
+    if not comma_lists.holds(job.read_access, user.names):
+        raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
+    everyone = active_resources.everyone(transaction)
+    needs = _needs(transaction, job, there_are)
+    if job.state != State.QUEUED:
+        return Explanation(job, _not_queued(job), _name_of(lock, everyone), 0, (), needs)
+    running = positions.running(transaction, job.application)
+    resources = [one for one in everyone if one.project_server == NO_SERVER]
+    standpoints = [_standpoint(job, one, running.get(one.resource_name, 0), now) for one in resources]
+    reason = _queued(job, lock, needs, standpoints)
+    before = positions.before(transaction, job)
+    return Explanation(job, reason, _name_of(lock, everyone), before, standpoints, needs)
+
+
+def _not_queued(job: Job) -> Reason:
+    kinds: Mapping[State, Reason] = {State.RUNNING: Reason.RUNNING, State.ABORTING: Reason.ABORTING}
+    return kinds.get(states.counts_as(job.state), Reason.ENDED)
+
+
+def _queued(job: Job, lock: Lock | None, needs: Sequence[Need], standpoints: Sequence[Standpoint]) -> Reason:
+    """The first thing that keeps a queued job waiting; what keeps it from every resource comes first."""
+    if lock is not None or job.lock_state > 0:
+        return Reason.LOCKED
+    for reason, is_so in (
+        (Reason.NO_OFFER, [one.is_offering for one in standpoints]),
+        (Reason.NO_TARGET, [one.is_offering and one.is_target for one in standpoints]),
+        (Reason.LACKS, [one.is_able for one in standpoints]),
+        (Reason.SILENT, [one.reason is Reason.MAY_TAKE for one in standpoints]),
+    ):
+        if not any(is_so):
+            return reason
+    if any(need.used + need.wanted > need.there_are for need in needs):
+        return Reason.NO_LICENCES
+    return Reason.MAY_TAKE
+
+
+def _standpoint(job: Job, resource: Resource, running: int, now: int) -> Standpoint:
+    is_offering = is_offered(resource, job.application)
+    is_target = comma_lists.holds(job.target_resources, [resource.resource_name])
+    lacks = capabilities.lacks(resource.resource_capabilities, job.application, job.job_specifics)
+    reason = Reason.MAY_TAKE
+    if not is_offering:
+        reason = Reason.NO_OFFER
+    elif not is_target:
+        reason = Reason.NO_TARGET
+    elif lacks:
+        reason = Reason.LACKS
+    elif resource.last_call_time < now - IDLE_SECONDS:
+        reason = Reason.SILENT
+    return Standpoint(resource, is_offering, is_target, lacks, reason, running)
+
+
+def _needs(transaction: Transaction, job: Job, there_are: Amounts) -> list[Need]:
+    wanted = licences.amounts(job.licences)
+    used = licences.used(transaction) if wanted else {}
+    return [
+        Need(name, number, there_are.get(name, 0), used.get(name, 0))
+        for name, number in sorted(wanted.items())
+    ]
+
+
+def _name_of(lock: Lock | None, everyone: Sequence[Resource]) -> str:
+    if lock is None:
+        return ""
+    return next((one.resource_name for one in everyone if one.resource_id == lock.resource_id), "")

@@ -1,0 +1,110 @@
+"""What a running job has put out so far, for those who look: nothing is kept, or sent, while nobody does.
+
+That somebody looks is noted, and the resource that has the job is told (`resource_wait`). Its daemon sends
+what comes, until an answer says that nobody looks any more. The end of it is kept for a while.
+"""
+
+from dataclasses import dataclass, replace
+
+from lgi_protocol import comma_lists, states
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.db.database import Transaction
+from lgi_server.services.access import job_principals
+from lgi_server.services.access.principals import User
+from lgi_server.tables import job_tails
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_tails import Tail
+
+# Of each job.
+KEPT = 64 * 1024
+# Whoever has not asked again for so many seconds looks no more; what was sent is forgotten later.
+INTEREST, MEMORY = 30, 600
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a user sees: ``data`` begins at byte ``offset``; what came before it is not kept any more.
+
+    ``told`` is whether the job's daemon has sent anything yet: old ones never do. ``complete``: that is all.
+    """
+
+    job: Job
+    offset: int
+    data: bytes
+    told: bool
+    complete: bool
+    progress: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self.complete or (states.has_ended(self.job.state) and not self.told)
+
+
+def look(transaction: Transaction, user: User, job_id: int, offset: int) -> Look:
+    """What a job has put out from a byte on, or from the first one that is kept; LGIError 15 or 34.
+
+    A lock does not matter. That somebody looks has to be noted by the caller.
+    """
+    job = jobs.brief(transaction, job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    if not comma_lists.holds(job.read_access, user.names):
+        raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
+    tail = job_tails.find(transaction, job_id) or Tail()
+    begin = min(max(offset, tail.begin), tail.length)
+    return Look(
+        job=job,
+        offset=begin,
+        data=tail.data[begin - tail.begin :],
+        told=bool(tail.told),
+        complete=tail.complete,
+        progress=job_tails.number(tail.told, tail.length, tail.complete),
+    )
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a daemon sends of a job: ``data`` is what was put out from byte ``offset`` on."""
+
+    job_id: int
+    reference: str
+    offset: int
+    data: bytes
+    complete: bool
+
+
+def add(transaction: Transaction, resource: Resource, piece: Piece, now: int) -> bool:
+    """Take what a daemon has sent: whether anybody still looks. LGIError 15, 24 or 14.
+
+    What does not follow what is kept takes its place: the daemon had more than it sends.
+    """
+    job = jobs.brief(transaction, piece.job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {piece.job_id}")
+    if resource.resource_name not in job.target_resources:
+        raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {piece.job_id}")
+    if not job_principals.is_held(job, piece.reference):
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"another daemon has job {piece.job_id}")
+    known = job_tails.find(transaction, piece.job_id, hold=True)
+    if known is None:
+        return False
+    kept = known.data if piece.offset == known.length else b""
+    new = replace(
+        known,
+        told=known.told or now,
+        length=piece.offset + len(piece.data),
+        complete=piece.complete,
+        data=(kept + piece.data)[-KEPT:],
+    )
+    if new != known:
+        job_tails.store(transaction, piece.job_id, new)
+    return known.asked > now - INTEREST
+
+
+def note(transaction: Transaction, job_ids: list[int], now: int) -> None:
+    """Note that somebody looks at these jobs, and forget what nobody has looked at for long."""
+    job_tails.forget(transaction, now - MEMORY)
+    job_tails.ask(transaction, job_ids, now)

@@ -1,0 +1,107 @@
+"""Locks on jobs: lock_state is above 0 exactly when a running_locks row exists, at each commit (ruling 7).
+
+Somebody else may have left one without the other: an administrator, or an older server. Each alone counts as
+a lock. An interface of LGI's locks as resource -1 in session 0; ours holds the job's row instead, which ends
+with its transaction.
+"""
+
+from lgi_protocol import comma_lists
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.db.database import Transaction
+from lgi_server.services.jobs import licences
+from lgi_server.services.jobs.licences import Amounts
+from lgi_server.tables import running_locks
+from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.running_locks import Lock
+
+
+class JobLocked(Exception):
+    """An interface call met a locked job: nothing was done, it may be tried again (wire.md 3: up to 30 s)."""
+
+
+def lock(
+    transaction: Transaction, session: tuple[Resource, int], job_id: int, there_are: Amounts, now: int
+) -> Lock:
+    """Lock a job for a session of a resource; LGIError 15, 21 or 22.
+
+    A queued one that wants licences is given them: whoever has it locked may start it.
+    """
+    resource, session_id = session
+    job, lock = held(transaction, job_id)
+    if not comma_lists.holds(job.target_resources, [resource.resource_name]):
+        raise LGIError(ErrorNumber.NOT_A_TARGET)
+    if lock is not None or job.lock_state > 0:
+        raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
+    if job.state == State.QUEUED and not licences.start(transaction, [job], there_are):
+        message = "The job's licences are all in use"
+        raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
+    lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
+    jobs.set_lock_state(transaction, [job_id], 1)
+    return Lock(lock_id, job_id, resource.resource_id, now, session_id)
+
+
+def take(
+    transaction: Transaction, held_jobs: list[Job], resource: Resource, session_id: int, now: int
+) -> None:
+    """Lock jobs that this transaction holds."""
+    if held_jobs:
+        job_ids = [job.job_id for job in held_jobs]
+        running_locks.insert_all(transaction, job_ids, resource.resource_id, session_id, now)
+        jobs.set_lock_state(transaction, job_ids, 1)
+
+
+def unlock(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Lock:
+    """Free a job of this session; LGIError 14."""
+    lock = _own(running_locks.hold(transaction, job_id), resource, session_id, job_id)
+    running_locks.delete(transaction, job_id)
+    jobs.set_lock_state(transaction, [job_id], 0)
+    return lock
+
+
+def own(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Job:
+    """A job that this session has locked, held for the rest of the transaction; LGIError 14."""
+    job, lock = jobs.hold(transaction, job_id) or (None, None)
+    _own(lock, resource, session_id, job_id)
+    if job is None:
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
+    return job
+
+
+def _own(lock: Lock | None, resource: Resource, session_id: int, job_id: int) -> Lock:
+    if lock is None or (lock.resource_id, lock.session_id) != (resource.resource_id, session_id):
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
+    return lock
+
+
+def held(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None]:
+    """A job held for the rest of the transaction, and the lock on it; LGIError 15."""
+    found = jobs.hold(transaction, job_id)
+    if found is None:
+        raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
+    return found
+
+
+def free_session(transaction: Transaction, session_id: int) -> None:
+    """Free everything a session has locked, and nothing that others have locked anew meanwhile."""
+    jobs.set_lock_state(transaction, running_locks.take_of_session(transaction, session_id), 0)
+
+
+def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_locks.OLDEST) -> int:
+    """Free some of the jobs locked before ``oldest`` by an interface or a session that is gone; how many."""
+    freed: list[int] = []
+    if job_ids := running_locks.abandoned(transaction, oldest, looks):
+        freed = running_locks.take_older(transaction, job_ids, oldest)
+        jobs.set_lock_state(transaction, freed, 0)
+    return len(freed)
+
+
+def unmark(transaction: Transaction, job_id: int) -> bool:
+    """Free a job whose lock_state says that it is locked when nobody has locked it; whether it was so."""
+    job, lock = jobs.hold(transaction, job_id) or (None, None)
+    if job is None or lock is not None or job.lock_state == 0:
+        return False
+    jobs.set_lock_state(transaction, [job_id], 0)
+    return True

@@ -1,0 +1,77 @@
+"""Repositories that belong to no job, and the list of resources beside the repositories.
+
+A submit makes its repository before it stores its job: a server that is killed in between leaves one behind.
+"""
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from lgi_protocol import comma_lists
+from lgi_server.db.database import Database
+from lgi_server.storage import base
+from lgi_server.storage.local import Repositories
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import NO_SERVER
+from lgi_server.tables.job_queue import jobs
+
+log = logging.getLogger("lgi.scheduler")
+# Web servers that serve repositories for LGI know by this file who is a resource.
+RESOURCE_LIST = ".LGI_resource_list"
+# One of so many parts of the repositories is looked through each time: the names are spread evenly.
+PARTS = 16
+
+
+def remove_orphans(store: Repositories, databases: Sequence[Database], age: int, part: int, now: int) -> int:
+    """Remove repositories of one part that no project's job has; answer how many.
+
+    Only those of at least so many seconds: their jobs may be being stored. LGIError, and nothing is removed,
+    when a database is away.
+    """
+    old = [name for name in _names(store.root, part % PARTS) if _is_older(store.directory(name), now - age)]
+    removed = 0
+    for begin in range(0, len(old), jobs.AT_ONCE):
+        some = old[begin : begin + jobs.AT_ONCE]
+        find = partial(jobs.repositories_among, names=some)
+        known = {name for database in databases for name in database.run(find, write=False)}
+        for name in some:
+            if name not in known:
+                log.info("%s belongs to no job, it is removed", name)
+                store.remove(name)
+                removed += 1
+    return removed
+
+
+def _names(root: Path, part: int) -> Iterator[str]:
+    """The repositories whose last digit says that they are of a part."""
+    for fan in sorted(root.glob(f"[0-9a-f][0-9a-f]{part:x}")):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            yield from (name for name in os.listdir(fan) if base.is_name(name) and name[-3:] == fan.name)
+
+
+def _is_older(directory: Path, oldest: int) -> bool:
+    """Whether nothing was added to a repository, or removed from it, for long. A link is none."""
+    with suppress(FileNotFoundError):
+        return not directory.is_symlink() and directory.stat().st_mtime < oldest
+    return False
+
+
+def write_resource_list(root: Path, databases: Iterable[Database]) -> bool:
+    """Write the names of all projects' resources to the file of that name; whether it has changed."""
+    everyone = [one for database in databases for one in database.run(active_resources.everyone, write=False)]
+    names = sorted({one.resource_name for one in everyone if one.project_server == NO_SERVER})
+    text = comma_lists.join(names)
+    path = root / RESOURCE_LIST
+    with suppress(OSError):
+        if not path.is_symlink() and path.read_text("utf-8") == text:
+            return False
+    descriptor, written = tempfile.mkstemp(dir=root, prefix=RESOURCE_LIST)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
+    os.chmod(written, 0o640)
+    os.replace(written, path)
+    return True

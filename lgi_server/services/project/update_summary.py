@@ -1,0 +1,36 @@
+"""What the changes that servers send each other do, in words for an administrator."""
+
+from lgi_server.services.project import update_parser
+from lgi_server.services.project.update_parser import Statement, Value, Verb
+
+
+def told(text: str) -> str:
+    """What a statement does: ``allow user mark@laptop the application vasp, limit 3``."""
+    try:
+        statement = update_parser.parse(text)
+    except ValueError:
+        # Of a server without rules of its own for them.
+        return text
+    values, where = dict(statement.values), dict(statement.where)
+    if statement.verb is Verb.UPDATE:
+        return text
+    if statement.table == "active_resources":
+        return _of_resource(values) if values else f"remove resource {where.get('resource_name', '')}"
+    return _of_rule(statement, {**values, **where})
+
+
+def _of_resource(values: dict[str, Value]) -> str:
+    kinds: dict[Value, str] = {0: "resource", 1: "master server", 2: "slave server"}
+    kind = kinds.get(values.get("project_server", 0), "resource")
+    return f"register {kind} {values.get('resource_name', '')} at {values.get('url', '')}"
+
+
+def _of_rule(statement: Statement, named: dict[str, Value]) -> str:
+    kind, _, rule = statement.table.partition("_")
+    verb = {"allowed": "allow", "denied": "deny"}[rule]
+    if statement.verb is Verb.DELETE:
+        verb = f"remove what is {rule} for"
+    who = f"{kind[:-1]} {named[f'{kind[:-1]}_name']}" if f"{kind[:-1]}_name" in named else f"all {kind}"
+    what = f"application {named['application']}" if "application" in named else "all applications"
+    limit = f", limit {named['job_limit']}" if "job_limit" in named else ""
+    return f"{verb} {who}, {what}{limit}"

@@ -1,0 +1,87 @@
+"""What nobody else does: for jobs without a daemon, sessions without use, locks without a holder."""
+
+from functools import partial
+
+from lgi_protocol.states import State
+from lgi_server.config.scheduler import SchedulerSettings
+from lgi_server.db.database import Database, Transaction
+from lgi_server.services.access import resource_sessions
+from lgi_server.services.access.resource_sessions import IDLE_SECONDS
+from lgi_server.services.jobs import history, locking, updates
+from lgi_server.tables import running_sessions as session_table
+from lgi_server.tables.job_queue import jobs
+
+# Sessions that end in one transaction: none of them lasts, so nobody waits for one.
+AT_ONCE = 50
+# Locks that are looked at: in a large project there are many that are held.
+MOST_LOCKS = 10_000
+# How the history tells that a job was lost.
+_NO_PULSE = "no pulse"
+
+
+def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
+    """Queue running jobs without a pulse anew, end aborting ones; answer how many there were.
+
+    Each is a transaction of its own that looks at it once more: its daemon may have come back just now.
+    """
+    lost = 0
+    for application in database.run(jobs.applications, write=False):
+        limit = settings.pulse_limit_of(application)
+        database.run(partial(_bring_back, application=application, limit=limit, now=now))
+        find = partial(jobs.without_pulse, application=application, oldest=now - limit)
+        end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
+        for job_id in database.run(find, write=False):
+            lost += database.run(partial(end, job_id=job_id))
+    return lost
+
+
+def _bring_back(transaction: Transaction, application: str, limit: int, now: int) -> None:
+    """A pulse of the future, which no time would ever make old, counts as one of now."""
+    early = jobs.looked_after_later(transaction, application, now + limit)
+    for begin in range(0, len(early), jobs.AT_ONCE):
+        jobs.set_pulses(transaction, early[begin : begin + jobs.AT_ONCE], now)
+
+
+def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now: int) -> bool:
+    job = jobs.hold_without_pulse(transaction, job_id, now - limit)
+    if job is None:
+        return False
+    state, why = State.QUEUED, f"{_NO_PULSE} for {limit} s"
+    if job.state == State.ABORTING:
+        state = State.ABORTED
+    elif most and (times := 1 + history.times(transaction, job_id, _NO_PULSE)) >= most:
+        # It may be what ends its daemons.
+        state, why = State.ABORTED, f"{why}, lost {times} times: it is not queued again"
+    updates.change_lost(transaction, job, state, why, now)
+    return True
+
+
+def end_idle_sessions(database: Database, now: int) -> int:
+    """End the sessions that nobody has used for half an hour, their locks first; answer how many."""
+
+    def work(transaction: Transaction) -> int:
+        session_table.bring_back(transaction, now + IDLE_SECONDS, now)
+        idle = session_table.expired(transaction, now - IDLE_SECONDS, AT_ONCE)
+        for session_id in idle:
+            resource_sessions.sign_off(transaction, session_id)
+        return len(idle)
+
+    ended = 0
+    while some := database.run(work):
+        ended += some
+    return ended
+
+
+def free_stale_locks(database: Database, now: int) -> int:
+    """Free jobs that are locked for nobody; answer how many.
+
+    Locks of interfaces, or of sessions that are gone, after half an hour; a lock_state without one at once.
+    """
+    freed = 0
+    while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS, looks=MOST_LOCKS)):
+        freed += some
+    for application, state in database.run(jobs.kinds, write=False):
+        find = partial(jobs.marked_only, application=application, state=state)
+        for job_id in database.run(find, write=False):
+            freed += database.run(partial(locking.unmark, job_id=job_id))
+    return freed

@@ -1,0 +1,1 @@
+"""gunicorn, its gevent worker, TLS and sockets. Nothing here knows a rule of LGI."""

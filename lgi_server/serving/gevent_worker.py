@@ -1,0 +1,163 @@
+"""gunicorn's gevent worker, its requests and its answers, as this server needs them."""
+
+import logging
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import gevent
+from gunicorn.http import message, parser, wsgi
+from gunicorn.workers.ggevent import GeventWorker
+
+from lgi_server.serving.connection_limiter import Connections
+from lgi_server.serving.tls_reload import LOOK_SECONDS
+
+log = logging.getLogger("lgi.serve")
+# Bytes of a refused request that are read all the same, and for how long.
+MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
+_NO_ASCII = re.compile(rb"[\x80-\xff]")
+
+
+class OneRecord(wsgi.Response):  # type: ignore[misc]
+    """An answer whose head travels with its first bytes: one more record of TLS costs as much as it."""
+
+    headers_sent: bool
+    _head = b""
+
+    def send_headers(self) -> None:
+        """Keep the head until there is something to send it with."""
+        if not self.headers_sent:
+            lines = (*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers))
+            self._head = f"{''.join(lines)}\r\n".encode("latin-1")
+            self.headers_sent = True
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            data = b"%X\r\n%s\r\n" % (len(data), data)
+        self.sock.sendall(head + data)
+
+    def close(self) -> None:
+        """The end: an answer without a body is only a head."""
+        self.send_headers()
+        if self._head:
+            self.sock.sendall(self._head)
+        super().close()
+
+
+class OldRequest(message.Request):  # type: ignore[misc]
+    """A request whose address may hold bytes that are no ASCII.
+
+    LGI_filetransfer and LGI.py of LGI 1.31 write the names of files into it as they are (clients.md 1.4), and
+    Apache took them.
+    """
+
+    def parse_request_line(self, line_bytes: bytes) -> None:
+        """Percent signs stand for such bytes, as everybody else writes them."""
+        method, blank, rest = bytes(line_bytes).partition(b" ")
+        target, end, version = rest.partition(b" ")
+        encoded = _NO_ASCII.sub(lambda found: b"%%%02X" % found[0][0], target)
+        super().parse_request_line(method + blank + encoded + end + version)
+
+
+# gunicorn has no setting for the class of its answers, nor for that of its requests.
+wsgi.Response = OneRecord
+parser.RequestParser.mesg_class = OldRequest
+
+
+class _Closing(Exception):
+    """Thrown into a connection that waits for a request, to end it."""
+
+
+def _close(connection: gevent.Greenlet) -> None:
+    gevent.kill(connection, _Closing)
+
+
+class Worker(GeventWorker):  # type: ignore[misc]
+    """A gevent worker that gives a handshake only so long, and ends without waiting for idle connections."""
+
+    handshake_seconds = 10
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """gunicorn makes workers."""
+        super().__init__(*args, **kwargs)
+        self._connections = Connections[gevent.Greenlet](self.worker_connections, _close)
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        gevent.spawn(self._close_idle)
+        gevent.spawn(self._renew)
+        super().run()
+
+    def _renew(self) -> None:
+        """Take up renewed certificates as long as the worker lives."""
+        while self.alive:
+            if self.app.renewal:
+                self.app.renewal.look(datetime.now(UTC))
+            gevent.sleep(LOOK_SECONDS)
+
+    def _close_idle(self) -> None:
+        """Once the worker is to end: requests are finished, connections that wait for one are closed."""
+        while self.alive:
+            gevent.sleep(0.2)
+        self.app.flask.extensions["lgi"].end_waiting()
+        while True:
+            self._connections.close_waiting()
+            gevent.sleep(0.1)
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Around the wait for a connection's next request. The first one has no longer than a handshake."""
+        # A connection whose next request is here already would go on before all others.
+        gevent.sleep(0)
+        current = gevent.getcurrent()
+        has_asked = self._connections.has_asked(current)
+        self._connections.waits(current)
+        try:
+            seconds = self.cfg.keepalive if has_asked else self.handshake_seconds
+            with gevent.Timeout(seconds, False), suppress(_Closing):
+                yield
+        finally:
+            self._connections.asks(current)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
+        """One request. What of its body nobody wanted is read, so that the answer arrives, but not for ever.
+
+        A connection that sends more than that is closed.
+        """
+        goes_on: bool = super().handle_request(listener_name, req, sock, addr)
+        left = MOST_IGNORED
+        with gevent.Timeout(IGNORING_SECONDS, False):
+            while left > 0 and (unread := req.body.read(min(left, 64 * 1024))):
+                left -= len(unread)
+            if left > 0:
+                return goes_on
+        # A socket of the file system has no address.
+        caller = addr[0] if addr else "the front end"
+        log.info("a request of %s goes on after its answer: its connection is closed", caller)
+        raise StopIteration
+
+    def handle(self, listener: Any, client: Any, address: Any) -> None:
+        """One connection: its handshake, where TLS is ours, then its requests."""
+        current = gevent.getcurrent()
+        self._connections.opened(current)
+        try:
+            if not isinstance(client, ssl.SSLSocket) or self._has_shaken_hands(client, address):
+                super().handle(listener, client, address)
+        except _Closing:
+            client.close()
+        finally:
+            self._connections.ended(current)
+
+    def _has_shaken_hands(self, client: ssl.SSLSocket, address: Any) -> bool:
+        try:
+            with gevent.Timeout(self.handshake_seconds, TimeoutError("no handshake in time")):
+                client.do_handshake()
+        except OSError as error:
+            log.info("no TLS connection from %s: %s", address[0], ascii(str(error)))
+            client.close()
+            return False
+        return True

@@ -1,0 +1,169 @@
+"""gunicorn with gevent workers behind mutual TLS.
+
+Must be imported after gevent has patched the standard library: a TLS context made before that fails at
+every handshake.
+"""
+
+import logging
+import resource
+import ssl
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from lgi_server.app import create_app
+from lgi_server.auth import trusted_proxy
+from lgi_server.auth.job_ca import JobsAuthority
+from lgi_server.background import metrics
+from lgi_server.config.model import Config
+from lgi_server.serving import bind_addresses, log_rate_limit
+from lgi_server.serving.gevent_worker import Worker
+from lgi_server.serving.tls_reload import Renewal
+
+log = logging.getLogger("lgi.serve")
+CONNECTIONS = 4000
+
+
+class LateHandshake(ssl.SSLContext):
+    """A context that leaves the handshake to the connection's own greenlet, where it can be timed."""
+
+    def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
+        """As the standard library's, without the handshake."""
+        kwargs["do_handshake_on_connect"] = False
+        return super().wrap_socket(*args, **kwargs)
+
+
+def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLContext:
+    """TLS 1.2 or newer; client certificates asked for, or demanded by one line of the configuration.
+
+    Those of jobs are accepted here, and told from all others in `identity`.
+    """
+    context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    certificate, key = _own(config)
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except ssl.SSLError as error:
+        raise ValueError(f"cannot use the certificate {certificate} with the key {key}: {error}") from None
+    try:
+        context.load_verify_locations(config.ca_certificate)
+    except ssl.SSLError as error:
+        raise ValueError(f"cannot use ca_certificate {config.ca_certificate}: {error}") from None
+    if jobs is not None:
+        context.load_verify_locations(cadata=jobs.pem)
+    context.verify_mode = ssl.CERT_REQUIRED if config.require_certificate else ssl.CERT_OPTIONAL
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    # The name of the certificate's owner goes into resumed sessions too; they are as good as full ones.
+    return context
+
+
+def _own(config: Config) -> tuple[Path, Path]:
+    """The certificate and key of a server that speaks TLS itself; the configuration has them."""
+    if config.server_certificate is None or config.server_key is None:
+        raise ValueError("server_certificate and server_key are not set")
+    return config.server_certificate, config.server_key
+
+
+def _no_password() -> str:
+    raise ValueError("the server's key is encrypted; a server starts without anybody to type a pass phrase")
+
+
+class Gunicorn(BaseApplication):  # type: ignore[misc]
+    """gunicorn, told everything by our configuration and nothing by its own files or environment."""
+
+    def __init__(self, config: Config) -> None:
+        """Makes the application and the one TLS context that all workers share, before any fork."""
+        self.lgi = config
+        self.flask = create_app(config)
+        self.renewal: Renewal | None = None
+        if not config.front_end_header:
+            jobs = self.flask.extensions["lgi"].trust.jobs
+            self.tls = tls_context(config, jobs)
+            files = (*_own(config), config.ca_certificate)
+            self.renewal = Renewal(self.tls, files, lambda: tls_context(config, jobs))
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings."""
+        Worker.handshake_seconds = self.lgi.handshake_timeout
+        settings: dict[str, object] = {
+            "bind": bind_addresses.usable(self.lgi.listen),
+            "workers": self.lgi.workers,
+            "worker_class": Worker,
+            "worker_connections": _connections(),
+            "backlog": 2048,
+            "keepalive": self.lgi.keep_alive,
+            "graceful_timeout": 35,
+            "timeout": 60,
+            "preload_app": True,
+            "proc_name": "LGI_server",
+            "child_exit": lambda _arbiter, worker: metrics.forget(worker.pid),
+            # Of the master only: the workers end otherwise.
+            "on_exit": lambda _arbiter: metrics.end(),
+            "loglevel": "warning",
+            "limit_request_line": 8190,
+            "worker_tmp_dir": _in_memory(),
+        }
+        settings |= self._behind_a_front_end() if self.lgi.front_end_header else self._own_tls()
+        if "control_socket_disable" in self.cfg.settings:
+            # Newer gunicorns open a socket for commands in the home directory.
+            settings["control_socket_disable"] = True
+        if "http_parser" in self.cfg.settings:
+            # The other one knows nothing of `OldRequest`.
+            settings["http_parser"] = "python"
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def _own_tls(self) -> dict[str, object]:
+        certificate, key = _own(self.lgi)
+        return {
+            "certfile": str(certificate),
+            "keyfile": str(key),
+            "ca_certs": str(self.lgi.ca_certificate),
+            "ssl_context": lambda _config, _default: self.tls,
+        }
+
+    def _behind_a_front_end(self) -> dict[str, object]:
+        """A header with a certificate is long; the socket is for its owner and its group alone."""
+        # sendfile would pass by OneRecord, which has the head still.
+        return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
+
+    def load(self) -> Flask:
+        """The application."""
+        return self.flask
+
+
+def _in_memory() -> str | None:
+    """Where workers leave their heartbeat: never on a disk that may be busy."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a safe file in it
+
+
+def _connections() -> int:
+    """Connections of one worker: as many as there are descriptors for, some kept for files and databases."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(50, min(CONNECTIONS, hard - 300))
+
+
+def check(config: Config, jobs: JobsAuthority | None) -> None:
+    """Read what a server of this configuration reads. Raises ValueError or OSError for an unusable file."""
+    if config.front_end_header:
+        trusted_proxy.of(config, jobs)
+    else:
+        tls_context(config, jobs)
+
+
+def run(config: Config) -> None:
+    """Serve until told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
+    logging.Formatter.converter = time.gmtime
+    log_rate_limit.hold_back()
+    log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
+    # In memory where that is possible: what is counted is written at every call.
+    metrics.share(Path(tempfile.mkdtemp(prefix="LGI_server-", dir=_in_memory())))
+    Gunicorn(config).run()

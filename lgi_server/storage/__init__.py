@@ -1,0 +1,1 @@
+"""Repositories of jobs: on a local disk, or on another host over ssh."""

@@ -1,0 +1,87 @@
+"""Files that came together as one: copied out beside the repositories, then renamed into one of them."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.file_properties import FileProperties
+from lgi_server.storage.base import Upload, file_name
+from lgi_server.storage.local import Repositories, copy_part, give_properties
+from lgi_server.storage.quota import Room
+from lgi_server.storage.threadpool import aside
+
+
+@dataclass
+class Copy:
+    """One of the files: where its copy is, or why it is not stored."""
+
+    upload: Upload
+    refused: LGIError | None = None
+    path: Path | None = None
+
+
+@contextmanager
+def copied(store: Repositories, name: str, uploads: Sequence[Upload]) -> Iterator[list[Copy]]:
+    """Files of a request, each that may be stored copied to the disk, for `store_all`; OSError.
+
+    What is left of the copies at the end is removed.
+    """
+    copies = _judged(store.room(name), uploads)
+    try:
+        aside(_write, store, [one for one in copies if one.refused is None])
+        yield copies
+    finally:
+        for one in copies:
+            if one.path is not None:
+                one.path.unlink(missing_ok=True)
+
+
+def _judged(room: Room, uploads: Sequence[Upload]) -> list[Copy]:
+    """Each file in its turn: the ones before it have taken their room."""
+    names: set[str] = set()
+    copies = []
+    for upload in uploads:
+        refused = None
+        try:
+            if file_name(upload.name) in names:
+                raise LGIError(ErrorNumber.UPLOAD, f"two files have the name {upload.name!r}")
+            room.check(upload.name, upload.size)
+            room.add(upload.name, upload.size)
+            names.add(upload.name)
+        except LGIError as fault:
+            refused = fault
+        copies.append(Copy(upload, refused))
+    return copies
+
+
+def _write(store: Repositories, copies: Sequence[Copy]) -> None:
+    """Write copies, one open at a time, and wait for the disk once."""
+    for one in copies:
+        descriptor, path = tempfile.mkstemp(dir=store.incoming)
+        one.path = Path(path)
+        os.fchmod(descriptor, 0o660)
+        # By its time it is seen whether an arrival was left behind: the file's own comes with its name.
+        copy_part(replace(one.upload, properties=FileProperties()), descriptor)
+    if copies:
+        store.sync()
+
+
+def store_all(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
+    """Give copies their names, each replacing an older file; one that cannot have it says why."""
+    aside(_rename, store, name, [one for one in copies if one.path is not None])
+
+
+def _rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
+    with store.opened(name) as at:
+        for one in copies:
+            wanted = one.upload.name
+            try:
+                os.rename(str(one.path), wanted, dst_dir_fd=at)
+                give_properties(one.upload.properties, wanted, at)
+            except OSError as error:
+                one.refused = LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}")
+        os.fsync(at)

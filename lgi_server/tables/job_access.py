@@ -1,0 +1,66 @@
+"""job_access: owners, readers and targets of the jobs, one name a row, and beside it what is asked by it.
+
+Lists go by reader, state and time; limits by owner and state; targets are only looked for. What nobody asks
+for is 0 or empty, so that a job's changes of state touch as few index entries as they can.
+"""
+
+from collections.abc import Sequence
+
+from lgi_server.db.database import Transaction, marks
+from lgi_server.tables import licence_wishes
+from lgi_server.tables.job_queue.jobs import Job
+
+Names = list[tuple[str, str]]
+# SQLite takes 32,766 values at once.
+_AT_ONCE = 4000
+_COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
+_VALUES = marks(_COLUMNS.split(","))
+
+
+def insert(transaction: Transaction, job_id: int, job: Job) -> None:
+    """Add the names of a new job in one statement."""
+    _insert(transaction, _rows(_names(job), job_id, job))
+
+
+def insert_all(transaction: Transaction, new: Sequence[Job]) -> None:
+    """Add the names of new jobs, in as few statements as the databases take."""
+    rows = [row for job in new for row in _rows(_names(job), job.job_id, job)]
+    for begin in range(0, len(rows), _AT_ONCE):
+        _insert(transaction, rows[begin : begin + _AT_ONCE])
+
+
+def _names(job: Job) -> Names:
+    names = [("owner", name) for name in job.owners]
+    names += [("read", name) for name in job.read_access]
+    names += [("target", name) for name in job.target_resources]
+    if job.licences:
+        names.append((licence_wishes.ROLE, licence_wishes.NAME))
+    return names
+
+
+def _rows(names: Names, job_id: int, job: Job) -> list[tuple[str | int, ...]]:
+    return [
+        (
+            role,
+            name,
+            job.state_time_stamp if role == "read" else 0,
+            job_id,
+            "" if role == "target" else job.state,
+            job.application,
+            job.ended if role == "read" else "",
+        )
+        for role, name in names
+    ]
+
+
+def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> None:
+    values = ", ".join([f"({_VALUES})"] * len(rows))
+    transaction.later(
+        f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *(value for row in rows for value in row)
+    )
+
+
+def set_targets(transaction: Transaction, job: Job) -> None:
+    """Follow a change of a job's targets."""
+    transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
+    _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))

@@ -1,0 +1,98 @@
+"""job_history: every change of a job's state, kept when the job is gone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import comma_lists
+from lgi_server.db.database import Row, Transaction, marks
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row: ``old_state`` is empty for a submit. Without a number it is not stored yet."""
+
+    job_id: int
+    change_time: int
+    old_state: str
+    new_state: str
+    changed_by: str
+    reason: str
+    application: str
+    owners: tuple[str, ...]
+    target_resources: tuple[str, ...]
+    change_id: int = 0
+
+    def values(self) -> tuple[str | int, ...]:
+        """What is stored, in the columns' order."""
+        lists_of_names = comma_lists.join(self.owners), comma_lists.join(self.target_resources)
+        told = (self.old_state, self.new_state, self.changed_by, self.reason, self.application)
+        return (self.job_id, self.change_time, *told, *lists_of_names)
+
+
+_COLUMNS = (
+    "job_id, change_time, old_state, new_state, changed_by, reason, application, owners, target_resources"
+)
+_VALUES = marks(_COLUMNS.split(","))
+
+
+def _change_in(row: Row) -> Change:
+    values = {name: row[name] for name in f"{_COLUMNS}, change_id".split(", ")}
+    for name in ("owners", "target_resources"):
+        values[name] = comma_lists.split(values[name])
+    return Change(**values)
+
+
+def record(transaction: Transaction, first: Change, change: Change | None = None) -> None:
+    """Store a job's submit unless something of the job is stored already; and then a change of it."""
+    asked = f"SELECT {_VALUES} FROM (SELECT 1 AS one) AS it"
+    once = f"{asked} WHERE NOT EXISTS (SELECT 1 FROM job_history WHERE job_id = %s)"
+    every = [f"SELECT {_VALUES}"] if change else []
+    transaction.later(
+        f"INSERT INTO job_history ({_COLUMNS}) {' UNION ALL '.join([once, *every])}",
+        *first.values(),
+        first.job_id,
+        *(change.values() if change else ()),
+    )
+
+
+def of_job(transaction: Transaction, job_id: int) -> list[Change]:
+    """The changes of a job, the first one first."""
+    rows = transaction.rows(
+        f"SELECT {_COLUMNS}, change_id FROM job_history WHERE job_id = %s ORDER BY change_id", job_id
+    )
+    return [_change_in(row) for row in rows]
+
+
+def take(transaction: Transaction, limit: int) -> list[Change]:
+    """The first changes that are not accounted for, held until the transaction ends."""
+    rows = transaction.rows(
+        f"SELECT {_COLUMNS}, change_id FROM job_history WHERE accounted = 0"
+        f" ORDER BY change_id LIMIT %s{transaction.for_update}",
+        limit,
+    )
+    return [_change_in(row) for row in rows]
+
+
+def set_accounted(transaction: Transaction, change_ids: Sequence[int]) -> None:
+    """Note that changes are in the usage."""
+    transaction.later(
+        f"UPDATE job_history SET accounted = 1 WHERE change_id IN ({marks(change_ids)})", *change_ids
+    )
+
+
+def oldest(transaction: Transaction, limit: int) -> list[tuple[int, int]]:
+    """The first changes: their numbers and times. One that is not accounted for ends the list."""
+    rows = transaction.rows(
+        "SELECT change_id, change_time, accounted FROM job_history ORDER BY change_id LIMIT %s", limit
+    )
+    found = []
+    for row in rows:
+        if not row["accounted"]:
+            break
+        found.append((row["change_id"], row["change_time"]))
+    return found
+
+
+def delete(transaction: Transaction, change_ids: Sequence[int]) -> None:
+    """Forget changes."""
+    transaction.later(f"DELETE FROM job_history WHERE change_id IN ({marks(change_ids)})", *change_ids)

@@ -1,0 +1,1 @@
+"""SQL of the table job_queue: rows, states, lists, claims, priorities."""

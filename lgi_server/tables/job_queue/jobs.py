@@ -1,0 +1,271 @@
+"""job_queue: every job of the project."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lgi_protocol import comma_lists
+from lgi_protocol.job_end import NO_END, End
+from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of job_queue, its lists split."""
+
+    job_id: int
+    state: str
+    application: str
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    write_access: tuple[str, ...]
+    target_resources: tuple[str, ...]
+    job_specifics: str
+    lock_state: int
+    state_time_stamp: int
+    repository: str
+    input: bytes = b""
+    output: bytes = b""
+    # Written with a job; only offers read the priority, and only the database the pulse.
+    daemon_pulse: int = 0
+    priority: int = 0
+    # What it wants of them, as `services.licences` writes it.
+    licences: str = ""
+    end: End = NO_END
+
+    @property
+    def ended(self) -> str:
+        """A word of `Result` for a job that has ended, empty for any other."""
+        return self.end.result(self.state) or ""
+
+
+SHORT = (
+    "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
+    " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason"
+)
+# So many numbers at most in one statement.
+AT_ONCE = 500
+_WHOLE = f"{SHORT}, input, output"
+# The states of jobs that nobody looks after; any other word is one of a job that runs.
+_RESTING = "'queued', 'finished', 'aborted'"
+
+
+def job_in(row: Row) -> Job:
+    """The job in a row that has the columns of `SHORT`, and input and output if there are any."""
+    values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
+    for name in ("owners", "read_access", "write_access", "target_resources"):
+        values[name] = comma_lists.split(values[name])
+    for name in ("input", "output"):
+        values[name] = bytes(values.get(name, b""))
+    values["end"] = End(*(values.pop(name) for name in ("exit_code", "exit_signal", "end_reason")))
+    return Job(**values)
+
+
+def find(transaction: Transaction, job_id: int) -> Job | None:
+    """A job as it is now."""
+    row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
+    return job_in(row) if row else None
+
+
+def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
+    """The states of those of some jobs that are there."""
+    found: dict[int, str] = {}
+    for begin in range(0, len(job_ids), AT_ONCE):
+        some = job_ids[begin : begin + AT_ONCE]
+        rows = transaction.rows(f"SELECT job_id, state FROM job_queue WHERE job_id IN ({marks(some)})", *some)
+        found |= {row["job_id"]: row["state"] for row in rows}
+    return found
+
+
+def brief(transaction: Transaction, job_id: int) -> Job | None:
+    """A job as it is now, without its input and output."""
+    row = transaction.row(f"SELECT {SHORT} FROM job_queue WHERE job_id = %s", job_id)
+    return job_in(row) if row else None
+
+
+def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[Job, Lock | None] | None:
+    """A job as it is now, and the lock on it."""
+    row = transaction.row(
+        f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
+        f" LEFT JOIN running_locks AS held ON held.job_id = job.job_id WHERE job.job_id = %s{ending}",
+        job_id,
+    )
+    return (job_in(row), lock_in(row)) if row else None
+
+
+def hold(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None] | None:
+    """A job that nobody else can change until this transaction ends, and the lock on it."""
+    return with_lock(transaction, job_id, transaction.for_update)
+
+
+def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job, Lock] | None:
+    """A job that a session has locked, and its lock."""
+    row = transaction.row(
+        f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
+        " JOIN job_queue AS job ON job.job_id = held.job_id WHERE held.job_id = %s AND held.session_id = %s",
+        job_id,
+        session_id,
+    )
+    lock = lock_in(row) if row else None
+    return (job_in(row), lock) if row and lock else None
+
+
+_INSERT = (
+    "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
+    " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository,"
+    " licences, exit_code, exit_signal, end_reason) VALUES "
+)
+_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+def insert(transaction: Transaction, job: Job) -> int:
+    """Add a job and answer the number it got; the one in ``job`` is not looked at."""
+    return transaction.insert(_INSERT + _NEW, *_values(job))
+
+
+def insert_all(transaction: Transaction, new: Sequence[Job]) -> dict[str, int]:
+    """Add jobs, each with a repository of its own; the numbers they got, by repository."""
+    rows = transaction.rows(
+        f"{_INSERT}{', '.join([_NEW] * len(new))} RETURNING job_id, repository",
+        *(value for job in new for value in _values(job)),
+    )
+    return {row["repository"]: int(row["job_id"]) for row in rows}
+
+
+def _values(job: Job) -> tuple[Any, ...]:
+    return (
+        job.state,
+        job.application,
+        comma_lists.join(job.owners),
+        comma_lists.join(job.read_access),
+        comma_lists.join(job.write_access),
+        comma_lists.join(job.target_resources),
+        job.input,
+        job.output,
+        job.job_specifics,
+        job.lock_state,
+        job.state_time_stamp,
+        job.daemon_pulse,
+        job.priority,
+        job.repository,
+        job.licences,
+        job.end.exit_code,
+        job.end.exit_signal,
+        job.end.reason,
+    )
+
+
+def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
+    """Note that daemons look after jobs."""
+    transaction.later(
+        f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({marks(job_ids)})", now, *job_ids
+    )
+
+
+def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
+    """Mark jobs as locked (1) or free (0); goes with their rows in running_locks."""
+    if job_ids:
+        transaction.later(
+            f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({marks(job_ids)})",
+            lock_state,
+            *job_ids,
+        )
+
+
+def applications(transaction: Transaction) -> list[str]:
+    """The applications that jobs are of."""
+    return values(transaction, "application", {})
+
+
+def kinds(transaction: Transaction) -> list[tuple[str, str]]:
+    """The applications, each with the states its jobs are in."""
+    return [
+        (application, state)
+        for application in applications(transaction)
+        for state in values(transaction, "state", {"application": application})
+    ]
+
+
+def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -> list[str]:
+    """What there is in a column behind others in an index: a step for each, however many jobs there are.
+
+    A DISTINCT reads the whole index as long as MariaDB does not know that there are few.
+    """
+    where = " AND ".join(f"{name} = %s" for name in of) + " AND " if of else ""
+    found = [""]
+    while True:
+        row = transaction.row(
+            f"SELECT MIN({column}) AS least FROM job_queue WHERE {where}{column} > %s",
+            *of.values(),
+            found[-1],
+        )
+        if row is None or row["least"] is None:
+            return found[1:]
+        found.append(row["least"])
+
+
+def without_pulse(transaction: Transaction, application: str, oldest: int) -> list[int]:
+    """The unlocked jobs that run, or are to be aborted, and were last looked after before ``oldest``."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue WHERE application = %s"
+        f" AND state NOT IN ({_RESTING}) AND lock_state = 0 AND daemon_pulse < %s",
+        application,
+        oldest,
+    )
+    return [row["job_id"] for row in rows]
+
+
+def looked_after_later(transaction: Transaction, application: str, latest: int) -> list[int]:
+    """The jobs that run, or are to be aborted, with a pulse after ``latest``: by a clock that was wrong."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue WHERE application = %s"
+        f" AND state NOT IN ({_RESTING}) AND daemon_pulse > %s",
+        application,
+        latest,
+    )
+    return [row["job_id"] for row in rows]
+
+
+def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> Job | None:
+    """A job that still is one of those, held until the transaction ends."""
+    row = transaction.row(
+        f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({_RESTING})"
+        " AND lock_state = 0 AND daemon_pulse < %s"
+        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job_queue.job_id)"
+        f"{transaction.for_update}",
+        job_id,
+        oldest,
+    )
+    return job_in(row) if row else None
+
+
+def marked_only(transaction: Transaction, application: str, state: str) -> list[int]:
+    """The jobs of an application in a state that say they are locked, and that nobody has locked."""
+    rows = transaction.rows(
+        "SELECT job_id FROM job_queue AS job WHERE application = %s AND state = %s AND lock_state > 0"
+        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)",
+        application,
+        state,
+    )
+    return [row["job_id"] for row in rows]
+
+
+def with_repository(transaction: Transaction, repository: str) -> Job | None:
+    """The job a repository belongs to."""
+    row = transaction.row(
+        f"SELECT {SHORT} FROM job_queue WHERE repository = %s",
+        repository,
+    )
+    return job_in(row) if row else None
+
+
+def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[str]:
+    """Those of some repositories that belong to a job."""
+    rows = transaction.rows(f"SELECT repository FROM job_queue WHERE repository IN ({marks(names)})", *names)
+    return [row["repository"] for row in rows]
+
+
+def prefixed(table: str) -> str:
+    """The columns of `SHORT` for a table of a join."""
+    return ", ".join(f"{table}.{column}" for column in SHORT.split(", "))

@@ -1,0 +1,49 @@
+"""Where a job stands among the others of its application."""
+
+from lgi_protocol import comma_lists
+from lgi_server.db.database import Transaction
+from lgi_server.tables.job_queue.jobs import Job
+
+# Nobody has to know more exactly how many are before a job, or run beside it.
+MOST = 10_000
+
+
+def before(transaction: Transaction, job: Job) -> int:
+    """How many queued jobs of its application are offered before a job, at most `MOST`."""
+    row = transaction.row(
+        "SELECT COUNT(*) AS n FROM (SELECT one.job_id FROM job_queue AS own JOIN job_queue AS one"
+        " ON one.application = own.application AND one.state = 'queued' AND (one.priority < own.priority"
+        " OR one.priority = own.priority AND one.job_id < own.job_id)"
+        " WHERE own.job_id = %s AND own.application = %s LIMIT %s) AS those",
+        job.job_id,
+        job.application,
+        MOST,
+    )
+    return int(row["n"]) if row else 0
+
+
+def on_resource(transaction: Transaction, resource: str) -> list[int]:
+    """The jobs that run on a resource, or are to be aborted there, whatever their application."""
+    rows = transaction.rows(
+        "SELECT job.job_id AS job_id FROM job_access AS target"
+        " JOIN job_queue AS job ON job.job_id = target.job_id"
+        " WHERE target.role = 'target' AND target.name = %s"
+        " AND job.state NOT IN ('queued', 'finished', 'aborted')",
+        resource,
+    )
+    return [int(row["job_id"]) for row in rows]
+
+
+def running(transaction: Transaction, application: str) -> dict[str, int]:
+    """How many jobs of an application run on each resource."""
+    rows = transaction.rows(
+        "SELECT target_resources, COUNT(*) AS n FROM (SELECT target_resources FROM job_queue"
+        " WHERE application = %s AND state = 'running' LIMIT %s) AS those GROUP BY target_resources",
+        application,
+        MOST,
+    )
+    found: dict[str, int] = {}
+    for row in rows:
+        for name in comma_lists.split(row["target_resources"]):
+            found[name] = found.get(name, 0) + int(row["n"])
+    return found

@@ -1,0 +1,50 @@
+"""running_sessions: the sessions of the resources."""
+
+from collections.abc import Sequence
+
+from lgi_server.db.database import Transaction, marks
+
+
+def insert(transaction: Transaction, resource_id: int, now: int) -> int:
+    """Open a session and answer its number."""
+    return transaction.insert(
+        "INSERT INTO running_sessions (resource_id, session_time_stamp) VALUES (%s, %s)", resource_id, now
+    )
+
+
+def renew(transaction: Transaction, session_ids: Sequence[int], now: int) -> None:
+    """Note the use of sessions."""
+    transaction.run(
+        f"UPDATE running_sessions SET session_time_stamp = %s WHERE session_id IN ({marks(session_ids)})",
+        now,
+        *session_ids,
+    )
+
+
+def delete(transaction: Transaction, session_id: int) -> None:
+    """End a session."""
+    transaction.later("DELETE FROM running_sessions WHERE session_id = %s", session_id)
+
+
+def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
+    """Some sessions, of any resource, that nobody has used since ``oldest``, the oldest first."""
+    rows = transaction.rows(
+        "SELECT session_id FROM running_sessions WHERE session_time_stamp < %s"
+        " ORDER BY session_time_stamp LIMIT %s",
+        oldest,
+        limit,
+    )
+    return [int(row["session_id"]) for row in rows]
+
+
+def bring_back(transaction: Transaction, latest: int, now: int) -> None:
+    """Have sessions that were used after ``latest``, by a clock that was wrong, be used now."""
+    transaction.later(
+        "UPDATE running_sessions SET session_time_stamp = %s WHERE session_time_stamp > %s", now, latest
+    )
+
+
+def of_resource(transaction: Transaction, resource_id: int) -> list[int]:
+    """The sessions of a resource."""
+    rows = transaction.rows("SELECT session_id FROM running_sessions WHERE resource_id = %s", resource_id)
+    return [int(row["session_id"]) for row in rows]

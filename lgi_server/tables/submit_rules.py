@@ -1,0 +1,161 @@
+"""users_allowed, users_denied, groups_allowed, groups_denied: who may submit what, and how much."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lgi_protocol import comma_lists
+from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.tables import mutexes
+from lgi_server.tables.active_resources import COLUMNS, Resource, resource_in
+from lgi_server.tables.submit_requests import Remembered
+from lgi_server.tables.updates import Change
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rows that can matter for some names and one application: (name, application) and its limit."""
+
+    users_allowed: dict[tuple[str, str], int]
+    groups_allowed: dict[tuple[str, str], int]
+    users_denied: frozenset[tuple[str, str]]
+    groups_denied: frozenset[tuple[str, str]]
+
+
+_TABLES = (
+    ("users_allowed", "user_name", "job_limit"),
+    ("groups_allowed", "group_name", "job_limit"),
+    ("users_denied", "user_name", "0"),
+    ("groups_denied", "group_name", "0"),
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a submit is judged by.
+
+    ``remembered`` is the job the very same request has made before, ``wishes`` what jobs of the application
+    have wanted of the licences.
+    """
+
+    rules: Rules
+    everyone: list[Resource]
+    remembered: Remembered | None
+    wishes: frozenset[str]
+
+
+def judging(
+    transaction: Transaction,
+    names: Sequence[str],
+    application: str,
+    caller: str = "",
+    request_id: str = "",
+    licensed: bool = False,
+) -> Judged:
+    """What a submit is judged by, in one statement.
+
+    The rules for these users and groups, the word ``any`` among them; the project servers; the resources
+    whose capabilities hold the application's name somewhere, which the caller looks at closely; what is
+    remembered of a request, if the submit has an id; and the known wishes where there are licences.
+    """
+    names = (*names, comma_lists.ANY)
+    applications = (application, comma_lists.ANY)
+    parts = [
+        f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit,"
+        " NULL AS resource_id, NULL AS resource_name, NULL AS resource_capabilities,"
+        " NULL AS client_certificate, NULL AS last_call_time, NULL AS project_server, NULL AS url"
+        f" FROM {table} WHERE {column} IN ({marks(names)}) AND application IN ({marks(applications)})"
+        for table, column, limit in _TABLES
+    ]
+    parts.append(
+        f"SELECT 'resource', NULL, NULL, NULL, {COLUMNS} FROM active_resources"
+        " WHERE project_server IN (1, 2) OR resource_capabilities LIKE %s"
+    )
+    parameters = [*((*names, *applications) * len(_TABLES)), f"%{application}%"]
+    if request_id:
+        parts.append(
+            "SELECT 'request', request_id, contents, job_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+            " FROM submit_requests WHERE caller = %s AND request_id = %s"
+        )
+        parameters += [caller, request_id]
+    if licensed:
+        nothing = ", NULL" * 9
+        parts.append(f"SELECT 'wish', licences{nothing} FROM licence_wishes WHERE application = %s")
+        parameters.append(application)
+    found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": [], "wish": []}
+    for row in transaction.rows(" UNION ALL ".join(parts), *parameters):
+        found.get(row["kind"], found["rule"]).append(row)
+    remembered = None
+    for row in found["request"]:
+        remembered = Remembered(row["name"], row["application"], int(row["job_limit"]))
+    return Judged(
+        _rules(found["rule"]),
+        [resource_in(row) for row in found["resource"]],
+        remembered,
+        frozenset(row["name"] for row in found["wish"]),
+    )
+
+
+def _rules(rows: Sequence[Row]) -> Rules:
+    found: dict[str, dict[tuple[str, str], int]] = {table: {} for table, _, _ in _TABLES}
+    for row in rows:
+        found[row["kind"]][row["name"], row["application"]] = int(row["job_limit"])
+    return Rules(
+        users_allowed=found["users_allowed"],
+        groups_allowed=found["groups_allowed"],
+        users_denied=frozenset(found["users_denied"]),
+        groups_denied=frozenset(found["groups_denied"]),
+    )
+
+
+def count_alone(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
+    """How many jobs of an application an owner has; only queued and running ones when asked so.
+
+    Nobody else counts these until this transaction ends, and what others had stored before counts.
+    """
+    states = " AND one.state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
+    query = (
+        "SELECT COUNT(*) FROM job_access AS one WHERE one.role = 'owner' AND one.name = %s"
+        f" AND one.application = %s{states}"
+    )
+    return int(mutexes.take(transaction, f"limit {application} {owner}", query, owner, application))
+
+
+def set_allowed(kind: str, name: str, application: str, limit: int) -> Change:
+    """Allow a user or group (``kind`` is "user" or "group") an application, up to a limit."""
+    return Change(
+        f"REPLACE INTO {kind}s_allowed ({kind}_name, application, job_limit) VALUES (%s, %s, %s)",
+        (name, application, limit),
+    )
+
+
+def set_denied(kind: str, name: str, application: str) -> Change:
+    """Deny a user or group an application."""
+    return Change(
+        f"REPLACE INTO {kind}s_denied ({kind}_name, application) VALUES (%s, %s)", (name, application)
+    )
+
+
+def remove(kind: str, rule: str, name: str, application: str) -> Change:
+    """Remove the rules (``allowed`` or ``denied``) of a name, of an application, or of the two together."""
+    where, values = _of(kind, name, application)
+    return Change(f"DELETE FROM {kind}s_{rule}{where}", values)
+
+
+def listed(
+    transaction: Transaction, kind: str, rule: str, name: str = "", application: str = ""
+) -> list[Row]:
+    """The rules of one table: all, or those of a name, of an application, or of the two together."""
+    limit = ", job_limit" if rule == "allowed" else ""
+    where, values = _of(kind, name, application)
+    return transaction.rows(
+        f"SELECT {kind}_name, application{limit} FROM {kind}s_{rule}{where}"
+        f" ORDER BY {kind}_name, application",
+        *values,
+    )
+
+
+def _of(kind: str, name: str, application: str) -> tuple[str, tuple[str, ...]]:
+    parts = [(f"{kind}_name", name), ("application", application)]
+    given = [(column, value) for column, value in parts if value]
+    where = " AND ".join(f"{column} = %s" for column, _ in given)
+    return f" WHERE {where}" if where else "", tuple(value for _, value in given)
