@@ -15,7 +15,7 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_tools.client import bulk_submit
 from lgi_tools.client.bulk_submit import NewJob
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 USER = "mark@laptop"
 FIELDS = {"application": "hello_world", "target_resources": "any", "job_specifics": "<cpus> 2 </cpus>"}

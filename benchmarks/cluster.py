@@ -15,11 +15,11 @@ from statistics import median
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from tests import galera, queues
-from tests.galera import PrivateGalera
-from tests.grid import Grid
-from tests.mariadb import PrivateMariaDB
-from tests.siblings import Sibling
+from tests.support import galera, queues
+from tests.support.galera import PrivateGalera
+from tests.support.grid import Grid
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.siblings import Sibling
 
 SERVERS, DAEMONS = 3, 6
 ONE, TOGETHER, APART = "one MariaDB", "cluster, one node", "cluster, own nodes"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lgi_daemon.execution.scripts import Place, Scripts
 from tests.acceptance.conftest import RESOURCE, DaemonProcess, offers
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 # What is promised for a thousand jobs, of the daemon and all the processes it has waited for.
 MOST_MEMORY = 60.0  # MB

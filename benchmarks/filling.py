@@ -11,7 +11,7 @@ from lgi_server.db.database import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import Job
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 # Jobs in one copy; the reader's share of them is one in a hundred.
 COPY = 1000

@@ -14,7 +14,7 @@ from lgi_tools.client import bulk_upload
 from lgi_tools.client.repository import Repository
 from lgi_tools.staging.fetch import fetch
 from lgi_tools.staging.store import store
-from tests.grid import Grid, running
+from tests.support.grid import Grid, running
 
 FIELDS = {"application": "hello_world", "target_resources": "any"}
 # How much faster together must be than one by one.

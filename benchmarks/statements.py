@@ -6,7 +6,7 @@ from statistics import median
 from benchmarks import filling
 from benchmarks.testbed import Testbed
 from lgi_protocol.resource_api import ResourceCalls
-from tests.grid import CAPABILITIES, PROJECT
+from tests.support.grid import CAPABILITIES, PROJECT
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "select": ("Com_select",),

@@ -13,9 +13,9 @@ from benchmarks.generator import Generator, Missing
 from benchmarks.processes import Used
 from lgi_server.services.project import administration
 from lgi_tools.certificates.ca import Issued
-from tests import mariadb
-from tests.grid import Grid, UserCalls
-from tests.mariadb import PrivateMariaDB
+from tests.support import mariadb
+from tests.support.grid import Grid, UserCalls
+from tests.support.mariadb import PrivateMariaDB
 
 READER, NOBODY = "mark@laptop", "new@laptop"
 RESOURCES = 16

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests import mariadb
-from tests.grid import Grid
-from tests.mariadb import PrivateMariaDB
+from tests.support import mariadb
+from tests.support.grid import Grid
+from tests.support.mariadb import PrivateMariaDB
 
 
 def lacking(what: str) -> None:

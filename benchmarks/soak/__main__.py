@@ -14,7 +14,7 @@ from benchmarks.soak.course import Outcome
 from benchmarks.soak.plan import Plan, default_cores
 from benchmarks.testbed import BUFFERS, database_of
 from benchmarks.testbed import SETTINGS as SMALL
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 # The log is as large as MariaDB has it when nobody says anything; that of the tests is smaller.
 SETTINGS = (*SMALL, f"SET GLOBAL innodb_log_file_size = {96 * 1024 * 1024}")

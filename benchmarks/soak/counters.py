@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 _READS = ("Com_select",)
 _WRITES = ("Com_insert", "Com_insert_select", "Com_update", "Com_update_multi", "Com_delete", "Com_replace")

@@ -22,7 +22,7 @@ from lgi_server.db.database import Transaction
 from lgi_server.services.project import administration
 from lgi_server.services.project.administration import NewResource
 from lgi_server.tables import event_queue
-from tests.grid import BIN, PROJECT, Grid, wait_for
+from tests.support.grid import BIN, PROJECT, Grid, wait_for
 
 READER = "mark@laptop"
 # Daemons with jobs may need so long after the end to report them all; then they are stopped.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.soak.ledger import Deed, Entry
 from benchmarks.soak.simulated import APPLICATION, output
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 LIFE = ("queued", "running", "finished")
 # So many examples of each kind of trouble are enough.

@@ -16,7 +16,7 @@ from benchmarks.soak.plan import Plan
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
 from lgi_protocol.transport_errors import Unreachable
-from tests.grid import CAPABILITIES
+from tests.support.grid import CAPABILITIES
 
 APPLICATION = "hello_world"
 _LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 # Statements are logged from here on, in seconds; faster ones are only counted.
 LOGGED_FROM = 0.01

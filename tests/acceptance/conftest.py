@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.grid import BIN, Grid, wait_for
+from tests.support.grid import BIN, Grid, wait_for
 
 APPLICATION = Path(__file__).resolve().parents[2] / "applications" / "hello_world"
 RESOURCE = "laptop@test"

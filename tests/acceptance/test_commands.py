@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.certificates import user_directory
-from tests.grid import BIN, PROJECT, Grid
+from tests.support.grid import BIN, PROJECT, Grid
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from tests.acceptance.conftest import DaemonProcess
-from tests.grid import BIN, Grid, wait_for
+from tests.support.grid import BIN, Grid, wait_for
 
 PAGE = Path(__file__).parents[2] / "SETUP.md"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.commands import filetransfer, qdel, qstat, qsub
-from tests.grid import PROJECT, Grid
-from tests.running_jobs import take
+from tests.support.grid import PROJECT, Grid
+from tests.support.running_jobs import take
 
 SESSION = Path(__file__).parents[1] / "golden" / "example_session.txt"
 RESOURCE = "mark@boeddha.gorlaeus.net"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from tests.acceptance.conftest import DaemonProcess
-from tests.grid import Grid, UserCalls, wait_for
+from tests.support.grid import Grid, UserCalls, wait_for
 
 
 def seconds_until(what: Callable[[], bool]) -> float:

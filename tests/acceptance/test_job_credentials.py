@@ -13,7 +13,7 @@ from lgi_protocol import xml
 from lgi_protocol.credentials import Credentials
 from lgi_tools.commands import filetransfer, qsub
 from tests.acceptance.conftest import APPLICATION, RESOURCE, DaemonProcess, signed_up
-from tests.grid import Grid, UserCalls, wait_for
+from tests.support.grid import Grid, UserCalls, wait_for
 
 # Runs until somebody says enough.
 RUN = """#!/bin/sh

@@ -3,7 +3,7 @@
 import time
 
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.grid import Grid, UserCalls, wait_for
+from tests.support.grid import Grid, UserCalls, wait_for
 
 
 def output(user: UserCalls, job_id: int) -> bytes:

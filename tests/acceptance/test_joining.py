@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.grid import BIN, Grid, free_port, wait_for
+from tests.support.grid import BIN, Grid, free_port, wait_for
 
 RESOURCE = "new@cluster"
 

@@ -10,8 +10,8 @@ import pytest
 
 from lgi_protocol import xml
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
-from tests.grid import Grid
-from tests.pages import register
+from tests.support.grid import Grid
+from tests.support.pages import register
 
 BEGIN = """
 import sys

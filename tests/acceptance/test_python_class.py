@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.conftest import lacking
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 EXAMPLE = Path(__file__).with_name("python_class_example.txt")
 FETCHED = Path("/tmp/resolv.conf")

@@ -10,7 +10,7 @@ import pytest
 
 from lgi_protocol.resource_api import Job, ResourceCalls
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 CAPABILITIES = "<hello_world> </hello_world> <command> </command>"

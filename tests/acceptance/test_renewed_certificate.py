@@ -9,7 +9,7 @@ from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import read_key
 from lgi_tools.certificates.profiles import Kind, Validity
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 
 def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: DaemonProcess) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.resource_api import ResourceCalls
-from tests.grid import BIN, Grid, running, wait_for
-from tests.mariadb import PrivateMariaDB
+from tests.support.grid import BIN, Grid, running, wait_for
+from tests.support.mariadb import PrivateMariaDB
 
 from .test_commands import home  # noqa: F401 - a fixture
 

@@ -7,9 +7,9 @@ import pytest
 from lgi_server.db.database import Transaction
 from lgi_server.services.project import administration
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.grid import Grid, running, wait_for
-from tests.mariadb import PrivateMariaDB
-from tests.slaves import Scheduler, Slave, manage, rules
+from tests.support.grid import Grid, running, wait_for
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.slaves import Scheduler, Slave, manage, rules
 
 # Changes that a slave has missed, and how often its scheduler is killed while it fetches them.
 MANY, KILLS = 150, 3

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
-from tests.grid import Grid, running, wait_for
+from tests.support.grid import Grid, running, wait_for
 
 
 @pytest.fixture(scope="module")

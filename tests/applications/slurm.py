@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.grid import free_port
+from tests.support.grid import free_port
 
 from .bench import until
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.conftest import signed_up
 from tests.acceptance.test_commands import home, run  # noqa: F401 - home is a fixture
-from tests.grid import BIN, Grid
+from tests.support.grid import BIN, Grid
 
 from .test_whole_jobs import CommandDaemon
 

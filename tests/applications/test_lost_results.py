@@ -8,7 +8,7 @@ import pytest
 
 from lgi_tools.client.repository import Repository
 from tests.acceptance.conftest import signed_up
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 from .test_whole_jobs import CommandDaemon, output, submitted
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.cli import main
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 from .bench import APPLICATIONS, LIBRARY
 from .test_whole_jobs import RESOURCE, output

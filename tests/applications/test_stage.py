@@ -13,7 +13,7 @@ from lgi_tools.client.progress import Watch, unwatched
 from lgi_tools.client.repository import Repository
 from lgi_tools.commands import stage
 from lgi_tools.staging import store
-from tests.grid import BIN, Grid, UserCalls
+from tests.support.grid import BIN, Grid, UserCalls
 
 from .bench import Bench, until
 

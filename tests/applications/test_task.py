@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.conftest import RESOURCE, signed_up
 from tests.acceptance.test_commands import home, run  # noqa: F401 - home is a fixture
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 from .test_whole_jobs import CommandDaemon
 

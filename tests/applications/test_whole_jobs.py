@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import DaemonProcess, signed_up
-from tests.grid import Grid, UserCalls, wait_for
+from tests.support.grid import Grid, UserCalls, wait_for
 
 from .bench import APPLICATIONS
 from .slurm import Slurm

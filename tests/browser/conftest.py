@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import chromium
 from tests.conftest import lacking
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 # Without Playwright these cannot even be read.
 collect_ignore = (

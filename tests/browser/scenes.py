@@ -3,10 +3,10 @@
 import time
 
 from lgi_protocol.resource_api import ResourceCalls
-from tests import running_jobs
 from tests.browser.visitors import Visitors
-from tests.grid import Grid
-from tests.pages import register
+from tests.support import running_jobs
+from tests.support.grid import Grid
+from tests.support.pages import register
 
 LOOK = """<hello_world> <version> 1.4 </version> </hello_world>
 <vasp> <version> 6.4.2 </version> <cores> 64 </cores> </vasp>"""

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.browser import chromium, scenes
 from tests.browser.visitors import visiting
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 WIDTHS = {"wide": 1280, "narrow": 360}
 DARK = {"jobs", "job"}

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 
 from tests.browser import chromium, scenes
 from tests.browser.visitors import Visitors
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What a hostile or merely long name makes of a page.

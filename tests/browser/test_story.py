@@ -6,9 +6,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from lgi_protocol.resource_api import ResourceCalls
-from tests import running_jobs
 from tests.browser.visitors import Visitors
-from tests.grid import Grid, wait_for
+from tests.support import running_jobs
+from tests.support.grid import Grid, wait_for
 
 # How many pixels of a text come below what is shown of it.
 TO_THE_END = "it => it.scrollHeight - it.clientHeight - it.scrollTop"

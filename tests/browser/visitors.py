@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import chromium
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 PASSWORD = "of the file"
 # On a busy machine all may take its time.

@@ -18,12 +18,12 @@ from lgi_server.services.scheduling import accounting
 from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
 from lgi_server.tables import active_resources, event_queue, job_history
 from lgi_server.tables.job_history import Change
-from tests import galera, queues
 from tests.conftest import lacking
-from tests.galera import PrivateGalera
-from tests.grid import Grid, UserCalls, refusal
 from tests.server.test_crowds import take_all
-from tests.siblings import Sibling
+from tests.support import galera, queues
+from tests.support.galera import PrivateGalera
+from tests.support.grid import Grid, UserCalls, refusal
+from tests.support.siblings import Sibling
 
 JOBS, DAEMONS, ROUNDS = 400, 6, 20
 Result = TypeVar("Result")

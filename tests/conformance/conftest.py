@@ -8,8 +8,8 @@ import pytest
 from tests.conformance.answers import Lines
 from tests.conformance.replay import PATIENT, replay
 from tests.conformance.stage import Stage
-from tests.grid import Grid, running
-from tests.mariadb import PrivateMariaDB
+from tests.support.grid import Grid, running
+from tests.support.mariadb import PrivateMariaDB
 
 BackOff = Future[tuple[Lines, Lines]]
 

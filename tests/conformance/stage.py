@@ -16,7 +16,7 @@ from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import Job
 from tests.conformance.callers import Callers
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 CAPABILITIES = "<hello_world>  </hello_world> "
 MARK, OWNERS = "admin, mark@laptop", "mark@laptop, theor"

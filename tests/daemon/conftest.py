@@ -16,10 +16,9 @@ from cryptography.x509.oid import NameOID
 
 from lgi_daemon.execution.environment import link_programs
 from lgi_daemon.execution.scripts import Place
-from tests.uids import UID
-
-from .fake_server import FakeServer
-from .workshop import Workshop, until
+from tests.support.fake_server import FakeServer
+from tests.support.uids import UID
+from tests.support.workshop import Workshop, until
 
 Write = Callable[[str], Path]
 IS_ROOT = os.geteuid() == 0

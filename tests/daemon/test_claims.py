@@ -2,9 +2,8 @@
 
 from lgi_daemon.rundir.record import Phase
 from lgi_protocol.errors import ErrorNumber
-
-from .fake_server import FakeServer, refused
-from .workshop import FAST, Workshop, only
+from tests.support.fake_server import FakeServer, refused
+from tests.support.workshop import FAST, Workshop, only
 
 
 def test_a_claimed_job_is_not_run_before_the_server_has_confirmed(

@@ -14,8 +14,7 @@ import pytest
 
 from lgi_daemon.cli.main import Options, _parse
 from lgi_daemon.loop.lifetime import Lifetime
-
-from .workshop import until
+from tests.support.workshop import until
 
 HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -8,9 +8,9 @@ import pytest
 from lgi_daemon.rundir import end_file, trailer
 from lgi_daemon.rundir.record import from_json, to_json
 from lgi_protocol.job_end import End
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 from .conftest import IS_ROOT
-from .workshop import FAST, SLOW, Workshop, only, until
 
 REASON = "it took longer than 9 s"
 

@@ -11,9 +11,9 @@ import pytest
 
 from lgi_daemon.execution.environment import link_programs, site_path, variables
 from lgi_daemon.execution.scripts import Place, Scripts
+from tests.support.workshop import Workshop
 
 from .conftest import Write
-from .workshop import Workshop
 
 LGI_BIN = sysconfig.get_path("scripts")
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.jobs.job import MOST_ABORTS
-
-from .workshop import FAST, Workshop, only
+from tests.support.workshop import FAST, Workshop, only
 
 
 @pytest.mark.parametrize("state", ["aborting", "taken over"])

@@ -7,8 +7,7 @@ import pytest
 from lgi_daemon.jobs.job import LATER, MOST_EPILOGUES
 from lgi_daemon.jobs.local_check import LONGEST_PAUSE
 from lgi_daemon.loop.daemon import Daemon
-
-from .workshop import FAST, SLOW, Workshop, only, until
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 
 def finished_job(workshop: Workshop) -> Daemon:

@@ -14,9 +14,9 @@ from lgi_daemon.jobs.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST
 from lgi_daemon.jobs.job import Job
 from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 from .conftest import IS_ROOT
-from .workshop import FAST, SLOW, Workshop, only, until
 
 _USERS = count(100)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .workshop import until
+from tests.support.workshop import until
 
 SCRIPTS = Path(__file__).parents[2] / "applications" / "hello_world"
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.workshop import FAST, Workshop, only
+
 from .conftest import IS_ROOT
-from .workshop import FAST, Workshop, only
 
 
 def test_a_linked_output_shows_nothing_of_others(workshop: Workshop) -> None:

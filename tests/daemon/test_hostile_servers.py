@@ -6,9 +6,8 @@ from lgi_daemon.loop import long_poll, work_cycle
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.connections import MOST_TOLD
 from lgi_protocol.errors import ErrorNumber
-
-from .fake_server import URL, FakeServer, refused
-from .workshop import FAST, SLOW, Workshop, only, until
+from tests.support.fake_server import URL, FakeServer, refused
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 
 def test_servers_without_tls_are_never_asked(workshop: Workshop) -> None:

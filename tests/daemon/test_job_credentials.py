@@ -20,9 +20,8 @@ from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.digest import digest
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.resource_api import ResourceCalls, SignUp
-
-from .fake_server import URL, FakeCalls, FakeServer, refused
-from .workshop import FAST, Workshop, only, until
+from tests.support.fake_server import URL, FakeCalls, FakeServer, refused
+from tests.support.workshop import FAST, Workshop, only, until
 
 NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "LGI jobs of test")])
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

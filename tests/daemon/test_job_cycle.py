@@ -3,9 +3,8 @@
 from lgi_daemon.execution.processes import alive
 from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_protocol.errors import ErrorNumber
-
-from .fake_server import FakeServer, refused
-from .workshop import FAST, Workshop, only, until
+from tests.support.fake_server import FakeServer, refused
+from tests.support.workshop import FAST, Workshop, only, until
 
 
 def test_a_job_is_started_in_the_tick_that_takes_it(workshop: Workshop, server: FakeServer) -> None:

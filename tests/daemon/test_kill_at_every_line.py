@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from lgi_protocol.job_directory import JobDirectory
-
-from .fake_server import FakeServer
-from .workshop import FAST, SLOW, Workshop, until
+from tests.support.fake_server import FakeServer
+from tests.support.workshop import FAST, SLOW, Workshop, until
 
 _POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename")
 

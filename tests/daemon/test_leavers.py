@@ -8,9 +8,9 @@ import pytest
 from lgi_daemon.execution.process_table import ProcessTable
 from lgi_daemon.jobs.job import Job
 from lgi_daemon.loop.daemon import Daemon
+from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
-from .workshop import FAST, Workshop, only, until
 
 # Leaves session and process group, and its parents end: init takes it.
 LEAVE = "(setsid sh -c 'sleep 300 & echo $! > left' > /dev/null 2>&1 &)"

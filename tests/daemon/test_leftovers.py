@@ -10,10 +10,10 @@ import pytest
 
 from lgi_daemon.execution import uid_cleanup
 from lgi_daemon.execution.sandbox import choose_uid
-from tests import uids
+from tests.support import uids
+from tests.support.workshop import FAST, Workshop, only
 
 from .conftest import IS_ROOT
-from .workshop import FAST, Workshop, only
 
 UID, OTHER = uids.UID + 23, uids.UID + 24
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")

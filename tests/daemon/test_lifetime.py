@@ -4,8 +4,7 @@ import pytest
 
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
-
-from .workshop import FAST, SLOW, Workshop, only
+from tests.support.workshop import FAST, SLOW, Workshop, only
 
 
 def mortal(workshop: Workshop, idle: float = 0.0, life: float = 0.0) -> Daemon:

@@ -9,8 +9,7 @@ from lgi_daemon.jobs.job import LOST, Job
 from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.job_end import End
-
-from .workshop import FAST, SLOW, Workshop, only, until
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 # Scripts know the job's directory as their working directory.
 CLEANUPS = [

@@ -11,10 +11,10 @@ from lgi_daemon.execution import process_table, processes
 from lgi_daemon.execution.process_table import Belongings, ProcessTable
 from lgi_daemon.jobs.job import Job
 from lgi_daemon.jobs.memory_watch import EXCEEDED, LIMIT, MemoryWatch
-from tests.uids import UID
+from tests.support.uids import UID
+from tests.support.workshop import Workshop, only, until
 
 from .conftest import IS_ROOT
-from .workshop import Workshop, only, until
 
 PYTHON = os.path.realpath(sys.executable)
 # As many bytes as the first word says, in MB, held for a minute.

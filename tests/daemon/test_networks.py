@@ -12,11 +12,11 @@ from lgi_daemon.config.limits import Rules
 from lgi_daemon.loop.daemon import Daemon
 from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
 from tests.acceptance.conftest import DaemonProcess, offers
-from tests.grid import Grid, UserCalls, running
+from tests.support.cutting_proxy import Cut, CuttingProxy, When
+from tests.support.grid import Grid, UserCalls, running
+from tests.support.workshop import FAST, Workshop, until
 
 from .conftest import IS_ROOT
-from .cutting_proxy import Cut, CuttingProxy, When
-from .workshop import FAST, Workshop, until
 
 RESOURCE = "cluster@test"
 

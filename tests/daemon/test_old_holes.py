@@ -21,10 +21,9 @@ from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
 from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates.ca import Authority
-from tests.protocol.tls_server import Listening, listening
-
-from .fake_server import refused
-from .workshop import FAST, SLOW, Workshop, only, until
+from tests.support.fake_server import refused
+from tests.support.tls_server import Listening, listening
+from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 
 def test_links_in_place_of_lgi_files_are_replaced_and_never_followed(workshop: Workshop) -> None:

@@ -13,9 +13,9 @@ from lgi_daemon.jobs.job import _SCRIPTS, Job
 from lgi_daemon.jobs.lifecycle import Act
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.job_files import JobFiles
+from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
-from .workshop import FAST, Workshop, only, until
 
 DEEP = 1500
 

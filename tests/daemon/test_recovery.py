@@ -10,8 +10,7 @@ import pytest
 from lgi_daemon.jobs.lifecycle import Standing
 from lgi_daemon.rundir.run_directory import InUse, RunDirectory
 from lgi_protocol.digest import digest
-
-from .workshop import FAST, Workshop, only
+from tests.support.workshop import FAST, Workshop, only
 
 
 def old_directory(workshop: Workshop) -> Path:

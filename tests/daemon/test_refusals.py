@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from .workshop import Workshop
+from tests.support.workshop import Workshop
 
 
 def test_a_refused_job_is_left_alone_for_longer_and_longer(

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lgi_daemon.config.limits import Rules
-
-from .workshop import FAST, SLOW, Workshop, only
+from tests.support.workshop import FAST, SLOW, Workshop, only
 
 
 def test_new_limits_hold_at_once_and_both_cycles_run(workshop: Workshop) -> None:

@@ -1,9 +1,8 @@
 """Reporting the end of a job: once, to the right server, whatever gets lost on the way."""
 
 from lgi_protocol.errors import ErrorNumber
-
-from .fake_server import FakeServer, refused
-from .workshop import FAST, Workshop, only
+from tests.support.fake_server import FakeServer, refused
+from tests.support.workshop import FAST, Workshop, only
 
 
 def test_a_finished_job_is_reported_with_its_output_and_removed(

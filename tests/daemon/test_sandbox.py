@@ -19,11 +19,11 @@ from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import choose_uid
 from lgi_daemon.execution.scripts import Place, Scripts
 from lgi_daemon.rundir.record import from_json, to_json
-from tests.uids import UID
+from tests.support.uids import UID
+from tests.support.workshop import Workshop, only, until
 
 from .conftest import IS_ROOT, Write
 from .test_configuration import complaint, edit
-from .workshop import Workshop, only, until
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 BEFORE = "<capabilities>"

@@ -12,10 +12,10 @@ from lgi_daemon.execution import processes
 from lgi_daemon.execution.processes import Identity, alive, identify, kill_session
 from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
 from lgi_protocol.digest import digest
-from tests.uids import UID
+from tests.support.uids import UID
+from tests.support.workshop import until
 
 from .conftest import IS_ROOT, Write
-from .workshop import until
 
 
 @pytest.mark.parametrize("status", [0, 1, 77])

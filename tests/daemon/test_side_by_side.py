@@ -14,9 +14,8 @@ from lgi_daemon.execution.scripts import Place, Scripts
 from lgi_daemon.jobs.job import Job
 from lgi_daemon.jobs.worker_pool import Crew
 from lgi_daemon.loop.daemon import Daemon
-
-from .fake_server import FakeServer
-from .workshop import Workshop, until
+from tests.support.fake_server import FakeServer
+from tests.support.workshop import Workshop, until
 
 OTHER = "https://other.test/LGI"
 HANGS = "[ ! -e hangs ] || sleep 60"

@@ -8,10 +8,10 @@ import pytest
 
 from lgi_daemon.files.file_tail import LiveOutput
 from lgi_daemon.rundir.record import Record
+from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
 from .test_one_bad_job import nest
-from .workshop import FAST, Workshop, only, until
 
 
 def running(workshop: Workshop, tell: str = "") -> Record:

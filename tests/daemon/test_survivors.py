@@ -8,9 +8,9 @@ import pytest
 
 from lgi_daemon.execution import processes, sandbox
 from lgi_daemon.jobs.job import Job
+from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
-from .workshop import FAST, Workshop, only, until
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 

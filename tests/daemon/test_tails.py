@@ -9,9 +9,8 @@ from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MOST_BYTE
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.long_poll import Watch
 from lgi_protocol.errors import ErrorNumber
-
-from .fake_server import URL, refused
-from .workshop import FAST, Workshop, only
+from tests.support.fake_server import URL, refused
+from tests.support.workshop import FAST, Workshop, only
 
 
 @dataclass

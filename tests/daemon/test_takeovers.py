@@ -6,9 +6,8 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import JobDirectory
-
-from .fake_server import FakeServer, refused
-from .workshop import FAST, Workshop, only
+from tests.support.fake_server import FakeServer, refused
+from tests.support.workshop import FAST, Workshop, only
 
 
 def test_a_job_taken_over_by_another_daemon_is_ended_silently(workshop: Workshop, server: FakeServer) -> None:

@@ -7,9 +7,8 @@ import pytest
 
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.long_poll import LONG_PAUSE, LONGEST, PAUSE, Watch
-
-from .fake_server import URL
-from .workshop import FAST, Workshop, only
+from tests.support.fake_server import URL
+from tests.support.workshop import FAST, Workshop, only
 
 
 def look(workshop: Workshop, daemon: Daemon, watch: Watch) -> float:

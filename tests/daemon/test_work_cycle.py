@@ -6,9 +6,8 @@ from lgi_daemon.claiming.claim import without_reference
 from lgi_daemon.config.limits import Rules
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
-
-from .fake_server import URL, FakeServer, refused
-from .workshop import FAST, SLOW, Workshop, only
+from tests.support.fake_server import URL, FakeServer, refused
+from tests.support.workshop import FAST, SLOW, Workshop, only
 
 
 def test_an_accepted_job_is_whole_on_disk_and_ours_at_the_server(workshop: Workshop) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.documents.blocks import ROOT, blocks
 from tests.documents.shell import CommandError, Terminal
-from tests.grid import free_port, wait_for
+from tests.support.grid import free_port, wait_for
 
 # The ports that the documents name.
 PORTS = (8443, 8444)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.documents.blocks import Block
-from tests.grid import BIN
+from tests.support.grid import BIN
 
 TOKEN = re.compile(r"\blgi1\.[\w.-]{60,}")
 # Errors are told with their command, as the shell sees them: a document's command may not fail.

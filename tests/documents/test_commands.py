@@ -9,7 +9,7 @@ import pytest
 
 from tests.documents.blocks import DOCUMENTS, ROOT, Block, blocks
 from tests.documents.conftest import Project
-from tests.grid import BIN
+from tests.support.grid import BIN
 
 GUIDES = [path for path in DOCUMENTS if path.name != "SETUP.md" and blocks(path, "sh")]
 NOT_RUN = [block for path in DOCUMENTS for block in blocks(path) if block.kind.startswith("sh ")]

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from lgi_server.config import parser
 from lgi_server.public import documents
 from tests.documents.blocks import DOCUMENTS, KINDS, ROOT, Block, blocks
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 SETTINGS = [block for path in DOCUMENTS for block in blocks(path, "ini")]
 ELEMENTS = [block for path in DOCUMENTS for block in blocks(path, "xml")]

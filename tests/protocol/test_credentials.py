@@ -13,8 +13,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
-
-from .tls_server import Listening, listening
+from tests.support.tls_server import Listening, listening
 
 
 @pytest.fixture(scope="module")

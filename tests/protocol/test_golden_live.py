@@ -8,7 +8,7 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from tests.grid import PROJECT, Grid, UserCalls, running
+from tests.support.grid import PROJECT, Grid, UserCalls, running
 
 from . import golden
 from .golden import Tree

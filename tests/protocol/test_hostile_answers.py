@@ -17,8 +17,7 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
 from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.certificates.ca import Authority, Issued
-
-from .tls_server import Respond, listening
+from tests.support.tls_server import Respond, listening
 
 PATIENCE = 1.0
 

@@ -16,8 +16,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
-
-from .tls_server import Listening, listening
+from tests.support.tls_server import Listening, listening
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 

@@ -11,8 +11,7 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.upload import Upload, UploadError
 from lgi_tools.certificates.ca import Authority
-
-from .tls_server import Listening, listening
+from tests.support.tls_server import Listening, listening
 
 CALL = "interfaces/interface_submit_job"
 

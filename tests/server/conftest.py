@@ -7,7 +7,7 @@ import pytest
 
 from lgi_server.db import open_database, schema
 from lgi_server.db.database import Database
-from tests.mariadb import PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])

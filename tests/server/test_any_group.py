@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.client import settings
-from tests.grid import BIN, Grid, UserCalls
-from tests.pages import Browser
 from tests.server.test_repository import ask, new_repository
+from tests.support.grid import BIN, Grid, UserCalls
+from tests.support.pages import Browser
 
 JOB = {"application": "hello_world", "target_resources": "any"}
 NAME = "dave@desk"

@@ -11,8 +11,8 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from tests.grid import Grid, UserCalls
 from tests.server.test_submit import stored_files
+from tests.support.grid import Grid, UserCalls
 
 JOB = {"application": "hello_world", "target_resources": "any"}
 

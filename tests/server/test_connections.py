@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from lgi_server.serving.connection_limiter import AT_ONCE, Connections
-from tests.grid import BIN, Grid, running, wait_for
+from tests.support.grid import BIN, Grid, running, wait_for
 
 # So many descriptors leave room for 100 connections in each of two workers.
 DESCRIPTORS, IDLE = 400, 260

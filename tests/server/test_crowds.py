@@ -10,10 +10,10 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from tests import queues
-from tests.grid import Grid, UserCalls, running, wait_for
-from tests.mariadb import PrivateMariaDB
 from tests.server.test_resource_calls import INVARIANT
+from tests.support import queues
+from tests.support.grid import Grid, UserCalls, running, wait_for
+from tests.support.mariadb import PrivateMariaDB
 
 DAEMONS, JOBS = 16, 5000
 PLACES, TOO_MANY = 64, 6

@@ -7,7 +7,7 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db import open_database, schema
 from lgi_server.db.database import Busy, Database, Transaction
-from tests.mariadb import PrivateMariaDB
+from tests.support.mariadb import PrivateMariaDB
 
 
 def count(database: Database) -> int:

@@ -8,9 +8,9 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
-from tests.grid import Grid
 from tests.server.test_http import exchange, multipart, post
 from tests.server.test_repository import ask, listing, new_repository
+from tests.support.grid import Grid
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 CALL = "/LGI/interfaces/interface_submit_job.php"

@@ -6,8 +6,8 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber
-from tests.grid import Grid, refusal
-from tests.pages import register
+from tests.support.grid import Grid, refusal
+from tests.support.pages import register
 
 NAME = "res1@cluster"
 SQL = "UPDATE active_resources SET client_certificate = %s WHERE resource_name = %s"

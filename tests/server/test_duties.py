@@ -12,10 +12,10 @@ from lgi_server.db.database import Database, Transaction
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import jobs
-from tests.grid import Grid, wait_for
-from tests.mariadb import PrivateMariaDB
-from tests.queues import queued_job
 from tests.server.test_schedule import Scheduler
+from tests.support.grid import Grid, wait_for
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.queues import queued_job
 
 PERIODS = ("schedule", "updates", "pulse", "session", "upkeep", "history")
 IDLE = 1801

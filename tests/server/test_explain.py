@@ -8,10 +8,10 @@ from lgi_protocol import xml
 from lgi_protocol.reply import Reply
 from lgi_server.tables.job_queue import positions
 from lgi_server.tables.job_queue.jobs import find
-from tests import queues
-from tests.grid import Grid, UserCalls
 from tests.server.test_licences import grid as licensed_grid
 from tests.server.test_licences import licensed, submit
+from tests.support import queues
+from tests.support.grid import Grid, UserCalls
 
 __all__ = ["licensed", "licensed_grid"]
 

@@ -8,10 +8,10 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_server.auth.browser_guard import COOKIE
-from tests.grid import Grid
-from tests.pages import Browser
 from tests.server.test_http import exchange
 from tests.server.test_repository import new_repository
+from tests.support.grid import Grid
+from tests.support.pages import Browser
 
 LGI_PY = "@$_Th1s_1s_th3_b0und@ry_@$"
 LIBCURL = "-" * 24 + "a1b2c3d4e5f60718"

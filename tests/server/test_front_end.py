@@ -17,8 +17,8 @@ from lgi_protocol.reply import read_answer
 from lgi_server.auth.trusted_proxy import SECRET_HEADER
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority
-from tests.front_ends import HEADER
-from tests.grid import Grid
+from tests.support.front_ends import HEADER
+from tests.support.grid import Grid
 
 SECRET = "correct horse battery staple and more"
 FIELDS = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}

@@ -19,7 +19,7 @@ from lgi_server.services.scheduling.accounting import months_between
 from lgi_server.tables import job_history as table
 from lgi_server.tables import job_usage
 from lgi_server.tables.job_history import Change
-from tests.grid import Grid, UserCalls
+from tests.support.grid import Grid, UserCalls
 
 HERE = {"application": "hello_world", "target_resources": "any"}
 RES = "resource res1@cluster"

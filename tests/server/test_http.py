@@ -9,7 +9,7 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 BOUNDARY = "@$_Th1s_1s_th3_b0und@ry_@$"
 LIST = "/LGI/interfaces/interface_job_state.php"

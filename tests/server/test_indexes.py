@@ -21,9 +21,9 @@ from lgi_server.tables.job_history import Change
 from lgi_server.tables.job_queue import claims, jobs, listing, pending_work, priorities, states
 from lgi_server.tables.job_queue.listing import Place, Selection
 from lgi_server.tables.job_queue.priorities import Queue
-from tests import queues
-from tests.mariadb import PrivateMariaDB
-from tests.queues import queued_job
+from tests.support import queues
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.queues import queued_job
 
 JOBS = 3000
 SIZED = {

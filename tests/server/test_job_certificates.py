@@ -14,8 +14,8 @@ from lgi_server.auth import client_certificate
 from lgi_tools.certificates import keys, profiles
 from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import KeyType
-from tests.grid import Grid, refusal, wait_for
-from tests.running_jobs import REFERENCE, RunningJob, repository_of, signing_request, started, take
+from tests.support.grid import Grid, refusal, wait_for
+from tests.support.running_jobs import REFERENCE, RunningJob, repository_of, signing_request, started, take
 
 REQUEST = signing_request(ec.generate_private_key(ec.SECP256R1()))
 

@@ -9,7 +9,7 @@ from lgi_protocol.resource_api import ResourceCalls, read_job
 from lgi_protocol.states import State
 from lgi_server.services.jobs import updates
 from lgi_server.tables.job_queue import jobs
-from tests.grid import PROJECT, Grid, UserCalls
+from tests.support.grid import PROJECT, Grid, UserCalls
 
 FIELDS = ("exit_code", "exit_signal", "end_reason")
 TRAILER = b"done\n[LGI: exit code 3]\n"

@@ -20,8 +20,8 @@ from lgi_server.auth import job_ca, job_certificate
 from lgi_server.auth.job_certificate import RunningJob as Named
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.ca import read_certificate
-from tests.grid import Grid, refusal
-from tests.running_jobs import RunningJob, started
+from tests.support.grid import Grid, refusal
+from tests.support.running_jobs import RunningJob, started
 
 OWNER = "mark@laptop"
 

@@ -8,8 +8,16 @@ from lgi_server.api.registry import CALLS, JOB_CALLS
 from lgi_server.app import create_app
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.keys import KeyType
-from tests.grid import Grid, refusal
-from tests.running_jobs import REFERENCE, RunningJob, certified, repository_of, signing_request, started, take
+from tests.support.grid import Grid, refusal
+from tests.support.running_jobs import (
+    REFERENCE,
+    RunningJob,
+    certified,
+    repository_of,
+    signing_request,
+    started,
+    take,
+)
 
 OWNER = "mark@laptop"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]

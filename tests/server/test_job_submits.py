@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.grid import Grid, refusal
-from tests.running_jobs import REFERENCE, RunningJob, repository_of, started
+from tests.support.grid import Grid, refusal
+from tests.support.running_jobs import REFERENCE, RunningJob, repository_of, started
 
 OWNER = "mark@laptop"
 

@@ -13,7 +13,7 @@ from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.background.long_poll import MOST_EACH
 from lgi_server.background.long_poll_jobs import JobWaiting, Known
 from lgi_server.db.database import Database
-from tests.grid import Grid, UserCalls, refusal, wait_for
+from tests.support.grid import Grid, UserCalls, refusal, wait_for
 
 
 def ask(user: UserCalls, job_id: int, seconds: int = 20, **known: str) -> Reply:

@@ -8,7 +8,7 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from tests.grid import Grid, UserCalls
+from tests.support.grid import Grid, UserCalls
 
 
 def ids(reply: Reply) -> list[int]:

@@ -19,8 +19,8 @@ from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.auth.job_certificate import RunningJob as Named
 from lgi_server.config.repository_host import RepositoryHost, address
-from tests.grid import BIN, Grid, refusal
-from tests.running_jobs import REFERENCE, started
+from tests.support.grid import BIN, Grid, refusal
+from tests.support.running_jobs import REFERENCE, started
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
-from tests.grid import Grid, running, wait_for
-from tests.mariadb import PrivateMariaDB
 from tests.server.test_resource_calls import INVARIANT
+from tests.support.grid import Grid, running, wait_for
+from tests.support.mariadb import PrivateMariaDB
 
 KILLS = 2
 # Lists of jobs and the jobs themselves that do not say the same.

@@ -21,10 +21,10 @@ from lgi_server.tables import active_resources, job_access
 from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.job_queue import jobs
-from tests import queues
-from tests.grid import PROJECT, Grid, refusal, running
-from tests.mariadb import PrivateMariaDB
 from tests.server.test_statements import cost
+from tests.support import queues
+from tests.support.grid import PROJECT, Grid, refusal, running
+from tests.support.mariadb import PrivateMariaDB
 
 STOCK = {"matlab": 3, "abaqus": 1}
 SUBMIT = {"application": "hello_world", "target_resources": "any"}

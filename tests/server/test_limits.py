@@ -10,9 +10,9 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_server.serving.gevent_worker import MOST_IGNORED
 from lgi_tools.client.repository import Repository, TransferFailed
-from tests.grid import Grid, UserCalls, refusal, running, wait_for
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
+from tests.support.grid import Grid, UserCalls, refusal, running, wait_for
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from lgi_server.serving import bind_addresses
-from tests.grid import Grid, free_port
+from tests.support.grid import Grid, free_port
 
 # For documentation only: no machine has it.
 ELSEWHERE = "192.0.2.1"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from lgi_protocol.resource_api import ResourceCalls
-from tests.grid import PROJECT, Grid, UserCalls
 from tests.server.test_resource_calls import INVARIANT, refusal
+from tests.support.grid import PROJECT, Grid, UserCalls
 
 INTERFACE, NO_SESSION = -1, 0
 YOUNG, OLD = 0, 1801

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from lgi_server.serving.log_rate_limit import MOST, SECONDS, Flood
-from tests.grid import Grid
 from tests.server.test_tls import anonymous
+from tests.support.grid import Grid
 
 STRANGERS = 600
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import LGI_VERSION
-from tests.grid import BIN, SERVER_NAME, Grid
+from tests.support.grid import BIN, SERVER_NAME, Grid
 
 
 def manage(grid: Grid, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:

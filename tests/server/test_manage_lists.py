@@ -9,10 +9,10 @@ import pytest
 from lgi_protocol import xml
 from lgi_server.services.project import administration
 from lgi_server.services.project.administration import NewResource
-from tests.grid import BIN, CAPABILITIES, SERVER_NAME, Grid
 from tests.server.test_licences import grid as licensed_grid
 from tests.server.test_licences import licensed, submit
 from tests.server.test_manage_db import manage
+from tests.support.grid import BIN, CAPABILITIES, SERVER_NAME, Grid
 
 __all__ = ["licensed", "licensed_grid"]
 

@@ -15,10 +15,10 @@ import urllib3
 
 from lgi_protocol import xml
 from lgi_server.storage import local
-from tests.grid import Grid, UserCalls, running, wait_for
-from tests.running_jobs import started
 from tests.server.test_limits import full_disk  # noqa: F401
 from tests.server.test_repository import ACCESS, ask, new_repository
+from tests.support.grid import Grid, UserCalls, running, wait_for
+from tests.support.running_jobs import started
 
 Listed = list[dict[str, Any]]
 

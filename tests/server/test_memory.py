@@ -10,8 +10,8 @@ from pathlib import Path
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from tests.conftest import lacking
-from tests.grid import Grid, UserCalls, running
-from tests.mariadb import PrivateMariaDB
+from tests.support.grid import Grid, UserCalls, running
+from tests.support.mariadb import PrivateMariaDB
 
 MEGABYTE = 2**20
 # The memory of a worker in use is about half of it.

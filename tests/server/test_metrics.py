@@ -10,7 +10,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from lgi_protocol.client import Client
-from tests.grid import BIN, Grid, running, wait_for
+from tests.support.grid import BIN, Grid, running, wait_for
 
 Labels = dict[str, str]
 

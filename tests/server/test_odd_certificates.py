@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from lgi_protocol.client import Unreachable
 from lgi_protocol.errors import ServerError
 from lgi_tools.certificates.ca import Issued
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 NOW = datetime.now(UTC)
 LIST = "interfaces/interface_project_server_list"

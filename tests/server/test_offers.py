@@ -11,8 +11,8 @@ import pytest
 from lgi_server.db import open_database, schema
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables.job_queue import claims, jobs
-from tests import queues
-from tests.mariadb import PrivateMariaDB
+from tests.support import queues
+from tests.support.mariadb import PrivateMariaDB
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from lgi_protocol.reply import Reply, read_answer
-from tests.grid import Grid, refusal
-from tests.running_jobs import RunningJob, started
+from tests.support.grid import Grid, refusal
+from tests.support.running_jobs import RunningJob, started
 
 OWNER = "mark@laptop"
 SIGN_UP, SUBMIT, SIGN_OFF = (

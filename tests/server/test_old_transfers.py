@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import xml
-from tests.grid import Grid
 from tests.server.test_http import exchange
 from tests.server.test_repository import new_repository
+from tests.support.grid import Grid
 
 FORMS = {
     "LGI_filetransfer": "{path}",

@@ -21,8 +21,8 @@ from lgi_server.tables.active_resources import Resource
 from lgi_server.tables.job_history import Change
 from lgi_server.tables.job_queue import claims, jobs, priorities, states
 from lgi_server.tables.job_queue.priorities import Queue
-from tests.mariadb import PrivateMariaDB
-from tests.queues import queued_job
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.queues import queued_job
 
 NOW, WEEK = 2_000_000_000, 7 * 86_400
 

@@ -9,8 +9,8 @@ import pytest
 from lgi_protocol.errors import ServerError
 from lgi_protocol.transport_errors import Unreachable
 from tests.conftest import started_mariadb
-from tests.grid import Grid
-from tests.mariadb import PrivateMariaDB
+from tests.support.grid import Grid
+from tests.support.mariadb import PrivateMariaDB
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.grid import Grid
-from tests.pages import FROM_OURS, Browser
+from tests.support.grid import Grid
+from tests.support.pages import FROM_OURS, Browser
 
 ELSEWHERE = {**FROM_OURS, "Sec-Fetch-Site": "cross-site"}
 

@@ -8,9 +8,9 @@ import pytest
 from lgi_server.db.database import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
-from tests import queues
-from tests.grid import Grid
-from tests.pages import Browser, register
+from tests.support import queues
+from tests.support.grid import Grid
+from tests.support.pages import Browser, register
 
 
 def ids(rows: list[dict[str, str]]) -> list[int]:

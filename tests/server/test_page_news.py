@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import running_jobs
-from tests.grid import Grid
-from tests.pages import Browser, Page
+from tests.support import running_jobs
+from tests.support.grid import Grid
+from tests.support.pages import Browser, Page
 
 # Held requests end after 25 s without news: what is answered sooner had some.
 SOON = 10.0

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from lgi_server.services.access import web_sessions
-from tests.grid import Grid, refusal, running
-from tests.pages import FROM_OURS, Browser
+from tests.support.grid import Grid, refusal, running
+from tests.support.pages import FROM_OURS, Browser
 
 COOKIE = "__Host-LGI_session"
 

@@ -6,9 +6,9 @@ import pytest
 
 from lgi_server.basic_interface import charts, filters
 from lgi_server.public import documents
-from tests import running_jobs
-from tests.grid import Grid
-from tests.pages import Browser, Page, register
+from tests.support import running_jobs
+from tests.support.grid import Grid
+from tests.support.pages import Browser, Page, register
 
 PAGES = ["", "jobs", "submit", "resources", "servers", "usage", "certificate"]
 

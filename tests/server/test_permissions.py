@@ -6,7 +6,7 @@ import pytest
 
 from lgi_server.services.access.submit_rules import verdict
 from lgi_server.tables.submit_rules import Rules
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 # The rules in their order: which table, whose row, and what it says of user u in group g for application a.
 ORDER = [

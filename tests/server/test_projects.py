@@ -11,7 +11,7 @@ from lgi_server.config import parser as configuration
 from lgi_server.db import open_database, schema
 from lgi_server.services.project import administration
 from lgi_server.services.project.administration import NewResource
-from tests.grid import CAPABILITIES, SERVER_NAME, Grid, UserCalls
+from tests.support.grid import CAPABILITIES, SERVER_NAME, Grid, UserCalls
 
 SECOND = """
 [project SECOND]

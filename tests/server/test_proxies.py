@@ -13,15 +13,15 @@ import requests
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.transport_errors import Unreachable
-from tests import front_ends, queues, running_jobs
 from tests.conftest import lacking
-from tests.front_ends import HEADER, STREAM, Running
-from tests.grid import Grid, free_port, running, wait_for
-from tests.mariadb import PrivateMariaDB
 from tests.server.test_crowds import take_all
 from tests.server.test_front_end import escaped, pem_of
 from tests.server.test_http import BOUNDARY, IDENTITY, exchange, multipart, post
-from tests.siblings import Sibling
+from tests.support import front_ends, queues, running_jobs
+from tests.support.front_ends import HEADER, STREAM, Running
+from tests.support.grid import Grid, free_port, running, wait_for
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.siblings import Sibling
 
 LIST = "/LGI/interfaces/interface_job_state.php"
 TERMINATING = {"nginx": front_ends.nginx, "apache2": front_ends.apache}

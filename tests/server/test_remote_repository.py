@@ -17,11 +17,11 @@ from lgi_protocol.reply import Reply
 from lgi_server.storage import base, remote
 from lgi_server.storage.base import Upload
 from lgi_tools.certificates.ca import Authority
-from tests import sshd
 from tests.conftest import lacking
-from tests.grid import SERVER_NAME, Grid, wait_for
-from tests.pages import Browser
-from tests.sshd import PrivateSshd
+from tests.support import sshd
+from tests.support.grid import SERVER_NAME, Grid, wait_for
+from tests.support.pages import Browser
+from tests.support.sshd import PrivateSshd
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 ACCESS = ".LGI_repository_write_access"

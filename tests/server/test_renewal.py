@@ -13,7 +13,7 @@ from cryptography import x509
 from lgi_protocol.transport_errors import Unreachable
 from lgi_server.serving.tls_reload import Renewal
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import read_key
 from lgi_tools.certificates.profiles import Kind, Validity
-from tests.grid import PROJECT, Grid, refusal
-from tests.running_jobs import repository_of, started
+from tests.support.grid import PROJECT, Grid, refusal
+from tests.support.running_jobs import repository_of, started
 
 NAME = "res1@cluster"
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from lgi_protocol import xml
-from tests.grid import Grid, UserCalls, wait_for
+from tests.support.grid import Grid, UserCalls, wait_for
 
 ACCESS = ".LGI_repository_write_access"
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.grid import SERVER_NAME, Grid, UserCalls
 from tests.server.test_repository import ACCESS, ask, new_repository
+from tests.support.grid import SERVER_NAME, Grid, UserCalls
 
 
 def test_every_job_has_a_repository_with_a_name_of_its_own(grid: Grid) -> None:

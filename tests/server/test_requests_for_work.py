@@ -7,8 +7,8 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
-from tests.grid import PROJECT, Grid, UserCalls
 from tests.server.test_resource_calls import INVARIANT, refusal
+from tests.support.grid import PROJECT, Grid, UserCalls
 
 WORK = "resources/resource_request_work"
 

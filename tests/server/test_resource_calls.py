@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from tests.grid import CAPABILITIES, PROJECT, Grid, wait_for
+from tests.support.grid import CAPABILITIES, PROJECT, Grid, wait_for
 
 INVARIANT = (
     "SELECT job.job_id FROM job_queue AS job LEFT JOIN running_locks AS held ON held.job_id = job.job_id"

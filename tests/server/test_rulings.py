@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ServerError
-from tests.grid import Grid, running
-from tests.pages import Browser
 from tests.server.test_resource_calls import refusal
+from tests.support.grid import Grid, running
+from tests.support.pages import Browser
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 

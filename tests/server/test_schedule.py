@@ -16,9 +16,9 @@ from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import jobs
 from tests.conftest import started_mariadb
-from tests.grid import BIN, Grid, wait_for
-from tests.mariadb import PrivateMariaDB
-from tests.queues import queued_job
+from tests.support.grid import BIN, Grid, wait_for
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.queues import queued_job
 
 NOW = 1_000_000
 DUTIES = 6

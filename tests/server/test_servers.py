@@ -11,8 +11,8 @@ from lgi_protocol.reply import Reply
 from lgi_server.services.project import administration, replication
 from lgi_server.services.project.administration import NewResource
 from lgi_server.services.project.replication import Here, Update
-from tests.grid import PROJECT, SERVER_NAME, Grid
-from tests.mariadb import PrivateMariaDB
+from tests.support.grid import PROJECT, SERVER_NAME, Grid
+from tests.support.mariadb import PrivateMariaDB
 
 GET, RUN = "servers/server_get_update", "servers/server_run_update"
 DENY = "INSERT INTO users_denied SET user_name='{}',application='any'"

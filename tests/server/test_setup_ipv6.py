@@ -11,7 +11,7 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_tools.commands.certificates import main as certificates
 from tests.conftest import lacking
-from tests.grid import BIN, wait_for
+from tests.support.grid import BIN, wait_for
 
 
 def free_port() -> int:

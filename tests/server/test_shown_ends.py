@@ -3,10 +3,10 @@
 import pytest
 
 from lgi_protocol import xml
-from tests.grid import Grid
-from tests.pages import Browser
 from tests.server.test_job_ends import ended
 from tests.server.test_metrics import admin, page, status, value
+from tests.support.grid import Grid
+from tests.support.pages import Browser
 
 # What is posted, and the badge: its class, its words.
 BADGES: dict[str, tuple[dict[str, str | int], str, str]] = {

@@ -17,7 +17,7 @@ from benchmarks.soak.ledger import Deed, Entry
 from benchmarks.soak.plan import Plan
 from benchmarks.soak.reckoning import Books, Stored
 from benchmarks.soak.samples import OTHERS, Group, Samples
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
 SMALL = Plan(
     jobs=200,

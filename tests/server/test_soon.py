@@ -6,7 +6,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Database, Transaction
 from lgi_server.db.deferred_writes import MOST_KEPT, Soon, Statement
 from lgi_server.tables import event_queue
-from tests.grid import wait_for
+from tests.support.grid import wait_for
 
 
 def queued(database: Database) -> list[int]:

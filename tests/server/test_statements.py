@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.grid import Grid, running
-from tests.mariadb import PrivateMariaDB
+from tests.support.grid import Grid, running
+from tests.support.mariadb import PrivateMariaDB
 
 KINDS = ("select", "insert", "update", "delete", "replace", "insert_select", "update_multi", "delete_multi")
 

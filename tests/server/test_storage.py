@@ -1,8 +1,8 @@
 """Storing files with the application file_storage: an application like any other, or the server itself."""
 
-from tests.grid import SERVER_NAME, Grid
 from tests.server.test_repository import ask, listing
 from tests.server.test_resource_calls import refusal
+from tests.support.grid import SERVER_NAME, Grid
 
 STORAGE = "<file_storage> </file_storage>"
 REFERENCE = b"https://store.example.org/?data=5b0c2f"

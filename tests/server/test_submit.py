@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from tests.grid import CAPABILITIES, Grid
+from tests.support.grid import CAPABILITIES, Grid
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 

@@ -12,10 +12,10 @@ from lgi_server.db import open_database, schema
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import submit_requests, submit_rules
 from lgi_server.tables.submit_requests import KEPT_SECONDS, Remembered
-from tests import running_jobs
-from tests.grid import Grid, wait_for
-from tests.mariadb import PrivateMariaDB
 from tests.server.test_submit import stored_files
+from tests.support import running_jobs
+from tests.support.grid import Grid, wait_for
+from tests.support.mariadb import PrivateMariaDB
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 

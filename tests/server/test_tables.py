@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.grid import CAPABILITIES, SERVER_NAME, Grid, wait_for
+from tests.support.grid import CAPABILITIES, SERVER_NAME, Grid, wait_for
 
 DOCUMENTED = {
     "job_queue": "job_id state application owners read_access write_access target_resources input output"

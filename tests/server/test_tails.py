@@ -13,7 +13,7 @@ from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import WATCHED, ResourceCalls
 from lgi_server.services.jobs.live_output import INTEREST, KEPT, MEMORY
-from tests.grid import Grid, UserCalls, refusal, wait_for
+from tests.support.grid import Grid, UserCalls, refusal, wait_for
 
 NAME = "res1@cluster"
 REFERENCE = "0123456789abcdef"

@@ -17,7 +17,7 @@ from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Kind, Validity
-from tests.grid import Grid
+from tests.support.grid import Grid
 
 PRIVATE = [
     "/interfaces/interface_job_state.php",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.grid import Grid
-from tests.pages import Browser
-from tests.siblings import Sibling
+from tests.support.grid import Grid
+from tests.support.pages import Browser
+from tests.support.siblings import Sibling
 
 
 @pytest.fixture

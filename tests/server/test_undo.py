@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lgi_server.services.project import administration, update_parser
-from tests.grid import BIN, SERVER_NAME, Grid
 from tests.server.test_manage_db import last_update, manage
+from tests.support.grid import BIN, SERVER_NAME, Grid
 
 TABLES = ("users_allowed", "users_denied", "groups_allowed", "groups_denied")
 

@@ -16,11 +16,11 @@ from lgi_server.services.scheduling import reaper
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
-from tests.grid import Grid
-from tests.mariadb import PrivateMariaDB
-from tests.queues import queued_job
 from tests.server.test_history import past
 from tests.server.test_resource_calls import INVARIANT
+from tests.support.grid import Grid
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.queues import queued_job
 
 SETTINGS = SchedulerSettings(pulse_limits={"quick": 120})
 HOUR = 3600

@@ -20,8 +20,8 @@ from lgi_server.tables.job_queue import jobs, pending_work
 from lgi_server.tables.job_queue.pending_work import Awaited
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import read_certificate
-from tests.grid import Grid, refusal, wait_for
-from tests.queues import queued_job
+from tests.support.grid import Grid, refusal, wait_for
+from tests.support.queues import queued_job
 
 NAME = "res1@cluster"
 HELLO = "hello_world"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import LGI_VERSION
-from tests.grid import BIN
+from tests.support.grid import BIN
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "specs" / "lgi.spec").read_text()

@@ -9,8 +9,7 @@ import pytest
 
 from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.ca import Authority, Issued
-
-from .canned_server import CannedServer
+from tests.support.canned_server import CannedServer
 
 USER = "mark@laptop"
 

@@ -12,8 +12,8 @@ from lgi_tools.commands.filetransfer import main as filetransfer
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
 from lgi_tools.commands.qsub import main as qsub
+from tests.support.canned_server import Answer, CannedServer, lgi
 
-from .canned_server import Answer, CannedServer, lgi
 from .test_filetransfer import LISTING, PLACE
 
 Run = Callable[..., tuple[int, str, str]]

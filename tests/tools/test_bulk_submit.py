@@ -10,9 +10,9 @@ from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client import bulk_submit
 from lgi_tools.client.bulk_submit import NewJob
-from tests.grid import Grid
+from tests.support.canned_server import Answer, CannedServer, lgi
+from tests.support.grid import Grid
 
-from .canned_server import Answer, CannedServer, lgi
 from .test_safe_submit import LOST, of_today
 
 CALLER = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 from lgi_tools.commands.certificates import main
-from tests.grid import BIN
+from tests.support.grid import BIN
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -10,7 +10,7 @@ import pytest
 
 from lgi_tools.commands import complete
 from tests.conftest import lacking
-from tests.grid import BIN
+from tests.support.grid import BIN
 
 Run = Callable[..., tuple[int, str, str]]
 

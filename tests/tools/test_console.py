@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.grid import BIN
+from tests.support.canned_server import CannedServer, lgi
+from tests.support.grid import BIN
 
-from .canned_server import CannedServer, lgi
 from .test_run import RESOURCES, SUBMIT
 from .test_tools_text import JOB
 

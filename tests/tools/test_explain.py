@@ -11,9 +11,8 @@ from lgi_tools.client.models import Details, Resource
 from lgi_tools.client.project import Project
 from lgi_tools.commands import explain
 from lgi_tools.commands.explain import main
-from tests.grid import Grid
-
-from .canned_server import CannedServer, lgi, lgi_error
+from tests.support.canned_server import CannedServer, lgi, lgi_error
+from tests.support.grid import Grid
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, RESOURCES = "interfaces/interface_job_state", "interfaces/interface_project_resource_list"

@@ -10,9 +10,9 @@ from lgi_tools.client.bulk_submit import NewJob
 from lgi_tools.client.interface_calls import Caller
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.settings import Settings
-from tests.grid import PROJECT, Grid
+from tests.support.canned_server import Answer, CannedServer
+from tests.support.grid import PROJECT, Grid
 
-from .canned_server import Answer, CannedServer
 from .test_filetransfer import PLACE
 
 THEN = 1_234_567_890_123_456_789

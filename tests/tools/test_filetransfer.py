@@ -8,8 +8,8 @@ import pytest
 
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.commands.filetransfer import main
+from tests.support.canned_server import Answer, CannedServer
 
-from .canned_server import Answer, CannedServer
 from .test_tools_settings import write_job
 
 Run = Callable[..., tuple[int, str, str]]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lgi_protocol.digest import digest
 from lgi_tools.filters import csv_filter, streams
-from tests.grid import BIN
+from tests.support.grid import BIN
 
 LISTING = """<repository_content> <file number="1"> <file_name> a &amp; b </file_name> </file>
 <file number="2"> <file_name> ü\xa0 </file_name> <size> 7 </size> </file> </repository_content>"""

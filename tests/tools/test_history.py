@@ -7,8 +7,7 @@ import pytest
 
 from lgi_tools.commands.history import main as history
 from lgi_tools.commands.history import usage_main as usage
-
-from .canned_server import CannedServer, lgi, lgi_error
+from tests.support.canned_server import CannedServer, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 HISTORY, USAGE = "interfaces/interface_job_history", "interfaces/interface_usage"

@@ -8,8 +8,8 @@ import pytest
 from lgi_protocol import xml
 from lgi_tools.client import models
 from lgi_tools.client.models import Details, Result
+from tests.support.canned_server import end_fields
 
-from .canned_server import end_fields
 from .test_tools_text import JOB
 
 DETAILS = models.read_details(xml.value(JOB, "job"))

@@ -8,7 +8,7 @@ from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools.certificates import user_directory
 from lgi_tools.client.project import Project
 from lgi_tools.compat import leruli
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 OFFERED = "<command> &lt;images&gt; psi4:1.5, group/crest:2.11.2 &lt;/images&gt; </command>"
 CODE = ("psi4", "1.5")

@@ -10,8 +10,7 @@ import LGI
 from lgi_protocol.transport_errors import Unreachable
 from lgi_tools.client import settings
 from lgi_tools.client.repository import TransferFailed
-
-from .canned_server import Answer, CannedServer, lgi, lgi_error
+from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 
 SUBMIT, STATE, DELETE = (f"interfaces/interface_{call}" for call in ("submit_job", "job_state", "delete_job"))
 JOB = lgi("<job> <job_id> 7 </job_id> <input> 6869 </input> </job>")

@@ -8,8 +8,7 @@ from lgi_tools.client import polling
 from lgi_tools.commands.run import main as run_command
 from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
-
-from .canned_server import Answer, CannedServer, end_fields, lgi
+from tests.support.canned_server import Answer, CannedServer, end_fields, lgi
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"

@@ -9,8 +9,7 @@ import pytest
 
 import lgi_tools
 from lgi_tools import ErrorNumber, Project, ServerError, TransferFailed, Unreachable
-
-from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
+from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 SUBMIT, STATE, DELETE = (f"interfaces/interface_{call}" for call in ("submit_job", "job_state", "delete_job"))
 CALLER = {"project": "LGI", "user": "mark@laptop", "groups": "theor"}

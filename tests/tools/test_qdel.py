@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from lgi_tools.commands.qdel import main
-
-from .canned_server import Answer, CannedServer, lgi, lgi_error
+from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 CALL = "interfaces/interface_delete_job"

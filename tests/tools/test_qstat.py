@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.commands.qstat import main
+from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
-from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 from .test_tools_text import JOB
 
 Run = Callable[..., tuple[int, str, str]]

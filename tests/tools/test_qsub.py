@@ -8,8 +8,8 @@ import pytest
 
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.commands.qsub import main
+from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 
-from .canned_server import Answer, CannedServer, lgi, lgi_error
 from .test_tools_settings import write_job
 from .test_tools_text import JOB
 

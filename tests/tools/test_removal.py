@@ -14,7 +14,7 @@ from lgi_tools.commands.clean import main as clean
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.task import record
 from lgi_tools.task.command import main as task
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 Run = Callable[..., tuple[int, str, str]]
 

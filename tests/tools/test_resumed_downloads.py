@@ -12,8 +12,7 @@ import pytest
 from lgi_tools.client import repository, resumable_download
 from lgi_tools.client.progress import Bar
 from lgi_tools.commands.filetransfer import main
-
-from .canned_server import Answer, CannedServer, Request
+from tests.support.canned_server import Answer, CannedServer, Request
 
 Run = Callable[..., tuple[int, str, str]]
 PLACE = "/repository/eff/JOB_75d8f2efe814c75e102a012925e8ceff"

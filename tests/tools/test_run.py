@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.commands.run import main
-
-from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
+from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"

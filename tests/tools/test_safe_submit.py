@@ -12,10 +12,9 @@ from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client import idempotent_submit
 from lgi_tools.commands.qsub import main
-from tests.daemon.cutting_proxy import Cut, CuttingProxy, When
-from tests.grid import Grid
-
-from .canned_server import Answer, CannedServer, lgi
+from tests.support.canned_server import Answer, CannedServer, lgi
+from tests.support.cutting_proxy import Cut, CuttingProxy, When
+from tests.support.grid import Grid
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT = "interfaces/interface_submit_job"

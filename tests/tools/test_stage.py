@@ -10,8 +10,8 @@ from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client.repository import Repository
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER, transfer
 from lgi_tools.staging.store import store
+from tests.support.canned_server import CannedServer
 
-from .canned_server import CannedServer
 from .test_filetransfer import LISTING, PLACE, done
 
 

@@ -22,9 +22,9 @@ from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER
 from lgi_tools.staging.store import store
-from tests.uids import UID
+from tests.support.canned_server import Answer, CannedServer
+from tests.support.uids import UID
 
-from .canned_server import Answer, CannedServer
 from .test_filetransfer import LISTING, PLACE, done, listing
 
 

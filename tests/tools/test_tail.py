@@ -6,8 +6,7 @@ import pytest
 
 from lgi_tools.commands import tail
 from lgi_tools.commands.tail import main
-
-from .canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
+from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, TAIL = "interfaces/interface_job_state", "interfaces/interface_job_tail"

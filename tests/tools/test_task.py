@@ -11,7 +11,7 @@ import pytest
 from lgi_tools.certificates import user_directory
 from lgi_tools.task import record
 from lgi_tools.task.command import main
-from tests.grid import BIN, PROJECT, Grid, wait_for
+from tests.support.grid import BIN, PROJECT, Grid, wait_for
 
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT = ("submit", "psi4", "1.5")

@@ -17,8 +17,7 @@ from lgi_tools.certificates.ca import Authority
 from lgi_tools.client import settings
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat
-
-from .canned_server import CannedServer, lgi
+from tests.support.canned_server import CannedServer, lgi
 
 Run = Callable[..., tuple[int, str, str]]
 LIST = "interfaces/interface_project_server_list"

@@ -7,8 +7,7 @@ import pytest
 
 from lgi_tools.commands.clean import main as clean
 from lgi_tools.commands.wait import main as wait
-
-from .canned_server import CannedServer, end_fields, lgi, lgi_error
+from tests.support.canned_server import CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, DELETE = "interfaces/interface_job_state", "interfaces/interface_delete_job"

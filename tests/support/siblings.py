@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.grid import PROJECT, Grid, free_port
+from tests.support.grid import PROJECT, Grid, free_port
 
 
 class Sibling(Grid):

@@ -11,7 +11,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from tests.grid import free_port, wait_for
+from tests.support.grid import free_port, wait_for
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 

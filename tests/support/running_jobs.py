@@ -16,7 +16,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.keys import KeyType
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 REFERENCE = "0123456789ABCDEF" * 2
 

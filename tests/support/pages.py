@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from lxml import html
 
-from tests.grid import PROJECT, Grid
+from tests.support.grid import PROJECT, Grid
 
 # What a browser says of a form it sends from a page of ours.
 FROM_OURS = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}

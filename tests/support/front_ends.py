@@ -6,9 +6,9 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.grid import Grid, wait_for
+from tests.support.grid import Grid, wait_for
 
-SHIPPED = Path(__file__).parents[1] / "docs" / "front_ends"
+SHIPPED = Path(__file__).parents[2] / "docs" / "front_ends"
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 HEADER = "X-Client-Certificate"
 STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")

@@ -16,8 +16,7 @@ from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 from lgi_protocol.resource_api import ResourceCalls
-
-from .fake_server import URL, FakeCalls, FakeServer
+from tests.support.fake_server import URL, FakeCalls, FakeServer
 
 FAST, SLOW = 120.0, 600.0
 # Marks in the job's directory steer the scripts: is_running, is_finished, and fail_X for script X.

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterable
 
-from tests.grid import BIN, Grid
+from tests.support.grid import BIN, Grid
 
 
 def manage(grid: Grid, *words: str) -> str:

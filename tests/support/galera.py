@@ -7,9 +7,9 @@ from pathlib import Path
 import pymysql
 from pymysql.cursors import Cursor
 
-from tests.grid import free_port, wait_for
-from tests.mariadb import PrivateMariaDB
-from tests.mariadb import missing as mariadb_missing
+from tests.support.grid import free_port, wait_for
+from tests.support.mariadb import PrivateMariaDB
+from tests.support.mariadb import missing as mariadb_missing
 
 PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 NODES = 3
