@@ -10,7 +10,7 @@ from functools import partial
 from lgi_server.db.database import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 from tests.support.grid import Grid
 
 # Jobs in one copy; the reader's share of them is one in a hundred.
@@ -40,15 +40,15 @@ def _first_copy(reader: str, now: int, length: int, transaction: Transaction) ->
         owner = reader if index % SHARE == 0 else f"user{index}@campus"
         job = _job(owner, index, now)
         numbers.append(jobs.insert(transaction, job))
-        job_access.insert(transaction, numbers[-1], job)
+        job_access.insert_names(transaction, numbers[-1], job)
     if numbers != list(range(numbers[0], numbers[0] + length)):
         raise AssertionError("the database does not number jobs one after the other")
     return numbers[0]
 
 
-def _job(owner: str, index: int, now: int) -> Job:
+def _job(owner: str, index: int, now: int) -> JobRow:
     """A job as a submit of its owner makes it."""
-    return Job(
+    return JobRow(
         job_id=0,
         state="queued",
         application="hello_world",

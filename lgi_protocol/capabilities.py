@@ -22,7 +22,7 @@ _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
 
 
 @dataclass(frozen=True)
-class Offer:
+class ApplicationCapabilities:
     """What is told of an application: images, whether those are all, and the most of each of `UNITS`."""
 
     images: tuple[str, ...]
@@ -35,7 +35,7 @@ def is_image(name: str) -> bool:
     return bool(_IMAGE.match(name))
 
 
-def offer(capabilities: str, application: str) -> Offer:
+def offer(capabilities: str, application: str) -> ApplicationCapabilities:
     """What a resource's capabilities tell; nothing where they cannot be read.
 
     A daemon escapes what its application tells, others need not.
@@ -47,10 +47,10 @@ def offer(capabilities: str, application: str) -> Offer:
             for one in elements(text):
                 said.setdefault(one.name, []).append(one.text)
     except ValueError:
-        return Offer((), False, {})
+        return ApplicationCapabilities((), False, {})
     names = comma_lists.unique(name for text in said.get(IMAGES, ()) for name in comma_lists.split(text))
     most = {name: _whole(said[MOST + name][-1]) for name in UNITS if MOST + name in said}
-    return Offer(
+    return ApplicationCapabilities(
         images=tuple(name for name in names if is_image(name)),
         is_all=IMAGES in said and AND_MORE not in names,
         most={name: number for name, number in most.items() if number},
@@ -73,15 +73,15 @@ def readable(capabilities: str) -> str:
     return "".join(parts) + capabilities[at:]
 
 
-def wish(specifics: str, tag: str) -> str:
+def requested(specifics: str, tag: str) -> str:
     """What a job asks for, as the scripts of `command` read it: the last such tag, however deep, cut."""
     found: list[str] = re.findall(f"<{tag}>([^<>]*)</{tag}>", specifics)
     return found[-1].strip()[:_LONGEST] if found else ""
 
 
-def number(specifics: str, tag: str) -> int:
+def requested_number(specifics: str, tag: str) -> int:
     """A number a job asks for (`walltime` in seconds); 0 when it does not, or not with a number."""
-    said = wish(specifics, tag)
+    said = requested(specifics, tag)
     if tag == "walltime" and (clock := _CLOCK.match(said)):
         return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])
     return _whole(said)
@@ -91,10 +91,10 @@ def _whole(text: str) -> int:
     return int(text) if _NUMBER.match(text) else 0
 
 
-def lacks(capabilities: str, application: str, specifics: str) -> str:
+def missing_capability(capabilities: str, application: str, specifics: str) -> str:
     """Why a resource, by its own word, never takes a job: ``has no image psi4:1.6``; empty when it may."""
-    wanted = {tag: asked for tag in UNITS if (asked := number(specifics, tag))}
-    image = wish(specifics, "image")
+    wanted = {tag: asked for tag in UNITS if (asked := requested_number(specifics, tag))}
+    image = requested(specifics, "image")
     if not wanted and not image:
         return ""
     told = offer(capabilities, application)

@@ -13,11 +13,11 @@ import urllib3
 from requests_toolbelt import MultipartEncoder
 
 from lgi_protocol import file_properties
-from lgi_protocol.credentials import Credentials, KeptSession
-from lgi_protocol.deadline import patience
+from lgi_protocol.credentials import Credentials, ReloadingSession
+from lgi_protocol.deadline import deadline
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply, read_answer, read_text
-from lgi_protocol.transport_errors import Unreachable, may_have_arrived, plain_reason
+from lgi_protocol.transport_errors import TransportError, may_have_been_sent, root_cause
 from lgi_protocol.upload import Upload, UploadError
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
@@ -42,7 +42,7 @@ class Client:
         self.server = server.rstrip("/")
         self.credentials = credentials
         self._given = session
-        self._kept = None if session else KeptSession(credentials)
+        self._kept = None if session else ReloadingSession(credentials)
 
     @property
     def session(self) -> requests.Session:
@@ -60,11 +60,11 @@ class Client:
 
         While they are sent ``watch`` is told how many bytes are gone and how many there are.
 
-        Raises ServerError with the server's error, Unreachable when there is no answer, OSError for a file.
+        Raises ServerError with the server's error, TransportError when there is no answer, OSError for a file.
         """
         url = f"{self.server}/{call}.php"
-        if not is_safe(url):
-            raise Unreachable(self.server, "it is not a URL that begins with https://")
+        if not is_https(url):
+            raise TransportError(self.server, "it is not a URL that begins with https://")
         if not files:
             return self._answer(url, dict(fields), {})
         with ExitStack() as stack:
@@ -85,7 +85,7 @@ class Client:
         try:
             with (
                 # Files take the time they take; what a form has to say is gone in a moment.
-                patience(ANSWER_SECONDS, after_sending=isinstance(body, MultipartEncoder)),
+                deadline(ANSWER_SECONDS, after_sending=isinstance(body, MultipartEncoder)),
                 session.post(
                     url,
                     data=body,  # type: ignore[arg-type]
@@ -98,13 +98,13 @@ class Client:
             ):
                 text = read_text(answer, MAX_ANSWER)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-            raise Unreachable(self.server, plain_reason(error), may_have_arrived(error)) from error
+            raise TransportError(self.server, root_cause(error), may_have_been_sent(error)) from error
         try:
             return read_answer(text)
         except ValueError as error:
             reason = f"the answer is not an LGI document (HTTP {answer.status_code}){_lacking(text)}"
             said = f"HTTP {answer.status_code} {answer.reason}: {text[:_SHOWN]}"
-            raise Unreachable(self.server, reason, said=said) from error
+            raise TransportError(self.server, reason, said=said) from error
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -142,12 +142,12 @@ class _Form(MultipartEncoder):  # type: ignore[misc]
             yield part
 
 
-def is_safe(url: str) -> bool:
+def is_https(url: str) -> bool:
     """Whether a URL is one that LGI speaks: TLS with certificates on both sides, and nothing else."""
     return url.lower().startswith("https://")
 
 
-def with_back_off(
+def retry_on_busy(
     call: Callable[[], _Result],
     patience: float,
     sleep: Callable[[float], None] = time.sleep,

@@ -24,12 +24,12 @@ def join(values: Iterable[str]) -> str:
     return ", ".join(values)
 
 
-def holds(values: Collection[str], names: Iterable[str]) -> bool:
+def contains_any(values: Collection[str], names: Iterable[str]) -> bool:
     """Whether a list grants one of these names: it has the word ``any`` or the very name."""
     return ANY in values or any(name in values for name in names)
 
 
-def passes_filter(owners: Collection[str], wanted: Collection[str]) -> bool:
+def matches_filter(owners: Collection[str], wanted: Collection[str]) -> bool:
     """Whether a job of these owners passes the ``a, b, !c`` filter of request_work.
 
     A ``!name`` refuses every job of that owner; plain names, when there are any, ask for one of them.

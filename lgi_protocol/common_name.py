@@ -20,7 +20,7 @@ class CommonName:
 
     def allows_project(self, project: str) -> bool:
         """A certificate without a project list is good for every project."""
-        return self.projects is None or comma_lists.holds(self.projects, [project])
+        return self.projects is None or comma_lists.contains_any(self.projects, [project])
 
     def certified_groups(self) -> tuple[str, ...]:
         """The groups the certificate names; always the user's own name too (ruling 1). ``any`` is none."""

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from lgi_protocol.deadline import timed
+from lgi_protocol.deadline import with_deadline
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Credentials:
                 f"cannot use the certificate {self.certificate} with the key {self.key}: "
                 f"{_blame(self.certificate, self.key, error)}"
             ) from None
-        return timed(context)
+        return with_deadline(context)
 
 
 def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = True) -> requests.Session:
@@ -105,7 +105,7 @@ def _lacks(path: Path, mark: bytes, meaning: str) -> str:
     return "" if found else f"there is no {meaning} in {path}"
 
 
-def stamps(files: Iterable[Path]) -> Stamps:
+def file_stamps(files: Iterable[Path]) -> Stamps:
     """What changes when one of the files is written or replaced."""
     return tuple(_stamp(path) for path in files)
 
@@ -118,20 +118,20 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-class KeptSession:
+class ReloadingSession:
     """A session of credentials that is made anew when their files were renewed; any thread may ask for it."""
 
     def __init__(self, credentials: Credentials) -> None:
         """ValueError names an unusable file."""
         self._credentials = credentials
         self._guard = Lock()
-        self._stamps = stamps(credentials.files)
+        self._stamps = file_stamps(credentials.files)
         self._session = credentials.session()
 
     def current(self) -> requests.Session:
         """The session to use for the next call; the old one while the new files cannot be used."""
         with self._guard:
-            found = stamps(self._credentials.files)
+            found = file_stamps(self._credentials.files)
             if found != self._stamps:
                 self._stamps = found
                 try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class TookTooLong(OSError):
+class DeadlineExceededError(OSError):
     """The other side went on speaking, or not listening, for longer than patience allows."""
 
 
@@ -26,8 +26,8 @@ _now: ContextVar[_Patience | None] = ContextVar("patience", default=None)
 
 
 @contextmanager
-def patience(seconds: float, after_sending: bool = False) -> Iterator[None]:
-    """Within the block the sockets of `timed` raise TookTooLong after that many seconds.
+def deadline(seconds: float, after_sending: bool = False) -> Iterator[None]:
+    """Within the block the sockets of `timed` raise DeadlineExceededError after that many seconds.
 
     They are counted from now, or ``after_sending`` from the first wait for an answer: an upload may take
     its time.
@@ -39,7 +39,7 @@ def patience(seconds: float, after_sending: bool = False) -> Iterator[None]:
         _now.reset(token)
 
 
-def timed(context: ssl.SSLContext) -> ssl.SSLContext:
+def with_deadline(context: ssl.SSLContext) -> ssl.SSLContext:
     """The context, whose sockets from now on obey `patience`.
 
     Their class is made from the context's own one, which is another where gevent has replaced it.
@@ -71,5 +71,5 @@ def _in_time(call: Callable[..., int], reading: bool) -> Callable[..., int]:
         if current.end is None and reading:
             current.end = time.monotonic() + current.seconds
         if current.end is not None and time.monotonic() > current.end:
-            raise TookTooLong(f"the answer is not there after {current.seconds:g} s")
+            raise DeadlineExceededError(f"the answer is not there after {current.seconds:g} s")
     return call

@@ -16,7 +16,7 @@ _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0xA0, 0x17, 0x18
 _FORMATS = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}
 
 
-def ends(path: Path) -> datetime:
+def not_after(path: Path) -> datetime:
     """When the first certificate of a PEM file ends that is needed from it, in UTC. OSError or ValueError.
 
     Of several with the same name, as of a CA that was renewed, the last one counts.
@@ -38,15 +38,15 @@ def warnings(paths: Iterable[Path], now: datetime) -> list[str]:
     found = []
     for path in dict.fromkeys(paths):
         try:
-            end = ends(path)
+            end = not_after(path)
         except (OSError, ValueError):
             continue
         if end - now < WARNING:
-            found.append(f"the certificate {path} {when(end, now)}: have it renewed")
+            found.append(f"the certificate {path} {describe(end, now)}: have it renewed")
     return found
 
 
-def when(end: datetime, now: datetime) -> str:
+def describe(end: datetime, now: datetime) -> str:
     """The end in words."""
     if end < now:
         return f"has ended on {end:%Y-%m-%d}"

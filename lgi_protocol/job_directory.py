@@ -51,7 +51,7 @@ JOB_CA = ".LGI_job_ca_certificate"
 MAX_FILE = 16 * 1024 * 1024
 
 
-class Damaged(Exception):
+class DamagedFileError(Exception):
     """A file of a job directory is missing, is no plain file, or does not match its digest."""
 
 
@@ -66,10 +66,10 @@ class JobDirectory:
         """A file and the proof that it is whole; Damaged says which file and why not."""
         data = self.read_plain(name, limit + 1)
         if len(data) > limit:
-            raise Damaged(f"{self.path / name} is longer than {limit} bytes")
+            raise DamagedFileError(f"{self.path / name} is longer than {limit} bytes")
         noted = self.read_plain(f"{name}.hash", 64).split(b"\n", 1)[0].decode("ascii", "replace")
         if noted != digest(data):
-            raise Damaged(f"{self.path / name} does not match its .hash file")
+            raise DamagedFileError(f"{self.path / name} does not match its .hash file")
         return data
 
     def text(self, name: str) -> str:
@@ -91,11 +91,11 @@ class JobDirectory:
             finally:
                 os.close(directory)
         except OSError as error:
-            raise Damaged(f"{self.path / name}: {error.strerror}") from None
+            raise DamagedFileError(f"{self.path / name}: {error.strerror}") from None
         # Looked at before Python opens it: for a directory that would raise, and leave the descriptor open.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise Damaged(f"{self.path / name} is not a plain file")
+            raise DamagedFileError(f"{self.path / name} is not a plain file")
         return os.fdopen(descriptor, "rb")
 
     def verify(self, limit: int = MAX_FILE) -> None:
@@ -108,6 +108,6 @@ class JobDirectory:
         """Whether this is the directory of an accepted job."""
         try:
             self.verify()
-        except Damaged:
+        except DamagedFileError:
             return False
         return True

@@ -40,7 +40,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Offer:
+class WorkOffer:
     """The answer to a request for work: the caller's own name and the jobs locked for it."""
 
     resource: str
@@ -64,7 +64,7 @@ class SignUp:
 
 
 @dataclass(frozen=True)
-class Awaited:
+class PendingJob:
     """A job that a resource could take (``queued``), is to abort (``aborting``), or is to send the output of.
 
     ``state`` is WATCHED for the last.
@@ -136,12 +136,12 @@ class ResourceCalls:
         base = {"session_id": self.session_id, "project": self.project}
         return self.client.post(f"resources/{call}", base | fields, files)
 
-    def request_work(self, application: str, start: int, limit: int, owners: str = "") -> Offer:
+    def request_work(self, application: str, start: int, limit: int, owners: str = "") -> WorkOffer:
         """Queued jobs, each locked for this session until unlocked or signed off."""
         fields = {"application": application, "start": str(start), "limit": str(limit), "owners": owners}
         reply = self._post("resource_request_work", fields)
         jobs = tuple(read_job(text) for text in reply.all("job"))
-        return Offer(reply.value("resource"), jobs)
+        return WorkOffer(reply.value("resource"), jobs)
 
     def count_work(self, application: str) -> int:
         """How many queued jobs wait for this resource; locks nothing."""
@@ -151,11 +151,11 @@ class ResourceCalls:
     def wait(
         self,
         applications: Iterable[str],
-        known: Iterable[Awaited],
+        known: Iterable[PendingJob],
         seconds: int,
         load: int = 0,
         watched: Iterable[str] | None = None,
-    ) -> tuple[Awaited, ...]:
+    ) -> tuple[PendingJob, ...]:
         """Jobs to take or to abort but for the known ones, as soon as there are any, else none after a while.
 
         ``load`` is how full the resource is, in percent: of a new job the emptier hear first. ``watched`` are
@@ -174,7 +174,7 @@ class ResourceCalls:
         if watched is not None:
             fields["watched"] = comma_lists.join(watched)
         jobs = self.client.post("resources/resource_wait", fields).all("job")
-        return tuple(Awaited(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)
+        return tuple(PendingJob(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)
 
     def lock(self, job_id: str) -> None:
         """Lock a job for this session."""

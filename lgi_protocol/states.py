@@ -28,7 +28,7 @@ _ENDED = frozenset({State.FINISHED, State.ABORTED})
 REMOVABLE = frozenset({State.QUEUED, State.FINISHED, State.ABORTED})
 
 
-def counts_as(word: str) -> State:
+def normalized(word: str) -> State:
     """The state a stored word stands for: a site-defined word means a running job."""
     try:
         return State(word)
@@ -43,9 +43,9 @@ def has_ended(word: str) -> bool:
 
 def resource_may_change(old: str, new: str) -> bool:
     """Whether the lock holder may bring a job from ``old`` to ``new``; either may be a site-defined word."""
-    return new != DELETED and counts_as(new) in _BY_RESOURCE[counts_as(old)]
+    return new != DELETED and normalized(new) in _BY_RESOURCE[normalized(old)]
 
 
 def removable(word: str) -> bool:
     """Whether a delete removes the job at once; any other state becomes ``aborting``."""
-    return counts_as(word) in REMOVABLE
+    return normalized(word) in REMOVABLE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import requests
 import urllib3
 
-from lgi_protocol.deadline import TookTooLong
+from lgi_protocol.deadline import DeadlineExceededError
 
 _NEVER_THERE = (
     urllib3.exceptions.NewConnectionError,
@@ -17,7 +17,7 @@ _NEVER_THERE = (
 _BROKEN = (
     ConnectionError,
     TimeoutError,
-    TookTooLong,
+    DeadlineExceededError,
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
     urllib3.exceptions.ProtocolError,
@@ -42,7 +42,7 @@ _TO_LOOK_AT = (
 )
 
 
-class Unreachable(Exception):
+class TransportError(Exception):
     """No LGI answer came: no connection, no trust, a time-out, or an answer that is not LGI's."""
 
     def __init__(self, server: str, reason: str, sent: bool = False, said: str = "") -> None:
@@ -57,7 +57,7 @@ class Unreachable(Exception):
         super().__init__(f"{server}: {reason}")
 
 
-def may_have_arrived(error: BaseException) -> bool:
+def may_have_been_sent(error: BaseException) -> bool:
     """Whether a request that failed may have been read by the server: there was a connection, and it broke.
 
     A connection that ends is told apart from one that never was by the layers below; what stands above them
@@ -69,7 +69,7 @@ def may_have_arrived(error: BaseException) -> bool:
     return any(isinstance(layer, _BROKEN) for layer in layers)
 
 
-def plain_reason(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """The innermost reason of a failed request, without the layers of libraries around it, and its notes."""
     return ", ".join((_deepest_reason(error), *getattr(error, "__notes__", ())))
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from lxml import etree
 
 from lgi_protocol import API_VERSION, LGI_VERSION
-from lgi_protocol.xml_reader import ENTITIES, Found, elements, find, find_all, unescape, value
+from lgi_protocol.xml_reader import ENTITIES, XmlElement, elements, find, find_all, unescape, value
 
 __all__ = [
     "CAPABILITIES_TAGS",
     "MAX_FIELD_SIZE",
     "RESERVED_TAGS",
     "Element",
-    "Found",
+    "XmlElement",
     "check_fragment",
     "elements",
     "envelope",

@@ -21,7 +21,7 @@ def unescape(text: str) -> str:
     return _ENTITY.sub(lambda match: ENTITIES[match.group()], text)
 
 
-class Found:
+class XmlElement:
     """An element found in a text: its attributes and content as written, and where it begins and ends."""
 
     __slots__ = ("attributes", "begin", "end", "inside", "name")
@@ -40,7 +40,7 @@ class Found:
         return unescape(self.inside.strip()).strip()
 
 
-def elements(text: str) -> Iterator[Found]:
+def elements(text: str) -> Iterator[XmlElement]:
     """The elements at the top level of a text, one after the other.
 
     Stops quietly at a stray closing tag or an unclosed element, as old parsers do. Comments, prologs and
@@ -68,7 +68,7 @@ def _after(text: str, closing: str, begin: int) -> int:
     return len(text) if end < 0 else end + len(closing)
 
 
-def _element(text: str, begin: int) -> Found | None:
+def _element(text: str, begin: int) -> XmlElement | None:
     """The element whose start tag is at ``begin``, or nothing when it is a closing tag or never closed."""
     closed = text.find(">", begin)
     if closed < 0 or text.startswith("</", begin):
@@ -78,20 +78,20 @@ def _element(text: str, begin: int) -> Found | None:
     # Not str.split(): it would also split at characters that a name may hold, as U+1680.
     name, *attributes = re.split("[ \t\r\n]+", tag[:-1] if empty else tag, maxsplit=1)
     if empty:
-        return Found(name, "".join(attributes), "", begin, closed + 1)
+        return XmlElement(name, "".join(attributes), "", begin, closed + 1)
     closing = f"</{name}>"
     end = text.find(closing, closed)
     if not name or end < 0:
         return None
-    return Found(name, "".join(attributes), text[closed + 1 : end], begin, end + len(closing))
+    return XmlElement(name, "".join(attributes), text[closed + 1 : end], begin, end + len(closing))
 
 
-def find_all(text: str, name: str) -> list[Found]:
+def find_all(text: str, name: str) -> list[XmlElement]:
     """The elements of a name at the top level of a text."""
     return [found for found in elements(text) if found.name == name]
 
 
-def find(text: str, *path: str) -> Found | None:
+def find(text: str, *path: str) -> XmlElement | None:
     """The first element reached by going down a path of names."""
     found = None
     for name in path:

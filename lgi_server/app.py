@@ -21,21 +21,21 @@ from lgi_server.auth import client_certificate
 from lgi_server.basic_interface import blueprint, filters
 from lgi_server.basic_interface import responses as basic_interface_responses
 from lgi_server.config.model import Config
-from lgi_server.interfaces import calls as interfaces_calls
-from lgi_server.interfaces import explain, history
+from lgi_server.interfaces import calls as interfaces_calls  # noqa: F401
+from lgi_server.interfaces import explain, history  # noqa: F401
 from lgi_server.public import documents, metrics
 from lgi_server.repository import views
-from lgi_server.resources import calls as resources_calls
-from lgi_server.resources import job_calls, output
-from lgi_server.runtime import Server, assemble
-from lgi_server.servers import updates
+from lgi_server.resources import calls as resources_calls  # noqa: F401
+from lgi_server.resources import job_calls, output  # noqa: F401
+from lgi_server.runtime import Runtime, build_runtime
+from lgi_server.servers import updates  # noqa: F401
 
 log = logging.getLogger("lgi.app")
 
 
 def create_app(config: Config) -> Flask:
     """The application of a configuration. Raises ValueError or OSError for a file that cannot be used."""
-    server = assemble(config)
+    server = build_runtime(config)
     app = Flask(__name__, static_folder="static", static_url_path=f"{config.prefix}/static")
     app.request_class = uploads.PageRequest
     app.extensions["lgi"] = server
@@ -48,12 +48,12 @@ def create_app(config: Config) -> Flask:
     if config.basic_interface:
         app.register_blueprint(blueprint.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")
     app.jinja_env.filters.update(filters.FILTERS)
-    app.jinja_env.globals.update(filters.words(config.prefix))
+    app.jinja_env.globals.update(filters.template_globals(config.prefix))
     app.jinja_env.trim_blocks = True
     _add_public_pages(app, config)
     metrics.register(app, server)
     _add_guards(app, server)
-    app.wsgi_app = _PlainPath(dispatch.Doorway(server, app.wsgi_app))  # type: ignore[method-assign]
+    app.wsgi_app = _PlainPath(dispatch.CallDispatcher(server, app.wsgi_app))  # type: ignore[method-assign]
     return app
 
 
@@ -70,7 +70,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
             raise NotFound
         title = documents.DOCUMENTS[name][1]
         return basic_interface_responses.html(
-            "document.html", HTTPStatus.OK, title=title, text=documents.page(name)
+            "document.html", HTTPStatus.OK, title=title, text=documents.render(name)
         )
 
     def drawing(name: str) -> Response:
@@ -97,7 +97,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
     app.add_url_rule(f"{config.prefix}/certificates/ca.crl", "crl", crl)
 
 
-def _add_guards(app: Flask, server: Server) -> None:
+def _add_guards(app: Flask, server: Runtime) -> None:
     """What holds for every request, whoever answers it."""
     public = {"landing", "ca_certificate", "crl", "document", "static", metrics.ENDPOINT}
 
@@ -107,7 +107,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         if request.endpoint in public or request.blueprint == "repository":
             return None
         try:
-            client_certificate.of_request(request.environ, server.trust, time.time())
+            client_certificate.require_user_certificate(request.environ, server.trust, time.time())
         except LGIError as refused:
             if blueprint.is_for_a_person(server.config, request):
                 return basic_interface_responses.refusal(None, refused)
@@ -120,7 +120,7 @@ def _add_guards(app: Flask, server: Server) -> None:
         if isinstance(request.routing_exception, RequestRedirect) and answer.location:
             # A missing slash. Whatever the request calls this host, it is here that it is missing.
             answer.location = urlunsplit(("", "", *urlsplit(answer.location)[2:]))
-        for name, value in dispatch.MANNERS:
+        for name, value in dispatch.SECURITY_HEADERS:
             answer.headers.setdefault(name, value)
         server.metrics.answered_page(request.endpoint or "none", answer.status_code)
         return answer
@@ -132,7 +132,9 @@ def _add_guards(app: Flask, server: Server) -> None:
             return error
         log.exception("fault while answering %s %r", request.method, request.path)
         return Response(
-            dispatch.document(server.config, (dispatch.FAULT,)), 500, content_type=dispatch.CONTENT_TYPE
+            dispatch.document(server.config, (dispatch.INTERNAL_ERROR,)),
+            500,
+            content_type=dispatch.CONTENT_TYPE,
         )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lgi_protocol.errors import ErrorNumber as ErrorNumber
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.states import State as State
-    from lgi_protocol.transport_errors import Unreachable as Unreachable
+    from lgi_protocol.transport_errors import TransportError as TransportError
     from lgi_tools.client.job_end import JobEnd as JobEnd
     from lgi_tools.client.models import Details as Details
     from lgi_tools.client.models import Job as Job
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lgi_tools.client.polling import OutageError as OutageError
     from lgi_tools.client.project import Files as Files
     from lgi_tools.client.project import Project as Project
-    from lgi_tools.client.repository import TransferFailed as TransferFailed
+    from lgi_tools.client.repository import TransferError as TransferError
 
 _PLACES = {
     "Details": "lgi_tools.client.models",
@@ -37,8 +37,8 @@ _PLACES = {
     "ServerError": "lgi_protocol.errors",
     "State": "lgi_protocol.states",
     "StoredFile": "lgi_tools.client.models",
-    "TransferFailed": "lgi_tools.client.repository",
-    "Unreachable": "lgi_protocol.client",
+    "TransferError": "lgi_tools.client.repository",
+    "TransportError": "lgi_protocol.transport_errors",
 }
 
 

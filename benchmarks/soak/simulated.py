@@ -15,7 +15,7 @@ from benchmarks.soak.ledger import Deed, Ledger
 from benchmarks.soak.plan import Plan
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import Job, ResourceCalls
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from tests.support.grid import CAPABILITIES
 
 APPLICATION = "hello_world"
@@ -89,7 +89,7 @@ class SimulatedDaemon:
         except ServerError as error:
             pause = max(self._plan.fast, float(error.timeout) if error.back_off else 0.0)
             self._look_at, self._tour_at = now + pause, now + 2 * pause
-        except Unreachable:
+        except TransportError:
             self._tour_at = now + 2 * self._plan.slow
 
     @contextmanager
@@ -98,7 +98,7 @@ class SimulatedDaemon:
         try:
             yield
         finally:
-            with suppress(ServerError, Unreachable):
+            with suppress(ServerError, TransportError):
                 self._calls.sign_off()
 
     def _tour(self, now: float) -> None:
@@ -175,5 +175,5 @@ class SimulatedDaemon:
                 )
                 self._hear(job, told)
         finally:
-            with suppress(ServerError, Unreachable):
+            with suppress(ServerError, TransportError):
                 self._calls.unlock(job.job_id)

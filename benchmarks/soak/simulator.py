@@ -18,7 +18,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 # A thread does little; a thousand of them are not to take 8 GB of addresses.
 STACK = 512 * 1024
@@ -50,7 +50,7 @@ class TimedClient(Client):
         except ServerError as refused:
             error = f"LGI error {refused.number}"
             raise
-        except Unreachable as unreachable:
+        except TransportError as unreachable:
             error = unreachable.reason
             raise
         finally:

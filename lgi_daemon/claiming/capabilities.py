@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lgi_daemon.config.model import Application, Project
 from lgi_daemon.execution.environment import PROGRAMS
-from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
+from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol import xml
 
@@ -20,7 +20,7 @@ GOOD_FOR = 60.0
 PATIENCE, MOST = 10.0, 32 * 1024
 
 
-class Announcement:
+class CapabilityReporter:
     """Asks the capabilities scripts, for any number of threads."""
 
     def __init__(self, scripts: Scripts, directory: Path, clock: Clock) -> None:
@@ -59,7 +59,7 @@ class Announcement:
         place = Place(self._directory, hints=dict(hints), programs=self._directory / PROGRAMS)
         try:
             said = self._scripts.said(script, WORD, place, PATIENCE, MOST)
-        except (NoAnswer, OSError) as error:
+        except (NoAnswerError, OSError) as error:
             log.warning("%s says nothing of its capabilities: %s", hints["LGI_APPLICATION"], error)
             return ""
         # A server refuses what it could not show as XML, and with it the whole sign-up.

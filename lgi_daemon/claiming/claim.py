@@ -5,22 +5,22 @@ import secrets
 from dataclasses import dataclass, replace
 
 from lgi_daemon.config.model import Application, Configuration, Project
-from lgi_daemon.execution.scripts import NoAnswer, Scripts
+from lgi_daemon.execution.scripts import NoAnswerError, Scripts
 from lgi_daemon.jobs import credentials as jobs_credentials
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import Phase, Record, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Offered:
+class OfferedJob:
     """A job a server offers, and where it comes from."""
 
     told: resource_api.Job
@@ -34,13 +34,13 @@ class Offered:
 
 
 def prepare(
-    offer: Offered,
+    offer: OfferedJob,
     uid: int,
     configuration: Configuration,
     run: RunDirectory,
     scripts: Scripts,
     is_news: bool = True,
-) -> Job | None:
+) -> LocalJob | None:
     """The offered job on disk, or nothing when it cannot be stored or its limits script refuses it.
 
     A refusal that ``is_news`` is told of in the log.
@@ -55,29 +55,29 @@ def prepare(
     except (OSError, ValueError) as error:
         log.critical("job %s cannot be stored: %s", offer.told.job_id, error)
         return None
-    job = Job(record, run, scripts)
+    job = LocalJob(record, run, scripts)
     if not _is_welcome(job, logging.INFO if is_news else logging.DEBUG):
         job.remove()
         return None
     return job
 
 
-def _is_welcome(job: Job, level: int) -> bool:
+def _is_welcome(job: LocalJob, level: int) -> bool:
     """What its limits script says; whatever goes wrong on the way is a no, so that nothing is left behind."""
     try:
         if job.says("job_check_limits_script"):
             return True
         log.log(level, "%s: refused by job_check_limits_script", job.title)
-    except (NoAnswer, OSError, ValueError) as error:
+    except (NoAnswerError, OSError, ValueError) as error:
         log.warning("%s: refused: %s", job.title, error)
     return False
 
 
-def claim(job: Job, resource: str, calls: ResourceCalls, shown: str) -> bool:
+def claim(job: LocalJob, resource: str, calls: ResourceCalls, shown: str) -> bool:
     """Tell the server that a prepared job runs here; whether it is to be looked after.
 
     ``shown`` tells the certificate that the calls are made with.
-    When the answer is lost it is, but it is not run until the server has said whose it is. Raises Unreachable
+    When the answer is lost it is, but it is not run until the server has said whose it is. Raises TransportError
     then, so that the server is left alone for a while; the job has stayed.
     """
     record = job.record
@@ -92,7 +92,7 @@ def claim(job: Job, resource: str, calls: ResourceCalls, shown: str) -> bool:
         log.warning("%s: the server refuses to give it: %s", job.title, error)
         job.remove()
         return False
-    except Unreachable as error:
+    except TransportError as error:
         log.warning("%s: whether it is ours is not known yet: %s", job.title, error.reason)
         raise
     if claimed_by(record, told):
@@ -104,7 +104,7 @@ def claim(job: Job, resource: str, calls: ResourceCalls, shown: str) -> bool:
     return True
 
 
-def _record(offer: Offered, configuration: Configuration, uid: int) -> Record:
+def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> Record:
     """A fresh record, its reference in front of the job's specifics in place of an earlier daemon's."""
     told, credentials = offer.told, configuration.credentials
     reference = secrets.token_hex(16).upper()

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from lgi_daemon.claiming import claim
-from lgi_daemon.claiming.capabilities import Announcement
-from lgi_daemon.claiming.claim import Offered
-from lgi_daemon.claiming.rejected_jobs import Refusals, Version
-from lgi_daemon.claiming.reservations import NoRoom, Room
+from lgi_daemon.claiming.capabilities import CapabilityReporter
+from lgi_daemon.claiming.claim import OfferedJob
+from lgi_daemon.claiming.rejected_jobs import RejectedJobs, Version
+from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
 from lgi_daemon.config.limits import Level, full_level, owners_wanted
 from lgi_daemon.config.model import Application, Configuration, Project
-from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
-from lgi_daemon.jobs.circuit_breaker import Health
-from lgi_daemon.jobs.job_table import Jobs
+from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
+from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
+from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.reports import unlock
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_daemon.servers.connections import NotNow, Round, Servers
+from lgi_daemon.servers.connections import BackingOffError, ServerConnections, SessionPool
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls, is_job_id
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -32,19 +32,19 @@ FEW = 2
 Found = Callable[[Sequence[str]], None]
 
 
-class Work:
+class JobFetcher:
     """Fetches jobs for one configuration; jobs taken are added to ``jobs``."""
 
     def __init__(
         self,
         configuration: Configuration,
-        jobs: Jobs,
+        jobs: JobTable,
         run: RunDirectory,
-        servers: Servers,
+        servers: ServerConnections,
         scripts: Scripts,
-        health: Health,
+        health: CircuitBreaker,
         stopping: Callable[[], bool],
-        announcement: Announcement,
+        announcement: CapabilityReporter,
     ) -> None:
         """When ``stopping`` says so no further job is taken."""
         self.configuration = configuration
@@ -55,8 +55,8 @@ class Work:
         self.health = health
         self.stopping = stopping
         self.announcement = announcement
-        self.room = Room(jobs)
-        self.refusals = Refusals(jobs.clock)
+        self.room = Reservations(jobs)
+        self.refusals = RejectedJobs(jobs.clock)
         # Since the tour began: whether jobs were taken, and whether some wait that there was no room for.
         self.took_some = False
         self.left_some = False
@@ -67,7 +67,7 @@ class Work:
         """Take jobs of one server, in whatever thread; ``found`` hears of the others it names."""
         if self.stopping() or self._is_full(project):
             return
-        with Round(self.servers) as round_:
+        with SessionPool(self.servers) as round_:
             try:
                 with self.servers.watching(server):
                     _calls, told = round_.session(project.name, server, self.announcement.of(project))
@@ -75,11 +75,11 @@ class Work:
                     # As LGI: slaves in reverse order, the reported master last.
                     found((*reversed(told.slave_servers), told.master_server))
                     self._server(project, server, round_)
-            except NotNow as reason:
+            except BackingOffError as reason:
                 log.debug("%s", reason)
             except ServerError as error:
                 log.warning("%s gives no work for project %s: %s", server, project.name, error)
-            except Unreachable as error:
+            except TransportError as error:
                 log.debug("%s: %s", server, error.reason)
             except OSError as error:
                 log.critical("no more work is taken from %s: the disk does not take it: %s", server, error)
@@ -95,7 +95,7 @@ class Work:
             log.debug("no work is asked for: %s is full", full)
         return bool(full)
 
-    def _server(self, project: Project, server: str, round_: Round) -> None:
+    def _server(self, project: Project, server: str, round_: SessionPool) -> None:
         for application in from_anywhere(project.applications):
             if self.stopping():
                 return
@@ -120,14 +120,16 @@ class Work:
         try:
             place = Place(self.run.path, hints=hints, programs=self.run.programs)
             status = self.scripts.status(script, place)
-        except NoAnswer as error:
+        except NoAnswerError as error:
             log.warning("no %s is asked for: %s", application.name, error)
             return False
         if status != 0:
             log.debug("no %s is asked for: %s answered %d", application.name, script.name, status)
         return status == 0
 
-    def _application(self, project: Project, application: Application, server: str, round_: Round) -> None:
+    def _application(
+        self, project: Project, application: Application, server: str, round_: SessionPool
+    ) -> None:
         """Page after page while many jobs are offered and none is taken."""
         limit = min(256, max(32, 4 * application.rules.job_limit))
         for page in range(PAGES):
@@ -137,7 +139,7 @@ class Work:
             log.debug("%s offers %d jobs of %s", server, len(offer.jobs), application.name)
             left = []
             for job in offer.jobs:
-                offered = Offered(
+                offered = OfferedJob(
                     told=job,
                     project=project,
                     application=application,
@@ -155,7 +157,7 @@ class Work:
             if len(left) < len(offer.jobs) or len(offer.jobs) <= limit // 2 or self.stopping():
                 return
 
-    def _leave(self, left: Sequence[str], project: Project, server: str, round_: Round) -> None:
+    def _leave(self, left: Sequence[str], project: Project, server: str, round_: SessionPool) -> None:
         """Unlock what was not taken: few one by one, many by the end of the session, which frees all."""
         if len(left) > FEW:
             round_.sign_off(project.name, server)
@@ -164,7 +166,7 @@ class Work:
         for job_id in filter(None, left):
             unlock(calls, job_id)
 
-    def _consider(self, offer: Offered, calls: ResourceCalls) -> bool:
+    def _consider(self, offer: OfferedJob, calls: ResourceCalls) -> bool:
         """Take one offered job or not; whether it was taken."""
         if not is_job_id(offer.told.job_id):
             log.warning("%s offers a job without a number: %.100r", offer.server, offer.told.job_id)
@@ -177,12 +179,12 @@ class Work:
             return False
         try:
             return self._take(offer, calls)
-        except NoRoom as why_not:
+        except CapacityExceededError as why_not:
             self.left_some = True
             log.debug("job %s is not taken: %s", offer.told.job_id, why_not)
             return False
 
-    def _take(self, offer: Offered, calls: ResourceCalls) -> bool:
+    def _take(self, offer: OfferedJob, calls: ResourceCalls) -> bool:
         with self.room.reserved(offer, self.configuration) as uid:
             version = _version(offer)
             is_news = not self.refusals.knows(version)
@@ -207,7 +209,7 @@ class Work:
         return self.room.levels(self.configuration, project, application)
 
 
-def _version(offer: Offered) -> Version:
+def _version(offer: OfferedJob) -> Version:
     told = offer.told
     return Version(
         offer.project.name, offer.server, offer.application.name, told.job_id, told.state_time_stamp

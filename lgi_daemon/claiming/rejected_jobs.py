@@ -27,7 +27,7 @@ class _Refusal:
     pause: float
 
 
-class Refusals:
+class RejectedJobs:
     """Asked and told by all who take jobs at the same time."""
 
     def __init__(self, clock: Clock) -> None:

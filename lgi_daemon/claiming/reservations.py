@@ -6,17 +6,17 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
-from lgi_daemon.claiming.claim import Offered
+from lgi_daemon.claiming.claim import OfferedJob
 from lgi_daemon.config import demand
 from lgi_daemon.config.demand import NOTHING
 from lgi_daemon.config.limits import Level, Rules, refusal
 from lgi_daemon.config.model import Application, Configuration, Project
 from lgi_daemon.execution.sandbox import choose_uid
-from lgi_daemon.jobs.job_table import Jobs
+from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.rundir.record import Record
 
 
-class NoRoom(Exception):
+class CapacityExceededError(Exception):
     """A job may not be taken; the text says why."""
 
 
@@ -27,14 +27,14 @@ class _Taken(NamedTuple):
     specifics: str
 
 
-class Room:
+class Reservations:
     """Asked by all who take jobs at the same time: what one of them has reserved the next one sees."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: JobTable) -> None:
         """``jobs`` are those that are here."""
         self._jobs = jobs
         self._guard = Lock()
-        self._coming: list[tuple[Offered, int]] = []
+        self._coming: list[tuple[OfferedJob, int]] = []
         # The uids that were given to jobs, with higher numbers for later ones.
         self._used: dict[int, int] = {}
         self._given = count(1)
@@ -58,13 +58,13 @@ class Room:
         return (job.record for job in self._jobs)
 
     @contextmanager
-    def reserved(self, offer: Offered, configuration: Configuration) -> Iterator[int]:
-        """A place for an offered job, with its uid, until it is one of the jobs or was refused; or NoRoom."""
+    def reserved(self, offer: OfferedJob, configuration: Configuration) -> Iterator[int]:
+        """A place for an offered job, with its uid, until it is one of the jobs or was refused; or CapacityExceededError."""
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
             why_not = refusal(levels, offer.told.owners, demand.of(offer.told.job_specifics))
             if why_not:
-                raise NoRoom(why_not)
+                raise CapacityExceededError(why_not)
             reservation = offer, self._uid(offer, configuration)
             self._coming.append(reservation)
         try:
@@ -73,19 +73,19 @@ class Room:
             with self._guard:
                 self._coming.remove(reservation)
 
-    def _uid(self, offer: Offered, configuration: Configuration) -> int:
+    def _uid(self, offer: OfferedJob, configuration: Configuration) -> int:
         taken = {job.record.uid for job in self._jobs} | {uid for _offer, uid in self._coming}
         # One that others are to share, now or later, is no job's own.
         taken |= {one.sandbox_uid for each in configuration.projects for one in each.applications}
         try:
             uid = choose_uid(offer.application.sandbox_uid, taken, configuration.sandbox_uids, self._used)
         except RuntimeError as error:
-            raise NoRoom(str(error)) from None
+            raise CapacityExceededError(str(error)) from None
         self._used[uid] = next(self._given)
         return uid
 
 
-def _coming(offer: Offered) -> _Taken:
+def _coming(offer: OfferedJob) -> _Taken:
     return _Taken(offer.project.name, offer.application.name, offer.told.owners, offer.told.job_specifics)
 
 

@@ -17,7 +17,7 @@ from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.execution import sandbox
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
-from lgi_daemon.rundir.run_directory import InUse, RunDirectory
+from lgi_daemon.rundir.run_directory import RunDirectory, RunDirectoryInUseError
 from lgi_protocol import LGI_VERSION
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(options)
     except click.ClickException as error:
         error.show()
-    except (ConfigurationError, InUse) as error:
+    except (ConfigurationError, RunDirectoryInUseError) as error:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"the daemon cannot start: {error}", file=sys.stderr)

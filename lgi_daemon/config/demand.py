@@ -22,8 +22,11 @@ def of(specifics: str) -> Demand:
 
     As the scripts of `command` read it, so that no job is counted as less than it gets.
     """
-    cpus, nodes = capabilities.number(specifics, "cpus") or 1, capabilities.number(specifics, "nodes") or 1
-    return Demand(cpus * nodes, capabilities.number(specifics, "memory"))
+    cpus, nodes = (
+        capabilities.requested_number(specifics, "cpus") or 1,
+        capabilities.requested_number(specifics, "nodes") or 1,
+    )
+    return Demand(cpus * nodes, capabilities.requested_number(specifics, "memory"))
 
 
 def of_all(specifics: Iterable[str]) -> Demand:

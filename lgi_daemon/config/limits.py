@@ -69,7 +69,7 @@ class Level:
 
     def denies(self, owner: str) -> bool:
         """Whether the level's owner_deny names an owner, or everybody."""
-        return comma_lists.holds(self.rules.owner_deny, [owner])
+        return comma_lists.contains_any(self.rules.owner_deny, [owner])
 
 
 def refusal(levels: Iterable[Level], owners: Iterable[str], asked: Demand = ONE_CORE) -> str:

@@ -127,7 +127,7 @@ class Section:
         return here.resolve() if here.exists() else beside
 
 
-def _number(found: xml.Found) -> int | None:
+def _number(found: xml.XmlElement) -> int | None:
     match = _NUMBER.search(found.attributes)
     return int(match.group(2)) if match else None
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from lgi_daemon.execution import processes
-from lgi_daemon.execution.processes import Identity
+from lgi_daemon.execution.processes import ProcessId
 
 _VARIABLE = b"LGI_DAEMON_REFERENCE="
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -39,7 +39,7 @@ class Belongings:
     """
 
     reference: str
-    leader: Identity | None
+    leader: ProcessId | None
     uid: int
     owns_uid: bool
     without: Collection[int] = ()

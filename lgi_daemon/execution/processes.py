@@ -13,7 +13,7 @@ _DEATH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Identity:
+class ProcessId:
     """A process: its number, its start (clock ticks since boot) and the boot it belongs to."""
 
     pid: int
@@ -27,15 +27,15 @@ def boot_id() -> str:
     return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
-def identify(pid: int) -> Identity:
+def identify(pid: int) -> ProcessId:
     """The identity of a process that exists; ProcessLookupError when there is none."""
     stat = stat_of(pid)
     if stat is None:
         raise ProcessLookupError(f"there is no process {pid}")
-    return Identity(pid, start_of(stat), boot_id())
+    return ProcessId(pid, start_of(stat), boot_id())
 
 
-def alive(identity: Identity) -> bool:
+def alive(identity: ProcessId) -> bool:
     """Whether this very process still runs; one that ended and was not yet waited for does not."""
     stat = stat_of(identity.pid)
     if stat is None or identity.boot != boot_id():
@@ -43,7 +43,7 @@ def alive(identity: Identity) -> bool:
     return start_of(stat) == identity.started and stat[0] not in ("Z", "X")
 
 
-def kill_session(leader: Identity, mark: str) -> int:
+def kill_session(leader: ProcessId, mark: str) -> int:
     """SIGKILL what is left of the session a process leads or led, and wait a moment until it is gone.
 
     Returns how many processes that were. Once the leader has ended its number may belong to a stranger, so

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from lgi_daemon.execution import environment, processes, sandbox
-from lgi_daemon.execution.processes import Identity
+from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _DEATH_SECONDS = 5.0
 _RUN_WHEN_TOLD = 'read -r go && exec "$@" < /dev/null'
 
 
-class NoAnswer(Exception):
+class NoAnswerError(Exception):
     """A script did not end in time or could not be started: it said neither yes nor no."""
 
     def __init__(self, text: str, seconds: float = 0.0) -> None:
@@ -78,14 +78,14 @@ class Scripts:
             return frozenset(self._waited_for)
 
     def status(self, script: Path, place: Place, seconds: float = CHECK_SECONDS) -> int:
-        """The exit status of a script, 0 for "yes"; NoAnswer when it takes longer or cannot be started.
+        """The exit status of a script, 0 for "yes"; NoAnswerError when it takes longer or cannot be started.
 
         What a script that takes too long has started is killed with it.
         """
         return self._status(_spawn(script, place), script, place, seconds)
 
     def said(self, script: Path, word: str, place: Place, seconds: float, most: int) -> str:
-        """What a script, asked with a word, writes to standard output; NoAnswer also when it fails.
+        """What a script, asked with a word, writes to standard output; NoAnswerError also when it fails.
 
         ``most`` is how many bytes are read of it.
         """
@@ -93,7 +93,7 @@ class Scripts:
             child = _spawn(script, place, (word,), output.fileno())
             status = self._status(child, script, place, seconds)
             if status != 0:
-                raise NoAnswer(f"{script.name} {word} answered {status}")
+                raise NoAnswerError(f"{script.name} {word} answered {status}")
             output.seek(0)
             return output.read(most).decode("utf-8", "replace")
 
@@ -116,14 +116,14 @@ class Scripts:
                 end = min(end, now + STOP_SECONDS)
         self._kill(child)
         if self._stopping():
-            raise NoAnswer(f"{script.name} was killed since the daemon ends")
-        raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed", seconds)
+            raise NoAnswerError(f"{script.name} was killed since the daemon ends")
+        raise NoAnswerError(f"{script.name} took more than {seconds:g} s and was killed", seconds)
 
-    def start(self, script: Path, place: Place, note: Callable[[Identity], None]) -> Identity:
+    def start(self, script: Path, place: Place, note: Callable[[ProcessId], None]) -> ProcessId:
         """Start a script in the background, in a session of its own that outlives the daemon.
 
         ``note`` is called with its identity before its first line runs; when the daemon dies in between, or
-        ``note`` raises, it never runs. NoAnswer when it cannot be started.
+        ``note`` raises, it never runs. NoAnswerError when it cannot be started.
         """
         child = _spawn(script, place)
         self._children[child.pid] = child
@@ -163,15 +163,15 @@ def _spawn(
             umask=0o077,
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise NoAnswer(f"{script.name} could not be started: {error}") from None
+        raise NoAnswerError(f"{script.name} could not be started: {error}") from None
 
 
 def _release(
     child: "subprocess.Popen[bytes]",
     script: Path,
     place: Place,
-    note: Callable[[Identity], None] | None = None,
-) -> Identity:
+    note: Callable[[ProcessId], None] | None = None,
+) -> ProcessId:
     """Let a script run that has been spawned, once it is under its limits and has been noted."""
     assert child.stdin is not None  # noqa: S101 - asked for with PIPE
     with child.stdin as gate:
@@ -183,5 +183,5 @@ def _release(
             gate.write(b"\n")
             gate.flush()
         except (BrokenPipeError, ProcessLookupError):
-            raise NoAnswer(f"{script.name} was killed before it began") from None
+            raise NoAnswerError(f"{script.name} was killed before it began") from None
     return identity

@@ -26,7 +26,7 @@ _SYSTEM_V = Path("/proc/sysvipc")
 _REMOVE_ID = 0
 
 
-def remove(uid: int) -> int:
+def clean_up_uid(uid: int) -> int:
     """Delete what a uid that was chosen for one job alone has left; how many things that was.
 
     What belongs to an account of the system, to root or to the daemon's own user is never touched.

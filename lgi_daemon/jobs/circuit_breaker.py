@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from threading import Lock
 
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.servers.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class _Application:
     until: float = 0.0
 
 
-class Health:
+class CircuitBreaker:
     """Of each application how many jobs have failed at once since the last that did not, and its rest."""
 
     def __init__(self, clock: Clock) -> None:
@@ -34,7 +34,7 @@ class Health:
         self._guard = Lock()
         self._applications: dict[tuple[str, str], _Application] = {}
 
-    def failed_at_once(self, job: Job) -> None:
+    def failed_at_once(self, job: LocalJob) -> None:
         """A job's prologue failed, or its run script ended at once without a mark.
 
         Each job counts once, though it is tried again, and not while its application rests: it was taken
@@ -59,7 +59,7 @@ class Health:
             found.failures, *_key(job), len(found.owners), job.title, seconds,
         )  # fmt: skip
 
-    def went_well(self, job: Job) -> None:
+    def went_well(self, job: LocalJob) -> None:
         """A job of an application runs or has finished: whatever was wrong with it is over."""
         with self._guard:
             found = self._applications.pop(_key(job), None)
@@ -77,5 +77,5 @@ class Health:
             self._applications.clear()
 
 
-def _key(job: Job) -> tuple[str, str]:
+def _key(job: LocalJob) -> tuple[str, str]:
     return job.record.project, job.record.application

@@ -10,14 +10,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.lifecycle import Standing
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.rundir.record import Phase, Record
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import JOB_CA, JOB_CERTIFICATE, JOB_KEY
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def keyed(record: Record, run: RunDirectory) -> Record:
     return replace(made, key_file="", certificate_file="") if run.sandboxed else made
 
 
-def is_due(job: Job, shown: str, now: float) -> bool:
+def is_due(job: LocalJob, shown: str, now: float) -> bool:
     """Whether a job that is ours has a key without a certificate, or with one that is half over or void.
 
     ``shown`` tells the resource's certificate in use: those given while it had another are void.
@@ -46,12 +46,12 @@ def is_due(job: Job, shown: str, now: float) -> bool:
     record = job.record
     if not record.job_key or record.phase is not Phase.ACCEPTED or record.ending:
         return False
-    if job.standing not in {Standing.WANTED, Standing.UNWANTED}:
+    if job.standing not in {ServerIntent.WANTED, ServerIntent.UNWANTED}:
         return False
     return now >= record.job_certificate_half_over or shown != record.job_certificate_shown
 
 
-def renew(job: Job, calls: ResourceCalls, shown: str) -> None:
+def renew(job: LocalJob, calls: ResourceCalls, shown: str) -> None:
     """Have the server certify a job's key when that is due. A failure is logged; it is tried again later."""
     record = job.record
     if not is_due(job, shown, time.time()):
@@ -72,5 +72,5 @@ def renew(job: Job, calls: ResourceCalls, shown: str) -> None:
             certificate_file=str(directory / JOB_CERTIFICATE),
         )
         log.debug("%s: has a certificate of its own", job.title)
-    except (OSError, ServerError, Unreachable, ValueError) as error:
+    except (OSError, ServerError, TransportError, ValueError) as error:
         log.warning("%s: it was given no certificate of its own: %s", job.title, error)

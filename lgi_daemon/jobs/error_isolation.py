@@ -4,10 +4,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lgi_daemon.execution.scripts import NoAnswer
+from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.disk_space import Disk
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.lifecycle import Standing
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.servers.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ SILENCE_FACTOR = 9.0
 LONGEST_SILENCE = 1800.0
 
 
-class Trouble:
+class ErrorIsolation:
     """Decides how long a job is left alone after something failed."""
 
     def __init__(self, clock: Clock, disk: Disk, fast: float) -> None:
@@ -27,11 +27,11 @@ class Trouble:
         self._fast = fast
 
     @contextmanager
-    def kept_to(self, job: Job) -> Iterator[None]:
+    def kept_to(self, job: LocalJob) -> Iterator[None]:
         """Do something for a job; whatever fails leaves the rest of it for later."""
         try:
             yield
-        except NoAnswer as error:
+        except NoAnswerError as error:
             self._leave_alone(job, error)
         except OSError as error:
             job.look_at = job.poll_at = self._clock.now + self._fast
@@ -43,7 +43,7 @@ class Trouble:
             log.critical("%s: a mistake of ours; it is tried again later", job.title, exc_info=True)
             job.look_at = job.poll_at = self._clock.now + self._fast
 
-    def _leave_alone(self, job: Job, error: NoAnswer) -> None:
+    def _leave_alone(self, job: LocalJob, error: NoAnswerError) -> None:
         """After scripts that do not answer: longer each time, and many times as long as they were waited for.
 
         What the server comes to want of it, as its end, is worth another look. What is left of a job that
@@ -55,5 +55,5 @@ class Trouble:
         job.look_at = job.quiet_until = self._clock.now + job.pause
         job.quiet_as = job.standing
         log.warning("%s: %s; it is left as it is for %.0f s", job.title, error, job.pause)
-        if job.standing in (Standing.UNWANTED, Standing.STALE):
+        if job.standing in (ServerIntent.UNWANTED, ServerIntent.STALE):
             job.kill_processes()

@@ -8,9 +8,9 @@ from threading import Lock
 from lgi_daemon.cli.logging import VERBOSE
 from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
 from lgi_daemon.execution.process_table import Belongings
-from lgi_daemon.execution.processes import Identity
-from lgi_daemon.execution.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswer, Place, Scripts
-from lgi_daemon.jobs.lifecycle import Act, Activity, Standing, Step, standing
+from lgi_daemon.execution.processes import ProcessId
+from lgi_daemon.execution.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswerError, Place, Scripts
+from lgi_daemon.jobs.lifecycle import Action, Actions, Activity, ServerIntent, server_intent
 from lgi_daemon.rundir import end_file
 from lgi_daemon.rundir.record import Phase, Record
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -30,15 +30,15 @@ LATER = 75
 MOST_ABORTS = 2
 # Why nothing is known of the end of a job whose marks are gone.
 LOST = "the job ended without a trace of its own end"
-_ENDS = {Act.REPORT_FINISHED: State.FINISHED, Act.REPORT_ABORTED: State.ABORTED}
+_ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
-    Act.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
-    Act.EPILOGUE: ("job_epilogue_script", STAGE_SECONDS),
-    Act.ABORT: ("job_abort_script", CHECK_SECONDS),
+    Action.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
+    Action.EPILOGUE: ("job_epilogue_script", STAGE_SECONDS),
+    Action.ABORT: ("job_abort_script", CHECK_SECONDS),
 }
 
 
-class Job:
+class LocalJob:
     """A job that is on disk. Its record is changed by `note` alone, on disk first."""
 
     def __init__(self, record: Record, run: RunDirectory, scripts: Scripts) -> None:
@@ -79,7 +79,7 @@ class Job:
         self.silences = 0
         self.pause = 0.0
         self.quiet_until = 0.0
-        self.quiet_as: Standing | None = None
+        self.quiet_as: ServerIntent | None = None
         # MB that all its processes may have together; 0 when there is no limit, or it is not known yet.
         self.memory_limit = 0
 
@@ -89,16 +89,16 @@ class Job:
         return self.record.title
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> ServerIntent:
         """What the server wanted of it when it was asked last."""
         reference = xml.value(self.record.job_specifics, "daemon_reference")
         is_ours = reference == self.record.reference and not self.record.disowned
-        return standing(self.record.state, is_ours)
+        return server_intent(self.record.state, is_ours)
 
     @property
     def waits_for_report(self) -> bool:
         """Whether nothing is left to do for it here before its server knows how it ended."""
-        return bool(self.record.ending) and not self.closed and self.standing is not Standing.STALE
+        return bool(self.record.ending) and not self.closed and self.standing is not ServerIntent.STALE
 
     @property
     def place(self) -> Place:
@@ -151,7 +151,7 @@ class Job:
         self.fingerprint = files.fingerprint()
 
     def says(self, script: str, seconds: float = CHECK_SECONDS) -> bool:
-        """Whether a script answers yes. NoAnswer when it does not answer in time."""
+        """Whether a script answers yes. NoAnswerError when it does not answer in time."""
         status = self.scripts.status(self.run.script(self.record, script), self.place, seconds)
         log.log(VERBOSE, "%s: %s answered %d", self.title, script, status)
         return status == 0
@@ -161,7 +161,7 @@ class Job:
         return self.record.run is not None and processes.alive(self.record.run)
 
     def activity(self) -> Activity:
-        """What the scripts say. NoAnswer when one does not answer in time.
+        """What the scripts say. NoAnswerError when one does not answer in time.
 
         A run script that has not yet left its mark is no idle job: whether it lives is asked first, since it
         may end, with all its marks set, while the others are asked.
@@ -184,7 +184,7 @@ class Job:
         self.note(run=None)
         return Activity.IDLE
 
-    def carry_out(self, step: Step) -> bool:
+    def carry_out(self, step: Actions) -> bool:
         """Do the acts of a step in order until one fails, or until the server must be told first.
 
         Whether none failed; how the job ended is then in its record.
@@ -201,7 +201,7 @@ class Job:
         """What the server is to be told, once: later the scripts' marks may be gone."""
         if self.record.ending:
             return
-        if self.excuse and self.standing is Standing.UNWANTED:
+        if self.excuse and self.standing is ServerIntent.UNWANTED:
             # Its user has ended it, and it has not come to a good end before.
             ending = State.ABORTED
         told = end_file.read(self.run.state(self.record), self.run.files(self.record).owner)
@@ -211,25 +211,25 @@ class Job:
         end = replace(told, reason=fitting(reason))
         self.note(ending=str(ending), end=end, remark=self.excuse)
 
-    def _do(self, act: Act) -> bool:
+    def _do(self, act: Action) -> bool:
         if act in _SCRIPTS:
             return self._stage(act)
-        if act is Act.RUN:
+        if act is Action.RUN:
             return self._start()
-        if act is Act.DISOWN:
+        if act is Action.DISOWN:
             self.disown(f"the server has it as {self.record.state!r}")
         else:
             self.remove()
         return True
 
-    def _stage(self, act: Act) -> bool:
-        if act is Act.EPILOGUE:
+    def _stage(self, act: Action) -> bool:
+        if act is Action.EPILOGUE:
             return self._epilogue()
-        if act is Act.ABORT:
+        if act is Action.ABORT:
             return self._abort()
         return self._status(act) == 0
 
-    def _status(self, act: Act) -> int:
+    def _status(self, act: Action) -> int:
         """The exit status of the script of an act, with a word in the log."""
         name, seconds = _SCRIPTS[act]
         status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
@@ -246,8 +246,8 @@ class Job:
         if is_last:
             self.kill_processes()
         try:
-            done = self._status(Act.ABORT) == 0
-        except NoAnswer:
+            done = self._status(Action.ABORT) == 0
+        except NoAnswerError:
             if not is_last:
                 raise
             done = False
@@ -262,8 +262,8 @@ class Job:
         # It has finished: what it has left running could change its files, and stay for ever.
         self.kill_processes()
         try:
-            status = self._status(Act.EPILOGUE)
-        except NoAnswer as error:
+            status = self._status(Action.EPILOGUE)
+        except NoAnswerError as error:
             if not self._gives_up(f"did not end: {error}"):
                 raise
             return True
@@ -279,14 +279,14 @@ class Job:
         if self.heard and not later:
             self.failures += 1
             self.heard = False
-        if self.failures < MOST_EPILOGUES and self.standing is Standing.WANTED:
+        if self.failures < MOST_EPILOGUES and self.standing is ServerIntent.WANTED:
             return False
         self.excuse = f"job_epilogue_script failed {self.tries} times; files may be missing"
         log.critical("%s: job_epilogue_script %s; the job ends without it", self.title, how)
         return True
 
     def _start(self) -> bool:
-        def note(identity: Identity) -> None:
+        def note(identity: ProcessId) -> None:
             begun = replace(self.record, run=identity)
             self.run.begin(begun)
             self.record = begun
@@ -294,7 +294,7 @@ class Job:
         self.run.forget_request(self.record)
         try:
             identity = self.scripts.start(self.run.script(self.record, "job_run_script"), self.place, note)
-        except NoAnswer:
+        except NoAnswerError:
             # Its first line has not run.
             self.note(run=None)
             raise
@@ -323,7 +323,7 @@ class Job:
             if killed:
                 log.info("%s: %d processes were left and are killed", self.title, killed)
         self.kill_processes()
-        if self.run.sandboxed and self.record.own_uid and (left := uid_cleanup.remove(self.record.uid)):
+        if self.run.sandboxed and self.record.own_uid and (left := uid_cleanup.clean_up_uid(self.record.uid)):
             log.info("%s: had left %d things outside of its directory; they are deleted", self.title, left)
         # Of one that was never ours it was said why not.
         level = logging.DEBUG if self.record.phase is Phase.CLAIMING else logging.INFO

@@ -14,10 +14,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.local_check import Looks
-from lgi_daemon.jobs.server_sync import Errands
-from lgi_daemon.jobs.worker_pool import Crew
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.local_check import LocalCheck
+from lgi_daemon.jobs.server_sync import ServerSync
+from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 
 # In one errand, after which a job that ended meanwhile has its turn.
 MOST_ERRANDS = 50
@@ -25,10 +25,12 @@ MOST_ERRANDS = 50
 POLL_PATIENCE = 10.0
 
 
-class Jobs:
+class JobTable:
     """All jobs on this resource. Local scripts are asked often, servers once per fast cycle."""
 
-    def __init__(self, looks: Looks, errands: Errands, lookers: Crew, callers: Crew) -> None:
+    def __init__(
+        self, looks: LocalCheck, errands: ServerSync, lookers: KeyedWorkerPool, callers: KeyedWorkerPool
+    ) -> None:
         """``lookers`` run scripts, ``callers`` call servers."""
         self.clock = looks.clock
         self.fast = looks.fast
@@ -36,9 +38,9 @@ class Jobs:
         self._errands = errands
         self._lookers = lookers
         self._callers = callers
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, LocalJob] = {}
 
-    def __iter__(self) -> Iterator[Job]:
+    def __iter__(self) -> Iterator[LocalJob]:
         """The jobs at this moment."""
         return iter(list(self._jobs.values()))
 
@@ -46,13 +48,13 @@ class Jobs:
         """How many there are."""
         return len(self._jobs)
 
-    def add(self, job: Job) -> None:
+    def add(self, job: LocalJob) -> None:
         """Look after a job from now on."""
         job.first_seen = job.look_at = job.poll_at = self.clock.now
         job.ask_at = self._looks.next_question()
         self._jobs[job.record.reference] = job
 
-    def forget(self, job: Job) -> None:
+    def forget(self, job: LocalJob) -> None:
         """Look after a job no longer."""
         self._jobs.pop(job.record.reference, None)
 
@@ -64,7 +66,7 @@ class Jobs:
     def hand_out(self) -> int:
         """Have done what is due now; how many jobs have ended since the last time."""
         ended = 0
-        errands: dict[str, list[Job]] = defaultdict(list)
+        errands: dict[str, list[LocalJob]] = defaultdict(list)
         for job in self:
             if job.gone:
                 self.forget(job)

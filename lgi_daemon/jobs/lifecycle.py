@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
-from lgi_protocol.states import State, counts_as
+from lgi_protocol.states import State, normalized
 
 
-class Standing(StrEnum):
+class ServerIntent(StrEnum):
     """What the project server wants of a job."""
 
     WANTED = "wanted"
@@ -23,7 +23,7 @@ class Activity(StrEnum):
     LOST = "lost"  # it was started, and nothing is left of it
 
 
-class Act(StrEnum):
+class Action(StrEnum):
     """One thing the daemon can do to a job; REPORT_* and REMOVE need the server's word first."""
 
     PROLOGUE = "prologue"
@@ -37,51 +37,51 @@ class Act(StrEnum):
 
 
 # The acts of a step are done in order; the first that fails ends the step until the next look.
-Step = tuple[Act, ...]
+Actions = tuple[Action, ...]
 
-WAIT: Step = ()
-START: Step = (Act.PROLOGUE, Act.RUN)
-FINISH: Step = (Act.EPILOGUE, Act.REPORT_FINISHED, Act.REMOVE)
+WAIT: Actions = ()
+START: Actions = (Action.PROLOGUE, Action.RUN)
+FINISH: Actions = (Action.EPILOGUE, Action.REPORT_FINISHED, Action.REMOVE)
 
-STEPS: dict[tuple[Standing, Activity], Step] = {
-    (Standing.WANTED, Activity.RUNNING): WAIT,
-    (Standing.WANTED, Activity.FINISHED): FINISH,
-    (Standing.WANTED, Activity.IDLE): START,
+ACTIONS: dict[tuple[ServerIntent, Activity], Actions] = {
+    (ServerIntent.WANTED, Activity.RUNNING): WAIT,
+    (ServerIntent.WANTED, Activity.FINISHED): FINISH,
+    (ServerIntent.WANTED, Activity.IDLE): START,
     # LGI 1.31 would start it again, which a job that deletes its own marks does for ever.
-    (Standing.WANTED, Activity.LOST): FINISH,
-    (Standing.UNWANTED, Activity.RUNNING): (Act.ABORT, Act.REPORT_ABORTED, Act.REMOVE),
-    (Standing.UNWANTED, Activity.FINISHED): FINISH,
+    (ServerIntent.WANTED, Activity.LOST): FINISH,
+    (ServerIntent.UNWANTED, Activity.RUNNING): (Action.ABORT, Action.REPORT_ABORTED, Action.REMOVE),
+    (ServerIntent.UNWANTED, Activity.FINISHED): FINISH,
     # LGI 1.31 would start an aborted job that never ran.
-    (Standing.UNWANTED, Activity.IDLE): (Act.REPORT_ABORTED, Act.REMOVE),
-    (Standing.UNWANTED, Activity.LOST): (Act.REPORT_ABORTED, Act.REMOVE),
-    (Standing.DROPPED, Activity.RUNNING): (Act.DISOWN,),
-    (Standing.DROPPED, Activity.FINISHED): FINISH,
-    (Standing.DROPPED, Activity.IDLE): (Act.DISOWN,),
-    (Standing.DROPPED, Activity.LOST): FINISH,
-    (Standing.STALE, Activity.RUNNING): (Act.ABORT, Act.REMOVE),
-    (Standing.STALE, Activity.FINISHED): (Act.EPILOGUE, Act.REMOVE),
-    (Standing.STALE, Activity.IDLE): (Act.REMOVE,),
-    (Standing.STALE, Activity.LOST): (Act.REMOVE,),
+    (ServerIntent.UNWANTED, Activity.IDLE): (Action.REPORT_ABORTED, Action.REMOVE),
+    (ServerIntent.UNWANTED, Activity.LOST): (Action.REPORT_ABORTED, Action.REMOVE),
+    (ServerIntent.DROPPED, Activity.RUNNING): (Action.DISOWN,),
+    (ServerIntent.DROPPED, Activity.FINISHED): FINISH,
+    (ServerIntent.DROPPED, Activity.IDLE): (Action.DISOWN,),
+    (ServerIntent.DROPPED, Activity.LOST): FINISH,
+    (ServerIntent.STALE, Activity.RUNNING): (Action.ABORT, Action.REMOVE),
+    (ServerIntent.STALE, Activity.FINISHED): (Action.EPILOGUE, Action.REMOVE),
+    (ServerIntent.STALE, Activity.IDLE): (Action.REMOVE,),
+    (ServerIntent.STALE, Activity.LOST): (Action.REMOVE,),
 }
 
-_STANDINGS = {State.RUNNING: Standing.WANTED, State.ABORTING: Standing.UNWANTED}
+_STANDINGS = {State.RUNNING: ServerIntent.WANTED, State.ABORTING: ServerIntent.UNWANTED}
 
 
-def standing(state: str, is_ours: bool) -> Standing:
+def server_intent(state: str, is_ours: bool) -> ServerIntent:
     """What the server's word for a job means here; a site-defined word counts as running."""
     if not is_ours:
-        return Standing.STALE
-    return _STANDINGS.get(counts_as(state), Standing.DROPPED)
+        return ServerIntent.STALE
+    return _STANDINGS.get(normalized(state), ServerIntent.DROPPED)
 
 
-def step(wish: Standing, activity: Activity) -> Step:
+def next_actions(wish: ServerIntent, activity: Activity) -> Actions:
     """What is to be done now."""
-    return STEPS[wish, activity]
+    return ACTIONS[wish, activity]
 
 
-def last_step(wish: Standing, ending: State) -> Step:
+def last_actions(wish: ServerIntent, ending: State) -> Actions:
     """What is left to do once the scripts of a job's end have succeeded: they are not run again."""
-    if wish is Standing.STALE:
-        return (Act.REMOVE,)
-    report = Act.REPORT_ABORTED if ending is State.ABORTED else Act.REPORT_FINISHED
-    return (report, Act.REMOVE)
+    if wish is ServerIntent.STALE:
+        return (Action.REMOVE,)
+    report = Action.REPORT_ABORTED if ending is State.ABORTED else Action.REPORT_FINISHED
+    return (report, Action.REMOVE)

@@ -4,12 +4,12 @@ import logging
 import random
 from collections.abc import Callable
 
-from lgi_daemon.execution.scripts import NoAnswer
+from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.jobs import lifecycle
-from lgi_daemon.jobs.circuit_breaker import AT_ONCE_SECONDS, Health
-from lgi_daemon.jobs.error_isolation import Trouble
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.lifecycle import START, WAIT, Act, Activity, Standing, Step
+from lgi_daemon.jobs.circuit_breaker import AT_ONCE_SECONDS, CircuitBreaker
+from lgi_daemon.jobs.error_isolation import ErrorIsolation
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import START, WAIT, Action, Actions, Activity, ServerIntent
 from lgi_daemon.rundir.record import Phase
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol.states import State
@@ -26,11 +26,16 @@ LONGEST_PAUSE = 600.0
 LIVING_SECONDS = 600.0
 
 
-class Looks:
+class LocalCheck:
     """Looks at one job at a time, in whatever thread; no server is called here."""
 
     def __init__(
-        self, clock: Clock, fast: float, health: Health, trouble: Trouble, stopping: Callable[[], bool]
+        self,
+        clock: Clock,
+        fast: float,
+        health: CircuitBreaker,
+        trouble: ErrorIsolation,
+        stopping: Callable[[], bool],
     ) -> None:
         """``fast`` is in seconds; when ``stopping`` says so no further job is begun with."""
         self.clock = clock
@@ -39,7 +44,7 @@ class Looks:
         self.trouble = trouble
         self.stopping = stopping
 
-    def due(self, job: Job) -> bool:
+    def due(self, job: LocalJob) -> bool:
         """Whether a job is worth a look now; also at once when a run script that was alive has ended."""
         now = self.clock.now
         if job.gone or job.record.phase is not Phase.ACCEPTED or job.waits_for_report:
@@ -52,7 +57,7 @@ class Looks:
         """When to ask the scripts of a job whose run script lives, another time for each that starts now."""
         return self.clock.now + LIVING_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
-    def look(self, job: Job) -> None:
+    def look(self, job: LocalJob) -> None:
         """Look at a job, unless somebody else is at it: then at the next occasion."""
         if not job.hold.acquire(blocking=False):
             return
@@ -63,7 +68,7 @@ class Looks:
         finally:
             job.hold.release()
 
-    def _look(self, job: Job) -> None:
+    def _look(self, job: LocalJob) -> None:
         # Asked before the scripts: an end that comes while they answer is noticed at the next tick.
         alive, job.watched = job.is_alive(), False
         step = WAIT if alive and self._needs_no_question(job) else self._step(job)
@@ -75,18 +80,18 @@ class Looks:
             log.debug("%s: %s", job.title, ", ".join(step))
             self._after(job, step, self._carry_out(job, step))
 
-    def _needs_no_question(self, job: Job) -> bool:
+    def _needs_no_question(self, job: LocalJob) -> bool:
         """Whether the life of its run script says all there is to say of a job."""
-        if job.record.ending or job.standing is not Standing.WANTED:
+        if job.record.ending or job.standing is not ServerIntent.WANTED:
             return False
         return self.clock.now < job.ask_at
 
-    def _step(self, job: Job) -> Step:
+    def _step(self, job: LocalJob) -> Actions:
         job.ask_at = self.next_question()
         if job.closed:
-            return (Act.REMOVE,)
+            return (Action.REMOVE,)
         if job.record.ending:
-            return lifecycle.last_step(job.standing, State(job.record.ending))
+            return lifecycle.last_actions(job.standing, State(job.record.ending))
         activity = job.activity()
         if activity is not Activity.LOST:
             job.lost_at = None
@@ -94,12 +99,12 @@ class Looks:
             job.lost_at = self.clock.now
         if job.lost_at is not None and self.clock.now < self._lost_for_good(job.lost_at):
             return WAIT
-        return lifecycle.step(job.standing, activity)
+        return lifecycle.next_actions(job.standing, activity)
 
     def _lost_for_good(self, lost_at: float) -> float:
         return lost_at + min(LOST_SECONDS, self.fast)
 
-    def _wait(self, job: Job, alive: bool) -> None:
+    def _wait(self, job: LocalJob, alive: bool) -> None:
         job.silences, job.pause = 0, 0.0
         job.look_at = job.ask_at if alive else self.clock.now + self._pace(job)
         job.watched = alive
@@ -108,30 +113,30 @@ class Looks:
         elif job.started_at is not None and self.clock.now - job.started_at >= AT_ONCE_SECONDS:
             self.health.went_well(job)
 
-    def _carry_out(self, job: Job, step: Step) -> bool:
+    def _carry_out(self, job: LocalJob, step: Actions) -> bool:
         try:
             done = job.carry_out(step)
-        except NoAnswer:
+        except NoAnswerError:
             if step == START:
                 self.health.failed_at_once(job)
             raise
         if step == START and not done:
             self.health.failed_at_once(job)
-        elif Act.REPORT_FINISHED in step:
+        elif Action.REPORT_FINISHED in step:
             self._judge(job)
         return done
 
-    def _judge(self, job: Job) -> None:
+    def _judge(self, job: LocalJob) -> None:
         """Whether the end of a job speaks for its application: one without a trace of its own does not."""
         if job.lost_at is None:
             self.health.went_well(job)
         elif job.started_at is not None and job.lost_at < job.started_at + AT_ONCE_SECONDS:
             self.health.failed_at_once(job)
 
-    def _after(self, job: Job, step: Step, done: bool) -> None:
+    def _after(self, job: LocalJob, step: Actions, done: bool) -> None:
         """When to look again: soon at what was just started or disowned, else after a fast cycle."""
         now = self.clock.now
-        if done and Act.RUN in step:
+        if done and Action.RUN in step:
             job.started_at = now
             job.starts += 1
             job.watched = True
@@ -140,7 +145,7 @@ class Looks:
         job.look_at = now + (SHORTEST_LOOK if done or job.record.disowned else again)
         job.report_at = now
 
-    def _may_start(self, job: Job) -> bool:
+    def _may_start(self, job: LocalJob) -> bool:
         """A run script that asks for it is started again after pauses that grow, with a word in the log."""
         if job.started_at is None:
             return True
@@ -152,7 +157,7 @@ class Looks:
         log.warning("%s: its run script has asked %d times to be started again", job.title, job.starts)
         return True
 
-    def _pace(self, job: Job) -> float:
+    def _pace(self, job: LocalJob) -> float:
         """Young jobs are looked at every second, old ones every tenth of their age, up to the fast cycle."""
         began = job.started_at if job.started_at is not None else job.first_seen
         return min(self.fast, max(SHORTEST_LOOK, (self.clock.now - began) / 10))

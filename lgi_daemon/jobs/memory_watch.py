@@ -9,8 +9,8 @@ from pathlib import Path
 from lgi_daemon.execution import process_table
 from lgi_daemon.execution.process_table import ProcessTable
 from lgi_daemon.files import atomic_file
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.job_table import Jobs
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.servers.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _MOST_DIGITS = 9
 class MemoryWatch:
     """Looks at the running jobs that have a limit, once a second."""
 
-    jobs: Jobs
+    jobs: JobTable
     clock: Clock
     table: ProcessTable = field(default_factory=ProcessTable)
     due_at: float = 0.0
@@ -47,7 +47,7 @@ class MemoryWatch:
         for job, limit in limited.items():
             self._look(job, limit)
 
-    def _look(self, job: Job, limit: int) -> None:
+    def _look(self, job: LocalJob, limit: int) -> None:
         found = self.table.of(job.belongings)
         used = process_table.memory(found, limit * _MEGABYTE)
         if used <= limit * _MEGABYTE:
@@ -62,7 +62,7 @@ class MemoryWatch:
         process_table.kill(found)
 
 
-def limit_of(job: Job) -> int:
+def limit_of(job: LocalJob) -> int:
     """MB; 0 for none. The first word of the run script counts: the job could write there later."""
     if job.memory_limit:
         return job.memory_limit
@@ -96,7 +96,7 @@ def _number(path: Path) -> int:
     return int(text) if text.isdigit() and len(text) <= _MOST_DIGITS else 0
 
 
-def _note(job: Job, text: str) -> None:
+def _note(job: LocalJob, text: str) -> None:
     """For whoever writes the end of the job: the word comes before its processes are killed."""
     try:
         atomic_file.write(job.run.state(job.record), EXCEEDED, text.encode(), mode=0o644, durable=False)

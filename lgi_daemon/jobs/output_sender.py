@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lgi_daemon.files.file_tail import LiveOutput
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.job_table import Jobs
-from lgi_daemon.servers.connections import NotNow, Servers
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.servers.connections import BackingOffError, ServerConnections
 from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +34,19 @@ LINGER_SECONDS = 45.0
 class _Tail:
     """A job that somebody looks at; ``left_at`` is since when nobody does."""
 
-    job: Job
+    job: LocalJob
     output: LiveOutput
     sent_at: float | None = None
     left_at: float | None = None
 
 
-class Tails:
+class OutputSender:
     """All jobs that somebody looks at."""
 
     def __init__(
         self,
-        servers: Servers,
-        jobs: Jobs,
+        servers: ServerConnections,
+        jobs: JobTable,
         stopping: Callable[[], bool],
         threaded: bool,
         clock: Callable[[], float] = time.monotonic,
@@ -119,7 +119,7 @@ class Tails:
             with self._servers.watching(record.server):
                 calls = self._servers.connect(record.project, record.server)
                 watched = calls.send_tail(record.job_id, record.reference, offset, data, complete)
-        except (NotNow, ServerError, Unreachable, OSError) as error:
+        except (BackingOffError, ServerError, TransportError, OSError) as error:
             log.debug("%s: its output is not sent any more: %s", record.title, error)
             return False
         tail.sent_at = now

@@ -4,16 +4,16 @@ import logging
 from collections.abc import Callable, Sequence
 
 from lgi_daemon.jobs import credentials
-from lgi_daemon.jobs.error_isolation import Trouble
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.error_isolation import ErrorIsolation
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.reports import CLOSED, report, unlock
 from lgi_daemon.rundir.record import Phase, claimed_by
 from lgi_daemon.servers.clock import Clock
-from lgi_daemon.servers.connections import NotNow, Round, Servers
+from lgi_daemon.servers.connections import BackingOffError, ServerConnections, SessionPool
 from lgi_protocol import resource_api
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.states import State, counts_as
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.states import State, normalized
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +24,16 @@ REPORT_PAUSE = 10.0
 _LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 
-class Errands:
+class ServerSync:
     """Runs one errand at a time, in whatever thread; no script is run here."""
 
     def __init__(
-        self, clock: Clock, fast: float, servers: Servers, trouble: Trouble, stopping: Callable[[], bool]
+        self,
+        clock: Clock,
+        fast: float,
+        servers: ServerConnections,
+        trouble: ErrorIsolation,
+        stopping: Callable[[], bool],
     ) -> None:
         """``fast`` is in seconds; when ``stopping`` says so no further job is begun with."""
         self.clock = clock
@@ -37,28 +42,28 @@ class Errands:
         self.trouble = trouble
         self.stopping = stopping
 
-    def due(self, job: Job) -> bool:
+    def due(self, job: LocalJob) -> bool:
         """Whether there is something to ask or to tell of a job, and its server may be asked now."""
         if job.gone or job.closed or not self.servers.open(job.record.server):
             return False
         return self._poll_due(job) or self._report_due(job)
 
-    def _poll_due(self, job: Job) -> bool:
+    def _poll_due(self, job: LocalJob) -> bool:
         return self.clock.now >= job.poll_at
 
-    def _report_due(self, job: Job) -> bool:
+    def _report_due(self, job: LocalJob) -> bool:
         return job.waits_for_report and self.clock.now >= job.report_at
 
-    def run(self, jobs: Sequence[Job]) -> None:
+    def run(self, jobs: Sequence[LocalJob]) -> None:
         """Job after job of one server, those that are looked at meanwhile at the next errand."""
-        with Round(self.servers) as round_:
+        with SessionPool(self.servers) as round_:
             for job in jobs:
                 if self.stopping():
                     return
                 with self.trouble.kept_to(job):
                     self._attend(job, round_)
 
-    def _attend(self, job: Job, round_: Round) -> None:
+    def _attend(self, job: LocalJob, round_: SessionPool) -> None:
         """Its server is asked before it is held: it may take a minute, and its scripts have their turn."""
         if job.record.phase is Phase.CLAIMING and job.hold.locked():
             return  # it is being claimed at this moment
@@ -76,15 +81,15 @@ class Errands:
         finally:
             job.hold.release()
 
-    def _ask(self, job: Job) -> resource_api.Job | ServerError | None:
+    def _ask(self, job: LocalJob) -> resource_api.Job | ServerError | None:
         """What the server says of a job; that also tells it that the job is looked after."""
         server = job.record.server
         try:
             with self.servers.watching(server):
                 told = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
-        except NotNow:
+        except BackingOffError:
             return None
-        except Unreachable as error:
+        except TransportError as error:
             job.away = True
             log.debug("%s: no word of it: %s", job.title, error.reason)
             return None
@@ -93,13 +98,13 @@ class Errands:
         job.poll_at = self.clock.now + self.fast
         return told
 
-    def _is_back(self, job: Job) -> None:
+    def _is_back(self, job: LocalJob) -> None:
         """What waited for the server, by pauses that have grown all the while, need not wait any longer."""
         job.away = False
         if job.tries:
             job.look_at = self.clock.now
 
-    def _hear(self, job: Job, told: resource_api.Job | ServerError, round_: Round) -> None:
+    def _hear(self, job: LocalJob, told: resource_api.Job | ServerError, round_: SessionPool) -> None:
         if isinstance(told, ServerError):
             self._refused(job, told)
             return
@@ -110,16 +115,16 @@ class Errands:
                 job.check_files()
                 calls = self.servers.connect(job.record.project, job.record.server)
                 credentials.renew(job, calls, self.servers.shown)
-        except NotNow:
+        except BackingOffError:
             return
-        except Unreachable as error:
+        except TransportError as error:
             job.poll_at = self.clock.now
             log.debug("%s: no word of it: %s", job.title, error.reason)
         except ServerError as error:
             self._refused(job, error)
             round_.sign_off(job.record.project, job.record.server)
 
-    def _refused(self, job: Job, error: ServerError) -> None:
+    def _refused(self, job: LocalJob, error: ServerError) -> None:
         if error.number in _LOST:
             job.poll_at = self.clock.now + self.fast
             if job.record.phase is Phase.CLAIMING:
@@ -131,18 +136,18 @@ class Errands:
             job.poll_at = self.clock.now + self.fast
             log.warning("%s: the server does not tell its state: %s", job.title, error)
 
-    def _settle(self, job: Job, told: resource_api.Job, round_: Round) -> None:
+    def _settle(self, job: LocalJob, told: resource_api.Job, round_: SessionPool) -> None:
         """Bring the record up to what the server said."""
         ours = claimed_by(job.record, told)
         if job.record.phase is Phase.CLAIMING and not ours:
             self._doubt(job, told)
-        elif ours and job.record.ending and counts_as(told.state) in CLOSED:
+        elif ours and job.record.ending and normalized(told.state) in CLOSED:
             log.info("%s: the server has it as %s", job.title, told.state)
             self._close(job)
         elif not ours or told.state_time_stamp != job.record.state_time_stamp:
             self._synchronise(job, told, round_)
 
-    def _doubt(self, job: Job, told: resource_api.Job) -> None:
+    def _doubt(self, job: LocalJob, told: resource_api.Job) -> None:
         """The server does not say that a claimed job is ours, and never will when no claim is under way."""
         age = self.clock.now - job.first_seen
         if told.state == State.QUEUED and age < CLAIM_PATIENCE:
@@ -150,11 +155,11 @@ class Errands:
         else:
             self._drop_claim(job, f"the server has it as {told.state!r} without our reference")
 
-    def _drop_claim(self, job: Job, why: str) -> None:
+    def _drop_claim(self, job: LocalJob, why: str) -> None:
         log.info("%s: was not given to us: %s", job.title, why)
         job.remove()
 
-    def _synchronise(self, job: Job, told: resource_api.Job, round_: Round) -> None:
+    def _synchronise(self, job: LocalJob, told: resource_api.Job, round_: SessionPool) -> None:
         """Take over a change at once, then the details: they alone have the input and end the matter."""
         if told.state != job.record.state:
             log.info("%s: the server now has it as %s", job.title, told.state)
@@ -174,7 +179,7 @@ class Errands:
             details, phase=Phase.ACCEPTED, state_time_stamp=details.state_time_stamp, input=details.input
         )
 
-    def _report(self, job: Job, round_: Round) -> None:
+    def _report(self, job: LocalJob, round_: SessionPool) -> None:
         if report(job, State(job.record.ending), round_):
             self._close(job)
         elif job.record.disowned:
@@ -183,6 +188,6 @@ class Errands:
             # The answer may have been lost: the server is asked before it is told again.
             job.report_at = job.poll_at = self.clock.now + min(self.fast, REPORT_PAUSE)
 
-    def _close(self, job: Job) -> None:
+    def _close(self, job: LocalJob) -> None:
         """The server has its end: what is left of it here may go."""
         job.closed, job.look_at = True, self.clock.now

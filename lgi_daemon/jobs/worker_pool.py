@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 Task = Callable[[], None]
 
 
-class Crew:
+class KeyedWorkerPool:
     """Does tasks beside the caller; of each name at most one is waiting or being done."""
 
     def __init__(self, size: int, wake: Callable[[], None] = lambda: None) -> None:

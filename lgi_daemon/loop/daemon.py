@@ -8,28 +8,28 @@ of it itself.
 import logging
 from collections.abc import Callable
 
-from lgi_daemon.claiming.capabilities import Announcement
-from lgi_daemon.claiming.fetcher import Work
+from lgi_daemon.claiming.capabilities import CapabilityReporter
+from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.files.disk_space import Disk
-from lgi_daemon.jobs.circuit_breaker import Health
-from lgi_daemon.jobs.error_isolation import Trouble
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.job_table import Jobs
-from lgi_daemon.jobs.local_check import Looks
+from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
+from lgi_daemon.jobs.error_isolation import ErrorIsolation
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.jobs.local_check import LocalCheck
 from lgi_daemon.jobs.memory_watch import MemoryWatch
-from lgi_daemon.jobs.output_sender import Tails
-from lgi_daemon.jobs.server_sync import Errands
-from lgi_daemon.jobs.worker_pool import Crew
-from lgi_daemon.loop.lifetime import Age, Lifetime
-from lgi_daemon.loop.long_poll import Watches
-from lgi_daemon.loop.work_cycle import Tour
+from lgi_daemon.jobs.output_sender import OutputSender
+from lgi_daemon.jobs.server_sync import ServerSync
+from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
+from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
+from lgi_daemon.loop.long_poll import LongPolls
+from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.rundir.recovery import recover
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.certificate_reload import Certificates
 from lgi_daemon.servers.clock import Clock
-from lgi_daemon.servers.connections import Connect, Servers, connector
+from lgi_daemon.servers.connections import Connect, ServerConnections, connector
 from lgi_protocol.credentials import Credentials
 
 log = logging.getLogger(__name__)
@@ -61,21 +61,21 @@ class Daemon:
         self.clock = Clock()
         self._stopped: Callable[[], bool] = lambda: False
         self._connect = connect
-        self._lookers = Crew(at_once)
-        self._callers = Crew(MOST_CALLERS if at_once else 0)
+        self._lookers = KeyedWorkerPool(at_once)
+        self._callers = KeyedWorkerPool(MOST_CALLERS if at_once else 0)
         self.scripts = Scripts(self.stopping)
-        self.servers = Servers(connect(configuration.credentials), self.clock)
+        self.servers = ServerConnections(connect(configuration.credentials), self.clock)
         self.certificates = Certificates(configuration.credentials, self.servers)
-        self.health = Health(self.clock)
-        self.age = Age(lifetime or Lifetime())
+        self.health = CircuitBreaker(self.clock)
+        self.age = LifetimeLimit(lifetime or Lifetime())
         disk = Disk(run.path)
-        trouble = Trouble(self.clock, disk, fast)
-        looks = Looks(self.clock, fast, self.health, trouble, self.stopping)
-        errands = Errands(self.clock, fast, self.servers, trouble, self.stopping)
-        self.jobs = Jobs(looks, errands, self._lookers, self._callers)
+        trouble = ErrorIsolation(self.clock, disk, fast)
+        looks = LocalCheck(self.clock, fast, self.health, trouble, self.stopping)
+        errands = ServerSync(self.clock, fast, self.servers, trouble, self.stopping)
+        self.jobs = JobTable(looks, errands, self._lookers, self._callers)
         self.memory = MemoryWatch(self.jobs, self.clock)
-        announcement = Announcement(self.scripts, run.path, self.clock)
-        self.work = Work(
+        announcement = CapabilityReporter(self.scripts, run.path, self.clock)
+        self.work = JobFetcher(
             configuration,
             self.jobs,
             run,
@@ -85,9 +85,9 @@ class Daemon:
             self.closed,
             announcement,
         )
-        self.tour = Tour(self.clock, fast, slow, self.work, self._callers, disk)
-        self.tails = Tails(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
-        self.watches = Watches(self.servers, self.work, self.tour, self.jobs, self.tails, fast)
+        self.tour = WorkCycle(self.clock, fast, slow, self.work, self._callers, disk)
+        self.tails = OutputSender(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
+        self.watches = LongPolls(self.servers, self.work, self.tour, self.jobs, self.tails, fast)
         if at_once:
             self.work.heard = self.watches.heard
 
@@ -99,7 +99,7 @@ class Daemon:
     def recover(self) -> None:
         """Take up the jobs that are on disk."""
         for record in recover(self.run):
-            self.jobs.add(Job(record, self.run, self.scripts))
+            self.jobs.add(LocalJob(record, self.run, self.scripts))
             log.info("%s: looked after again, %s", record.title, record.phase)
 
     def watch(self, stopped: Callable[[], bool], wake: Callable[[], None] = lambda: None) -> None:

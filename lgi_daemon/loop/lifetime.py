@@ -15,7 +15,7 @@ class Lifetime:
     drain: bool = False
 
 
-class Age:
+class LifetimeLimit:
     """Told at every tick what there is to do; says when to take no more jobs, and when to end."""
 
     def __init__(self, lifetime: Lifetime) -> None:

@@ -12,16 +12,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lgi_daemon.claiming.fetcher import Work
+from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.config.model import Project
-from lgi_daemon.jobs.job_table import Jobs
-from lgi_daemon.jobs.output_sender import Tails
-from lgi_daemon.loop.work_cycle import Tour
-from lgi_daemon.servers.connections import NotNow, Servers
+from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.jobs.output_sender import OutputSender
+from lgi_daemon.loop.work_cycle import WorkCycle
+from lgi_daemon.servers.connections import BackingOffError, ServerConnections
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import WATCHED, Awaited
+from lgi_protocol.resource_api import WATCHED, PendingJob
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +36,15 @@ MOST_WATCHES = 16
 
 
 @dataclass
-class Watch:
+class LongPoll:
     """A server as one project knows it. ``known`` are jobs it has told of, and until when that is no news."""
 
     project: str
     server: str
     seconds: int
-    known: dict[Awaited, float] = field(default_factory=dict)
+    known: dict[PendingJob, float] = field(default_factory=dict)
 
-    def note(self, found: tuple[Awaited, ...], until: float) -> None:
+    def note(self, found: tuple[PendingJob, ...], until: float) -> None:
         """Remember what was told; the oldest are forgotten first."""
         for job in found:
             self.known.pop(job, None)
@@ -52,17 +52,23 @@ class Watch:
         for job in list(self.known)[:-MOST_KNOWN]:
             del self.known[job]
 
-    def still_known(self, now: float) -> tuple[Awaited, ...]:
+    def still_known(self, now: float) -> tuple[PendingJob, ...]:
         """The jobs that would be no news."""
         self.known = {job: until for job, until in self.known.items() if now < until}
         return tuple(self.known)
 
 
-class Watches:
+class LongPolls:
     """The watches of a daemon, one for each server that has said it holds calls."""
 
     def __init__(
-        self, servers: Servers, work: Work, tour: Tour, jobs: Jobs, tails: Tails, fast: float
+        self,
+        servers: ServerConnections,
+        work: JobFetcher,
+        tour: WorkCycle,
+        jobs: JobTable,
+        tails: OutputSender,
+        fast: float,
     ) -> None:
         """A job that was told of and is still there after ``fast`` seconds is news again."""
         self._servers = servers
@@ -72,7 +78,7 @@ class Watches:
         self._tails = tails
         self._fast = fast
         self._guard = threading.Lock()
-        self._watches: dict[tuple[str, str], Watch] = {}
+        self._watches: dict[tuple[str, str], LongPoll] = {}
         # Called when there is something to do.
         self.wake: Callable[[], None] = lambda: None
 
@@ -84,7 +90,7 @@ class Watches:
             of_project = sum(name == project for name, _server in self._watches)
             if seconds <= 0 or (project, server) in self._watches or of_project >= MOST_WATCHES:
                 return
-            watch = self._watches[project, server] = Watch(project, server, seconds)
+            watch = self._watches[project, server] = LongPoll(project, server, seconds)
         log.debug("%s tells project %s of work as it comes", server, project)
         threading.Thread(target=self._keep, args=(watch,), name="LGI-watch", daemon=True).start()
 
@@ -92,7 +98,7 @@ class Watches:
         """How many there are."""
         return len(self._watches)
 
-    def _keep(self, watch: Watch) -> None:
+    def _keep(self, watch: LongPoll) -> None:
         """Until its server is none of the project's any more."""
         while not self._work.stopping() and self._tour.names(watch.project, watch.server):
             time.sleep(self.look(watch))
@@ -100,7 +106,7 @@ class Watches:
             del self._watches[watch.project, watch.server]
         log.debug("%s is not watched for project %s any more", watch.server, watch.project)
 
-    def look(self, watch: Watch) -> float:
+    def look(self, watch: LongPoll) -> float:
         """One held call and what follows from it; after how many seconds to make the next one."""
         project = next((one for one in self._work.configuration.projects if one.name == watch.project), None)
         if project is None:
@@ -112,7 +118,7 @@ class Watches:
                 calls = self._servers.connect(watch.project, watch.server)
                 known, sent = watch.still_known(now), self._tails.followed(watch.project, watch.server)
                 told = calls.wait(applications, known, watch.seconds, self._load(), sent)
-        except (NotNow, ServerError, Unreachable) as error:
+        except (BackingOffError, ServerError, TransportError) as error:
             log.debug("%s is not watched for a while: %s", watch.server, error)
             return LONG_PAUSE
         looked_at = [job.job_id for job in told if job.state == WATCHED]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from functools import partial
 from threading import Lock
 
-from lgi_daemon.claiming.fetcher import Work, from_anywhere
+from lgi_daemon.claiming.fetcher import JobFetcher, from_anywhere
 from lgi_daemon.config.model import Project
 from lgi_daemon.files.disk_space import Disk
-from lgi_daemon.jobs.worker_pool import Crew
+from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.servers.clock import Clock
-from lgi_protocol.client import is_safe
+from lgi_protocol.client import is_https
 
 log = logging.getLogger(__name__)
 
@@ -20,10 +20,12 @@ MOST_SERVERS = 64
 FORGOTTEN_AFTER = 2
 
 
-class Tour:
+class WorkCycle:
     """Begins again and again; all servers are asked side by side, each once in a tour."""
 
-    def __init__(self, clock: Clock, fast: float, slow: float, work: Work, callers: Crew, disk: Disk) -> None:
+    def __init__(
+        self, clock: Clock, fast: float, slow: float, work: JobFetcher, callers: KeyedWorkerPool, disk: Disk
+    ) -> None:
         """``slow`` seconds lie between two tours, ``fast`` when jobs were taken or have ended."""
         self.clock = clock
         self.fast = fast
@@ -121,6 +123,6 @@ def _new(listed: Sequence[str], known: Sequence[str]) -> tuple[list[str], int]:
     """
     trimmed = [server.rstrip("/") for server in listed]
     found = [one for one in dict.fromkeys(trimmed) if one and one not in known]
-    safe = [one for one in found if is_safe(one)]
+    safe = [one for one in found if is_https(one)]
     fresh = safe[: max(0, MOST_SERVERS - len(known))]
     return fresh, len(found) - len(fresh)

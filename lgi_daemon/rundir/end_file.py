@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from lgi_protocol.job_directory import Damaged, JobDirectory
+from lgi_protocol.job_directory import DamagedFileError, JobDirectory
 from lgi_protocol.job_end import MOST_CODE, MOST_SIGNAL, NO_END, End, fitting
 
 NAME = "end"
@@ -25,7 +25,7 @@ def read(state: Path, owner: int | None) -> End:
             if status.st_nlink > _MOST_NAMES or owner not in (None, status.st_uid):
                 return NO_END
             return parse(opened.read(LONGEST))
-    except (Damaged, OSError):
+    except (DamagedFileError, OSError):
         return NO_END
 
 

@@ -18,7 +18,7 @@ from lgi_protocol.job_directory import (
     JOB_KEY,
     OUTPUT,
     SCRIPTS,
-    Damaged,
+    DamagedFileError,
     JobDirectory,
 )
 from lgi_protocol.job_end import NO_END, End
@@ -133,14 +133,14 @@ class JobFiles:
             with JobDirectory(self.path).open_plain(OUTPUT) as opened:
                 status = os.fstat(opened.fileno())
                 if status.st_nlink != 1 or self.owner not in (None, status.st_uid):
-                    raise Damaged(f"{self.path / OUTPUT} has a second name or another owner")
+                    raise DamagedFileError(f"{self.path / OUTPUT} has a second name or another owner")
                 data = opened.read(limit + 1)
                 if len(data) <= limit:
                     return data, len(data), data, ""
                 size = max(status.st_size, len(data))
                 last = os.pread(opened.fileno(), LONGEST, max(0, size - LONGEST))
                 return data, size, last, f"the output of {size} bytes is cut to {limit}"
-        except (Damaged, OSError) as error:
+        except (DamagedFileError, OSError) as error:
             return b"", 0, b"", f"there is no output to report: {error}"
 
     def remove(self) -> None:
@@ -167,5 +167,5 @@ def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
             directory.read_plain(name, len(data) + 1) == data
             and directory.read_plain(f"{name}.hash", 64).split(b"\n", 1)[0] == digest(data).encode()
         )
-    except Damaged:
+    except DamagedFileError:
         return False

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from lgi_daemon.execution.processes import Identity
+from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_protocol.job_end import NO_END, End
 from lgi_protocol.resource_api import Job
@@ -43,7 +43,7 @@ class Record:
     state_time_stamp: str
     input: bytes = b""
     phase: Phase = Phase.CLAIMING
-    run: Identity | None = None
+    run: ProcessId | None = None
     # The uid was chosen for this job alone: whatever runs under it is the job's.
     own_uid: bool = False
     limits: ResourceLimits = field(default_factory=ResourceLimits)
@@ -91,7 +91,7 @@ def from_json(data: bytes) -> Record:
             values[name] = tuple(values[name])
         values["input"] = bytes.fromhex(values["input"])
         values["phase"] = Phase(values["phase"])
-        values["run"] = Identity(**values["run"]) if values["run"] else None
+        values["run"] = ProcessId(**values["run"]) if values["run"] else None
         # An older daemon noted none.
         values["limits"] = ResourceLimits(**values.get("limits", {}))
         values["end"] = End(**values.get("end", {}))

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lgi_daemon.execution.processes import Identity
+from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.rundir.job_files import INVALID
 from lgi_daemon.rundir.record import Phase, Record, from_json
 from lgi_daemon.rundir.run_directory import RECORD, RunDirectory, is_leftover
 from lgi_protocol import comma_lists
-from lgi_protocol.job_directory import SCRIPTS, Damaged, JobDirectory
+from lgi_protocol.job_directory import SCRIPTS, DamagedFileError, JobDirectory
 from lgi_protocol.resource_api import is_job_id
 
 log = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def _adopt(run: RunDirectory, path: Path) -> Record | None:
     try:
         directory.verify(_LARGEST_FILE)
         record = _record_of(run, directory)
-    except (Damaged, ValueError) as error:
+    except (DamagedFileError, ValueError) as error:
         run.set_aside(path, str(error))
         return None
     scripts = {name: directory.read(f"LGI_{name}", _LARGEST_FILE) for name in SCRIPTS}
@@ -155,5 +155,5 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> Record:
     )
     pid = read("LGI_job_run_script_pid")
     # Which process that was nobody knows any more, but that it was started.
-    run_before = Identity(int(pid), 0, "") if pid.isdigit() and len(pid) < 10 and int(pid) else None
+    run_before = ProcessId(int(pid), 0, "") if pid.isdigit() and len(pid) < 10 and int(pid) else None
     return replace(record, run=run_before, disowned=noted == INVALID or noted != reference)

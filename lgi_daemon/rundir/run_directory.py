@@ -36,7 +36,7 @@ AGAIN = "again"
 OLD_STATE = ".LGI_job"
 
 
-class InUse(Exception):
+class RunDirectoryInUseError(Exception):
     """Another daemon has the run directory; the text says which."""
 
 
@@ -53,7 +53,7 @@ class RunDirectory:
         self._lock: int | None = None
 
     def claim(self) -> None:
-        """Make it ours until the process ends; InUse names the daemon that has it."""
+        """Make it ours until the process ends; RunDirectoryInUseError names the daemon that has it."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(self.path / ".lock", flags, 0o600)
         try:
@@ -61,7 +61,9 @@ class RunDirectory:
         except OSError:
             holder = os.read(lock, 300).decode("utf-8", "replace").strip()
             os.close(lock)
-            raise InUse(f"{self.path} is in use by another daemon ({holder}): stop it first") from None
+            raise RunDirectoryInUseError(
+                f"{self.path} is in use by another daemon ({holder}): stop it first"
+            ) from None
         self._lock = lock
         self.sign()
         self.records.mkdir(mode=0o700, exist_ok=True)

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from lgi_daemon.servers.connections import Servers, fingerprint
+from lgi_daemon.servers.connections import ServerConnections, fingerprint
 from lgi_protocol import expiry
-from lgi_protocol.credentials import Credentials, stamps
+from lgi_protocol.credentials import Credentials, file_stamps
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class Certificates:
     def __init__(
         self,
         credentials: Credentials,
-        servers: Servers,
+        servers: ServerConnections,
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """``today`` is the time of the calendar, which certificates know."""
@@ -31,7 +31,7 @@ class Certificates:
     def use(self, credentials: Credentials) -> None:
         """Look after other files from now on."""
         self._credentials = credentials
-        self._stamps = stamps(credentials.files)
+        self._stamps = file_stamps(credentials.files)
         self._servers.shown = fingerprint(credentials)
         self._look_at = self._warn_at = float("-inf")
 
@@ -40,7 +40,7 @@ class Certificates:
         if now < self._look_at:
             return
         self._look_at = now + LOOK_SECONDS
-        found = stamps(self._credentials.files)
+        found = file_stamps(self._credentials.files)
         if found != self._stamps:
             self._stamps = found
             self._renewed()

@@ -16,7 +16,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import LONGEST_BACK_OFF
 from lgi_protocol.resource_api import ResourceCalls, SignUp
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ SESSION_LIFE, MOST_UNENDED = 1800.0, 64
 Connect = Callable[[str, str], ResourceCalls]
 
 
-class NotNow(Exception):
+class BackingOffError(Exception):
     """A server asked to be left alone, or was just found dead; nothing was sent."""
 
 
@@ -73,7 +73,7 @@ class Unended:
     since: float
 
 
-class Servers:
+class ServerConnections:
     """All servers together, asked by several threads; remembers per server until when it is left alone."""
 
     def __init__(self, connect: Connect, clock: Clock) -> None:
@@ -93,9 +93,9 @@ class Servers:
         """
         try:
             calls.sign_off()
-        except (ServerError, Unreachable) as failure:
+        except (ServerError, TransportError) as failure:
             log.debug("%s: sign-off failed: %s", server, failure)
-            if isinstance(failure, Unreachable) or failure.back_off:
+            if isinstance(failure, TransportError) or failure.back_off:
                 self._unended.append(Unended(server, calls, self.clock.now))
 
     def end_left_over(self, server: str, project: str) -> None:
@@ -136,17 +136,17 @@ class Servers:
 
     @contextmanager
     def watching(self, server: str) -> Iterator[None]:
-        """Learn from the calls of a block how a server is. Raises NotNow before, passes on their errors.
+        """Learn from the calls of a block how a server is. Raises BackingOffError before, passes on their errors.
 
         An answer that cannot be understood counts as none.
         """
         if not self.open(server):
             seconds = self._not_before[server] - self.clock.now
-            raise NotNow(f"{server} is left alone for {seconds:.0f} s more")
+            raise BackingOffError(f"{server} is left alone for {seconds:.0f} s more")
         try:
             with _understanding(server):
                 yield
-        except Unreachable as error:
+        except TransportError as error:
             if self.open(server):
                 self._failed(server, error.reason)
             raise
@@ -168,22 +168,22 @@ class Servers:
 
 @contextmanager
 def _understanding(server: str) -> Iterator[None]:
-    """Turn the errors of an answer with impossible values into Unreachable."""
+    """Turn the errors of an answer with impossible values into TransportError."""
     try:
         yield
     except (OverflowError, RecursionError, ValueError) as error:
-        raise Unreachable(server, f"its answer cannot be understood: {error}") from error
+        raise TransportError(server, f"its answer cannot be understood: {error}") from error
 
 
-class Round:
+class SessionPool:
     """The sessions of one errand: opened when first needed, all signed off at the end of the block."""
 
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: ServerConnections) -> None:
         """Nothing is sent yet."""
         self.servers = servers
         self._sessions: dict[tuple[str, str], tuple[ResourceCalls, SignUp]] = {}
 
-    def __enter__(self) -> "Round":
+    def __enter__(self) -> "SessionPool":
         """The round itself."""
         return self
 

@@ -15,7 +15,7 @@ from lgi_server.api import fields as api_fields
 from lgi_server.api.fields import Form
 from lgi_server.config.model import Config
 from lgi_server.storage.base import Upload, file_name
-from lgi_server.storage.threadpool import aside
+from lgi_server.storage.threadpool import run_in_thread
 
 _FIELDS = frozenset(
     {
@@ -27,7 +27,7 @@ _BLOCK = 2**20
 
 
 @dataclass(frozen=True)
-class Entry:
+class BulkEntry:
     """One job: the fields that a submit of its own would post, and its files."""
 
     request_id: str
@@ -41,7 +41,7 @@ class Entry:
         return self.files
 
 
-def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[Entry, ...]:
+def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[BulkEntry, ...]:
     """The jobs of a call; LGIError 65 for too many, 68 for a list that cannot be understood."""
     try:
         listed = json.loads(form.text(api_fields.JOBS))
@@ -56,7 +56,9 @@ def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[Entry, 
     _check_ids([posted.get("request_id", "") for posted, _files in entries])
     parts = iter(_parts([file for _posted, files in entries for file in files], uploads))
     return tuple(
-        Entry(posted.get("request_id", "").strip()[:64], Form(posted), tuple(next(parts) for _file in files))
+        BulkEntry(
+            posted.get("request_id", "").strip()[:64], Form(posted), tuple(next(parts) for _file in files)
+        )
         for posted, files in entries
     )
 
@@ -113,7 +115,7 @@ def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
     if len(uploads) > 1 or posted != sum(sizes):
         raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} came")
     path = uploads[0].arrived if uploads else Path("/dev/null")
-    digests = aside(_digests, path, sizes)
+    digests = run_in_thread(_digests, path, sizes)
     begins = accumulate(sizes, initial=0)
     return [
         Upload(file.name, path, digest, (begin, file.size), file.properties)

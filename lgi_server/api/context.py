@@ -4,58 +4,58 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lgi_server.api import fields
-from lgi_server.api.bulk_manifest import Entry
+from lgi_server.api.bulk_manifest import BulkEntry
 from lgi_server.api.fields import Form
-from lgi_server.api.responses import Answers, Elements
-from lgi_server.auth.client_certificate import Trust
-from lgi_server.background.long_poll_jobs import Known
-from lgi_server.background.long_poll_work import Nothing, Wish
+from lgi_server.api.responses import Elements, ResponseBuilder
+from lgi_server.auth.client_certificate import TrustConfig
+from lgi_server.background.long_poll_jobs import KnownJobState
+from lgi_server.background.long_poll_work import LongPoll, WorkSubscription
 from lgi_server.background.metrics import Metrics
-from lgi_server.background.timestamp_batcher import Touches
+from lgi_server.background.timestamp_batcher import TimestampBatcher
 from lgi_server.config.model import Config
 from lgi_server.db.database import Transaction
 from lgi_server.services.access import principals
-from lgi_server.services.access.job_principals import Holder
-from lgi_server.services.access.principals import Servers, User
-from lgi_server.services.access.resource_cache import Directory
+from lgi_server.services.access.job_principals import AuthenticatedJob
+from lgi_server.services.access.principals import ProjectServers, UserPrincipal
+from lgi_server.services.access.resource_cache import ResourceCache
 from lgi_server.services.jobs import idempotency
-from lgi_server.services.jobs.idempotency import Request
-from lgi_server.storage.base import Making, Upload
-from lgi_server.tables.active_resources import Resource
+from lgi_server.services.jobs.idempotency import IdempotencyKey
+from lgi_server.storage.base import RepositoryWriter, Upload
+from lgi_server.tables.active_resources import ResourceRow
 
 
 @dataclass(frozen=True)
-class Call:
+class CallContext:
     """One request inside its transaction; ``now`` is in whole seconds."""
 
     transaction: Transaction
     form: Form
     now: int
     config: Config
-    trust: Trust
+    trust: TrustConfig
     project: str
-    answers: Answers
-    store: Making
-    touches: Touches
-    directory: Directory
+    answers: ResponseBuilder
+    store: RepositoryWriter
+    touches: TimestampBatcher
+    directory: ResourceCache
     metrics: Metrics
     uploads: Callable[[], tuple[Upload, ...]]
     cycled: bool
     may_wait: bool
-    entries: tuple[Entry, ...]
+    entries: tuple[BulkEntry, ...]
 
-    def wait_for(self, wish: Wish | Known) -> None:
+    def wait_for(self, wish: WorkSubscription | KnownJobState) -> None:
         """Raise Nothing when the caller has said that it would wait for what it wishes."""
         seconds = min(self.form.number_or(fields.WAIT, 0), self.config.longest_wait)
         if seconds and self.may_wait:
-            raise Nothing(self.project, wish, seconds)
+            raise LongPoll(self.project, wish, seconds)
 
     @property
     def licences(self) -> Mapping[str, int]:
         """The licences of the project, and how many there are of each."""
         return self.config.projects[self.project].licences
 
-    def request(self, kind: str, name: str, form: Form | None = None) -> Request | None:
+    def request(self, kind: str, name: str, form: Form | None = None) -> IdempotencyKey | None:
         """The id a submit, or one of many in a form of its own, was given by its caller; LGIError 33."""
         found = idempotency.request(kind, name, (form or self.form).word(fields.REQUEST_ID))
         if found:
@@ -64,11 +64,11 @@ class Call:
 
 
 @dataclass(frozen=True)
-class ResourceCall(Call):
+class ResourceContext(CallContext):
     """A call of a known resource; ``session_id`` is 0 for calls that need no session."""
 
-    resource: Resource
-    servers: Servers
+    resource: ResourceRow
+    servers: ProjectServers
     session_id: int
     capabilities: str
     # The certificate that was shown (PEM) when it ends after the registered one, otherwise empty.
@@ -78,17 +78,17 @@ class ResourceCall(Call):
         """What every answer to a resource starts with."""
         return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
 
-    def wait_unless(self, found: object, wish: Wish) -> None:
+    def wait_unless(self, found: object, wish: WorkSubscription) -> None:
         """Raise Nothing when nothing was found and the caller has said that it would wait."""
         if not found:
             self.wait_for(wish)
 
 
 @dataclass(frozen=True)
-class InterfaceCall(Call):
+class InterfaceContext(CallContext):
     """A call of a user."""
 
-    user: User
+    user: UserPrincipal
 
     def header(self) -> Elements:
         """What most answers to a user start with."""
@@ -97,11 +97,11 @@ class InterfaceCall(Call):
 
 
 @dataclass(frozen=True)
-class ServerCall(Call):
+class ServerContext(CallContext):
     """A call of another project server, or of this one's own tools."""
 
-    resource: Resource
-    servers: Servers
+    resource: ResourceRow
+    servers: ProjectServers
     server_name: str
 
     def header(self) -> Elements:
@@ -110,11 +110,11 @@ class ServerCall(Call):
 
 
 @dataclass(frozen=True)
-class JobCall(Call):
+class JobContext(CallContext):
     """A call of a job that runs, which is all its certificate allows beside its files."""
 
-    holder: Holder
-    servers: Servers
+    holder: AuthenticatedJob
+    servers: ProjectServers
 
     def header(self) -> Elements:
         """What an answer to its resource would start with."""

@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import bulk_manifest, form_parser, responses, uploads
-from lgi_server.api.context import Call
+from lgi_server.api.context import CallContext
 from lgi_server.api.fields import Form
-from lgi_server.api.registry import CALLS, JOB_CALLS, Entrance
+from lgi_server.api.registry import CALLS, JOB_CALLS, Route
 from lgi_server.api.responses import Elements
 from lgi_server.api.uploads import SpoolingRequest
 from lgi_server.auth import browser_guard, client_certificate
-from lgi_server.auth.client_certificate import Identity
-from lgi_server.auth.job_certificate import JobIdentity
+from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
-from lgi_server.background.long_poll_work import Nothing
+from lgi_server.background.long_poll_work import LongPoll
 from lgi_server.background.metrics import Timer
 from lgi_server.config.model import Config
 from lgi_server.db.database import Database, Transaction
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.services.access import job_principals, principals
 from lgi_server.services.project import peers
-from lgi_server.services.project.replication import NeedsCycle
-from lgi_server.storage.staging import Ahead
+from lgi_server.services.project.replication import UpdatesMissingError
+from lgi_server.storage.staging import StagedRepository
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,26 +37,26 @@ if TYPE_CHECKING:
 log = logging.getLogger("lgi.api")
 CONTENT_TYPE = "text/xml; charset=utf-8"
 # Every answer of the server says so much, whoever gives it.
-MANNERS = (
+SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-FAULT = responses.error(
+INTERNAL_ERROR = responses.error(
     LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason")
 )
 # Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
 BACK_OFF_DELAY = 1.0
 
 
-class Doorway:
+class CallDispatcher:
     """The calls, each under its name and under its name with ``.php``, in front of the application's pages.
 
     They ask for nothing that Flask offers: going past it saves a tenth of a millisecond, which is a fifth of
     a small call.
     """
 
-    def __init__(self, server: Server, pages: "WSGIApplication") -> None:
+    def __init__(self, server: Runtime, pages: "WSGIApplication") -> None:
         """What is not a call is answered by ``pages``."""
         self._server = server
         self._pages = pages
@@ -78,30 +78,30 @@ class Doorway:
         finally:
             request.forget_arrivals()
         length = ("Content-Length", str(len(body)))
-        start_response("200 OK", [("Content-Type", CONTENT_TYPE), length, *MANNERS])
+        start_response("200 OK", [("Content-Type", CONTENT_TYPE), length, *SECURITY_HEADERS])
         return (body,)
 
 
-def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequest) -> Elements:
+def _answer(server: Runtime, name: str, entrance: Route, request: SpoolingRequest) -> Elements:
     """One call from its certificate to its answer. What is no LGIError is a fault of ours."""
     timer = Timer()
-    who: Identity | JobIdentity | None = None
+    who: ClientCertificate | JobCertificate | None = None
     posted: Mapping[str, str] = {}
-    nothing: Nothing | None = None
+    nothing: LongPoll | None = None
     try:
-        who = client_certificate.of_caller(request.environ, server.trust, time.time())
+        who = client_certificate.authenticate(request.environ, server.trust, time.time())
         browser_guard.check_is_program(request.environ)
-        if isinstance(who, Identity):
+        if isinstance(who, ClientCertificate):
             principals.check_certificate(who, server.config)
         with server.crowd.place(_place_of(who)):
-            if isinstance(who, JobIdentity):
+            if isinstance(who, JobCertificate):
                 entrance = _entrance_of_job(server, name, who)
             request.takes_files, request.takes_together = entrance.takes_files, entrance.bulk
             posted = form_parser.posted_fields(request)
             run = partial(_run, server, entrance, who, Form(posted), request)
             try:
                 answer = run()
-            except Nothing as found:
+            except LongPoll as found:
                 nothing = found
         if nothing is not None:
             with server.metrics.holding(timer):
@@ -118,29 +118,29 @@ def _answer(server: Server, name: str, entrance: Entrance, request: SpoolingRequ
     except Exception:
         log.exception("fault while answering %s", name)
         server.metrics.answered(name, ErrorNumber.DATABASE, timer)
-        return (FAULT,)
+        return (INTERNAL_ERROR,)
 
 
-def _place_of(who: Identity | JobIdentity) -> str:
+def _place_of(who: ClientCertificate | JobCertificate) -> str:
     """In whose name a call has its place."""
-    return who.name.name if isinstance(who, Identity) else who.job.resource
+    return who.name.name if isinstance(who, ClientCertificate) else who.job.resource
 
 
-def _entrance_of_job(server: Server, name: str, who: JobIdentity) -> Entrance:
+def _entrance_of_job(server: Runtime, name: str, who: JobCertificate) -> Route:
     """What a job finds under a call's name; LGIError 2, before anything posted is read."""
     database = server.databases.get(who.job.project)
     if name not in JOB_CALLS or database is None:
         raise LGIError(ErrorNumber.CERTIFICATE, "a job may not do that")
 
     def work(transaction: Transaction) -> None:
-        job_principals.holder(transaction, who, server.trust, time.time())
+        job_principals.authenticate_job(transaction, who, server.trust, time.time())
 
     database.run(work, write=False)
     return JOB_CALLS[name]
 
 
 def _hold(
-    server: Server, nothing: Nothing, run: Callable[[bool], Elements], request: SpoolingRequest, name: str
+    server: Runtime, nothing: LongPoll, run: Callable[[bool], Elements], request: SpoolingRequest, name: str
 ) -> Elements:
     """Answer a call that found nothing when there is something, or its time is over.
 
@@ -151,22 +151,22 @@ def _hold(
     end = time.monotonic() + nothing.seconds
     may_wait = True
     while may_wait:
-        may_wait = server.wait(nothing, end - time.monotonic(), partial(uploads.has_ended, request))
-        if uploads.has_ended(request):
+        may_wait = server.wait(nothing, end - time.monotonic(), partial(uploads.client_disconnected, request))
+        if uploads.client_disconnected(request):
             raise LGIError(ErrorNumber.BACK_OFF, "the connection has ended")
-        client_certificate.of_caller(request.environ, server.trust, time.time())
+        client_certificate.authenticate(request.environ, server.trust, time.time())
         try:
             with server.crowd.place(name):
                 return run(may_wait)
-        except Nothing:
+        except LongPoll:
             continue
     raise AssertionError("a call that may not wait has found nothing")
 
 
 def _run(
-    server: Server,
-    entrance: Entrance,
-    who: Identity | JobIdentity,
+    server: Runtime,
+    entrance: Route,
+    who: ClientCertificate | JobCertificate,
     form: Form,
     request: SpoolingRequest,
     may_wait: bool = True,
@@ -174,11 +174,11 @@ def _run(
     """Run a view in its project's database, again and again while the job it wants is locked."""
     prepared = entrance.prepare(form, who, server.config)
     project = entrance.project(form, who, server.config)
-    ahead = Ahead(server.repositories) if server.config.remote else None
+    ahead = StagedRepository(server.repositories) if server.config.remote else None
     entries = bulk_manifest.read(form, uploads.uploads_of(request), server.config) if entrance.bulk else ()
 
     def work(cycled: bool, transaction: Transaction) -> Elements:
-        call = Call(
+        call = CallContext(
             transaction=transaction,
             form=form,
             now=int(time.time()),
@@ -204,14 +204,14 @@ def _run(
             return database.run(partial(work, False), entrance.writes)
 
     try:
-        answer = retry.carry_out(run)
-    except NeedsCycle as needed:
+        answer = retry.run_with_retries(run)
+    except UpdatesMissingError as needed:
         _fetch_updates(server.config, database, project, needed)
         answer = database.run(partial(work, True))
     return server.answers[project].complete(answer, stored=entrance.takes_files)
 
 
-def _fetch_updates(config: Config, database: Database, project: str, needed: NeedsCycle) -> None:
+def _fetch_updates(config: Config, database: Database, project: str, needed: UpdatesMissingError) -> None:
     """An update cycle; LGIError BACK_OFF when the master does not answer and it was asked for."""
     try:
         peers.fetch_updates(config, database, project)
@@ -227,7 +227,10 @@ def document(config: Config, children: Elements) -> bytes:
 
 
 def _log(
-    name: str, who: Identity | JobIdentity | None, posted: Mapping[str, str], refused: LGIError | None
+    name: str,
+    who: ClientCertificate | JobCertificate | None,
+    posted: Mapping[str, str],
+    refused: LGIError | None,
 ) -> None:
     """One line a call: who, what, which job, and how it ended. Values are shown as Python would."""
     caller = who.caller if who else "nobody"

@@ -11,39 +11,39 @@ from typing import Any
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
-from lgi_server.api.context import Call, InterfaceCall, JobCall, ResourceCall, ServerCall
+from lgi_server.api.context import CallContext, InterfaceContext, JobContext, ResourceContext, ServerContext
 from lgi_server.api.fields import Form
 from lgi_server.api.responses import Elements
 from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import Identity
-from lgi_server.auth.job_certificate import JobIdentity
+from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.config.model import Config
 from lgi_server.services.access import job_principals, principals, resource_sessions
-from lgi_server.services.access.principals import User
+from lgi_server.services.access.principals import UserPrincipal
 
-# Whoever calls is an Identity, but for the calls of jobs a JobIdentity.
+# Whoever calls is an Identity, but for the calls of jobs a JobCertificate.
 Prepare = Callable[[Form, Any, Config], Any]
 
 
 @dataclass(frozen=True)
-class Entrance:
+class Route:
     """How a call is entered: what can be checked of it before its database is asked, and what then runs."""
 
     prepare: Prepare
-    run: Callable[[Call, Any, Any], Elements]
+    run: Callable[[CallContext, Any, Any], Elements]
     writes: bool = True
     takes_files: bool = False
     bulk: bool = False
     project: Callable[[Form, Any, Config], str] = principals.project_name
 
 
-ResourceView = Callable[[ResourceCall], Elements]
-InterfaceView = Callable[[InterfaceCall], Elements]
-ServerView = Callable[[ServerCall], Elements]
-JobView = Callable[[JobCall], Elements]
-CALLS: dict[str, Entrance] = {}
+ResourceView = Callable[[ResourceContext], Elements]
+InterfaceView = Callable[[InterfaceContext], Elements]
+ServerView = Callable[[ServerContext], Elements]
+JobView = Callable[[JobContext], Elements]
+CALLS: dict[str, Route] = {}
 # What a job finds under the names of calls: all it may call.
-JOB_CALLS: dict[str, Entrance] = {}
+JOB_CALLS: dict[str, Route] = {}
 
 
 def resource_call(
@@ -53,7 +53,7 @@ def resource_call(
 
     def register(view: ResourceView) -> ResourceView:
         run = partial(_resource, view, session)
-        CALLS[f"resources/{view.__name__}"] = Entrance(_capabilities, run, writes, takes_files)
+        CALLS[f"resources/{view.__name__}"] = Route(_capabilities, run, writes, takes_files)
         return view
 
     return register
@@ -68,7 +68,7 @@ def interface_call(
     """
 
     def register(view: InterfaceView) -> InterfaceView:
-        CALLS[f"interfaces/{view.__name__}"] = Entrance(
+        CALLS[f"interfaces/{view.__name__}"] = Route(
             principals.user, partial(_interface, view), writes, takes_files or bulk, bulk
         )
         return view
@@ -78,7 +78,7 @@ def interface_call(
 
 def server_call(view: ServerView) -> ServerView:
     """Register ``servers/<name of the view>``."""
-    CALLS[f"servers/{view.__name__}"] = Entrance(_capabilities, partial(_server, view))
+    CALLS[f"servers/{view.__name__}"] = Route(_capabilities, partial(_server, view))
     return view
 
 
@@ -86,7 +86,7 @@ def job_call(writes: bool = True, takes_files: bool = False) -> Callable[[JobVie
     """Register what ``resources/<name of the view>`` is when a job calls it."""
 
     def register(view: JobView) -> JobView:
-        JOB_CALLS[f"resources/{view.__name__}"] = Entrance(
+        JOB_CALLS[f"resources/{view.__name__}"] = Route(
             _nothing,
             partial(_job, view),
             writes=writes,
@@ -98,11 +98,11 @@ def job_call(writes: bool = True, takes_files: bool = False) -> Callable[[JobVie
     return register
 
 
-def _nothing(_form: Form, _who: JobIdentity, _config: Config) -> None:
+def _nothing(_form: Form, _who: JobCertificate, _config: Config) -> None:
     """What can be checked of a job's call before its database is asked."""
 
 
-def _project_of_job(form: Form, who: JobIdentity, _config: Config) -> str:
+def _project_of_job(form: Form, who: JobCertificate, _config: Config) -> str:
     """The project of the job that calls; LGIError 58, or 37 when another is posted."""
     posted = form.word(fields.PROJECT)
     if posted not in {"", who.job.project}:
@@ -110,20 +110,20 @@ def _project_of_job(form: Form, who: JobIdentity, _config: Config) -> str:
     return who.job.project
 
 
-def _job(view: JobView, call: Call, who: JobIdentity, _prepared: object) -> Elements:
-    holder = job_principals.holder(call.transaction, who, call.trust, call.now)
+def _job(view: JobView, call: CallContext, who: JobCertificate, _prepared: object) -> Elements:
+    holder = job_principals.authenticate_job(call.transaction, who, call.trust, call.now)
     servers = principals.recent_servers(call.transaction, call.directory)
-    return view(JobCall(**vars(call), holder=holder, servers=servers))
+    return view(JobContext(**vars(call), holder=holder, servers=servers))
 
 
-def _capabilities(form: Form, _who: Identity, _config: Config) -> str:
+def _capabilities(form: Form, _who: ClientCertificate, _config: Config) -> str:
     """What every resource call may post, checked before anything is known of the resource."""
     form.word(fields.PROJECT)
     return form.markup(fields.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
 
 
 def _resource(
-    view: ResourceView, with_session: bool, call: Call, who: Identity, capabilities: str
+    view: ResourceView, with_session: bool, call: CallContext, who: ClientCertificate, capabilities: str
 ) -> Elements:
     # The caller and its session are read in one look, before the session may be complained about.
     session_id = call.form.number_to_look_up(fields.SESSION_ID) if with_session else 0
@@ -135,23 +135,27 @@ def _resource(
         call.touches.session(session_id, call.now)
     else:
         call.form.text(fields.UNUSED_SESSION_ID)
-    entered = ResourceCall(
+    entered = ResourceContext(
         **vars(call),
         resource=caller.resource,
         servers=caller.servers,
         session_id=session_id,
         capabilities=capabilities,
-        renewed=client_certificate.newer(caller.resource.client_certificate, who),
+        renewed=client_certificate.renewed_pem(caller.resource.client_certificate, who),
     )
     return view(entered)
 
 
-def _interface(view: InterfaceView, call: Call, _who: Identity, user: User) -> Elements:
-    return view(InterfaceCall(**vars(call), user=user))
+def _interface(
+    view: InterfaceView, call: CallContext, _who: ClientCertificate, user: UserPrincipal
+) -> Elements:
+    return view(InterfaceContext(**vars(call), user=user))
 
 
-def _server(view: ServerView, call: Call, who: Identity, _capabilities: str) -> Elements:
+def _server(view: ServerView, call: CallContext, who: ClientCertificate, _capabilities: str) -> Elements:
     caller = principals.project_server(call.transaction, who, call.directory)
     call.touches.resource(caller.resource.resource_id, call.now)
     name = call.config.projects[call.project].server_name
-    return view(ServerCall(**vars(call), resource=caller.resource, servers=caller.servers, server_name=name))
+    return view(
+        ServerContext(**vars(call), resource=caller.resource, servers=caller.servers, server_name=name)
+    )

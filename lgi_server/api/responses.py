@@ -7,12 +7,12 @@ from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element, write
 from lgi_server.config.model import Config, Project
-from lgi_server.services.access.principals import Servers, User
+from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.services.jobs.licences import Licence
 from lgi_server.storage.base import Store, StoredFile
-from lgi_server.tables.active_resources import Resource
-from lgi_server.tables.job_queue.jobs import Job
-from lgi_server.tables.job_queue.pending_work import Awaited
+from lgi_server.tables.active_resources import ResourceRow
+from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.pending_work import PendingJob
 from lgi_server.tables.running_locks import Lock
 
 Elements = tuple[Element, ...]
@@ -72,7 +72,7 @@ class _Listing(Element):
     repository: str = ""
 
 
-class Answers:
+class ResponseBuilder:
     """Writes answers of one project; knows where the server and its repositories are."""
 
     def __init__(self, config: Config, project: Project, store: Store) -> None:
@@ -82,7 +82,7 @@ class Answers:
         self._store = store
 
     def resource_header(
-        self, resource: Resource, servers: Servers, session_id: int | None = None
+        self, resource: ResourceRow, servers: ProjectServers, session_id: int | None = None
     ) -> Elements:
         """What every answer to a resource starts with."""
         header: Elements = (
@@ -93,7 +93,7 @@ class Answers:
         )
         return header if session_id is None else (*header, Element("session_id", session_id))
 
-    def project_header(self, servers: Servers) -> Elements:
+    def project_header(self, servers: ProjectServers) -> Elements:
         """What every answer says of the project; answers to servers start with it."""
         return (
             Element("project", self._project.name),
@@ -101,11 +101,11 @@ class Answers:
             Element("this_project_server", self._config.url),
         )
 
-    def user_header(self, user: User, servers: Servers) -> Elements:
+    def user_header(self, user: UserPrincipal, servers: ProjectServers) -> Elements:
         """What most answers to a user start with."""
         return (*self.project_header(servers), *_user(user))
 
-    def user_first_header(self, user: User, servers: Servers) -> Elements:
+    def user_first_header(self, user: UserPrincipal, servers: ProjectServers) -> Elements:
         """What the two list calls start with."""
         return (*_user(user), *self.project_header(servers))
 
@@ -132,11 +132,11 @@ class Answers:
                 raise
             return repository_files([])
 
-    def details(self, job: Job, number: int | None = None) -> Element:
+    def details(self, job: JobRow, number: int | None = None) -> Element:
         """A job with everything, for `complete`."""
         return self._job(job, _DETAILS, number)
 
-    def submitted(self, outcomes: Sequence[Job | LGIError], request_ids: Sequence[str]) -> Elements:
+    def submitted(self, outcomes: Sequence[JobRow | LGIError], request_ids: Sequence[str]) -> Elements:
         """What became of each job of a bulk submit."""
         jobs = [
             Element("job", (Element("request_id", request_id), *self._outcome(outcome)), number)
@@ -144,7 +144,7 @@ class Answers:
         ]
         return (Element("number_of_jobs", len(jobs)), *jobs)
 
-    def _outcome(self, outcome: Job | LGIError) -> Elements:
+    def _outcome(self, outcome: JobRow | LGIError) -> Elements:
         if isinstance(outcome, LGIError):
             return (error(outcome),)
         return (
@@ -153,30 +153,30 @@ class Answers:
             Element("repository_url", self._store.url(outcome.repository)),
         )
 
-    def updated(self, job: Job) -> Element:
+    def updated(self, job: JobRow) -> Element:
         """A job after an update."""
         return self._job(job, _UPDATED)
 
-    def state(self, job: Job) -> Element:
+    def state(self, job: JobRow) -> Element:
         """A job without input and output."""
         return self._job(job, _STATE)
 
-    def deleted(self, job: Job) -> Element:
+    def deleted(self, job: JobRow) -> Element:
         """A job that was deleted or is being aborted."""
         return self._job(job, _DELETED, 1)
 
-    def listed(self, found: Iterable[Job]) -> Elements:
+    def listed(self, found: Iterable[JobRow]) -> Elements:
         """The jobs of a user's list."""
         return tuple(self._job(job, _LISTED, number) for number, job in enumerate(found, 1))
 
-    def offered(self, found: Iterable[Job]) -> Elements:
+    def offered(self, found: Iterable[JobRow]) -> Elements:
         """The jobs offered to a resource."""
         return tuple(self._job(job, _OFFERED, number) for number, job in enumerate(found, 1))
 
-    def _job(self, job: Job, names: Sequence[str], number: int | None = None) -> Element:
+    def _job(self, job: JobRow, names: Sequence[str], number: int | None = None) -> Element:
         return Element("job", (*(self._value(job, name) for name in names), *end(job)), number)
 
-    def _value(self, job: Job, name: str) -> Element:
+    def _value(self, job: JobRow, name: str) -> Element:
         if name == "repository_content":
             return _Listing(name, repository=job.repository)
         if name == "job_specifics":
@@ -186,7 +186,7 @@ class Answers:
             return Element(name, hexcode.encode(value))
         return Element(name, comma_lists.join(value) if isinstance(value, tuple) else value)
 
-    def _specifics(self, job: Job) -> str:
+    def _specifics(self, job: JobRow) -> str:
         """The posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
         if not job.repository:
             return job.job_specifics
@@ -195,7 +195,7 @@ class Answers:
         return f"{job.job_specifics} {write(place)} {write(url)}".strip()
 
 
-def end(job: Job) -> Elements:
+def end(job: JobRow) -> Elements:
     """Ours: how a job ended, as far as its daemon has told."""
     told = (
         ("exit_code", job.end.exit_code),
@@ -205,7 +205,7 @@ def end(job: Job) -> Elements:
     return tuple(Element(name, value) for name, value in told if value is not None)
 
 
-def _user(user: User) -> Elements:
+def _user(user: UserPrincipal) -> Elements:
     return (Element("user", user.name), Element("groups", comma_lists.join(user.groups)))
 
 
@@ -227,7 +227,7 @@ def repository_files(files: Sequence[StoredFile]) -> Elements:
     return (*listed, Element("number_of_files", len(files)))
 
 
-def slave_servers(servers: Servers) -> Elements:
+def slave_servers(servers: ProjectServers) -> Elements:
     """The slave servers of the project."""
     return (
         Element("number_of_slave_servers", len(servers.slaves)),
@@ -235,7 +235,7 @@ def slave_servers(servers: Servers) -> Elements:
     )
 
 
-def resource_list(found: Sequence[Resource]) -> Elements:
+def resource_list(found: Sequence[ResourceRow]) -> Elements:
     """The resources of the project."""
     return (
         Element("number_of_resources", len(found)),
@@ -271,7 +271,7 @@ def licence_list(found: Sequence[Licence]) -> Elements:
     )
 
 
-def awaited(jobs: Sequence[Awaited]) -> Elements:
+def awaited(jobs: Sequence[PendingJob]) -> Elements:
     """Jobs that a resource has waited for."""
     return (
         Element("number_of_jobs", len(jobs)),

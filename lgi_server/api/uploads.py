@@ -15,10 +15,10 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api.form_parser import FormRequest
 from lgi_server.storage.base import Upload, uploaded_name
 from lgi_server.storage.local import Repositories
-from lgi_server.storage.threadpool import on_the_disk
+from lgi_server.storage.threadpool import fsync_file
 
 
-class Arrival:
+class UploadFile:
     """A posted file while it comes in. It is open only while it is written to: there may be many."""
 
     def __init__(self, store: Repositories, most: int) -> None:
@@ -77,7 +77,7 @@ class SpoolingRequest(FormRequest):
         if not self.takes_files:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
         whole = self.max_content_length if self.takes_together else None
-        arrival = Arrival(self._store, whole or self._store.max_file_size)
+        arrival = UploadFile(self._store, whole or self._store.max_file_size)
         self._arrived.append(arrival.path)
         return arrival
 
@@ -104,7 +104,7 @@ class PageRequest(FormRequest, flask.Request):
         """Where Werkzeug writes a posted file."""
         if self.store is None:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = Arrival(self.store, self.most_file or self.store.max_file_size)
+        arrival = UploadFile(self.store, self.most_file or self.store.max_file_size)
         self.arrived = [*self.arrived, arrival.path]
         return arrival
 
@@ -114,7 +114,7 @@ class PageRequest(FormRequest, flask.Request):
             path.unlink(missing_ok=True)
 
 
-def has_ended(request: Request) -> bool:
+def client_disconnected(request: Request) -> bool:
     """Whether a request's connection has ended, or says something though it is not its turn."""
     connection = request.environ.get("gunicorn.socket")
     return connection is not None and bool(select.select([connection], [], [], 0)[0])
@@ -146,8 +146,8 @@ def chosen_files(request: Request, field: str) -> tuple[Upload, ...]:
 
 def _stored(posted: FileStorage) -> Upload:
     name = uploaded_name(posted.filename or "")
-    arrival = cast(Arrival, posted.stream)
+    arrival = cast(UploadFile, posted.stream)
     properties = file_properties.of_headers(posted.headers)
     with arrival.path.open("rb") as opened:
-        on_the_disk(opened)
+        fsync_file(opened)
     return Upload(name, arrival.path, arrival.digest, properties=properties)

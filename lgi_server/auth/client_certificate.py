@@ -24,21 +24,21 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import job_certificate
 from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_ca import JobsAuthority
-from lgi_server.auth.job_certificate import JobIdentity
-from lgi_server.auth.trusted_proxy import FrontEnd
+from lgi_server.auth.job_certificate import JobCertificate
+from lgi_server.auth.trusted_proxy import TrustedProxy
 
 
 @dataclass(frozen=True)
-class Trust:
+class TrustConfig:
     """What decides on certificates that TLS has verified. Without ``jobs`` no job has any."""
 
     revocation: Revocation
     jobs: JobsAuthority | None
-    front_end: FrontEnd | None = None
+    front_end: TrustedProxy | None = None
 
 
 @dataclass(frozen=True)
-class Identity:
+class ClientCertificate:
     """A certificate that the project's CA has signed, and the name it carries."""
 
     der: bytes
@@ -52,19 +52,21 @@ class Identity:
         return self.name.name
 
 
-def of_request(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity:
+def require_user_certificate(environ: Mapping[str, Any], trust: TrustConfig, now: float) -> ClientCertificate:
     """The user, resource or server behind a request.
 
     Raises LGIError CERTIFICATE without a certificate, with one that has expired since the handshake or
     has been revoked, whose common name names nobody, or that is a job's.
     """
-    who = of_caller(environ, trust, now)
-    if isinstance(who, JobIdentity):
+    who = authenticate(environ, trust, now)
+    if isinstance(who, JobCertificate):
         raise LGIError(ErrorNumber.CERTIFICATE, "a job may not do that")
     return who
 
 
-def of_caller(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity | JobIdentity:
+def authenticate(
+    environ: Mapping[str, Any], trust: TrustConfig, now: float
+) -> ClientCertificate | JobCertificate:
     """As `of_request`, for the little that jobs may do too; whether the job still runs is not asked here."""
     der = _shown(environ, trust.front_end)
     if not der:
@@ -75,12 +77,12 @@ def of_caller(environ: Mapping[str, Any], trust: Trust, now: float) -> Identity 
         raise LGIError(ErrorNumber.CERTIFICATE, str(error)) from None
     if datetime.fromtimestamp(now, UTC) > identity.not_after:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has expired")
-    if isinstance(identity, Identity) and trust.revocation.is_revoked(identity.serial, now):
+    if isinstance(identity, ClientCertificate) and trust.revocation.is_revoked(identity.serial, now):
         raise LGIError(ErrorNumber.CERTIFICATE, "it has been revoked")
     return identity
 
 
-def _shown(environ: Mapping[str, Any], front_end: FrontEnd | None) -> bytes | None:
+def _shown(environ: Mapping[str, Any], front_end: TrustedProxy | None) -> bytes | None:
     """The certificate (DER) that a client has shown to us, or to the front end that speaks TLS for us."""
     if front_end is not None:
         return front_end.certificate(environ)
@@ -90,7 +92,7 @@ def _shown(environ: Mapping[str, Any], front_end: FrontEnd | None) -> bytes | No
 
 
 @lru_cache(maxsize=4096)
-def _read(der: bytes, jobs: JobsAuthority | None) -> Identity | JobIdentity:
+def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCertificate:
     """Whoever is in a certificate, remembered, since who has signed it takes time to find out."""
     certificate = x509.load_der_x509_certificate(der)
     if jobs is not None and jobs.has_issued(certificate):
@@ -99,7 +101,7 @@ def _read(der: bytes, jobs: JobsAuthority | None) -> Identity | JobIdentity:
 
 
 @lru_cache(maxsize=4096)
-def read(der: bytes) -> Identity:
+def read(der: bytes) -> ClientCertificate:
     """The identity in a certificate of the project's CA.
 
     ValueError when its subject has not exactly one usable common name.
@@ -110,7 +112,7 @@ def read(der: bytes) -> Identity:
         raise ValueError("the certificate has not exactly one common name")
     value = names[0].value
     name = common_name.parse(value if isinstance(value, str) else value.decode("utf-8", "replace"))
-    return Identity(der, name, certificate.serial_number, certificate.not_valid_after_utc)
+    return ClientCertificate(der, name, certificate.serial_number, certificate.not_valid_after_utc)
 
 
 @lru_cache(maxsize=4096)
@@ -132,14 +134,14 @@ def fingerprint(pem: str) -> str:
     return _fingerprint(der) if der else ""
 
 
-def shows(registered: str, who: Identity) -> bool:
+def matches_registered(registered: str, who: ClientCertificate) -> bool:
     """Whether somebody's certificate is the one registered (PEM), or that one renewed."""
     if hmac.compare_digest(der_of(registered), who.der):
         return True
     return hmac.compare_digest(fingerprint(registered), _fingerprint(who.der))
 
 
-def newer(registered: str, who: Identity) -> str:
+def renewed_pem(registered: str, who: ClientCertificate) -> str:
     """The certificate (PEM) of somebody whom `shows` knows, empty unless it ends after the registered one."""
     if der_of(registered) == who.der or read(der_of(registered)).not_after >= who.not_after:
         return ""

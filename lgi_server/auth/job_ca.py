@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.x509_builder import CLOCK_SKEW, builder, key_usage
 from lgi_server.auth import job_certificate
-from lgi_server.auth.job_certificate import RunningJob
+from lgi_server.auth.job_certificate import JobClaims
 from lgi_server.config.model import Config
 
 DAYS = 3650
@@ -54,7 +54,7 @@ class JobsAuthority:
             raise ValueError("the certificate was not signed by the issuer it names")
         return is_ours
 
-    def issue(self, key: ec.EllipticCurvePublicKey, job: RunningJob, end: datetime, now: datetime) -> bytes:
+    def issue(self, key: ec.EllipticCurvePublicKey, job: JobClaims, end: datetime, now: datetime) -> bytes:
         """A certificate (PEM) for the key of a job, over at ``end`` at the latest."""
         last = min(now + timedelta(days=self.days), end, self.certificate.not_valid_after_utc)
         names = x509.SubjectAlternativeName([job_certificate.alternative(job)])
@@ -70,7 +70,7 @@ class JobsAuthority:
         return made.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
-def of(config: Config) -> JobsAuthority | None:
+def load_or_create(config: Config) -> JobsAuthority | None:
     """The authority of a configuration, made when it is named and neither of its files is there.
 
     None when there is none, or when another host serves the repositories, which would not know the jobs.
@@ -78,17 +78,17 @@ def of(config: Config) -> JobsAuthority | None:
     """
     if config.jobs_key is None or config.jobs_certificate is None or config.remote:
         return None
-    if not is_made(config):
-        make(config.jobs_key, config.jobs_certificate, urlsplit(config.url).hostname or "")
+    if not exists(config):
+        create(config.jobs_key, config.jobs_certificate, urlsplit(config.url).hostname or "")
     return _load(config.jobs_key, config.jobs_certificate, config.job_certificate_days)
 
 
-def is_made(config: Config) -> bool:
+def exists(config: Config) -> bool:
     """Whether one of the files of a configured authority is there."""
     return any(path is not None and path.exists() for path in (config.jobs_key, config.jobs_certificate))
 
 
-def make(key_file: Path, certificate_file: Path, host: str) -> None:
+def create(key_file: Path, certificate_file: Path, host: str) -> None:
     """A new key, its owner's only, and its certificate. OSError when one of the files is there already."""
     now = datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())

@@ -16,7 +16,7 @@ _NAMES = ("project", "job_id", "resource", "reference", "certificate")
 
 
 @dataclass(frozen=True)
-class RunningJob:
+class JobClaims:
     """A job as one daemon runs it: of a project, on a resource, under the daemon's reference.
 
     ``certificate`` is the fingerprint of the one the resource was registered with then.
@@ -30,10 +30,10 @@ class RunningJob:
 
 
 @dataclass(frozen=True)
-class JobIdentity:
+class JobCertificate:
     """A job's certificate. What it allows the database says, at each use."""
 
-    job: RunningJob
+    job: JobClaims
     not_after: datetime
 
     @property
@@ -42,7 +42,7 @@ class JobIdentity:
         return f"job {self.job.job_id} on {self.job.resource}"
 
 
-def subject(job: RunningJob) -> x509.Name:
+def subject(job: JobClaims) -> x509.Name:
     """The name in a job's certificate."""
     return x509.Name(
         [
@@ -53,12 +53,12 @@ def subject(job: RunningJob) -> x509.Name:
     )
 
 
-def alternative(job: RunningJob) -> x509.UniformResourceIdentifier:
+def alternative(job: JobClaims) -> x509.UniformResourceIdentifier:
     """What says which job it is."""
     return x509.UniformResourceIdentifier(SCHEME + urlencode(vars(job)))
 
 
-def read(certificate: x509.Certificate) -> JobIdentity:
+def read(certificate: x509.Certificate) -> JobCertificate:
     """The job in a certificate that is known to be a job's. ValueError when there is none."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -71,5 +71,5 @@ def read(certificate: x509.Certificate) -> JobIdentity:
     if any(len(values.get(name, ())) != 1 for name in _NAMES) or len(values) != len(_NAMES):
         raise ValueError("the certificate does not name one job")
     project, job_id, resource, reference, fingerprint = (values[name][0] for name in _NAMES)
-    job = RunningJob(project, int(job_id), resource, reference, fingerprint)
-    return JobIdentity(job, certificate.not_valid_after_utc)
+    job = JobClaims(project, int(job_id), resource, reference, fingerprint)
+    return JobCertificate(job, certificate.not_valid_after_utc)

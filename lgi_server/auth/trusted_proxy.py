@@ -30,7 +30,7 @@ _OTHERS_MAY_READ = 0o077
 
 # By identity, since what it has found is remembered.
 @dataclass(frozen=True, eq=False)
-class FrontEnd:
+class TrustedProxy:
     """What tells the front end's word from everybody else's. Without a ``secret`` the socket is the proof."""
 
     header: str
@@ -54,7 +54,7 @@ class FrontEnd:
 
 
 @lru_cache(maxsize=4096)
-def _verified(text: str, front_end: FrontEnd) -> bytes:
+def _verified(text: str, front_end: TrustedProxy) -> bytes:
     """The certificate (DER) in a header; ValueError when no authority has signed it for a client."""
     try:
         certificate = x509.load_der_x509_certificate(_der(text))
@@ -65,13 +65,13 @@ def _verified(text: str, front_end: FrontEnd) -> bytes:
     return certificate.public_bytes(Encoding.DER)
 
 
-def of(config: Config, jobs: JobsAuthority | None) -> FrontEnd:
+def from_config(config: Config, jobs: JobsAuthority | None) -> TrustedProxy:
     """The front end of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     authorities = x509.load_pem_x509_certificates(config.ca_certificate.read_bytes())
     if jobs is not None:
         authorities.append(jobs.certificate)
     secret = read_secret(config.front_end_secret) if config.front_end_secret else b""
-    return FrontEnd(config.front_end_header, secret, tuple(authorities))
+    return TrustedProxy(config.front_end_header, secret, tuple(authorities))
 
 
 def read_secret(path: Path) -> bytes:

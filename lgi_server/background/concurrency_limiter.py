@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 # Whatever the number of places, everybody may have so many.
-LEAST = 8
+MIN_SLOTS = 8
 
 
-class Crowd:
+class ConcurrencyLimiter:
     """A bounded number of places. Who finds none is told to come back instead of making everybody wait.
 
     Nobody has more than a quarter of them: a body that comes slowly keeps a place, and one may send many.
@@ -20,7 +20,7 @@ class Crowd:
     def __init__(self, places: int) -> None:
         """For one worker: the places are not shared with others."""
         self._places = places
-        self._share = max(LEAST, places // 4)
+        self._share = max(MIN_SLOTS, places // 4)
         self._taken: Counter[str] = Counter()
         self._guard = threading.Lock()
 

@@ -28,7 +28,7 @@ class _Found:
     up: int = 0
 
 
-class Census(Collector):
+class DatabaseGauges(Collector):
     """Asks each project's database."""
 
     def __init__(self, databases: Mapping[str, Database]) -> None:

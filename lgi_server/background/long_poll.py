@@ -20,7 +20,7 @@ PRESENCE = 10
 MOST_EACH = 100
 
 
-class Wish(Protocol):
+class Subscription(Protocol):
     """What somebody waits for."""
 
     @property
@@ -28,11 +28,11 @@ class Wish(Protocol):
         """Whose name counts against too many."""
 
 
-_Wish = TypeVar("_Wish", bound=Wish)
+_Wish = TypeVar("_Wish", bound=Subscription)
 
 
 @dataclass(eq=False)
-class Waiter(Generic[_Wish]):
+class LongPollWaiter(Generic[_Wish]):
     """One call that waits; ``has_gone`` says whether its connection has ended."""
 
     wish: _Wish
@@ -40,13 +40,13 @@ class Waiter(Generic[_Wish]):
     woken: threading.Event = field(default_factory=threading.Event)
 
 
-class Waiters(Generic[_Wish]):
+class LongPollHub(Generic[_Wish]):
     """The waiters, in the order of their coming."""
 
     def __init__(self, look: Callable[[], None]) -> None:
         """``look`` wakes whom it concerns; it may raise LGIError. Nothing runs before somebody waits."""
         self._look = look
-        self._present: dict[Waiter[_Wish], None] = {}
+        self._present: dict[LongPollWaiter[_Wish], None] = {}
         self._looking = False
         self._ended = False
         self._turn = 0
@@ -54,7 +54,7 @@ class Waiters(Generic[_Wish]):
     def __len__(self) -> int:
         return len(self._present)
 
-    def __iter__(self) -> Iterator[Waiter[_Wish]]:
+    def __iter__(self) -> Iterator[LongPollWaiter[_Wish]]:
         return iter(tuple(self._present))
 
     def wait(self, wish: _Wish, seconds: float, has_gone: Callable[[], bool]) -> bool:
@@ -66,7 +66,7 @@ class Waiters(Generic[_Wish]):
             return False
         if sum(waiter.wish.caller == wish.caller for waiter in self._present) >= MOST_EACH:
             raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of {wish.caller} wait already")
-        waiter = Waiter(wish, has_gone)
+        waiter = LongPollWaiter(wish, has_gone)
         self._present[waiter] = None
         try:
             self._start_looking()
@@ -74,7 +74,7 @@ class Waiters(Generic[_Wish]):
         finally:
             self._present.pop(waiter, None)
 
-    def wake(self, waiter: Waiter[_Wish]) -> None:
+    def wake(self, waiter: LongPollWaiter[_Wish]) -> None:
         """Let one go; it waits no more."""
         self._present.pop(waiter, None)
         waiter.woken.set()
@@ -114,7 +114,7 @@ class Waiters(Generic[_Wish]):
                 self.wake(waiter)
 
 
-def _has_gone(waiter: Waiter[_Wish]) -> bool:
+def _has_gone(waiter: LongPollWaiter[_Wish]) -> bool:
     """Whether a waiter's connection has ended: also when nobody can tell, which must not stop the others."""
     try:
         return waiter.has_gone()

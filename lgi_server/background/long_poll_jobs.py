@@ -4,14 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lgi_protocol import states
-from lgi_server.background.long_poll import Waiters
+from lgi_server.background.long_poll import LongPollHub
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import job_tails
 from lgi_server.tables.job_queue import jobs
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownJobState:
     """What a user knows of a job: its ``state``; empty when only its end is of interest.
 
     ``progress`` is that of its output (`job_tails.number`), None when that is of no interest.
@@ -34,18 +34,18 @@ class Known:
         return state == self.state if self.state else not states.has_ended(state)
 
 
-class JobWaiting:
+class JobLongPolls:
     """The waiting users of one worker in one project."""
 
     def __init__(self, database: Database) -> None:
         """Nothing runs before somebody waits."""
         self._database = database
-        self._waiters: Waiters[Known] = Waiters(self._look)
+        self._waiters: LongPollHub[KnownJobState] = LongPollHub(self._look)
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def wait(self, known: Known, seconds: float, has_gone: Callable[[], bool]) -> bool:
+    def wait(self, known: KnownJobState, seconds: float, has_gone: Callable[[], bool]) -> bool:
         """Return when there is news of the job, at the latest after so many seconds: whether so.
 
         Also when the waiter ``has_gone``. LGIError BACK_OFF when the user has too many waiters already.

@@ -8,44 +8,44 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.background.long_poll import Waiters
+from lgi_server.background.long_poll import LongPollHub
 from lgi_server.db.database import Database
 from lgi_server.tables.job_queue import listing
-from lgi_server.tables.job_queue.listing import Place
+from lgi_server.tables.job_queue.listing import ListCursor
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListSubscription:
     """An open list: who may read its jobs, when it was made (seconds), and what it knew of just then."""
 
     user: str
     names: tuple[str, ...]
     since: int
-    known: frozenset[Place]
+    known: frozenset[ListCursor]
 
     @property
     def caller(self) -> str:
         """The user."""
         return self.user
 
-    def misses(self, place: Place, readers: tuple[str, ...]) -> bool:
+    def misses(self, place: ListCursor, readers: tuple[str, ...]) -> bool:
         """Whether a job that was changed, and who may read it, is news."""
         return (
             place.state_time_stamp >= self.since
             and place not in self.known
-            and comma_lists.holds(readers, self.names)
+            and comma_lists.contains_any(readers, self.names)
         )
 
 
-class ListWaiting:
+class ListLongPolls:
     """The open lists of one worker in one project."""
 
     def __init__(self, database: Database) -> None:
         """Nothing runs before somebody waits."""
         self._database = database
-        self._waiters: Waiters[Listed] = Waiters(self._look)
+        self._waiters: LongPollHub[ListSubscription] = LongPollHub(self._look)
 
-    def wait(self, listed: Listed, seconds: float, has_gone: Callable[[], bool]) -> bool:
+    def wait(self, listed: ListSubscription, seconds: float, has_gone: Callable[[], bool]) -> bool:
         """Return when there is news for a list, at the latest after so many seconds: whether so.
 
         Also when the waiter ``has_gone``. LGIError BACK_OFF when the user has too many waiters already.

@@ -14,25 +14,25 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
 from lgi_protocol.states import State
-from lgi_server.background.long_poll import MOST_EACH, Waiters
-from lgi_server.background.long_poll_jobs import Known
+from lgi_server.background.long_poll import MOST_EACH, LongPollHub
+from lgi_server.background.long_poll_jobs import KnownJobState
 from lgi_server.db.database import Database, Transaction
 from lgi_server.services.jobs import licences
-from lgi_server.services.jobs.licences import Amounts, Stock
+from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.services.jobs.live_output import INTEREST
 from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables.job_queue import pending_work
-from lgi_server.tables.job_queue.pending_work import WATCHED, Awaited
+from lgi_server.tables.job_queue.pending_work import WATCHED, PendingJob
 
-__all__ = ["MOST_EACH", "Nothing", "Waiting", "Wish"]
+__all__ = ["MOST_EACH", "LongPoll", "WorkLongPolls", "WorkSubscription"]
 # Nobody needs to be told again so soon of a job that was not taken; each time it is twice as long.
 AGAIN_SECONDS, LONGEST_AGAIN = 1.0, 60.0
 
 
-class Nothing(Exception):
+class LongPoll(Exception):
     """A call found nothing to answer and may wait for it; nothing was done."""
 
-    def __init__(self, project: str, wish: "Wish | Known", seconds: float) -> None:
+    def __init__(self, project: str, wish: "WorkSubscription | KnownJobState", seconds: float) -> None:
         super().__init__("there is nothing yet")
         self.project = project
         self.wish = wish
@@ -40,7 +40,7 @@ class Nothing(Exception):
 
 
 @dataclass(frozen=True)
-class Wish:
+class WorkSubscription:
     """What a resource waits for: jobs of applications for it, except those it knows of already.
 
     It may know that a job is ``queued`` and have to be told that it is ``aborting``. ``load`` is how full it
@@ -60,7 +60,7 @@ class Wish:
         """The resource."""
         return self.resource
 
-    def is_met_by(self, job: Awaited) -> bool:
+    def is_met_by(self, job: PendingJob) -> bool:
         """Whether the resource would want to be told of a job."""
         if job.state == WATCHED:
             is_news = self.watched is not None and job.job_id not in self.watched
@@ -69,7 +69,9 @@ class Wish:
             return False
         if job.state == State.ABORTING:
             return job.job_id not in self.aborting and self.resource in job.target_resources
-        return job.job_id not in self.queued and comma_lists.holds(job.target_resources, [self.resource])
+        return job.job_id not in self.queued and comma_lists.contains_any(
+            job.target_resources, [self.resource]
+        )
 
 
 def look(
@@ -78,18 +80,18 @@ def look(
     resources: Sequence[str],
     sends: bool,
     there_are: Amounts,
-) -> list[Awaited]:
+) -> list[PendingJob]:
     """All there is to tell some resources of; with ``sends`` the jobs too that somebody looks at.
 
     Of jobs that want licences only those that can have them now.
     """
-    watched = pending_work.watched(transaction, int(time.time()) - INTEREST) if sends else []
+    watched = pending_work.find_watched(transaction, int(time.time()) - INTEREST) if sends else []
     if not there_are or not applications:
-        return watched + pending_work.look(transaction, applications, resources)
-    stock = Stock(there_are, licence_table.held(transaction))
+        return watched + pending_work.find_pending(transaction, applications, resources)
+    stock = LicencePool(there_are, licence_table.held(transaction))
     wanted = licence_table.wanted(transaction, applications)
-    wishes = {application: tuple(licences.possible(stock, texts)) for application, texts in wanted.items()}
-    return watched + pending_work.look(transaction, applications, resources, wishes)
+    wishes = {application: tuple(licences.grantable(stock, texts)) for application, texts in wanted.items()}
+    return watched + pending_work.find_pending(transaction, applications, resources, wishes)
 
 
 def _present() -> bool:
@@ -105,7 +107,7 @@ class _Told:
     pause: float
 
 
-class Waiting:
+class WorkLongPolls:
     """The waiters of one worker in one project."""
 
     def __init__(
@@ -118,13 +120,13 @@ class Waiting:
         self._database = database
         self._there_are = there_are or {}
         self._clock = clock
-        self._waiters: Waiters[Wish] = Waiters(lambda: self.tell(self._jobs()))
+        self._waiters: LongPollHub[WorkSubscription] = LongPollHub(lambda: self.tell(self._jobs()))
         self._told: dict[tuple[int, str], _Told] = {}
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def wait(self, wish: Wish, seconds: float, has_gone: Callable[[], bool] = _present) -> bool:
+    def wait(self, wish: WorkSubscription, seconds: float, has_gone: Callable[[], bool] = _present) -> bool:
         """Return when there may be something for a wish, at the latest after so many seconds: whether so.
 
         Also when the waiter ``has_gone``. LGIError BACK_OFF when its resource has too many waiters already.
@@ -135,17 +137,17 @@ class Waiting:
         """Let everybody go: the worker is to end."""
         self._waiters.end()
 
-    def _jobs(self) -> list[Awaited]:
+    def _jobs(self) -> list[PendingJob]:
         applications = sorted({name for waiter in self._waiters for name in waiter.wish.applications})
         resources = sorted({waiter.wish.resource for waiter in self._waiters})
         sends = any(waiter.wish.watched is not None for waiter in self._waiters)
 
-        def work(transaction: Transaction) -> list[Awaited]:
+        def work(transaction: Transaction) -> list[PendingJob]:
             return look(transaction, applications, resources, sends, self._there_are)
 
         return self._database.run(work, write=False)
 
-    def tell(self, jobs: Iterable[Awaited]) -> None:
+    def tell(self, jobs: Iterable[PendingJob]) -> None:
         """Wake whoever is due to hear of these jobs, which are all there are."""
         now = self._clock()
         there: dict[tuple[int, str], _Told] = {}
@@ -156,7 +158,7 @@ class Waiting:
             there[job.job_id, job.state] = told
         self._told = there
 
-    def _tell_of(self, job: Awaited, told: _Told | None, now: float) -> _Told:
+    def _tell_of(self, job: PendingJob, told: _Told | None, now: float) -> _Told:
         number = 1 if told is None else 2 * told.waiters
         pause = AGAIN_SECONDS if told is None else min(2 * told.pause, LONGEST_AGAIN)
         if job.state != State.QUEUED:

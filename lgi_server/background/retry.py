@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.services.jobs.locking import JobLocked
-from lgi_server.storage.staging import NotMade
+from lgi_server.services.jobs.locking import JobLockedError
+from lgi_server.storage.staging import RepositoryNotReadyError
 
 Result = TypeVar("Result")
 LOCK_WAIT_SECONDS = 30.0
@@ -17,13 +17,13 @@ LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
 _waiting = threading.BoundedSemaphore(64)
 
 
-def carry_out(run: Callable[[], Result]) -> Result:
+def run_with_retries(run: Callable[[], Result]) -> Result:
     """The result of a piece of work, done again while the job it wants is locked; LGIError BACK_OFF."""
     try:
         return run()
-    except JobLocked:
+    except JobLockedError:
         return _wait_for_lock(run)
-    except NotMade as first:
+    except RepositoryNotReadyError as first:
         return first.ahead.make(run)
 
 
@@ -38,7 +38,7 @@ def _wait_for_lock(again: Callable[[], Result]) -> Result:
             pause = min(2 * pause, LONGEST_LOOK)
             try:
                 return again()
-            except JobLocked:
+            except JobLockedError:
                 continue
         raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
     finally:

@@ -26,7 +26,7 @@ Store = Callable[[Transaction, list[int], int], None]
 Times = dict[int, int]
 
 
-class Touches:
+class TimestampBatcher:
     """The notes of one worker for one project."""
 
     def __init__(self, database: Database) -> None:
@@ -54,7 +54,7 @@ class Touches:
 
     def look(self, job_id: int, now: int) -> None:
         """Somebody looks at what a job puts out."""
-        self._note(live_output.note, job_id, now)
+        self._note(live_output.mark_watched, job_id, now)
 
     def _note(self, store: Store, number: int, now: int) -> None:
         with self._lock:

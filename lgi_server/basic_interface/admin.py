@@ -6,9 +6,9 @@ from lgi_protocol import comma_lists
 from lgi_server.auth import client_certificate
 from lgi_server.basic_interface.home import counted
 from lgi_server.basic_interface.project import Seen, seen_resources
-from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
 from lgi_server.tables import job_counts, submit_rules
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import listing
 
 _RULES = (
@@ -38,11 +38,11 @@ class _Rule:
 
 
 @page("administration")
-def administration(visit: Visit) -> Answer:
+def administration(visit: PageContext) -> Answer:
     """Nothing can be changed here: rules and resources are changed with ManageDB."""
     visit.check_administrator()
     admin_group = visit.visitor.server.config.admin_group
-    return Shown(
+    return Template(
         "basic_interface/administration.html",
         {
             "states": counted(listing.states_of(visit.transaction, "read", admin_group)),
@@ -52,7 +52,7 @@ def administration(visit: Visit) -> Answer:
     )
 
 
-def _end(resource: Resource) -> int:
+def _end(resource: ResourceRow) -> int:
     """When a resource's certificate ends, in seconds; 0 if that cannot be read."""
     try:
         return int(
@@ -64,7 +64,7 @@ def _end(resource: Resource) -> int:
         return 0
 
 
-def _rules(visit: Visit, kind: str, rule: str) -> list[_Rule]:
+def _rules(visit: PageContext, kind: str, rule: str) -> list[_Rule]:
     """The rows of one table, and how many jobs the limited ones have now."""
     found = []
     for row in submit_rules.listed(visit.transaction, kind, rule):
@@ -74,7 +74,7 @@ def _rules(visit: Visit, kind: str, rule: str) -> list[_Rule]:
     return found
 
 
-def _used(visit: Visit, name: str, application: str, limit: int | None) -> int | None:
+def _used(visit: PageContext, name: str, application: str, limit: int | None) -> int | None:
     """How many jobs count under a rule; None where that is not one number."""
     if limit is None or comma_lists.ANY in {name, application}:
         return None

@@ -12,25 +12,25 @@ from lgi_server.auth import browser_guard
 
 # Importing these registers their pages.
 from lgi_server.basic_interface import (
-    admin,
-    certificate,
+    admin,  # noqa: F401
+    certificate,  # noqa: F401
     dispatch,
-    group_choice,
+    group_choice,  # noqa: F401
     home,
-    job,
-    job_actions,
-    job_list,
-    job_removal,
+    job,  # noqa: F401
+    job_actions,  # noqa: F401
+    job_list,  # noqa: F401
+    job_removal,  # noqa: F401
     legacy_urls,
     long_poll,
     responses,
-    submit,
-    usage,
+    submit,  # noqa: F401
+    usage,  # noqa: F401
 )
-from lgi_server.basic_interface import project as basic_interface_project
-from lgi_server.basic_interface.registry import PAGES, Page, Visitor
+from lgi_server.basic_interface import project as basic_interface_project  # noqa: F401
+from lgi_server.basic_interface.registry import PAGES, Page, PageUser
 from lgi_server.config.model import Config
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 
 NAME = "basic_interface"
 
@@ -41,14 +41,14 @@ class JobNumber(IntegerConverter):
     regex = r"[0-9]{1,9}"
 
 
-def blueprint(server: Server) -> Blueprint:
+def blueprint(server: Runtime) -> Blueprint:
     """All pages below ``/basic_interface``."""
     routes = Blueprint(NAME, __name__)
     for one in PAGES:
         routes.add_url_rule(
             f"/<project>/{one.path}",
             endpoint=one.view.__name__,
-            view_func=partial(dispatch.enter, server, one),
+            view_func=partial(dispatch.dispatch, server, one),
             methods=["POST"] if one.changes else ["GET"],
         )
     _add_others(routes, server)
@@ -58,27 +58,27 @@ def blueprint(server: Server) -> Blueprint:
     return routes
 
 
-def _add_others(routes: Blueprint, server: Server) -> None:
+def _add_others(routes: Blueprint, server: Runtime) -> None:
     """Where visitors begin, held requests, what LGI's pages were called, and everything else."""
-    first = partial(dispatch.enter, server, home.FIRST)
+    first = partial(dispatch.dispatch, server, home.FIRST)
     routes.add_url_rule("/", "first", first, methods=["GET"])
     for name, page in legacy_urls.PAGES.items():
         old = partial(_old, server, page)
         routes.add_url_rule(f"/{name}", "old_" + name.removesuffix(".php"), old, methods=["GET", "POST"])
     routes.add_url_rule(
-        "/<project>/news/job/<job_number:job_id>", "job_news", partial(long_poll.of_job, server)
+        "/<project>/news/job/<job_number:job_id>", "job_news", partial(long_poll.poll_job, server)
     )
-    routes.add_url_rule("/<project>/news/jobs", "list_news", partial(long_poll.of_list, server))
+    routes.add_url_rule("/<project>/news/jobs", "list_news", partial(long_poll.poll_list, server))
     routes.add_url_rule("/<path:anything>", "nothing", partial(_nothing, server))
 
 
-def _old(server: Server, page: Page) -> Response:
+def _old(server: Runtime, page: Page) -> Response:
     """A page of LGI's: these carried their project in a parameter."""
     project = request.args.get("project", "")
-    return dispatch.enter(server, page, project if project in server.config.projects else "")
+    return dispatch.dispatch(server, page, project if project in server.config.projects else "")
 
 
-def _nothing(server: Server, _error: object = None, **_place: str) -> Response:
+def _nothing(server: Runtime, _error: object = None, **_place: str) -> Response:
     return responses.not_found(_known(server))
 
 
@@ -99,14 +99,14 @@ def is_for_a_person(config: Config, asked: Request) -> bool:
     return f"{asked.path}/".startswith(f"{config.prefix}/{NAME}/")
 
 
-def _refused(server: Server, refused: LGIError) -> Response:
+def _refused(server: Runtime, refused: LGIError) -> Response:
     """What was refused before a session was looked for."""
     return responses.refusal(_known(server), refused)
 
 
-def _known(server: Server) -> Visitor | None:
+def _known(server: Runtime) -> PageUser | None:
     """Who is there, in any project the certificate is for."""
     try:
-        return dispatch.visitor(server, "")
+        return dispatch.authenticate(server, "")
     except LGIError:
         return None

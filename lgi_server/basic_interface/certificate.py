@@ -5,18 +5,18 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
 
 WARNED = timedelta(days=30)
 
 
 @page("certificate")
-def certificate(visit: Visit) -> Answer:
+def certificate(visit: PageContext) -> Answer:
     """Name, groups, projects, and when it ends."""
     who = visit.visitor.who
     shown = x509.load_der_x509_certificate(who.der)
     left = who.not_after - datetime.fromtimestamp(visit.now, UTC)
-    return Shown(
+    return Template(
         "basic_interface/certificate.html",
         {
             "name": who.name,

@@ -15,21 +15,29 @@ from lgi_server.api import form_parser
 from lgi_server.api.fields import Form
 from lgi_server.api.uploads import PageRequest
 from lgi_server.auth import browser_guard, client_certificate
-from lgi_server.auth.client_certificate import Identity
+from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.background import retry
 from lgi_server.basic_interface import group_choice, responses
-from lgi_server.basic_interface.registry import Afterwards, Moved, Page, Saved, Shown, Visit, Visitor
+from lgi_server.basic_interface.registry import (
+    AfterCommit,
+    Download,
+    Page,
+    PageContext,
+    PageUser,
+    Redirect,
+    Template,
+)
 from lgi_server.db.database import Transaction
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.services.access import principals, web_sessions
 from lgi_server.services.access.web_sessions import WebSession
-from lgi_server.storage.staging import Ahead
+from lgi_server.storage.staging import StagedRepository
 
 
-def visitor(server: Server, project: str) -> Visitor:
+def authenticate(server: Runtime, project: str) -> PageUser:
     """Who is there, before anything is done for them; LGIError 2 or 37, or NotFound for the project."""
     now = time.time()
-    who = client_certificate.of_request(request.environ, server.trust, now)
+    who = client_certificate.require_user_certificate(request.environ, server.trust, now)
     principals.check_certificate(who, server.config)
     project = project or _first_project(server, who)
     if project not in server.config.projects:
@@ -37,19 +45,19 @@ def visitor(server: Server, project: str) -> Visitor:
     if not who.name.allows_project(project):
         raise LGIError(ErrorNumber.PROJECT_REFUSED, project)
     chosen = group_choice.of_cookies(request.cookies)
-    return Visitor(server, who, principals.user_of(who, chosen, server.config), project, int(now))
+    return PageUser(server, who, principals.user_of(who, chosen, server.config), project, int(now))
 
 
-def _first_project(server: Server, who: Identity) -> str:
+def _first_project(server: Runtime, who: ClientCertificate) -> str:
     """The project of an address that names none: the default one, or else the first that is allowed."""
     if who.name.allows_project(server.config.default_project):
         return server.config.default_project
     return next(name for name in server.config.projects if who.name.allows_project(name))
 
 
-def enter(server: Server, page: Page, project: str = "", **place: object) -> Response:
+def dispatch(server: Runtime, page: Page, project: str = "", **place: object) -> Response:
     """One page, from the certificate to the answer."""
-    known = visitor(server, project)
+    known = authenticate(server, project)
     with server.crowd.place(known.who.name.name):
         session = open_session(server, known)
         known = replace(known, token=session.token)
@@ -64,22 +72,22 @@ def enter(server: Server, page: Page, project: str = "", **place: object) -> Res
 
 
 def _visited(
-    server: Server, page: Page, known: Visitor, session: WebSession, place: Mapping[str, object]
-) -> Shown | Moved | Saved:
+    server: Runtime, page: Page, known: PageUser, session: WebSession, place: Mapping[str, object]
+) -> Template | Redirect | Download:
     """What a page answers, or what a page makes of a refusal."""
     database = server.databases[known.project]
-    store = Ahead(server.repositories) if server.config.remote else server.repositories
+    store = StagedRepository(server.repositories) if server.config.remote else server.repositories
     posted: MultiDict[str, str] = _posted(server, page) if page.changes else MultiDict()
 
-    def visit(transaction: Transaction) -> Visit:
-        return Visit(known, transaction, Form(request.args), posted, store)
+    def visit(transaction: Transaction) -> PageContext:
+        return PageContext(known, transaction, Form(request.args), posted, store)
 
     try:
         if page.changes:
             _check_token(session, page, posted)
         run = partial(database.run, lambda transaction: page.view(visit(transaction), **place), page.changes)
-        answer = retry.carry_out(run)
-        return answer.do() if isinstance(answer, Afterwards) else answer
+        answer = retry.run_with_retries(run)
+        return answer.do() if isinstance(answer, AfterCommit) else answer
     except LGIError as error:
         if page.refused is None:
             raise
@@ -87,7 +95,7 @@ def _visited(
     return database.run(lambda transaction: explain(visit(transaction), refused), write=False)
 
 
-def _posted(server: Server, page: Page) -> "MultiDict[str, str]":
+def _posted(server: Runtime, page: Page) -> "MultiDict[str, str]":
     """The fields of a form, which no other site has sent; LGIError 66, 64, 65 or 68."""
     if browser_guard.comes_from_elsewhere(request.environ):
         raise LGIError(ErrorNumber.FORGERY, "another site has sent this form")
@@ -106,7 +114,7 @@ def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> 
         )
 
 
-def open_session(server: Server, known: Visitor) -> WebSession:
+def open_session(server: Runtime, known: PageUser) -> WebSession:
     """The browser's session, or a new one. It is in the database of the default project."""
     database = server.databases[server.config.default_project]
     key, who, now = request.cookies.get(browser_guard.COOKIE, ""), known.who, known.now

@@ -84,7 +84,7 @@ def _hexadecimal(data: bytes) -> str:
     return "\n".join(lines)
 
 
-def moment(seconds: int) -> Markup:
+def format_time(seconds: int) -> Markup:
     """A time as an element that scripts turn into the reader's own; without them it is UTC."""
     if seconds <= 0:
         return Markup('<span class="none">never</span>')
@@ -111,10 +111,10 @@ def path(name: str) -> str:
     return quote(name, safe="")
 
 
-FILTERS = {"moment": moment, "size": size, "names": names, "visible": visible, "path": path}
+FILTERS = {"moment": format_time, "size": size, "names": names, "visible": visible, "path": path}
 
 
-def words(prefix: str) -> dict[str, object]:
+def template_globals(prefix: str) -> dict[str, object]:
     """What every template may use: where things are below ``prefix``, and whose they are."""
 
     def static(file: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from lgi_protocol import comma_lists, common_name
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
-from lgi_server.basic_interface.registry import Answer, Moved, Visit, change
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, change
 from lgi_server.services.access import principals
 
 COOKIE = "__Host-LGI_groups"
@@ -25,11 +25,11 @@ def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
 
 
 @change("groups")
-def choose_groups(visit: Visit) -> Answer:
+def choose_groups(visit: PageContext) -> Answer:
     """Work for these groups from now on, or with none posted for those that the certificate names."""
     chosen = comma_lists.unique(comma_lists.split(visit.form.word(fields.CHOSEN_GROUPS)))
     visitor = visit.visitor
     allowed = principals.allowed_groups(visitor.who.name, chosen, visitor.server.config) if chosen else ()
     if refused := [group for group in chosen if group not in allowed]:
         raise LGIError(ErrorNumber.GROUPS_REFUSED, comma_lists.join(refused))
-    return Moved("certificate", keep={COOKIE: quote(comma_lists.join(allowed))})
+    return Redirect("certificate", keep={COOKIE: quote(comma_lists.join(allowed))})

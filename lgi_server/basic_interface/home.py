@@ -1,7 +1,7 @@
 """The main menu: who you are, what your jobs do, and where everything else is."""
 
 from lgi_protocol.states import State
-from lgi_server.basic_interface.registry import Answer, Moved, Page, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template, page
 from lgi_server.services.access import principals
 from lgi_server.tables.job_queue import listing
 from lgi_server.tables.job_queue.listing import Selection
@@ -10,9 +10,9 @@ RECENT = 5
 
 
 @page("")
-def menu(visit: Visit) -> Answer:
+def menu(visit: PageContext) -> Answer:
     """What the visitor is most likely to look for."""
-    return Shown(
+    return Template(
         "basic_interface/menu.html",
         {
             "states": counted(listing.states_of(visit.transaction, "owner", visit.user.name)),
@@ -30,8 +30,8 @@ def counted(found: dict[str, int]) -> list[tuple[str, int]]:
     )
 
 
-def _first(_visit: Visit) -> Answer:
-    return Moved("")
+def _first(_visit: PageContext) -> Answer:
+    return Redirect("")
 
 
 # Where the interface begins when no project is named.

@@ -8,18 +8,18 @@ from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.basic_interface import filters
-from lgi_server.basic_interface.registry import Afterwards, Answer, Saved, Shown, Visit, page
+from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template, page
 from lgi_server.interfaces.explain import MESSAGES
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, live_output, updates
-from lgi_server.services.jobs.live_output import Look
+from lgi_server.services.jobs.live_output import OutputView
 from lgi_server.storage import base
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 
 
 @page("jobs/<job_number:job_id>")
-def job(visit: Visit, job_id: int) -> Answer:
+def job(visit: PageContext, job_id: int) -> Answer:
     """Everything of a job; of one that is gone, what has happened to it."""
     try:
         found = seen(visit, job_id)
@@ -39,10 +39,10 @@ def job(visit: Visit, job_id: int) -> Answer:
         "removable": states.removable(found.state),
     }
     server = visit.visitor.server
-    return Afterwards(lambda: Shown("basic_interface/job.html", {**values, **files_of(server, found)}))
+    return AfterCommit(lambda: Template("basic_interface/job.html", {**values, **files_of(server, found)}))
 
 
-def seen(visit: Visit, job_id: int) -> Job:
+def seen(visit: PageContext, job_id: int) -> JobRow:
     """A job the visitor may read; LGIError 15 for one that is not there and for one of others alike."""
     with hidden(job_id):
         return updates.seen_by_user(visit.transaction, visit.user, job_id)
@@ -59,17 +59,17 @@ def hidden(job_id: int) -> Iterator[None]:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}") from None
 
 
-def _gone(visit: Visit, job_id: int, refused: LGIError) -> Shown:
+def _gone(visit: PageContext, job_id: int, refused: LGIError) -> Template:
     """The history of a job that was deleted, for who may see that; else the refusal."""
     with hidden(job_id):
         changes = history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config)
     if not changes or changes[-1].new_state != states.DELETED:
         raise refused
     values = {"job_id": job_id, "changes": changes}
-    return Shown("basic_interface/job_gone.html", values, HTTPStatus.NOT_FOUND)
+    return Template("basic_interface/job_gone.html", values, HTTPStatus.NOT_FOUND)
 
 
-def _why_it_waits(visit: Visit, found: Job) -> dict[str, object]:
+def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
     """For a queued job, why it does not run, and how many come before it."""
     if found.state != State.QUEUED:
         return {}
@@ -78,20 +78,20 @@ def _why_it_waits(visit: Visit, found: Job) -> dict[str, object]:
     return {"reason": MESSAGES[said.reason], "before": said.before, "most": said.before >= MOST}
 
 
-def _tail(visit: Visit, found: Job) -> Look | None:
+def _tail(visit: PageContext, found: JobRow) -> OutputView | None:
     """What a job that runs has put out so far, if its daemon tells. Looking is what makes it tell."""
-    if states.counts_as(found.state) not in {State.RUNNING, State.ABORTING}:
+    if states.normalized(found.state) not in {State.RUNNING, State.ABORTING}:
         return None
     visit.visitor.server.touches[visit.visitor.project].look(found.job_id, visit.now)
-    return live_output.look(visit.transaction, visit.user, found.job_id, 0)
+    return live_output.view(visit.transaction, visit.user, found.job_id, 0)
 
 
-def may_change(visit: Visit, found: Job) -> bool:
+def may_change(visit: PageContext, found: JobRow) -> bool:
     """Whether a form for a change is shown; what is posted is judged by the services."""
-    return comma_lists.holds(found.write_access, visit.user.names)
+    return comma_lists.contains_any(found.write_access, visit.user.names)
 
 
-def files_of(server: Server, found: Job) -> dict[str, object]:
+def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
     """The files of a job, and where they are to be had. Another host may take a while to tell, or be away."""
     if not found.repository:
         return {"files": []}
@@ -112,12 +112,12 @@ def files_of(server: Server, found: Job) -> dict[str, object]:
 
 
 @page("jobs/<job_number:job_id>/input")
-def job_input(visit: Visit, job_id: int) -> Answer:
+def job_input(visit: PageContext, job_id: int) -> Answer:
     """A job's input as a file."""
-    return Saved(f"job_{job_id}_input", seen(visit, job_id).input)
+    return Download(f"job_{job_id}_input", seen(visit, job_id).input)
 
 
 @page("jobs/<job_number:job_id>/output")
-def job_output(visit: Visit, job_id: int) -> Answer:
+def job_output(visit: PageContext, job_id: int) -> Answer:
     """A job's output as a file."""
-    return Saved(f"job_{job_id}_output", seen(visit, job_id).output)
+    return Download(f"job_{job_id}_output", seen(visit, job_id).output)

@@ -8,7 +8,15 @@ from flask import request
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, uploads
 from lgi_server.basic_interface.job import seen
-from lgi_server.basic_interface.registry import Afterwards, Answer, Moved, Shown, Visit, change, page
+from lgi_server.basic_interface.registry import (
+    AfterCommit,
+    Answer,
+    PageContext,
+    Redirect,
+    Template,
+    change,
+    page,
+)
 from lgi_server.repository.permissions import Access
 from lgi_server.storage import base
 from lgi_server.storage.base import NoSuchFile, Upload
@@ -18,19 +26,19 @@ NAME = fields.Field("name", 256, fields.E.UPLOAD, fields.E.UPLOAD)
 
 
 @change("jobs/<job_number:job_id>/files", takes_files=True)
-def add_files(visit: Visit, job_id: int) -> Answer:
+def add_files(visit: PageContext, job_id: int) -> Answer:
     """Store files, each replacing an older one of its name."""
     repository = _repository(visit, job_id)
     files = uploads.chosen_files(request, "files")
     if not files:
         raise LGIError(ErrorNumber.UPLOAD, message="No file was chosen")
 
-    def store() -> Moved:
+    def store() -> Redirect:
         _check_writer(visit, repository)
         _put(visit.visitor.server.store, repository, files)
-        return Moved(f"jobs/{job_id}#files")
+        return Redirect(f"jobs/{job_id}#files")
 
-    return Afterwards(store)
+    return AfterCommit(store)
 
 
 def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> None:
@@ -44,35 +52,35 @@ def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> Non
 
 
 @page("jobs/<job_number:job_id>/files/delete")
-def ask_to_delete_file(visit: Visit, job_id: int) -> Answer:
+def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
     """The question, with the file's name on it."""
     found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
     repository = _repository(visit, job_id)
     store = visit.visitor.server.store
 
-    def ask() -> Shown:
+    def ask() -> Template:
         _check_writer(visit, repository)
         if name not in {one.name for one in store.content(repository)}:
             raise LGIError(ErrorNumber.NO_JOB, message=f"The job has no file {name!r}")
-        return Shown("basic_interface/file_removal.html", {"job": found, "name": name})
+        return Template("basic_interface/file_removal.html", {"job": found, "name": name})
 
-    return Afterwards(ask)
+    return AfterCommit(ask)
 
 
 @change("jobs/<job_number:job_id>/files/delete")
-def delete_file(visit: Visit, job_id: int) -> Answer:
+def delete_file(visit: PageContext, job_id: int) -> Answer:
     """Remove a file."""
     repository, name = _repository(visit, job_id), visit.form.untrimmed(NAME)
 
-    def delete() -> Moved:
+    def delete() -> Redirect:
         _check_writer(visit, repository)
         _known(partial(visit.visitor.server.store.delete, repository, name))
-        return Moved(f"jobs/{job_id}#files")
+        return Redirect(f"jobs/{job_id}#files")
 
-    return Afterwards(delete)
+    return AfterCommit(delete)
 
 
-def _repository(visit: Visit, job_id: int) -> str:
+def _repository(visit: PageContext, job_id: int) -> str:
     """The repository of a job the visitor may read, if it is kept here; LGIError 15 or 68."""
     found = seen(visit, job_id)
     if visit.visitor.server.config.remote is not None or not found.repository:
@@ -80,7 +88,7 @@ def _repository(visit: Visit, job_id: int) -> str:
     return found.repository
 
 
-def _check_writer(visit: Visit, repository: str) -> None:
+def _check_writer(visit: PageContext, repository: str) -> None:
     """LGIError 35 unless the rules of PUT and DELETE let the visitor change these files."""
     access = Access(visit.visitor.server, visit.visitor.who, time.time(), visit.user.groups)
     _known(partial(access.check_writer, repository))

@@ -7,12 +7,12 @@ from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
 from lgi_server.api import end_fields, fields
-from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
 from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs, listing
-from lgi_server.tables.job_queue.jobs import Job
-from lgi_server.tables.job_queue.listing import Place, Selection
+from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.job_queue.listing import ListCursor, Selection
 
 SIZE = 50
 _PLACE = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
@@ -23,7 +23,7 @@ WHOSE = fields.Field("whose", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STA
 
 
 @page("jobs")
-def job_list(visit: Visit) -> Answer:
+def job_list(visit: PageContext) -> Answer:
     """One page of the list. A place in it is a job's time and number, so that all pages cost the same."""
     everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"
     state, application = visit.query.word(fields.LISTED_STATE), visit.query.word(fields.LISTED_APPLICATION)
@@ -32,7 +32,7 @@ def job_list(visit: Visit) -> Answer:
     ended = end_fields.wanted(visit.query)
     selection = Selection(names, *filters, ended)
     found, has_older, has_newer = _page(visit, selection)
-    return Shown(
+    return Template(
         "basic_interface/job_list.html",
         {
             "jobs": found,
@@ -52,13 +52,13 @@ def job_list(visit: Visit) -> Answer:
     )
 
 
-def _deleted(visit: Visit) -> int:
+def _deleted(visit: PageContext) -> int:
     """The job that was deleted just now, 0 if none was: an address alone proves nothing."""
     job_id = visit.query.number_or(DELETED, 0)
     return job_id if job_id and jobs.find(visit.transaction, job_id) is None else 0
 
 
-def _news(visit: Visit, found: list[Job], everybody: bool) -> str:
+def _news(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
     """What the open page asks for to be told of changes: since when, and what it knows of already."""
     since = visit.now - 1
     known = [_place(job) for job in found if job.state_time_stamp >= since]
@@ -79,7 +79,7 @@ def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[
     return {name: value for name, value in given.items() if value}
 
 
-def _page(visit: Visit, selection: Selection) -> tuple[list[Job], bool, bool]:
+def _page(visit: PageContext, selection: Selection) -> tuple[list[JobRow], bool, bool]:
     """The jobs of a page, and whether there are older and newer ones."""
     after = read_place(visit.query.word(AFTER))
     if after is not None:
@@ -90,13 +90,13 @@ def _page(visit: Visit, selection: Selection) -> tuple[list[Job], bool, bool]:
     return found[:SIZE], len(found) > SIZE, before is not None
 
 
-def read_place(text: str) -> Place | None:
+def read_place(text: str) -> ListCursor | None:
     """Where in a list a text says that something stands."""
     found = _PLACE.fullmatch(text)
-    return Place(int(found[1]), int(found[2])) if found else None
+    return ListCursor(int(found[1]), int(found[2])) if found else None
 
 
-def _place(job: Job) -> str:
+def _place(job: JobRow) -> str:
     return f"{job.state_time_stamp}-{job.job_id}"
 
 
@@ -105,7 +105,7 @@ def _shown(posted: str) -> str:
     return "" if posted == comma_lists.ANY else posted
 
 
-def _applications(visit: Visit, chosen: str) -> list[str]:
+def _applications(visit: PageContext, chosen: str) -> list[str]:
     """What can be chosen: what is offered now, and what was chosen."""
     everyone = active_resources.everyone(visit.transaction)
     offered = {name for one in everyone for name in targets.applications_of(one)}

@@ -3,24 +3,24 @@
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.job import may_change, seen
-from lgi_server.basic_interface.registry import Answer, Moved, Shown, Visit, change, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template, change, page
 from lgi_server.services.jobs import updates
 
 
 @page("jobs/<job_number:job_id>/delete")
-def ask_to_delete(visit: Visit, job_id: int) -> Answer:
+def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
     """The question, with the job's name on it."""
     found = seen(visit, job_id)
     if not may_change(visit, found):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
-    return Shown(
+    return Template(
         "basic_interface/job_removal.html", {"job": found, "removable": states.removable(found.state)}
     )
 
 
 @change("jobs/<job_number:job_id>/delete")
-def delete_job(visit: Visit, job_id: int) -> Answer:
+def delete_job(visit: PageContext, job_id: int) -> Answer:
     """Remove a job that is queued or has ended; have any other aborted."""
     seen(visit, job_id)
     gone = updates.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
-    return Moved(f"jobs?deleted={job_id}" if gone.state == states.DELETED else f"jobs/{job_id}")
+    return Redirect(f"jobs?deleted={job_id}" if gone.state == states.DELETED else f"jobs/{job_id}")

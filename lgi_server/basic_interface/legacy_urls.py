@@ -3,40 +3,40 @@
 from urllib.parse import urlencode
 
 from lgi_server.api import fields
-from lgi_server.basic_interface.registry import Answer, Moved, Page, Visit
+from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect
 
 PROJECT_SERVER = fields.Field(
     "project_server", fields.INTEGER, fields.E.SERVERS_TOO_BIG, fields.E.SERVERS_TOO_BIG
 )
 
 
-def _menu(_visit: Visit) -> Answer:
-    return Moved("")
+def _menu(_visit: PageContext) -> Answer:
+    return Redirect("")
 
 
-def _list(visit: Visit) -> Answer:
-    return Moved("servers" if visit.query.number_or(PROJECT_SERVER, 0) else "resources")
+def _list(visit: PageContext) -> Answer:
+    return Redirect("servers" if visit.query.number_or(PROJECT_SERVER, 0) else "resources")
 
 
-def _job_state(visit: Visit) -> Answer:
+def _job_state(visit: PageContext) -> Answer:
     """One job, or a list. Where in the list is not kept: it has the newest first now."""
     job_id = visit.query.number_or(fields.LISTED_JOB_ID, -1)
     if job_id >= 0:
-        return Moved(f"jobs/{job_id}")
+        return Redirect(f"jobs/{job_id}")
     filters = {
         field.name: visit.query.word(field) for field in (fields.LISTED_STATE, fields.LISTED_APPLICATION)
     }
     given = {name: value for name, value in filters.items() if value}
-    return Moved(f"jobs?{urlencode(given)}" if given else "jobs")
+    return Redirect(f"jobs?{urlencode(given)}" if given else "jobs")
 
 
-def _delete(visit: Visit) -> Answer:
+def _delete(visit: PageContext) -> Answer:
     """The question: what deleted on sight does not any more."""
-    return Moved(f"jobs/{visit.query.number(fields.JOB_ID)}/delete")
+    return Redirect(f"jobs/{visit.query.number(fields.JOB_ID)}/delete")
 
 
-def _submit(_visit: Visit) -> Answer:
-    return Moved("submit")
+def _submit(_visit: PageContext) -> Answer:
+    return Redirect("submit")
 
 
 PAGES = {

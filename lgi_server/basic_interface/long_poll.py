@@ -12,13 +12,13 @@ from lgi_protocol.errors import LGIError
 from lgi_server.api import fields, uploads
 from lgi_server.api.fields import Form
 from lgi_server.auth import client_certificate
-from lgi_server.background.long_poll_jobs import Known
-from lgi_server.background.long_poll_lists import Listed
+from lgi_server.background.long_poll_jobs import KnownJobState
+from lgi_server.background.long_poll_lists import ListSubscription
 from lgi_server.basic_interface import dispatch, job, responses
 from lgi_server.basic_interface.job_list import read_place
-from lgi_server.basic_interface.registry import Visitor
+from lgi_server.basic_interface.registry import PageUser
 from lgi_server.db.database import Transaction
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import live_output
 
 NEWS, NO_NEWS = 200, 204
@@ -30,27 +30,27 @@ SINCE = fields.Field("since", fields.SHORT, fields.E.START_TOO_BIG, fields.E.STA
 OLDEST = 300
 
 
-def of_job(server: Server, project: str, job_id: int) -> Response:
+def poll_job(server: Runtime, project: str, job_id: int) -> Response:
     """Whether the state of a job is another one than the page shows: 200, or 204 for no news."""
-    known = dispatch.visitor(server, project)
+    known = dispatch.authenticate(server, project)
     query = Form(request.args)
-    wish = Known(known.user.name, job_id, request.args.get("state", ""), query.number_or(PROGRESS, 0))
+    wish = KnownJobState(known.user.name, job_id, request.args.get("state", ""), query.number_or(PROGRESS, 0))
     try:
         is_so = _is_so(server, known, wish)
         if is_so:
             _wait(server, known, wish)
-            client_certificate.of_request(request.environ, server.trust, time.time())
+            client_certificate.require_user_certificate(request.environ, server.trust, time.time())
             is_so = _is_so(server, known, wish)
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
     return responses.plain(NO_NEWS if is_so else NEWS, "")
 
 
-def _is_so(server: Server, known: Visitor, wish: Known) -> bool:
+def _is_so(server: Runtime, known: PageUser, wish: KnownJobState) -> bool:
     """Whether a page still shows what is known of a job; LGIError 15 or 34. Its output is looked at."""
 
     def look(transaction: Transaction) -> bool:
-        seen = live_output.look(transaction, known.user, wish.job_id, 0)
+        seen = live_output.view(transaction, known.user, wish.job_id, 0)
         return wish.is_so(seen.job.state, seen.progress)
 
     with server.crowd.place(known.who.name.name), job.hidden(wish.job_id):
@@ -59,13 +59,13 @@ def _is_so(server: Server, known: Visitor, wish: Known) -> bool:
     return is_so
 
 
-def of_list(server: Server, project: str) -> Response:
+def poll_list(server: Runtime, project: str) -> Response:
     """Whether a job of an open list has changed: 200, or 204 for no news."""
-    known = dispatch.visitor(server, project)
+    known = dispatch.authenticate(server, project)
     query = Form(request.args)
     everybody = known.is_administrator and request.args.get("whose") == "all"
     places = map(read_place, request.args.get("known", "").split(","))
-    wish = Listed(
+    wish = ListSubscription(
         known.user.name,
         known.user.names if everybody else known.own_names,
         # What lies far back would make much of every look.
@@ -74,17 +74,17 @@ def of_list(server: Server, project: str) -> Response:
     )
     try:
         has_news = _wait(server, known, wish)
-        client_certificate.of_request(request.environ, server.trust, time.time())
+        client_certificate.require_user_certificate(request.environ, server.trust, time.time())
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
     return responses.plain(NEWS if has_news else NO_NEWS, "")
 
 
-def _wait(server: Server, known: Visitor, wish: Known | Listed) -> bool:
+def _wait(server: Runtime, known: PageUser, wish: KnownJobState | ListSubscription) -> bool:
     """Wait for news, not for long: whether there is any."""
     seconds = min(LONGEST, server.config.longest_wait)
     # The request itself: whoever looks whether its connection is there does so outside of it.
-    has_gone = partial(uploads.has_ended, request._get_current_object())  # type: ignore[attr-defined]
-    if isinstance(wish, Listed):
+    has_gone = partial(uploads.client_disconnected, request._get_current_object())  # type: ignore[attr-defined]
+    if isinstance(wish, ListSubscription):
         return server.list_waiting[known.project].wait(wish, seconds, has_gone)
     return server.job_waiting[known.project].wait(wish, seconds, has_gone)

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from lgi_protocol import capabilities as lgi_protocol_capabilities
-from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
 from lgi_server.services.access import principals
 from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources
-from lgi_server.tables.active_resources import NO_SERVER, Resource
+from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import listing
 
 # Of so many seconds without a call a person may conclude that nobody is there.
@@ -18,7 +18,7 @@ SILENT_SECONDS = 900
 class Seen:
     """A resource as the list shows it; ``running`` is how many jobs of each application run there."""
 
-    resource: Resource
+    resource: ResourceRow
     capabilities: str
     applications: tuple[str, ...]
     running: dict[str, int]
@@ -26,12 +26,12 @@ class Seen:
 
 
 @page("resources")
-def resources(visit: Visit) -> Answer:
+def resources(visit: PageContext) -> Answer:
     """The resources, what they offer, when they called last, and what runs there."""
-    return Shown("basic_interface/resources.html", {"resources": seen_resources(visit)})
+    return Template("basic_interface/resources.html", {"resources": seen_resources(visit)})
 
 
-def seen_resources(visit: Visit) -> list[Seen]:
+def seen_resources(visit: PageContext) -> list[Seen]:
     """All resources of the project, by name."""
     registered = active_resources.everyone(visit.transaction)
     everyone = sorted(
@@ -52,8 +52,8 @@ def seen_resources(visit: Visit) -> list[Seen]:
 
 
 @page("servers")
-def servers(visit: Visit) -> Answer:
+def servers(visit: PageContext) -> Answer:
     """The master and the slaves, with links to their own interfaces."""
     found = principals.servers(visit.transaction)
     own = visit.visitor.server.config.projects[visit.visitor.project].server_name
-    return Shown("basic_interface/servers.html", {"servers": [found.master, *found.slaves], "own": own})
+    return Template("basic_interface/servers.html", {"servers": [found.master, *found.slaves], "own": own})

@@ -9,21 +9,21 @@ from werkzeug.datastructures import MultiDict
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api.fields import Form
-from lgi_server.auth.client_certificate import Identity
+from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.db.database import Transaction
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.services.access import principals
-from lgi_server.services.access.principals import User
-from lgi_server.storage.base import Making
+from lgi_server.services.access.principals import UserPrincipal
+from lgi_server.storage.base import RepositoryWriter
 
 
 @dataclass(frozen=True)
-class Visitor:
+class PageUser:
     """Somebody with a certificate, in one project; ``now`` is in whole seconds."""
 
-    server: Server
-    who: Identity
-    user: User
+    server: Runtime
+    who: ClientCertificate
+    user: UserPrincipal
     project: str
     now: int
     token: str = ""
@@ -55,14 +55,14 @@ class Visitor:
 
 
 @dataclass(frozen=True)
-class Visit:
+class PageContext:
     """One request for a page inside its transaction: ``query`` is from the address."""
 
-    visitor: Visitor
+    visitor: PageUser
     transaction: Transaction
     query: Form
     posted: MultiDict[str, str]
-    store: Making
+    store: RepositoryWriter
 
     @property
     def form(self) -> Form:
@@ -70,7 +70,7 @@ class Visit:
         return Form(self.posted)
 
     @property
-    def user(self) -> User:
+    def user(self) -> UserPrincipal:
         """The user, with all groups of the certificate."""
         return self.visitor.user
 
@@ -86,7 +86,7 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Shown:
+class Template:
     """A page from a template."""
 
     template: str
@@ -95,7 +95,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Moved:
+class Redirect:
     """Another page to go to, by its address below the project's; the browser is to ``keep`` these cookies."""
 
     path: str
@@ -103,7 +103,7 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Saved:
+class Download:
     """Bytes for the visitor's disk, never shown by a browser as something of ours."""
 
     name: str
@@ -111,13 +111,13 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Afterwards:
+class AfterCommit:
     """Work that takes a while, for when the transaction is over, and what that answers."""
 
-    do: Callable[[], "Shown | Moved"]
+    do: Callable[[], "Template | Redirect"]
 
 
-Answer = Shown | Moved | Saved | Afterwards
+Answer = Template | Redirect | Download | AfterCommit
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Page:
     view: Callable[..., Answer]
     changes: bool = False
     takes_files: bool = False
-    refused: "Callable[[Visit, LGIError], Shown] | None" = None
+    refused: "Callable[[PageContext, LGIError], Template] | None" = None
 
 
 View = Callable[..., Answer]
@@ -146,7 +146,7 @@ def page(path: str) -> Callable[[View], View]:
 
 
 def change(
-    path: str, takes_files: bool = False, refused: Callable[[Visit, LGIError], Shown] | None = None
+    path: str, takes_files: bool = False, refused: Callable[[PageContext, LGIError], Template] | None = None
 ) -> Callable[[View], View]:
     """Register what is done when a form is posted to a path below the project's.
 

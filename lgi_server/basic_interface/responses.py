@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import Response, render_template
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.basic_interface.registry import Moved, Saved, Shown, Visitor
+from lgi_server.basic_interface.registry import Download, PageUser, Redirect, Template
 
 # No script or style but our own files, nothing from elsewhere, and nobody puts a page into one of theirs.
 CONTENT_POLICY = (
@@ -28,14 +28,14 @@ _STATUS = {
 }
 
 
-def response(visitor: Visitor, answer: Shown | Moved | Saved) -> Response:
+def response(visitor: PageUser, answer: Template | Redirect | Download) -> Response:
     """An answer as HTTP says it."""
-    if isinstance(answer, Moved):
+    if isinstance(answer, Redirect):
         leads = moved(f"{visitor.base}/{answer.path}")
         for name, value in answer.keep.items():
             leads.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict")
         return leads
-    if isinstance(answer, Saved):
+    if isinstance(answer, Download):
         return _saved(answer)
     return html(answer.template, answer.status, visitor=visitor, base=visitor.base, **answer.values)
 
@@ -46,7 +46,7 @@ def moved(address: str) -> Response:
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": address})
 
 
-def _saved(answer: Saved) -> Response:
+def _saved(answer: Download) -> Response:
     name = quote(answer.name, safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "Cache-Control": "no-store"}
     return Response(answer.data, content_type="application/octet-stream", headers=headers)
@@ -72,7 +72,7 @@ def status_of(refused: LGIError) -> HTTPStatus:
     return _STATUS.get(refused.number, HTTPStatus.BAD_REQUEST)
 
 
-def refusal(visitor: Visitor | None, refused: LGIError) -> Response:
+def refusal(visitor: PageUser | None, refused: LGIError) -> Response:
     """What was refused, why, and what to do."""
     base = visitor.base if visitor else ""
     return html(
@@ -80,7 +80,7 @@ def refusal(visitor: Visitor | None, refused: LGIError) -> Response:
     )
 
 
-def not_found(visitor: Visitor | None) -> Response:
+def not_found(visitor: PageUser | None) -> Response:
     """An address that leads nowhere."""
     base = visitor.base if visitor else ""
     return html("basic_interface/not_found.html", HTTPStatus.NOT_FOUND, visitor=visitor, base=base)

@@ -15,10 +15,10 @@ from lgi_server.api import fields, uploads
 from lgi_server.api.fields import Form
 from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen
-from lgi_server.basic_interface.registry import Answer, Moved, Shown, Visit, change, page
-from lgi_server.services.access.principals import User
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template, change, page
+from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import idempotency, submission
-from lgi_server.services.jobs.submission import Details, Wanted
+from lgi_server.services.jobs.submission import JobPayload, SubmitRequest
 from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
@@ -51,7 +51,7 @@ class Offer:
 
 
 @page("submit")
-def submit_form(visit: Visit) -> Answer:
+def submit_form(visit: PageContext) -> Answer:
     """The form: empty, or filled in like a job that the visitor may read."""
     like = visit.query.number_or(LIKE, -1)
     if like < 0:
@@ -74,12 +74,12 @@ def _without_reference(job_specifics: str) -> str:
 
 
 def _form(
-    visit: Visit,
+    visit: PageContext,
     values: Mapping[str, str],
     targets: tuple[str, ...],
     groups: tuple[str, ...],
     refused: LGIError | None = None,
-) -> Shown:
+) -> Template:
     everyone = sorted(active_resources.everyone(visit.transaction), key=lambda one: one.resource_name)
     offers = [
         Offer(one.resource_name, applications_of(one)) for one in everyone if one.project_server == NO_SERVER
@@ -94,10 +94,12 @@ def _form(
         "request_id": secrets.token_urlsafe(16),
         "at_fault": _AT_FAULT.get(refused.number, "") if refused else "",
     }
-    return Shown("basic_interface/submit.html", shown, HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK)
+    return Template(
+        "basic_interface/submit.html", shown, HTTPStatus.BAD_REQUEST if refused else HTTPStatus.OK
+    )
 
 
-def form_again(visit: Visit, refused: LGIError) -> Shown:
+def form_again(visit: PageContext, refused: LGIError) -> Template:
     """What was typed, and why it was refused. Files have to be chosen again: browsers want it so."""
     values = {name: visit.posted.get(name, "") for name in _PLAIN}
     targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
@@ -105,17 +107,17 @@ def form_again(visit: Visit, refused: LGIError) -> Shown:
 
 
 @change("submit", takes_files=True, refused=form_again)
-def submit_job(visit: Visit) -> Answer:
+def submit_job(visit: PageContext) -> Answer:
     """Queue a job."""
     user = _chosen(visit.user, tuple(visit.posted.getlist("groups")))
     server = visit.visitor.server
     wanted = _wanted(visit, user)
     server.touches[visit.visitor.project].request(visit.now)
-    job, _ = submission.by_user(visit.transaction, user, wanted, server.config, visit.store, visit.now)
-    return Moved(f"jobs/{job.job_id}")
+    job, _ = submission.submit_as_user(visit.transaction, user, wanted, server.config, visit.store, visit.now)
+    return Redirect(f"jobs/{job.job_id}")
 
 
-def _chosen(user: User, groups: tuple[str, ...]) -> User:
+def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
     """The user with those groups a job is for; as with the call, at least one of the certificate's."""
     chosen = tuple(group for group in user.groups if group in groups)
     if not chosen:
@@ -123,18 +125,20 @@ def _chosen(user: User, groups: tuple[str, ...]) -> User:
     return replace(user, groups=chosen)
 
 
-def _wanted(visit: Visit, user: User) -> Wanted:
+def _wanted(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
     """A form that is sent twice, by an impatient hand or a browser that lost the answer, makes one job."""
     form = visit.form
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
     sent = idempotency.request("user", user.name, form.word(fields.REQUEST_ID))
-    return Wanted(form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), sent)
+    return SubmitRequest(
+        form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), sent
+    )
 
 
-def _details(form: Form) -> Details:
+def _details(form: Form) -> JobPayload:
     """The rest of a submit, as the call has it."""
-    return Details(
+    return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
         uploads=uploads.chosen_files(request, "files"),

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from lgi_protocol.states import State
 from lgi_server.basic_interface import charts
-from lgi_server.basic_interface.registry import Answer, Shown, Visit, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
 from lgi_server.tables import job_counts, job_usage
-from lgi_server.tables.job_usage import Used
+from lgi_server.tables.job_usage import UsageTotals
 
 DAYS, DAY_SECONDS = 14, 86400
 # So many months are drawn, and so many rows shown of what was used.
@@ -15,14 +15,14 @@ _KINDS = tuple(state.value for state in State)
 
 
 @page("usage")
-def show_usage(visit: Visit) -> Answer:
+def show_usage(visit: PageContext) -> Answer:
     """The visitor's jobs by application and state, and how many ended on each of the last days."""
     own = (visit.transaction, "user", (visit.user.name,))
     found = job_counts.by_application(visit.transaction, visit.user.name)
     since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
     days = range(since, visit.now + 1, DAY_SECONDS)
     ended = job_counts.ended_since(visit.transaction, visit.user.name, days)
-    return Shown(
+    return Template(
         "basic_interface/usage.html",
         {
             "applications": charts.bars(_by_kind(found)),
@@ -36,7 +36,7 @@ def show_usage(visit: Visit) -> Answer:
     )
 
 
-def _hours(used: list[tuple[dict[str, str], Used]]) -> list[tuple[str, int]]:
+def _hours(used: list[tuple[dict[str, str], UsageTotals]]) -> list[tuple[str, int]]:
     """The hours of each month that something ran in, the oldest first."""
     return [
         (f"{said['month'][:4]}-{said['month'][4:]}", round(one.seconds / 3600)) for said, one in used[::-1]

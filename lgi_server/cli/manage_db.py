@@ -14,10 +14,10 @@ from lgi_server.cli import manage_db_output
 from lgi_server.config import parser as configuration
 from lgi_server.config.model import Project
 from lgi_server.db import open_database
-from lgi_server.db.database import Transaction, because
+from lgi_server.db.database import Transaction, cause_text
 from lgi_server.services.access import principals
 from lgi_server.services.project import administration, peers, update_summary
-from lgi_server.services.project.administration import NewResource, Unacceptable
+from lgi_server.services.project.administration import AdministrationError, NewResource
 from lgi_server.tables import event_queue
 from lgi_server.tables.update_undo import Undo
 
@@ -37,7 +37,7 @@ class _Answers:
         if value is None:
             value = click.prompt(f"Enter {question}", default="", show_default=False)
         if required and not value.strip():
-            raise Unacceptable(f"Nothing was done ! An answer for the {question} is needed")
+            raise AdministrationError(f"Nothing was done ! An answer for the {question} is needed")
         return str(value).strip()
 
 
@@ -90,7 +90,7 @@ def main(words: tuple[str, ...], config: Path, form: str, yes: bool, **given: st
             click.echo(f"Done, in project {chosen.name} on this server.")
             return
         if asked.kind == "resources" and asked.rule == "denied":
-            raise Unacceptable("No resources can be denied !")
+            raise AdministrationError("No resources can be denied !")
         if asked.action == "undo":
             _undo(chosen, yes)
         else:
@@ -101,8 +101,8 @@ def main(words: tuple[str, ...], config: Path, form: str, yes: bool, **given: st
     except BrokenPipeError:
         # Nobody reads on, which is no fault: it ends quietly.
         raise
-    except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
-        click.echo(f"ManageDB: {error}{because(error)}", err=True)
+    except (AdministrationError, configuration.ConfigError, LGIError, OSError, ValueError) as error:
+        click.echo(f"ManageDB: {error}{cause_text(error)}", err=True)
         sys.exit(1)
 
 
@@ -176,11 +176,13 @@ Change = Callable[[Transaction], int]
 
 def _project(config: Path, name: str | None) -> Project:
     if not config.is_file():
-        raise Unacceptable(f"there is no configuration {config}: say --config FILE, or set LGI_SERVER_CONFIG")
+        raise AdministrationError(
+            f"there is no configuration {config}: say --config FILE, or set LGI_SERVER_CONFIG"
+        )
     loaded = configuration.load(config)
     wanted = name or loaded.default_project
     if wanted not in loaded.projects:
-        raise Unacceptable(f"{config} has no project {wanted!r}, only {', '.join(loaded.projects)}")
+        raise AdministrationError(f"{config} has no project {wanted!r}, only {', '.join(loaded.projects)}")
     return loaded.projects[wanted]
 
 
@@ -251,7 +253,7 @@ def _pem(path: Path) -> str:
         return path.read_text("ascii")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no PEM file"
-        raise Unacceptable(f"cannot read the certificate file {path}: {reason}") from None
+        raise AdministrationError(f"cannot read the certificate file {path}: {reason}") from None
 
 
 def _removal(ask: _Answers, kind: str, rule: str, is_sure: bool) -> Change:
@@ -272,7 +274,7 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise Unacceptable(f"{text!r} is not a whole number") from None
+        raise AdministrationError(f"{text!r} is not a whole number") from None
 
 
 def _list(transaction: Transaction, asked: _Asked, project: Project, form: str) -> str:
@@ -291,7 +293,7 @@ def _list(transaction: Transaction, asked: _Asked, project: Project, form: str) 
             form, name, columns, manage_db_output.rules(transaction, who, asked.rule)
         )
     if asked.rule == "denied":
-        raise Unacceptable("No resources are denied !")
+        raise AdministrationError("No resources are denied !")
     return manage_db_output.shown(
         form, name, manage_db_output.RESOURCE, manage_db_output.resources(transaction)
     )

@@ -19,7 +19,7 @@ from lgi_server.services.jobs import licences
 from lgi_server.services.project import orphans, peers
 from lgi_server.services.scheduling import accounting, ordering, reaper
 from lgi_server.services.scheduling.ordering import Rule
-from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
+from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import event_queue
 
@@ -36,7 +36,7 @@ PULSE_PATIENCE = 300
 BEGIN_SECONDS = 60.0
 
 
-class Keeper:
+class ProjectScheduler:
     """A project's schedule in a thread of its own: a database that is away holds up no other project."""
 
     def __init__(self, name: str, schedule: Schedule, end: threading.Event) -> None:
@@ -74,9 +74,9 @@ def pause_after(seconds: float) -> float:
     return min(max(LOOK_SECONDS, 4 * seconds), LONGEST_REST)
 
 
-def duties_of(
+def periodic_tasks(
     config: Config, project: str, databases: Mapping[str, Database], store: Repositories, rule: Rule
-) -> dict[str, Duty]:
+) -> dict[str, PeriodicTask]:
     """What is done in a project, by the names of the events (wire.md 8)."""
     settings, database = config.scheduler, databases[project]
 
@@ -106,16 +106,16 @@ def duties_of(
         licences.forget_wishes(database)
 
     return {
-        event_queue.SCHEDULE_CYCLE: Duty(settings.schedule_period, order),
-        event_queue.CHECK_UPDATES: Duty(settings.updates_period, updates),
-        "jobs_without_pulse": Duty(
+        event_queue.SCHEDULE_CYCLE: PeriodicTask(settings.schedule_period, order),
+        event_queue.CHECK_UPDATES: PeriodicTask(settings.updates_period, updates),
+        "jobs_without_pulse": PeriodicTask(
             settings.pulse_period,
-            lambda now: reaper.end_lost_jobs(database, settings, now),
+            lambda now: reaper.requeue_lost_jobs(database, settings, now),
             PULSE_PATIENCE,
         ),
-        "inactive_resources": Duty(settings.session_period, sessions),
-        "history_upkeep": Duty(settings.history_period, old_history),
-        "repository_upkeep": Duty(settings.upkeep_period, repositories),
+        "inactive_resources": PeriodicTask(settings.session_period, sessions),
+        "history_upkeep": PeriodicTask(settings.history_period, old_history),
+        "repository_upkeep": PeriodicTask(settings.upkeep_period, repositories),
     }
 
 
@@ -125,7 +125,7 @@ def run(config: Config, end: threading.Event) -> None:
     rule = ordering.load(config.scheduler.share_order)
     store = Repositories(config.repository, config.max_file_size, config.max_repository_size)
     keepers = [
-        Keeper(name, Schedule(database, duties_of(config, name, databases, store, rule)), end)
+        ProjectScheduler(name, Schedule(database, periodic_tasks(config, name, databases, store, rule)), end)
         for name, database in databases.items()
     ]
     threads = [threading.Thread(target=keeper.keep) for keeper in keepers]

@@ -10,11 +10,11 @@ from pathlib import Path  # noqa: E402
 import click  # noqa: E402
 
 from lgi_protocol import LGI_VERSION  # noqa: E402
-from lgi_server.auth import job_ca
+from lgi_server.auth import job_ca  # noqa: E402
 from lgi_server.cli import status as cli_status  # noqa: E402
 from lgi_server.config import parser as configuration  # noqa: E402
-from lgi_server.db import schema
-from lgi_server.serving import gunicorn_app
+from lgi_server.db import schema  # noqa: E402
+from lgi_server.serving import gunicorn_app  # noqa: E402
 
 
 class Programs(click.Group):
@@ -52,7 +52,7 @@ def start(config: Path, check: bool) -> None:
     try:
         loaded = configuration.load(config)
         # Checking makes nothing.
-        gunicorn_app.check(loaded, job_ca.of(loaded) if job_ca.is_made(loaded) else None)
+        gunicorn_app.check(loaded, job_ca.load_or_create(loaded) if job_ca.exists(loaded) else None)
         for project in loaded.projects.values():
             schema.check(project.name, project.database)
         if check:

@@ -15,9 +15,9 @@ from lgi_server.auth import job_ca
 from lgi_server.config import parser as configuration
 from lgi_server.config.model import Config
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Transaction, because
+from lgi_server.db.database import Transaction, cause_text
 from lgi_server.services.project import administration, bootstrap
-from lgi_server.services.project.administration import FIRST_RULE, NewResource, Unacceptable
+from lgi_server.services.project.administration import FIRST_RULE, AdministrationError, NewResource
 from lgi_server.services.project.peers import Master
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER
@@ -139,7 +139,7 @@ server_name = {server_name}
 
 
 @dataclass(frozen=True)
-class Plan:
+class SetupOptions:
     """What the administrator asked for."""
 
     directory: Path
@@ -189,15 +189,15 @@ def main(directory: Path, certificates: Path, **given: str | None) -> None:
         _check(plan)
         config = _write(plan)
         made = _fill(plan, config)
-    except (Unacceptable, configuration.ConfigError, LGIError, OSError, ValueError) as error:
-        click.echo(f"LGI_setup: {error}{because(error)}", err=True)
+    except (AdministrationError, configuration.ConfigError, LGIError, OSError, ValueError) as error:
+        click.echo(f"LGI_setup: {error}{cause_text(error)}", err=True)
         sys.exit(1)
     click.echo(f"Configuration : {config.path}")
     click.echo(f"Database      : {plan.database}{'' if made else ' (was there already, left as it is)'}")
     click.echo(f"Start it with : LGI_server {config.path}")
 
 
-def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> Plan:
+def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> SetupOptions:
     url = (given["url"] or "").rstrip("/")
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -208,7 +208,7 @@ def _plan(directory: Path, certificates: Path, given: dict[str, str | None]) -> 
     host_file, server_file = (certificates / certificate_files.file_stem(name) for name in names)
     data = f"{Path(given['data']).resolve()}/" if given["data"] else ""
     crl = (certificates / "ca.crl").resolve()
-    return Plan(
+    return SetupOptions(
         directory=directory,
         data=data,
         url=url,
@@ -230,11 +230,11 @@ def _with(stem: Path, suffix: str) -> Path:
     return stem.with_name(f"{stem.name}.{suffix}").resolve()
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: SetupOptions) -> None:
     """Unacceptable while a certificate is missing, before anything is made."""
     host = urlsplit(plan.url).hostname or ""
     if not plan.url.startswith("https://") or not host:
-        raise Unacceptable(f"--url {plan.url}: write an address such as https://lgi.example.org/LGI")
+        raise AdministrationError(f"--url {plan.url}: write an address such as https://lgi.example.org/LGI")
     wanted = {
         "init": plan.ca_certificate,
         f"server {host}": plan.server_certificate,
@@ -242,12 +242,12 @@ def _check(plan: Plan) -> None:
     }
     for command, path in wanted.items():
         if not path.is_file():
-            raise Unacceptable(f"{path} is missing: make it with LGI_certificates {command}")
+            raise AdministrationError(f"{path} is missing: make it with LGI_certificates {command}")
     if plan.master:
         bootstrap.check(_master(plan), plan.server_name, plan.url)
 
 
-def _write(plan: Plan) -> Config:
+def _write(plan: SetupOptions) -> Config:
     """The directory and its configuration, read back to be sure it can be used."""
     data = plan.directory / plan.data
     for place in (plan.directory, data):
@@ -259,19 +259,19 @@ def _write(plan: Plan) -> Config:
         # The database's password may stand in it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Unacceptable(f"{path} is there already: remove it or choose another directory") from None
+        raise AdministrationError(f"{path} is there already: remove it or choose another directory") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
         opened.write(TEMPLATE.format(**values))
     try:
         config = configuration.load(path)
-        job_ca.of(config)
+        job_ca.load_or_create(config)
         return config
     except (configuration.ConfigError, OSError, ValueError):
         path.unlink()
         raise
 
 
-def _fill(plan: Plan, config: Config) -> bool:
+def _fill(plan: SetupOptions, config: Config) -> bool:
     """The tables, this server as master, and the first rule, unless the database is in use already.
 
     A slave has from the master what is in them.
@@ -286,12 +286,12 @@ def _fill(plan: Plan, config: Config) -> bool:
         database.close()
 
 
-def _master(plan: Plan) -> Master:
+def _master(plan: SetupOptions) -> Master:
     shown = Credentials(plan.peer_key, plan.peer_certificate, plan.ca_certificate)
     return Master(shown, plan.master, plan.project)
 
 
-def _register(transaction: Transaction, plan: Plan) -> bool:
+def _register(transaction: Transaction, plan: SetupOptions) -> bool:
     if active_resources.servers(transaction):
         return False
     certificate = plan.peer_certificate.read_text("ascii")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.deferred_writes import Soon, Statement
+from lgi_server.db.deferred_writes import DeferredWrites, Statement
 
 log = logging.getLogger("lgi.database")
 Row = Mapping[str, Any]
@@ -21,31 +21,31 @@ TRIES_SECONDS = 10.0
 POOL_SIZE = 8
 
 
-class Busy(Exception):
+class RetryableError(Exception):
     """Nothing was done and the same work may be tried again: a deadlock, a lock or a lost connection."""
 
 
-class Stale(Busy):
+class StaleConnectionError(RetryableError):
     """A kept connection was closed behind our back, or takes no changes any more; nothing was done on it."""
 
 
-class Away(Exception):
+class DatabaseUnavailableError(Exception):
     """The database cannot be reached now."""
 
 
-class Full(Exception):
+class DiskFullError(Exception):
     """There is no room for what was to be stored; nothing was done."""
 
 
-class Refused(Exception):
+class AccessDeniedError(Exception):
     """The database is there, but not for us: wrong password, no such database."""
 
 
-class Failed(Exception):
+class StatementError(Exception):
     """A statement that the database does not take: a fault of ours, or of the tables."""
 
 
-class Taken(Failed):
+class UniqueViolationError(StatementError):
     """Somebody else has just stored a row under the same unique key."""
 
 
@@ -146,13 +146,20 @@ class Transaction:
             step()
 
 
-def because(error: BaseException) -> str:
+def cause_text(error: BaseException) -> str:
     """What the database itself said, for an administrator: never for an answer of the server."""
     cause = error.__cause__
-    return f" ({cause})" if isinstance(cause, Busy | Away | Full | Refused | Failed) else ""
+    return (
+        f" ({cause})"
+        if isinstance(
+            cause,
+            RetryableError | DatabaseUnavailableError | DiskFullError | AccessDeniedError | StatementError,
+        )
+        else ""
+    )
 
 
-def marks(values: Sequence[Any]) -> str:
+def placeholders(values: Sequence[Any]) -> str:
     """The placeholders for an ``IN (...)`` of so many values."""
     return ", ".join(["%s"] * len(values))
 
@@ -166,7 +173,7 @@ class Database:
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
-        self._soon = Soon(self._run_all)
+        self._soon = DeferredWrites(self._run_all)
 
     def run(self, work: Callable[[Transaction], Result], write: bool = True) -> Result:
         """The result of a piece of work, committed.
@@ -179,26 +186,26 @@ class Database:
         while True:
             try:
                 return self._once(work, write)
-            except Taken as taken:
+            except UniqueViolationError as taken:
                 if beaten:
                     log.exception("a unique key is taken")
                     raise LGIError(ErrorNumber.DATABASE) from taken
                 # Another one was faster. Whoever looks once more sees what it has stored.
                 beaten = True
-            except Busy as busy:
+            except RetryableError as busy:
                 if time.monotonic() > end:
                     raise LGIError(ErrorNumber.BACK_OFF) from busy
                 time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that rivals do not meet again
-            except Away as away:
+            except DatabaseUnavailableError as away:
                 log.error("the database is away: %s", away)
                 raise LGIError(ErrorNumber.BACK_OFF) from away
-            except Full as full:
+            except DiskFullError as full:
                 log.error("the database has no room: %s", full)
                 raise LGIError(ErrorNumber.BACK_OFF) from full
-            except Failed as failed:
+            except StatementError as failed:
                 log.exception("the database does not take a statement")
                 raise LGIError(ErrorNumber.DATABASE) from failed
-            except Refused as refused:
+            except AccessDeniedError as refused:
                 log.error("the database refuses us: %s", refused)
                 raise LGIError(ErrorNumber.DATABASE) from refused
 
@@ -217,7 +224,7 @@ class Database:
             except BaseException as error:
                 connection.rollback()
                 transaction.failed()
-                healthy = not isinstance(error, Stale | Away)
+                healthy = not isinstance(error, StaleConnectionError | DatabaseUnavailableError)
                 raise
             self._commit(connection, transaction)
             healthy = True
@@ -245,10 +252,10 @@ class Database:
         """
         try:
             connection.commit()
-        except (Busy, Failed, Full):
+        except (RetryableError, StatementError, DiskFullError):
             transaction.failed()
             raise
-        except (Away, Refused) as error:
+        except (DatabaseUnavailableError, AccessDeniedError) as error:
             log.error("lost the database while committing: %s", error)
             raise LGIError(ErrorNumber.DATABASE) from error
 

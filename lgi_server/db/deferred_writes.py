@@ -16,7 +16,7 @@ MOST_KEPT = 1000
 Statement = tuple[str, tuple[Any, ...]]
 
 
-class Soon:
+class DeferredWrites:
     """What one process still has to run in one database. A killed process takes a second of it along."""
 
     def __init__(self, run: Callable[[list[Statement]], object]) -> None:

@@ -9,7 +9,15 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
-from lgi_server.db.database import Away, Busy, Failed, Full, Refused, Stale, Taken
+from lgi_server.db.database import (
+    AccessDeniedError,
+    DatabaseUnavailableError,
+    DiskFullError,
+    RetryableError,
+    StaleConnectionError,
+    StatementError,
+    UniqueViolationError,
+)
 from lgi_server.db.failover import Hosts
 from lgi_server.db.sqlite import statements
 
@@ -34,16 +42,16 @@ class MariaDB:
 
     def connect(self) -> "MariaDBConnection":
         """A new connection, to the first host that answers; the others stand by."""
-        last: Away | None = None
+        last: DatabaseUnavailableError | None = None
         for host in self.hosts.in_turn():
             try:
                 connection = self._connect(*host)
-            except Away as away:
+            except DatabaseUnavailableError as away:
                 self.hosts.is_away(host)
                 last = away
             else:
                 return connection
-        raise last or Away("no host")
+        raise last or DatabaseUnavailableError("no host")
 
     def _connect(self, host: str, port: int) -> "MariaDBConnection":
         """READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
@@ -95,7 +103,7 @@ def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
         if not row or not row["wsrep_on"]:
             return False
         if ready["Value"] != "ON":
-            raise Away("the node is cut off from its cluster")
+            raise DatabaseUnavailableError("the node is cut off from its cluster")
         cursor.execute("SET SESSION wsrep_sync_wait = 1")
         return True
 
@@ -109,7 +117,7 @@ def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
         cursor.execute("SELECT @@global.read_only AS read_only")
         row = cursor.fetchone()
         if row and row["read_only"]:
-            raise Away("it is read-only, as a replica is")
+            raise DatabaseUnavailableError("it is read-only, as a replica is")
 
 
 class MariaDBConnection:
@@ -149,10 +157,10 @@ class MariaDBConnection:
         self.defer(sql, parameters)
         try:
             return self._send()
-        except Away as away:
+        except DatabaseUnavailableError as away:
             if self._begun:
                 raise
-            raise Stale(str(away)) from away
+            raise StaleConnectionError(str(away)) from away
         finally:
             self._begun = True
 
@@ -181,7 +189,7 @@ class MariaDBConnection:
         self._waiting = []
         if not (self._writing and self._begun):
             return
-        with suppress(Away), _translated():
+        with suppress(DatabaseUnavailableError), _translated():
             self._raw.rollback()
 
     def close(self) -> None:
@@ -197,13 +205,13 @@ def _translated() -> Iterator[None]:
     except pymysql.MySQLError as error:
         number = error.args[0] if error.args else 0
         if number in {LOCK_WAIT, DEADLOCK}:
-            raise Busy(str(error)) from error
+            raise RetryableError(str(error)) from error
         if number in CLOSED:
-            raise Stale(str(error)) from error
+            raise StaleConnectionError(str(error)) from error
         if number in NO_ROOM:
-            raise Full(str(error)) from error
+            raise DiskFullError(str(error)) from error
         if number in LOST or isinstance(error, pymysql.InterfaceError):
-            raise Away(str(error)) from error
+            raise DatabaseUnavailableError(str(error)) from error
         if number in REFUSED:
-            raise Refused(str(error)) from error
-        raise (Taken if number == DUPLICATE else Failed)(str(error)) from error
+            raise AccessDeniedError(str(error)) from error
+        raise (UniqueViolationError if number == DUPLICATE else StatementError)(str(error)) from error

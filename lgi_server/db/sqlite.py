@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lgi_server.db.database import Away, Busy, Failed, Full, Refused, Taken
+from lgi_server.db.database import (
+    AccessDeniedError,
+    DatabaseUnavailableError,
+    DiskFullError,
+    RetryableError,
+    StatementError,
+    UniqueViolationError,
+)
 
 # Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
 WAIT = 20
@@ -44,7 +51,7 @@ class SQLite:
         except FileExistsError:
             return
         except OSError as error:
-            raise Refused(f"{self.path}: {error.strerror}") from error
+            raise AccessDeniedError(f"{self.path}: {error.strerror}") from error
 
     def schema(self, text: str) -> Iterable[str]:
         """The schema without MariaDB's parts, and with SQLite's own."""
@@ -78,7 +85,7 @@ class SQLiteConnection:
         try:
             with _translated():
                 self._raw.execute("COMMIT")
-        except Full:
+        except DiskFullError:
             self.rollback()
             raise
 
@@ -99,21 +106,21 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise Busy(str(error)) from error
+            raise RetryableError(str(error)) from error
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
-            raise Refused(str(error)) from error
+            raise AccessDeniedError(str(error)) from error
         if "no such table" in str(error):
-            raise Refused(str(error)) from error
+            raise AccessDeniedError(str(error)) from error
         if getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
-            raise Full(str(error)) from error
+            raise DiskFullError(str(error)) from error
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
-            raise Away(str(error)) from error
-        raise Failed(str(error)) from error
+            raise DatabaseUnavailableError(str(error)) from error
+        raise StatementError(str(error)) from error
     except sqlite3.IntegrityError as error:
         taken = getattr(error, "sqlite_errorcode", 0) in _TAKEN
-        raise (Taken if taken else Failed)(str(error)) from error
+        raise (UniqueViolationError if taken else StatementError)(str(error)) from error
     except sqlite3.Error as error:
-        raise Failed(str(error)) from error
+        raise StatementError(str(error)) from error
 
 
 def statements(text: str) -> Iterable[str]:

@@ -7,14 +7,14 @@ from functools import partial
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server.api import end_fields, fields, responses
-from lgi_server.api.context import InterfaceCall
+from lgi_server.api.context import InterfaceContext
 from lgi_server.api.fields import Form
 from lgi_server.api.registry import interface_call
 from lgi_server.api.responses import Elements
-from lgi_server.background.long_poll_jobs import Known
+from lgi_server.background.long_poll_jobs import KnownJobState
 from lgi_server.services.access import principals
 from lgi_server.services.jobs import bulk_submission, licences, submission, updates
-from lgi_server.services.jobs.submission import Details, Wanted
+from lgi_server.services.jobs.submission import JobPayload, SubmitRequest
 from lgi_server.storage.base import Upload
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
@@ -25,17 +25,19 @@ DEFAULT_LIMIT, MOST = 128, 4096
 
 
 @interface_call(takes_files=True)
-def interface_submit_job(call: InterfaceCall) -> Elements:
+def interface_submit_job(call: InterfaceContext) -> Elements:
     """Queue a job."""
     wanted = _wanted(call, call.form, call.uploads)
-    job, servers = submission.by_user(call.transaction, call.user, wanted, call.config, call.store, call.now)
+    job, servers = submission.submit_as_user(
+        call.transaction, call.user, wanted, call.config, call.store, call.now
+    )
     # As LGI: of the groups those are answered that may submit, and so own the job.
     user = replace(call.user, groups=tuple(group for group in call.user.groups if group in job.owners))
     return (*call.answers.user_header(user, servers), call.answers.details(job))
 
 
 @interface_call(bulk=True)
-def interface_submit_jobs(call: InterfaceCall) -> Elements:
+def interface_submit_jobs(call: InterfaceContext) -> Elements:
     """Ours: queue many jobs at once, each as if it were submitted by itself."""
     entries = [partial(_wanted, call, entry.form, entry.uploads) for entry in call.entries]
     outcomes = bulk_submission.by_user(
@@ -46,9 +48,9 @@ def interface_submit_jobs(call: InterfaceCall) -> Elements:
     return (*call.header(), most, Element("file_times", 1), *call.answers.submitted(outcomes, request_ids))
 
 
-def _wanted(call: InterfaceCall, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> Wanted:
+def _wanted(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> SubmitRequest:
     """A job that is to be submitted."""
-    return Wanted(
+    return SubmitRequest(
         form.tag(fields.APPLICATION),
         form.names(fields.TARGETS),
         partial(_details, form, uploads),
@@ -57,9 +59,9 @@ def _wanted(call: InterfaceCall, form: Form, uploads: Callable[[], tuple[Upload,
     )
 
 
-def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> Details:
+def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> JobPayload:
     """The rest of a submit, in LGI's order of faults; a user may not claim to be a daemon (ruling 2)."""
-    return Details(
+    return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),
         uploads=uploads(),
@@ -70,7 +72,7 @@ def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> Details:
 
 
 @interface_call(writes=False)
-def interface_job_state(call: InterfaceCall) -> Elements:
+def interface_job_state(call: InterfaceContext) -> Elements:
     """One job with everything, or a list of jobs, or (limit 0) their number.
 
     With ``wait`` (ours) the answer of one job comes when its state is no longer the posted one, or without
@@ -81,13 +83,13 @@ def interface_job_state(call: InterfaceCall) -> Elements:
         return _list(call)
     job = updates.read_by_user(call.transaction, call.user, job_id)
     if call.form.has(fields.WAIT.name):
-        known = Known(call.user.name, job_id, call.form.word(fields.LISTED_STATE))
+        known = KnownJobState(call.user.name, job_id, call.form.word(fields.LISTED_STATE))
         if known.is_so(job.state):
             call.wait_for(known)
     return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1))
 
 
-def _list(call: InterfaceCall) -> Elements:
+def _list(call: InterfaceContext) -> Elements:
     state = _posted_or_any(call, fields.LISTED_STATE)
     application = _posted_or_any(call, fields.LISTED_APPLICATION)
     start = call.form.number_or(fields.START, 0)
@@ -109,13 +111,13 @@ def _list(call: InterfaceCall) -> Elements:
     return (*header, Element("number_of_jobs", len(found)), *call.answers.listed(found))
 
 
-def _posted_or_any(call: InterfaceCall, field: fields.Field) -> str:
+def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:
     """As LGI: a filter that is posted empty filters nothing, as any does, and is answered empty."""
     return call.form.word(field) if call.form.has(field.name) else comma_lists.ANY
 
 
 @interface_call()
-def interface_delete_job(call: InterfaceCall) -> Elements:
+def interface_delete_job(call: InterfaceContext) -> Elements:
     """Remove a job, or have it aborted."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.delete_by_user(call.transaction, call.user, job_id, call.store, call.now)
@@ -123,7 +125,7 @@ def interface_delete_job(call: InterfaceCall) -> Elements:
 
 
 @interface_call(writes=False)
-def interface_project_server_list(call: InterfaceCall) -> Elements:
+def interface_project_server_list(call: InterfaceContext) -> Elements:
     """The project's servers."""
     servers = principals.servers(call.transaction)
     header = call.answers.user_first_header(call.user, servers)
@@ -131,7 +133,7 @@ def interface_project_server_list(call: InterfaceCall) -> Elements:
 
 
 @interface_call(writes=False)
-def interface_project_resource_list(call: InterfaceCall) -> Elements:
+def interface_project_resource_list(call: InterfaceContext) -> Elements:
     """The project's resources and what they offer, and (ours) its licences where it has any."""
     everyone = active_resources.everyone(call.transaction)
     header = call.answers.user_first_header(call.user, principals.servers_among(everyone))

@@ -3,11 +3,11 @@
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server.api import fields, responses
-from lgi_server.api.context import InterfaceCall
+from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import interface_call
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
-from lgi_server.services.jobs.explanation import Explanation, Need, Reason, Standpoint
+from lgi_server.services.jobs.explanation import Explanation, LicenceNeed, Reason, ResourceVerdict
 from lgi_server.tables.job_queue.positions import MOST
 
 MESSAGES = {
@@ -25,7 +25,7 @@ MESSAGES = {
 
 
 @interface_call(writes=False)
-def interface_explain_job(call: InterfaceCall) -> Elements:
+def interface_explain_job(call: InterfaceContext) -> Elements:
     """How a job stands, and to each resource. A locked one is not waited for: that is an answer."""
     job_id = call.form.number(fields.JOB_ID)
     found = explanation.explain(call.transaction, call.user, job_id, call.licences, call.now)
@@ -70,7 +70,7 @@ def _explanation(found: Explanation) -> Elements:
     )
 
 
-def _licence(need: Need, number: int) -> Element:
+def _licence(need: LicenceNeed, number: int) -> Element:
     parts = (
         Element("name", need.name),
         Element("wanted", need.wanted),
@@ -80,7 +80,7 @@ def _licence(need: Need, number: int) -> Element:
     return Element("licence", parts, number)
 
 
-def _resource(one: Standpoint, number: int) -> Element:
+def _resource(one: ResourceVerdict, number: int) -> Element:
     parts = (
         Element("resource_name", one.resource.resource_name),
         Element("last_call_time", one.resource.last_call_time),

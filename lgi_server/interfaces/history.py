@@ -4,7 +4,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
-from lgi_server.api.context import InterfaceCall
+from lgi_server.api.context import InterfaceContext
 from lgi_server.api.registry import interface_call
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import history
@@ -14,7 +14,7 @@ MOST = 4096
 
 
 @interface_call(writes=False)
-def interface_job_history(call: InterfaceCall) -> Elements:
+def interface_job_history(call: InterfaceContext) -> Elements:
     """The changes of a job's state, the first one first, also when the job is gone."""
     job_id = call.form.number(fields.JOB_ID)
     changes = history.of_job(call.transaction, call.user, job_id, call.config)
@@ -39,7 +39,7 @@ def interface_job_history(call: InterfaceCall) -> Elements:
 
 
 @interface_call(writes=False)
-def interface_usage(call: InterfaceCall) -> Elements:
+def interface_usage(call: InterfaceContext) -> Elements:
     """What the caller's jobs, or those of the caller's groups, have used; for administrators, everybody's."""
     kind = call.form.word(fields.USAGE_KIND) or "user"
     by = call.form.names(fields.USAGE_BY) or ("month", "name")

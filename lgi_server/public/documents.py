@@ -37,7 +37,7 @@ _PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "docu
 
 
 @lru_cache(maxsize=len(DOCUMENTS))
-def page(name: str) -> str:
+def render(name: str) -> str:
     """A document as HTML. Raises KeyError for none of them, FileNotFoundError when it is not installed."""
     path, _ = DOCUMENTS[name]
     text = (_place() / path).read_text("utf-8")

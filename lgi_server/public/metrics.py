@@ -9,21 +9,24 @@ from prometheus_client.openmetrics import exposition
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import dispatch, responses
 from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import Identity
-from lgi_server.background.database_gauges import Census
-from lgi_server.runtime import Server
+from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.background.database_gauges import DatabaseGauges
+from lgi_server.runtime import Runtime
 
 ENDPOINT = "metrics"
 
 
-def register(app: Flask, server: Server) -> None:
+def register(app: Flask, server: Runtime) -> None:
     """Add the page to the application."""
-    census = Census(server.databases)
+    census = DatabaseGauges(server.databases)
 
     def metrics() -> Response:
         try:
             if not _is_local(server):
-                check(client_certificate.of_request(request.environ, server.trust, time.time()), server)
+                check(
+                    client_certificate.require_user_certificate(request.environ, server.trust, time.time()),
+                    server,
+                )
         except LGIError as refused:
             body = dispatch.document(server.config, (responses.error(refused),))
             return Response(body, 403, content_type=dispatch.CONTENT_TYPE)
@@ -35,7 +38,7 @@ def register(app: Flask, server: Server) -> None:
     app.add_url_rule(f"{server.config.prefix}/metrics", ENDPOINT, metrics)
 
 
-def check(who: Identity, server: Server) -> None:
+def check(who: ClientCertificate, server: Runtime) -> None:
     """LGIError CERTIFICATE unless somebody is an administrator by certificate, or this very server.
 
     The numbers are of all projects here: who may not see one of them may not see any.
@@ -47,7 +50,7 @@ def check(who: Identity, server: Server) -> None:
         raise LGIError(ErrorNumber.CERTIFICATE, "the metrics are for administrators of all projects")
 
 
-def _is_local(server: Server) -> bool:
+def _is_local(server: Runtime) -> bool:
     """Whether a program of this machine asks, and may: never through a front end, which is one itself."""
     if not server.config.local_metrics or server.config.front_end_header:
         return False

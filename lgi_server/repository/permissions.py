@@ -5,22 +5,26 @@ from functools import partial
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import Identity
-from lgi_server.auth.job_certificate import JobIdentity
+from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.db.database import Transaction
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.services.access import job_principals, principals
 from lgi_server.storage.base import NoSuchRepository
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 
 class Access:
     """What one caller may do with the repositories of a server."""
 
     def __init__(
-        self, server: Server, who: Identity | JobIdentity, now: float, groups: tuple[str, ...] = ()
+        self,
+        server: Runtime,
+        who: ClientCertificate | JobCertificate,
+        now: float,
+        groups: tuple[str, ...] = (),
     ) -> None:
         """LGIError 2 or 37 for a caller who may do nothing at all. Times are in seconds.
 
@@ -31,38 +35,38 @@ class Access:
         self._server = server
         self._who = who
         self._now = now
-        if isinstance(who, JobIdentity):
+        if isinstance(who, JobCertificate):
             self._own = self._own_job(who)
         else:
             principals.check_certificate(who, server.config)
 
     def check_reader(self, name: str) -> None:
         """Raises NoSuchRepository; LGIError 34 for a job whose owners may not read the job it belongs to."""
-        if isinstance(self._who, JobIdentity):
+        if isinstance(self._who, JobCertificate):
             self._check_job(self._who, name)
         else:
             self._found(self._who, name)
 
     def check_writer(self, name: str) -> None:
         """Raises NoSuchRepository; LGIError 35 unless in the access file, a target, or the job."""
-        if isinstance(self._who, JobIdentity):
+        if isinstance(self._who, JobCertificate):
             if self._own.repository != name:
                 raise LGIError(ErrorNumber.MODIFY_REFUSED, message="A job may change its own repository only")
             return
         project, job = self._found(self._who, name)
         names = (*self._who.name.certified_groups(), *self._groups)
-        if comma_lists.holds(self._server.store.writers(name), names):
+        if comma_lists.contains_any(self._server.store.writers(name), names):
             return
         if not self._server.databases[project].run(partial(_works_on, self._who, job), write=False):
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
 
     def check_again(self, name: str) -> None:
         """`check_writer` once more for a job, which may have ended while its file was on its way."""
-        if isinstance(self._who, JobIdentity):
+        if isinstance(self._who, JobCertificate):
             self._own = self._own_job(self._who)
             self.check_writer(name)
 
-    def _found(self, who: Identity, name: str) -> tuple[str, Job]:
+    def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
         """The job a repository belongs to, in a project the certificate allows. Raises NoSuchRepository."""
         for project, database in self._server.databases.items():
             if who.name.allows_project(project):
@@ -71,18 +75,18 @@ class Access:
                     return project, job
         raise NoSuchRepository(name)
 
-    def _own_job(self, who: JobIdentity) -> Job:
+    def _own_job(self, who: JobCertificate) -> JobRow:
         """The job that calls, as it is now; LGIError 37 or 2."""
         database = self._server.databases.get(who.job.project)
         if database is None:
             raise LGIError(ErrorNumber.PROJECT_REFUSED, who.job.project)
 
-        def work(transaction: Transaction) -> Job:
-            return job_principals.holder(transaction, who, self._server.trust, self._now).job
+        def work(transaction: Transaction) -> JobRow:
+            return job_principals.authenticate_job(transaction, who, self._server.trust, self._now).job
 
         return database.run(work, write=False)
 
-    def _check_job(self, who: JobIdentity, name: str) -> None:
+    def _check_job(self, who: JobCertificate, name: str) -> None:
         """LGIError 34: what is not there and what is not for it are the same to a job."""
         if self._own.repository == name:
             return
@@ -92,13 +96,13 @@ class Access:
             raise LGIError(ErrorNumber.READ_REFUSED, message="This repository is not for this job")
 
 
-def _find(name: str, transaction: Transaction) -> Job | None:
+def _find(name: str, transaction: Transaction) -> JobRow | None:
     return jobs.with_repository(transaction, name)
 
 
-def _works_on(who: Identity, job: Job, transaction: Transaction) -> bool:
+def _works_on(who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:
     """Whether the caller is a registered resource and the job one of its own."""
     resource = active_resources.named(transaction, who.name.name)
-    if resource is None or not client_certificate.shows(resource.client_certificate, who):
+    if resource is None or not client_certificate.matches_registered(resource.client_certificate, who):
         return False
-    return comma_lists.holds(job.target_resources, [resource.resource_name])
+    return comma_lists.contains_any(job.target_resources, [resource.resource_name])

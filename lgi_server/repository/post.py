@@ -12,18 +12,18 @@ from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api.form_parser import FormRequest, in_time
-from lgi_server.api.uploads import Arrival, PageRequest
+from lgi_server.api.uploads import PageRequest, UploadFile
 from lgi_server.auth import browser_guard
 from lgi_server.repository import file_list
 from lgi_server.repository.permissions import Access
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.storage.base import Upload
 from lgi_server.storage.copies import copied, store_all
 
 _STATUS = {ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 
 
-def post(server: Server, access: Access, name: str) -> Response:
+def post(server: Runtime, access: Access, name: str) -> Response:
     """Store files, and say of each what PUT would; nothing is stored when the whole is refused: LGIError."""
     browser_guard.check_is_program(request.environ)
     access.check_writer(name)
@@ -38,7 +38,7 @@ def post(server: Server, access: Access, name: str) -> Response:
         posted.forget_arrivals()
 
 
-def _uploads(server: Server, posted: PageRequest) -> list[Upload]:
+def _uploads(server: Runtime, posted: PageRequest) -> list[Upload]:
     """The files of a request; LGIError 65 or 68, OSError when the disk is full."""
     posted.store, posted.most_file = server.store, server.config.max_post_size
     try:
@@ -53,10 +53,10 @@ def _uploads(server: Server, posted: PageRequest) -> list[Upload]:
 
 
 def _path(stream: object) -> Path:
-    return cast(Arrival, stream).path
+    return cast(UploadFile, stream).path
 
 
-def _answer(server: Server, name: str, uploads: list[Upload], refusals: list[LGIError | None]) -> Response:
+def _answer(server: Runtime, name: str, uploads: list[Upload], refusals: list[LGIError | None]) -> Response:
     most_bytes = max(0, server.config.max_post_size - FormRequest.max_form_memory_size - 2**16)
     told = [
         _status(number, upload, refused)

@@ -23,10 +23,10 @@ from lgi_server.api import form_parser, responses
 from lgi_server.auth import browser_guard, client_certificate
 from lgi_server.repository import post
 from lgi_server.repository.permissions import Access
-from lgi_server.runtime import Server
+from lgi_server.runtime import Runtime
 from lgi_server.storage import base
 from lgi_server.storage.base import NoSuchFile, NoSuchRepository
-from lgi_server.storage.threadpool import on_the_disk
+from lgi_server.storage.threadpool import fsync_file
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
@@ -49,7 +49,7 @@ class AnyPath(PathConverter):
     regex = "[^/](?s:.*?)"
 
 
-def blueprint(server: Server) -> Blueprint:
+def blueprint(server: Runtime) -> Blueprint:
     """The routes of the repositories, for an application that knows `AnyPath` as ``any_path``."""
     routes = Blueprint("repository", __name__)
     for name in ("repository_content", "repository_content.php"):
@@ -79,11 +79,11 @@ def blueprint(server: Server) -> Blueprint:
     return routes
 
 
-def _guarded(server: Server, view: Callable[..., Response], **place: str) -> Response:
+def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Response:
     """Run a view for a verified caller and turn what it raises into a status document."""
     try:
         now = time.time()
-        who = client_certificate.of_caller(request.environ, server.trust, now)
+        who = client_certificate.authenticate(request.environ, server.trust, now)
         if request.method in {"PUT", "DELETE"}:
             browser_guard.check_is_program(request.environ)
         access = Access(server, who, now)
@@ -113,7 +113,7 @@ def status(number: HTTPStatus, message: str) -> Response:
     return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
 
 
-def _list(server: Server, access: Access) -> Response:
+def _list(server: Runtime, access: Access) -> Response:
     """The files of a repository whose name the caller knows; an unknown name has none."""
     name = (
         request.args.get("repository") or form_parser.posted_fields(request).get("repository", "")
@@ -134,7 +134,7 @@ def _is_visible(access: Access, name: str) -> bool:
     return True
 
 
-def _get(server: Server, access: Access, name: str, file: str) -> Response:
+def _get(server: Runtime, access: Access, name: str, file: str) -> Response:
     """A file, whole or a range of it, never shown by a browser as something of ours."""
     access.check_reader(name)
     opened = server.store.open(name, file)
@@ -173,7 +173,7 @@ def _version(opened: IO[bytes]) -> str:
     return f"{known.st_ino:x}-{known.st_size:x}-{known.st_ctime_ns:x}"
 
 
-def _put(server: Server, access: Access, name: str, file: str) -> Response:
+def _put(server: Runtime, access: Access, name: str, file: str) -> Response:
     """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
     access.check_writer(name)
     base.file_name(file)
@@ -182,13 +182,13 @@ def _put(server: Server, access: Access, name: str, file: str) -> Response:
         size = _receive(server, arrived)
         if request.content_length not in {None, size}:
             raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
-        on_the_disk(arrived)
+        fsync_file(arrived)
         access.check_again(name)
         server.store.put(name, file, arrived, file_properties.of_headers(request.headers))
     return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
 
 
-def _receive(server: Server, arrived: IO[bytes]) -> int:
+def _receive(server: Runtime, arrived: IO[bytes]) -> int:
     """How many bytes came; LGIError 64 or 68."""
     size = 0
     try:
@@ -206,7 +206,7 @@ def _receive(server: Server, arrived: IO[bytes]) -> int:
     return size
 
 
-def _delete(server: Server, access: Access, name: str, file: str) -> Response:
+def _delete(server: Runtime, access: Access, name: str, file: str) -> Response:
     """Remove a file."""
     access.check_writer(name)
     server.store.delete(name, file)

@@ -7,17 +7,17 @@ from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import end_fields, fields, responses, specifics
-from lgi_server.api.context import ResourceCall
+from lgi_server.api.context import ResourceContext
 from lgi_server.api.registry import resource_call
 from lgi_server.api.responses import Elements
 from lgi_server.background import long_poll_work
-from lgi_server.background.long_poll_work import Wish
+from lgi_server.background.long_poll_work import WorkSubscription
 from lgi_server.services.access import resource_sessions
 from lgi_server.services.jobs import claiming, locking, submission, updates
-from lgi_server.services.jobs.submission import Details, Wanted
+from lgi_server.services.jobs.submission import JobPayload, SubmitRequest
 from lgi_server.services.jobs.updates import Posted
 from lgi_server.tables import active_resources
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 # Of the jobs a waiting resource is told of.
 MOST_AWAITED = 64
@@ -26,7 +26,7 @@ MOST_APPLICATIONS = 64
 
 
 @resource_call(session=False)
-def resource_signup_resource(call: ResourceCall) -> Elements:
+def resource_signup_resource(call: ResourceContext) -> Elements:
     """Open a session; posted capabilities and a renewed certificate replace the stored ones."""
     resource = call.resource
     if call.capabilities and call.capabilities != resource.resource_capabilities:
@@ -45,7 +45,7 @@ def resource_signup_resource(call: ResourceCall) -> Elements:
 
 
 @resource_call()
-def resource_signoff_resource(call: ResourceCall) -> Elements:
+def resource_signoff_resource(call: ResourceContext) -> Elements:
     """End the session and free what it has locked."""
     resource_sessions.sign_off(call.transaction, call.session_id)
     header = call.answers.resource_header(call.resource, call.servers)
@@ -53,18 +53,18 @@ def resource_signoff_resource(call: ResourceCall) -> Elements:
 
 
 @resource_call()
-def resource_request_work(call: ResourceCall) -> Elements:
+def resource_request_work(call: ResourceContext) -> Elements:
     """Offer queued jobs, each locked for the session; limit 0 only counts them.
 
     With ``wait`` (ours) the answer comes when there is at least one, or after so many seconds.
     """
-    request = claiming.Request(
+    request = claiming.WorkRequest(
         application=call.form.tag(fields.APPLICATION),
         start=call.form.number_or(fields.START, 0),
         limit=min(call.form.number_or(fields.LIMIT, claiming.DEFAULT_LIMIT), claiming.MOST),
         owners=call.form.names(fields.WANTED_OWNERS),
     )
-    possible = claiming.possible(call.transaction, call.session_id, request.application, call.licences)
+    possible = claiming.grantable(call.transaction, call.session_id, request.application, call.licences)
     header = (
         Element("start", request.start),
         Element("limit", request.limit),
@@ -72,12 +72,12 @@ def resource_request_work(call: ResourceCall) -> Elements:
         *call.header(),
         Element("application", request.application),
     )
-    wish = Wish(call.resource.resource_name, frozenset({request.application}))
+    wish = WorkSubscription(call.resource.resource_name, frozenset({request.application}))
     if request.limit == 0:
         count = claiming.count(call.transaction, call.resource, request, possible)
         call.wait_unless(count, wish)
         return (*header, Element("number_of_jobs", count))
-    offered = claiming.offer(call.transaction, call.resource, call.session_id, request, possible, call.now)
+    offered = claiming.claim(call.transaction, call.resource, call.session_id, request, possible, call.now)
     call.wait_unless(offered, wish)
     count_offered = partial(call.metrics.offered, call.project, request.application, len(offered))
     call.transaction.afterwards(count_offered)
@@ -85,7 +85,7 @@ def resource_request_work(call: ResourceCall) -> Elements:
 
 
 @resource_call(session=False, writes=False)
-def resource_wait(call: ResourceCall) -> Elements:
+def resource_wait(call: ResourceContext) -> Elements:
     """Ours: the jobs this resource could take or is to abort, except those it knows; locks none of them.
 
     With ``wait`` the answer comes when there is at least one, or after so many seconds. The list is short:
@@ -96,7 +96,7 @@ def resource_wait(call: ResourceCall) -> Elements:
     load = call.form.number_or(fields.LOAD, 0)
     sends = call.form.has(fields.KNOWN_WATCHED.name)
     watched = call.form.numbers(fields.KNOWN_WATCHED) if sends else None
-    wish = Wish(call.resource.resource_name, frozenset(applications), *known, load, watched)
+    wish = WorkSubscription(call.resource.resource_name, frozenset(applications), *known, load, watched)
     found = [
         job
         for job in long_poll_work.look(call.transaction, applications, [wish.resource], sends, call.licences)
@@ -107,7 +107,7 @@ def resource_wait(call: ResourceCall) -> Elements:
 
 
 @resource_call(writes=False)
-def resource_request_job_details(call: ResourceCall) -> Elements:
+def resource_request_job_details(call: ResourceContext) -> Elements:
     """Everything of a job the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.locked_by_resource(call.transaction, call.resource, call.session_id, job_id)
@@ -115,7 +115,7 @@ def resource_request_job_details(call: ResourceCall) -> Elements:
 
 
 @resource_call()
-def resource_lock_job(call: ResourceCall) -> Elements:
+def resource_lock_job(call: ResourceContext) -> Elements:
     """Lock a job for the session."""
     job_id = call.form.number(fields.JOB_ID)
     session = (call.resource, call.session_id)
@@ -124,7 +124,7 @@ def resource_lock_job(call: ResourceCall) -> Elements:
 
 
 @resource_call()
-def resource_unlock_job(call: ResourceCall) -> Elements:
+def resource_unlock_job(call: ResourceContext) -> Elements:
     """Free a job the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     lock = locking.unlock(call.transaction, call.resource, call.session_id, job_id)
@@ -132,7 +132,7 @@ def resource_unlock_job(call: ResourceCall) -> Elements:
 
 
 @resource_call()
-def resource_update_job(call: ResourceCall) -> Elements:
+def resource_update_job(call: ResourceContext) -> Elements:
     """Change a job the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.update(
@@ -141,7 +141,7 @@ def resource_update_job(call: ResourceCall) -> Elements:
     return (*call.header(), call.answers.updated(job))
 
 
-def _posted(call: ResourceCall, job: Job) -> Posted:
+def _posted(call: ResourceContext, job: JobRow) -> Posted:
     """The fields of an update, in LGI's order of faults."""
     form = call.form
     updates.check_reference(job, form.word(fields.REFERENCE))
@@ -168,17 +168,17 @@ def _echoed(posted: str) -> str:
 
 
 @resource_call(takes_files=True)
-def resource_submit_job(call: ResourceCall) -> Elements:
+def resource_submit_job(call: ResourceContext) -> Elements:
     """Insert a job, locked for the session."""
     state = updates.check_first_state(call.form.word(fields.STATE))
     application = call.form.tag(fields.APPLICATION)
     owners = call.form.names(fields.OWNERS)
     targets = call.form.names(fields.TARGETS)
     request = call.request("resource", call.resource.resource_name)
-    job = submission.by_resource(
+    job = submission.submit_as_resource(
         call.transaction,
         (call.resource, call.session_id),
-        Wanted(application, targets, partial(_details, call, state), request, call.licences),
+        SubmitRequest(application, targets, partial(_details, call, state), request, call.licences),
         state,
         owners,
         call.config,
@@ -188,10 +188,10 @@ def resource_submit_job(call: ResourceCall) -> Elements:
     return (*call.header(), call.answers.details(job))
 
 
-def _details(call: ResourceCall, state: str) -> Details:
+def _details(call: ResourceContext, state: str) -> JobPayload:
     """The rest of a submit, in LGI's order of faults."""
     form = call.form
-    return Details(
+    return JobPayload(
         uploads=call.uploads(),
         job_specifics=form.markup(fields.SPECIFICS, specifics.without_repository),
         input=form.data(fields.INPUT),
@@ -203,7 +203,7 @@ def _details(call: ResourceCall, state: str) -> Details:
 
 
 @resource_call(session=False, writes=False)
-def resource_job_state(call: ResourceCall) -> Elements:
+def resource_job_state(call: ResourceContext) -> Elements:
     """The state of a job for one of its targets; says that a daemon looks after it."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.seen_by_resource(call.transaction, call.resource, job_id)
@@ -212,7 +212,7 @@ def resource_job_state(call: ResourceCall) -> Elements:
 
 
 @resource_call(session=False, writes=False)
-def resource_request_resource_data(call: ResourceCall) -> Elements:
+def resource_request_resource_data(call: ResourceContext) -> Elements:
     """The certificate of another resource."""
     name = call.form.word(fields.RESOURCE_NAME)
     found = active_resources.named(call.transaction, name)

@@ -3,26 +3,26 @@
 from lgi_protocol import hexcode
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
-from lgi_server.api.context import InterfaceCall, ResourceCall
+from lgi_server.api.context import InterfaceContext, ResourceContext
 from lgi_server.api.registry import interface_call, resource_call
 from lgi_server.api.responses import Elements
-from lgi_server.background.long_poll_jobs import Known
+from lgi_server.background.long_poll_jobs import KnownJobState
 from lgi_server.services.jobs import live_output
-from lgi_server.services.jobs.live_output import Piece
+from lgi_server.services.jobs.live_output import OutputChunk
 
 
 @interface_call(writes=False)
-def interface_job_tail(call: InterfaceCall) -> Elements:
+def interface_job_tail(call: InterfaceContext) -> Elements:
     """The output of a job from a byte on, as far as its resource has sent it; asking makes it send more.
 
     With ``wait`` the answer comes when there is something new, at the latest after so many seconds.
     """
     job_id = call.form.number(fields.JOB_ID)
     offset = call.form.number(fields.OFFSET) if call.form.has(fields.OFFSET.name) else 0
-    seen = live_output.look(call.transaction, call.user, job_id, offset)
+    seen = live_output.view(call.transaction, call.user, job_id, offset)
     call.touches.look(job_id, call.now)
     if not seen.data and not seen.is_over:
-        call.wait_for(Known(call.user.name, job_id, seen.job.state, seen.progress))
+        call.wait_for(KnownJobState(call.user.name, job_id, seen.job.state, seen.progress))
     return (
         *call.header(),
         Element("job_id", job_id),
@@ -35,14 +35,14 @@ def interface_job_tail(call: InterfaceCall) -> Elements:
 
 
 @resource_call(session=False)
-def resource_job_tail(call: ResourceCall) -> Elements:
+def resource_job_tail(call: ResourceContext) -> Elements:
     """Take what a job has put out, from its daemon; says whether somebody still looks."""
-    piece = Piece(
+    piece = OutputChunk(
         job_id=call.form.number(fields.JOB_ID),
         reference=call.form.word(fields.OWN_REFERENCE),
         offset=call.form.number(fields.OFFSET),
         data=call.form.data(fields.TAIL),
         complete=call.form.number_or(fields.COMPLETE, 0) > 0,
     )
-    watched = live_output.add(call.transaction, call.resource, piece, call.now)
+    watched = live_output.append(call.transaction, call.resource, piece, call.now)
     return (*call.header(), Element("job_id", piece.job_id), Element("watched", int(watched)))

@@ -4,11 +4,11 @@ from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
-from lgi_server.api.context import ServerCall
+from lgi_server.api.context import ServerContext
 from lgi_server.api.registry import server_call
 from lgi_server.api.responses import Elements
 from lgi_server.services.project import replication
-from lgi_server.services.project.replication import Here, NeedsCycle, Update
+from lgi_server.services.project.replication import LocalServer, Update, UpdatesMissingError
 from lgi_server.tables import event_queue, updates
 from lgi_server.tables.active_resources import MASTER
 
@@ -16,7 +16,7 @@ _PUSHED = ("version", "servers", "update")
 
 
 @server_call
-def server_get_update(call: ServerCall) -> Elements:
+def server_get_update(call: ServerContext) -> Elements:
     """The first change that is newer than the caller's version."""
     version = call.form.number(fields.VERSION)
     known = replication.after(call.transaction, version)
@@ -31,7 +31,7 @@ def server_get_update(call: ServerCall) -> Elements:
 
 
 @server_call
-def server_run_update(call: ServerCall) -> Elements:
+def server_run_update(call: ServerContext) -> Elements:
     """Make a change that the master pushes, or fetch what is new there."""
     project, master, here = call.header()
     header = (
@@ -42,12 +42,12 @@ def server_run_update(call: ServerCall) -> Elements:
     )
     if not all(call.form.has(name) for name in _PUSHED):
         if not call.cycled:
-            raise NeedsCycle
+            raise UpdatesMissingError
         return (*header, _outcome(call, updates.newest(call.transaction)))
     if call.resource.project_server != MASTER:
         raise LGIError(ErrorNumber.NOT_A_SERVER, "changes come from the master server only")
     update = _pushed(call)
-    receiver = Here(call.server_name, call.config.unrestricted_updates)
+    receiver = LocalServer(call.server_name, call.config.unrestricted_updates)
     newest = replication.accept(call.transaction, update, receiver, call.cycled)
     if newest < update.version:
         event_queue.insert(call.transaction, event_queue.CHECK_UPDATES, call.now)
@@ -55,7 +55,7 @@ def server_run_update(call: ServerCall) -> Elements:
     return (*header, version, *_passed_on(update), _outcome(call, newest))
 
 
-def _pushed(call: ServerCall) -> Update:
+def _pushed(call: ServerContext) -> Update:
     """The posted change; LGIError 59, 60, 61 or 41."""
     version = call.form.number(fields.PUSHED_VERSION)
     servers = call.form.names(fields.SERVERS)
@@ -70,7 +70,7 @@ def _passed_on(update: Update) -> Elements:
     )
 
 
-def _outcome(call: ServerCall, newest: int) -> Element:
+def _outcome(call: ServerContext, newest: int) -> Element:
     """As LGI: the tag is spelled did_update_cyle."""
     did = Element("did_update_cyle", int(call.cycled))
     return Element("update", (did, Element("update_version", newest or "")))

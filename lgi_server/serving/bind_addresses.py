@@ -15,7 +15,7 @@ log = logging.getLogger("lgi.serve")
 _TRIES, _PAUSE = 5, 1.0
 
 
-def usable(listen: str) -> list[str]:
+def bindable_addresses(listen: str) -> list[str]:
     """The addresses of a comma list that can be bound; the others are logged with the reason.
 
     A single one is not tried, since who binds it will say what is wrong. OSError when there is none.

@@ -14,7 +14,7 @@ _Connection = TypeVar("_Connection")
 FULL, AT_ONCE = 0.9, 16
 
 
-class Connections(Generic[_Connection]):
+class ConnectionLimiter(Generic[_Connection]):
     """The open connections, and of those that wait for a request which has waited longest."""
 
     def __init__(self, most: int, close: Callable[[_Connection], object]) -> None:

@@ -12,7 +12,7 @@ import gevent
 from gunicorn.http import message, parser, wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
-from lgi_server.serving.connection_limiter import Connections
+from lgi_server.serving.connection_limiter import ConnectionLimiter
 from lgi_server.serving.tls_reload import LOOK_SECONDS
 
 log = logging.getLogger("lgi.serve")
@@ -84,7 +84,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """gunicorn makes workers."""
         super().__init__(*args, **kwargs)
-        self._connections = Connections[gevent.Greenlet](self.worker_connections, _close)
+        self._connections = ConnectionLimiter[gevent.Greenlet](self.worker_connections, _close)
 
     def run(self) -> None:
         """Serve until told to stop."""

@@ -22,7 +22,7 @@ from lgi_server.background import metrics
 from lgi_server.config.model import Config
 from lgi_server.serving import bind_addresses, log_rate_limit
 from lgi_server.serving.gevent_worker import Worker
-from lgi_server.serving.tls_reload import Renewal
+from lgi_server.serving.tls_reload import CertificateReloader
 
 log = logging.getLogger("lgi.serve")
 CONNECTIONS = 4000
@@ -79,19 +79,19 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         """Makes the application and the one TLS context that all workers share, before any fork."""
         self.lgi = config
         self.flask = create_app(config)
-        self.renewal: Renewal | None = None
+        self.renewal: CertificateReloader | None = None
         if not config.front_end_header:
             jobs = self.flask.extensions["lgi"].trust.jobs
             self.tls = tls_context(config, jobs)
             files = (*_own(config), config.ca_certificate)
-            self.renewal = Renewal(self.tls, files, lambda: tls_context(config, jobs))
+            self.renewal = CertificateReloader(self.tls, files, lambda: tls_context(config, jobs))
         super().__init__()
 
     def load_config(self) -> None:
         """gunicorn's settings."""
         Worker.handshake_seconds = self.lgi.handshake_timeout
         settings: dict[str, object] = {
-            "bind": bind_addresses.usable(self.lgi.listen),
+            "bind": bind_addresses.bindable_addresses(self.lgi.listen),
             "workers": self.lgi.workers,
             "worker_class": Worker,
             "worker_connections": _connections(),
@@ -153,7 +153,7 @@ def _connections() -> int:
 def check(config: Config, jobs: JobsAuthority | None) -> None:
     """Read what a server of this configuration reads. Raises ValueError or OSError for an unusable file."""
     if config.front_end_header:
-        trusted_proxy.of(config, jobs)
+        trusted_proxy.from_config(config, jobs)
     else:
         tls_context(config, jobs)
 
@@ -162,7 +162,7 @@ def run(config: Config) -> None:
     """Serve until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
-    log_rate_limit.hold_back()
+    log_rate_limit.install()
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     # In memory where that is possible: what is counted is written at every call.
     metrics.share(Path(tempfile.mkdtemp(prefix="LGI_server-", dir=_in_memory())))

@@ -17,7 +17,7 @@ class _Span:
     lines: int = 0
 
 
-class Flood(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Lets warnings and errors through until there are too many; the next ones tell how many are missing."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -47,9 +47,9 @@ def _say(record: logging.LogRecord, first: str) -> None:
     record.msg, record.args = f"{first}{record.getMessage()}", ()
 
 
-def hold_back() -> None:
+def install() -> None:
     """Have it so for all that this process logs, once logging is set up."""
-    flood = Flood()
+    flood = RateLimitFilter()
     for handler in logging.getLogger().handlers:
         handler.addFilter(flood)
     # gunicorn has a handler of its own, made later.

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from lgi_protocol import expiry
-from lgi_protocol.credentials import stamps
+from lgi_protocol.credentials import file_stamps
 
 log = logging.getLogger("lgi.renewal")
 LOOK_SECONDS = 2.0
 _DAY = timedelta(days=1)
 
 
-class Renewal:
+class CertificateReloader:
     """Gives new connections of a context what its files hold now."""
 
     def __init__(
@@ -27,7 +27,7 @@ class Renewal:
         """``make`` reads the files, as it did for ``context``; ValueError or OSError when it cannot."""
         self._files = files
         self._make = make
-        self._stamps = stamps(files)
+        self._stamps = file_stamps(files)
         self._current = context
         self._warned = datetime.min.replace(tzinfo=UTC)
         context.sni_callback = self._choose
@@ -42,7 +42,7 @@ class Renewal:
 
         Once a day the log says what ends within thirty days.
         """
-        found = stamps(self._files)
+        found = file_stamps(self._files)
         if found != self._stamps:
             self._stamps = found
             self._take_up()

@@ -72,7 +72,7 @@ class NoSuchRepository(NoSuchFile):
     message = "There is no such repository"
 
 
-class Making(Protocol):
+class RepositoryWriter(Protocol):
     """What makes repositories and removes them. A call may take seconds, but blocks no worker meanwhile."""
 
     def new_name(self) -> str:
@@ -91,7 +91,7 @@ class Making(Protocol):
         """Remove a repository and its files; none there is fine. What cannot be removed is only logged."""
 
 
-class Store(Making, Protocol):
+class Store(RepositoryWriter, Protocol):
     """Where jobs have their repositories."""
 
     def content(self, name: str) -> list[StoredFile]:

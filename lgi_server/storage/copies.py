@@ -12,7 +12,7 @@ from lgi_protocol.file_properties import FileProperties
 from lgi_server.storage.base import Upload, file_name
 from lgi_server.storage.local import Repositories, copy_part, give_properties
 from lgi_server.storage.quota import Room
-from lgi_server.storage.threadpool import aside
+from lgi_server.storage.threadpool import run_in_thread
 
 
 @dataclass
@@ -32,7 +32,7 @@ def copied(store: Repositories, name: str, uploads: Sequence[Upload]) -> Iterato
     """
     copies = _judged(store.room(name), uploads)
     try:
-        aside(_write, store, [one for one in copies if one.refused is None])
+        run_in_thread(_write, store, [one for one in copies if one.refused is None])
         yield copies
     finally:
         for one in copies:
@@ -72,7 +72,7 @@ def _write(store: Repositories, copies: Sequence[Copy]) -> None:
 
 def store_all(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
     """Give copies their names, each replacing an older file; one that cannot have it says why."""
-    aside(_rename, store, name, [one for one in copies if one.path is not None])
+    run_in_thread(_rename, store, name, [one for one in copies if one.path is not None])
 
 
 def _rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:

@@ -30,7 +30,7 @@ from lgi_server.storage.base import (
     is_text,
 )
 from lgi_server.storage.quota import Room
-from lgi_server.storage.threadpool import all_on_the_disk, aside
+from lgi_server.storage.threadpool import run_in_thread, syncfs
 
 log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
@@ -85,7 +85,7 @@ class Repositories:
         """
         base.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
         try:
-            aside(self._make, name, writers, uploads)
+            run_in_thread(self._make, name, writers, uploads)
         except OSError as error:
             log.error("cannot make %s: %s", self.directory(name), error)
             raise LGIError(ErrorNumber.UPLOAD, error.strerror or "") from None
@@ -118,7 +118,7 @@ class Repositories:
         """Make repositories whose files were checked; their names. LGIError UPLOAD when there is no room."""
         names = tuple(self.new_name() for _ in wanted)
         try:
-            aside(self._make_all, names, wanted)
+            run_in_thread(self._make_all, names, wanted)
         except OSError as error:
             for name in names:
                 self.remove(name)
@@ -144,7 +144,7 @@ class Repositories:
         """Return when everything written here would survive a power cut. Blocks its thread."""
         root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            all_on_the_disk(root)
+            syncfs(root)
         finally:
             os.close(root)
 
@@ -152,7 +152,7 @@ class Repositories:
         """Remove a repository and its files; none there is fine."""
         directory = self.directory(name)
         # rmtree follows no links on the systems we run on; a fault half way leaves rubbish, not danger.
-        aside(shutil.rmtree, directory, ignore_errors=True)
+        run_in_thread(shutil.rmtree, directory, ignore_errors=True)
         with suppress(OSError):
             directory.parent.rmdir()
 

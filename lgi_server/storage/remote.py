@@ -22,7 +22,7 @@ from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.storage import base
 from lgi_server.storage.base import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
 from lgi_server.storage.ssh import CommandFailed, Ssh
-from lgi_server.storage.threadpool import aside
+from lgi_server.storage.threadpool import run_in_thread
 
 log = logging.getLogger("lgi.repositories")
 # Whatever the login shell is, sh reads the rest, between single quotes: nothing below may hold one.
@@ -61,7 +61,7 @@ class RemoteRepositories:
         """Make a repository with its first files, all of it or nothing; LGIError UPLOAD, FILE_TOO_BIG."""
         base.check_uploads(uploads, self._limits)
         with tempfile.TemporaryFile(dir=self._incoming) as packed:
-            aside(pack, packed, writers, uploads)
+            run_in_thread(pack, packed, writers, uploads)
             size = packed.tell()
             packed.seek(0)
             with _answered():

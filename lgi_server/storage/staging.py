@@ -10,23 +10,23 @@ from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.storage import base
-from lgi_server.storage.base import Making, NewRepository, Upload
+from lgi_server.storage.base import NewRepository, RepositoryWriter, Upload
 
 Result = TypeVar("Result")
 
 
-class NotMade(Exception):
+class RepositoryNotReadyError(Exception):
     """Nothing was done: have ``ahead`` make the repository, then the same work can be done."""
 
-    def __init__(self, ahead: "Ahead") -> None:
+    def __init__(self, ahead: "StagedRepository") -> None:
         super().__init__("the repository is not made yet")
         self.ahead = ahead
 
 
-class Ahead:
+class StagedRepository:
     """What makes and removes repositories for one request, as it appears to the request's transaction."""
 
-    def __init__(self, slow: Making) -> None:
+    def __init__(self, slow: RepositoryWriter) -> None:
         """A request makes one repository, whose name is known from the beginning, or many at once."""
         self._slow = slow
         self._names: tuple[str, ...] = (base.new_name(),)
@@ -44,11 +44,11 @@ class Ahead:
         self._slow.check(uploads)
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-        """Take the repository that was made. Raises NotMade the first time."""
+        """Take the repository that was made. Raises RepositoryNotReadyError the first time."""
         self._take((NewRepository(tuple(writers), tuple(uploads)),))
 
     def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
-        """Take the repositories that were made; their names. Raises NotMade the first time."""
+        """Take the repositories that were made; their names. Raises RepositoryNotReadyError the first time."""
         self._many = True
         self._take(tuple(wanted))
         return self._names
@@ -56,7 +56,7 @@ class Ahead:
     def _take(self, wanted: tuple[NewRepository, ...]) -> None:
         if not self._made:
             self._wanted = wanted
-            raise NotMade(self)
+            raise RepositoryNotReadyError(self)
         if wanted != self._wanted:
             raise LGIError(ErrorNumber.BACK_OFF, "the project's rules have just changed")
         self._kept = set(self._names)

@@ -11,7 +11,9 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
-def aside(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+def run_in_thread(
+    work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
     """The result of a blocking call, waited for without blocking other greenlets."""
 
     def caught() -> tuple[list[Result], OSError | None]:
@@ -28,13 +30,13 @@ def aside(work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: 
     return result
 
 
-def on_the_disk(opened: IO[bytes]) -> None:
+def fsync_file(opened: IO[bytes]) -> None:
     """Return when what was written to a file would survive a power cut."""
     opened.flush()
-    aside(os.fsync, opened.fileno())
+    run_in_thread(os.fsync, opened.fileno())
 
 
-def all_on_the_disk(descriptor: int) -> None:
+def syncfs(descriptor: int) -> None:
     """Return when everything written to a file's file system would survive a power cut. Blocks its thread.
 
     One file after the other, a thousand small ones would take as many turns of the disk.

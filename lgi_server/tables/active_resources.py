@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Row, Transaction, marks
-from lgi_server.tables.updates import Change
+from lgi_server.db.database import Row, Transaction, placeholders
+from lgi_server.tables.updates import UpdateStatement
 
 NO_SERVER, MASTER, SLAVE = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Resource:
+class ResourceRow:
     """A row of active_resources."""
 
     resource_id: int
@@ -30,18 +30,18 @@ COLUMNS = (
 _NAMES = COLUMNS.split(", ")
 
 
-def resource_in(row: Row) -> Resource:
+def resource_in(row: Row) -> ResourceRow:
     """The resource in a row that has its columns."""
-    return Resource(*(row[column] for column in _NAMES))
+    return ResourceRow(*(row[column] for column in _NAMES))
 
 
-def named(transaction: Transaction, name: str) -> Resource | None:
+def named(transaction: Transaction, name: str) -> ResourceRow | None:
     """The resource of a name."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_name = %s", name)
     return resource_in(row) if row else None
 
 
-def numbered(transaction: Transaction, resource_id: int) -> Resource | None:
+def numbered(transaction: Transaction, resource_id: int) -> ResourceRow | None:
     """The resource of a number."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_id = %s", resource_id)
     return resource_in(row) if row else None
@@ -59,7 +59,7 @@ def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[
     return (row["resource_id"], row["session_time_stamp"]) if row else None
 
 
-def servers(transaction: Transaction) -> list[Resource]:
+def servers(transaction: Transaction) -> list[ResourceRow]:
     """The project servers, in the order in which they were registered."""
     rows = transaction.rows(
         f"SELECT {COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_id"
@@ -67,7 +67,7 @@ def servers(transaction: Transaction) -> list[Resource]:
     return [resource_in(row) for row in rows]
 
 
-def everyone(transaction: Transaction) -> list[Resource]:
+def everyone(transaction: Transaction) -> list[ResourceRow]:
     """All rows, in the order in which they were registered."""
     rows = transaction.rows(f"SELECT {COLUMNS} FROM active_resources ORDER BY resource_id")
     return [resource_in(row) for row in rows]
@@ -76,7 +76,7 @@ def everyone(transaction: Transaction) -> list[Resource]:
 def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> None:
     """Note the time of calls."""
     transaction.later(
-        f"UPDATE active_resources SET last_call_time = %s WHERE resource_id IN ({marks(resource_ids)})",
+        f"UPDATE active_resources SET last_call_time = %s WHERE resource_id IN ({placeholders(resource_ids)})",
         now,
         *resource_ids,
     )
@@ -99,15 +99,15 @@ def set_certificate(transaction: Transaction, resource_id: int, certificate: str
     )
 
 
-def add(name: str, url: str, certificate: str, project_server: int) -> Change:
+def add(name: str, url: str, certificate: str, project_server: int) -> UpdateStatement:
     """Register a resource or project server with the certificate it will show."""
-    return Change(
+    return UpdateStatement(
         "INSERT INTO active_resources (resource_name, resource_capabilities, url, client_certificate,"
         " project_server) VALUES (%s, %s, %s, %s, %s)",
         (name, "", url, certificate, project_server),
     )
 
 
-def remove(name: str) -> Change:
+def remove(name: str) -> UpdateStatement:
     """Forget a resource."""
-    return Change("DELETE FROM active_resources WHERE resource_name = %s", (name,))
+    return UpdateStatement("DELETE FROM active_resources WHERE resource_name = %s", (name,))

@@ -6,30 +6,30 @@ for is 0 or empty, so that a job's changes of state touch as few index entries a
 
 from collections.abc import Sequence
 
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 from lgi_server.tables import licence_wishes
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 Names = list[tuple[str, str]]
 # SQLite takes 32,766 values at once.
 _AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
-_VALUES = marks(_COLUMNS.split(","))
+_VALUES = placeholders(_COLUMNS.split(","))
 
 
-def insert(transaction: Transaction, job_id: int, job: Job) -> None:
+def insert_names(transaction: Transaction, job_id: int, job: JobRow) -> None:
     """Add the names of a new job in one statement."""
     _insert(transaction, _rows(_names(job), job_id, job))
 
 
-def insert_all(transaction: Transaction, new: Sequence[Job]) -> None:
+def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> None:
     """Add the names of new jobs, in as few statements as the databases take."""
     rows = [row for job in new for row in _rows(_names(job), job.job_id, job)]
     for begin in range(0, len(rows), _AT_ONCE):
         _insert(transaction, rows[begin : begin + _AT_ONCE])
 
 
-def _names(job: Job) -> Names:
+def _names(job: JobRow) -> Names:
     names = [("owner", name) for name in job.owners]
     names += [("read", name) for name in job.read_access]
     names += [("target", name) for name in job.target_resources]
@@ -38,7 +38,7 @@ def _names(job: Job) -> Names:
     return names
 
 
-def _rows(names: Names, job_id: int, job: Job) -> list[tuple[str | int, ...]]:
+def _rows(names: Names, job_id: int, job: JobRow) -> list[tuple[str | int, ...]]:
     return [
         (
             role,
@@ -60,7 +60,7 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
     )
 
 
-def set_targets(transaction: Transaction, job: Job) -> None:
+def set_targets(transaction: Transaction, job: JobRow) -> None:
     """Follow a change of a job's targets."""
     transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
     _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.db.database import Row, Transaction, placeholders
 
 
 @dataclass(frozen=True)
-class Change:
+class StateChange:
     """A row: ``old_state`` is empty for a submit. Without a number it is not stored yet."""
 
     job_id: int
@@ -32,17 +32,17 @@ class Change:
 _COLUMNS = (
     "job_id, change_time, old_state, new_state, changed_by, reason, application, owners, target_resources"
 )
-_VALUES = marks(_COLUMNS.split(","))
+_VALUES = placeholders(_COLUMNS.split(","))
 
 
-def _change_in(row: Row) -> Change:
+def _change_in(row: Row) -> StateChange:
     values = {name: row[name] for name in f"{_COLUMNS}, change_id".split(", ")}
     for name in ("owners", "target_resources"):
         values[name] = comma_lists.split(values[name])
-    return Change(**values)
+    return StateChange(**values)
 
 
-def record(transaction: Transaction, first: Change, change: Change | None = None) -> None:
+def record(transaction: Transaction, first: StateChange, change: StateChange | None = None) -> None:
     """Store a job's submit unless something of the job is stored already; and then a change of it."""
     asked = f"SELECT {_VALUES} FROM (SELECT 1 AS one) AS it"
     once = f"{asked} WHERE NOT EXISTS (SELECT 1 FROM job_history WHERE job_id = %s)"
@@ -55,7 +55,7 @@ def record(transaction: Transaction, first: Change, change: Change | None = None
     )
 
 
-def of_job(transaction: Transaction, job_id: int) -> list[Change]:
+def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
     """The changes of a job, the first one first."""
     rows = transaction.rows(
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE job_id = %s ORDER BY change_id", job_id
@@ -63,7 +63,7 @@ def of_job(transaction: Transaction, job_id: int) -> list[Change]:
     return [_change_in(row) for row in rows]
 
 
-def take(transaction: Transaction, limit: int) -> list[Change]:
+def take(transaction: Transaction, limit: int) -> list[StateChange]:
     """The first changes that are not accounted for, held until the transaction ends."""
     rows = transaction.rows(
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE accounted = 0"
@@ -76,7 +76,7 @@ def take(transaction: Transaction, limit: int) -> list[Change]:
 def set_accounted(transaction: Transaction, change_ids: Sequence[int]) -> None:
     """Note that changes are in the usage."""
     transaction.later(
-        f"UPDATE job_history SET accounted = 1 WHERE change_id IN ({marks(change_ids)})", *change_ids
+        f"UPDATE job_history SET accounted = 1 WHERE change_id IN ({placeholders(change_ids)})", *change_ids
     )
 
 
@@ -95,4 +95,4 @@ def oldest(transaction: Transaction, limit: int) -> list[tuple[int, int]]:
 
 def delete(transaction: Transaction, change_ids: Sequence[int]) -> None:
     """Forget changes."""
-    transaction.later(f"DELETE FROM job_history WHERE change_id IN ({marks(change_ids)})", *change_ids)
+    transaction.later(f"DELETE FROM job_history WHERE change_id IN ({placeholders(change_ids)})", *change_ids)

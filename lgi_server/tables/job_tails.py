@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 
 # So many numbers at most in one statement.
 AT_ONCE = 500
@@ -50,11 +50,13 @@ def store(transaction: Transaction, job_id: int, tail: Tail) -> None:
 
 def ask(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
     """Note that somebody looks at these jobs, which need not be there any more."""
-    transaction.run(f"UPDATE job_tails SET asked = %s WHERE job_id IN ({marks(job_ids)})", now, *job_ids)
+    transaction.run(
+        f"UPDATE job_tails SET asked = %s WHERE job_id IN ({placeholders(job_ids)})", now, *job_ids
+    )
     # Another worker may do the same just now.
     transaction.run(
         "REPLACE INTO job_tails (job_id, asked, tail) SELECT job_id, %s, X'' FROM job_queue"
-        f" WHERE job_id IN ({marks(job_ids)}) AND job_id NOT IN (SELECT job_id FROM job_tails)",
+        f" WHERE job_id IN ({placeholders(job_ids)}) AND job_id NOT IN (SELECT job_id FROM job_tails)",
         now,
         *job_ids,
     )
@@ -71,7 +73,8 @@ def progress(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, int]
     for begin in range(0, len(job_ids), AT_ONCE):
         some = job_ids[begin : begin + AT_ONCE]
         rows = transaction.rows(
-            f"SELECT job_id, told, length, complete FROM job_tails WHERE job_id IN ({marks(some)})", *some
+            f"SELECT job_id, told, length, complete FROM job_tails WHERE job_id IN ({placeholders(some)})",
+            *some,
         )
         found |= {row["job_id"]: number(row["told"], row["length"], row["complete"]) for row in rows}
     return found

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.db.database import Row, Transaction, placeholders
 
 
 @dataclass(frozen=True)
-class Run:
+class JobRun:
     """A job that runs, and since when."""
 
     job_id: int
@@ -19,7 +19,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Account:
+class UsageKey:
     """What use is counted under; ``month`` is as 202611, ``kind`` is user or group."""
 
     month: int
@@ -30,14 +30,14 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Used:
+class UsageTotals:
     """How many runs have ended, and the seconds that jobs ran."""
 
     jobs: int = 0
     seconds: int = 0
 
-    def __add__(self, other: "Used") -> "Used":
-        return Used(self.jobs + other.jobs, self.seconds + other.seconds)
+    def __add__(self, other: "UsageTotals") -> "UsageTotals":
+        return UsageTotals(self.jobs + other.jobs, self.seconds + other.seconds)
 
 
 _RUN = "job_id, began, application, owners, resource"
@@ -46,23 +46,25 @@ _ACCOUNT = "month, kind, name, application, resource"
 COLUMNS = ("month", "name", "application", "resource")
 
 
-def _run_in(row: Row) -> Run:
+def _run_in(row: Row) -> JobRun:
     owners = comma_lists.split(row["owners"])
-    return Run(row["job_id"], row["began"], row["application"], owners, row["resource"])
+    return JobRun(row["job_id"], row["began"], row["application"], owners, row["resource"])
 
 
-def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, Run]:
+def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRun]:
     """Those of some jobs that run."""
-    rows = transaction.rows(f"SELECT {_RUN} FROM job_runs WHERE job_id IN ({marks(job_ids)})", *job_ids)
+    rows = transaction.rows(
+        f"SELECT {_RUN} FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids
+    )
     return {row["job_id"]: _run_in(row) for row in rows}
 
 
-def all_runs(transaction: Transaction) -> list[Run]:
+def all_runs(transaction: Transaction) -> list[JobRun]:
     """All jobs that run."""
     return [_run_in(row) for row in transaction.rows(f"SELECT {_RUN} FROM job_runs")]
 
 
-def insert_runs(transaction: Transaction, began: Sequence[Run]) -> None:
+def insert_runs(transaction: Transaction, began: Sequence[JobRun]) -> None:
     """Note that jobs run."""
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(began))
     transaction.later(
@@ -77,7 +79,7 @@ def insert_runs(transaction: Transaction, began: Sequence[Run]) -> None:
 
 def delete_runs(transaction: Transaction, job_ids: Sequence[int]) -> None:
     """Note that jobs run no more."""
-    transaction.later(f"DELETE FROM job_runs WHERE job_id IN ({marks(job_ids)})", *job_ids)
+    transaction.later(f"DELETE FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids)
 
 
 def delete_runs_of_nobody(transaction: Transaction) -> int:
@@ -88,7 +90,7 @@ def delete_runs_of_nobody(transaction: Transaction) -> int:
     )
 
 
-def add(transaction: Transaction, used: Mapping[Account, Used]) -> None:
+def add(transaction: Transaction, used: Mapping[UsageKey, UsageTotals]) -> None:
     """Add use to what is counted; nobody else may do so meanwhile."""
     for account, more in used.items():
         where = (account.month, account.kind, account.name, account.application, account.resource)
@@ -110,7 +112,7 @@ def add(transaction: Transaction, used: Mapping[Account, Used]) -> None:
 
 def listed(
     transaction: Transaction, kind: str, names: Sequence[str], by: Sequence[str], month: int, limit: int
-) -> list[tuple[dict[str, str], Used]]:
+) -> list[tuple[dict[str, str], UsageTotals]]:
     """Use by some of `COLUMNS`, in their order: of users or groups of these names, all when there are none.
 
     Of one month when that is not 0. The newest month comes first.
@@ -118,7 +120,7 @@ def listed(
     columns = ", ".join(column for column in COLUMNS if column in by)
     where, parameters = "kind = %s", [kind]
     if names:
-        where += f" AND name IN ({marks(names)})"
+        where += f" AND name IN ({placeholders(names)})"
         parameters += names
     order = columns.replace("month", "month DESC")
     rows = transaction.rows(
@@ -131,7 +133,7 @@ def listed(
     return [
         (
             {column: str(row[column]) for column in columns.split(", ")},
-            Used(int(row["jobs"]), int(row["seconds"])),
+            UsageTotals(int(row["jobs"]), int(row["seconds"])),
         )
         for row in rows
     ]

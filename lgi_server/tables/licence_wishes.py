@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 from lgi_server.tables import mutexes
 
 # What of job_access says that a job wants licences; its state is the job's.
@@ -35,7 +35,7 @@ _IS_WISHED = (
 
 
 @dataclass(frozen=True)
-class Standing:
+class LicenceDemand:
     """What a request for work is judged by: the caller's locks, and what free jobs want and others have."""
 
     locks: int
@@ -43,7 +43,7 @@ class Standing:
     held: Mapping[str, int]
 
 
-def standing(transaction: Transaction, session_id: int, application: str) -> Standing:
+def demand(transaction: Transaction, session_id: int, application: str) -> LicenceDemand:
     """How things are, in one statement."""
     rows = transaction.rows(
         "SELECT 'lock' AS kind, '' AS licences, COUNT(*) AS n FROM running_locks WHERE session_id = %s"
@@ -53,7 +53,7 @@ def standing(transaction: Transaction, session_id: int, application: str) -> Sta
         session_id,
         application,
     )
-    return Standing(
+    return LicenceDemand(
         locks=sum(row["n"] for row in rows if row["kind"] == "lock"),
         wanted=tuple(row["licences"] for row in rows if row["kind"] == "wanted"),
         held={row["licences"]: row["n"] for row in rows if row["kind"] == "held"},
@@ -64,7 +64,7 @@ def wanted(transaction: Transaction, applications: Sequence[str]) -> dict[str, l
     """What free queued jobs want, by application: each text once."""
     rows = transaction.rows(
         "SELECT wish.application AS application, wish.licences AS licences FROM licence_wishes AS wish"
-        f" WHERE wish.application IN ({marks(applications)}) AND {_IS_WISHED}",
+        f" WHERE wish.application IN ({placeholders(applications)}) AND {_IS_WISHED}",
         *applications,
     )
     found: dict[str, list[str]] = {}
@@ -90,7 +90,7 @@ def is_wanted(transaction: Transaction, application: str, licences: str, states:
     """Whether any job of an application in one of some states wants just this."""
     return bool(states) and bool(
         transaction.rows(
-            f"SELECT 1 FROM job_queue WHERE application = %s AND state IN ({marks(states)})"
+            f"SELECT 1 FROM job_queue WHERE application = %s AND state IN ({placeholders(states)})"
             " AND lock_state IN (0, 1) AND licences = %s LIMIT 1",
             application,
             *states,
@@ -118,5 +118,5 @@ def hold(transaction: Transaction) -> Mapping[str, int]:
     The jobs are looked for once it is our turn, so what others have taken before counts.
     """
     query = f"SELECT GROUP_CONCAT(every_one.licences) FROM ({_HELD}) AS every_one"
-    held = mutexes.take(transaction, "licences", query)
+    held = mutexes.acquire(transaction, "licences", query)
     return Counter(str(held).split(",") if held else ())

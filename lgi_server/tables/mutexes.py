@@ -6,7 +6,7 @@ from typing import Any
 from lgi_server.db.database import Transaction
 
 
-def take(transaction: Transaction, name: str, query: str, *parameters: Any) -> Any:
+def acquire(transaction: Transaction, name: str, query: str, *parameters: Any) -> Any:
     """The value of a query for one value, asked when nobody else has the turn: what others did before counts.
 
     The row gets another value each time. The nodes of a cluster know nothing of each other's row locks, and a

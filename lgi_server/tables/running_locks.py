@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.db.database import Row, Transaction, placeholders
 
 # The oldest locks have the lowest numbers; so many of them are looked at for abandoned ones.
 OLDEST = 100
@@ -108,7 +108,7 @@ def abandoned(transaction: Transaction, oldest: int, looks: int = OLDEST) -> lis
 def take_older(transaction: Transaction, job_ids: Sequence[int], oldest: int) -> list[int]:
     """Free jobs locked before ``oldest``; answer the ones that were freed by this very statement."""
     rows = transaction.rows(
-        f"DELETE FROM running_locks WHERE job_id IN ({marks(job_ids)}) AND lock_time < %s RETURNING job_id",
+        f"DELETE FROM running_locks WHERE job_id IN ({placeholders(job_ids)}) AND lock_time < %s RETURNING job_id",
         *job_ids,
         oldest,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 
 
 def insert(transaction: Transaction, resource_id: int, now: int) -> int:
@@ -15,7 +15,7 @@ def insert(transaction: Transaction, resource_id: int, now: int) -> int:
 def renew(transaction: Transaction, session_ids: Sequence[int], now: int) -> None:
     """Note the use of sessions."""
     transaction.run(
-        f"UPDATE running_sessions SET session_time_stamp = %s WHERE session_id IN ({marks(session_ids)})",
+        f"UPDATE running_sessions SET session_time_stamp = %s WHERE session_id IN ({placeholders(session_ids)})",
         now,
         *session_ids,
     )

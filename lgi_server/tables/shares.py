@@ -10,7 +10,7 @@ from lgi_server.db.database import Transaction
 
 
 @dataclass(frozen=True)
-class Lately:
+class DecayedUsage:
     """Seconds and runs that count less the older they are, as of a time ``at``."""
 
     seconds: float
@@ -34,13 +34,13 @@ def remove_weight(transaction: Transaction, account: str) -> bool:
     return transaction.run("DELETE FROM share_weights WHERE account = %s", account) > 0
 
 
-def lately(transaction: Transaction) -> dict[str, Lately]:
+def lately(transaction: Transaction) -> dict[str, DecayedUsage]:
     """What all accounts have used lately."""
     rows = transaction.rows("SELECT account, seconds, runs, used_at FROM share_usage")
-    return {row["account"]: Lately(row["seconds"], row["runs"], row["used_at"]) for row in rows}
+    return {row["account"]: DecayedUsage(row["seconds"], row["runs"], row["used_at"]) for row in rows}
 
 
-def store(transaction: Transaction, used: Mapping[str, Lately]) -> None:
+def store(transaction: Transaction, used: Mapping[str, DecayedUsage]) -> None:
     """Store what accounts have used lately."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(used))
     transaction.later(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 
 # How long a request is remembered, in seconds: much longer than anybody tries again.
 KEPT_SECONDS = 86_400
@@ -12,7 +12,7 @@ _AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Remembered:
+class StoredRequest:
     """A request that has made a job; ``contents`` is the digest of what it said."""
 
     request_id: str
@@ -20,22 +20,23 @@ class Remembered:
     job_id: int
 
 
-def find(transaction: Transaction, caller: str, request_ids: Sequence[str]) -> dict[str, Remembered]:
+def find(transaction: Transaction, caller: str, request_ids: Sequence[str]) -> dict[str, StoredRequest]:
     """Those of a caller's requests that have made a job, by their ids."""
     if not request_ids:
         return {}
     rows = transaction.rows(
         "SELECT request_id, contents, job_id FROM submit_requests"
-        f" WHERE caller = %s AND request_id IN ({marks(request_ids)})",
+        f" WHERE caller = %s AND request_id IN ({placeholders(request_ids)})",
         caller,
         *request_ids,
     )
     return {
-        row["request_id"]: Remembered(row["request_id"], row["contents"], int(row["job_id"])) for row in rows
+        row["request_id"]: StoredRequest(row["request_id"], row["contents"], int(row["job_id"]))
+        for row in rows
     }
 
 
-def insert(transaction: Transaction, caller: str, made: Sequence[Remembered], now: int) -> None:
+def insert(transaction: Transaction, caller: str, made: Sequence[StoredRequest], now: int) -> None:
     """Remember requests.
 
     When another transaction has just remembered one of them, this one does not last: Taken.
@@ -56,4 +57,6 @@ def forget_old(transaction: Transaction, _numbers: Sequence[int], now: int) -> N
     )
     numbers = [row["request_number"] for row in rows]
     if numbers:
-        transaction.later(f"DELETE FROM submit_requests WHERE request_number IN ({marks(numbers)})", *numbers)
+        transaction.later(
+            f"DELETE FROM submit_requests WHERE request_number IN ({placeholders(numbers)})", *numbers
+        )

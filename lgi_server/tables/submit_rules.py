@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.db.database import Row, Transaction, placeholders
 from lgi_server.tables import mutexes
-from lgi_server.tables.active_resources import COLUMNS, Resource, resource_in
-from lgi_server.tables.submit_requests import Remembered
-from lgi_server.tables.updates import Change
+from lgi_server.tables.active_resources import COLUMNS, ResourceRow, resource_in
+from lgi_server.tables.submit_requests import StoredRequest
+from lgi_server.tables.updates import UpdateStatement
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ _TABLES = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class SubmitContext:
     """What a submit is judged by.
 
     ``remembered`` is the job the very same request has made before, ``wishes`` what jobs of the application
@@ -38,19 +38,19 @@ class Judged:
     """
 
     rules: Rules
-    everyone: list[Resource]
-    remembered: Remembered | None
+    everyone: list[ResourceRow]
+    remembered: StoredRequest | None
     wishes: frozenset[str]
 
 
-def judging(
+def load_submit_context(
     transaction: Transaction,
     names: Sequence[str],
     application: str,
     caller: str = "",
     request_id: str = "",
     licensed: bool = False,
-) -> Judged:
+) -> SubmitContext:
     """What a submit is judged by, in one statement.
 
     The rules for these users and groups, the word ``any`` among them; the project servers; the resources
@@ -63,7 +63,7 @@ def judging(
         f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit,"
         " NULL AS resource_id, NULL AS resource_name, NULL AS resource_capabilities,"
         " NULL AS client_certificate, NULL AS last_call_time, NULL AS project_server, NULL AS url"
-        f" FROM {table} WHERE {column} IN ({marks(names)}) AND application IN ({marks(applications)})"
+        f" FROM {table} WHERE {column} IN ({placeholders(names)}) AND application IN ({placeholders(applications)})"
         for table, column, limit in _TABLES
     ]
     parts.append(
@@ -86,8 +86,8 @@ def judging(
         found.get(row["kind"], found["rule"]).append(row)
     remembered = None
     for row in found["request"]:
-        remembered = Remembered(row["name"], row["application"], int(row["job_limit"]))
-    return Judged(
+        remembered = StoredRequest(row["name"], row["application"], int(row["job_limit"]))
+    return SubmitContext(
         _rules(found["rule"]),
         [resource_in(row) for row in found["resource"]],
         remembered,
@@ -117,28 +117,28 @@ def count_alone(transaction: Transaction, owner: str, application: str, active_o
         "SELECT COUNT(*) FROM job_access AS one WHERE one.role = 'owner' AND one.name = %s"
         f" AND one.application = %s{states}"
     )
-    return int(mutexes.take(transaction, f"limit {application} {owner}", query, owner, application))
+    return int(mutexes.acquire(transaction, f"limit {application} {owner}", query, owner, application))
 
 
-def set_allowed(kind: str, name: str, application: str, limit: int) -> Change:
+def set_allowed(kind: str, name: str, application: str, limit: int) -> UpdateStatement:
     """Allow a user or group (``kind`` is "user" or "group") an application, up to a limit."""
-    return Change(
+    return UpdateStatement(
         f"REPLACE INTO {kind}s_allowed ({kind}_name, application, job_limit) VALUES (%s, %s, %s)",
         (name, application, limit),
     )
 
 
-def set_denied(kind: str, name: str, application: str) -> Change:
+def set_denied(kind: str, name: str, application: str) -> UpdateStatement:
     """Deny a user or group an application."""
-    return Change(
+    return UpdateStatement(
         f"REPLACE INTO {kind}s_denied ({kind}_name, application) VALUES (%s, %s)", (name, application)
     )
 
 
-def remove(kind: str, rule: str, name: str, application: str) -> Change:
+def remove(kind: str, rule: str, name: str, application: str) -> UpdateStatement:
     """Remove the rules (``allowed`` or ``denied``) of a name, of an application, or of the two together."""
     where, values = _of(kind, name, application)
-    return Change(f"DELETE FROM {kind}s_{rule}{where}", values)
+    return UpdateStatement(f"DELETE FROM {kind}s_{rule}{where}", values)
 
 
 def listed(

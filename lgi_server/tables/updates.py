@@ -9,7 +9,7 @@ Pairs = Sequence[tuple[str, str | int]]
 
 
 @dataclass(frozen=True)
-class Change:
+class UpdateStatement:
     """A statement on one of the tables that all project servers share, and its values."""
 
     sql: str
@@ -83,16 +83,16 @@ def count_after(transaction: Transaction, version: int) -> int:
     return int(row["n"]) if row else 0
 
 
-def change_of(verb: str, table: str, values: Pairs, where: Pairs) -> Change:
+def change_of(verb: str, table: str, values: Pairs, where: Pairs) -> UpdateStatement:
     """A change of a shared table; the names of table and columns come from a fixed list, never from text."""
     conditions = " AND ".join(f"{column} = %s" for column, _ in where)
     found = tuple(value for _, value in where)
     if verb == "DELETE":
-        return Change(f"DELETE FROM {table} WHERE {conditions}", found)
+        return UpdateStatement(f"DELETE FROM {table} WHERE {conditions}", found)
     given = tuple(value for _, value in values)
     if verb == "UPDATE":
         settings = ", ".join(f"{column} = %s" for column, _ in values)
-        return Change(f"UPDATE {table} SET {settings} WHERE {conditions}", (*given, *found))
+        return UpdateStatement(f"UPDATE {table} SET {settings} WHERE {conditions}", (*given, *found))
     columns = ", ".join(column for column, _ in values)
     marks = ", ".join(["%s"] * len(values))
-    return Change(f"REPLACE INTO {table} ({columns}) VALUES ({marks})", given)
+    return UpdateStatement(f"REPLACE INTO {table} ({columns}) VALUES ({marks})", given)

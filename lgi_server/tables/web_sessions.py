@@ -1,6 +1,6 @@
 """web_sessions: who has the web interface open. What a browser keeps is known here by its hash alone."""
 
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 
 
 def find(transaction: Transaction, session_hash: str, certificate: str) -> int | None:
@@ -39,4 +39,6 @@ def keep(transaction: Transaction, certificate: str, newest: int) -> None:
         "SELECT session_hash FROM web_sessions WHERE certificate = %s ORDER BY last_used DESC", certificate
     )
     if surplus := [row["session_hash"] for row in rows[newest:]]:
-        transaction.later(f"DELETE FROM web_sessions WHERE session_hash IN ({marks(surplus)})", *surplus)
+        transaction.later(
+            f"DELETE FROM web_sessions WHERE session_hash IN ({placeholders(surplus)})", *surplus
+        )

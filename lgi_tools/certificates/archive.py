@@ -29,7 +29,7 @@ def read_revocations(path: Path) -> x509.CertificateRevocationList:
         raise ValueError(f"{path} holds no revocation list: {error}") from None
 
 
-def keep(file: Path) -> None:
+def archive(file: Path) -> None:
     """Keep a copy of a certificate that is about to be replaced, if there is one."""
     if not file.exists():
         return
@@ -39,7 +39,7 @@ def keep(file: Path) -> None:
     keys.write_file(copy, file.read_bytes(), keys.PUBLIC, replace=True)
 
 
-def everything(file: Path) -> list[x509.Certificate]:
+def all_versions(file: Path) -> list[x509.Certificate]:
     """The certificate of a file and all it has replaced. Raises FileNotFoundError when there is none now."""
     known = [read_certificate(file)]
     stem = len(file.stem)
@@ -51,7 +51,7 @@ def everything(file: Path) -> list[x509.Certificate]:
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
+def exclusive_lock(directory: Path) -> Iterator[None]:
     """Wait until nobody else changes a directory of certificates, and keep others waiting."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -130,7 +130,7 @@ class Authority:
             hosts = tuple(profiles.host_name(each) for each in dict.fromkeys((wanted.name, *wanted.also)))
         name = common_name.compose(wanted.name, wanted.groups or None, wanted.projects or None)
         file, key_file = self._file(name.name), self._file(name.name, "key")
-        with archive.alone(self.directory):
+        with archive.exclusive_lock(self.directory):
             if not force:
                 refuse_existing("say --force to replace it", file)
             if key_file.exists() and keys.read_key(key_file).public_key() != key:
@@ -144,7 +144,7 @@ class Authority:
         Its file. FileNotFoundError when there is none, ValueError when it is revoked or not of this CA.
         """
         file, key_file = self._file(name), self._file(name, "key")
-        with archive.alone(self.directory):
+        with archive.exclusive_lock(self.directory):
             old = read_certificate(file)
             self._check_ours(old, file)
             key = old.public_key()
@@ -161,9 +161,9 @@ class Authority:
 
     def renew_authority(self, validity: Validity) -> Path:
         """The CA's own certificate once more, for the same key and name: all it has signed stays good."""
-        with archive.alone(self.directory):
+        with archive.exclusive_lock(self.directory):
             name = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-            archive.keep(self.ca_file)
+            archive.archive(self.ca_file)
             self.certificate = profiles.sign_authority(self._key, name, validity)
             keys.write_file(self.ca_file, _pem(self.certificate), keys.PUBLIC, replace=True)
             self._write_revocations(tuple(read_revocations(self.crl_file)))
@@ -175,10 +175,10 @@ class Authority:
         Raises FileNotFoundError when there is none, ValueError when they are revoked already.
         """
         file, now = self._file(name), datetime.now(UTC)
-        with archive.alone(self.directory):
+        with archive.exclusive_lock(self.directory):
             listed = tuple(read_revocations(self.crl_file))
             known = {each.serial_number for each in listed}
-            serials = dict.fromkeys(each.serial_number for each in archive.everything(file))
+            serials = dict.fromkeys(each.serial_number for each in archive.all_versions(file))
             new = [serial for serial in serials if serial not in known]
             if not new:
                 raise ValueError(f"{file} is revoked already")
@@ -187,7 +187,7 @@ class Authority:
 
     def sign_revocations(self) -> x509.CertificateRevocationList:
         """Sign the list of revoked certificates anew, as it is; what is on it."""
-        with archive.alone(self.directory):
+        with archive.exclusive_lock(self.directory):
             self._write_revocations(tuple(read_revocations(self.crl_file)))
         return read_revocations(self.crl_file)
 
@@ -225,7 +225,7 @@ class Authority:
     ) -> Issued:
         file, key_file = self._file(name.name), self._file(name.name, "key")
         pkcs12_file = None if password is None else self._file(name.name, "p12")
-        with archive.alone(self.directory):
+        with archive.exclusive_lock(self.directory):
             if not force:
                 refuse_existing("say --force to replace it", key_file, file, pkcs12_file)
             key = keys.make_key(key_type)
@@ -249,7 +249,7 @@ class Authority:
         """Sign a certificate and put it in place; what was there stays known."""
         until = validity.until(self.certificate.not_valid_after_utc)
         made = profiles.sign_leaf(self.certificate, self._key, key, subject, until, hosts)
-        archive.keep(file)
+        archive.archive(file)
         keys.write_file(file, _pem(made), keys.PUBLIC, replace=True)
         return made
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from lgi_protocol.client import is_safe
+from lgi_protocol.client import is_https
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import program
@@ -35,7 +35,7 @@ def days(default: int) -> Callable[[_Command], _Command]:
 
 def https(_context: click.Context, _option: click.Parameter, url: str) -> str:
     """The tools refuse every other URL, so it is refused before it is written down."""
-    if url and not is_safe(url):
+    if url and not is_https(url):
         raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
     return url
 

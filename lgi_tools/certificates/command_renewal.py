@@ -10,7 +10,7 @@ from lgi_protocol import expiry
 from lgi_tools.certificates import ca, expiry_check, keys
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import DAYS, KEY_TYPE, plain_errors, until
-from lgi_tools.certificates.expiry_check import Finding
+from lgi_tools.certificates.expiry_check import ExpiryFinding
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Validity
 from lgi_tools.cli import terminal
@@ -101,12 +101,12 @@ def check(directory: Path, places: tuple[Path, ...], days: int) -> int:
     """
     home = Path(os.environ.get("HOME") or "~").expanduser() / ".LGI"
     usual = [place for place in (directory, home) if expiry_check.has_certificates(place)]
-    found: list[Finding] = []
+    found: list[ExpiryFinding] = []
     with plain_errors():
         if not usual and not places:
             raise FileNotFoundError(f"{directory} and {home} hold no certificates: name what to look at")
         for place in (*usual, *places):
-            found += expiry_check.look(place, datetime.now(UTC), timedelta(days=days))
+            found += expiry_check.scan(place, datetime.now(UTC), timedelta(days=days))
     terminal.show(expiry_check.table(list(dict.fromkeys(found))))
     return 1 if any(each.bad for each in found) else 0
 

@@ -17,7 +17,7 @@ _USER_FILES = ("certificate", "ca_chain")
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExpiryFinding:
     """One file: whose it is, when it ends, and how it is. ``bad`` is what somebody must see to."""
 
     file: Path
@@ -27,7 +27,7 @@ class Finding:
     bad: bool
 
 
-def look(place: Path, now: datetime, warning: timedelta) -> list[Finding]:
+def scan(place: Path, now: datetime, warning: timedelta) -> list[ExpiryFinding]:
     """What is at a place: an authority's directory, one like ``~/.LGI``, a configuration, a PEM file.
 
     ValueError or OSError when it is none of these.
@@ -48,12 +48,12 @@ def has_certificates(directory: Path) -> bool:
     return any((directory / name).exists() for name in (CERTIFICATE, *_USER_FILES))
 
 
-def _directory(place: Path, now: datetime, warning: timedelta) -> Iterator[Finding]:
+def _directory(place: Path, now: datetime, warning: timedelta) -> Iterator[ExpiryFinding]:
     if (place / CERTIFICATE).exists():
         for entry in inventory.entries(place, now):
             finding = _judged(place / entry.file, entry.common_name, entry.expires, now, warning)
             # A revoked one is no worry any more.
-            revoked = Finding(finding.file, finding.name, finding.end, "revoked", bad=False)
+            revoked = ExpiryFinding(finding.file, finding.name, finding.end, "revoked", bad=False)
             yield revoked if entry.state == "revoked" else finding
         if (place / REVOCATIONS).exists():
             yield _file(place / REVOCATIONS, now, warning)
@@ -84,27 +84,27 @@ def _named(place: Path, text: str) -> Iterator[Path]:
             yield place.absolute().parent / value
 
 
-def _file(file: Path, now: datetime, warning: timedelta) -> Finding:
+def _file(file: Path, now: datetime, warning: timedelta) -> ExpiryFinding:
     try:
         if b"BEGIN X509 CRL" in file.read_bytes():
             end = read_revocations(file).next_update_utc
             return _judged(file, "revocation list", end, now, warning)
         name = inventory.name_of(read_certificate(file))
-        return _judged(file, name, expiry.ends(file), now, warning)
+        return _judged(file, name, expiry.not_after(file), now, warning)
     except OSError as error:
-        return Finding(file, "-", None, f"cannot be read: {error.strerror}", bad=True)
+        return ExpiryFinding(file, "-", None, f"cannot be read: {error.strerror}", bad=True)
     except ValueError:
-        return Finding(file, "-", None, "holds no certificate", bad=True)
+        return ExpiryFinding(file, "-", None, "holds no certificate", bad=True)
 
 
-def _judged(file: Path, name: str, end: datetime | None, now: datetime, warning: timedelta) -> Finding:
+def _judged(file: Path, name: str, end: datetime | None, now: datetime, warning: timedelta) -> ExpiryFinding:
     if end is None:
-        return Finding(file, name, None, "never ends", bad=False)
+        return ExpiryFinding(file, name, None, "never ends", bad=False)
     soon = end - now < warning
-    return Finding(file, name, end, expiry.when(end, now) if soon else "good", bad=soon)
+    return ExpiryFinding(file, name, end, expiry.describe(end, now) if soon else "good", bad=soon)
 
 
-def table(findings: list[Finding]) -> str:
+def table(findings: list[ExpiryFinding]) -> str:
     """The findings as lines of columns under a heading."""
     rows = [("file", "name", "ends on", "state")]
     for each in findings:

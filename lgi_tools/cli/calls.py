@@ -8,9 +8,9 @@ import click
 
 from lgi_protocol.client import Client
 from lgi_protocol.reply import Reply
-from lgi_tools.cli.program import calls_to, expect
+from lgi_tools.cli.program import require_elements, translate_errors
 from lgi_tools.client.interface_calls import SUBMIT, Caller
-from lgi_tools.client.progress import Watch
+from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.settings import Settings
 
 
@@ -42,18 +42,18 @@ class UserCalls:
     def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> Reply:
         """One call of ``interfaces/interface_<name>``.
 
-        Raises CallFailed, also for an answer that has none of the ``expected`` elements.
+        Raises CallError, also for an answer that has none of the ``expected`` elements.
         """
-        with _plain_values(), calls_to(self._client.server):
+        with _plain_values(), translate_errors(self._client.server):
             reply = self._caller.call(name, fields or {})
-        expect(self._client.server, reply, *(expected or ("project",)))
+        require_elements(self._client.server, reply, *(expected or ("project",)))
         return reply
 
     def submit(
-        self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: Watch | None = None
+        self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: ProgressCallback | None = None
     ) -> Reply:
-        """A new job: one, also when the answer is lost on the way. Raises CallFailed, OSError for a file."""
-        with _plain_values(), calls_to(self._client.server):
+        """A new job: one, also when the answer is lost on the way. Raises CallError, OSError for a file."""
+        with _plain_values(), translate_errors(self._client.server):
             reply = self._caller.call(SUBMIT, fields, files, watch)
-        expect(self._client.server, reply, "job")
+        require_elements(self._client.server, reply, "job")
         return reply

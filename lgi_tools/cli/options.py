@@ -14,7 +14,7 @@ from lgi_protocol import LGI_VERSION
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools.cli import terminal
 from lgi_tools.client import settings
-from lgi_tools.client.settings import Settings, Unsettled
+from lgi_tools.client.settings import Settings, SettingsError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -86,7 +86,7 @@ def project_options(command: _Command) -> _Command:
     return credential_options(command)
 
 
-def settled(given: Options, base: Settings | None = None, fill: bool = False) -> Settings:
+def resolve(given: Options, base: Settings | None = None, fill: bool = False) -> Settings:
     """The settings in force: an option wins over -c, which wins over ``base`` or else the user's own.
 
     With ``fill`` the user's own are taken for what is not known from ``base`` either. Takes its options out
@@ -102,7 +102,7 @@ def settled(given: Options, base: Settings | None = None, fill: bool = False) ->
             chosen = chosen.over(settings.read_named(Path(config)))
         chosen = chosen.over(base or Settings())
         return chosen.over(settings.home()) if fill or base is None else chosen
-    except Unsettled as error:
+    except SettingsError as error:
         raise click.UsageError(str(error)) from None
 
 
@@ -113,7 +113,7 @@ def require(chosen: Settings, program: str, *names: str) -> None:
     """
     try:
         chosen.require("key", "certificate", "ca", *names)
-    except Unsettled as error:
+    except SettingsError as error:
         raise click.UsageError(str(error)) from None
     if not chosen.check_host:
         terminal.warn(program, "warning: with -W any certificate of the CA passes for the server's")
@@ -138,7 +138,7 @@ def job(named: str | None, program: str) -> JobDirectory | None:
         if settings.is_ours(Path()):
             return settings.job_at(Path())
         terminal.warn(program, "warning: not used as job directory, since others can write here: say -j .")
-    except Unsettled as error:
+    except SettingsError as error:
         if named:
             raise click.UsageError(str(error)) from None
     return None

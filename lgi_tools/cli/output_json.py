@@ -12,9 +12,9 @@ from lgi_protocol import capabilities, comma_lists, hexcode, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import Reply, leading_number
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import terminal
-from lgi_tools.cli.program import CallFailed
+from lgi_tools.cli.program import CallError
 from lgi_tools.client.models import file_name
 
 Values = dict[str, Any]
@@ -24,7 +24,7 @@ _LISTS = ("target_resources", "owners", "read_access", "write_access")
 _TEXTS = ("state", "application")
 
 
-class Shape(Enum):
+class OutputFormat(Enum):
     """How a tool says what a server answered: for people, as it was, or for programs."""
 
     TEXT = auto()
@@ -32,11 +32,11 @@ class Shape(Enum):
     JSON = auto()
 
 
-def shape(raw: bool, as_json: bool) -> Shape:
+def shape(raw: bool, as_json: bool) -> OutputFormat:
     """What -x and --json ask for. UsageError for both together."""
     if raw and as_json:
         raise click.UsageError("--json goes without -x")
-    return Shape.JSON if as_json else Shape.XML if raw else Shape.TEXT
+    return OutputFormat.JSON if as_json else OutputFormat.XML if raw else OutputFormat.TEXT
 
 
 option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -47,7 +47,7 @@ def show(values: Values) -> None:
     terminal.show(json.dumps(values) + "\n")
 
 
-def told(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
+def json_errors(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
     """A command that with --json also tells in JSON when a server refuses, or does not answer."""
 
     @wraps(command)
@@ -56,11 +56,11 @@ def told(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
             return command(*args, **kwargs)
         try:
             return command(*args, **kwargs)
-        except CallFailed as failure:
+        except CallError as failure:
             show({"error": error(failure)})
             return 1
         except click.ClickException as failure:
-            if not isinstance(failure.__cause__, ServerError | Unreachable):
+            if not isinstance(failure.__cause__, ServerError | TransportError):
                 raise
             show({"error": error(failure)})
             return 1
@@ -68,7 +68,7 @@ def told(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
     return run
 
 
-def error(failure: CallFailed | click.ClickException) -> Values:
+def error(failure: CallError | click.ClickException) -> Values:
     """What a server said, with its number; no number when it said nothing."""
     cause = failure.__cause__
     if isinstance(cause, ServerError):

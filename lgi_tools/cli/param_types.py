@@ -12,7 +12,7 @@ from lgi_tools.client.models import Resource
 _SHOWN = 3
 
 
-class Wish(click.ParamType[int]):
+class TextParamType(click.ParamType[int]):
     """A text with a meaning, such as 2G."""
 
     def __init__(self, name: str, read: Callable[[str], int]) -> None:
@@ -28,13 +28,17 @@ class Wish(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-def unmet(resources: Iterable[Resource], application: str, targets: str, specifics: str) -> str:
+def unmet_request(resources: Iterable[Resource], application: str, targets: str, specifics: str) -> str:
     """Why no resource, by its own word, takes such a job; empty when one may, or none offers the like."""
     wanted = comma_lists.split(targets) or (comma_lists.ANY,)
     meant = [
-        one for one in resources if comma_lists.holds(wanted, [one.name]) and application in one.applications
+        one
+        for one in resources
+        if comma_lists.contains_any(wanted, [one.name]) and application in one.applications
     ]
-    lacking = [(one.name, capabilities.lacks(one.capabilities, application, specifics)) for one in meant]
+    lacking = [
+        (one.name, capabilities.missing_capability(one.capabilities, application, specifics)) for one in meant
+    ]
     if not all(reason for _, reason in lacking):
         return ""
     shown = [f"{name} {reason}" for name, reason in lacking[:_SHOWN]]

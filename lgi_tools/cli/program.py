@@ -9,15 +9,15 @@ import click
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from lgi_protocol.job_directory import Damaged
+from lgi_protocol.job_directory import DamagedFileError
 from lgi_protocol.reply import Reply
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import terminal
 
 _log = logging.getLogger(__name__)
 
 
-class CallFailed(Exception):
+class CallError(Exception):
     """A project server did not do what was asked; the text is a line for the user."""
 
     def __init__(self, text: str, content: str = "") -> None:
@@ -31,27 +31,27 @@ class CallFailed(Exception):
 
 
 @contextmanager
-def calls_to(server: str) -> Iterator[None]:
-    """Turns the errors of calls to a server into CallFailed, worded as LGI's tools do."""
+def translate_errors(server: str) -> Iterator[None]:
+    """Turns the errors of calls to a server into CallError, worded as LGI's tools do."""
     try:
         yield
     except ServerError as error:
         text = f"Error message returned by server {server} : {error.message}"
-        raise CallFailed(text, error_element(error)) from error
-    except Unreachable as error:
-        failure = CallFailed(f"Error posting to server {server}: {error.reason}")
+        raise CallError(text, error_element(error)) from error
+    except TransportError as error:
+        failure = CallError(f"Error posting to server {server}: {error.reason}")
         if error.said:
             _log.info("the server answered: %s", terminal.one_line(error.said))
             failure.advice = f"is {server} the address of a project server? --verbose shows what it answered"
         raise failure from error
 
 
-def expect(server: str, reply: Reply, *names: str) -> None:
-    """CallFailed when an answer has no element of these: a server of another time, or none of LGI's."""
+def require_elements(server: str, reply: Reply, *names: str) -> None:
+    """CallError when an answer has no element of these: a server of another time, or none of LGI's."""
     if all(xml.find(reply.content, name) is None for name in names):
         version = xml.value(reply.envelope, "LGI_version") or "an unknown version"
         _log.info("the server answered: %s", terminal.one_line(reply.content))
-        raise CallFailed(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
+        raise CallError(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
 
 
 def error_element(error: ServerError) -> str:
@@ -70,7 +70,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     try:
         done = command.main(args=arguments, prog_name=name, standalone_mode=False)
         return done if isinstance(done, int) else 0
-    except CallFailed as failure:
+    except CallError as failure:
         # As LGI: on standard output, between empty lines, where existing scripts look for it.
         terminal.show(f"\n{terminal.value(str(failure))}\n\n{failure.shown}")
         if failure.advice:
@@ -80,7 +80,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else name
         terminal.warn(name, f"{error.format_message()} ('{path} -h' shows how it is used)")
-    except Damaged as error:
+    except DamagedFileError as error:
         terminal.warn(name, str(error))
     except click.ClickException as error:
         terminal.warn(name, error.format_message())

@@ -7,33 +7,33 @@ from contextlib import contextmanager
 import click
 
 from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.terminal import one_line
 from lgi_tools.client.project import Project
-from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.repository import TransferError
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened(given: Options, program: str) -> Iterator[Project]:
+def open_project(given: Options, program: str) -> Iterator[Project]:
     """The project of a command's options. What a server or transfer refuses ends it in plain words."""
-    chosen = options.settled(given)
+    chosen = options.resolve(given)
     options.require(chosen, program, "server", "user", "groups")
-    with plain_errors(), Project.of(chosen) as project:
+    with translate_errors(), Project.of(chosen) as project:
         yield project
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """What a server or transfer refuses ends a command in plain words."""
     try:
         yield
-    except (ServerError, TransferFailed) as error:
+    except (ServerError, TransferError) as error:
         raise click.ClickException(str(error)) from error
-    except Unreachable as error:
+    except TransportError as error:
         if error.said:
             _log.info("the server answered: %s", one_line(error.said))
         raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error

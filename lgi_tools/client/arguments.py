@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lgi_tools.client import settings
-from lgi_tools.client.settings import Settings, Unsettled
+from lgi_tools.client.settings import Settings, SettingsError
 
 _FILES = {
     "server": "defaultserver",
@@ -19,7 +19,7 @@ def completed(given: Settings) -> Settings:
     """The settings in force. ValueError when a file of ``~/.LGI`` cannot be used."""
     try:
         return given.over(settings.home())
-    except Unsettled as error:
+    except SettingsError as error:
         raise ValueError(str(error)) from None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lgi_protocol import file_properties, xml
-from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_tools.client import idempotent_submit
@@ -48,7 +48,7 @@ class Outcome:
 def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) -> Iterator[Outcome]:
     """Submit jobs in the name of ``caller`` (project, user, groups); what became of each, in their order.
 
-    Raises ServerError when a whole call is refused, Unreachable when there is no answer, OSError for a file:
+    Raises ServerError when a whole call is refused, TransportError when there is no answer, OSError for a file:
     what was answered before that is submitted, what comes after it is not.
     """
     envelope = _asked(client, "interfaces/interface_project_server_list", caller).envelope
@@ -63,7 +63,7 @@ def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) ->
 
 def _asked(client: Client, call: str, fields: Mapping[str, str]) -> Reply:
     """The answer of a call that changes nothing; a busy server is asked again for a minute."""
-    return with_back_off(lambda: client.post(call, fields), idempotent_submit.PATIENCE)
+    return retry_on_busy(lambda: client.post(call, fields), idempotent_submit.PATIENCE)
 
 
 def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
@@ -96,7 +96,7 @@ def _many(
         entries = _put_together(batch, contents, keeps_times)
         files = (contents,) if contents.stat().st_size else ()
         fields = dict(caller) | {"jobs": json.dumps(entries)}
-        reply = idempotent_submit.submit(client, _MANY, fields, files)
+        reply = idempotent_submit.submit_once(client, _MANY, fields, files)
     for job, answer in zip(batch, reply.all("job"), strict=True):
         yield _outcome(job, answer)
 
@@ -130,7 +130,7 @@ def _one(client: Client, caller: Mapping[str, str], job: NewJob) -> Outcome:
     """For servers that take one job at a time."""
     fields = dict(caller) | dict(job.fields) | {"request_id": job.request_id}
     try:
-        reply = idempotent_submit.submit(client, _ONE, fields, job.files)
+        reply = idempotent_submit.submit_once(client, _ONE, fields, job.files)
     except ServerError as refused:
         return Outcome(job, refused=refused)
     url = reply.value("job", "job_specifics", "repository_url")

@@ -10,7 +10,7 @@ import urllib3
 from lgi_protocol import xml
 from lgi_protocol.file_properties import FileProperties
 from lgi_protocol.reply import leading_number
-from lgi_tools.client.repository import DONE, Repository, TransferFailed
+from lgi_tools.client.repository import DONE, Repository, TransferError
 
 # In bytes: they are put together in memory.
 MOST_BYTES = 8 * 2**20
@@ -34,7 +34,7 @@ class Most:
 
 
 def most(repository: Repository) -> Most | None:
-    """What a server takes at once; None when it takes them one by one. TransferFailed when in trouble."""
+    """What a server takes at once; None when it takes them one by one. TransferError when in trouble."""
     found = _posted(repository, ())
     if found is None:
         return None
@@ -42,22 +42,22 @@ def most(repository: Repository) -> Most | None:
     return Most(files, min(size, MOST_BYTES)) if files > 0 and size > 0 else None
 
 
-def upload(repository: Repository, files: Sequence[Small]) -> list[TransferFailed | None]:
+def upload(repository: Repository, files: Sequence[Small]) -> list[TransferError | None]:
     """Store files: for each, in their order, why it was not stored, None when it was.
 
-    TransferFailed when none was, or when it is not known.
+    TransferError when none was, or when it is not known.
     """
     found = _posted(repository, files)
     if found is None:
-        raise TransferFailed("the server does not take many files in one request", HTTPStatus.BAD_REQUEST)
+        raise TransferError("the server does not take many files in one request", HTTPStatus.BAD_REQUEST)
     told = [_failure(one.inside) for one in xml.find_all(found, "status")]
     if len(told) != len(files):
-        raise TransferFailed("the server does not answer for each file", HTTPStatus.BAD_GATEWAY)
+        raise TransferError("the server does not answer for each file", HTTPStatus.BAD_GATEWAY)
     return told
 
 
 def _posted(repository: Repository, files: Sequence[Small]) -> str | None:
-    """The answer; None of a server that does not know such requests. TransferFailed when it refuses."""
+    """The answer; None of a server that does not know such requests. TransferError when it refuses."""
     listed = [_listed(one) for one in files]
     parts: dict[str, str | tuple[str, bytes, str]] = {"files": json.dumps(listed)}
     if contents := b"".join(one.data for one in files):
@@ -66,9 +66,9 @@ def _posted(repository: Repository, files: Sequence[Small]) -> str | None:
     if found := _find(text, "repository_files"):
         return found.inside
     if refused := _find(text, "status"):
-        raise _failure(refused.inside) or TransferFailed("the answer cannot be understood", status)
+        raise _failure(refused.inside) or TransferError("the answer cannot be understood", status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-        raise TransferFailed(f"the server answered HTTP {status}", status)
+        raise TransferError(f"the server answered HTTP {status}", status)
     return None
 
 
@@ -77,13 +77,13 @@ def _listed(one: Small) -> dict[str, object]:
     return {"name": one.name, "size": len(one.data), "date": date, "executable": bool(executable)}
 
 
-def _find(text: str, name: str) -> xml.Found | None:
+def _find(text: str, name: str) -> xml.XmlElement | None:
     try:
         return xml.find(text, name)
     except ValueError:
         return None
 
 
-def _failure(status: str) -> TransferFailed | None:
+def _failure(status: str) -> TransferError | None:
     number = leading_number(xml.value(status, "number"))
-    return None if number == DONE else TransferFailed(xml.value(status, "message"), number)
+    return None if number == DONE else TransferError(xml.value(status, "message"), number)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lgi_protocol import xml
-from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.client.progress import Watch
+from lgi_protocol.transport_errors import TransportError
+from lgi_tools.client.progress import ProgressCallback
 
 # So many seconds a submit is tried: a busy server, or one that is just being restarted.
 PATIENCE = 60.0
@@ -29,38 +29,38 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def submit(
+def submit_once(
     client: Client,
     call: str,
     fields: Mapping[str, str],
     files: tuple[Path, ...] = (),
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
-    watch: Watch | None = None,
+    watch: ProgressCallback | None = None,
 ) -> Reply:
     """One submit (``interfaces/interface_submit_job`` or that of a resource), tried until it is answered.
 
-    Raises ServerError when it is refused, Unreachable when there is no answer, OSError for a file. The id
+    Raises ServerError when it is refused, TransportError when there is no answer, OSError for a file. The id
     may be given as ``request_id``; whoever keeps it may try again after the program has ended.
     """
     every = {"request_id": new_id()} | dict(fields)
     end, pause = time.monotonic() + patience, FIRST_PAUSE
-    lost: Unreachable | None = None
+    lost: TransportError | None = None
     while True:
         try:
             left = max(0.0, end - time.monotonic())
-            return with_back_off(lambda: client.post(call, every, files, watch), left, sleep)
-        except Unreachable as error:
+            return retry_on_busy(lambda: client.post(call, every, files, watch), left, sleep)
+        except TransportError as error:
             lost = lost or (error if error.sent else None)
             if lost is None:
                 raise
-            if time.monotonic() + pause > end or not remembers(client, call, fields):
-                raise Unreachable(lost.server, f"{lost.reason}; {_UNKNOWN}") from error
+            if time.monotonic() + pause > end or not supports_request_id(client, call, fields):
+                raise TransportError(lost.server, f"{lost.reason}; {_UNKNOWN}") from error
         sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def remembers(client: Client, call: str, fields: Mapping[str, str]) -> bool:
+def supports_request_id(client: Client, call: str, fields: Mapping[str, str]) -> bool:
     """Whether a server remembers the requests of submits; yes while it does not answer at all.
 
     A call that changes nothing is enough: its answer says the version, also when it is an error.
@@ -73,7 +73,7 @@ def remembers(client: Client, call: str, fields: Mapping[str, str]) -> bool:
         envelope = client.post(harmless, caller).envelope
     except ServerError as refused:
         envelope = refused.envelope
-    except Unreachable:
+    except TransportError:
         return True
     return version_in(envelope) >= REMEMBERS
 

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from lgi_protocol.client import Client, with_back_off
+from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.reply import Reply
 from lgi_tools.cli.terminal import one_line, shortened
 from lgi_tools.client import idempotent_submit
 from lgi_tools.client.idempotent_submit import PATIENCE
-from lgi_tools.client.progress import Watch
+from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.settings import Settings
 
 SUBMIT = "submit_job"
@@ -25,19 +25,23 @@ class Caller:
         self.fields = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
 
     def call(
-        self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = (), watch: Watch | None = None
+        self,
+        name: str,
+        fields: Mapping[str, str],
+        files: tuple[Path, ...] = (),
+        watch: ProgressCallback | None = None,
     ) -> Reply:
         """One call of ``interfaces/interface_<name>``; a submit makes one job, also when its answer is lost.
 
-        Raises ServerError, Unreachable, OSError for a file, ValueError for a field that is not UTF-8.
+        Raises ServerError, TransportError, OSError for a file, ValueError for a field that is not UTF-8.
         """
         every, call = self.fields | dict(fields), f"interfaces/interface_{name}"
         check_text(every)
         _log.info("calling %s of %s", name, self._client.server)
         if name == SUBMIT:
-            reply = idempotent_submit.submit(self._client, call, every, files, watch=watch)
+            reply = idempotent_submit.submit_once(self._client, call, every, files, watch=watch)
         else:
-            reply = with_back_off(lambda: self._client.post(call, every, files), PATIENCE)
+            reply = retry_on_busy(lambda: self._client.post(call, every, files), PATIENCE)
         _log.debug("answered: %s", one_line(reply.content))
         return reply
 

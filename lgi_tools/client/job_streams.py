@@ -17,7 +17,7 @@ from lgi_tools.client import models
 from lgi_tools.client.models import Details
 from lgi_tools.client.polling import LONGEST_PAUSE, OUTAGE
 from lgi_tools.client.project import Files, Project
-from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.repository import TransferError
 from lgi_tools.client.staging_marks import STREAMS
 
 _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
@@ -68,7 +68,7 @@ def show(project: Project, job: Details) -> Iterator[str]:
             with tempfile.TemporaryDirectory(prefix="LGI_run.") as directory:
                 try:
                     path = _fetched(project.files(job), name, Path(directory))
-                except TransferFailed as failure:
+                except TransferError as failure:
                     fault = str(failure)
                 else:
                     terminal.show_file(path, stream)
@@ -84,7 +84,7 @@ def _fetched(files: Files, name: str, directory: Path) -> Path:
     while True:
         try:
             return files.download(name, directory)
-        except TransferFailed as failure:
+        except TransferError as failure:
             if not failure.is_outage or time.monotonic() > end:
                 raise
         time.sleep(LONGEST_PAUSE)

@@ -180,7 +180,7 @@ def _common(text: str) -> dict[str, Any]:
         "write_access": names("write_access"),
         "specifics": _without_place(specifics),
         "repository_url": xml.value(specifics, "repository_url"),
-        "changed": moment(xml.value(text, "state_time_stamp")),
+        "changed": parse_time(xml.value(text, "state_time_stamp")),
         "exit_code": told.exit_code,
         "exit_signal": told.exit_signal,
         "end_reason": told.reason,
@@ -198,7 +198,7 @@ def _without_place(specifics: str) -> str:
 def read_file(text: str) -> StoredFile:
     """The file in a ``<file>`` element."""
     size = leading_number(xml.value(text, "size"))
-    return StoredFile(file_name(text), size, moment(xml.value(text, "date")))
+    return StoredFile(file_name(text), size, parse_time(xml.value(text, "date")))
 
 
 def file_name(text: str) -> str:
@@ -221,11 +221,11 @@ def read_resource(text: str) -> Resource:
     return Resource(
         name=xml.value(text, "resource_name"),
         capabilities=xml.value(text, "resource_capabilities"),
-        last_call=moment(xml.value(text, "last_call_time")),
+        last_call=parse_time(xml.value(text, "last_call_time")),
     )
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """A time stamp (unix time, its fraction left out); the beginning of time for one out of all bounds."""
     try:
         return datetime.fromtimestamp(leading_number(text), UTC)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 # Shorter than what many routers keep a silent connection for, and than our patience with an answer.
 LONGEST_HELD = 40
@@ -16,18 +16,18 @@ OUTAGE = 600.0
 _Answer = TypeVar("_Answer")
 
 
-class OutageError(Unreachable):
+class OutageError(TransportError):
     """A server that has answered before has been away for ten minutes; what was waited for goes on."""
 
-    def __init__(self, last: Unreachable | ServerError) -> None:
+    def __init__(self, last: TransportError | ServerError) -> None:
         """``last`` is what the last call raised."""
-        if isinstance(last, Unreachable):
+        if isinstance(last, TransportError):
             super().__init__(last.server, last.reason)
         else:
             super().__init__("", str(last))
 
 
-def wait_until(
+def poll_until(
     ask: Callable[[int], _Answer],
     done: Callable[[_Answer], bool],
     timeout: float | None = None,
@@ -38,7 +38,7 @@ def wait_until(
 ) -> _Answer:
     """The first answer that is ``done``; ``ask`` is told for how many seconds the server may hold the call.
 
-    TimeoutError after ``timeout`` seconds; Unreachable when the first call gets no answer, unless the server
+    TimeoutError after ``timeout`` seconds; TransportError when the first call gets no answer, unless the server
     has ``answered`` before; OutageError when none has come for ten minutes.
     """
     end = None if timeout is None else clock() + timeout
@@ -53,7 +53,7 @@ def wait_until(
             heard = clock()
             if done(answer):
                 return answer
-        except (Unreachable, ServerError) as error:
+        except (TransportError, ServerError) as error:
             if heard is None or not _may_pass(error):
                 raise
             if clock() - heard > OUTAGE:
@@ -70,6 +70,6 @@ def wait_until(
         pause = min(pause * GROWTH, LONGEST_PAUSE)
 
 
-def _may_pass(error: Unreachable | ServerError) -> bool:
+def _may_pass(error: TransportError | ServerError) -> bool:
     """Whether it is as if no answer came: so it is with a server that is busy, or has no database."""
-    return isinstance(error, Unreachable) or error.back_off or error.number == ErrorNumber.DATABASE
+    return isinstance(error, TransportError) or error.back_off or error.number == ErrorNumber.DATABASE

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import click
 
 # Called with how many bytes are done and how many there are, 0 when nobody knows.
-Watch = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 # What is done sooner needs no bar.
 PATIENCE = 1.0
 
 
-def unwatched(done: int, total: int) -> None:
+def no_progress(done: int, total: int) -> None:
     """Shows nothing."""
 
 

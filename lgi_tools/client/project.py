@@ -10,13 +10,13 @@ from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.client import arguments, models
 from lgi_tools.client.explanation import Explanation, read_explanation
 from lgi_tools.client.interface_calls import SUBMIT, Caller, check_text
 from lgi_tools.client.models import Details, Job, Resource, Result, StoredFile, Tail
-from lgi_tools.client.polling import wait_until
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.polling import poll_until
+from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.client.settings import Settings
 
 PAGE = 1024
@@ -27,7 +27,7 @@ _Value = TypeVar("_Value")
 class Project:
     """The jobs of a project on one of its servers, over connections that are kept.
 
-    Raises ServerError with LGI's number for what the server refuses, Unreachable when no answer of LGI comes,
+    Raises ServerError with LGI's number for what the server refuses, TransportError when no answer of LGI comes,
     OSError for local files. A busy server is asked again for a minute. Not for several threads at once.
     """
 
@@ -142,7 +142,7 @@ class Project:
         A server that has answered before may be away for ten minutes, then OutageError: the job goes on.
         """
         job_id = number(job)
-        return wait_until(
+        return poll_until(
             lambda held: self._details(job_id, _held(held)),
             lambda told: told.ended,
             timeout,
@@ -157,19 +157,19 @@ class Project:
         """What a running job has put out from a byte on, as far as its resource has sent it.
 
         Asking makes it send more for half a minute. The server holds the call for up to ``wait`` seconds
-        while there is nothing new. Unreachable, with `is_unknown_call`, from a server that cannot.
+        while there is nothing new. TransportError, with `is_unknown_call`, from a server that cannot.
         """
         fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
         reply = self._call("job_tail", fields)
         try:
             data = hexcode.decode(reply.value("tail"))
         except ValueError as error:
-            raise Unreachable(self.server, f"the answer has a tail that cannot be read: {error}") from None
+            raise TransportError(self.server, f"the answer has a tail that cannot be read: {error}") from None
         told, complete = reply.number("told") > 0, reply.number("complete") > 0
         return Tail(reply.value("state"), reply.number("offset"), data, told, complete)
 
     def explain(self, job: AnyJob) -> Explanation:
-        """Why a job does not run. Unreachable, with `is_unknown_call`, from a server that cannot tell."""
+        """Why a job does not run. TransportError, with `is_unknown_call`, from a server that cannot tell."""
         reply = self._call("explain_job", {"job_id": str(number(job))})
         (found,) = reply.all("explanation") or [""]
         return read_explanation(found)
@@ -183,7 +183,7 @@ class Project:
         """The repository of a job."""
         told = job if isinstance(job, Job) else self.job(job)
         if not told.repository_url:
-            raise TransferFailed(f"job {told.id} has no repository")
+            raise TransferError(f"job {told.id} has no repository")
         return Files(Repository(told.repository_url, self._client.session))
 
     def resources(self) -> tuple[Resource, ...]:
@@ -219,17 +219,19 @@ class Project:
     def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:
         found = xml.find(reply.content, name)
         if found is None:
-            raise Unreachable(self.server, f"the answer has no <{name}>")
+            raise TransportError(self.server, f"the answer has no <{name}>")
         try:
             return read(found.inside)
         except ValueError as error:
-            raise Unreachable(self.server, f"the answer has a {name} that cannot be read: {error}") from None
+            raise TransportError(
+                self.server, f"the answer has a {name} that cannot be read: {error}"
+            ) from None
 
 
 class Files:
     """The files of a job. Nothing is ever half there: neither here nor in the repository.
 
-    Raises TransferFailed, with the reason, and OSError for local files.
+    Raises TransferError, with the reason, and OSError for local files.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -290,6 +292,6 @@ def _held(seconds: int) -> dict[str, str]:
     return {"wait": str(seconds)} if seconds else {}
 
 
-def is_unknown_call(error: Unreachable) -> bool:
+def is_unknown_call(error: TransportError) -> bool:
     """Whether a server does not know the call it was asked: it is older than that."""
     return error.said.startswith("HTTP 404")

@@ -14,13 +14,13 @@ import requests
 import urllib3
 
 from lgi_protocol import file_properties, xml
-from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_safe
-from lgi_protocol.deadline import patience
+from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_https
+from lgi_protocol.deadline import deadline
 from lgi_protocol.reply import leading_number, read_text
-from lgi_protocol.transport_errors import plain_reason
+from lgi_protocol.transport_errors import root_cause
 from lgi_tools.cli.terminal import one_line
-from lgi_tools.client.progress import Watch, unwatched
-from lgi_tools.client.resumable_download import Arrival
+from lgi_tools.client.progress import ProgressCallback, no_progress
+from lgi_tools.client.resumable_download import ResumableDownload
 from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _NONE: Mapping[str, str] = {}
 _OUTAGES = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 
-class TransferFailed(Exception):
+class TransferError(Exception):
     """A file was not transferred, or a listing not given; the text says why."""
 
     def __init__(self, text: str, status: int = 0) -> None:
@@ -64,7 +64,7 @@ class Repository:
         """Where a file is: every character that means something in a URL is encoded."""
         path = posixpath.normpath(name)
         if path.startswith(("/", "..")) or path == ".":
-            raise TransferFailed(f"{name!r} is not the name of a file in a repository")
+            raise TransferError(f"{name!r} is not the name of a file in a repository")
         return f"{self.url}/{quote(os.fsencode(path), safe='/')}"
 
     def content(self) -> str:
@@ -78,10 +78,10 @@ class Repository:
             found = _find(_text(answer), "repository_content")
         if found is None:
             said = f"{url} answered {_status(answer)} and no listing of a repository"
-            raise TransferFailed(said, answer.status_code)
+            raise TransferError(said, answer.status_code)
         return found.inside.strip()
 
-    def download(self, name: str, target: Path, watch: Watch = unwatched) -> None:
+    def download(self, name: str, target: Path, watch: ProgressCallback = no_progress) -> None:
         """Fetch a file; the target is replaced when all of it is there and not touched before.
 
         A long one whose transfer was cut goes on where it was, if it is still the same, now or in a later
@@ -89,14 +89,14 @@ class Repository:
         """
         target = Path(os.path.realpath(target))
         if target.exists() and not target.is_file():
-            raise TransferFailed(f"{target} is no plain file")
-        arrival = Arrival(target)
+            raise TransferError(f"{target} is no plain file")
+        arrival = ResumableDownload(target)
         try:
             for pause in PAUSES:
                 before = arrival.size
                 try:
                     return self._fetch(self.file_url(name), arrival, watch)
-                except TransferFailed as failure:
+                except TransferError as failure:
                     came = failure.__cause__ is not None and arrival.mark and arrival.size > before
                     if not came or pause is None:
                         raise
@@ -104,7 +104,7 @@ class Repository:
         finally:
             arrival.leave()
 
-    def _fetch(self, url: str, arrival: Arrival, watch: Watch) -> None:
+    def _fetch(self, url: str, arrival: ResumableDownload, watch: ProgressCallback) -> None:
         headers = {"Range": f"bytes={arrival.size}-", "If-Range": arrival.mark} if arrival.mark else {}
         with self._request("GET", url, headers=headers) as answer:
             length = leading_number(answer.headers.get("Content-Length", ""))
@@ -113,7 +113,7 @@ class Repository:
             elif answer.status_code == DONE:
                 arrival.start(answer.headers.get("ETag", ""), length)
             elif not headers or answer.status_code not in {206, 416}:
-                raise TransferFailed(_reason(answer), answer.status_code)
+                raise TransferError(_reason(answer), answer.status_code)
             else:
                 arrival.start("", 0)
                 return self._fetch(url, arrival, watch)
@@ -126,11 +126,11 @@ class Repository:
             properties = file_properties.of_headers(answer.headers)
         arrival.finish(properties)
 
-    def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
+    def upload(self, name: str, source: Path, watch: ProgressCallback = no_progress) -> None:
         """Store a file under a name."""
         # Asked before it is opened, since opening a pipe waits for its writer.
         if source.exists() and not source.is_file():
-            raise TransferFailed(f"{source} is no plain file")
+            raise TransferError(f"{source} is no plain file")
         with source.open("rb") as opened:
             status = os.fstat(opened.fileno())
             size = status.st_size
@@ -150,11 +150,11 @@ class Repository:
         # As LGI: what was done is said in the body; the HTTP status may be anything.
         status = _find(text, "status")
         if status is None:
-            raise TransferFailed(f"the server answered {_status(answer)}", answer.status_code)
+            raise TransferError(f"the server answered {_status(answer)}", answer.status_code)
         number = leading_number(xml.value(status.inside, "number"))
         if number != DONE:
             said = xml.value(status.inside, "message")
-            raise TransferFailed(said or f"the server answered {_status(answer)}", number)
+            raise TransferError(said or f"the server answered {_status(answer)}", number)
 
     def post(self, body: bytes, content_type: str) -> tuple[int, str]:
         """Post to the repository itself: the HTTP status and the body of the answer."""
@@ -182,18 +182,18 @@ class Repository:
                 verify=self._session.verify,
             )
         except UnreadableError as error:
-            raise TransferFailed(str(error)) from None
+            raise TransferError(str(error)) from None
         except (OSError, urllib3.exceptions.HTTPError) as error:
             # Also a file of the CA's that is not there: that is no fault of the file that is transferred.
-            raise TransferFailed(plain_reason(error)) from error
+            raise TransferError(root_cause(error)) from error
         try:
             with answer:
                 yield answer
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise TransferFailed(plain_reason(error)) from error
+            raise TransferError(root_cause(error)) from error
 
 
-def _goes_on(answer: requests.Response, arrival: Arrival) -> bool:
+def _goes_on(answer: requests.Response, arrival: ResumableDownload) -> bool:
     """Whether an answer is what is missing of the same version, which may be nothing."""
     place = answer.headers.get("Content-Range", "")
     if answer.status_code == 416:
@@ -205,7 +205,7 @@ def _goes_on(answer: requests.Response, arrival: Arrival) -> bool:
 def check_url(url: str) -> str:
     """The URL when it can be a repository's; ValueError says what is wrong."""
     parts = urlsplit(url)
-    if not is_safe(url) or not parts.hostname:
+    if not is_https(url) or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     if parts.query or parts.fragment:
         raise ValueError(f"{url!r} has a '?' or '#': give the URL of a repository")
@@ -214,7 +214,7 @@ def check_url(url: str) -> str:
     return url
 
 
-def _find(text: str, name: str) -> xml.Found | None:
+def _find(text: str, name: str) -> xml.XmlElement | None:
     """An element of a body; who asked to be told more is told what the body is, when it is not there."""
     try:
         found = xml.find(text, name)
@@ -226,12 +226,12 @@ def _find(text: str, name: str) -> xml.Found | None:
 
 
 def _text(answer: requests.Response) -> str:
-    """The body. TransferFailed when it does not end."""
+    """The body. TransferError when it does not end."""
     try:
-        with patience(ANSWER_SECONDS):
+        with deadline(ANSWER_SECONDS):
             return read_text(answer, MAX_ANSWER)
     except ValueError as error:
-        raise TransferFailed(str(error)) from None
+        raise TransferError(str(error)) from None
 
 
 def _reason(answer: requests.Response) -> str:

@@ -16,7 +16,7 @@ WORTH_KEEPING = 1024 * 1024
 _UNKNOWN = FileProperties()
 
 
-class Arrival:
+class ResumableDownload:
     """What has come of a file.
 
     The parts of a long one are in a directory beside the target, ``.NAME.part``, under the name of the

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from lgi_protocol import expiry
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.job_directory import HASHED, JOB_CERTIFICATE, Damaged, JobDirectory
+from lgi_protocol.job_directory import HASHED, JOB_CERTIFICATE, DamagedFileError, JobDirectory
 
 MAX_TEXT = 64 * 1024
 
 
-class Unsettled(Exception):
+class SettingsError(Exception):
     """A setting is missing or cannot be used; the text says which and where to give it."""
 
 
@@ -46,12 +46,12 @@ class Settings:
         """Unsettled, with advice, unless all of these settings are known and the server is an https URL."""
         for name in names:
             if not getattr(self, name):
-                raise Unsettled(
+                raise SettingsError(
                     f"no {_MEANING[name]}: give {_ADVICE[name].format(place=self.place or '~/.LGI')}"
                 )
         if "server" in names and not self.server.lower().startswith("https://"):
             advice = _ADVICE["server"].format(place=self.place or "~/.LGI")
-            raise Unsettled(
+            raise SettingsError(
                 f"the project server {self.server!r} is not a URL that begins with https://: give {advice}"
             )
 
@@ -117,7 +117,7 @@ def _environment() -> Settings:
 def read_named(directory: Path) -> Settings:
     """The settings of a directory that somebody named. Unsettled when it is none."""
     if not directory.is_dir():
-        raise Unsettled(f"the configuration directory {directory} is not there")
+        raise SettingsError(f"the configuration directory {directory} is not there")
     return read_directory(directory)
 
 
@@ -150,8 +150,8 @@ def job_at(directory: Path) -> JobDirectory:
     try:
         for name in HASHED:
             found.read(name)
-    except Damaged as damaged:
-        raise Unsettled(f"Directory {directory} is not a valid job directory ({damaged})") from None
+    except DamagedFileError as damaged:
+        raise SettingsError(f"Directory {directory} is not a valid job directory ({damaged})") from None
     return found
 
 
@@ -195,8 +195,8 @@ def _text(file: Path) -> str:
         with file.open("rb") as opened:
             text = opened.read(MAX_TEXT + 1)
     except OSError as error:
-        raise Unsettled(f"cannot read {file}: {error.strerror}") from None
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from None
     if len(text) > MAX_TEXT:
-        raise Unsettled(f"{file} is longer than {MAX_TEXT} bytes")
+        raise SettingsError(f"{file} is longer than {MAX_TEXT} bytes")
     # Somebody's editor may have put a mark of the byte order in front of it.
     return text.decode("utf-8-sig", "replace")

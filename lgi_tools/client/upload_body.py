@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from lgi_tools.client.progress import Watch, unwatched
+from lgi_tools.client.progress import ProgressCallback, no_progress
 
 CHUNK = 256 * 1024
 
@@ -15,7 +15,7 @@ class UnreadableError(Exception):
 class UploadBody:
     """As many bytes of a file as it had when it was opened: it may be growing."""
 
-    def __init__(self, opened: BinaryIO, size: int, watch: Watch = unwatched) -> None:
+    def __init__(self, opened: BinaryIO, size: int, watch: ProgressCallback = no_progress) -> None:
         self._opened = opened
         self._watch = watch
         self._size = self._left = size

@@ -10,8 +10,8 @@ import click
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.param_types import Wish
-from lgi_tools.cli.session import opened
+from lgi_tools.cli.param_types import TextParamType
+from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
 from lgi_tools.client.models import Job
 from lgi_tools.client.project import Project
@@ -28,7 +28,7 @@ ENDS = (State.FINISHED, State.ABORTED)
 @click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @click.option(
     "--older-than",
-    type=Wish("time", command_line.seconds),
+    type=TextParamType("time", command_line.seconds),
     metavar="TIME",
     help="Only jobs that ended so long ago: seconds, or 90m, 12h, 30d.",
 )
@@ -57,7 +57,7 @@ def command(
     before = (
         datetime.now(UTC) - timedelta(seconds=older_than) if older_than else datetime.max.replace(tzinfo=UTC)
     )
-    with opened(given, NAME) as project:
+    with open_project(given, NAME) as project:
         jobs = [job for state in ENDS for job in project.jobs(state=state, application=application)]
         found = removable(jobs, project.user, before)
         if keep_failed:

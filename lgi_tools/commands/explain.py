@@ -7,9 +7,9 @@ import click
 
 from lgi_protocol import capabilities, comma_lists
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.session import job_ids, opened
+from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.explanation import Explanation
 from lgi_tools.client.models import Details, Job, Resource
 from lgi_tools.client.project import Project, is_unknown_call
@@ -27,7 +27,7 @@ SILENT = timedelta(minutes=30)
 def command(word: str, **given: object) -> int:
     """Say how a job stands; for a queued one what each resource of the project has to do with it."""
     (job_id,) = job_ids((word,))
-    with opened(given, NAME) as project:
+    with open_project(given, NAME) as project:
         job = project.job(job_id)
         is_queued = job.state == State.QUEUED
         resources = project.resources() if is_queued else ()
@@ -41,7 +41,7 @@ def _told(project: Project, job_id: int) -> Explanation | None:
     """What the server says; an older one says nothing."""
     try:
         return project.explain(job_id)
-    except Unreachable as error:
+    except TransportError as error:
         if is_unknown_call(error):
             return None
         raise
@@ -86,14 +86,14 @@ def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
 
 def can_take(job: Job, resource: Resource) -> bool:
     """Whether the job is one for a resource, as far as the project's lists say."""
-    return is_for(job, resource) and not capabilities.lacks(
+    return is_for(job, resource) and not capabilities.missing_capability(
         resource.capabilities, job.application, job.specifics
     )
 
 
 def is_for(job: Job, resource: Resource) -> bool:
     """Whether the job names a resource, and that one its application."""
-    return comma_lists.holds(job.targets, [resource.name]) and job.application in resource.applications
+    return comma_lists.contains_any(job.targets, [resource.name]) and job.application in resource.applications
 
 
 def is_silent(resource: Resource, now: datetime) -> bool:
@@ -107,7 +107,7 @@ def reason(job: Job, resource: Resource, now: datetime) -> str:
         return f"does not offer {job.application}"
     if not is_for(job, resource):
         return f"is not one of the job's targets, {comma_lists.join(job.targets)}"
-    if lacks := capabilities.lacks(resource.capabilities, job.application, job.specifics):
+    if lacks := capabilities.missing_capability(resource.capabilities, job.application, job.specifics):
         return lacks
     heard = f"last heard of {age(now - resource.last_call)} ago"
     if is_silent(resource, now):

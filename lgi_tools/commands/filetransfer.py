@@ -10,12 +10,12 @@ from click.shell_completion import CompletionItem
 
 from lgi_protocol import xml
 from lgi_tools.cli import options, output_json, program, terminal
-from lgi_tools.cli.output_json import Shape
+from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import date_and_number
 from lgi_tools.client import settings
 from lgi_tools.client.models import file_name
 from lgi_tools.client.progress import Bar
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.commands.stage import repository_url
 
 NAME = "LGI_filetransfer"
@@ -74,7 +74,7 @@ def command(
     action, url, names = parse(words, repository_url(job) if job else "")
     if raw and action is not Action.LIST:
         raise click.UsageError("-x goes with list only")
-    chosen = options.settled(given, settings.read_job(job) if job else None, fill=True)
+    chosen = options.resolve(given, settings.read_job(job) if job else None, fill=True)
     options.require(chosen, NAME)
     try:
         repository = Repository(url, chosen.credentials().session())
@@ -108,19 +108,19 @@ def parse(words: tuple[str, ...], own: str = "") -> tuple[Action, str, tuple[str
     return action, url, tuple(names)
 
 
-def show_list(repository: Repository, shape: Shape) -> int:
+def show_list(repository: Repository, shape: OutputFormat) -> int:
     """The files of a repository, nothing when there are none; the exit code."""
     try:
         content = repository.content()
-    except TransferFailed as failure:
+    except TransferError as failure:
         terminal.warn(NAME, f"cannot list {repository.url}: {failure}")
-        if shape is Shape.JSON:
+        if shape is OutputFormat.JSON:
             output_json.show({"error": {"number": None, "message": str(failure)}})
         return 1
-    if shape is Shape.JSON:
+    if shape is OutputFormat.JSON:
         output_json.show({"repository_url": repository.url, "files": output_json.files(content)})
         return 0
-    if shape is Shape.XML:
+    if shape is OutputFormat.XML:
         terminal.show(f"{content or ' <number_of_files> 0 </number_of_files>'}\n")
         return 0
     lines = "".join(_file_line(found.inside) for found in xml.find_all(content, "file"))
@@ -136,17 +136,17 @@ def _file_line(text: str) -> str:
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
-def transfer(repository: Repository, action: Action, names: tuple[str, ...], shape: Shape) -> int:
+def transfer(repository: Repository, action: Action, names: tuple[str, ...], shape: OutputFormat) -> int:
     """Each file in turn, also after one that failed; the exit code, 0 only when all are done."""
     told = []
     for name in names:
         text, fault = _transfer_one(repository, action, name)
         told.append({"file": name, "error": fault})
-        if shape is Shape.TEXT:
+        if shape is OutputFormat.TEXT:
             terminal.show(f"\n{text} ...\n")
         if fault:
             terminal.warn(NAME, fault)
-    if shape is Shape.JSON:
+    if shape is OutputFormat.JSON:
         output_json.show({"repository_url": repository.url, "files": told})
     else:
         terminal.show("\n")
@@ -175,7 +175,7 @@ def _transfer_one(repository: Repository, action: Action, name: str) -> tuple[st
         url = repository.file_url(remote)
         with closing(bar):
             steps[action]()
-    except TransferFailed as failure:
+    except TransferError as failure:
         return f"{failed} '{repository.url}/{terminal.one_line(remote)}'", f"{name}: {failure}"
     except OSError as error:
         # Not the name in the error, which may be that of the parts that have come.

@@ -11,7 +11,7 @@ from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.calls import UserCalls
 from lgi_tools.cli.output_json import Values
-from lgi_tools.cli.param_types import Wish
+from lgi_tools.cli.param_types import TextParamType
 
 NAME, USAGE_NAME = "LGI_history", "LGI_usage"
 COLUMNS = ("month", "name", "application", "resource")
@@ -22,7 +22,7 @@ COLUMNS = ("month", "name", "application", "resource")
 @options.project_options
 @options.version
 @click.argument("job_id", type=click.IntRange(0), metavar="JOB_ID")
-@output_json.told
+@output_json.json_errors
 def command(job_id: int, as_json: bool, **given: object) -> int:
     """Show every change of a job's state, when (UTC), by whom and why; also of a job that is gone."""
     reply = _call(given, NAME, "job_history", {"job_id": str(job_id)}, "number_of_changes")
@@ -51,11 +51,11 @@ def _month_of(text: str) -> int:
 @click.command(context_settings=options.CONTEXT)
 @click.option("-g", "--of-groups", "of_groups", is_flag=True, help="What groups have used, not users.")
 @click.option("--by", default="month,name", metavar="LIST", help=f"Comma-separated, of {', '.join(COLUMNS)}.")
-@click.option("--month", type=Wish("month", _month_of), help="Of one month only, as 2026-11.")
+@click.option("--month", type=TextParamType("month", _month_of), help="Of one month only, as 2026-11.")
 @output_json.option
 @options.project_options
 @options.version
-@output_json.told
+@output_json.json_errors
 def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **given: object) -> int:
     """Show how many jobs of yours have ended, and the hours they ran; administrators see everybody's."""
     asked = comma_lists.split(by)
@@ -80,7 +80,7 @@ def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **
 
 
 def _call(given: options.Options, name: str, call: str, fields: dict[str, str], expected: str) -> Reply:
-    chosen = options.settled(given)
+    chosen = options.resolve(given)
     options.require(chosen, name, "server", "user", "groups")
     return UserCalls(chosen).call(call, fields, expected)
 

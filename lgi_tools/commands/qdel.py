@@ -7,8 +7,8 @@ import click
 from lgi_protocol.reply import Reply
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.calls import UserCalls
-from lgi_tools.cli.output_json import Shape, Values
-from lgi_tools.cli.program import CallFailed
+from lgi_tools.cli.output_json import OutputFormat, Values
+from lgi_tools.cli.program import CallError
 from lgi_tools.client import models
 from lgi_tools.task import stored_results
 
@@ -27,7 +27,7 @@ _REFUSED = "Could not abort or delete job {job} from project {project} on server
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
-@output_json.told
+@output_json.json_errors
 def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **given: object) -> int:
     """Delete jobs; a job that is running is asked to abort.
 
@@ -38,7 +38,7 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
     for job_id in job_ids:
         if not (job_id.isascii() and job_id.isdigit()):
             raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
-    chosen = options.settled(given)
+    chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     told: list[Values] = []
@@ -46,9 +46,9 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
     asks = not yes and terminal.is_attended()
     wanted = [job_id for job_id in job_ids if not asks or _may_go(calls, job_id)]
     done = [_delete(calls, job_id, shape, told) for job_id in wanted]
-    if shape is Shape.JSON:
+    if shape is OutputFormat.JSON:
         output_json.show({"jobs": told})
-    elif shape is Shape.TEXT:
+    elif shape is OutputFormat.TEXT:
         terminal.show("\n")
     return 0 if all(done) and len(wanted) == len(job_ids) else 1
 
@@ -58,30 +58,30 @@ def _may_go(calls: UserCalls, job_id: str) -> bool:
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
         reason = stored_results.loss(models.read_details(reply.all("job")[0]))
-    except (CallFailed, ValueError):
+    except (CallError, ValueError):
         return True
     question = f"Job {job_id} has ended and {reason}: what it has made is lost. Delete it?"
     return not reason or click.confirm(question, err=True)
 
 
-def _delete(calls: UserCalls, job_id: str, shape: Shape, told: list[Values]) -> bool:
+def _delete(calls: UserCalls, job_id: str, shape: OutputFormat, told: list[Values]) -> bool:
     """Whether the job is gone or going. A server that cannot be reached ends the program."""
     try:
         reply = calls.call("delete_job", {"job_id": job_id}, "job")
-    except CallFailed as failure:
+    except CallError as failure:
         if not failure.content:
             raise
         told.append({"job_id": int(job_id), "error": output_json.error(failure)})
-        if shape is Shape.XML:
+        if shape is OutputFormat.XML:
             terminal.show(f"{failure.content}\n")
-        elif shape is Shape.TEXT:
+        elif shape is OutputFormat.TEXT:
             terminal.show(f"\n{terminal.value(str(failure))}\n")
         return False
     state = reply.value("job", "state")
     told.append(output_json.project(reply) | {"job_id": int(job_id), "state": state})
-    if shape is Shape.XML:
+    if shape is OutputFormat.XML:
         terminal.show(f"{reply.content}\n")
-    elif shape is Shape.TEXT:
+    elif shape is OutputFormat.TEXT:
         _say(reply, job_id)
     return state in _DONE
 

@@ -8,7 +8,7 @@ from lgi_protocol import capabilities, xml
 from lgi_protocol.states import State
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.calls import UserCalls
-from lgi_tools.cli.output_json import Shape, Values
+from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.output_text import (
     data_line,
     date_and_number,
@@ -18,7 +18,7 @@ from lgi_tools.cli.output_text import (
     project_lines,
     repository_line,
 )
-from lgi_tools.cli.program import CallFailed
+from lgi_tools.cli.program import CallError
 from lgi_tools.client.job_end import Outcome
 from lgi_tools.commands import qstat_list
 
@@ -55,7 +55,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
-@output_json.told
+@output_json.json_errors
 def command(
     application: str,
     state: str,
@@ -78,7 +78,7 @@ def command(
     listing = bool(application or state or count or outcomes or newest)
     _refuse_mixture(job_ids, servers or resources, listing)
     _refuse_choice(len(outcomes), bool(state or newest or count), bool(newest and count))
-    chosen = options.settled(given)
+    chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     if servers or resources:
@@ -114,19 +114,19 @@ def _refuse_choice(endings: int, others: bool, both: bool) -> None:
         raise click.UsageError("-n goes without -cnt")
 
 
-def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:
+def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
     """Everything of one job; the exit code."""
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
-    except CallFailed as failure:
-        if shape is not Shape.XML or not failure.content:
+    except CallError as failure:
+        if shape is not OutputFormat.XML or not failure.content:
             raise
         terminal.show(f"{failure.content}\n")
         return 1
-    if shape is Shape.JSON:
+    if shape is OutputFormat.JSON:
         output_json.show(output_json.caller(reply) | {"job": output_json.details(reply.all("job")[0])})
         return 0
-    if shape is Shape.XML:
+    if shape is OutputFormat.XML:
         terminal.show(f"{reply.content}\n")
         return 0
     terminal.show("\n" + job_lines(reply, write_first=True) + end_lines(reply.all("job")[0]))
@@ -136,18 +136,18 @@ def show_job(calls: UserCalls, job_id: str, shape: Shape) -> int:
     return 0
 
 
-def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Shape) -> None:
+def show_project(calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat) -> None:
     """The servers of the project, its resources, or both."""
     told: Values = {}
     if servers:
         reply = calls.call("project_server_list")
         slaves = [url.strip() for url in reply.all("project_server")]
         told |= output_json.project(reply) | {"project_servers": slaves}
-        if shape is not Shape.JSON:
+        if shape is not OutputFormat.JSON:
             lines = "".join(line("Project slave server", url) for url in slaves)
             ending = "" if resources else "\n"
             text = f"\n{project_lines(reply)}{lines}{ending}"
-            terminal.show(f"{reply.content}\n" if shape is Shape.XML else text)
+            terminal.show(f"{reply.content}\n" if shape is OutputFormat.XML else text)
     if resources:
         reply = calls.call("project_resource_list")
         found = reply.all("resource")
@@ -155,11 +155,11 @@ def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Shape)
         licences = reply.all("licence")
         if licences:
             told["licences"] = [output_json.licence(text) for text in licences]
-        if shape is not Shape.JSON:
+        if shape is not OutputFormat.JSON:
             heading = "" if servers else f"\n{project_lines(reply)}"
             text = heading + "".join(map(_resource, found)) + _licences(licences)
-            terminal.show(f"{reply.content}\n" if shape is Shape.XML else f"{text}\n")
-    if shape is Shape.JSON:
+            terminal.show(f"{reply.content}\n" if shape is OutputFormat.XML else f"{text}\n")
+    if shape is OutputFormat.JSON:
         output_json.show(told)
 
 

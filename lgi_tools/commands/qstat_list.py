@@ -7,7 +7,7 @@ from lgi_protocol import xml
 from lgi_protocol.reply import Reply
 from lgi_tools.cli import output_json, terminal
 from lgi_tools.cli.calls import UserCalls
-from lgi_tools.cli.output_json import Shape, Values
+from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.output_text import date, line, project_lines
 from lgi_tools.client.job_end import JobEnd, Outcome
 
@@ -18,7 +18,7 @@ RULE = "-" * 131 + "\n"
 
 
 # Whether a job is to be listed, by the content of its <job>.
-Meant = Callable[[str], bool]
+JobFilter = Callable[[str], bool]
 
 
 def everything(_text: str) -> bool:
@@ -26,17 +26,17 @@ def everything(_text: str) -> bool:
     return True
 
 
-def ended(outcome: Outcome) -> Meant:
+def ended(outcome: Outcome) -> JobFilter:
     """Those jobs are that have ended so; a server that cannot select them lists all."""
 
     return lambda text: JobEnd.of(text).outcome is outcome
 
 
-class Pages:
+class JobPager:
     """The jobs on a server, one page after the other, each job once."""
 
     def __init__(
-        self, calls: UserCalls, fields: dict[str, str], newest: int = 0, meant: Meant = everything
+        self, calls: UserCalls, fields: dict[str, str], newest: int = 0, meant: JobFilter = everything
     ) -> None:
         """``fields`` are the state and application to look for, where they are given.
 
@@ -77,38 +77,42 @@ def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> R
 
 
 def show(
-    calls: UserCalls, fields: dict[str, str], shape: Shape, newest: int = 0, meant: Meant = everything
+    calls: UserCalls,
+    fields: dict[str, str],
+    shape: OutputFormat,
+    newest: int = 0,
+    meant: JobFilter = everything,
 ) -> None:
     """The jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
-    pages = Pages(calls, fields, newest, meant)
+    pages = JobPager(calls, fields, newest, meant)
     told: list[Values] = []
-    if shape is Shape.TEXT:
+    if shape is OutputFormat.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)
     for number, text in pages.jobs():
-        if shape is Shape.JSON:
+        if shape is OutputFormat.JSON:
             told.append(output_json.job(text))
-        elif shape is Shape.XML:
+        elif shape is OutputFormat.XML:
             terminal.show(f"<job number='{number}'> {text} </job> ")
         else:
             terminal.show(row(_cells(number, text)))
     if pages.last is None:
         return
-    if shape is Shape.JSON:
+    if shape is OutputFormat.JSON:
         output_json.show(_counted(pages.last, pages.listed) | {"jobs": told})
-    elif shape is Shape.XML:
+    elif shape is OutputFormat.XML:
         terminal.show(raw_trailer(pages.last, pages.listed))
     else:
         listed = line("Number of jobs listed", str(pages.listed))
         terminal.show(f"{RULE}\n{listed}{project_lines(pages.last)}\n")
 
 
-def count(calls: UserCalls, fields: dict[str, str], shape: Shape) -> None:
+def count(calls: UserCalls, fields: dict[str, str], shape: OutputFormat) -> None:
     """How many jobs there are."""
     reply = fetch(calls, fields, 0, 0)
     number = reply.number("number_of_jobs")
-    if shape is Shape.JSON:
+    if shape is OutputFormat.JSON:
         output_json.show(_counted(reply, number))
-    elif shape is Shape.XML:
+    elif shape is OutputFormat.XML:
         terminal.show(raw_trailer(reply, number))
     else:
         terminal.show("\n" + line("Number of jobs found", str(number)) + project_lines(reply) + "\n")

@@ -8,15 +8,15 @@ from pathlib import Path
 import click
 
 from lgi_protocol import hexcode
-from lgi_protocol.client import with_back_off
+from lgi_protocol.client import retry_on_busy
 from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.calls import UserCalls, connect
-from lgi_tools.cli.output_json import Shape
+from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import data_line, job_lines, repository_line
-from lgi_tools.cli.program import CallFailed, calls_to
+from lgi_tools.cli.program import CallError, translate_errors
 from lgi_tools.client import idempotent_submit, settings
 from lgi_tools.client.interface_calls import check_text
 from lgi_tools.client.progress import Bar
@@ -66,7 +66,7 @@ MOST_INPUT = 64 * 1024 * 1024
 @options.project_options
 @options.version
 @click.argument("files", nargs=-1, type=options.FILE, metavar="[FILES]...")
-@output_json.told
+@output_json.json_errors
 def command(
     job_specifics: str | None,
     input_file: str | None,
@@ -89,7 +89,7 @@ def command(
     given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
     job = options.job(job_directory, NAME)
     as_user = bool(job is None or given["config"] or given["user"] or given["groups"]) != switch_mode
-    chosen = options.settled(given, settings.read_job(job) if job else None)
+    chosen = options.resolve(given, settings.read_job(job) if job else None)
     options.require(chosen, NAME, "server", "application", *(("user", "groups") if as_user else ()))
     fields = {
         "application": chosen.application,
@@ -154,11 +154,13 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
     return paths
 
 
-def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape) -> None:
+def submit_as_user(
+    chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: OutputFormat
+) -> None:
     """Submit and show the new job."""
     with closing(Bar("sending")) as bar:
         reply = UserCalls(chosen).submit(fields, files, bar)
-    if shape is not Shape.TEXT:
+    if shape is not OutputFormat.TEXT:
         show_answer(reply, shape)
         return
     with terminal.naming(NAME, reply.value("job", "job_id")):
@@ -167,41 +169,43 @@ def submit_as_user(chosen: Settings, fields: dict[str, str], files: tuple[Path, 
         terminal.show(repository_line(reply) + "\n")
 
 
-def show_answer(reply: Reply, shape: Shape) -> None:
+def show_answer(reply: Reply, shape: OutputFormat) -> None:
     """A new job for a program."""
     with terminal.naming(NAME, reply.value("job", "job_id")):
-        if shape is Shape.XML:
+        if shape is OutputFormat.XML:
             terminal.show(f"{reply.content}\n")
         else:
             output_json.show(output_json.caller(reply) | {"job": output_json.details(reply.all("job")[0])})
 
 
 def submit_as_resource(
-    chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: Shape
+    chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: OutputFormat
 ) -> None:
     """Submit as a resource or a job of it. As LGI nothing is said of success to people."""
     calls = ResourceCalls(connect(chosen), chosen.project)
     try:
-        with calls_to(chosen.server):
+        with translate_errors(chosen.server):
             # A certificate of the job's own opens no session, and needs none.
             submit = _submit if Path(chosen.certificate).name == JOB_CERTIFICATE else _submit_in_session
             reply = submit(calls, fields, files)
-    except CallFailed as failure:
-        if shape is Shape.XML and failure.content:
+    except CallError as failure:
+        if shape is OutputFormat.XML and failure.content:
             failure.shown = f"{failure.content}\n"
         raise
-    program.expect(chosen.server, reply, "job")
-    if shape is not Shape.TEXT:
+    program.require_elements(chosen.server, reply, "job")
+    if shape is not OutputFormat.TEXT:
         show_answer(reply, shape)
 
 
 def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
     caller = {"session_id": calls.session_id, "project": calls.project}
-    return idempotent_submit.submit(calls.client, "resources/resource_submit_job", caller | fields, files)
+    return idempotent_submit.submit_once(
+        calls.client, "resources/resource_submit_job", caller | fields, files
+    )
 
 
 def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
-    with_back_off(calls.sign_up, idempotent_submit.PATIENCE)
+    retry_on_busy(calls.sign_up, idempotent_submit.PATIENCE)
     try:
         return _submit(calls, fields, files)
     finally:

@@ -8,10 +8,10 @@ import click
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.param_types import Wish, unmet
-from lgi_tools.cli.session import opened
+from lgi_tools.cli.param_types import TextParamType, unmet_request
+from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line, job_end, job_streams
 from lgi_tools.client.interface_calls import check_text
 from lgi_tools.client.models import Details
@@ -28,12 +28,12 @@ NAME = "LGI_run"
 )
 @click.option("--cpus", type=click.IntRange(1), metavar="N", help="Cores it needs.")
 @click.option(
-    "--mem", type=Wish("memory", command_line.memory), metavar="MB", help="Memory it needs; also 2G."
+    "--mem", type=TextParamType("memory", command_line.memory), metavar="MB", help="Memory it needs; also 2G."
 )
 @click.option(
     "--time",
     "seconds",
-    type=Wish("time", command_line.seconds),
+    type=TextParamType("time", command_line.seconds),
     metavar="SECONDS",
     help="How long it may take; also 90m, 2h or 01:30:00.",
 )
@@ -113,7 +113,7 @@ def command(
         terminal.warn(NAME, f"warning: {word} is a file here and is not sent: -f {word} sends it")
     if line.flaw:
         terminal.warn(NAME, f"warning: {line.flaw}")
-    with opened(given, NAME) as project:
+    with open_project(given, NAME) as project:
         job = project.submit(
             command_line.APPLICATION,
             input=line.input,
@@ -134,8 +134,8 @@ def command(
 def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
     """The job is there already: it stays, since a resource that has more may come."""
     try:
-        reason = unmet(project.resources(), command_line.APPLICATION, targets, specifics)
-    except (ServerError, Unreachable):
+        reason = unmet_request(project.resources(), command_line.APPLICATION, targets, specifics)
+    except (ServerError, TransportError):
         return
     if reason:
         terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")

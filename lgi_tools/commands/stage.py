@@ -33,7 +33,7 @@ def command(job_directory: str, direction: str) -> int:
     """
     try:
         job = settings.job_at(Path(job_directory))
-    except settings.Unsettled as error:
+    except settings.SettingsError as error:
         raise click.UsageError(str(error)) from None
     url = repository_url(job)
     if not url and direction == "out":

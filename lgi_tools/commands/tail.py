@@ -7,12 +7,12 @@ import click
 
 from lgi_protocol import states
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.session import job_ids, opened
+from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client import job_end, models
 from lgi_tools.client.models import Details, Tail
-from lgi_tools.client.polling import OutageError, wait_until
+from lgi_tools.client.polling import OutageError, poll_until
 from lgi_tools.client.project import Project, is_unknown_call
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
@@ -44,7 +44,7 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
     With -f also what follows, as it comes.
     """
     (job_id,) = job_ids((word,))
-    with opened(given, NAME) as project:
+    with open_project(given, NAME) as project:
         job = project.job(job_id)
         if job.ended:
             terminal.show(last_lines(models.result_of(job).output, lines))
@@ -97,13 +97,13 @@ class _Glance:
         def ask(held: int) -> Tail:
             try:
                 return self.project.tail(self.job, seen.end, held)
-            except Unreachable as error:
+            except TransportError as error:
                 if seen.told or not is_unknown_call(error):
                     raise
                 text = _TOO_OLD.format(self.project.server, self.job.id)
                 raise click.ClickException(text) from None
 
-        return wait_until(ask, is_news, timeout, LONGEST_HELD, self.goes_on or seen.told)
+        return poll_until(ask, is_news, timeout, LONGEST_HELD, self.goes_on or seen.told)
 
     def warn_of_silence(self) -> None:
         """Say what it may be when nothing comes."""

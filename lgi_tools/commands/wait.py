@@ -7,7 +7,7 @@ import click
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.session import job_ids, opened
+from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client import job_end
 from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.models import Job
@@ -34,7 +34,7 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
     """
     wanted = job_ids(words)
     code = 0
-    with opened(given, NAME) as project:
+    with open_project(given, NAME) as project:
         end = None if timeout is None else time.monotonic() + timeout
         for job_id in wanted:
             try:

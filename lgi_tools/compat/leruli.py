@@ -1,7 +1,7 @@
 """The functions of Leruli's Python package over LGI: ``from lgi_tools import leruli_compat as leruli``.
 
 A folder is a job, as for LGI_task, and the bucket of a task is the URL of its job's repository. ValueError
-says why something cannot be done; what the server refuses is a ServerError, no answer Unreachable.
+says why something cannot be done; what the server refuses is a ServerError, no answer TransportError.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from lgi_tools.client.repository import Repository
 from lgi_tools.client.settings import Settings
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import images, record, results, status, submission
-from lgi_tools.task.record import Trouble
+from lgi_tools.task.record import RecordError
 from lgi_tools.task.results import Replace
 from lgi_tools.task.submission import Done, Order
 
@@ -138,7 +138,7 @@ def _job(project: Project, jobid: int | str) -> Details:
 def _bucket_of(directory: Path) -> str:
     try:
         found = record.read(directory)
-    except Trouble as trouble:
+    except RecordError as trouble:
         raise ValueError(f"{directory}: {trouble}") from None
     return found.repository_url if found else ""
 

@@ -8,7 +8,7 @@ from typing import Self
 from lgi_protocol import hexcode
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.client import arguments
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.repository import Repository
@@ -31,8 +31,8 @@ class LGI_Client:
 
     What a server answers, its errors too, is given as a dictionary: ``answer['LGI']['response']['job']``,
     or ``answer['LGI']['response']['error']['number']``; what has attributes, as a job of a list, stands
-    beside them: ``{'attributes': {'number': 1}, 'job': {...}}``. Raises Unreachable when no answer of LGI
-    comes, TransferFailed for a file, ValueError for what is missing or cannot be used, OSError for local
+    beside them: ``{'attributes': {'number': 1}, 'job': {...}}``. Raises TransportError when no answer of LGI
+    comes, TransferError for a file, ValueError for what is missing or cannot be used, OSError for local
     files.
     """
 
@@ -160,7 +160,7 @@ class LGI_Client:
         try:
             return {"LGI": xml_dictionary.read(envelope)}
         except ValueError as error:
-            raise Unreachable(self.URL, str(error)) from None
+            raise TransportError(self.URL, str(error)) from None
 
 
 def _paths(names: Iterable[str | Path]) -> tuple[Path, ...]:

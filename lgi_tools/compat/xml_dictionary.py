@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from lgi_protocol import hexcode, xml
-from lgi_protocol.xml import Found
+from lgi_protocol.xml import XmlElement
 
 # What travels as hexadecimal digits, wherever it stands.
 HEXADECIMAL = frozenset({"input", "output"})
@@ -47,12 +47,12 @@ def read(text: str, depth: int = 0) -> Dictionary:
     return values
 
 
-def _with_attributes(found: Found, value: Value) -> Value:
+def _with_attributes(found: XmlElement, value: Value) -> Value:
     attributes = {name: _number(xml.unescape(text)) for name, _, text in _ATTRIBUTE.findall(found.attributes)}
     return {ATTRIBUTES: attributes, found.name: value} if attributes else value
 
 
-def _value(found: Found, depth: int) -> Value:
+def _value(found: XmlElement, depth: int) -> Value:
     if depth < DEEPEST and next(xml.elements(found.inside), None) is not None:
         return read(found.inside, depth)
     if found.name in HEXADECIMAL:
@@ -68,7 +68,7 @@ def _number(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else text
 
 
-def _between(text: str, found: Sequence[Found]) -> str:
+def _between(text: str, found: Sequence[XmlElement]) -> str:
     """The text that stands in none of the elements, in one line."""
     edges = [(0, 0), *((one.begin, one.end) for one in found), (len(text), len(text))]
     parts = (text[before[1] : after[0]] for before, after in pairwise(edges))

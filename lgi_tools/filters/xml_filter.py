@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgi_protocol.xml_reader import Found, elements, unescape
+from lgi_protocol.xml_reader import XmlElement, elements, unescape
 from lgi_tools.filters import streams
 from lgi_tools.filters.streams import Streams, Unusable, Usage
 
@@ -46,7 +46,7 @@ def work(arguments: Sequence[str], given: Streams) -> int:
     return 0
 
 
-def find(text: str, tag: str, attributes: str) -> Found | None:
+def find(text: str, tag: str, attributes: str) -> XmlElement | None:
     """The first element of a name, with these attributes if any are asked for."""
     for found in elements(text):
         if found.name == tag and attributes in ("", found.attributes.strip(_BLANKS)):

@@ -15,8 +15,8 @@ from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import FORCE, NAME, days, https, plain_errors
 from lgi_tools.cli import terminal
 from lgi_tools.joining import registration, tokens
-from lgi_tools.joining.http_server import Listener, serve, tls_context
-from lgi_tools.joining.issuer import Desk
+from lgi_tools.joining.http_server import EnrolmentServer, serve, tls_context
+from lgi_tools.joining.issuer import Issuer
 from lgi_tools.joining.tokens import Grant, Token
 
 log = logging.getLogger(__name__)
@@ -109,9 +109,9 @@ def listen(
         for file in (f"{stem}.crt", f"{stem}.key"):
             if not Path(file).exists():
                 raise FileNotFoundError(f"{file} is not there: make it with '{NAME} server {host}'")
-        desk = Desk(directory, url, register, days)
+        desk = Issuer(directory, url, register, days)
         tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
-        listener = Listener((bind, port), tls, desk)
+        listener = EnrolmentServer((bind, port), tls, desk)
     shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
     terminal.show(
         f"Listening   : {shown} (interrupt it when nobody is to join)\n"

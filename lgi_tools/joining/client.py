@@ -13,11 +13,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
-from lgi_protocol.client import is_safe
+from lgi_protocol.client import is_https
 from lgi_protocol.credentials import session_with
-from lgi_protocol.deadline import patience, timed
+from lgi_protocol.deadline import deadline, with_deadline
 from lgi_protocol.reply import read_text
-from lgi_protocol.transport_errors import plain_reason
+from lgi_protocol.transport_errors import root_cause
 from lgi_protocol.x509_builder import PrivateKey
 from lgi_tools.certificates import csr
 from lgi_tools.joining import tokens
@@ -52,7 +52,7 @@ def fetch_ca(url: str, token: Token) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with session_with(timed(context), None, check_host=False) as session:
+    with session_with(with_deadline(context), None, check_host=False) as session:
         pem = _text(session, "GET", f"{url}/ca.crt", None)
     try:
         known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
@@ -65,7 +65,7 @@ def fetch_ca(url: str, token: Token) -> str:
 
 def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
     """A certificate for a key. The listener must show a certificate of that CA for its host name."""
-    context = timed(ssl.create_default_context(cadata=ca))
+    context = with_deadline(ssl.create_default_context(cadata=ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     body = json.dumps({"token": token.secret, "request": csr.make(key).decode("ascii")})
     with session_with(context, None) as session:
@@ -100,20 +100,20 @@ def _check(joined: Joined, key: PrivateKey) -> None:
         raise NotJoined("the certificate that came is for another key")
     if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):
         raise NotJoined(f"the certificate that came is for {found.value!r}")
-    if not joined.projects or not is_safe(joined.server):
+    if not joined.projects or not is_https(joined.server):
         raise NotJoined("the answer names no project, or a project server without https://")
 
 
 def _text(session: requests.Session, method: str, url: str, body: bytes | None) -> str:
     try:
-        with warnings.catch_warnings(), patience(_ALL_SECONDS):
+        with warnings.catch_warnings(), deadline(_ALL_SECONDS):
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
             with session.request(
                 method, url, data=body, timeout=_TIMEOUTS, allow_redirects=False, stream=True
             ) as answer:
                 text = read_text(answer, _LARGEST_ANSWER)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise NotJoined(f"{url}: {plain_reason(error)}") from error
+        raise NotJoined(f"{url}: {root_cause(error)}") from error
     if answer.status_code != 200:
         raise NotJoined(f"{url}: {_why(text) or f'HTTP {answer.status_code}'}")
     return text

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from lgi_protocol import certificate_files, common_name, xml
-from lgi_protocol.client import Client, is_safe
+from lgi_protocol.client import Client, is_https
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates import csr, inventory
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.command_options import KEY_TYPE
@@ -21,7 +21,7 @@ from lgi_tools.cli import options, program, terminal
 from lgi_tools.joining import client, registration, resource_directory, tokens
 from lgi_tools.joining.client import NotJoined
 from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
-from lgi_tools.joining.tokens import Refused
+from lgi_tools.joining.tokens import InvalidTokenError
 
 NAME = "LGI_join"
 # For these `images` is a directory.
@@ -66,13 +66,13 @@ def command(
         if not url or not token:
             raise click.UsageError("URL and TOKEN are needed, as LGI_certificates token prints them")
         return _join(url.rstrip("/"), token, directory, named or ("hello_world",), KeyType(key_type))
-    except (NotJoined, Refused, ValueError) as error:
+    except (NotJoined, InvalidTokenError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
 def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:
     """Everything that can go wrong here is found before the token is spent."""
-    if not is_safe(url):
+    if not is_https(url):
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     token = tokens.read(word)
     applications = tuple(resource_directory.find(name) for name in named)
@@ -133,7 +133,7 @@ def _try_all(directory: Path) -> int:
                 unknown.append(project)
             bad += 1
             terminal.warn(NAME, f"{server} refuses the resource in project {project}: {error.message}")
-        except Unreachable as error:
+        except TransportError as error:
             bad += 1
             terminal.warn(NAME, f"{server} cannot be asked: {error.reason}")
         else:

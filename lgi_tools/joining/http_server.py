@@ -21,7 +21,7 @@ from typing import Any
 
 from lgi_protocol import common_name
 from lgi_tools.joining import issuer, tokens
-from lgi_tools.joining.issuer import Desk, Malformed
+from lgi_tools.joining.issuer import BadRequestError, Issuer
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ MOST_WRONG, WRONG_SECONDS = 10, 60.0
 _MOST_ADDRESSES = 10_000
 
 
-class Visitors:
+class ClientLimiter:
     """How many connections an address has, and how often it has brought a wrong token."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,7 +74,7 @@ class Visitors:
             return len(times) == MOST_WRONG and self._clock() - times[0] < WRONG_SECONDS
 
 
-class Listener(ThreadingTCPServer):
+class EnrolmentServer(ThreadingTCPServer):
     """Serves until it is shut down. Raises OSError when the address is taken."""
 
     allow_reuse_address = True
@@ -83,13 +83,13 @@ class Listener(ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext, served: Desk) -> None:
+    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext, served: Issuer) -> None:
         """``tls`` has the certificate under which those who join know this host."""
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.tls = tls
         self.desk = served
-        self.visitors = Visitors()
-        super().__init__(address, Door)
+        self.visitors = ClientLimiter()
+        super().__init__(address, RequestHandler)
 
     def verify_request(self, _request: Any, client_address: Any) -> bool:
         """Too many connections are closed at once."""
@@ -110,10 +110,10 @@ class Listener(ThreadingTCPServer):
             log.error("a fault, please report it", exc_info=True)
 
 
-class Door(BaseHTTPRequestHandler):
+class RequestHandler(BaseHTTPRequestHandler):
     """One connection, one request."""
 
-    server: Listener
+    server: EnrolmentServer
     server_version, sys_version = "LGI_certificates", ""
     protocol_version = "HTTP/1.0"
     timeout = CONNECTION_SECONDS
@@ -186,10 +186,10 @@ class Door(BaseHTTPRequestHandler):
     def _join(self, body: bytes, address: str) -> None:
         try:
             answer = self.server.desk.join(issuer.read(body))
-        except tokens.Refused as refused:
+        except tokens.InvalidTokenError as refused:
             self.server.visitors.wrong(address)
             self._refuse(403, str(refused))
-        except Malformed as malformed:
+        except BadRequestError as malformed:
             self._refuse(400, str(malformed))
         except (OSError, ValueError) as error:
             log.error("the certificate could not be made: %s", error)
@@ -229,7 +229,7 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def serve(listener: Listener, minutes: float | None) -> None:
+def serve(listener: EnrolmentServer, minutes: float | None) -> None:
     """Serve for some minutes, or until interrupted."""
     if minutes:
         timer = threading.Timer(minutes * 60, listener.shutdown)

@@ -11,41 +11,41 @@ from lgi_tools.certificates.ca import LEAF_DAYS, Authority
 from lgi_tools.certificates.entity import Wanted
 from lgi_tools.certificates.profiles import Kind, Validity
 from lgi_tools.joining import tokens
-from lgi_tools.joining.tokens import Grant, Refused
+from lgi_tools.joining.tokens import Grant, InvalidTokenError
 
 # Registers a resource with the project server; empty when it did, otherwise why not.
 Register = Callable[[Grant, Path], str]
 
 
-class Malformed(Exception):
+class BadRequestError(Exception):
     """What was sent is no request to join; the text says why."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class JoinRequest:
     """A request to join: the secret of a token, and a signing request (PEM)."""
 
     secret: str
     request: bytes
 
 
-def read(body: bytes) -> Asked:
+def read(body: bytes) -> JoinRequest:
     """A posted request (JSON). Malformed says what is wrong with it."""
     try:
         posted = json.loads(body)
         secret, request = posted["token"], posted["request"]
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise Malformed("the request is no JSON object with token and request") from None
+        raise BadRequestError("the request is no JSON object with token and request") from None
     if not (isinstance(secret, str) and isinstance(request, str)):
-        raise Malformed("token and request are texts")
+        raise BadRequestError("token and request are texts")
     try:
         secret.encode()
-        return Asked(secret, request.encode("ascii"))
+        return JoinRequest(secret, request.encode("ascii"))
     except UnicodeEncodeError:
-        raise Malformed("token and request hold characters that neither has") from None
+        raise BadRequestError("token and request hold characters that neither has") from None
 
 
-class Desk:
+class Issuer:
     """Spends tokens for certificates."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Desk:
         self._register = register
         self._days = days
 
-    def join(self, asked: Asked) -> dict[str, object]:
+    def join(self, asked: JoinRequest) -> dict[str, object]:
         """What is answered. Refused or Malformed say why not, and then the token is as good as before.
 
         OSError when the certificate could not be made, upon which the token is spent.
@@ -68,15 +68,15 @@ class Desk:
         try:
             key = csr.key_of(asked.request)
         except ValueError as error:
-            raise Malformed(str(error)) from None
-        grant = tokens.spend(self._directory, asked.secret, now)
+            raise BadRequestError(str(error)) from None
+        grant = tokens.redeem(self._directory, asked.secret, now)
         # Opened anew: the CA's certificate may have been renewed.
         self.authority = Authority.open(self._directory)
         wanted = Wanted(Kind.RESOURCE, grant.name, projects=grant.projects)
         try:
             file = self.authority.sign(key, wanted, Validity.of_days(self._days), grant.force)
         except FileExistsError:
-            raise Refused(f"{grant.name} has got a certificate in the meantime") from None
+            raise InvalidTokenError(f"{grant.name} has got a certificate in the meantime") from None
         why_not = self._register(grant, file) if self._register else "no project server is here"
         return {
             "certificate": file.read_text("ascii"),

@@ -23,7 +23,7 @@ _MARK = "lgi1"
 _SECRET_BYTES = 32
 
 
-class Refused(Exception):
+class InvalidTokenError(Exception):
     """A token is of no use; the text says why to who has it, and nothing of other tokens."""
 
 
@@ -55,7 +55,7 @@ def read(text: str) -> Token:
     secret, _, authority = rest.partition(".")
     digits = len(authority) == 64 and all(digit in "0123456789abcdef" for digit in authority)
     if mark != _MARK or not secret or not secret.isascii() or not digits:
-        raise Refused("that is no token: it is one word, as LGI_certificates token prints it")
+        raise InvalidTokenError("that is no token: it is one word, as LGI_certificates token prints it")
     return Token(secret, authority)
 
 
@@ -94,20 +94,20 @@ def look(directory: Path, secret: str, now: datetime) -> Grant:
     """What a token is for. Refused when there is none, or it has ended."""
     grant = _noted(_file(directory, secret))
     if grant is None:
-        raise Refused("the token is not known: it is mistyped, was used, or has ended")
+        raise InvalidTokenError("the token is not known: it is mistyped, was used, or has ended")
     if now >= grant.ends:
         _file(directory, secret).unlink(missing_ok=True)
-        raise Refused("the token has ended: have another one made")
+        raise InvalidTokenError("the token has ended: have another one made")
     return grant
 
 
-def spend(directory: Path, secret: str, now: datetime) -> Grant:
+def redeem(directory: Path, secret: str, now: datetime) -> Grant:
     """The same, and the token is gone, whatever happens afterwards. Refused for all but one who try."""
     grant = look(directory, secret, now)
     try:
         _file(directory, secret).unlink()
     except FileNotFoundError:
-        raise Refused("the token is not known: it is mistyped, was used, or has ended") from None
+        raise InvalidTokenError("the token is not known: it is mistyped, was used, or has ended") from None
     # Not even a power failure brings it back.
     _sync(directory / DIRECTORY)
     return grant

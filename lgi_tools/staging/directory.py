@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
-from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.repository import TransferError
 from lgi_tools.client.staging_marks import STREAMS, Fingerprint, fingerprint
 
 RESERVED = ("LGI_", ".LGI_")
@@ -76,7 +76,7 @@ def _found(name: str, path: Path) -> Found | Omitted:
     return Omitted(name, next((kind for is_kind, kind in _KINDS if is_kind(mode)), "device"))
 
 
-def reason(error: TransferFailed | OSError) -> str:
+def reason(error: TransferError | OSError) -> str:
     """Why something cannot be stored, in the words of system or server."""
     said = (error.strerror or "") if isinstance(error, OSError) else ""
     return said.lower() or str(error)
@@ -88,7 +88,7 @@ def plain_file(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise TransferFailed("it is no plain file any more")
+            raise TransferError("it is no plain file any more")
         yield descriptor
     finally:
         os.close(descriptor)

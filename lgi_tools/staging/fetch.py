@@ -6,7 +6,7 @@ from pathlib import Path
 from lgi_protocol import xml
 from lgi_tools.cli import terminal
 from lgi_tools.client.models import file_name
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.client.staging_marks import FETCHED, Marks, fingerprint
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.staging.outcome import AWAY, LATER, answers, transfer
@@ -19,7 +19,7 @@ def fetch(directory: Path, repository: Repository) -> int:
     """
     try:
         content = repository.content()
-    except TransferFailed as failure:
+    except TransferError as failure:
         terminal.warn("LGI_stage", f"cannot list {repository.url}: {failure}")
         return AWAY if failure.is_outage else LATER
     listed = {file_name(found.inside): found.inside for found in xml.find_all(content, "file")}

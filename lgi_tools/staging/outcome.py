@@ -6,7 +6,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from lgi_tools.cli import terminal
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.repository import Repository, TransferError
 
 # Exit codes. AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
 LATER, NEVER, AWAY = 1, 2, 75
@@ -26,7 +26,7 @@ class Fate(Enum):
     LOST = auto()
 
 
-def fate_of(error: TransferFailed | OSError) -> Fate:
+def fate_of(error: TransferError | OSError) -> Fate:
     """LOST: this file can never be stored, the others can. REFUSED: none can, as things are."""
     if isinstance(error, OSError):
         return Fate.AGAIN if error.errno in _PASSING else Fate.LOST
@@ -39,7 +39,7 @@ def transfer(name: str, act: Callable[[], None]) -> int:
     """Whether a file was transferred, as an exit code; a server that refuses it will not change its mind."""
     try:
         act()
-    except TransferFailed as failure:
+    except TransferError as failure:
         terminal.warn("LGI_stage", f"{name}: {failure}")
         return LATER if failure.may_pass else NEVER
     except OSError as error:
@@ -52,6 +52,6 @@ def answers(repository: Repository) -> bool:
     """Whether the server is there: a connection that breaks may also be the fault of one file."""
     try:
         repository.content()
-    except TransferFailed as failure:
+    except TransferError as failure:
         return not failure.is_outage
     return True

@@ -9,7 +9,7 @@ from lgi_protocol import file_properties
 from lgi_tools.cli import terminal
 from lgi_tools.client import bulk_upload
 from lgi_tools.client.bulk_upload import Most, Small
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.client.staging_marks import STORED, Marks
 from lgi_tools.staging import omissions
 from lgi_tools.staging.directory import Found, contents, plain_file, reason
@@ -101,14 +101,14 @@ class _Storage:
         """What goes in one request; each file by itself where that cannot be said."""
         try:
             return bulk_upload.most(repository)
-        except TransferFailed as failure:
+        except TransferError as failure:
             self._check_answers(repository, failure)
             return None
 
     def _store_alone(self, repository: Repository, one: Found) -> None:
         try:
             upload(repository, one.name, one.path)
-        except (TransferFailed, OSError) as error:
+        except (TransferError, OSError) as error:
             self._fail(one, error)
             self._check_answers(repository, error)
         else:
@@ -119,11 +119,11 @@ class _Storage:
         for one in batch:
             try:
                 read.append((one, _read(one)))
-            except (TransferFailed, OSError) as error:
+            except (TransferError, OSError) as error:
                 self._fail(one, error)
         try:
             told = bulk_upload.upload(repository, [small for _one, small in read])
-        except TransferFailed as failure:
+        except TransferError as failure:
             self._check_answers(repository, failure)
             for one, _small in read:
                 # As a whole it may have been too much for something on the way, or one of them was.
@@ -143,7 +143,7 @@ class _Storage:
         while stored and self._refused:
             self._lose(*self._refused.pop())
 
-    def _fail(self, one: Found, error: TransferFailed | OSError) -> None:
+    def _fail(self, one: Found, error: TransferError | OSError) -> None:
         fate, why = fate_of(error), reason(error)
         if fate is Fate.LOST:
             self._lose(one, why)
@@ -155,9 +155,9 @@ class _Storage:
         self._has_failed = True
 
     @staticmethod
-    def _check_answers(repository: Repository, error: TransferFailed | OSError) -> None:
+    def _check_answers(repository: Repository, error: TransferError | OSError) -> None:
         """Raises _AwayError when a failure is no file's fault: there is nobody any more."""
-        if isinstance(error, TransferFailed) and error.may_pass and not answers(repository):
+        if isinstance(error, TransferError) and error.may_pass and not answers(repository):
             raise _AwayError
 
     def _lose(self, one: Found, why: str) -> None:
@@ -189,16 +189,16 @@ def _is_text(name: str) -> bool:
 
 
 def _read(one: Found) -> Small:
-    """A file, as long as it is when it is opened. TransferFailed, OSError."""
+    """A file, as long as it is when it is opened. TransferError, OSError."""
     with plain_file(one.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
         status = os.fstat(descriptor)
         data = opened.read(status.st_size)
     if len(data) < status.st_size:
-        raise TransferFailed("the file became shorter while it was read")
+        raise TransferError("the file became shorter while it was read")
     return Small(one.name, data, file_properties.of_file(status))
 
 
 def upload(repository: Repository, name: str, path: Path) -> None:
-    """Store a plain file. TransferFailed, OSError."""
+    """Store a plain file. TransferError, OSError."""
     with plain_file(path) as descriptor:
         repository.upload(name, Path(f"/proc/self/fd/{descriptor}"))

@@ -10,7 +10,7 @@ from lgi_protocol.states import State
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, parallel, record, status
-from lgi_tools.task.record import CANCELLED, PRUNED, Record, Trouble
+from lgi_tools.task.record import CANCELLED, PRUNED, Record, RecordError
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,26 @@ _Removal = Callable[[Project, Path, Record], str]
 
 def cancel(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
     """Cancel jobs that have not ended, in any order: a queued one is gone, a running one is asked to end."""
-    return parallel.with_project(chosen, folders, hands, partial(_safely, _cancel))
+    return parallel.map_projects(chosen, folders, hands, partial(_safely, _cancel))
 
 
 def prune(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
     """Remove jobs that have ended from the server, with inputs and results; the folders stay as they are."""
-    return parallel.with_project(chosen, folders, hands, partial(_safely, _prune))
+    return parallel.map_projects(chosen, folders, hands, partial(_safely, _prune))
 
 
 def _safely(act: _Removal, project: Project, place: Path) -> Removed:
     try:
         found = status.submitted(place, project.server)
         if found.gone:
-            raise Trouble(f"its job was {found.gone} before")
+            raise RecordError(f"its job was {found.gone} before")
         if copied := record.original(place, found):
-            raise Trouble(
+            raise RecordError(
                 f"it is a copy of {copied}, whose job {found.job_id} is: go there, or remove {record.NAME} "
                 "from one of the two"
             )
         return Removed(place, act(project, place, found))
-    except Trouble as trouble:
+    except RecordError as trouble:
         return Removed(place, reason=str(trouble))
     except ServerError as error:
         return Removed(place, reason=str(error))
@@ -55,7 +55,7 @@ def _safely(act: _Removal, project: Project, place: Path) -> Removed:
 def _cancel(project: Project, place: Path, found: Record) -> str:
     job = identity.job_of(project, found)
     if job.ended:
-        raise Trouble(f"its job has ended: it is {job.state}")
+        raise RecordError(f"its job has ended: it is {job.state}")
     if project.delete(job):
         record.write(place, replace(found, gone=CANCELLED))
         return CANCELLED
@@ -66,7 +66,7 @@ def _prune(project: Project, place: Path, found: Record) -> str:
     try:
         job = identity.job_of(project, found)
         if not job.ended:
-            raise Trouble(f"its job is {_said(job.state)}: only what has ended can be pruned")
+            raise RecordError(f"its job is {_said(job.state)}: only what has ended can be pruned")
         status.note_ending(place, found, job)
         project.delete(job)
     except ServerError as error:
@@ -87,7 +87,7 @@ def unfetched(folders: Sequence[Path]) -> int:
     for place in folders:
         try:
             found = record.read(place)
-        except Trouble:
+        except RecordError:
             continue
         count += found is not None and bool(found.job_id) and not found.gone and not found.got
     return count

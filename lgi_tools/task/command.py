@@ -10,7 +10,7 @@ import click
 
 from lgi_protocol import comma_lists
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.param_types import Wish, unmet
+from lgi_tools.cli.param_types import TextParamType, unmet_request
 from lgi_tools.client import command_line, script_text
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
@@ -33,14 +33,14 @@ def command() -> None:
     "--mem",
     "--memory",
     "mem",
-    type=Wish("memory", command_line.memory),
+    type=TextParamType("memory", command_line.memory),
     metavar="MB",
     help="Memory it needs; also 2G.",
 )
 @click.option(
     "--time",
     "seconds",
-    type=Wish("time", command_line.seconds),
+    type=TextParamType("time", command_line.seconds),
     metavar="SECONDS",
     help="How long it may take; also 90m, 2h or 01:30:00.",
 )
@@ -108,7 +108,7 @@ def _warn_of_unmet(chosen: Settings, order: Order) -> None:
         terminal.warn(
             NAME, f"warning: no resource says it has {order.image}; {NAME} list-codes shows what there is"
         )
-    elif reason := unmet(resources, command_line.APPLICATION, order.targets, order.specifics):
+    elif reason := unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics):
         terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
 
 

@@ -57,9 +57,9 @@ def folders_of(given: Sequence[str], batch: Sequence[str]) -> list[Path]:
 @contextmanager
 def settled(given: options.Options) -> Iterator[Settings]:
     """The settings of a command; what a server refuses ends it in plain words."""
-    chosen = options.settled(given)
+    chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
-    with session.plain_errors():
+    with session.translate_errors():
         yield chosen
 
 

@@ -21,7 +21,7 @@ from lgi_tools.task.results import Replace
 @click.option("-s", "--summary", is_flag=True, help="Only how many there are of each.")
 @output_json.option
 @on_folders
-@output_json.told
+@output_json.json_errors
 def status(
     summary: bool,
     as_json: bool,
@@ -57,7 +57,7 @@ def status(
     return faults((one.folder, "" if one.word else one.reason) for one in told)
 
 
-def _as_json(one: task_status.Standing) -> dict[str, object]:
+def _as_json(one: task_status.TaskStatus) -> dict[str, object]:
     return {
         "folder": str(one.folder),
         "job_id": one.job_id or None,
@@ -146,7 +146,7 @@ def _say_removed(told: Iterator[task_cancel.Removed], total: int, label: str) ->
 @click.command("list-codes")
 @output_json.option
 @options.project_options
-@output_json.told
+@output_json.json_errors
 def list_codes(as_json: bool, **given: object) -> int:
     """List the containers that resources say they have: CODE, VERSION and the resources."""
     with settled(given) as chosen, Project.of(chosen) as project:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lgi_tools.cli.terminal import shortened
 from lgi_tools.task import record
-from lgi_tools.task.record import Record, Trouble
+from lgi_tools.task.record import Record, RecordError
 
 # Under these names both streams of a job come back.
 STREAMS = ("joblog.txt", "joberr.txt")
@@ -54,7 +54,7 @@ def inputs(folder: Path, former: Record | None = None) -> tuple[Path, ...]:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise Trouble(f"it cannot be read: {error.strerror}") from None
+        raise RecordError(f"it cannot be read: {error.strerror}") from None
     return tuple(Path(entry.path) for entry in found if _goes_along(entry, former))
 
 
@@ -69,22 +69,24 @@ def _goes_along(entry: os.DirEntry[str], former: Record | None) -> bool:
     if name in record.OWN or (former and name in STREAMS and name in former.fetched):
         return False
     if is_reserved(name):
-        raise Trouble(
+        raise RecordError(
             f"{name!r} cannot go along: run.sh, {', '.join(STREAMS)} and names that begin with LGI_ "
             "have a meaning of their own; give it another name"
         )
     if not _is_text(name):
-        raise Trouble(f"{name!r} cannot go along: its name is not UTF-8")
+        raise RecordError(f"{name!r} cannot go along: its name is not UTF-8")
     try:
         status = entry.stat()
     except OSError as error:
-        raise Trouble(f"{name!r} cannot go along: {error.strerror}") from None
+        raise RecordError(f"{name!r} cannot go along: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):
         if name.startswith("."):
             return False
-        raise Trouble(f"{name!r} cannot go along: it is a directory; pack it into a file, or move it away")
+        raise RecordError(
+            f"{name!r} cannot go along: it is a directory; pack it into a file, or move it away"
+        )
     if not stat.S_ISREG(status.st_mode) or not os.access(entry.path, os.R_OK):
-        raise Trouble(f"{name!r} cannot go along: it is no plain file that can be read")
+        raise RecordError(f"{name!r} cannot go along: it is no plain file that can be read")
     return True
 
 

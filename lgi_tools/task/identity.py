@@ -3,7 +3,7 @@
 from lgi_protocol import xml
 from lgi_tools.client.models import Details, Job
 from lgi_tools.client.project import Project
-from lgi_tools.task.record import Record, Trouble
+from lgi_tools.task.record import Record, RecordError
 from lgi_tools.task.submission import TAG
 
 
@@ -17,7 +17,7 @@ def is_of(found: Record, job: Job) -> bool:
 def check(found: Record, job: Job) -> None:
     """Trouble when a job only has the number of the folder's."""
     if not is_of(found, job):
-        raise Trouble(
+        raise RecordError(
             f"job {job.id} is another one: the server has given out its number again, as after its "
             "database was restored. Nothing was done; submit --force gives this folder a new job"
         )

@@ -31,7 +31,7 @@ class _Shared(Generic[_One]):
             return next(self._things)
 
 
-def together(
+def map_parallel(
     things: Iterable[_One],
     work: Callable[[Iterator[_One], Callable[[_Told], None]], None],
     hands: int,
@@ -73,7 +73,7 @@ def together(
         raise failed
 
 
-def with_project(
+def map_projects(
     chosen: Settings, folders: Sequence[Path], hands: int, act: Callable[[Project, Path], _Told]
 ) -> Iterator[_Told]:
     """What ``act`` says of each folder, in any order; each thread asks the project by itself."""
@@ -83,7 +83,7 @@ def with_project(
             for folder in mine:
                 tell(act(project, folder))
 
-    return together(folders, work, most(hands, folders))
+    return map_parallel(folders, work, most(hands, folders))
 
 
 def most(hands: int, folders: Sequence[Path]) -> int:

@@ -18,7 +18,7 @@ CANCELLED, PRUNED = "cancelled", "pruned"
 OWN = frozenset({NAME, _NEW})
 
 
-class Trouble(Exception):
+class RecordError(Exception):
     """Something cannot be done with a folder; the text says why."""
 
 
@@ -66,11 +66,11 @@ def read(folder: Path) -> Record | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise Trouble("it is no folder") from None
+        raise RecordError("it is no folder") from None
     except OSError as error:
-        raise Trouble(f"{NAME} cannot be read: {error.strerror}") from None
+        raise RecordError(f"{NAME} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise Trouble(
+        raise RecordError(
             f"{NAME} is damaged, so it is not known whether it was submitted: "
             "look with LGI_qstat, then remove that file"
         ) from None
@@ -86,7 +86,7 @@ def original(folder: Path, found: Record) -> Path | None:
         if not found.folder or was.samefile(folder):
             return None
         there = read(was)
-    except (OSError, Trouble):
+    except (OSError, RecordError):
         return None
     return was if there and there.request_id == found.request_id else None
 

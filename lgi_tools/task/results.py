@@ -12,12 +12,12 @@ from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.client import job_streams
 from lgi_tools.client.models import Details, StoredFile
 from lgi_tools.client.project import Files, Project
-from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.repository import TransferError
 from lgi_tools.client.settings import Settings
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import folder, identity, parallel, record
 from lgi_tools.task import status as task_status
-from lgi_tools.task.record import Fetched, Record, Trouble
+from lgi_tools.task.record import Fetched, Record, RecordError
 
 
 class Replace(IntEnum):
@@ -43,18 +43,18 @@ def get(chosen: Settings, folders: Sequence[Path], hands: int, replaced: Replace
 
     What was edited here gives way with `Replace.EDITED` only.
     """
-    return parallel.with_project(chosen, folders, hands, partial(_safely, replaced))
+    return parallel.map_projects(chosen, folders, hands, partial(_safely, replaced))
 
 
 def _safely(replaced: Replace, project: Project, place: Path) -> Got:
     try:
         found = task_status.submitted(place, project.server)
         if found.gone:
-            raise Trouble(f"there is nothing on the server: its job was {found.gone}")
+            raise RecordError(f"there is nothing on the server: its job was {found.gone}")
         if found.got and not replaced and not _is_missing(place, found):
             return Got(place)
         return _get(project, place, found, replaced)
-    except (Trouble, TransferFailed) as trouble:
+    except (RecordError, TransferError) as trouble:
         return Got(place, faults=(str(trouble),))
     except OSError as error:
         return Got(place, faults=(f"{error.filename or place}: {error.strerror}",))
@@ -72,7 +72,7 @@ def _is_missing(place: Path, found: Record) -> bool:
 def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got:
     job = identity.job_of(project, found)
     if not job.ended:
-        raise Trouble(f"its job has not ended: it is {job.state}")
+        raise RecordError(f"its job has not ended: it is {job.state}")
     ending = task_status.note_ending(place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
     # A job's own directory may hold more than what may come into ours.
@@ -112,7 +112,7 @@ class _Arriving:
                     self._fetch(one, path)
             else:
                 self._meet(one, path)
-        except TransferFailed as failure:
+        except TransferError as failure:
             self.faults.append(f"{one.name}: {failure}")
 
     def _meet(self, one: StoredFile, path: Path) -> None:

@@ -13,7 +13,7 @@ from lgi_tools.client.models import Details, Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, parallel, record
-from lgi_tools.task.record import PRUNED, Record, Trouble
+from lgi_tools.task.record import PRUNED, Record, RecordError
 
 # So many queued jobs a resource is told of at least when it asks for work.
 HEAD = 32
@@ -24,7 +24,7 @@ REMOVED, NOT_FETCHED = "removed", "results not fetched"
 
 
 @dataclass(frozen=True)
-class Standing:
+class TaskStatus:
     """How a folder stands: one of the five words, or none and what is wrong with it."""
 
     folder: Path
@@ -43,11 +43,11 @@ class Standing:
         return ": ".join(part for part in (self.word, ", ".join(said)) if part)
 
 
-def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Standing]:
+def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[TaskStatus]:
     """How folders stand, in any order."""
     listed = _listed(chosen) if len(folders) >= MANY else None
 
-    return parallel.with_project(chosen, folders, hands, partial(_safely, listed))
+    return parallel.map_projects(chosen, folders, hands, partial(_safely, listed))
 
 
 @dataclass(frozen=True)
@@ -61,46 +61,46 @@ class _List:
 def _listed(chosen: Settings) -> _List:
     with Project.of(chosen) as project:
         jobs = {job.id: job for job in project.jobs(application=command_line.APPLICATION)}
-    return _List(jobs, head(jobs.values()))
+    return _List(jobs, queue_head_ids(jobs.values()))
 
 
-def head(jobs: Iterable[Job]) -> frozenset[int]:
+def queue_head_ids(jobs: Iterable[Job]) -> frozenset[int]:
     """The queued jobs that are likely to start soon: those that have waited longest."""
     queued = sorted((job.changed, job.id) for job in jobs if job.state == State.QUEUED)
     return frozenset(job_id for _, job_id in queued[:HEAD])
 
 
-def _safely(listed: _List | None, project: Project, folder: Path) -> Standing:
+def _safely(listed: _List | None, project: Project, folder: Path) -> TaskStatus:
     try:
         found = submitted(folder, project.server)
         return _of(project, folder, found, listed)
-    except Trouble as trouble:
-        return Standing(folder, reason=str(trouble))
+    except RecordError as trouble:
+        return TaskStatus(folder, reason=str(trouble))
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
-        return Standing(folder, reason=f"job {found.job_id} is not there any more", job_id=found.job_id)
+        return TaskStatus(folder, reason=f"job {found.job_id} is not there any more", job_id=found.job_id)
 
 
 def submitted(folder: Path, server: str) -> Record:
     """What is remembered of a folder that was submitted to a server; Trouble when that is not so."""
     found = record.read(folder)
     if found is None:
-        raise Trouble("it was not submitted")
+        raise RecordError("it was not submitted")
     if found.server != server.rstrip("/"):
-        raise Trouble(f"it was submitted to {found.server}: give -S {found.server}")
+        raise RecordError(f"it was submitted to {found.server}: give -S {found.server}")
     if not found.job_id:
-        raise Trouble("its submit was cut: submit it again, it stays one job")
+        raise RecordError("its submit was cut: submit it again, it stays one job")
     return found
 
 
-def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> Standing:
+def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> TaskStatus:
     if found.gone:
         if found.gone == PRUNED and not found.got:
-            return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
-        return Standing(folder, COMPLETED, found.gone, found.job_id, found.ending)
+            return TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
+        return TaskStatus(folder, COMPLETED, found.gone, found.job_id, found.ending)
     if found.ending and not found.got and not _is_there(project, found, listed):
-        return Standing(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
+        return TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
     if found.ending:
         return _ended(folder, found.job_id, found.ending)
     job = listed.jobs.get(found.job_id) if listed else None
@@ -110,7 +110,7 @@ def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> 
         job = identity.job_of(project, found)
     if isinstance(job, Details) and job.ended:
         return _ended(folder, found.job_id, note_ending(folder, found, job))
-    return Standing(folder, *word_of(job, _head_for(project, job, listed)), job.id)
+    return TaskStatus(folder, *word_of(job, _head_for(project, job, listed)), job.id)
 
 
 def _is_there(project: Project, found: Record, listed: _List | None) -> bool:
@@ -124,11 +124,11 @@ def _is_there(project: Project, found: Record, listed: _List | None) -> bool:
     return True
 
 
-def of_job(project: Project, job: Details) -> Standing:
+def of_job(project: Project, job: Details) -> TaskStatus:
     """How a job stands, wherever its folder is."""
     if job.ended:
         return _ended(Path(), job.id, job.end)
-    return Standing(Path(), *word_of(job, _head_for(project, job, None)), job.id)
+    return TaskStatus(Path(), *word_of(job, _head_for(project, job, None)), job.id)
 
 
 def _head_for(project: Project, job: Job, listed: _List | None) -> frozenset[int]:
@@ -141,7 +141,7 @@ def _head_for(project: Project, job: Job, listed: _List | None) -> frozenset[int
 def _first(project: Project) -> frozenset[int]:
     chosen = {"state": State.QUEUED, "application": command_line.APPLICATION}
     reply = project.call("job_state", chosen | {"start": "0", "limit": str(HEAD)})
-    return head(models.read_job(text) for text in reply.all("job"))
+    return queue_head_ids(models.read_job(text) for text in reply.all("job"))
 
 
 def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
@@ -157,9 +157,9 @@ def note_ending(folder: Path, found: Record, job: Details) -> JobEnd:
     return job.end
 
 
-def _ended(folder: Path, job_id: int, end: JobEnd) -> Standing:
+def _ended(folder: Path, job_id: int, end: JobEnd) -> TaskStatus:
     reason = end.reason
     # What its resource calls aborted has been cancelled, in these words.
     if end.state == State.ABORTED and not end.cause and reason in ("", State.ABORTED):
         reason = "cancelled"
-    return Standing(folder, COMPLETED, reason, job_id, end)
+    return TaskStatus(folder, COMPLETED, reason, job_id, end)

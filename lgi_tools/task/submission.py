@@ -17,7 +17,7 @@ from lgi_tools.client.models import Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder, parallel, record
-from lgi_tools.task.record import Fetched, Record, Trouble
+from lgi_tools.task.record import Fetched, Record, RecordError
 
 # By this tag of its specifics the job of a folder is found again.
 TAG = "task"
@@ -90,13 +90,13 @@ def submit(
         finally:
             client.close()
 
-    return parallel.together(folders, work, parallel.most(hands, folders))
+    return parallel.map_parallel(folders, work, parallel.most(hands, folders))
 
 
 def _is_begun(place: Path) -> bool:
     try:
         found = record.read(place)
-    except Trouble:
+    except RecordError:
         return False
     return found is not None and not found.job_id
 
@@ -126,12 +126,12 @@ def streams_of(former: Record | None) -> dict[str, Fetched]:
 
 def _check_is_new(place: Path, former: Record) -> None:
     if copied := record.original(place, former):
-        raise Trouble(
+        raise RecordError(
             f"it is a copy of {copied}, with its {record.NAME}: submit --force gives it a job of its own, "
             "and so does a submit without that file"
         )
     if former.job_id:
-        raise Trouble(f"it was submitted before: it is job {former.job_id} of {former.server}")
+        raise RecordError(f"it was submitted before: it is job {former.job_id} of {former.server}")
 
 
 class _Plan:
@@ -157,7 +157,7 @@ class _Plan:
         for place in folders:
             try:
                 job = self._job(place)
-            except Trouble as trouble:
+            except RecordError as trouble:
                 self._tell(Done(place, reason=str(trouble)))
             except OSError as error:
                 name = Path(error.filename or record.NAME).name
@@ -174,7 +174,7 @@ class _Plan:
             _check_is_new(place, former)
         is_begun = former is not None and not former.job_id and not self._again
         if former and is_begun and former.server != self._server:
-            raise Trouble(f"its submit to {former.server} was cut: go on there, with -S {former.server}")
+            raise RecordError(f"its submit to {former.server} was cut: go on there, with -S {former.server}")
         if former and is_begun and former.request_id in self._known:
             job = self._known[former.request_id]
             found = replace(former, job_id=job.id, repository_url=job.repository_url)
@@ -202,7 +202,7 @@ class _Plan:
             return new
         found = record.create(place, new)
         if found.job_id:
-            raise Trouble(f"it was submitted before: it is job {found.job_id} of {found.server}")
+            raise RecordError(f"it was submitted before: it is job {found.job_id} of {found.server}")
         return found
 
     def settle(self, outcome: Outcome) -> Done:

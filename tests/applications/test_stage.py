@@ -9,7 +9,7 @@ from requests import Session
 
 from lgi_protocol import xml
 from lgi_protocol.job_directory import JobDirectory
-from lgi_tools.client.progress import Watch, unwatched
+from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository import Repository
 from lgi_tools.commands import stage
 from lgi_tools.staging import store
@@ -94,7 +94,7 @@ class Recorder(Repository):
     def post(self, body: bytes, content_type: str) -> tuple[int, str]:
         return 404, ""
 
-    def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
+    def upload(self, name: str, source: Path, watch: ProgressCallback = no_progress) -> None:
         self.names.append(name)
 
 

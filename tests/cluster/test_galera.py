@@ -10,14 +10,14 @@ from typing import TypeVar
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_server.db import open_database
 from lgi_server.db.database import Transaction
 from lgi_server.services.jobs import claiming
 from lgi_server.services.scheduling import accounting
-from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
+from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.tables import active_resources, event_queue, job_history
-from lgi_server.tables.job_history import Change
+from lgi_server.tables.job_history import StateChange
 from tests.conftest import lacking
 from tests.server.test_crowds import take_all
 from tests.support import galera, queues
@@ -148,8 +148,8 @@ def test_the_last_licence_is_given_once_whichever_nodes_are_asked(
     grids[0].run("UPDATE job_queue SET licences = 'abaqus=1'")
     nodes = [open_database(cluster.address("LGI", number)) for number in range(2)]
     request, possible = (
-        claiming.Request("hello_world", 0, 10, ()),
-        claiming.Possible({"abaqus": 1}, {"abaqus=1": 1}),
+        claiming.WorkRequest("hello_world", 0, 10, ()),
+        claiming.GrantableLicences({"abaqus": 1}, {"abaqus=1": 1}),
     )
 
     def ask(number: int) -> list[int]:
@@ -157,7 +157,7 @@ def test_the_last_licence_is_given_once_whichever_nodes_are_asked(
             resource = active_resources.named(transaction, names[number])
             assert resource is not None
             session_id = calls[number].session_id
-            offered = claiming.offer(transaction, resource, int(session_id), request, possible, 1000)
+            offered = claiming.claim(transaction, resource, int(session_id), request, possible, 1000)
             return [job.job_id for job in offered]
 
         return nodes[number].run(claim)
@@ -179,14 +179,14 @@ def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(
     """Who comes second is beaten at the commit, and finds the event gone and the run counted."""
     names = [f"event{number:02d}" for number in range(40)]
     done: list[str] = []
-    duties = {name: Duty(10**9, lambda _now, name=name: done.append(name)) for name in names}
+    duties = {name: PeriodicTask(10**9, lambda _now, name=name: done.append(name)) for name in names}
     told = ("resource res1@cluster", "", "vasp", ("mark", "theor"), ("res1@cluster",))
 
     def store(transaction: Transaction) -> None:
         for number, name in enumerate(names):
             event_queue.insert(transaction, name, 1000)
             for when, old, new in ((1000, "queued", "running"), (1010, "running", "finished")):
-                change = Change(number, when, old, new, *told)
+                change = StateChange(number, when, old, new, *told)
                 job_history.record(transaction, change, change)
 
     grids[0].database.run(store)
@@ -220,7 +220,7 @@ def test_a_node_that_is_killed_takes_nothing_along_that_was_answered(
                 answered.append(user.submit())
             except ServerError as error:
                 refused.append(error.number)
-            except Unreachable:
+            except TransportError:
                 refused.append(-1)
 
     threads = [threading.Thread(target=submit, args=(grid.user(),)) for grid in grids]

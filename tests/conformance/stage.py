@@ -14,7 +14,7 @@ from lgi_server.db.database import Transaction
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 from tests.conformance.callers import Callers
 from tests.support.grid import PROJECT, Grid
 
@@ -145,7 +145,7 @@ def job(
             comma_lists.split(write),
             comma_lists.split(targets),
         )
-        made = Job(
+        made = JobRow(
             0,
             state,
             application,
@@ -162,7 +162,7 @@ def job(
         transaction.run(
             "UPDATE job_queue SET job_id = %s WHERE job_id = %s", number, jobs.insert(transaction, made)
         )
-        job_access.insert(transaction, number, made)
+        job_access.insert_names(transaction, number, made)
         stage.kept["job_id"].add(str(number))
         stage.kept["state_time_stamp"].add(str(stamp))
         if place and repository is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.claiming.capabilities import GOOD_FOR, Announcement
+from lgi_daemon.claiming.capabilities import GOOD_FOR, CapabilityReporter
 from lgi_daemon.config.model import ConfigurationError, Project, load
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.servers.clock import Clock
@@ -24,9 +24,9 @@ def saying(file: Path, script: str) -> Project:
     return project
 
 
-def announcement(file: Path, clock: Clock | None = None) -> Announcement:
+def announcement(file: Path, clock: Clock | None = None) -> CapabilityReporter:
     """As the daemon has it."""
-    return Announcement(Scripts(), file.parent, clock or Clock())
+    return CapabilityReporter(Scripts(), file.parent, clock or Clock())
 
 
 def test_what_a_script_says_is_told_beside_the_text(file: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.jobs.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
@@ -120,7 +120,7 @@ def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
 def fail_again(daemon: Daemon) -> None:
     """One more job of the application fails at once."""
     record = replace(next(iter(daemon.jobs)).record, owners=users(next(_USERS)))
-    daemon.health.failed_at_once(Job(record, daemon.run, daemon.scripts))
+    daemon.health.failed_at_once(LocalJob(record, daemon.run, daemon.scripts))
 
 
 def test_a_rest_has_a_longest(workshop: Workshop) -> None:

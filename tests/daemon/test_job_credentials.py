@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.digest import digest
 from lgi_protocol.errors import ErrorNumber
@@ -96,22 +96,22 @@ def server(workshop: Workshop) -> IssuingServer:
     return found
 
 
-def files(job: Job) -> Path:
+def files(job: LocalJob) -> Path:
     """The job's directory."""
     return job.run.files(job.record).path
 
 
-def text(job: Job, name: str) -> str:
+def text(job: LocalJob, name: str) -> str:
     """What stands in a file of the job's directory."""
     return (files(job) / name).read_text()
 
 
-def certificate(job: Job) -> x509.Certificate:
+def certificate(job: LocalJob) -> x509.Certificate:
     """The certificate that the job finds."""
     return x509.load_pem_x509_certificate(Path(text(job, "LGI_certificate_file")).read_bytes())
 
 
-def taken(workshop: Workshop) -> tuple[Daemon, Job]:
+def taken(workshop: Workshop) -> tuple[Daemon, LocalJob]:
     """A daemon, and the job it has taken."""
     daemon = workshop.daemon()
     workshop.tick(daemon)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.execution.process_table import ProcessTable
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.workshop import FAST, Workshop, only, until
 
@@ -17,7 +17,7 @@ LEAVE = "(setsid sh -c 'sleep 300 & echo $! > left' > /dev/null 2>&1 &)"
 UIDS = ["own", "shared"] if IS_ROOT else ["own"]
 
 
-def left(job: Job) -> int:
+def left(job: LocalJob) -> int:
     """The process that has left."""
     path = job.run.files(job.record).path / "left"
     until(lambda: path.exists() and path.read_text().strip() != "")
@@ -31,7 +31,7 @@ def is_alive(pid: int) -> bool:
     return pid in table.processes
 
 
-def leaving(workshop: Workshop, uid: str) -> tuple[Job, int]:
+def leaving(workshop: Workshop, uid: str) -> tuple[LocalJob, int]:
     """A job that runs, and what has left it; under root with a uid of its own or one that is shared."""
     workshop.write_script("job_run_script", f"{LEAVE}\n: > is_running")
     workshop.server.submit("1")
@@ -62,7 +62,7 @@ def test_a_process_that_left_the_session_ends_with_its_job(workshop: Workshop, u
     assert not is_alive(pid)
 
 
-def daemon_of(workshop: Workshop, job: Job) -> Daemon:
+def daemon_of(workshop: Workshop, job: LocalJob) -> Daemon:
     """Another daemon on the same jobs: whose a process is does not depend on who began it."""
     job.run.release()
     return workshop.daemon()

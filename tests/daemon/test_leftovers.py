@@ -58,7 +58,7 @@ def test_files_of_one_uid_go_wherever_everybody_may_write(shared: Path) -> None:
     gone = [owned(shared / "copy"), owned(Path(f"/dev/shm/lgi-{os.getpid()}")), folder, shared / "link"]
     gone[0].chmod(0o4755)
 
-    removed = uid_cleanup.remove(UID)
+    removed = uid_cleanup.clean_up_uid(UID)
 
     assert (removed, [path for path in gone if os.path.lexists(path)]) == (len(gone), [])
     assert all(path.exists() for path in kept)
@@ -69,11 +69,11 @@ def test_shared_memory_goes_too() -> None:
     """It has no name in any directory, and outlives its processes."""
     mine, other = shared_memory(UID), shared_memory(OTHER)
     try:
-        uid_cleanup.remove(UID)
+        uid_cleanup.clean_up_uid(UID)
         there = [int(line.split()[1]) for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
         assert (mine in there, other in there) == (False, True)
     finally:
-        uid_cleanup.remove(OTHER)
+        uid_cleanup.clean_up_uid(OTHER)
 
 
 @pytest.mark.parametrize("uid", [0, 33, 999])
@@ -82,7 +82,7 @@ def test_what_belongs_to_the_system_is_never_touched(uid: int, shared: Path) -> 
     kept = owned(shared / "file", uid) if IS_ROOT else shared / "file"
     kept.touch()
 
-    assert uid_cleanup.remove(uid) == 0
+    assert uid_cleanup.clean_up_uid(uid) == 0
     assert kept.exists()
 
 
@@ -94,7 +94,7 @@ def test_the_walk_is_bounded(shared: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(20):
         owned(shared / str(number))
 
-    assert uid_cleanup.remove(UID) == 10
+    assert uid_cleanup.clean_up_uid(UID) == 10
 
 
 @needs_root

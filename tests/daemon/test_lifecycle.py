@@ -2,7 +2,15 @@
 
 import pytest
 
-from lgi_daemon.jobs.lifecycle import Act, Activity, Standing, Step, last_step, standing, step
+from lgi_daemon.jobs.lifecycle import (
+    Action,
+    Actions,
+    Activity,
+    ServerIntent,
+    last_actions,
+    next_actions,
+    server_intent,
+)
 from lgi_protocol.states import State
 
 TABLE: dict[tuple[str, str], list[str]] = {
@@ -28,16 +36,16 @@ TABLE: dict[tuple[str, str], list[str]] = {
 @pytest.mark.parametrize(("cell", "acts"), TABLE.items(), ids=" ".join)
 def test_each_cell_leads_to_its_acts_in_order(cell: tuple[str, str], acts: list[str]) -> None:
     """What the server wants and what the scripts say decide, and nothing else."""
-    wish, activity = Standing(cell[0]), Activity(cell[1])
+    wish, activity = ServerIntent(cell[0]), Activity(cell[1])
 
-    found = step(wish, activity)
+    found = next_actions(wish, activity)
 
     assert [str(act) for act in found] == acts
 
 
 def test_the_table_has_a_cell_for_everything() -> None:
     """No combination of standing and activity is left to chance."""
-    wanted = {(str(wish), str(activity)) for wish in Standing for activity in Activity}
+    wanted = {(str(wish), str(activity)) for wish in ServerIntent for activity in Activity}
 
     assert set(TABLE) == wanted
 
@@ -45,34 +53,36 @@ def test_the_table_has_a_cell_for_everything() -> None:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        ("running", Standing.WANTED),
-        ("compiling", Standing.WANTED),
-        ("aborting", Standing.UNWANTED),
-        ("queued", Standing.DROPPED),
-        ("finished", Standing.DROPPED),
-        ("aborted", Standing.DROPPED),
+        ("running", ServerIntent.WANTED),
+        ("compiling", ServerIntent.WANTED),
+        ("aborting", ServerIntent.UNWANTED),
+        ("queued", ServerIntent.DROPPED),
+        ("finished", ServerIntent.DROPPED),
+        ("aborted", ServerIntent.DROPPED),
     ],
 )
-def test_the_servers_word_decides_the_standing_of_our_job(state: str, expected: Standing) -> None:
+def test_the_servers_word_decides_the_standing_of_our_job(state: str, expected: ServerIntent) -> None:
     """A site-defined word counts as running."""
-    assert standing(state, is_ours=True) is expected
+    assert server_intent(state, is_ours=True) is expected
 
 
 @pytest.mark.parametrize("state", ["running", "aborting", "queued"])
 def test_a_job_with_another_reference_is_stale_whatever_its_state(state: str) -> None:
     """A job another daemon has taken is not reported by us."""
-    assert standing(state, is_ours=False) is Standing.STALE
+    assert server_intent(state, is_ours=False) is ServerIntent.STALE
 
 
 @pytest.mark.parametrize(
     ("wish", "ending", "acts"),
     [
-        (Standing.WANTED, State.FINISHED, (Act.REPORT_FINISHED, Act.REMOVE)),
-        (Standing.UNWANTED, State.ABORTED, (Act.REPORT_ABORTED, Act.REMOVE)),
-        (Standing.DROPPED, State.FINISHED, (Act.REPORT_FINISHED, Act.REMOVE)),
-        (Standing.STALE, State.FINISHED, (Act.REMOVE,)),
+        (ServerIntent.WANTED, State.FINISHED, (Action.REPORT_FINISHED, Action.REMOVE)),
+        (ServerIntent.UNWANTED, State.ABORTED, (Action.REPORT_ABORTED, Action.REMOVE)),
+        (ServerIntent.DROPPED, State.FINISHED, (Action.REPORT_FINISHED, Action.REMOVE)),
+        (ServerIntent.STALE, State.FINISHED, (Action.REMOVE,)),
     ],
 )
-def test_a_job_that_has_ended_is_only_reported_and_removed(wish: Standing, ending: State, acts: Step) -> None:
+def test_a_job_that_has_ended_is_only_reported_and_removed(
+    wish: ServerIntent, ending: State, acts: Actions
+) -> None:
     """Epilogue and abort are not repeated because a report failed; a stale job is reported to nobody."""
-    assert last_step(wish, ending) == acts
+    assert last_actions(wish, ending) == acts

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.jobs.job import LOST, Job
+from lgi_daemon.jobs.job import LOST, LocalJob
 from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.job_end import End
@@ -30,7 +30,7 @@ def started(workshop: Workshop, body: str) -> Daemon:
     return daemon
 
 
-def state(job: Job, name: str) -> str:
+def state(job: LocalJob, name: str) -> str:
     """A file in a job's state directory."""
     return str(job.run.state(job.record) / name)
 

@@ -9,7 +9,7 @@ import pytest
 
 from lgi_daemon.execution import process_table, processes
 from lgi_daemon.execution.process_table import Belongings, ProcessTable
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.memory_watch import EXCEEDED, LIMIT, MemoryWatch
 from tests.support.uids import UID
 from tests.support.workshop import Workshop, only, until
@@ -21,7 +21,7 @@ PYTHON = os.path.realpath(sys.executable)
 HOLD = f'{PYTHON} -ISc "import sys, time; held = bytearray(int(sys.argv[1]) << 20); time.sleep(60)"'
 
 
-def job_with(workshop: Workshop, limit: str, body: str) -> tuple[Job, MemoryWatch]:
+def job_with(workshop: Workshop, limit: str, body: str) -> tuple[LocalJob, MemoryWatch]:
     """A running job whose run script names a limit, and a watch whose time a test makes pass."""
     workshop.write_script(
         "job_run_script", f'echo "{limit}" > "$LGI_STATE_DIRECTORY/{LIMIT}"\n: > is_running\n{body}'
@@ -40,21 +40,21 @@ def look(watch: MemoryWatch) -> None:
     watch.tick()
 
 
-def size(job: Job) -> int:
+def size(job: LocalJob) -> int:
     """MB of all processes of a job."""
     table = ProcessTable()
     table.read()
     return process_table.memory(table.of(job.belongings), 0) >> 20
 
 
-def count(job: Job) -> int:
+def count(job: LocalJob) -> int:
     """How many processes a job has."""
     table = ProcessTable()
     table.read()
     return len(table.of(job.belongings))
 
 
-def note(job: Job) -> str:
+def note(job: LocalJob) -> str:
     """What is said of a job that had too much."""
     path = job.run.state(job.record) / EXCEEDED
     return path.read_text() if path.exists() else ""
@@ -233,7 +233,7 @@ def test_a_script_that_asks_about_a_job_is_none_of_its_processes(workshop: Works
 def test_a_stranger_with_the_number_of_a_run_script_is_not_the_jobs(workshop: Workshop) -> None:
     """Numbers are given out again: the start is compared."""
     stranger = processes.identify(os.getppid())
-    other = processes.Identity(stranger.pid, stranger.started - 1, stranger.boot)
+    other = processes.ProcessId(stranger.pid, stranger.started - 1, stranger.boot)
     table = ProcessTable()
     table.read()
 

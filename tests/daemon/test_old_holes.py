@@ -19,7 +19,7 @@ from lgi_daemon.servers.connections import connector
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority
 from tests.support.fake_server import refused
 from tests.support.tls_server import Listening, listening
@@ -232,7 +232,7 @@ def test_a_server_with_a_users_certificate_is_not_believed(
     impostor: Listening, resource: Credentials
 ) -> None:
     """Hole D20: the name in the certificate must be the server's; LGI took any of the authority."""
-    with pytest.raises(Unreachable, match=r"(?i)hostname|certificate"):
+    with pytest.raises(TransportError, match=r"(?i)hostname|certificate"):
         connector(resource)("LGI", impostor.url()).job_state("1")
 
 
@@ -243,7 +243,7 @@ def test_without_the_host_name_check_the_chain_is_still_demanded(
     strange = Authority.create(tmp_path_factory.mktemp("strange") / "ca")
     with (
         listening(strange.issue_server("localhost"), resource.ca) as server,
-        pytest.raises(Unreachable, match="certificate"),
+        pytest.raises(TransportError, match="certificate"),
     ):
         connector(replace(resource, check_host=False))("LGI", server.url()).job_state("1")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
+from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_daemon.files.rmtree import remove_tree
-from lgi_daemon.jobs.job import _SCRIPTS, Job
-from lgi_daemon.jobs.lifecycle import Act
+from lgi_daemon.jobs.job import _SCRIPTS, LocalJob
+from lgi_daemon.jobs.lifecycle import Action
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.job_files import JobFiles
 from tests.support.workshop import FAST, Workshop, only, until
@@ -32,7 +32,7 @@ def nest(folder: Path, levels: int = DEEP) -> None:
     os.close(here)
 
 
-def two_jobs(workshop: Workshop) -> tuple[Daemon, Job, Job]:
+def two_jobs(workshop: Workshop) -> tuple[Daemon, LocalJob, LocalJob]:
     """A daemon whose jobs 1 and 2 have started."""
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)
@@ -42,7 +42,7 @@ def two_jobs(workshop: Workshop) -> tuple[Daemon, Job, Job]:
     return daemon, first, second
 
 
-def folder_of(job: Job) -> Path:
+def folder_of(job: LocalJob) -> Path:
     """A job's directory."""
     return job.run.files(job.record).path
 
@@ -169,7 +169,7 @@ def test_a_huge_file_of_an_older_daemons_job_is_not_digested(workshop: Workshop)
 class Clock:
     """Scripts that never answer, and what waiting for them costs."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: LocalJob) -> None:
         self.job = job
         self.real = job.scripts.status
         self.waits: list[float] = []
@@ -179,7 +179,7 @@ class Clock:
         if place.hints.get("LGI_JOB_ID") != self.job.record.job_id:
             return self.real(script, place, seconds)
         self.waits.append(seconds)
-        raise NoAnswer(f"{script.name} took more than {seconds:g} s and was killed", seconds)
+        raise NoAnswerError(f"{script.name} took more than {seconds:g} s and was killed", seconds)
 
 
 def test_a_job_whose_scripts_hang_takes_a_small_share_of_the_time(
@@ -259,7 +259,7 @@ def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(
     """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
     monkeypatch.setattr("lgi_daemon.jobs.job.CHECK_SECONDS", 1.0)
     monkeypatch.setattr("lgi_daemon.jobs.job.SHORTEST_CHECK", 1.0)
-    monkeypatch.setitem(_SCRIPTS, Act.ABORT, ("job_abort_script", 1.0))
+    monkeypatch.setitem(_SCRIPTS, Action.ABORT, ("job_abort_script", 1.0))
     workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
     workshop.server.submit("1")
     daemon = workshop.daemon()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.jobs.lifecycle import Standing
-from lgi_daemon.rundir.run_directory import InUse, RunDirectory
+from lgi_daemon.jobs.lifecycle import ServerIntent
+from lgi_daemon.rundir.run_directory import RunDirectory, RunDirectoryInUseError
 from lgi_protocol.digest import digest
 from tests.support.workshop import FAST, Workshop, only
 
@@ -51,7 +51,7 @@ def test_an_old_daemons_invalidated_job_is_stale(workshop: Workshop) -> None:
 
     daemon = workshop.daemon()
 
-    assert only(daemon).standing is Standing.STALE
+    assert only(daemon).standing is ServerIntent.STALE
 
 
 @pytest.mark.parametrize("name", ["LGI_state", "LGI_job_run_script"])
@@ -148,7 +148,7 @@ def test_a_second_daemon_is_refused_with_the_pid_of_the_first(workshop: Workshop
     first = workshop.run_directory()
     second = RunDirectory(workshop.run_path, workshop.as_root)
 
-    with pytest.raises(InUse, match=rf"pid {os.getpid()}\)"):
+    with pytest.raises(RunDirectoryInUseError, match=rf"pid {os.getpid()}\)"):
         second.claim()
     first.release()
     second.claim()

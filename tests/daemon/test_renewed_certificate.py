@@ -7,7 +7,7 @@ import pytest
 
 from lgi_daemon.servers.certificate_reload import Certificates
 from lgi_daemon.servers.clock import Clock
-from lgi_daemon.servers.connections import Servers, connector, fingerprint
+from lgi_daemon.servers.connections import ServerConnections, connector, fingerprint
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
 
@@ -25,9 +25,9 @@ def credentials(authority: Authority, issued: Issued) -> Credentials:
     return Credentials(issued.key, issued.certificate, authority.ca_file)
 
 
-def looking(credentials: Credentials, clock: Clock) -> tuple[Certificates, Servers]:
+def looking(credentials: Credentials, clock: Clock) -> tuple[Certificates, ServerConnections]:
     """What looks at credentials, with a calendar that goes as the clock does."""
-    servers = Servers(connector(credentials), clock)
+    servers = ServerConnections(connector(credentials), clock)
     return Certificates(credentials, servers, lambda: NOW + timedelta(seconds=clock.now)), servers
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.execution import processes
-from lgi_daemon.execution.processes import Identity, alive, identify, kill_session
-from lgi_daemon.execution.scripts import NoAnswer, Place, Scripts
+from lgi_daemon.execution.processes import ProcessId, alive, identify, kill_session
+from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_protocol.digest import digest
 from tests.support.uids import UID
 from tests.support.workshop import until
@@ -42,7 +42,7 @@ def test_a_script_that_takes_too_long_is_killed_with_its_children(write: Write, 
     script = write("sleep 60 & echo $! > child; wait")
 
     began = time.monotonic()
-    with pytest.raises(NoAnswer, match=r"more than 0\.5 s and was killed"):
+    with pytest.raises(NoAnswerError, match=r"more than 0\.5 s and was killed"):
         Scripts().status(script, here, 0.5)
 
     assert time.monotonic() - began < 5.0
@@ -112,7 +112,7 @@ def test_a_user_that_stops_all_its_processes_cannot_stop_the_start_of_a_script(
     began = time.monotonic()
 
     for _look in range(10):
-        with suppress(NoAnswer):
+        with suppress(NoAnswerError):
             Scripts().status(write("exit 0"), here, 0.2)
 
     took = time.monotonic() - began
@@ -122,9 +122,9 @@ def test_a_user_that_stops_all_its_processes_cannot_stop_the_start_of_a_script(
 
 def test_a_background_script_is_noted_before_its_first_line(write: Write, here: Place) -> None:
     """Its identity is known, and can be on disk, before it does anything."""
-    noted: list[tuple[Identity, bool]] = []
+    noted: list[tuple[ProcessId, bool]] = []
 
-    def note(identity: Identity) -> None:
+    def note(identity: ProcessId) -> None:
         noted.append((identity, (here.directory / "began").exists()))
 
     identity = Scripts().start(write(": > began; exec sleep 5"), here, note)
@@ -138,7 +138,7 @@ def test_a_background_script_is_noted_before_its_first_line(write: Write, here: 
 def test_a_background_script_never_runs_when_it_could_not_be_noted(write: Write, here: Place) -> None:
     """Hole D18: A daemon that dies in between leaves no unknown process."""
 
-    def note(_identity: Identity) -> None:
+    def note(_identity: ProcessId) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):

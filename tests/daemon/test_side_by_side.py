@@ -11,8 +11,8 @@ import pytest
 
 from lgi_daemon.config.limits import Rules
 from lgi_daemon.execution.scripts import Place, Scripts
-from lgi_daemon.jobs.job import Job
-from lgi_daemon.jobs.worker_pool import Crew
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.fake_server import FakeServer
 from tests.support.workshop import Workshop, until
@@ -39,7 +39,7 @@ def tick_until(daemon: Daemon, condition: Callable[[], bool], seconds: float = 1
     until(so, seconds)
 
 
-def job_of(daemon: Daemon, job_id: str) -> Job:
+def job_of(daemon: Daemon, job_id: str) -> LocalJob:
     """A job by its number at the server."""
     return next(job for job in daemon.jobs if job.record.job_id == job_id)
 
@@ -198,7 +198,7 @@ def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pyte
 
 def test_at_most_so_many_tasks_run_at_once_and_none_twice() -> None:
     """A crew of two never does three things, and a name under way is refused."""
-    crew, guard, gate = Crew(2), threading.Lock(), threading.Event()
+    crew, guard, gate = KeyedWorkerPool(2), threading.Lock(), threading.Event()
     inside, most = 0, 0
 
     def task() -> None:
@@ -224,7 +224,7 @@ def test_at_most_so_many_tasks_run_at_once_and_none_twice() -> None:
 def test_a_mistake_in_a_worker_is_logged_and_costs_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     """With its traceback; the worker takes the next task."""
     logging.getLogger("lgi_daemon").propagate = True
-    crew, done = Crew(1), threading.Event()
+    crew, done = KeyedWorkerPool(1), threading.Event()
 
     crew.give("bad", lambda: {}["surprise"])
     crew.give("good", done.set)

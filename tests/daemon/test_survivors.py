@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.execution import processes, sandbox
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
@@ -20,7 +20,7 @@ FLEE = (
 )
 
 
-def fleeing(workshop: Workshop) -> Job:
+def fleeing(workshop: Workshop) -> LocalJob:
     """A job whose run script has ended, with processes of its uid that no session tells of."""
     workshop.write_script("job_run_script", f"{FLEE}\n: > is_running")
     workshop.server.submit("1")

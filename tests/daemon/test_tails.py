@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, Tails
+from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, OutputSender
 from lgi_daemon.loop.daemon import Daemon
-from lgi_daemon.loop.long_poll import Watch
+from lgi_daemon.loop.long_poll import LongPoll
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import URL, refused
 from tests.support.workshop import FAST, Workshop, only
@@ -19,14 +19,14 @@ class Scene:
 
     workshop: Workshop
     daemon: Daemon
-    tails: Tails = field(init=False)
+    tails: OutputSender = field(init=False)
     now: float = 0.0
 
     def __post_init__(self) -> None:
         daemon = self.daemon
-        self.tails = Tails(daemon.servers, daemon.jobs, daemon.stopping, False, lambda: self.now)
+        self.tails = OutputSender(daemon.servers, daemon.jobs, daemon.stopping, False, lambda: self.now)
         daemon.watches._tails = self.tails
-        self.watch = Watch("LGI", URL, 40)
+        self.watch = LongPoll("LGI", URL, 40)
 
     @property
     def directory(self) -> Path:

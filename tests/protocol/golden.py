@@ -87,7 +87,7 @@ def completed(cut: Exchange) -> str:
     return text + "".join(f"</{name}>" for name in reversed(opened))
 
 
-def ours(found: xml.Found) -> Tree:
+def ours(found: xml.XmlElement) -> Tree:
     """An element as our reader sees it, all the way down."""
     children = tuple(ours(child) for child in xml.elements(found.inside))
     attributes = found.attributes.replace("'", "").replace('"', "")

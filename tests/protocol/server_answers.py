@@ -6,13 +6,13 @@ from pathlib import Path
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server.api import responses
-from lgi_server.api.responses import Answers, Elements
+from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.specifics import without_repository
 from lgi_server.config.model import Config, Project
-from lgi_server.services.access.principals import Servers, User
+from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.storage.base import StoredFile
-from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
+from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
 
 from . import golden
@@ -59,13 +59,13 @@ def answer(call: str, recorded: Tree) -> Elements:
         default_project="LGI",
         projects={"LGI": project},
     )
-    answers = Answers(config, project, Store(recorded))  # type: ignore[arg-type]
+    answers = ResponseBuilder(config, project, Store(recorded))  # type: ignore[arg-type]
     write = _to_user if call.startswith("interface_") else _to_resource
     return answers.complete(write(call, answers, recorded), stored=False)
 
 
-def _to_user(call: str, answers: Answers, recorded: Tree) -> Elements:
-    user = User(recorded.value("user"), comma_lists.split(recorded.value("groups")))
+def _to_user(call: str, answers: ResponseBuilder, recorded: Tree) -> Elements:
+    user = UserPrincipal(recorded.value("user"), comma_lists.split(recorded.value("groups")))
     servers = _servers(recorded)
     if call == "interface_project_server_list":
         return (*answers.user_first_header(user, servers), *responses.slave_servers(servers))
@@ -81,7 +81,7 @@ def _to_user(call: str, answers: Answers, recorded: Tree) -> Elements:
     return (*header, *listed, *answers.listed(jobs))
 
 
-def _to_resource(call: str, answers: Answers, recorded: Tree) -> Elements:
+def _to_resource(call: str, answers: ResponseBuilder, recorded: Tree) -> Elements:
     resource, servers = _resource(recorded), _servers(recorded)
     session = recorded.value("session_id")
     if call in {"resource_signup_resource", "resource_signoff_resource"}:
@@ -112,32 +112,32 @@ def _locked(lock: Tree) -> Elements:
     return responses.locked(Lock(lock_time=time, **numbers), time_name, time)
 
 
-def _servers(recorded: Tree) -> Servers:
+def _servers(recorded: Tree) -> ProjectServers:
     slaves = [one.text for one in recorded.children if one.name == "project_server"]
     master = _server("master", recorded.value("project_master_server"), MASTER)
-    return Servers(master, tuple(_server("slave", url, SLAVE) for url in slaves))
+    return ProjectServers(master, tuple(_server("slave", url, SLAVE) for url in slaves))
 
 
-def _server(name: str, url: str, kind: int) -> Resource:
-    return Resource(0, name, "", "", 0, kind, url)
+def _server(name: str, url: str, kind: int) -> ResourceRow:
+    return ResourceRow(0, name, "", "", 0, kind, url)
 
 
-def _resource(recorded: Tree) -> Resource:
+def _resource(recorded: Tree) -> ResourceRow:
     capabilities = recorded.child("resource_capabilities")
     text = capabilities.text or golden.raw_inside(capabilities)
     url = recorded.value("resource_url")
-    return Resource(0, recorded.value("resource"), text, "", 0, NO_SERVER, url)
+    return ResourceRow(0, recorded.value("resource"), text, "", 0, NO_SERVER, url)
 
 
-def _jobs(recorded: Tree) -> list[Job]:
+def _jobs(recorded: Tree) -> list[JobRow]:
     return [_job(one) for one in recorded.children if one.name == "job"]
 
 
-def _job(tree: Tree) -> Job:
+def _job(tree: Tree) -> JobRow:
     inside = golden.raw_inside(tree.child("job_specifics"))
     place = re.search(r"JOB_[0-9a-f]{32}", tree.value("job_specifics", "repository_url"))
     lists_of = ("owners", "read_access", "write_access", "target_resources")
-    return Job(
+    return JobRow(
         job_id=int(tree.value("job_id")),
         state=tree.value("state"),
         application=tree.value("application"),

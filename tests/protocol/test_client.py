@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from lgi_protocol.client import with_back_off
+from lgi_protocol.client import retry_on_busy
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply, leading_number, read_answer
-from lgi_protocol.transport_errors import Unreachable, plain_reason
+from lgi_protocol.transport_errors import TransportError, root_cause
 
 
 class Clock:
@@ -52,7 +52,7 @@ def test_a_back_off_is_waited_for_as_long_as_the_server_asks() -> None:
     """At least that long, at most half of it longer."""
     clock, call = Clock(), Call(busy(10), busy(4))
 
-    assert with_back_off(call, 100, clock.sleep, clock) == "done"
+    assert retry_on_busy(call, 100, clock.sleep, clock) == "done"
 
     assert call.made == 3
     assert 10 <= clock.waits[0] <= 15
@@ -64,7 +64,7 @@ def test_many_clients_do_not_return_at_once() -> None:
     waits = set()
     for _ in range(20):
         clock = Clock()
-        with_back_off(Call(busy()), 100, clock.sleep, clock)
+        retry_on_busy(Call(busy()), 100, clock.sleep, clock)
         waits.add(clock.waits[0])
 
     assert len(waits) > 15
@@ -76,7 +76,7 @@ def test_patience_ends(patience: float) -> None:
     clock, call = Clock(), Call(*[busy()] * 1000)
 
     with pytest.raises(ServerError, match="busy"):
-        with_back_off(call, patience, clock.sleep, clock)
+        retry_on_busy(call, patience, clock.sleep, clock)
 
     assert sum(clock.waits) <= patience < sum(clock.waits) + 15
     assert call.made == len(clock.waits) + 1
@@ -87,20 +87,20 @@ def test_a_server_that_asks_for_too_long_a_wait_is_left_at_once() -> None:
     clock, call = Clock(), Call(busy(10**9))
 
     with pytest.raises(ServerError):
-        with_back_off(call, 3600, clock.sleep, clock)
+        retry_on_busy(call, 3600, clock.sleep, clock)
 
     assert clock.waits == []
 
 
 @pytest.mark.parametrize(
-    "error", [ServerError(2, "no"), ServerError(0, "?"), ServerError(15, "gone"), Unreachable("u", "r")]
+    "error", [ServerError(2, "no"), ServerError(0, "?"), ServerError(15, "gone"), TransportError("u", "r")]
 )
 def test_only_a_back_off_is_repeated(error: Exception) -> None:
     """No other failure promises that nothing was done."""
     clock, call = Clock(), Call(error)
 
     with pytest.raises(type(error)):
-        with_back_off(call, 100, clock.sleep, clock)
+        retry_on_busy(call, 100, clock.sleep, clock)
 
     assert (call.made, clock.waits) == (1, [])
 
@@ -208,7 +208,7 @@ def test_a_reply_gives_texts_numbers_and_parts() -> None:
 )
 def test_a_reason_is_the_innermost_one(error: Exception, reason: str) -> None:
     """Without the layers of libraries around it."""
-    assert plain_reason(error) == reason
+    assert root_cause(error) == reason
 
 
 def test_a_reason_is_found_behind_a_cause() -> None:
@@ -217,7 +217,7 @@ def test_a_reason_is_found_behind_a_cause() -> None:
     inner.__cause__ = ConnectionRefusedError(111, "Connection refused")
     layered = requests.ConnectionError(MaxRetryError(None, "/", inner))  # type: ignore[arg-type]
 
-    assert plain_reason(layered) == "Connection refused"
+    assert root_cause(layered) == "Connection refused"
 
 
 def test_what_openssl_says_is_told_with_what_to_look_at() -> None:
@@ -225,10 +225,10 @@ def test_what_openssl_says_is_told_with_what_to_look_at() -> None:
     unknown = ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2546)")
     other = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")
 
-    assert plain_reason(requests.exceptions.SSLError(unknown)) == (
+    assert root_cause(requests.exceptions.SSLError(unknown)) == (
         "tlsv1 alert unknown ca: the server does not know the CA that has signed the certificate used here"
     )
-    assert plain_reason(other) == "wrong version number"
+    assert root_cause(other) == "wrong version number"
 
 
 @pytest.mark.timeout(10)
@@ -237,4 +237,4 @@ def test_errors_in_a_circle_still_have_a_reason() -> None:
     first, second = OSError("first"), OSError("second")
     first.__cause__, second.__cause__ = second, first
 
-    assert plain_reason(first) in {"first", "second"}
+    assert root_cause(first) in {"first", "second"}

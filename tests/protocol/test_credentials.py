@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 from tests.support.tls_server import Listening, listening
@@ -70,7 +70,7 @@ def test_a_server_of_another_name_is_refused(server: Listening, mark: Credential
     """Its certificate is for localhost, and it was asked as 127.0.0.1."""
     before = len(server.callers)
 
-    with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+    with pytest.raises(TransportError, match=r"127\.0\.0\.1"):
         post(server.url("127.0.0.1"), mark)
 
     assert len(server.callers) == before
@@ -88,7 +88,7 @@ def test_a_server_of_another_ca_is_refused(
     strange_server: Listening, mark: Credentials, check_host: bool
 ) -> None:
     """``-W`` never skips the chain."""
-    with pytest.raises(Unreachable, match="certificate"):
+    with pytest.raises(TransportError, match="certificate"):
         post(strange_server.url(), replace(mark, check_host=check_host))
 
     assert strange_server.callers == []
@@ -101,7 +101,7 @@ def test_an_expired_server_is_refused(ours: Authority, mark: Credentials, check_
     validity = Validity(now - timedelta(days=2), now - timedelta(days=1))
     expired = ours.issue_server("localhost", validity=validity, force=True)
 
-    with listening(expired, ours.ca_file) as old, pytest.raises(Unreachable) as refused:
+    with listening(expired, ours.ca_file) as old, pytest.raises(TransportError) as refused:
         post(old.url(), replace(mark, check_host=check_host))
 
     assert refused.value.reason == (
@@ -126,7 +126,7 @@ def test_the_environment_widens_no_trust(
     directory = variable == "SSL_CERT_DIR"
     monkeypatch.setenv(variable, str(other.directory if directory else other.ca_file))
 
-    with pytest.raises(Unreachable, match="certificate"):
+    with pytest.raises(TransportError, match="certificate"):
         post(strange_server.url(), replace(mark, check_host=check_host))
 
 
@@ -216,7 +216,7 @@ def test_a_proxy_changes_nothing_of_it(mark: Credentials, check_host: bool, asse
 
 def test_nobody_there_is_unreachable(mark: Credentials) -> None:
     """The reason is the system's own words."""
-    with pytest.raises(Unreachable, match="Connection refused") as raised:
+    with pytest.raises(TransportError, match="Connection refused") as raised:
         post("https://localhost:1/LGI", mark)
 
     assert raised.value.server == "https://localhost:1/LGI"

@@ -99,7 +99,7 @@ def test_a_live_answer_has_the_recorded_shape(callers: Callers, name: str) -> No
 
     reply = MADE[name](callers)
 
-    found = golden.ours(xml.Found("response", "", reply.content, 0, 0))
+    found = golden.ours(xml.XmlElement("response", "", reply.content, 0, 0))
     assert shape(found) == shape(golden.response(recorded.response))
 
 

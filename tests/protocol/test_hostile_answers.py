@@ -15,7 +15,7 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority, Issued
 from tests.support.tls_server import Respond, listening
 
@@ -48,7 +48,7 @@ def refusal(authority: Authority, localhost: Issued, mark: Credentials) -> Calla
     def call(respond: Respond) -> str:
         with listening(localhost, authority.ca_file, respond) as server:
             client = Client(server.url(), mark)
-            with pytest.raises(Unreachable) as raised:
+            with pytest.raises(TransportError) as raised:
                 client.post("interfaces/interface_job_state", {"project": "LGI"})
             client.close()
             assert server.encodings == ["identity"]
@@ -141,7 +141,7 @@ def test_an_upload_takes_its_time_but_its_answer_does_not(
 
     with listening(localhost, authority.ca_file, drip(b"")) as server:
         client = Client(server.url(), mark)
-        with pytest.raises(Unreachable, match="not there after 1 s"):
+        with pytest.raises(TransportError, match="not there after 1 s"):
             client.post("interfaces/interface_submit_job", {"project": "LGI"}, (tmp_path / "file",))
 
 
@@ -165,7 +165,7 @@ def test_nothing_is_sent_to_a_server_without_tls(mark: Credentials, scheme: str)
         plain.settimeout(0.2)
         client = Client(f"{scheme}://127.0.0.1:{plain.getsockname()[1]}/LGI", mark)
 
-        with pytest.raises(Unreachable, match="begins with https://"):
+        with pytest.raises(TransportError, match="begins with https://"):
             client.post("resources/resource_signup_resource", {"project": "LGI"})
         with pytest.raises(TimeoutError):
             plain.accept()

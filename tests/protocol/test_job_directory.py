@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.digest import digest
-from lgi_protocol.job_directory import HASHED, OUTPUT, SCRIPTS, Damaged, JobDirectory
+from lgi_protocol.job_directory import HASHED, OUTPUT, SCRIPTS, DamagedFileError, JobDirectory
 
 
 def write(path: Path, name: str, data: bytes) -> None:
@@ -45,7 +45,7 @@ def test_a_missing_file_is_damage(job: JobDirectory, name: str) -> None:
     """Each of them is needed, and the message says which one it is."""
     (job.path / name).unlink()
 
-    with pytest.raises(Damaged, match=f"{name}: No such file"):
+    with pytest.raises(DamagedFileError, match=f"{name}: No such file"):
         job.verify()
     assert not job.is_valid()
 
@@ -55,7 +55,7 @@ def test_a_changed_file_is_damage(job: JobDirectory, name: str) -> None:
     """A digest finds accidents."""
     (job.path / name).write_bytes(b"other")
 
-    with pytest.raises(Damaged, match=rf"{name} does not match its \.hash file"):
+    with pytest.raises(DamagedFileError, match=rf"{name} does not match its \.hash file"):
         job.read(name)
     assert not job.is_valid()
 
@@ -83,7 +83,7 @@ def test_a_link_is_never_followed(
     (job.path / name).rename(elsewhere)
     (job.path / name).symlink_to(elsewhere)
 
-    with pytest.raises(Damaged, match=name):
+    with pytest.raises(DamagedFileError, match=name):
         job.verify()
 
 
@@ -94,7 +94,7 @@ def test_a_linked_directory_is_never_followed(
     link = tmp_path_factory.mktemp("links") / "job"
     link.symlink_to(job.path)
 
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFileError):
         JobDirectory(link).read("LGI_state")
 
 
@@ -105,7 +105,7 @@ def test_a_pipe_does_not_hang(job: JobDirectory, name: str) -> None:
     (job.path / name).unlink()
     os.mkfifo(job.path / name)
 
-    with pytest.raises(Damaged, match="not a plain file"):
+    with pytest.raises(DamagedFileError, match="not a plain file"):
         job.verify()
 
 
@@ -114,7 +114,7 @@ def test_a_directory_is_no_file(job: JobDirectory) -> None:
     (job.path / OUTPUT).unlink()
     (job.path / OUTPUT).mkdir()
 
-    with pytest.raises(Damaged, match="not a plain file"):
+    with pytest.raises(DamagedFileError, match="not a plain file"):
         job.verify()
 
 

@@ -53,18 +53,23 @@ def test_what_is_told_of_an_application_is_read(inside: str) -> None:
 )
 def test_what_a_resource_lacks_is_said_by_its_own_word_only(told: str, specifics: str, lacks: str) -> None:
     """Where it says nothing, or not all, it may have it."""
-    assert lgi_protocol_capabilities.lacks(f"<command> {told} </command>", "command", specifics) == lacks
+    assert (
+        lgi_protocol_capabilities.missing_capability(f"<command> {told} </command>", "command", specifics)
+        == lacks
+    )
 
 
 @given(st.text("<>/ ab:1image&lt;!-s"), st.text("<>/ ab:1image&lt;"))
 def test_no_text_is_too_strange(capabilities: str, specifics: str) -> None:
     """Both come from others."""
-    lgi_protocol_capabilities.lacks(f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>")
+    lgi_protocol_capabilities.missing_capability(
+        f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>"
+    )
 
 
 def test_a_long_wish_is_cut() -> None:
     """It is said of each resource."""
-    told = lgi_protocol_capabilities.lacks(
+    told = lgi_protocol_capabilities.missing_capability(
         "<a> <images> x:1 </images> </a>", "a", f"<image> {'y' * 60_000} </image>"
     )
 

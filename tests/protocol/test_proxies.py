@@ -13,9 +13,9 @@ import pytest
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.repository import Repository, TransferError
 from tests.conftest import lacking
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -214,7 +214,7 @@ def test_a_proxy_of_another_kind_is_refused_with_a_word(
     """Its password is not shown; the server is not asked directly instead."""
     monkeypatch.setenv("ALL_PROXY", f"{kind}://me:hush@proxy:1")
 
-    with pytest.raises(Unreachable) as caught:
+    with pytest.raises(TransportError) as caught:
         Client(SERVER, mark).post("interfaces/interface_project_server_list", {})
 
     assert str(caught.value) == (
@@ -239,7 +239,7 @@ def test_a_proxy_that_refuses_is_named(
     """Its user and password are sent to it and shown to nobody."""
     monkeypatch.setenv("https_proxy", f"http://me:hush@{recorder.address}")
 
-    with pytest.raises(Unreachable) as caught:
+    with pytest.raises(TransportError) as caught:
         Client(SERVER, mark).post("interfaces/interface_project_server_list", {})
 
     assert recorder.asked == [f"{HOST}:9"]
@@ -258,6 +258,6 @@ def test_a_proxy_that_is_away_is_named_for_files_too(
     monkeypatch.setenv("HTTPS_PROXY", f"http://{recorder.address}")
 
     with pytest.raises(
-        TransferFailed, match=r"refused, through the proxy http://127[0-9.:]+ \(HTTPS_PROXY\)$"
+        TransferError, match=r"refused, through the proxy http://127[0-9.:]+ \(HTTPS_PROXY\)$"
     ):
         Repository(f"https://{HOST}:9/repository/JOB_1", mark.session()).content()

@@ -89,7 +89,7 @@ def test_of_a_renewed_ca_beside_the_old_one_the_later_counts(ours: Authority, tm
     again = ending(ours, "a", NOW + timedelta(days=400)).read_bytes()
     chain.write_bytes(old + new.read_bytes() + again)
 
-    assert expiry.ends(chain) == NOW + timedelta(days=50)
+    assert expiry.not_after(chain) == NOW + timedelta(days=50)
 
 
 def test_files_without_certificates_are_not_spoken_of(ours: Authority, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_nothing_but_a_certificate_is_read_as_one(ours: Authority, noise: bytes,
     file.write_text(ssl.DER_cert_to_PEM_cert(bytes(der)))
 
     try:
-        end = expiry.ends(file)
+        end = expiry.not_after(file)
     except ValueError:
         return
     assert end.tzinfo is UTC
@@ -124,4 +124,4 @@ def test_the_end_is_read_as_the_library_does(ours: Authority, end: datetime) -> 
     file = ours.directory / "ending.crt"
     file.write_bytes(made.public_bytes(Encoding.PEM))
 
-    assert expiry.ends(file) == made.not_valid_after_utc == end
+    assert expiry.not_after(file) == made.not_valid_after_utc == end

@@ -32,13 +32,13 @@ def test_only_a_user_makes_a_job_aborting() -> None:
 @pytest.mark.parametrize("word", ["my_site_is_copying", "Queued", "RUNNING", "queued ", "finishe", ""])
 def test_a_site_defined_word_means_a_running_job(word: str) -> None:
     """Only the five exact words are states."""
-    assert states.counts_as(word) is State.RUNNING
+    assert states.normalized(word) is State.RUNNING
 
 
 @pytest.mark.parametrize("state", State)
 def test_a_protocol_word_is_its_own_state(state: State) -> None:
     """And is written as the word it is."""
-    assert states.counts_as(str(state)) is state
+    assert states.normalized(str(state)) is state
     assert f"{state}" == state.value
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lgi_protocol.errors import LGIError
 from lgi_server.storage.base import NewRepository, Upload
-from lgi_server.storage.staging import Ahead, NotMade
+from lgi_server.storage.staging import RepositoryNotReadyError, StagedRepository
 
 
 class Host:
@@ -37,18 +37,18 @@ class Host:
             self.there.remove(name)
 
 
-def submit(ahead: Ahead, writers: Sequence[str] = ("admin",)) -> str:
+def submit(ahead: StagedRepository, writers: Sequence[str] = ("admin",)) -> str:
     """What a transaction does with a store."""
     name = ahead.new_name()
     ahead.create(name, writers, ())
     return name
 
 
-def prepared() -> tuple[Host, Ahead]:
+def prepared() -> tuple[Host, StagedRepository]:
     """A request whose transaction has come to the point where the repository is wanted."""
     host = Host()
-    ahead = Ahead(host)
-    with pytest.raises(NotMade):
+    ahead = StagedRepository(host)
+    with pytest.raises(RepositoryNotReadyError):
         submit(ahead)
     assert host.there == []
     return host, ahead
@@ -76,19 +76,19 @@ def test_work_that_is_done_again_makes_no_second_one() -> None:
     assert (host.there, host.made) == ([name], 1)
 
 
-def refused(ahead: Ahead) -> str:
+def refused(ahead: StagedRepository) -> str:
     """Work that is refused before it wants the repository."""
     raise LookupError
 
 
-def undone(ahead: Ahead) -> str:
+def undone(ahead: StagedRepository) -> str:
     """Work that is rolled back after it had the repository."""
     ahead.remove(submit(ahead))
     raise LookupError
 
 
 @pytest.mark.parametrize("work", [refused, undone])
-def test_what_the_second_run_does_not_keep_is_removed(work: Callable[[Ahead], str]) -> None:
+def test_what_the_second_run_does_not_keep_is_removed(work: Callable[[StagedRepository], str]) -> None:
     """A rule may have changed meanwhile."""
     host, ahead = prepared()
 
@@ -128,7 +128,7 @@ def test_many_repositories_are_made_at_once() -> None:
     host = Host()
     wanted = [NewRepository((f"user{number}",), ()) for number in range(3)]
 
-    def submit_many(ahead: Ahead, give_back: int) -> tuple[str, ...]:
+    def submit_many(ahead: StagedRepository, give_back: int) -> tuple[str, ...]:
         names = ahead.create_all(wanted)
         for name in names[:give_back]:
             ahead.remove(name)
@@ -136,8 +136,8 @@ def test_many_repositories_are_made_at_once() -> None:
 
     for give_back, left in ((0, 3), (3, 0)):
         host.there.clear()
-        ahead = Ahead(host)
-        with pytest.raises(NotMade):
+        ahead = StagedRepository(host)
+        with pytest.raises(RepositoryNotReadyError):
             submit_many(ahead, give_back)
         assert host.there == []
         names = ahead.make(lambda ahead=ahead, give_back=give_back: submit_many(ahead, give_back))

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from lgi_server.serving.connection_limiter import AT_ONCE, Connections
+from lgi_server.serving.connection_limiter import AT_ONCE, ConnectionLimiter
 from tests.support.grid import BIN, Grid, running, wait_for
 
 # So many descriptors leave room for 100 connections in each of two workers.
@@ -70,7 +70,7 @@ def test_whoever_asks_is_answered_however_many_wait_for_nothing(small: Grid, who
 def test_those_that_have_waited_longest_make_room() -> None:
     """And none that has a request."""
     closed: list[int] = []
-    connections = Connections[int](100, closed.append)
+    connections = ConnectionLimiter[int](100, closed.append)
     for number in range(90):
         connections.opened(number)
     for number in range(5):

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.background.concurrency_limiter import Crowd
+from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
 
 
-def take(crowd: Crowd, stack: ExitStack, name: str, number: int) -> int:
+def take(crowd: ConcurrencyLimiter, stack: ExitStack, name: str, number: int) -> int:
     """How many of so many places a caller gets."""
     got = 0
     for _ in range(number):
@@ -22,7 +22,7 @@ def take(crowd: Crowd, stack: ExitStack, name: str, number: int) -> int:
 
 def test_one_caller_has_a_quarter_of_the_places_at_most() -> None:
     """However many slow bodies it sends, others are answered."""
-    crowd = Crowd(100)
+    crowd = ConcurrencyLimiter(100)
     with ExitStack() as stack:
         assert take(crowd, stack, "eve", 1000) == 25
         assert take(crowd, stack, "mark", 10) == 10
@@ -32,7 +32,7 @@ def test_one_caller_has_a_quarter_of_the_places_at_most() -> None:
 
 def test_all_callers_together_have_the_places_there_are() -> None:
     """The next one is told to come back, whoever it is."""
-    crowd = Crowd(20)
+    crowd = ConcurrencyLimiter(20)
     with ExitStack() as stack:
         assert [take(crowd, stack, f"user{number}", 8) for number in range(4)] == [8, 8, 4, 0]
 
@@ -41,4 +41,4 @@ def test_all_callers_together_have_the_places_there_are() -> None:
 def test_a_few_places_are_not_divided(places: int) -> None:
     """A share is eight at least, as far as there are so many."""
     with ExitStack() as stack:
-        assert take(Crowd(places), stack, "mark", 100) == places
+        assert take(ConcurrencyLimiter(places), stack, "mark", 100) == places

@@ -6,7 +6,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Busy, Database, Transaction
+from lgi_server.db.database import Database, RetryableError, Transaction
 from tests.support.mariadb import PrivateMariaDB
 
 
@@ -50,7 +50,7 @@ def test_work_is_done_again_when_the_database_asks_for_it(database: Database) ->
         tries.append(1)
         add(transaction)
         if len(tries) < 3:
-            raise Busy("deadlock")
+            raise RetryableError("deadlock")
         return len(tries)
 
     assert database.run(work) == 3

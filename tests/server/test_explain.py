@@ -181,7 +181,7 @@ def test_a_place_in_the_queue_is_counted_up_to_a_bound(grid: Grid, monkeypatch: 
         def look(transaction: object) -> int:
             job = find(transaction, number)  # type: ignore[arg-type]
             assert job is not None
-            return positions.before(transaction, job)  # type: ignore[arg-type]
+            return positions.count_ahead(transaction, job)  # type: ignore[arg-type]
 
         return grid.database.run(look, write=False)
 

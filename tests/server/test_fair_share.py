@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgi_server.services.scheduling import fair_share, ordering, renumbering
-from lgi_server.services.scheduling.fair_share import Usage, Waiting, order
+from lgi_server.services.scheduling.fair_share import QueuedJob, Usage, order
 
 HOUR, DAY = 3600, 86_400
-Rule = Callable[[Sequence[Waiting], Usage], list[int]]
+Rule = Callable[[Sequence[QueuedJob], Usage], list[int]]
 
 
-def job(number: int, *owners: str, targets: tuple[str, ...] = ("any",)) -> Waiting:
+def job(number: int, *owners: str, targets: tuple[str, ...] = ("any",)) -> QueuedJob:
     """A queued job."""
-    return Waiting(number, "vasp", owners, targets)
+    return QueuedJob(number, "vasp", owners, targets)
 
 
-def owners_in_order(jobs: Iterable[Waiting], usage: Usage) -> str:
+def owners_in_order(jobs: Iterable[QueuedJob], usage: Usage) -> str:
     """The first letters of the users whose jobs come one after the other."""
     jobs = list(jobs)
     by_number = {one.job_id: one for one in jobs}
@@ -105,10 +105,12 @@ def test_what_was_used_counts_half_after_a_half_life() -> None:
     """Of a run that has just ended nearly all, of a long one less than its seconds."""
     week = 7 * DAY
 
-    now = fair_share.worth(0, HOUR, HOUR, week)
+    now = fair_share.decayed_seconds(0, HOUR, HOUR, week)
     assert now == pytest.approx(HOUR, rel=0.01)
-    assert fair_share.worth(0, HOUR, HOUR + week, week) == pytest.approx(now / 2)
-    assert fair_share.worth(0, 100 * week, 100 * week, week) == pytest.approx(week / 0.6931, rel=0.01)
+    assert fair_share.decayed_seconds(0, HOUR, HOUR + week, week) == pytest.approx(now / 2)
+    assert fair_share.decayed_seconds(0, 100 * week, 100 * week, week) == pytest.approx(
+        week / 0.6931, rel=0.01
+    )
 
 
 @given(st.lists(st.integers(-2000, 50), max_size=30), st.randoms())
@@ -118,30 +120,30 @@ def test_new_numbers_ascend_in_the_wanted_order(numbers: list[int], chance: rand
     wanted = list(have)
     chance.shuffle(wanted)
 
-    changed = renumbering.renumber(wanted, have)
+    changed = renumbering.renumber_priorities(wanted, have)
     after = [(have | changed)[one] for one in wanted]
 
     assert after == sorted(set(after))
     assert all(number < 0 for number in after)
-    assert renumbering.renumber(wanted, have | changed) == {}
+    assert renumbering.renumber_priorities(wanted, have | changed) == {}
 
 
 def test_few_numbers_change() -> None:
     """One job that comes into the middle, or leaves, changes its own."""
-    first = renumbering.renumber(range(1000), dict.fromkeys(range(1000), 5))
+    first = renumbering.renumber_priorities(range(1000), dict.fromkeys(range(1000), 5))
     wanted = [*range(500), 2000, *range(500, 1000)]
 
-    assert list(renumbering.renumber(wanted, first | {2000: 5})) == [2000]
-    assert renumbering.renumber(range(100, 900), first) == {}
-    assert len(renumbering.renumber([*range(1, 1000), 0], first)) == 1
+    assert list(renumbering.renumber_priorities(wanted, first | {2000: 5})) == [2000]
+    assert renumbering.renumber_priorities(range(100, 900), first) == {}
+    assert len(renumbering.renumber_priorities([*range(1, 1000), 0], first)) == 1
 
 
 def test_numbers_that_have_no_room_left_are_made_anew() -> None:
     """Between two neighbours, and at the end of the room."""
-    assert renumbering.renumber([1, 3, 2], {1: -11, 2: -10, 3: 7}) == {
+    assert renumbering.renumber_priorities([1, 3, 2], {1: -11, 2: -10, 3: 7}) == {
         job_id: renumbering.START + place * renumbering.STEP for place, job_id in enumerate([1, 3, 2])
     }
-    assert renumbering.renumber([1, 2], {1: -3, 2: 5})[2] < 0
+    assert renumbering.renumber_priorities([1, 2], {1: -3, 2: 5})[2] < 0
 
 
 # A month.
@@ -156,7 +158,7 @@ class Month:
         self.rule = rule
         self.chance = random.Random(seed)  # noqa: S311
         self.weights = weights
-        self.queues: dict[str, deque[tuple[Waiting, int]]] = defaultdict(deque)
+        self.queues: dict[str, deque[tuple[QueuedJob, int]]] = defaultdict(deque)
         self.running: dict[int, tuple[str, int]] = {}
         self.ended: list[tuple[str, int, int]] = []
         self.received: Counter[str] = Counter()
@@ -167,17 +169,17 @@ class Month:
     def submit(self, owners: tuple[str, ...], seconds: int) -> None:
         """A job that will last so long."""
         self.number += 1
-        self.queues[owners[0]].append((Waiting(self.number, "vasp", owners, ("any",)), seconds))
+        self.queues[owners[0]].append((QueuedJob(self.number, "vasp", owners, ("any",)), seconds))
         self.asked[owners[0]] += seconds
 
     def usage(self, now: int) -> Usage:
         """As the scheduler tells the rule: what has ended, and what runs."""
         seconds: dict[str, float] = defaultdict(float)
         for name, (amount, at) in self.faded.items():
-            seconds[name] += amount * fair_share.faded(now - at, HALF_LIFE)
+            seconds[name] += amount * fair_share.decay(now - at, HALF_LIFE)
         for names, began in self.running.values():
             for name in names:
-                seconds[name] += max(HOUR, fair_share.worth(began, now, now, HALF_LIFE))
+                seconds[name] += max(HOUR, fair_share.decayed_seconds(began, now, now, HALF_LIFE))
         return Usage(seconds, self.weights)
 
     def start_next(self, now: int) -> tuple[int, int] | None:
@@ -199,8 +201,8 @@ class Month:
         self.received[names[0].removeprefix("user ")] += now - began
         for name in names:
             amount, at = self.faded.get(name, (0.0, now))
-            more = fair_share.worth(began, now, now, HALF_LIFE)
-            self.faded[name] = (amount * fair_share.faded(now - at, HALF_LIFE) + more, now)
+            more = fair_share.decayed_seconds(began, now, now, HALF_LIFE)
+            self.faded[name] = (amount * fair_share.decay(now - at, HALF_LIFE) + more, now)
 
 
 # Owners, how many jobs they submit at once, how often (seconds), and how long each lasts (hours).

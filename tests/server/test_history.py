@@ -18,7 +18,7 @@ from lgi_server.services.scheduling import accounting, reaper
 from lgi_server.services.scheduling.accounting import months_between
 from lgi_server.tables import job_history as table
 from lgi_server.tables import job_usage
-from lgi_server.tables.job_history import Change
+from lgi_server.tables.job_history import StateChange
 from tests.support.grid import Grid, UserCalls
 
 HERE = {"application": "hello_world", "target_resources": "any"}
@@ -127,7 +127,7 @@ def test_a_lost_job_is_queued_for_the_resources_it_was_submitted_for(grid: Grid)
     resource.update(str(job_id), state="running", target_resources="res1@cluster")
     resource.unlock(str(job_id))
 
-    reaper.end_lost_jobs(grid.database, SchedulerSettings(), int(time.time()) + 4000)
+    reaper.requeue_lost_jobs(grid.database, SchedulerSettings(), int(time.time()) + 4000)
 
     assert past(user, job_id)[-1] == ("running", "queued", "scheduler", "no pulse for 3600 s")
     assert grid.rows("SELECT state, target_resources FROM job_queue") == [
@@ -183,12 +183,12 @@ def test_use_is_counted_by_user_group_application_resource_and_month(grid: Grid)
     assert waiting
 
 
-def change(job_id: int, when: int, old: str, new: str, owners: str = "mark, theor") -> Change:
+def change(job_id: int, when: int, old: str, new: str, owners: str = "mark, theor") -> StateChange:
     """A change that res1 reports."""
-    return Change(job_id, when, old, new, RES, "", "vasp", comma_lists.split(owners), ("any",))
+    return StateChange(job_id, when, old, new, RES, "", "vasp", comma_lists.split(owners), ("any",))
 
 
-def store(database: Database, *changes: Change) -> None:
+def store(database: Database, *changes: StateChange) -> None:
     """Record changes as they are."""
 
     def work(transaction: object) -> None:

@@ -17,9 +17,9 @@ from lgi_server.tables import (
     submit_rules,
 )
 from lgi_server.tables.active_resources import numbered, with_session
-from lgi_server.tables.job_history import Change
+from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_queue import claims, jobs, listing, pending_work, priorities, states
-from lgi_server.tables.job_queue.listing import Place, Selection
+from lgi_server.tables.job_queue.listing import ListCursor, Selection
 from lgi_server.tables.job_queue.priorities import Queue
 from tests.support import queues
 from tests.support.mariadb import PrivateMariaDB
@@ -67,24 +67,24 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
     made.close()
 
 
-CHANGE = Change(7, 1000, "queued", "running", "resource res1", "", "vasp", ("user7",), ("res1",))
+CHANGE = StateChange(7, 1000, "queued", "running", "resource res1", "", "vasp", ("user7",), ("res1",))
 MARK = Selection(("user7", "theor"))
 FAILED = Selection(("user7", "admin"), ended="failed")
 OF_VASP, QUEUED_VASP = (Selection(("user7",), state, False, "vasp") for state in ("", "queued"))
 STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "find": lambda one: jobs.find(one, 7),
     "with lock": lambda one: jobs.with_lock(one, 7),
-    "hold": lambda one: jobs.hold(one, 7),
+    "hold": lambda one: jobs.lock_row(one, 7),
     "hold lock": lambda one: running_locks.hold(one, 7),
-    "awaited": lambda one: pending_work.look(
+    "awaited": lambda one: pending_work.find_pending(
         one, ["hello_world", "other"], ["res1", "res2"], {"other": ["a=1"]}
     ),
-    "offers with licences": lambda one: claims.take(
+    "offers with licences": lambda one: claims.claim_jobs(
         one, "hello_world", "res1", (), 0, 10, {"": 99, "a=1": 3, "a=1 b=2": 1}
     ),
     "wishes for licences": lambda one: (
         licence_wishes.wish(one, "hello_world", "a=1"),
-        licence_wishes.standing(one, 1, "hello_world"),
+        licence_wishes.demand(one, 1, "hello_world"),
         licence_wishes.wanted(one, ["hello_world", "other"]),
     ),
     "licences in use": lambda one: (licence_wishes.hold(one), licence_wishes.held(one)),
@@ -96,12 +96,16 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "list by no state": lambda one: listing.select(one, Selection(("user7",), "queued", True), 0, 10),
     "list by application": lambda one: listing.select(one, Selection(("user7",), "", False, "vasp"), 0, 10),
     "newest": lambda one: listing.newest(one, MARK, 10, None),
-    "newest far down": lambda one: listing.newest(one, MARK, 10, Place(1500, 7)),
-    "newest by state": lambda one: listing.newest(one, Selection(("user7",), "queued"), 10, Place(1500, 7)),
-    "newest of an administrator": lambda one: listing.newest(one, Selection(("admin",)), 9, Place(1500, 7)),
-    "newest by application": lambda one: listing.newest(one, OF_VASP, 10, Place(1500, 7)),
-    "newest by both": lambda one: listing.newest(one, QUEUED_VASP, 10, Place(1500, 7)),
-    "next newer": lambda one: listing.next_newer(one, MARK, 10, Place(1500, 7)),
+    "newest far down": lambda one: listing.newest(one, MARK, 10, ListCursor(1500, 7)),
+    "newest by state": lambda one: listing.newest(
+        one, Selection(("user7",), "queued"), 10, ListCursor(1500, 7)
+    ),
+    "newest of an administrator": lambda one: listing.newest(
+        one, Selection(("admin",)), 9, ListCursor(1500, 7)
+    ),
+    "newest by application": lambda one: listing.newest(one, OF_VASP, 10, ListCursor(1500, 7)),
+    "newest by both": lambda one: listing.newest(one, QUEUED_VASP, 10, ListCursor(1500, 7)),
+    "next newer": lambda one: listing.next_newer(one, MARK, 10, ListCursor(1500, 7)),
     "changed since": lambda one: listing.changed_since(one, 3990),
     "states": lambda one: listing.states_of(one, "owner", "user7"),
     "running": lambda one: listing.running_at(one, ["hello_world", "vasp"]),
@@ -110,16 +114,16 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         job_counts.ended_since(one, "user7", [1, 2]),
     ),
     "list by end": lambda one: listing.select(one, FAILED, 0, 10),
-    "newest by end": lambda one: listing.newest(one, FAILED, 10, Place(1500, 7)),
+    "newest by end": lambda one: listing.newest(one, FAILED, 10, ListCursor(1500, 7)),
     "count by end": lambda one: listing.count(one, FAILED),
     "count": lambda one: listing.count(one, MARK),
     "count by state": lambda one: listing.count(one, Selection(("user7",), "queued")),
     "count of a limit": lambda one: submit_rules.count_alone(one, "user7", "hello_world", True),
     "repeated request": lambda one: submit_requests.find(one, "user user7", ["x"]),
     "old requests": lambda one: submit_requests.forget_old(one, [], 10**10),
-    "offers": lambda one: claims.take(one, "hello_world", "res1", (), 0, 10),
-    "offers far down": lambda one: claims.take(one, "hello_world", "res1", (), 150, 10),
-    "offers for owners": lambda one: claims.take(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
+    "offers": lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 0, 10),
+    "offers far down": lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 150, 10),
+    "offers for owners": lambda one: claims.claim_jobs(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
     "set state": lambda one: states.set_state(one, queued_job(1), queued_job(1)),
     "change": lambda one: states.change(one, queued_job(1), queued_job(1, "res1")),
     "history": lambda one: (job_history.of_job(one, 7), job_history.record(one, CHANGE, CHANGE)),
@@ -135,13 +139,13 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         running_locks.take_older(one, [7, 8], 1),
     ),
     "sessions": lambda one: (running_sessions.renew(one, [1], 1), running_sessions.expired(one, 1, 5)),
-    "pulse": lambda one: (jobs.without_pulse(one, "vasp", 1), jobs.hold_without_pulse(one, 7, 1)),
+    "pulse": lambda one: (jobs.stale_heartbeats(one, "vasp", 1), jobs.hold_without_pulse(one, 7, 1)),
     "wrong clock": lambda one: (
-        jobs.looked_after_later(one, "vasp", 1),
+        jobs.future_heartbeats(one, "vasp", 1),
         running_sessions.bring_back(one, 9, 1),
     ),
     "kinds": lambda one: (jobs.applications(one), jobs.kinds(one)),
-    "marked": lambda one: jobs.marked_only(one, "hello_world", "queued"),
+    "marked": lambda one: jobs.orphaned_lock_states(one, "hello_world", "queued"),
     "orphans": lambda one: jobs.repositories_among(one, ["JOB_7", "JOB_8"]),
     "queues": lambda one: priorities.queues(one),
     "heads of queues": lambda one: priorities.heads(one, [Queue("hello_world", "any", "user7")], 10),

@@ -15,7 +15,7 @@ from lgi_tools.certificates import keys, profiles
 from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import KeyType
 from tests.support.grid import Grid, refusal, wait_for
-from tests.support.running_jobs import REFERENCE, RunningJob, repository_of, signing_request, started, take
+from tests.support.running_jobs import REFERENCE, JobClaims, repository_of, signing_request, started, take
 
 REQUEST = signing_request(ec.generate_private_key(ec.SECP256R1()))
 
@@ -120,7 +120,7 @@ def test_a_request_that_cannot_be_used_is_refused(grid: Grid, request_: bytes) -
     assert asked(calls, take(grid, calls), request=request_) == 2
 
 
-ENDS: dict[str, Callable[[RunningJob], object]] = {
+ENDS: dict[str, Callable[[JobClaims], object]] = {
     "finished": lambda job: job.grid.set_job(int(job.job_id), state="finished"),
     "aborted": lambda job: job.grid.set_job(int(job.job_id), state="aborted"),
     "queued again": lambda job: job.grid.set_job(int(job.job_id), state="queued"),

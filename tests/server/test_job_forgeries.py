@@ -14,25 +14,25 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_protocol.x509_builder import PrivateKey
 from lgi_server.auth import job_ca, job_certificate
-from lgi_server.auth.job_certificate import RunningJob as Named
+from lgi_server.auth.job_certificate import JobClaims as Named
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.ca import read_certificate
 from tests.support.grid import Grid, refusal
-from tests.support.running_jobs import RunningJob, started
+from tests.support.running_jobs import JobClaims, started
 
 OWNER = "mark@laptop"
 
 
 @pytest.fixture
-def job(grid: Grid, tmp_path: Path) -> RunningJob:
+def job(grid: Grid, tmp_path: Path) -> JobClaims:
     """A job of mark@laptop on res1@cluster."""
     return started(grid, tmp_path)
 
 
-def signed(grid: Grid, job: RunningJob, directory: Path, authority: "Forger", name: str) -> Client:
+def signed(grid: Grid, job: JobClaims, directory: Path, authority: "Forger", name: str) -> Client:
     """A client with a certificate that says all that the job's does, signed by somebody else."""
     own = read_certificate(job.credentials.certificate)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -59,9 +59,9 @@ def signed(grid: Grid, job: RunningJob, directory: Path, authority: "Forger", na
 Forger = tuple[x509.Name, PrivateKey]
 
 
-def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
     """Its certificates get no handshake; neither do those that the job signs with its own key."""
-    job_ca.make(tmp_path / "forged-ca.key", tmp_path / "forged-ca.crt", "localhost")
+    job_ca.create(tmp_path / "forged-ca.key", tmp_path / "forged-ca.crt", "localhost")
     assert grid.config.jobs_certificate is not None
     real = read_certificate(grid.config.jobs_certificate).subject
     assert read_certificate(tmp_path / "forged-ca.crt").subject == real
@@ -70,11 +70,11 @@ def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: RunningJo
         (real, keys.read_key(tmp_path / "forged-ca.key")),
         (read_certificate(job.credentials.certificate).subject, keys.read_key(job.credentials.key)),
     ):
-        with pytest.raises(Unreachable):
+        with pytest.raises(TransportError):
             signed(grid, job, tmp_path, forger, "").post("resources/resource_submit_job", {})
 
 
-def test_the_projects_authority_makes_no_jobs(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+def test_the_projects_authority_makes_no_jobs(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
     """Who is a job depends on who has signed, not on what is said."""
     project: Forger = (read_certificate(grid.people.authority.ca_file).subject, grid.people.authority._key)
 
@@ -88,7 +88,7 @@ def test_the_projects_authority_makes_no_jobs(grid: Grid, job: RunningJob, tmp_p
         frank.post("resources/resource_submit_job", {"project": "LGI"})
 
 
-def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
     """Not even with the name of a user: a signature of that key makes a job of it, or nobody."""
     assert grid.config.jobs_key is not None
     assert grid.config.jobs_certificate is not None
@@ -144,7 +144,7 @@ def resumed(
         return answer.decode("latin-1"), kept
 
 
-def test_a_resumed_session_is_the_same_job(grid: Grid, job: RunningJob) -> None:
+def test_a_resumed_session_is_the_same_job(grid: Grid, job: JobClaims) -> None:
     """It carries the job's certificate: no more rights, and none when the job has ended."""
     context = job.credentials.context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2

@@ -11,7 +11,7 @@ from lgi_tools.certificates.keys import KeyType
 from tests.support.grid import Grid, refusal
 from tests.support.running_jobs import (
     REFERENCE,
-    RunningJob,
+    JobClaims,
     certified,
     repository_of,
     signing_request,
@@ -24,12 +24,12 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 
 
 @pytest.fixture
-def job(grid: Grid, tmp_path: Path) -> RunningJob:
+def job(grid: Grid, tmp_path: Path) -> JobClaims:
     """A job of mark@laptop on res1@cluster."""
     return started(grid, tmp_path)
 
 
-def test_a_job_keeps_its_files_in_its_repository(job: RunningJob) -> None:
+def test_a_job_keeps_its_files_in_its_repository(job: JobClaims) -> None:
     """List, upload, download and delete: what scripts do with LGI_filetransfer."""
     put = job.ask("PUT", f"{job.repository}/result", b"42")
     listed = job.list().text
@@ -42,7 +42,7 @@ def test_a_job_keeps_its_files_in_its_repository(job: RunningJob) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-def test_the_files_of_others_are_not_for_a_job(grid: Grid, job: RunningJob, method: str) -> None:
+def test_the_files_of_others_are_not_for_a_job(grid: Grid, job: JobClaims, method: str) -> None:
     """Though its own resource could reach them; what is not there is refused in the same words."""
     eve = grid.user("eve@laptop", ("eve",))
     theirs = repository_of(grid, eve.submit(target_resources="res1@cluster"))
@@ -58,7 +58,7 @@ def test_the_files_of_others_are_not_for_a_job(grid: Grid, job: RunningJob, meth
 
 
 def test_a_job_may_read_what_an_owner_of_it_may_read_and_change_none_of_it(
-    grid: Grid, job: RunningJob
+    grid: Grid, job: JobClaims
 ) -> None:
     """A job that goes on where another one stopped fetches that one's files."""
     user = grid.user()
@@ -84,7 +84,7 @@ def test_the_job_of_an_administrator_does_not_read_everything(grid: Grid, tmp_pa
     assert job.list(theirs).status_code == 403
 
 
-def test_no_path_leads_out_of_the_repository(grid: Grid, job: RunningJob) -> None:
+def test_no_path_leads_out_of_the_repository(grid: Grid, job: JobClaims) -> None:
     """Dots, encoded or not, other directories, LGI's own files."""
     eve = grid.user("eve@laptop", ("eve",))
     theirs = repository_of(grid, eve.submit())
@@ -114,7 +114,7 @@ def test_no_path_leads_out_of_the_repository(grid: Grid, job: RunningJob) -> Non
     assert job.list(f"x/{own.rpartition('/')[2]}/../{theirs.rpartition('/')[2]}").status_code == 403
 
 
-def all_that_can_be_posted(grid: Grid, job: RunningJob) -> dict[str, str]:
+def all_that_can_be_posted(grid: Grid, job: JobClaims) -> dict[str, str]:
     """Fields with which each call would do what it is for, were they from whom they name."""
     return {
         "project": "LGI",
@@ -142,14 +142,14 @@ def all_that_can_be_posted(grid: Grid, job: RunningJob) -> dict[str, str]:
 OF_JOBS = {f"resources/resource_{name}" for name in ("submit_job", "signup_resource", "signoff_resource")}
 
 
-def test_a_job_may_make_these_calls(job: RunningJob) -> None:
+def test_a_job_may_make_these_calls(job: JobClaims) -> None:
     """Whoever adds another has to say here what a job is to do with it."""
     assert set(JOB_CALLS) == OF_JOBS
 
 
 @pytest.mark.parametrize("suffix", ["", ".php"])
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - OF_JOBS))
-def test_every_other_call_is_refused(grid: Grid, job: RunningJob, name: str, suffix: str) -> None:
+def test_every_other_call_is_refused(grid: Grid, job: JobClaims, name: str, suffix: str) -> None:
     """Error 2, whoever is named and whatever session of its resource is posted; nothing has changed."""
 
     def seen() -> object:
@@ -175,7 +175,7 @@ def test_every_other_call_is_refused(grid: Grid, job: RunningJob, name: str, suf
     assert seen() == before
 
 
-def test_every_page_is_refused(grid: Grid, job: RunningJob) -> None:
+def test_every_page_is_refused(grid: Grid, job: JobClaims) -> None:
     """All there are, and all there will be: only what everybody may see, and repositories, are asked less."""
     open_to_all = {"landing", "ca_certificate", "crl", "document", "static"}
     app = create_app(grid.config)
@@ -195,7 +195,7 @@ def test_every_page_is_refused(grid: Grid, job: RunningJob) -> None:
             assert method == "HEAD" or "<number> 2 </number>" in answer.text, (method, path)
 
 
-def test_what_a_repository_does_not_know_is_refused(job: RunningJob) -> None:
+def test_what_a_repository_does_not_know_is_refused(job: JobClaims) -> None:
     """Only the methods that look at who may do it are open to jobs."""
     for method in ("POST", "PATCH", "OPTIONS"):
         assert "<number> 2 </number>" in job.ask(method, f"{job.repository}/x", b"x").text

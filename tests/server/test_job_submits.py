@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.grid import Grid, refusal
-from tests.support.running_jobs import REFERENCE, RunningJob, repository_of, started
+from tests.support.running_jobs import REFERENCE, JobClaims, repository_of, started
 
 OWNER = "mark@laptop"
 
 
 @pytest.fixture
-def job(grid: Grid, tmp_path: Path) -> RunningJob:
+def job(grid: Grid, tmp_path: Path) -> JobClaims:
     """A job of mark@laptop on res1@cluster."""
     return started(grid, tmp_path)
 
 
-def test_a_job_submits_a_queued_job_of_its_owners(grid: Grid, job: RunningJob, tmp_path: Path) -> None:
+def test_a_job_submits_a_queued_job_of_its_owners(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
     """Owners are those posted who own the job that asks; it is locked by nobody and has its files."""
     (tmp_path / "in.txt").write_text("hello")
     posted = {
@@ -58,7 +58,7 @@ def test_a_job_submits_a_queued_job_of_its_owners(grid: Grid, job: RunningJob, t
     ],
 )
 def test_a_submit_that_is_not_for_a_job_is_refused(
-    grid: Grid, job: RunningJob, fields: dict[str, str], number: int
+    grid: Grid, job: JobClaims, fields: dict[str, str], number: int
 ) -> None:
     """And leaves no row and no repository."""
     usual = {"owners": OWNER, "application": "hello_world", "target_resources": "any", "state": "queued"}
@@ -73,7 +73,7 @@ def test_a_submit_that_is_not_for_a_job_is_refused(
     assert len(list(grid.config.repository.glob("*/JOB_*"))) == before
 
 
-def test_a_submit_of_a_job_uses_no_session(grid: Grid, job: RunningJob) -> None:
+def test_a_submit_of_a_job_uses_no_session(grid: Grid, job: JobClaims) -> None:
     """A posted one, be it its resource's, is neither needed nor touched: no lock is put on it."""
     posted = {
         "project": "LGI",
@@ -89,7 +89,7 @@ def test_a_submit_of_a_job_uses_no_session(grid: Grid, job: RunningJob) -> None:
     assert grid.rows("SELECT * FROM running_locks") == []
 
 
-def test_the_limits_of_the_owners_hold_for_jobs_of_jobs(grid: Grid, job: RunningJob) -> None:
+def test_the_limits_of_the_owners_hold_for_jobs_of_jobs(grid: Grid, job: JobClaims) -> None:
     """A job that submits itself again and again stops where its owner would."""
     grid.run("DELETE FROM users_allowed")
     grid.run(
@@ -102,7 +102,7 @@ def test_the_limits_of_the_owners_hold_for_jobs_of_jobs(grid: Grid, job: Running
     assert refusal(lambda: job.submit(owners=OWNER)) == 29
 
 
-def test_a_job_that_is_being_aborted_keeps_its_files_and_submits_nothing(grid: Grid, job: RunningJob) -> None:
+def test_a_job_that_is_being_aborted_keeps_its_files_and_submits_nothing(grid: Grid, job: JobClaims) -> None:
     """It may bring home what it has, and not outlive itself by others."""
     (row,) = grid.rows("SELECT job_id FROM job_queue")
     grid.set_job(int(str(row["job_id"])), state="aborting")

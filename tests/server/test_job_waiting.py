@@ -11,7 +11,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.background.long_poll import MOST_EACH
-from lgi_server.background.long_poll_jobs import JobWaiting, Known
+from lgi_server.background.long_poll_jobs import JobLongPolls, KnownJobState
 from lgi_server.db.database import Database
 from tests.support.grid import Grid, UserCalls, refusal, wait_for
 
@@ -141,16 +141,16 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
     """The next one is told to come back; other users still may wait."""
     database = _Jobs()
     database.states = {1: "queued"}
-    made = JobWaiting(database)
+    made = JobLongPolls(database)
     with ThreadPoolExecutor(MOST_EACH) as pool:
         for _ in range(MOST_EACH):
-            pool.submit(made.wait, Known("mark", 1), 20, lambda: False)
+            pool.submit(made.wait, KnownJobState("mark", 1), 20, lambda: False)
         wait_for(lambda: len(made) == MOST_EACH)
 
         with pytest.raises(LGIError) as refused:
-            made.wait(Known("mark", 1), 1, lambda: False)
+            made.wait(KnownJobState("mark", 1), 1, lambda: False)
         assert refused.value.number == ErrorNumber.BACK_OFF
-        assert not made.wait(Known("eve", 1), 0.01, lambda: False)
+        assert not made.wait(KnownJobState("eve", 1), 0.01, lambda: False)
         made.end()
 
 
@@ -169,16 +169,16 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
 )
 def test_what_is_news_of_a_job(known: str, state: str | None, so: bool) -> None:
     """A site's own word is a job that runs; one that is gone has no state."""
-    assert Known("mark", 1, known).is_so(state) is so
+    assert KnownJobState("mark", 1, known).is_so(state) is so
 
 
 def test_who_hangs_up_is_let_go() -> None:
     """Long before its time is over: it would keep its connection and its memory."""
     database = _Jobs()
     database.states = {1: "queued"}
-    made = JobWaiting(database)
+    made = JobLongPolls(database)
     began = time.monotonic()
 
-    assert made.wait(Known("mark", 1), 20, lambda: time.monotonic() > began + 0.3)
+    assert made.wait(KnownJobState("mark", 1), 20, lambda: time.monotonic() > began + 0.3)
     assert time.monotonic() - began < 5
     assert len(made) == 0

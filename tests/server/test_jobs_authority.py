@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.errors import LGIError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_server.auth import client_certificate, job_ca
-from lgi_server.auth.client_certificate import Trust
+from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_ca import JobsAuthority
-from lgi_server.auth.job_certificate import RunningJob as Named
+from lgi_server.auth.job_certificate import JobClaims as Named
 from lgi_server.config.repository_host import RepositoryHost, address
 from tests.support.grid import BIN, Grid, refusal
 from tests.support.running_jobs import REFERENCE, started
@@ -26,7 +26,7 @@ from tests.support.running_jobs import REFERENCE, started
 @pytest.fixture
 def authority(tmp_path: Path) -> JobsAuthority:
     """An authority for jobs of no server."""
-    job_ca.make(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
+    job_ca.create(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
     return job_ca._load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
 
 
@@ -51,15 +51,15 @@ def test_a_certificate_that_expires_on_an_open_connection_is_refused(
 ) -> None:
     """TLS looks at it once, the server at each request."""
     der = issued(authority, datetime.now(UTC) + timedelta(days=1)).public_bytes(Encoding.DER)
-    trust = Trust(Revocation(None, grid.people.authority.ca_file), authority)
+    trust = TrustConfig(Revocation(None, grid.people.authority.ca_file), authority)
     environ = {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary_form: der)}
     now = datetime.now(UTC).timestamp()
 
-    assert client_certificate.of_caller(environ, trust, now).caller == "job 7 on res1@cluster"
+    assert client_certificate.authenticate(environ, trust, now).caller == "job 7 on res1@cluster"
     with pytest.raises(LGIError, match="expired"):
-        client_certificate.of_caller(environ, trust, now + 100_000)
+        client_certificate.authenticate(environ, trust, now + 100_000)
     with pytest.raises(LGIError, match="a job may not"):
-        client_certificate.of_request(environ, trust, now)
+        client_certificate.require_user_certificate(environ, trust, now)
 
 
 def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid,
     try:
         other.start()
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(TransportError):
             replace(job, grid=other).submit(owners="mark@laptop")
     finally:
         other.remove()
@@ -139,7 +139,7 @@ def test_without_the_two_lines_everything_is_as_before(tmp_path: Path) -> None:
 
         assert not calls.sign_up().job_certificates
         assert refusal(lambda: calls.job_certificate(job.job_id, REFERENCE, b"x")) == 2
-        with pytest.raises(Unreachable):
+        with pytest.raises(TransportError):
             job.submit(owners="mark@laptop")
     finally:
         grid.remove()
@@ -162,7 +162,7 @@ def test_a_server_does_not_start_with_the_key_of_another_certificate(tmp_path: P
     """Its jobs would be refused one by one."""
     grid = Grid()
     try:
-        job_ca.make(tmp_path / "other.key", tmp_path / "other.crt", "x")
+        job_ca.create(tmp_path / "other.key", tmp_path / "other.crt", "x")
         (tmp_path / "other.key").replace(grid.config_file.parent / "jobs.key")
 
         with pytest.raises(AssertionError, match="is not the key of jobs_certificate"):
@@ -177,5 +177,5 @@ def test_where_another_host_has_the_files_jobs_get_no_certificates(grid: Grid) -
         address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")
     )
 
-    assert job_ca.of(grid.config) is not None
-    assert job_ca.of(replace(grid.config, remote=host)) is None
+    assert job_ca.load_or_create(grid.config) is not None
+    assert job_ca.load_or_create(replace(grid.config, remote=host)) is None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lgi_protocol.client import Unreachable
+from lgi_protocol.client import TransportError
 from lgi_protocol.errors import ServerError
 from tests.server.test_resource_calls import INVARIANT
 from tests.support.grid import Grid, running, wait_for
@@ -89,7 +89,7 @@ def test_a_server_that_is_killed_loses_nothing_that_was_answered(mortal: Grid) -
         while not stop.is_set():
             try:
                 turn()
-            except (ServerError, Unreachable):
+            except (ServerError, TransportError):
                 time.sleep(0.05)
 
     turns = [users.turn, users.turn, users.turn, daemons.turn]

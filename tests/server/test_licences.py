@@ -19,7 +19,7 @@ from lgi_server.services.jobs import claiming, licences
 from lgi_server.services.scheduling import fair_share, ordering
 from lgi_server.tables import active_resources, job_access
 from lgi_server.tables import licence_wishes as licence_table
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from tests.server.test_statements import cost
 from tests.support import queues
@@ -339,13 +339,13 @@ def database(private_mariadb: PrivateMariaDB) -> Iterator[Database]:
 
 def rows_read(database: Database, limit: int) -> tuple[list[int], int]:
     """What a resource is offered of jobs that want what is in use, and how many rows are read for it."""
-    resource = Resource(1, "res1", "", "", 0, active_resources.NO_SERVER, "")
-    request = claiming.Request("hello_world", 0, limit, ())
+    resource = ResourceRow(1, "res1", "", "", 0, active_resources.NO_SERVER, "")
+    request = claiming.WorkRequest("hello_world", 0, limit, ())
 
     def look(transaction: Transaction) -> tuple[list[int], int]:
         before = _reads(transaction)
-        possible = claiming.possible(transaction, 1, "hello_world", {"abaqus": 1})
-        found = claiming.offer(transaction, resource, 1, request, possible, 1)
+        possible = claiming.grantable(transaction, 1, "hello_world", {"abaqus": 1})
+        found = claiming.claim(transaction, resource, 1, request, possible, 1)
         reads = _reads(transaction) - before
         raise _Forget([job.job_id for job in found], reads)
 
@@ -372,7 +372,7 @@ def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(databas
             if wanted:
                 licence_table.wish(transaction, job.application, wanted)
             stored.append(jobs.insert(transaction, job))
-            job_access.insert(transaction, stored[-1], job)
+            job_access.insert_names(transaction, stored[-1], job)
         return stored
 
     database.run(lambda one: store(one, 1, "abaqus=1", "running"))
@@ -397,7 +397,7 @@ def test_what_was_taken_when_licences_are_held_is_counted(database: Database) ->
     def claim(transaction: Transaction, number: int) -> None:
         job = jobs.find(transaction, number)
         assert job is not None
-        counted.append(len(licences.start(transaction, [job], there_are)))
+        counted.append(len(licences.grant(transaction, [job], there_are)))
         if counted[-1]:
             transaction.run("INSERT INTO running_locks VALUES (NULL, %s, 1, 1, 1)", number)
             first_has_taken.set()

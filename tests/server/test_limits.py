@@ -9,7 +9,7 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_server.serving.gevent_worker import MOST_IGNORED
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.repository import Repository, TransferError
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
 from tests.support.grid import Grid, UserCalls, refusal, running, wait_for
@@ -121,7 +121,7 @@ def test_who_sends_a_large_file_hears_why_it_is_refused(small: Grid, tmp_path: P
         # More than the server reads of what it has refused.
         opened.truncate(MOST_IGNORED + 64 * 2**20)
 
-    with pytest.raises(TransferFailed) as put:
+    with pytest.raises(TransferError) as put:
         Repository(url, user.client.session).upload("large", large)
     with pytest.raises(ServerError) as posted:
         user.post("interface_submit_job", (large,), **SUBMIT)

@@ -38,9 +38,9 @@ def test_an_address_that_somebody_has_is_waited_for_and_then_named(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
 
-        assert bind_addresses.usable(f"{address}, 127.0.0.1:0") == ["127.0.0.1:0"]
+        assert bind_addresses.bindable_addresses(f"{address}, 127.0.0.1:0") == ["127.0.0.1:0"]
         with pytest.raises(OSError, match="none of these addresses"):
-            bind_addresses.usable(f"{address}, {address}")
+            bind_addresses.bindable_addresses(f"{address}, {address}")
 
     assert f"not listening on {address}: Address already in use" in caplog.text
 
@@ -49,12 +49,12 @@ def test_an_address_that_somebody_has_is_waited_for_and_then_named(
 def test_ipv4_and_ipv6_are_addresses_alike(caplog: pytest.LogCaptureFixture) -> None:
     """With brackets, as in URLs."""
     caplog.set_level(logging.CRITICAL)
-    found = bind_addresses.usable("127.0.0.1:0, [::1]:0")
+    found = bind_addresses.bindable_addresses("127.0.0.1:0, [::1]:0")
 
     assert found == ["127.0.0.1:0", "[::1]:0"] or "not listening on [::1]:0" in caplog.text
 
 
 def test_a_single_address_is_left_to_whoever_binds_it() -> None:
     """And so is a socket of the file system."""
-    assert bind_addresses.usable("unix:/run/LGI.sock") == ["unix:/run/LGI.sock"]
-    assert bind_addresses.usable(f"{ELSEWHERE}:1") == [f"{ELSEWHERE}:1"]
+    assert bind_addresses.bindable_addresses("unix:/run/LGI.sock") == ["unix:/run/LGI.sock"]
+    assert bind_addresses.bindable_addresses(f"{ELSEWHERE}:1") == [f"{ELSEWHERE}:1"]

@@ -4,14 +4,16 @@ import logging
 
 import pytest
 
-from lgi_server.serving.log_rate_limit import MOST, SECONDS, Flood
+from lgi_server.serving.log_rate_limit import MOST, SECONDS, RateLimitFilter
 from tests.server.test_tls import anonymous
 from tests.support.grid import Grid
 
 STRANGERS = 600
 
 
-def written(flood: Flood, lines: int, level: int = logging.WARNING, name: str = "lgi.api") -> list[str]:
+def written(
+    flood: RateLimitFilter, lines: int, level: int = logging.WARNING, name: str = "lgi.api"
+) -> list[str]:
     """What is left of so many lines."""
     records = [logging.LogRecord(name, level, "", 0, "no %s", (number,), None) for number in range(lines)]
     return [record.getMessage() for record in records if flood.filter(record)]
@@ -20,7 +22,7 @@ def written(flood: Flood, lines: int, level: int = logging.WARNING, name: str = 
 def test_too_many_warnings_are_left_out_and_counted() -> None:
     """The last one says so, and the first one afterwards how many there were."""
     now = 0.0
-    flood = Flood(lambda: now)
+    flood = RateLimitFilter(lambda: now)
 
     first = written(flood, MOST + 50)
     now = SECONDS
@@ -34,7 +36,7 @@ def test_too_many_warnings_are_left_out_and_counted() -> None:
 @pytest.mark.parametrize(("level", "name"), [(logging.INFO, "lgi.api"), (logging.WARNING, "lgi.scheduler")])
 def test_ordinary_work_and_other_parts_are_written_all_the_same(level: int, name: str) -> None:
     """A flood hides nothing but what it consists of."""
-    flood = Flood(lambda: 0.0)
+    flood = RateLimitFilter(lambda: 0.0)
     written(flood, MOST + 1)
 
     assert written(flood, MOST - 1, level, name) == [f"no {number}" for number in range(MOST - 1)]

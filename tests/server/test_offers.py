@@ -28,7 +28,7 @@ def take(
     transaction: Transaction, resource: str, limit: int = 10, wanted: tuple[str, ...] = (), start: int = 0
 ) -> list[int]:
     """The numbers of the jobs a resource is offered, held until its transaction ends."""
-    offered = claims.take(transaction, "hello_world", resource, wanted, start, limit)
+    offered = claims.claim_jobs(transaction, "hello_world", resource, wanted, start, limit)
     return [job.job_id for job in offered]
 
 
@@ -82,7 +82,7 @@ def test_a_user_can_delete_what_others_only_look_at(database: Database) -> None:
 
     def search(mine: Transaction) -> None:
         assert take(mine, "res2", 2) == [numbers[1], numbers[3]]
-        assert database.run(lambda other: jobs.hold(other, numbers[0])) is not None
+        assert database.run(lambda other: jobs.lock_row(other, numbers[0])) is not None
 
     start = time.monotonic()
     database.run(search)

@@ -7,7 +7,7 @@ import requests
 
 from lgi_protocol.reply import Reply, read_answer
 from tests.support.grid import Grid, refusal
-from tests.support.running_jobs import RunningJob, started
+from tests.support.running_jobs import JobClaims, started
 
 OWNER = "mark@laptop"
 SIGN_UP, SUBMIT, SIGN_OFF = (
@@ -16,12 +16,12 @@ SIGN_UP, SUBMIT, SIGN_OFF = (
 
 
 @pytest.fixture
-def job(grid: Grid, tmp_path: Path) -> RunningJob:
+def job(grid: Grid, tmp_path: Path) -> JobClaims:
     """A job of mark@laptop on res1@cluster."""
     return started(grid, tmp_path)
 
 
-def post(session: requests.Session, job: RunningJob, call: str, **fields: str) -> Reply:
+def post(session: requests.Session, job: JobClaims, call: str, **fields: str) -> Reply:
     """One call as it sends it: multipart, parts in this order, empty ones too."""
     parts = [(name, (None, value)) for name, value in fields.items()]
     return read_answer(session.post(f"{job.grid.url}/{call}.php", files=parts, verify=session.verify).text)
@@ -37,7 +37,7 @@ def tables(grid: Grid) -> object:
     ]
 
 
-def test_an_old_qsub_submits_a_job_from_within_a_job(grid: Grid, job: RunningJob) -> None:
+def test_an_old_qsub_submits_a_job_from_within_a_job(grid: Grid, job: JobClaims) -> None:
     """Sign-up, submit and sign-off over one connection; the new job is queued, owned as the old one."""
     before = tables(grid)
     session = job.client.session
@@ -73,7 +73,7 @@ def test_an_old_qsub_submits_a_job_from_within_a_job(grid: Grid, job: RunningJob
     "call",
     ["request_work", "lock_job", "unlock_job", "update_job", "request_job_details", "job_state", "wait"],
 )
-def test_such_a_session_is_good_for_nothing_else(grid: Grid, job: RunningJob, call: str) -> None:
+def test_such_a_session_is_good_for_nothing_else(grid: Grid, job: JobClaims, call: str) -> None:
     """Neither for the job, whose certificate may call nothing else, nor for its resource: there is none."""
     grid.user().submit()
     session_id = post(job.client.session, job, SIGN_UP, project="LGI").value("session_id")
@@ -83,7 +83,7 @@ def test_such_a_session_is_good_for_nothing_else(grid: Grid, job: RunningJob, ca
     assert grid.rows("SELECT * FROM running_locks") == []
 
 
-def test_its_resource_has_no_such_session(grid: Grid, job: RunningJob) -> None:
+def test_its_resource_has_no_such_session(grid: Grid, job: JobClaims) -> None:
     """The number is the job's; where a session of its resource has the same one, a job cannot end that."""
     grid.run("DELETE FROM running_sessions")
     session_id = post(job.client.session, job, SIGN_UP, project="LGI").value("session_id")
@@ -112,7 +112,7 @@ def test_its_resource_has_no_such_session(grid: Grid, job: RunningJob) -> None:
     ],
 )
 def test_what_is_not_for_a_job_is_refused(
-    grid: Grid, job: RunningJob, call: str, fields: dict[str, str], number: int
+    grid: Grid, job: JobClaims, call: str, fields: dict[str, str], number: int
 ) -> None:
     """With the errors of a resource's call; what the resource offers stays."""
     before = tables(grid)
@@ -121,7 +121,7 @@ def test_what_is_not_for_a_job_is_refused(
     assert tables(grid) == before
 
 
-def test_a_job_that_has_ended_signs_up_no_more(grid: Grid, job: RunningJob) -> None:
+def test_a_job_that_has_ended_signs_up_no_more(grid: Grid, job: JobClaims) -> None:
     """Its certificate is good while it runs."""
     job.resource.lock(job.job_id)
     job.resource.update(job.job_id, state="finished")

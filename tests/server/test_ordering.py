@@ -14,11 +14,11 @@ from lgi_server.db.database import Database, Transaction
 from lgi_server.services.jobs import history as recorded
 from lgi_server.services.jobs import locking
 from lgi_server.services.scheduling import fair_share, ordering
-from lgi_server.services.scheduling.fair_share import Usage, Waiting
+from lgi_server.services.scheduling.fair_share import QueuedJob, Usage
 from lgi_server.services.scheduling.ordering import Rule
 from lgi_server.tables import job_history, shares
-from lgi_server.tables.active_resources import Resource
-from lgi_server.tables.job_history import Change
+from lgi_server.tables.active_resources import ResourceRow
+from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_queue import claims, jobs, priorities, states
 from lgi_server.tables.job_queue.priorities import Queue
 from tests.support.mariadb import PrivateMariaDB
@@ -54,11 +54,11 @@ def start(database: Database, count: int, resource: str = "res1", application: s
     """Begin as many jobs as so many resources would; the first letters of their users, in order."""
 
     def work(transaction: Transaction) -> str:
-        taken = claims.take(transaction, application, resource, (), 0, count)
+        taken = claims.claim_jobs(transaction, application, resource, (), 0, count)
         for job in taken:
             running = replace(job, state="running", state_time_stamp=NOW)
             states.set_state(transaction, job, running)
-            recorded.changed(transaction, job, running, f"resource {resource}")
+            recorded.record_change(transaction, job, running, f"resource {resource}")
         return "".join(job.owners[0][0] for job in taken)
 
     return database.run(work)
@@ -195,7 +195,7 @@ def test_a_resource_takes_what_is_for_it_any_or_several_in_one_order(database: D
         queue(database, "ab"[number % 2], 1, target)
     for several in ("res1", "res2"):
         database.run(partial(_know_target, name=several))
-    taken = database.run(lambda one: claims.take(one, "hello_world", "res1", (), 0, 100))
+    taken = database.run(lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 0, 100))
     count = database.run(lambda one: claims.count(one, "hello_world", "res1", ()))
 
     assert sorted(",".join(job.target_resources) for job in taken) == sorted(
@@ -228,7 +228,7 @@ def ran(database: Database, user: str, hours: float) -> None:
             (begin, "queued", "running"),
             (NOW, "running", "finished"),
         ):
-            change = Change(number, when, old, new, *told)
+            change = StateChange(number, when, old, new, *told)
             job_history.record(transaction, change, change if old else None)
 
     database.run(work)
@@ -252,7 +252,9 @@ def test_who_has_used_much_lately_waits_for_others(database: Database) -> None:
 def test_jobs_that_run_count_before_they_have_ended(database: Database) -> None:
     """As a job of typical length, or as long as they run."""
     queue(database, "anna", 4)
-    change = partial(Change, owners=("anna", "theor"), target_resources=("any",), application="hello_world")
+    change = partial(
+        StateChange, owners=("anna", "theor"), target_resources=("any",), application="hello_world"
+    )
     for number, begin in ((1, NOW - 10), (2, NOW - 10 * 3600)):
         running = change(number, begin, "queued", "running", "resource res1", "")
         database.run(lambda one, running=running: job_history.record(one, running))
@@ -314,11 +316,11 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
     taken: list[int] = []
 
     def take(number: int) -> None:
-        resource = Resource(number, f"res{number}", "", "", 0, 0, "")
+        resource = ResourceRow(number, f"res{number}", "", "", 0, 0, "")
 
         def work(transaction: Transaction) -> list[int]:
-            found = claims.take(transaction, "hello_world", resource.resource_name, (), 0, 5)
-            locking.take(transaction, found, resource, number, NOW)
+            found = claims.claim_jobs(transaction, "hello_world", resource.resource_name, (), 0, 5)
+            locking.lock_all(transaction, found, resource, number, NOW)
             return [job.job_id for job in found]
 
         while some := database.run(work):
@@ -350,7 +352,7 @@ def test_a_function_of_the_site_can_change_nothing_but_the_order(database: Datab
     tries: list[str] = []
     seen: list[object] = []
 
-    def meddle(given: Sequence[Waiting], usage: Usage) -> list[int]:
+    def meddle(given: Sequence[QueuedJob], usage: Usage) -> list[int]:
         seen.append((len(given), dict(usage.weights), dict(usage.seconds)))
         changes: list[Callable[[], object]] = [
             lambda: setattr(given[0], "target_resources", ("res9",)),

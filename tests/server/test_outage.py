@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from tests.conftest import started_mariadb
 from tests.support.grid import Grid
 from tests.support.mariadb import PrivateMariaDB
@@ -77,7 +77,7 @@ def test_more_calls_than_configured_are_told_to_come_back() -> None:
             grid.user().state(job_id)
         except ServerError as error:
             refused.append(error)
-        except Unreachable:
+        except TransportError:
             return
 
     try:

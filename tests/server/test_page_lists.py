@@ -101,7 +101,7 @@ def stored(grid: Grid, number: int) -> list[int]:
             job = replace(queues.queued_job(index), owners=names[1:], read_access=names)
             job = replace(job, state_time_stamp=1000 + index // 7)
             made.append(jobs.insert(transaction, job))
-            job_access.insert(transaction, made[-1], job)
+            job_access.insert_names(transaction, made[-1], job)
         return made
 
     return grid.database.run(store)

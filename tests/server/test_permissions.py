@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from lgi_server.services.access.submit_rules import verdict
+from lgi_server.services.access.submit_rules import decide
 from lgi_server.tables.submit_rules import Rules
 from tests.support.grid import Grid
 
@@ -45,7 +45,7 @@ def test_the_first_rule_that_matches_decides_in_every_combination() -> None:
     for chosen in itertools.product([False, True], repeat=len(ORDER)):
         rows = [row for row, there in zip(ORDER, chosen, strict=True) if there]
 
-        said = verdict(rules_of(rows), "u", "g", "a")
+        said = decide(rules_of(rows), "u", "g", "a")
 
         first = rows[0] if rows else None
         if first is None or first[0].endswith("denied"):

@@ -12,7 +12,7 @@ import requests
 
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from tests.conftest import lacking
 from tests.server.test_crowds import take_all
 from tests.server.test_front_end import escaped, pem_of
@@ -220,6 +220,6 @@ def answers(calls: ResourceCalls, job_id: str) -> bool:
     """Whether a call comes through already."""
     try:
         calls.details(job_id)
-    except Unreachable:
+    except TransportError:
         return False
     return True

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lgi_protocol.transport_errors import Unreachable
-from lgi_server.serving.tls_reload import Renewal
+from lgi_protocol.transport_errors import TransportError
+from lgi_server.serving.tls_reload import CertificateReloader
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from tests.support.grid import Grid, wait_for
 
@@ -90,7 +90,7 @@ def test_a_client_certificate_is_still_asked_for(server: Grid) -> None:
     other = Authority.create(server.directory / "other-ca").issue_user("mark@laptop")
 
     assert server.user().post("interface_project_server_list").value("project") == "LGI"
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransportError):
         server.client(other).post("interfaces/interface_job_state", {})
 
 
@@ -113,7 +113,7 @@ def test_the_log_says_once_a_day_what_ends(tmp_path: Path, caplog: pytest.LogCap
     authority = Authority.create(tmp_path / "ca")
     issued = authority.issue_server("localhost", days=40)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    renewal = Renewal(context, (issued.certificate, issued.key), lambda: context)
+    renewal = CertificateReloader(context, (issued.certificate, issued.key), lambda: context)
 
     for hours in (0, 1, 24 * 11, 24 * 11 + 1, 24 * 12 + 1):
         renewal.look(now + timedelta(hours=hours))

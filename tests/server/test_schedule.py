@@ -12,7 +12,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Database, Transaction
-from lgi_server.services.scheduling.periodic_tasks import Duty, Schedule
+from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import jobs
 from tests.conftest import started_mariadb
@@ -40,7 +40,7 @@ def put(database: Database, event: str, when: int) -> None:
 def test_a_duty_is_done_when_it_is_due_and_queued_again(database: Database) -> None:
     """Not before its time; the next time is the next multiple of its period."""
     done: list[int] = []
-    schedule = Schedule(database, {"a": Duty(300, done.append)})
+    schedule = Schedule(database, {"a": PeriodicTask(300, done.append)})
     schedule.begin(NOW)
 
     early = schedule.turn(NOW + 100)
@@ -53,7 +53,7 @@ def test_a_duty_is_done_when_it_is_due_and_queued_again(database: Database) -> N
 def test_an_event_that_was_queued_often_is_done_once(database: Database) -> None:
     """A change in each of ten seconds is one schedule cycle; what is queued for later stays."""
     done: list[int] = []
-    schedule = Schedule(database, {"a": Duty(300, done.append)})
+    schedule = Schedule(database, {"a": PeriodicTask(300, done.append)})
     for second in range(10):
         put(database, "a", NOW - second)
     put(database, "a", NOW + 50)
@@ -75,7 +75,11 @@ def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
     def fail(_now: int) -> None:
         raise RuntimeError("the site's function")
 
-    duties = {"a": Duty(300, refuse), "b": Duty(300, fail), "c": Duty(300, done.append)}
+    duties = {
+        "a": PeriodicTask(300, refuse),
+        "b": PeriodicTask(300, fail),
+        "c": PeriodicTask(300, done.append),
+    }
     schedule = Schedule(database, duties)
     for event in duties:
         put(database, event, NOW)
@@ -93,7 +97,9 @@ def test_what_judges_silence_is_put_off_when_nobody_was_there(
 ) -> None:
     """After an outage, or when the clock was set, daemons have a whole period to show that they live."""
     done: list[int] = []
-    schedule = Schedule(database, {"a": Duty(1800, done.append, patience=300), "b": Duty(300, done.append)})
+    schedule = Schedule(
+        database, {"a": PeriodicTask(1800, done.append, patience=300), "b": PeriodicTask(300, done.append)}
+    )
     for event in ("a", "b"):
         put(database, event, NOW - late)
 
@@ -110,7 +116,7 @@ def test_what_judges_silence_is_put_off_when_nobody_was_there(
 def test_a_clock_that_is_set_back_stops_no_duty(database: Database) -> None:
     """What was queued for tomorrow is done within its period all the same."""
     done: list[int] = []
-    schedule = Schedule(database, {"a": Duty(300, done.append)})
+    schedule = Schedule(database, {"a": PeriodicTask(300, done.append)})
     schedule.begin(NOW + 86_400)
 
     schedule.begin(NOW)
@@ -132,7 +138,9 @@ def test_an_event_nobody_knows_is_removed_and_named(
 
 def test_beginning_again_queues_only_what_is_missing(database: Database) -> None:
     """Several schedulers begin; one whose table was emptied goes on."""
-    schedule = Schedule(database, {"a": Duty(300, lambda now: None), "b": Duty(7, lambda now: None)})
+    schedule = Schedule(
+        database, {"a": PeriodicTask(300, lambda now: None), "b": PeriodicTask(7, lambda now: None)}
+    )
     put(database, "a", NOW + 5)
 
     schedule.begin(NOW)

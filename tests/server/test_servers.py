@@ -10,7 +10,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_protocol.reply import Reply
 from lgi_server.services.project import administration, replication
 from lgi_server.services.project.administration import NewResource
-from lgi_server.services.project.replication import Here, Update
+from lgi_server.services.project.replication import LocalServer, Update
 from tests.support.grid import PROJECT, SERVER_NAME, Grid
 from tests.support.mariadb import PrivateMariaDB
 
@@ -214,9 +214,9 @@ def test_a_cycle_that_is_cut_goes_on_where_it_was(grid: Grid) -> None:
         return Update(version + 1, ("any",), queries[number]) if number < len(queries) else None
 
     with pytest.raises(LGIError):
-        replication.cycle(grid.database, Here("LGI@slave"), ask)
+        replication.cycle(grid.database, LocalServer("LGI@slave"), ask)
     cut = denied(grid)
-    rest = replication.cycle(grid.database, Here("LGI@slave"), ask)
+    rest = replication.cycle(grid.database, LocalServer("LGI@slave"), ask)
 
     assert (cut, rest) == (["eve"], 2)
     assert asked == [first - 1, first, first, first + 1, first + 2]

@@ -4,7 +4,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Database, Transaction
-from lgi_server.db.deferred_writes import MOST_KEPT, Soon, Statement
+from lgi_server.db.deferred_writes import MOST_KEPT, DeferredWrites, Statement
 from lgi_server.tables import event_queue
 from tests.support.grid import wait_for
 
@@ -58,7 +58,7 @@ def test_what_a_database_that_is_away_does_not_take_is_kept() -> None:
             raise LGIError(ErrorNumber.BACK_OFF)
         taken.extend(statements)
 
-    soon = Soon(run)
+    soon = DeferredWrites(run)
     soon.add([("x", (number,)) for number in range(MOST_KEPT)])
     soon.run()
     soon.add([("y", ())])
@@ -82,7 +82,7 @@ def test_a_fault_does_not_end_what_is_wanted_later(monkeypatch: pytest.MonkeyPat
             raise faults.pop()
         taken.extend(statements)
 
-    soon = Soon(run)
+    soon = DeferredWrites(run)
     soon.add([("x", ())])
     wait_for(lambda: not faults, 10)
     # The thread that failed may still be about to end.

@@ -11,7 +11,7 @@ from lgi_protocol.errors import ServerError
 from lgi_server.db import open_database, schema
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import submit_requests, submit_rules
-from lgi_server.tables.submit_requests import KEPT_SECONDS, Remembered
+from lgi_server.tables.submit_requests import KEPT_SECONDS, StoredRequest
 from tests.server.test_submit import stored_files
 from tests.support import running_jobs
 from tests.support.grid import Grid, wait_for
@@ -175,7 +175,7 @@ def test_requests_are_forgotten_after_a_day(grid: Grid) -> None:
 def test_whoever_is_beaten_to_a_key_looks_again(database: Database) -> None:
     """Work that meets a row another transaction has just stored is done once more from its beginning."""
     stored, looks = threading.Event(), []
-    there = Remembered("r", "x", 1)
+    there = StoredRequest("r", "x", 1)
 
     def slow(transaction: Transaction) -> None:
         submit_requests.insert(transaction, "user a", [there], 1)
@@ -186,7 +186,7 @@ def test_whoever_is_beaten_to_a_key_looks_again(database: Database) -> None:
     def late(transaction: Transaction) -> None:
         looks.append(submit_requests.find(transaction, "user a", ["r"]))
         if not looks[-1]:
-            submit_requests.insert(transaction, "user a", [Remembered("r", "x", 2)], 1)
+            submit_requests.insert(transaction, "user a", [StoredRequest("r", "x", 2)], 1)
 
     first = threading.Thread(target=lambda: database.run(slow))
     first.start()

@@ -12,7 +12,7 @@ import requests
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from lgi_tools.certificates.keys import KeyType
@@ -93,7 +93,7 @@ def test_a_certificate_of_another_ca_gets_no_handshake(server: Grid) -> None:
     other = Authority.create(server.directory / "other-ca").issue_user("mark@laptop")
     client = server.client(other)
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransportError):
         client.post("interfaces/interface_job_state", {})
 
 
@@ -106,7 +106,7 @@ def test_an_expired_certificate_gets_no_handshake(server: Grid) -> None:
 
     for number, validity in enumerate((past, future)):
         issued = authority.issue_user(f"late{number}@laptop", validity=validity)
-        with pytest.raises(Unreachable):
+        with pytest.raises(TransportError):
             server.client(issued).post("interfaces/interface_job_state", {})
 
 
@@ -115,7 +115,7 @@ def test_a_servers_certificate_is_no_clients(server: Grid) -> None:
     authority = server.people.authority
     issued = authority.issue_server("elsewhere.example.org")
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransportError):
         server.client(issued).post("interfaces/interface_job_state", {})
 
 

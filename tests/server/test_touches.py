@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.background import timestamp_batcher
-from lgi_server.background.timestamp_batcher import KEPT_SECONDS, MOST_KEPT, Touches
+from lgi_server.background.timestamp_batcher import KEPT_SECONDS, MOST_KEPT, TimestampBatcher
 from lgi_server.db import open_database, schema
 from lgi_server.db.database import Transaction
 from lgi_server.tables import active_resources, running_sessions
@@ -18,7 +18,7 @@ Stored = list[tuple[str, list[int], int]]
 class Desk:
     """The notes of a worker, the kinds of them that fail now, and what was stored."""
 
-    def __init__(self, notes: Touches, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, notes: TimestampBatcher, monkeypatch: pytest.MonkeyPatch) -> None:
         self.notes = notes
         self.failing: dict[str, Exception] = {}
         self.stored: Stored = []
@@ -41,7 +41,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """On an empty project."""
     database = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
     schema.make(database)
-    yield Desk(Touches(database), monkeypatch)
+    yield Desk(TimestampBatcher(database), monkeypatch)
     database.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db import mariadb, open_database, schema
-from lgi_server.db.database import Database, Full, Transaction
+from lgi_server.db.database import Database, DiskFullError, Transaction
 from tests.conftest import started_mariadb
 
 ADD = "INSERT INTO users_denied (user_name, application) VALUES ('n', 'any')"
@@ -60,5 +60,5 @@ def test_a_server_that_has_become_a_replica_is_away(
 @pytest.mark.parametrize("number", [1021, 1026, 1114])
 def test_a_full_disk_of_the_database_is_a_back_off(number: int) -> None:
     """As that of the embedded database: nothing was done, and there may be room later."""
-    with pytest.raises(Full), mariadb._translated():
+    with pytest.raises(DiskFullError), mariadb._translated():
         raise pymysql.err.OperationalError(number, "The table 'job_queue' is full")

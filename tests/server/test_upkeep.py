@@ -44,8 +44,8 @@ def test_a_job_without_a_pulse_is_queued_again_or_ends(grid: Grid) -> None:
     grid.run("DELETE FROM event_queue")
     now = int(time.time())
 
-    early = reaper.end_lost_jobs(grid.database, SETTINGS, now + HOUR - 60)
-    late = reaper.end_lost_jobs(grid.database, SETTINGS, now + HOUR + 60)
+    early = reaper.requeue_lost_jobs(grid.database, SETTINGS, now + HOUR - 60)
+    late = reaper.requeue_lost_jobs(grid.database, SETTINGS, now + HOUR + 60)
 
     assert (early, late) == (0, 3)
     assert {name: state(grid, job_id) for name, job_id in made.items()} == {
@@ -56,7 +56,7 @@ def test_a_job_without_a_pulse_is_queued_again_or_ends(grid: Grid) -> None:
         "finished": ("finished", "finished"),
     }
     assert [row["event"] for row in grid.rows("SELECT event FROM event_queue")] == ["schedule_cycle"]
-    assert reaper.end_lost_jobs(grid.database, SETTINGS, now + HOUR + 61) == 0
+    assert reaper.requeue_lost_jobs(grid.database, SETTINGS, now + HOUR + 61) == 0
 
 
 def test_an_application_may_have_a_limit_of_its_own(grid: Grid) -> None:
@@ -66,7 +66,7 @@ def test_an_application_may_have_a_limit_of_its_own(grid: Grid) -> None:
     for name, job_id in made.items():
         grid.set_job(job_id, state="running", application=name)
 
-    assert reaper.end_lost_jobs(grid.database, SETTINGS, int(time.time()) + 180) == 1
+    assert reaper.requeue_lost_jobs(grid.database, SETTINGS, int(time.time()) + 180) == 1
     assert state(grid, made["quick"])[0] == "queued"
     assert state(grid, made["hello_world"])[0] == "running"
 
@@ -83,7 +83,7 @@ def test_a_job_that_is_lost_too_often_is_queued_no_more(grid: Grid) -> None:
         resource.lock(str(job_id))
         resource.update(str(job_id), state="running")
         resource.unlock(str(job_id))
-        reaper.end_lost_jobs(grid.database, settings, now + 2 * loss * HOUR)
+        reaper.requeue_lost_jobs(grid.database, settings, now + 2 * loss * HOUR)
         states.append(state(grid, job_id)[0])
         grid.run("UPDATE job_queue SET daemon_pulse = %s", now)
 
@@ -99,7 +99,7 @@ def test_a_locked_job_is_not_lost(grid: Grid) -> None:
     resource.lock(str(job_id))
     resource.update(str(job_id), state="running")
 
-    assert reaper.end_lost_jobs(grid.database, SETTINGS, int(time.time()) + 2 * HOUR) == 0
+    assert reaper.requeue_lost_jobs(grid.database, SETTINGS, int(time.time()) + 2 * HOUR) == 0
 
 
 def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
@@ -141,7 +141,7 @@ def test_what_a_wrong_clock_has_dated_is_not_kept_for_ever(grid: Grid) -> None:
     def ended(later: int) -> tuple[int, int]:
         return (
             reaper.end_idle_sessions(grid.database, now + later),
-            reaper.end_lost_jobs(grid.database, SETTINGS, now + later),
+            reaper.requeue_lost_jobs(grid.database, SETTINGS, now + later),
         )
 
     assert [ended(0), ended(1800), ended(HOUR + 1)] == [(0, 0), (0, 0), (1, 1)]
@@ -197,7 +197,7 @@ def test_repositories_of_no_job_go_when_they_are_old(store: Repositories, projec
     (store.root / "003" / f"JOB_{'0' * 29}003x").symlink_to("/etc")
     for database, number in zip(projects, (3, 35), strict=True):
         job = queued_job(number)
-        database.run(lambda one, job=job: job_access.insert(one, jobs.insert(one, job), job))
+        database.run(lambda one, job=job: job_access.insert_names(one, jobs.insert(one, job), job))
 
     removed = [
         orphans.remove_orphans(store, projects, 86_400, part, 1000 + 86_401) for part in range(orphans.PARTS)

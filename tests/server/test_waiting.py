@@ -13,11 +13,11 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_server.background.long_poll_work import MOST_EACH, Waiting, Wish
+from lgi_server.background.long_poll_work import MOST_EACH, WorkLongPolls, WorkSubscription
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs, pending_work
-from lgi_server.tables.job_queue.pending_work import Awaited
+from lgi_server.tables.job_queue.pending_work import PendingJob
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import read_certificate
 from tests.support.grid import Grid, refusal, wait_for
@@ -232,7 +232,7 @@ def test_newer_jobs_for_others_hide_no_job(database: Database, targets: tuple[st
     theirs = ("res2@cluster", "res4@cluster")[: len(targets)]
     job_id = database.run(store)
 
-    found = database.run(lambda one: pending_work.look(one, [HELLO], [NAME]), write=False)
+    found = database.run(lambda one: pending_work.find_pending(one, [HELLO], [NAME]), write=False)
 
     assert [job.job_id for job in found] == [job_id]
 
@@ -246,9 +246,9 @@ class Clock:
         return self.now
 
 
-def waiting(clock: Clock, *wishes: Wish) -> tuple[Waiting, list[int]]:
+def waiting(clock: Clock, *wishes: WorkSubscription) -> tuple[WorkLongPolls, list[int]]:
     """Waiters that look for themselves at nothing, and the numbers of those that were woken so far."""
-    made = Waiting(_NoDatabase(), clock)  # type: ignore[arg-type]
+    made = WorkLongPolls(_NoDatabase(), clock)  # type: ignore[arg-type]
     woken: list[int] = []
     for number, wish in enumerate(wishes):
         threading.Thread(
@@ -262,7 +262,7 @@ class _Nothing(Database):
     def __init__(self) -> None:
         """A database without jobs."""
 
-    def run(self, work: object, write: bool = True) -> list[Awaited]:  # type: ignore[override]
+    def run(self, work: object, write: bool = True) -> list[PendingJob]:  # type: ignore[override]
         """None of them."""
         return []
 
@@ -271,7 +271,7 @@ class _NoDatabase(Database):
     def __init__(self) -> None:
         """Nothing is looked up in a test of the rule."""
 
-    def run(self, work: object, write: bool = True) -> list[Awaited]:  # type: ignore[override]
+    def run(self, work: object, write: bool = True) -> list[PendingJob]:  # type: ignore[override]
         """Nothing is there; told by hand."""
         time.sleep(30)
         return []
@@ -280,8 +280,8 @@ class _NoDatabase(Database):
 def test_one_job_wakes_one_waiter_then_two_then_four() -> None:
     """A thousand resources do not run for one job; the one that has waited longest goes first."""
     clock = Clock()
-    made, woken = waiting(clock, *(Wish(f"r{number}", frozenset({HELLO})) for number in range(8)))
-    job = Awaited(1, "queued", HELLO, ("any",))
+    made, woken = waiting(clock, *(WorkSubscription(f"r{number}", frozenset({HELLO})) for number in range(8)))
+    job = PendingJob(1, "queued", HELLO, ("any",))
 
     made.tell([job])
     wait_for(lambda: woken == [0])
@@ -301,11 +301,11 @@ def test_the_least_loaded_hears_of_a_job_first() -> None:
     clock = Clock()
     loads = (50, 10, 0, 0, 90)
     made, woken = waiting(
-        clock, *(Wish(f"r{n}", frozenset({HELLO}), load=load) for n, load in enumerate(loads))
+        clock, *(WorkSubscription(f"r{n}", frozenset({HELLO}), load=load) for n, load in enumerate(loads))
     )
 
     for number in range(1, 6):
-        made.tell([Awaited(number, "queued", HELLO, ("any",))])
+        made.tell([PendingJob(number, "queued", HELLO, ("any",))])
         wait_for(lambda number=number: len(woken) == number)
 
     assert woken == [2, 3, 1, 0, 4]
@@ -326,21 +326,21 @@ def test_a_load_that_is_none_counts_as_empty(grid: Grid) -> None:
 
 def test_one_resource_has_a_bounded_number_of_waiters() -> None:
     """The next one is told to come back; other resources still may wait."""
-    made, _ = waiting(Clock(), *(Wish("r", frozenset({HELLO})) for _ in range(MOST_EACH)))
+    made, _ = waiting(Clock(), *(WorkSubscription("r", frozenset({HELLO})) for _ in range(MOST_EACH)))
 
     with pytest.raises(LGIError) as refused:
-        made.wait(Wish("r", frozenset({HELLO})), 1)
+        made.wait(WorkSubscription("r", frozenset({HELLO})), 1)
     assert refused.value.number == ErrorNumber.BACK_OFF
-    assert not made.wait(Wish("other", frozenset({HELLO})), 0.01)
+    assert not made.wait(WorkSubscription("other", frozenset({HELLO})), 0.01)
     made.end()
 
 
 def test_who_hangs_up_is_let_go() -> None:
     """Long before its time is over: it would keep its connection and its memory."""
-    made = Waiting(_Nothing())  # type: ignore[arg-type]
+    made = WorkLongPolls(_Nothing())  # type: ignore[arg-type]
     began = time.monotonic()
 
-    assert made.wait(Wish("r", frozenset({HELLO})), 20, lambda: time.monotonic() > began + 0.5)
+    assert made.wait(WorkSubscription("r", frozenset({HELLO})), 20, lambda: time.monotonic() > began + 0.5)
 
     assert time.monotonic() - began < 5
     assert len(made) == 0
@@ -348,11 +348,14 @@ def test_who_hangs_up_is_let_go() -> None:
 
 def test_a_connection_that_cannot_be_looked_at_keeps_nobody_waiting() -> None:
     """That waiter is let go; the others are told of jobs as before."""
-    there: list[Awaited] = []
+    there: list[PendingJob] = []
     database = _Nothing()
     database.run = lambda work, write=True: list(there)  # type: ignore[method-assign, assignment]
-    made = Waiting(database)
-    other, broken = Wish("other", frozenset({HELLO})), Wish("broken", frozenset({HELLO}))
+    made = WorkLongPolls(database)
+    other, broken = (
+        WorkSubscription("other", frozenset({HELLO})),
+        WorkSubscription("broken", frozenset({HELLO})),
+    )
 
     def has_gone() -> bool:
         raise OSError("bad file descriptor")
@@ -361,7 +364,7 @@ def test_a_connection_that_cannot_be_looked_at_keeps_nobody_waiting() -> None:
         waits = pool.submit(made.wait, other, 20)
         wait_for(lambda: len(made) == 1)
         assert made.wait(broken, 20, has_gone)
-        there.append(Awaited(1, "queued", HELLO, ("other",)))
+        there.append(PendingJob(1, "queued", HELLO, ("other",)))
         began = time.monotonic()
         assert waits.result(25)
 
@@ -372,8 +375,8 @@ def test_a_connection_that_cannot_be_looked_at_keeps_nobody_waiting() -> None:
 def test_a_job_that_went_and_came_back_is_news() -> None:
     """Offered, not taken and unlocked: the next waiter hears of it at once."""
     clock = Clock()
-    made, woken = waiting(clock, *(Wish(f"r{number}", frozenset({HELLO})) for number in range(2)))
-    job = Awaited(1, "queued", HELLO, ("any",))
+    made, woken = waiting(clock, *(WorkSubscription(f"r{number}", frozenset({HELLO})) for number in range(2)))
+    job = PendingJob(1, "queued", HELLO, ("any",))
 
     made.tell([job])
     wait_for(lambda: woken == [0])

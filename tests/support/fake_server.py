@@ -8,9 +8,9 @@ from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.job_end import End
-from lgi_protocol.resource_api import WATCHED, Awaited, Job, Offer, ResourceCalls, SignUp
+from lgi_protocol.resource_api import WATCHED, Job, PendingJob, ResourceCalls, SignUp, WorkOffer
 from lgi_protocol.states import resource_may_change
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 
 URL = "https://master.test/LGI"
 RESOURCE = "cluster@test"
@@ -72,7 +72,7 @@ class FakeServer:
 
     def fail(self, call: str, error: Exception | None = None, after: bool = False, times: int = 1) -> None:
         """Let the next calls of a name go wrong, by default without any answer."""
-        self.faults.append(Fault(call, error or Unreachable(self.url, "connection lost"), after, times))
+        self.faults.append(Fault(call, error or TransportError(self.url, "connection lost"), after, times))
 
     def made(self, *names: str) -> list[str]:
         """The calls of these names that reached the server, in order."""
@@ -117,8 +117,8 @@ class FakeCalls(ResourceCalls):
 
         self.server.handle("sign_off", answer)
 
-    def request_work(self, application: str, start: int, limit: int, owners: str = "") -> Offer:
-        def answer() -> Offer:
+    def request_work(self, application: str, start: int, limit: int, owners: str = "") -> WorkOffer:
+        def answer() -> WorkOffer:
             self.server.asked.append({"start": start, "limit": limit, "owners": owners})
             free = [
                 job
@@ -130,29 +130,31 @@ class FakeCalls(ResourceCalls):
             page = free[start : start + limit]
             for job in page:
                 self.server.locks[job.job_id] = self.session_id
-            return Offer(RESOURCE, tuple(replace(job, state="", input=b"") for job in page))
+            return WorkOffer(RESOURCE, tuple(replace(job, state="", input=b"") for job in page))
 
         return self.server.handle("request_work", answer)
 
     def wait(
         self,
         applications: Iterable[str],
-        known: Iterable[Awaited],
+        known: Iterable[PendingJob],
         seconds: int,
         load: int = 0,
         watched: Iterable[str] | None = None,
-    ) -> tuple[Awaited, ...]:
-        def answer() -> tuple[Awaited, ...]:
+    ) -> tuple[PendingJob, ...]:
+        def answer() -> tuple[PendingJob, ...]:
             self.server.asked.append(
                 {"known": [one.job_id for one in known], "seconds": seconds, "load": load}
             )
             found = [
-                Awaited(job.job_id, job.application, job.state)
+                PendingJob(job.job_id, job.application, job.state)
                 for job in self.server.jobs.values()
                 if job.state in {"queued", "aborting"} and job.application in applications
             ]
             if watched is not None:
-                found += [Awaited(job, "hello_world", WATCHED) for job in self.server.looked_at - {*watched}]
+                found += [
+                    PendingJob(job, "hello_world", WATCHED) for job in self.server.looked_at - {*watched}
+                ]
             return tuple(one for one in found if one not in known)
 
         return self.server.handle("wait", answer)

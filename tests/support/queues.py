@@ -3,15 +3,15 @@
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 USERS = 100
 
 
-def queued_job(number: int, target: str = "any") -> Job:
+def queued_job(number: int, target: str = "any") -> JobRow:
     """One of many queued jobs of a hundred users, as a submit would store it."""
     user = f"user{number % USERS}"
-    return Job(
+    return JobRow(
         job_id=0,
         state="queued",
         application="hello_world",
@@ -36,7 +36,7 @@ def fill(database: Database, number: int, *targets: str) -> list[int]:
         for index in range(number):
             job = queued_job(index, targets[index % len(targets)] if targets else "any")
             stored.append(jobs.insert(transaction, job))
-            job_access.insert(transaction, stored[-1], job)
+            job_access.insert_names(transaction, stored[-1], job)
         return stored
 
     return database.run(store)

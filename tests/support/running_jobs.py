@@ -45,7 +45,7 @@ def take(grid: Grid, resource: ResourceCalls, reference: str = REFERENCE, applic
 
 
 @dataclass
-class RunningJob:
+class JobClaims:
     """What a job knows of itself, and what it can do with its key."""
 
     grid: Grid
@@ -83,14 +83,14 @@ class RunningJob:
         return self.calls.submit(usual | fields).value("job", "job_id")
 
 
-def started(grid: Grid, directory: Path, resource: str = "res1@cluster", **fields: str) -> RunningJob:
+def started(grid: Grid, directory: Path, resource: str = "res1@cluster", **fields: str) -> JobClaims:
     """A new job of mark@laptop that runs on a resource and has been given its certificate."""
     calls = grid.resource(resource)
     grid.user().submit(**fields)
     return certified(grid, calls, take(grid, calls), directory)
 
 
-def certified(grid: Grid, calls: ResourceCalls, job_id: str, directory: Path) -> RunningJob:
+def certified(grid: Grid, calls: ResourceCalls, job_id: str, directory: Path) -> JobClaims:
     """A job that a resource has taken, its key and certificate put into a directory."""
     key = keys.make_key(KeyType.EC)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -99,7 +99,7 @@ def certified(grid: Grid, calls: ResourceCalls, job_id: str, directory: Path) ->
     keys.write_file(key_file, keys.key_pem(key), keys.SECRET, replace=True)
     keys.write_file(certificate_file, pem, keys.PUBLIC, replace=True)
     credentials = Credentials(key_file, certificate_file, grid.people.authority.ca_file)
-    return RunningJob(grid, calls, job_id, credentials, repository_of(grid, job_id))
+    return JobClaims(grid, calls, job_id, credentials, repository_of(grid, job_id))
 
 
 def repository_of(grid: Grid, job_id: object) -> str:

@@ -9,7 +9,7 @@ from lgi_daemon.config.limits import Rules
 from lgi_daemon.config.model import Application, Configuration, Project
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import UIDS
-from lgi_daemon.jobs.job import Job
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -127,7 +127,7 @@ class Workshop:
         self.now += seconds
         daemon.tick(self.now)
 
-    def marked(self, job: Job, *marks: str) -> None:
+    def marked(self, job: LocalJob, *marks: str) -> None:
         """Leave exactly these steering marks in the job's directory, once its run script has left its own."""
         until(lambda: not job.is_alive())
         directory = job.run.files(job.record).path
@@ -146,7 +146,7 @@ class Workshop:
         return sorted(path.name for path in self.run_path.glob("*/*/JOB_*"))
 
 
-def only(daemon: Daemon) -> Job:
+def only(daemon: Daemon) -> LocalJob:
     """The one job a daemon has."""
     (job,) = daemon.jobs
     return job

@@ -118,7 +118,7 @@ def test_output_is_text_whatever_it_is() -> None:
 @pytest.mark.parametrize("stamp", ["", "x", "9" * 30])
 def test_a_time_out_of_all_bounds_is_the_beginning_of_time(stamp: str) -> None:
     """A server's mistake breaks no list."""
-    assert models.moment(stamp).year == 1970
+    assert models.parse_time(stamp).year == 1970
 
 
 def test_a_resource_says_what_it_offers() -> None:

@@ -22,8 +22,8 @@ from lgi_tools.certificates.keys import KeyType, make_key, read_key
 from lgi_tools.joining import client, http_server, resource_directory, tokens
 from lgi_tools.joining.client import Joined, NotJoined
 from lgi_tools.joining.command import main
-from lgi_tools.joining.http_server import Listener, Visitors, serve, tls_context
-from lgi_tools.joining.issuer import Desk
+from lgi_tools.joining.http_server import ClientLimiter, EnrolmentServer, serve, tls_context
+from lgi_tools.joining.issuer import Issuer
 from lgi_tools.joining.tokens import Grant, Token
 
 Run = Callable[..., tuple[int, str, str]]
@@ -39,8 +39,8 @@ class Office:
         self.host = self.authority.issue_server("localhost")
         self.registered: list[Grant] = []
         self.tls = tls_context(self.host.certificate, self.host.key)
-        desk = Desk(directory, "https://no.where/LGI", self.register)
-        self.listener = Listener(("127.0.0.1", 0), self.tls, desk)
+        desk = Issuer(directory, "https://no.where/LGI", self.register)
+        self.listener = EnrolmentServer(("127.0.0.1", 0), self.tls, desk)
         self.url = f"https://localhost:{self.listener.server_address[1]}"
         self.thread = threading.Thread(target=serve, args=(self.listener, None), daemon=True)
         self.thread.start()
@@ -208,7 +208,7 @@ def test_other_methods_and_places_do_nothing(office: Office) -> None:
 def test_wrong_tokens_are_heard_for_a_minute_at_most() -> None:
     """The eleventh within a minute is not looked at, whoever's it is; other addresses are."""
     now = [0.0]
-    visitors = Visitors(lambda: now[0])
+    visitors = ClientLimiter(lambda: now[0])
 
     for _ in range(http_server.MOST_WRONG):
         assert not visitors.is_shut_out("192.0.2.1")

@@ -14,7 +14,7 @@ from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 from lgi_tools.commands.certificates import main
 from lgi_tools.joining import tokens
-from lgi_tools.joining.tokens import Grant, Refused, Token
+from lgi_tools.joining.tokens import Grant, InvalidTokenError, Token
 
 Run = Callable[..., tuple[int, str, str]]
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -26,11 +26,11 @@ def test_a_token_is_good_once(tmp_path: Path) -> None:
     secret = tokens.make(tmp_path, GRANT)
 
     looked = tokens.look(tmp_path, secret, NOW)
-    spent = tokens.spend(tmp_path, secret, NOW)
+    spent = tokens.redeem(tmp_path, secret, NOW)
 
     assert looked == spent == GRANT
-    with pytest.raises(Refused, match="was used"):
-        tokens.spend(tmp_path, secret, NOW)
+    with pytest.raises(InvalidTokenError, match="was used"):
+        tokens.redeem(tmp_path, secret, NOW)
 
 
 def test_a_token_ends(tmp_path: Path) -> None:
@@ -38,10 +38,10 @@ def test_a_token_ends(tmp_path: Path) -> None:
     secret = tokens.make(tmp_path, GRANT)
 
     assert tokens.look(tmp_path, secret, GRANT.ends - timedelta(seconds=1))
-    with pytest.raises(Refused, match="has ended"):
-        tokens.spend(tmp_path, secret, GRANT.ends)
-    with pytest.raises(Refused, match="not known"):
-        tokens.spend(tmp_path, secret, NOW)
+    with pytest.raises(InvalidTokenError, match="has ended"):
+        tokens.redeem(tmp_path, secret, GRANT.ends)
+    with pytest.raises(InvalidTokenError, match="not known"):
+        tokens.redeem(tmp_path, secret, NOW)
 
 
 def test_a_token_is_stored_as_its_hash(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_of_many_at_once_exactly_one_spends_a_token(tmp_path: Path) -> None:
     def spend(secret: str) -> int:
         start.wait(20)
         try:
-            tokens.spend(tmp_path, secret, NOW)
-        except Refused:
+            tokens.redeem(tmp_path, secret, NOW)
+        except InvalidTokenError:
             return 0
         return 1
 
@@ -83,7 +83,7 @@ def test_a_spent_token_is_gone_before_anything_is_made_for_it(
     seen: list[bool] = []
     monkeypatch.setattr(tokens, "_sync", lambda directory: seen.append(any(directory.iterdir())))
 
-    tokens.spend(tmp_path, secret, NOW)
+    tokens.redeem(tmp_path, secret, NOW)
 
     assert seen == [False]
 
@@ -95,7 +95,7 @@ def test_tokens_nobody_used_are_removed(tmp_path: Path) -> None:
     tokens.forget_ended(tmp_path, NOW)
 
     assert tokens.look(tmp_path, new, NOW)
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidTokenError):
         tokens.look(tmp_path, old, NOW - timedelta(hours=1))
 
 
@@ -104,7 +104,7 @@ def test_what_is_no_token_is_refused_in_words(text: str) -> None:
     """A mistake in copying is found before anything is sent."""
     try:
         token = tokens.read(text)
-    except Refused as refused:
+    except InvalidTokenError as refused:
         assert "LGI_certificates token prints it" in str(refused)  # noqa: PT017
     else:
         assert str(token) == text.strip()

@@ -7,9 +7,9 @@ from unittest.mock import ANY
 import pytest
 
 import LGI
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.client import settings
-from lgi_tools.client.repository import TransferFailed
+from lgi_tools.client.repository import TransferError
 from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 
 SUBMIT, STATE, DELETE = (f"interfaces/interface_{call}" for call in ("submit_job", "job_state", "delete_job"))
@@ -137,7 +137,7 @@ def test_no_answer_of_lgi_is_an_exception(server: CannedServer) -> None:
     server.will_answer_call(STATE, Answer(b"<html> 502 </html>", 502), document_type)
 
     for _ in range(2):
-        with pytest.raises(Unreachable):
+        with pytest.raises(TransportError):
             LGI.LGI_Client().GetJobState(7)
 
 
@@ -178,7 +178,7 @@ def test_files_are_deleted(server: CannedServer, files: LGI.LGI_Client) -> None:
     server.will_answer("DELETE", f"{PLACE}/a", DONE)
 
     files.DeleteFiles(["a"])
-    with pytest.raises(TransferFailed):
+    with pytest.raises(TransferError):
         files.DeleteFiles(["b"])
 
 
@@ -267,7 +267,7 @@ def test_the_name_of_the_server_is_compared_unless_told_otherwise(server: Canned
     server.will_answer_call(STATE, JOB)
     url = server.url.replace("localhost", "127.0.0.1")
 
-    with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+    with pytest.raises(TransportError, match=r"127\.0\.0\.1"):
         LGI.LGI_Client(URL=url).GetJobState(7)
     assert LGI.LGI_Client(URL=url, CheckHost=False).GetJobState(7)["LGI"]
 

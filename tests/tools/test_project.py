@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 import lgi_tools
-from lgi_tools import ErrorNumber, Project, ServerError, TransferFailed, Unreachable
+from lgi_tools import ErrorNumber, Project, ServerError, TransferError, TransportError
 from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 SUBMIT, STATE, DELETE = (f"interfaces/interface_{call}" for call in ("submit_job", "job_state", "delete_job"))
@@ -132,7 +132,7 @@ def test_what_is_no_answer_is_said_so(server: CannedServer, answer: Answer) -> N
     """HTML, an answer without the job, or one with broken data."""
     server.will_answer_call(STATE, answer)
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransportError):
         Project().job(7)
 
 
@@ -166,7 +166,7 @@ def test_a_job_without_repository_has_no_files(server: CannedServer) -> None:
     """As of a server that could not make one."""
     server.will_answer_call(STATE, lgi(job()))
 
-    with pytest.raises(TransferFailed, match="job 7 has no repository"):
+    with pytest.raises(TransferError, match="job 7 has no repository"):
         Project().files(7)
 
 

@@ -150,7 +150,10 @@ def test_parts_that_others_can_put_there_are_not_used(run: Run, server: CannedSe
 def test_two_downloads_of_a_file_do_not_mix() -> None:
     """The second leaves the first one's parts alone; both end well."""
     here = Path()
-    first, second = resumable_download.Arrival(here / "data"), resumable_download.Arrival(here / "data")
+    first, second = (
+        resumable_download.ResumableDownload(here / "data"),
+        resumable_download.ResumableDownload(here / "data"),
+    )
     for each in (first, second):
         each.start('"v1"', 2_000_000)
     first.write(b"one")

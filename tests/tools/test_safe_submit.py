@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client import idempotent_submit
@@ -42,8 +42,8 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_id(client: Client, serve
     server.will_answer_call(LIST, of_today())
     pauses: list[float] = []
 
-    reply = idempotent_submit.submit(client, SUBMIT, FIELDS, sleep=pauses.append)
-    idempotent_submit.submit(client, SUBMIT, FIELDS)
+    reply = idempotent_submit.submit_once(client, SUBMIT, FIELDS, sleep=pauses.append)
+    idempotent_submit.submit_once(client, SUBMIT, FIELDS)
 
     ids = [request.fields["request_id"] for request in server.requests if "submit" in request.path]
     assert reply.value("job", "job_id") == "7"
@@ -56,8 +56,8 @@ def test_an_old_server_is_not_asked_twice(client: Client, server: CannedServer) 
     server.will_answer_call(SUBMIT, LOST, MADE)
     server.will_answer_call(LIST, lgi(""))
 
-    with pytest.raises(Unreachable, match="may be there all the same: look with LGI_qstat"):
-        idempotent_submit.submit(client, SUBMIT, FIELDS, sleep=lambda _: None)
+    with pytest.raises(TransportError, match="may be there all the same: look with LGI_qstat"):
+        idempotent_submit.submit_once(client, SUBMIT, FIELDS, sleep=lambda _: None)
 
     assert [request.path.rpartition("_")[2] for request in server.requests] == ["job.php", "list.php"]
 
@@ -67,8 +67,8 @@ def test_patience_ends(client: Client, server: CannedServer) -> None:
     server.will_answer_call(SUBMIT, LOST)
     server.will_answer_call(LIST, of_today())
 
-    with pytest.raises(Unreachable, match="may be there all the same"):
-        idempotent_submit.submit(client, SUBMIT, FIELDS, patience=0.4)
+    with pytest.raises(TransportError, match="may be there all the same"):
+        idempotent_submit.submit_once(client, SUBMIT, FIELDS, patience=0.4)
 
 
 @pytest.mark.parametrize("answer", [Answer(b"<html>", 502), Answer(b"")])
@@ -76,8 +76,8 @@ def test_what_is_no_server_is_not_tried_again(client: Client, server: CannedServ
     """An answer came, and it is none of LGI's: at once."""
     server.will_answer_call(SUBMIT, answer)
 
-    with pytest.raises(Unreachable, match="not an LGI document"):
-        idempotent_submit.submit(client, SUBMIT, FIELDS)
+    with pytest.raises(TransportError, match="not an LGI document"):
+        idempotent_submit.submit_once(client, SUBMIT, FIELDS)
 
     assert len(server.requests) == 1
 
@@ -86,8 +86,8 @@ def test_a_server_that_is_not_there_is_told_at_once(client: Client, server: Cann
     """Nothing was sent, so nothing can have been lost."""
     server.close()
 
-    with pytest.raises(Unreachable, match="Connection refused"):
-        idempotent_submit.submit(client, SUBMIT, FIELDS)
+    with pytest.raises(TransportError, match="Connection refused"):
+        idempotent_submit.submit_once(client, SUBMIT, FIELDS)
 
 
 @pytest.fixture

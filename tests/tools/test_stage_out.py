@@ -15,8 +15,8 @@ from requests import Session
 
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
-from lgi_tools.client.progress import Watch, unwatched
-from lgi_tools.client.repository import Repository, TransferFailed
+from lgi_tools.client.progress import ProgressCallback, no_progress
+from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.client.staging_marks import Marks
 from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
@@ -108,7 +108,7 @@ class Removing(Repository):
     def post(self, body: bytes, content_type: str) -> tuple[int, str]:
         return 404, ""
 
-    def upload(self, name: str, source: Path, watch: Watch = unwatched) -> None:
+    def upload(self, name: str, source: Path, watch: ProgressCallback = no_progress) -> None:
         self.victim.unlink(missing_ok=True)
         self.names.append(name)
 
@@ -135,7 +135,7 @@ def test_a_disk_that_fails_is_no_fault_of_the_connection(
     server: CannedServer, repository: Repository
 ) -> None:
     """What urllib3 makes of an OSError while it sends would be tried again for ever."""
-    with pytest.raises(TransferFailed, match="input/output error") as failed:
+    with pytest.raises(TransferError, match="input/output error") as failed:
         repository._change("PUT", repository.file_url("a"), UploadBody(BadDisk(), 5))
 
     assert not failed.value.may_pass

@@ -571,6 +571,6 @@ def test_a_batch_that_was_killed_makes_no_second_job(grid: Grid, task: Run) -> N
 def _has_job(place: Path) -> bool:
     try:
         found = record.read(place)
-    except record.Trouble:
+    except record.RecordError:
         return False
     return found is not None and found.job_id > 0

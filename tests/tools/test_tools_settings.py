@@ -220,7 +220,9 @@ def test_a_damaged_job_directory_is_none(tmp_path: Path) -> None:
     directory = write_job(tmp_path / "job")
     (directory / "LGI_owners").write_text("intruder")
 
-    with pytest.raises(settings.Unsettled, match=r"not a valid job directory \(.*LGI_owners does not match"):
+    with pytest.raises(
+        settings.SettingsError, match=r"not a valid job directory \(.*LGI_owners does not match"
+    ):
         settings.job_at(directory)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.transport_errors import Unreachable
-from lgi_tools.client.polling import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, wait_until
+from lgi_protocol.transport_errors import TransportError
+from lgi_tools.client.polling import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, poll_until
 
 
 class Time:
@@ -26,7 +26,7 @@ class Time:
 
     def wait(self, ask: Callable[[int], float], done_at: float, timeout: float | None = None) -> float:
         """Until the answer, which is when it was given, is late enough."""
-        return wait_until(ask, lambda answer: answer >= done_at, timeout, clock=self, sleep=self.sleep)
+        return poll_until(ask, lambda answer: answer >= done_at, timeout, clock=self, sleep=self.sleep)
 
     def new_server(self, seconds: int) -> float:
         """Holds every call for as long as it may."""
@@ -85,7 +85,7 @@ def test_a_server_may_be_away_for_a_while() -> None:
 
     def ask(seconds: int) -> float:
         if 100 < time.now < 300:
-            raise Unreachable("https://x/LGI", "Connection refused")
+            raise TransportError("https://x/LGI", "Connection refused")
         return time.new_server(seconds)
 
     assert time.wait(ask, 400) >= 400
@@ -97,7 +97,7 @@ def test_a_server_that_stays_away_ends_the_wait() -> None:
 
     def ask(seconds: int) -> float:
         if time.now > 100:
-            raise Unreachable("https://x/LGI", "Connection refused")
+            raise TransportError("https://x/LGI", "Connection refused")
         return time.new_server(seconds)
 
     with pytest.raises(OutageError, match="Connection refused"):
@@ -108,8 +108,8 @@ def test_a_server_that_stays_away_ends_the_wait() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        Unreachable("https://x/LGI", "Connection refused"),
-        Unreachable("https://x/LGI", "not an LGI document (HTTP 502)", said="HTTP 502"),
+        TransportError("https://x/LGI", "Connection refused"),
+        TransportError("https://x/LGI", "not an LGI document (HTTP 502)", said="HTTP 502"),
         ServerError(ErrorNumber.BACK_OFF, "busy"),
         ServerError(ErrorNumber.DATABASE, "no database"),
     ],
@@ -128,7 +128,7 @@ def test_a_server_may_be_restarted_in_the_first_seconds(fault: Exception, begins
             raise fault
         return time.old_server(seconds)
 
-    told = wait_until(
+    told = poll_until(
         ask, lambda answer: answer >= 40, None, answered=not begins, clock=time, sleep=time.sleep
     )
 
@@ -152,7 +152,7 @@ def test_a_refusal_ends_a_wait_at_once() -> None:
         raise ServerError(ErrorNumber.NO_JOB, "no such job")
 
     with pytest.raises(ServerError, match="no such job"):
-        wait_until(ask, bool, answered=True, clock=time, sleep=time.sleep)
+        poll_until(ask, bool, answered=True, clock=time, sleep=time.sleep)
     assert time.now == 0
 
 
@@ -161,8 +161,8 @@ def test_a_server_that_was_never_there_is_told_of_at_once() -> None:
     time = Time()
 
     def ask(seconds: int) -> float:
-        raise Unreachable("https://x/LGI", "Connection refused")
+        raise TransportError("https://x/LGI", "Connection refused")
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransportError):
         time.wait(ask, 10)
     assert time.now == 0

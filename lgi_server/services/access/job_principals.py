@@ -11,34 +11,36 @@ from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import Trust
+from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.auth.job_ca import JobsAuthority, read_request
-from lgi_server.auth.job_certificate import JobIdentity, RunningJob
+from lgi_server.auth.job_certificate import JobCertificate, JobClaims
 from lgi_server.db.database import Transaction
 from lgi_server.services.jobs import updates
 from lgi_server.tables import active_resources
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 _ALIVE = frozenset({State.RUNNING, State.ABORTING})
 
 
 @dataclass(frozen=True)
-class Holder:
+class AuthenticatedJob:
     """A job that calls, and the resource it runs on."""
 
-    job: Job
-    resource: Resource
+    job: JobRow
+    resource: ResourceRow
 
 
-def holder(transaction: Transaction, who: JobIdentity, trust: Trust, now: float) -> Holder:
+def authenticate_job(
+    transaction: Transaction, who: JobCertificate, trust: TrustConfig, now: float
+) -> AuthenticatedJob:
     """The job behind a certificate; LGIError 2 unless it still is what the certificate says.
 
     One refusal for all reasons: whoever holds the key of a job that has ended learns nothing by it.
     """
     resource = active_resources.named(transaction, who.job.resource)
-    job = jobs.brief(transaction, who.job.job_id)
+    job = jobs.find_summary(transaction, who.job.job_id)
     if (
         resource is None
         or job is None
@@ -47,10 +49,10 @@ def holder(transaction: Transaction, who: JobIdentity, trust: Trust, now: float)
         or not is_held(job, who.job.reference)
     ):
         raise LGIError(ErrorNumber.CERTIFICATE, "the job does not run there any more")
-    return Holder(job, resource)
+    return AuthenticatedJob(job, resource)
 
 
-def _is_trusted(resource: Resource, fingerprint: str, trust: Trust, now: float) -> bool:
+def _is_trusted(resource: ResourceRow, fingerprint: str, trust: TrustConfig, now: float) -> bool:
     """Whether a resource is registered with the same certificate as then, and that is not revoked."""
     pem = resource.client_certificate
     try:
@@ -62,22 +64,22 @@ def _is_trusted(resource: Resource, fingerprint: str, trust: Trust, now: float) 
     return not trust.revocation.is_revoked(serial, now)
 
 
-def _runs_on(job: Job, resource: Resource) -> bool:
+def _runs_on(job: JobRow, resource: ResourceRow) -> bool:
     """Whether a job is one that this very resource has taken: ``any`` is nobody's."""
-    return resource.resource_name in job.target_resources and states.counts_as(job.state) in _ALIVE
+    return resource.resource_name in job.target_resources and states.normalized(job.state) in _ALIVE
 
 
-def is_held(job: Job, reference: str) -> bool:
+def is_held(job: JobRow, reference: str) -> bool:
     """Whether a daemon that names its reference is the one that has a job."""
     holds = xml.value(job.job_specifics, "daemon_reference")
     return bool(holds) and hmac.compare_digest(holds.encode(), reference.encode())
 
 
-def certify(
+def issue_certificate(
     transaction: Transaction,
     jobs_authority: JobsAuthority,
-    resource: Resource,
-    asked: RunningJob,
+    resource: ResourceRow,
+    asked: JobClaims,
     request: bytes,
     now: datetime,
 ) -> bytes:
@@ -93,9 +95,11 @@ def certify(
     return jobs_authority.issue(read_request(request), asked, own.not_after, now)
 
 
-def may_read(job: Job, other: Job, admin_group: str) -> bool:
+def may_read(job: JobRow, other: JobRow, admin_group: str) -> bool:
     """Whether a job may read another's repository, as one that restarts it does: if an owner of it may.
 
     But administrators may read everything, and their jobs run anywhere: for them that group does not count.
     """
-    return comma_lists.holds(other.read_access, [owner for owner in job.owners if owner != admin_group])
+    return comma_lists.contains_any(
+        other.read_access, [owner for owner in job.owners if owner != admin_group]
+    )

@@ -9,33 +9,33 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.fields import Form
 from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import Identity
+from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.config.model import Config
 from lgi_server.db.database import Transaction
-from lgi_server.services.access.resource_cache import Directory
+from lgi_server.services.access.resource_cache import ResourceCache
 from lgi_server.tables import active_resources
-from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resource
+from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
 
 
 @dataclass(frozen=True)
-class Servers:
+class ProjectServers:
     """The project servers of a project."""
 
-    master: Resource
-    slaves: tuple[Resource, ...]
+    master: ResourceRow
+    slaves: tuple[ResourceRow, ...]
 
 
 @dataclass(frozen=True)
-class Caller:
+class ResourcePrincipal:
     """The caller of a resource call; ``session_time`` is when its session, if it has one, was last used."""
 
-    resource: Resource
+    resource: ResourceRow
     session_time: int | None
-    servers: Servers
+    servers: ProjectServers
 
 
 @dataclass(frozen=True)
-class User:
+class UserPrincipal:
     """The caller of an interface call."""
 
     name: str
@@ -47,7 +47,7 @@ class User:
         return comma_lists.unique((self.name, *self.groups))
 
 
-def check_certificate(who: Identity, config: Config) -> None:
+def check_certificate(who: ClientCertificate, config: Config) -> None:
     """What can be said of a caller before anything posted is read; LGIError 2 or 37.
 
     A user called as the administrators' group would be one of them by name alone.
@@ -58,7 +58,7 @@ def check_certificate(who: Identity, config: Config) -> None:
         raise LGIError(ErrorNumber.PROJECT_REFUSED, "any of this server")
 
 
-def user(form: Form, who: Identity, config: Config) -> User:
+def user(form: Form, who: ClientCertificate, config: Config) -> UserPrincipal:
     """The caller of an interface call; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
     groups = form.names(fields.GROUPS)
     name = form.word(fields.USER)
@@ -69,13 +69,13 @@ def user(form: Form, who: Identity, config: Config) -> User:
     if not allowed:
         granted = comma_lists.join(comma_lists.unique((name, *(who.name.groups or ()))))
         raise LGIError(ErrorNumber.GROUPS_REFUSED, f"it is for {granted}")
-    return User(name, allowed)
+    return UserPrincipal(name, allowed)
 
 
-def user_of(who: Identity, chosen: tuple[str, ...], config: Config) -> User:
+def user_of(who: ClientCertificate, chosen: tuple[str, ...], config: Config) -> UserPrincipal:
     """The user of a page: with the groups the certificate names, and those of the ``chosen`` it grants."""
     allowed = allowed_groups(who.name, chosen, config) if chosen else ()
-    return User(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
+    return UserPrincipal(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
 
 
 def may_choose_groups(name: CommonName, config: Config) -> bool:
@@ -103,7 +103,7 @@ def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) ->
     return allowed
 
 
-def project_name(form: Form, who: Identity, config: Config) -> str:
+def project_name(form: Form, who: ClientCertificate, config: Config) -> str:
     """The project a call is for; LGIError 58, 37 or 4."""
     name = form.word(fields.PROJECT) or config.default_project
     if not who.name.allows_project(name):
@@ -113,7 +113,9 @@ def project_name(form: Form, who: Identity, config: Config) -> str:
     return name
 
 
-def resource(transaction: Transaction, who: Identity, directory: Directory, session_id: int = 0) -> Caller:
+def resource(
+    transaction: Transaction, who: ClientCertificate, directory: ResourceCache, session_id: int = 0
+) -> ResourcePrincipal:
     """The calling resource and its session; LGIError 5, 2, or MASTER for a project without one master.
 
     That the resource exists is asked each time; nobody is refused by what its row said a moment ago.
@@ -123,14 +125,16 @@ def resource(transaction: Transaction, who: Identity, directory: Directory, sess
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
     resource_id, session_time = standing
     found = directory.resource(transaction, resource_id)
-    if not client_certificate.shows(found.client_certificate, who):
+    if not client_certificate.matches_registered(found.client_certificate, who):
         found = directory.anew(transaction, resource_id)
-    if not client_certificate.shows(found.client_certificate, who):
+    if not client_certificate.matches_registered(found.client_certificate, who):
         raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
-    return Caller(found, session_time, recent_servers(transaction, directory))
+    return ResourcePrincipal(found, session_time, recent_servers(transaction, directory))
 
 
-def project_server(transaction: Transaction, who: Identity, directory: Directory) -> Caller:
+def project_server(
+    transaction: Transaction, who: ClientCertificate, directory: ResourceCache
+) -> ResourcePrincipal:
     """The calling project server; LGIError 5, 2 or 39. Its role is never an old one."""
     caller = resource(transaction, who, directory)
     anew = directory.anew(transaction, caller.resource.resource_id)
@@ -139,23 +143,23 @@ def project_server(transaction: Transaction, who: Identity, directory: Directory
     return replace(caller, resource=anew)
 
 
-def servers(transaction: Transaction) -> Servers:
+def servers(transaction: Transaction) -> ProjectServers:
     """The project's servers; LGIError MASTER unless exactly one of them is the master."""
     return _one_master(active_resources.servers(transaction))
 
 
-def recent_servers(transaction: Transaction, directory: Directory) -> Servers:
+def recent_servers(transaction: Transaction, directory: ResourceCache) -> ProjectServers:
     """The project's servers as the head of an answer names them; LGIError MASTER."""
     return _one_master(directory.servers(transaction))
 
 
-def servers_among(everyone: Sequence[Resource]) -> Servers:
+def servers_among(everyone: Sequence[ResourceRow]) -> ProjectServers:
     """The project's servers in a list of everybody."""
     return _one_master([one for one in everyone if one.project_server in {MASTER, SLAVE}])
 
 
-def _one_master(found: Sequence[Resource]) -> Servers:
+def _one_master(found: Sequence[ResourceRow]) -> ProjectServers:
     masters = [server for server in found if server.project_server == MASTER]
     if len(masters) != 1:
         raise LGIError(ErrorNumber.MASTER, f"{len(masters)} are registered")
-    return Servers(masters[0], tuple(server for server in found if server.project_server == SLAVE))
+    return ProjectServers(masters[0], tuple(server for server in found if server.project_server == SLAVE))

@@ -11,27 +11,27 @@ from collections.abc import Callable
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Transaction
 from lgi_server.tables import active_resources
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 
 
-class Directory:
+class ResourceCache:
     """The rows of active_resources that one worker has just read."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """What is older than so many seconds of ``clock`` is read anew."""
         self._seconds = seconds
         self._clock = clock
-        self._resources: dict[int, tuple[float, Resource]] = {}
-        self._servers: tuple[float, tuple[Resource, ...]] = (0.0, ())
+        self._resources: dict[int, tuple[float, ResourceRow]] = {}
+        self._servers: tuple[float, tuple[ResourceRow, ...]] = (0.0, ())
 
-    def resource(self, transaction: Transaction, resource_id: int) -> Resource:
+    def resource(self, transaction: Transaction, resource_id: int) -> ResourceRow:
         """A resource that is known to exist."""
         kept = self._resources.get(resource_id)
         if kept is not None and self._clock() - kept[0] < self._seconds:
             return kept[1]
         return self.anew(transaction, resource_id)
 
-    def anew(self, transaction: Transaction, resource_id: int) -> Resource:
+    def anew(self, transaction: Transaction, resource_id: int) -> ResourceRow:
         """A resource as the database has it now; LGIError 5 when it has just gone."""
         now = self._clock()
         self._resources = {
@@ -43,7 +43,7 @@ class Directory:
         self._resources[resource_id] = (now, found)
         return found
 
-    def servers(self, transaction: Transaction) -> tuple[Resource, ...]:
+    def servers(self, transaction: Transaction) -> tuple[ResourceRow, ...]:
         """The project's servers. None at all is looked up each time."""
         now = self._clock()
         since, found = self._servers

@@ -1,10 +1,10 @@
 """The sessions of resources: opened at sign-up, renewed by use, ended with their locks."""
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Failed, Transaction
+from lgi_server.db.database import StatementError, Transaction
 from lgi_server.services.jobs import locking
 from lgi_server.tables import running_sessions
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 
 # A session is dead after so many seconds without a call (wire.md 3).
 IDLE_SECONDS = 1800
@@ -12,7 +12,7 @@ IDLE_SECONDS = 1800
 AT_ONCE = 5
 
 
-def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
+def sign_up(transaction: Transaction, resource: ResourceRow, now: int) -> int:
     """Open a session. Some dead ones, whoever's they are, and old locks of no session at all, go first."""
     for session_id in running_sessions.expired(transaction, now - IDLE_SECONDS, AT_ONCE):
         locking.free_session(transaction, session_id)
@@ -20,7 +20,7 @@ def sign_up(transaction: Transaction, resource: Resource, now: int) -> int:
     locking.free_abandoned(transaction, now - IDLE_SECONDS)
     try:
         return running_sessions.insert(transaction, resource.resource_id, now)
-    except Failed as failed:
+    except StatementError as failed:
         raise LGIError(ErrorNumber.SESSION_NOT_MADE) from failed
 
 

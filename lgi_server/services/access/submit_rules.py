@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from lgi_protocol.comma_lists import ANY
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Transaction
-from lgi_server.services.access.principals import User
+from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import submit_rules
 from lgi_server.tables.submit_rules import Rules
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RuleDecision:
     """Whether an owner may submit; whose jobs are counted, up to how many (0: no end)."""
 
     allowed: bool
@@ -20,17 +20,17 @@ class Verdict:
     limit: int = 0
 
 
-NO = Verdict(False)
+NO = RuleDecision(False)
 
 
-class Tally:
+class JobCounter:
     """How many jobs owners have, in one transaction: counted where a limit asks for it, and only once."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._counts: dict[tuple[Verdict, str], int] = {}
+        self._counts: dict[tuple[RuleDecision, str], int] = {}
 
-    def has_room(self, said: Verdict, application: str) -> bool:
+    def has_room(self, said: RuleDecision, application: str) -> bool:
         """Whether a verdict leaves room for one more job.
 
         Two submits count an owner's jobs one after the other, so that exactly one takes the last place.
@@ -50,26 +50,28 @@ class Tally:
                 self._counts[said, what] += 1
 
 
-def allowed_owners(tally: Tally, rules: Rules, user: User, application: str) -> tuple[str, ...]:
+def allowed_owners(tally: JobCounter, rules: Rules, user: UserPrincipal, application: str) -> tuple[str, ...]:
     """Those of a user and groups that may own a new job; LGIError 33 when nobody may.
 
     The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
     """
-    verdicts = {group: verdict(rules, user.name, group, application) for group in user.groups}
+    verdicts = {group: decide(rules, user.name, group, application) for group in user.groups}
     granted = [group for group, said in verdicts.items() if tally.has_room(said, application)]
     if not granted:
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, _why_not(verdicts.values(), application))
     return (user.name, *(group for group in granted if group != user.name))
 
 
-def owners_allowed(tally: Tally, rules: Rules, owners: Sequence[str], application: str) -> tuple[str, ...]:
+def owners_allowed(
+    tally: JobCounter, rules: Rules, owners: Sequence[str], application: str
+) -> tuple[str, ...]:
     """Those of the owners a resource names that may submit, each looked at as a user and as a group."""
     return tuple(
-        owner for owner in owners if tally.has_room(verdict(rules, owner, owner, application), application)
+        owner for owner in owners if tally.has_room(decide(rules, owner, owner, application), application)
     )
 
 
-def _why_not(verdicts: Iterable[Verdict], application: str) -> str:
+def _why_not(verdicts: Iterable[RuleDecision], application: str) -> str:
     """What a refused user can do about it: nothing, or wait for or delete jobs."""
     for said in verdicts:
         if said.allowed:
@@ -78,7 +80,7 @@ def _why_not(verdicts: Iterable[Verdict], application: str) -> str:
     return f"no rule allows {application}"
 
 
-def verdict(rules: Rules, user: str, group: str, application: str) -> Verdict:
+def decide(rules: Rules, user: str, group: str, application: str) -> RuleDecision:
     """What the rules say of a user submitting for a group; a pure function of the rows."""
     if _denied(rules.users_denied, user, application):
         return NO
@@ -97,11 +99,11 @@ def verdict(rules: Rules, user: str, group: str, application: str) -> Verdict:
 
 def _granted(
     allowed: dict[tuple[str, str], int], name: str, counted: str, application: str
-) -> Verdict | None:
+) -> RuleDecision | None:
     """What an allowing table says of a name: the row of the application before the row of any."""
     for what in (application, ANY):
         if (name, what) in allowed:
-            return Verdict(True, counted, allowed[name, what])
+            return RuleDecision(True, counted, allowed[name, what])
     return None
 
 

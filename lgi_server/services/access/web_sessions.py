@@ -9,7 +9,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from lgi_server.auth.client_certificate import Identity
+from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.db.database import Transaction
 from lgi_server.tables import web_sessions
 
@@ -37,7 +37,7 @@ class WebSession:
         return not self.is_new and hmac.compare_digest(self.token.encode(), token.encode())
 
 
-def known(transaction: Transaction, key: str, who: Identity, now: int) -> WebSession | None:
+def known(transaction: Transaction, key: str, who: ClientCertificate, now: int) -> WebSession | None:
     """The session a browser says it has, if it is this certificate's and has not ended."""
     used = web_sessions.find(transaction, _hash(key), _certificate(who)) if key else None
     if used is None or used < now - IDLE_SECONDS:
@@ -50,7 +50,7 @@ def note(transaction: Transaction, session: WebSession, now: int) -> None:
     web_sessions.use(transaction, _hash(session.key), now)
 
 
-def begin(transaction: Transaction, who: Identity, now: int) -> WebSession:
+def begin(transaction: Transaction, who: ClientCertificate, now: int) -> WebSession:
     """A new session; those that have ended, and the oldest of too many of one certificate, go."""
     session = WebSession(secrets.token_urlsafe(32), is_new=True)
     web_sessions.forget(transaction, now - IDLE_SECONDS)
@@ -63,5 +63,5 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
-def _certificate(who: Identity) -> str:
+def _certificate(who: ClientCertificate) -> str:
     return hashlib.sha256(who.der).hexdigest()

@@ -7,12 +7,12 @@ from functools import partial
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Transaction
 from lgi_server.services.jobs import event_log, licences, locking
-from lgi_server.services.jobs.licences import Amounts, Stock
+from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables import running_locks
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import claims
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 DEFAULT_LIMIT, MOST = 10, 256
 # A page that starts this many pages down is answered empty: nobody looks that far for work.
@@ -20,7 +20,7 @@ PAGES = 16
 
 
 @dataclass(frozen=True)
-class Request:
+class WorkRequest:
     """What a resource asks for."""
 
     application: str
@@ -30,24 +30,26 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Possible:
+class GrantableLicences:
     """What can be started now: the wishes for licences that can be granted, and to how many jobs each."""
 
     there_are: Amounts
     wishes: Mapping[str, int]
 
 
-def possible(transaction: Transaction, session_id: int, application: str, there_are: Amounts) -> Possible:
+def grantable(
+    transaction: Transaction, session_id: int, application: str, there_are: Amounts
+) -> GrantableLicences:
     """What can be started; LGIError 17 while the session still has a job locked."""
     if not there_are:
         # Then no job wishes any, and no other look is needed.
         check_no_locks(transaction, session_id)
-        return Possible(there_are, claims.NOTHING)
-    standing = licence_table.standing(transaction, session_id, application)
+        return GrantableLicences(there_are, claims.NO_LICENCES)
+    standing = licence_table.demand(transaction, session_id, application)
     if standing.locks:
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
-    stock = Stock(there_are, standing.held)
-    return Possible(there_are, {**claims.NOTHING, **licences.possible(stock, standing.wanted)})
+    stock = LicencePool(there_are, standing.held)
+    return GrantableLicences(there_are, {**claims.NO_LICENCES, **licences.grantable(stock, standing.wanted)})
 
 
 def check_no_locks(transaction: Transaction, session_id: int) -> None:
@@ -56,38 +58,40 @@ def check_no_locks(transaction: Transaction, session_id: int) -> None:
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
 
 
-def count(transaction: Transaction, resource: Resource, request: Request, now_possible: Possible) -> int:
+def count(
+    transaction: Transaction, resource: ResourceRow, request: WorkRequest, now_possible: GrantableLicences
+) -> int:
     """How many jobs could be offered now; licences are not counted against each other."""
     name, wishes = resource.resource_name, now_possible.wishes
     return claims.count(transaction, request.application, name, request.owners, wishes)
 
 
-def offer(
+def claim(
     transaction: Transaction,
-    resource: Resource,
+    resource: ResourceRow,
     session_id: int,
-    request: Request,
-    now_possible: Possible,
+    request: WorkRequest,
+    now_possible: GrantableLicences,
     now: int,
-) -> list[Job]:
+) -> list[JobRow]:
     """The offered jobs, oldest priority first, each locked for the session, which gives it its licences."""
     if request.start >= PAGES * request.limit:
         return []
     taken = _take(transaction, resource, request, now_possible.wishes)
-    offered = licences.start(transaction, taken, now_possible.there_are)
+    offered = licences.grant(transaction, taken, now_possible.there_are)
     if taken and not offered:
         # Others have taken the licences at this moment; that must not hide what needs none.
-        offered = _take(transaction, resource, request, claims.NOTHING)
-    locking.take(transaction, offered, resource, session_id, now)
+        offered = _take(transaction, resource, request, claims.NO_LICENCES)
+    locking.lock_all(transaction, offered, resource, session_id, now)
     if offered:
-        transaction.afterwards(partial(event_log.offered, offered, resource.resource_name))
+        transaction.afterwards(partial(event_log.log_offered, offered, resource.resource_name))
     return offered
 
 
 def _take(
-    transaction: Transaction, resource: Resource, request: Request, wishes: Mapping[str, int]
-) -> list[Job]:
-    return claims.take(
+    transaction: Transaction, resource: ResourceRow, request: WorkRequest, wishes: Mapping[str, int]
+) -> list[JobRow]:
+    return claims.claim_jobs(
         transaction,
         request.application,
         resource.resource_name,

@@ -7,38 +7,38 @@ import logging
 from collections.abc import Sequence
 
 from lgi_protocol import comma_lists
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 log = logging.getLogger("lgi.jobs")
 
 
-def submitted(job: Job) -> None:
+def log_submitted(job: JobRow) -> None:
     """A new job."""
     owners, targets = comma_lists.join(job.owners), comma_lists.join(job.target_resources)
     log.info("job %d is %a: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
 
 
-def followed(job: Job, parent: Job) -> None:
+def followed(job: JobRow, parent: JobRow) -> None:
     """A new job that another one has submitted."""
     log.info("job %d was submitted by job %d", job.job_id, parent.job_id)
 
 
-def offered(jobs: Sequence[Job], resource: str) -> None:
+def log_offered(jobs: Sequence[JobRow], resource: str) -> None:
     """Jobs locked for a resource that looks for work."""
     log.info("offered to %a: jobs %s", resource, " ".join(str(job.job_id) for job in jobs))
 
 
-def updated(old: Job, new: Job, resource: str) -> None:
+def log_updated(old: JobRow, new: JobRow, resource: str) -> None:
     """A change by the resource that has the job locked."""
     told = f" ({new.end.cause})" if new.ended and new.end.cause else ""
     log.info("job %d %a -> %a%s, by resource %a", old.job_id, old.state, new.state, told, resource)
 
 
-def deleted(job: Job, state: str, user: str) -> None:
+def log_deleted(job: JobRow, state: str, user: str) -> None:
     """A job that a user has deleted or wants aborted."""
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)
 
 
-def lost(old: Job, new: Job, why: str) -> None:
+def log_lost(old: JobRow, new: JobRow, why: str) -> None:
     """A change by the scheduler of a job that nobody looks after."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

@@ -8,15 +8,15 @@ from lgi_protocol import capabilities, comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.database import Transaction
-from lgi_server.services.access.principals import User
+from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers as is_offered
 from lgi_server.tables import active_resources
-from lgi_server.tables.active_resources import NO_SERVER, Resource
+from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import jobs, positions
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
 
 
@@ -36,13 +36,13 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standpoint:
+class ResourceVerdict:
     """How a resource stands to a job; ``running`` are its jobs of the same application.
 
     ``lacks`` is what it has, by its own word, too little of for the job.
     """
 
-    resource: Resource
+    resource: ResourceRow
     is_offering: bool
     is_target: bool
     lacks: str
@@ -56,7 +56,7 @@ class Standpoint:
 
 
 @dataclass(frozen=True)
-class Need:
+class LicenceNeed:
     """A licence that a job wants: how many of them, how many there are, and how many jobs have now."""
 
     name: str
@@ -69,40 +69,44 @@ class Need:
 class Explanation:
     """How a job stands. ``before`` is how many queued ones of its application come first, up to a bound."""
 
-    job: Job
+    job: JobRow
     reason: Reason
     locked_by: str
     before: int
-    standpoints: Sequence[Standpoint]
-    needs: Sequence[Need]
+    standpoints: Sequence[ResourceVerdict]
+    needs: Sequence[LicenceNeed]
 
 
-def explain(transaction: Transaction, user: User, job_id: int, there_are: Amounts, now: int) -> Explanation:
+def explain(
+    transaction: Transaction, user: UserPrincipal, job_id: int, there_are: Amounts, now: int
+) -> Explanation:
     """How a job stands; LGIError 15, or 34 for whoever may not read it."""
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     job, lock = found
-    if not comma_lists.holds(job.read_access, user.names):
+    if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     everyone = active_resources.everyone(transaction)
     needs = _needs(transaction, job, there_are)
     if job.state != State.QUEUED:
         return Explanation(job, _not_queued(job), _name_of(lock, everyone), 0, (), needs)
-    running = positions.running(transaction, job.application)
+    running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
     standpoints = [_standpoint(job, one, running.get(one.resource_name, 0), now) for one in resources]
     reason = _queued(job, lock, needs, standpoints)
-    before = positions.before(transaction, job)
+    before = positions.count_ahead(transaction, job)
     return Explanation(job, reason, _name_of(lock, everyone), before, standpoints, needs)
 
 
-def _not_queued(job: Job) -> Reason:
+def _not_queued(job: JobRow) -> Reason:
     kinds: Mapping[State, Reason] = {State.RUNNING: Reason.RUNNING, State.ABORTING: Reason.ABORTING}
-    return kinds.get(states.counts_as(job.state), Reason.ENDED)
+    return kinds.get(states.normalized(job.state), Reason.ENDED)
 
 
-def _queued(job: Job, lock: Lock | None, needs: Sequence[Need], standpoints: Sequence[Standpoint]) -> Reason:
+def _queued(
+    job: JobRow, lock: Lock | None, needs: Sequence[LicenceNeed], standpoints: Sequence[ResourceVerdict]
+) -> Reason:
     """The first thing that keeps a queued job waiting; what keeps it from every resource comes first."""
     if lock is not None or job.lock_state > 0:
         return Reason.LOCKED
@@ -119,10 +123,12 @@ def _queued(job: Job, lock: Lock | None, needs: Sequence[Need], standpoints: Seq
     return Reason.MAY_TAKE
 
 
-def _standpoint(job: Job, resource: Resource, running: int, now: int) -> Standpoint:
+def _standpoint(job: JobRow, resource: ResourceRow, running: int, now: int) -> ResourceVerdict:
     is_offering = is_offered(resource, job.application)
-    is_target = comma_lists.holds(job.target_resources, [resource.resource_name])
-    lacks = capabilities.lacks(resource.resource_capabilities, job.application, job.job_specifics)
+    is_target = comma_lists.contains_any(job.target_resources, [resource.resource_name])
+    lacks = capabilities.missing_capability(
+        resource.resource_capabilities, job.application, job.job_specifics
+    )
     reason = Reason.MAY_TAKE
     if not is_offering:
         reason = Reason.NO_OFFER
@@ -132,19 +138,19 @@ def _standpoint(job: Job, resource: Resource, running: int, now: int) -> Standpo
         reason = Reason.LACKS
     elif resource.last_call_time < now - IDLE_SECONDS:
         reason = Reason.SILENT
-    return Standpoint(resource, is_offering, is_target, lacks, reason, running)
+    return ResourceVerdict(resource, is_offering, is_target, lacks, reason, running)
 
 
-def _needs(transaction: Transaction, job: Job, there_are: Amounts) -> list[Need]:
-    wanted = licences.amounts(job.licences)
+def _needs(transaction: Transaction, job: JobRow, there_are: Amounts) -> list[LicenceNeed]:
+    wanted = licences.parse(job.licences)
     used = licences.used(transaction) if wanted else {}
     return [
-        Need(name, number, there_are.get(name, 0), used.get(name, 0))
+        LicenceNeed(name, number, there_are.get(name, 0), used.get(name, 0))
         for name, number in sorted(wanted.items())
     ]
 
 
-def _name_of(lock: Lock | None, everyone: Sequence[Resource]) -> str:
+def _name_of(lock: Lock | None, everyone: Sequence[ResourceRow]) -> str:
     if lock is None:
         return ""
     return next((one.resource_name for one in everyone if one.resource_id == lock.resource_id), "")

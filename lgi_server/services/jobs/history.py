@@ -9,18 +9,18 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.config.model import Config
 from lgi_server.db.database import Transaction
-from lgi_server.services.access.principals import User
+from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import job_history
-from lgi_server.tables.job_history import Change
+from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 SCHEDULER = "scheduler"
 # Characters of a column.
 _MOST_REASON = 255
 
 
-def changed(transaction: Transaction, old: Job, new: Job, by: str, why: str = "") -> None:
+def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, why: str = "") -> None:
     """Record a change of a job's state; ``by`` is "user NAME", "resource NAME" or `SCHEDULER`.
 
     A queued job that is changed otherwise has its submit recorded: its row will no longer tell when that was.
@@ -31,24 +31,24 @@ def changed(transaction: Transaction, old: Job, new: Job, by: str, why: str = ""
         job_history.record(transaction, _submit(old))
 
 
-def how(job: Job) -> str:
+def how(job: JobRow) -> str:
     """How a job ended, as far as its daemon has told: the reason of its last change."""
     return ": ".join(filter(None, (job.end.cause, job.end.reason))) if job.ended else ""
 
 
-def began(transaction: Transaction, job: Job, by: str) -> None:
+def began(transaction: Transaction, job: JobRow, by: str) -> None:
     """Record the submit of a job by a resource, or by another job: "resource NAME" or "job NUMBER"."""
     job_history.record(transaction, _change("", job, by, "submitted"))
 
 
-def _submit(job: Job) -> Change:
+def _submit(job: JobRow) -> StateChange:
     """The submit of a job whose state nobody has changed: a user's, who is the first of its owners."""
     return _change("", job, f"user {job.owners[0] if job.owners else ''}", "submitted")
 
 
-def _change(old_state: str, new: Job, by: str, why: str) -> Change:
+def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
     """A change of a job, as it is then; a reason that is too long is cut."""
-    return Change(
+    return StateChange(
         job_id=new.job_id,
         change_time=new.state_time_stamp,
         old_state=old_state,
@@ -61,7 +61,7 @@ def _change(old_state: str, new: Job, by: str, why: str) -> Change:
     )
 
 
-def first_targets(transaction: Transaction, job: Job) -> tuple[str, ...]:
+def first_targets(transaction: Transaction, job: JobRow) -> tuple[str, ...]:
     """The resources a job was submitted for; those it has now when that is forgotten."""
     for change in job_history.of_job(transaction, job.job_id):
         if not change.old_state:
@@ -76,17 +76,17 @@ def times(transaction: Transaction, job_id: int, why: str) -> int:
     return sum(one.reason.startswith(why) for one in again)
 
 
-def of_job(transaction: Transaction, user: User, job_id: int, config: Config) -> list[Change]:
+def of_job(transaction: Transaction, user: UserPrincipal, job_id: int, config: Config) -> list[StateChange]:
     """The changes of a job, the first one first, for who may read the job; LGIError 15 or 34.
 
     When the job is gone, for its owners and administrators.
     """
-    job = jobs.brief(transaction, job_id)
+    job = jobs.find_summary(transaction, job_id)
     changes = job_history.of_job(transaction, job_id)
     if job is None and not changes:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     readers = job.read_access if job else (config.admin_group, *changes[-1].owners)
-    if not comma_lists.holds(readers, user.names):
+    if not comma_lists.contains_any(readers, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     if job is not None and not changes:
         return [_submit(job)]

@@ -10,21 +10,21 @@ from lgi_server.db.database import Transaction
 from lgi_server.storage.base import Upload
 from lgi_server.tables import submit_requests
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
-from lgi_server.tables.submit_requests import Remembered
+from lgi_server.tables.job_queue.jobs import JobRow
+from lgi_server.tables.submit_requests import StoredRequest
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 
 
 @dataclass(frozen=True)
-class Request:
+class IdempotencyKey:
     """The id a submit was given, and whose it is: nobody meets the requests of others."""
 
     caller: str
     request_id: str
 
 
-def request(kind: str, name: str, request_id: str) -> Request | None:
+def request(kind: str, name: str, request_id: str) -> IdempotencyKey | None:
     """The request of a submit, none when it was posted without an id; LGIError 33 for one that is no id.
 
     A user, a resource and a job may have the same name: ``kind`` says which it is.
@@ -34,23 +34,23 @@ def request(kind: str, name: str, request_id: str) -> Request | None:
     if not _ID.match(request_id):
         why = "request_id is made of 1 to 64 letters, digits and _.:-"
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, repr(request_id[:40]), message=why)
-    return Request(f"{kind} {name}", request_id)
+    return IdempotencyKey(f"{kind} {name}", request_id)
 
 
-def contents(said: tuple[object, ...], uploads: tuple[Upload, ...]) -> str:
+def fingerprint(said: tuple[object, ...], uploads: tuple[Upload, ...]) -> str:
     """A digest of everything a submit says."""
     files = [(upload.name, upload.digest) for upload in uploads]
     return hashlib.sha256(json.dumps([said, files], default=bytes.hex).encode()).hexdigest()
 
 
-def find(transaction: Transaction, asked: Request | None) -> Remembered | None:
+def find(transaction: Transaction, asked: IdempotencyKey | None) -> StoredRequest | None:
     """What is remembered of a request."""
     if asked is None:
         return None
     return submit_requests.find(transaction, asked.caller, [asked.request_id]).get(asked.request_id)
 
 
-def first_job(transaction: Transaction, first: Remembered, repeated: str) -> Job:
+def replay(transaction: Transaction, first: StoredRequest, repeated: str) -> JobRow:
     """The job a request has made; LGIError 33 unless the same was said again, 15 when it was deleted."""
     if first.contents != repeated:
         why = "This request_id was given to another submit, give each its own"

@@ -12,7 +12,7 @@ from lgi_server.config.model import LICENCE_NAME
 from lgi_server.db.database import Database, Transaction
 from lgi_server.tables import licence_wishes
 from lgi_server.tables.job_queue import jobs as job_table
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 TAG = "licences"
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}\Z")
@@ -24,7 +24,7 @@ MOST_TEXT = 180
 Amounts = Mapping[str, int]
 
 
-def wish(job_specifics: str, there_are: Amounts) -> str:
+def normalize_request(job_specifics: str, there_are: Amounts) -> str:
     """The licences that job_specifics ask for, as they are stored; LGIError 72.
 
     They are written ``<licences> name, name=number </licences>``.
@@ -61,20 +61,20 @@ def _refused(why: str) -> LGIError:
     return LGIError(ErrorNumber.SPECIFICS_XML, why, message="These licences cannot be had")
 
 
-def amounts(wished: str) -> dict[str, int]:
+def parse(wished: str) -> dict[str, int]:
     """The licences of a stored text."""
     pairs = (item.partition("=") for item in wished.split())
     return {name: int(number) for name, _, number in pairs}
 
 
-class Stock:
+class LicencePool:
     """The licences that are free. Those of a job that is to start are taken out of it."""
 
     def __init__(self, there_are: Amounts, held: Mapping[str, int]) -> None:
         """``held``: how many jobs have which (as they are stored)."""
         self._free = dict(there_are)
         for text, jobs in held.items():
-            for name, number in amounts(text).items():
+            for name, number in parse(text).items():
                 self._free[name] = self._free.get(name, 0) - number * jobs
 
     def names(self) -> list[str]:
@@ -87,7 +87,7 @@ class Stock:
 
     def times(self, wished: str) -> int:
         """How many jobs that wish this could start."""
-        return max(0, min(self.free(name) // number for name, number in amounts(wished).items()))
+        return max(0, min(self.free(name) // number for name, number in parse(wished).items()))
 
     def take(self, wished: str) -> bool:
         """Take what a job wishes, if all of it is free."""
@@ -95,18 +95,18 @@ class Stock:
             return True
         if not self.times(wished):
             return False
-        for name, number in amounts(wished).items():
+        for name, number in parse(wished).items():
             self._free[name] -= number
         return True
 
 
-def possible(stock: Stock, wishes: Iterable[str]) -> dict[str, int]:
+def grantable(stock: LicencePool, wishes: Iterable[str]) -> dict[str, int]:
     """Those wishes that can be granted now, and to how many jobs."""
     granted = {wished: stock.times(wished) for wished in wishes}
     return dict([(wished, jobs) for wished, jobs in granted.items() if jobs][:MOST_SETS])
 
 
-def start(transaction: Transaction, candidates: Iterable[Job], there_are: Amounts) -> list[Job]:
+def grant(transaction: Transaction, candidates: Iterable[JobRow], there_are: Amounts) -> list[JobRow]:
     """Those of some jobs that may start: for the others others have taken the licences just before.
 
     To be locked in the same transaction: until it ends nobody else starts a job with licences.
@@ -114,7 +114,7 @@ def start(transaction: Transaction, candidates: Iterable[Job], there_are: Amount
     candidates = list(candidates)
     if not any(job.licences for job in candidates):
         return candidates
-    stock = Stock(there_are, licence_wishes.hold(transaction))
+    stock = LicencePool(there_are, licence_wishes.hold(transaction))
     return [job for job in candidates if stock.take(job.licences)]
 
 
@@ -136,7 +136,7 @@ def listed(transaction: Transaction, there_are: Amounts) -> list[Licence]:
 
 def used(transaction: Transaction) -> dict[str, int]:
     """How many of each licence jobs have now."""
-    stock = Stock({}, licence_wishes.held(transaction))
+    stock = LicencePool({}, licence_wishes.held(transaction))
     return {name: -stock.free(name) for name in stock.names()}
 
 

@@ -10,11 +10,11 @@ from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Transaction
 from lgi_server.services.access import job_principals
-from lgi_server.services.access.principals import User
+from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import job_tails
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_tails import Tail
 
 # Of each job.
@@ -24,13 +24,13 @@ INTEREST, MEMORY = 30, 600
 
 
 @dataclass(frozen=True)
-class Look:
+class OutputView:
     """What a user sees: ``data`` begins at byte ``offset``; what came before it is not kept any more.
 
     ``told`` is whether the job's daemon has sent anything yet: old ones never do. ``complete``: that is all.
     """
 
-    job: Job
+    job: JobRow
     offset: int
     data: bytes
     told: bool
@@ -43,19 +43,19 @@ class Look:
         return self.complete or (states.has_ended(self.job.state) and not self.told)
 
 
-def look(transaction: Transaction, user: User, job_id: int, offset: int) -> Look:
+def view(transaction: Transaction, user: UserPrincipal, job_id: int, offset: int) -> OutputView:
     """What a job has put out from a byte on, or from the first one that is kept; LGIError 15 or 34.
 
     A lock does not matter. That somebody looks has to be noted by the caller.
     """
-    job = jobs.brief(transaction, job_id)
+    job = jobs.find_summary(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    if not comma_lists.holds(job.read_access, user.names):
+    if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     tail = job_tails.find(transaction, job_id) or Tail()
     begin = min(max(offset, tail.begin), tail.length)
-    return Look(
+    return OutputView(
         job=job,
         offset=begin,
         data=tail.data[begin - tail.begin :],
@@ -66,7 +66,7 @@ def look(transaction: Transaction, user: User, job_id: int, offset: int) -> Look
 
 
 @dataclass(frozen=True)
-class Piece:
+class OutputChunk:
     """What a daemon sends of a job: ``data`` is what was put out from byte ``offset`` on."""
 
     job_id: int
@@ -76,12 +76,12 @@ class Piece:
     complete: bool
 
 
-def add(transaction: Transaction, resource: Resource, piece: Piece, now: int) -> bool:
+def append(transaction: Transaction, resource: ResourceRow, piece: OutputChunk, now: int) -> bool:
     """Take what a daemon has sent: whether anybody still looks. LGIError 15, 24 or 14.
 
     What does not follow what is kept takes its place: the daemon had more than it sends.
     """
-    job = jobs.brief(transaction, piece.job_id)
+    job = jobs.find_summary(transaction, piece.job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {piece.job_id}")
     if resource.resource_name not in job.target_resources:
@@ -104,7 +104,7 @@ def add(transaction: Transaction, resource: Resource, piece: Piece, now: int) ->
     return known.asked > now - INTEREST
 
 
-def note(transaction: Transaction, job_ids: list[int], now: int) -> None:
+def mark_watched(transaction: Transaction, job_ids: list[int], now: int) -> None:
     """Note that somebody looks at these jobs, and forget what nobody has looked at for long."""
     job_tails.forget(transaction, now - MEMORY)
     job_tails.ask(transaction, job_ids, now)

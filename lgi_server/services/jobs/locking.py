@@ -12,30 +12,30 @@ from lgi_server.db.database import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.tables import running_locks
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
 
 
-class JobLocked(Exception):
+class JobLockedError(Exception):
     """An interface call met a locked job: nothing was done, it may be tried again (wire.md 3: up to 30 s)."""
 
 
 def lock(
-    transaction: Transaction, session: tuple[Resource, int], job_id: int, there_are: Amounts, now: int
+    transaction: Transaction, session: tuple[ResourceRow, int], job_id: int, there_are: Amounts, now: int
 ) -> Lock:
     """Lock a job for a session of a resource; LGIError 15, 21 or 22.
 
     A queued one that wants licences is given them: whoever has it locked may start it.
     """
     resource, session_id = session
-    job, lock = held(transaction, job_id)
-    if not comma_lists.holds(job.target_resources, [resource.resource_name]):
+    job, lock = lock_row(transaction, job_id)
+    if not comma_lists.contains_any(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_A_TARGET)
     if lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
-    if job.state == State.QUEUED and not licences.start(transaction, [job], there_are):
+    if job.state == State.QUEUED and not licences.grant(transaction, [job], there_are):
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
     lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
@@ -43,8 +43,8 @@ def lock(
     return Lock(lock_id, job_id, resource.resource_id, now, session_id)
 
 
-def take(
-    transaction: Transaction, held_jobs: list[Job], resource: Resource, session_id: int, now: int
+def lock_all(
+    transaction: Transaction, held_jobs: list[JobRow], resource: ResourceRow, session_id: int, now: int
 ) -> None:
     """Lock jobs that this transaction holds."""
     if held_jobs:
@@ -53,7 +53,7 @@ def take(
         jobs.set_lock_state(transaction, job_ids, 1)
 
 
-def unlock(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Lock:
+def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> Lock:
     """Free a job of this session; LGIError 14."""
     lock = _own(running_locks.hold(transaction, job_id), resource, session_id, job_id)
     running_locks.delete(transaction, job_id)
@@ -61,24 +61,24 @@ def unlock(transaction: Transaction, resource: Resource, session_id: int, job_id
     return lock
 
 
-def own(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Job:
+def owned_job(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> JobRow:
     """A job that this session has locked, held for the rest of the transaction; LGIError 14."""
-    job, lock = jobs.hold(transaction, job_id) or (None, None)
+    job, lock = jobs.lock_row(transaction, job_id) or (None, None)
     _own(lock, resource, session_id, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
     return job
 
 
-def _own(lock: Lock | None, resource: Resource, session_id: int, job_id: int) -> Lock:
+def _own(lock: Lock | None, resource: ResourceRow, session_id: int, job_id: int) -> Lock:
     if lock is None or (lock.resource_id, lock.session_id) != (resource.resource_id, session_id):
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job_id}")
     return lock
 
 
-def held(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None]:
+def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None]:
     """A job held for the rest of the transaction, and the lock on it; LGIError 15."""
-    found = jobs.hold(transaction, job_id)
+    found = jobs.lock_row(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     return found
@@ -98,9 +98,9 @@ def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_l
     return len(freed)
 
 
-def unmark(transaction: Transaction, job_id: int) -> bool:
+def clear_orphaned_lock_state(transaction: Transaction, job_id: int) -> bool:
     """Free a job whose lock_state says that it is locked when nobody has locked it; whether it was so."""
-    job, lock = jobs.hold(transaction, job_id) or (None, None)
+    job, lock = jobs.lock_row(transaction, job_id) or (None, None)
     if job is None or lock is not None or job.lock_state == 0:
         return False
     jobs.set_lock_state(transaction, [job_id], 0)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 
 
-def known_targets(everyone: Sequence[Resource], application: str, targets: Sequence[str]) -> tuple[str, ...]:
+def known_targets(
+    everyone: Sequence[ResourceRow], application: str, targets: Sequence[str]
+) -> tuple[str, ...]:
     """The targets that offer an application; LGIError 70 when nobody does, 28 when none of them does."""
     offering = {one.resource_name for one in everyone if offers(one, application)}
     if not offering:
@@ -20,12 +22,12 @@ def known_targets(everyone: Sequence[Resource], application: str, targets: Seque
     return known
 
 
-def offers(resource: Resource, application: str) -> bool:
+def offers(resource: ResourceRow, application: str) -> bool:
     """Whether a resource has said that it offers an application."""
     return xml.find(resource.resource_capabilities, application) is not None
 
 
-def applications_of(resource: Resource) -> tuple[str, ...]:
+def applications_of(resource: ResourceRow) -> tuple[str, ...]:
     """The applications a resource has said that it offers."""
     try:
         names = comma_lists.unique(found.name for found in xml.elements(resource.resource_capabilities))

@@ -9,15 +9,15 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import NO_END, End, fitting
 from lgi_protocol.states import State
 from lgi_server.db.database import Transaction
-from lgi_server.services.access.principals import User
+from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history, locking
 from lgi_server.services.jobs.targets import known_targets, offers
-from lgi_server.storage.base import Making
+from lgi_server.storage.base import RepositoryWriter
 from lgi_server.tables import active_resources, event_queue
-from lgi_server.tables.active_resources import Resource
+from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue import states as job_queue_states
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 
 @dataclass(frozen=True)
@@ -34,17 +34,17 @@ class Posted:
 
 def update(
     transaction: Transaction,
-    resource: Resource,
+    resource: ResourceRow,
     session_id: int,
     job_id: int,
-    read_posted: Callable[[Job], Posted],
+    read_posted: Callable[[JobRow], Posted],
     now: int,
-) -> Job:
+) -> JobRow:
     """Change a job this session has locked; LGIError 14, those of the fields, or 25 for the state.
 
     state_time_stamp always grows, so that two changes within one second are two to whoever compares.
     """
-    old = locking.own(transaction, resource, session_id, job_id)
+    old = locking.owned_job(transaction, resource, session_id, job_id)
     posted = read_posted(old)
     new = replace(
         old,
@@ -59,8 +59,8 @@ def update(
     )
     if not job_queue_states.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
-    history.changed(transaction, old, new, f"resource {resource.resource_name}", history.how(new))
-    transaction.afterwards(partial(event_log.updated, old, new, resource.resource_name))
+    history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.how(new))
+    transaction.afterwards(partial(event_log.log_updated, old, new, resource.resource_name))
     event_queue.job_changed(transaction, now)
     return new
 
@@ -71,21 +71,21 @@ def _end(old: End, posted: End) -> End:
     return replace(told, reason=posted.reason or old.reason)
 
 
-def check_state(job: Job, state: str) -> str:
+def check_state(job: JobRow, state: str) -> str:
     """A state the lock holder may bring a job to, or empty for no change; LGIError 25."""
     if state and not states.resource_may_change(job.state, state):
         raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot become {state}")
     return state
 
 
-def check_reference(job: Job, reference: str) -> None:
+def check_reference(job: JobRow, reference: str) -> None:
     """LGIError 14 when a daemon names its reference and the job, no longer queued, carries another's."""
     holder = xml.value(job.job_specifics, "daemon_reference")
     if reference and job.state != State.QUEUED and reference != holder:
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job.job_id} was taken over by another daemon")
 
 
-def check_takeover(job: Job, job_specifics: str) -> str:
+def check_takeover(job: JobRow, job_specifics: str) -> str:
     """New specifics of a job; LGIError 14 when they would take it from a daemon that has it."""
     if job_specifics:
         check_reference(job, xml.value(job_specifics, "daemon_reference"))
@@ -100,7 +100,7 @@ def check_first_state(state: str) -> str:
 
 
 def check_new_targets(
-    transaction: Transaction, job: Job, resource: Resource, targets: tuple[str, ...]
+    transaction: Transaction, job: JobRow, resource: ResourceRow, targets: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Targets that offer the job's application, or empty for no change; LGIError 28.
 
@@ -113,17 +113,19 @@ def check_new_targets(
     return known_targets(active_resources.everyone(transaction), job.application, targets)
 
 
-def seen_by_resource(transaction: Transaction, resource: Resource, job_id: int) -> Job:
+def seen_by_resource(transaction: Transaction, resource: ResourceRow, job_id: int) -> JobRow:
     """A job as one of its targets may see it; LGIError 15 or 24."""
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    if not comma_lists.holds(job.target_resources, [resource.resource_name]):
+    if not comma_lists.contains_any(job.target_resources, [resource.resource_name]):
         raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {job_id}")
     return job
 
 
-def locked_by_resource(transaction: Transaction, resource: Resource, session_id: int, job_id: int) -> Job:
+def locked_by_resource(
+    transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int
+) -> JobRow:
     """Everything of a job this session has locked; LGIError 20."""
     found = jobs.locked(transaction, job_id, session_id)
     if found is None or found[1].resource_id != resource.resource_id:
@@ -131,39 +133,41 @@ def locked_by_resource(transaction: Transaction, resource: Resource, session_id:
     return found[0]
 
 
-def seen_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
+def seen_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> JobRow:
     """Everything of a job a user may read, locked or not, as it is at this moment; LGIError 15 or 34."""
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
-    if not comma_lists.holds(job.read_access, user.names):
+    if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     return job
 
 
-def read_by_user(transaction: Transaction, user: User, job_id: int) -> Job:
-    """Everything of a job a user may read; LGIError 15 or 34, JobLocked while it is locked."""
+def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> JobRow:
+    """Everything of a job a user may read; LGIError 15 or 34, JobLockedError while it is locked."""
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     job, lock = found
-    if not comma_lists.holds(job.read_access, user.names):
+    if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
-        raise locking.JobLocked
+        raise locking.JobLockedError
     return job
 
 
-def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Making, now: int) -> Job:
-    """Remove a job, or bring it to ``aborting``; LGIError 15 or 35, JobLocked while it is locked.
+def delete_by_user(
+    transaction: Transaction, user: UserPrincipal, job_id: int, store: RepositoryWriter, now: int
+) -> JobRow:
+    """Remove a job, or bring it to ``aborting``; LGIError 15 or 35, JobLockedError while it is locked.
 
     The answered job says ``deleted`` when it is gone; its repository goes after the commit.
     """
-    job, lock = locking.held(transaction, job_id)
-    if not comma_lists.holds(job.write_access, user.names):
+    job, lock = locking.lock_row(transaction, job_id)
+    if not comma_lists.contains_any(job.write_access, user.names):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
-        raise locking.JobLocked
+        raise locking.JobLockedError
     state = states.DELETED if states.removable(job.state) else State.ABORTING.value
     new = replace(job, state=state, state_time_stamp=_next_stamp(job, now))
     if state == states.DELETED:
@@ -172,13 +176,13 @@ def delete_by_user(transaction: Transaction, user: User, job_id: int, store: Mak
             transaction.afterwards(partial(store.remove, job.repository))
     else:
         job_queue_states.set_state(transaction, job, new)
-    history.changed(transaction, job, new, f"user {user.name}")
-    transaction.afterwards(partial(event_log.deleted, job, state, user.name))
+    history.record_change(transaction, job, new, f"user {user.name}")
+    transaction.afterwards(partial(event_log.log_deleted, job, state, user.name))
     event_queue.job_changed(transaction, now)
     return new
 
 
-def change_lost(transaction: Transaction, job: Job, state: State, why: str, now: int) -> None:
+def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, now: int) -> None:
     """Bring a job that this transaction holds, and that nobody looks after, to another state.
 
     One that is queued again is for the resources it was submitted for, as long as the history tells which.
@@ -193,10 +197,10 @@ def change_lost(transaction: Transaction, job: Job, state: State, why: str, now:
         end=End(reason=fitting(why)) if states.has_ended(state) else NO_END,
     )
     if job_queue_states.change(transaction, job, new):
-        history.changed(transaction, job, new, history.SCHEDULER, why)
-        transaction.afterwards(partial(event_log.lost, job, new, why))
+        history.record_change(transaction, job, new, history.SCHEDULER, why)
+        transaction.afterwards(partial(event_log.log_lost, job, new, why))
         event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)
 
 
-def _next_stamp(job: Job, now: int) -> int:
+def _next_stamp(job: JobRow, now: int) -> int:
     return max(now, job.state_time_stamp + 1)

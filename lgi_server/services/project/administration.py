@@ -17,13 +17,13 @@ from lgi_server.tables import running_sessions as session_table
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE
 from lgi_server.tables.job_queue import positions
 from lgi_server.tables.update_undo import Undo
-from lgi_server.tables.updates import Change
+from lgi_server.tables.updates import UpdateStatement
 
 # The first rule of a new project, as LGI's: everybody may have two jobs of each application.
 FIRST_RULE = ("user", comma_lists.ANY, comma_lists.ANY, 2)
 
 
-class Unacceptable(Exception):
+class AdministrationError(Exception):
     """The change cannot be made; the message says which value is wrong and what to do."""
 
 
@@ -43,10 +43,10 @@ def check_master(transaction: Transaction, server_name: str) -> None:
     It is our turn then: whoever changes something at the same time waits and sees the change, so that
     versions appear in their order.
     """
-    mutexes.take(transaction, "updates", "SELECT 1")
+    mutexes.acquire(transaction, "updates", "SELECT 1")
     own = active_resources.named(transaction, server_name)
     if own is None or own.project_server != MASTER:
-        raise Unacceptable(f"{server_name} is not the project's master server: run ManageDB there")
+        raise AdministrationError(f"{server_name} is not the project's master server: run ManageDB there")
 
 
 def set_up(transaction: Transaction, master: NewResource, rule: tuple[str, str, str, int]) -> None:
@@ -71,7 +71,9 @@ def deny(transaction: Transaction, kind: str, name: str, application: str, serve
     return _make(transaction, submit_rules.set_denied(kind, name, application), servers, undo)
 
 
-def _rules(transaction: Transaction, kind: str, rule: str, name: str, application: str) -> list[Change]:
+def _rules(
+    transaction: Transaction, kind: str, rule: str, name: str, application: str
+) -> list[UpdateStatement]:
     """The rules there are, each as the change that makes it."""
     rows = submit_rules.listed(transaction, kind, rule, name, application)
     if rule == "denied":
@@ -87,10 +89,10 @@ def remove_rule(
 ) -> int:
     """Remove rules by name, application or both; Unacceptable when neither is given or none is there."""
     if not name and not application:
-        raise Unacceptable("give a name, an application or both")
+        raise AdministrationError("give a name, an application or both")
     undo = _rules(transaction, kind, rule, name, application)
     if not undo:
-        raise Unacceptable("there is no such rule, nothing was changed")
+        raise AdministrationError("there is no such rule, nothing was changed")
     return _make(transaction, submit_rules.remove(kind, rule, name, application), servers, undo)
 
 
@@ -103,7 +105,7 @@ def set_share(transaction: Transaction, kind: str, name: str, weight: str) -> No
     except ValueError:
         number = 0.0
     if not 0.01 <= number <= 1000:
-        raise Unacceptable(f"{weight!r} is no weight: write a number from 0.01 to 1000, as 2 or 0.5")
+        raise AdministrationError(f"{weight!r} is no weight: write a number from 0.01 to 1000, as 2 or 0.5")
     shares.set_weight(transaction, f"{kind} {who}", number)
 
 
@@ -112,13 +114,13 @@ def remove_share(transaction: Transaction, kind: str, name: str) -> None:
     who = check_who(name)
     _check_share(kind, who)
     if not shares.remove_weight(transaction, f"{kind} {who}"):
-        raise Unacceptable(f"{kind} {who} has no weight, nothing was changed")
+        raise AdministrationError(f"{kind} {who} has no weight, nothing was changed")
 
 
 def shares_of(transaction: Transaction, kind: str) -> list[dict[str, object]]:
     """The users or groups that have a weight."""
     if kind == "resource":
-        raise Unacceptable("Resources have no share !")
+        raise AdministrationError("Resources have no share !")
     found = shares.weights(transaction).items()
     return [
         {f"{kind}_name": account.partition(" ")[2], "weight": f"{weight:g}"}
@@ -129,9 +131,9 @@ def shares_of(transaction: Transaction, kind: str) -> list[dict[str, object]]:
 
 def _check_share(kind: str, name: str) -> None:
     if kind == "resource":
-        raise Unacceptable("Resources have no share !")
+        raise AdministrationError("Resources have no share !")
     if name == comma_lists.ANY:
-        raise Unacceptable("any is nobody's name: who has no weight counts as 1")
+        raise AdministrationError("any is nobody's name: who has no weight counts as 1")
 
 
 def add_resource(transaction: Transaction, new: NewResource, servers: str) -> int:
@@ -139,19 +141,23 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
     name = check_who(new.name)
     der = client_certificate.der_of(new.certificate)
     if name == comma_lists.ANY:
-        raise Unacceptable("a resource cannot be called any")
+        raise AdministrationError("a resource cannot be called any")
     if not common_name.is_resource_name(name):
-        raise Unacceptable(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
+        raise AdministrationError(
+            f"{name!r} is not user@host, nor the full name of a host, as resources are called"
+        )
     if not der:
-        raise Unacceptable("the certificate file holds no PEM certificate")
+        raise AdministrationError("the certificate file holds no PEM certificate")
     if (held := client_certificate.read(der).name.name) != name:
-        raise Unacceptable(f"the certificate is for {held!r}, not for {name!r}")
+        raise AdministrationError(f"the certificate is for {held!r}, not for {name!r}")
     if new.project_server not in {NO_SERVER, MASTER, SLAVE}:
-        raise Unacceptable("the project server flag is 0 (resource), 1 (master) or 2 (slave)")
+        raise AdministrationError("the project server flag is 0 (resource), 1 (master) or 2 (slave)")
     if new.project_server == MASTER and _masters(transaction):
-        raise Unacceptable(f"{_masters(transaction)[0]} is the master already, a project has exactly one")
+        raise AdministrationError(
+            f"{_masters(transaction)[0]} is the master already, a project has exactly one"
+        )
     if active_resources.named(transaction, name):
-        raise Unacceptable(f"{name} is registered already: delete it first")
+        raise AdministrationError(f"{name} is registered already: delete it first")
     pem = new.certificate.strip() + "\n"
     change = active_resources.add(name, _one_line(new.url), pem, new.project_server)
     # Without its master a project is none: that is not taken back.
@@ -166,19 +172,19 @@ def remove_resource(transaction: Transaction, name: str, servers: str, now: int)
     """
     found = active_resources.named(transaction, name)
     if found is None:
-        raise Unacceptable(f"no resource is called {name!r}: see ManageDB list resources allowed")
+        raise AdministrationError(f"no resource is called {name!r}: see ManageDB list resources allowed")
     if _masters(transaction) == [name]:
-        raise Unacceptable(f"{name} is the project's master server: without it nobody would be served")
+        raise AdministrationError(f"{name} is the project's master server: without it nobody would be served")
     for session_id in session_table.of_resource(transaction, found.resource_id):
         resource_sessions.sign_off(transaction, session_id)
-    for job_id in positions.on_resource(transaction, name):
+    for job_id in positions.jobs_on_resource(transaction, name):
         _give_up(transaction, job_id, name, now)
     undo = [active_resources.add(name, found.url, found.client_certificate, found.project_server)]
     return _make(transaction, active_resources.remove(name), servers, undo)
 
 
 def _give_up(transaction: Transaction, job_id: int, resource: str, now: int) -> None:
-    job, _lock = locking.held(transaction, job_id)
+    job, _lock = locking.lock_row(transaction, job_id)
     state = State.ABORTED if job.state == State.ABORTING else State.QUEUED
     jobs_updates.change_lost(transaction, job, state, f"{resource} was removed", now)
 
@@ -187,7 +193,7 @@ def last_change(transaction: Transaction) -> Undo:
     """The last change that was not taken back; Unacceptable when there is none."""
     found = update_undo.newest(transaction)
     if found is None:
-        raise Unacceptable(
+        raise AdministrationError(
             "there is no change that could be taken back: what is not taken back already is of the project's "
             "set-up, or was made on another server"
         )
@@ -201,7 +207,7 @@ def undo(transaction: Transaction, version: int, now: int) -> list[int]:
     """
     found = last_change(transaction)
     if found.version != version:
-        raise Unacceptable(f"update {found.version} came meanwhile: nothing was taken back")
+        raise AdministrationError(f"update {found.version} came meanwhile: nothing was taken back")
     update_undo.delete(transaction, version)
     made = []
     for text in found.statements:
@@ -220,18 +226,20 @@ def _masters(transaction: Transaction) -> list[str]:
     return [server.resource_name for server in servers if server.project_server == MASTER]
 
 
-def _make(transaction: Transaction, change: Change, servers: str, undo: Sequence[Change] = ()) -> int:
+def _make(
+    transaction: Transaction, change: UpdateStatement, servers: str, undo: Sequence[UpdateStatement] = ()
+) -> int:
     """Make a change here and record it, and how it is taken back.
 
     As LGI: it is made here whatever servers it is meant for.
     """
     names = comma_lists.split(servers)
     if not names or len(_one_line(servers).encode()) >= 255:
-        raise Unacceptable(f"{servers!r} is not 'any' or a comma list of server names")
+        raise AdministrationError(f"{servers!r} is not 'any' or a comma list of server names")
     try:
         text, undo_texts = change.text(), [one.text() for one in undo]
     except ValueError as error:
-        raise Unacceptable(str(error)) from None
+        raise AdministrationError(str(error)) from None
     change.run(transaction)
     version = updates.insert(transaction, comma_lists.join(names), text)
     if undo_texts:
@@ -245,19 +253,21 @@ def check_who(name: str) -> str:
     try:
         return name if name == comma_lists.ANY else common_name.check_name(name)
     except ValueError as error:
-        raise Unacceptable(str(error)) from None
+        raise AdministrationError(str(error)) from None
 
 
 def check_application(application: str) -> str:
     """The name of an application, or the word any."""
     application = application.strip()
     if not xml.is_name(application):
-        raise Unacceptable(f"{application!r} cannot be the name of an application: letters, digits, '_.-'")
+        raise AdministrationError(
+            f"{application!r} cannot be the name of an application: letters, digits, '_.-'"
+        )
     return application
 
 
 def _one_line(text: str) -> str:
     text = text.strip()
     if common_name.has_control(text) or len(text.encode()) >= 255:
-        raise Unacceptable(f"{text[:40]!r} has control characters or is longer than 254 bytes")
+        raise AdministrationError(f"{text[:40]!r} has control characters or is longer than 254 bytes")
     return text

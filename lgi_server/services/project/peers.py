@@ -10,13 +10,13 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_protocol.reply import leading_number
-from lgi_protocol.transport_errors import Unreachable
+from lgi_protocol.transport_errors import TransportError
 from lgi_server.config.model import Config
 from lgi_server.db.database import Database
 from lgi_server.services.access import principals
 from lgi_server.services.project import replication
-from lgi_server.services.project.replication import Here, Update, read_update
-from lgi_server.tables.active_resources import Resource
+from lgi_server.services.project.replication import LocalServer, Update, read_update
+from lgi_server.tables.active_resources import ResourceRow
 
 log = logging.getLogger("lgi.peers")
 
@@ -34,7 +34,7 @@ class Master:
         fields = {"project": self._project, "version": str(version)}
         try:
             reply = self._client.post("servers/server_get_update", fields)
-        except (Unreachable, ServerError) as error:
+        except (TransportError, ServerError) as error:
             raise LGIError(ErrorNumber.BACK_OFF, "the master server does not answer") from error
         if reply.number("update", "updates") == 0:
             return None
@@ -54,21 +54,21 @@ def fetch_updates(config: Config, database: Database, project: str) -> int:
     master = database.run(principals.servers, write=False).master
     if master.resource_name == name:
         return 0
-    here = Here(name, config.unrestricted_updates)
+    here = LocalServer(name, config.unrestricted_updates)
     return replication.cycle(database, here, Master(credentials(config), master.url, project).next_update)
 
 
-def tell_slaves(config: Config, project: str, slaves: Iterable[Resource]) -> list[str]:
+def tell_slaves(config: Config, project: str, slaves: Iterable[ResourceRow]) -> list[str]:
     """Have slaves fetch what is new here, all at once; the names of those that did not answer.
 
     They lose nothing: their schedulers ask by themselves.
     """
     shown = credentials(config)
 
-    def has_answered(slave: Resource) -> bool:
+    def has_answered(slave: ResourceRow) -> bool:
         try:
             _client(slave.url, shown).post("servers/server_run_update", {"project": project})
-        except (Unreachable, ServerError) as error:
+        except (TransportError, ServerError) as error:
             log.warning("project %s: %s did not fetch updates: %s", project, slave.resource_name, error)
             return False
         return True

@@ -10,14 +10,14 @@ from lgi_server.db.database import Database, Transaction
 from lgi_server.services.project import update_parser
 from lgi_server.services.project.update_parser import Statement, Verb
 from lgi_server.tables import active_resources, updates
-from lgi_server.tables.updates import Change
+from lgi_server.tables.updates import UpdateStatement
 
 log = logging.getLogger("lgi.replication")
 # An update cycle that finds more stops and goes on at the next: it must not hold a request for ever.
 MOST_AT_ONCE = 10_000
 
 
-class NeedsCycle(Exception):
+class UpdatesMissingError(Exception):
     """Changes of the master are missing here: they are to be fetched first, outside any transaction.
 
     ``is_gap`` when a pushed change has shown it: then the call is answered also when they cannot be had now.
@@ -38,7 +38,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Here:
+class LocalServer:
     """This server in its project; ``unrestricted`` when it runs whatever statement its master sends."""
 
     name: str
@@ -46,7 +46,7 @@ class Here:
 
 
 @dataclass(frozen=True)
-class Known:
+class UpdateStatus:
     """What a server is told that asks for news: how many there are, and the first or the newest version."""
 
     count: int
@@ -54,20 +54,20 @@ class Known:
     first: Update | None
 
 
-def after(transaction: Transaction, version: int) -> Known:
+def after(transaction: Transaction, version: int) -> UpdateStatus:
     """What is newer than a version."""
     row = updates.first_after(transaction, version)
     if row is None:
-        return Known(0, updates.newest(transaction), None)
+        return UpdateStatus(0, updates.newest(transaction), None)
     query = bytes(row["update_query"]).decode()
     first = Update(int(row["version"]), comma_lists.split(row["servers"]), query)
-    return Known(updates.count_after(transaction, version), first.version, first)
+    return UpdateStatus(updates.count_after(transaction, version), first.version, first)
 
 
-def accept(transaction: Transaction, update: Update, here: Here, cycled: bool) -> int:
+def accept(transaction: Transaction, update: Update, here: LocalServer, cycled: bool) -> int:
     """Make or only note a pushed change; answer the newest version here.
 
-    A known version changes nothing. NeedsCycle when changes before it are missing. # As LGI: when they still
+    A known version changes nothing. UpdatesMissingError when changes before it are missing. # As LGI: when they still
     are after a cycle nothing is made, and the version that is answered says so (ruling 5). LGIError 41 when
     the statement is none that servers may send.
     """
@@ -76,24 +76,24 @@ def accept(transaction: Transaction, update: Update, here: Here, cycled: bool) -
         return newest
     if update.version > newest + 1:
         if not cycled:
-            raise NeedsCycle(is_gap=True)
+            raise UpdatesMissingError(is_gap=True)
         log.warning("update %d waits until version %d is there", update.version, newest + 1)
         return newest
     apply(transaction, update, here)
     return update.version
 
 
-def apply(transaction: Transaction, update: Update, here: Here) -> None:
+def apply(transaction: Transaction, update: Update, here: LocalServer) -> None:
     """Record a change under its version, and make it when it is for this server; LGIError 41."""
     make = _maker(update.query, here)
     updates.insert_as(transaction, update.version, comma_lists.join(update.servers), update.query)
-    meant = comma_lists.holds(update.servers, [here.name])
+    meant = comma_lists.contains_any(update.servers, [here.name])
     if meant:
         make(transaction)
     log.info("update %d %s", update.version, "made" if meant else "noted, it is for other servers")
 
 
-def _maker(query: str, here: Here) -> Callable[[Transaction], object]:
+def _maker(query: str, here: LocalServer) -> Callable[[Transaction], object]:
     """What makes the change of a statement; LGIError 41 when it is none that servers may send."""
     try:
         statement = update_parser.parse(query)
@@ -104,7 +104,7 @@ def _maker(query: str, here: Here) -> Callable[[Transaction], object]:
     return lambda transaction: change_of(transaction, statement).run(transaction)
 
 
-def change_of(transaction: Transaction, statement: Statement) -> Change:
+def change_of(transaction: Transaction, statement: Statement) -> UpdateStatement:
     """The change a statement stands for. A resource that is known already keeps its number."""
     values = dict(statement.values)
     if statement.table != "active_resources" or statement.verb is not Verb.REPLACE:
@@ -117,7 +117,7 @@ def change_of(transaction: Transaction, statement: Statement) -> Change:
     return updates.change_of(Verb.REPLACE, statement.table, tuple(whole.items()), ())
 
 
-def cycle(database: Database, here: Here, ask: Callable[[int], Update | None]) -> int:
+def cycle(database: Database, here: LocalServer, ask: Callable[[int], Update | None]) -> int:
     """Fetch and make what the master has newer, one change a transaction; answer how many.
 
     ``ask`` answers the first change after a version. One that came meanwhile another way is passed over.

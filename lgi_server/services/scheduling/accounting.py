@@ -14,9 +14,9 @@ from lgi_protocol.states import State
 from lgi_server.db.database import Database, Transaction
 from lgi_server.services.scheduling import fair_share
 from lgi_server.tables import job_history, job_usage, shares
-from lgi_server.tables.job_history import Change
-from lgi_server.tables.job_usage import Account, Run, Used
-from lgi_server.tables.shares import Lately
+from lgi_server.tables.job_history import StateChange
+from lgi_server.tables.job_usage import JobRun, UsageKey, UsageTotals
+from lgi_server.tables.shares import DecayedUsage
 
 # Changes that are counted in one transaction, and that are forgotten in one; and how many such transactions
 # are made for the latter before something else has its turn.
@@ -41,15 +41,15 @@ def _account_some(transaction: Transaction, half_life: int) -> int:
     if not changes:
         return 0
     known = job_usage.runs(transaction, sorted({change.job_id for change in changes}))
-    run, ended = follow(known, changes)
+    run, ended = replay_changes(known, changes)
     if known:
         job_usage.delete_runs(transaction, sorted(known))
     if run:
         job_usage.insert_runs(transaction, list(run.values()))
-    used: dict[Account, Used] = {}
+    used: dict[UsageKey, UsageTotals] = {}
     for one, end in ended:
-        for account, more in charges(one, end):
-            used[account] = used.get(account, Used()) + more
+        for account, more in usage_entries(one, end):
+            used[account] = used.get(account, UsageTotals()) + more
     job_usage.add(transaction, used)
     if ended:
         shares.store(transaction, _lately(shares.lately(transaction), ended, half_life))
@@ -57,21 +57,25 @@ def _account_some(transaction: Transaction, half_life: int) -> int:
     return len(changes)
 
 
-def _lately(known: dict[str, Lately], ended: list[tuple[Run, int]], half_life: int) -> dict[str, Lately]:
+def _lately(
+    known: dict[str, DecayedUsage], ended: list[tuple[JobRun, int]], half_life: int
+) -> dict[str, DecayedUsage]:
     """What accounts have used lately after some more runs; those that have used more only."""
-    after: dict[str, Lately] = {}
+    after: dict[str, DecayedUsage] = {}
     for run, end in ended:
         for name in ("", *fair_share.accounts(run.owners)):
-            before = after.get(name) or known.get(name) or Lately(0.0, 0.0, end)
+            before = after.get(name) or known.get(name) or DecayedUsage(0.0, 0.0, end)
             at = max(end, before.at)
-            left = fair_share.faded(at - before.at, half_life)
-            more = fair_share.worth(run.began, end, at, half_life)
-            runs = fair_share.faded(at - end, half_life)
-            after[name] = Lately(before.seconds * left + more, before.runs * left + runs, at)
+            left = fair_share.decay(at - before.at, half_life)
+            more = fair_share.decayed_seconds(run.began, end, at, half_life)
+            runs = fair_share.decay(at - end, half_life)
+            after[name] = DecayedUsage(before.seconds * left + more, before.runs * left + runs, at)
     return after
 
 
-def follow(known: dict[int, Run], changes: list[Change]) -> tuple[dict[int, Run], list[tuple[Run, int]]]:
+def replay_changes(
+    known: dict[int, JobRun], changes: list[StateChange]
+) -> tuple[dict[int, JobRun], list[tuple[JobRun, int]]]:
     """The jobs that run after some changes, and the runs that have ended with their ends."""
     runs, ended = dict(known), []
     for change in changes:
@@ -84,25 +88,25 @@ def follow(known: dict[int, Run], changes: list[Change]) -> tuple[dict[int, Run]
 
 def _runs(word: str) -> bool:
     """Whether a resource is busy with a job in this state."""
-    return word != states.DELETED and states.counts_as(word) in {State.RUNNING, State.ABORTING}
+    return word != states.DELETED and states.normalized(word) in {State.RUNNING, State.ABORTING}
 
 
-def _run(change: Change) -> Run:
+def _run(change: StateChange) -> JobRun:
     """A run that begins. Whoever reports it is the resource; a list of targets may still be longer."""
     resource = change.changed_by.removeprefix(_RESOURCE)
     if resource == change.changed_by:
         resource = change.target_resources[0] if change.target_resources else ""
-    return Run(change.job_id, change.change_time, change.application, change.owners, resource)
+    return JobRun(change.job_id, change.change_time, change.application, change.owners, resource)
 
 
-def charges(run: Run, end: int) -> Iterator[tuple[Account, Used]]:
+def usage_entries(run: JobRun, end: int) -> Iterator[tuple[UsageKey, UsageTotals]]:
     """What a run is counted as: the first of the owners is its user, the others are groups."""
     months = list(months_between(run.began, end))
     for number, owner in enumerate(run.owners):
         kind = "group" if number else "user"
         for place, (month, seconds) in enumerate(months, 1):
-            account = Account(month, kind, owner, run.application, run.resource)
-            yield account, Used(int(place == len(months)), seconds)
+            account = UsageKey(month, kind, owner, run.application, run.resource)
+            yield account, UsageTotals(int(place == len(months)), seconds)
 
 
 def months_between(begin: int, end: int) -> Iterator[tuple[int, int]]:

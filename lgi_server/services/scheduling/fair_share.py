@@ -12,7 +12,7 @@ USUAL, LEAST = 3600.0, 60.0
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedJob:
     """A queued job. The first of its owners is its user, the others are groups."""
 
     job_id: int
@@ -44,7 +44,7 @@ class Usage:
         return 1.0 / self.weights.get(account, 1.0)
 
 
-def order(jobs: Sequence[Waiting], usage: Usage) -> list[int]:
+def order(jobs: Sequence[QueuedJob], usage: Usage) -> list[int]:
     """The numbers of jobs of one application in the order they are to start.
 
     They are given in the order they have: those placed before, then the others as they were submitted.
@@ -52,7 +52,7 @@ def order(jobs: Sequence[Waiting], usage: Usage) -> list[int]:
     The job of the account with the least load is next. Each job of an account that is placed adds to its
     load, for jobs with the same targets and licences: those wait for the same.
     """
-    queues: dict[tuple[str, tuple[str, ...], str], list[Waiting]] = defaultdict(list)
+    queues: dict[tuple[str, tuple[str, ...], str], list[QueuedJob]] = defaultdict(list)
     for job in jobs:
         queues[account(job, usage), job.target_resources, job.licences].append(job)
     tags: dict[int, float] = {}
@@ -63,7 +63,7 @@ def order(jobs: Sequence[Waiting], usage: Usage) -> list[int]:
     return sorted((job.job_id for job in jobs), key=tags.__getitem__)
 
 
-def account(job: Waiting, usage: Usage) -> str:
+def account(job: QueuedJob, usage: Usage) -> str:
     """Who a job is for: the first of its groups that has a weight, or else its user."""
     for group in job.owners[1:]:
         if f"group {group}" in usage.weights:
@@ -76,12 +76,12 @@ def accounts(owners: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{'group' if number else 'user'} {owner}" for number, owner in enumerate(owners))
 
 
-def user(job: Waiting) -> str:
+def user(job: QueuedJob) -> str:
     """The user of a job."""
     return f"user {job.owners[0] if job.owners else ''}"
 
 
-def _among_users(jobs: Iterable[Waiting], usage: Usage) -> list[int]:
+def _among_users(jobs: Iterable[QueuedJob], usage: Usage) -> list[int]:
     """The jobs of one account: that of the user with the least load is next."""
     placed: dict[str, int] = defaultdict(int)
     tags: dict[int, float] = {}
@@ -92,12 +92,12 @@ def _among_users(jobs: Iterable[Waiting], usage: Usage) -> list[int]:
     return sorted(tags, key=tags.__getitem__)
 
 
-def worth(began: int, end: int, now: int, half_life: int) -> float:
+def decayed_seconds(began: int, end: int, now: int, half_life: int) -> float:
     """What the seconds of a run count now: half of each after so many seconds, a quarter after twice that."""
     rate = half_life / 0.6931471805599453
-    return rate * (faded(now - end, half_life) - faded(now - began, half_life))
+    return rate * (decay(now - end, half_life) - decay(now - began, half_life))
 
 
-def faded(age: int, half_life: int) -> float:
+def decay(age: int, half_life: int) -> float:
     """What is left of one second after so many others."""
     return float(2.0 ** (-max(0, age) / half_life))

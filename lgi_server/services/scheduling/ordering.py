@@ -15,15 +15,15 @@ from types import MappingProxyType
 from lgi_server.db.database import Database, Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.scheduling import accounting, fair_share, renumbering
-from lgi_server.services.scheduling.fair_share import LEAST, USUAL, Usage, Waiting
+from lgi_server.services.scheduling.fair_share import LEAST, USUAL, QueuedJob, Usage
 from lgi_server.tables import job_usage, shares
 from lgi_server.tables.job_queue import priorities
 from lgi_server.tables.job_queue.priorities import Queue, Queued
-from lgi_server.tables.job_usage import Run
-from lgi_server.tables.shares import Lately
+from lgi_server.tables.job_usage import JobRun
+from lgi_server.tables.shares import DecayedUsage
 
 log = logging.getLogger("lgi.scheduler")
-Rule = Callable[[Sequence[Waiting], Usage], Sequence[int]]
+Rule = Callable[[Sequence[QueuedJob], Usage], Sequence[int]]
 # Jobs of an application that are placed, more or less; and those whose numbers change in one transaction:
 # a resource that asks meanwhile passes them over.
 MOST, AT_ONCE = 500, 50
@@ -67,15 +67,17 @@ def _order(database: Database, rule: Rule, queues: Sequence[Queue], usage: Usage
     find = partial(priorities.heads, some=queues, each=max(2, MOST // len(queues)))
     found = sorted(database.run(find, write=False), key=lambda job: (job.priority, job.job_id))
     wanted = _all_of(rule(tuple(map(_waiting, found)), usage), [job.job_id for job in found])
-    numbers = sorted(renumbering.renumber(wanted, {job.job_id: job.priority for job in found}).items())
+    numbers = sorted(
+        renumbering.renumber_priorities(wanted, {job.job_id: job.priority for job in found}).items()
+    )
     for begin in range(0, len(numbers), AT_ONCE):
         some = dict(numbers[begin : begin + AT_ONCE])
         database.run(partial(priorities.set_priorities, priorities=some))
     return len(numbers)
 
 
-def _waiting(job: Queued) -> Waiting:
-    return Waiting(job.job_id, job.application, job.owners, job.target_resources, job.licences)
+def _waiting(job: Queued) -> QueuedJob:
+    return QueuedJob(job.job_id, job.application, job.owners, job.target_resources, job.licences)
 
 
 def _all_of(said: Iterable[int], there: Sequence[int]) -> list[int]:
@@ -90,7 +92,7 @@ def read_usage(database: Database, half_life: int, now: int) -> Usage:
     Nobody can change it: a function of the site is given the same for each application.
     """
 
-    def read(transaction: Transaction) -> tuple[dict[str, Lately], dict[str, float], list[Run]]:
+    def read(transaction: Transaction) -> tuple[dict[str, DecayedUsage], dict[str, float], list[JobRun]]:
         return (
             shares.lately(transaction),
             shares.weights(transaction),
@@ -101,10 +103,10 @@ def read_usage(database: Database, half_life: int, now: int) -> Usage:
     every = lately.pop("", None)
     typical = max(LEAST, every.seconds / every.runs) if every and every.runs else USUAL
     seconds = {
-        account: used.seconds * fair_share.faded(now - used.at, half_life) for account, used in lately.items()
+        account: used.seconds * fair_share.decay(now - used.at, half_life) for account, used in lately.items()
     }
     for run in runs:
         for account in fair_share.accounts(run.owners):
-            more = max(typical, fair_share.worth(run.began, now, now, half_life))
+            more = max(typical, fair_share.decayed_seconds(run.began, now, now, half_life))
             seconds[account] = seconds.get(account, 0.0) + more
     return Usage(MappingProxyType(seconds), MappingProxyType(weights), typical)

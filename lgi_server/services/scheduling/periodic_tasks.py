@@ -19,7 +19,7 @@ log = logging.getLogger("lgi.scheduler")
 
 
 @dataclass(frozen=True)
-class Duty:
+class PeriodicTask:
     """What is done at an event, given the time, and at the latest every so many seconds.
 
     One with ``patience`` is put off by a whole period when it comes more seconds late than that.
@@ -41,7 +41,7 @@ class Duty:
 class Schedule:
     """The duties of one project. What is done is safe to be done twice, and by several at once."""
 
-    def __init__(self, database: Database, duties: Mapping[str, Duty]) -> None:
+    def __init__(self, database: Database, duties: Mapping[str, PeriodicTask]) -> None:
         """The names of ``duties`` are those of their events."""
         self._database = database
         self._duties = duties

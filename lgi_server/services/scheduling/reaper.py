@@ -19,7 +19,7 @@ MOST_LOCKS = 10_000
 _NO_PULSE = "no pulse"
 
 
-def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
+def requeue_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
     """Queue running jobs without a pulse anew, end aborting ones; answer how many there were.
 
     Each is a transaction of its own that looks at it once more: its daemon may have come back just now.
@@ -28,7 +28,7 @@ def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> 
     for application in database.run(jobs.applications, write=False):
         limit = settings.pulse_limit_of(application)
         database.run(partial(_bring_back, application=application, limit=limit, now=now))
-        find = partial(jobs.without_pulse, application=application, oldest=now - limit)
+        find = partial(jobs.stale_heartbeats, application=application, oldest=now - limit)
         end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
         for job_id in database.run(find, write=False):
             lost += database.run(partial(end, job_id=job_id))
@@ -37,7 +37,7 @@ def end_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> 
 
 def _bring_back(transaction: Transaction, application: str, limit: int, now: int) -> None:
     """A pulse of the future, which no time would ever make old, counts as one of now."""
-    early = jobs.looked_after_later(transaction, application, now + limit)
+    early = jobs.future_heartbeats(transaction, application, now + limit)
     for begin in range(0, len(early), jobs.AT_ONCE):
         jobs.set_pulses(transaction, early[begin : begin + jobs.AT_ONCE], now)
 
@@ -81,7 +81,7 @@ def free_stale_locks(database: Database, now: int) -> int:
     while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS, looks=MOST_LOCKS)):
         freed += some
     for application, state in database.run(jobs.kinds, write=False):
-        find = partial(jobs.marked_only, application=application, state=state)
+        find = partial(jobs.orphaned_lock_states, application=application, state=state)
         for job_id in database.run(find, write=False):
-            freed += database.run(partial(locking.unmark, job_id=job_id))
+            freed += database.run(partial(locking.clear_orphaned_lock_state, job_id=job_id))
     return freed

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 START, STEP = -(10**15), 1000
 
 
-def renumber(wanted: Sequence[int], numbers: Mapping[int, int]) -> dict[int, int]:
+def renumber_priorities(wanted: Sequence[int], numbers: Mapping[int, int]) -> dict[int, int]:
     """New numbers for some of the jobs, so that all of them ascend in the wanted order.
 
     ``numbers`` are those they have. The longest part of the order that ascends already keeps its numbers.

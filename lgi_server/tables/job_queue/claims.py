@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, marks
-from lgi_server.tables.job_queue.jobs import Job, job_in, prefixed
+from lgi_server.db.database import Transaction, placeholders
+from lgi_server.tables.job_queue.jobs import JobRow, job_in, prefixed
 
 # When others hold some of the jobs, so many times as many as are wanted are looked at.
 _FURTHER = 32
 
 
 # What jobs wish that wish nothing, and to how many of them it can be granted.
-NOTHING: Mapping[str, int] = {"": 2**31}
+NO_LICENCES: Mapping[str, int] = {"": 2**31}
 
 
 # Where a job is that has more than one target; which those are, job_access tells.
@@ -46,7 +46,7 @@ def _offered(resource: str, target: str, wanted: Sequence[str]) -> tuple[str, li
         if names:
             where += (
                 f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
-                f" AND owner.role = 'owner' AND owner.name IN ({marks(names)}))"
+                f" AND owner.role = 'owner' AND owner.name IN ({placeholders(names)}))"
             )
             parameters += names
     return where, parameters
@@ -57,7 +57,7 @@ def count(
     application: str,
     resource: str,
     wanted: Sequence[str],
-    wishes: Mapping[str, int] = NOTHING,
+    wishes: Mapping[str, int] = NO_LICENCES,
 ) -> int:
     """How many queued, unlocked jobs a resource could be offered."""
     counts: list[str] = []
@@ -70,15 +70,15 @@ def count(
     return int(row["n"]) if row else 0
 
 
-def take(
+def claim_jobs(
     transaction: Transaction,
     application: str,
     resource: str,
     wanted: Sequence[str],
     start: int,
     limit: int,
-    wishes: Mapping[str, int] = NOTHING,
-) -> list[Job]:
+    wishes: Mapping[str, int] = NO_LICENCES,
+) -> list[JobRow]:
     """Queued, unlocked jobs for a resource, lowest priority first, held until the transaction ends.
 
     Only jobs for this resource, or for any, and of these ``wishes`` for licences are looked at, of each wish
@@ -94,7 +94,7 @@ def take(
         found, parameters = _found(application, resource, wanted, wishes, start + _FURTHER * limit)
         more = f"{_search(found, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
         rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
-    taken = [job for job in map(job_in, rows) if comma_lists.holds(job.target_resources, [resource])]
+    taken = [job for job in map(job_in, rows) if comma_lists.contains_any(job.target_resources, [resource])]
     return sorted(taken, key=lambda job: (job.priority, job.job_id))
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from lgi_protocol import comma_lists
 from lgi_protocol.job_end import NO_END, End
-from lgi_server.db.database import Row, Transaction, marks
+from lgi_server.db.database import Row, Transaction, placeholders
 from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRow:
     """A row of job_queue, its lists split."""
 
     job_id: int
@@ -51,7 +51,7 @@ _WHOLE = f"{SHORT}, input, output"
 _RESTING = "'queued', 'finished', 'aborted'"
 
 
-def job_in(row: Row) -> Job:
+def job_in(row: Row) -> JobRow:
     """The job in a row that has the columns of `SHORT`, and input and output if there are any."""
     values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
     for name in ("owners", "read_access", "write_access", "target_resources"):
@@ -59,10 +59,10 @@ def job_in(row: Row) -> Job:
     for name in ("input", "output"):
         values[name] = bytes(values.get(name, b""))
     values["end"] = End(*(values.pop(name) for name in ("exit_code", "exit_signal", "end_reason")))
-    return Job(**values)
+    return JobRow(**values)
 
 
-def find(transaction: Transaction, job_id: int) -> Job | None:
+def find(transaction: Transaction, job_id: int) -> JobRow | None:
     """A job as it is now."""
     row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
@@ -73,18 +73,20 @@ def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for begin in range(0, len(job_ids), AT_ONCE):
         some = job_ids[begin : begin + AT_ONCE]
-        rows = transaction.rows(f"SELECT job_id, state FROM job_queue WHERE job_id IN ({marks(some)})", *some)
+        rows = transaction.rows(
+            f"SELECT job_id, state FROM job_queue WHERE job_id IN ({placeholders(some)})", *some
+        )
         found |= {row["job_id"]: row["state"] for row in rows}
     return found
 
 
-def brief(transaction: Transaction, job_id: int) -> Job | None:
+def find_summary(transaction: Transaction, job_id: int) -> JobRow | None:
     """A job as it is now, without its input and output."""
     row = transaction.row(f"SELECT {SHORT} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
 
 
-def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[Job, Lock | None] | None:
+def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[JobRow, Lock | None] | None:
     """A job as it is now, and the lock on it."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
@@ -94,12 +96,12 @@ def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[
     return (job_in(row), lock_in(row)) if row else None
 
 
-def hold(transaction: Transaction, job_id: int) -> tuple[Job, Lock | None] | None:
+def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None] | None:
     """A job that nobody else can change until this transaction ends, and the lock on it."""
     return with_lock(transaction, job_id, transaction.for_update)
 
 
-def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[Job, Lock] | None:
+def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[JobRow, Lock] | None:
     """A job that a session has locked, and its lock."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
@@ -119,12 +121,12 @@ _INSERT = (
 _NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 
-def insert(transaction: Transaction, job: Job) -> int:
+def insert(transaction: Transaction, job: JobRow) -> int:
     """Add a job and answer the number it got; the one in ``job`` is not looked at."""
     return transaction.insert(_INSERT + _NEW, *_values(job))
 
 
-def insert_all(transaction: Transaction, new: Sequence[Job]) -> dict[str, int]:
+def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> dict[str, int]:
     """Add jobs, each with a repository of its own; the numbers they got, by repository."""
     rows = transaction.rows(
         f"{_INSERT}{', '.join([_NEW] * len(new))} RETURNING job_id, repository",
@@ -133,7 +135,7 @@ def insert_all(transaction: Transaction, new: Sequence[Job]) -> dict[str, int]:
     return {row["repository"]: int(row["job_id"]) for row in rows}
 
 
-def _values(job: Job) -> tuple[Any, ...]:
+def _values(job: JobRow) -> tuple[Any, ...]:
     return (
         job.state,
         job.application,
@@ -159,7 +161,7 @@ def _values(job: Job) -> tuple[Any, ...]:
 def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
     """Note that daemons look after jobs."""
     transaction.later(
-        f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({marks(job_ids)})", now, *job_ids
+        f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({placeholders(job_ids)})", now, *job_ids
     )
 
 
@@ -167,7 +169,7 @@ def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state:
     """Mark jobs as locked (1) or free (0); goes with their rows in running_locks."""
     if job_ids:
         transaction.later(
-            f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({marks(job_ids)})",
+            f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({placeholders(job_ids)})",
             lock_state,
             *job_ids,
         )
@@ -205,7 +207,7 @@ def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -
         found.append(row["least"])
 
 
-def without_pulse(transaction: Transaction, application: str, oldest: int) -> list[int]:
+def stale_heartbeats(transaction: Transaction, application: str, oldest: int) -> list[int]:
     """The unlocked jobs that run, or are to be aborted, and were last looked after before ``oldest``."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue WHERE application = %s"
@@ -216,7 +218,7 @@ def without_pulse(transaction: Transaction, application: str, oldest: int) -> li
     return [row["job_id"] for row in rows]
 
 
-def looked_after_later(transaction: Transaction, application: str, latest: int) -> list[int]:
+def future_heartbeats(transaction: Transaction, application: str, latest: int) -> list[int]:
     """The jobs that run, or are to be aborted, with a pulse after ``latest``: by a clock that was wrong."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue WHERE application = %s"
@@ -227,7 +229,7 @@ def looked_after_later(transaction: Transaction, application: str, latest: int) 
     return [row["job_id"] for row in rows]
 
 
-def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> Job | None:
+def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> JobRow | None:
     """A job that still is one of those, held until the transaction ends."""
     row = transaction.row(
         f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({_RESTING})"
@@ -240,7 +242,7 @@ def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> Jo
     return job_in(row) if row else None
 
 
-def marked_only(transaction: Transaction, application: str, state: str) -> list[int]:
+def orphaned_lock_states(transaction: Transaction, application: str, state: str) -> list[int]:
     """The jobs of an application in a state that say they are locked, and that nobody has locked."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue AS job WHERE application = %s AND state = %s AND lock_state > 0"
@@ -251,7 +253,7 @@ def marked_only(transaction: Transaction, application: str, state: str) -> list[
     return [row["job_id"] for row in rows]
 
 
-def with_repository(transaction: Transaction, repository: str) -> Job | None:
+def with_repository(transaction: Transaction, repository: str) -> JobRow | None:
     """The job a repository belongs to."""
     row = transaction.row(
         f"SELECT {SHORT} FROM job_queue WHERE repository = %s",
@@ -262,7 +264,9 @@ def with_repository(transaction: Transaction, repository: str) -> Job | None:
 
 def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[str]:
     """Those of some repositories that belong to a job."""
-    rows = transaction.rows(f"SELECT repository FROM job_queue WHERE repository IN ({marks(names)})", *names)
+    rows = transaction.rows(
+        f"SELECT repository FROM job_queue WHERE repository IN ({placeholders(names)})", *names
+    )
     return [row["repository"] for row in rows]
 
 

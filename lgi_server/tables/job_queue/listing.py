@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, marks
-from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, Job, job_in
+from lgi_server.db.database import Transaction, placeholders
+from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def count(transaction: Transaction, selection: Selection) -> int:
         before = readers[:number]
         seen = (
             " AND NOT EXISTS (SELECT 1 FROM job_access AS other WHERE other.job_id = one.job_id"
-            f" AND other.role = 'read' AND other.name IN ({marks(before)}))"
+            f" AND other.role = 'read' AND other.name IN ({placeholders(before)}))"
         )
         counts.append(
             "(SELECT COUNT(*) FROM job_access AS one"
@@ -47,7 +47,7 @@ def count(transaction: Transaction, selection: Selection) -> int:
     return int(row["n"]) if row else 0
 
 
-def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[Job]:
+def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[JobRow]:
     """A page of a selection, without inputs and outputs, by the time of the last change of state.
 
     Each reader's jobs lie in that order in an index; the first ones of each are merged. The jobs are read
@@ -56,29 +56,33 @@ def select(transaction: Transaction, selection: Selection, start: int, limit: in
     return _jobs(transaction, _page(transaction, selection, start, limit))
 
 
-def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[Job]:
+def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
     """The jobs of some numbers, in their order, without inputs and outputs."""
     if not job_ids:
         return []
-    rows = transaction.rows(f"SELECT {SHORT} FROM job_queue WHERE job_id IN ({marks(job_ids)})", *job_ids)
+    rows = transaction.rows(
+        f"SELECT {SHORT} FROM job_queue WHERE job_id IN ({placeholders(job_ids)})", *job_ids
+    )
     found = {row["job_id"]: job_in(row) for row in rows}
     return [found[job_id] for job_id in job_ids if job_id in found]
 
 
 @dataclass(frozen=True)
-class Place:
+class ListCursor:
     """Where a job stands in a list by time: behind all that were changed before it."""
 
     state_time_stamp: int
     job_id: int
 
 
-def newest(transaction: Transaction, selection: Selection, limit: int, before: Place | None) -> list[Job]:
+def newest(
+    transaction: Transaction, selection: Selection, limit: int, before: ListCursor | None
+) -> list[JobRow]:
     """The newest jobs of a selection, without inputs and outputs, that stand before a place, newest first."""
     return _from(transaction, selection, limit, ("<", "DESC"), before)
 
 
-def next_newer(transaction: Transaction, selection: Selection, limit: int, after: Place) -> list[Job]:
+def next_newer(transaction: Transaction, selection: Selection, limit: int, after: ListCursor) -> list[JobRow]:
     """The jobs of a selection that stand next behind a place, newest first."""
     return _from(transaction, selection, limit, (">", "ASC"), after)[::-1]
 
@@ -88,8 +92,8 @@ def _from(
     selection: Selection,
     limit: int,
     direction: tuple[str, str],
-    place: Place | None,
-) -> list[Job]:
+    place: ListCursor | None,
+) -> list[JobRow]:
     """So many jobs in one direction from a place; however far down it is, nothing before it is read."""
     readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
     where, filters = _filters(selection)
@@ -109,7 +113,7 @@ def _from(
     return _jobs(transaction, [row["job_id"] for row in rows])
 
 
-def changed_since(transaction: Transaction, since: int) -> list[tuple[Place, tuple[str, ...]]]:
+def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor, tuple[str, ...]]]:
     """The jobs whose state has changed since a moment, the last ones, and who may read each."""
     rows = transaction.rows(
         "SELECT job_id, state_time_stamp, read_access FROM job_queue WHERE state_time_stamp >= %s"
@@ -118,7 +122,8 @@ def changed_since(transaction: Transaction, since: int) -> list[tuple[Place, tup
         AT_ONCE,
     )
     return [
-        (Place(row["state_time_stamp"], row["job_id"]), comma_lists.split(row["read_access"])) for row in rows
+        (ListCursor(row["state_time_stamp"], row["job_id"]), comma_lists.split(row["read_access"]))
+        for row in rows
     ]
 
 
@@ -137,7 +142,7 @@ def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[st
         some = applications[begin : begin + AT_ONCE]
         rows = transaction.rows(
             "SELECT target_resources, application, COUNT(*) AS n FROM job_queue"
-            f" WHERE application IN ({marks(some)}) AND state = 'running'"
+            f" WHERE application IN ({placeholders(some)}) AND state = 'running'"
             " GROUP BY target_resources, application",
             *some,
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 
 # Of each application and target, the newest so many: what was there before, a resource was offered already.
 # Of those with several targets, and of those to be aborted, so many are looked at for some resources.
@@ -14,7 +14,7 @@ MOST_NAMED = 100
 
 
 @dataclass(frozen=True)
-class Awaited:
+class PendingJob:
     """A job somebody may wait for; ``target_resources`` are who."""
 
     job_id: int
@@ -29,12 +29,12 @@ WATCHED = "watched"
 AT_ONCE = 50
 
 
-def look(
+def find_pending(
     transaction: Transaction,
     applications: Sequence[str],
     resources: Sequence[str],
     wishes: Mapping[str, Sequence[str]] | None = None,
-) -> list[Awaited]:
+) -> list[PendingJob]:
     """The jobs of some applications that are queued and unlocked, or to be aborted, for some resources.
 
     Of jobs that want licences those of the ``wishes`` that stand beside their application. Those for any, for
@@ -91,21 +91,23 @@ def _for_one_of(those: str, parameters: Sequence[object], resources: Sequence[st
     return (
         f"SELECT {_COLUMNS} FROM ({those} LIMIT {MOST_SEVERAL}) AS newest WHERE EXISTS"
         " (SELECT 1 FROM job_access AS target WHERE target.job_id = newest.job_id"
-        f" AND target.role = 'target' AND target.name IN ({marks((*resources, comma_lists.ANY))}))",
+        f" AND target.role = 'target' AND target.name IN ({placeholders((*resources, comma_lists.ANY))}))",
         (*parameters, *resources, comma_lists.ANY),
     )
 
 
-def _look(transaction: Transaction, looks: Sequence[_Look]) -> list[Awaited]:
+def _look(transaction: Transaction, looks: Sequence[_Look]) -> list[PendingJob]:
     parts = [f"SELECT * FROM ({query}) AS look{number}" for number, (query, _) in enumerate(looks)]
     values = (value for _, parameters in looks for value in parameters)
     return [
-        Awaited(row["job_id"], row["state"], row["application"], comma_lists.split(row["target_resources"]))
+        PendingJob(
+            row["job_id"], row["state"], row["application"], comma_lists.split(row["target_resources"])
+        )
         for row in transaction.rows(" UNION ALL ".join(parts), *values)
     ]
 
 
-def watched(transaction: Transaction, since: int) -> list[Awaited]:
+def find_watched(transaction: Transaction, since: int) -> list[PendingJob]:
     """The jobs that run, whose output somebody has looked at since a moment and does not have all of."""
     rows = transaction.rows(
         "SELECT job_queue.job_id AS job_id, application, target_resources FROM job_tails"
@@ -114,6 +116,6 @@ def watched(transaction: Transaction, since: int) -> list[Awaited]:
         since,
     )
     return [
-        Awaited(row["job_id"], WATCHED, row["application"], comma_lists.split(row["target_resources"]))
+        PendingJob(row["job_id"], WATCHED, row["application"], comma_lists.split(row["target_resources"]))
         for row in rows
     ]

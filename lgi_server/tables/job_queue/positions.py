@@ -2,13 +2,13 @@
 
 from lgi_protocol import comma_lists
 from lgi_server.db.database import Transaction
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 # Nobody has to know more exactly how many are before a job, or run beside it.
 MOST = 10_000
 
 
-def before(transaction: Transaction, job: Job) -> int:
+def count_ahead(transaction: Transaction, job: JobRow) -> int:
     """How many queued jobs of its application are offered before a job, at most `MOST`."""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM (SELECT one.job_id FROM job_queue AS own JOIN job_queue AS one"
@@ -22,7 +22,7 @@ def before(transaction: Transaction, job: Job) -> int:
     return int(row["n"]) if row else 0
 
 
-def on_resource(transaction: Transaction, resource: str) -> list[int]:
+def jobs_on_resource(transaction: Transaction, resource: str) -> list[int]:
     """The jobs that run on a resource, or are to be aborted there, whatever their application."""
     rows = transaction.rows(
         "SELECT job.job_id AS job_id FROM job_access AS target"
@@ -34,7 +34,7 @@ def on_resource(transaction: Transaction, resource: str) -> list[int]:
     return [int(row["job_id"]) for row in rows]
 
 
-def running(transaction: Transaction, application: str) -> dict[str, int]:
+def count_running(transaction: Transaction, application: str) -> dict[str, int]:
     """How many jobs of an application run on each resource."""
     rows = transaction.rows(
         "SELECT target_resources, COUNT(*) AS n FROM (SELECT target_resources FROM job_queue"

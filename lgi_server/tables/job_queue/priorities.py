@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, marks
+from lgi_server.db.database import Transaction, placeholders
 from lgi_server.tables.job_queue import jobs
 
 # Queues looked at in one statement; SQLite takes no more than 500 parts.
@@ -114,7 +114,7 @@ def set_priorities(transaction: Transaction, priorities: Mapping[int, int]) -> N
     cases = " ".join(["WHEN %s THEN %s"] * len(job_ids))
     transaction.run(
         f"UPDATE job_queue SET priority = CASE job_id {cases} ELSE priority END"
-        f" WHERE job_id IN ({marks(job_ids)}) AND state = 'queued'",
+        f" WHERE job_id IN ({placeholders(job_ids)}) AND state = 'queued'",
         *(value for job_id in job_ids for value in (job_id, priorities[job_id])),
         *job_ids,
     )

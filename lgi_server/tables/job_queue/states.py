@@ -9,13 +9,13 @@ from typing import Any
 from lgi_protocol import comma_lists
 from lgi_server.db.database import Transaction
 from lgi_server.tables import job_access
-from lgi_server.tables.job_queue.jobs import Job
+from lgi_server.tables.job_queue.jobs import JobRow
 
 # Columns and their values; what stands for a value may be an expression.
 Settings = Sequence[tuple[str, Any]]
 
 
-def change(transaction: Transaction, old: Job, new: Job) -> bool:
+def change(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
     """Store what a lock holder has changed, if the job is still in its old state; whether it was."""
     settings = (
         ("state", new.state),
@@ -32,7 +32,7 @@ def change(transaction: Transaction, old: Job, new: Job) -> bool:
     return _store(transaction, old, new, settings, "")
 
 
-def set_state(transaction: Transaction, old: Job, new: Job) -> bool:
+def set_state(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
     """Bring an unlocked job from the state it was seen in to another one; whether it still was in that."""
     settings = (("state", new.state), ("state_time_stamp", new.state_time_stamp))
     return _store(transaction, old, new, settings, " AND job.lock_state = 0")
@@ -48,7 +48,7 @@ def delete(transaction: Transaction, job_id: int) -> None:
         transaction.later(f"DELETE FROM {table} WHERE job_id = %s", job_id)
 
 
-def _store(transaction: Transaction, old: Job, new: Job, settings: Settings, more: str) -> bool:
+def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Settings, more: str) -> bool:
     mine = ", ".join(f"{column} = %s" for column, _ in settings)
     changed = transaction.run(
         f"UPDATE job_queue AS job SET {mine} WHERE job.job_id = %s AND job.state = %s{more}",
@@ -65,13 +65,13 @@ def _store(transaction: Transaction, old: Job, new: Job, settings: Settings, mor
     return bool(changed)
 
 
-def _is_other_list(old: Job, new: Job) -> bool:
+def _is_other_list(old: JobRow, new: JobRow) -> bool:
     """Whether the targets change otherwise than when a daemon takes a job, where one becomes another."""
     is_one = len(old.target_resources) == len(new.target_resources) == 1
     return old.target_resources != new.target_resources and not is_one
 
 
-def _names(old: Job, new: Job) -> tuple[list[str], list[Any]]:
+def _names(old: JobRow, new: JobRow) -> tuple[list[str], list[Any]]:
     """What changes in the rows of job_access, and the values for it. A row's role stays."""
     parts = [
         "state = CASE one.role WHEN 'target' THEN '' ELSE %s END",
