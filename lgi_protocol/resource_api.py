@@ -17,7 +17,7 @@ _AWAITED = ("job_id", "application", "state")
 
 
 @dataclass(frozen=True)
-class Job:
+class JobDescription:
     """A job as a project server describes it to a resource."""
 
     job_id: str
@@ -44,7 +44,7 @@ class WorkOffer:
     """The answer to a request for work: the caller's own name and the jobs locked for it."""
 
     resource: str
-    jobs: tuple[Job, ...]
+    jobs: tuple[JobDescription, ...]
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ def is_job_id(text: str) -> bool:
     return re.fullmatch("[0-9]{1,9}", text) is not None
 
 
-def read_job(text: str) -> Job:
+def read_job(text: str) -> JobDescription:
     """The content of a ``<job>`` element. ValueError when input or output is not hexadecimal."""
 
     def value(name: str) -> str:
         return xml.value(text, name)
 
-    return Job(
+    return JobDescription(
         job_id=value("job_id"),
         state=value("state"),
         application=value("application"),
@@ -184,11 +184,11 @@ class ResourceCalls:
         """Free a job this session has locked."""
         self._post("resource_unlock_job", {"job_id": job_id})
 
-    def details(self, job_id: str) -> Job:
+    def details(self, job_id: str) -> JobDescription:
         """Everything of a job this session has locked."""
         return _job(self._post("resource_request_job_details", {"job_id": job_id}))
 
-    def update(self, job_id: str, **changes: str | bytes | int | None) -> Job:
+    def update(self, job_id: str, **changes: str | bytes | int | None) -> JobDescription:
         """Change state, target_resources, job_specifics, input or output of a locked job; empty ones stay.
 
         exit_code, exit_signal and end_reason tell how it ended; None and an empty text stay, 0 is a value.
@@ -206,7 +206,7 @@ class ResourceCalls:
         """Insert a job that comes back locked for this session. A job needs no session, and locks nothing."""
         return self._post("resource_submit_job", fields, files)
 
-    def job_state(self, job_id: str) -> Job:
+    def job_state(self, job_id: str) -> JobDescription:
         """A job's state without session or lock; tells the server that the job is looked after."""
         fields = {"project": self.project, "job_id": job_id}
         return _job(self.client.post("resources/resource_job_state", fields))
@@ -244,6 +244,6 @@ class ResourceCalls:
         return hexcode.decode(reply.value("certificate"))
 
 
-def _job(reply: Reply) -> Job:
+def _job(reply: Reply) -> JobDescription:
     found = xml.find(reply.content, "job")
     return read_job(found.inside if found else "")

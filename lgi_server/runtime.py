@@ -11,7 +11,7 @@ from lgi_server.auth.crl import Revocation
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
 from lgi_server.background.long_poll_jobs import JobLongPolls, KnownJobState
 from lgi_server.background.long_poll_lists import ListLongPolls
-from lgi_server.background.long_poll_work import LongPoll, WorkLongPolls
+from lgi_server.background.long_poll_work import LongPollCall, WorkLongPolls
 from lgi_server.background.metrics import Metrics
 from lgi_server.background.timestamp_batcher import TimestampBatcher
 from lgi_server.config.model import Config
@@ -45,7 +45,7 @@ class Runtime:
     trust: TrustConfig
     metrics: Metrics
 
-    def wait(self, nothing: LongPoll, seconds: float, has_gone: Callable[[], bool]) -> bool:
+    def wait(self, nothing: LongPollCall, seconds: float, has_gone: Callable[[], bool]) -> bool:
         """Whether there may be an answer now to a call that found nothing; at the latest after so long."""
         if isinstance(nothing.wish, KnownJobState):
             return self.job_waiting[nothing.project].wait(nothing.wish, seconds, has_gone)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from benchmarks.soak.ledger import Deed, Ledger
 from benchmarks.soak.plan import Plan
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.resource_api import Job, ResourceCalls
+from lgi_protocol.resource_api import JobDescription, ResourceCalls
 from lgi_protocol.transport_errors import TransportError
 from tests.support.grid import CAPABILITIES
 
@@ -126,7 +126,7 @@ class SimulatedDaemon:
             raise
         self._hear(job, told)
 
-    def _hear(self, job: Running, told: Job) -> None:
+    def _hear(self, job: Running, told: JobDescription) -> None:
         """Learn from an answer about a job whose it is and whether it has ended."""
         if told.daemon_reference != job.reference or told.state not in {"running", "finished"}:
             del self.jobs[job.job_id]

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from lgi_daemon.config.model import Application, Project
+from lgi_daemon.config.model import ApplicationSettings, ProjectSettings
 from lgi_daemon.execution.environment import PROGRAMS
 from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_daemon.servers.clock import Clock
@@ -31,7 +31,7 @@ class CapabilityReporter:
         self._lock = threading.Lock()
         self._answers: dict[tuple[str, str, Path], tuple[float, str]] = {}
 
-    def of(self, project: Project) -> str:
+    def of(self, project: ProjectSettings) -> str:
         """What is told to the servers of a project; without the scripts' words where those are too many."""
         with self._lock:
             asked = {one.name: self._answer(project, one) for one in project.applications}
@@ -42,7 +42,7 @@ class CapabilityReporter:
         log.warning("what scripts say of %s is not told: it would be %d bytes", project.name, size)
         return project.capabilities
 
-    def _answer(self, project: Project, application: Application) -> str:
+    def _answer(self, project: ProjectSettings, application: ApplicationSettings) -> str:
         script = application.capabilities_script
         if script is None:
             return ""

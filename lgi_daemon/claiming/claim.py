@@ -4,11 +4,11 @@ import logging
 import secrets
 from dataclasses import dataclass, replace
 
-from lgi_daemon.config.model import Application, Configuration, Project
+from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.scripts import NoAnswerError, Scripts
 from lgi_daemon.jobs import credentials as jobs_credentials
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.rundir.record import Phase, Record, claimed_by
+from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
 from lgi_protocol.errors import ServerError
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 class OfferedJob:
     """A job a server offers, and where it comes from."""
 
-    told: resource_api.Job
-    project: Project
-    application: Application
+    told: resource_api.JobDescription
+    project: ProjectSettings
+    application: ApplicationSettings
     server: str
     master_server: str
     resource: str
@@ -104,12 +104,12 @@ def claim(job: LocalJob, resource: str, calls: ResourceCalls, shown: str) -> boo
     return True
 
 
-def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> Record:
+def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRecord:
     """A fresh record, its reference in front of the job's specifics in place of an earlier daemon's."""
     told, credentials = offer.told, configuration.credentials
     reference = secrets.token_hex(16).upper()
     specifics = f"<daemon_reference> {reference} </daemon_reference> {without_reference(told.job_specifics)}"
-    return Record(
+    return JobRecord(
         reference=reference,
         project=offer.project.name,
         application=offer.application.name,

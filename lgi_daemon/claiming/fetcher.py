@@ -11,7 +11,7 @@ from lgi_daemon.claiming.claim import OfferedJob
 from lgi_daemon.claiming.rejected_jobs import RejectedJobs, Version
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
 from lgi_daemon.config.limits import Level, full_level, owners_wanted
-from lgi_daemon.config.model import Application, Configuration, Project
+from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.job_table import JobTable
@@ -63,7 +63,7 @@ class JobFetcher:
         # Is told of each server that has answered a sign-up.
         self.heard: Callable[[str, str, int], None] = lambda _project, _server, _seconds: None
 
-    def search(self, project: Project, server: str, found: Found) -> None:
+    def search(self, project: ProjectSettings, server: str, found: Found) -> None:
         """Take jobs of one server, in whatever thread; ``found`` hears of the others it names."""
         if self.stopping() or self._is_full(project):
             return
@@ -87,7 +87,7 @@ class JobFetcher:
                 # The other servers are asked all the same.
                 log.critical("a mistake in the daemon with %s, please report it", server, exc_info=True)
 
-    def _is_full(self, project: Project) -> bool:
+    def _is_full(self, project: ProjectSettings) -> bool:
         everywhere, here = self._levels(project, project.applications[0])[:2]
         full = full_level((everywhere, here))
         if full:
@@ -95,14 +95,14 @@ class JobFetcher:
             log.debug("no work is asked for: %s is full", full)
         return bool(full)
 
-    def _server(self, project: Project, server: str, round_: SessionPool) -> None:
+    def _server(self, project: ProjectSettings, server: str, round_: SessionPool) -> None:
         for application in from_anywhere(project.applications):
             if self.stopping():
                 return
             if self._has_room(project, application) and self._system_allows(project, application):
                 self._application(project, application, server, round_)
 
-    def _has_room(self, project: Project, application: Application) -> bool:
+    def _has_room(self, project: ProjectSettings, application: ApplicationSettings) -> bool:
         full = full_level(self._levels(project, application))
         rest = self.health.rest_of(project.name, application.name)
         if full:
@@ -112,7 +112,7 @@ class JobFetcher:
             log.debug("no %s is asked for: its jobs failed, %.0f s more", application.name, rest)
         return not full and not rest
 
-    def _system_allows(self, project: Project, application: Application) -> bool:
+    def _system_allows(self, project: ProjectSettings, application: ApplicationSettings) -> bool:
         """What check_system_limits_script says, in the run directory."""
         # As LGI: it runs as the daemon's own user; only the administrator can change it.
         script = application.check_system_limits_script
@@ -128,7 +128,7 @@ class JobFetcher:
         return status == 0
 
     def _application(
-        self, project: Project, application: Application, server: str, round_: SessionPool
+        self, project: ProjectSettings, application: ApplicationSettings, server: str, round_: SessionPool
     ) -> None:
         """Page after page while many jobs are offered and none is taken."""
         limit = min(256, max(32, 4 * application.rules.job_limit))
@@ -157,7 +157,7 @@ class JobFetcher:
             if len(left) < len(offer.jobs) or len(offer.jobs) <= limit // 2 or self.stopping():
                 return
 
-    def _leave(self, left: Sequence[str], project: Project, server: str, round_: SessionPool) -> None:
+    def _leave(self, left: Sequence[str], project: ProjectSettings, server: str, round_: SessionPool) -> None:
         """Unlock what was not taken: few one by one, many by the end of the session, which frees all."""
         if len(left) > FEW:
             round_.sign_off(project.name, server)
@@ -205,7 +205,9 @@ class JobFetcher:
             self.jobs.forget(job)
         return taken
 
-    def _levels(self, project: Project, application: Application) -> tuple[Level, Level, Level]:
+    def _levels(
+        self, project: ProjectSettings, application: ApplicationSettings
+    ) -> tuple[Level, Level, Level]:
         return self.room.levels(self.configuration, project, application)
 
 

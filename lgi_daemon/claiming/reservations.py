@@ -9,11 +9,11 @@ from typing import NamedTuple
 from lgi_daemon.claiming.claim import OfferedJob
 from lgi_daemon.config import demand
 from lgi_daemon.config.demand import NOTHING
-from lgi_daemon.config.limits import Level, Rules, refusal
-from lgi_daemon.config.model import Application, Configuration, Project
+from lgi_daemon.config.limits import Level, LimitRules, refusal
+from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.sandbox import choose_uid
 from lgi_daemon.jobs.job_table import JobTable
-from lgi_daemon.rundir.record import Record
+from lgi_daemon.rundir.record import JobRecord
 
 
 class CapacityExceededError(Exception):
@@ -40,7 +40,7 @@ class Reservations:
         self._given = count(1)
 
     def levels(
-        self, configuration: Configuration, project: Project, application: Application
+        self, configuration: Configuration, project: ProjectSettings, application: ApplicationSettings
     ) -> tuple[Level, Level, Level]:
         """The three levels as full as they are now."""
         taken = [_Taken(one.project, one.application, one.owners, one.job_specifics) for one in self._records]
@@ -54,7 +54,7 @@ class Reservations:
         )
 
     @property
-    def _records(self) -> Iterator[Record]:
+    def _records(self) -> Iterator[JobRecord]:
         return (job.record for job in self._jobs)
 
     @contextmanager
@@ -62,7 +62,7 @@ class Reservations:
         """A place for an offered job, with its uid, until it is one of the jobs or was refused; or CapacityExceededError."""
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
-            why_not = refusal(levels, offer.told.owners, demand.of(offer.told.job_specifics))
+            why_not = refusal(levels, offer.told.owners, demand.demand_of(offer.told.job_specifics))
             if why_not:
                 raise CapacityExceededError(why_not)
             reservation = offer, self._uid(offer, configuration)
@@ -89,8 +89,8 @@ def _coming(offer: OfferedJob) -> _Taken:
     return _Taken(offer.project.name, offer.application.name, offer.told.owners, offer.told.job_specifics)
 
 
-def _level(name: str, rules: Rules, taken: Sequence[_Taken]) -> Level:
+def _level(name: str, rules: LimitRules, taken: Sequence[_Taken]) -> Level:
     """What its jobs ask for is only added up where it is bounded: that takes longer than all the rest."""
     is_bounded = rules.cpu_limit or rules.memory_limit
-    used = demand.of_all(one.specifics for one in taken) if is_bounded else NOTHING
+    used = demand.demand_of_all(one.specifics for one in taken) if is_bounded else NOTHING
     return Level(name, rules, tuple(one.owners for one in taken), used)

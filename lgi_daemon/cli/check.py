@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from lgi_daemon.config.limits import Rules
-from lgi_daemon.config.model import Application, Configuration
+from lgi_daemon.config.limits import LimitRules
+from lgi_daemon.config.model import ApplicationSettings, Configuration
 from lgi_daemon.execution import sandbox
 from lgi_protocol import comma_lists
 
@@ -45,24 +45,24 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
                 yield f"    {application.capabilities_script} says more of what it can"
 
 
-def _rules(rules: Rules) -> str:
+def _rules(rules: LimitRules) -> str:
     allowed = [f"{count} of {owner}" for owner, count in rules.owner_allow.items()]
     text = f"{rules.job_limit} jobs at most{_bounds(rules)}"
     text = f"{text}; allowed: {comma_lists.join(allowed) or 'as the other levels say'}"
     return f"{text}; denied: {comma_lists.join(rules.owner_deny)}" if rules.owner_deny else text
 
 
-def _bounds(rules: Rules) -> str:
+def _bounds(rules: LimitRules) -> str:
     cores = f", {rules.cpu_limit} cores together" if rules.cpu_limit else ""
     return cores + (f", {rules.memory_limit} MB together" if rules.memory_limit else "")
 
 
-def _limits(application: Application) -> str:
+def _limits(application: ApplicationSettings) -> str:
     told = {name: value for name, value in asdict(application.limits).items() if value is not None}
     return comma_lists.join(f"{name} at most {value}" for name, value in told.items()) or "no resource limits"
 
 
-def _user(application: Application) -> str:
+def _user(application: ApplicationSettings) -> str:
     if application.sandbox_uid:
         return f"run as uid {application.sandbox_uid}"
     return "run as the daemon's user, under root as a uid of the job's own"

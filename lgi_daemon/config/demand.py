@@ -17,7 +17,7 @@ class Demand:
 NOTHING, ONE_CORE = Demand(), Demand(cpus=1)
 
 
-def of(specifics: str) -> Demand:
+def demand_of(specifics: str) -> Demand:
     """What a job asks for: one core and no memory when it does not say, or not with a number.
 
     As the scripts of `command` read it, so that no job is counted as less than it gets.
@@ -29,7 +29,7 @@ def of(specifics: str) -> Demand:
     return Demand(cpus * nodes, capabilities.requested_number(specifics, "memory"))
 
 
-def of_all(specifics: Iterable[str]) -> Demand:
+def demand_of_all(specifics: Iterable[str]) -> Demand:
     """What several jobs ask for together."""
-    each = [of(one) for one in specifics]
+    each = [demand_of(one) for one in specifics]
     return Demand(sum(one.cpus for one in each), sum(one.memory for one in each))

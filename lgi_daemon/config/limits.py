@@ -15,7 +15,7 @@ OWNERS_BYTES = 254
 
 
 @dataclass(frozen=True)
-class Rules:
+class LimitRules:
     """The limits of one level. ``owner_allow`` is jobs per owner, the word ``any`` for owners not named.
 
     ``cpu_limit`` is in cores, ``memory_limit`` in MB, 0 for none.
@@ -37,7 +37,7 @@ class Level:
     """The rules of one level, the owners of each job that is there now, and what those have asked for."""
 
     name: str
-    rules: Rules
+    rules: LimitRules
     jobs: tuple[tuple[str, ...], ...]
     used: Demand = NOTHING
     counts: Counter[str] = field(init=False)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.limits import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
 from lgi_daemon.execution.rlimits import ResourceLimits
@@ -19,11 +19,11 @@ _NAME_BYTES = 254
 
 
 @dataclass(frozen=True)
-class Application:
+class ApplicationSettings:
     """What this resource runs for one kind of job. ``scripts`` are copied when a job is accepted."""
 
     name: str
-    rules: Rules
+    rules: LimitRules
     max_output_size: int
     sandbox_uid: int
     check_system_limits_script: Path
@@ -35,13 +35,13 @@ class Application:
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectSettings:
     """A project this resource works for, and where its master server is."""
 
     name: str
     master_server: str
-    rules: Rules
-    applications: tuple[Application, ...]
+    rules: LimitRules
+    applications: tuple[ApplicationSettings, ...]
 
     @property
     def capabilities(self) -> str:
@@ -64,8 +64,8 @@ class Configuration:
     file: Path
     credentials: Credentials
     run_directory: Path
-    rules: Rules
-    projects: tuple[Project, ...]
+    rules: LimitRules
+    projects: tuple[ProjectSettings, ...]
     # Root gives each job one of these, unless its application has a uid of its own.
     sandbox_uids: range = UIDS
 
@@ -95,7 +95,7 @@ def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
     return Configuration(file.absolute(), credentials, run_directory, rules, projects, uids)
 
 
-def _rules(section: Section) -> Rules:
+def _rules(section: Section) -> LimitRules:
     allow: dict[str, int] = {}
     found = xml.find(section.content, "owner_allow")
     for one in xml.elements(found.inside if found else ""):
@@ -105,7 +105,7 @@ def _rules(section: Section) -> Rules:
             )
         allow[one.name] = int(one.text)
     deny = comma_lists.split(section.optional("owner_deny"))
-    return Rules(
+    return LimitRules(
         allow,
         deny,
         section.number("job_limit"),
@@ -114,7 +114,7 @@ def _rules(section: Section) -> Rules:
     )
 
 
-def _project(section: Section, as_root: bool) -> Project:
+def _project(section: Section, as_root: bool) -> ProjectSettings:
     server = section.value("project_master_server").rstrip("/")
     if not re.fullmatch(r"https://[^\s/]+(/\S*)?", server):
         raise ConfigurationError(
@@ -125,7 +125,7 @@ def _project(section: Section, as_root: bool) -> Project:
         _application(section.section("application", n), as_root) for n in range(1, count + 1)
     )
     _check_distinct(section, [application.name for application in applications], "application_name")
-    project = Project(_project_name(section), server, _rules(section), applications)
+    project = ProjectSettings(_project_name(section), server, _rules(section), applications)
     size = len(project.capabilities.encode())
     if size >= xml.MAX_FIELD_SIZE:
         raise ConfigurationError(
@@ -147,7 +147,7 @@ def _project_name(section: Section) -> str:
     return name
 
 
-def _application(section: Section, as_root: bool) -> Application:
+def _application(section: Section, as_root: bool) -> ApplicationSettings:
     name = section.value("application_name")
     if not xml.is_name(name) or len(name) > _NAME_BYTES:
         raise ConfigurationError(
@@ -160,7 +160,7 @@ def _application(section: Section, as_root: bool) -> Application:
             f"{section.path}/job_sandbox_uid is {uid}, but only root can run jobs as another user: "
             "remove the tag or start the daemon as root"
         )
-    return Application(
+    return ApplicationSettings(
         name=name,
         rules=_rules(section),
         max_output_size=section.number("max_output_size"),

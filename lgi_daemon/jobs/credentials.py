@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import ServerIntent
-from lgi_daemon.rundir.record import Phase, Record
+from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import JOB_CA, JOB_CERTIFICATE, JOB_KEY
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 _LONGEST = 16 * 1024
 
 
-def keyed(record: Record, run: RunDirectory) -> Record:
+def keyed(record: JobRecord, run: RunDirectory) -> JobRecord:
     """The record of a new job with a key, and with the CA's certificate where the job can read it.
 
     OSError or ValueError when the CA's own file cannot be read.

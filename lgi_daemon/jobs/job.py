@@ -12,7 +12,7 @@ from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswerError, Place, Scripts
 from lgi_daemon.jobs.lifecycle import Action, Actions, Activity, ServerIntent, server_intent
 from lgi_daemon.rundir import end_file
-from lgi_daemon.rundir.record import Phase, Record
+from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
 from lgi_protocol.job_end import NO_END, End, fitting
@@ -41,7 +41,7 @@ _SCRIPTS = {
 class LocalJob:
     """A job that is on disk. Its record is changed by `note` alone, on disk first."""
 
-    def __init__(self, record: Record, run: RunDirectory, scripts: Scripts) -> None:
+    def __init__(self, record: JobRecord, run: RunDirectory, scripts: Scripts) -> None:
         """The record must be stored already."""
         self.record = record
         self.run = run
@@ -131,7 +131,7 @@ class LocalJob:
             self.run.save(changed)
             self.record = changed
 
-    def note_server(self, told: resource_api.Job, **more: object) -> None:
+    def note_server(self, told: resource_api.JobDescription, **more: object) -> None:
         """Take over what the server said of the job."""
         self.note(
             state=told.state,

@@ -81,7 +81,7 @@ class ServerSync:
         finally:
             job.hold.release()
 
-    def _ask(self, job: LocalJob) -> resource_api.Job | ServerError | None:
+    def _ask(self, job: LocalJob) -> resource_api.JobDescription | ServerError | None:
         """What the server says of a job; that also tells it that the job is looked after."""
         server = job.record.server
         try:
@@ -104,7 +104,9 @@ class ServerSync:
         if job.tries:
             job.look_at = self.clock.now
 
-    def _hear(self, job: LocalJob, told: resource_api.Job | ServerError, round_: SessionPool) -> None:
+    def _hear(
+        self, job: LocalJob, told: resource_api.JobDescription | ServerError, round_: SessionPool
+    ) -> None:
         if isinstance(told, ServerError):
             self._refused(job, told)
             return
@@ -136,7 +138,7 @@ class ServerSync:
             job.poll_at = self.clock.now + self.fast
             log.warning("%s: the server does not tell its state: %s", job.title, error)
 
-    def _settle(self, job: LocalJob, told: resource_api.Job, round_: SessionPool) -> None:
+    def _settle(self, job: LocalJob, told: resource_api.JobDescription, round_: SessionPool) -> None:
         """Bring the record up to what the server said."""
         ours = claimed_by(job.record, told)
         if job.record.phase is Phase.CLAIMING and not ours:
@@ -147,7 +149,7 @@ class ServerSync:
         elif not ours or told.state_time_stamp != job.record.state_time_stamp:
             self._synchronise(job, told, round_)
 
-    def _doubt(self, job: LocalJob, told: resource_api.Job) -> None:
+    def _doubt(self, job: LocalJob, told: resource_api.JobDescription) -> None:
         """The server does not say that a claimed job is ours, and never will when no claim is under way."""
         age = self.clock.now - job.first_seen
         if told.state == State.QUEUED and age < CLAIM_PATIENCE:
@@ -159,7 +161,7 @@ class ServerSync:
         log.info("%s: was not given to us: %s", job.title, why)
         job.remove()
 
-    def _synchronise(self, job: LocalJob, told: resource_api.Job, round_: SessionPool) -> None:
+    def _synchronise(self, job: LocalJob, told: resource_api.JobDescription, round_: SessionPool) -> None:
         """Take over a change at once, then the details: they alone have the input and end the matter."""
         if told.state != job.record.state:
             log.info("%s: the server now has it as %s", job.title, told.state)

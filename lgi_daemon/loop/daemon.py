@@ -23,7 +23,7 @@ from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.jobs.server_sync import ServerSync
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
-from lgi_daemon.loop.long_poll import LongPolls
+from lgi_daemon.loop.long_poll import LongPollCalls
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.rundir.recovery import recover
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -87,7 +87,7 @@ class Daemon:
         )
         self.tour = WorkCycle(self.clock, fast, slow, self.work, self._callers, disk)
         self.tails = OutputSender(self.servers, self.jobs, self.stopping, threaded=at_once > 0)
-        self.watches = LongPolls(self.servers, self.work, self.tour, self.jobs, self.tails, fast)
+        self.watches = LongPollCalls(self.servers, self.work, self.tour, self.jobs, self.tails, fast)
         if at_once:
             self.work.heard = self.watches.heard
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lgi_daemon.claiming.fetcher import JobFetcher
-from lgi_daemon.config.model import Project
+from lgi_daemon.config.model import ProjectSettings
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.loop.work_cycle import WorkCycle
@@ -36,7 +36,7 @@ MOST_WATCHES = 16
 
 
 @dataclass
-class LongPoll:
+class LongPollCall:
     """A server as one project knows it. ``known`` are jobs it has told of, and until when that is no news."""
 
     project: str
@@ -58,7 +58,7 @@ class LongPoll:
         return tuple(self.known)
 
 
-class LongPolls:
+class LongPollCalls:
     """The watches of a daemon, one for each server that has said it holds calls."""
 
     def __init__(
@@ -78,7 +78,7 @@ class LongPolls:
         self._tails = tails
         self._fast = fast
         self._guard = threading.Lock()
-        self._watches: dict[tuple[str, str], LongPoll] = {}
+        self._watches: dict[tuple[str, str], LongPollCall] = {}
         # Called when there is something to do.
         self.wake: Callable[[], None] = lambda: None
 
@@ -90,7 +90,7 @@ class LongPolls:
             of_project = sum(name == project for name, _server in self._watches)
             if seconds <= 0 or (project, server) in self._watches or of_project >= MOST_WATCHES:
                 return
-            watch = self._watches[project, server] = LongPoll(project, server, seconds)
+            watch = self._watches[project, server] = LongPollCall(project, server, seconds)
         log.debug("%s tells project %s of work as it comes", server, project)
         threading.Thread(target=self._keep, args=(watch,), name="LGI-watch", daemon=True).start()
 
@@ -98,7 +98,7 @@ class LongPolls:
         """How many there are."""
         return len(self._watches)
 
-    def _keep(self, watch: LongPoll) -> None:
+    def _keep(self, watch: LongPollCall) -> None:
         """Until its server is none of the project's any more."""
         while not self._work.stopping() and self._tour.names(watch.project, watch.server):
             time.sleep(self.look(watch))
@@ -106,7 +106,7 @@ class LongPolls:
             del self._watches[watch.project, watch.server]
         log.debug("%s is not watched for project %s any more", watch.server, watch.project)
 
-    def look(self, watch: LongPoll) -> float:
+    def look(self, watch: LongPollCall) -> float:
         """One held call and what follows from it; after how many seconds to make the next one."""
         project = next((one for one in self._work.configuration.projects if one.name == watch.project), None)
         if project is None:
@@ -139,7 +139,7 @@ class LongPolls:
         """How full this resource is, in percent: who is emptier hears of new jobs first."""
         return 100 * len(self._jobs) // self._work.configuration.rules.job_limit
 
-    def _search(self, project: Project, server: str) -> None:
+    def _search(self, project: ProjectSettings, server: str) -> None:
         """A search that is under way may have come too early for what was just told: then another one."""
         while not self._work.stopping() and not self._tour.ask_again(project, server):
             time.sleep(PAUSE)

@@ -6,7 +6,7 @@ from functools import partial
 from threading import Lock
 
 from lgi_daemon.claiming.fetcher import JobFetcher, from_anywhere
-from lgi_daemon.config.model import Project
+from lgi_daemon.config.model import ProjectSettings
 from lgi_daemon.files.disk_space import Disk
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.servers.clock import Clock
@@ -63,7 +63,7 @@ class WorkCycle:
         """Jobs known to wait for a place are asked for at once, others as by LGI."""
         self.due_at = self.clock.now if self._work.left_some else self._soon()
 
-    def ask_again(self, project: Project, server: str) -> bool:
+    def ask_again(self, project: ProjectSettings, server: str) -> bool:
         """Have one server asked outside of the tour; False while it is being asked already."""
         if not self._disk.takes_more():
             return True
@@ -78,7 +78,7 @@ class WorkCycle:
     def _soon(self) -> float:
         return min(self.due_at, self.clock.now + self.fast)
 
-    def _ask(self, project: Project, servers: Sequence[str]) -> None:
+    def _ask(self, project: ProjectSettings, servers: Sequence[str]) -> None:
         """Have the servers of a project asked that were not yet in this tour."""
         with self._guard:
             asked = self._asked[project.name]
@@ -104,13 +104,13 @@ class WorkCycle:
         here = {server.rstrip("/") for server in servers} & set(asked)
         self._named[project] = kept | dict.fromkeys(here, self._number)
 
-    def _found(self, project: Project, server: str, servers: Sequence[str]) -> None:
+    def _found(self, project: ProjectSettings, server: str, servers: Sequence[str]) -> None:
         """A server has answered and named others."""
         if server == project.master_server.rstrip("/"):
             self._answered[project.name] = self._number
         self._ask(project, servers)
 
-    def _search(self, project: Project, server: str) -> None:
+    def _search(self, project: ProjectSettings, server: str) -> None:
         self._work.search(project, server, partial(self._found, project, server))
         if self._work.took_some:
             self.due_at = self._soon()

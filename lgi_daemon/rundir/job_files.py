@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.rmtree import remove_tree
-from lgi_daemon.rundir.record import Phase, Record
+from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.trailer import LONGEST, compose, found, made
 from lgi_protocol import comma_lists
 from lgi_protocol.digest import digest
@@ -28,7 +28,7 @@ INVALID = "! INVALID !"
 _MODE = 0o700
 
 
-def contents(record: Record, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
+def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
     """What each LGI_* file holds, in the document's order; LGI_input comes with the server's consent."""
     texts = {
         "LGI_project": record.project,

@@ -8,7 +8,7 @@ from typing import Any
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_protocol.job_end import NO_END, End
-from lgi_protocol.resource_api import Job
+from lgi_protocol.resource_api import JobDescription
 
 
 class Phase(StrEnum):
@@ -20,7 +20,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True)
-class Record:
+class JobRecord:
     """One job of this resource, and what the server said of it last."""
 
     reference: str
@@ -71,19 +71,19 @@ class Record:
         return f"job {self.job_id} {self.project}/{self.application} {self.reference[:8]}"
 
 
-def claimed_by(record: Record, job: Job) -> bool:
+def claimed_by(record: JobRecord, job: JobDescription) -> bool:
     """Whether the server's description of a job says that this record's acceptance holds it."""
     return job.daemon_reference == record.reference
 
 
-def to_json(record: Record) -> bytes:
+def to_json(record: JobRecord) -> bytes:
     """The record as it is stored."""
     values = asdict(record)
     values["input"] = record.input.hex()
     return json.dumps(values, indent=1).encode()
 
 
-def from_json(data: bytes) -> Record:
+def from_json(data: bytes) -> JobRecord:
     """A stored record. ValueError when it is none."""
     try:
         values: dict[str, Any] = json.loads(data)
@@ -96,7 +96,7 @@ def from_json(data: bytes) -> Record:
         values["limits"] = ResourceLimits(**values.get("limits", {}))
         values["end"] = End(**values.get("end", {}))
         # A newer daemon may have noted more.
-        known = {field.name for field in fields(Record)}
-        return Record(**{name: value for name, value in values.items() if name in known})
+        known = {field.name for field in fields(JobRecord)}
+        return JobRecord(**{name: value for name, value in values.items() if name in known})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not the record of a job: {error}") from None

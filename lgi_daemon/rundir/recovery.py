@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.rundir.job_files import INVALID
-from lgi_daemon.rundir.record import Phase, Record, from_json
+from lgi_daemon.rundir.record import JobRecord, Phase, from_json
 from lgi_daemon.rundir.run_directory import RECORD, RunDirectory, is_leftover
 from lgi_protocol import comma_lists
 from lgi_protocol.job_directory import SCRIPTS, DamagedFileError, JobDirectory
@@ -23,7 +23,7 @@ _REFERENCE = re.compile(r"[0-9A-F]{32}")
 _LARGEST_FILE = 512 * 1024
 
 
-def recover(run: RunDirectory) -> list[Record]:
+def recover(run: RunDirectory) -> list[JobRecord]:
     """All jobs to look after. Torn LGI_* files are written again; what is broken is moved to ``.broken``.
 
     What cannot even be moved is left as it is, with a word in the log: the others are taken up all the same.
@@ -47,7 +47,7 @@ def _apart(path: Path) -> Iterator[None]:
         log.critical("%s is left as it is until the next start: %s", path, error)
 
 
-def _recorded(run: RunDirectory) -> Iterator[Record]:
+def _recorded(run: RunDirectory) -> Iterator[JobRecord]:
     """The jobs this daemon's records tell of."""
     for folder in sorted(run.records.iterdir()):
         record = None
@@ -57,7 +57,7 @@ def _recorded(run: RunDirectory) -> Iterator[Record]:
             yield record
 
 
-def _resumed(run: RunDirectory, folder: Path) -> Record | None:
+def _resumed(run: RunDirectory, folder: Path) -> JobRecord | None:
     """A job to look after, its files whole again; nothing when it had ended or never began."""
     if not (folder / RECORD).exists():
         log.info("%s was never accepted and is removed", folder.name)
@@ -79,7 +79,7 @@ def _resumed(run: RunDirectory, folder: Path) -> Record | None:
     return record
 
 
-def _read(run: RunDirectory, folder: Path) -> Record | None:
+def _read(run: RunDirectory, folder: Path) -> JobRecord | None:
     """A record with all its scripts, or nothing when it had to be set aside."""
     try:
         record = from_json((folder / RECORD).read_bytes())
@@ -96,7 +96,7 @@ def _read(run: RunDirectory, folder: Path) -> Record | None:
     return record
 
 
-def _adopt(run: RunDirectory, path: Path) -> Record | None:
+def _adopt(run: RunDirectory, path: Path) -> JobRecord | None:
     """Take over the directory of an older daemon, which kept no record; set it aside unless it is whole."""
     directory = JobDirectory(path)
     try:
@@ -111,7 +111,7 @@ def _adopt(run: RunDirectory, path: Path) -> Record | None:
     return record
 
 
-def _record_of(run: RunDirectory, directory: JobDirectory) -> Record:
+def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
     """The record an older daemon would have kept.
 
     The uid is the owner of the directory, never what a file in it claims: the job could write that file.
@@ -131,7 +131,7 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> Record:
     if not is_job_id(read("LGI_job_id")):
         raise ValueError("its LGI_job_id is not the number of a job")
     noted = read("LGI_daemon_reference")
-    record = Record(
+    record = JobRecord(
         reference=reference,
         project=project,
         application=application,

@@ -23,7 +23,7 @@ from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir.job_files import JobFiles, contents
-from lgi_daemon.rundir.record import Phase, Record, to_json
+from lgi_daemon.rundir.record import JobRecord, Phase, to_json
 from lgi_protocol.job_directory import SCRIPTS
 
 log = logging.getLogger(__name__)
@@ -87,22 +87,22 @@ class RunDirectory:
             os.close(self._lock)
             self._lock = None
 
-    def files(self, record: Record) -> JobFiles:
+    def files(self, record: JobRecord) -> JobFiles:
         """The job's own directory."""
         place = self.path / record.project / record.application / f"JOB_{record.reference}"
         return JobFiles(place, record.uid if self.sandboxed else None)
 
-    def state(self, record: Record) -> Path:
+    def state(self, record: JobRecord) -> Path:
         """Where the job's scripts keep their marks and the streams of the job."""
         if record.has_state_directory:
             return self.records / record.reference / STATE
         return self.files(record).path / OLD_STATE
 
-    def script(self, record: Record, name: str) -> Path:
+    def script(self, record: JobRecord, name: str) -> Path:
         """The trusted copy of a script, as ``job_run_script``, out of the job's reach."""
         return self.records / record.reference / f"LGI_{name}"
 
-    def create(self, record: Record, scripts: Mapping[str, bytes]) -> None:
+    def create(self, record: JobRecord, scripts: Mapping[str, bytes]) -> None:
         """Put a new job on disk: scripts, then record, then the job's directory. OSError when it cannot be.
 
         Without a record a job was never there, with one everything else can be made again.
@@ -124,17 +124,17 @@ class RunDirectory:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def save(self, record: Record) -> None:
+    def save(self, record: JobRecord) -> None:
         """Store a changed record, then what follows from it in the job's directory."""
         self._write(record)
         self.restore(record)
 
-    def begin(self, record: Record) -> None:
+    def begin(self, record: JobRecord) -> None:
         """Store that the run script is started: the record last, so that nothing comes between them."""
         self.restore(record)
         self._write(record)
 
-    def asks_to_start(self, record: Record) -> bool:
+    def asks_to_start(self, record: JobRecord) -> bool:
         """Whether a run script that has ended without starting anything asks to be started again."""
         if not record.has_state_directory:
             return False
@@ -143,12 +143,12 @@ class RunDirectory:
         except OSError:
             return False
 
-    def forget_request(self, record: Record) -> None:
+    def forget_request(self, record: JobRecord) -> None:
         """It is started again now: it must not be so once more."""
         if record.has_state_directory:
             (self.state(record) / AGAIN).unlink(missing_ok=True)
 
-    def restore(self, record: Record) -> list[str]:
+    def restore(self, record: JobRecord) -> list[str]:
         """Make the job's directory what the record says; the names of the LGI_* files that were not."""
         scripts = {name: self.script(record, name).read_bytes() for name in SCRIPTS}
         files = self.files(record)
@@ -163,7 +163,7 @@ class RunDirectory:
             log.warning("%s: its directory cannot be written: %s", record.title, error)
             return []
 
-    def _make_state(self, record: Record) -> None:
+    def _make_state(self, record: JobRecord) -> None:
         if record.has_state_directory:
             place = self.state(record)
             place.mkdir(mode=0o700, exist_ok=True)
@@ -171,7 +171,7 @@ class RunDirectory:
                 os.chown(place, record.uid, record.uid, follow_symlinks=False)
             place.chmod(0o700)
 
-    def remove(self, record: Record) -> None:
+    def remove(self, record: JobRecord) -> None:
         """Delete a job from disk; a kill in between is finished at the next start."""
         self._write(record)
         files = self.files(record)
@@ -182,7 +182,7 @@ class RunDirectory:
         self._remove_state(record)
         shutil.rmtree(self.records / record.reference)
 
-    def _remove_state(self, record: Record) -> None:
+    def _remove_state(self, record: JobRecord) -> None:
         """Separately: the job could nest directories in it deeper than rmtree goes."""
         state = self.records / record.reference / STATE
         if os.path.lexists(state):
@@ -201,10 +201,10 @@ class RunDirectory:
         path.rename(target)
         log.critical("%s was moved to %s: %s", path, target, reason)
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: JobRecord) -> None:
         atomic_file.write(self.records / record.reference, RECORD, to_json(record))
 
 
-def is_leftover(record: Record) -> bool:
+def is_leftover(record: JobRecord) -> bool:
     """Whether a stored job only waits for the end of its removal."""
     return record.phase is Phase.REMOVING

@@ -9,7 +9,7 @@ from lgi_server.api.fields import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.background.long_poll_jobs import KnownJobState
-from lgi_server.background.long_poll_work import LongPoll, WorkSubscription
+from lgi_server.background.long_poll_work import LongPollCall, WorkSubscription
 from lgi_server.background.metrics import Metrics
 from lgi_server.background.timestamp_batcher import TimestampBatcher
 from lgi_server.config.model import Config
@@ -48,7 +48,7 @@ class CallContext:
         """Raise Nothing when the caller has said that it would wait for what it wishes."""
         seconds = min(self.form.number_or(fields.WAIT, 0), self.config.longest_wait)
         if seconds and self.may_wait:
-            raise LongPoll(self.project, wish, seconds)
+            raise LongPollCall(self.project, wish, seconds)
 
     @property
     def licences(self) -> Mapping[str, int]:

@@ -21,7 +21,7 @@ from lgi_server.auth import browser_guard, client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
-from lgi_server.background.long_poll_work import LongPoll
+from lgi_server.background.long_poll_work import LongPollCall
 from lgi_server.background.metrics import Timer
 from lgi_server.config.model import Config
 from lgi_server.db.database import Database, Transaction
@@ -87,7 +87,7 @@ def _answer(server: Runtime, name: str, entrance: Route, request: SpoolingReques
     timer = Timer()
     who: ClientCertificate | JobCertificate | None = None
     posted: Mapping[str, str] = {}
-    nothing: LongPoll | None = None
+    nothing: LongPollCall | None = None
     try:
         who = client_certificate.authenticate(request.environ, server.trust, time.time())
         browser_guard.check_is_program(request.environ)
@@ -101,7 +101,7 @@ def _answer(server: Runtime, name: str, entrance: Route, request: SpoolingReques
             run = partial(_run, server, entrance, who, Form(posted), request)
             try:
                 answer = run()
-            except LongPoll as found:
+            except LongPollCall as found:
                 nothing = found
         if nothing is not None:
             with server.metrics.holding(timer):
@@ -140,7 +140,11 @@ def _entrance_of_job(server: Runtime, name: str, who: JobCertificate) -> Route:
 
 
 def _hold(
-    server: Runtime, nothing: LongPoll, run: Callable[[bool], Elements], request: SpoolingRequest, name: str
+    server: Runtime,
+    nothing: LongPollCall,
+    run: Callable[[bool], Elements],
+    request: SpoolingRequest,
+    name: str,
 ) -> Elements:
     """Answer a call that found nothing when there is something, or its time is over.
 
@@ -158,7 +162,7 @@ def _hold(
         try:
             with server.crowd.place(name):
                 return run(may_wait)
-        except LongPoll:
+        except LongPollCall:
             continue
     raise AssertionError("a call that may not wait has found nothing")
 

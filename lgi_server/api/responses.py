@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element, write
-from lgi_server.config.model import Config, Project
+from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.services.jobs.licences import Licence
 from lgi_server.storage.base import Store, StoredFile
@@ -75,7 +75,7 @@ class _Listing(Element):
 class ResponseBuilder:
     """Writes answers of one project; knows where the server and its repositories are."""
 
-    def __init__(self, config: Config, project: Project, store: Store) -> None:
+    def __init__(self, config: Config, project: ProjectConfig, store: Store) -> None:
         """Reads repositories when an answer lists their files."""
         self._config = config
         self._project = project

@@ -24,12 +24,12 @@ from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables.job_queue import pending_work
 from lgi_server.tables.job_queue.pending_work import WATCHED, PendingJob
 
-__all__ = ["MOST_EACH", "LongPoll", "WorkLongPolls", "WorkSubscription"]
+__all__ = ["MOST_EACH", "LongPollCall", "WorkLongPolls", "WorkSubscription"]
 # Nobody needs to be told again so soon of a job that was not taken; each time it is twice as long.
 AGAIN_SECONDS, LONGEST_AGAIN = 1.0, 60.0
 
 
-class LongPoll(Exception):
+class LongPollCall(Exception):
     """A call found nothing to answer and may wait for it; nothing was done."""
 
     def __init__(self, project: str, wish: "WorkSubscription | KnownJobState", seconds: float) -> None:

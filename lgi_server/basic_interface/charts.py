@@ -21,7 +21,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Bar:
+class ChartBar:
     """A bar of several parts, its label and its number."""
 
     label: str
@@ -42,21 +42,21 @@ class Column:
     number: int
 
 
-def bars(counted: Mapping[str, Mapping[str, int]]) -> list[Bar]:
+def bars(counted: Mapping[str, Mapping[str, int]]) -> list[ChartBar]:
     """A bar for each name, made of the numbers of its kinds, all to one scale."""
     most = max((sum(kinds.values()) for kinds in counted.values()), default=0)
     scale = BAR_WIDTH / most if most else 0.0
     return [_bar(label, row * BAR_HEIGHT, kinds, scale) for row, (label, kinds) in enumerate(counted.items())]
 
 
-def _bar(label: str, y: float, kinds: Mapping[str, int], scale: float) -> Bar:
+def _bar(label: str, y: float, kinds: Mapping[str, int], scale: float) -> ChartBar:
     parts, x = [], float(LABEL_WIDTH)
     for kind, number in kinds.items():
         if number:
             width = max(2.0, number * scale)
             parts.append(Part(round(x, 1), round(width, 1), kind, number))
             x += width
-    return Bar(label, y, tuple(parts), round(x, 1), sum(kinds.values()))
+    return ChartBar(label, y, tuple(parts), round(x, 1), sum(kinds.values()))
 
 
 def columns(counted: Sequence[tuple[str, int]]) -> list[Column]:

@@ -19,7 +19,7 @@ from lgi_server.basic_interface.registry import (
 )
 from lgi_server.repository.permissions import Access
 from lgi_server.storage import base
-from lgi_server.storage.base import NoSuchFile, Upload
+from lgi_server.storage.base import NoSuchFileError, Upload
 from lgi_server.storage.local import Repositories
 
 NAME = fields.Field("name", 256, fields.E.UPLOAD, fields.E.UPLOAD)
@@ -97,5 +97,5 @@ def _check_writer(visit: PageContext, repository: str) -> None:
 def _known(look: "partial[None]") -> None:
     try:
         look()
-    except NoSuchFile as missing:
+    except NoSuchFileError as missing:
         raise LGIError(ErrorNumber.NO_JOB, message=missing.message) from None

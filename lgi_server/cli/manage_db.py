@@ -12,7 +12,7 @@ import click
 from lgi_protocol.errors import LGIError
 from lgi_server.cli import manage_db_output
 from lgi_server.config import parser as configuration
-from lgi_server.config.model import Project
+from lgi_server.config.model import ProjectConfig
 from lgi_server.db import open_database
 from lgi_server.db.database import Transaction, cause_text
 from lgi_server.services.access import principals
@@ -138,7 +138,7 @@ def _asked(words: Sequence[str]) -> _Asked:
     return _Asked(action, kind, rule, rest[0] if rest else None)
 
 
-def _undo(project: Project, yes: bool) -> None:
+def _undo(project: ProjectConfig, yes: bool) -> None:
     """Say what the last change was and take it back, when the administrator at the terminal agrees."""
 
     def last(transaction: Transaction) -> Undo:
@@ -160,7 +160,7 @@ def _undo(project: Project, yes: bool) -> None:
     click.echo(f"Update {found.version} was taken back, as update {versions} of project {project.name}.")
 
 
-def _tell_slaves(config: Path, project: Project) -> None:
+def _tell_slaves(config: Path, project: ProjectConfig) -> None:
     slaves = _run(project, principals.servers).slaves
     try:
         silent = peers.tell_slaves(configuration.load(config), project.name, slaves) if slaves else []
@@ -174,7 +174,7 @@ def _tell_slaves(config: Path, project: Project) -> None:
 Change = Callable[[Transaction], int]
 
 
-def _project(config: Path, name: str | None) -> Project:
+def _project(config: Path, name: str | None) -> ProjectConfig:
     if not config.is_file():
         raise AdministrationError(
             f"there is no configuration {config}: say --config FILE, or set LGI_SERVER_CONFIG"
@@ -186,7 +186,7 @@ def _project(config: Path, name: str | None) -> Project:
     return loaded.projects[wanted]
 
 
-def _run(project: Project, work: Callable[[Transaction], Any]) -> Any:
+def _run(project: ProjectConfig, work: Callable[[Transaction], Any]) -> Any:
     database = open_database(project.database)
     try:
         return database.run(work)
@@ -194,7 +194,7 @@ def _run(project: Project, work: Callable[[Transaction], Any]) -> Any:
         database.close()
 
 
-def _on_master(project: Project, change: Change) -> Change:
+def _on_master(project: ProjectConfig, change: Change) -> Change:
     def work(transaction: Transaction) -> int:
         administration.check_master(transaction, project.server_name)
         return change(transaction)
@@ -277,7 +277,7 @@ def _whole(text: str) -> int:
         raise AdministrationError(f"{text!r} is not a whole number") from None
 
 
-def _list(transaction: Transaction, asked: _Asked, project: Project, form: str) -> str:
+def _list(transaction: Transaction, asked: _Asked, project: ProjectConfig, form: str) -> str:
     if asked.kind == "licences":
         rows = manage_db_output.stock(transaction, project)
         return manage_db_output.shown(form, "licences", manage_db_output.LICENCE, rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lgi_protocol import capabilities, xml
 from lgi_protocol.xml import Element
-from lgi_server.config.model import Project
+from lgi_server.config.model import ProjectConfig
 from lgi_server.db.database import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.tables import active_resources, submit_rules
@@ -27,7 +27,7 @@ def resources(transaction: Transaction) -> Rows:
     return [{name: vars(one)[name] for name in RESOURCE} for one in active_resources.everyone(transaction)]
 
 
-def stock(transaction: Transaction, project: Project) -> Rows:
+def stock(transaction: Transaction, project: ProjectConfig) -> Rows:
     """The project's licences: how many there are, and how many jobs have now."""
     found = licences.listed(transaction, project.licences)
     return [{"licence": one.name, "number": one.there_are, "used": one.used} for one in found]

@@ -39,7 +39,7 @@ def status(config: Path) -> None:
     """Say what the running server of CONFIG has counted, and what is in its queues."""
     try:
         click.echo(cli_status.told(configuration.load(config)))
-    except (configuration.ConfigError, cli_status.Unknown, OSError, ValueError) as error:
+    except (configuration.ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)
 

@@ -16,7 +16,7 @@ from lgi_server.services.project import peers
 TIMEOUT = 30
 
 
-class Unknown(Exception):
+class UnknownStatusError(Exception):
     """The server did not tell; the message says why."""
 
 
@@ -30,11 +30,11 @@ def _ask(config: Config) -> str:
     try:
         answer = Client(config.url, peers.credentials(config)).session.get(address, timeout=TIMEOUT)
     except LGIError as error:
-        raise Unknown(str(error)) from None
+        raise UnknownStatusError(str(error)) from None
     except requests.RequestException as error:
-        raise Unknown(f"{address} does not answer: {error}") from None
+        raise UnknownStatusError(f"{address} does not answer: {error}") from None
     if not answer.ok:
-        raise Unknown(f"{address} answers {answer.status_code}: {answer.text[:300]}")
+        raise UnknownStatusError(f"{address} answers {answer.status_code}: {answer.text[:300]}")
     return answer.text
 
 

@@ -14,7 +14,7 @@ LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 
 
 @dataclass(frozen=True)
-class Project:
+class ProjectConfig:
     """One project: its name, the address of its database, this server's name in it, and its licences."""
 
     name: str
@@ -32,7 +32,7 @@ class Config:
     ca_certificate: Path
     repository: Path
     default_project: str
-    projects: Mapping[str, Project]
+    projects: Mapping[str, ProjectConfig]
     server_certificate: Path | None = None
     server_key: Path | None = None
     front_end_header: str = ""

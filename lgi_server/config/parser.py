@@ -8,7 +8,7 @@ from lgi_protocol import common_name, xml
 from lgi_server.config import repository_host
 from lgi_server.config import scheduler as config_scheduler
 from lgi_server.config import values as kinds
-from lgi_server.config.model import LICENCE_NAME, Config, Project
+from lgi_server.config.model import LICENCE_NAME, Config, ProjectConfig
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.db import without_password
@@ -176,7 +176,7 @@ class _Reader:
         for name, values in self.projects.items():
             for missing in set(_PROJECT) - set(values):
                 raise self.fail(self.places[name], f"project {name} has no setting {missing!r}")
-            projects[name] = Project(name=name, **values)  # type: ignore[arg-type]
+            projects[name] = ProjectConfig(name=name, **values)  # type: ignore[arg-type]
             self.check_database(projects, name)
         default = self.top["default_project"]
         projects = self.with_licences(projects, str(default))
@@ -196,14 +196,14 @@ class _Reader:
         parts = {"projects": projects, "remote": remote, "scheduler": scheduler, "path": self.path}
         return Config(**parts, **self.top)  # type: ignore[arg-type]
 
-    def check_database(self, projects: dict[str, Project], name: str) -> None:
+    def check_database(self, projects: dict[str, ProjectConfig], name: str) -> None:
         """A project is a database: two in one would have each other's jobs, users and resources."""
         for other, project in projects.items():
             if other != name and project.database == projects[name].database:
                 why = f"project {name} has the database of project {other}: each needs one of its own"
                 raise self.fail(self.places[f"{name}/database"], why)
 
-    def with_licences(self, projects: dict[str, Project], default: str) -> dict[str, Project]:
+    def with_licences(self, projects: dict[str, ProjectConfig], default: str) -> dict[str, ProjectConfig]:
         """The projects with their licences; a section without a name is for the default project."""
         for section, stock in self.licences.items():
             name, line = section or default, self.places[f"licences/{section}"]

@@ -25,7 +25,7 @@ from lgi_server.repository import post
 from lgi_server.repository.permissions import Access
 from lgi_server.runtime import Runtime
 from lgi_server.storage import base
-from lgi_server.storage.base import NoSuchFile, NoSuchRepository
+from lgi_server.storage.base import NoSuchFileError, NoSuchRepository
 from lgi_server.storage.threadpool import fsync_file
 
 log = logging.getLogger("lgi.repository")
@@ -92,7 +92,7 @@ def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Re
         answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
         log.info("%s %r %r %d", request.method, request.path, who.caller, answer.status_code)
         return answer
-    except NoSuchFile as missing:
+    except NoSuchFileError as missing:
         return status(HTTPStatus.NOT_FOUND, missing.message)
     except LGIError as refused:
         log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
@@ -129,7 +129,7 @@ def _list(server: Runtime, access: Access) -> Response:
 def _is_visible(access: Access, name: str) -> bool:
     try:
         access.check_reader(name)
-    except NoSuchFile:
+    except NoSuchFileError:
         return False
     return True
 

@@ -60,13 +60,13 @@ class Limits:
     repository: int
 
 
-class NoSuchFile(Exception):
+class NoSuchFileError(Exception):
     """There is no such repository or file."""
 
     message = "There is no such file"
 
 
-class NoSuchRepository(NoSuchFile):
+class NoSuchRepository(NoSuchFileError):
     """There is no such repository, or none for this caller."""
 
     message = "There is no such repository"
@@ -115,9 +115,9 @@ def new_name() -> str:
 
 
 def below(name: str) -> str:
-    """A repository's directory below the root of all, as ``<last 3 digits>/<name>``. Raises NoSuchFile."""
+    """A repository's directory below the root of all, as ``<last 3 digits>/<name>``. Raises NoSuchFileError."""
     if not is_name(name):
-        raise NoSuchFile(name)
+        raise NoSuchFileError(name)
     return f"{name[-3:]}/{name}"
 
 

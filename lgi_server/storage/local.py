@@ -23,7 +23,7 @@ from lgi_server.storage.base import (
     ACCESS_FILE,
     Limits,
     NewRepository,
-    NoSuchFile,
+    NoSuchFileError,
     StoredFile,
     Upload,
     file_name,
@@ -184,7 +184,7 @@ class Repositories:
         try:
             with self.opened(name) as at:
                 return sorted(self._files(at), key=lambda stored: stored.name)
-        except NoSuchFile:
+        except NoSuchFileError:
             return []
 
     @staticmethod
@@ -199,16 +199,16 @@ class Repositories:
                         yield StoredFile(entry.name, status.st_size, status.st_mtime_ns)
 
     def open(self, name: str, file: str) -> IO[bytes]:
-        """A plain file for reading. Raises NoSuchFile."""
+        """A plain file for reading. Raises NoSuchFileError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self.opened(name) as at:
             try:
                 opened = os.fdopen(os.open(_part(file), flags, dir_fd=at), "rb")
             except OSError as error:
-                raise NoSuchFile(file) from error
+                raise NoSuchFileError(file) from error
         if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
             opened.close()
-            raise NoSuchFile(file)
+            raise NoSuchFileError(file)
         return opened
 
     def check_room(self, name: str, file: str, size: int) -> None:
@@ -235,16 +235,16 @@ class Repositories:
         return size
 
     def delete(self, name: str, file: str) -> None:
-        """Remove a file. Raises NoSuchFile."""
+        """Remove a file. Raises NoSuchFileError."""
         wanted = file_name(file)
         with self.opened(name) as at:
             try:
                 os.unlink(wanted, dir_fd=at)
             except OSError as error:
-                raise NoSuchFile(file) from error
+                raise NoSuchFileError(file) from error
 
     def writers(self, name: str) -> tuple[str, ...]:
-        """The names in the repository's access file. Raises NoSuchFile."""
+        """The names in the repository's access file. Raises NoSuchFileError."""
         with self.open(name, ACCESS_FILE) as opened:
             return comma_lists.split(opened.read(65536).decode("utf-8", "replace"))
 
@@ -261,7 +261,7 @@ class Repositories:
                 os.close(parent)
         except OSError as error:
             if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-                raise NoSuchFile(name) from error
+                raise NoSuchFileError(name) from error
             raise
         try:
             yield at
@@ -294,7 +294,7 @@ def copy_part(upload: Upload, descriptor: int) -> None:
 
 
 def _part(text: str) -> str:
-    """One part of a path. Raises NoSuchFile for anything that would lead elsewhere."""
+    """One part of a path. Raises NoSuchFileError for anything that would lead elsewhere."""
     if text in {"", ".", ".."} or "/" in text or "\0" in text:
-        raise NoSuchFile(text)
+        raise NoSuchFileError(text)
     return text

@@ -21,7 +21,7 @@ from lgi_protocol.file_properties import FileProperties
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.storage import base
 from lgi_server.storage.base import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
-from lgi_server.storage.ssh import CommandFailed, Ssh
+from lgi_server.storage.ssh import RemoteCommandError, Ssh
 from lgi_server.storage.threadpool import run_in_thread
 
 log = logging.getLogger("lgi.repositories")
@@ -88,7 +88,7 @@ class RemoteRepositories:
         """Remove a repository and its files; what cannot be removed now is left, and the log says so."""
         try:
             self._run(_REMOVE, name)
-        except CommandFailed:
+        except RemoteCommandError:
             log.warning("%s may be left on the repository host", name)
 
     def content(self, name: str) -> list[StoredFile]:
@@ -112,7 +112,7 @@ class RemoteRepositories:
 
 
 def command(steps: str, directory: str, name: str) -> str:
-    """What the login shell there is to read. Raises NoSuchFile for a name this server cannot have made."""
+    """What the login shell there is to read. Raises NoSuchFileError for a name this server cannot have made."""
     old, fan = base.below(name), name[-3:]
     new = f"{fan}/.new-{name}"
     return (_HEAD + steps).format(directory=directory, access=ACCESS_FILE, fan=fan, new=new, old=old)
@@ -123,7 +123,7 @@ def _answered() -> Iterator[None]:
     """Tell a client no more than that it is not the client's fault."""
     try:
         yield
-    except CommandFailed:
+    except RemoteCommandError:
         raise LGIError(ErrorNumber.UPLOAD, message="The repository host cannot be used now") from None
 
 

@@ -41,7 +41,7 @@ _OPTIONS = {
 }
 
 
-class CommandFailed(Exception):
+class RemoteCommandError(Exception):
     """The command did not succeed; the log has the reason."""
 
 
@@ -62,12 +62,12 @@ class Ssh:
         self._away_until = 0.0
 
     def run(self, command: str, given: IO[bytes] | None = None, seconds: float = 30.0) -> bytes:
-        """What a command printed there. Raises CommandFailed, at once while the host is known to be away."""
+        """What a command printed there. Raises RemoteCommandError, at once while the host is known to be away."""
         if not self._places.acquire(timeout=WAIT_SECONDS):
-            raise CommandFailed("too many commands at once")
+            raise RemoteCommandError("too many commands at once")
         try:
             if time.monotonic() < self._away_until:
-                raise CommandFailed("the host was away a moment ago")
+                raise RemoteCommandError("the host was away a moment ago")
             return self._run(command, given, seconds)
         finally:
             self._places.release()
@@ -94,7 +94,7 @@ class Ssh:
             said.seek(0)
             reason = said.read(2000).decode("ascii", "backslashreplace").strip() or "no answer in time"
         log.error("%s: status %d, %s", self._name, status, ascii(reason))
-        raise CommandFailed(reason)
+        raise RemoteCommandError(reason)
 
 
 def _sharing(socket: Path) -> dict[str, str]:

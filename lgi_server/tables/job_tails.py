@@ -10,7 +10,7 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True)
-class Tail:
+class TailRow:
     """``data`` is the last of ``length`` bytes; ``told`` is 0 while no daemon has sent anything."""
 
     asked: int = 0
@@ -25,7 +25,7 @@ class Tail:
         return self.length - len(self.data)
 
 
-def find(transaction: Transaction, job_id: int, hold: bool = False) -> Tail | None:
+def find(transaction: Transaction, job_id: int, hold: bool = False) -> TailRow | None:
     """The tail of a job somebody has asked for; ``hold`` keeps it for the rest of the transaction."""
     lock = transaction.for_update if hold else ""
     row = transaction.row(
@@ -33,10 +33,10 @@ def find(transaction: Transaction, job_id: int, hold: bool = False) -> Tail | No
     )
     if row is None:
         return None
-    return Tail(row["asked"], row["told"], row["length"], bool(row["complete"]), bytes(row["tail"]))
+    return TailRow(row["asked"], row["told"], row["length"], bool(row["complete"]), bytes(row["tail"]))
 
 
-def store(transaction: Transaction, job_id: int, tail: Tail) -> None:
+def store(transaction: Transaction, job_id: int, tail: TailRow) -> None:
     """Change what is known of a job that is there already; not who asked when."""
     transaction.run(
         "UPDATE job_tails SET told = %s, length = %s, complete = %s, tail = %s WHERE job_id = %s",

@@ -12,7 +12,7 @@ from lgi_server.tables.updates import UpdateStatement
 
 
 @dataclass(frozen=True)
-class Rules:
+class SubmitRules:
     """The rows that can matter for some names and one application: (name, application) and its limit."""
 
     users_allowed: dict[tuple[str, str], int]
@@ -37,7 +37,7 @@ class SubmitContext:
     have wanted of the licences.
     """
 
-    rules: Rules
+    rules: SubmitRules
     everyone: list[ResourceRow]
     remembered: StoredRequest | None
     wishes: frozenset[str]
@@ -95,11 +95,11 @@ def load_submit_context(
     )
 
 
-def _rules(rows: Sequence[Row]) -> Rules:
+def _rules(rows: Sequence[Row]) -> SubmitRules:
     found: dict[str, dict[tuple[str, str], int]] = {table: {} for table, _, _ in _TABLES}
     for row in rows:
         found[row["kind"]][row["name"], row["application"]] = int(row["job_limit"])
-    return Rules(
+    return SubmitRules(
         users_allowed=found["users_allowed"],
         groups_allowed=found["groups_allowed"],
         users_denied=frozenset(found["users_denied"]),

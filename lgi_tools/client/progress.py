@@ -16,7 +16,7 @@ def no_progress(done: int, total: int) -> None:
     """Shows nothing."""
 
 
-class Bar:
+class ProgressBar:
     """A bar on standard error; a file or a program there gets nothing."""
 
     def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:

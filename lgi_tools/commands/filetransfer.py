@@ -14,14 +14,14 @@ from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import date_and_number
 from lgi_tools.client import settings
 from lgi_tools.client.models import file_name
-from lgi_tools.client.progress import Bar
+from lgi_tools.client.progress import ProgressBar
 from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.commands.stage import repository_url
 
 NAME = "LGI_filetransfer"
 
 
-class Action(StrEnum):
+class Operation(StrEnum):
     """The word on the command line that says what to do."""
 
     LIST = "list"
@@ -32,8 +32,8 @@ class Action(StrEnum):
 
 def _words(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
     """What to do, while it is not said, and files."""
-    said = any(word in list(Action) for word in context.params.get("words") or ())
-    actions = [] if said else [CompletionItem(action) for action in Action if action.startswith(begun)]
+    said = any(word in list(Operation) for word in context.params.get("words") or ())
+    actions = [] if said else [CompletionItem(action) for action in Operation if action.startswith(begun)]
     return actions or [CompletionItem(begun, type="file")]
 
 
@@ -72,7 +72,7 @@ def command(
     shape = output_json.shape(raw, as_json)
     job = options.job(job_directory, NAME)
     action, url, names = parse(words, repository_url(job) if job else "")
-    if raw and action is not Action.LIST:
+    if raw and action is not Operation.LIST:
         raise click.UsageError("-x goes with list only")
     chosen = options.resolve(given, settings.read_job(job) if job else None, fill=True)
     options.require(chosen, NAME)
@@ -80,18 +80,18 @@ def command(
         repository = Repository(url, chosen.credentials().session())
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    if action is Action.LIST:
+    if action is Operation.LIST:
         return show_list(repository, shape)
     return transfer(repository, action, names, shape)
 
 
-def parse(words: tuple[str, ...], own: str = "") -> tuple[Action, str, tuple[str, ...]]:
+def parse(words: tuple[str, ...], own: str = "") -> tuple[Operation, str, tuple[str, ...]]:
     """The action, wherever it stands, then the URL and the files. UsageError when they do not fit.
 
     Without a URL it is ``own``, the repository of the job we are in, if there is one.
     """
-    actions = [word for word in words if word in list(Action)]
-    others = [word for word in words if word not in list(Action)]
+    actions = [word for word in words if word in list(Operation)]
+    others = [word for word in words if word not in list(Operation)]
     if len(actions) != 1:
         raise click.UsageError(
             "say once what to do: list, download, upload or delete (a file of such a name is ./list)"
@@ -100,10 +100,10 @@ def parse(words: tuple[str, ...], own: str = "") -> tuple[Action, str, tuple[str
         others.insert(0, own)
     if not others:
         raise click.UsageError("no repository: give its URL")
-    action, (url, *names) = Action(actions[0]), others
-    if action is Action.LIST and names:
+    action, (url, *names) = Operation(actions[0]), others
+    if action is Operation.LIST and names:
         raise click.UsageError(f"list goes without files, such as {names[0]!r}")
-    if action is not Action.LIST and not names:
+    if action is not Operation.LIST and not names:
         raise click.UsageError(f"no files to {action}")
     return action, url, tuple(names)
 
@@ -136,7 +136,7 @@ def _file_line(text: str) -> str:
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
-def transfer(repository: Repository, action: Action, names: tuple[str, ...], shape: OutputFormat) -> int:
+def transfer(repository: Repository, action: Operation, names: tuple[str, ...], shape: OutputFormat) -> int:
     """Each file in turn, also after one that failed; the exit code, 0 only when all are done."""
     told = []
     for name in names:
@@ -154,21 +154,21 @@ def transfer(repository: Repository, action: Action, names: tuple[str, ...], sha
 
 
 _SAID = {
-    Action.DOWNLOAD: ("Downloaded from", "Error downloading from"),
-    Action.UPLOAD: ("Uploaded to", "Error uploading to"),
-    Action.DELETE: ("Deleted", "Error deleting"),
+    Operation.DOWNLOAD: ("Downloaded from", "Error downloading from"),
+    Operation.UPLOAD: ("Uploaded to", "Error uploading to"),
+    Operation.DELETE: ("Deleted", "Error deleting"),
 }
 
 
-def _transfer_one(repository: Repository, action: Action, name: str) -> tuple[str, str | None]:
+def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple[str, str | None]:
     """What is said of a file, and what went wrong with it, if anything."""
     # As LGI: a path names the local file, its last part the one in the repository; delete takes all of it.
-    remote = name if action is Action.DELETE else name.rpartition("/")[2]
-    bar = Bar(terminal.one_line(remote))
-    steps: dict[Action, Callable[[], None]] = {
-        Action.DOWNLOAD: lambda: repository.download(remote, Path(name), bar),
-        Action.UPLOAD: lambda: repository.upload(remote, Path(name), bar),
-        Action.DELETE: lambda: repository.delete(remote),
+    remote = name if action is Operation.DELETE else name.rpartition("/")[2]
+    bar = ProgressBar(terminal.one_line(remote))
+    steps: dict[Operation, Callable[[], None]] = {
+        Operation.DOWNLOAD: lambda: repository.download(remote, Path(name), bar),
+        Operation.UPLOAD: lambda: repository.upload(remote, Path(name), bar),
+        Operation.DELETE: lambda: repository.delete(remote),
     }
     succeeded, failed = _SAID[action]
     try:

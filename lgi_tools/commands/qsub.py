@@ -19,7 +19,7 @@ from lgi_tools.cli.output_text import data_line, job_lines, repository_line
 from lgi_tools.cli.program import CallError, translate_errors
 from lgi_tools.client import idempotent_submit, settings
 from lgi_tools.client.interface_calls import check_text
-from lgi_tools.client.progress import Bar
+from lgi_tools.client.progress import ProgressBar
 from lgi_tools.client.settings import Settings
 
 NAME = "LGI_qsub"
@@ -158,7 +158,7 @@ def submit_as_user(
     chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: OutputFormat
 ) -> None:
     """Submit and show the new job."""
-    with closing(Bar("sending")) as bar:
+    with closing(ProgressBar("sending")) as bar:
         reply = UserCalls(chosen).submit(fields, files, bar)
     if shape is not OutputFormat.TEXT:
         show_answer(reply, shape)

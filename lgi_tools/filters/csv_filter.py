@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from lgi_tools.filters import streams
-from lgi_tools.filters.streams import BLANKS, Streams, Unusable, Usage, argument
+from lgi_tools.filters.streams import BLANKS, InputError, Streams, UsageError, argument
 
 NAME = "LGI_csv"
 USAGE = """\
@@ -31,7 +31,7 @@ def work(arguments: Sequence[str], given: Streams) -> int:
     following = iter(arguments)
     for word in following:
         if word in {"-h", "--help"}:
-            raise Usage
+            raise UsageError
         if word == "-s":
             separator = _bytes(argument(word, following))[:1]
         elif word in _MODES:
@@ -54,7 +54,7 @@ def _bytes(word: str) -> bytes:
 def _number(option: str, following: Iterator[str]) -> int:
     text = argument(option, following)
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
-        raise Unusable(f"{option} needs a number above 0, not {text!r}")
+        raise InputError(f"{option} needs a number above 0, not {text!r}")
     return int(text)
 
 

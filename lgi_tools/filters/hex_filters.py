@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lgi_protocol import hexcode
 from lgi_protocol.digest import digest
 from lgi_tools.filters import streams
-from lgi_tools.filters.streams import BLANKS, Streams, Unusable, Usage, Work
+from lgi_tools.filters.streams import BLANKS, InputError, Streams, UsageError, Work
 
 USAGE = """\
 Usage: {name} [options]
@@ -44,10 +44,10 @@ def to_bytes(arguments: Sequence[str], given: Streams) -> int:
         even = good - good % 2
         given.write(bytes.fromhex(digits[:even].decode("ascii")))
         if good < len(digits):
-            raise Unusable(f"{digits[good : good + 1]!r} is no hexadecimal digit")
+            raise InputError(f"{digits[good : good + 1]!r} is no hexadecimal digit")
         left = digits[even:]
     if left:
-        raise Unusable("the last hexadecimal digit has no other half")
+        raise InputError("the last hexadecimal digit has no other half")
     return 0
 
 
@@ -56,7 +56,7 @@ def _options(arguments: Sequence[str], given: Streams) -> None:
     for word in following:
         if not given.takes(word, following):
             # As LGI: anything but -i and -o shows the help and fails, also -h.
-            raise Usage(1)
+            raise UsageError(1)
 
 
 def _run(name: str, does: str, work: Work, arguments: Sequence[str] | None) -> int:

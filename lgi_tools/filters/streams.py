@@ -12,11 +12,11 @@ BLOCK = 64 * 1024
 BLANKS = b" \t\n\v\f\r"
 
 
-class Unusable(Exception):
+class InputError(Exception):
     """A command line or an input a filter can do nothing with; the text says why."""
 
 
-class Usage(Exception):
+class UsageError(Exception):
     """How a filter is used is to be shown; ``code`` is the exit code."""
 
     def __init__(self, code: int = 0) -> None:
@@ -43,14 +43,14 @@ class Streams:
     def blocks(self) -> Iterator[bytes]:
         """The input. As LGI, the output tells when it cannot be read; raises Unusable then."""
         if not self.input and os.isatty(STDIN):
-            raise Unusable("nothing to read: give -i FILE, or send something to standard input")
+            raise InputError("nothing to read: give -i FILE, or send something to standard input")
         try:
             descriptor = os.open(self.input, os.O_RDONLY | os.O_CLOEXEC) if self.input else STDIN
             while block := os.read(descriptor, BLOCK):
                 yield block
         except OSError as error:
             self.write(f"input error on file {self.input or '/dev/stdin'}\n".encode())
-            raise Unusable(f"{self.input or 'standard input'}: {error.strerror}") from None
+            raise InputError(f"{self.input or 'standard input'}: {error.strerror}") from None
 
     def read(self) -> bytes:
         """The whole input. Raises Unusable when it is more than any message of LGI."""
@@ -58,7 +58,7 @@ class Streams:
         for block in self.blocks():
             whole += block
             if len(whole) > MOST_BYTES:
-                raise Unusable(f"the input is longer than {MOST_BYTES} bytes")
+                raise InputError(f"the input is longer than {MOST_BYTES} bytes")
         return bytes(whole)
 
     def write(self, data: bytes) -> None:
@@ -72,7 +72,7 @@ class Streams:
         if not self.output:
             return STDOUT
         if self.input and os.path.exists(self.output) and os.path.samefile(self.input, self.output):
-            raise Unusable(f"{self.output} cannot be both input and output")
+            raise InputError(f"{self.output} cannot be both input and output")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         return os.open(self.output, flags, 0o666)
 
@@ -81,7 +81,7 @@ def argument(option: str, following: Iterator[str]) -> str:
     """What stands behind an option. Raises Unusable when nothing does."""
     value = next(following, "")
     if not value:
-        raise Unusable(f"{option} needs an argument")
+        raise InputError(f"{option} needs an argument")
     return value
 
 
@@ -93,7 +93,7 @@ def run(name: str, usage: str, work: Work, arguments: Sequence[str] | None) -> i
     words = sys.argv[1:] if arguments is None else arguments
     try:
         return _answer(words, usage, work)
-    except Unusable as error:
+    except InputError as error:
         os.write(STDERR, f"{name}: {error}\n".encode("utf-8", "surrogateescape"))
     except BrokenPipeError:
         pass
@@ -112,6 +112,6 @@ def _answer(words: Sequence[str], usage: str, work: Work) -> int:
         # As LGI: the output is opened, and empty, also when nothing is written.
         streams.write(b"")
         return code
-    except Usage as asked:
+    except UsageError as asked:
         os.write(STDOUT, usage.encode())
         return asked.code

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lgi_protocol.xml_reader import XmlElement, elements, unescape
 from lgi_tools.filters import streams
-from lgi_tools.filters.streams import Streams, Unusable, Usage
+from lgi_tools.filters.streams import InputError, Streams, UsageError
 
 NAME = "LGI_xml"
 USAGE = """\
@@ -27,17 +27,17 @@ def work(arguments: Sequence[str], given: Streams) -> int:
     following = iter(arguments)
     for word in following:
         if word in {"-h", "--help"}:
-            raise Usage
+            raise UsageError
         if not given.takes(word, following):
             words.append(word)
     if not words:
-        raise Unusable("no tag to look for ('LGI_xml -h' shows how it is used)")
+        raise InputError("no tag to look for ('LGI_xml -h' shows how it is used)")
     # Every byte is a character of Latin-1, so that what is no UTF-8 comes through unchanged.
     tag, *attributes = (word.encode("utf-8", "surrogateescape").decode("latin-1") for word in words)
     try:
         found = find(given.read().decode("latin-1"), tag, ",".join(attributes))
     except ValueError as error:
-        raise Unusable(str(error)) from None
+        raise InputError(str(error)) from None
     # Not Found.text: str.strip would take bytes of UTF-8 for blanks of Latin-1.
     content = unescape(found.inside.strip(_BLANKS)).strip(_BLANKS).encode("latin-1") if found else b""
     if not content:

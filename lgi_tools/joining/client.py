@@ -28,7 +28,7 @@ _TIMEOUTS = (10.0, 70.0)
 _ALL_SECONDS = 90.0
 
 
-class NotJoined(Exception):
+class JoinError(Exception):
     """The authority did not make a certificate, or made one of no use; the text says why."""
 
 
@@ -47,7 +47,7 @@ class Joined:
 def fetch_ca(url: str, token: Token) -> str:
     """The CA's certificate (PEM). It is believed for its key, which the token names, not for who sent it.
 
-    Nothing secret has been said until then. NotJoined when it is another one.
+    Nothing secret has been said until then. JoinError when it is another one.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -57,9 +57,9 @@ def fetch_ca(url: str, token: Token) -> str:
     try:
         known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
     except (ValueError, TypeError) as error:
-        raise NotJoined(f"{url} answers with no certificate of a CA: {error}") from None
+        raise JoinError(f"{url} answers with no certificate of a CA: {error}") from None
     if not compare_digest(known, token.authority):
-        raise NotJoined(f"{url} has another CA than the token is of: do not trust it, or check the token")
+        raise JoinError(f"{url} has another CA than the token is of: do not trust it, or check the token")
     return pem
 
 
@@ -83,7 +83,7 @@ def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
             registered=told["registered"] is True,
         )
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise NotJoined(f"{url} answers what cannot be understood") from None
+        raise JoinError(f"{url} answers what cannot be understood") from None
     _check(joined, key)
     return joined
 
@@ -95,13 +95,13 @@ def _check(joined: Joined, key: PrivateKey) -> None:
         (found,) = made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         named = common_name.parse(str(found.value))
     except (ValueError, TypeError, InvalidSignature) as error:
-        raise NotJoined(f"the certificate that came cannot be used: {error or 'its CA is another'}") from None
+        raise JoinError(f"the certificate that came cannot be used: {error or 'its CA is another'}") from None
     if made.public_key() != key.public_key():
-        raise NotJoined("the certificate that came is for another key")
+        raise JoinError("the certificate that came is for another key")
     if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):
-        raise NotJoined(f"the certificate that came is for {found.value!r}")
+        raise JoinError(f"the certificate that came is for {found.value!r}")
     if not joined.projects or not is_https(joined.server):
-        raise NotJoined("the answer names no project, or a project server without https://")
+        raise JoinError("the answer names no project, or a project server without https://")
 
 
 def _text(session: requests.Session, method: str, url: str, body: bytes | None) -> str:
@@ -113,9 +113,9 @@ def _text(session: requests.Session, method: str, url: str, body: bytes | None) 
             ) as answer:
                 text = read_text(answer, _LARGEST_ANSWER)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise NotJoined(f"{url}: {root_cause(error)}") from error
+        raise JoinError(f"{url}: {root_cause(error)}") from error
     if answer.status_code != 200:
-        raise NotJoined(f"{url}: {_why(text) or f'HTTP {answer.status_code}'}")
+        raise JoinError(f"{url}: {_why(text) or f'HTTP {answer.status_code}'}")
     return text
 
 

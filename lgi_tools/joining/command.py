@@ -19,7 +19,7 @@ from lgi_tools.certificates.command_options import KEY_TYPE
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.joining import client, registration, resource_directory, tokens
-from lgi_tools.joining.client import NotJoined
+from lgi_tools.joining.client import JoinError
 from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
 from lgi_tools.joining.tokens import InvalidTokenError
 
@@ -66,7 +66,7 @@ def command(
         if not url or not token:
             raise click.UsageError("URL and TOKEN are needed, as LGI_certificates token prints them")
         return _join(url.rstrip("/"), token, directory, named or ("hello_world",), KeyType(key_type))
-    except (NotJoined, InvalidTokenError, ValueError) as error:
+    except (JoinError, InvalidTokenError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
@@ -82,9 +82,9 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
     key = csr.kept_key(directory / KEY, key_type)
     try:
         joined = client.join(url, token, key, ca)
-    except NotJoined as error:
+    except JoinError as error:
         # Of a lost answer the certificate may be made; and a token that was mistyped is good for this key.
-        raise NotJoined(f"{error}; {directory / KEY} is kept for the next try, or remove it") from error
+        raise JoinError(f"{error}; {directory / KEY} is kept for the next try, or remove it") from error
     resource_directory.write_certificates(directory, joined)
     file = resource_directory.write(directory, joined, applications)
     terminal.show(

@@ -25,7 +25,7 @@ _PROJECT = re.compile(r" *<project number='1'>.*?</project>\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Application:
+class ApplicationTemplate:
     """Where an application is, and for one with several back-ends which script it is to use."""
 
     source: Path
@@ -45,7 +45,7 @@ class Application:
         return text.replace(" ./", f" ./{self.source.name}/")
 
 
-def find(text: str) -> Application:
+def find(text: str) -> ApplicationTemplate:
     """The application of a name, or of a directory: ``hello_world``, ``command:slurm``, ``/site/gaussian``.
 
     ValueError says what there is.
@@ -55,7 +55,7 @@ def find(text: str) -> Application:
     if source is None or source.resolve().name in {"", ".", ".."}:
         known = sorted({path.parent.name for place in _PLACES for path in place.glob(f"*/{EXAMPLE}")})
         raise ValueError(f"there is no application {name!r}: known are {', '.join(known)}, or a directory")
-    found = Application(source.resolve(), backend)
+    found = ApplicationTemplate(source.resolve(), backend)
     if backend and (_DEFAULT_BACKEND not in found.example or not (source / backend).is_file()):
         raise ValueError(f"the application {name} has no back-end {backend!r}")
     if not re.fullmatch(r"[\w.+-]+", found.source.name, re.ASCII):
@@ -63,7 +63,7 @@ def find(text: str) -> Application:
     return found
 
 
-def check(directory: Path, applications: tuple[Application, ...]) -> None:
+def check(directory: Path, applications: tuple[ApplicationTemplate, ...]) -> None:
     """FileExistsError or ValueError while nothing was made, when not all can be."""
     names = [application.source.name for application in applications]
     for name in names:
@@ -82,7 +82,7 @@ def write_certificates(directory: Path, joined: Joined) -> None:
     keys.write_file(directory / CA, joined.ca.encode(), keys.PUBLIC)
 
 
-def write(directory: Path, joined: Joined, applications: tuple[Application, ...]) -> Path:
+def write(directory: Path, joined: Joined, applications: tuple[ApplicationTemplate, ...]) -> Path:
     """Copy the applications, make the run directory, and write the configuration; its file."""
     for application in applications:
         shutil.copytree(application.source, directory / application.source.name)
@@ -93,7 +93,7 @@ def write(directory: Path, joined: Joined, applications: tuple[Application, ...]
     return file
 
 
-def script(directory: Path, application: Application) -> Path | None:
+def script(directory: Path, application: ApplicationTemplate) -> Path | None:
     """The back-end that an application uses there; None for one that has scripts of its own."""
     backend = application.backend or ("process" if _DEFAULT_BACKEND in application.example else "")
     return directory / application.source.name / backend if backend else None
@@ -104,7 +104,7 @@ def settings(file: Path) -> dict[str, str]:
     return dict(_SETTING.findall(file.read_text("utf-8", "replace")))
 
 
-def configuration(joined: Joined, applications: tuple[Application, ...]) -> str:
+def configuration(joined: Joined, applications: tuple[ApplicationTemplate, ...]) -> str:
     """A commented configuration: the first application's example, with all projects and applications."""
     first = applications[0]
     project = _only(_PROJECT, first.example, first.source)

@@ -10,7 +10,7 @@ from lgi_protocol.states import State
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, parallel, record, status
-from lgi_tools.task.record import CANCELLED, PRUNED, Record, RecordError
+from lgi_tools.task.record import CANCELLED, PRUNED, RecordError, TaskRecord
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Removed:
     reason: str = ""
 
 
-_Removal = Callable[[Project, Path, Record], str]
+_Removal = Callable[[Project, Path, TaskRecord], str]
 
 
 def cancel(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
@@ -52,7 +52,7 @@ def _safely(act: _Removal, project: Project, place: Path) -> Removed:
         return Removed(place, reason=str(error))
 
 
-def _cancel(project: Project, place: Path, found: Record) -> str:
+def _cancel(project: Project, place: Path, found: TaskRecord) -> str:
     job = identity.job_of(project, found)
     if job.ended:
         raise RecordError(f"its job has ended: it is {job.state}")
@@ -62,7 +62,7 @@ def _cancel(project: Project, place: Path, found: Record) -> str:
     return "being cancelled"
 
 
-def _prune(project: Project, place: Path, found: Record) -> str:
+def _prune(project: Project, place: Path, found: TaskRecord) -> str:
     try:
         job = identity.job_of(project, found)
         if not job.ended:

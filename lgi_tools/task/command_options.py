@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from lgi_tools.cli import options, session, terminal
-from lgi_tools.client.progress import Bar
+from lgi_tools.client.progress import ProgressBar
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder
 
@@ -65,7 +65,7 @@ def settled(given: options.Options) -> Iterator[Settings]:
 
 def watched(told: Iterator[_One], total: int, label: str) -> Iterator[_One]:
     """All that is told, with a bar for whoever watches."""
-    with closing(Bar(label)) as bar:
+    with closing(ProgressBar(label)) as bar:
         for number, one in enumerate(told, 1):
             bar(number, total)
             yield one

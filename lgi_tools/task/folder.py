@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lgi_tools.cli.terminal import shortened
 from lgi_tools.task import record
-from lgi_tools.task.record import Record, RecordError
+from lgi_tools.task.record import RecordError, TaskRecord
 
 # Under these names both streams of a job come back.
 STREAMS = ("joblog.txt", "joberr.txt")
@@ -45,7 +45,7 @@ def is_reserved(name: str) -> bool:
     return name in _NAMES or name.startswith(_BEGINNINGS)
 
 
-def inputs(folder: Path, former: Record | None = None) -> tuple[Path, ...]:
+def inputs(folder: Path, former: TaskRecord | None = None) -> tuple[Path, ...]:
     """The files that go along, in the order of their names. Trouble names one that cannot.
 
     Both streams of a ``former`` job, as they were fetched, stay behind.
@@ -64,7 +64,7 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _goes_along(entry: os.DirEntry[str], former: Record | None) -> bool:
+def _goes_along(entry: os.DirEntry[str], former: TaskRecord | None) -> bool:
     name = entry.name
     if name in record.OWN or (former and name in STREAMS and name in former.fetched):
         return False

@@ -36,7 +36,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Record:
+class TaskRecord:
     """The job of a folder. Without ``job_id`` it is not known whether the submit arrived.
 
     ``inputs`` are the files that went along, each with the digest (`folder.digest`) of what was sent.
@@ -57,7 +57,7 @@ class Record:
     folder: str = ""
 
 
-def read(folder: Path) -> Record | None:
+def read(folder: Path) -> TaskRecord | None:
     """What a folder remembers; None when nothing was done with it. Trouble when it cannot be read."""
     path = folder / NAME
     try:
@@ -76,7 +76,7 @@ def read(folder: Path) -> Record | None:
         ) from None
 
 
-def original(folder: Path, found: Record) -> Path | None:
+def original(folder: Path, found: TaskRecord) -> Path | None:
     """The folder of which this one is a copy with the same record; None for the one that was submitted.
 
     One that was moved is that one: where it was there is nothing, or another one.
@@ -91,21 +91,21 @@ def original(folder: Path, found: Record) -> Path | None:
     return was if there and there.request_id == found.request_id else None
 
 
-def _of(told: dict[str, Any]) -> Record:
+def _of(told: dict[str, Any]) -> TaskRecord:
     ending = told.pop("ending")
     fetched = {str(name): Fetched(*map(int, four)) for name, four in told.pop("fetched").items()}
     inputs = {str(name): str(digest) for name, digest in told.pop("inputs").items()}
-    made = Record(**told, ending=JobEnd(**ending) if ending else None, fetched=fetched, inputs=inputs)
+    made = TaskRecord(**told, ending=JobEnd(**ending) if ending else None, fetched=fetched, inputs=inputs)
     return replace(made, job_id=int(made.job_id))
 
 
-def _text(record: Record) -> str:
+def _text(record: TaskRecord) -> str:
     told = asdict(record)
     told["fetched"] = {name: list(one.values()) for name, one in told["fetched"].items()}
     return json.dumps(told, indent=1) + "\n"
 
 
-def create(folder: Path, record: Record) -> Record:
+def create(folder: Path, record: TaskRecord) -> TaskRecord:
     """Begin with a folder; the record of whoever was faster, if somebody was."""
     with open(folder / NAME, "a+b", buffering=0) as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
@@ -116,7 +116,7 @@ def create(folder: Path, record: Record) -> Record:
     return record
 
 
-def write(folder: Path, record: Record) -> None:
+def write(folder: Path, record: TaskRecord) -> None:
     """Remember it; the old record is there until the new one is."""
     new = folder / _NEW
     new.write_text(_text(record), "utf-8")

@@ -17,7 +17,7 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import folder, identity, parallel, record
 from lgi_tools.task import status as task_status
-from lgi_tools.task.record import Fetched, Record, RecordError
+from lgi_tools.task.record import Fetched, RecordError, TaskRecord
 
 
 class Replace(IntEnum):
@@ -64,12 +64,12 @@ def _safely(replaced: Replace, project: Project, place: Path) -> Got:
         return Got(place, faults=(f"job {found.job_id} is not there any more",))
 
 
-def _is_missing(place: Path, found: Record) -> bool:
+def _is_missing(place: Path, found: TaskRecord) -> bool:
     """Whether something of the job was here and is not any more."""
     return not all(os.path.lexists(place / name) for name in {*found.inputs, *found.fetched})
 
 
-def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got:
+def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) -> Got:
     job = identity.job_of(project, found)
     if not job.ended:
         raise RecordError(f"its job has not ended: it is {job.state}")
@@ -89,7 +89,7 @@ def _get(project: Project, place: Path, found: Record, replaced: Replace) -> Got
 class _Arriving:
     """The files of one folder, while they come."""
 
-    def __init__(self, place: Path, found: Record, stored: Files | None, replaced: Replace) -> None:
+    def __init__(self, place: Path, found: TaskRecord, stored: Files | None, replaced: Replace) -> None:
         self._place = place
         self._found = found
         self._stored = stored

@@ -13,7 +13,7 @@ from lgi_tools.client.models import Details, Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, parallel, record
-from lgi_tools.task.record import PRUNED, Record, RecordError
+from lgi_tools.task.record import PRUNED, RecordError, TaskRecord
 
 # So many queued jobs a resource is told of at least when it asks for work.
 HEAD = 32
@@ -82,7 +82,7 @@ def _safely(listed: _List | None, project: Project, folder: Path) -> TaskStatus:
         return TaskStatus(folder, reason=f"job {found.job_id} is not there any more", job_id=found.job_id)
 
 
-def submitted(folder: Path, server: str) -> Record:
+def submitted(folder: Path, server: str) -> TaskRecord:
     """What is remembered of a folder that was submitted to a server; Trouble when that is not so."""
     found = record.read(folder)
     if found is None:
@@ -94,7 +94,7 @@ def submitted(folder: Path, server: str) -> Record:
     return found
 
 
-def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> TaskStatus:
+def _of(project: Project, folder: Path, found: TaskRecord, listed: _List | None) -> TaskStatus:
     if found.gone:
         if found.gone == PRUNED and not found.got:
             return TaskStatus(folder, REMOVED, NOT_FETCHED, found.job_id, found.ending)
@@ -113,7 +113,7 @@ def _of(project: Project, folder: Path, found: Record, listed: _List | None) -> 
     return TaskStatus(folder, *word_of(job, _head_for(project, job, listed)), job.id)
 
 
-def _is_there(project: Project, found: Record, listed: _List | None) -> bool:
+def _is_there(project: Project, found: TaskRecord, listed: _List | None) -> bool:
     """Whether a job is still on the server. Trouble when another one has its number."""
     try:
         identity.check(found, (listed and listed.jobs.get(found.job_id)) or project.job(found.job_id))
@@ -151,7 +151,7 @@ def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
     return RUNNING, "it is being cancelled" if job.state == State.ABORTING else ""
 
 
-def note_ending(folder: Path, found: Record, job: Details) -> JobEnd:
+def note_ending(folder: Path, found: TaskRecord, job: Details) -> JobEnd:
     """How a job ended, remembered in its folder."""
     record.write(folder, replace(found, ending=job.end))
     return job.end

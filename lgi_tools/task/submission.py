@@ -17,7 +17,7 @@ from lgi_tools.client.models import Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder, parallel, record
-from lgi_tools.task.record import Fetched, Record, RecordError
+from lgi_tools.task.record import Fetched, RecordError, TaskRecord
 
 # By this tag of its specifics the job of a folder is found again.
 TAG = "task"
@@ -113,18 +113,18 @@ class _Begun:
     """A folder that is being submitted. ``is_new``: for the first time, a refusal is the last word."""
 
     place: Path
-    record: Record
+    record: TaskRecord
     is_new: bool
-    former: Record | None
+    former: TaskRecord | None
 
 
-def streams_of(former: Record | None) -> dict[str, Fetched]:
+def streams_of(former: TaskRecord | None) -> dict[str, Fetched]:
     """Both streams of the job before, as they were fetched: they are no files of the user."""
     known = former.fetched if former else {}
     return {name: one for name, one in known.items() if name in folder.STREAMS}
 
 
-def _check_is_new(place: Path, former: Record) -> None:
+def _check_is_new(place: Path, former: TaskRecord) -> None:
     if copied := record.original(place, former):
         raise RecordError(
             f"it is a copy of {copied}, with its {record.NAME}: submit --force gives it a job of its own, "
@@ -182,7 +182,7 @@ class _Plan:
             return Done(place, job.id)
         files = folder.inputs(place, former)
         sent = {path.name: folder.digest(path) for path in files}
-        new = Record(
+        new = TaskRecord(
             idempotent_submit.new_id(),
             self._server,
             self._order.image,
@@ -195,7 +195,7 @@ class _Plan:
         return NewJob(self._order.fields(begun.request_id), files, begun.request_id)
 
     @staticmethod
-    def _noted(place: Path, former: Record | None, new: Record) -> Record:
+    def _noted(place: Path, former: TaskRecord | None, new: TaskRecord) -> TaskRecord:
         """Somebody may be at the same folder just now: then it is that one's job, and one job only."""
         if former:
             record.write(place, new)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_protocol.resource_api import Job, ResourceCalls
+from lgi_protocol.resource_api import JobDescription, ResourceCalls
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.support.grid import Grid
 
@@ -39,7 +39,7 @@ def work(resource: ResourceCalls, stopping: threading.Event) -> None:
         stopping.wait(0.3)
 
 
-def finish(resource: ResourceCalls, job: Job, output: bytes, code: int) -> None:
+def finish(resource: ResourceCalls, job: JobDescription, output: bytes, code: int) -> None:
     """Report a job that was offered, and so is locked."""
     resource.update(job.job_id, state="running")
     resource.update(job.job_id, state="finished", output=output, exit_code=code)

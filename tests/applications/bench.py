@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lgi_daemon.rundir.job_files import JobFiles, contents
-from lgi_daemon.rundir.record import Phase, Record
+from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_protocol.job_directory import SCRIPTS
 
 APPLICATIONS = Path(__file__).resolve().parents[2] / "applications"
@@ -39,7 +39,7 @@ class Bench:
         self.scripts = self.place / "scripts"
         self.scripts.mkdir(exist_ok=True)
         self.directory = self.place / "LGI" / "command" / f"JOB_{self.reference}"
-        record = Record(
+        record = JobRecord(
             reference=self.reference,
             project="LGI",
             application="command",

@@ -89,4 +89,4 @@ def test_the_daemon_counts_what_the_scripts_give(tmp_path: Path, specifics: str)
         ["sh", "-c", script, "sh", LIBRARY], cwd=tmp_path, capture_output=True, text=True, check=True
     )
 
-    assert demand.of(specifics).cpus == int(given.stdout)
+    assert demand.demand_of(specifics).cpus == int(given.stdout)

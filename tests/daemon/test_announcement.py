@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.claiming.capabilities import GOOD_FOR, CapabilityReporter
-from lgi_daemon.config.model import ConfigurationError, Project, load
+from lgi_daemon.config.model import ConfigurationError, ProjectSettings, load
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol import xml
@@ -14,7 +14,7 @@ from lgi_protocol import xml
 from .test_configuration import edit
 
 
-def saying(file: Path, script: str) -> Project:
+def saying(file: Path, script: str) -> ProjectSettings:
     """The project of a configuration whose application asks this script."""
     path = file.parent / "says"
     path.write_text(f"#!/bin/sh\n{script}\n")

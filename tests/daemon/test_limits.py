@@ -4,7 +4,7 @@ import pytest
 
 from lgi_daemon.config import demand
 from lgi_daemon.config.demand import Demand
-from lgi_daemon.config.limits import Level, Rules, full_level, owners_wanted, refusal
+from lgi_daemon.config.limits import Level, LimitRules, full_level, owners_wanted, refusal
 
 
 def level(
@@ -14,7 +14,7 @@ def level(
     jobs: tuple[tuple[str, ...], ...] = (),
 ) -> Level:
     """A level called "here"."""
-    return Level("here", Rules(allow or {}, deny, limit), jobs)
+    return Level("here", LimitRules(allow or {}, deny, limit), jobs)
 
 
 def test_an_owner_with_room_is_taken() -> None:
@@ -125,14 +125,14 @@ def test_wanted_owners_that_do_not_fit_are_left_out_altogether() -> None:
 )
 def test_what_is_in_use_leaves_room_for_so_much(used: Demand, asked: Demand, why_not: str) -> None:
     """Cores and memory that all jobs of a level ask for together, each within its limit."""
-    rules = Rules({"any": 9}, (), 9, cpu_limit=8, memory_limit=4000)
+    rules = LimitRules({"any": 9}, (), 9, cpu_limit=8, memory_limit=4000)
 
     assert refusal([Level("here", rules, (("alice",),), used)], ["bob"], asked) == why_not
 
 
 def test_a_level_without_a_free_core_is_full() -> None:
     """Nobody is asked for work that could not be taken."""
-    full = Level("here", Rules({"any": 9}, (), 9, cpu_limit=8), (("alice",),), Demand(8))
+    full = Level("here", LimitRules({"any": 9}, (), 9, cpu_limit=8), (("alice",),), Demand(8))
 
     assert full_level([full]) == "here"
 
@@ -149,4 +149,4 @@ def test_a_level_without_a_free_core_is_full() -> None:
 )
 def test_what_a_job_asks_for_stands_in_its_specifics(specifics: str, asked: Demand) -> None:
     """One core when it does not say; the last word counts."""
-    assert demand.of(specifics) == asked
+    assert demand.demand_of(specifics) == asked

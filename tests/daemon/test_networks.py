@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.limits import LimitRules
 from lgi_daemon.loop.daemon import Daemon
 from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
 from tests.acceptance.conftest import DaemonProcess, offers
@@ -42,7 +42,7 @@ def resource(place: Path, server: Grid, name: str = "only") -> Workshop:
     folder = place / name
     folder.mkdir(mode=0o755)
     workshop = Workshop(folder, IS_ROOT)
-    workshop.rules = Rules({"any": 50}, (), 50)
+    workshop.rules = LimitRules({"any": 50}, (), 50)
     workshop.write_script(
         "job_run_script", "echo $LGI_JOB_ID >> started; cat LGI_input > LGI_output; : > is_finished"
     )

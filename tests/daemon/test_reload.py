@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.limits import LimitRules
 from tests.support.workshop import FAST, SLOW, Workshop, only
 
 
 def test_new_limits_hold_at_once_and_both_cycles_run(workshop: Workshop) -> None:
     """The second job had no place; the administrator makes one."""
-    workshop.rules = Rules({"any": 1}, (), 1)
+    workshop.rules = LimitRules({"any": 1}, (), 1)
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running")
     workshop.server.calls.clear()
-    workshop.rules = Rules({"any": 2}, (), 2)
+    workshop.rules = LimitRules({"any": 2}, (), 2)
 
     daemon.reconfigure(workshop.configuration)
     workshop.tick(daemon, 1.0)
@@ -34,7 +34,7 @@ def test_lower_limits_end_no_job(workshop: Workshop) -> None:
     workshop.tick(daemon)
     for job in daemon.jobs:
         workshop.marked(job, "is_running")
-    workshop.rules = Rules({"any": 1}, ("mark@laptop",), 1)
+    workshop.rules = LimitRules({"any": 1}, ("mark@laptop",), 1)
 
     daemon.reconfigure(workshop.configuration)
     workshop.server.submit("3")

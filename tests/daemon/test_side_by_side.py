@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.limits import LimitRules
 from lgi_daemon.execution.scripts import Place, Scripts
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
@@ -147,7 +147,7 @@ def test_a_slow_server_holds_up_neither_jobs_nor_other_servers(busy: Workshop) -
 
 def test_limits_hold_while_several_servers_give_work_at_the_same_time(busy: Workshop) -> None:
     """What one search is about to take the other sees: three jobs at most, never four, though both wait."""
-    busy.rules = Rules({"any": 3}, (), 3)
+    busy.rules = LimitRules({"any": 3}, (), 3)
     slaves = [f"https://slave{number}.test/LGI" for number in range(6)]
     for number, url in enumerate(slaves):
         busy.servers[url] = FakeServer(url)

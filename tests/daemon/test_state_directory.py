@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from lgi_daemon.files.file_tail import LiveOutput
-from lgi_daemon.rundir.record import Record
+from lgi_daemon.rundir.record import JobRecord
 from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
 from .test_one_bad_job import nest
 
 
-def running(workshop: Workshop, tell: str = "") -> Record:
+def running(workshop: Workshop, tell: str = "") -> JobRecord:
     """The record of a job that runs."""
     workshop.write_script("job_run_script", f": > is_running; {tell}")
     workshop.server.submit("1")

@@ -7,7 +7,7 @@ import pytest
 
 from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, OutputSender
 from lgi_daemon.loop.daemon import Daemon
-from lgi_daemon.loop.long_poll import LongPoll
+from lgi_daemon.loop.long_poll import LongPollCall
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import URL, refused
 from tests.support.workshop import FAST, Workshop, only
@@ -26,7 +26,7 @@ class Scene:
         daemon = self.daemon
         self.tails = OutputSender(daemon.servers, daemon.jobs, daemon.stopping, False, lambda: self.now)
         daemon.watches._tails = self.tails
-        self.watch = LongPoll("LGI", URL, 40)
+        self.watch = LongPollCall("LGI", URL, 40)
 
     @property
     def directory(self) -> Path:

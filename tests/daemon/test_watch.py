@@ -6,23 +6,23 @@ import time
 import pytest
 
 from lgi_daemon.loop.daemon import Daemon
-from lgi_daemon.loop.long_poll import LONG_PAUSE, LONGEST, PAUSE, LongPoll
+from lgi_daemon.loop.long_poll import LONG_PAUSE, LONGEST, PAUSE, LongPollCall
 from tests.support.fake_server import URL
 from tests.support.workshop import FAST, Workshop, only
 
 
-def look(workshop: Workshop, daemon: Daemon, watch: LongPoll) -> float:
+def look(workshop: Workshop, daemon: Daemon, watch: LongPollCall) -> float:
     """One call of a watch, and the tick that follows."""
     pause = daemon.watches.look(watch)
     workshop.tick(daemon)
     return pause
 
 
-def watched(workshop: Workshop) -> tuple[Daemon, LongPoll]:
+def watched(workshop: Workshop) -> tuple[Daemon, LongPollCall]:
     """A daemon that has asked for work once, in vain, and a watch of its server."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
-    return daemon, LongPoll("LGI", URL, 40)
+    return daemon, LongPollCall("LGI", URL, 40)
 
 
 def test_a_queued_job_is_taken_without_waiting_for_the_cycle(workshop: Workshop) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from lgi_daemon.claiming.claim import without_reference
-from lgi_daemon.config.limits import Rules
+from lgi_daemon.config.limits import LimitRules
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import HASHED, JobDirectory
 from tests.support.fake_server import URL, FakeServer, refused
@@ -66,7 +66,7 @@ def test_a_job_refused_by_its_limits_script_is_unlocked_and_leaves_nothing(works
 
 def test_what_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
     """The limit is two jobs; the third is free for others."""
-    workshop.rules = Rules({"any": 10}, (), 2)
+    workshop.rules = LimitRules({"any": 10}, (), 2)
     for job_id in ("1", "2", "3"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()
@@ -80,7 +80,7 @@ def test_what_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
 
 def test_many_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) -> None:
     """The end of the session frees them; what was taken is unlocked at once."""
-    workshop.rules = Rules({"any": 10}, (), 2)
+    workshop.rules = LimitRules({"any": 10}, (), 2)
     for job_id in range(1, 9):
         workshop.server.submit(str(job_id))
     daemon = workshop.daemon()
@@ -113,7 +113,7 @@ def test_a_sign_off_that_is_lost_is_repeated_once_the_server_answers(
     workshop: Workshop, is_only_the_answer: bool
 ) -> None:
     """Until then the server keeps what it has offered, half an hour long, from this daemon too."""
-    workshop.rules = Rules({"any": 10}, (), 2)
+    workshop.rules = LimitRules({"any": 10}, (), 2)
     for job_id in range(1, 9):
         workshop.server.submit(str(job_id))
     workshop.server.fail("sign_off", after=is_only_the_answer)
@@ -185,7 +185,7 @@ def test_the_system_limits_script_knows_what_it_is_asked_about(workshop: Worksho
 
 def test_a_full_resource_asks_nobody(workshop: Workshop) -> None:
     """Not even a sign-up is made while no job could be taken."""
-    workshop.rules = Rules({"any": 1}, (), 1)
+    workshop.rules = LimitRules({"any": 1}, (), 1)
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -199,7 +199,7 @@ def test_a_full_resource_asks_nobody(workshop: Workshop) -> None:
 
 def test_denied_owners_are_refused_though_the_server_offers(workshop: Workshop) -> None:
     """The filter is a courtesy; the daemon decides itself."""
-    workshop.rules = Rules({"any": 5}, ("evil",), 5)
+    workshop.rules = LimitRules({"any": 5}, ("evil",), 5)
     workshop.server.submit("1", owners=("evil",))
     daemon = workshop.daemon()
 
@@ -211,7 +211,7 @@ def test_denied_owners_are_refused_though_the_server_offers(workshop: Workshop) 
 
 def test_jobs_are_taken_while_there_are_cores_for_them(workshop: Workshop) -> None:
     """Of eight, three and four are in use: the job of two stays for others, that of one is taken."""
-    workshop.rules = Rules({"any": 10}, (), 10, cpu_limit=8)
+    workshop.rules = LimitRules({"any": 10}, (), 10, cpu_limit=8)
     for job_id, cpus in {"1": 3, "2": 4, "3": 2, "4": 1}.items():
         workshop.server.submit(job_id, specifics=f"<cpus> {cpus} </cpus>")
     daemon = workshop.daemon()
@@ -224,7 +224,7 @@ def test_jobs_are_taken_while_there_are_cores_for_them(workshop: Workshop) -> No
 
 def test_all_pages_are_looked_through_while_nothing_is_taken(workshop: Workshop) -> None:
     """Forty jobs of others do not hide the forty-first."""
-    workshop.rules = Rules({"mark": 5}, (), 5)
+    workshop.rules = LimitRules({"mark": 5}, (), 5)
     for number in range(40):
         workshop.server.submit(str(number), owners=("bob",))
     workshop.server.submit("99", owners=("mark",))
@@ -239,7 +239,7 @@ def test_all_pages_are_looked_through_while_nothing_is_taken(workshop: Workshop)
 
 def test_the_request_limit_follows_the_job_limit(workshop: Workshop) -> None:
     """Four times the application's job_limit, at least 32 and at most 256."""
-    workshop.rules = Rules({"any": 5}, (), 20)
+    workshop.rules = LimitRules({"any": 5}, (), 20)
     daemon = workshop.daemon()
 
     workshop.tick(daemon)
@@ -333,7 +333,7 @@ def test_work_is_asked_for_sooner_after_a_job_ended(workshop: Workshop) -> None:
 
 def test_a_job_that_waits_for_a_place_gets_it_at_once(workshop: Workshop) -> None:
     """Offers that were not taken for lack of room are asked for again when a job has ended."""
-    workshop.rules = Rules({"any": 1}, (), 5)
+    workshop.rules = LimitRules({"any": 1}, (), 5)
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()

@@ -8,7 +8,7 @@ from lgi_protocol.xml import Element
 from lgi_server.api import responses
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.specifics import without_repository
-from lgi_server.config.model import Config, Project
+from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
 from lgi_server.storage.base import StoredFile
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
@@ -48,7 +48,7 @@ def _stored(file: Tree) -> StoredFile:
 
 def answer(call: str, recorded: Tree) -> Elements:
     """The elements of the response to a call."""
-    project = Project("LGI", "sqlite:LGI.sqlite", "LGI@localhost")
+    project = ProjectConfig("LGI", "sqlite:LGI.sqlite", "LGI@localhost")
     config = Config(
         url=recorded.value("this_project_server"),
         listen="127.0.0.1:443",

@@ -8,7 +8,7 @@ from lxml import etree
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.reply import Reply, read_answer
-from lgi_protocol.resource_api import Job, ResourceCalls, read_job
+from lgi_protocol.resource_api import JobDescription, ResourceCalls, read_job
 
 from . import golden
 from .golden import Exchange, Tree
@@ -30,11 +30,11 @@ class Recorded:
         return read_answer(self.exchange.response)
 
 
-def expected_job(tree: Tree) -> Job:
+def expected_job(tree: Tree) -> JobDescription:
     """A job as lxml and the rules of lists and hexadecimal digits have it."""
     words = ("target_resources", "owners", "read_access", "write_access")
     specifics = tree.child("job_specifics")
-    return Job(
+    return JobDescription(
         **{name: tree.value(name) for name in ("job_id", "state", "application", "state_time_stamp")},
         **{name: tuple(one.strip() for one in tree.value(name).split(",") if one.strip()) for name in words},
         **{name: bytes.fromhex(tree.value(name)) for name in ("input", "output")},

@@ -10,7 +10,7 @@ import pytest
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import Job, ResourceCalls
+from lgi_protocol.resource_api import JobDescription, ResourceCalls
 from lgi_server.config import parser as configuration
 from lgi_server.config.parser import ConfigError
 from lgi_server.db import open_database, schema
@@ -289,7 +289,7 @@ def test_daemons_that_ask_at_once_never_start_too_many(grid: Grid) -> None:
     assert in_use(grid) == {}
 
 
-def _run_through(calls: ResourceCalls, resource: str, job: Job) -> None:
+def _run_through(calls: ResourceCalls, resource: str, job: JobDescription) -> None:
     for state in ("running", "finished"):
         calls.update(job.job_id, state=state, target_resources=resource)
     calls.unlock(job.job_id)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from lgi_server.services.access.submit_rules import decide
-from lgi_server.tables.submit_rules import Rules
+from lgi_server.tables.submit_rules import SubmitRules
 from tests.support.grid import Grid
 
 # The rules in their order: which table, whose row, and what it says of user u in group g for application a.
@@ -29,10 +29,10 @@ ORDER = [
 ]
 
 
-def rules_of(rows: list[tuple[str, str, str]]) -> Rules:
+def rules_of(rows: list[tuple[str, str, str]]) -> SubmitRules:
     """Rules whose limit tells which row decided."""
     allowed = {row: ORDER.index(row) + 1 for row in rows}
-    return Rules(
+    return SubmitRules(
         users_allowed={row[1:]: limit for row, limit in allowed.items() if row[0] == "users_allowed"},
         groups_allowed={row[1:]: limit for row, limit in allowed.items() if row[0] == "groups_allowed"},
         users_denied=frozenset(row[1:] for row in rows if row[0] == "users_denied"),

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ServerError
-from lgi_protocol.resource_api import Job, ResourceCalls
+from lgi_protocol.resource_api import JobDescription, ResourceCalls
 from tests.server.test_resource_calls import INVARIANT, refusal
 from tests.support.grid import PROJECT, Grid, UserCalls
 
 WORK = "resources/resource_request_work"
 
 
-def ids(jobs: tuple[Job, ...]) -> list[int]:
+def ids(jobs: tuple[JobDescription, ...]) -> list[int]:
     """The numbers of offered jobs."""
     return [int(job.job_id) for job in jobs]
 

@@ -8,7 +8,7 @@ from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.job_end import End
-from lgi_protocol.resource_api import WATCHED, Job, PendingJob, ResourceCalls, SignUp, WorkOffer
+from lgi_protocol.resource_api import WATCHED, JobDescription, PendingJob, ResourceCalls, SignUp, WorkOffer
 from lgi_protocol.states import resource_may_change
 from lgi_protocol.transport_errors import TransportError
 
@@ -37,7 +37,7 @@ class FakeServer:
 
     url: str = URL
     slaves: tuple[str, ...] = ()
-    jobs: dict[str, Job] = field(default_factory=dict)
+    jobs: dict[str, JobDescription] = field(default_factory=dict)
     locks: dict[str, str] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class FakeServer:
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
         """A queued job with the input ``hi``."""
-        self.jobs[job_id] = Job(
+        self.jobs[job_id] = JobDescription(
             job_id=job_id,
             state="queued",
             application="hello_world",
@@ -186,15 +186,15 @@ class FakeCalls(ResourceCalls):
 
         self.server.handle("unlock", answer)
 
-    def details(self, job_id: str) -> Job:
-        def answer() -> Job:
+    def details(self, job_id: str) -> JobDescription:
+        def answer() -> JobDescription:
             self._locked(job_id)
             return self._known(job_id)
 
         return self.server.handle("details", answer)
 
-    def update(self, job_id: str, **changes: str | bytes | int | None) -> Job:
-        def answer() -> Job:
+    def update(self, job_id: str, **changes: str | bytes | int | None) -> JobDescription:
+        def answer() -> JobDescription:
             self._locked(job_id)
             job = self._known(job_id)
             given: dict[str, Any] = {name: value for name, value in changes.items() if value}
@@ -213,10 +213,10 @@ class FakeCalls(ResourceCalls):
 
         return self.server.handle("update", answer)
 
-    def job_state(self, job_id: str) -> Job:
+    def job_state(self, job_id: str) -> JobDescription:
         return self.server.handle("job_state", lambda: replace(self._known(job_id), input=b"", output=b""))
 
-    def _known(self, job_id: str) -> Job:
+    def _known(self, job_id: str) -> JobDescription:
         if job_id not in self.server.jobs:
             raise refused(ErrorNumber.NO_JOB)
         return self.server.jobs[job_id]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.config.limits import Rules
-from lgi_daemon.config.model import Application, Configuration, Project
+from lgi_daemon.config.limits import LimitRules
+from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import UIDS
 from lgi_daemon.jobs.job import LocalJob
@@ -40,7 +40,7 @@ class Workshop:
     as_root: bool
     servers: dict[str, FakeServer] = field(default_factory=dict)
     now: float = 1000.0
-    rules: Rules = field(default_factory=lambda: Rules({"any": 10}, (), 10))
+    rules: LimitRules = field(default_factory=lambda: LimitRules({"any": 10}, (), 10))
     max_output_size: int = 4096
     limits: ResourceLimits = field(default_factory=ResourceLimits)
     uids: range = UIDS
@@ -80,10 +80,10 @@ class Workshop:
         missing = self.place / "none"
         scripts = {name: self.originals / name for name in SCRIPTS}
         check = self.originals / "check_system_limits_script"
-        application = Application(
+        application = ApplicationSettings(
             "hello_world", self.rules, self.max_output_size, 0, check, scripts, "nothing", self.limits
         )
-        project = Project("LGI", URL, self.rules, (application,))
+        project = ProjectSettings("LGI", URL, self.rules, (application,))
         credentials = Credentials(missing / "key", missing / "crt", missing / "ca")
         return Configuration(
             missing / "LGI.cfg", credentials, self.run_path, self.rules, (project,), self.uids

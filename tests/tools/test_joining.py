@@ -20,7 +20,7 @@ from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.keys import KeyType, make_key, read_key
 from lgi_tools.joining import client, http_server, resource_directory, tokens
-from lgi_tools.joining.client import Joined, NotJoined
+from lgi_tools.joining.client import Joined, JoinError
 from lgi_tools.joining.command import main
 from lgi_tools.joining.http_server import ClientLimiter, EnrolmentServer, serve, tls_context
 from lgi_tools.joining.issuer import Issuer
@@ -322,7 +322,7 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
         ("x", "cannot be"),
     ):
         told = Joined(certificate, ca, NAME, ("LGI",), "https://x/LGI", True)
-        with pytest.raises(NotJoined, match=words):
+        with pytest.raises(JoinError, match=words):
             client._check(told, key)
 
 

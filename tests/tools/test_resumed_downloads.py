@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.client import repository, resumable_download
-from lgi_tools.client.progress import Bar
+from lgi_tools.client.progress import ProgressBar
 from lgi_tools.commands.filetransfer import main
 from tests.support.canned_server import Answer, CannedServer, Request
 
@@ -189,7 +189,7 @@ def test_a_long_transfer_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
     """A bar on standard error after a second; none when it was done before."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     now = [0.0]
-    long, short = Bar("data", lambda: now[0]), Bar("short", lambda: now[0])
+    long, short = ProgressBar("data", lambda: now[0]), ProgressBar("short", lambda: now[0])
 
     short(100, 100)
     long(10, 100)
@@ -207,7 +207,7 @@ def test_a_long_transfer_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_file_or_a_program_gets_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Only a terminal does."""
-    bar = Bar("data", iter([0.0, 9.0, 9.0]).__next__)
+    bar = ProgressBar("data", iter([0.0, 9.0, 9.0]).__next__)
     bar(50, 100)
     bar.close()
 

@@ -120,8 +120,8 @@ def test_a_batch_that_was_cut_goes_on(grid: Grid, task: Run) -> None:
     before = {place: record.read(place) for place in made}
     for place in made[:4]:
         told = json.loads((place / record.NAME).read_text())
-        record.write(place, record.Record(told["request_id"], grid.url, "psi4:1.5"))
-    record.write(made[3], record.Record("never-arrived", grid.url, "psi4:1.5"))
+        record.write(place, record.TaskRecord(told["request_id"], grid.url, "psi4:1.5"))
+    record.write(made[3], record.TaskRecord("never-arrived", grid.url, "psi4:1.5"))
     record.forget(made[4])
     grid.run("DELETE FROM submit_requests")
     (made[0] / "input.dat").write_text("changed since")
@@ -139,7 +139,7 @@ def test_a_batch_that_was_cut_goes_on(grid: Grid, task: Run) -> None:
 
 def test_what_a_cut_submit_has_noted_is_sent_under_the_same_id(grid: Grid, task: Run) -> None:
     """So the server makes one job of it, whatever is still on its way."""
-    record.create(Path(), record.Record("of-before", grid.url, "psi4:1.5"))
+    record.create(Path(), record.TaskRecord("of-before", grid.url, "psi4:1.5"))
 
     task(*SUBMIT, "psi4")
 
@@ -299,7 +299,7 @@ def test_words_that_cannot_be_meant_are_told(
 
 def test_a_folder_of_another_server_is_left_alone(grid: Grid, task: Run) -> None:
     """It says where its job is."""
-    record.create(Path(), record.Record("x", "https://other/LGI", "psi4:1.5", job_id=3))
+    record.create(Path(), record.TaskRecord("x", "https://other/LGI", "psi4:1.5", job_id=3))
 
     for words in (("status",), ("get",), ("cancel",), ("prune", "-y")):
         code, _, err = task(*words)

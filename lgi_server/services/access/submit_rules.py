@@ -8,7 +8,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.database import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import submit_rules
-from lgi_server.tables.submit_rules import Rules
+from lgi_server.tables.submit_rules import SubmitRules
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class JobCounter:
                 self._counts[said, what] += 1
 
 
-def allowed_owners(tally: JobCounter, rules: Rules, user: UserPrincipal, application: str) -> tuple[str, ...]:
+def allowed_owners(
+    tally: JobCounter, rules: SubmitRules, user: UserPrincipal, application: str
+) -> tuple[str, ...]:
     """Those of a user and groups that may own a new job; LGIError 33 when nobody may.
 
     The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
@@ -63,7 +65,7 @@ def allowed_owners(tally: JobCounter, rules: Rules, user: UserPrincipal, applica
 
 
 def owners_allowed(
-    tally: JobCounter, rules: Rules, owners: Sequence[str], application: str
+    tally: JobCounter, rules: SubmitRules, owners: Sequence[str], application: str
 ) -> tuple[str, ...]:
     """Those of the owners a resource names that may submit, each looked at as a user and as a group."""
     return tuple(
@@ -80,7 +82,7 @@ def _why_not(verdicts: Iterable[RuleDecision], application: str) -> str:
     return f"no rule allows {application}"
 
 
-def decide(rules: Rules, user: str, group: str, application: str) -> RuleDecision:
+def decide(rules: SubmitRules, user: str, group: str, application: str) -> RuleDecision:
     """What the rules say of a user submitting for a group; a pure function of the rows."""
     if _denied(rules.users_denied, user, application):
         return NO

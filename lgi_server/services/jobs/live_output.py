@@ -15,7 +15,7 @@ from lgi_server.tables import job_tails
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
-from lgi_server.tables.job_tails import Tail
+from lgi_server.tables.job_tails import TailRow
 
 # Of each job.
 KEPT = 64 * 1024
@@ -53,7 +53,7 @@ def view(transaction: Transaction, user: UserPrincipal, job_id: int, offset: int
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
     if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
-    tail = job_tails.find(transaction, job_id) or Tail()
+    tail = job_tails.find(transaction, job_id) or TailRow()
     begin = min(max(offset, tail.begin), tail.length)
     return OutputView(
         job=job,
