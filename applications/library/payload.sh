@@ -28,15 +28,17 @@ has_nul() {
     [ "$(head -n 1 LGI_input | head -c 80 | tr -d '\000' | wc -c)" != "$(head -n 1 LGI_input | head -c 80 | wc -c)" ]
 }
 
-# The job's input as a program. Written on Windows it has line ends that no interpreter understands.
+# The job's input as a program. Written on Windows it has line ends, or a mark at its begin, that no interpreter
+# understands.
 prepare_input() {
     mkdir -p "${input%/*}"
     chmod 700 "${input%/*}"
-    returns=$(printf '\r')
+    returns=$(printf '\r') begin=1
+    [ "$(head -c 3 LGI_input | od -A n -t x1 | tr -d ' \n')" != efbbbf ] || begin=4
     if head -n 1 LGI_input | grep -q "$returns\$"; then
-        sed "s/$returns\$//" LGI_input > $input
+        tail -c +$begin LGI_input | sed "s/$returns\$//" > $input
     else
-        cat LGI_input > $input
+        tail -c +$begin LGI_input > $input
     fi
     chmod 700 $input
 }

@@ -1,6 +1,7 @@
 """The daemon's log: one line per event, for an administrator and for grep. It never holds keys or inputs."""
 
 import logging
+import sys
 import time
 from pathlib import Path
 from typing import IO
@@ -39,6 +40,20 @@ def _one_line(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def _told_once(handler: logging.Handler) -> logging.Handler:
+    """The handler, which says once that it cannot write, and not in a traceback: the daemon goes on."""
+    told: list[BaseException] = []
+
+    def tell(record: logging.LogRecord) -> None:
+        failure = sys.exc_info()[1]
+        if failure and not told:
+            told.append(failure)
+            print(f"LGI_daemon: the log cannot be written, the daemon goes on: {failure}", file=sys.stderr)
+
+    handler.handleError = tell  # type: ignore[method-assign]
+    return handler
+
+
 class DaemonLog:
     """Where the log goes: a file, which can be opened anew after it was moved, or a stream."""
 
@@ -47,7 +62,7 @@ class DaemonLog:
         self._handler = (
             logging.FileHandler(file.absolute(), encoding="utf-8") if file else logging.StreamHandler(stream)
         )
-        self._handler.setFormatter(LineFormatter())
+        _told_once(self._handler).setFormatter(LineFormatter())
         logger = logging.getLogger("lgi_daemon")
         logger.setLevel(level)
         logger.propagate = False

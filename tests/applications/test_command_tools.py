@@ -1,5 +1,6 @@
 """LGI_run and what goes with it, from the command line to a real daemon and back."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -89,3 +90,75 @@ def test_output_is_seen_while_it_comes(offered: CommandDaemon, home: Path) -> No
 
     assert (glance.stdout, glance.returncode) == ("first\n", 0)
     assert rest == (b"last\n", f"LGI_tail: job {number} finished, exit code 2\n".encode())
+
+
+@pytest.mark.usefixtures("offered")
+@pytest.mark.parametrize(
+    ("script", "code", "out", "err"),
+    [
+        ("printf 'a\\0'; exit 3", 3, b"a\0", b""),
+        ("printf 'a\\0' >&2; exit 3", 3, b"", b"a\0"),
+        ("printf a; printf '[LGI: exit code 0]\\n'; exit 7", 7, b"a[LGI: exit code 0]\n", b""),
+        ("printf '\\n[LGI: standard error]\\nx'; exit 4", 4, b"\n[LGI: standard error]\nx", b""),
+        ("kill -9 $$", 137, b"", b"killed by signal 9"),
+        ("exit 137", 137, b"", b""),
+        (f"exit 5; {'x' * 300}", 5, b"", b""),
+    ],
+)
+def test_a_failed_job_never_looks_like_a_good_one(
+    home: Path,  # noqa: F811
+    script: str,
+    code: int,
+    out: bytes,
+    err: bytes,
+) -> None:
+    """Whatever it prints, and however it ends; for LGI_wait and lists as for whoever waited."""
+    ran = run_bytes(home, "LGI_run", "--wait", "--", "sh", "-c", script)
+    job = ran.stderr.partition(b"job ")[2].partition(b"\n")[0].decode()
+    waited = run(home, "LGI_wait", "-q", job)
+    listed = [
+        [one["job_id"] for one in json.loads(run(home, "LGI_qstat", f"--{word}", "--json").stdout)["jobs"]]
+        for word in ("failed", "succeeded", "unknown")
+    ]
+
+    assert (ran.returncode, ran.stdout) == (code, out)
+    assert err in ran.stderr
+    assert waited.returncode == code
+    assert listed == [[int(job)], [], []]
+
+
+@pytest.mark.usefixtures("offered")
+def test_binary_and_long_output_arrives_unchanged(home: Path) -> None:  # noqa: F811
+    """The output of the job is cut at 60,000 bytes; what LGI_run prints is not, and is what was written."""
+    ran = run_bytes(home, "LGI_run", "--wait", "--", "sh", "-c", "echo hi | gzip -c; exit 7")
+    long = run_bytes(home, "LGI_run", "--wait", "--", "sh", "-c", "head -c 3000000 /dev/zero; seq 50000 >&2")
+
+    assert (ran.returncode, gzip.decompress(ran.stdout)) == (7, b"hi\n")
+    assert (long.returncode, long.stdout) == (0, bytes(3_000_000))
+    assert long.stderr.endswith(b"\n49999\n50000\n")
+
+
+@pytest.mark.usefixtures("offered")
+def test_the_bytes_of_a_word_arrive(home: Path) -> None:  # noqa: F811
+    """An argument is no text to LGI_run."""
+    ran = run_bytes(home, "LGI_run", "--wait", "printf", "%s", b"caf\xe9\xff")
+
+    assert (ran.returncode, ran.stdout) == (0, b"caf\xe9\xff")
+
+
+def test_output_that_was_not_stored_is_not_passed_off_as_whole(grid: Grid, home: Path) -> None:  # noqa: F811
+    """A resource that stores no files has reported the beginning: no mark is printed, the code is not 0."""
+    with signed_up(CommandDaemon(grid, "process", "stage=no")):
+        ran = run_bytes(home, "LGI_run", "--wait", "--", "sh", "-c", "head -c 300000 /dev/zero")
+
+    assert ran.returncode == 1
+    assert ran.stdout.strip(b"\0\n") == b""
+    assert b"of 300000 bytes were reported" in ran.stderr
+
+
+def run_bytes(home: Path, name: str, *words: str | bytes) -> subprocess.CompletedProcess[bytes]:  # noqa: F811
+    """What a command prints, to the byte."""
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    return subprocess.run(
+        [BIN / name, *words], cwd=home, env=environment, capture_output=True, timeout=60, check=False
+    )

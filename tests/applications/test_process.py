@@ -24,11 +24,14 @@ def test_the_input_is_run_as_a_program_in_the_jobs_directory(place: Path) -> Non
     assert job.finish() == "7\n[LGI: exit code 4]\n"
 
 
-def test_a_script_written_on_windows_runs(place: Path) -> None:
-    """Web forms send such line ends; no interpreter understands them."""
-    job = Bench(place, SETTINGS, input=b"#!/bin/sh\r\npwd\r\n")
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_a_script_written_on_windows_runs(place: Path, mark: bytes, line_end: bytes) -> None:
+    """Web forms send such line ends, editors such a mark at the begin; no interpreter understands them."""
+    lines = [b"#!/usr/bin/awk -f", b'BEGIN { print "ran"; exit 4 }', b""]
+    job = Bench(place, SETTINGS, input=mark + line_end.join(lines))
 
-    assert job.finish() == f"{job.directory}\n[LGI: exit code 0]\n"
+    assert job.finish() == "ran\n[LGI: exit code 4]\n"
 
 
 def test_the_administrators_program_is_run_instead_of_the_input(place: Path) -> None:

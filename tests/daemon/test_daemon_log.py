@@ -1,5 +1,6 @@
 """The log: one line per event, and nobody but the daemon writes lines."""
 
+import errno
 import io
 import logging
 import re
@@ -67,3 +68,21 @@ def test_each_level_shows_what_it_promises(option: str, shown: list[str]) -> Non
 
     levels = [line.split(" ", 1)[1].removesuffix(" message") for line in stream.getvalue().splitlines()]
     assert levels == shown
+
+
+class Full(io.StringIO):
+    """A disk without space."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said once, in a line, on standard error."""
+    DaemonLog(None, logging.INFO, Full())
+    for number in range(3):
+        logging.getLogger("lgi_daemon.x").info("message %d", number)
+
+    error = capsys.readouterr().err
+    assert error.startswith("LGI_daemon: the log cannot be written, the daemon goes on: ")
+    assert error.count("\n") == 1
