@@ -267,6 +267,21 @@ def test_programs_are_told_of_refusals_too(grid: Grid, task: Run) -> None:
     assert (silent[0], silent[2], json.loads(silent[1])["error"]["number"]) == (1, "", None)
 
 
+@pytest.mark.usefixtures("task")
+@pytest.mark.parametrize("place", [">&-", "> /dev/full"])
+def test_the_number_of_a_job_is_told_where_standard_output_does_not_take_it(grid: Grid, place: str) -> None:
+    """The job is there, and the exit code is not 0."""
+    line = f'"{BIN}/LGI_task" submit psi4 1.5 psi4 {place}'
+
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=60, check=False)
+
+    job_id = json.loads(Path(record.NAME).read_text())["job_id"]
+    assert (done.returncode, jobs(grid)) == (1, 1)
+    first, second = done.stderr.splitlines()
+    assert first == f"LGI_task: job {job_id} was submitted"
+    assert second.startswith("LGI_task: cannot write to standard output: ")
+
+
 def test_programs_that_may_not_start_are_warned_of(grid: Grid, task: Run) -> None:
     """Once for many folders, which are submitted all the same."""
     for place in folders(3):
