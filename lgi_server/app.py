@@ -99,7 +99,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
 
 def _add_guards(app: Flask, server: Runtime) -> None:
     """What holds for every request, whoever answers it."""
-    public = {"landing", "ca_certificate", "crl", "document", "static", metrics.ENDPOINT}
+    public = {"landing", "ca_certificate", "crl", "document", "drawing", "static", metrics.ENDPOINT}
 
     @app.before_request
     def nobody_passes_unknown() -> Response | None:

@@ -13,7 +13,6 @@ from markdown_it.token import Token
 # What each is called in addresses, where it is, and what it is about.
 DOCUMENTS = {
     "user_guide": ("docs/user_guide.md", "User guide: jobs, files, folders"),
-    "tools": ("docs/tools.md", "The commands of a user"),
     "python": ("docs/python.md", "LGI from Python"),
     "faq": ("docs/faq.md", "Frequently asked questions"),
     "troubleshooting": ("docs/troubleshooting.md", "Troubleshooting: what messages mean"),

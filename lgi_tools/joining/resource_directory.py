@@ -100,7 +100,7 @@ def script(directory: Path, application: ApplicationTemplate) -> Path | None:
 
 
 def settings(file: Path) -> dict[str, str]:
-    """What a back-end's script sets of containers and limits, as it stands there (applications/README.md)."""
+    """What a back-end's script sets of containers and limits, as it stands there."""
     return dict(_SETTING.findall(file.read_text("utf-8", "replace")))
 
 
