@@ -60,7 +60,7 @@ class Client:
 
         While they are sent ``watch`` is told how many bytes are gone and how many there are.
 
-        Raises ServerError with the server's error, TransportError when there is no answer, OSError for a file.
+        Raises ServerError with the server's error, TransportError without an answer, OSError for a file.
         """
         url = f"{self.server}/{call}.php"
         if not is_https(url):

@@ -77,8 +77,8 @@ def claim(job: LocalJob, resource: str, calls: ResourceCalls, shown: str) -> boo
     """Tell the server that a prepared job runs here; whether it is to be looked after.
 
     ``shown`` tells the certificate that the calls are made with.
-    When the answer is lost it is, but it is not run until the server has said whose it is. Raises TransportError
-    then, so that the server is left alone for a while; the job has stayed.
+    When the answer is lost it is, but it is not run until the server has said whose it is. Raises
+    TransportError then, so that the server is left alone for a while; the job has stayed.
     """
     record = job.record
     try:

@@ -59,7 +59,10 @@ class Reservations:
 
     @contextmanager
     def reserved(self, offer: OfferedJob, configuration: Configuration) -> Iterator[int]:
-        """A place for an offered job, with its uid, until it is one of the jobs or was refused; or CapacityExceededError."""
+        """Reserve a place and a uid for an offered job until it was claimed or refused.
+
+        Raises CapacityExceededError when there is none.
+        """
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
             why_not = refusal(levels, offer.told.owners, demand.demand_of(offer.told.job_specifics))

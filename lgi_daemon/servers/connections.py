@@ -136,7 +136,9 @@ class ServerConnections:
 
     @contextmanager
     def watching(self, server: str) -> Iterator[None]:
-        """Learn from the calls of a block how a server is. Raises BackingOffError before, passes on their errors.
+        """Learn from the calls of a block how a server is; their errors are passed on.
+
+        Raises BackingOffError while the server is to be left alone.
 
         An answer that cannot be understood counts as none.
         """

@@ -115,7 +115,7 @@ def new_name() -> str:
 
 
 def below(name: str) -> str:
-    """A repository's directory below the root of all, as ``<last 3 digits>/<name>``. Raises NoSuchFileError."""
+    """Return a repository's directory below the root, ``<last 3 digits>/<name>``. Raises NoSuchFileError."""
     if not is_name(name):
         raise NoSuchFileError(name)
     return f"{name[-3:]}/{name}"

@@ -112,7 +112,7 @@ class RemoteRepositories:
 
 
 def command(steps: str, directory: str, name: str) -> str:
-    """What the login shell there is to read. Raises NoSuchFileError for a name this server cannot have made."""
+    """Return what the login shell there reads. Raises NoSuchFileError for a name no server of ours makes."""
     old, fan = base.below(name), name[-3:]
     new = f"{fan}/.new-{name}"
     return (_HEAD + steps).format(directory=directory, access=ACCESS_FILE, fan=fan, new=new, old=old)

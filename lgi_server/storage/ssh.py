@@ -62,7 +62,7 @@ class Ssh:
         self._away_until = 0.0
 
     def run(self, command: str, given: IO[bytes] | None = None, seconds: float = 30.0) -> bytes:
-        """What a command printed there. Raises RemoteCommandError, at once while the host is known to be away."""
+        """Return what a command printed there. Raises RemoteCommandError, at once while the host is away."""
         if not self._places.acquire(timeout=WAIT_SECONDS):
             raise RemoteCommandError("too many commands at once")
         try:

@@ -48,7 +48,7 @@ class StagedRepository:
         self._take((NewRepository(tuple(writers), tuple(uploads)),))
 
     def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
-        """Take the repositories that were made; their names. Raises RepositoryNotReadyError the first time."""
+        """Take the repositories that were made; their names. Raises RepositoryNotReadyError at first."""
         self._many = True
         self._take(tuple(wanted))
         return self._names

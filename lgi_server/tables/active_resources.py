@@ -76,7 +76,8 @@ def everyone(transaction: Transaction) -> list[ResourceRow]:
 def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> None:
     """Note the time of calls."""
     transaction.later(
-        f"UPDATE active_resources SET last_call_time = %s WHERE resource_id IN ({placeholders(resource_ids)})",
+        "UPDATE active_resources SET last_call_time = %s"
+        f" WHERE resource_id IN ({placeholders(resource_ids)})",
         now,
         *resource_ids,
     )

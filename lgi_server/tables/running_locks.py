@@ -108,7 +108,8 @@ def abandoned(transaction: Transaction, oldest: int, looks: int = OLDEST) -> lis
 def take_older(transaction: Transaction, job_ids: Sequence[int], oldest: int) -> list[int]:
     """Free jobs locked before ``oldest``; answer the ones that were freed by this very statement."""
     rows = transaction.rows(
-        f"DELETE FROM running_locks WHERE job_id IN ({placeholders(job_ids)}) AND lock_time < %s RETURNING job_id",
+        f"DELETE FROM running_locks WHERE job_id IN ({placeholders(job_ids)})"
+        " AND lock_time < %s RETURNING job_id",
         *job_ids,
         oldest,
     )

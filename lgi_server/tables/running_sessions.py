@@ -15,7 +15,8 @@ def insert(transaction: Transaction, resource_id: int, now: int) -> int:
 def renew(transaction: Transaction, session_ids: Sequence[int], now: int) -> None:
     """Note the use of sessions."""
     transaction.run(
-        f"UPDATE running_sessions SET session_time_stamp = %s WHERE session_id IN ({placeholders(session_ids)})",
+        "UPDATE running_sessions SET session_time_stamp = %s"
+        f" WHERE session_id IN ({placeholders(session_ids)})",
         now,
         *session_ids,
     )

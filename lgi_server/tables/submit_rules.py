@@ -63,7 +63,8 @@ def load_submit_context(
         f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit,"
         " NULL AS resource_id, NULL AS resource_name, NULL AS resource_capabilities,"
         " NULL AS client_certificate, NULL AS last_call_time, NULL AS project_server, NULL AS url"
-        f" FROM {table} WHERE {column} IN ({placeholders(names)}) AND application IN ({placeholders(applications)})"
+        f" FROM {table} WHERE {column} IN ({placeholders(names)})"
+        f" AND application IN ({placeholders(applications)})"
         for table, column, limit in _TABLES
     ]
     parts.append(

@@ -48,7 +48,7 @@ class Outcome:
 def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) -> Iterator[Outcome]:
     """Submit jobs in the name of ``caller`` (project, user, groups); what became of each, in their order.
 
-    Raises ServerError when a whole call is refused, TransportError when there is no answer, OSError for a file:
+    Raises ServerError when a whole call is refused, TransportError without an answer, OSError for a file:
     what was answered before that is submitted, what comes after it is not.
     """
     envelope = _asked(client, "interfaces/interface_project_server_list", caller).envelope

@@ -38,8 +38,8 @@ def poll_until(
 ) -> _Answer:
     """The first answer that is ``done``; ``ask`` is told for how many seconds the server may hold the call.
 
-    TimeoutError after ``timeout`` seconds; TransportError when the first call gets no answer, unless the server
-    has ``answered`` before; OutageError when none has come for ten minutes.
+    TimeoutError after ``timeout`` seconds; TransportError when the first call gets no answer, unless the
+    server has ``answered`` before; OutageError when none has come for ten minutes.
     """
     end = None if timeout is None else clock() + timeout
     pause, heard = FIRST_PAUSE, clock() if answered else None

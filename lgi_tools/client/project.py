@@ -27,7 +27,7 @@ _Value = TypeVar("_Value")
 class Project:
     """The jobs of a project on one of its servers, over connections that are kept.
 
-    Raises ServerError with LGI's number for what the server refuses, TransportError when no answer of LGI comes,
+    Raises ServerError with LGI's number for what the server refuses, TransportError without an answer of LGI,
     OSError for local files. A busy server is asked again for a minute. Not for several threads at once.
     """
 

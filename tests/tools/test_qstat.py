@@ -378,5 +378,6 @@ def test_a_terminal_is_not_steered_by_a_server(program: list[str], server: Canne
 def program() -> list[str]:
     """The tool as a process of its own."""
     top = Path(__file__).parents[2]
-    start = f"import sys; sys.path.insert(0, {str(top)!r}); from lgi_tools.commands.qstat import main; sys.exit(main())"
+    start = f"import sys; sys.path.insert(0, {str(top)!r}); from lgi_tools.commands.qstat import main; "
+    start += "sys.exit(main())"
     return [sys.executable, "-c", start]
