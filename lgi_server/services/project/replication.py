@@ -68,8 +68,8 @@ def accept(transaction: Transaction, update: Update, here: LocalServer, cycled: 
     """Make or only note a pushed change; answer the newest version here.
 
     A known version changes nothing. UpdatesMissingError when changes before it are missing.
-    # As LGI: when they still are after a cycle nothing is made, and the version that is answered says so (ruling 5). LGIError 41 when
-    the statement is none that servers may send.
+    # As LGI: when they still are after a cycle nothing is made, and the answered version says so (ruling 5).
+    LGIError 41 when the statement is none that servers may send.
     """
     newest = updates.newest(transaction)
     if update.version <= newest:
