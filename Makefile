@@ -1,24 +1,25 @@
-# The commands everybody learns. Each makes the virtual environment first when it is not there.
+# The commands for developers. Each creates the virtual environment first if it is missing.
 
 PY := .venv/bin/python
 INSTALLED := .venv/installed
-# Files of tests at once: one more than there are cores, for tests wait much. SIDE_BY_SIDE=0: one after the other.
-SIDE_BY_SIDE ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
+# Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
+TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-backends test-cluster check bench soak screenshots rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench soak screenshots rpm clean
 
 help:
-	@echo "make demo   from nothing to a finished job in a minute (KEEP=1 leaves the grid running)"
-	@echo "make test   everything the tests need, then all tests"
-	@echo "make test-backends  SGE, docker and podman for real; as root"
-	@echo "make test-cluster  a Galera cluster of three nodes"
-	@echo "make check  lint, types, import contracts"
-	@echo "make bench  the benchmarks, as ratios within one run"
-	@echo "make screenshots  pictures of the web interface, in docs/screenshots"
-	@echo "make soak   the load test of LGI's document: 100,000 jobs, 110 daemons (MINUTES=10)"
-	@echo "make man    a manual page of every command, in build/man"
-	@echo "make rpm    RPM packages of what is committed, in build/rpm"
-	@echo "make clean  remove what the other commands made"
+	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
+	@echo "make test           install what the tests need and run all of them"
+	@echo "make test-fast      run the tests that need no browser, batch system or long wait (under 3 minutes)"
+	@echo "make test-backends  test SGE, docker and podman; run it as root"
+	@echo "make test-cluster   test a Galera cluster of three nodes"
+	@echo "make check          run the linter, the type checker and the import contracts"
+	@echo "make bench          run the benchmarks; results are ratios within one run"
+	@echo "make soak           run the load test: 100,000 jobs, 110 daemons (MINUTES=10)"
+	@echo "make screenshots    write pictures of the web interface to docs/screenshots"
+	@echo "make man            write a manual page for each command to build/man"
+	@echo "make rpm            build RPM packages of the last commit in build/rpm"
+	@echo "make clean          remove everything the other commands created"
 
 $(INSTALLED): setup.cfg constraints.txt make/venv.sh
 	@sh make/venv.sh
@@ -29,7 +30,12 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	@sh make/needs.sh
 	@sh make/browser.sh
-	@$(PY) -m pytest -n $(SIDE_BY_SIDE) --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
+# Tests marked "slow" are left out: browsers, batch systems, kills at every line, long waits.
+test-fast: $(INSTALLED)
+	@sh make/needs.sh
+	@$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-backends: $(INSTALLED)
 	@sh make/needs.sh backends
@@ -57,13 +63,13 @@ screenshots: $(INSTALLED)
 	@sh make/browser.sh
 	@$(PY) -m tests.browser.screenshots docs/screenshots
 
-# SOAK: more options, as in benchmarks/README.md.
+# SOAK: further options, see benchmarks/README.md.
 MINUTES ?= 10
 soak: .venv/plots
 	@sh make/needs.sh
 	@$(PY) -m benchmarks.soak --minutes $(MINUTES) $(SOAK)
 
-# What users do not need: the extra "bench".
+# The extra "bench", which users do not need.
 .venv/plots: $(INSTALLED)
 	@$(PY) -m pip --disable-pip-version-check -q install -c constraints.txt -e '.[bench]'
 	@touch $@

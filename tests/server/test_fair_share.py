@@ -1,6 +1,7 @@
 """Whose job comes next: the rule, its numbers, and a month of it."""
 
 import heapq
+import math
 import random
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -109,7 +110,7 @@ def test_what_was_used_counts_half_after_a_half_life() -> None:
     assert now == pytest.approx(HOUR, rel=0.01)
     assert fair_share.decayed_seconds(0, HOUR, HOUR + week, week) == pytest.approx(now / 2)
     assert fair_share.decayed_seconds(0, 100 * week, 100 * week, week) == pytest.approx(
-        week / 0.6931, rel=0.01
+        week / math.log(2), rel=0.01
     )
 
 

@@ -3,6 +3,7 @@
 A site puts a function of its own in the place of `order`: `share_order` in the configuration names its file.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ def _among_users(jobs: Iterable[QueuedJob], usage: Usage) -> list[int]:
 
 def decayed_seconds(began: int, end: int, now: int, half_life: int) -> float:
     """What the seconds of a run count now: half of each after so many seconds, a quarter after twice that."""
-    rate = half_life / 0.6931471805599453
+    rate = half_life / math.log(2)
     return rate * (decay(now - end, half_life) - decay(now - began, half_life))
 
 
