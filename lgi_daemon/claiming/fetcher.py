@@ -8,9 +8,9 @@ from typing import TypeVar
 from lgi_daemon.claiming import claim
 from lgi_daemon.claiming.capabilities import CapabilityReporter
 from lgi_daemon.claiming.claim import OfferedJob
+from lgi_daemon.claiming.limits import Level, full_level, owners_filter
 from lgi_daemon.claiming.rejected_jobs import RejectedJobs, Version
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
-from lgi_daemon.config.limits import Level, full_level, owners_wanted
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
@@ -134,7 +134,7 @@ class JobFetcher:
         limit = min(256, max(32, 4 * application.rules.job_limit))
         for page in range(PAGES):
             calls, told = round_.session(project.name, server)
-            owners = owners_wanted(self._levels(project, application))
+            owners = owners_filter(self._levels(project, application))
             offer = calls.request_work(application.name, page * limit, limit, owners)
             log.debug("%s offers %d jobs of %s", server, len(offer.jobs), application.name)
             left = []

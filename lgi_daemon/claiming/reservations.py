@@ -6,11 +6,12 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
+from lgi_daemon.claiming import demand
 from lgi_daemon.claiming.claim import OfferedJob
-from lgi_daemon.config import demand
-from lgi_daemon.config.demand import NOTHING
-from lgi_daemon.config.limits import Level, LimitRules, refusal
+from lgi_daemon.claiming.demand import NO_DEMAND
+from lgi_daemon.claiming.limits import Level, rejection_reason
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
+from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.sandbox import choose_uid
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.rundir.record import JobRecord
@@ -65,7 +66,7 @@ class Reservations:
         """
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
-            why_not = refusal(levels, offer.told.owners, demand.demand_of(offer.told.job_specifics))
+            why_not = rejection_reason(levels, offer.told.owners, demand.demand_of(offer.told.job_specifics))
             if why_not:
                 raise CapacityExceededError(why_not)
             reservation = offer, self._uid(offer, configuration)
@@ -95,5 +96,5 @@ def _coming(offer: OfferedJob) -> _Taken:
 def _level(name: str, rules: LimitRules, taken: Sequence[_Taken]) -> Level:
     """What its jobs ask for is only added up where it is bounded: that takes longer than all the rest."""
     is_bounded = rules.cpu_limit or rules.memory_limit
-    used = demand.demand_of_all(one.specifics for one in taken) if is_bounded else NOTHING
+    used = demand.total_demand(one.specifics for one in taken) if is_bounded else NO_DEMAND
     return Level(name, rules, tuple(one.owners for one in taken), used)

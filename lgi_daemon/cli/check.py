@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from lgi_daemon.config.limits import LimitRules
 from lgi_daemon.config.model import ApplicationSettings, Configuration
+from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution import sandbox
 from lgi_protocol import comma_lists
 

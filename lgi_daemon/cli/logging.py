@@ -6,11 +6,9 @@ import time
 from pathlib import Path
 from typing import IO
 
-log = logging.getLogger(__name__)
+from lgi_daemon.config.log_levels import NAMES
 
-VERBOSE = 5
-LEVELS = {"q": logging.CRITICAL, "n": logging.INFO, "v": logging.DEBUG, "vv": VERBOSE}
-_NAMES = {logging.INFO: "NORMAL", VERBOSE: "VERBOSE DEBUG"}
+log = logging.getLogger(__name__)
 
 
 class LineFormatter(logging.Formatter):
@@ -26,7 +24,7 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and a traceback after it if there is one."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(record.created))
-        level = _NAMES.get(record.levelno, record.levelname)
+        level = NAMES.get(record.levelno, record.levelname)
         lines = [f"{when} {level} {_one_line(record.getMessage())}"]
         if record.exc_info:
             # It ends in the words of an error, which may be a server's and hold line ends: none of its

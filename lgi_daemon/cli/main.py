@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from lgi_daemon.cli.check import plan
-from lgi_daemon.cli.logging import LEVELS, DaemonLog
+from lgi_daemon.cli.logging import DaemonLog
 from lgi_daemon.cli.signals import Signals
+from lgi_daemon.config.log_levels import LEVELS
 from lgi_daemon.config.model import Configuration, load
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.execution import sandbox

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.config.limits import LimitRules
+from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
 from lgi_daemon.execution.rlimits import ResourceLimits

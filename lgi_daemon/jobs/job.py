@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from threading import Lock
 
-from lgi_daemon.cli.logging import VERBOSE
+from lgi_daemon.config.log_levels import VERBOSE
 from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
 from lgi_daemon.execution.process_table import Belongings
 from lgi_daemon.execution.processes import ProcessId

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.config import demand
+from lgi_daemon.claiming import demand
 
 from .bench import LIBRARY, Bench
 

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from lgi_daemon.cli.logging import LEVELS, VERBOSE, DaemonLog
+from lgi_daemon.cli.logging import DaemonLog
+from lgi_daemon.config.log_levels import LEVELS, VERBOSE
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} (CRITICAL|NORMAL) ")
 FORGED = "2026-11-21T03:52:14+0000 NORMAL job 7 LGI/hello_world 1A2B3C4D: accepted from https://evil/LGI"

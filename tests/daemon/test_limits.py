@@ -2,9 +2,10 @@
 
 import pytest
 
-from lgi_daemon.config import demand
-from lgi_daemon.config.demand import Demand
-from lgi_daemon.config.limits import Level, LimitRules, full_level, owners_wanted, refusal
+from lgi_daemon.claiming import demand
+from lgi_daemon.claiming.demand import Demand
+from lgi_daemon.claiming.limits import Level, full_level, owners_filter, rejection_reason
+from lgi_daemon.config.rules import LimitRules
 
 
 def level(
@@ -19,12 +20,12 @@ def level(
 
 def test_an_owner_with_room_is_taken() -> None:
     """An own entry above the number of jobs is enough."""
-    assert refusal([level({"alice": 2}, jobs=(("alice",),))], ["alice"]) == ""
+    assert rejection_reason([level({"alice": 2}, jobs=(("alice",),))], ["alice"]) == ""
 
 
 def test_an_owner_at_the_limit_is_refused_with_its_number() -> None:
-    """The refusal names owner, level and limit."""
-    why = refusal([level({"alice": 1}, jobs=(("alice",),))], ["alice"])
+    """The rejection_reason names owner, level and limit."""
+    why = rejection_reason([level({"alice": 1}, jobs=(("alice",),))], ["alice"])
 
     assert why == "alice has the 1 jobs that here allows"
 
@@ -33,44 +34,47 @@ def test_any_counts_for_each_unnamed_owner_by_itself() -> None:
     """any 1 lets bob in although alice has a job."""
     here = level({"any": 1}, jobs=(("alice",),))
 
-    assert refusal([here], ["bob"]) == ""
-    assert refusal([here], ["alice"]) != ""
+    assert rejection_reason([here], ["bob"]) == ""
+    assert rejection_reason([here], ["alice"]) != ""
 
 
 def test_an_own_entry_wins_over_any() -> None:
     """mark 2, any 1: mark may have a second job."""
     here = level({"mark": 2, "any": 1}, jobs=(("mark",),))
 
-    assert refusal([here], ["mark"]) == ""
+    assert rejection_reason([here], ["mark"]) == ""
 
 
 def test_one_exceeded_owner_of_several_refuses_the_job() -> None:
     """Only if none of the owners would exceed any limit the job is taken."""
     here = level({"alice": 1, "theor": 5}, jobs=(("alice", "theor"),))
 
-    assert "alice" in refusal([here], ["theor", "alice"])
+    assert "alice" in rejection_reason([here], ["theor", "alice"])
 
 
 def test_one_denied_owner_refuses_the_job() -> None:
     """owner_deny beats every owner_allow."""
-    assert refusal([level({"any": 5}, deny=("evil",))], ["mark", "evil"]) == "owner_deny of here refuses evil"
+    assert (
+        rejection_reason([level({"any": 5}, deny=("evil",))], ["mark", "evil"])
+        == "owner_deny of here names evil"
+    )
 
 
 def test_without_any_entry_nothing_is_taken() -> None:
     """As LGI: an empty owner_allow at all levels allows nobody."""
-    assert refusal([level(), level()], ["mark"]) == "no owner_allow names any of mark"
+    assert rejection_reason([level(), level()], ["mark"]) == "no owner_allow names any of mark"
 
 
 def test_an_entry_at_one_level_is_enough() -> None:
     """A level that says nothing of an owner does not refuse it."""
-    assert refusal([level(), level({"mark": 1})], ["mark"]) == ""
+    assert rejection_reason([level(), level({"mark": 1})], ["mark"]) == ""
 
 
 def test_a_full_level_refuses_everybody() -> None:
     """job_limit counts jobs of all owners."""
     here = level({"any": 9}, limit=2, jobs=(("a",), ("b",)))
 
-    assert refusal([here], ["c"]) == "here has its job_limit of 2 jobs"
+    assert rejection_reason([here], ["c"]) == "here has reached its job_limit of 2 jobs"
     assert full_level([level({"any": 9}), here]) == "here"
 
 
@@ -78,7 +82,7 @@ def test_a_job_counts_once_for_each_of_its_owners() -> None:
     """A repeated owner of one job is one job."""
     here = level({"any": 2}, jobs=(("mark", "mark", "theor"),))
 
-    assert refusal([here], ["mark"]) == ""
+    assert rejection_reason([here], ["mark"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -93,14 +97,14 @@ def test_a_job_counts_once_for_each_of_its_owners() -> None:
 )
 def test_the_filter_names_who_can_be_taken_and_who_cannot(here: Level, expected: str) -> None:
     """Wanted owners unless everybody is, then the refused ones with an exclamation mark."""
-    assert owners_wanted([here]) == expected
+    assert owners_filter([here]) == expected
 
 
 def test_the_filter_never_exceeds_what_a_server_takes() -> None:
     """Too many refused owners are left out, which brings offers that are refused here."""
     deny = tuple(f"owner{number:03}@somewhere" for number in range(40))
 
-    found = owners_wanted([level({"any": 1}, deny=deny)])
+    found = owners_filter([level({"any": 1}, deny=deny)])
 
     assert 200 < len(found.encode()) <= 254
 
@@ -109,17 +113,17 @@ def test_wanted_owners_that_do_not_fit_are_left_out_altogether() -> None:
     """Half a list of wanted names would hide the jobs of the other half."""
     allow = {f"owner{number:03}@somewhere": 1 for number in range(40)}
 
-    assert owners_wanted([level(allow)]) == ""
+    assert owners_filter([level(allow)]) == ""
 
 
 @pytest.mark.parametrize(
     ("used", "asked", "why_not"),
     [
         (Demand(6, 0), Demand(2, 0), ""),
-        (Demand(6, 0), Demand(3, 0), "here has a cpu_limit of 8: 6 in use, 3 asked for"),
-        (Demand(0, 0), Demand(9, 0), "here has a cpu_limit of 8: 0 in use, 9 asked for"),
+        (Demand(6, 0), Demand(3, 0), "here has a cpu_limit of 8: 6 in use, 3 requested"),
+        (Demand(0, 0), Demand(9, 0), "here has a cpu_limit of 8: 0 in use, 9 requested"),
         (Demand(1, 3000), Demand(1, 1000), ""),
-        (Demand(1, 3000), Demand(1, 1001), "here has a memory_limit of 4000: 3000 in use, 1001 asked for"),
+        (Demand(1, 3000), Demand(1, 1001), "here has a memory_limit of 4000: 3000 in use, 1001 requested"),
         (Demand(1, 4000), Demand(1, 0), ""),
     ],
 )
@@ -127,7 +131,7 @@ def test_what_is_in_use_leaves_room_for_so_much(used: Demand, asked: Demand, why
     """Cores and memory that all jobs of a level ask for together, each within its limit."""
     rules = LimitRules({"any": 9}, (), 9, cpu_limit=8, memory_limit=4000)
 
-    assert refusal([Level("here", rules, (("alice",),), used)], ["bob"], asked) == why_not
+    assert rejection_reason([Level("here", rules, (("alice",),), used)], ["bob"], asked) == why_not
 
 
 def test_a_level_without_a_free_core_is_full() -> None:

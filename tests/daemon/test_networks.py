@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.config.limits import LimitRules
+from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.loop.daemon import Daemon
 from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
 from tests.acceptance.conftest import DaemonProcess, offers

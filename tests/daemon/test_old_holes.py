@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.cli.logging import VERBOSE, DaemonLog
+from lgi_daemon.cli.logging import DaemonLog
+from lgi_daemon.config.log_levels import VERBOSE
 from lgi_daemon.config.model import load
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.servers.connections import connector

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.config.limits import LimitRules
+from lgi_daemon.config.rules import LimitRules
 from tests.support.workshop import FAST, SLOW, Workshop, only
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.config.limits import LimitRules
+from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.scripts import Place, Scripts
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_daemon.config.limits import LimitRules
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
+from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import UIDS
 from lgi_daemon.jobs.job import LocalJob
