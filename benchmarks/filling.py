@@ -5,9 +5,10 @@ tables that a job has rows in; columns that differ between copies are named in `
 """
 
 import time
+from dataclasses import replace
 from functools import partial
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -40,7 +41,7 @@ def _first_copy(reader: str, now: int, length: int, transaction: Transaction) ->
         owner = reader if index % SHARE == 0 else f"user{index}@campus"
         job = _job(owner, index, now)
         numbers.append(jobs.insert(transaction, job))
-        job_access.insert_names(transaction, numbers[-1], job)
+        job_access.insert_all(transaction, [replace(job, job_id=numbers[-1])])
     if numbers != list(range(numbers[0], numbers[0] + length)):
         raise AssertionError("the database does not number jobs one after the other")
     return numbers[0]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 
 _RESOURCE_NAME = re.compile(r"[^@\s]+@[^@\s]+|[^@\s.]+(\.[^@\s.]+)+")
+# The categories Cc, Cs, Zl and Zp of Unicode, and what stands for bytes that are not UTF-8.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 LIMIT = 64  # X.509's ub-common-name, counted in characters
 
 
@@ -110,7 +112,7 @@ def is_resource_name(name: str) -> bool:
 
 def has_control(text: str) -> bool:
     """Whether a text holds characters no name has: controls, line ends, broken or undecodable ones."""
-    return any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or char == "\ufffd" for char in text)
+    return _CONTROL.search(text) is not None
 
 
 def has_lookalike(text: str) -> bool:

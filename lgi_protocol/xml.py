@@ -64,14 +64,26 @@ class Element:
 
 def write(element: Element) -> str:
     """One element as text."""
-    number = "" if element.number is None else f" number={element.quote}{element.number}{element.quote}"
-    if isinstance(element.content, tuple):
-        inside = " ".join(write(child) for child in element.content)
-    elif element.raw:
-        inside = str(element.content)
-    else:
-        inside = escape(str(element.content))
-    return f"<{element.name}{number}> {inside} </{element.name}>"
+    parts: list[str] = []
+    # What is still to be written, the next one last: an element, or the closing tag of one.
+    waiting: list[Element | str] = [element]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            parts.append(one)
+            continue
+        number = "" if one.number is None else f" number={one.quote}{one.number}{one.quote}"
+        if isinstance(one.content, tuple) and one.content:
+            parts.append(f"<{one.name}{number}>")
+            waiting.append(f"</{one.name}>")
+            waiting.extend(reversed(one.content))
+            continue
+        inside = "" if one.content == () else str(one.content)
+        # Most texts are plain words, and looking once is enough for them.
+        if not (one.raw or _PLAIN.fullmatch(inside)):
+            inside = escape(inside)
+        parts.append(f"<{one.name}{number}> {inside} </{one.name}>")
+    return " ".join(parts)
 
 
 def envelope(children: Iterable[Element], ca_certificate: str) -> str:
@@ -91,8 +103,7 @@ def envelope(children: Iterable[Element], ca_certificate: str) -> str:
 
 def escape(text: str) -> str:
     """The five entities, and a question mark for what XML cannot hold at all."""
-    # Most texts are such words, and looking once is enough for them.
-    return text if _PLAIN.fullmatch(text) else _FORBIDDEN.sub("?", text).translate(_ESCAPES)
+    return _FORBIDDEN.sub("?", text).translate(_ESCAPES)
 
 
 def is_name(text: str) -> bool:

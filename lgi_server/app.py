@@ -1,40 +1,43 @@
 """create_app: the Flask application of a project server."""
 
-import logging
-import posixpath
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from flask import Flask, Response, request, send_file
+from flask import Blueprint, Flask, Response, request, send_file
 from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import RequestRedirect
 
 from lgi_protocol.errors import LGIError
-
-# Importing these six registers their calls with the doorway.
+from lgi_server import interfaces, resources, servers
 from lgi_server.api import dispatch, uploads
-from lgi_server.api import responses as api_responses
+from lgi_server.api.registry import AnyRoute
 from lgi_server.auth import client_certificate
 from lgi_server.basic_interface import blueprint, filters
 from lgi_server.basic_interface import responses as basic_interface_responses
+from lgi_server.config import parser
 from lgi_server.config.model import Config
-from lgi_server.interfaces import calls as interfaces_calls  # noqa: F401
-from lgi_server.interfaces import explain, history  # noqa: F401
 from lgi_server.public import documents, metrics
 from lgi_server.repository import views
-from lgi_server.resources import calls as resources_calls  # noqa: F401
-from lgi_server.resources import job_calls, output  # noqa: F401
 from lgi_server.runtime import Runtime, build_runtime
-from lgi_server.servers import updates  # noqa: F401
 
-log = logging.getLogger("lgi.app")
+CALLS: Mapping[str, Sequence[AnyRoute]] = {
+    "resources": resources.ROUTES,
+    "interfaces": interfaces.ROUTES,
+    "servers": servers.ROUTES,
+}
 
 
-def create_app(config: Config) -> Flask:
-    """The application of a configuration. Raises ValueError or OSError for a file that cannot be used."""
+def create_app(config: Config | str) -> Flask:
+    """The application of a configuration, or of the file that has it.
+
+    Raises ConfigError, or ValueError or OSError for a file that cannot be used. To list all addresses:
+    ``flask --app 'lgi_server.app:create_app("/path/of/LGI_server.cfg")' routes``.
+    """
+    if isinstance(config, str):
+        config = parser.load(Path(config))
     server = build_runtime(config)
     app = Flask(__name__, static_folder="static", static_url_path=f"{config.prefix}/static")
     app.request_class = uploads.PageRequest
@@ -44,6 +47,8 @@ def create_app(config: Config) -> Flask:
     app.url_map.merge_slashes = True
     app.url_map.converters["any_path"] = views.AnyPath
     app.url_map.converters["job_number"] = blueprint.JobNumber
+    for folder, routes in CALLS.items():
+        app.register_blueprint(_calls(folder, routes, server), url_prefix=f"{config.prefix}/{folder}")
     app.register_blueprint(views.blueprint(server), url_prefix=config.prefix or None)
     if config.basic_interface:
         app.register_blueprint(blueprint.blueprint(server), url_prefix=f"{config.prefix}/basic_interface")
@@ -53,8 +58,20 @@ def create_app(config: Config) -> Flask:
     _add_public_pages(app, config)
     metrics.register(app, server)
     _add_guards(app, server)
-    app.wsgi_app = _PlainPath(dispatch.CallDispatcher(server, app.wsgi_app))  # type: ignore[method-assign]
+    dispatch.add_shortcut(app)
     return app
+
+
+def _calls(folder: str, routes: Sequence[AnyRoute], server: Runtime) -> Blueprint:
+    """The calls of a URL folder, each under its name and under its name with ``.php``."""
+    made = Blueprint(folder, __name__)
+    for route in routes:
+        endpoint = dispatch.Endpoint(server, route)
+        for suffix in ("", ".php"):
+            made.add_url_rule(
+                f"/{route.name}{suffix}", endpoint=route.name, view_func=endpoint, methods=["GET", "POST"]
+            )
+    return made
 
 
 def _add_public_pages(app: Flask, config: Config) -> None:
@@ -104,15 +121,14 @@ def _add_guards(app: Flask, server: Runtime) -> None:
     @app.before_request
     def nobody_passes_unknown() -> Response | None:
         """Everything but the public pages needs a certificate, even an address that does not exist."""
-        if request.endpoint in public or request.blueprint == "repository":
+        if request.endpoint in public or request.blueprint == "repository" or request.blueprint in CALLS:
             return None
         try:
             client_certificate.require_user_certificate(request.environ, server.trust, time.time())
         except LGIError as refused:
             if blueprint.is_for_a_person(server.config, request):
                 return basic_interface_responses.refusal(None, refused)
-            body = dispatch.document(server.config, (api_responses.error(refused),))
-            return Response(body, content_type=dispatch.CONTENT_TYPE)
+            return Response(dispatch.refusal(server.config, refused), content_type=dispatch.CONTENT_TYPE)
         return None
 
     @app.after_request
@@ -130,23 +146,5 @@ def _add_guards(app: Flask, server: Runtime) -> None:
         """The request boundary: a fault of ours is a traceback in the log and a plain error outside."""
         if isinstance(error, HTTPException):
             return error
-        log.exception("fault while answering %s %r", request.method, request.path)
-        return Response(
-            dispatch.document(server.config, (dispatch.INTERNAL_ERROR,)),
-            500,
-            content_type=dispatch.CONTENT_TYPE,
-        )
-
-
-class _PlainPath:
-    """Takes ``/../`` out of paths before they are routed: old clients send it (clients.md 1.4)."""
-
-    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
-        self._application = application
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "/")
-        if "/.." in path or "//" in path or "/./" in path:
-            plain = posixpath.normpath("/" + path.lstrip("/"))
-            environ["PATH_INFO"] = plain + "/" if path.endswith("/") and plain != "/" else plain
-        return self._application(environ, start_response)
+        answer = dispatch.internal_error(f"{request.method} {request.path!r}")
+        return Response(dispatch.document(server.config, answer), 500, content_type=dispatch.CONTENT_TYPE)

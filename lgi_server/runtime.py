@@ -3,24 +3,52 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from lgi_server.api.responses import ResponseBuilder
 from lgi_server.auth import job_ca, trusted_proxy
-from lgi_server.auth.client_certificate import TrustConfig
+from lgi_server.auth.client_certificate import ClientCertificate, TrustConfig
 from lgi_server.auth.crl import Revocation
+from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
-from lgi_server.background.long_poll_jobs import JobLongPolls, KnownJobState
-from lgi_server.background.long_poll_lists import ListLongPolls
-from lgi_server.background.long_poll_work import LongPollCall, WorkLongPolls
+from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
+from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
 from lgi_server.background.metrics import Metrics
 from lgi_server.background.timestamp_batcher import TimestampBatcher
-from lgi_server.config.model import Config
+from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
+from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.services.access.resource_cache import ResourceCache
 from lgi_server.storage.base import Limits, Store
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.remote import RemoteRepositories
+
+
+@dataclass(frozen=True)
+class ProjectRuntime:
+    """What one worker has for one project."""
+
+    name: str
+    server_name: str
+    licences: Mapping[str, int]
+    database: Database
+    timestamps: TimestampBatcher
+    resources: ResourceCache
+    work_polls: WorkLongPolls
+    user_polls: UserLongPolls
+
+    def polls(
+        self, wish: WorkSubscription | KnownJobState | ListSubscription
+    ) -> Callable[[float, Callable[[], bool]], bool]:
+        """How somebody waits for what it wishes: for so many seconds, unless it has gone; whether it came."""
+        if isinstance(wish, WorkSubscription):
+            return partial(self.work_polls.wait, wish)
+        return partial(self.user_polls.wait, wish)
+
+    def end_long_polls(self) -> None:
+        """Let everybody go who waits."""
+        self.work_polls.end()
+        self.user_polls.end()
 
 
 @dataclass(frozen=True)
@@ -32,31 +60,30 @@ class Runtime:
     """
 
     config: Config
-    databases: Mapping[str, Database]
-    answers: Mapping[str, ResponseBuilder]
-    touches: Mapping[str, TimestampBatcher]
-    directories: Mapping[str, ResourceCache]
-    waiting: Mapping[str, WorkLongPolls]
-    job_waiting: Mapping[str, JobLongPolls]
-    list_waiting: Mapping[str, ListLongPolls]
-    crowd: ConcurrencyLimiter
+    projects: Mapping[str, ProjectRuntime]
+    limiter: ConcurrencyLimiter
     store: Repositories
     repositories: Store
     trust: TrustConfig
     metrics: Metrics
 
-    def wait(self, nothing: LongPollCall, seconds: float, has_gone: Callable[[], bool]) -> bool:
-        """Whether there may be an answer now to a call that found nothing; at the latest after so long."""
-        if isinstance(nothing.wish, KnownJobState):
-            return self.job_waiting[nothing.project].wait(nothing.wish, seconds, has_gone)
-        return self.waiting[nothing.project].wait(nothing.wish, seconds, has_gone)
+    @property
+    def databases(self) -> Mapping[str, Database]:
+        """The database of each project."""
+        return {name: project.database for name, project in self.projects.items()}
 
-    def end_waiting(self) -> None:
+    def repository_access(
+        self, who: ClientCertificate | JobCertificate, now: float, groups: tuple[str, ...] = ()
+    ) -> RepositoryAccess:
+        """What a caller may do with repositories here; LGIError 2 or 37 for a job that has ended."""
+        return RepositoryAccess(
+            who, now, groups, config=self.config, databases=self.databases, trust=self.trust, store=self.store
+        )
+
+    def end_long_polls(self) -> None:
         """Let everybody go who waits: the worker is to end."""
-        for name in self.databases:
-            self.waiting[name].end()
-            self.job_waiting[name].end()
-            self.list_waiting[name].end()
+        for project in self.projects.values():
+            project.end_long_polls()
 
 
 def build_runtime(config: Config) -> Runtime:
@@ -70,26 +97,28 @@ def build_runtime(config: Config) -> Runtime:
         control = config.repository / ".ssh"
         repositories = RemoteRepositories(config.remote, limits, store.incoming, control)
     store.forget_stale(time.time())
-    databases = {name: open_database(project.database) for name, project in config.projects.items()}
     return Runtime(
         config=config,
-        databases=databases,
-        answers={
-            name: ResponseBuilder(config, project, repositories) for name, project in config.projects.items()
-        },
-        touches={name: TimestampBatcher(database) for name, database in databases.items()},
-        directories={name: ResourceCache(config.remember) for name in databases},
-        waiting={
-            name: WorkLongPolls(database, there_are=config.projects[name].licences)
-            for name, database in databases.items()
-        },
-        job_waiting={name: JobLongPolls(database) for name, database in databases.items()},
-        list_waiting={name: ListLongPolls(database) for name, database in databases.items()},
-        crowd=ConcurrencyLimiter(config.requests_at_once),
+        projects={name: _project(project, config) for name, project in config.projects.items()},
+        limiter=ConcurrencyLimiter(config.requests_at_once),
         store=store,
         repositories=repositories,
         trust=_trust(config),
         metrics=Metrics(),
+    )
+
+
+def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
+    database = open_database(project.database)
+    return ProjectRuntime(
+        name=project.name,
+        server_name=project.server_name,
+        licences=project.licences,
+        database=database,
+        timestamps=TimestampBatcher(database),
+        resources=ResourceCache(config.remember),
+        work_polls=WorkLongPolls(database, there_are=project.licences),
+        user_polls=UserLongPolls(database),
     )
 
 

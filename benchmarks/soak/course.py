@@ -18,7 +18,7 @@ from benchmarks.soak.latencies import Latencies, merged
 from benchmarks.soak.plan import Part, Plan
 from benchmarks.soak.samples import Group, Samples
 from benchmarks.soak.slow_log import Slow, SlowLog
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import administration
 from lgi_server.services.project.administration import NewResource
 from lgi_server.tables import event_queue

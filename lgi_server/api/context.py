@@ -1,120 +1,260 @@
-"""What the view of a call is given: its caller, and one transaction of its project's database."""
+"""What the function of a call is given: its caller, and one transaction of its project's database.
 
-from collections.abc import Callable, Mapping
+Each kind of caller has a class here, which says what is checked before the database is asked (``check``) and
+how the caller is found in it (``enter``). No call is entered in another way, so that none is unguarded.
+"""
+
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Self
 
+from lgi_protocol import xml
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.bulk_manifest import BulkEntry
 from lgi_server.api.fields import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
-from lgi_server.auth.client_certificate import TrustConfig
-from lgi_server.background.long_poll_jobs import KnownJobState
-from lgi_server.background.long_poll_work import LongPollCall, WorkSubscription
-from lgi_server.background.metrics import Metrics
-from lgi_server.background.timestamp_batcher import TimestampBatcher
-from lgi_server.config.model import Config
-from lgi_server.db.database import Transaction
-from lgi_server.services.access import principals
+from lgi_server.auth import client_certificate
+from lgi_server.auth.job_certificate import JobCertificate
+from lgi_server.background.long_poll import LongPollCall
+from lgi_server.background.long_poll_users import KnownJobState
+from lgi_server.background.long_poll_work import WorkSubscription
+from lgi_server.background.timestamp_batcher import Timestamp
+from lgi_server.db.transaction import Transaction
+from lgi_server.runtime import ProjectRuntime, Runtime
+from lgi_server.services.access import job_principals, principals
 from lgi_server.services.access.job_principals import AuthenticatedJob
-from lgi_server.services.access.principals import ProjectServers, UserPrincipal
-from lgi_server.services.access.resource_cache import ResourceCache
+from lgi_server.services.access.principals import ProjectServers, ResourcePrincipal, UserPrincipal
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
+from lgi_server.services.jobs.submit_request import SubmitContext
 from lgi_server.storage.base import RepositoryWriter, Upload
 from lgi_server.tables.active_resources import ResourceRow
 
 
-@dataclass(frozen=True)
-class CallContext:
-    """One request inside its transaction; ``now`` is in whole seconds."""
+@dataclass(frozen=True, kw_only=True)
+class CallRequest:
+    """One request before its transaction: the same at each try of it.
 
-    transaction: Transaction
+    ``who`` is a ClientCertificate, for calls of jobs a JobCertificate; ``checked`` is what ``check`` of the
+    call's context has found in the form.
+    """
+
+    runtime: Runtime
+    project: ProjectRuntime
+    who: Any
     form: Form
-    now: int
-    config: Config
-    trust: TrustConfig
-    project: str
+    checked: Any
     answers: ResponseBuilder
     store: RepositoryWriter
-    touches: TimestampBatcher
-    directory: ResourceCache
-    metrics: Metrics
     uploads: Callable[[], tuple[Upload, ...]]
-    cycled: bool
-    may_wait: bool
-    entries: tuple[BulkEntry, ...]
+    entries: tuple[BulkEntry, ...] = ()
+    may_wait: bool = True
+    updates_fetched: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallContext(CallRequest):
+    """A request inside its transaction; ``now`` is in whole seconds."""
+
+    transaction: Transaction
+    now: int
+
+    @staticmethod
+    def project_name(form: Form, who: Any, runtime: Runtime) -> str:
+        """The project a call is for; LGIError 58, 37 or 4."""
+        return principals.project_name(who, form.word(fields.PROJECT), runtime.config)
+
+    @classmethod
+    def run(
+        cls, view: Callable[[Self], Elements], request: CallRequest, transaction: Transaction
+    ) -> Elements:
+        """What a call answers to a caller who may make it."""
+        return view(cls.enter(request, int(time.time()), transaction))
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The context of a caller; LGIError when there is no such caller."""
+        raise NotImplementedError
 
     def wait_for(self, wish: WorkSubscription | KnownJobState) -> None:
-        """Raise Nothing when the caller has said that it would wait for what it wishes."""
-        seconds = min(self.form.number_or(fields.WAIT, 0), self.config.longest_wait)
+        """Raise LongPollCall when the caller has said that it would wait for what it wishes."""
+        seconds = min(self.form.number_or(fields.WAIT, 0), self.runtime.config.longest_wait)
         if seconds and self.may_wait:
-            raise LongPollCall(self.project, wish, seconds)
+            raise LongPollCall(self.project.polls(wish), seconds)
 
-    @property
-    def licences(self) -> Mapping[str, int]:
-        """The licences of the project, and how many there are of each."""
-        return self.config.projects[self.project].licences
+    def submit_context(self) -> SubmitContext:
+        """Where the jobs of this call are submitted."""
+        return SubmitContext(
+            self.transaction, self.runtime.config, self.store, self.now, self.project.licences
+        )
 
-    def request(self, kind: str, name: str, form: Form | None = None) -> IdempotencyKey | None:
+    def idempotency_key(self, kind: str, name: str, form: Form | None = None) -> IdempotencyKey | None:
         """The id a submit, or one of many in a form of its own, was given by its caller; LGIError 33."""
-        found = idempotency.request(kind, name, (form or self.form).word(fields.REQUEST_ID))
-        if found:
-            self.touches.request(self.now)
+        posted = (form or self.form).word(fields.REQUEST_ID)
+        if not posted:
+            return None
+        found = idempotency.request(kind, name, posted)
+        self.project.timestamps.add((Timestamp.SUBMIT_REQUEST, 0), self.now)
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ResourceContext(CallContext):
-    """A call of a known resource; ``session_id`` is 0 for calls that need no session."""
+    """A call of a known resource. ``session_id`` is 0 unless the call belongs to a session."""
 
     resource: ResourceRow
     servers: ProjectServers
-    session_id: int
-    capabilities: str
-    # The certificate that was shown (PEM) when it ends after the registered one, otherwise empty.
-    renewed: str
+    session_id: int = 0
+
+    @staticmethod
+    def check(form: Form, _who: Any, _runtime: Runtime) -> str:
+        """The capabilities that every resource call may post; LGIError 58 or those of the markup."""
+        form.word(fields.PROJECT)
+        return form.markup(fields.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The resource that calls; LGIError 5 or 2."""
+        caller = principals.resource(transaction, request.who, request.project.resources)
+        request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
+        request.form.text(fields.UNUSED_SESSION_ID)
+        return cls._of(caller, request, now, transaction)
+
+    @classmethod
+    def _of(
+        cls,
+        caller: ResourcePrincipal,
+        request: CallRequest,
+        now: int,
+        transaction: Transaction,
+        session_id: int = 0,
+    ) -> Self:
+        return cls(
+            **vars(request),
+            transaction=transaction,
+            now=now,
+            resource=caller.resource,
+            servers=caller.servers,
+            session_id=session_id,
+        )
 
     def header(self) -> Elements:
         """What every answer to a resource starts with."""
         return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
 
     def wait_unless(self, found: object, wish: WorkSubscription) -> None:
-        """Raise Nothing when nothing was found and the caller has said that it would wait."""
+        """Raise LongPollCall when nothing was found and the caller has said that it would wait."""
         if not found:
             self.wait_for(wish)
 
+    @property
+    def capabilities(self) -> str:
+        """The capabilities that were posted, empty when there are none."""
+        return str(self.checked)
 
-@dataclass(frozen=True)
+    @property
+    def renewed_certificate(self) -> str:
+        """The certificate that was shown (PEM) when it ends after the registered one, otherwise empty."""
+        return client_certificate.renewed_pem(self.resource.client_certificate, self.who)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionContext(ResourceContext):
+    """A call of a resource in its session."""
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The resource that calls, and its session; LGIError 5, 2, 23, 59 or 16."""
+        # Both are read by one statement, before the session may be complained about.
+        posted = request.form.number_to_look_up(fields.SESSION_ID)
+        caller = principals.resource(transaction, request.who, request.project.resources, posted)
+        request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
+        session_id = request.form.number(fields.SESSION_ID)
+        caller.check_session(session_id, now)
+        request.project.timestamps.add((Timestamp.SESSION_USE, session_id), now)
+        return cls._of(caller, request, now, transaction, session_id)
+
+
+@dataclass(frozen=True, kw_only=True)
 class InterfaceContext(CallContext):
     """A call of a user."""
 
     user: UserPrincipal
 
+    @staticmethod
+    def check(form: Form, who: Any, runtime: Runtime) -> UserPrincipal:
+        """The user who calls; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
+        groups = form.names(fields.GROUPS)
+        name = form.word(fields.USER)
+        form.word(fields.PROJECT)
+        return principals.user(who, name, groups, runtime.config)
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The user is known by the certificate alone."""
+        return cls(**vars(request), transaction=transaction, now=now, user=request.checked)
+
     def header(self) -> Elements:
         """What most answers to a user start with."""
-        servers = principals.recent_servers(self.transaction, self.directory)
+        servers = principals.recent_servers(self.transaction, self.project.resources)
         return self.answers.user_header(self.user, servers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ServerContext(CallContext):
     """A call of another project server, or of this one's own tools."""
 
     resource: ResourceRow
     servers: ProjectServers
-    server_name: str
+
+    check = staticmethod(ResourceContext.check)
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The project server that calls; LGIError 5, 2 or 39."""
+        caller = principals.project_server(transaction, request.who, request.project.resources)
+        request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
+        return cls(
+            **vars(request),
+            transaction=transaction,
+            now=now,
+            resource=caller.resource,
+            servers=caller.servers,
+        )
 
     def header(self) -> Elements:
         """What every answer to a server starts with."""
         return self.answers.project_header(self.servers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobContext(CallContext):
     """A call of a job that runs, which is all its certificate allows beside its files."""
 
     holder: AuthenticatedJob
     servers: ProjectServers
+
+    @staticmethod
+    def check(_form: Form, _who: JobCertificate, _runtime: Runtime) -> None:
+        """Nothing more is checked before the database is asked."""
+
+    @staticmethod
+    def project_name(form: Form, who: JobCertificate, _runtime: Runtime) -> str:
+        """The project of the job that calls; LGIError 58, or 37 when another is posted."""
+        posted = form.word(fields.PROJECT)
+        if posted not in {"", who.job.project}:
+            raise LGIError(ErrorNumber.PROJECT_REFUSED, posted)
+        return who.job.project
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The job that calls, once more; LGIError 2."""
+        trust = request.runtime.trust
+        holder = job_principals.authenticate_job(transaction, request.who, trust, now)
+        servers = principals.recent_servers(transaction, request.project.resources)
+        return cls(**vars(request), transaction=transaction, now=now, holder=holder, servers=servers)
 
     def header(self) -> Elements:
         """What an answer to its resource would start with."""

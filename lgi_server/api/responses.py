@@ -1,7 +1,7 @@
 """The tags of the answers, in the order old programs were written against (wire.md 6-8)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -72,6 +72,11 @@ class _Listing(Element):
     repository: str = ""
 
 
+@dataclass(frozen=True)
+class _Details(Element):
+    """A job that is answered with the files of its repository."""
+
+
 class ResponseBuilder:
     """Writes answers of one project; knows where the server and its repositories are."""
 
@@ -115,14 +120,14 @@ class ResponseBuilder:
         LGIError when that cannot be done, unless the answer says that a job was ``stored``: it was, and
         whoever were told otherwise would submit it again.
         """
-        return tuple(self._complete(element, stored) for element in answer)
+        return tuple([self._complete(one, stored) if isinstance(one, _Details) else one for one in answer])
 
-    def _complete(self, element: Element, stored: bool) -> Element:
-        if isinstance(element, _Listing):
-            return Element(element.name, self._files(element.repository, stored))
-        if element.name == "job" and isinstance(element.content, tuple):
-            return replace(element, content=self.complete(element.content, stored))
-        return element
+    def _complete(self, job: "_Details", stored: bool) -> Element:
+        parts = list(job.content) if isinstance(job.content, tuple) else []
+        for place, part in enumerate(parts):
+            if isinstance(part, _Listing):
+                parts[place] = Element(part.name, self._files(part.repository, stored))
+        return Element(job.name, tuple(parts), job.number)
 
     def _files(self, repository: str, stored: bool) -> Elements:
         try:
@@ -134,7 +139,8 @@ class ResponseBuilder:
 
     def details(self, job: JobRow, number: int | None = None) -> Element:
         """A job with everything, for `complete`."""
-        return self._job(job, _DETAILS, number)
+        whole = self._job(job, _DETAILS, number)
+        return _Details(whole.name, whole.content, whole.number)
 
     def submitted(self, outcomes: Sequence[JobRow | LGIError], request_ids: Sequence[str]) -> Elements:
         """What became of each job of a bulk submit."""
@@ -174,7 +180,7 @@ class ResponseBuilder:
         return tuple(self._job(job, _OFFERED, number) for number, job in enumerate(found, 1))
 
     def _job(self, job: JobRow, names: Sequence[str], number: int | None = None) -> Element:
-        return Element("job", (*(self._value(job, name) for name in names), *end(job)), number)
+        return Element("job", (*[self._value(job, name) for name in names], *end(job)), number)
 
     def _value(self, job: JobRow, name: str) -> Element:
         if name == "repository_content":

@@ -55,7 +55,7 @@ class UploadFile:
 class SpoolingRequest(FormRequest):
     """Posted files go to the repositories' incoming directory instead of /tmp."""
 
-    # Set by the doorway for calls that take files, and for those whose files come together as one.
+    # Set by the dispatcher for calls that take files, and for those whose files come together as one.
     takes_files = False
     takes_together = False
 

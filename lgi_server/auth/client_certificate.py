@@ -22,7 +22,7 @@ from lgi_protocol import common_name
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import job_certificate
-from lgi_server.auth.crl import Revocation
+from lgi_server.auth.crl import LOOK_SECONDS, Revocation
 from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.auth.trusted_proxy import TrustedProxy
@@ -77,7 +77,10 @@ def authenticate(
         raise LGIError(ErrorNumber.CERTIFICATE, str(error)) from None
     if datetime.fromtimestamp(now, UTC) > identity.not_after:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has expired")
-    if isinstance(identity, ClientCertificate) and trust.revocation.is_revoked(identity.serial, now):
+    revocation = trust.revocation
+    if not 0 <= now - revocation.looked < LOOK_SECONDS:
+        revocation.look(now)
+    if isinstance(identity, ClientCertificate) and identity.serial in revocation.serials:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has been revoked")
     return identity
 

@@ -18,9 +18,10 @@ class Revocation:
         """Raises ValueError when a configured CRL cannot be used at the start."""
         self._path = crl
         self._ca = x509.load_pem_x509_certificate(ca_certificate.read_bytes())
-        self._looked = float("-inf")
+        # When the file was last looked at, and the revoked serial numbers in it.
+        self.looked = float("-inf")
         self._stamp: tuple[int, int] | None = None
-        self._serials: frozenset[int] = frozenset()
+        self.serials: frozenset[int] = frozenset()
         # When the list itself says that there is a newer one, and when the log last said that it is missing.
         self._next = float("inf")
         self._warned = float("-inf")
@@ -30,11 +31,16 @@ class Revocation:
 
     def is_revoked(self, serial: int, now: float) -> bool:
         """Whether a serial number is on the list, which is looked at again every few seconds."""
-        if self._path is not None and not 0 <= now - self._looked < LOOK_SECONDS:
-            self._looked = now
+        if not 0 <= now - self.looked < LOOK_SECONDS:
+            self.look(now)
+        return serial in self.serials
+
+    def look(self, now: float) -> None:
+        """Look at the file, if there is one."""
+        self.looked = now
+        if self._path is not None:
             self._refresh(self._path)
             self._warn(self._path, now)
-        return serial in self._serials
 
     def _refresh(self, path: Path) -> None:
         """Take over a changed file; a damaged one leaves the old list in force and is logged."""
@@ -43,7 +49,7 @@ class Revocation:
             if stamp != self._stamp:
                 self._load(path)
                 self._stamp = stamp
-                log.info("read the revocation list %s: %d revoked", path, len(self._serials))
+                log.info("read the revocation list %s: %d revoked", path, len(self.serials))
         except (OSError, ValueError) as error:
             log.error("keeping the old revocation list, %s cannot be used: %s", path, error)
 
@@ -64,5 +70,5 @@ class Revocation:
         key = self._ca.public_key()
         if not crl.is_signature_valid(key):  # type: ignore[arg-type]
             raise ValueError("it is not signed by the CA")
-        self._serials = frozenset(entry.serial_number for entry in crl)
+        self.serials = frozenset(entry.serial_number for entry in crl)
         self._next = crl.next_update_utc.timestamp() if crl.next_update_utc else float("inf")

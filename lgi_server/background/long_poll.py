@@ -31,6 +31,16 @@ class Subscription(Protocol):
 _Wish = TypeVar("_Wish", bound=Subscription)
 
 
+class LongPollCall(Exception):
+    """A call found nothing to answer and may wait for it; nothing was done."""
+
+    def __init__(self, wait: Callable[[float, Callable[[], bool]], bool], seconds: float) -> None:
+        """``wait`` is that of a hub; the call waits for at most so many seconds."""
+        super().__init__("there is nothing yet")
+        self.wait = wait
+        self.seconds = seconds
+
+
 @dataclass(eq=False)
 class LongPollWaiter(Generic[_Wish]):
     """One call that waits; ``has_gone`` says whether its connection has ended."""
@@ -64,7 +74,8 @@ class LongPollHub(Generic[_Wish]):
         """
         if self._ended:
             return False
-        if sum(waiter.wish.caller == wish.caller for waiter in self._present) >= MOST_EACH:
+        kind, caller = type(wish), wish.caller
+        if sum(type(one.wish) is kind and one.wish.caller == caller for one in self._present) >= MOST_EACH:
             raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of {wish.caller} wait already")
         waiter = LongPollWaiter(wish, has_gone)
         self._present[waiter] = None

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 from lgi_protocol.states import State
 from lgi_server.background.long_poll import MOST_EACH, LongPollHub
-from lgi_server.background.long_poll_jobs import KnownJobState
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.services.jobs.live_output import INTEREST
@@ -24,19 +24,9 @@ from lgi_server.tables import licence_wishes as licence_table
 from lgi_server.tables.job_queue import pending_work
 from lgi_server.tables.job_queue.pending_work import WATCHED, PendingJob
 
-__all__ = ["MOST_EACH", "LongPollCall", "WorkLongPolls", "WorkSubscription"]
+__all__ = ["MOST_EACH", "WorkLongPolls", "WorkSubscription"]
 # Nobody needs to be told again so soon of a job that was not taken; each time it is twice as long.
 AGAIN_SECONDS, LONGEST_AGAIN = 1.0, 60.0
-
-
-class LongPollCall(Exception):
-    """A call found nothing to answer and may wait for it; nothing was done."""
-
-    def __init__(self, project: str, wish: "WorkSubscription | KnownJobState", seconds: float) -> None:
-        super().__init__("there is nothing yet")
-        self.project = project
-        self.wish = wish
-        self.seconds = seconds
 
 
 @dataclass(frozen=True)

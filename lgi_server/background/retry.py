@@ -1,4 +1,4 @@
-"""Work that cannot be done at once: a job that is locked, a repository that has to be made first."""
+"""Work that cannot be done at once: the job it wants is locked."""
 
 import threading
 import time
@@ -7,7 +7,6 @@ from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.services.jobs.locking import JobLockedError
-from lgi_server.storage.staging import RepositoryNotReadyError
 
 Result = TypeVar("Result")
 LOCK_WAIT_SECONDS = 30.0
@@ -17,17 +16,7 @@ LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
 _waiting = threading.BoundedSemaphore(64)
 
 
-def run_with_retries(run: Callable[[], Result]) -> Result:
-    """The result of a piece of work, done again while the job it wants is locked; LGIError BACK_OFF."""
-    try:
-        return run()
-    except JobLockedError:
-        return _wait_for_lock(run)
-    except RepositoryNotReadyError as first:
-        return first.ahead.make(run)
-
-
-def _wait_for_lock(again: Callable[[], Result]) -> Result:
+def wait_for_lock(again: Callable[[], Result]) -> Result:
     """Look again until the lock is gone; LGIError BACK_OFF after 30 s or when too many wait already."""
     if not _waiting.acquire(blocking=False):
         raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")

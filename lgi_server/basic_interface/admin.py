@@ -6,7 +6,7 @@ from lgi_protocol import comma_lists
 from lgi_server.auth import client_certificate
 from lgi_server.basic_interface.home import counted
 from lgi_server.basic_interface.project import Seen, seen_resources
-from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.tables import job_counts, submit_rules
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import listing
@@ -37,7 +37,6 @@ class _Rule:
     used: int | None
 
 
-@page("administration")
 def administration(visit: PageContext) -> Answer:
     """Nothing can be changed here: rules and resources are changed with ManageDB."""
     visit.check_administrator()

@@ -9,26 +9,9 @@ from werkzeug.routing import IntegerConverter
 
 from lgi_protocol.errors import LGIError
 from lgi_server.auth import browser_guard
-
-# Importing these registers their pages.
-from lgi_server.basic_interface import (
-    admin,  # noqa: F401
-    certificate,  # noqa: F401
-    dispatch,
-    group_choice,  # noqa: F401
-    home,
-    job,  # noqa: F401
-    job_actions,  # noqa: F401
-    job_list,  # noqa: F401
-    job_removal,  # noqa: F401
-    legacy_urls,
-    long_poll,
-    responses,
-    submit,  # noqa: F401
-    usage,  # noqa: F401
-)
-from lgi_server.basic_interface import project as basic_interface_project  # noqa: F401
-from lgi_server.basic_interface.registry import PAGES, Page, PageUser
+from lgi_server.basic_interface import dispatch, home, legacy_urls, long_poll, responses
+from lgi_server.basic_interface.pages import PAGES
+from lgi_server.basic_interface.registry import Page, PageUser
 from lgi_server.config.model import Config
 from lgi_server.runtime import Runtime
 

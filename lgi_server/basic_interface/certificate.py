@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template
 
 WARNED = timedelta(days=30)
 
 
-@page("certificate")
 def certificate(visit: PageContext) -> Answer:
     """Name, groups, projects, and when it ends."""
     who = visit.visitor.who

@@ -12,14 +12,15 @@ from werkzeug.exceptions import NotFound
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import form_parser
+from lgi_server.api.dispatch import admit, authenticate_user, repository_writer, transact
 from lgi_server.api.fields import Form
 from lgi_server.api.uploads import PageRequest
-from lgi_server.auth import browser_guard, client_certificate
+from lgi_server.auth import browser_guard
 from lgi_server.auth.client_certificate import ClientCertificate
-from lgi_server.background import retry
 from lgi_server.basic_interface import group_choice, responses
 from lgi_server.basic_interface.registry import (
     AfterCommit,
+    Answer,
     Download,
     Page,
     PageContext,
@@ -27,25 +28,23 @@ from lgi_server.basic_interface.registry import (
     Redirect,
     Template,
 )
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
 from lgi_server.services.access import principals, web_sessions
 from lgi_server.services.access.web_sessions import WebSession
-from lgi_server.storage.staging import StagedRepository
 
 
 def authenticate(server: Runtime, project: str) -> PageUser:
     """Who is there, before anything is done for them; LGIError 2 or 37, or NotFound for the project."""
-    now = time.time()
-    who = client_certificate.require_user_certificate(request.environ, server.trust, now)
-    principals.check_certificate(who, server.config)
+    who = authenticate_user(server, request.environ)
     project = project or _first_project(server, who)
     if project not in server.config.projects:
         raise NotFound
     if not who.name.allows_project(project):
         raise LGIError(ErrorNumber.PROJECT_REFUSED, project)
     chosen = group_choice.of_cookies(request.cookies)
-    return PageUser(server, who, principals.user_of(who, chosen, server.config), project, int(now))
+    user = principals.user_of(who, chosen, server.config)
+    return PageUser(server, who, user, project, int(time.time()))
 
 
 def _first_project(server: Runtime, who: ClientCertificate) -> str:
@@ -58,7 +57,7 @@ def _first_project(server: Runtime, who: ClientCertificate) -> str:
 def dispatch(server: Runtime, page: Page, project: str = "", **place: object) -> Response:
     """One page, from the certificate to the answer."""
     known = authenticate(server, project)
-    with server.crowd.place(known.who.name.name):
+    with admit(server, known.who):
         session = open_session(server, known)
         known = replace(known, token=session.token)
         try:
@@ -75,8 +74,8 @@ def _visited(
     server: Runtime, page: Page, known: PageUser, session: WebSession, place: Mapping[str, object]
 ) -> Template | Redirect | Download:
     """What a page answers, or what a page makes of a refusal."""
-    database = server.databases[known.project]
-    store = StagedRepository(server.repositories) if server.config.remote else server.repositories
+    run = partial(transact, server, server.projects[known.project])
+    store = repository_writer(server)
     posted: MultiDict[str, str] = _posted(server, page) if page.changes else MultiDict()
 
     def visit(transaction: Transaction) -> PageContext:
@@ -85,14 +84,13 @@ def _visited(
     try:
         if page.changes:
             _check_token(session, page, posted)
-        run = partial(database.run, lambda transaction: page.view(visit(transaction), **place), page.changes)
-        answer = retry.run_with_retries(run)
+        answer: Answer = run(lambda transaction: page.view(visit(transaction), **place), page.changes)
         return answer.do() if isinstance(answer, AfterCommit) else answer
     except LGIError as error:
         if page.refused is None:
             raise
         refused, explain = error, page.refused
-    return database.run(lambda transaction: explain(visit(transaction), refused), write=False)
+    return run(lambda transaction: explain(visit(transaction), refused), writes=False)
 
 
 def _posted(server: Runtime, page: Page) -> "MultiDict[str, str]":
@@ -116,7 +114,7 @@ def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> 
 
 def open_session(server: Runtime, known: PageUser) -> WebSession:
     """The browser's session, or a new one. It is in the database of the default project."""
-    database = server.databases[server.config.default_project]
+    database = server.projects[server.config.default_project].database
     key, who, now = request.cookies.get(browser_guard.COOKIE, ""), known.who, known.now
 
     def look(transaction: Transaction) -> WebSession | None:

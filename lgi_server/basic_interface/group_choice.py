@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from lgi_protocol import comma_lists, common_name
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
-from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, change
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect
 from lgi_server.services.access import principals
 
 COOKIE = "__Host-LGI_groups"
@@ -24,7 +24,6 @@ def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
     return comma_lists.unique(comma_lists.split(text))
 
 
-@change("groups")
 def choose_groups(visit: PageContext) -> Answer:
     """Work for these groups from now on, or with none posted for those that the certificate names."""
     chosen = comma_lists.unique(comma_lists.split(visit.form.word(fields.CHOSEN_GROUPS)))

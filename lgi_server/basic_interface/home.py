@@ -1,7 +1,7 @@
 """The main menu: who you are, what your jobs do, and where everything else is."""
 
 from lgi_protocol.states import State
-from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template, page
+from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template
 from lgi_server.services.access import principals
 from lgi_server.tables.job_queue import listing
 from lgi_server.tables.job_queue.listing import Selection
@@ -9,7 +9,6 @@ from lgi_server.tables.job_queue.listing import Selection
 RECENT = 5
 
 
-@page("")
 def menu(visit: PageContext) -> Answer:
     """What the visitor is most likely to look for."""
     return Template(

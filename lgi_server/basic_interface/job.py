@@ -7,9 +7,9 @@ from http import HTTPStatus
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
+from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import filters
-from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template, page
-from lgi_server.interfaces.explain import MESSAGES
+from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, PageContext, Template
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, live_output, updates
 from lgi_server.services.jobs.live_output import OutputView
@@ -18,7 +18,6 @@ from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 
 
-@page("jobs/<job_number:job_id>")
 def job(visit: PageContext, job_id: int) -> Answer:
     """Everything of a job; of one that is gone, what has happened to it."""
     try:
@@ -75,14 +74,16 @@ def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
         return {}
     project = visit.visitor.server.config.projects[visit.visitor.project]
     said = explanation.explain(visit.transaction, visit.user, found.job_id, project.licences, visit.now)
-    return {"reason": MESSAGES[said.reason], "before": said.before, "most": said.before >= MOST}
+    return {"reason": explanation.MESSAGES[said.reason], "before": said.before, "most": said.before >= MOST}
 
 
 def _tail(visit: PageContext, found: JobRow) -> OutputView | None:
     """What a job that runs has put out so far, if its daemon tells. Looking is what makes it tell."""
     if states.normalized(found.state) not in {State.RUNNING, State.ABORTING}:
         return None
-    visit.visitor.server.touches[visit.visitor.project].look(found.job_id, visit.now)
+    visit.visitor.server.projects[visit.visitor.project].timestamps.add(
+        (Timestamp.JOB_WATCH, found.job_id), visit.now
+    )
     return live_output.view(visit.transaction, visit.user, found.job_id, 0)
 
 
@@ -111,13 +112,11 @@ def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
     }
 
 
-@page("jobs/<job_number:job_id>/input")
 def job_input(visit: PageContext, job_id: int) -> Answer:
     """A job's input as a file."""
     return Download(f"job_{job_id}_input", seen(visit, job_id).input)
 
 
-@page("jobs/<job_number:job_id>/output")
 def job_output(visit: PageContext, job_id: int) -> Answer:
     """A job's output as a file."""
     return Download(f"job_{job_id}_output", seen(visit, job_id).output)

@@ -14,10 +14,7 @@ from lgi_server.basic_interface.registry import (
     PageContext,
     Redirect,
     Template,
-    change,
-    page,
 )
-from lgi_server.repository.permissions import Access
 from lgi_server.storage import base
 from lgi_server.storage.base import NoSuchFileError, Upload
 from lgi_server.storage.local import Repositories
@@ -25,7 +22,6 @@ from lgi_server.storage.local import Repositories
 NAME = fields.Field("name", 256, fields.E.UPLOAD, fields.E.UPLOAD)
 
 
-@change("jobs/<job_number:job_id>/files", takes_files=True)
 def add_files(visit: PageContext, job_id: int) -> Answer:
     """Store files, each replacing an older one of its name."""
     repository = _repository(visit, job_id)
@@ -51,7 +47,6 @@ def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> Non
             store.put(repository, upload.name, opened)
 
 
-@page("jobs/<job_number:job_id>/files/delete")
 def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
     """The question, with the file's name on it."""
     found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
@@ -67,7 +62,6 @@ def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
     return AfterCommit(ask)
 
 
-@change("jobs/<job_number:job_id>/files/delete")
 def delete_file(visit: PageContext, job_id: int) -> Answer:
     """Remove a file."""
     repository, name = _repository(visit, job_id), visit.form.untrimmed(NAME)
@@ -90,7 +84,7 @@ def _repository(visit: PageContext, job_id: int) -> str:
 
 def _check_writer(visit: PageContext, repository: str) -> None:
     """LGIError 35 unless the rules of PUT and DELETE let the visitor change these files."""
-    access = Access(visit.visitor.server, visit.visitor.who, time.time(), visit.user.groups)
+    access = visit.visitor.server.repository_access(visit.visitor.who, time.time(), visit.user.groups)
     _known(partial(access.check_writer, repository))
 
 

@@ -7,7 +7,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
 from lgi_server.api import end_fields, fields
-from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs, listing
@@ -22,7 +22,6 @@ DELETED = fields.Field("deleted", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, field
 WHOSE = fields.Field("whose", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STATE)
 
 
-@page("jobs")
 def job_list(visit: PageContext) -> Answer:
     """One page of the list. A place in it is a job's time and number, so that all pages cost the same."""
     everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"

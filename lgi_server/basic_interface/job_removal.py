@@ -3,11 +3,10 @@
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.job import may_change, seen
-from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template, change, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.jobs import updates
 
 
-@page("jobs/<job_number:job_id>/delete")
 def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
     """The question, with the job's name on it."""
     found = seen(visit, job_id)
@@ -18,7 +17,6 @@ def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
     )
 
 
-@change("jobs/<job_number:job_id>/delete")
 def delete_job(visit: PageContext, job_id: int) -> Answer:
     """Remove a job that is queued or has ended; have any other aborted."""
     seen(visit, job_id)

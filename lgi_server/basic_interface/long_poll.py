@@ -10,14 +10,14 @@ from flask import Response, request
 
 from lgi_protocol.errors import LGIError
 from lgi_server.api import fields, uploads
+from lgi_server.api.dispatch import admit, authenticate_user
 from lgi_server.api.fields import Form
-from lgi_server.auth import client_certificate
-from lgi_server.background.long_poll_jobs import KnownJobState
-from lgi_server.background.long_poll_lists import ListSubscription
+from lgi_server.background.long_poll_users import KnownJobState, ListSubscription
+from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import dispatch, job, responses
 from lgi_server.basic_interface.job_list import read_place
 from lgi_server.basic_interface.registry import PageUser
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import live_output
 
@@ -39,7 +39,7 @@ def poll_job(server: Runtime, project: str, job_id: int) -> Response:
         is_so = _is_so(server, known, wish)
         if is_so:
             _wait(server, known, wish)
-            client_certificate.require_user_certificate(request.environ, server.trust, time.time())
+            authenticate_user(server, request.environ)
             is_so = _is_so(server, known, wish)
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
@@ -53,9 +53,10 @@ def _is_so(server: Runtime, known: PageUser, wish: KnownJobState) -> bool:
         seen = live_output.view(transaction, known.user, wish.job_id, 0)
         return wish.is_so(seen.job.state, seen.progress)
 
-    with server.crowd.place(known.who.name.name), job.hidden(wish.job_id):
-        is_so = server.databases[known.project].run(look, write=False)
-    server.touches[known.project].look(wish.job_id, int(time.time()))
+    project = server.projects[known.project]
+    with admit(server, known.who), job.hidden(wish.job_id):
+        is_so = project.database.run(look, write=False)
+    project.timestamps.add((Timestamp.JOB_WATCH, wish.job_id), int(time.time()))
     return is_so
 
 
@@ -74,7 +75,7 @@ def poll_list(server: Runtime, project: str) -> Response:
     )
     try:
         has_news = _wait(server, known, wish)
-        client_certificate.require_user_certificate(request.environ, server.trust, time.time())
+        authenticate_user(server, request.environ)
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
     return responses.plain(NEWS if has_news else NO_NEWS, "")
@@ -85,6 +86,4 @@ def _wait(server: Runtime, known: PageUser, wish: KnownJobState | ListSubscripti
     seconds = min(LONGEST, server.config.longest_wait)
     # The request itself: whoever looks whether its connection is there does so outside of it.
     has_gone = partial(uploads.client_disconnected, request._get_current_object())  # type: ignore[attr-defined]
-    if isinstance(wish, ListSubscription):
-        return server.list_waiting[known.project].wait(wish, seconds, has_gone)
-    return server.job_waiting[known.project].wait(wish, seconds, has_gone)
+    return server.projects[known.project].user_polls.wait(wish, seconds, has_gone)

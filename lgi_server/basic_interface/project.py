@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lgi_protocol import capabilities as lgi_protocol_capabilities
-from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.services.access import principals
 from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources
@@ -25,7 +25,6 @@ class Seen:
     is_silent: bool
 
 
-@page("resources")
 def resources(visit: PageContext) -> Answer:
     """The resources, what they offer, when they called last, and what runs there."""
     return Template("basic_interface/resources.html", {"resources": seen_resources(visit)})
@@ -51,7 +50,6 @@ def seen_resources(visit: PageContext) -> list[Seen]:
     ]
 
 
-@page("servers")
 def servers(visit: PageContext) -> Answer:
     """The master and the slaves, with links to their own interfaces."""
     found = principals.servers(visit.transaction)

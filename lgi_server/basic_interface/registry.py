@@ -1,4 +1,4 @@
-"""What a page is given, what it answers, and how one is registered."""
+"""What a page is given, what it answers, and how one is declared."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api.fields import Form
 from lgi_server.auth.client_certificate import ClientCertificate
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
 from lgi_server.services.access import principals
 from lgi_server.services.access.principals import UserPrincipal
@@ -129,32 +129,3 @@ class Page:
     changes: bool = False
     takes_files: bool = False
     refused: "Callable[[PageContext, LGIError], Template] | None" = None
-
-
-View = Callable[..., Answer]
-PAGES: list[Page] = []
-
-
-def page(path: str) -> Callable[[View], View]:
-    """Register a page that changes nothing, at a path below the project's."""
-
-    def register(view: View) -> View:
-        PAGES.append(Page(path, view))
-        return view
-
-    return register
-
-
-def change(
-    path: str, takes_files: bool = False, refused: Callable[[PageContext, LGIError], Template] | None = None
-) -> Callable[[View], View]:
-    """Register what is done when a form is posted to a path below the project's.
-
-    What was refused left nothing; ``refused`` makes a page of it, for people to mend what they typed.
-    """
-
-    def register(view: View) -> View:
-        PAGES.append(Page(path, view, True, takes_files, refused))
-        return view
-
-    return register

@@ -13,12 +13,13 @@ from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, uploads
 from lgi_server.api.fields import Form
+from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen
-from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template, change, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Redirect, Template
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import idempotency, submission
-from lgi_server.services.jobs.submission import JobPayload, SubmitRequest
+from lgi_server.services.jobs.submit_request import JobPayload, SubmitContext, SubmitRequest
 from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
@@ -50,7 +51,6 @@ class Offer:
     applications: tuple[str, ...]
 
 
-@page("submit")
 def submit_form(visit: PageContext) -> Answer:
     """The form: empty, or filled in like a job that the visitor may read."""
     like = visit.query.number_or(LIKE, -1)
@@ -106,14 +106,15 @@ def form_again(visit: PageContext, refused: LGIError) -> Template:
     return _form(visit, values, targets, groups, refused)
 
 
-@change("submit", takes_files=True, refused=form_again)
 def submit_job(visit: PageContext) -> Answer:
     """Queue a job."""
     user = _chosen(visit.user, tuple(visit.posted.getlist("groups")))
     server = visit.visitor.server
     wanted = _wanted(visit, user)
-    server.touches[visit.visitor.project].request(visit.now)
-    job, _ = submission.submit_as_user(visit.transaction, user, wanted, server.config, visit.store, visit.now)
+    project = server.projects[visit.visitor.project]
+    project.timestamps.add((Timestamp.SUBMIT_REQUEST, 0), visit.now)
+    context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project.licences)
+    job, _ = submission.submit_as_user(context, user, wanted)
     return Redirect(f"jobs/{job.job_id}")
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from lgi_protocol.states import State
 from lgi_server.basic_interface import charts
-from lgi_server.basic_interface.registry import Answer, PageContext, Template, page
+from lgi_server.basic_interface.registry import Answer, PageContext, Template
 from lgi_server.tables import job_counts, job_usage
 from lgi_server.tables.job_usage import UsageTotals
 
@@ -14,7 +14,6 @@ MONTHS, ROWS = 12, 60
 _KINDS = tuple(state.value for state in State)
 
 
-@page("usage")
 def show_usage(visit: PageContext) -> Answer:
     """The visitor's jobs by application and state, and how many ended on each of the last days."""
     own = (visit.transaction, "user", (visit.user.name,))

@@ -14,7 +14,8 @@ from lgi_server.cli import manage_db_output
 from lgi_server.config import parser as configuration
 from lgi_server.config.model import ProjectConfig
 from lgi_server.db import open_database
-from lgi_server.db.database import Transaction, cause_text
+from lgi_server.db.errors import cause_text
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
 from lgi_server.services.project import administration, peers, update_summary
 from lgi_server.services.project.administration import AdministrationError, NewResource

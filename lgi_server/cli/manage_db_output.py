@@ -8,7 +8,7 @@ from typing import Any
 from lgi_protocol import capabilities, xml
 from lgi_protocol.xml import Element
 from lgi_server.config.model import ProjectConfig
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.tables import active_resources, submit_rules
 

@@ -14,7 +14,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server.config import parser as configuration
 from lgi_server.config.model import Config
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from lgi_server.services.jobs import licences
 from lgi_server.services.project import orphans, peers
 from lgi_server.services.scheduling import accounting, ordering, reaper

@@ -15,7 +15,8 @@ from lgi_server.auth import job_ca
 from lgi_server.config import parser as configuration
 from lgi_server.config.model import Config
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Transaction, cause_text
+from lgi_server.db.errors import cause_text
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import administration, bootstrap
 from lgi_server.services.project.administration import FIRST_RULE, AdministrationError, NewResource
 from lgi_server.services.project.peers import Master

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,12 +64,12 @@ class Config:
     local_metrics: bool = False
     path: Path = field(default=Path("/"), compare=False)
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         """The path part of the server's URL, as ``/LGI``."""
         return urlsplit(self.url).path.rstrip("/")
 
-    @property
+    @cached_property
     def ca_certificate_url(self) -> str:
         """Where everybody may fetch the CA's certificate."""
         return f"{self.url}/certificates/ca.crt"

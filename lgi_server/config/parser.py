@@ -8,10 +8,10 @@ from lgi_protocol import common_name, xml
 from lgi_server.config import repository_host
 from lgi_server.config import scheduler as config_scheduler
 from lgi_server.config import values as kinds
+from lgi_server.config.database import without_password
 from lgi_server.config.model import LICENCE_NAME, Config, ProjectConfig
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.config.scheduler import SchedulerSettings
-from lgi_server.db import without_password
 
 
 class ConfigError(Exception):

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from lgi_server.db import open_database
+from lgi_server.config import database as addresses
 
 
 def yes_or_no(text: str) -> bool:
@@ -74,5 +74,5 @@ def listen(text: str) -> str:
 
 def database(text: str) -> str:
     """The address of a database, which is not asked."""
-    open_database(text)
+    addresses.parse_address(text)
     return text

@@ -1,22 +1,20 @@
 """Where a database may be reached: hosts in the order they are preferred, those that are away last."""
 
 import time
-from collections.abc import Callable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Sequence
 
-PORT = 3306
+from lgi_server.config.database import Host
+
 # A host that did not answer is not asked first again so soon: finding that out may take seconds.
 AWAY_SECONDS = 10.0
-
-Host = tuple[str, int]
 
 
 class Hosts:
     """The nodes of a cluster, or the one host there is."""
 
-    def __init__(self, text: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """``host:port, ...`` as in an address; ValueError for what is none."""
-        self._hosts = [_host(part.strip()) for part in text.split(",")]
+    def __init__(self, hosts: Sequence[Host], clock: Callable[[], float] = time.monotonic) -> None:
+        """In the order they are preferred; ``clock`` is in seconds."""
+        self._hosts = tuple(hosts)
         self._clock = clock
         self._away: dict[Host, float] = {}
 
@@ -28,8 +26,3 @@ class Hosts:
     def is_away(self, host: Host) -> None:
         """It has not answered."""
         self._away[host] = self._clock() + AWAY_SECONDS
-
-
-def _host(text: str) -> Host:
-    parts = urlsplit(f"//{text}")
-    return parts.hostname or "localhost", parts.port or PORT

@@ -9,7 +9,7 @@ import pymysql
 from pymysql.constants import CLIENT
 from pymysql.cursors import DictCursor
 
-from lgi_server.db.database import (
+from lgi_server.db.errors import (
     AccessDeniedError,
     DatabaseUnavailableError,
     DiskFullError,
@@ -89,9 +89,9 @@ class MariaDB:
 
 
 def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
-    """On a node of a Galera cluster, see all that other nodes have answered; Away on one cut off from it.
+    """On a node of a Galera cluster, see all that other nodes have answered; whether it is one.
 
-    Whether it is one.
+    DatabaseUnavailableError on a node that is cut off from its cluster.
     """
     with raw.cursor() as cursor:
         cursor.execute("SHOW STATUS LIKE 'wsrep_ready'")
@@ -109,7 +109,7 @@ def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
 
 
 def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
-    """Away on a server that takes no changes.
+    """DatabaseUnavailableError on a server that takes no changes.
 
     A replica shows what was true a while ago: a job could be given out twice.
     """

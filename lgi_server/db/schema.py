@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db import open_database, without_password
-from lgi_server.db.database import Database, Transaction
+from lgi_server.config.database import without_password
+from lgi_server.db import open_database
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 
 log = logging.getLogger("lgi.schema")
 

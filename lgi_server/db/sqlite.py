@@ -3,12 +3,11 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lgi_server.db.database import (
+from lgi_server.db.errors import (
     AccessDeniedError,
     DatabaseUnavailableError,
     DiskFullError,
@@ -33,8 +32,8 @@ class SQLite:
 
     def connect(self) -> "SQLiteConnection":
         """A new connection to the file."""
-        with _translated():
-            self._make_private()
+        self._make_private()
+        try:
             raw = sqlite3.connect(
                 self.path, isolation_level=None, check_same_thread=False, timeout=WAIT / 1000
             )
@@ -42,6 +41,8 @@ class SQLite:
             raw.execute("PRAGMA journal_mode = WAL")
             # FULL: what was answered is on the disk, whatever happens to the machine.
             raw.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error as error:
+            raise _translated(error) from error
         return SQLiteConnection(raw)
 
     def _make_private(self) -> None:
@@ -68,8 +69,10 @@ class SQLiteConnection:
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
         """Run a statement."""
-        with _translated():
-            return self._raw.execute(sql.replace("%s", "?"), tuple(parameters))
+        try:
+            return self._raw.execute(sql.replace("%s", "?"), parameters)
+        except sqlite3.Error as error:
+            raise _translated(error) from error
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         """Nothing travels here: it is run at once."""
@@ -77,17 +80,20 @@ class SQLiteConnection:
 
     def begin(self, write: bool) -> None:
         """A writing transaction takes the file's lock at once, so that it cannot fail half way."""
-        with _translated():
+        try:
             self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        except sqlite3.Error as error:
+            raise _translated(error) from error
 
     def commit(self) -> None:
         """Make it last. What finds no room has not written its own end, so nobody will ever see it."""
         try:
-            with _translated():
-                self._raw.execute("COMMIT")
-        except DiskFullError:
-            self.rollback()
-            raise
+            self._raw.execute("COMMIT")
+        except sqlite3.Error as error:
+            translated = _translated(error)
+            if isinstance(translated, DiskFullError):
+                self.rollback()
+            raise translated from error
 
     def rollback(self) -> None:
         """Forget it."""
@@ -99,28 +105,22 @@ class SQLiteConnection:
         self._raw.close()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+def _translated(error: sqlite3.Error) -> Exception:
     """SQLite's errors in our words."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise RetryableError(str(error)) from error
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
-            raise AccessDeniedError(str(error)) from error
-        if "no such table" in str(error):
-            raise AccessDeniedError(str(error)) from error
-        if getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
-            raise DiskFullError(str(error)) from error
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
-            raise DatabaseUnavailableError(str(error)) from error
-        raise StatementError(str(error)) from error
-    except sqlite3.IntegrityError as error:
-        taken = getattr(error, "sqlite_errorcode", 0) in _TAKEN
-        raise (UniqueViolationError if taken else StatementError)(str(error)) from error
-    except sqlite3.Error as error:
-        raise StatementError(str(error)) from error
+    code = getattr(error, "sqlite_errorcode", 0)
+    if isinstance(error, sqlite3.IntegrityError):
+        return (UniqueViolationError if code in _TAKEN else StatementError)(str(error))
+    if not isinstance(error, sqlite3.OperationalError):
+        return StatementError(str(error))
+    if code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return RetryableError(str(error))
+    if code & 0xFF == sqlite3.SQLITE_CANTOPEN or "no such table" in str(error):
+        return AccessDeniedError(str(error))
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+        return DiskFullError(str(error))
+    if code & 0xFF == sqlite3.SQLITE_IOERR:
+        return DatabaseUnavailableError(str(error))
+    return StatementError(str(error))
 
 
 def statements(text: str) -> Iterable[str]:

@@ -1,1 +1,18 @@
-"""The calls of user interfaces: one endpoint per URL below /interfaces."""
+"""The calls of users: one endpoint per URL below /interfaces (wire.md 7)."""
+
+from lgi_server.api.context import InterfaceContext
+from lgi_server.api.registry import Route
+from lgi_server.interfaces import explain, history, jobs, output, project, submit
+
+ROUTES = (
+    Route(submit.interface_submit_job, InterfaceContext, takes_files=True),
+    Route(submit.interface_submit_jobs, InterfaceContext, takes_files=True, bulk=True),
+    Route(jobs.interface_job_state, InterfaceContext, writes=False),
+    Route(jobs.interface_delete_job, InterfaceContext),
+    Route(output.interface_job_tail, InterfaceContext, writes=False),
+    Route(explain.interface_explain_job, InterfaceContext, writes=False),
+    Route(history.interface_job_history, InterfaceContext, writes=False),
+    Route(history.interface_usage, InterfaceContext, writes=False),
+    Route(project.interface_project_server_list, InterfaceContext, writes=False),
+    Route(project.interface_project_resource_list, InterfaceContext, writes=False),
+)

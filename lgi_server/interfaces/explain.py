@@ -4,31 +4,16 @@ from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
 from lgi_server.api import fields, responses
 from lgi_server.api.context import InterfaceContext
-from lgi_server.api.registry import interface_call
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import explanation
-from lgi_server.services.jobs.explanation import Explanation, LicenceNeed, Reason, ResourceVerdict
+from lgi_server.services.jobs.explanation import Explanation, LicenceNeed, ResourceVerdict
 from lgi_server.tables.job_queue.positions import MOST
 
-MESSAGES = {
-    Reason.ENDED: "it has ended",
-    Reason.RUNNING: "it runs",
-    Reason.ABORTING: "it is being aborted",
-    Reason.LOCKED: "a resource is just looking at it",
-    Reason.NO_LICENCES: "not all of the licences it wants are free",
-    Reason.NO_OFFER: "no resource offers its application now",
-    Reason.NO_TARGET: "none of its target resources offers its application now",
-    Reason.LACKS: "none of its target resources has what it asks for",
-    Reason.SILENT: "no resource that could take it has called for half an hour",
-    Reason.MAY_TAKE: "resources that may take it have not yet: they are full, or their own limits say no",
-}
 
-
-@interface_call(writes=False)
 def interface_explain_job(call: InterfaceContext) -> Elements:
     """How a job stands, and to each resource. A locked one is not waited for: that is an answer."""
     job_id = call.form.number(fields.JOB_ID)
-    found = explanation.explain(call.transaction, call.user, job_id, call.licences, call.now)
+    found = explanation.explain(call.transaction, call.user, job_id, call.project.licences, call.now)
     return (*call.header(), _job(found), Element("explanation", _explanation(found)))
 
 
@@ -48,8 +33,8 @@ def _job(found: Explanation) -> Element:
 
 
 def _message(found: Explanation) -> str:
-    told = f": {found.job.end.text(found.job.state)}" if found.reason is Reason.ENDED else ""
-    return f"{MESSAGES[found.reason]}{told}"
+    told = f": {found.job.end.text(found.job.state)}" if found.reason is explanation.Reason.ENDED else ""
+    return f"{explanation.MESSAGES[found.reason]}{told}"
 
 
 def _explanation(found: Explanation) -> Elements:

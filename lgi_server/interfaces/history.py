@@ -5,7 +5,6 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
 from lgi_server.api.context import InterfaceContext
-from lgi_server.api.registry import interface_call
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import history
 from lgi_server.tables import job_usage
@@ -13,11 +12,10 @@ from lgi_server.tables import job_usage
 MOST = 4096
 
 
-@interface_call(writes=False)
 def interface_job_history(call: InterfaceContext) -> Elements:
     """The changes of a job's state, the first one first, also when the job is gone."""
     job_id = call.form.number(fields.JOB_ID)
-    changes = history.of_job(call.transaction, call.user, job_id, call.config)
+    changes = history.of_job(call.transaction, call.user, job_id, call.runtime.config)
     told = (
         Element(
             "change",
@@ -38,7 +36,6 @@ def interface_job_history(call: InterfaceContext) -> Elements:
     return (*call.header(), Element("job_id", job_id), Element("number_of_changes", len(changes)), *told)
 
 
-@interface_call(writes=False)
 def interface_usage(call: InterfaceContext) -> Elements:
     """What the caller's jobs, or those of the caller's groups, have used; for administrators, everybody's."""
     kind = call.form.word(fields.USAGE_KIND) or "user"
@@ -52,7 +49,7 @@ def interface_usage(call: InterfaceContext) -> Elements:
             )
     month = call.form.number_or(fields.USAGE_MONTH, 0)
     own = (call.user.name,) if kind == "user" else call.user.groups
-    names = () if call.config.admin_group in call.user.groups else own
+    names = () if call.runtime.config.admin_group in call.user.groups else own
     found = job_usage.listed(call.transaction, kind, names, by, month, MOST)
     told = (
         Element(

@@ -15,15 +15,15 @@ from lgi_server.api.form_parser import FormRequest, in_time
 from lgi_server.api.uploads import PageRequest, UploadFile
 from lgi_server.auth import browser_guard
 from lgi_server.repository import file_list
-from lgi_server.repository.permissions import Access
 from lgi_server.runtime import Runtime
+from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage.base import Upload
 from lgi_server.storage.copies import copied, store_all
 
 _STATUS = {ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 
 
-def post(server: Runtime, access: Access, name: str) -> Response:
+def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
     """Store files, and say of each what PUT would; nothing is stored when the whole is refused: LGIError."""
     browser_guard.check_is_program(request.environ)
     access.check_writer(name)

@@ -20,10 +20,10 @@ from lgi_protocol import file_properties, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import form_parser, responses
-from lgi_server.auth import browser_guard, client_certificate
+from lgi_server.api.dispatch import authenticate
 from lgi_server.repository import post
-from lgi_server.repository.permissions import Access
 from lgi_server.runtime import Runtime
+from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage import base
 from lgi_server.storage.base import NoSuchFileError, NoSuchRepository
 from lgi_server.storage.threadpool import fsync_file
@@ -82,11 +82,8 @@ def blueprint(server: Runtime) -> Blueprint:
 def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Response:
     """Run a view for a verified caller and turn what it raises into a status document."""
     try:
-        now = time.time()
-        who = client_certificate.authenticate(request.environ, server.trust, now)
-        if request.method in {"PUT", "DELETE"}:
-            browser_guard.check_is_program(request.environ)
-        access = Access(server, who, now)
+        who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
+        access = server.repository_access(who, time.time())
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchRepository(place["name"])
         answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
@@ -113,7 +110,7 @@ def status(number: HTTPStatus, message: str) -> Response:
     return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
 
 
-def _list(server: Runtime, access: Access) -> Response:
+def _list(server: Runtime, access: RepositoryAccess) -> Response:
     """The files of a repository whose name the caller knows; an unknown name has none."""
     name = (
         request.args.get("repository") or form_parser.posted_fields(request).get("repository", "")
@@ -126,7 +123,7 @@ def _list(server: Runtime, access: Access) -> Response:
     return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")
 
 
-def _is_visible(access: Access, name: str) -> bool:
+def _is_visible(access: RepositoryAccess, name: str) -> bool:
     try:
         access.check_reader(name)
     except NoSuchFileError:
@@ -134,7 +131,7 @@ def _is_visible(access: Access, name: str) -> bool:
     return True
 
 
-def _get(server: Runtime, access: Access, name: str, file: str) -> Response:
+def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
     """A file, whole or a range of it, never shown by a browser as something of ours."""
     access.check_reader(name)
     opened = server.store.open(name, file)
@@ -173,7 +170,7 @@ def _version(opened: IO[bytes]) -> str:
     return f"{known.st_ino:x}-{known.st_size:x}-{known.st_ctime_ns:x}"
 
 
-def _put(server: Runtime, access: Access, name: str, file: str) -> Response:
+def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
     """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
     access.check_writer(name)
     base.file_name(file)
@@ -206,7 +203,7 @@ def _receive(server: Runtime, arrived: IO[bytes]) -> int:
     return size
 
 
-def _delete(server: Runtime, access: Access, name: str, file: str) -> Response:
+def _delete(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
     """Remove a file."""
     access.check_writer(name)
     server.store.delete(name, file)

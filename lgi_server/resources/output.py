@@ -1,40 +1,13 @@
-"""The calls by which a running job's output is seen as it comes: wire.md 7, ours."""
+"""The call by which a running job's output is sent as it comes: wire.md 6, ours."""
 
-from lgi_protocol import hexcode
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
-from lgi_server.api.context import InterfaceContext, ResourceContext
-from lgi_server.api.registry import interface_call, resource_call
+from lgi_server.api.context import ResourceContext
 from lgi_server.api.responses import Elements
-from lgi_server.background.long_poll_jobs import KnownJobState
 from lgi_server.services.jobs import live_output
 from lgi_server.services.jobs.live_output import OutputChunk
 
 
-@interface_call(writes=False)
-def interface_job_tail(call: InterfaceContext) -> Elements:
-    """The output of a job from a byte on, as far as its resource has sent it; asking makes it send more.
-
-    With ``wait`` the answer comes when there is something new, at the latest after so many seconds.
-    """
-    job_id = call.form.number(fields.JOB_ID)
-    offset = call.form.number(fields.OFFSET) if call.form.has(fields.OFFSET.name) else 0
-    seen = live_output.view(call.transaction, call.user, job_id, offset)
-    call.touches.look(job_id, call.now)
-    if not seen.data and not seen.is_over:
-        call.wait_for(KnownJobState(call.user.name, job_id, seen.job.state, seen.progress))
-    return (
-        *call.header(),
-        Element("job_id", job_id),
-        Element("state", seen.job.state),
-        Element("told", int(seen.told)),
-        Element("complete", int(seen.complete)),
-        Element("offset", seen.offset),
-        Element("tail", hexcode.encode(seen.data)),
-    )
-
-
-@resource_call(session=False)
 def resource_job_tail(call: ResourceContext) -> Elements:
     """Take what a job has put out, from its daemon; says whether somebody still looks."""
     piece = OutputChunk(

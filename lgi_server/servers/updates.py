@@ -5,7 +5,6 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
 from lgi_server.api.context import ServerContext
-from lgi_server.api.registry import server_call
 from lgi_server.api.responses import Elements
 from lgi_server.services.project import replication
 from lgi_server.services.project.replication import LocalServer, Update, UpdatesMissingError
@@ -15,7 +14,6 @@ from lgi_server.tables.active_resources import MASTER
 _PUSHED = ("version", "servers", "update")
 
 
-@server_call
 def server_get_update(call: ServerContext) -> Elements:
     """The first change that is newer than the caller's version."""
     version = call.form.number(fields.VERSION)
@@ -30,7 +28,6 @@ def server_get_update(call: ServerContext) -> Elements:
     return (*call.header(), *asked, Element("update", found))
 
 
-@server_call
 def server_run_update(call: ServerContext) -> Elements:
     """Make a change that the master pushes, or fetch what is new there."""
     project, master, here = call.header()
@@ -41,14 +38,14 @@ def server_run_update(call: ServerContext) -> Elements:
         here,
     )
     if not all(call.form.has(name) for name in _PUSHED):
-        if not call.cycled:
+        if not call.updates_fetched:
             raise UpdatesMissingError
         return (*header, _outcome(call, updates.newest(call.transaction)))
     if call.resource.project_server != MASTER:
         raise LGIError(ErrorNumber.NOT_A_SERVER, "changes come from the master server only")
     update = _pushed(call)
-    receiver = LocalServer(call.server_name, call.config.unrestricted_updates)
-    newest = replication.accept(call.transaction, update, receiver, call.cycled)
+    receiver = LocalServer(call.project.server_name, call.runtime.config.unrestricted_updates)
+    newest = replication.accept(call.transaction, update, receiver, call.updates_fetched)
     if newest < update.version:
         event_queue.insert(call.transaction, event_queue.CHECK_UPDATES, call.now)
     version = Element("update_version", update.version)
@@ -72,5 +69,5 @@ def _passed_on(update: Update) -> Elements:
 
 def _outcome(call: ServerContext, newest: int) -> Element:
     """As LGI: the tag is spelled did_update_cyle."""
-    did = Element("did_update_cyle", int(call.cycled))
+    did = Element("did_update_cyle", int(call.updates_fetched))
     return Element("update", (did, Element("update_version", newest or "")))

@@ -1,7 +1,6 @@
-"""gunicorn's gevent worker, its requests and its answers, as this server needs them."""
+"""gunicorn's gevent worker, as this server needs it."""
 
 import logging
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import gevent
-from gunicorn.http import message, parser, wsgi
 from gunicorn.workers.ggevent import GeventWorker
 
 from lgi_server.serving.connection_limiter import ConnectionLimiter
@@ -18,54 +16,6 @@ from lgi_server.serving.tls_reload import LOOK_SECONDS
 log = logging.getLogger("lgi.serve")
 # Bytes of a refused request that are read all the same, and for how long.
 MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
-_NO_ASCII = re.compile(rb"[\x80-\xff]")
-
-
-class OneRecord(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head travels with its first bytes: one more record of TLS costs as much as it."""
-
-    headers_sent: bool
-    _head = b""
-
-    def send_headers(self) -> None:
-        """Keep the head until there is something to send it with."""
-        if not self.headers_sent:
-            lines = (*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers))
-            self._head = f"{''.join(lines)}\r\n".encode("latin-1")
-            self.headers_sent = True
-
-    def _emit_body(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        if self.chunked:
-            data = b"%X\r\n%s\r\n" % (len(data), data)
-        self.sock.sendall(head + data)
-
-    def close(self) -> None:
-        """The end: an answer without a body is only a head."""
-        self.send_headers()
-        if self._head:
-            self.sock.sendall(self._head)
-        super().close()
-
-
-class OldRequest(message.Request):  # type: ignore[misc]
-    """A request whose address may hold bytes that are no ASCII.
-
-    LGI_filetransfer and LGI.py of LGI 1.31 write the names of files into it as they are (clients.md 1.4), and
-    Apache took them.
-    """
-
-    def parse_request_line(self, line_bytes: bytes) -> None:
-        """Percent signs stand for such bytes, as everybody else writes them."""
-        method, blank, rest = bytes(line_bytes).partition(b" ")
-        target, end, version = rest.partition(b" ")
-        encoded = _NO_ASCII.sub(lambda found: b"%%%02X" % found[0][0], target)
-        super().parse_request_line(method + blank + encoded + end + version)
-
-
-# gunicorn has no setting for the class of its answers, nor for that of its requests.
-wsgi.Response = OneRecord
-parser.RequestParser.mesg_class = OldRequest
 
 
 class _Closing(Exception):
@@ -103,7 +53,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Once the worker is to end: requests are finished, connections that wait for one are closed."""
         while self.alive:
             gevent.sleep(0.2)
-        self.app.flask.extensions["lgi"].end_waiting()
+        self.app.flask.extensions["lgi"].end_long_polls()
         while True:
             self._connections.close_waiting()
             gevent.sleep(0.1)

@@ -10,9 +10,8 @@ import ssl
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from lgi_server.app import create_app
@@ -20,9 +19,12 @@ from lgi_server.auth import trusted_proxy
 from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.background import metrics
 from lgi_server.config.model import Config
-from lgi_server.serving import bind_addresses, log_rate_limit
+from lgi_server.serving import bind_addresses, gunicorn_response, log_rate_limit
 from lgi_server.serving.gevent_worker import Worker
 from lgi_server.serving.tls_reload import CertificateReloader
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger("lgi.serve")
 CONNECTIONS = 4000
@@ -132,7 +134,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         # sendfile would pass by OneRecord, which has the head still.
         return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
 
-    def load(self) -> Flask:
+    def load(self) -> "WSGIApplication":
         """The application."""
         return self.flask
 
@@ -166,4 +168,5 @@ def run(config: Config) -> None:
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     # In memory where that is possible: what is counted is written at every call.
     metrics.share(Path(tempfile.mkdtemp(prefix="LGI_server-", dir=_in_memory())))
+    gunicorn_response.install()
     Gunicorn(config).run()

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from lgi_server.db.database import Row, Transaction, placeholders
+from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.updates import UpdateStatement
 
 NO_SERVER, MASTER, SLAVE = 0, 1, 2
@@ -27,12 +28,12 @@ COLUMNS = (
     " url"
 )
 
-_NAMES = COLUMNS.split(", ")
+_VALUES = itemgetter(*COLUMNS.split(", "))
 
 
 def resource_in(row: Row) -> ResourceRow:
     """The resource in a row that has its columns."""
-    return ResourceRow(*(row[column] for column in _NAMES))
+    return ResourceRow(*_VALUES(row))
 
 
 def named(transaction: Transaction, name: str) -> ResourceRow | None:

@@ -1,6 +1,6 @@
 """event_queue: what the scheduler is to do, and when."""
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 
 SCHEDULE_CYCLE = "schedule_cycle"
 CHECK_UPDATES = "check_updates"

@@ -5,8 +5,9 @@ for is 0 or empty, so that a job's changes of state touch as few index entries a
 """
 
 from collections.abc import Sequence
+from itertools import chain
 
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables import licence_wishes
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -15,11 +16,6 @@ Names = list[tuple[str, str]]
 _AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
 _VALUES = placeholders(_COLUMNS.split(","))
-
-
-def insert_names(transaction: Transaction, job_id: int, job: JobRow) -> None:
-    """Add the names of a new job in one statement."""
-    _insert(transaction, _rows(_names(job), job_id, job))
 
 
 def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> None:
@@ -55,9 +51,7 @@ def _rows(names: Names, job_id: int, job: JobRow) -> list[tuple[str | int, ...]]
 
 def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> None:
     values = ", ".join([f"({_VALUES})"] * len(rows))
-    transaction.later(
-        f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *(value for row in rows for value in row)
-    )
+    transaction.later(f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *chain.from_iterable(rows))
 
 
 def set_targets(transaction: Transaction, job: JobRow) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 
 # No time stamp comes after it.
 LAST = 2**62

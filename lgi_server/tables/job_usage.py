@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Row, Transaction, placeholders
+from lgi_server.db.transaction import Row, Transaction, placeholders
 
 
 @dataclass(frozen=True)

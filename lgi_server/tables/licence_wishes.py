@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables import mutexes
 
 # What of job_access says that a job wants licences; its state is the job's.

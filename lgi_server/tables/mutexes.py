@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 
 
 def acquire(transaction: Transaction, name: str, query: str, *parameters: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Row, Transaction, placeholders
+from lgi_server.db.transaction import Row, Transaction, placeholders
 
 # The oldest locks have the lowest numbers; so many of them are looked at for abandoned ones.
 OLDEST = 100

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 
 
 def insert(transaction: Transaction, resource_id: int, now: int) -> int:

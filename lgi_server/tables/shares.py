@@ -6,7 +6,7 @@ An account is "user NAME" or "group NAME"; "" is all jobs together.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 
 
 @dataclass(frozen=True)

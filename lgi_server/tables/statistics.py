@@ -1,6 +1,6 @@
 """Numbers of the whole project: jobs by state, resources by when they were seen, locks and sessions."""
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 
 SEEN = {"minute": 60, "hour": 3600, "day": 86400}
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 
 # How long a request is remembered, in seconds: much longer than anybody tries again.
 KEPT_SECONDS = 86_400
@@ -39,7 +39,7 @@ def find(transaction: Transaction, caller: str, request_ids: Sequence[str]) -> d
 def insert(transaction: Transaction, caller: str, made: Sequence[StoredRequest], now: int) -> None:
     """Remember requests.
 
-    When another transaction has just remembered one of them, this one does not last: Taken.
+    When another transaction has just remembered one of them, this one does not last: UniqueViolationError.
     """
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(made))
     transaction.later(

@@ -1,10 +1,11 @@
 """users_allowed, users_denied, groups_allowed, groups_denied: who may submit what, and how much."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Row, Transaction, placeholders
+from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables import mutexes
 from lgi_server.tables.active_resources import COLUMNS, ResourceRow, resource_in
 from lgi_server.tables.submit_requests import StoredRequest
@@ -30,7 +31,7 @@ _TABLES = (
 
 
 @dataclass(frozen=True)
-class SubmitContext:
+class SubmitFacts:
     """What a submit is judged by.
 
     ``remembered`` is the job the very same request has made before, ``wishes`` what jobs of the application
@@ -43,56 +44,70 @@ class SubmitContext:
     wishes: frozenset[str]
 
 
-def load_submit_context(
+# The columns of the kinds of rows in one answer: each kind has its own, the others are NULL.
+_RULE = ("name", "application", "job_limit")
+_RESOURCE = tuple(COLUMNS.split(", "))
+_REQUEST = ("request_id", "contents", "job_id")
+_WISH = ("licences",)
+_ALL = (*_RULE, *_RESOURCE, *_REQUEST, *_WISH)
+
+
+def _part(kind: str, columns: Mapping[str, str], rest: str) -> str:
+    """One SELECT of the statement: the expressions of its kind's columns, and from where they are."""
+    selected = ", ".join([f"{columns.get(name, 'NULL')} AS {name}" for name in _ALL])
+    return f"SELECT '{kind}' AS kind, {selected} FROM {rest}"
+
+
+@lru_cache
+def _statement(names: int, with_request: bool, licensed: bool) -> str:
+    """The statement for so many names."""
+    several = placeholders(range(names))
+    parts = [
+        _part(
+            table,
+            {"name": column, "application": "application", "job_limit": limit},
+            f"{table} WHERE {column} IN ({several}) AND application IN (%s, %s)",
+        )
+        for table, column, limit in _TABLES
+    ]
+    where = "active_resources WHERE project_server IN (1, 2) OR resource_capabilities LIKE %s"
+    parts.append(_part("resource", dict(zip(_RESOURCE, _RESOURCE, strict=True)), where))
+    if with_request:
+        where = "submit_requests WHERE caller = %s AND request_id = %s"
+        parts.append(_part("request", dict(zip(_REQUEST, _REQUEST, strict=True)), where))
+    if licensed:
+        parts.append(_part("wish", {"licences": "licences"}, "licence_wishes WHERE application = %s"))
+    return " UNION ALL ".join(parts)
+
+
+def load_submit_facts(
     transaction: Transaction,
     names: Sequence[str],
     application: str,
-    caller: str = "",
-    request_id: str = "",
+    request: tuple[str, str] | None = None,
     licensed: bool = False,
-) -> SubmitContext:
+) -> SubmitFacts:
     """What a submit is judged by, in one statement.
 
     The rules for these users and groups, the word ``any`` among them; the project servers; the resources
     whose capabilities hold the application's name somewhere, which the caller looks at closely; what is
-    remembered of a request, if the submit has an id; and the known wishes where there are licences.
+    remembered of a ``request``, which is a caller and an id; and the known wishes where there are licences.
     """
     names = (*names, comma_lists.ANY)
-    applications = (application, comma_lists.ANY)
-    parts = [
-        f"SELECT '{table}' AS kind, {column} AS name, application, {limit} AS job_limit,"
-        " NULL AS resource_id, NULL AS resource_name, NULL AS resource_capabilities,"
-        " NULL AS client_certificate, NULL AS last_call_time, NULL AS project_server, NULL AS url"
-        f" FROM {table} WHERE {column} IN ({placeholders(names)})"
-        f" AND application IN ({placeholders(applications)})"
-        for table, column, limit in _TABLES
-    ]
-    parts.append(
-        f"SELECT 'resource', NULL, NULL, NULL, {COLUMNS} FROM active_resources"
-        " WHERE project_server IN (1, 2) OR resource_capabilities LIKE %s"
-    )
-    parameters = [*((*names, *applications) * len(_TABLES)), f"%{application}%"]
-    if request_id:
-        parts.append(
-            "SELECT 'request', request_id, contents, job_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
-            " FROM submit_requests WHERE caller = %s AND request_id = %s"
-        )
-        parameters += [caller, request_id]
-    if licensed:
-        nothing = ", NULL" * 9
-        parts.append(f"SELECT 'wish', licences{nothing} FROM licence_wishes WHERE application = %s")
-        parameters.append(application)
+    parameters = [*((*names, application, comma_lists.ANY) * len(_TABLES)), f"%{application}%"]
+    parameters += request or ()
+    parameters += [application] if licensed else []
     found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": [], "wish": []}
-    for row in transaction.rows(" UNION ALL ".join(parts), *parameters):
+    for row in transaction.rows(_statement(len(names), request is not None, licensed), *parameters):
         found.get(row["kind"], found["rule"]).append(row)
     remembered = None
     for row in found["request"]:
-        remembered = StoredRequest(row["name"], row["application"], int(row["job_limit"]))
-    return SubmitContext(
+        remembered = StoredRequest(row["request_id"], row["contents"], int(row["job_id"]))
+    return SubmitFacts(
         _rules(found["rule"]),
         [resource_in(row) for row in found["resource"]],
         remembered,
-        frozenset(row["name"] for row in found["wish"]),
+        frozenset([row["licences"] for row in found["wish"]]),
     )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lgi_server.db.database import Row, Transaction
+from lgi_server.db.transaction import Row, Transaction
 
 Pairs = Sequence[tuple[str, str | int]]
 

@@ -1,6 +1,6 @@
 """web_sessions: who has the web interface open. What a browser keeps is known here by its hash alone."""
 
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 
 
 def find(transaction: Transaction, session_hash: str, certificate: str) -> int | None:

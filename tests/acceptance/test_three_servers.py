@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import administration
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
 from tests.support.grid import Grid, running, wait_for

@@ -12,7 +12,7 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.transport_errors import TransportError
 from lgi_server.db import open_database
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import claiming
 from lgi_server.services.scheduling import accounting
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule

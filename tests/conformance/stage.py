@@ -7,10 +7,11 @@ can be sent as it was. What an answer says of them must then be the same, see `a
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
@@ -162,7 +163,7 @@ def job(
         transaction.run(
             "UPDATE job_queue SET job_id = %s WHERE job_id = %s", number, jobs.insert(transaction, made)
         )
-        job_access.insert_names(transaction, number, made)
+        job_access.insert_all(transaction, [replace(made, job_id=number)])
         stage.kept["job_id"].add(str(number))
         stage.kept["state_time_stamp"].add(str(stamp))
         if place and repository is None:

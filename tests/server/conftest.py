@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from tests.support.mariadb import PrivateMariaDB
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, RetryableError, Transaction
+from lgi_server.db.errors import RetryableError
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from tests.support.mariadb import PrivateMariaDB
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from lgi_server.cli.scheduler import LONGEST_REST, LOOK_SECONDS, pause_after
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import jobs

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.reply import Reply
 from lgi_server.config.scheduler import SchedulerSettings
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from lgi_server.services.scheduling import accounting, reaper
 from lgi_server.services.scheduling.accounting import months_between
 from lgi_server.tables import job_history as table

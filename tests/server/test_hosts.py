@@ -2,13 +2,14 @@
 
 import pytest
 
-from lgi_server.db import open_database
+from lgi_server.config import database
+from lgi_server.config.database import parse_hosts
 from lgi_server.db.failover import AWAY_SECONDS, Hosts
 
 
 def test_hosts_are_asked_in_the_order_of_the_address() -> None:
     """With the port of MariaDB where none is said."""
-    hosts = Hosts("db1, db2:3307,[::1]:3308")
+    hosts = Hosts(parse_hosts("db1, db2:3307,[::1]:3308"))
 
     assert hosts.in_turn() == [("db1", 3306), ("db2", 3307), ("::1", 3308)]
 
@@ -16,7 +17,7 @@ def test_hosts_are_asked_in_the_order_of_the_address() -> None:
 def test_a_host_that_does_not_answer_is_asked_last_for_a_while() -> None:
     """Finding out again at each connection would cost seconds each time."""
     now = 100.0
-    hosts = Hosts("db1,db2", lambda: now)
+    hosts = Hosts(parse_hosts("db1,db2"), lambda: now)
 
     hosts.is_away(("db1", 3306))
     meanwhile = hosts.in_turn()
@@ -29,7 +30,7 @@ def test_a_host_that_does_not_answer_is_asked_last_for_a_while() -> None:
 
 def test_when_all_are_away_all_are_asked() -> None:
     """One of them may be back."""
-    hosts = Hosts("db1,db2")
+    hosts = Hosts(parse_hosts("db1,db2"))
     for host in hosts.in_turn():
         hosts.is_away(host)
 
@@ -40,4 +41,4 @@ def test_when_all_are_away_all_are_asked() -> None:
 def test_a_port_that_is_none_is_refused_with_its_line(hosts: str) -> None:
     """When the configuration is read."""
     with pytest.raises(ValueError, match=r"[Pp]ort"):
-        open_database(f"mariadb://u@{hosts}/LGI")
+        database.parse_address(f"mariadb://u@{hosts}/LGI")

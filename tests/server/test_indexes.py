@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import (
     job_counts,
     job_history,

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_server.api.registry import CALLS, JOB_CALLS
-from lgi_server.app import create_app
+from lgi_server.app import CALLS, create_app
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.keys import KeyType
 from tests.support.grid import Grid, refusal
@@ -20,6 +19,7 @@ from tests.support.running_jobs import (
 )
 
 OWNER = "mark@laptop"
+ROUTES = {f"{folder}/{route.name}": route for folder, routes in CALLS.items() for route in routes}
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 
 
@@ -144,11 +144,11 @@ OF_JOBS = {f"resources/resource_{name}" for name in ("submit_job", "signup_resou
 
 def test_a_job_may_make_these_calls(job: JobClaims) -> None:
     """Whoever adds another has to say here what a job is to do with it."""
-    assert set(JOB_CALLS) == OF_JOBS
+    assert {name for name, route in ROUTES.items() if route.for_jobs} == OF_JOBS
 
 
 @pytest.mark.parametrize("suffix", ["", ".php"])
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - OF_JOBS))
+@pytest.mark.parametrize("name", sorted(ROUTES.keys() - OF_JOBS))
 def test_every_other_call_is_refused(grid: Grid, job: JobClaims, name: str, suffix: str) -> None:
     """Error 2, whoever is named and whatever session of its resource is posted; nothing has changed."""
 
@@ -177,12 +177,13 @@ def test_every_other_call_is_refused(grid: Grid, job: JobClaims, name: str, suff
 
 def test_every_page_is_refused(grid: Grid, job: JobClaims) -> None:
     """All there are, and all there will be: only what everybody may see, and repositories, are asked less."""
-    open_to_all = {"landing", "ca_certificate", "crl", "document", "static"}
+    open_to_all = {"landing", "ca_certificate", "crl", "document", "drawing", "static"}
+    of_jobs = {name.replace("/", ".") for name in OF_JOBS}
     app = create_app(grid.config)
     rules = [
         rule.rule
         for rule in app.url_map.iter_rules()
-        if rule.endpoint not in open_to_all and not rule.endpoint.startswith("repository.")
+        if rule.endpoint not in open_to_all | of_jobs and not rule.endpoint.startswith("repository.")
     ]
     to_come = [
         f"/LGI{path}" for path in ("/metrics", "/basic_interface/", "/basic_interface/index.php", "/x/y")

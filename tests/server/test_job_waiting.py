@@ -11,8 +11,8 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.background.long_poll import MOST_EACH
-from lgi_server.background.long_poll_jobs import JobLongPolls, KnownJobState
-from lgi_server.db.database import Database
+from lgi_server.background.long_poll_users import KnownJobState, UserLongPolls
+from lgi_server.db.pool import Database
 from tests.support.grid import Grid, UserCalls, refusal, wait_for
 
 
@@ -141,7 +141,7 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
     """The next one is told to come back; other users still may wait."""
     database = _Jobs()
     database.states = {1: "queued"}
-    made = JobLongPolls(database)
+    made = UserLongPolls(database)
     with ThreadPoolExecutor(MOST_EACH) as pool:
         for _ in range(MOST_EACH):
             pool.submit(made.wait, KnownJobState("mark", 1), 20, lambda: False)
@@ -176,7 +176,7 @@ def test_who_hangs_up_is_let_go() -> None:
     """Long before its time is over: it would keep its connection and its memory."""
     database = _Jobs()
     database.states = {1: "queued"}
-    made = JobLongPolls(database)
+    made = UserLongPolls(database)
     began = time.monotonic()
 
     assert made.wait(KnownJobState("mark", 1), 20, lambda: time.monotonic() > began + 0.3)

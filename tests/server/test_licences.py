@@ -14,7 +14,8 @@ from lgi_protocol.resource_api import JobDescription, ResourceCalls
 from lgi_server.config import parser as configuration
 from lgi_server.config.parser import ConfigError
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import claiming, licences
 from lgi_server.services.scheduling import fair_share, ordering
 from lgi_server.tables import active_resources, job_access
@@ -25,6 +26,7 @@ from tests.server.test_statements import cost
 from tests.support import queues
 from tests.support.grid import PROJECT, Grid, refusal, running
 from tests.support.mariadb import PrivateMariaDB
+from tests.support.pages import Browser
 
 STOCK = {"matlab": 3, "abaqus": 1}
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
@@ -193,6 +195,20 @@ def test_what_can_never_be_had_is_refused_at_once(grid: Grid, wanted: str, why: 
     assert refused.value.number == 72
     assert f"These licences cannot be had: {why}" in refused.value.message
     assert grid.rows("SELECT job_id FROM job_queue") == []
+
+
+def test_a_job_submitted_on_the_web_may_ask_for_licences_as_the_call_does(grid: Grid) -> None:
+    """The form takes the same path: what is not there is refused, and what is there is noted."""
+    resource = grid.resource()
+    browser = Browser(grid)
+
+    refused = browser.fill("submit", application="hello_world", job_specifics="<licences> x </licences>")
+    made = browser.fill("submit", application="hello_world", job_specifics="<licences> abaqus </licences>")
+
+    assert (refused.status, made.status) == (400, 200)
+    assert "there is no 'x' here" in refused.text
+    assert [row["licences"] for row in grid.rows("SELECT licences FROM job_queue")] == ["abaqus=1"]
+    assert len(offered(resource)) == 1
 
 
 def test_a_lock_gives_licences_too(grid: Grid) -> None:
@@ -372,7 +388,7 @@ def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(databas
             if wanted:
                 licence_table.wish(transaction, job.application, wanted)
             stored.append(jobs.insert(transaction, job))
-            job_access.insert_names(transaction, stored[-1], job)
+            job_access.insert_all(transaction, [replace(job, job_id=stored[-1])])
         return stored
 
     database.run(lambda one: store(one, 1, "abaqus=1", "running"))

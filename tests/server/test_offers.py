@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables.job_queue import claims, jobs
 from tests.support import queues
 from tests.support.mariadb import PrivateMariaDB

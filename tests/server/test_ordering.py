@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import history as recorded
 from lgi_server.services.jobs import locking
 from lgi_server.services.scheduling import fair_share, ordering

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from tests.support import queues
@@ -101,7 +101,7 @@ def stored(grid: Grid, number: int) -> list[int]:
             job = replace(queues.queued_job(index), owners=names[1:], read_access=names)
             job = replace(job, state_time_stamp=1000 + index // 7)
             made.append(jobs.insert(transaction, job))
-            job_access.insert_names(transaction, made[-1], job)
+            job_access.insert_all(transaction, [replace(job, job_id=made[-1])])
         return made
 
     return grid.database.run(store)

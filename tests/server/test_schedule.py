@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.tables import event_queue
 from lgi_server.tables.job_queue import jobs

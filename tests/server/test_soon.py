@@ -3,8 +3,9 @@
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Database, Transaction
 from lgi_server.db.deferred_writes import MOST_KEPT, DeferredWrites, Statement
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import event_queue
 from tests.support.grid import wait_for
 
@@ -59,33 +60,33 @@ def test_what_a_database_that_is_away_does_not_take_is_kept() -> None:
         taken.extend(statements)
 
     soon = DeferredWrites(run)
-    soon.add([("x", (number,)) for number in range(MOST_KEPT)])
-    soon.run()
-    soon.add([("y", ())])
-    soon.run()
+    for number in range(MOST_KEPT):
+        soon.add(("x", (number,)), None)
+    soon.flush()
+    soon.add(("y", ()), None)
+    soon.flush()
     away.clear()
-    soon.run()
+    soon.flush()
 
     assert [statement[1] for statement in taken] == [*((number,) for number in range(1, MOST_KEPT)), ()]
-    assert not soon.run()
+    assert not soon.flush()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_does_not_end_what_is_wanted_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_does_not_end_what_is_wanted_later() -> None:
     """Whoever runs statements may fail in a way nobody thought of: what is asked for afterwards is run."""
     taken: list[Statement] = []
     faults = [KeyError("nobody thought of it")]
-    monkeypatch.setattr("lgi_server.db.deferred_writes.SECONDS", 0.01)
 
     def run(statements: list[Statement]) -> None:
         if faults:
             raise faults.pop()
         taken.extend(statements)
 
-    soon = DeferredWrites(run)
-    soon.add([("x", ())])
+    soon = DeferredWrites(run, 0.01)
+    soon.add(("x", ()), None)
     wait_for(lambda: not faults, 10)
     # The thread that failed may still be about to end.
-    wait_for(lambda: soon.add([("y", ())]) or taken, 10)
+    wait_for(lambda: soon.add(("y", ()), None) or taken, 10)
 
     assert set(taken) == {("y", ())}

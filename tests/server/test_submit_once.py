@@ -9,7 +9,8 @@ import pytest
 
 from lgi_protocol.errors import ServerError
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import submit_requests, submit_rules
 from lgi_server.tables.submit_requests import KEPT_SECONDS, StoredRequest
 from tests.server.test_submit import stored_files

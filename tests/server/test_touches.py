@@ -7,9 +7,9 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.background import timestamp_batcher
-from lgi_server.background.timestamp_batcher import KEPT_SECONDS, MOST_KEPT, TimestampBatcher
+from lgi_server.background.timestamp_batcher import KEPT_SECONDS, MOST_KEPT, Timestamp, TimestampBatcher
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import active_resources, running_sessions
 
 Stored = list[tuple[str, list[int], int]]
@@ -22,8 +22,6 @@ class Desk:
         self.notes = notes
         self.failing: dict[str, Exception] = {}
         self.stored: Stored = []
-        # It is stored when a test says so.
-        monkeypatch.setattr(timestamp_batcher, "STORE_SECONDS", 3600.0)
         for module, name in ((active_resources, "touch"), (running_sessions, "renew")):
             monkeypatch.setattr(module, name, self._kind(name))
 
@@ -41,7 +39,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     """On an empty project."""
     database = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
     schema.make(database)
-    yield Desk(TimestampBatcher(database), monkeypatch)
+    # It is stored when a test says so.
+    yield Desk(TimestampBatcher(database, 3600.0), monkeypatch)
     database.close()
 
 
@@ -51,43 +50,43 @@ AWAY = LGIError(ErrorNumber.BACK_OFF, "the database is away")
 def test_what_could_not_be_stored_is_stored_the_next_time(desk: Desk) -> None:
     """One kind that fails takes no other one along, and newer notes replace the kept ones."""
     desk.failing["touch"] = AWAY
-    desk.notes.resource(1, 1000)
-    desk.notes.resource(2, 1000)
-    desk.notes.session(7, 1000)
-    desk.notes.store()
+    desk.notes.add((Timestamp.RESOURCE_CALL, 1), 1000)
+    desk.notes.add((Timestamp.RESOURCE_CALL, 2), 1000)
+    desk.notes.add((Timestamp.SESSION_USE, 7), 1000)
+    desk.notes.flush()
     first, desk.stored[:] = list(desk.stored), []
     desk.failing.clear()
-    desk.notes.resource(2, 1003)
+    desk.notes.add((Timestamp.RESOURCE_CALL, 2), 1003)
 
-    desk.notes.store()
+    desk.notes.flush()
 
     assert first == [("renew", [7], 1000)]
     assert desk.stored == [("touch", [1], 1000), ("touch", [2], 1003)]
-    assert not desk.notes.store()
+    assert not desk.notes.flush()
 
 
 def test_a_fault_in_one_kind_stops_no_other_and_is_not_repeated(desk: Desk) -> None:
     """What is wrong with it now is wrong with it later."""
     desk.failing["touch"] = ValueError("a mistake")
-    desk.notes.resource(1, 1000)
-    desk.notes.session(7, 1000)
+    desk.notes.add((Timestamp.RESOURCE_CALL, 1), 1000)
+    desk.notes.add((Timestamp.SESSION_USE, 7), 1000)
 
-    assert desk.notes.store()
+    assert desk.notes.flush()
 
     assert desk.stored == [("renew", [7], 1000)]
-    assert not desk.notes.store()
+    assert not desk.notes.flush()
 
 
 def test_not_everything_is_kept_for_ever(desk: Desk) -> None:
     """The newest so many of a kind, and none that is much older than the others."""
     desk.failing["touch"] = AWAY
-    desk.notes.resource(0, 1000)
+    desk.notes.add((Timestamp.RESOURCE_CALL, 0), 1000)
     for number in range(1, MOST_KEPT + 11):
-        desk.notes.resource(number, 1000 + KEPT_SECONDS)
-    desk.notes.store()
+        desk.notes.add((Timestamp.RESOURCE_CALL, number), 1000 + KEPT_SECONDS)
+    desk.notes.flush()
     desk.failing.clear()
 
-    desk.notes.store()
+    desk.notes.flush()
 
     kept = [number for _name, numbers, _now in desk.stored for number in numbers]
     assert len(kept) == MOST_KEPT

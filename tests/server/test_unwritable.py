@@ -7,7 +7,9 @@ import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db import mariadb, open_database, schema
-from lgi_server.db.database import Database, DiskFullError, Transaction
+from lgi_server.db.errors import DiskFullError
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from tests.conftest import started_mariadb
 
 ADD = "INSERT INTO users_denied (user_name, application) VALUES ('n', 'any')"

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lgi_protocol.errors import LGIError
 from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.db import open_database, schema
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from lgi_server.services.project import orphans
 from lgi_server.services.scheduling import reaper
 from lgi_server.storage.local import Repositories
@@ -197,7 +198,9 @@ def test_repositories_of_no_job_go_when_they_are_old(store: Repositories, projec
     (store.root / "003" / f"JOB_{'0' * 29}003x").symlink_to("/etc")
     for database, number in zip(projects, (3, 35), strict=True):
         job = queued_job(number)
-        database.run(lambda one, job=job: job_access.insert_names(one, jobs.insert(one, job), job))
+        database.run(
+            lambda one, job=job: job_access.insert_all(one, [replace(job, job_id=jobs.insert(one, job))])
+        )
 
     removed = [
         orphans.remove_orphans(store, projects, 86_400, part, 1000 + 86_401) for part in range(orphans.PARTS)

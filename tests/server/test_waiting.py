@@ -14,7 +14,8 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.background.long_poll_work import MOST_EACH, WorkLongPolls, WorkSubscription
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs, pending_work
 from lgi_server.tables.job_queue.pending_work import PendingJob

@@ -22,7 +22,8 @@ from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.config import parser as configuration
 from lgi_server.db import open_database
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import administration
 from lgi_server.services.project.administration import NewResource
 from lgi_server.tables.job_queue import jobs

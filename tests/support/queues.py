@@ -1,6 +1,9 @@
 """Long queues for tests, put into the database without a server."""
 
-from lgi_server.db.database import Database, Transaction
+from dataclasses import replace
+
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -36,7 +39,7 @@ def fill(database: Database, number: int, *targets: str) -> list[int]:
         for index in range(number):
             job = queued_job(index, targets[index % len(targets)] if targets else "any")
             stored.append(jobs.insert(transaction, job))
-            job_access.insert_names(transaction, stored[-1], job)
+            job_access.insert_all(transaction, [replace(job, job_id=stored[-1])])
         return stored
 
     return database.run(store)

@@ -14,7 +14,7 @@ from lgi_server.auth import client_certificate
 from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.auth.job_ca import JobsAuthority, read_request
 from lgi_server.auth.job_certificate import JobCertificate, JobClaims
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import updates
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import ResourceRow

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from lgi_protocol import comma_lists
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.api import fields
-from lgi_server.api.fields import Form
 from lgi_server.auth import client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.config.model import Config
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.resource_cache import ResourceCache
+from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
 
@@ -32,6 +31,11 @@ class ResourcePrincipal:
     resource: ResourceRow
     session_time: int | None
     servers: ProjectServers
+
+    def check_session(self, session_id: int, now: int) -> None:
+        """LGIError 16 when a session is dead or is not the caller's."""
+        if self.session_time is None or self.session_time < now - IDLE_SECONDS:
+            raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,8 @@ def check_certificate(who: ClientCertificate, config: Config) -> None:
         raise LGIError(ErrorNumber.PROJECT_REFUSED, "any of this server")
 
 
-def user(form: Form, who: ClientCertificate, config: Config) -> UserPrincipal:
-    """The caller of an interface call; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
-    groups = form.names(fields.GROUPS)
-    name = form.word(fields.USER)
-    form.word(fields.PROJECT)
+def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Config) -> UserPrincipal:
+    """The user of a name, with those of the groups that the certificate allows; LGIError 30 or 38."""
     if name != who.name.name:
         raise LGIError(ErrorNumber.USER_DIFFERS, f"{name!r}, the certificate is for {who.name.name!r}")
     allowed = allowed_groups(who.name, groups, config)
@@ -103,9 +104,9 @@ def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) ->
     return allowed
 
 
-def project_name(form: Form, who: ClientCertificate, config: Config) -> str:
-    """The project a call is for; LGIError 58, 37 or 4."""
-    name = form.word(fields.PROJECT) or config.default_project
+def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
+    """The project a call is for, the default one when none is posted; LGIError 37 or 4."""
+    name = posted or config.default_project
     if not who.name.allows_project(name):
         raise LGIError(ErrorNumber.PROJECT_REFUSED, name)
     if name not in config.projects:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import ResourceRow
 

@@ -1,7 +1,8 @@
 """The sessions of resources: opened at sign-up, renewed by use, ended with their locks."""
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import StatementError, Transaction
+from lgi_server.db.errors import StatementError
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import locking
 from lgi_server.tables import running_sessions
 from lgi_server.tables.active_resources import ResourceRow
@@ -22,12 +23,6 @@ def sign_up(transaction: Transaction, resource: ResourceRow, now: int) -> int:
         return running_sessions.insert(transaction, resource.resource_id, now)
     except StatementError as failed:
         raise LGIError(ErrorNumber.SESSION_NOT_MADE) from failed
-
-
-def check(session_id: int, session_time: int | None, now: int) -> None:
-    """LGIError 16 when a session is dead or is not the caller's."""
-    if session_time is None or session_time < now - IDLE_SECONDS:
-        raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
 
 
 def sign_off(transaction: Transaction, session_id: int) -> None:

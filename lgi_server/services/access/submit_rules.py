@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lgi_protocol.comma_lists import ANY
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import submit_rules
 from lgi_server.tables.submit_rules import SubmitRules

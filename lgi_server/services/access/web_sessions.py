@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 
 from lgi_server.auth.client_certificate import ClientCertificate
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import web_sessions
 
 # A session is over after half a day without a page; that it is used is noted every five minutes.

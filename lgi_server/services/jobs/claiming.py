@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import event_log, licences, locking
 from lgi_server.services.jobs.licences import Amounts, LicencePool
 from lgi_server.tables import licence_wishes as licence_table

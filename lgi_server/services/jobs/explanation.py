@@ -7,7 +7,7 @@ from enum import StrEnum
 from lgi_protocol import capabilities, comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.services.jobs import licences
@@ -33,6 +33,20 @@ class Reason(StrEnum):
     LACKS = "lacks"
     SILENT = "silent"
     MAY_TAKE = "may_take"
+
+
+MESSAGES = {
+    Reason.ENDED: "it has ended",
+    Reason.RUNNING: "it runs",
+    Reason.ABORTING: "it is being aborted",
+    Reason.LOCKED: "a resource is just looking at it",
+    Reason.NO_LICENCES: "not all of the licences it wants are free",
+    Reason.NO_OFFER: "no resource offers its application now",
+    Reason.NO_TARGET: "none of its target resources offers its application now",
+    Reason.LACKS: "none of its target resources has what it asks for",
+    Reason.SILENT: "no resource that could take it has called for half an hour",
+    Reason.MAY_TAKE: "resources that may take it have not yet: they are full, or their own limits say no",
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.config.model import Config
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import job_history
 from lgi_server.tables.job_history import StateChange

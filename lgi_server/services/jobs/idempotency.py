@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.storage.base import Upload
 from lgi_server.tables import submit_requests
 from lgi_server.tables.job_queue import jobs

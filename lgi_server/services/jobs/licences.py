@@ -9,7 +9,8 @@ from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.config.model import LICENCE_NAME
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import licence_wishes
 from lgi_server.tables.job_queue import jobs as job_table
 from lgi_server.tables.job_queue.jobs import JobRow

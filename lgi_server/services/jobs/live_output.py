@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import job_principals
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.tables import job_tails

@@ -8,7 +8,7 @@ with its transaction.
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.tables import running_locks

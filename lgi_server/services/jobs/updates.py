@@ -8,7 +8,7 @@ from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import NO_END, End, fitting
 from lgi_protocol.states import State
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history, locking
 from lgi_server.services.jobs.targets import known_targets, offers

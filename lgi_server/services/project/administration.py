@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists, common_name, xml
 from lgi_protocol.states import State
 from lgi_server.auth import client_certificate
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import resource_sessions
 from lgi_server.services.jobs import locking
 from lgi_server.services.jobs import updates as jobs_updates

@@ -1,7 +1,7 @@
 """A new slave server: all that is in its project's five tables comes from the master, change by change."""
 
 from lgi_protocol.errors import LGIError
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from lgi_server.services.project import replication
 from lgi_server.services.project.administration import AdministrationError
 from lgi_server.services.project.peers import Master

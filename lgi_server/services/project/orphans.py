@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from lgi_server.storage import base
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import active_resources

@@ -12,7 +12,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_protocol.reply import leading_number
 from lgi_protocol.transport_errors import TransportError
 from lgi_server.config.model import Config
-from lgi_server.db.database import Database
+from lgi_server.db.pool import Database
 from lgi_server.services.access import principals
 from lgi_server.services.project import replication
 from lgi_server.services.project.replication import LocalServer, Update, read_update

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import update_parser
 from lgi_server.services.project.update_parser import Statement, Verb
 from lgi_server.tables import active_resources, updates

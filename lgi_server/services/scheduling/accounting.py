@@ -11,7 +11,8 @@ from functools import partial
 
 from lgi_protocol import states
 from lgi_protocol.states import State
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.scheduling import fair_share
 from lgi_server.tables import job_history, job_usage, shares
 from lgi_server.tables.job_history import StateChange

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.scheduling import accounting, fair_share, renumbering
 from lgi_server.services.scheduling.fair_share import LEAST, USUAL, QueuedJob, Usage

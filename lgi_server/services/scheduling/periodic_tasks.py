@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lgi_protocol.errors import LGIError
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import event_queue
 
 log = logging.getLogger("lgi.scheduler")

@@ -4,7 +4,8 @@ from functools import partial
 
 from lgi_protocol.states import State
 from lgi_server.config.scheduler import SchedulerSettings
-from lgi_server.db.database import Database, Transaction
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import resource_sessions
 from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.services.jobs import history, locking, updates

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue.jobs import JobRow, job_in, prefixed
 
 # When others hold some of the jobs, so many times as many as are wanted are looked at.

@@ -6,8 +6,11 @@ from typing import Any
 
 from lgi_protocol import comma_lists
 from lgi_protocol.job_end import NO_END, End
-from lgi_server.db.database import Row, Transaction, placeholders
+from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
+
+# Bytes from which on a list of names does not fit its column whole, as LGI limits it.
+LIST_SIZE = 255
 
 
 @dataclass(frozen=True)

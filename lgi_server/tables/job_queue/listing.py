@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
 
 

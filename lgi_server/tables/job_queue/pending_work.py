@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 
 # Of each application and target, the newest so many: what was there before, a resource was offered already.
 # Of those with several targets, and of those to be aborted, so many are looked at for some resources.

@@ -1,7 +1,7 @@
 """Where a job stands among the others of its application."""
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables.job_queue.jobs import JobRow
 
 # Nobody has to know more exactly how many are before a job, or run beside it.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction, placeholders
+from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue import jobs
 
 # Queues looked at in one statement; SQLite takes no more than 500 parts.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lgi_protocol import comma_lists
-from lgi_server.db.database import Transaction
+from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue.jobs import JobRow
 

@@ -1,44 +1,52 @@
 """Who may read and who may change a repository."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import client_certificate
-from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.auth.client_certificate import ClientCertificate, TrustConfig
 from lgi_server.auth.job_certificate import JobCertificate
-from lgi_server.db.database import Transaction
-from lgi_server.runtime import Runtime
-from lgi_server.services.access import job_principals, principals
+from lgi_server.config.model import Config
+from lgi_server.db.pool import Database
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.access import job_principals
 from lgi_server.storage.base import NoSuchRepository
+from lgi_server.storage.local import Repositories
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
-class Access:
+class RepositoryAccess:
     """What one caller may do with the repositories of a server."""
 
     def __init__(
         self,
-        server: Runtime,
         who: ClientCertificate | JobCertificate,
         now: float,
         groups: tuple[str, ...] = (),
+        *,
+        config: Config,
+        databases: Mapping[str, Database],
+        trust: TrustConfig,
+        store: Repositories,
     ) -> None:
-        """LGIError 2 or 37 for a caller who may do nothing at all. Times are in seconds.
+        """LGIError 2 or 37 for a job that does not run any more. Times are in seconds.
 
         ``groups`` are those that a page knows the caller to work for. # As LGI: GET, PUT and DELETE, which
         post none, know those that the certificate names; the word ``any`` grants nothing there.
         """
         self._groups = groups
-        self._server = server
+        self._config = config
+        self._databases = databases
+        self._trust = trust
+        self._store = store
         self._who = who
         self._now = now
         if isinstance(who, JobCertificate):
             self._own = self._own_job(who)
-        else:
-            principals.check_certificate(who, server.config)
 
     def check_reader(self, name: str) -> None:
         """Raises NoSuchRepository; LGIError 34 for a job whose owners may not read the job it belongs to."""
@@ -55,9 +63,9 @@ class Access:
             return
         project, job = self._found(self._who, name)
         names = (*self._who.name.certified_groups(), *self._groups)
-        if comma_lists.contains_any(self._server.store.writers(name), names):
+        if comma_lists.contains_any(self._store.writers(name), names):
             return
-        if not self._server.databases[project].run(partial(_works_on, self._who, job), write=False):
+        if not self._databases[project].run(partial(_works_on, self._who, job), write=False):
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
 
     def check_again(self, name: str) -> None:
@@ -68,7 +76,7 @@ class Access:
 
     def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
         """The job a repository belongs to, in a project the certificate allows. Raises NoSuchRepository."""
-        for project, database in self._server.databases.items():
+        for project, database in self._databases.items():
             if who.name.allows_project(project):
                 job = database.run(partial(_find, name), write=False)
                 if job is not None:
@@ -77,12 +85,12 @@ class Access:
 
     def _own_job(self, who: JobCertificate) -> JobRow:
         """The job that calls, as it is now; LGIError 37 or 2."""
-        database = self._server.databases.get(who.job.project)
+        database = self._databases.get(who.job.project)
         if database is None:
             raise LGIError(ErrorNumber.PROJECT_REFUSED, who.job.project)
 
         def work(transaction: Transaction) -> JobRow:
-            return job_principals.authenticate_job(transaction, who, self._server.trust, self._now).job
+            return job_principals.authenticate_job(transaction, who, self._trust, self._now).job
 
         return database.run(work, write=False)
 
@@ -90,8 +98,8 @@ class Access:
         """LGIError 34: what is not there and what is not for it are the same to a job."""
         if self._own.repository == name:
             return
-        admin = self._server.config.admin_group
-        other = self._server.databases[who.job.project].run(partial(_find, name), write=False)
+        admin = self._config.admin_group
+        other = self._databases[who.job.project].run(partial(_find, name), write=False)
         if other is None or not job_principals.may_read(self._own, other, admin):
             raise LGIError(ErrorNumber.READ_REFUSED, message="This repository is not for this job")
 

@@ -1,0 +1,27 @@
+"""What is known of a call while it is answered: for the log and the metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.auth.job_certificate import JobCertificate
+from lgi_server.background.metrics import Timer
+
+Caller = ClientCertificate | JobCertificate
+
+
+@dataclass
+class CallRecord:
+    """One call: its name, how long it takes, who makes it, and what was posted, as far as that is known."""
+
+    name: str
+    timer: Timer = field(default_factory=Timer)
+    who: Caller | None = None
+    posted: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """For one line of the log: values are shown as Python would, without control characters."""
+        caller = self.who.caller if self.who else "nobody"
+        named = [name for name in ("job_id", "state", "application") if name in self.posted]
+        fields = " ".join(f"{name}={self.posted[name][:64]!r}" for name in named)
+        return f"{self.name} {caller!r} {fields}"

@@ -1,0 +1,38 @@
+"""The pages of a project: their addresses below the project's, and their functions."""
+
+from lgi_server.basic_interface import (
+    admin,
+    certificate,
+    group_choice,
+    home,
+    job,
+    job_actions,
+    job_list,
+    job_removal,
+    project,
+    submit,
+    usage,
+)
+from lgi_server.basic_interface.registry import Page
+
+_JOB = "jobs/<job_number:job_id>"
+PAGES = (
+    Page("", home.menu),
+    Page("jobs", job_list.job_list),
+    Page(_JOB, job.job),
+    Page(f"{_JOB}/input", job.job_input),
+    Page(f"{_JOB}/output", job.job_output),
+    Page(f"{_JOB}/delete", job_removal.ask_to_delete),
+    Page(f"{_JOB}/delete", job_removal.delete_job, changes=True),
+    Page(f"{_JOB}/files", job_actions.add_files, changes=True, takes_files=True),
+    Page(f"{_JOB}/files/delete", job_actions.ask_to_delete_file),
+    Page(f"{_JOB}/files/delete", job_actions.delete_file, changes=True),
+    Page("submit", submit.submit_form),
+    Page("submit", submit.submit_job, changes=True, takes_files=True, refused=submit.form_again),
+    Page("resources", project.resources),
+    Page("servers", project.servers),
+    Page("usage", usage.show_usage),
+    Page("certificate", certificate.certificate),
+    Page("groups", group_choice.choose_groups, changes=True),
+    Page("administration", admin.administration),
+)

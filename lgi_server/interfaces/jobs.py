@@ -1,0 +1,64 @@
+"""The calls by which users see and remove jobs (wire.md 7)."""
+
+from lgi_protocol import comma_lists
+from lgi_protocol.xml import Element
+from lgi_server.api import end_fields, fields
+from lgi_server.api.context import InterfaceContext
+from lgi_server.api.responses import Elements
+from lgi_server.background.long_poll_users import KnownJobState
+from lgi_server.services.jobs import updates
+from lgi_server.tables.job_queue import listing
+from lgi_server.tables.job_queue.listing import Selection
+
+DEFAULT_LIMIT, MOST = 128, 4096
+
+
+def interface_job_state(call: InterfaceContext) -> Elements:
+    """One job with everything, or a list of jobs, or (limit 0) their number.
+
+    With ``wait`` (ours) the answer of one job comes when its state is no longer the posted one, or without
+    one when it has ended, at the latest after so many seconds.
+    """
+    job_id = call.form.number_or(fields.LISTED_JOB_ID, -1)
+    if job_id < 0:
+        return _list(call)
+    job = updates.read_by_user(call.transaction, call.user, job_id)
+    if call.form.has(fields.WAIT.name):
+        known = KnownJobState(call.user.name, job_id, call.form.word(fields.LISTED_STATE))
+        if known.is_so(job.state):
+            call.wait_for(known)
+    return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1))
+
+
+def _list(call: InterfaceContext) -> Elements:
+    state = _posted_or_any(call, fields.LISTED_STATE)
+    application = _posted_or_any(call, fields.LISTED_APPLICATION)
+    start = call.form.number_or(fields.START, 0)
+    limit = min(call.form.number_or(fields.LIMIT, DEFAULT_LIMIT), MOST)
+    filters = (*call.form.filter(fields.LISTED_STATE), *call.form.filter(fields.LISTED_APPLICATION))
+    ended = end_fields.wanted(call.form)
+    selection = Selection(call.user.names, *filters, ended)
+    header = (
+        *call.header(),
+        Element("state", state),
+        Element("application", application),
+        *((Element("ended", ended or comma_lists.ANY),) if call.form.has(fields.ENDED.name) else ()),
+        Element("start", start),
+        Element("limit", limit),
+    )
+    if limit == 0:
+        return (*header, Element("number_of_jobs", listing.count(call.transaction, selection)))
+    found = listing.select(call.transaction, selection, start, limit)
+    return (*header, Element("number_of_jobs", len(found)), *call.answers.listed(found))
+
+
+def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:
+    """As LGI: a filter that is posted empty filters nothing, as any does, and is answered empty."""
+    return call.form.word(field) if call.form.has(field.name) else comma_lists.ANY
+
+
+def interface_delete_job(call: InterfaceContext) -> Elements:
+    """Remove a job, or have it aborted."""
+    job_id = call.form.number(fields.JOB_ID)
+    job = updates.delete_by_user(call.transaction, call.user, job_id, call.store, call.now)
+    return (*call.header(), Element("number_of_jobs", 1), call.answers.deleted(job))

@@ -1,0 +1,25 @@
+"""The calls by which users see what the project has (wire.md 7)."""
+
+from lgi_server.api import responses
+from lgi_server.api.context import InterfaceContext
+from lgi_server.api.responses import Elements
+from lgi_server.services.access import principals
+from lgi_server.services.jobs import licences
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import NO_SERVER
+
+
+def interface_project_server_list(call: InterfaceContext) -> Elements:
+    """The project's servers."""
+    servers = principals.servers(call.transaction)
+    header = call.answers.user_first_header(call.user, servers)
+    return (*header, *responses.slave_servers(servers))
+
+
+def interface_project_resource_list(call: InterfaceContext) -> Elements:
+    """The project's resources and what they offer, and (ours) its licences where it has any."""
+    everyone = active_resources.everyone(call.transaction)
+    header = call.answers.user_first_header(call.user, principals.servers_among(everyone))
+    resources = [one for one in everyone if one.project_server == NO_SERVER]
+    found = licences.listed(call.transaction, call.project.licences) if call.project.licences else []
+    return (*header, *responses.resource_list(resources), *responses.licence_list(found))

@@ -1,0 +1,30 @@
+"""The calls by which the LGI_qsub of LGI 1.31 begins and ends within a job that runs (wire.md 6, ours)."""
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.xml import Element
+from lgi_server.api import fields, responses
+from lgi_server.api.context import JobContext
+from lgi_server.api.responses import Elements
+
+
+def resource_signup_resource(call: JobContext) -> Elements:
+    """An answer for the LGI_qsub of LGI 1.31, which signs up before it submits and signs off after it.
+
+    Its session_id is the job's number. There is no such session, so nothing can be locked with it.
+    """
+    if call.form.text(fields.CAPABILITIES):
+        raise LGIError(ErrorNumber.CERTIFICATE, "a job does not say what its resource offers")
+    return _no_session(call)
+
+
+def resource_signoff_resource(call: JobContext) -> Elements:
+    """The end of what `resource_signup_resource` has told a job; LGIError 8, 62 or 16."""
+    session_id = call.form.number(fields.SESSION_ID)
+    if session_id != call.holder.job.job_id:
+        raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
+    return _no_session(call)
+
+
+def _no_session(call: JobContext) -> Elements:
+    session = Element("session_id", call.holder.job.job_id)
+    return (*call.header(), *responses.slave_servers(call.servers), session)

@@ -1,0 +1,40 @@
+"""The call by which a job that runs submits another one: wire.md 6, ours."""
+
+from functools import partial
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_protocol.states import State
+from lgi_server.api import end_fields, fields, specifics
+from lgi_server.api.context import JobContext
+from lgi_server.api.responses import Elements
+from lgi_server.services.jobs import submission
+from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
+
+
+def resource_submit_job(call: JobContext) -> Elements:
+    """Queue a job of the owners of the job that calls: as for a resource, but without session or lock."""
+    state = call.form.word(fields.STATE)
+    if state != State.QUEUED:
+        raise LGIError(ErrorNumber.STATE, "a job may submit only queued jobs")
+    application = call.form.tag(fields.APPLICATION)
+    owners = call.form.names(fields.OWNERS)
+    targets = call.form.names(fields.TARGETS)
+    parent = call.holder.job
+    key = call.idempotency_key("job", str(parent.job_id))
+    wanted = SubmitRequest(application, targets, partial(_details, call), key)
+    job = submission.submit_as_job(call.submit_context(), parent, wanted, owners)
+    return (*call.header(), call.answers.details(job))
+
+
+def _details(call: JobContext) -> JobPayload:
+    """The rest of a submit. Specifics copied from the job's own lose what says where that one is."""
+    form = call.form
+    return JobPayload(
+        uploads=call.uploads(),
+        job_specifics=form.markup(fields.SPECIFICS, specifics.without_place),
+        input=form.data(fields.INPUT),
+        output=form.data(fields.OUTPUT),
+        read_access=form.names(fields.READ_ACCESS),
+        write_access=form.names(fields.WRITE_ACCESS),
+        end=end_fields.posted(form, State.QUEUED),
+    )

@@ -1,0 +1,36 @@
+"""The calls by which resources begin and end their sessions (wire.md 6)."""
+
+from dataclasses import replace
+from functools import partial
+
+from lgi_protocol.xml import Element
+from lgi_server.api import responses
+from lgi_server.api.context import ResourceContext, SessionContext
+from lgi_server.api.responses import Elements
+from lgi_server.services.access import resource_sessions
+from lgi_server.tables import active_resources
+
+
+def resource_signup_resource(call: ResourceContext) -> Elements:
+    """Open a session; posted capabilities and a renewed certificate replace the stored ones."""
+    resource = call.resource
+    if call.capabilities and call.capabilities != resource.resource_capabilities:
+        resource = replace(resource, resource_capabilities=call.capabilities)
+        active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
+        call.transaction.afterwards(partial(call.project.resources.forget, resource.resource_id))
+    if renewed := call.renewed_certificate:
+        active_resources.set_certificate(call.transaction, resource.resource_id, renewed)
+        call.transaction.afterwards(partial(call.project.resources.forget, resource.resource_id))
+    session_id = resource_sessions.sign_up(call.transaction, resource, call.now)
+    header = call.answers.resource_header(resource, call.servers)
+    longest = Element("longest_wait", call.runtime.config.longest_wait)
+    session = Element("session_id", session_id)
+    certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
+    return (*header, *responses.slave_servers(call.servers), session, longest, *certificates)
+
+
+def resource_signoff_resource(call: SessionContext) -> Elements:
+    """End the session and free what it has locked."""
+    resource_sessions.sign_off(call.transaction, call.session_id)
+    header = call.answers.resource_header(call.resource, call.servers)
+    return (*header, *responses.slave_servers(call.servers), Element("session_id", call.session_id))

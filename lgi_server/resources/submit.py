@@ -1,0 +1,36 @@
+"""The call by which resources submit jobs (wire.md 6)."""
+
+from functools import partial
+
+from lgi_server.api import end_fields, fields, specifics
+from lgi_server.api.context import SessionContext
+from lgi_server.api.responses import Elements
+from lgi_server.services.jobs import submission, updates
+from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
+
+
+def resource_submit_job(call: SessionContext) -> Elements:
+    """Insert a job, locked for the session."""
+    state = updates.check_first_state(call.form.word(fields.STATE))
+    application = call.form.tag(fields.APPLICATION)
+    owners = call.form.names(fields.OWNERS)
+    targets = call.form.names(fields.TARGETS)
+    key = call.idempotency_key("resource", call.resource.resource_name)
+    wanted = SubmitRequest(application, targets, partial(_details, call, state), key)
+    session = (call.resource, call.session_id)
+    job = submission.submit_as_resource(call.submit_context(), session, wanted, state, owners)
+    return (*call.header(), call.answers.details(job))
+
+
+def _details(call: SessionContext, state: str) -> JobPayload:
+    """The rest of a submit, in LGI's order of faults."""
+    form = call.form
+    return JobPayload(
+        uploads=call.uploads(),
+        job_specifics=form.markup(fields.SPECIFICS, specifics.without_repository),
+        input=form.data(fields.INPUT),
+        output=form.data(fields.OUTPUT),
+        read_access=form.names(fields.READ_ACCESS),
+        write_access=form.names(fields.WRITE_ACCESS),
+        end=end_fields.posted(form, state),
+    )

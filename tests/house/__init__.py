@@ -1,0 +1,1 @@
+"""Rules of the source itself: what may start processes, what a request passes, which words are used."""

@@ -1,0 +1,84 @@
+"""Every call is an endpoint of Flask, under its name and with ``.php``, and is reached in one way."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from lgi_server.app import CALLS, create_app
+from tests.support.grid import Grid
+
+
+@pytest.fixture(scope="module")
+def installed() -> Iterator[Grid]:
+    """A project server that nobody has started."""
+    grid = Grid()
+    yield grid
+    grid.remove()
+
+
+def routes(grid: Grid) -> list[list[str]]:
+    """What ``flask routes`` prints: endpoint, methods and address."""
+    command = [Path(sys.executable).parent / "flask", "--app"]
+    factory = f'lgi_server.app:create_app("{grid.config_file}")'
+    environment = {**os.environ, "FLASK_SKIP_DOTENV": "1"}
+    printed = subprocess.run(
+        [*command, factory, "routes"], capture_output=True, check=True, text=True, env=environment
+    )
+    return [line.split() for line in printed.stdout.splitlines()]
+
+
+def test_flask_lists_every_call_with_both_of_its_addresses(installed: Grid) -> None:
+    """Twenty-five calls, and repository_content, which is one by its name."""
+    calls = [f"{folder}/{route.name}" for folder, found in CALLS.items() for route in found]
+
+    listed = routes(installed)
+
+    addresses = [line[-1] for line in listed]
+    assert len([*calls, "repository/repository_content"]) == 26
+    for call in (*calls, "repository/repository_content"):
+        assert addresses.count(f"/LGI/{call}") == addresses.count(f"/LGI/{call}.php") == 1
+    assert all(
+        [f"{folder}.{route.name}", "GET,", "POST", f"/LGI/{folder}/{route.name}"] in listed
+        for folder, found in CALLS.items()
+        for route in found
+    )
+
+
+def test_a_call_is_named_as_its_function_and_lies_in_the_folder_of_its_address() -> None:
+    """Whoever looks for a call finds its file by the address."""
+    for folder, found in CALLS.items():
+        for route in found:
+            assert route.view.__module__.startswith(f"lgi_server.{folder}.")
+            assert route.view.__name__ == route.name
+
+
+@pytest.mark.parametrize(
+    "path", ["resource_wait", "resource_wait.php", "../resources//resource_wait", "./resource_wait"]
+)
+def test_the_shortcut_and_flask_itself_give_the_same_answer(installed: Grid, path: str) -> None:
+    """Past Flask's own dispatch a call only takes less time. Nobody has shown a certificate: error 2."""
+    app = create_app(installed.config)
+
+    def body(application: Callable[..., Iterable[bytes]], address: str) -> bytes:
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": address,
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "443",
+            "wsgi.url_scheme": "https",
+            "wsgi.input": io.BytesIO(b""),
+        }
+        return b"".join(application(environ, lambda *_: None))
+
+    direct = body(app.wsgi_app, f"/LGI/resources/{path}")
+    by_flask = body(partial(Flask.wsgi_app, app), "/LGI/resources/resource_wait")
+
+    assert b"<number> 2 </number>" in direct
+    assert direct == by_flask
