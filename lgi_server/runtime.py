@@ -117,7 +117,7 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         database=database,
         timestamps=TimestampBatcher(database),
         resources=ResourceCache(config.remember),
-        work_polls=WorkLongPolls(database, there_are=project.licences),
+        work_polls=WorkLongPolls(database, totals=project.licences),
         user_polls=UserLongPolls(database),
     )
 

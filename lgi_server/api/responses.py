@@ -269,7 +269,7 @@ def licence_list(found: Sequence[Licence]) -> Elements:
         *(
             Element(
                 "licence",
-                (Element("name", one.name), Element("there_are", one.there_are), Element("used", one.used)),
+                (Element("name", one.name), Element("total", one.total), Element("used", one.used)),
                 number,
             )
             for number, one in enumerate(found, 1)

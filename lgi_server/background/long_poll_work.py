@@ -69,16 +69,16 @@ def look(
     applications: Sequence[str],
     resources: Sequence[str],
     sends: bool,
-    there_are: Amounts,
+    totals: Amounts,
 ) -> list[PendingJob]:
     """All there is to tell some resources of; with ``sends`` the jobs too that somebody looks at.
 
     Of jobs that want licences only those that can have them now.
     """
     watched = pending_work.find_watched(transaction, int(time.time()) - INTEREST) if sends else []
-    if not there_are or not applications:
+    if not totals or not applications:
         return watched + pending_work.find_pending(transaction, applications, resources)
-    stock = LicencePool(there_are, licence_table.held(transaction))
+    stock = LicencePool(totals, licence_table.held(transaction))
     wanted = licence_table.wanted(transaction, applications)
     wishes = {application: tuple(licences.grantable(stock, texts)) for application, texts in wanted.items()}
     return watched + pending_work.find_pending(transaction, applications, resources, wishes)
@@ -104,11 +104,11 @@ class WorkLongPolls:
         self,
         database: Database,
         clock: Callable[[], float] = time.monotonic,
-        there_are: Amounts | None = None,
+        totals: Amounts | None = None,
     ) -> None:
-        """Nothing runs before somebody waits; ``clock`` is in seconds; what licences ``there_are``."""
+        """Nothing runs before somebody waits; ``clock`` is in seconds; ``totals`` are its licences."""
         self._database = database
-        self._there_are = there_are or {}
+        self._totals = totals or {}
         self._clock = clock
         self._waiters: LongPollHub[WorkSubscription] = LongPollHub(lambda: self.tell(self._jobs()))
         self._told: dict[tuple[int, str], _Told] = {}
@@ -133,7 +133,7 @@ class WorkLongPolls:
         sends = any(waiter.wish.watched is not None for waiter in self._waiters)
 
         def work(transaction: Transaction) -> list[PendingJob]:
-            return look(transaction, applications, resources, sends, self._there_are)
+            return look(transaction, applications, resources, sends, self._totals)
 
         return self._database.run(work, write=False)
 

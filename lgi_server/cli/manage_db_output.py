@@ -30,7 +30,7 @@ def resources(transaction: Transaction) -> Rows:
 def stock(transaction: Transaction, project: ProjectConfig) -> Rows:
     """The project's licences: how many there are, and how many jobs have now."""
     found = licences.listed(transaction, project.licences)
-    return [{"licence": one.name, "number": one.there_are, "used": one.used} for one in found]
+    return [{"licence": one.name, "number": one.total, "used": one.used} for one in found]
 
 
 def shown(form: str, name: str, columns: Sequence[str], rows: Rows) -> str:

@@ -59,7 +59,7 @@ def _licence(need: LicenceNeed, number: int) -> Element:
     parts = (
         Element("name", need.name),
         Element("wanted", need.wanted),
-        Element("there_are", need.there_are),
+        Element("total", need.total),
         Element("used", need.used),
     )
     return Element("licence", parts, number)

@@ -132,7 +132,7 @@ def files(content: str) -> list[Values]:
 def licence(text: str) -> Values:
     """A ``<licence>``."""
     values: Values = {"name": xml.value(text, "name")}
-    return values | {name: leading_number(xml.value(text, name)) for name in ("there_are", "used")}
+    return values | {name: leading_number(xml.value(text, name)) for name in ("total", "used")}
 
 
 def resource(text: str) -> Values:

@@ -13,7 +13,7 @@ class LicenceUse:
 
     name: str
     wanted: int
-    there_are: int
+    total: int
     used: int
 
 
@@ -42,7 +42,7 @@ def read_explanation(content: str) -> Explanation:
         or_more=number(content, "more_before") > 0,
         licences=tuple(
             LicenceUse(
-                xml.value(one, "name"), number(one, "wanted"), number(one, "there_are"), number(one, "used")
+                xml.value(one, "name"), number(one, "wanted"), number(one, "total"), number(one, "used")
             )
             for one in licences
         ),

@@ -71,7 +71,7 @@ def _in_its_way(told: Explanation) -> Iterator[str]:
     if told.jobs_before:
         yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are offered before it"
     for one in told.licences:
-        yield f"  licence {one.name}: it wants {one.wanted}, {one.used} of {one.there_are} are in use"
+        yield f"  licence {one.name}: it wants {one.wanted}, {one.used} of {one.total} are in use"
 
 
 def summary(job: Job, resources: Sequence[Resource], able: int) -> str:

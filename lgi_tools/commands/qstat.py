@@ -174,7 +174,7 @@ def _resource(text: str) -> str:
 
 def _licences(found: Sequence[str]) -> str:
     told = [
-        f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'there_are')} in use"
+        f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'total')} in use"
         for text in found
     ]
     return "".join(("\n", *(line("Licence", text) for text in told))) if told else ""

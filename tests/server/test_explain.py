@@ -166,7 +166,7 @@ def test_licences_that_are_missing_are_named(licensed_grid: Grid) -> None:
     inside = xml.find(reply.content, "explanation")
     assert inside is not None
     assert reply.value("explanation", "reason") == "no_licences"
-    names = ("name", "wanted", "there_are", "used")
+    names = ("name", "wanted", "total", "used")
     assert [
         [xml.value(one.inside, name) for name in names] for one in xml.find_all(inside.inside, "licence")
     ] == [["abaqus", "1", "1", "0"], ["matlab", "2", "3", "2"]]

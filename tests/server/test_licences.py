@@ -92,7 +92,7 @@ def test_users_see_how_many_are_in_use(grid: Grid) -> None:
 
     assert reply.number("number_of_licences") == 2
     assert [
-        [xml.value(text, name) for name in ("name", "there_are", "used")] for text in reply.all("licence")
+        [xml.value(text, name) for name in ("name", "total", "used")] for text in reply.all("licence")
     ] == [
         ["abaqus", "1", "0"],
         ["matlab", "3", "2"],
@@ -408,12 +408,12 @@ def test_what_was_taken_when_licences_are_held_is_counted(database: Database) ->
     first_has_taken, counted = threading.Event(), []
     numbers = queues.fill(database, 2)
     database.run(lambda one: one.run("UPDATE job_queue SET licences = 'abaqus=1'"))
-    there_are = {"abaqus": 1}
+    totals = {"abaqus": 1}
 
     def claim(transaction: Transaction, number: int) -> None:
         job = jobs.find(transaction, number)
         assert job is not None
-        counted.append(len(licences.grant(transaction, [job], there_are)))
+        counted.append(len(licences.grant(transaction, [job], totals)))
         if counted[-1]:
             transaction.run("INSERT INTO running_locks VALUES (NULL, %s, 1, 1, 1)", number)
             first_has_taken.set()

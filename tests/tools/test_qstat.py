@@ -284,8 +284,8 @@ def test_licences_are_listed_with_the_resources(run: Run, server: CannedServer) 
     """Behind them, where the project has any: who waits for one sees how many are in use."""
     licences = (
         "<number_of_resources> 0 </number_of_resources> <number_of_licences> 2 </number_of_licences>"
-        " <licence number='1'> <name> genus </name> <there_are> 1 </there_are> <used> 1 </used> </licence>"
-        " <licence number='2'> <name> primelib </name> <there_are> 4 </there_are> <used> 0 </used> </licence>"
+        " <licence number='1'> <name> genus </name> <total> 1 </total> <used> 1 </used> </licence>"
+        " <licence number='2'> <name> primelib </name> <total> 4 </total> <used> 0 </used> </licence>"
     )
     server.will_answer_call("interfaces/interface_project_resource_list", lgi(HEAD + licences))
 
@@ -294,8 +294,8 @@ def test_licences_are_listed_with_the_resources(run: Run, server: CannedServer) 
     lines = "Licence               : genus, 1 of 1 in use\nLicence               : primelib, 0 of 4 in use\n"
     assert told == (0, f"\n{PROJECT}\n{lines}\n", "")
     assert json.loads(as_json[1])["licences"] == [
-        {"name": "genus", "there_are": 1, "used": 1},
-        {"name": "primelib", "there_are": 4, "used": 0},
+        {"name": "genus", "total": 1, "used": 1},
+        {"name": "primelib", "total": 4, "used": 0},
     ]
 
 

@@ -33,23 +33,23 @@ class WorkRequest:
 class GrantableLicences:
     """What can be started now: the wishes for licences that can be granted, and to how many jobs each."""
 
-    there_are: Amounts
+    totals: Amounts
     wishes: Mapping[str, int]
 
 
 def grantable(
-    transaction: Transaction, session_id: int, application: str, there_are: Amounts
+    transaction: Transaction, session_id: int, application: str, totals: Amounts
 ) -> GrantableLicences:
     """What can be started; LGIError 17 while the session still has a job locked."""
-    if not there_are:
+    if not totals:
         # Then no job wishes any, and no other look is needed.
         check_no_locks(transaction, session_id)
-        return GrantableLicences(there_are, claims.NO_LICENCES)
+        return GrantableLicences(totals, claims.NO_LICENCES)
     standing = licence_table.demand(transaction, session_id, application)
     if standing.locks:
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
-    stock = LicencePool(there_are, standing.held)
-    return GrantableLicences(there_are, {**claims.NO_LICENCES, **licences.grantable(stock, standing.wanted)})
+    stock = LicencePool(totals, standing.held)
+    return GrantableLicences(totals, {**claims.NO_LICENCES, **licences.grantable(stock, standing.wanted)})
 
 
 def check_no_locks(transaction: Transaction, session_id: int) -> None:
@@ -78,7 +78,7 @@ def claim(
     if request.start >= PAGES * request.limit:
         return []
     taken = _take(transaction, resource, request, now_possible.wishes)
-    offered = licences.grant(transaction, taken, now_possible.there_are)
+    offered = licences.grant(transaction, taken, now_possible.totals)
     if taken and not offered:
         # Others have taken the licences at this moment; that must not hide what needs none.
         offered = _take(transaction, resource, request, claims.NO_LICENCES)

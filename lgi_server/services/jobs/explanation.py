@@ -75,7 +75,7 @@ class LicenceNeed:
 
     name: str
     wanted: int
-    there_are: int
+    total: int
     used: int
 
 
@@ -92,7 +92,7 @@ class Explanation:
 
 
 def explain(
-    transaction: Transaction, user: UserPrincipal, job_id: int, there_are: Amounts, now: int
+    transaction: Transaction, user: UserPrincipal, job_id: int, totals: Amounts, now: int
 ) -> Explanation:
     """How a job stands; LGIError 15, or 34 for whoever may not read it."""
     found = jobs.with_lock(transaction, job_id)
@@ -102,7 +102,7 @@ def explain(
     if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     everyone = active_resources.everyone(transaction)
-    needs = _needs(transaction, job, there_are)
+    needs = _needs(transaction, job, totals)
     if job.state != State.QUEUED:
         return Explanation(job, _not_queued(job), _name_of(lock, everyone), 0, (), needs)
     running = positions.count_running(transaction, job.application)
@@ -132,7 +132,7 @@ def _queued(
     ):
         if not any(is_so):
             return reason
-    if any(need.used + need.wanted > need.there_are for need in needs):
+    if any(need.used + need.wanted > need.total for need in needs):
         return Reason.NO_LICENCES
     return Reason.MAY_TAKE
 
@@ -155,11 +155,11 @@ def _standpoint(job: JobRow, resource: ResourceRow, running: int, now: int) -> R
     return ResourceVerdict(resource, is_offering, is_target, lacks, reason, running)
 
 
-def _needs(transaction: Transaction, job: JobRow, there_are: Amounts) -> list[LicenceNeed]:
+def _needs(transaction: Transaction, job: JobRow, totals: Amounts) -> list[LicenceNeed]:
     wanted = licences.parse(job.licences)
     used = licences.used(transaction) if wanted else {}
     return [
-        LicenceNeed(name, number, there_are.get(name, 0), used.get(name, 0))
+        LicenceNeed(name, number, totals.get(name, 0), used.get(name, 0))
         for name, number in sorted(wanted.items())
     ]
 

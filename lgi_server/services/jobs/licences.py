@@ -25,7 +25,7 @@ MOST_TEXT = 180
 Amounts = Mapping[str, int]
 
 
-def normalize_request(job_specifics: str, there_are: Amounts) -> str:
+def normalize_request(job_specifics: str, totals: Amounts) -> str:
     """The licences that job_specifics ask for, as they are stored; LGIError 72.
 
     They are written ``<licences> name, name=number </licences>``.
@@ -36,7 +36,7 @@ def normalize_request(job_specifics: str, there_are: Amounts) -> str:
             name, number = _item(item)
             wanted[name] = wanted.get(name, 0) + number
     for name, number in wanted.items():
-        _check(name, number, there_are)
+        _check(name, number, totals)
     text = " ".join(f"{name}={number}" for name, number in sorted(wanted.items()))
     if len(text) > MOST_TEXT:
         raise _refused("they are too many together")
@@ -50,12 +50,12 @@ def _item(text: str) -> tuple[str, int]:
     return name, int(number or 1)
 
 
-def _check(name: str, number: int, there_are: Amounts) -> None:
-    if name not in there_are:
-        known = ", ".join(sorted(there_are)) or "none"
+def _check(name: str, number: int, totals: Amounts) -> None:
+    if name not in totals:
+        known = ", ".join(sorted(totals)) or "none"
         raise _refused(f"there is no {name!r} here; there are: {known}")
-    if number > there_are[name]:
-        raise _refused(f"{number} of {name!r} are more than the {there_are[name]} there are")
+    if number > totals[name]:
+        raise _refused(f"{number} of {name!r} are more than the {totals[name]} there are")
 
 
 def _refused(why: str) -> LGIError:
@@ -71,9 +71,9 @@ def parse(wished: str) -> dict[str, int]:
 class LicencePool:
     """The licences that are free. Those of a job that is to start are taken out of it."""
 
-    def __init__(self, there_are: Amounts, held: Mapping[str, int]) -> None:
+    def __init__(self, totals: Amounts, held: Mapping[str, int]) -> None:
         """``held``: how many jobs have which (as they are stored)."""
-        self._free = dict(there_are)
+        self._free = dict(totals)
         for text, jobs in held.items():
             for name, number in parse(text).items():
                 self._free[name] = self._free.get(name, 0) - number * jobs
@@ -107,7 +107,7 @@ def grantable(stock: LicencePool, wishes: Iterable[str]) -> dict[str, int]:
     return dict([(wished, jobs) for wished, jobs in granted.items() if jobs][:MOST_SETS])
 
 
-def grant(transaction: Transaction, candidates: Iterable[JobRow], there_are: Amounts) -> list[JobRow]:
+def grant(transaction: Transaction, candidates: Iterable[JobRow], totals: Amounts) -> list[JobRow]:
     """Those of some jobs that may start: for the others others have taken the licences just before.
 
     To be locked in the same transaction: until it ends nobody else starts a job with licences.
@@ -115,7 +115,7 @@ def grant(transaction: Transaction, candidates: Iterable[JobRow], there_are: Amo
     candidates = list(candidates)
     if not any(job.licences for job in candidates):
         return candidates
-    stock = LicencePool(there_are, licence_wishes.hold(transaction))
+    stock = LicencePool(totals, licence_wishes.hold(transaction))
     return [job for job in candidates if stock.take(job.licences)]
 
 
@@ -124,15 +124,15 @@ class Licence:
     """One kind of licence: how many the administrator has, and how many jobs have now."""
 
     name: str
-    there_are: int
+    total: int
     used: int
 
 
-def listed(transaction: Transaction, there_are: Amounts) -> list[Licence]:
+def listed(transaction: Transaction, totals: Amounts) -> list[Licence]:
     """All that there are, or that jobs have."""
     taken = used(transaction)
-    names = sorted({*there_are, *taken})
-    return [Licence(name, there_are.get(name, 0), taken.get(name, 0)) for name in names]
+    names = sorted({*totals, *taken})
+    return [Licence(name, totals.get(name, 0), taken.get(name, 0)) for name in names]
 
 
 def used(transaction: Transaction) -> dict[str, int]:

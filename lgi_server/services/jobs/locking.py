@@ -23,7 +23,7 @@ class JobLockedError(Exception):
 
 
 def lock(
-    transaction: Transaction, session: tuple[ResourceRow, int], job_id: int, there_are: Amounts, now: int
+    transaction: Transaction, session: tuple[ResourceRow, int], job_id: int, totals: Amounts, now: int
 ) -> Lock:
     """Lock a job for a session of a resource; LGIError 15, 21 or 22.
 
@@ -35,7 +35,7 @@ def lock(
         raise LGIError(ErrorNumber.NOT_A_TARGET)
     if lock is not None or job.lock_state > 0:
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"job {job_id}")
-    if job.state == State.QUEUED and not licences.grant(transaction, [job], there_are):
+    if job.state == State.QUEUED and not licences.grant(transaction, [job], totals):
         message = "The job's licences are all in use"
         raise LGIError(ErrorNumber.CANNOT_LOCK, f"{job.licences}, job {job_id}", message=message)
     lock_id = running_locks.insert(transaction, job_id, resource.resource_id, session_id, now)
