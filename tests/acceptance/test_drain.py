@@ -6,11 +6,11 @@ from pathlib import Path
 from tests.acceptance.conftest import DaemonProcess
 from tests.support.grid import BIN, Grid, wait_for
 
-PAGE = Path(__file__).parents[2] / "SETUP.md"
+PAGE = Path(__file__).parents[2] / "docs" / "resource_owner_guide.md"
 
 
 def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) -> None:
-    """As SETUP.md says: SIGTERM leaves the jobs, --drain reports them, takes no other, and ends with 0."""
+    """As the guide says: SIGTERM leaves the jobs, --drain reports them, takes no other, and ends with 0."""
     user = grid.user()
     running = user.submit(input=b"hi".hex(), job_specifics="<seconds> 4 </seconds>")
     wait_for(lambda: user.state(running) == "running")

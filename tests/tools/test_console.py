@@ -56,7 +56,7 @@ def shell(line: str, *words: str) -> subprocess.CompletedProcess[str]:
 def test_every_command_begins_in_the_same_way() -> None:
     """None is left out of what is tried here."""
     assert len(COMMANDS) > 20
-    assert all(place.partition(":")[0].endswith(".commands") for place in COMMANDS.values())
+    assert all(place.partition(":")[0].endswith(".cli.entry_points") for place in COMMANDS.values())
 
 
 @pytest.mark.parametrize("place", PLACES)
