@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -53,7 +53,7 @@ class Client:
         self,
         call: str,
         fields: Mapping[str, str],
-        files: tuple[Path, ...] = (),
+        files: tuple[Path | BinaryIO, ...] = (),
         watch: Callable[[int, int], None] | None = None,
     ) -> Reply:
         """One call, as ``interfaces/interface_job_state``; files are streamed.
@@ -68,11 +68,11 @@ class Client:
         if not files:
             return self._answer(url, dict(fields), {})
         with ExitStack() as stack:
-            uploads = [stack.enter_context(closing(Upload(path))) for path in files]
+            uploads = [stack.enter_context(closing(Upload(file))) for file in files]
             parts: dict[str, object] = dict(fields)
-            for number, (path, upload) in enumerate(zip(files, uploads, strict=True), 1):
+            for number, upload in enumerate(uploads, 1):
                 headers = file_properties.of_file(upload.status).headers()
-                parts[f"uploaded_file_{number}"] = (path.name, upload, _BYTES, headers)
+                parts[f"uploaded_file_{number}"] = (upload.name, upload, _BYTES, headers)
             parts["number_of_uploaded_files"] = str(len(files))
             encoder = _Form(parts, watch)
             try:

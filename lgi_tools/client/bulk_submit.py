@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
@@ -91,30 +92,30 @@ def _entry(job: NewJob, files: Sequence[Sequence[object]]) -> dict[str, object]:
 def _many(
     client: Client, caller: Mapping[str, str], batch: Sequence[NewJob], keeps_times: bool
 ) -> Iterator[Outcome]:
-    with tempfile.TemporaryDirectory(prefix="LGI_submit.") as directory:
-        contents = Path(directory, "contents")
+    # Without a name, so that a program that is killed leaves nothing.
+    with tempfile.TemporaryFile() as contents:
         entries = _put_together(batch, contents, keeps_times)
-        files = (contents,) if contents.stat().st_size else ()
+        files = (contents,) if contents.tell() else ()
         fields = dict(caller) | {"jobs": json.dumps(entries)}
         reply = idempotent_submit.submit_once(client, _MANY, fields, files)
     for job, answer in zip(batch, reply.all("job"), strict=True):
         yield _outcome(job, answer)
 
 
-def _put_together(batch: Sequence[NewJob], contents: Path, keeps_times: bool) -> list[dict[str, object]]:
+def _put_together(batch: Sequence[NewJob], contents: BinaryIO, keeps_times: bool) -> list[dict[str, object]]:
     """Copy all files into one, in their order. A size is what was read, whatever is written meanwhile."""
     entries = []
-    with contents.open("wb") as together:
-        for job in batch:
-            files: list[list[object]] = []
-            for path in job.files:
-                before = together.tell()
-                with path.open("rb") as opened:
-                    properties = file_properties.of_file(os.fstat(opened.fileno()))
-                    shutil.copyfileobj(opened, together)
-                files.append([path.name, together.tell() - before])
-                files[-1] += properties.listed() if keeps_times else []
-            entries.append(_entry(job, files))
+    for job in batch:
+        files: list[list[object]] = []
+        for path in job.files:
+            before = contents.tell()
+            with path.open("rb") as opened:
+                properties = file_properties.of_file(os.fstat(opened.fileno()))
+                shutil.copyfileobj(opened, contents)
+            files.append([path.name, contents.tell() - before])
+            files[-1] += properties.listed() if keeps_times else []
+        entries.append(_entry(job, files))
+    contents.flush()
     return entries
 
 

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from lgi_protocol import xml
 from lgi_protocol.client import Client, retry_on_busy
@@ -33,7 +34,7 @@ def submit_once(
     client: Client,
     call: str,
     fields: Mapping[str, str],
-    files: tuple[Path, ...] = (),
+    files: tuple[Path | BinaryIO, ...] = (),
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
     watch: ProgressCallback | None = None,

@@ -1,6 +1,7 @@
 """LGI_task: folders are submitted once each, and what is wrong with one is said."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -563,16 +564,21 @@ def test_a_copy_of_a_folder_does_nothing_to_the_job_of_the_other(grid: Grid, tas
     assert task("cancel", "moved", "copy") == (0, "2 cancelled\n", "")
 
 
-def test_a_batch_that_was_killed_makes_no_second_job(grid: Grid, task: Run) -> None:
-    """At whatever moment: once some folders were begun, and once some have their jobs."""
+def test_a_batch_that_was_killed_makes_no_second_job(
+    grid: Grid, task: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """At whatever moment: once some folders were begun, and once some have their jobs. It leaves no file."""
     made = folders(300)
+    temporary = tmp_path_factory.mktemp("temporary")
+    environment = {**os.environ, "TMPDIR": str(temporary)}
     words = ("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
 
     for is_reached in (
         lambda: (made[100] / record.NAME).exists(),
         lambda: any(_has_job(place) for place in made),
     ):
-        with subprocess.Popen([BIN / "LGI_task", *words], stdout=subprocess.DEVNULL) as killed:
+        command = [BIN / "LGI_task", *words]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as killed:
             wait_for(lambda: is_reached() or killed.poll() is not None)  # noqa: B023 - called at once
             killed.kill()
     _, out, err = task(*words)
@@ -581,6 +587,7 @@ def test_a_batch_that_was_killed_makes_no_second_job(grid: Grid, task: Run) -> N
     assert err.count("it was submitted before") == len(err.splitlines()) > 0
     assert jobs(grid) == 300
     assert all(_has_job(place) for place in made)
+    assert list(temporary.iterdir()) == []
 
 
 def _has_job(place: Path) -> bool:
