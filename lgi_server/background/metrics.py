@@ -1,9 +1,11 @@
 """What the server counts of itself, over all its workers: calls, their time, work handed out, waits."""
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -14,12 +16,54 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 # Seconds; a call of a user waits for a lock up to 30.
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "LGI_server-"
+# Descriptors of directories, locked as long as the server or one of its workers lives.
+_locked: list[int] = []
 
 
-def share(directory: Path) -> None:
-    """Keep what is counted in files of an empty directory, which all workers to come share."""
-    os.environ[_DIRECTORY] = str(directory)
+def share(parent: Path) -> None:
+    """Keep the counters in a new directory LGI_server-PID-*, which all future workers share.
+
+    Directories of servers that were killed are removed first. Raises OSError when none can be created.
+    """
+    remove_abandoned(parent)
+    os.environ[_DIRECTORY] = str(_create_locked(parent))
     values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+
+
+def _create_locked(parent: Path) -> Path:
+    while True:
+        directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+        # Another server that starts may take it for abandoned before it is locked: then there is another.
+        with suppress(FileNotFoundError):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            if _lock(descriptor) and directory.exists():
+                _locked.append(descriptor)
+                return directory
+            os.close(descriptor)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the directories of this user's servers that no longer run."""
+    for directory in parent.glob(f"{_PREFIX}[0-9]*-*"):
+        try:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid() and _lock(descriptor):
+                shutil.rmtree(directory, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a directory; False when a running server holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def forget(process: int) -> None:

@@ -167,6 +167,6 @@ def run(config: Config) -> None:
     log_rate_limit.install()
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
     # In memory where that is possible: what is counted is written at every call.
-    metrics.share(Path(tempfile.mkdtemp(prefix="LGI_server-", dir=_in_memory())))
+    metrics.share(Path(_in_memory() or tempfile.gettempdir()))
     gunicorn_response.install()
     Gunicorn(config).run()

@@ -1,9 +1,11 @@
 """What a server tells of itself, and to whom."""
 
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -32,6 +34,31 @@ def value(text: str, name: str, **labels: str) -> float:
     """The sum of a metric's samples that have these labels."""
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
     return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+
+def test_a_server_that_starts_removes_the_counters_of_one_that_was_killed(tmp_path: Path) -> None:
+    """The directory of a server that runs stays, whichever process of it is left."""
+    code = (
+        "import sys, pathlib; from lgi_server.background import metrics\n"
+        "metrics.share(pathlib.Path(sys.argv[1])); print(flush=True); sys.stdin.read()\n"
+    )
+
+    def start() -> "subprocess.Popen[bytes]":
+        words = [sys.executable, "-c", code, tmp_path]
+        started = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert started.stdout is not None
+        started.stdout.readline()
+        return started
+
+    with start() as running_one, start() as killed:
+        killed.kill()
+        killed.wait(10)
+        with start() as last:
+            kept = {path.name.split("-")[1] for path in tmp_path.iterdir()}
+            last.kill()
+        running_one.kill()
+
+    assert kept == {str(running_one.pid), str(last.pid)}
 
 
 def test_calls_jobs_and_claims_are_counted_over_all_workers(grid: Grid) -> None:
