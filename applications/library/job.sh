@@ -24,6 +24,11 @@ fetch() {
     :
 }
 
+# Removes what jobs share outside their directories, with the last of them.
+leave() {
+    :
+}
+
 # A job that was started under an older version of this leaves "exit".
 has_ended() {
     [ -e "$own/end" ] || [ -e "$own/exit" ]
@@ -136,10 +141,9 @@ job_epilogue() {
         report 'the job was ended before they were'
         stage_out || return $later
     fi
-    report "$lacking" && return
     # Its files are stored by now, or never will be.
-    make_room
-    report "$lacking"
+    report "$lacking" || { make_room; report "$lacking"; } || return
+    leave
 }
 
 stage_out() {
@@ -174,7 +178,8 @@ job_abort() {
         end ''
     fi
     . "$library/output.sh"
-    report '' || { make_room && report ''; }
+    report '' || { make_room && report ''; } || return
+    leave
 }
 
 is_over() {
