@@ -8,7 +8,28 @@ import pytest
 
 from tests.support import mariadb
 from tests.support.grid import Grid
+from tests.support.leftovers import RunDirectory
 from tests.support.mariadb import PrivateMariaDB
+
+RUN = pytest.StashKey[RunDirectory]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a temporary directory of its own; processes that run tests in parallel inherit it."""
+    if not hasattr(config, "workerinput"):
+        config.stash[RUN] = RunDirectory()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that leaves something, and say what."""
+    if (run := session.config.stash.get(RUN, None)) is None:
+        return
+    for path in (found := run.leftovers()):
+        session.config.get_terminal_writer().line(f"\nThe tests left {path}", red=True)
+    run.remove()
+    if found and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def lacking(what: str) -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 STORY = Path(__file__).resolve().parents[2] / "demo" / "story.py"
@@ -16,7 +17,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
     assert "Hello_World from laptop@demo submitted with input: a greeting from the demo" in done.stdout
     assert "Files travel with the job." in done.stdout
     assert re.search(r"2 \|\s+2 \|\s+aborted", done.stdout)
-    (directory,) = set(re.findall(r"/tmp/lgi-demo-[a-z0-9_]+", done.stdout))
+    (directory,) = set(re.findall(rf"{tempfile.gettempdir()}/lgi-demo-[a-z0-9_]+", done.stdout))
     assert not Path(directory).exists()
     assert list(processes_of(directory)) == []
 

@@ -39,7 +39,12 @@ class Terminal:
             stdout=descriptor,
             stderr=descriptor,
             cwd=directory,
-            env={"HOME": str(directory / "home"), "PATH": f"{BIN}:{os.environ['PATH']}", "TZ": "UTC"},
+            env={
+                "HOME": str(directory / "home"),
+                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "TZ": "UTC",
+                "TMPDIR": tempfile.gettempdir(),
+            },
             start_new_session=True,
         )
         os.close(descriptor)

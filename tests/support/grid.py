@@ -20,6 +20,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_server.background import metrics
 from lgi_server.config import parser as configuration
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database
@@ -208,6 +209,8 @@ class Grid:
     def remove(self) -> None:
         """Stop the server and remove everything."""
         self.stop()
+        # Of a server that was killed and not started again.
+        metrics.remove_abandoned(Path("/dev/shm"))
         self.database.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
