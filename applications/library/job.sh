@@ -37,9 +37,14 @@ has_ended() {
 # end WHY: without an exit code. The first to say it is right, also when the job's own word arrives just now.
 end() {
     mkdir -p "$own"
-    printf 'reason=%s\n' "$1" > "$own/end.$$"
+    put "end.$$" "reason=$1"
     ln "$own/end.$$" "$own/end" 2> /dev/null
     rm -f "$own/end.$$"
+}
+
+# put MARK LINE: also when the disk is full.
+put() {
+    printf '%s\n' "$2" 2> /dev/null > "$own/$1" || { rm -f "$own/reserve" && printf '%s\n' "$2" > "$own/$1"; }
 }
 
 check_system_limits() {
@@ -117,7 +122,7 @@ settle() {
     case "$first" in
         '' | *[!0-9]*)
             first=$now
-            echo "$now" > "$own/missed"
+            put missed "$now"
             ;;
     esac
     fetch

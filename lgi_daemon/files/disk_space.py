@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from threading import Lock
 
+from lgi_daemon.files.reserve import Reserve
+
 log = logging.getLogger(__name__)
 
 # Records, scripts and inputs of the jobs that are here must fit all the same.
@@ -17,9 +19,10 @@ _PROBE_BYTES = 4096
 class Disk:
     """The disk below a folder that no job can write, asked by several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing is wrong until something has failed."""
+    def __init__(self, folder: Path, reserve: Reserve) -> None:
+        """Nothing is wrong until something has failed; the reserve is kept again when there is room."""
         self._folder = folder
+        self._reserve = reserve
         self._guard = Lock()
         self._bad = False
 
@@ -35,6 +38,8 @@ class Disk:
                 log.critical("no work is asked for: %s cannot take more: %s", self._folder, problem)
             if self._bad and not problem:
                 log.info("work is asked for again: %s can take more", self._folder)
+            if not problem:
+                self._reserve.keep()
             self._bad = bool(problem)
         return not self._bad
 

@@ -7,29 +7,21 @@ from threading import Lock
 
 from lgi_daemon.config.log_levels import VERBOSE
 from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
-from lgi_daemon.execution.process_table import Belongings
+from lgi_daemon.execution.process_table import Belongings, ProcessTable
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswerError, Place, Scripts
+from lgi_daemon.files.reserve import says_full
+from lgi_daemon.jobs import completion
 from lgi_daemon.jobs.lifecycle import Action, Actions, Activity, ServerIntent, server_intent
-from lgi_daemon.rundir import end_file
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
-from lgi_protocol.job_end import NO_END, End, fitting
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
 
 # What a check script may still take once it has failed to answer: each time half of what it was.
 SHORTEST_CHECK = 15.0
-# A job whose epilogue fails this often ends without what it should have brought home. An epilogue that says
-# "later" (sysexits' EX_TEMPFAIL), or fails while the server is away, is no such failure.
-MOST_EPILOGUES = 8
-LATER = 75
-# Before this try to abort it whatever runs under a uid that is the job's alone is killed, and it is the last.
-MOST_ABORTS = 2
-# Why nothing is known of the end of a job whose marks are gone.
-LOST = "the job ended without a trace of its own end"
 _ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.ABORTED}
 _SCRIPTS = {
     Action.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
@@ -133,12 +125,19 @@ class LocalJob:
 
     def note_server(self, told: resource_api.JobDescription, **more: object) -> None:
         """Take over what the server said of the job."""
-        self.note(
-            state=told.state,
-            target_resources=told.target_resources,
-            job_specifics=told.job_specifics,
+        changes = {
+            "state": told.state,
+            "target_resources": told.target_resources,
+            "job_specifics": told.job_specifics,
             **more,
-        )
+        }
+        try:
+            self.note(**changes)
+        except OSError as error:
+            if not says_full(error):
+                raise
+            # After a restart the server is asked again. That a job is to be aborted makes room.
+            self.record = replace(self.record, **changes)  # type: ignore[arg-type]
 
     def check_files(self) -> None:
         """Raise the alarm when the job has changed LGI_* files, and write them again."""
@@ -180,7 +179,10 @@ class LocalJob:
     def _activity_without_marks(self) -> Activity:
         """Of a job that neither runs nor has finished: one that was started is not started again unasked."""
         if self.record.run is not None and not self.run.asks_to_start(self.record):
-            return Activity.LOST
+            # What its run script has started may go on without it.
+            table = ProcessTable()
+            table.read()
+            return Activity.RUNNING if table.of(self.belongings) else Activity.LOST
         self.note(run=None)
         return Activity.IDLE
 
@@ -191,25 +193,11 @@ class LocalJob:
         """
         for act in step:
             if act in _ENDS:
-                self._note_end(_ENDS[act])
+                completion.note(self, _ENDS[act])
                 return True
             if not self._do(act):
                 return False
         return True
-
-    def _note_end(self, ending: State) -> None:
-        """What the server is to be told, once: later the scripts' marks may be gone."""
-        if self.record.ending:
-            return
-        if self.excuse and self.standing is ServerIntent.UNWANTED:
-            # Its user has ended it, and it has not come to a good end before.
-            ending = State.ABORTED
-        told = end_file.read(self.run.state(self.record), self.run.files(self.record).owner)
-        if self.lost_at is not None and told == NO_END and ending is State.FINISHED:
-            told = End(reason=LOST)
-        reason = "; ".join(filter(None, (told.reason, self.excuse)))
-        end = replace(told, reason=fitting(reason))
-        self.note(ending=str(ending), end=end, remark=self.excuse)
 
     def _do(self, act: Action) -> bool:
         if act in _SCRIPTS:
@@ -224,12 +212,12 @@ class LocalJob:
 
     def _stage(self, act: Action) -> bool:
         if act is Action.EPILOGUE:
-            return self._epilogue()
+            return completion.epilogue(self)
         if act is Action.ABORT:
-            return self._abort()
-        return self._status(act) == 0
+            return completion.abort(self)
+        return self.status(act) == 0
 
-    def _status(self, act: Action) -> int:
+    def status(self, act: Action) -> int:
         """The exit status of the script of an act, with a word in the log."""
         name, seconds = _SCRIPTS[act]
         status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
@@ -238,52 +226,6 @@ class LocalJob:
         else:
             log.warning("%s: %s failed with exit status %d", self.title, name, status)
         return status
-
-    def _abort(self) -> bool:
-        """End it. A job with a uid of its own may kill the script or lie to it, but not twice."""
-        self.tries += 1
-        is_last = self.tries >= MOST_ABORTS and self.run.sandboxed and self.record.own_uid
-        if is_last:
-            self.kill_processes()
-        try:
-            done = self._status(Action.ABORT) == 0
-        except NoAnswerError:
-            if not is_last:
-                raise
-            done = False
-        if is_last and not done:
-            log.critical("%s: is killed, since its job_abort_script does not succeed", self.title)
-            self.excuse = "job_abort_script failed; the processes of the job were killed"
-        if is_last or done:
-            self.kill_processes()
-        return is_last or done
-
-    def _epilogue(self) -> bool:
-        # It has finished: what it has left running could change its files, and stay for ever.
-        self.kill_processes()
-        try:
-            status = self._status(Action.EPILOGUE)
-        except NoAnswerError as error:
-            if not self._gives_up(f"did not end: {error}"):
-                raise
-            return True
-        return status == 0 or self._gives_up(f"ended with status {status}", status == LATER)
-
-    def _gives_up(self, how: str, later: bool = False) -> bool:
-        """Whether a failed epilogue is the last one: of too many, or of a job nobody wants any more.
-
-        However long a server is away, no result is lost by it: of the failures between two of its answers one
-        counts, and none of an epilogue that says "later".
-        """
-        self.tries += 1
-        if self.heard and not later:
-            self.failures += 1
-            self.heard = False
-        if self.failures < MOST_EPILOGUES and self.standing is ServerIntent.WANTED:
-            return False
-        self.excuse = f"job_epilogue_script failed {self.tries} times; files may be missing"
-        log.critical("%s: job_epilogue_script %s; the job ends without it", self.title, how)
-        return True
 
     def _start(self) -> bool:
         def note(identity: ProcessId) -> None:

@@ -68,7 +68,7 @@ class Daemon:
         self.certificates = Certificates(configuration.credentials, self.servers)
         self.health = CircuitBreaker(self.clock)
         self.age = LifetimeLimit(lifetime or Lifetime())
-        disk = Disk(run.path)
+        disk = Disk(run.path, run.reserve)
         trouble = ErrorIsolation(self.clock, disk, fast)
         looks = LocalCheck(self.clock, fast, self.health, trouble, self.stopping)
         errands = ServerSync(self.clock, fast, self.servers, trouble, self.stopping)

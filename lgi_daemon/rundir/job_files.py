@@ -26,6 +26,7 @@ from lgi_protocol.job_end import NO_END, End
 _WATCHED = (*HASHED, *(f"{name}.hash" for name in HASHED))
 INVALID = "! INVALID !"
 _MODE = 0o700
+_LGI = "LGI_"
 
 
 def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -147,6 +148,16 @@ class JobFiles:
         """Delete the directory, following no link. OSError when something in it resists."""
         if os.path.lexists(self.path):
             remove_tree(self.path, is_ours=self.owner is None)
+
+    def empty(self) -> None:
+        """Delete the job's own files, none of LGI_*, following no link. OSError when something resists."""
+        for entry in list(os.scandir(self.path)):
+            if entry.name.startswith((_LGI, f".{_LGI}")):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(Path(entry.path), is_ours=self.owner is None)
+            else:
+                os.unlink(entry.path)
 
     def _put(self, name: str, data: bytes, mode: int) -> None:
         atomic_file.write(self.path, name, data, mode, self.owner, self.owner, durable=False)

@@ -1,5 +1,6 @@
 """The run directory: records no job can write, job directories, and the lock of the one daemon.
 
+.reserve                              room for records when the disk is full
 .lock                                 host, boot and pid of the daemon that has it
 .records/REFERENCE/record.json        the truth about a job, written before a server is told of it
 .records/REFERENCE/LGI_job_*_script   what is run for the job
@@ -21,6 +22,7 @@ from pathlib import Path
 from lgi_daemon.execution import processes
 from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.files import atomic_file
+from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, says_full
 from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir.job_files import JobFiles, contents
 from lgi_daemon.rundir.record import JobRecord, Phase, to_json
@@ -28,6 +30,8 @@ from lgi_protocol.job_directory import SCRIPTS
 
 log = logging.getLogger(__name__)
 
+# With less a disk is full.
+FULL_BYTES, FULL_FILES = 128 * 1024, 4
 RECORD = "record.json"
 STATE = "state"
 # In the state directory: the run script has started nothing, and asks to be started again.
@@ -50,6 +54,7 @@ class RunDirectory:
         self.records = path / ".records"
         self.programs = path / PROGRAMS
         self.broken = path / ".broken"
+        self.reserve = Reserve(path / ".reserve")
         self._lock: int | None = None
 
     def claim(self) -> None:
@@ -69,6 +74,7 @@ class RunDirectory:
         self.records.mkdir(mode=0o700, exist_ok=True)
         # Jobs run their scripts from here, but cannot list or change anything.
         self.records.chmod(0o711 if self.sandboxed else 0o700)
+        self.reserve.keep()
         try:
             link_programs(self.path)
         except OSError as error:
@@ -173,7 +179,12 @@ class RunDirectory:
 
     def remove(self, record: JobRecord) -> None:
         """Delete a job from disk; a kill in between is finished at the next start."""
-        self._write(record)
+        try:
+            self._write(record)
+        except OSError as error:
+            # The removal makes room. A start after a kill in between finds the end that was noted before.
+            if not says_full(error):
+                raise
         files = self.files(record)
         try:
             files.remove()
@@ -202,7 +213,23 @@ class RunDirectory:
         log.critical("%s was moved to %s: %s", path, target, reason)
 
     def _write(self, record: JobRecord) -> None:
-        atomic_file.write(self.records / record.reference, RECORD, to_json(record))
+        folder, data = self.records / record.reference, to_json(record)
+        try:
+            atomic_file.write(folder, RECORD, data)
+        except OSError as error:
+            if not says_full(error) or not self.reserve.give():
+                raise
+            atomic_file.write(folder, RECORD, data)
+
+    def is_full(self) -> bool:
+        """Whether the disk has no room, but for what is kept, in which a job could have ended well."""
+        try:
+            space = os.statvfs(self.path)
+        except OSError:
+            return False
+        free = space.f_bavail * space.f_frsize
+        kept = 0 if self.reserve.is_kept else RESERVE_BYTES
+        return free < kept + FULL_BYTES or (space.f_files > 0 and space.f_favail < FULL_FILES)
 
 
 def is_leftover(record: JobRecord) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.jobs.job import MOST_ABORTS
+from lgi_daemon.jobs.completion import MOST_ABORTS
 from tests.support.workshop import FAST, Workshop, only
 
 

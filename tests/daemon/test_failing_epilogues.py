@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from lgi_daemon.jobs.job import LATER, MOST_EPILOGUES
+from lgi_daemon.jobs.completion import LATER, MOST_EPILOGUES
 from lgi_daemon.jobs.local_check import LONGEST_PAUSE
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.workshop import FAST, SLOW, Workshop, only, until

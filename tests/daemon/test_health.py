@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from lgi_daemon.files import atomic_file
+from lgi_daemon.files.reserve import RESERVE_BYTES
 from lgi_daemon.jobs.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.local_check import LOST_SECONDS
@@ -256,10 +257,10 @@ def test_a_full_disk_takes_no_jobs_and_loses_none(
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_an_end_that_cannot_be_noted_on_a_full_disk_is_told_when_there_is_room(
+def test_the_end_of_a_job_is_told_though_the_disk_is_full(
     small_disk: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The job is finished once, with its output, however long the disk was full; a restart does not hurt."""
+    """Room was kept for that; the user hears that there was none, and the resource takes no more jobs."""
     workshop = small_disk
     workshop.server.submit("1")
     daemon = workshop.daemon()
@@ -270,20 +271,22 @@ def test_an_end_that_cannot_be_noted_on_a_full_disk_is_told_when_there_is_room(
     full = workshop.run_path / "full"
     with pytest.raises(OSError, match="space"):
         full.write_bytes(b"x" * 2**26)
-    for _cycle in range(5):
-        workshop.tick(daemon, FAST)
-    still = workshop.server.jobs["1"].state
-    daemon = workshop.restart(daemon)
+    for _cycle in range(2):
+        workshop.tick(daemon, 1.0)
+    told = workshop.server.jobs["1"]
+    tree = workshop.tree()
+    workshop.server.submit("2")
+    workshop.tick(daemon, FAST)
+    state_full = workshop.server.jobs["2"].state
+    full.unlink()
     workshop.tick(daemon, FAST)
 
-    full.unlink()
-    for _cycle in range(3):
-        workshop.tick(daemon, FAST)
-
-    assert still == "running"
-    assert workshop.server.jobs["1"].state == "finished"
-    assert workshop.server.jobs["1"].output == b"the answer"
-    assert workshop.tree() == []
+    assert told.state == "finished"
+    assert told.output == b"the answer\n[LGI: No space left on device]\n"
+    assert told.end.reason == "No space left on device"
+    assert tree == []
+    assert (state_full, workshop.server.jobs["2"].state) == ("queued", "running")
+    assert (workshop.run_path / ".reserve").stat().st_blocks * 512 >= RESERVE_BYTES
     assert caplog.text.count("the disk does not take it") == 0
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from lgi_daemon.jobs.job import LOST, LocalJob
+from lgi_daemon.jobs.completion import LOST
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.local_check import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.job_end import End

@@ -1,0 +1,117 @@
+"""A disk that is full, or says so: ends are told, and nothing is tried without end."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from lgi_daemon.files import atomic_file
+from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve
+from lgi_daemon.jobs.completion import FULL
+from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.rundir.job_files import JobFiles
+from lgi_daemon.rundir.run_directory import RunDirectory
+from tests.support.workshop import FAST, Workshop, only
+
+
+def finished(workshop: Workshop) -> Daemon:
+    """A daemon with a job that has finished and has made a file."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    workshop.marked(job, "is_finished")
+    directory = job.run.files(job.record).path
+    (directory / "LGI_output").write_bytes(b"so far")
+    (directory / "big").mkdir()
+    (directory / "big" / "file").write_bytes(b"x" * 1000)
+    return daemon
+
+
+def test_a_failing_epilogue_on_a_full_disk_is_not_tried_for_ever(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the room that is kept, then with that of the job's own files, then no more."""
+    workshop.write_script("job_epilogue_script", "exit 1")
+    daemon = finished(workshop)
+    monkeypatch.setattr(RunDirectory, "is_full", lambda _run: True)
+
+    workshop.tick(daemon, 1.0)
+
+    job = workshop.server.jobs["1"]
+    assert workshop.acts().count("epilogue") == 3
+    assert job.state == "finished"
+    assert job.end.reason == f"{FULL}: job_epilogue_script failed; files may be missing"
+    assert job.output.startswith(b"so far\n[LGI: No space left on device: ")
+
+
+def test_a_full_disk_costs_no_results_while_the_server_is_away(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epilogue that says "later" keeps its files, however full the disk."""
+    daemon = finished(workshop)
+    script = daemon.run.script(only(daemon).record, "job_epilogue_script")
+    script.write_text("#!/bin/sh\nexit 75\n")
+    monkeypatch.setattr(RunDirectory, "is_full", lambda _run: True)
+
+    for _look in range(5):
+        workshop.tick(daemon, FAST)
+
+    job = only(daemon)
+    assert (job.run.files(job.record).path / "big" / "file").exists()
+    assert workshop.server.jobs["1"].state == "running"
+
+
+def test_a_record_that_finds_no_room_takes_that_of_the_jobs_files(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the reserve has gone to others."""
+    daemon = finished(workshop)
+    job = only(daemon)
+    big = job.run.files(job.record).path / "big"
+    real = atomic_file.write
+
+    def write(folder: Path, name: str, *more: object, **options: object) -> None:
+        if name == "record.json" and big.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(folder, name, *more, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as full:
+        full.setattr(atomic_file, "write", write)
+        workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["1"].output.startswith(b"so far")
+    assert workshop.tree() == []
+
+
+def test_only_the_jobs_own_files_make_room(tmp_path: Path) -> None:
+    """LGI's stay, and what is linked to stays."""
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    job = tmp_path / "job"
+    (job / "folder").mkdir(parents=True)
+    for name in ("LGI_output", ".LGI_job_key", "result", ".hidden", "folder/inner"):
+        (job / name).touch()
+    (job / "link").symlink_to(tmp_path / "precious")
+
+    JobFiles(job, None).empty()
+
+    assert sorted(path.name for path in job.iterdir()) == [".LGI_job_key", "LGI_output"]
+    assert (tmp_path / "precious" / "file").exists()
+
+
+def test_a_reserve_is_given_once_and_kept_again(tmp_path: Path) -> None:
+    """It takes real room, and no link is followed in its place."""
+    reserve = Reserve(tmp_path / ".reserve")
+    reserve.keep()
+    blocks = (tmp_path / ".reserve").stat().st_blocks * 512
+    given = [reserve.give(), reserve.give()]
+    (tmp_path / "target").touch()
+    (tmp_path / ".reserve").symlink_to(tmp_path / "target")
+    reserve.keep()
+
+    assert blocks >= RESERVE_BYTES
+    assert given == [True, False]
+    assert (tmp_path / "target").stat().st_size == 0
