@@ -7,6 +7,7 @@ from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.client.job_end import JobEnd
 from lgi_tools.client.models import file_name
+from lgi_tools.client.text import one_line
 
 
 def line(label: str, value: str) -> str:
@@ -76,9 +77,5 @@ def data_line(label: str, reply: Reply, name: str) -> bytes:
 def repository_line(reply: Reply) -> str:
     """The names of the files in a job's repository, nothing when there are none."""
     found = xml.find(reply.content, "job", "repository_content")
-    names = (
-        [terminal.one_line(file_name(file.inside)) for file in xml.find_all(found.inside, "file")]
-        if found
-        else []
-    )
+    names = [one_line(file_name(file.inside)) for file in xml.find_all(found.inside, "file")] if found else []
     return line("Repository content", ", ".join(names)) if names else ""

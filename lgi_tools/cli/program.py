@@ -1,20 +1,13 @@
 """How every tool starts and ends: exit codes, and errors in plain words."""
 
-import logging
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 
-from lgi_protocol import xml
-from lgi_protocol.errors import ServerError
 from lgi_protocol.job_directory import DamagedFileError
-from lgi_protocol.reply import Reply
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import terminal
-
-_log = logging.getLogger(__name__)
+from lgi_tools.client.text import shortened
 
 
 class CallError(Exception):
@@ -28,38 +21,6 @@ class CallError(Exception):
         # What may be looked at or done about it; said on standard error.
         self.advice = ""
         super().__init__(text)
-
-
-@contextmanager
-def translate_errors(server: str) -> Iterator[None]:
-    """Turns the errors of calls to a server into CallError, worded as LGI's tools do."""
-    try:
-        yield
-    except ServerError as error:
-        text = f"Error message returned by server {server} : {error.message}"
-        raise CallError(text, error_element(error)) from error
-    except TransportError as error:
-        failure = CallError(f"Error posting to server {server}: {error.reason}")
-        if error.said:
-            _log.info("the server answered: %s", terminal.one_line(error.said))
-            failure.advice = f"is {server} the address of a project server? --verbose shows what it answered"
-        raise failure from error
-
-
-def require_elements(server: str, reply: Reply, *names: str) -> None:
-    """CallError when an answer has no element of these: a server of another time, or none of LGI's."""
-    if all(xml.find(reply.content, name) is None for name in names):
-        version = xml.value(reply.envelope, "LGI_version") or "an unknown version"
-        _log.info("the server answered: %s", terminal.one_line(reply.content))
-        raise CallError(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
-
-
-def error_element(error: ServerError) -> str:
-    """The error as the server wrote it."""
-    parts = [xml.Element("number", error.number), xml.Element("message", error.message)]
-    if error.back_off:
-        parts.append(xml.Element("timeout", error.timeout))
-    return xml.write(xml.Element("error", tuple(parts)))
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
@@ -94,6 +55,6 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
 def plain(error: OSError | ValueError) -> str:
     """An error of the system without its number."""
     if isinstance(error, OSError) and error.strerror:
-        name = terminal.shortened(str(error.filename)) if error.filename else ""
+        name = shortened(str(error.filename)) if error.filename else ""
         return f"{name}: {error.strerror}" if name else error.strerror
     return str(error)

@@ -1,48 +1,128 @@
-"""How the commands that are built on `Project` open one, and say what went wrong."""
+"""How commands open a connection to a project server, and how they report its errors.
+
+There is one way to open it and one translation of errors. Only the wording differs: commands of LGI's own
+documents report on standard output, in LGI's words, which existing scripts look for.
+"""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
+from lgi_protocol import xml
+from lgi_protocol.client import Client
 from lgi_protocol.errors import ServerError
+from lgi_protocol.reply import Reply
 from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options
 from lgi_tools.cli.options import Options
-from lgi_tools.cli.terminal import one_line
+from lgi_tools.cli.program import CallError
+from lgi_tools.client.interface_calls import SUBMIT, Caller
+from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.project import Project
 from lgi_tools.client.repository import TransferError
+from lgi_tools.client.settings import Settings
+from lgi_tools.client.text import one_line
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
+def translate_errors(lgi_server: str = "") -> Iterator[None]:
+    """Translate ServerError, TransferError, TransportError and ValueError into errors of a command.
+
+    With ``lgi_server``, the URL of the server, the first and third become a CallError in LGI's words.
+    All others become a ClickException.
+    """
+    try:
+        yield
+    except TransportError as error:
+        if error.said:
+            _log.info("the server answered: %s", one_line(error.said))
+        if lgi_server:
+            raise _no_answer(lgi_server, error) from error
+        raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error
+    except ServerError as error:
+        if lgi_server:
+            raise _refused(lgi_server, error) from error
+        raise click.ClickException(str(error)) from error
+    except TransferError as error:
+        raise click.ClickException(str(error)) from error
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _refused(server: str, error: ServerError) -> CallError:
+    parts = [xml.Element("number", error.number), xml.Element("message", error.message)]
+    if error.back_off:
+        parts.append(xml.Element("timeout", error.timeout))
+    # As LGI: also with the blank before the colon.
+    text = f"Error message returned by server {server} : {error.message}"
+    return CallError(text, xml.write(xml.Element("error", tuple(parts))))
+
+
+def _no_answer(server: str, error: TransportError) -> CallError:
+    failure = CallError(f"Error posting to server {server}: {error.reason}")
+    if error.said:
+        failure.advice = f"is {server} the address of a project server? --verbose shows what it answered"
+    return failure
+
+
+def require_elements(server: str, reply: Reply, *names: str) -> None:
+    """Raise CallError when an answer has none of these elements, as of another version or no LGI server."""
+    if all(xml.find(reply.content, name) is None for name in names):
+        version = xml.value(reply.envelope, "LGI_version") or "an unknown version"
+        _log.info("the server answered: %s", one_line(reply.content))
+        raise CallError(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
+
+
+def connect(chosen: Settings) -> Client:
+    """Return a client with the settings' credentials. Raises ClickException naming an unusable file."""
+    with translate_errors():
+        return Client(chosen.server, chosen.credentials())
+
+
+@contextmanager
 def open_project(given: Options, program: str) -> Iterator[Project]:
-    """The project of a command's options. What a server or transfer refuses ends it in plain words."""
+    """Open the project that the options of a command name, and translate the errors of its calls."""
     chosen = options.resolve(given)
     options.require(chosen, program, "server", "user", "groups")
     with translate_errors(), Project.of(chosen) as project:
         yield project
 
 
-@contextmanager
-def translate_errors() -> Iterator[None]:
-    """What a server or transfer refuses ends a command in plain words."""
-    try:
-        yield
-    except (ServerError, TransferError) as error:
-        raise click.ClickException(str(error)) from error
-    except TransportError as error:
-        if error.said:
-            _log.info("the server answered: %s", one_line(error.said))
-        raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+class UserCalls:
+    """Interface calls as the user of the settings. A busy server is retried for one minute."""
+
+    def __init__(self, chosen: Settings) -> None:
+        """The first call opens the connection; later calls use it too."""
+        self._client = connect(chosen)
+        self._caller = Caller(self._client, chosen)
+
+    def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> Reply:
+        """Make one call of ``interfaces/interface_<name>``.
+
+        Raises CallError, also for an answer that has none of the ``expected`` elements.
+        """
+        with translate_errors(self._client.server):
+            reply = self._caller.call(name, fields or {})
+        require_elements(self._client.server, reply, *(expected or ("project",)))
+        return reply
+
+    def submit(
+        self, fields: dict[str, str], files: tuple[Path, ...] = (), watch: ProgressCallback | None = None
+    ) -> Reply:
+        """Submit one job, exactly one also when an answer is lost. Raises CallError, OSError for a file."""
+        with translate_errors(self._client.server):
+            reply = self._caller.call(SUBMIT, fields, files, watch)
+        require_elements(self._client.server, reply, "job")
+        return reply
 
 
 def job_ids(words: tuple[str, ...]) -> tuple[int, ...]:
-    """Each job once, in the order given. UsageError for a word that is no number."""
+    """Return each job id once, in the order given. Raises UsageError for a word that is not a number."""
     for word in words:
         if not (word.isascii() and word.isdigit() and len(word) < 10):
             raise click.UsageError(f"{word!r} is not a job id: it must be a number")

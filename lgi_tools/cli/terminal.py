@@ -2,18 +2,16 @@
 
 import codecs
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from lgi_protocol.console import OutputError
+from lgi_tools.client.text import one_line, printable
 
 # So much of a file is shown at once.
 BLOCK = 256 * 1024
-# So many characters of a word show which one is meant.
-SHORT = 200
 
 
 def is_watched() -> bool:
@@ -54,11 +52,6 @@ def show_file(path: Path, stream: TextIO) -> None:
         show(rest, stream)
 
 
-def shortened(text: str) -> str:
-    """The beginning of a text that is too long to be read in a message."""
-    return text if len(text) <= SHORT else f"{text[:SHORT]}..."
-
-
 @contextmanager
 def naming(program: str, job_id: int | str) -> Iterator[None]:
     """Whatever standard output does with what is told of a new job, somebody hears of its number."""
@@ -77,23 +70,3 @@ def warn(program: str, text: str) -> None:
 def value(text: str) -> str:
     """A value within a line: on a terminal it cannot begin another line, elsewhere it is unchanged."""
     return one_line(text) if is_watched() else text
-
-
-def printable(text: str) -> str:
-    """The text with all that steers a terminal, but line end and tab, written as ``\\xNN`` or ``\\uNNNN``.
-
-    Also what turns the direction of writing, or cannot be seen.
-    """
-    return "".join(char if char in "\n\t" else _escaped(char) for char in text)
-
-
-def one_line(text: str) -> str:
-    """The same, and line ends and tabs too."""
-    return "".join({"\n": "\\n", "\t": "\\t"}.get(char) or _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    if unicodedata.category(char) not in {"Cc", "Cf", "Zl", "Zp"}:
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

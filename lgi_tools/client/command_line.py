@@ -1,15 +1,20 @@
 """A command line as a job of the application `command`: its input, its files and its wishes."""
 
+import codecs
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_tools.cli.terminal import shortened
-from lgi_tools.client import script_text
-from lgi_tools.client.staging_marks import STREAMS
+from lgi_protocol import xml
+from lgi_tools.client.interface_calls import check_text
+from lgi_tools.client.models import STREAMS
+from lgi_tools.client.text import shortened
 
+# Bytes in which the first line of a script ends.
+_BEGIN = 4096
+_ADVICE = "it may not start: save it as UTF-8 without byte order mark and with Unix line ends"
 APPLICATION = "command"
 # No repository keeps them, and no job is given them.
 RESERVED = ("LGI_", ".LGI_")
@@ -60,7 +65,7 @@ def of_words(
     left_here = tuple(word for word in words[1:] if word not in sent and _is_file(word))
     # A word that is not UTF-8 is sent as the bytes that were typed.
     script = "\n".join(["#!/bin/sh", *lines, ""]).encode("utf-8", "surrogateescape")
-    flaw = script_text.flaw(program) if program in files else ""
+    flaw = script_flaw(program) if program in files else ""
     return CommandLine(script, tuple(files), left_here, flaw)
 
 
@@ -142,3 +147,29 @@ def licences(words: Sequence[str]) -> dict[str, int]:
             raise ValueError(f"{word!r} is no resource: write NAME, or NAME=HOW_MANY")
         wanted[name] = wanted.get(name, 0) + int(amount or 1)
     return wanted
+
+
+def as_specifics(requests: dict[str, str | int], licences: dict[str, int]) -> str:
+    """What the resource, and the server, read of it. ValueError for what is not UTF-8."""
+    check_text({name: str(request) for name, request in requests.items()})
+    elements = [xml.Element(name, str(request)) for name, request in requests.items()]
+    if licences:
+        wanted = ", ".join(f"{name}={amount}" for name, amount in licences.items())
+        elements.append(xml.Element("licences", wanted))
+    return " ".join(xml.write(element) for element in elements)
+
+
+def script_flaw(path: Path) -> str:
+    """What is wrong with a program that is sent along, and what to do; nothing for any that can start.
+
+    OSError when it cannot be read.
+    """
+    with path.open("rb") as opened:
+        begin = opened.read(_BEGIN)
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return f"{path.name} is encoded in UTF-16: {_ADVICE}"
+    if begin.startswith(codecs.BOM_UTF8):
+        return f"{path.name} begins with a byte order mark: {_ADVICE}"
+    if b"\0" not in begin and begin.partition(b"\n")[0].endswith(b"\r"):
+        return f"{path.name} has Windows line ends: {_ADVICE}"
+    return ""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.reply import Reply
-from lgi_tools.cli.terminal import one_line, shortened
 from lgi_tools.client import idempotent_submit
 from lgi_tools.client.idempotent_submit import PATIENCE
 from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.settings import Settings
+from lgi_tools.client.text import one_line, shortened
 
 SUBMIT = "submit_job"
 _log = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """What a project server says of jobs, files and resources, as values of Python."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,8 @@ _TRAILER = re.compile(
     rb"(?:\A|(?<=\n))(?:\[LGI: not stored: [^\n]*\]\n)?"
     rb"\[LGI: (?:exit code [0-9]{1,3}|no exit code)(?:: [^\n]*)?\]\n?\Z"
 )
+# Names under which a repository holds the streams of a job, and their names in its state directory.
+STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
 # Files of the server's own begin so.
 _RESERVED = ".LGI_"
 
@@ -231,3 +234,46 @@ def parse_time(text: str) -> datetime:
         return datetime.fromtimestamp(leading_number(text), UTC)
     except (OverflowError, OSError, ValueError):
         return datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True)
+class LicenceUse:
+    """A licence that a job wants, and how many of it all jobs use now."""
+
+    name: str
+    wanted: int
+    total: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a job stands as it does. ``running`` are jobs of its application, by the name of the resource."""
+
+    message: str
+    jobs_before: int
+    or_more: bool
+    licences: tuple[LicenceUse, ...]
+    running: Mapping[str, int]
+
+
+def read_explanation(content: str) -> Explanation:
+    """What stands inside ``<explanation>``."""
+
+    def number(inside: str, tag: str) -> int:
+        return leading_number(xml.value(inside, tag))
+
+    licences = [found.inside for found in xml.find_all(content, "licence")]
+    resources = [found.inside for found in xml.find_all(content, "resource")]
+    return Explanation(
+        message=xml.value(content, "message"),
+        jobs_before=number(content, "jobs_before"),
+        or_more=number(content, "more_before") > 0,
+        licences=tuple(
+            LicenceUse(
+                xml.value(one, "name"), number(one, "wanted"), number(one, "total"), number(one, "used")
+            )
+            for one in licences
+        ),
+        running={xml.value(one, "resource_name"): number(one, "running_jobs") for one in resources},
+    )

@@ -1,45 +1,10 @@
-"""How far a long transfer is, shown to a person who watches and to nobody else."""
+"""How a long transfer reports its progress."""
 
-import sys
-import time
 from collections.abc import Callable
 
-import click
-
-# Called with how many bytes are done and how many there are, 0 when nobody knows.
+# Called with the bytes done and the bytes in total, 0 when the total is unknown.
 ProgressCallback = Callable[[int, int], None]
-# What is done sooner needs no bar.
-PATIENCE = 1.0
 
 
 def no_progress(done: int, total: int) -> None:
-    """Shows nothing."""
-
-
-class ProgressBar:
-    """A bar on standard error; a file or a program there gets nothing."""
-
-    def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """``label`` is what is transferred."""
-        self._label = label
-        self._clock = clock
-        self._began = clock()
-        self._watched = sys.stderr.isatty()
-        self._bar: click._termui_impl.ProgressBar[int] | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        """So much is done now."""
-        if not self._watched or not total or self._clock() < self._began + PATIENCE:
-            return
-        if self._bar is None:
-            self._bar = click.progressbar(
-                length=total, label=self._label, file=sys.stderr, show_pos=False, width=30
-            )
-            self._bar.render_progress()
-        self._bar.update(done - self._bar.pos)
-
-    def close(self) -> None:
-        """The transfer is over, well or not."""
-        if self._bar is not None:
-            self._bar.render_finish()
-            self._bar = None
+    """Ignore the progress."""

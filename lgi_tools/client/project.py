@@ -11,10 +11,18 @@ from lgi_protocol.client import Client
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
 from lgi_protocol.transport_errors import TransportError
-from lgi_tools.client import arguments, models
-from lgi_tools.client.explanation import Explanation, read_explanation
+from lgi_tools.client import models, settings
 from lgi_tools.client.interface_calls import SUBMIT, Caller, check_text
-from lgi_tools.client.models import Details, Job, Resource, Result, StoredFile, Tail
+from lgi_tools.client.models import (
+    Details,
+    Explanation,
+    Job,
+    Resource,
+    Result,
+    StoredFile,
+    Tail,
+    read_explanation,
+)
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.client.settings import Settings
@@ -54,7 +62,7 @@ class Project:
             groups=comma_lists.join(groups),
             check_host=check_host,
         )
-        self._open(arguments.completed(given))
+        self._open(settings.with_defaults(given))
 
     @classmethod
     def of(cls, chosen: Settings) -> Self:
@@ -64,7 +72,7 @@ class Project:
         return made
 
     def _open(self, chosen: Settings) -> None:
-        arguments.require(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
+        settings.require_arguments(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
         self._client = Client(chosen.server, chosen.credentials())
         self._caller = Caller(self._client, chosen)
         # Whether the server has answered: then one that does not has gone away, as to be restarted.

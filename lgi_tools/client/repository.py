@@ -18,9 +18,9 @@ from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_https
 from lgi_protocol.deadline import deadline
 from lgi_protocol.reply import leading_number, read_text
 from lgi_protocol.transport_errors import root_cause
-from lgi_tools.cli.terminal import one_line
 from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.resumable_download import ResumableDownload
+from lgi_tools.client.text import one_line
 from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
 
 _log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from lgi_protocol.job_directory import HASHED, JOB_CERTIFICATE, DamagedFileError
 MAX_TEXT = 64 * 1024
 
 
-class SettingsError(Exception):
+class SettingsError(ValueError):
     """A setting is missing or cannot be used; the text says which and where to give it."""
 
 
@@ -200,3 +201,23 @@ def _text(file: Path) -> str:
         raise SettingsError(f"{file} is longer than {MAX_TEXT} bytes")
     # Somebody's editor may have put a mark of the byte order in front of it.
     return text.decode("utf-8-sig", "replace")
+
+
+def with_defaults(given: Settings) -> Settings:
+    """Return the settings, completed from the environment and ``~/.LGI``.
+
+    Raises SettingsError when a file there cannot be used.
+    """
+    return given.over(home())
+
+
+def require_arguments(chosen: Settings, arguments: Mapping[str, str], *names: str) -> None:
+    """Raise ValueError unless the named settings are known.
+
+    The text names the argument of the Python call, as listed in ``arguments``, and the file of ``~/.LGI``.
+    """
+    for name in names:
+        if not getattr(chosen, name):
+            raise ValueError(
+                f"no {name} is known: give {arguments.get(name, name)}=..., or write ~/.LGI/{FILES[name]}"
+            )

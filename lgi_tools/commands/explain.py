@@ -10,8 +10,7 @@ from lgi_protocol.states import State
 from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
-from lgi_tools.client.explanation import Explanation
-from lgi_tools.client.models import Details, Job, Resource
+from lgi_tools.client.models import Details, Explanation, Job, Resource
 from lgi_tools.client.project import Project, is_unknown_call
 from lgi_tools.commands.wait import line_of
 

@@ -12,10 +12,11 @@ from lgi_protocol import xml
 from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import date_and_number
+from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.client import settings
 from lgi_tools.client.models import file_name
-from lgi_tools.client.progress import ProgressBar
 from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.text import one_line
 from lgi_tools.commands.stage import repository_url
 
 NAME = "LGI_filetransfer"
@@ -131,8 +132,8 @@ def show_list(repository: Repository, shape: OutputFormat) -> int:
 
 def _file_line(text: str) -> str:
     """A row, also in a pipe: a name may hold line ends; --json has it as it is."""
-    name = terminal.one_line(file_name(text))
-    size, date = (terminal.one_line(xml.value(text, part)) for part in ("size", "date"))
+    name = one_line(file_name(text))
+    size, date = (one_line(xml.value(text, part)) for part in ("size", "date"))
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
@@ -164,7 +165,7 @@ def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple
     """What is said of a file, and what went wrong with it, if anything."""
     # As LGI: a path names the local file, its last part the one in the repository; delete takes all of it.
     remote = name if action is Operation.DELETE else name.rpartition("/")[2]
-    bar = ProgressBar(terminal.one_line(remote))
+    bar = ProgressBar(one_line(remote))
     steps: dict[Operation, Callable[[], None]] = {
         Operation.DOWNLOAD: lambda: repository.download(remote, Path(name), bar),
         Operation.UPLOAD: lambda: repository.upload(remote, Path(name), bar),
@@ -176,10 +177,10 @@ def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple
         with closing(bar):
             steps[action]()
     except TransferError as failure:
-        return f"{failed} '{repository.url}/{terminal.one_line(remote)}'", f"{name}: {failure}"
+        return f"{failed} '{repository.url}/{one_line(remote)}'", f"{name}: {failure}"
     except OSError as error:
         # Not the name in the error, which may be that of the parts that have come.
-        return f"Error opening file '{terminal.one_line(name)}'", f"{name}: {error.strerror or error}"
+        return f"Error opening file '{one_line(name)}'", f"{name}: {error.strerror or error}"
     return f"{succeeded} '{url}'", None
 
 

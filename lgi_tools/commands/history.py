@@ -9,9 +9,10 @@ import click
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import options, output_json, program, terminal
-from lgi_tools.cli.calls import UserCalls
 from lgi_tools.cli.output_json import Values
 from lgi_tools.cli.param_types import TextParamType
+from lgi_tools.cli.session import UserCalls
+from lgi_tools.client.text import one_line
 
 NAME, USAGE_NAME = "LGI_history", "LGI_usage"
 COLUMNS = ("month", "name", "application", "resource")
@@ -111,7 +112,7 @@ def _month(number: str) -> str:
 
 def _table(rows: list[list[str]]) -> None:
     """Columns as wide as their widest value, nothing of which steers a terminal."""
-    shown = [[terminal.one_line(value) or "-" for value in row] for row in rows]
+    shown = [[one_line(value) or "-" for value in row] for row in rows]
     widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
     for row in shown:
         line = "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True))

@@ -6,9 +6,9 @@ import click
 
 from lgi_protocol.reply import Reply
 from lgi_tools.cli import options, output_json, program, terminal
-from lgi_tools.cli.calls import UserCalls
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
+from lgi_tools.cli.session import UserCalls
 from lgi_tools.client import models
 from lgi_tools.task import stored_results
 

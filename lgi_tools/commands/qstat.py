@@ -7,7 +7,6 @@ import click
 from lgi_protocol import capabilities, xml
 from lgi_protocol.states import State
 from lgi_tools.cli import options, output_json, program, terminal
-from lgi_tools.cli.calls import UserCalls
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.output_text import (
     data_line,
@@ -19,6 +18,7 @@ from lgi_tools.cli.output_text import (
     repository_line,
 )
 from lgi_tools.cli.program import CallError
+from lgi_tools.cli.session import UserCalls
 from lgi_tools.client.job_end import Outcome
 from lgi_tools.commands import qstat_list
 

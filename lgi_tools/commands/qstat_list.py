@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from lgi_protocol import xml
 from lgi_protocol.reply import Reply
 from lgi_tools.cli import output_json, terminal
-from lgi_tools.cli.calls import UserCalls
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.output_text import date, line, project_lines
+from lgi_tools.cli.session import UserCalls
 from lgi_tools.client.job_end import JobEnd, Outcome
 
 PAGE = 1024

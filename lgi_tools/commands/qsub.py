@@ -13,14 +13,15 @@ from lgi_protocol.job_directory import JOB_CERTIFICATE, JobDirectory
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_tools.cli import options, output_json, program, terminal
-from lgi_tools.cli.calls import UserCalls, connect
 from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import data_line, job_lines, repository_line
-from lgi_tools.cli.program import CallError, translate_errors
+from lgi_tools.cli.program import CallError
+from lgi_tools.cli.progress import ProgressBar
+from lgi_tools.cli.session import UserCalls, connect, require_elements, translate_errors
 from lgi_tools.client import idempotent_submit, settings
 from lgi_tools.client.interface_calls import check_text
-from lgi_tools.client.progress import ProgressBar
 from lgi_tools.client.settings import Settings
+from lgi_tools.client.text import shortened
 
 NAME = "LGI_qsub"
 # Bytes; a thousand times of what servers take, and little enough to be sent and refused by them.
@@ -143,7 +144,7 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
                 pass
         except OSError as error:
             raise click.ClickException(
-                f"Cannot read from file '{terminal.shortened(str(path))}': {error.strerror}"
+                f"Cannot read from file '{shortened(str(path))}': {error.strerror}"
             ) from None
         if any("\udc80" <= char <= "\udcff" for char in path.name):
             raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
@@ -192,7 +193,7 @@ def submit_as_resource(
         if shape is OutputFormat.XML and failure.content:
             failure.shown = f"{failure.content}\n"
         raise
-    program.require_elements(chosen.server, reply, "job")
+    require_elements(chosen.server, reply, "job")
     if shape is not OutputFormat.TEXT:
         show_answer(reply, shape)
 

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 
 import click
 
-from lgi_protocol import comma_lists, xml
+from lgi_protocol import comma_lists
 from lgi_protocol.errors import ServerError
 from lgi_protocol.states import State
 from lgi_protocol.transport_errors import TransportError
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import job_streams, options, program, terminal
 from lgi_tools.cli.param_types import TextParamType, unmet_request
 from lgi_tools.cli.session import open_project
-from lgi_tools.client import command_line, job_end, job_streams
-from lgi_tools.client.interface_calls import check_text
+from lgi_tools.client import command_line, job_end
 from lgi_tools.client.models import Details
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
@@ -106,7 +105,7 @@ def command(
             "image": image,
         }
         specifics = {name: wish for name, wish in wishes.items() if wish is not None}
-        told = as_specifics(specifics, licences)
+        told = command_line.as_specifics(specifics, licences)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for word in line.left_here:
@@ -127,7 +126,7 @@ def command(
             with terminal.naming(NAME, job.id):
                 terminal.show(f"{job.id}\n")
         if specifics:
-            _warn_of_unmet(project, targets, as_specifics(specifics, {}))
+            _warn_of_unmet(project, targets, command_line.as_specifics(specifics, {}))
         return until_end(project, job) if wait else 0
 
 
@@ -139,16 +138,6 @@ def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
         return
     if reason:
         terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
-
-
-def as_specifics(wishes: dict[str, str | int], licences: dict[str, int]) -> str:
-    """What the resource, and the server, read of it. ValueError for what is not UTF-8."""
-    check_text({name: str(wish) for name, wish in wishes.items()})
-    elements = [xml.Element(name, str(wish)) for name, wish in wishes.items()]
-    if licences:
-        wanted = ", ".join(f"{name}={amount}" for name, amount in licences.items())
-        elements.append(xml.Element("licences", wanted))
-    return " ".join(xml.write(element) for element in elements)
 
 
 def until_end(project: Project, job: Details) -> int:

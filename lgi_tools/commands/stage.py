@@ -11,8 +11,8 @@ from lgi_protocol.job_directory import JobDirectory
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.client import settings
 from lgi_tools.client.repository import Repository
-from lgi_tools.client.staging_marks import Marks
 from lgi_tools.staging.fetch import fetch
+from lgi_tools.staging.marks import Marks
 from lgi_tools.staging.outcome import NEVER
 from lgi_tools.staging.store import store
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools.client import arguments, command_line
+from lgi_tools.client import command_line, settings
 from lgi_tools.client.models import Details
 from lgi_tools.client.project import Files, Project, as_xml
 from lgi_tools.client.repository import Repository
@@ -112,7 +112,7 @@ def task_prune(bucket: str) -> None:
 
 
 def _settings() -> Settings:
-    return arguments.completed(Settings())
+    return settings.with_defaults(Settings())
 
 
 def _order(code: str, version: str, command: str, cores: int, memorymb: int, timeseconds: int) -> Order:

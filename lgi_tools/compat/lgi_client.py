@@ -9,7 +9,7 @@ from lgi_protocol import hexcode
 from lgi_protocol.client import Client
 from lgi_protocol.errors import ServerError
 from lgi_protocol.transport_errors import TransportError
-from lgi_tools.client import arguments
+from lgi_tools.client import settings
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.settings import Settings
@@ -58,8 +58,8 @@ class LGI_Client:
             groups=Groups,
             check_host=CheckHost,
         )
-        self._settings = arguments.completed(given)
-        arguments.require(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
+        self._settings = settings.with_defaults(given)
+        settings.require_arguments(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
         self.URL = self._settings.server
         self._client = Client(self.URL, self._settings.credentials())
         self._caller = Caller(self._client, self._settings)
@@ -151,7 +151,7 @@ class LGI_Client:
         return Repository(self.URL, self._client.session)
 
     def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Dictionary:
-        arguments.require(self._settings, _ARGUMENTS, "user", "groups")
+        settings.require_arguments(self._settings, _ARGUMENTS, "user", "groups")
         try:
             envelope = self._caller.call(name, fields, files).envelope
         except ServerError as refused:

@@ -18,6 +18,7 @@ from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.command_options import KEY_TYPE
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import options, program, terminal
+from lgi_tools.client.text import printable
 from lgi_tools.joining import client, registration, resource_directory, tokens
 from lgi_tools.joining.client import JoinError
 from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
@@ -103,7 +104,7 @@ def _say_settings(script: Path | None) -> None:
     if not found:
         return
     told = " ".join(f"{name}={value}" for name, value in found.items())
-    terminal.show(f"Settings      : {script} says {terminal.printable(told)}\n")
+    terminal.show(f"Settings      : {script} says {printable(told)}\n")
     engine, images = found.get("container", ""), found.get("images", "")
     if engine and not shutil.which(engine):
         terminal.warn(NAME, f"warning: {engine} is not here: set container in {script}")
@@ -155,7 +156,7 @@ def _ask_administrator(directory: Path, projects: tuple[str, ...]) -> None:
     terminal.show(
         "The resource has its certificate, and the project server does not know it yet. Its administrator\n"
         f"has to run, with the certificate that is kept where the CA is, as here in {directory}:\n"
-        f"{terminal.printable(shown)}"
+        f"{printable(shown)}"
         f"Then          : {NAME} --check --directory {directory}\n"
     )
 

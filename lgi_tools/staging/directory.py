@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
+from lgi_tools.client.models import STREAMS
 from lgi_tools.client.repository import TransferError
-from lgi_tools.client.staging_marks import STREAMS, Fingerprint, fingerprint
+from lgi_tools.staging.marks import Fingerprint, fingerprint
 
 RESERVED = ("LGI_", ".LGI_")
 _KINDS = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lgi_tools.cli.terminal import one_line
+from lgi_tools.client.text import one_line
 
 # In bytes: it is part of the reason of a job's end, which has 254 together with what else is said.
 LONGEST = 200

@@ -10,9 +10,9 @@ from lgi_tools.cli import terminal
 from lgi_tools.client import bulk_upload
 from lgi_tools.client.bulk_upload import Most, Small
 from lgi_tools.client.repository import Repository, TransferError
-from lgi_tools.client.staging_marks import STORED, Marks
 from lgi_tools.staging import omissions
 from lgi_tools.staging.directory import Found, contents, plain_file, reason
+from lgi_tools.staging.marks import STORED, Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER, Fate, answers, fate_of
 
 # A file of so many bytes at most goes together with others.

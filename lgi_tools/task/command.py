@@ -11,10 +11,9 @@ import click
 from lgi_protocol import comma_lists
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.param_types import TextParamType, unmet_request
-from lgi_tools.client import command_line, script_text
+from lgi_tools.client import command_line
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
-from lgi_tools.commands.run import as_specifics
 from lgi_tools.task import command_results, images, submission
 from lgi_tools.task.command_options import BATCH, HANDS, NAME, faults, folders_of, settled, watched
 from lgi_tools.task.submission import Done, Order
@@ -87,7 +86,7 @@ def submit(
         order = Order(
             wanted,
             submission.script_of(words),
-            as_specifics(specifics, command_line.licences(resources)),
+            command_line.as_specifics(specifics, command_line.licences(resources)),
             comma_lists.join(comma_lists.split(targets)) or comma_lists.ANY,
         )
     except ValueError as error:
@@ -119,7 +118,7 @@ def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
     flaws: list[str] = []
     for folder in folders:
         with suppress(OSError):
-            flaws.append(script_text.flaw(folder / program))
+            flaws.append(command_line.script_flaw(folder / program))
     for flaw, times in Counter(filter(None, flaws)).items():
         terminal.warn(NAME, f"warning: {flaw}" + (f" ({times} folders)" if times > 1 else ""))
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from lgi_tools.cli import options, session, terminal
-from lgi_tools.client.progress import ProgressBar
+from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder
 

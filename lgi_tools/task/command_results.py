@@ -10,6 +10,7 @@ import click
 from lgi_protocol import comma_lists
 from lgi_tools.cli import options, output_json, terminal
 from lgi_tools.client.project import Project
+from lgi_tools.client.text import one_line
 from lgi_tools.task import cancel as task_cancel
 from lgi_tools.task import images, results
 from lgi_tools.task import status as task_status
@@ -53,7 +54,7 @@ def status(
     else:
         alone = named == [Path()]
         lines = (one.line if alone else f"{one.folder}: {one.line}" for one in right)
-        terminal.show("".join(terminal.one_line(line) + "\n" for line in lines))
+        terminal.show("".join(one_line(line) + "\n" for line in lines))
     return faults((one.folder, "" if one.word else one.reason) for one in told)
 
 
@@ -98,7 +99,7 @@ def get(
         files = sum(len(one.files) for one in told)
         terminal.show(f"{files} files into {sum(1 for one in told if one.files)} folders\n")
     else:
-        terminal.show("".join(terminal.one_line(name) + "\n" for one in told for name in one.files))
+        terminal.show("".join(one_line(name) + "\n" for one in told for name in one.files))
     faults((one.folder, note) for one in told for note in one.notes)
     return faults((one.folder, fault) for one in told for fault in one.faults)
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lgi_tools.cli.terminal import shortened
+from lgi_tools.client.text import shortened
 from lgi_tools.task import record
 from lgi_tools.task.record import RecordError, TaskRecord
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_tools.client import job_streams
+from lgi_tools.cli import job_streams
 from lgi_tools.client.models import Details, StoredFile
 from lgi_tools.client.project import Files, Project
 from lgi_tools.client.repository import TransferError

@@ -1,8 +1,7 @@
 """What would be lost with a job, before somebody removes it."""
 
 from lgi_protocol import xml
-from lgi_tools.client.models import Details
-from lgi_tools.client.staging_marks import STREAMS
+from lgi_tools.client.models import STREAMS, Details
 from lgi_tools.task.submission import TAG
 
 OF_A_FOLDER = "belongs to a folder of LGI_task"

@@ -53,9 +53,9 @@ def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
 @pytest.mark.parametrize(
     ("text", "flaw"),
     [
-        (b"#!/bin/sh\r\necho\r\n", "has line ends of Windows"),
+        (b"#!/bin/sh\r\necho\r\n", "has Windows line ends"),
         (b"\xef\xbb\xbf#!/bin/sh\n", "begins with a byte order mark"),
-        ("\ufeff#!/bin/sh\n".encode("utf-16-le"), "is in UTF-16"),
+        ("\ufeff#!/bin/sh\n".encode("utf-16-le"), "is encoded in UTF-16"),
         (b"#!/bin/sh\necho 'a\r'\n", ""),
         (b"\x7fELF\0\r\n", ""),
         (b"", ""),

@@ -157,4 +157,4 @@ def test_what_the_server_knows_better_is_told(grid: Grid) -> None:
     assert said[0].endswith(told.message)
     assert said[1] == "  1 queued jobs are offered before it"
     assert said[2].startswith("  res1@cluster: could take it")
-    assert said[2].endswith("; runs 1 of hello_world now")
+    assert said[2].endswith("; currently runs 1 jobs of hello_world")

@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.xml import escape
 from lgi_tools.cli import terminal
-from lgi_tools.cli.terminal import one_line, printable
+from lgi_tools.client.text import one_line, printable
 from lgi_tools.commands.filetransfer import main as filetransfer
 from lgi_tools.commands.qdel import main as qdel
 from lgi_tools.commands.qstat import main as qstat

@@ -66,7 +66,7 @@ def test_a_command_that_gives_up_says_that_the_job_goes_on(
     code, out, err = run(main, *words)
 
     assert (code, out) == (75, "")
-    assert f"{name}: job 58 goes on; {server.url} has not answered for long: " in err
+    assert f"{name}: job 58 continues, but {server.url} has not answered for 10 minutes: " in err
 
 
 @pytest.mark.parametrize("name", ["LGI_wait", "LGI_tail"])

@@ -327,7 +327,7 @@ def test_inside_a_job_the_users_defaults_are_not_asked(
 
 def test_what_is_sent_is_counted(server: CannedServer, home: Path) -> None:
     """From nothing to all of it, for who watches a long submit."""
-    from lgi_tools.cli.calls import UserCalls
+    from lgi_tools.cli.session import UserCalls
     from lgi_tools.client import settings
 
     server.will_answer_call(SUBMIT, lgi(JOB))

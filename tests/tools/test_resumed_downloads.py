@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.client import repository, resumable_download
-from lgi_tools.client.progress import ProgressBar
 from lgi_tools.commands.filetransfer import main
 from tests.support.canned_server import Answer, CannedServer, Request
 

@@ -240,7 +240,7 @@ def test_a_program_that_may_not_start_is_warned_of(run: Run, server: CannedServe
     code, out, err = run(main, "./run.sh")
 
     assert (code, out) == (0, "7\n")
-    assert err.startswith("LGI_run: warning: run.sh has line ends of Windows: it may not start: save it")
+    assert err.startswith("LGI_run: warning: run.sh has Windows line ends: it may not start: save it")
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository import Repository, TransferError
-from lgi_tools.client.staging_marks import Marks
 from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
+from lgi_tools.staging.marks import Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER
 from lgi_tools.staging.store import store
 from tests.support.canned_server import Answer, CannedServer

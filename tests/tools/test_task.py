@@ -291,7 +291,7 @@ def test_programs_that_may_not_start_are_warned_of(grid: Grid, task: Run) -> Non
     code, _, err = task("submit", "-b", "dirs/*", "psi4", "1.5", "./run.py")
 
     assert code == 0
-    assert err.startswith("LGI_task: warning: run.py has line ends of Windows: it may not start: ")
+    assert err.startswith("LGI_task: warning: run.py has Windows line ends: it may not start: ")
     assert err.endswith(" (3 folders)\n")
 
 

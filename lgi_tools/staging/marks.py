@@ -12,8 +12,6 @@ NOTE = "staged"
 FETCHED, STORED = "fetched", "stored"
 # A line for the user: what is not stored and never will be.
 OMISSIONS = "not_stored"
-# What a script has kept of the streams of its job there, under the names users find them by.
-STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
 # By which a file is known to be as it was: its size in bytes and the time of its last change in nanoseconds.
 Fingerprint = list[int]
 

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from lgi_tools.cli import terminal
 from lgi_tools.client import models
-from lgi_tools.client.models import Details
+from lgi_tools.client.models import STREAMS, Details
 from lgi_tools.client.polling import LONGEST_PAUSE, OUTAGE
 from lgi_tools.client.project import Files, Project
 from lgi_tools.client.repository import TransferError
-from lgi_tools.client.staging_marks import STREAMS
 
 _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
 _CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]+) bytes\]\n?\Z")

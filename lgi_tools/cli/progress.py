@@ -1,0 +1,39 @@
+"""A progress bar for long transfers, on a terminal only."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import click
+
+# A transfer that is done within so many seconds shows no bar.
+PATIENCE = 1.0
+
+
+class ProgressBar:
+    """A bar on standard error; a file or a program there gets nothing."""
+
+    def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """``label`` is what is transferred."""
+        self._label = label
+        self._clock = clock
+        self._began = clock()
+        self._watched = sys.stderr.isatty()
+        self._bar: click._termui_impl.ProgressBar[int] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """So much is done now."""
+        if not self._watched or not total or self._clock() < self._began + PATIENCE:
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(
+                length=total, label=self._label, file=sys.stderr, show_pos=False, width=30
+            )
+            self._bar.render_progress()
+        self._bar.update(done - self._bar.pos)
+
+    def close(self) -> None:
+        """The transfer is over, well or not."""
+        if self._bar is not None:
+            self._bar.render_finish()
+            self._bar = None

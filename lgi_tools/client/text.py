@@ -1,0 +1,31 @@
+"""Text of servers and users within messages: on one line, without control characters, not too long."""
+
+import unicodedata
+
+# Characters of a value that a message shows.
+SHORT = 200
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that is too long to be read in a message."""
+    return text if len(text) <= SHORT else f"{text[:SHORT]}..."
+
+
+def printable(text: str) -> str:
+    """The text with all that steers a terminal, but line end and tab, written as ``\\xNN`` or ``\\uNNNN``.
+
+    Also what turns the direction of writing, or cannot be seen.
+    """
+    return "".join(char if char in "\n\t" else _escaped(char) for char in text)
+
+
+def one_line(text: str) -> str:
+    """The same, and line ends and tabs too."""
+    return "".join({"\n": "\\n", "\t": "\\t"}.get(char) or _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if unicodedata.category(char) not in {"Cc", "Cf", "Zl", "Zp"}:
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
