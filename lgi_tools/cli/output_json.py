@@ -35,7 +35,7 @@ class OutputFormat(Enum):
 def shape(raw: bool, as_json: bool) -> OutputFormat:
     """What -x and --json ask for. UsageError for both together."""
     if raw and as_json:
-        raise click.UsageError("--json goes without -x")
+        raise click.UsageError("--json cannot be combined with -x")
     return OutputFormat.JSON if as_json else OutputFormat.XML if raw else OutputFormat.TEXT
 
 

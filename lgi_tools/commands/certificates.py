@@ -1,4 +1,4 @@
-"""LGI_certificates: a person's way to the project's certificate authority."""
+"""LGI_certificates: manage the project's certificate authority (CA)."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -38,12 +38,15 @@ from lgi_tools.joining import authority_command
     envvar="LGI_CERTIFICATES",
     show_default=True,
     show_envvar=True,
-    help="Where the CA and what it signed are kept.",
+    help="Directory of the CA and of the certificates it has signed.",
 )
 @options.version
 @click.pass_context
 def command(context: click.Context, directory: Path) -> None:
-    """Make and list the certificates of an LGI project: first init, then server, resource and user."""
+    """Issue and list the certificates of an LGI project: first init, then server, resource and user.
+
+    Example: LGI_certificates init; LGI_certificates server lgi.example.org
+    """
     context.obj = directory
 
 
@@ -53,13 +56,13 @@ def command(context: click.Context, directory: Path) -> None:
 @days(ca.AUTHORITY_DAYS)
 @click.pass_obj
 def init(directory: Path, name: str, key_type: str, days: int) -> None:
-    """Make the project's certificate authority."""
+    """Create the project's certificate authority."""
     with plain_errors():
         made = Authority.create(directory, name, KeyType(key_type), days)
     terminal.show(
-        f"CA certificate : {made.ca_file} (give it to everybody who is to trust this project)\n"
-        f"CA key         : {directory / ca.KEY} (keep it secret: it can make anybody a certificate)\n"
-        f"Revoked        : {made.crl_file} (nothing yet)\n"
+        f"CA certificate : {made.ca_file} (give it to everyone who should trust this project)\n"
+        f"CA key         : {directory / ca.KEY} (keep it secret: it can sign a certificate for anyone)\n"
+        f"Revoked        : {made.crl_file} (empty)\n"
         f"Next           : {NAME} --directory {directory} server HOST\n"
     )
 
@@ -71,13 +74,15 @@ def init(directory: Path, name: str, key_type: str, days: int) -> None:
 @days(ca.LEAF_DAYS)
 @FORCE
 @click.pass_obj
-def server(directory: Path, host: str, also: tuple[str, ...], key_type: str, days: int, force: bool) -> None:
-    """Make a certificate under which a project server answers at HOST."""
+def server(
+    directory: Path, *, host: str, also: tuple[str, ...], key_type: str, days: int, force: bool
+) -> None:
+    """Issue a certificate for a project server with the host name HOST."""
     with plain_errors():
         made = Authority.open(directory).issue_server(
             host, also, key_type=KeyType(key_type), days=days, force=force
         )
-    _tell(made, "let the project server answer with both; it trusts clients of ca.crt")
+    _tell(made, "configure both in the project server; it accepts clients with a certificate of ca.crt")
 
 
 @command.command()
@@ -88,14 +93,14 @@ def server(directory: Path, host: str, also: tuple[str, ...], key_type: str, day
 @FORCE
 @click.pass_obj
 def resource(
-    directory: Path, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
+    directory: Path, *, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
 ) -> None:
-    """Make a certificate for the resource NAME, or for a project server calling its peers (LGI@host)."""
+    """Issue a certificate for the resource NAME, or for a project server that calls others (LGI@host)."""
     with plain_errors():
         made = Authority.open(directory).issue_resource(
             name, project, key_type=KeyType(key_type), days=days, force=force
         )
-    _tell(made, "give both to the resource and register it on the server: ManageDB add resources allowed")
+    _tell(made, "copy both to the resource and register it on the server: ManageDB add resources allowed")
 
 
 @command.command()
@@ -110,6 +115,7 @@ def resource(
 @click.pass_obj
 def user(
     directory: Path,
+    *,
     name: str,
     group: tuple[str, ...],
     project: tuple[str, ...],
@@ -121,7 +127,7 @@ def user(
     days: int,
     force: bool,
 ) -> None:
-    """Make a certificate for the user NAME, also as a .p12 file for a browser."""
+    """Issue a certificate for the user NAME, also as a PKCS12 file (.p12) for a browser."""
     with plain_errors():
         if config_dir and not force:
             user_directory.check_free(config_dir)
@@ -142,9 +148,9 @@ def user(
                 project=first_project,
                 replace=force,
             )
-    _tell(made, "let the user put them into ~/.LGI (--config-dir writes that), and the .p12 into the browser")
+    _tell(made, "the user copies them into ~/.LGI (see --config-dir) and imports the .p12 into a browser")
     if not password_file:
-        terminal.show(f"Password    : {password} (of the .p12 file, shown this once)\n")
+        terminal.show(f"Password    : {password} (of the .p12 file; it is not shown again)\n")
     if config_dir:
         terminal.show(of_configuration(config_dir))
 
@@ -152,11 +158,11 @@ def user(
 @command.command("list")
 @click.pass_obj
 def list_certificates(directory: Path) -> None:
-    """Show the certificates in the directory and until when they are good."""
+    """List the certificates in the directory with their expiry."""
     with plain_errors():
         listed = inventory.entries(directory, datetime.now(UTC))
         if not listed:
-            raise FileNotFoundError(f"there are no certificates in {directory}: make a CA with 'init'")
+            raise FileNotFoundError(f"{directory} contains no certificates: create a CA with 'init'")
         terminal.show(inventory.table(listed))
 
 
@@ -170,5 +176,5 @@ for _each in (*command_renewal.COMMANDS, *command_csr.COMMANDS, *authority_comma
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_certificates; its exit code is 0 or, after one line on standard error, 1."""
+    """Run LGI_certificates and return its exit code: 0, or 1 after an error message."""
     return program.run(command, NAME, arguments)

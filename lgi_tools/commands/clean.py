@@ -18,28 +18,35 @@ from lgi_tools.client.project import Project
 from lgi_tools.task import stored_results
 
 NAME = "LGI_clean"
-# So many numbers of jobs are named.
+# Job ids that a message lists.
 _SHOWN = 20
 ENDS = (State.FINISHED, State.ABORTED)
 
 
 @click.command(context_settings=options.CONTEXT)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("-n", "--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="List the jobs that would be removed, and remove nothing."
+)
 @click.option(
     "--older-than",
     type=TextParamType("time", command_line.seconds),
     metavar="TIME",
-    help="Only jobs that ended so long ago: seconds, or 90m, 12h, 30d.",
+    help="Only jobs that ended at least TIME ago: seconds, or as 90m, 12h or 30d.",
 )
 @click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
-@click.option("--keep-failed", is_flag=True, help="Keep finished jobs unless their exit code is 0.")
 @click.option(
-    "--with-results", is_flag=True, help="Also jobs with files on the server, or of a folder of LGI_task."
+    "--keep-failed", is_flag=True, help="Keep finished jobs whose exit code is not 0 or is unknown."
+)
+@click.option(
+    "--with-results",
+    is_flag=True,
+    help="Also remove jobs that have files on the server or belong to a folder of LGI_task.",
 )
 @options.project_options
 @options.version
 def command(
+    *,
     yes: bool,
     dry_run: bool,
     older_than: int | None,
@@ -48,12 +55,14 @@ def command(
     with_results: bool,
     **given: object,
 ) -> int:
-    """Remove all your jobs that are finished or aborted; jobs of others stay.
+    """Remove your own finished and aborted jobs.
 
-    A job that has files on the server, or belongs to a folder of LGI_task, is kept and named: fetch what it
-    has made first, or say --with-results.
+    Jobs that have files on the server or belong to a folder of LGI_task are kept and listed: fetch their
+    results first, or give --with-results.
+
+    Example: LGI_clean --older-than 30d --keep-failed
     """
-    # The last change may be stamped with a later second: each change has one of its own.
+    # The server gives each change a second of its own, so that the last one may lie in the future.
     before = (
         datetime.now(UTC) - timedelta(seconds=older_than) if older_than else datetime.max.replace(tzinfo=UTC)
     )
@@ -68,7 +77,7 @@ def command(
             terminal.show("".join(terminal.value(line) + "\n" for line in map(line_of, found)))
             return 0
         if not found:
-            terminal.warn(NAME, "there is nothing to remove")
+            terminal.warn(NAME, "no jobs to remove")
             return 0
         if not yes and not is_wanted(found):
             return 1
@@ -76,12 +85,12 @@ def command(
 
 
 def removable(jobs: Iterable[Job], user: str, before: datetime) -> list[Job]:
-    """Those that a user owns and that have ended before a moment."""
+    """Return the jobs that ``user`` owns and that ended at ``before`` or earlier."""
     return [job for job in jobs if job.ended and user in job.owners and job.changed <= before]
 
 
 def has_failed(project: Project, job: Job) -> bool:
-    """Whether a job is finished and not known to have succeeded. One that is gone has not failed."""
+    """Return whether a job is finished and not known to have succeeded. A removed job has not failed."""
     if job.state != State.FINISHED:
         return False
     try:
@@ -93,21 +102,21 @@ def has_failed(project: Project, job: Job) -> bool:
 
 
 def without_losses(project: Project, found: Sequence[Job]) -> list[Job]:
-    """Those with which nothing is lost; says which others are kept, and why."""
+    """Return the jobs without results on the server, and warn of the others, which are kept."""
     kept: dict[str, list[int]] = {}
     free = []
     for job in found:
-        # A list tells whether a job has a repository, and not what is in it.
+        # A list says whether a job has a repository, but not what the repository contains.
         if reason := _loss(project, job):
             kept.setdefault(reason, []).append(job.id)
         else:
             free.append(job)
     for reason, numbers in sorted(kept.items()):
         shown = ", ".join(map(str, numbers[:_SHOWN])) + (", ..." if len(numbers) > _SHOWN else "")
-        told = f"{len(numbers)} jobs are kept, as each {reason}: {shown}"
+        told = f"{len(numbers)} jobs are kept because each {reason}: {shown}"
         if len(numbers) == 1:
-            told = f"job {shown} is kept, as it {reason}"
-        terminal.warn(NAME, f"{told} (--with-results: remove such jobs too)")
+            told = f"job {shown} is kept because it {reason}"
+        terminal.warn(NAME, f"{told} (--with-results removes such jobs too)")
     return free
 
 
@@ -121,27 +130,29 @@ def _loss(project: Project, job: Job) -> str:
 
 
 def line_of(job: Job) -> str:
-    """A job, for people and scripts."""
+    """Return the line that lists a job: id, state, application, UTC time of the last change."""
     return f"{job.id} {job.state} {job.application} {job.changed:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def is_wanted(found: Sequence[Job]) -> bool:
-    """Ask. UsageError where there is nobody to answer."""
+    """Ask for confirmation. Raises UsageError when standard input is not a terminal."""
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody is there to say yes: give --yes, or --dry-run to look first")
+        raise click.UsageError(
+            "cannot ask for confirmation without a terminal: give --yes, or --dry-run to list the jobs"
+        )
     states = Counter(job.state for job in found)
     kinds = " and ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    return click.confirm(f"Remove {kinds} jobs of yours with their files?", err=True)
+    return click.confirm(f"Remove your {kinds} jobs with their files?", err=True)
 
 
 def remove(project: Project, found: Sequence[Job]) -> int:
-    """Each in turn, also after one that failed; the exit code, 0 only when all are gone."""
+    """Delete each job, also after a failure. Returns the exit code: 0 when all jobs are removed, else 1."""
     failed = 0
     for job in found:
         try:
             project.delete(job)
         except ServerError as error:
-            # Somebody else was faster.
+            # Another user or program may have removed the job.
             if error.number != ErrorNumber.NO_JOB:
                 terminal.warn(NAME, f"job {job.id}: {error}")
                 failed += 1
@@ -150,5 +161,5 @@ def remove(project: Project, found: Sequence[Job]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_clean; its exit code is 0 only when all that was to go is gone."""
+    """Run LGI_clean and return its exit code: 0 only when all selected jobs are removed."""
     return program.run(command, NAME, arguments)

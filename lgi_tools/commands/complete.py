@@ -1,4 +1,4 @@
-"""LGI_complete: what a shell needs to complete options and file names of LGI's commands."""
+"""LGI_complete: print the shell code that completes options and file names of LGI's commands."""
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import distribution
@@ -24,19 +24,19 @@ _START = {
 @options.version
 @click.argument("shell", type=click.Choice(list(_START)))
 def command(shell: str) -> int:
-    """Print what SHELL reads to complete options and file names of LGI's commands."""
+    """Print the code with which SHELL completes options and file names of LGI's commands."""
     found = get_completion_class(shell)
     if found is None:
-        raise click.ClickException(f"click knows no shell {shell}")
+        raise click.ClickException(f"completion for the shell {shell} is not available")
     for name in names():
         variable = f"_{name.upper()}_COMPLETE"
-        # Not the shell's own source(), which starts that shell to ask for its version.
+        # Not the shell class's own source(): it starts the shell to read its version.
         terminal.show(ShellComplete.source(found(command, {}, name, variable)) + "\n")
     return 0
 
 
 def names() -> Iterator[str]:
-    """The commands of users that have options to complete; the filters have next to none."""
+    """Yield the names of the users' commands that have options to complete (filters have hardly any)."""
     for entry in distribution("lgi").entry_points:
         module = entry.load().module
         if module.startswith("lgi_tools.") and not module.startswith("lgi_tools.filters."):
@@ -44,5 +44,5 @@ def names() -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_complete."""
+    """Run LGI_complete and return its exit code."""
     return program.run(command, NAME, arguments)

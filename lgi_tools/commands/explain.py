@@ -1,4 +1,4 @@
-"""LGI_explain: why a job does not run, as far as a user may know it."""
+"""LGI_explain: explain why a job does not run, as far as the user may know."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from lgi_tools.client.project import Project, is_unknown_call
 from lgi_tools.commands.wait import line_of
 
 NAME = "LGI_explain"
-# Daemons ask for work every ten minutes unless told otherwise, and lose their session after thirty.
+# By default daemons ask for work every 10 minutes, and their session expires after 30 minutes.
 SILENT = timedelta(minutes=30)
 
 
@@ -24,7 +24,10 @@ SILENT = timedelta(minutes=30)
 @options.version
 @click.argument("word", metavar="JOB_ID")
 def command(word: str, **given: object) -> int:
-    """Say how a job stands; for a queued one what each resource of the project has to do with it."""
+    """Show the state of a job and, for a queued job, which resources of the project can run it.
+
+    Example: LGI_explain 7
+    """
     (job_id,) = job_ids((word,))
     with open_project(given, NAME) as project:
         job = project.job(job_id)
@@ -37,7 +40,7 @@ def command(word: str, **given: object) -> int:
 
 
 def _told(project: Project, job_id: int) -> Explanation | None:
-    """What the server says; an older one says nothing."""
+    """Return the server's explanation; None from a server that does not support the call."""
     try:
         return project.explain(job_id)
     except TransportError as error:
@@ -49,73 +52,76 @@ def _told(project: Project, job_id: int) -> Explanation | None:
 def explained(
     job: Details, resources: Sequence[Resource], now: datetime, told: Explanation | None = None
 ) -> Iterator[str]:
-    """How a job stands, and why: what the server has told of it, and what its lists say."""
+    """Yield lines on the state of a job and its reasons, from the server's explanation and its lists."""
     if job.ended:
         yield f"job {line_of(job)}"
         return
-    since = f"since {age(now - job.changed)}"
+    duration = f"for {age(now - job.changed)}"
     if job.state != State.QUEUED:
-        yield f"job {job.id} is {job.state} {since}, at {comma_lists.join(job.targets)}"
+        yield f"job {job.id} has been {job.state} {duration} at {comma_lists.join(job.targets)}"
         return
     able = [one for one in resources if can_take(job, one) and not is_silent(one, now)]
-    yield f"job {job.id} is queued {since}: {told.message if told else summary(job, resources, len(able))}"
+    yield (
+        f"job {job.id} has been queued {duration}: "
+        f"{told.message if told else summary(job, resources, len(able))}"
+    )
     yield from _in_its_way(told) if told else ()
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
         runs = told.running.get(one.name, 0) if told else 0
-        at_work = f"; runs {runs} of {job.application} now" if runs else ""
+        at_work = f"; currently runs {runs} jobs of {job.application}" if runs else ""
         yield f"  {one.name}: {reason(job, one, now)}{at_work}"
 
 
 def _in_its_way(told: Explanation) -> Iterator[str]:
     if told.jobs_before:
-        yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are offered before it"
+        yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are ahead of it"
     for one in told.licences:
-        yield f"  licence {one.name}: it wants {one.wanted}, {one.used} of {one.total} are in use"
+        yield f"  licence {one.name}: needs {one.wanted}, {one.used} of {one.total} in use"
 
 
 def summary(job: Job, resources: Sequence[Resource], able: int) -> str:
-    """What it waits for."""
+    """Return what a queued job waits for. ``able`` is the number of resources that can run it."""
     if able:
-        wishes = f", and for what it asks: {job.specifics}" if job.specifics else ""
-        return f"{able} of {len(resources)} resources could take it, when there is room{wishes}"
+        requests = f"; its requests: {job.specifics}" if job.specifics else ""
+        return f"{able} of {len(resources)} resources accept such jobs, but may be full{requests}"
     if not any(job.application in one.applications for one in resources):
         return f"no resource offers {job.application}"
-    return "no resource can take it now"
+    return "no resource can currently run it"
 
 
 def can_take(job: Job, resource: Resource) -> bool:
-    """Whether the job is one for a resource, as far as the project's lists say."""
+    """Return whether the resource can run the job, according to the project's lists."""
     return is_for(job, resource) and not capabilities.missing_capability(
         resource.capabilities, job.application, job.specifics
     )
 
 
 def is_for(job: Job, resource: Resource) -> bool:
-    """Whether the job names a resource, and that one its application."""
+    """Return whether the job may run on the resource and the resource offers its application."""
     return comma_lists.contains_any(job.targets, [resource.name]) and job.application in resource.applications
 
 
 def is_silent(resource: Resource, now: datetime) -> bool:
-    """Whether a resource has not called for so long that it may be down."""
+    """Return whether the resource has not called for `SILENT` and so may be down."""
     return now - resource.last_call > SILENT
 
 
 def reason(job: Job, resource: Resource, now: datetime) -> str:
-    """What a resource has to do with a job."""
+    """Return whether the resource can run the job, or the reason why not, as the end of a sentence."""
     if job.application not in resource.applications:
         return f"does not offer {job.application}"
     if not is_for(job, resource):
         return f"is not one of the job's targets, {comma_lists.join(job.targets)}"
     if lacks := capabilities.missing_capability(resource.capabilities, job.application, job.specifics):
         return lacks
-    heard = f"last heard of {age(now - resource.last_call)} ago"
+    heard = f"last call {age(now - resource.last_call)} ago"
     if is_silent(resource, now):
         return f"may be down: {heard}"
-    return f"could take it, unless it is full or its own limits say no; {heard}"
+    return f"accepts such jobs, but may be full, or its local limits may refuse this one; {heard}"
 
 
 def age(span: timedelta) -> str:
-    """A span of time in its largest unit: ``3 hours``."""
+    """Return a time span in its largest unit, as ``3 hours``."""
     seconds = max(0, int(span.total_seconds()))
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
@@ -128,5 +134,5 @@ def _counted(number: int, unit: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_explain; its exit code is 0 when the job is there."""
+    """Run LGI_explain and return its exit code: 0 when the job exists."""
     return program.run(command, NAME, arguments)

@@ -23,7 +23,7 @@ NAME = "LGI_filetransfer"
 
 
 class Operation(StrEnum):
-    """The word on the command line that says what to do."""
+    """The actions of the command line."""
 
     LIST = "list"
     DOWNLOAD = "download"
@@ -32,21 +32,21 @@ class Operation(StrEnum):
 
 
 def _words(context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
-    """What to do, while it is not said, and files."""
+    """Complete the action, if it is not given yet, and file names."""
     said = any(word in list(Operation) for word in context.params.get("words") or ())
     actions = [] if said else [CompletionItem(action) for action in Operation if action.startswith(begun)]
     return actions or [CompletionItem(begun, type="file")]
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
-@click.option("-x", "--xml", "raw", is_flag=True, help="Print the list as the server says it.")
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print the list as XML, as the server sent it.")
 @output_json.option
 @click.option(
     "-j",
     "--job-directory",
     type=options.DIRECTORY,
     metavar="DIR",
-    help="Take key, certificate and CA of this job.",
+    help="Use the key, certificate, CA and repository of this job.",
 )
 @options.credential_options
 @click.argument(
@@ -60,21 +60,23 @@ def _words(context: click.Context, _option: click.Parameter, begun: str) -> list
 def command(
     raw: bool, as_json: bool, job_directory: str | None, words: tuple[str, ...], **given: object
 ) -> int:
-    """Transfer files from and to the repository at URL, which is an https URL without a slash at its end.
+    """Transfer files from and to the repository at URL, an https URL without a slash at its end.
 
-    In a job's directory, or with -j, it is the job's own repository unless a URL is given.
+    In a job's directory, or with -j, URL defaults to the job's own repository.
 
     \b
-    list      show the files of the repository: name, size and date
-    download  fetch FILES; a file of that name that is there already is replaced
+    list      list the files of the repository: name, size and date
+    download  fetch FILES; existing local files are replaced
     upload    store FILES in the repository, each under the last part of its path
     delete    remove FILES from the repository
+
+    Example: LGI_filetransfer download https://lgi.example.org/repository/JOB out.txt
     """
     shape = output_json.shape(raw, as_json)
     job = options.job(job_directory, NAME)
     action, url, names = parse(words, repository_url(job) if job else "")
     if raw and action is not Operation.LIST:
-        raise click.UsageError("-x goes with list only")
+        raise click.UsageError("-x can only be used with list")
     chosen = options.resolve(given, settings.read_job(job) if job else None, fill=True)
     options.require(chosen, NAME)
     try:
@@ -87,30 +89,31 @@ def command(
 
 
 def parse(words: tuple[str, ...], own: str = "") -> tuple[Operation, str, tuple[str, ...]]:
-    """The action, wherever it stands, then the URL and the files. UsageError when they do not fit.
+    """Return the action, which may be any of the words, the URL and the files.
 
-    Without a URL it is ``own``, the repository of the job we are in, if there is one.
+    ``own`` is the URL of the current job's repository, used when no URL is given. Raises UsageError when the
+    words do not form a command.
     """
     actions = [word for word in words if word in list(Operation)]
     others = [word for word in words if word not in list(Operation)]
     if len(actions) != 1:
         raise click.UsageError(
-            "say once what to do: list, download, upload or delete (a file of such a name is ./list)"
+            "give exactly one of list, download, upload and delete (write a file of that name as ./list)"
         )
     if own and not any("://" in word for word in others[:1]):
         others.insert(0, own)
     if not others:
-        raise click.UsageError("no repository: give its URL")
+        raise click.UsageError("no repository: give its URL, or -j DIR of a job")
     action, (url, *names) = Operation(actions[0]), others
     if action is Operation.LIST and names:
-        raise click.UsageError(f"list goes without files, such as {names[0]!r}")
+        raise click.UsageError(f"list takes no files, but {names[0]!r} was given")
     if action is not Operation.LIST and not names:
-        raise click.UsageError(f"no files to {action}")
+        raise click.UsageError(f"no files to {action}: name at least one")
     return action, url, tuple(names)
 
 
 def show_list(repository: Repository, shape: OutputFormat) -> int:
-    """The files of a repository, nothing when there are none; the exit code."""
+    """Print the list of files of a repository, nothing when it is empty. Returns the exit code."""
     try:
         content = repository.content()
     except TransferError as failure:
@@ -131,14 +134,14 @@ def show_list(repository: Repository, shape: OutputFormat) -> int:
 
 
 def _file_line(text: str) -> str:
-    """A row, also in a pipe: a name may hold line ends; --json has it as it is."""
+    """Return one row, also in a pipe: line ends in a name are escaped (--json prints the exact name)."""
     name = one_line(file_name(text))
     size, date = (one_line(xml.value(text, part)) for part in ("size", "date"))
     return f"{name:<32} {size:>8} {date_and_number(date)}\n"
 
 
 def transfer(repository: Repository, action: Operation, names: tuple[str, ...], shape: OutputFormat) -> int:
-    """Each file in turn, also after one that failed; the exit code, 0 only when all are done."""
+    """Transfer each file, also after a failure. Returns the exit code: 0 only when all succeeded."""
     told = []
     for name in names:
         text, fault = _transfer_one(repository, action, name)
@@ -162,8 +165,8 @@ _SAID = {
 
 
 def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple[str, str | None]:
-    """What is said of a file, and what went wrong with it, if anything."""
-    # As LGI: a path names the local file, its last part the one in the repository; delete takes all of it.
+    """Transfer a file. Returns the line to print, and the error or None."""
+    # As LGI: the path is the local file, its last part the name in the repository; delete uses all of it.
     remote = name if action is Operation.DELETE else name.rpartition("/")[2]
     bar = ProgressBar(one_line(remote))
     steps: dict[Operation, Callable[[], None]] = {
@@ -179,11 +182,11 @@ def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple
     except TransferError as failure:
         return f"{failed} '{repository.url}/{one_line(remote)}'", f"{name}: {failure}"
     except OSError as error:
-        # Not the name in the error, which may be that of the parts that have come.
+        # The name in the error may be that of a partial download.
         return f"Error opening file '{one_line(name)}'", f"{name}: {error.strerror or error}"
     return f"{succeeded} '{url}'", None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_filetransfer; its exit code is 0 only when every file is transferred."""
+    """Run LGI_filetransfer and return its exit code: 0 only when every file was transferred."""
     return program.run(command, NAME, arguments)

@@ -1,4 +1,4 @@
-"""LGI_history and LGI_usage: what has happened to jobs, and what they have used."""
+"""LGI_history and LGI_usage: show the state changes of jobs, and the run time they used."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,10 @@ COLUMNS = ("month", "name", "application", "resource")
 @click.argument("job_id", type=click.IntRange(0), metavar="JOB_ID")
 @output_json.json_errors
 def command(job_id: int, as_json: bool, **given: object) -> int:
-    """Show every change of a job's state, when (UTC), by whom and why; also of a job that is gone."""
+    """Show each change of a job's state with its time (UTC), author and reason, also of a removed job.
+
+    Example: LGI_history 7
+    """
     reply = _call(given, NAME, "job_history", {"job_id": str(job_id)}, "number_of_changes")
     changes = [_change(found.inside) for found in xml.find_all(reply.content, "change")]
     if as_json:
@@ -42,26 +45,35 @@ def command(job_id: int, as_json: bool, **given: object) -> int:
 
 
 def _month_of(text: str) -> int:
-    """A month as the server has it. ValueError for what is none."""
+    """Return a month as the number YYYYMM. Raises ValueError for any other text."""
     found = re.fullmatch("([0-9]{4})-(0?[1-9]|1[0-2])", text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no month: write year and month, as 2026-11")
+        raise ValueError(f"{text!r} is not a month: write year and month, as 2026-11")
     return int(found[1]) * 100 + int(found[2])
 
 
 @click.command(context_settings=options.CONTEXT)
-@click.option("-g", "--of-groups", "of_groups", is_flag=True, help="What groups have used, not users.")
-@click.option("--by", default="month,name", metavar="LIST", help=f"Comma-separated, of {', '.join(COLUMNS)}.")
-@click.option("--month", type=TextParamType("month", _month_of), help="Of one month only, as 2026-11.")
+@click.option("-g", "--of-groups", "of_groups", is_flag=True, help="Show usage by group instead of by user.")
+@click.option(
+    "--by",
+    default="month,name",
+    show_default=True,
+    metavar="LIST",
+    help=f"Columns to sum by, comma-separated: {', '.join(COLUMNS)}.",
+)
+@click.option("--month", type=TextParamType("month", _month_of), help="Only this month, as 2026-11.")
 @output_json.option
 @options.project_options
 @options.version
 @output_json.json_errors
 def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **given: object) -> int:
-    """Show how many jobs of yours have ended, and the hours they ran; administrators see everybody's."""
+    """Show the number of your jobs that have ended and their run time in hours.
+
+    Administrators see the jobs of all users. Example: LGI_usage --month 2026-11 --by application
+    """
     asked = comma_lists.split(by)
     if not asked or set(asked) - set(COLUMNS):
-        raise click.UsageError(f"--by {by!r} is no list of {', '.join(COLUMNS)}")
+        raise click.UsageError(f"--by {by!r} must be a comma-separated list of {', '.join(COLUMNS)}")
     fields = {"kind": "group" if of_groups else "user", "by": by}
     if month:
         fields["month"] = str(month)
@@ -111,7 +123,7 @@ def _month(number: str) -> str:
 
 
 def _table(rows: list[list[str]]) -> None:
-    """Columns as wide as their widest value, nothing of which steers a terminal."""
+    """Print a table with columns as wide as their widest value, control characters escaped."""
     shown = [[one_line(value) or "-" for value in row] for row in rows]
     widths = [max(len(row[column]) for row in shown) for column in range(len(shown[0]))]
     for row in shown:
@@ -120,10 +132,10 @@ def _table(rows: list[list[str]]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_history."""
+    """Run LGI_history and return its exit code."""
     return program.run(command, NAME, arguments)
 
 
 def usage_main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_usage."""
+    """Run LGI_usage and return its exit code."""
     return program.run(usage_command, USAGE_NAME, arguments)

@@ -21,18 +21,22 @@ _REFUSED = "Could not abort or delete job {job} from project {project} on server
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask, also where files would be lost.")
-@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask for confirmation, even when results would be lost."
+)
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @options.project_options
 @options.version
 @click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
 @output_json.json_errors
 def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **given: object) -> int:
-    """Delete jobs; a job that is running is asked to abort.
+    """Delete jobs. A running job is aborted first.
 
-    At a terminal it asks before it deletes a job that has ended and has files on the server, or belongs to a
-    folder of LGI_task.
+    On a terminal the command asks for confirmation before it deletes an ended job that has files on the
+    server or belongs to a folder of LGI_task.
+
+    Example: LGI_qdel 7 8
     """
     shape = output_json.shape(raw, as_json)
     for job_id in job_ids:
@@ -42,7 +46,7 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
     told: list[Values] = []
-    # As LGI: where nobody can be asked it does as it is told.
+    # As LGI: without a terminal it deletes without confirmation.
     asks = not yes and terminal.is_attended()
     wanted = [job_id for job_id in job_ids if not asks or _may_go(calls, job_id)]
     done = [_delete(calls, job_id, shape, told) for job_id in wanted]
@@ -54,18 +58,18 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
 
 
 def _may_go(calls: UserCalls, job_id: str) -> bool:
-    """Ask, where something would be lost. What the job is like may not be told: then the server decides."""
+    """Ask for confirmation if results would be lost. A job that cannot be read is left to the server."""
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
         reason = stored_results.loss(models.read_details(reply.all("job")[0]))
     except (CallError, ValueError):
         return True
-    question = f"Job {job_id} has ended and {reason}: what it has made is lost. Delete it?"
+    question = f"Job {job_id} has ended and {reason}: its results will be lost. Delete it?"
     return not reason or click.confirm(question, err=True)
 
 
 def _delete(calls: UserCalls, job_id: str, shape: OutputFormat, told: list[Values]) -> bool:
-    """Whether the job is gone or going. A server that cannot be reached ends the program."""
+    """Return whether the job is deleted or aborting. Raises CallError when the server does not answer."""
     try:
         reply = calls.call("delete_job", {"job_id": job_id}, "job")
     except CallError as failure:
@@ -97,5 +101,5 @@ def _say(reply: Reply, job_id: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_qdel; its exit code is 0 only when every job is deleted or aborting."""
+    """Run LGI_qdel and return its exit code: 0 only when every job is deleted or aborting."""
     return program.run(command, NAME, arguments)

@@ -1,4 +1,4 @@
-"""LGI_qstat: what jobs there are, how one of them is doing, which servers and resources a project has."""
+"""LGI_qstat: list jobs, show one job, list the servers and resources of a project."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,11 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 
 @click.command(context_settings=options.CONTEXT)
 @click.option(
-    "-a", "--application", default="", metavar="NAME", help="Jobs of this application; !NAME: others."
+    "-a",
+    "--application",
+    default="",
+    metavar="NAME",
+    help="Only jobs of this application; !NAME: of all others.",
 )
 @click.option(
     "-s",
@@ -39,17 +43,21 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     default="",
     shell_complete=_states,
     metavar="STATE",
-    help="Jobs in this state; !STATE: in others.",
+    help="Only jobs in this state; !STATE: in all others.",
 )
-@click.option("--succeeded", is_flag=True, help="Jobs that are finished with exit code 0.")
-@click.option("--failed", is_flag=True, help="Jobs that are aborted, or ended with another code or a signal.")
-@click.option("--unknown", is_flag=True, help="Finished jobs whose exit code nobody knows.")
+@click.option("--succeeded", is_flag=True, help="Only finished jobs with exit code 0.")
 @click.option(
-    "-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the N jobs that changed last."
+    "--failed",
+    is_flag=True,
+    help="Only aborted jobs, and jobs that ended with another exit code or by a signal.",
 )
-@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@click.option("--unknown", is_flag=True, help="Only finished jobs with unknown exit code.")
+@click.option(
+    "-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the N most recently changed jobs."
+)
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
-@click.option("-cnt", "--count", is_flag=True, help="Print only how many jobs there are.")
+@click.option("-cnt", "--count", is_flag=True, help="Print only the number of jobs.")
 @click.option("-l", "--servers", is_flag=True, help="List the project's servers.")
 @click.option("-L", "--resources", is_flag=True, help="List the project's resources and licences.")
 @options.project_options
@@ -57,6 +65,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 @click.argument("job_ids", nargs=-1, metavar="[JOB_ID]")
 @output_json.json_errors
 def command(
+    *,
     application: str,
     state: str,
     succeeded: bool,
@@ -71,7 +80,10 @@ def command(
     job_ids: tuple[str, ...],
     **given: object,
 ) -> int:
-    """List jobs, or show everything of the job JOB_ID."""
+    """List jobs, or show all details of the job JOB_ID.
+
+    Example: LGI_qstat --state running
+    """
     shape = output_json.shape(raw, as_json)
     asked = {Outcome.SUCCEEDED: succeeded, Outcome.FAILED: failed, Outcome.UNKNOWN: unknown}
     outcomes = [outcome for outcome, is_asked in asked.items() if is_asked]
@@ -102,20 +114,22 @@ def _refuse_mixture(job_ids: tuple[str, ...], project: bool, listing: bool) -> N
         if not (job_id.isascii() and job_id.isdigit()):
             raise click.UsageError(f"{job_id!r} is not a job id: it must be a number")
     if job_ids and (project or listing):
-        raise click.UsageError("a job id goes without -l, -L and what selects jobs")
+        raise click.UsageError("a job id cannot be combined with -l, -L or options that select jobs")
     if project and listing:
-        raise click.UsageError("-l and -L go without -cnt and what selects jobs")
+        raise click.UsageError("-l and -L cannot be combined with -cnt or options that select jobs")
 
 
 def _refuse_choice(endings: int, others: bool, both: bool) -> None:
     if endings > 1 or (endings and others):
-        raise click.UsageError("--succeeded, --failed and --unknown go without each other, -s, -n and -cnt")
+        raise click.UsageError(
+            "--succeeded, --failed and --unknown cannot be combined with each other or with -s, -n, -cnt"
+        )
     if both:
-        raise click.UsageError("-n goes without -cnt")
+        raise click.UsageError("-n cannot be combined with -cnt")
 
 
 def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
-    """Everything of one job; the exit code."""
+    """Show all details of one job. Returns the exit code."""
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
     except CallError as failure:
@@ -137,7 +151,7 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
 
 
 def show_project(calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat) -> None:
-    """The servers of the project, its resources, or both."""
+    """Show the servers of the project, its resources, or both."""
     told: Values = {}
     if servers:
         reply = calls.call("project_server_list")
@@ -181,5 +195,5 @@ def _licences(found: Sequence[str]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_qstat; its exit code is 0 only when everything asked for was shown."""
+    """Run LGI_qstat and return its exit code: 0 only when all requested data was shown."""
     return program.run(command, NAME, arguments)

@@ -1,4 +1,4 @@
-"""The list of jobs, fetched in pages."""
+"""The list of jobs of LGI_qstat, fetched page by page."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -17,50 +17,50 @@ HEADER = ("#", "job_id", "state", "target_resources", "application", "time_stamp
 RULE = "-" * 131 + "\n"
 
 
-# Whether a job is to be listed, by the content of its <job>.
+# Returns whether a job is listed; the argument is the content of its <job>.
 JobFilter = Callable[[str], bool]
 
 
 def everything(_text: str) -> bool:
-    """Every job is."""
+    """Select every job."""
     return True
 
 
 def ended(outcome: Outcome) -> JobFilter:
-    """Those jobs are that have ended so; a server that cannot select them lists all."""
-
+    """Return the filter for jobs with this outcome, since older servers cannot select by outcome."""
     return lambda text: JobEnd.of(text).outcome is outcome
 
 
 class JobPager:
-    """The jobs on a server, one page after the other, each job once."""
+    """The jobs on a server, fetched page by page, each job once."""
 
     def __init__(
-        self, calls: UserCalls, fields: dict[str, str], newest: int = 0, meant: JobFilter = everything
+        self, calls: UserCalls, fields: dict[str, str], newest: int = 0, selects: JobFilter = everything
     ) -> None:
-        """``fields`` are the state and application to look for, where they are given.
+        """Select jobs.
 
-        Of these only so many that changed last, unless ``newest`` is 0, and only those that are ``meant``.
+        ``fields`` may have the state and application. A ``newest`` above 0 selects so many jobs that changed
+        last; ``selects`` is applied to the jobs of the answer.
         """
         self._calls = calls
         self._fields = fields
         self._newest = newest
-        self._meant = meant
+        self._selects = selects
         self.last: Reply | None = None
         self.listed = 0
 
     def jobs(self) -> Iterator[tuple[int, str]]:
-        """A running number and the content of ``<job>`` as the server wrote it."""
+        """Yield the number of each job in the list, from 1, and the content of its ``<job>``."""
         seen: set[str] = set()
         for start in itertools.count(self._begin(), PAGE):
             self.last = fetch(self._calls, self._fields, start, PAGE)
-            # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
+            # The pages are not a snapshot: a job that changed meanwhile appears again on a later page.
             new = {xml.value(text, "job_id"): text for text in self.last.all("job")}
             new = {job_id: text for job_id, text in new.items() if job_id not in seen}
             if not new:
                 return
             seen.update(new)
-            for text in filter(self._meant, new.values()):
+            for text in filter(self._selects, new.values()):
                 self.listed += 1
                 yield self.listed, text.strip()
 
@@ -71,7 +71,7 @@ class JobPager:
 
 
 def fetch(calls: UserCalls, fields: dict[str, str], start: int, limit: int) -> Reply:
-    """One page of the list; a limit of 0 counts only."""
+    """Fetch one page of the list. With limit 0 the answer has the number of jobs only."""
     page = {"start": str(start), "limit": str(limit)}
     return calls.call("job_state", fields | page, "number_of_jobs", "job")
 
@@ -81,10 +81,10 @@ def show(
     fields: dict[str, str],
     shape: OutputFormat,
     newest: int = 0,
-    meant: JobFilter = everything,
+    selects: JobFilter = everything,
 ) -> None:
-    """The jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
-    pages = JobPager(calls, fields, newest, meant)
+    """Print the jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
+    pages = JobPager(calls, fields, newest, selects)
     told: list[Values] = []
     if shape is OutputFormat.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)
@@ -107,7 +107,7 @@ def show(
 
 
 def count(calls: UserCalls, fields: dict[str, str], shape: OutputFormat) -> None:
-    """How many jobs there are."""
+    """Print the number of jobs."""
     reply = fetch(calls, fields, 0, 0)
     number = reply.number("number_of_jobs")
     if shape is OutputFormat.JSON:
@@ -123,7 +123,7 @@ def _counted(reply: Reply, jobs: int) -> Values:
 
 
 def row(cells: tuple[str, ...]) -> str:
-    """A line of the table; what is longer than its column overflows."""
+    """Return one line of the table; a value longer than its column shifts the rest."""
     cells = tuple(terminal.value(cell) for cell in cells)
     return " " + " | ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True)) + "\n"
 
@@ -135,7 +135,7 @@ def _cells(number: int, text: str) -> tuple[str, ...]:
 
 
 def raw_trailer(reply: Reply, jobs: int) -> str:
-    """The elements after the jobs, without a root element."""
+    """Return the elements that follow the jobs in XML output, without a root element."""
     names = (
         "project",
         "project_master_server",

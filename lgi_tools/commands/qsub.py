@@ -24,13 +24,17 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import shortened
 
 NAME = "LGI_qsub"
-# Bytes; a thousand times of what servers take, and little enough to be sent and refused by them.
+# Bytes of an input: far more than servers accept, so that the server's own limit decides.
 MOST_INPUT = 64 * 1024 * 1024
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option(
-    "-a", "--application", default="", metavar="NAME", help="Application; else that of defaultapplication."
+    "-a",
+    "--application",
+    default="",
+    metavar="NAME",
+    help="Application (default: file defaultapplication of ~/.LGI).",
 )
 @click.option(
     "-t",
@@ -38,21 +42,31 @@ MOST_INPUT = 64 * 1024 * 1024
     "target_resources",
     default="",
     metavar="LIST",
-    help="Resources it may run on, comma-separated; else those of defaulttargetresources, else any.",
+    help="Resources, comma-separated (default: file defaulttargetresources, else any).",
 )
 @click.option(
     "-s",
     "--specifics",
     "job_specifics",
     metavar="XML",
-    help="Job specifics; else those of defaultjobspecifics, if there are any.",
-)
-@click.option("-i", "--input", "input_file", type=options.FILE, metavar="FILE", help="Input of the job.")
-@click.option(
-    "-r", "--read-access", default="", metavar="LIST", help="Who else may read the job, comma-separated."
+    help="Job specifics (default: file defaultjobspecifics, else none).",
 )
 @click.option(
-    "-w", "--write-access", default="", metavar="LIST", help="Who else may change the job, comma-separated."
+    "-i", "--input", "input_file", type=options.FILE, metavar="FILE", help="File with the input of the job."
+)
+@click.option(
+    "-r",
+    "--read-access",
+    default="",
+    metavar="LIST",
+    help="Others who may read the job, comma-separated.",
+)
+@click.option(
+    "-w",
+    "--write-access",
+    default="",
+    metavar="LIST",
+    help="Others who may change the job, comma-separated.",
 )
 @click.option(
     "-j",
@@ -61,14 +75,17 @@ MOST_INPUT = 64 * 1024 * 1024
     metavar="DIR",
     help="Submit as the resource that runs this job.",
 )
-@click.option("-m", "--switch-mode", is_flag=True, help="Submit as resource instead of user, or back.")
-@click.option("-x", "--xml", "raw", is_flag=True, help="Print what the server says, as it is.")
+@click.option(
+    "-m", "--switch-mode", is_flag=True, help="Submit as resource instead of as user, or the reverse."
+)
+@click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option
 @options.project_options
 @options.version
 @click.argument("files", nargs=-1, type=options.FILE, metavar="[FILES]...")
 @output_json.json_errors
 def command(
+    *,
     job_specifics: str | None,
     input_file: str | None,
     read_access: str,
@@ -80,13 +97,15 @@ def command(
     files: tuple[str, ...],
     **given: object,
 ) -> int:
-    """Submit a job; FILES are put into its repository.
+    """Submit a job and upload FILES into its repository.
 
-    Inside a job's directory the job is submitted by the resource that runs it, in the name of its owners.
-    -c, -U and -G submit as a user there; -m switches between the two.
+    Inside a job's directory the resource that runs that job submits, on behalf of the job's owners. There
+    -c, -U and -G submit as a user; -m switches between the two.
+
+    Example: LGI_qsub -a hello_world -i input.txt data.csv
     """
     shape = output_json.shape(raw, as_json)
-    # What is given is given, also when it is nothing: the settings take an empty value for an unknown one.
+    # An empty option counts as given, but an empty setting as unknown.
     given["job_specifics"] = " " if job_specifics == "" else job_specifics or ""
     job = options.job(job_directory, NAME)
     as_user = bool(job is None or given["config"] or given["user"] or given["groups"]) != switch_mode
@@ -115,30 +134,30 @@ def command(
 
 
 def input_of(file: Path) -> bytes:
-    """What a job gets as its input; ClickException for what no server takes, before all of it is read."""
+    """Return the bytes of the input. Raises ClickException for a file above `MOST_INPUT` bytes."""
     with file.open("rb") as opened:
         found = opened.read(MOST_INPUT + 1)
     if len(found) > MOST_INPUT:
         raise click.ClickException(
-            f"Cannot send '{file}' as input: it has more than {MOST_INPUT} bytes; "
-            "name it after the options, as one of the files of the job"
+            f"Cannot send '{file}' as input: it is larger than {MOST_INPUT} bytes; "
+            "give it after the options, as one of FILES"
         )
     return found
 
 
 def owners(chosen: Settings, job: JobDirectory | None) -> str:
-    """In whose name a resource submits: the owners of the job it runs, else the user of the settings."""
+    """Return the owners of a job a resource submits: those of the job it runs, else the settings' user."""
     if job:
         return job.text("LGI_owners")
     return ", ".join(text for text in (chosen.user, chosen.groups) if text)
 
 
 def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
-    """The files to upload, known to be readable; ClickException names one that is not."""
+    """Return the files to upload. Raises ClickException naming a file that cannot be read or sent."""
     paths = tuple(Path(name) for name in names)
     for path in paths:
         try:
-            # Asked before it is opened, since opening a pipe waits for its writer.
+            # Checked before opening, because opening a pipe waits for its writer.
             kind = stat.S_IFMT(path.stat().st_mode)
             with path.open("rb") if kind in {stat.S_IFREG, stat.S_IFDIR} else nullcontext():
                 pass
@@ -149,9 +168,11 @@ def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
         if any("\udc80" <= char <= "\udcff" for char in path.name):
             raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
         if kind != stat.S_IFREG:
-            raise click.ClickException(f"Cannot read from file '{path}': it is no plain file")
+            raise click.ClickException(f"Cannot read from file '{path}': it is not a regular file")
         if sum(other.name == path.name for other in paths) > 1:
-            raise click.ClickException(f"several files would be called {path.name!r} in the repository")
+            raise click.ClickException(
+                f"several files have the name {path.name!r}, which must be unique in the repository"
+            )
     return paths
 
 
@@ -171,7 +192,7 @@ def submit_as_user(
 
 
 def show_answer(reply: Reply, shape: OutputFormat) -> None:
-    """A new job for a program."""
+    """Print a new job as XML or JSON."""
     with terminal.naming(NAME, reply.value("job", "job_id")):
         if shape is OutputFormat.XML:
             terminal.show(f"{reply.content}\n")
@@ -182,11 +203,11 @@ def show_answer(reply: Reply, shape: OutputFormat) -> None:
 def submit_as_resource(
     chosen: Settings, fields: dict[str, str], files: tuple[Path, ...], shape: OutputFormat
 ) -> None:
-    """Submit as a resource or a job of it. As LGI nothing is said of success to people."""
+    """Submit as a resource or as one of its jobs. As LGI: success prints nothing in text format."""
     calls = ResourceCalls(connect(chosen), chosen.project)
     try:
         with translate_errors(chosen.server):
-            # A certificate of the job's own opens no session, and needs none.
+            # A job certificate needs no session and cannot open one.
             submit = _submit if Path(chosen.certificate).name == JOB_CERTIFICATE else _submit_in_session
             reply = submit(calls, fields, files)
     except CallError as failure:
@@ -214,5 +235,5 @@ def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tupl
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_qsub; its exit code is 0 only when the job is submitted."""
+    """Run LGI_qsub and return its exit code: 0 only when the job was submitted."""
     return program.run(command, NAME, arguments)

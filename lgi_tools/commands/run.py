@@ -25,24 +25,27 @@ NAME = "LGI_run"
     context_settings=options.CONTEXT | {"allow_interspersed_args": False},
     no_args_is_help=True,
 )
-@click.option("--cpus", type=click.IntRange(1), metavar="N", help="Cores it needs.")
+@click.option("--cpus", type=click.IntRange(1), metavar="N", help="Number of cores the job needs.")
 @click.option(
-    "--mem", type=TextParamType("memory", command_line.memory), metavar="MB", help="Memory it needs; also 2G."
+    "--mem",
+    type=TextParamType("memory", command_line.memory),
+    metavar="MB",
+    help="Memory the job needs, in MB or as 2G.",
 )
 @click.option(
     "--time",
     "seconds",
     type=TextParamType("time", command_line.seconds),
     metavar="SECONDS",
-    help="How long it may take; also 90m, 2h or 01:30:00.",
+    help="Maximum run time, in seconds or as 90m, 2h or 01:30:00.",
 )
-@click.option("--image", metavar="NAME:VERSION", help="Container to run in.")
+@click.option("--image", metavar="NAME:VERSION", help="Container image to run in.")
 @click.option(
     "--resource",
     "resources",
     multiple=True,
     metavar="NAME[=N]",
-    help="Licence or other thing of the whole project it needs; may be repeated.",
+    help="Project-wide licence the job needs; may be repeated.",
 )
 @click.option(
     "-f",
@@ -51,16 +54,22 @@ NAME = "LGI_run"
     multiple=True,
     type=options.FILE,
     metavar="FILE",
-    help="Send this file too; may be repeated.",
+    help="Also send this file; may be repeated.",
 )
-@click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
+@click.option(
+    "-t",
+    "--targets",
+    default="",
+    metavar="LIST",
+    help="Resources the job may run on, comma-separated (default: any).",
+)
 @click.option(
     "-o",
     "--stdout",
     "output",
     default="",
     metavar="FILE",
-    help="Standard output goes into this file of the job's repository; null: nowhere.",
+    help="Write standard output to this file in the job's repository; null discards it.",
 )
 @click.option(
     "-e",
@@ -68,15 +77,21 @@ NAME = "LGI_run"
     "errors",
     default="",
     metavar="FILE",
-    help="The same for standard error; both may go into one file.",
+    help="Write standard error to this file; it may be the file of --stdout.",
 )
-@click.option("-w", "--wait", is_flag=True, help="Wait for its end, print its output, exit as it did.")
+@click.option(
+    "-w",
+    "--wait",
+    is_flag=True,
+    help="Wait until the job has ended, print its output and exit with its exit code.",
+)
 @options.project_options
 @options.version
 @click.argument(
     "words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND [ARGUMENTS]..."
 )
 def command(
+    *,
     cpus: int | None,
     mem: int | None,
     seconds: int | None,
@@ -90,26 +105,28 @@ def command(
     words: tuple[str, ...],
     **given: object,
 ) -> int:
-    """Run COMMAND on any resource of the project that runs commands, and print the number of the job.
+    """Run COMMAND on any resource of the project that runs commands, and print the job id.
 
-    A program with a relative path, as ./my_script.py, is sent along with the files of -f; it runs in a
-    directory of its own there, and files it makes go into the job's repository (LGI_filetransfer).
+    A program with a relative path, as ./my_script.py, is sent with the files of -f. It runs in a directory
+    of its own; the files it writes there are stored in the job's repository (see LGI_filetransfer).
+
+    Example: LGI_run --wait --mem 2G --time 1h -f data.csv ./my_script.py data.csv
     """
     try:
         line = command_line.of_words(words, files, output, errors)
         licences = command_line.licences(resources)
-        wishes: dict[str, str | int | None] = {
+        requests: dict[str, str | int | None] = {
             "cpus": cpus,
             "memory": mem,
             "walltime": seconds,
             "image": image,
         }
-        specifics = {name: wish for name, wish in wishes.items() if wish is not None}
+        specifics = {name: value for name, value in requests.items() if value is not None}
         told = command_line.as_specifics(specifics, licences)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for word in line.left_here:
-        terminal.warn(NAME, f"warning: {word} is a file here and is not sent: -f {word} sends it")
+        terminal.warn(NAME, f"warning: the local file {word} is not sent: use -f {word} to send it")
     if line.flaw:
         terminal.warn(NAME, f"warning: {line.flaw}")
     with open_project(given, NAME) as project:
@@ -131,21 +148,24 @@ def command(
 
 
 def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
-    """The job is there already: it stays, since a resource that has more may come."""
+    """Warn when no resource can run the job. It stays queued, since a larger resource may be added."""
     try:
         reason = unmet_request(project.resources(), command_line.APPLICATION, targets, specifics)
     except (ServerError, TransportError):
         return
     if reason:
-        terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
+        terminal.warn(NAME, f"warning: no resource can currently run this job: {reason}")
 
 
 def until_end(project: Project, job: Details) -> int:
-    """Wait for a job, show its output and answer its exit code."""
+    """Wait until a job has ended, print its output and return its exit code."""
     try:
         ended = project.wait(job)
     except KeyboardInterrupt:
-        terminal.warn(NAME, f"job {job.id} goes on: LGI_wait {job.id}, or LGI_qdel {job.id} to end it")
+        terminal.warn(
+            NAME,
+            f"job {job.id} continues; wait for it with LGI_wait {job.id}, or abort it with LGI_qdel {job.id}",
+        )
         return job_end.INTERRUPTED
     except OutageError as error:
         return warn_of_outage(NAME, project, job.id, error)
@@ -153,12 +173,12 @@ def until_end(project: Project, job: Details) -> int:
     for fault in job_streams.show(project, ended):
         terminal.warn(NAME, fault)
         code = code or job_end.FAILED
-    # What a program that runs here would tell its shell by its exit code alone is not said twice.
+    # An exit code alone is not printed, as for a program that runs locally.
     if ended.exit_code is None or ended.end_reason or ended.state != State.FINISHED:
         terminal.warn(NAME, f"job {line_of(ended)}")
     return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_run; with --wait its exit code is that of the job."""
+    """Run LGI_run and return its exit code, with --wait the exit code of the job."""
     return program.run(command, NAME, arguments)

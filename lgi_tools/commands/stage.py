@@ -1,4 +1,4 @@
-"""LGI_stage: fetch the files of a job's repository into its directory, or store what the job has made."""
+"""LGI_stage: fetch the files of a job's repository into its directory, or store the job's results."""
 
 import os
 from collections.abc import Sequence
@@ -20,16 +20,20 @@ NAME = "LGI_stage"
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
-@click.option("-j", "--job-directory", metavar="DIR", default=".", help="The job's directory.")
+@click.option(
+    "-j", "--job-directory", metavar="DIR", default=".", show_default=True, help="Directory of the job."
+)
 @click.argument("direction", type=click.Choice(["in", "out"]))
 @options.version
 def command(job_directory: str, direction: str) -> int:
     """Fetch all files of a job's repository (in), or store the job's new and changed files there (out).
 
-    Files whose names begin with LGI_ or .LGI_, links, and directories stay where they are. A run that was cut
-    goes on where it stopped. The exit code is 0 when all is done, 1 when it may succeed later, 2 when it will
-    not, 75 when the server cannot be reached. What can never be stored does not change it: it is named on
-    standard error, and in the file not_stored of the directory $LGI_STATE_DIRECTORY.
+    Files whose names begin with LGI_ or .LGI_, symbolic links and directories are not stored. An interrupted
+    run continues where it stopped. The exit code is 0 on success, 1 when a retry may succeed, 2 when a retry
+    cannot succeed, 75 when the server cannot be reached. Files that can never be stored do not change it:
+    they are listed on standard error and in the file not_stored of the directory $LGI_STATE_DIRECTORY.
+
+    Example: LGI_stage -j /var/lib/lgi/job7 out
     """
     try:
         job = settings.job_at(Path(job_directory))
@@ -53,18 +57,18 @@ def command(job_directory: str, direction: str) -> int:
     return fetch(job.path, repository) if direction == "in" else store(job.path, repository)
 
 
-_ADVICE = "the administrator can let it, or set stage=no"
+_ADVICE = "the administrator can make it readable, or set stage=no"
 
 
 def repository_url(job: JobDirectory) -> str:
-    """Where the job's files are, empty when it has none.
+    """Return the URL of the job's repository, empty when it has none.
 
-    The server's own tag stands at the end, after what the user wrote, and at the top level only.
+    The server writes its element last, after those of the user, and at the top level.
     """
     found = xml.find_all(job.text("LGI_job_specifics"), "repository_url")
     return found[-1].text if found else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_stage; its exit code says whether to try again."""
+    """Run LGI_stage and return its exit code, which says whether a retry may succeed."""
     return program.run(command, NAME, arguments)

@@ -1,4 +1,4 @@
-"""LGI_tail: what a job has put out, also while it runs."""
+"""LGI_tail: print the output of a job, also while it runs."""
 
 import sys
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from lgi_tools.client.project import Project, is_unknown_call
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
 NAME = "LGI_tail"
-# Shorter than a look is good for.
+# Seconds that the server may hold a call, less than it would hold any.
 LONGEST_HELD = 20
-# For a resource to send something at all, and for the last words of a job that has ended.
+# Seconds to wait for the first output of a resource, and for the rest after the job has ended.
 FIRST_SECONDS, LAST_SECONDS = 15.0, 10.0
-_TOO_OLD = "{} is too old to tell what a job puts out while it runs; LGI_wait {} waits for its end"
+_TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits until it has ended"
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Print new output until the job has ended.")
 @click.option(
     "-n",
     "--lines",
@@ -33,15 +33,15 @@ _TOO_OLD = "{} is too old to tell what a job puts out while it runs; LGI_wait {}
     default=10,
     show_default=True,
     metavar="N",
-    help="Begin with the last N lines.",
+    help="Start with the last N lines.",
 )
 @options.project_options
 @options.version
 @click.argument("word", metavar="JOB_ID")
 def command(follow: bool, lines: int, word: str, **given: object) -> int:
-    """Print the last lines of what a job has put out, also while it runs.
+    """Print the last lines of the output of a job, also while it runs.
 
-    With -f also what follows, as it comes.
+    With -f new output follows as it is reported. Example: LGI_tail -f 7
     """
     (job_id,) = job_ids((word,))
     with open_project(given, NAME) as project:
@@ -59,15 +59,15 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
 
 
 def last_lines(text: bytes, lines: int) -> bytes:
-    """The last lines of a text, be the very last one whole or not."""
+    """Return the last lines of a text; the very last one may be incomplete."""
     return b"".join(text.splitlines(keepends=True)[-lines:]) if lines else b""
 
 
 class _Glance:
-    """One look at a job."""
+    """Prints the current output of a job once."""
 
-    # Whether it goes on while the server is away.
-    goes_on = False
+    # Whether it retries while the server does not answer.
+    retries = False
 
     def __init__(self, project: Project, job: Details, lines: int) -> None:
         self.project = project
@@ -75,7 +75,7 @@ class _Glance:
         self.lines = lines
 
     def run(self) -> int:
-        """Print what there is; the exit code."""
+        """Print the output. Returns the exit code."""
         if self.job.state == State.QUEUED:
             terminal.warn(NAME, f"job {self.job.id} is queued")
             return 0
@@ -88,7 +88,7 @@ class _Glance:
         return 0
 
     def next(self, seen: Tail, timeout: float | None) -> Tail:
-        """What comes after what was seen, or another state. TimeoutError."""
+        """Return the output after ``seen``, or a changed state. Raises TimeoutError, OutageError."""
 
         def is_news(tail: Tail) -> bool:
             now, before = (tail.state, tail.told, tail.complete), (seen.state, seen.told, seen.complete)
@@ -103,24 +103,24 @@ class _Glance:
                 text = _TOO_OLD.format(self.project.server, self.job.id)
                 raise click.ClickException(text) from None
 
-        return poll_until(ask, is_news, timeout, LONGEST_HELD, self.goes_on or seen.told)
+        return poll_until(ask, is_news, timeout, LONGEST_HELD, self.retries or seen.told)
 
     def warn_of_silence(self) -> None:
-        """Say what it may be when nothing comes."""
+        """Warn that the resource has sent no output, and why that may be."""
         terminal.warn(
             NAME,
-            f"the resource of job {self.job.id} has sent nothing yet; if it is an old one the output comes"
+            f"the resource of job {self.job.id} has sent no output yet; an older resource sends it"
             " when the job has ended",
         )
 
 
 class _Follower(_Glance):
-    """Looks until the job has ended."""
+    """Prints the output of a job until the job has ended."""
 
-    goes_on = True
+    retries = True
 
     def run(self) -> int:
-        """Print what comes; the exit code."""
+        """Print the output as it is reported. Returns the exit code."""
         seen = Tail(self.job.state, 0, b"", False, False)
         begun = warned = False
         while not (seen.complete or (states.has_ended(seen.state) and not seen.told)):
@@ -140,15 +140,15 @@ class _Follower(_Glance):
         return self.finish(begun)
 
     def show(self, tail: Tail, end: int, begun: bool) -> None:
-        """What is new; of what was there before somebody looked the last lines."""
+        """Print new output; of the output before the start only the last lines."""
         if begun and tail.offset > end:
             sys.stdout.flush()
-            terminal.warn(NAME, f"{tail.offset - end} bytes are left out here")
+            terminal.warn(NAME, f"{tail.offset - end} bytes are missing here")
         if tail.data:
             terminal.show(tail.data if begun else last_lines(tail.data, self.lines))
 
     def finish(self, begun: bool) -> int:
-        """What is left to say when the job has ended; the exit code."""
+        """Print what remains when the job has ended. Returns the exit code."""
         job = self.project.wait(self.job)
         if not begun:
             terminal.show(models.result_of(job).output)
@@ -157,5 +157,5 @@ class _Follower(_Glance):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_tail; its exit code is 0 when there was something to show."""
+    """Run LGI_tail and return its exit code: 0 when the output could be shown."""
     return program.run(command, NAME, arguments)

@@ -19,18 +19,23 @@ NAME = "LGI_wait"
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
 @click.option(
-    "--timeout", type=click.FloatRange(0), metavar="SECONDS", help="Give up after so long: exit code 124."
+    "--timeout",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Stop waiting after SECONDS, with exit code 124.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on standard output.")
 @options.project_options
 @options.version
 @click.argument("words", nargs=-1, required=True, metavar="JOB_ID...")
 def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given: object) -> int:
-    """Wait until all these jobs have ended, print how, and exit as the first one that did not succeed.
+    """Wait until the jobs have ended and print how each ended.
 
-    The exit code is that of the job; 128 and N when signal N ended it; 1 for a job that is aborted or was
-    removed; 3 for a finished one whose exit code nobody knows; 75 when the server has been away for ten
-    minutes, while the job goes on.
+    The exit code is that of the first job that did not succeed: the job's own exit code; 128+N after signal
+    N; 1 for an aborted or removed job; 3 for a finished job with unknown exit code. It is 75 when the server
+    has not answered for ten minutes, while the job continues.
+
+    Example: LGI_wait --timeout 3600 7 8
     """
     wanted = job_ids(words)
     code = 0
@@ -55,31 +60,32 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
 
 
 def ended(project: Project, job_id: int, timeout: float | None) -> tuple[int, str]:
-    """The exit code of a job when it has ended, and a line about it. TimeoutError, OutageError."""
+    """Wait until a job has ended. Returns its exit code and a line. Raises TimeoutError, OutageError."""
     try:
         job = project.wait(job_id, timeout)
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
-        return job_end.FAILED, f"{job_id} is not there"
+        return job_end.FAILED, f"{job_id} does not exist"
     if job.end.outcome is Outcome.UNKNOWN:
         terminal.warn(NAME, f"the exit code of job {job_id} is unknown")
     return job.end.code, line_of(job)
 
 
 def line_of(job: Job) -> str:
-    """How a job ended, for people."""
+    """Return how a job ended, as ``7 finished, exit code 3``."""
     return f"{job.id} {job.end.text}"
 
 
 def warn_of_outage(program: str, project: Project, job_id: int, error: OutageError) -> int:
-    """Say that a job goes on while its server is away; the exit code."""
+    """Warn that the server does not answer while the job continues. Returns the exit code."""
     terminal.warn(
-        program, f"job {job_id} goes on; {project.server} has not answered for long: {error.reason}"
+        program,
+        f"job {job_id} continues, but {project.server} has not answered for 10 minutes: {error.reason}",
     )
     return job_end.GOES_ON
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_wait; its exit code is 0 only when every job has succeeded."""
+    """Run LGI_wait and return its exit code: 0 only when every job has succeeded."""
     return program.run(command, NAME, arguments)

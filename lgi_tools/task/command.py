@@ -108,7 +108,7 @@ def _warn_of_unmet(chosen: Settings, order: Order) -> None:
             NAME, f"warning: no resource says it has {order.image}; {NAME} list-codes shows what there is"
         )
     elif reason := unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics):
-        terminal.warn(NAME, f"warning: no resource takes it as things are: {reason}")
+        terminal.warn(NAME, f"warning: no resource can currently run this job: {reason}")
 
 
 def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:

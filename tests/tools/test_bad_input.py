@@ -82,7 +82,7 @@ def test_verbose_shows_what_was_answered(server: CannedServer, module: str, word
     for call in CALLS:
         server.will_answer_call(f"interfaces/interface_{call}", page)
     server.will_answer("GET", LISTING, page)
-    program = f"import sys; from lgi_tools.{module} import main; sys.exit(main())"
+    program = f"import sys; from lgi_tools.commands.{module} import main; sys.exit(main())"
     words = words or ("list", server.url + PLACE)
 
     quiet, loud = (

@@ -92,7 +92,7 @@ def test_a_lost_key_is_revoked_and_the_list_shows_it(run: Run, tmp_path: Path) -
     ("words", "problem"),
     [
         (("server", "x"), "there is no CA in {ca}: make one with 'init'"),
-        (("list",), "there are no certificates in {ca}: make a CA with 'init'"),
+        (("list",), "{ca} contains no certificates: create a CA with 'init'"),
         (("user", "x", "--password-file", "/no/file"), "/no/file: No such file or directory"),
         (("nothing",), "No such command 'nothing'. ('LGI_certificates -h' shows how it is used)"),
         (("user",), "Missing argument 'NAME'. ('LGI_certificates user -h' shows how it is used)"),

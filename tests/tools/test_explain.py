@@ -50,10 +50,11 @@ def test_each_resource_is_told_of() -> None:
     )
 
     assert told == [
-        "job 7 is queued since 3 minutes: 1 of 4 resources could take it, when there is room",
-        "  c: could take it, unless it is full or its own limits say no; last heard of 1 second ago",
+        "job 7 has been queued for 3 minutes: 1 of 4 resources accept such jobs, but may be full",
+        "  c: accepts such jobs, but may be full, or its local "
+        "limits may refuse this one; last call 1 second ago",
         "  a: does not offer command",
-        "  b: may be down: last heard of 2 days ago",
+        "  b: may be down: last call 2 days ago",
         "  d: is not one of the job's targets, a, b, c",
     ]
 
@@ -63,20 +64,20 @@ def test_each_resource_is_told_of() -> None:
     [
         ("any", [], "no resource offers command"),
         ("any", [resource("a", "other", seconds=1)], "no resource offers command"),
-        ("b", [resource("a", seconds=1)], "no resource can take it now"),
-        ("a", [resource("a", hours=1)], "no resource can take it now"),
+        ("b", [resource("a", seconds=1)], "no resource can currently run it"),
+        ("a", [resource("a", hours=1)], "no resource can currently run it"),
     ],
 )
 def test_where_nobody_can_take_it_that_is_said(targets: str, resources: list[Resource], summary: str) -> None:
     """Before anything else."""
-    assert lines(job(targets=targets), *resources)[0] == f"job 7 is queued since 3 minutes: {summary}"
+    assert lines(job(targets=targets), *resources)[0] == f"job 7 has been queued for 3 minutes: {summary}"
 
 
 def test_what_a_job_asks_for_is_a_reason() -> None:
     """A resource that has less leaves it to others."""
     told = lines(job(specifics="<cpus> 64 </cpus>"), resource("a", seconds=1))
 
-    assert told[0].endswith("when there is room, and for what it asks: <cpus> 64 </cpus>")
+    assert told[0].endswith("but may be full; its requests: <cpus> 64 </cpus>")
 
 
 def test_what_a_resource_says_it_lacks_is_told() -> None:
@@ -91,7 +92,7 @@ def test_what_a_resource_says_it_lacks_is_told() -> None:
     )
 
     assert told == [
-        "job 7 is queued since 3 minutes: no resource can take it now",
+        "job 7 has been queued for 3 minutes: no resource can currently run it",
         "  a: has no image psi4:1.6, gives a job 8 cpus at most, not 64",
         "  b: has no image psi4:1.6, gives a job 8 cpus at most, not 64",
     ]
@@ -99,8 +100,8 @@ def test_what_a_resource_says_it_lacks_is_told() -> None:
 
 def test_a_job_that_runs_needs_no_explanation() -> None:
     """Where, and for how long."""
-    assert lines(job("running", "a")) == ["job 7 is running since 3 minutes, at a"]
-    assert lines(job("aborting", "a")) == ["job 7 is aborting since 3 minutes, at a"]
+    assert lines(job("running", "a")) == ["job 7 has been running for 3 minutes at a"]
+    assert lines(job("aborting", "a")) == ["job 7 has been aborting for 3 minutes at a"]
 
 
 def test_a_job_that_has_ended_says_how() -> None:
@@ -153,8 +154,8 @@ def test_what_the_server_knows_better_is_told(grid: Grid) -> None:
         told = project.explain(jobs[2])
         said = list(explain.explained(project.job(jobs[2]), project.resources(), datetime.now(UTC), told))
 
-    assert said[0].startswith(f"job {jobs[2]} is queued since ")
+    assert said[0].startswith(f"job {jobs[2]} has been queued for ")
     assert said[0].endswith(told.message)
-    assert said[1] == "  1 queued jobs are offered before it"
-    assert said[2].startswith("  res1@cluster: could take it")
+    assert said[1] == "  1 queued jobs are ahead of it"
+    assert said[2].startswith("  res1@cluster: accepts such jobs")
     assert said[2].endswith("; currently runs 1 jobs of hello_world")

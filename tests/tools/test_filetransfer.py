@@ -234,12 +234,12 @@ def test_no_name_leaves_the_repository(
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("URL",), "say once what to do"),
-        (("list", "download", "URL"), "a file of such a name is ./list"),
+        (("URL",), "give exactly one of list"),
+        (("list", "download", "URL"), "write a file of that name as ./list"),
         (("list",), "no repository: give its URL"),
-        (("list", "URL", "f"), "list goes without files, such as 'f'"),
+        (("list", "URL", "f"), "list takes no files, but 'f' was given"),
         (("upload", "URL"), "no files to upload"),
-        (("-x", "download", "URL", "f"), "-x goes with list only"),
+        (("-x", "download", "URL", "f"), "-x can only be used with list"),
         (("list", "http://localhost/LGI/r"), "is not a URL that begins with https://"),
         (("list", "https://localhost/LGI/r/"), "does not end in the name of a repository"),
         (("list", "https://localhost"), "does not end in the name of a repository"),

@@ -60,7 +60,7 @@ def test_the_actions_of_a_file_transfer_are_explained(run: Run) -> None:
 
     for action in ("list ", "download ", "upload ", "delete "):
         assert any(line.strip().startswith(action) for line in out.splitlines())
-    assert "already is replaced" in out
+    assert "existing local files are replaced" in out
 
 
 def test_what_is_missing_is_looked_for_where_the_user_said(run: Run, home: Path, tmp_path: Path) -> None:

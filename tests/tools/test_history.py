@@ -94,4 +94,4 @@ def test_what_is_no_month_is_said_to_be_none(run: Run, server: CannedServer, mon
     code, out, err = run(usage, "--month", month)
 
     assert (code, out, server.requests) == (1, "", [])
-    assert f"{month!r} is no month: write year and month, as 2026-11" in err
+    assert f"{month!r} is not a month: write year and month, as 2026-11" in err

@@ -146,7 +146,7 @@ def test_one_kind_of_output_at_a_time(run: Run) -> None:
     code, out, err = run(qstat, "-x", "--json")
 
     assert (code, out) == (1, "")
-    assert "--json goes without -x" in err
+    assert "--json cannot be combined with -x" in err
 
 
 @pytest.mark.usefixtures("server")
@@ -154,4 +154,4 @@ def test_a_pipe_is_not_waited_for(run: Run) -> None:
     """It is no file to upload, and its writer may never come."""
     os.mkfifo("pipe")
 
-    assert "it is no plain file" in run(qsub, "-a", "x", "pipe")[2]
+    assert "it is not a regular file" in run(qsub, "-a", "x", "pipe")[2]

@@ -140,7 +140,10 @@ def test_an_answer_that_cannot_be_read_is_told(run: Run, server: CannedServer) -
         (("-a", "x", "-i", "nothing"), "nothing: No such file or directory"),
         (("-a", "x", "nothing"), "Cannot read from file 'nothing': No such file or directory"),
         (("-a", "x", "."), "Cannot read from file '.': Is a directory"),
-        (("-a", "x", "one/f", "two/f"), "several files would be called 'f' in the repository"),
+        (
+            ("-a", "x", "one/f", "two/f"),
+            "several files have the name 'f', which must be unique in the repository",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_said_before_anything_is_sent(
@@ -352,4 +355,4 @@ def test_an_input_that_no_server_takes_is_refused_at_once(run: Run, server: Cann
     code, out, err = run(main, "-a", "app", "-i", "big")
 
     assert (code, out, server.requests) == (1, "", [])
-    assert "Cannot send 'big' as input: it has more than 67108864 bytes" in err
+    assert "Cannot send 'big' as input: it is larger than 67108864 bytes" in err

@@ -119,13 +119,13 @@ def test_jobs_with_files_are_kept_and_named(grid: Grid, tool: Run) -> None:
     assert (code, out) == (0, "1 jobs removed\n")
     assert dry[2] == err
     assert err == (
-        f"LGI_clean: job {folder} is kept, as it belongs to a folder of LGI_task"
-        " (--with-results: remove such jobs too)\n"
-        f"LGI_clean: 2 jobs are kept, as each has files on the server: {cut}, {made}"
-        " (--with-results: remove such jobs too)\n"
+        f"LGI_clean: job {folder} is kept because it belongs to a folder of LGI_task"
+        " (--with-results removes such jobs too)\n"
+        f"LGI_clean: 2 jobs are kept because each has files on the server: {cut}, {made}"
+        " (--with-results removes such jobs too)\n"
     )
     assert kept == [cut, made, folder]
-    assert "there is nothing to remove" in again[2]
+    assert "no jobs to remove" in again[2]
     assert everything == (0, "3 jobs removed\n", "")
 
 
@@ -146,7 +146,7 @@ def test_a_deletion_asks_before_files_are_lost(grid: Grid, tool: Run, asked: lis
     code, out, _ = tool(qdel, str(with_files), str(without), str(queued), "999999")
 
     assert asked == [
-        f"Job {with_files} has ended and has files on the server: what it has made is lost. Delete it?"
+        f"Job {with_files} has ended and has files on the server: its results will be lost. Delete it?"
     ]
     assert (code, jobs(grid)) == (1, [with_files])
     assert f"Job {without} deleted" in out

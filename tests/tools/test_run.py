@@ -95,7 +95,7 @@ def test_what_no_resource_can_take_is_warned_of(run: Run, server: CannedServer) 
     meant = run(main, "--cpus", "99", "-t", "a", "x")
     none = run(main, "--cpus", "99", "--image", "psi4:1.6", "x")
 
-    warning = "LGI_run: warning: no resource takes it as things are: a gives a job 2 cpus at most, not 99"
+    warning = "LGI_run: warning: no resource can currently run this job: a gives a job 2 cpus at most, not 99"
     assert may == (0, "7\n", "")
     assert meant == (0, "7\n", f"{warning}\n")
     assert none == (0, "7\n", f"{warning}; b has no image psi4:1.6, gives a job 2 cpus at most, not 99\n")
@@ -229,7 +229,7 @@ def test_a_file_that_stays_here_is_warned_of(run: Run, server: CannedServer) -> 
     code, out, err = run(main, "python3", "script.py")
 
     assert (code, out) == (0, "7\n")
-    assert err == "LGI_run: warning: script.py is a file here and is not sent: -f script.py sends it\n"
+    assert err == "LGI_run: warning: the local file script.py is not sent: use -f script.py to send it\n"
 
 
 def test_a_program_that_may_not_start_is_warned_of(run: Run, server: CannedServer) -> None:

@@ -96,7 +96,7 @@ def test_what_is_left_out_is_said(run: Run, server: CannedServer) -> None:
     code, out, err = run(main, "-f", "7")
 
     assert (code, out) == (0, "one\ntwo\n")
-    assert err.splitlines()[0] == "LGI_tail: 996 bytes are left out here"
+    assert err.splitlines()[0] == "LGI_tail: 996 bytes are missing here"
 
 
 def test_an_old_resource_sends_nothing(run: Run, server: CannedServer) -> None:
@@ -109,7 +109,7 @@ def test_an_old_resource_sends_nothing(run: Run, server: CannedServer) -> None:
 
     code, out, err = run(main, "7")
     assert (code, out) == (1, "")
-    assert "has sent nothing yet" in err
+    assert "has sent no output yet" in err
     code, out, err = run(main, "-f", "7")
     assert (code, out) == (0, "out\n")
     assert err.endswith("LGI_tail: job 7 finished, exit code 0\n")
@@ -132,8 +132,8 @@ def test_an_old_server_cannot(run: Run, server: CannedServer, options: tuple[str
 
     assert (code, out) == (1, "")
     assert err == (
-        f"LGI_tail: {server.url} is too old to tell what a job puts out while it runs;"
-        " LGI_wait 7 waits for its end\n"
+        f"LGI_tail: {server.url} is too old to show the output of a running job;"
+        " LGI_wait 7 waits until it has ended\n"
     )
 
 

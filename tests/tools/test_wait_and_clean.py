@@ -91,7 +91,7 @@ def test_a_job_that_is_gone_is_no_reason_to_wait(run: Run, server: CannedServer)
     """The others are waited for all the same."""
     server.will_answer_call(STATE, lgi_error(15, "no such job"), lgi(job(4)))
 
-    assert run(wait, "3", "4") == (1, "3 is not there\n4 finished, exit code 0\n", "")
+    assert run(wait, "3", "4") == (1, "3 does not exist\n4 finished, exit code 0\n", "")
 
 
 def test_a_wait_can_be_quiet(run: Run, server: CannedServer) -> None:
@@ -178,7 +178,7 @@ def test_a_question_is_asked(
 
     code, _, _ = run(clean)
 
-    assert (code, asked) == (0 if answer else 1, ["Remove 1 finished jobs of yours with their files?"])
+    assert (code, asked) == (0 if answer else 1, ["Remove your 1 finished jobs with their files?"])
     assert deleted(server) == gone
 
 
@@ -198,4 +198,4 @@ def test_where_there_is_nothing_it_is_said(run: Run, server: CannedServer) -> No
     """And is a success."""
     has(server)
 
-    assert run(clean) == (0, "", "LGI_clean: there is nothing to remove\n")
+    assert run(clean) == (0, "", "LGI_clean: no jobs to remove\n")
