@@ -1,4 +1,4 @@
-"""What two LGI programs must agree on, to the byte: no settings, no state."""
+"""The protocol between LGI's programs: formats, states, errors and the client. No settings, no state."""
 
 LGI_VERSION = "1.41.0"
 API_VERSION = "1.32"

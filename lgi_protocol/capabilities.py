@@ -1,6 +1,7 @@
-"""What a resource tells of an application beside its name: its images, and the most a job may ask for.
+"""The capabilities of an application on a resource: its images, and the maximum a job may request.
 
-applications/library/capabilities.sh tells it. Daemon, server and tools read it, and what jobs ask for.
+applications/library/capabilities.sh writes them; daemon, server and tools read them and compare them with
+the requests in a job's specifics.
 """
 
 import re
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 from lgi_protocol.xml_reader import elements, find, unescape
 
-# <images> psi4:1.5, crest:2.11.2 </images> is all there are, unless "..." is among them.
+# <images> psi4:1.5, crest:2.11.2 </images> is the complete list, unless it contains "...".
 IMAGES, AND_MORE = "images", "..."
-# <max_cpus> 8 </max_cpus> is the most for one job, of each of these.
+# <max_cpus> 8 </max_cpus> is the maximum for one job; there is one for each of these.
 MOST = "max_"
 UNITS = {"cpus": "cpus", "nodes": "nodes", "memory": "MB of memory", "walltime": "seconds of walltime"}
 _LONGEST = 200
@@ -23,85 +24,88 @@ _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
 
 @dataclass(frozen=True)
 class ApplicationCapabilities:
-    """What is told of an application: images, whether those are all, and the most of each of `UNITS`."""
+    """Images of an application, whether that list is complete, and the maximum of each of `UNITS`."""
 
     images: tuple[str, ...]
-    is_all: bool
-    most: Mapping[str, int]
+    is_complete: bool
+    maximum: Mapping[str, int]
 
 
 def is_image(name: str) -> bool:
-    """Whether a resource would take a text for an image: ``psi4:1.5``."""
+    """Return whether a text is a valid image name, such as ``psi4:1.5``."""
     return bool(_IMAGE.match(name))
 
 
-def offer(capabilities: str, application: str) -> ApplicationCapabilities:
-    """What a resource's capabilities tell; nothing where they cannot be read.
+def read_capabilities(capabilities: str, application: str) -> ApplicationCapabilities:
+    """Parse the capabilities of one application; return empty ones when the XML cannot be parsed.
 
-    A daemon escapes what its application tells, others need not.
+    The content of the application's element may be escaped (as our daemon writes it) or plain XML.
     """
-    said: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     try:
-        told = find(capabilities, application)
-        for text in dict.fromkeys((told.inside, unescape(told.inside))) if told else ():
-            for one in elements(text):
-                said.setdefault(one.name, []).append(one.text)
+        part = find(capabilities, application)
+        for text in dict.fromkeys((part.inside, unescape(part.inside))) if part else ():
+            for element in elements(text):
+                texts.setdefault(element.name, []).append(element.text)
     except ValueError:
         return ApplicationCapabilities((), False, {})
-    names = comma_lists.unique(name for text in said.get(IMAGES, ()) for name in comma_lists.split(text))
-    most = {name: _whole(said[MOST + name][-1]) for name in UNITS if MOST + name in said}
+    names = comma_lists.unique(name for text in texts.get(IMAGES, ()) for name in comma_lists.split(text))
+    maximum = {name: _positive(texts[MOST + name][-1]) for name in UNITS if MOST + name in texts}
     return ApplicationCapabilities(
         images=tuple(name for name in names if is_image(name)),
-        is_all=IMAGES in said and AND_MORE not in names,
-        most={name: number for name, number in most.items() if number},
+        is_complete=IMAGES in texts and AND_MORE not in names,
+        maximum={name: number for name, number in maximum.items() if number},
     )
 
 
 def readable(capabilities: str) -> str:
-    """Capabilities for a person, or a program that is no XML parser: what a daemon escapes as it was written.
+    """Return capabilities with the content of each application's element unescaped, for display.
 
-    On the wire each application's stand escaped in an element of its name, which may hold anything.
+    On the wire that content is escaped, since it may be any text. Return the input when it is not XML.
     """
     parts, at = [], 0
     try:
-        for told in elements(capabilities):
-            inside = capabilities.index(">", told.begin) + 1
-            parts += [capabilities[at:inside], unescape(told.inside)]
-            at = inside + len(told.inside)
+        for part in elements(capabilities):
+            inside = capabilities.index(">", part.begin) + 1
+            parts += [capabilities[at:inside], unescape(part.inside)]
+            at = inside + len(part.inside)
     except ValueError:
         return capabilities
     return "".join(parts) + capabilities[at:]
 
 
 def requested(specifics: str, tag: str) -> str:
-    """What a job asks for, as the scripts of `command` read it: the last such tag, however deep, cut."""
+    """Return the text of the last ``<tag>`` at any depth, cut to 200 characters, as requests.sh reads it."""
     found: list[str] = re.findall(f"<{tag}>([^<>]*)</{tag}>", specifics)
     return found[-1].strip()[:_LONGEST] if found else ""
 
 
 def requested_number(specifics: str, tag: str) -> int:
-    """A number a job asks for (`walltime` in seconds); 0 when it does not, or not with a number."""
-    said = requested(specifics, tag)
-    if tag == "walltime" and (clock := _CLOCK.match(said)):
+    """Return the number a job requests (``walltime`` in seconds); 0 when there is none or it is not one."""
+    text = requested(specifics, tag)
+    if tag == "walltime" and (clock := _CLOCK.match(text)):
         return int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3])
-    return _whole(said)
+    return _positive(text)
 
 
-def _whole(text: str) -> int:
+def _positive(text: str) -> int:
     return int(text) if _NUMBER.match(text) else 0
 
 
 def missing_capability(capabilities: str, application: str, specifics: str) -> str:
-    """Why a resource, by its own word, never takes a job: ``has no image psi4:1.6``; empty when it may."""
-    wanted = {tag: asked for tag in UNITS if (asked := requested_number(specifics, tag))}
+    """Return why the capabilities exclude a job, as ``has no image psi4:1.6``; empty when they do not."""
+    numbers = {tag: requested_number(specifics, tag) for tag in UNITS}
+    requests = {tag: number for tag, number in numbers.items() if number}
     image = requested(specifics, "image")
-    if not wanted and not image:
+    if not requests and not image:
         return ""
-    told = offer(capabilities, application)
-    faults = [f"has no image {image}"] if image and told.is_all and image not in told.images else []
+    offered = read_capabilities(capabilities, application)
+    faults = (
+        [f"has no image {image}"] if image and offered.is_complete and image not in offered.images else []
+    )
     faults += [
-        f"gives a job {told.most[tag]} {UNITS[tag]} at most, not {asked}"
-        for tag, asked in wanted.items()
-        if asked > told.most.get(tag, asked)
+        f"gives a job {offered.maximum[tag]} {UNITS[tag]} at most, not {number}"
+        for tag, number in requests.items()
+        if number > offered.maximum.get(tag, number)
     ]
     return ", ".join(faults)

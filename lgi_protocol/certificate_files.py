@@ -1,12 +1,12 @@
-"""What the files of certificates are called, for the programs that make them and those that look for them."""
+"""File names of certificates and keys."""
 
 from urllib.parse import quote
 
 
 def file_stem(name: str) -> str:
-    """The file name of an entity, without suffix: as it is where that is safe, ``%XX`` for the rest.
+    """Return the file name of an entity without suffix; unsafe characters are written as ``%XX``.
 
-    Two names never share a file. Raises ValueError for the name of the CA's own files.
+    Different names give different files. Raise ValueError for ``ca``, the name of the CA's own files.
     """
     if name.lower() == "ca":
         raise ValueError(f"{name!r} is the name of the CA's own files: choose another")

@@ -1,4 +1,4 @@
-"""One project server as a client sees it: keep-alive, time-outs, back-off with jitter."""
+"""HTTPS client of one project server: keep-alive connections, timeouts, retries with jitter."""
 
 import random
 import time
@@ -15,30 +15,30 @@ from requests_toolbelt import MultipartEncoder
 from lgi_protocol import file_properties
 from lgi_protocol.credentials import Credentials, ReloadingSession
 from lgi_protocol.deadline import deadline
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, read_answer, read_text
-from lgi_protocol.transport_errors import TransportError, may_have_been_sent, root_cause
+from lgi_protocol.transport_errors import may_have_been_sent, root_cause
 from lgi_protocol.upload import Upload, UploadError
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
 TIMEOUTS = (10.0, 60.0)
 # A page of 1024 jobs, each with fields of 64 KiB, is below it.
 MAX_ANSWER = 128 * 1024 * 1024
-# For a whole answer, however it trickles in.
+# Deadline for a whole answer, however slowly it arrives.
 ANSWER_SECONDS = 120.0
 _BYTES = "application/octet-stream"
-# So many characters of what is not LGI's are enough to see what it is.
-_SHOWN = 4096
+# Characters kept of an answer that is not an LGI document.
+_EXCERPT = 4096
 _Result = TypeVar("_Result")
 
 
 class Client:
-    """Calls of one project server over kept connections, TLS handshakes made once."""
+    """Client of one project server; connections and TLS sessions are kept open."""
 
     def __init__(
         self, server: str, credentials: Credentials, session: requests.Session | None = None
     ) -> None:
-        """``server`` is the project server's URL, as ``https://host:port/LGI``."""
+        """Set the project server's URL, as ``https://host:port/LGI``, and the credentials to use."""
         self.server = server.rstrip("/")
         self.credentials = credentials
         self._given = session
@@ -46,7 +46,7 @@ class Client:
 
     @property
     def session(self) -> requests.Session:
-        """The kept connections; others once the credentials' files were renewed."""
+        """The session with its open connections; a new one after the credential files changed."""
         return self._kept.current() if self._kept else self._given  # type: ignore[return-value]
 
     def post(
@@ -56,11 +56,12 @@ class Client:
         files: tuple[Path | BinaryIO, ...] = (),
         watch: Callable[[int, int], None] | None = None,
     ) -> Reply:
-        """One call, as ``interfaces/interface_job_state``; files are streamed.
+        """Make one call, such as ``interfaces/interface_job_state``; files are streamed.
 
-        While they are sent ``watch`` is told how many bytes are gone and how many there are.
+        ``watch`` is called with the bytes sent so far and the total while files are sent.
 
-        Raises ServerError with the server's error, TransportError without an answer, OSError for a file.
+        Raise ServerError for an error of the server, TransportError when there is no answer, and OSError
+        when a file cannot be read.
         """
         url = f"{self.server}/{call}.php"
         if not is_https(url):
@@ -84,7 +85,7 @@ class Client:
         session = self.session
         try:
             with (
-                # Files take the time they take; what a form has to say is gone in a moment.
+                # A form is sent at once; sending files may take any time, so the deadline starts after them.
                 deadline(ANSWER_SECONDS, after_sending=isinstance(body, MultipartEncoder)),
                 session.post(
                     url,
@@ -102,40 +103,40 @@ class Client:
         try:
             return read_answer(text)
         except ValueError as error:
-            reason = f"the answer is not an LGI document (HTTP {answer.status_code}){_lacking(text)}"
-            said = f"HTTP {answer.status_code} {answer.reason}: {text[:_SHOWN]}"
-            raise TransportError(self.server, reason, said=said) from error
+            reason = f"the answer is not an LGI document (HTTP {answer.status_code}){_defect(text)}"
+            excerpt = f"HTTP {answer.status_code} {answer.reason}: {text[:_EXCERPT]}"
+            raise TransportError(self.server, reason, excerpt=excerpt) from error
 
     def close(self) -> None:
         """Close the kept connections."""
         self.session.close()
 
 
-def _lacking(text: str) -> str:
-    """What an answer that is not LGI's lacks, when that can be told."""
+def _defect(text: str) -> str:
+    """Return what is wrong with an answer that is not an LGI document, if that can be seen."""
     if not text.strip():
         return ": it is empty"
     return ": it ends in the middle" if text.lstrip().startswith("<LGI>") else ""
 
 
 class _Form(MultipartEncoder):  # type: ignore[misc]
-    """A form with files, whose names arrive exactly."""
+    """A multipart form with files; all file names are preserved exactly."""
 
     def __init__(self, parts: Mapping[str, object], watch: Callable[[int, int], None] | None) -> None:
         self._watch = watch
-        self._gone = 0
+        self._sent = 0
         super().__init__(parts)
 
     def read(self, size: int = -1) -> bytes:
         block: bytes = super().read(size)
-        self._gone += len(block)
+        self._sent += len(block)
         if self._watch is not None:
-            self._watch(self._gone, self.len)
+            self._watch(self._sent, self.len)
         return block
 
     def _iter_fields(self) -> Iterator[Any]:
         for part in super()._iter_fields():
-            # A quoted name has no agreed way to hold these; servers that know no other one take no notice.
+            # There is no agreed way to quote these characters; older servers ignore filename*.
             name = part._filename or ""
             if any(char in '"%\\' or not char.isprintable() for char in name):
                 part.headers["Content-Disposition"] += f"; filename*=UTF-8''{quote(name, safe='')}"
@@ -143,22 +144,23 @@ class _Form(MultipartEncoder):  # type: ignore[misc]
 
 
 def is_https(url: str) -> bool:
-    """Whether a URL is one that LGI speaks: TLS with certificates on both sides, and nothing else."""
+    """Return whether a URL begins with ``https://``, the only scheme LGI uses."""
     return url.lower().startswith("https://")
 
 
 def retry_on_busy(
     call: Callable[[], _Result],
-    patience: float,
+    timeout: float,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> _Result:
-    """The result of a call, made again while the server says back-off, for at most ``patience`` seconds.
+    """Return the result of a call; repeat it on LGIError BACK_OFF for at most ``timeout`` seconds.
 
-    Waits what the server asks plus up to half of it again, so that many clients do not return at once.
-    Only an answer of "back-off" is repeated: it promises that nothing was done.
+    The wait is what the server asks for plus up to 50 % of jitter, so that clients do not return together.
+    Only BACK_OFF is repeated, since it guarantees that the server did nothing. Raise its last ServerError
+    after ``timeout``, and any other error at once.
     """
-    end = clock() + patience
+    end = clock() + timeout
     while True:
         try:
             return call()

@@ -6,36 +6,36 @@ ANY = "any"
 
 
 def split(text: str) -> tuple[str, ...]:
-    """The trimmed, non-empty values in their order.
+    """Return the trimmed, non-empty values in order.
 
-    LGI 1.31 moves the last value into the hole an empty one leaves (``a,,b,c`` gave a, c, b); nothing
-    depends on it, so the order of the writer stays.
+    LGI 1.31 moves the last value to the place of an empty one (``a,,b,c`` gives a, c, b). Nothing depends on
+    it, so the order is kept.
     """
     return tuple(value for part in text.split(",") if (value := part.strip()))
 
 
 def unique(values: Iterable[str]) -> tuple[str, ...]:
-    """The values without repetitions, first occurrence first."""
+    """Return the values without duplicates, in order of first occurrence."""
     return tuple(dict.fromkeys(values))
 
 
 def join(values: Iterable[str]) -> str:
-    """The list as the server stores and answers it."""
+    """Return the list as text, as the server stores it and sends it."""
     return ", ".join(values)
 
 
 def contains_any(values: Collection[str], names: Iterable[str]) -> bool:
-    """Whether a list grants one of these names: it has the word ``any`` or the very name."""
+    """Return whether a list contains one of the names, or the word ``any``."""
     return ANY in values or any(name in values for name in names)
 
 
-def matches_filter(owners: Collection[str], wanted: Collection[str]) -> bool:
-    """Whether a job of these owners passes the ``a, b, !c`` filter of request_work.
+def matches_filter(owners: Collection[str], filters: Collection[str]) -> bool:
+    """Return whether a job of these owners matches the ``a, b, !c`` filter of request_work.
 
-    A ``!name`` refuses every job of that owner; plain names, when there are any, ask for one of them.
+    ``!name`` excludes all jobs of that owner; if there are plain names, one of them must be an owner.
     """
-    refused = {value[1:].strip() for value in wanted if value.startswith("!")}
-    asked = [value for value in wanted if not value.startswith("!")]
-    if refused.intersection(owners):
+    excluded = {value[1:].strip() for value in filters if value.startswith("!")}
+    included = [value for value in filters if not value.startswith("!")]
+    if excluded.intersection(owners):
         return False
-    return not asked or ANY in asked or bool(set(asked).intersection(owners))
+    return not included or ANY in included or bool(set(included).intersection(owners))

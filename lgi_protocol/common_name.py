@@ -14,29 +14,29 @@ LIMIT = 64  # X.509's ub-common-name, counted in characters
 
 @dataclass(frozen=True)
 class CommonName:
-    """Who a certificate is for. ``None`` stands for a field that is not there."""
+    """The identity in a certificate. ``None`` stands for an absent field."""
 
     name: str
     groups: tuple[str, ...] | None = None
     projects: tuple[str, ...] | None = None
 
     def allows_project(self, project: str) -> bool:
-        """A certificate without a project list is good for every project."""
+        """Return whether the certificate is valid for a project; without a project list it is for all."""
         return self.projects is None or comma_lists.contains_any(self.projects, [project])
 
     def certified_groups(self) -> tuple[str, ...]:
-        """The groups the certificate names; always the user's own name too (ruling 1). ``any`` is none."""
+        """Return the groups of the certificate and the user's own name (ruling 1), without ``any``."""
         return comma_lists.unique(
             (self.name, *(group for group in self.groups or () if group != comma_lists.ANY))
         )
 
     @property
     def is_for_any_group(self) -> bool:
-        """Whether the certificate grants every group, the administrators' excepted, by the word ``any``."""
+        """Whether the certificate grants all groups but the administrators', by the word ``any``."""
         return comma_lists.ANY in (self.groups or ())
 
     def __str__(self) -> str:
-        """The text that goes into the certificate."""
+        """Return the text of the common name in the certificate."""
         fields = [self.name]
         if self.groups is not None:
             fields.append(comma_lists.join(self.groups))
@@ -46,13 +46,13 @@ class CommonName:
 
 
 def parse(text: str) -> CommonName:
-    """``name``, ``name; projects`` or ``name; groups; projects``.
+    """Parse ``name``, ``name; projects`` or ``name; groups; projects``.
 
-    Raises ValueError when no identity can be read: an empty field, the word ``any`` as a name, more than
-    three fields, a comma in the name, a control character or a blank that is not the plain one.
+    Raise ValueError when it is none of these: an empty field, the word ``any`` as a name, more than
+    three fields, a comma in the name, a control character, or a space other than U+0020.
     """
     if has_control(text) or has_lookalike(text):
-        raise ValueError("a common name has no control characters, no invisible ones and only plain blanks")
+        raise ValueError("a common name must not contain control or invisible characters or special blanks")
     fields = [field.strip(" ") for field in text.split(";")]
     if len(fields) > 3 or not all(fields):
         raise ValueError(f"{text!r} is not 'name', 'name; projects' or 'name; groups; projects'")
@@ -68,7 +68,7 @@ def parse(text: str) -> CommonName:
 
 
 def compose(name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...] | None) -> CommonName:
-    """The common name of a new certificate; ValueError says why it cannot be made.
+    """Return the common name of a new certificate; raise ValueError when it is too long or ambiguous.
 
     Groups without projects are written with the project list ``any``, since two fields would be read as
     name and projects.
@@ -88,7 +88,7 @@ def compose(name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...]
 
 
 def check_name(name: str) -> str:
-    """One user, group or resource name, fit for a comma list; ValueError says what is wrong."""
+    """Return a user, group or resource name that fits into a comma list; raise ValueError otherwise."""
     if (
         not name
         or name == comma_lists.ANY
@@ -106,18 +106,18 @@ def check_name(name: str) -> str:
 
 
 def is_resource_name(name: str) -> bool:
-    """Whether a resource can be called so: user@host, or the full name of a host with no other resource."""
+    """Return whether a text is a resource name: ``user@host``, or a fully qualified host name."""
     return _RESOURCE_NAME.fullmatch(name) is not None
 
 
 def has_control(text: str) -> bool:
-    """Whether a text holds characters no name has: controls, line ends, broken or undecodable ones."""
+    """Return whether a text contains control characters, line ends, surrogates or U+FFFD."""
     return _CONTROL.search(text) is not None
 
 
 def has_lookalike(text: str) -> bool:
-    """Whether a text holds blanks other than the plain one, or invisible characters.
+    """Return whether a text contains spaces other than U+0020, or invisible characters.
 
-    With them two names look the same to a person, or become the same when somebody trims them.
+    With them two different names look the same, or become the same when they are trimmed.
     """
     return any(char != " " and unicodedata.category(char) in {"Zs", "Cf"} for char in text)

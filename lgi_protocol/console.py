@@ -1,6 +1,6 @@
-"""How every command begins and ends: its standard streams are open, and it is quiet when it is interrupted.
+"""Start and end of every command: its standard streams are open, and Ctrl-C prints no traceback.
 
-Whatever a command needs is loaded only here, since Ctrl-C while that is done must be quiet too.
+A command's modules are loaded here, so that Ctrl-C while they load prints no traceback either.
 """
 
 import io
@@ -9,82 +9,83 @@ import signal
 import sys
 from importlib import import_module
 
-# As of typing, which takes a while to load.
+# As in typing, which is slow to load.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TextIO
 
-# As the shell's for a program that was interrupted.
+# The exit code of an interrupted program in a shell: 128 + SIGINT.
 INTERRUPTED = 130
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 
 class OutputError(Exception):
-    """Standard output does not take what is written to it.
+    """Writing to standard output failed.
 
-    No OSError, so that nobody takes it for that of a file. ``is_unread``: whoever read it has gone.
+    No OSError, so that it is not taken for an error of a file. ``is_broken_pipe``: the reader has exited.
     """
 
     def __init__(self, reason: OSError) -> None:
-        """``reason`` is what the system said."""
-        self.is_unread = isinstance(reason, BrokenPipeError)
+        """Set ``reason``, the error of the system call."""
+        self.is_broken_pipe = isinstance(reason, BrokenPipeError)
         super().__init__(f"cannot write to standard output: {reason.strerror}")
 
 
 class _Output(io.FileIO):
-    """Standard output, or standard error, whose own failure has nobody to be told to."""
+    """Standard output, or standard error; write errors of the latter are only recorded."""
 
     def __init__(self, descriptor: int) -> None:
         self.has_failed = False
-        self.is_given_up = descriptor == STDERR
+        self.is_ignored = descriptor == STDERR
         super().__init__(descriptor, "w", closefd=False)
 
     def write(self, data: "Any", /) -> int:
-        """OutputError, unless nobody is to be told any more."""
+        """Write; raise OutputError on failure unless errors are ignored."""
         try:
             return super().write(data)
         except OSError as error:
             self.has_failed = True
-            if not self.is_given_up:
+            if not self.is_ignored:
                 raise OutputError(error) from None
             return len(data)
 
 
 class Command:
-    """A console script. Its function is loaded when it is called; it answers the exit code."""
+    """A console script. Its module is loaded when it is called; the result is the exit code."""
 
     def __init__(self, name: str, module: str, function: str = "main") -> None:
+        """Set the name of the command, and the module and function to call."""
         self.name = name
         self.module = module
         self._function = function
 
     def __call__(self) -> int:
-        """The exit code; 1 when standard output or standard error did not take all of it."""
+        """Run the command and return its exit code; 1 when writing to standard output or error failed."""
         interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if interruptible:
-            # No exception: one that is raised while modules are loaded is told of from many places.
+            # No KeyboardInterrupt: raised while modules are loaded, many places would print it.
             signal.signal(signal.SIGINT, _leave)
         output, errors = open_streams()
         function = getattr(import_module(self.module), self._function)
         if interruptible:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = self._ended(function, output)
+        code = self._run(function, output)
         if interruptible:
             signal.signal(signal.SIGINT, _leave)
         return code or int(errors.has_failed)
 
-    def _ended(self, function: "Callable[[], int | None]", output: _Output) -> int:
+    def _run(self, function: "Callable[[], int | None]", output: _Output) -> int:
         try:
             code = _code_of(function)
             sys.stdout.flush()
         except OutputError as error:
-            output.is_given_up = True
-            if not error.is_unread:
+            output.is_ignored = True
+            if not error.is_broken_pipe:
                 print(f"{self.name}: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            output.is_given_up = True
+            output.is_ignored = True
             return INTERRUPTED
         return code
 
@@ -94,7 +95,7 @@ def _leave(*_signal: object) -> None:
 
 
 def _code_of(function: "Callable[[], int | None]") -> int:
-    """What a function answers, or ends the program with."""
+    """Return the exit code that a function returns or passes to SystemExit."""
     try:
         return function() or 0
     except SystemExit as end:
@@ -105,10 +106,10 @@ def _code_of(function: "Callable[[], int | None]") -> int:
 
 
 def open_streams() -> tuple[_Output, _Output]:
-    """Open what is closed of the three streams, for else the next file would be one, and guard the output.
+    """Open those of the three standard streams that are closed, and check writes to the output.
 
-    Reading from one that was closed, and writing to it, fails; so it does to a program in C. Nothing is
-    said on a closed standard error.
+    Otherwise the next opened file would become a standard stream. Reading from or writing to one that was
+    closed fails, as in a C program; an error on a closed standard error is ignored.
     """
     for descriptor, mode in ((STDIN, os.O_WRONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_WRONLY)):
         _fill(descriptor, mode)
@@ -124,15 +125,15 @@ def _fill(descriptor: int, mode: int) -> None:
     try:
         os.fstat(descriptor)
     except OSError:
-        # The lowest that is free, which is this one, since those below are open.
+        # The system returns the lowest free descriptor, which is this one: those below are open.
         os.set_inheritable(os.open(os.devnull, mode), True)
 
 
-def _text(raw: _Output, former: "TextIO | None", errors: str = "strict") -> "TextIO":
-    """A stream for text, as the former one where there was one."""
+def _text(raw: _Output, previous: "TextIO | None", errors: str = "strict") -> "TextIO":
+    """Return a text stream with the encoding, error handling and buffering of the previous one."""
     buffer = io.BufferedWriter(raw)
-    if not isinstance(former, io.TextIOWrapper):
+    if not isinstance(previous, io.TextIOWrapper):
         return io.TextIOWrapper(buffer, errors=errors, line_buffering=raw.fileno() == STDERR)
-    # PYTHONUNBUFFERED has nothing between text and system, and so may lose what is written in part.
-    by_line = former.line_buffering or former.write_through
-    return io.TextIOWrapper(buffer, former.encoding, former.errors, line_buffering=by_line)
+    # PYTHONUNBUFFERED leaves out the buffer, so a partial write would lose data.
+    by_line = previous.line_buffering or previous.write_through
+    return io.TextIOWrapper(buffer, previous.encoding, previous.errors, line_buffering=by_line)

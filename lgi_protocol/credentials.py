@@ -1,4 +1,4 @@
-"""A key, a certificate and a CA: what a program shows a project server, and what it demands of one."""
+"""Key, certificate and CA of a client, and the TLS context and session made from them."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ Stamps = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True)
 class Credentials:
-    """The three PEM files. ``check_host`` off (``-W``) skips the host name, never the chain."""
+    """Paths of the three PEM files. ``check_host=False`` (``-W``) skips the host name check only."""
 
     key: Path
     certificate: Path
@@ -36,15 +36,15 @@ class Credentials:
         return self.certificate, self.key, self.ca
 
     def session(self) -> requests.Session:
-        """A keep-alive HTTPS session that trusts this CA alone; ValueError names an unusable file."""
+        """Return a keep-alive session that trusts this CA only; raise ValueError for an unusable file."""
         return session_with(self.context(), self.ca, self.check_host)
 
     def context(self) -> ssl.SSLContext:
-        """TLS 1.2 or newer, the chain always verified."""
+        """Return a TLS context (1.2 or newer) that verifies the chain; raise ValueError as `session`."""
         try:
             context = ssl.create_default_context(cafile=str(self.ca))
         except (OSError, ssl.SSLError) as error:
-            raise ValueError(f"cannot use the CA file {self.ca}: {_plain(self.ca, error)}") from None
+            raise ValueError(f"cannot use the CA file {self.ca}: {_reason(self.ca, error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.check_hostname = self.check_host
         try:
@@ -52,15 +52,15 @@ class Credentials:
         except (OSError, ssl.SSLError, ValueError) as error:
             raise ValueError(
                 f"cannot use the certificate {self.certificate} with the key {self.key}: "
-                f"{_blame(self.certificate, self.key, error)}"
+                f"{_mismatch(self.certificate, self.key, error)}"
             ) from None
         return with_deadline(context)
 
 
 def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = True) -> requests.Session:
-    """A session that speaks HTTPS with a context and nothing else. Without a CA it trusts everybody."""
+    """Return a session for HTTPS only, with a TLS context. Without a CA no certificate is verified."""
     session = requests.Session()
-    # The environment's CA bundles and .netrc are not for us; its proxies are, by the adapter.
+    # Ignore CA bundles and .netrc of the environment; the adapter uses its proxies.
     session.trust_env = False
     session.verify = str(ca) if ca else False
     # Without an adapter for http:// nothing can be sent in the clear, whatever URL a server names.
@@ -70,33 +70,33 @@ def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = Tr
 
 
 def _no_password() -> str:
-    """OpenSSL would ask on the terminal; a program in the background must not hang there."""
+    """Raise ValueError instead of asking on the terminal, where a background program would hang."""
     raise ValueError(
-        "the key is encrypted, LGI needs it without a pass phrase ('openssl pkey -in KEY -out NEW' makes one)"
+        "the key is encrypted; use a key without a pass phrase ('openssl pkey -in KEY -out NEW' writes one)"
     )
 
 
-def _plain(path: Path, error: Exception) -> str:
-    """Why a file of certificates cannot be used."""
+def _reason(path: Path, error: Exception) -> str:
+    """Return why a file with certificates cannot be used."""
     if not isinstance(error, ssl.SSLError):
         return getattr(error, "strerror", None) or str(error)
-    return _lacks(path, b"CERTIFICATE-----", "certificate") or error.reason or str(error)
+    return _missing(path, b"CERTIFICATE-----", "certificate") or error.reason or str(error)
 
 
-def _blame(certificate: Path, key: Path, error: Exception) -> str:
-    """Why two files cannot be used together, and which one it is; OpenSSL says neither."""
+def _mismatch(certificate: Path, key: Path, error: Exception) -> str:
+    """Return why certificate and key cannot be used together and which file is wrong, unlike OpenSSL."""
     if isinstance(error, ValueError) and not isinstance(error, OSError):
         return str(error)
     if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
-        return "the key is not that of the certificate"
+        return "the key does not belong to the certificate"
     return (
-        _lacks(certificate, b"CERTIFICATE-----", "certificate")
-        or _lacks(key, b"PRIVATE KEY-----", "private key")
+        _missing(certificate, b"CERTIFICATE-----", "certificate")
+        or _missing(key, b"PRIVATE KEY-----", "private key")
         or str(error)
     )
 
 
-def _lacks(path: Path, mark: bytes, meaning: str) -> str:
+def _missing(path: Path, mark: bytes, meaning: str) -> str:
     try:
         with path.open("rb") as opened:
             found = mark in opened.read(_LONGEST_PEM)
@@ -106,7 +106,7 @@ def _lacks(path: Path, mark: bytes, meaning: str) -> str:
 
 
 def file_stamps(files: Iterable[Path]) -> Stamps:
-    """What changes when one of the files is written or replaced."""
+    """Return a value that changes when one of the files is written or replaced."""
     return tuple(_stamp(path) for path in files)
 
 
@@ -119,31 +119,31 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 
 class ReloadingSession:
-    """A session of credentials that is made anew when their files were renewed; any thread may ask for it."""
+    """A session that is replaced when its credential files change; it is thread-safe."""
 
     def __init__(self, credentials: Credentials) -> None:
-        """ValueError names an unusable file."""
+        """Open the first session; raise ValueError for an unusable file."""
         self._credentials = credentials
         self._guard = Lock()
         self._stamps = file_stamps(credentials.files)
         self._session = credentials.session()
 
     def current(self) -> requests.Session:
-        """The session to use for the next call; the old one while the new files cannot be used."""
+        """Return the session for the next call; the previous one as long as the new files are unusable."""
         with self._guard:
             found = file_stamps(self._credentials.files)
             if found != self._stamps:
                 self._stamps = found
                 try:
-                    # The old one is left to whoever has a call under way on it.
+                    # Calls in progress keep the previous session.
                     self._session = self._credentials.session()
                 except ValueError as error:
-                    log.warning("the old certificate is used further on: %s", error)
+                    log.warning("keeping the old certificate: %s", error)
             return self._session
 
 
 class _Adapter(HTTPAdapter):
-    """Hands our own TLS context to every connection, and takes the way through a proxy as libcurl does."""
+    """HTTP adapter with our TLS context that uses proxies as libcurl does."""
 
     def __init__(self, context: ssl.SSLContext, check_host: bool) -> None:
         self._context = context
@@ -158,7 +158,7 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Raises what requests raises; a proxy on the way is named in a note."""
+        """Send a request; add the name of the proxy, if any, as a note to the exception of requests."""
         try:
             proxy = proxy_for(request.url or "", self._environment)
         except UnusableProxyError as error:

@@ -1,4 +1,4 @@
-"""How long a whole answer may take: a socket's time-out bounds one byte, so a drip of bytes never ends."""
+"""Deadline for a whole answer: a socket timeout bounds each read only, so slow bytes would never end."""
 
 import errno
 import ssl
@@ -11,65 +11,65 @@ from typing import Any
 
 
 class DeadlineExceededError(OSError):
-    """The other side went on speaking, or not listening, for longer than patience allows."""
+    """The peer did not complete the exchange before the deadline."""
 
 
 @dataclass
-class _Patience:
-    """When it ends; not begun before the first byte is waited for when ``end`` is None."""
+class _Deadline:
+    """Limit in seconds and monotonic end time; ``end`` is None until the first read."""
 
     seconds: float
     end: float | None
 
 
-_now: ContextVar[_Patience | None] = ContextVar("patience", default=None)
+_current: ContextVar[_Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
 def deadline(seconds: float, after_sending: bool = False) -> Iterator[None]:
-    """Within the block the sockets of `timed` raise DeadlineExceededError after that many seconds.
+    """Make sockets of `with_deadline` raise DeadlineExceededError after ``seconds`` within the block.
 
-    They are counted from now, or ``after_sending`` from the first wait for an answer: an upload may take
-    its time.
+    The time starts now, or with ``after_sending`` at the first read of the answer, since an upload may take
+    any time.
     """
-    token = _now.set(_Patience(seconds, None if after_sending else time.monotonic() + seconds))
+    token = _current.set(_Deadline(seconds, None if after_sending else time.monotonic() + seconds))
     try:
         yield
     finally:
-        _now.reset(token)
+        _current.reset(token)
 
 
 def with_deadline(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The context, whose sockets from now on obey `patience`.
+    """Make the sockets of a TLS context obey `deadline`, and return the context.
 
-    Their class is made from the context's own one, which is another where gevent has replaced it.
+    Their class is derived from the context's own, which is a different one under gevent.
     """
     usual: Any = context.sslsocket_class
 
-    class Timed(usual):  # type: ignore[misc]
-        """Looks at the clock before each piece that is read or written."""
+    class SocketWithDeadline(usual):  # type: ignore[misc]
+        """A socket that checks the deadline before each read and write."""
 
         def recv_into(self, *args: Any, **kwargs: Any) -> int:
-            return _in_time(super().recv_into, True)(*args, **kwargs)
+            return _checked(super().recv_into, True)(*args, **kwargs)
 
         def send(self, *args: Any, **kwargs: Any) -> int:
             try:
-                return _in_time(super().send, False)(*args, **kwargs)
+                return _checked(super().send, False)(*args, **kwargs)
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionResetError) as error:
-                # A server that refuses what comes answers and closes. Its answer waits to be read: urllib3
-                # does so after this error and no other.
+                # A server that rejects a request early answers and closes. urllib3 reads such an answer
+                # after a BrokenPipeError only.
                 raise BrokenPipeError(errno.EPIPE, "the server closed the connection") from error
 
-    context.sslsocket_class = Timed
+    context.sslsocket_class = SocketWithDeadline
     return context
 
 
-def _in_time(call: Callable[..., int], reading: bool) -> Callable[..., int]:
-    """The call, unless patience has ended; reading is what begins it at the latest."""
-    current = _now.get()
+def _checked(call: Callable[..., int], reading: bool) -> Callable[..., int]:
+    """Return the call, or raise DeadlineExceededError; start a deadline that waits for the first read."""
+    current = _current.get()
     if current is not None:
         if current.end is None and reading:
             current.end = time.monotonic() + current.seconds
         if current.end is not None and time.monotonic() > current.end:
-            raise DeadlineExceededError(f"the answer is not there after {current.seconds:g} s")
+            raise DeadlineExceededError(f"no complete answer within {current.seconds:g} s")
     return call

@@ -1,10 +1,10 @@
-"""LGI's digest: 16 bytes of state, no key. It finds accidents, it proves nothing (clients.md 4.4)."""
+"""LGI's digest: 16 bytes of state, no key. It detects accidental changes, not forgery (clients.md 4.4)."""
 
 START = b"0123456789ABCDEF"
 
 
 def digest(data: bytes, start: bytes = START) -> str:
-    """32 upper-case hexadecimal digits, as a ``.hash`` file holds them."""
+    """Return the digest as 32 upper-case hexadecimal digits, the format of ``.hash`` files."""
     if len(start) != 16:
         raise ValueError(f"the digest starts from 16 bytes, not {len(start)}")
     state = bytearray(start)

@@ -1,15 +1,20 @@
-"""The error numbers of the protocol (wire.md 4), and the two exceptions that carry them."""
+"""Error numbers of the protocol (wire.md 4) and the three exceptions of a call.
+
+* `LGIError`: this server refuses a request. Raised where a rule is broken and turned into XML once.
+* `ServerError`: a project server refused our request. Read from its answer.
+* `TransportError`: our request got no LGI answer at all.
+"""
 
 from enum import IntEnum
 
 
 class ErrorNumber(IntEnum):
-    """Numbers are protocol; the message beside one is only its default wording."""
+    """Error numbers of the protocol, each with its default message."""
 
     message: str
 
     def __new__(cls, number: int, message: str) -> "ErrorNumber":
-        """An integer with the default message of its error."""
+        """Create a member from its number and default message."""
         member = int.__new__(cls, number)
         member._value_ = number
         member.message = message
@@ -94,14 +99,14 @@ BACK_OFF_SECONDS = 10
 
 
 class LGIError(Exception):
-    """We refuse: raised where the rule is known, turned into XML in one place."""
+    """A refusal by this server; the answer is made from it in one place."""
 
     def __init__(
         self, number: ErrorNumber, detail: str = "", timeout: int = BACK_OFF_SECONDS, message: str = ""
     ) -> None:
-        """``detail`` says with which value; ``timeout`` (seconds) is sent with a back-off only.
+        """Set the error number and a ``detail``, such as the value that is wrong.
 
-        ``message`` stands instead of the number's own where that would say something else.
+        ``timeout`` in seconds is sent with BACK_OFF only. ``message`` replaces the default message.
         """
         self.number = number
         message = message or number.message
@@ -111,12 +116,12 @@ class LGIError(Exception):
 
 
 class ServerError(Exception):
-    """They refused: an LGI error read from a project server's answer."""
+    """A project server refused a request: the error in its answer."""
 
     def __init__(
         self, number: int, message: str, timeout: int = BACK_OFF_SECONDS, envelope: str = ""
     ) -> None:
-        """``timeout`` is what the server asks to wait, in seconds; ``envelope`` what stands in its answer."""
+        """Set number and message; ``timeout``: seconds to wait; ``envelope``: content of ``<LGI>``."""
         self.number = number
         self.message = message
         self.timeout = timeout
@@ -125,5 +130,20 @@ class ServerError(Exception):
 
     @property
     def back_off(self) -> bool:
-        """Whether the same call may be made again after ``timeout`` seconds."""
+        """Whether the error is BACK_OFF: the same call may be repeated after ``timeout`` seconds."""
         return self.number == ErrorNumber.BACK_OFF
+
+
+class TransportError(Exception):
+    """No LGI answer: no connection, an untrusted certificate, a timeout, or an answer that is not LGI's."""
+
+    def __init__(self, server: str, reason: str, sent: bool = False, excerpt: str = "") -> None:
+        """Set the URL of the server and the reason.
+
+        ``sent``: the server may have received the request. ``excerpt``: begin of an answer that is not LGI's.
+        """
+        self.server = server
+        self.reason = reason
+        self.sent = sent
+        self.excerpt = excerpt
+        super().__init__(f"{server}: {reason}")

@@ -1,7 +1,7 @@
-"""Until when certificates are good, and from when on to warn of their end.
+"""Expiry of certificates, and warnings before it.
 
-Of a certificate's DER just the subject and the validity are read, and that here: the library that reads all
-of it takes 10 MB, which each daemon would pay for, and time, which each start of a tool would.
+Only subject and validity of the DER are parsed, by our own code: the cryptography library would cost each
+daemon 10 MB of memory and each tool start-up time.
 """
 
 import re
@@ -17,9 +17,10 @@ _FORMATS = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}
 
 
 def not_after(path: Path) -> datetime:
-    """When the first certificate of a PEM file ends that is needed from it, in UTC. OSError or ValueError.
+    """Return the earliest expiry (UTC) among the certificates in a PEM file.
 
-    Of several with the same name, as of a CA that was renewed, the last one counts.
+    Of several with the same subject, as of a renewed CA, the latest one counts. Raise OSError when the file
+    cannot be read, ValueError when it holds no certificate.
     """
     latest: dict[bytes, datetime] = {}
     for pem in _PEM.findall(path.read_text("ascii")):
@@ -31,9 +32,9 @@ def not_after(path: Path) -> datetime:
 
 
 def warnings(paths: Iterable[Path], now: datetime) -> list[str]:
-    """A sentence for each certificate file that ends within thirty days, or has ended.
+    """Return a warning for each certificate file that has expired or expires within 30 days.
 
-    Nothing of keys, nor of files that cannot be read: whoever uses them says so.
+    Keys and unreadable files are skipped: the code that uses them reports them.
     """
     found = []
     for path in dict.fromkeys(paths):
@@ -42,40 +43,40 @@ def warnings(paths: Iterable[Path], now: datetime) -> list[str]:
         except (OSError, ValueError):
             continue
         if end - now < WARNING:
-            found.append(f"the certificate {path} {describe(end, now)}: have it renewed")
+            found.append(f"the certificate {path} {describe(end, now)}: renew it")
     return found
 
 
 def describe(end: datetime, now: datetime) -> str:
-    """The end in words."""
+    """Return an expiry as text: ``expires on 2026-12-01 (in 29 days)``."""
     if end < now:
-        return f"has ended on {end:%Y-%m-%d}"
+        return f"expired on {end:%Y-%m-%d}"
     days = (end - now).days
     left = "today" if days == 0 else "in 1 day" if days == 1 else f"in {days} days"
-    return f"ends on {end:%Y-%m-%d} ({left})"
+    return f"expires on {end:%Y-%m-%d} ({left})"
 
 
 def _subject_and_end(der: bytes) -> tuple[bytes, datetime]:
-    """Of a certificate (RFC 5280, 4.1); ValueError when it is none."""
+    """Return subject and expiry of a certificate (RFC 5280, 4.1); raise ValueError when it is none."""
     (_, certificate), *_ = _elements(der)
     (_, signed), *_ = _elements(certificate)
     fields = [field for field in _elements(signed) if field[0] != _VERSION]
     # serialNumber, signature, issuer, validity, subject
     if len(fields) < 5:
-        raise ValueError("it is no certificate")
+        raise ValueError("not a certificate")
     (_, _begin), (kind, end) = _elements(fields[3][1])
     return fields[4][1], _time(kind, end)
 
 
 def _time(kind: int, text: bytes) -> datetime:
     if kind not in _FORMATS:
-        raise ValueError("it is no certificate")
-    # Python's years of two digits turn at 69, those of certificates at 50: nothing here is from before 1970.
+        raise ValueError("not a certificate")
+    # Two-digit years wrap at 69 in Python and at 50 in certificates; no certificate here is older than 1970.
     return datetime.strptime(text.decode("ascii"), _FORMATS[kind]).replace(tzinfo=UTC)
 
 
 def _elements(der: bytes) -> list[tuple[int, bytes]]:
-    """The tags and contents of elements that follow each other; ValueError when they end too early."""
+    """Return tag and content of consecutive DER elements; raise ValueError when one is truncated."""
     found, at = [], 0
     while at < len(der):
         head = der[at : at + 2]
@@ -84,9 +85,9 @@ def _elements(der: bytes) -> list[tuple[int, bytes]]:
             start += size & 0x7F
             size = int.from_bytes(der[at + 2 : start], "big")
         if len(head) < 2 or start + size > len(der):
-            raise ValueError("it is cut off")
+            raise ValueError("truncated")
         found.append((head[0], der[start : start + size]))
         at = start + size
     if not found:
-        raise ValueError("it is empty")
+        raise ValueError("empty")
     return found

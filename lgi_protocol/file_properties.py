@@ -1,4 +1,4 @@
-"""What travels with a file beside its bytes: the time of its last change, and whether it may be executed."""
+"""Properties sent with a file: modification time and executable bit."""
 
 import os
 import re
@@ -17,26 +17,26 @@ _LATEST = 253402300799
 
 @dataclass(frozen=True)
 class FileProperties:
-    """``modified`` is in nanoseconds since 1970; None when it is not known."""
+    """Modification time in nanoseconds since 1970 (None: unknown), and the executable bit."""
 
     modified: int | None = None
     executable: bool = False
 
     def headers(self) -> dict[str, str]:
-        """As they are said in a request, a part of a form, or an answer."""
-        said = {EXECUTABLE: str(int(self.executable))}
+        """Return the headers of a request, of a part of a form or of an answer."""
+        headers = {EXECUTABLE: str(int(self.executable))}
         if self.modified is not None:
-            said[MODIFIED] = time_text(self.modified)
-        return said
+            headers[MODIFIED] = time_text(self.modified)
+        return headers
 
     def listed(self) -> list[object]:
-        """As they follow name and size in a list of files."""
+        """Return the values that follow name and size in a list of files."""
         return ["" if self.modified is None else time_text(self.modified), int(self.executable)]
 
-    def give(self, descriptor: int) -> None:
-        """Give them to an open file, as far as they are known: who may read it may then execute it.
+    def apply(self, descriptor: int) -> None:
+        """Set the known properties on an open file; whoever may read it may execute it.
 
-        A file system that keeps no such times or permissions is no reason to lose the file.
+        Errors are ignored: the file system may not support them.
         """
         try:
             if self.executable:
@@ -49,19 +49,19 @@ class FileProperties:
 
 
 def of_file(status: os.stat_result) -> FileProperties:
-    """Those of a file: it is executable when its owner may execute it."""
+    """Return the properties of a file; it is executable if its owner may execute it."""
     return FileProperties(max(0, status.st_mtime_ns), bool(status.st_mode & stat.S_IXUSR))
 
 
 class Headers(Protocol):
-    """Headers of a request or answer, whatever library has read them."""
+    """Headers of a request or answer, of any library."""
 
     def get(self, name: str, default: str, /) -> str:
-        """A header by its name, in capitals or not."""
+        """Return a header by its case-insensitive name."""
 
 
 def of_headers(headers: Headers) -> FileProperties:
-    """What headers say; the date of a server that says no more counts too."""
+    """Return the properties in headers; ``Last-Modified`` is used if there is no time of ours."""
     modified = read_time(headers.get(MODIFIED, ""))
     if modified is None:
         modified = _of_date(headers.get("Last-Modified", ""))
@@ -69,20 +69,20 @@ def of_headers(headers: Headers) -> FileProperties:
 
 
 def of_list(modified: object, executable: object) -> FileProperties:
-    """What a list of files says; anything odd is as if it were not said."""
-    said = f"{modified:.9f}" if isinstance(modified, float) else str(modified)
-    found = read_time(said)
-    # A bool is a number to Python: true is 1.
+    """Return the properties in a list of files; invalid values count as unknown."""
+    text = f"{modified:.9f}" if isinstance(modified, float) else str(modified)
+    found = read_time(text)
+    # JSON true equals 1 in Python.
     return FileProperties(found, executable == 1)
 
 
 def time_text(nanoseconds: int) -> str:
-    """Seconds since 1970, with nine digits after the point."""
+    """Return seconds since 1970 with nine decimals."""
     return f"{nanoseconds // _SECOND}.{nanoseconds % _SECOND:09d}"
 
 
 def read_time(text: str) -> int | None:
-    """Nanoseconds since 1970; None for what is no time."""
+    """Return nanoseconds since 1970; None when the text is no time."""
     found = _TIME.match(text.strip())
     if found is None or int(found[1]) > _LATEST:
         return None

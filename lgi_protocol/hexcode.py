@@ -2,19 +2,19 @@
 
 import binascii
 
-# So many write one byte.
+# Digits per byte.
 DIGITS = 2
 
 
 def encode(data: bytes) -> str:
-    """Upper-case digits, as LGI's own programs send."""
+    """Return upper-case hexadecimal digits, as LGI's own programs send."""
     return data.hex().upper()
 
 
 def decode(text: str) -> bytes:
-    """The bytes of hexadecimal digits of either case, blanks around them ignored.
+    """Return the bytes of hexadecimal digits of either case, ignoring surrounding blanks.
 
-    Raises ValueError on an odd number of digits or on anything that is no digit.
+    Raise ValueError for an odd number of digits or any other character.
     """
     try:
         return binascii.unhexlify(text.strip().encode("ascii"))

@@ -43,8 +43,8 @@ HASHED = (
     "LGI_daemon_reference",
 )
 OUTPUT = "LGI_output"
-# Ours, where the server gives jobs certificates: the job's own key and certificate, and a copy of the CA's.
-# Scripts upload all there is: a * leaves out such names, and no repository takes them.
+# Our extension: key and certificate of the job, and a copy of the CA certificate. The names begin with a dot,
+# since scripts upload "*"; repositories reject them.
 JOB_KEY = ".LGI_job_key"
 JOB_CERTIFICATE = ".LGI_job_certificate"
 JOB_CA = ".LGI_job_ca_certificate"
@@ -52,18 +52,18 @@ MAX_FILE = 16 * 1024 * 1024
 
 
 class DamagedFileError(Exception):
-    """A file of a job directory is missing, is no plain file, or does not match its digest."""
+    """A file of a job directory is missing, is not a regular file, or does not match its digest."""
 
 
 class JobDirectory:
-    """The files of one job, read without following links and written so that none is ever half there."""
+    """The files of one job, read without following links."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is read yet."""
+        """Set the path; nothing is read."""
         self.path = path
 
     def read(self, name: str, limit: int = MAX_FILE) -> bytes:
-        """A file and the proof that it is whole; Damaged says which file and why not."""
+        """Return the content of a file; raise DamagedFileError unless it matches its digest."""
         data = self.read_plain(name, limit + 1)
         if len(data) > limit:
             raise DamagedFileError(f"{self.path / name} is longer than {limit} bytes")
@@ -73,16 +73,16 @@ class JobDirectory:
         return data
 
     def text(self, name: str) -> str:
-        """A file as text, trimmed."""
+        """Return a file as trimmed text; raise DamagedFileError as `read`."""
         return self.read(name).decode("utf-8", "replace").strip()
 
     def read_plain(self, name: str, limit: int = MAX_FILE) -> bytes:
-        """At most ``limit`` bytes of a plain file, no link followed and no device or pipe opened for long."""
+        """Return at most ``limit`` bytes of a regular file; raise DamagedFileError for anything else."""
         with self.open_plain(name) as opened:
             return opened.read(limit)
 
     def open_plain(self, name: str) -> BinaryIO:
-        """A plain file to read; Damaged when it is missing, a link, or anything else."""
+        """Open a regular file to read; raise DamagedFileError when it is missing, a link or anything else."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -92,20 +92,20 @@ class JobDirectory:
                 os.close(directory)
         except OSError as error:
             raise DamagedFileError(f"{self.path / name}: {error.strerror}") from None
-        # Looked at before Python opens it: for a directory that would raise, and leave the descriptor open.
+        # Checked before os.fdopen(), which raises for a directory and leaves the descriptor open.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise DamagedFileError(f"{self.path / name} is not a plain file")
         return os.fdopen(descriptor, "rb")
 
     def verify(self, limit: int = MAX_FILE) -> None:
-        """Damaged unless all files of an accepted job are there, whole and within a limit."""
+        """Raise DamagedFileError unless all files of an accepted job are intact and within a limit."""
         for name in HASHED:
             self.read(name, limit)
         self.read_plain(OUTPUT, 0)
 
     def is_valid(self) -> bool:
-        """Whether this is the directory of an accepted job."""
+        """Return whether this is the directory of an accepted job."""
         try:
             self.verify()
         except DamagedFileError:

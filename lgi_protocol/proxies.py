@@ -1,4 +1,4 @@
-"""The proxy on the way to a server, as libcurl takes it from the environment."""
+"""Choice of the proxy for a URL from the environment, by the rules of libcurl."""
 
 import ipaddress
 import os
@@ -7,34 +7,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-# The first that holds something counts.
+# The first one that is not empty is used.
 _VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _EXCEPTIONS = ("no_proxy", "NO_PROXY")
-# libcurl's, where an address names none.
+# Default ports of libcurl.
 _PORTS = {"http": 1080, "https": 443}
 _HTTPS_PORT = 443
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class UnusableProxyError(ValueError):
-    """The environment names a proxy that cannot be used; the text says which, and what to do."""
+    """The environment names a proxy that cannot be used; the message says which one and what to do."""
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy: its URL, which may hold a password, and the variable that names it."""
+    """URL of a proxy, which may contain a password, and the environment variable it is from."""
 
     url: str
     variable: str
 
     def __str__(self) -> str:
-        """Without user and password."""
+        """Return URL without user and password, and the variable."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]} ({self.variable})"
 
 
 def proxy_for(url: str, environment: Mapping[str, str] = os.environ) -> Proxy | None:
-    """The proxy to use for an https URL, None to go there directly. UnusableProxyError."""
+    """Return the proxy for an https URL, or None for a direct connection; raise UnusableProxyError."""
     variable = next((name for name in _VARIABLES if environment.get(name)), "")
     if not variable or _is_exempt(urlsplit(url), environment):
         return None
@@ -50,11 +50,13 @@ def _proxy(address: str, variable: str) -> Proxy:
     except ValueError:
         host = None
     if not host:
-        raise UnusableProxyError(f"{variable} names no proxy: it must be as http://proxy.example.org:3128")
+        raise UnusableProxyError(
+            f"{variable} is not the URL of a proxy, such as http://proxy.example.org:3128"
+        )
     if parts.scheme not in _PORTS:
         raise UnusableProxyError(
-            f"the proxy {Proxy(whole, variable)} is of the kind {parts.scheme}, which is not supported: "
-            "name an HTTP proxy in https_proxy, or the server in no_proxy"
+            f"the proxy {Proxy(whole, variable)} uses the unsupported scheme {parts.scheme}: "
+            "set https_proxy to an HTTP proxy, or add the server to no_proxy"
         )
     user = parts.netloc.rpartition("@")[0]
     host = f"[{host}]" if ":" in host else host
@@ -62,19 +64,19 @@ def _proxy(address: str, variable: str) -> Proxy:
 
 
 def _is_exempt(parts: SplitResult, environment: Mapping[str, str]) -> bool:
-    """Whether the exceptions name the host of a URL."""
+    """Return whether no_proxy contains the host of a URL."""
     text = next((environment[name] for name in _EXCEPTIONS if environment.get(name)), "").strip()
     if text == "*":
         return True
     host, port = (parts.hostname or "").rstrip("."), parts.port or _HTTPS_PORT
-    return any(_names(entry, host, port) for entry in re.split(r"[,\s]+", text) if entry)
+    return any(_matches(entry, host, port) for entry in re.split(r"[,\s]+", text) if entry)
 
 
-def _names(entry: str, host: str, port: int) -> bool:
-    """Whether an entry is a host, with a port or without, a domain it is in, or a network."""
+def _matches(entry: str, host: str, port: int) -> bool:
+    """Return whether an entry (host, host:port, domain or network) matches a host and port."""
     network = _network(entry)
     if network is None:
-        # libcurl knows no ports here; who writes one has this server in mind.
+        # libcurl does not know ports here; ours matches the port too.
         entry, _colon, wanted = entry.rpartition(":") if re.search(r":[0-9]+$", entry) else (entry, "", "")
         if wanted and int(wanted) != port:
             return False
@@ -87,7 +89,7 @@ def _names(entry: str, host: str, port: int) -> bool:
 
 
 def _network(text: str) -> _Network | None:
-    """An address, an IPv6 one in brackets or without, or a network (CIDR); None for any other text."""
+    """Parse an address (IPv6 with or without brackets) or a network (CIDR); None for other text."""
     try:
         return ipaddress.ip_network(re.sub(r"^\[([^]]*)\](/[0-9]+)?$", r"\1\2", text), strict=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a project server has answered, as a client reads it."""
+"""Answers of a project server, parsed by a client."""
 
 import re
 from dataclasses import dataclass
@@ -8,41 +8,41 @@ import requests
 from lgi_protocol import xml
 from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
 
-# What a server may ask a client to wait.
+# The longest time in seconds that a server can make a client wait.
 LONGEST_BACK_OFF = 3600
 _BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What stands inside ``<response>``, exactly as the server wrote it."""
+    """The content of ``<response>`` as the server wrote it; ``envelope``: the content of ``<LGI>``."""
 
     content: str
     max_field_size: int = xml.MAX_FIELD_SIZE
     envelope: str = ""
 
     def value(self, *path: str) -> str:
-        """The text of an element of the response, empty when it is not there."""
+        """Return the text of an element of the response; empty when it is absent."""
         return xml.value(self.content, *path)
 
     def number(self, *path: str) -> int:
-        """The leading digits of an element's text, 0 when there are none."""
+        """Return the leading digits of an element's text as a number; 0 without any."""
         return leading_number(self.value(*path))
 
     def all(self, name: str) -> list[str]:
-        """What stands in each element of a name, as written."""
+        """Return the raw contents of all elements of a name."""
         return [found.inside for found in xml.find_all(self.content, name)]
 
 
 def leading_number(text: str) -> int:
-    """As C's atoi reads a count: ``1350000000.1234`` is 1350000000, ``7th`` is 7, ``x`` and ``-3`` are 0."""
-    # Python refuses to convert more than 4300 digits, and how many there are is the server's choice.
+    """Parse a count as C's atoi: ``1350000000.1234`` is 1350000000, ``7th`` 7, ``x`` and ``-3`` 0."""
+    # Python refuses to convert more than 4300 digits, and a server may send any number of them.
     digits = re.match(r"\s*\+?([0-9]{1,4000})", text)
     return int(digits[1]) if digits else 0
 
 
 def read_answer(text: str) -> Reply:
-    """The response of an LGI answer. Raises ServerError for an LGI error, ValueError when it is no answer."""
+    """Parse an LGI answer; raise ServerError for an LGI error, ValueError when it is not LGI's."""
     whole = xml.find(text, "LGI")
     response = xml.find(text, "LGI", "response")
     if whole is None or response is None:
@@ -58,9 +58,10 @@ def read_answer(text: str) -> Reply:
 
 
 def read_text(answer: requests.Response, limit: int) -> str:
-    """The body of a streamed answer as it was sent: never unpacked, since a small one can unpack to anything.
+    """Return the body of a streamed answer as UTF-8, whatever its headers say.
 
-    ValueError when it is longer than the limit. LGI's texts are UTF-8 whatever the header says.
+    It is never decompressed, since a small body can expand without bound. Raise ValueError when it is longer
+    than ``limit`` bytes.
     """
     body = bytearray()
     for block in answer.raw.stream(_BLOCK, decode_content=False):

@@ -1,4 +1,4 @@
-"""The calls a resource makes (wire.md 6), for the daemon and for LGI_qsub inside a job."""
+"""Calls of a resource (wire.md 6), used by the daemon and by LGI_qsub inside a job."""
 
 import re
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from lgi_protocol.job_end import NO_END, End, read_end
 from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.states import State
 
-# Not a state: somebody looks at what the job puts out.
+# Not a state: a user follows the output of the job.
 WATCHED = "watched"
-_AWAITED = ("job_id", "application", "state")
+_PENDING = ("job_id", "application", "state")
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class JobDescription:
 
     @property
     def daemon_reference(self) -> str:
-        """The reference of the daemon that has taken the job, empty when none has."""
+        """The reference of the daemon that has taken the job; empty when none has."""
         return xml.value(self.job_specifics, "daemon_reference")
 
 
 @dataclass(frozen=True)
 class WorkOffer:
-    """The answer to a request for work: the caller's own name and the jobs locked for it."""
+    """Answer to a request for work: the name of the caller and the jobs locked for it."""
 
     resource: str
     jobs: tuple[JobDescription, ...]
@@ -49,10 +49,10 @@ class WorkOffer:
 
 @dataclass(frozen=True)
 class SignUp:
-    """The answer to a sign-up: a session, and where else the project has servers.
+    """Answer to a sign-up: the session and the servers of the project.
 
-    ``longest_wait`` is for how many seconds the server holds a call that waits; 0: it does not, as LGI.
-    ``job_certificates``: it gives jobs certificates of their own.
+    ``longest_wait`` is the maximum duration of a long poll in seconds; 0 when the server has none, as LGI.
+    ``job_certificates``: the server issues certificates to jobs.
     """
 
     session_id: str
@@ -65,10 +65,7 @@ class SignUp:
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A job that a resource could take (``queued``), is to abort (``aborting``), or is to send the output of.
-
-    ``state`` is WATCHED for the last.
-    """
+    """A job to take (state ``queued``), to abort (``aborting``), or whose output to send (``WATCHED``)."""
 
     job_id: str
     application: str
@@ -76,12 +73,12 @@ class PendingJob:
 
 
 def is_job_id(text: str) -> bool:
-    """Whether a text can be the number of a job: it becomes part of calls, logs and environments."""
+    """Return whether a text is a job id: 1 to 9 digits. Ids appear in calls, logs and environments."""
     return re.fullmatch("[0-9]{1,9}", text) is not None
 
 
 def read_job(text: str) -> JobDescription:
-    """The content of a ``<job>`` element. ValueError when input or output is not hexadecimal."""
+    """Parse the content of ``<job>``; raise ValueError when input or output is not hexadecimal."""
 
     def value(name: str) -> str:
         return xml.value(text, name)
@@ -103,16 +100,16 @@ def read_job(text: str) -> JobDescription:
 
 
 class ResourceCalls:
-    """A resource's calls on one server, in one project."""
+    """The calls of a resource to one server in one project. Errors are those of `Client.post`."""
 
     def __init__(self, client: Client, project: str) -> None:
-        """The session, where a call needs one, comes from `sign_up`."""
+        """Set client and project; `sign_up` opens the session that most calls need."""
         self.client = client
         self.project = project
         self.session_id = ""
 
     def sign_up(self, capabilities: str = "") -> SignUp:
-        """Open a session; posted capabilities replace the ones the server knows."""
+        """Open a session; non-empty capabilities replace those the server knows."""
         fields = {"project": self.project}
         if capabilities:
             fields["capabilities"] = capabilities
@@ -128,7 +125,7 @@ class ResourceCalls:
         )
 
     def sign_off(self) -> None:
-        """End the session; its locks are freed. As long as nobody has confirmed it, it may be tried again."""
+        """End the session and release its locks. The session id is kept when the call fails, for a retry."""
         self._post("resource_signoff_resource", {})
         self.session_id = ""
 
@@ -137,62 +134,64 @@ class ResourceCalls:
         return self.client.post(f"resources/{call}", base | fields, files)
 
     def request_work(self, application: str, start: int, limit: int, owners: str = "") -> WorkOffer:
-        """Queued jobs, each locked for this session until unlocked or signed off."""
+        """Request queued jobs; each is locked for this session until it is unlocked or signed off."""
         fields = {"application": application, "start": str(start), "limit": str(limit), "owners": owners}
         reply = self._post("resource_request_work", fields)
         jobs = tuple(read_job(text) for text in reply.all("job"))
         return WorkOffer(reply.value("resource"), jobs)
 
     def count_work(self, application: str) -> int:
-        """How many queued jobs wait for this resource; locks nothing."""
+        """Return the number of queued jobs for this resource; nothing is locked."""
         fields = {"application": application, "start": "0", "limit": "0", "owners": ""}
         return leading_number(self._post("resource_request_work", fields).value("number_of_jobs"))
 
-    def wait(
+    def poll_work(
         self,
         applications: Iterable[str],
         known: Iterable[PendingJob],
         seconds: int,
+        *,
         load: int = 0,
         watched: Iterable[str] | None = None,
     ) -> tuple[PendingJob, ...]:
-        """Jobs to take or to abort but for the known ones, as soon as there are any, else none after a while.
+        """Wait at most ``seconds`` for jobs to take or to abort that are not in ``known``, and return them.
 
-        ``load`` is how full the resource is, in percent: of a new job the emptier hear first. ``watched`` are
-        jobs whose output is sent already: who gives them is told of others that somebody looks at.
-        Needs no session and locks nothing. For servers that say longest_wait at sign-up.
+        ``load`` is the load of the resource in percent: of a new job the server notifies resources of less
+        load first. ``watched`` are the jobs whose output is sent already; if it is given, the answer may
+        contain further ones in state WATCHED. Needs no session, locks nothing; for servers whose
+        ``longest_wait`` is above 0.
         """
         known = tuple(known)
         fields = {
             "project": self.project,
             "applications": comma_lists.join(applications),
-            "queued": comma_lists.join(one.job_id for one in known if one.state == State.QUEUED),
-            "aborting": comma_lists.join(one.job_id for one in known if one.state == State.ABORTING),
+            "queued": comma_lists.join(job.job_id for job in known if job.state == State.QUEUED),
+            "aborting": comma_lists.join(job.job_id for job in known if job.state == State.ABORTING),
             "wait": str(seconds),
             "load": str(load),
         }
         if watched is not None:
             fields["watched"] = comma_lists.join(watched)
         jobs = self.client.post("resources/resource_wait", fields).all("job")
-        return tuple(PendingJob(*(xml.value(job, name) for name in _AWAITED)) for job in jobs)
+        return tuple(PendingJob(*(xml.value(job, name) for name in _PENDING)) for job in jobs)
 
     def lock(self, job_id: str) -> None:
-        """Lock a job for this session."""
+        """Lock a job for this session; raise ServerError CANNOT_LOCK when it is locked."""
         self._post("resource_lock_job", {"job_id": job_id})
 
     def unlock(self, job_id: str) -> None:
-        """Free a job this session has locked."""
+        """Unlock a job locked by this session; raise ServerError NOT_YOUR_LOCK when it is not."""
         self._post("resource_unlock_job", {"job_id": job_id})
 
     def details(self, job_id: str) -> JobDescription:
-        """Everything of a job this session has locked."""
+        """Return all fields of a job locked by this session."""
         return _job(self._post("resource_request_job_details", {"job_id": job_id}))
 
     def update(self, job_id: str, **changes: str | bytes | int | None) -> JobDescription:
-        """Change state, target_resources, job_specifics, input or output of a locked job; empty ones stay.
+        """Change fields of a locked job: state, target_resources, job_specifics, input or output.
 
-        exit_code, exit_signal and end_reason tell how it ended; None and an empty text stay, 0 is a value.
-        With ``daemon_reference`` a server of today refuses a change by a daemon that has lost the job.
+        exit_code, exit_signal and end_reason report how it ended. None and empty values change nothing; 0
+        is a value. With ``daemon_reference`` newer servers refuse a daemon that has lost the job.
         """
         fields = {"job_id": job_id}
         for name, change in changes.items():
@@ -203,20 +202,20 @@ class ResourceCalls:
         return _job(self._post("resource_update_job", fields))
 
     def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
-        """Insert a job that comes back locked for this session. A job needs no session, and locks nothing."""
+        """Submit a job, which is then locked for this session; without a session nothing is locked."""
         return self._post("resource_submit_job", fields, files)
 
     def job_state(self, job_id: str) -> JobDescription:
-        """A job's state without session or lock; tells the server that the job is looked after."""
+        """Return a job's state without session or lock; the server records that the daemon is alive."""
         fields = {"project": self.project, "job_id": job_id}
         return _job(self.client.post("resources/resource_job_state", fields))
 
     def send_tail(
-        self, job_id: str, daemon_reference: str, offset: int, data: bytes, complete: bool = False
+        self, job_id: str, daemon_reference: str, offset: int, data: bytes, *, complete: bool = False
     ) -> bool:
-        """Send what a job has put out from byte ``offset`` on: whether anybody still looks.
+        """Send the output of a job from byte ``offset`` on; return whether a user still follows it.
 
-        Needs no session. For jobs the server has named as WATCHED.
+        Needs no session. For jobs the server has announced as WATCHED.
         """
         fields = {
             "project": self.project,
@@ -229,9 +228,9 @@ class ResourceCalls:
         return self.client.post("resources/resource_job_tail", fields).number("watched") > 0
 
     def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
-        """A certificate (PEM) for a job this daemon has, from a signing request (DER) of the job's key.
+        """Return a certificate (PEM) for a job of this daemon, from a signing request (DER) of its key.
 
-        Needs no session. For servers that say job_certificates at sign-up. ValueError when the answer is not
+        Needs no session; for servers with ``job_certificates``. Raise ValueError when the answer is not
         hexadecimal.
         """
         fields = {

@@ -1,10 +1,10 @@
-"""The states of a job, and which state may follow which (wire.md 9, ruling 4)."""
+"""States of a job and the allowed transitions (wire.md 9, ruling 4)."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """The five words the protocol knows; ``deleted`` is only ever said, never stored."""
+    """The five states of the protocol; ``deleted`` appears in answers only and is never stored."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -15,7 +15,7 @@ class State(StrEnum):
 
 DELETED = "deleted"
 
-# Who may bring a job from one state to the next: the resource that holds its lock.
+# Transitions the resource that holds the lock may make.
 _BY_RESOURCE: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.QUEUED, State.RUNNING}),
     State.RUNNING: frozenset({State.RUNNING, State.FINISHED, State.ABORTED}),
@@ -29,7 +29,7 @@ REMOVABLE = frozenset({State.QUEUED, State.FINISHED, State.ABORTED})
 
 
 def normalized(word: str) -> State:
-    """The state a stored word stands for: a site-defined word means a running job."""
+    """Return the state of a stored word; a word of a site's own means RUNNING."""
     try:
         return State(word)
     except ValueError:
@@ -37,15 +37,15 @@ def normalized(word: str) -> State:
 
 
 def has_ended(word: str) -> bool:
-    """Whether a job in this state will not run again."""
+    """Return whether a state is final."""
     return word in _ENDED
 
 
 def resource_may_change(old: str, new: str) -> bool:
-    """Whether the lock holder may bring a job from ``old`` to ``new``; either may be a site-defined word."""
+    """Return whether the lock holder may change ``old`` to ``new``, either of which may be a site's word."""
     return new != DELETED and normalized(new) in _BY_RESOURCE[normalized(old)]
 
 
 def removable(word: str) -> bool:
-    """Whether a delete removes the job at once; any other state becomes ``aborting``."""
+    """Return whether a delete removes the job at once; otherwise its state becomes ``aborting``."""
     return normalized(word) in REMOVABLE

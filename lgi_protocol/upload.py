@@ -1,4 +1,4 @@
-"""A file as the part of a form: open while it is read, so that any number of files can be sent at once."""
+"""A file as a part of a form; it is opened when it is read, so that many files can be sent in one form."""
 
 import os
 from pathlib import Path
@@ -6,26 +6,28 @@ from typing import BinaryIO
 
 
 class UploadError(Exception):
-    """A file could not be read to its end while it was sent. ``error`` says why, as OSError."""
+    """A file could not be read completely while it was sent; ``error`` is the OSError."""
 
     def __init__(self, error: OSError) -> None:
+        """Set the error of the system call."""
         super().__init__(str(error))
         self.error = error
 
 
 class Upload:
-    """As many bytes of a file as it had at first: it may be growing. OSError when it cannot be opened.
+    """The content of a file up to its size at the start, since it may be growing.
 
-    ``source`` is a path, or an open file that has none: it is read from its start and stays open.
+    ``source`` is a path, or an open file without a name: it is read from its start and stays open.
     """
 
     def __init__(self, source: Path | BinaryIO) -> None:
+        """Record size and properties; raise OSError when the file cannot be opened."""
         self._source = source
         self._opened: BinaryIO | None = None
         self.name = source.name if isinstance(source, Path) else "contents"
         with self._open() as opened:
             self.status = os.fstat(opened.fileno())
-        # What is left to read; requests-toolbelt asks for it under this name.
+        # Bytes left to read; the name is required by requests-toolbelt.
         self.len = self.status.st_size
 
     def _open(self) -> BinaryIO:
@@ -36,15 +38,15 @@ class Upload:
         return copy
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. UploadError, since an OSError would pass for one of the connection."""
-        wanted = self.len if size < 0 else min(size, self.len)
+        """Return the next bytes; raise UploadError, as an OSError would look like one of the connection."""
+        amount = self.len if size < 0 else min(size, self.len)
         try:
             if self._opened is None:
                 self._opened = self._open()
-            block = self._opened.read(wanted)
+            block = self._opened.read(amount)
         except OSError as error:
             raise UploadError(error) from None
-        if wanted and not block:
+        if amount and not block:
             raise UploadError(OSError(None, "the file became shorter while it was read", str(self._source)))
         self.len -= len(block)
         if self.len == 0:

@@ -1,20 +1,26 @@
-"""What all certificates that LGI makes have in common, whoever signs them."""
+"""Fields common to all certificates that LGI issues."""
 
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-# A little in the past, so that a machine whose clock is behind accepts a certificate made just now.
+# Certificates start this much in the past, so that machines whose clock is slow accept new ones.
 CLOCK_SKEW = timedelta(hours=1)
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def builder(
-    name: x509.Name, issuer: x509.Name, key: PublicKey, issuer_key: PrivateKey, begin: datetime, end: datetime
+    name: x509.Name,
+    issuer: x509.Name,
+    key: PublicKey,
+    issuer_key: PrivateKey,
+    *,
+    begin: datetime,
+    end: datetime,
 ) -> x509.CertificateBuilder:
-    """A certificate's names, keys, times and serial number; its use is added to it."""
+    """Return a builder with names, keys, validity and serial number; the caller adds the usage."""
     identifier = x509.SubjectKeyIdentifier.from_public_key(key)
     issuer_identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
@@ -33,7 +39,7 @@ def builder(
 def key_usage(
     signs: bool = False, enciphers: bool = False, issues: bool = False, revokes: bool = False
 ) -> x509.KeyUsage:
-    """What a certificate's key may be used for: data, other keys, certificates, revocation lists."""
+    """Return the key usage: signs data, enciphers keys, issues certificates, revokes (signs CRLs)."""
     return x509.KeyUsage(
         digital_signature=signs,
         content_commitment=False,

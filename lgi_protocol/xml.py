@@ -1,8 +1,8 @@
-"""The XML of LGI's messages: written for the oldest parser, read so that the oldest writer is understood.
+"""Writing the XML of LGI's messages, compatible with old parsers, and checking posted XML.
 
-Writing (clients.md 2.2): no prolog, no self-closing tags, one blank around values and before attributes,
-five entities. Reading, which is in `elements`, is offered here too.
-Text that others will read as XML is checked with lxml before it is let in: see `check_fragment`.
+Format (clients.md 2.2): no prolog, no self-closing tags, one blank around values and before attributes,
+five entities. The functions of `xml_reader` are exported here too.
+Posted XML is validated with lxml before it is stored: see `check_fragment`.
 """
 
 import re
@@ -36,14 +36,14 @@ _ESCAPES = str.maketrans({char: entity for entity, char in ENTITIES.items()})
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLAIN = re.compile("[A-Za-z0-9 @._:/,-]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*\Z")
-# Tags that would let one job's text pass for a part of the answer around it (ruling 2).
+# Tags with which a job's text could imitate parts of the answer around it (ruling 2).
 RESERVED_TAGS = frozenset(
     {"LGI", "response", "error", "job", "job_specifics", "repository", "repository_url"},
 )
-# The two that stand around a resource's capabilities and so may not stand in them.
+# The tags around a resource's capabilities, which must not occur inside them.
 CAPABILITIES_TAGS = frozenset({"resource", "resource_capabilities"})
 _COMMENT = re.compile("<!--.*?-->", re.DOTALL)
-# What old parsers, and in part ours, cannot read past; looked for outside comments.
+# Constructs that old parsers, and partly ours, cannot skip; searched outside comments.
 _UNREADABLE = {
     re.compile(r"/\s*>"): "a self-closing tag is not accepted: write <tag> </tag>",
     re.compile(r"<[^ >]*[\t\r\n]"): "a tag's name must be followed by a blank or by '>'",
@@ -53,7 +53,7 @@ _UNREADABLE = {
 
 @dataclass(frozen=True)
 class Element:
-    """A tag and what stands in it: text (escaped), elements, or XML passed on as it is (``raw``)."""
+    """A tag and its content: text (is escaped), elements, or XML written unchanged (``raw``)."""
 
     name: str
     content: "str | int | tuple[Element, ...]" = ""
@@ -63,31 +63,31 @@ class Element:
 
 
 def write(element: Element) -> str:
-    """One element as text."""
+    """Return an element as text."""
     parts: list[str] = []
-    # What is still to be written, the next one last: an element, or the closing tag of one.
-    waiting: list[Element | str] = [element]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            parts.append(one)
+    # Stack of what is left to write: elements and closing tags.
+    pending: list[Element | str] = [element]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, str):
+            parts.append(node)
             continue
-        number = "" if one.number is None else f" number={one.quote}{one.number}{one.quote}"
-        if isinstance(one.content, tuple) and one.content:
-            parts.append(f"<{one.name}{number}>")
-            waiting.append(f"</{one.name}>")
-            waiting.extend(reversed(one.content))
+        number = "" if node.number is None else f" number={node.quote}{node.number}{node.quote}"
+        if isinstance(node.content, tuple) and node.content:
+            parts.append(f"<{node.name}{number}>")
+            pending.append(f"</{node.name}>")
+            pending.extend(reversed(node.content))
             continue
-        inside = "" if one.content == () else str(one.content)
-        # Most texts are plain words, and looking once is enough for them.
-        if not (one.raw or _PLAIN.fullmatch(inside)):
+        inside = "" if node.content == () else str(node.content)
+        # Fast path: most texts need no escaping.
+        if not (node.raw or _PLAIN.fullmatch(inside)):
             inside = escape(inside)
-        parts.append(f"<{one.name}{number}> {inside} </{one.name}>")
+        parts.append(f"<{node.name}{number}> {inside} </{node.name}>")
     return " ".join(parts)
 
 
 def envelope(children: Iterable[Element], ca_certificate: str) -> str:
-    """A whole answer around the elements of its response (wire.md 2)."""
+    """Return a whole answer with the elements of its response (wire.md 2)."""
     answer = Element(
         "LGI",
         (
@@ -102,22 +102,22 @@ def envelope(children: Iterable[Element], ca_certificate: str) -> str:
 
 
 def escape(text: str) -> str:
-    """The five entities, and a question mark for what XML cannot hold at all."""
+    """Replace special characters by the five entities, and those not allowed in XML by ``?``."""
     return _FORBIDDEN.sub("?", text).translate(_ESCAPES)
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be the name of an element, as the name of an application must be."""
+    """Return whether a text is a valid element name, as names of applications must be."""
     return bool(_NAME.match(text))
 
 
 def check_fragment(text: str, reserved: frozenset[str] = RESERVED_TAGS) -> None:
-    """ValueError unless a text may stand inside an answer: well-formed, no DTD, no entity, no reserved tag.
+    """Raise ValueError unless a text is well-formed XML without DTD, entities and reserved tags.
 
-    Also refuses what readers that take the first closing tag cannot read past (clients.md 2.1): a prolog or
-    other processing instruction, CDATA, self-closing tags, blanks at the wrong place of a tag, an element
-    inside one of its own name, and a comment not followed by a blank. Escaped text that readers would
-    unescape to XML has to be acceptable as that XML too.
+    Refuse as well what parsers that search the first closing tag cannot read (clients.md 2.1): processing
+    instructions, CDATA, self-closing tags, misplaced blanks in tags, an element nested in one of the same
+    name, and a comment not followed by a blank. Escaped text that parsers would unescape to XML is checked
+    as that XML too.
     """
     if "<![CDATA[" in text or "<?" in text or "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise ValueError("a prolog, DTD, entity or CDATA section is not accepted")
@@ -146,7 +146,7 @@ def _check_readable(text: str, root: "etree._Element") -> None:
         raise ValueError("a comment must be followed by a blank")
     for comment in root.iter(etree.Comment):
         if "<" in str(comment.text):
-            raise ValueError("a comment must not hold tags")
+            raise ValueError("a comment must not contain tags")
 
 
 def _check_names(root: "etree._Element", reserved: frozenset[str]) -> None:
@@ -161,6 +161,6 @@ def _check_names(root: "etree._Element", reserved: frozenset[str]) -> None:
         elif tag in reserved:
             raise ValueError(f"the tag <{tag}> is reserved")
         elif name in opened:
-            raise ValueError(f"a tag <{tag}> must not stand inside another <{tag}>")
+            raise ValueError(f"the tag <{tag}> must not be nested in another <{tag}>")
         else:
             opened.add(name)

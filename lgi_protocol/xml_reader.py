@@ -1,9 +1,9 @@
-"""Reading the XML of LGI's messages, so that the oldest writer is understood.
+"""Reading the XML of LGI's messages, compatible with old writers.
 
-Takes the first element of a name and then its first closing tag, as LGI's own parsers do (clients.md 2.1),
-because servers embed job_specifics and capabilities unescaped and not always well-formed.
+An element ends at the first closing tag of its name, as in LGI's own parsers (clients.md 2.1), because
+servers embed job_specifics and capabilities unescaped and not always well-formed.
 
-Scripts start LGI_xml many times a second: dataclasses and lxml would cost it more than all its work.
+Scripts start LGI_xml many times per second; importing dataclasses and lxml would dominate its run time.
 """
 
 import re
@@ -14,7 +14,7 @@ _ENTITY = re.compile("|".join(ENTITIES))
 
 
 def unescape(text: str) -> str:
-    """The text behind the five entities; all or nothing, so that embedded XML comes through unchanged."""
+    """Replace the five entities; return the text unchanged if it contains any markup."""
     rest = _ENTITY.sub("", text)
     if "&" not in text or any(char in rest for char in "<>\"'&"):
         return text
@@ -22,12 +22,12 @@ def unescape(text: str) -> str:
 
 
 class XmlElement:
-    """An element found in a text: its attributes and content as written, and where it begins and ends."""
+    """A parsed element: name, attributes and content as written, and its position in the text."""
 
     __slots__ = ("attributes", "begin", "end", "inside", "name")
 
     def __init__(self, name: str, attributes: str, inside: str, begin: int, end: int) -> None:
-        """``begin`` is where its start tag begins, ``end`` where the text behind its end tag begins."""
+        """Set the fields; ``begin`` is the offset of the start tag, ``end`` the offset after the end tag."""
         self.name = name
         self.attributes = attributes
         self.inside = inside
@@ -41,10 +41,10 @@ class XmlElement:
 
 
 def elements(text: str) -> Iterator[XmlElement]:
-    """The elements at the top level of a text, one after the other.
+    """Yield the elements at the top level of a text.
 
-    Stops quietly at a stray closing tag or an unclosed element, as old parsers do. Comments, prologs and
-    self-closing tags, which stop the old ones, are passed over. A DTD raises ValueError.
+    Stop at a stray closing tag or an unclosed element, as old parsers do. Skip comments and prologs, and
+    accept self-closing tags, at which old parsers stop. Raise ValueError for a DTD or CDATA section.
     """
     at = 0
     while (begin := text.find("<", at)) >= 0:
@@ -63,19 +63,19 @@ def elements(text: str) -> Iterator[XmlElement]:
 
 
 def _after(text: str, closing: str, begin: int) -> int:
-    """Where a comment or prolog ends; the end of the text when nothing closes it."""
+    """Return the offset after a comment or prolog; the end of the text if it is not closed."""
     end = text.find(closing, begin)
     return len(text) if end < 0 else end + len(closing)
 
 
 def _element(text: str, begin: int) -> XmlElement | None:
-    """The element whose start tag is at ``begin``, or nothing when it is a closing tag or never closed."""
+    """Return the element whose start tag is at ``begin``; None for a closing tag or an unclosed one."""
     closed = text.find(">", begin)
     if closed < 0 or text.startswith("</", begin):
         return None
     tag = text[begin + 1 : closed]
     empty = tag.endswith("/")
-    # Not str.split(): it would also split at characters that a name may hold, as U+1680.
+    # Not str.split(), which also splits at characters allowed in names, such as U+1680.
     name, *attributes = re.split("[ \t\r\n]+", tag[:-1] if empty else tag, maxsplit=1)
     if empty:
         return XmlElement(name, "".join(attributes), "", begin, closed + 1)
@@ -87,12 +87,12 @@ def _element(text: str, begin: int) -> XmlElement | None:
 
 
 def find_all(text: str, name: str) -> list[XmlElement]:
-    """The elements of a name at the top level of a text."""
+    """Return the elements of a name at the top level of a text."""
     return [found for found in elements(text) if found.name == name]
 
 
 def find(text: str, *path: str) -> XmlElement | None:
-    """The first element reached by going down a path of names."""
+    """Return the first element at a path of names; None when there is none."""
     found = None
     for name in path:
         found = next((one for one in elements(text) if one.name == name), None)
@@ -103,6 +103,6 @@ def find(text: str, *path: str) -> XmlElement | None:
 
 
 def value(text: str, *path: str) -> str:
-    """The text of an element, empty when it is not there."""
+    """Return the text of the element at a path; empty when there is none."""
     found = find(text, *path)
     return found.text if found else ""

@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from lgi_protocol.errors import ErrorNumber as ErrorNumber
     from lgi_protocol.errors import ServerError as ServerError
+    from lgi_protocol.errors import TransportError as TransportError
     from lgi_protocol.states import State as State
-    from lgi_protocol.transport_errors import TransportError as TransportError
     from lgi_tools.client.job_end import JobEnd as JobEnd
     from lgi_tools.client.models import Details as Details
     from lgi_tools.client.models import Job as Job
@@ -38,7 +38,7 @@ _PLACES = {
     "State": "lgi_protocol.states",
     "StoredFile": "lgi_tools.client.models",
     "TransferError": "lgi_tools.client.repository",
-    "TransportError": "lgi_protocol.transport_errors",
+    "TransportError": "lgi_protocol.errors",
 }
 
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from benchmarks.soak.ledger import Deed, Ledger
 from benchmarks.soak.plan import Plan
-from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.resource_api import JobDescription, ResourceCalls
-from lgi_protocol.transport_errors import TransportError
 from tests.support.grid import CAPABILITIES
 
 APPLICATION = "hello_world"

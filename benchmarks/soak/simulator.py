@@ -15,10 +15,9 @@ from benchmarks.soak.plan import Part, read_part
 from benchmarks.soak.simulated import SimulatedDaemon
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import TransportError
 
 # A thread does little; a thousand of them are not to take 8 GB of addresses.
 STACK = 512 * 1024

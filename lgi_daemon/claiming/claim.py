@@ -11,10 +11,9 @@ from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 

@@ -18,9 +18,8 @@ from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.reports import unlock
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.connections import BackingOffError, ServerConnections, SessionPool
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls, is_job_id
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import says_full
 from lgi_daemon.jobs.lifecycle import Action, ServerIntent
 from lgi_daemon.rundir import end_file
-from lgi_protocol.job_end import NO_END, End, fitting
+from lgi_protocol.job_end import NO_END, End, normalize_reason
 from lgi_protocol.states import State
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def note(job: "LocalJob", ending: State) -> None:
         told = End(reason=LOST)
     if FULL not in f"{told.reason}{job.excuse}" and job.run.is_full():
         _excuse(job, FULL)
-    end = replace(told, reason=fitting("; ".join(filter(None, (told.reason, job.excuse)))))
+    end = replace(told, reason=normalize_reason("; ".join(filter(None, (told.reason, job.excuse)))))
     try:
         job.note(ending=str(ending), end=end, remark=job.excuse)
     except OSError as error:

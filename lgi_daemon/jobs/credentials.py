@@ -14,10 +14,9 @@ from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.job_directory import JOB_CA, JOB_CERTIFICATE, JOB_KEY
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,7 @@ from lgi_daemon.files.file_tail import LiveOutput
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.servers.connections import BackingOffError, ServerConnections
-from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ServerError, TransportError
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ class OutputSender:
                 return True
             with self._servers.watching(record.server):
                 calls = self._servers.connect(record.project, record.server)
-                watched = calls.send_tail(record.job_id, record.reference, offset, data, complete)
+                watched = calls.send_tail(record.job_id, record.reference, offset, data, complete=complete)
         except (BackingOffError, ServerError, TransportError, OSError) as error:
             log.debug("%s: its output is not sent any more: %s", record.title, error)
             return False

@@ -5,10 +5,9 @@ import logging
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import claimed_by
 from lgi_daemon.servers.connections import BackingOffError, SessionPool
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, normalized
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 

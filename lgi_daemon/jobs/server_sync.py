@@ -11,9 +11,8 @@ from lgi_daemon.rundir.record import Phase, claimed_by
 from lgi_daemon.servers.clock import Clock
 from lgi_daemon.servers.connections import BackingOffError, ServerConnections, SessionPool
 from lgi_protocol import resource_api
-from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.states import State, normalized
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,9 @@ from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.servers.connections import BackingOffError, ServerConnections
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import WATCHED, PendingJob
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +116,7 @@ class LongPollCalls:
             with self._servers.watching(watch.server):
                 calls = self._servers.connect(watch.project, watch.server)
                 known, sent = watch.still_known(now), self._tails.followed(watch.project, watch.server)
-                told = calls.wait(applications, known, watch.seconds, self._load(), sent)
+                told = calls.poll_work(applications, known, watch.seconds, load=self._load(), watched=sent)
         except (BackingOffError, ServerError, TransportError) as error:
             log.debug("%s is not watched for a while: %s", watch.server, error)
             return LONG_PAUSE

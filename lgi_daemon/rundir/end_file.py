@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from lgi_protocol.job_directory import DamagedFileError, JobDirectory
-from lgi_protocol.job_end import MOST_CODE, MOST_SIGNAL, NO_END, End, fitting
+from lgi_protocol.job_end import MAX_CODE, MAX_SIGNAL, NO_END, End, normalize_reason
 
 NAME = "end"
 LONGEST = 4096
@@ -34,11 +34,11 @@ def parse(data: bytes) -> End:
     lines = data.decode("utf-8", "replace").splitlines()
     matches = (_LINE.fullmatch(line.strip()) for line in lines)
     told = {found[1]: found[2] for found in matches if found}
-    code = _number(told.get("exit_code", ""), 0, MOST_CODE)
-    signal = _number(told.get("exit_signal", ""), 1, MOST_SIGNAL)
+    code = _number(told.get("exit_code", ""), 0, MAX_CODE)
+    signal = _number(told.get("exit_signal", ""), 1, MAX_SIGNAL)
     if code is not None and signal is not None:
         code = signal = None
-    return End(code, signal, fitting(told.get("reason", "")))
+    return End(code, signal, normalize_reason(told.get("reason", "")))
 
 
 def _number(text: str, least: int, most: int) -> int | None:

@@ -56,7 +56,7 @@ class Certificates:
             self._credentials.context()
         except ValueError as error:
             # One of two files may be there before the other: the other one's coming is a change again.
-            log.warning("the old certificate is used further on: %s", error)
+            log.warning("keeping the old certificate: %s", error)
         else:
             self._servers.shown = fingerprint(self._credentials)
             log.info("the renewed certificate %s is used from now on", self._credentials.certificate)

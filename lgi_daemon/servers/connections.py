@@ -13,10 +13,9 @@ from types import TracebackType
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import LONGEST_BACK_OFF
 from lgi_protocol.resource_api import ResourceCalls, SignUp
-from lgi_protocol.transport_errors import TransportError
 
 log = logging.getLogger(__name__)
 

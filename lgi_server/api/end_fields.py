@@ -2,15 +2,15 @@
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.job_end import MOST_CODE, MOST_SIGNAL, NO_END, End, Result
+from lgi_protocol.job_end import MAX_CODE, MAX_SIGNAL, NO_END, End, Result
 from lgi_server.api import fields
 from lgi_server.api.fields import Field, Form
 
 
 def posted(form: Form, state: str) -> End:
     """How a job ended that is, with what is posted, in this state; LGIError 25."""
-    code = _number(form, fields.EXIT_CODE, 0, MOST_CODE)
-    signal = _number(form, fields.EXIT_SIGNAL, 1, MOST_SIGNAL)
+    code = _number(form, fields.EXIT_CODE, 0, MAX_CODE)
+    signal = _number(form, fields.EXIT_SIGNAL, 1, MAX_SIGNAL)
     end = End(code, signal, _word(form, fields.END_REASON))
     if code is not None and signal is not None:
         raise _refused("exit_code and exit_signal", "a program ends with one of them")

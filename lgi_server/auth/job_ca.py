@@ -61,7 +61,9 @@ class JobsAuthority:
         use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
         begin = now - CLOCK_SKEW
         made = (
-            builder(job_certificate.subject(job), self.certificate.subject, key, self.key, begin, last)
+            builder(
+                job_certificate.subject(job), self.certificate.subject, key, self.key, begin=begin, end=last
+            )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(key_usage(signs=True), critical=True)
             .add_extension(use, critical=False)
@@ -99,7 +101,7 @@ def create(key_file: Path, certificate_file: Path, host: str) -> None:
         ]
     )
     made = (
-        builder(name, name, key.public_key(), key, now - CLOCK_SKEW, now + timedelta(days=DAYS))
+        builder(name, name, key.public_key(), key, begin=now - CLOCK_SKEW, end=now + timedelta(days=DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(key_usage(issues=True), critical=True)
         # In an authority's certificate it limits what it signs.

@@ -230,7 +230,7 @@ class Repositories:
                 os.rename(arrived.name, wanted, dst_dir_fd=at)
             except OSError as error:
                 raise LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}") from error
-            properties.give(arrived.fileno())
+            properties.apply(arrived.fileno())
             os.fsync(at)
         return size
 
@@ -273,7 +273,7 @@ def give_properties(properties: FileProperties, name: str, at: int) -> None:
     """Give a file of a directory what is said of it."""
     descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
     try:
-        properties.give(descriptor)
+        properties.apply(descriptor)
     finally:
         os.close(descriptor)
 
@@ -290,7 +290,7 @@ def copy_part(upload: Upload, descriptor: int) -> None:
             opened.write(block)
             left -= len(block)
         opened.flush()
-        upload.properties.give(opened.fileno())
+        upload.properties.apply(opened.fileno())
 
 
 def _part(text: str) -> str:

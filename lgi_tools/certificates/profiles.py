@@ -77,7 +77,7 @@ def hosts_of(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
 def sign_authority(key: PrivateKey, name: str, validity: Validity) -> x509.Certificate:
     """The CA's own certificate, good for signing certificates and revocation lists only."""
     own = subject(name, Kind.AUTHORITY)
-    made = builder(own, own, key.public_key(), key, validity.begin, validity.end)
+    made = builder(own, own, key.public_key(), key, begin=validity.begin, end=validity.end)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     made = made.add_extension(key_usage(issues=True, revokes=True), critical=True)
     return made.sign(key, hashes.SHA256())
@@ -94,7 +94,7 @@ def sign_leaf(
     """A certificate for a server when there are hosts, otherwise for one who calls a server."""
     use = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     enciphers = isinstance(key, rsa.RSAPublicKey)
-    made = builder(name, issuer.subject, key, issuer_key, validity.begin, validity.end)
+    made = builder(name, issuer.subject, key, issuer_key, begin=validity.begin, end=validity.end)
     made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     made = made.add_extension(key_usage(signs=True, enciphers=enciphers), critical=True)
     made = made.add_extension(x509.ExtendedKeyUsage([use]), critical=False)

@@ -9,10 +9,9 @@ from typing import Any, ParamSpec
 import click
 
 from lgi_protocol import capabilities, comma_lists, hexcode, xml
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import Reply, leading_number
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import terminal
 from lgi_tools.cli.program import CallError
 from lgi_tools.client.models import file_name

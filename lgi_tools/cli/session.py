@@ -13,9 +13,8 @@ import click
 
 from lgi_protocol import xml
 from lgi_protocol.client import Client
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options
 from lgi_tools.cli.options import Options
 from lgi_tools.cli.program import CallError
@@ -39,8 +38,8 @@ def translate_errors(lgi_server: str = "") -> Iterator[None]:
     try:
         yield
     except TransportError as error:
-        if error.said:
-            _log.info("the server answered: %s", one_line(error.said))
+        if error.excerpt:
+            _log.info("the server answered: %s", one_line(error.excerpt))
         if lgi_server:
             raise _no_answer(lgi_server, error) from error
         raise click.ClickException(f"no answer from {error.server}: {error.reason}") from error
@@ -65,7 +64,7 @@ def _refused(server: str, error: ServerError) -> CallError:
 
 def _no_answer(server: str, error: TransportError) -> CallError:
     failure = CallError(f"Error posting to server {server}: {error.reason}")
-    if error.said:
+    if error.excerpt:
         failure.advice = f"is {server} the address of a project server? --verbose shows what it answered"
     return failure
 

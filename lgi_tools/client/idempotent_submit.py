@@ -12,9 +12,8 @@ from typing import BinaryIO
 
 from lgi_protocol import xml
 from lgi_protocol.client import Client, retry_on_busy
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.client.progress import ProgressCallback
 
 # So many seconds a submit is tried: a busy server, or one that is just being restarted.

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 
 # Shorter than what many routers keep a silent connection for, and than our patience with an answer.
 LONGEST_HELD = 40

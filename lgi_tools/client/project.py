@@ -8,9 +8,9 @@ from typing import Self, TypeVar
 
 from lgi_protocol import comma_lists, hexcode, xml
 from lgi_protocol.client import Client
+from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.client import models, settings
 from lgi_tools.client.interface_calls import SUBMIT, Caller, check_text
 from lgi_tools.client.models import (
@@ -302,4 +302,4 @@ def _held(seconds: int) -> dict[str, str]:
 
 def is_unknown_call(error: TransportError) -> bool:
     """Whether a server does not know the call it was asked: it is older than that."""
-    return error.said.startswith("HTTP 404")
+    return error.excerpt.startswith("HTTP 404")

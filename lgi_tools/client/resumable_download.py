@@ -60,7 +60,7 @@ class ResumableDownload:
         """All is there: it takes the target's place, with its permissions or those the umask gives."""
         assert self._path is not None  # noqa: S101 - start or an earlier run has opened it
         os.fchmod(self._descriptor, _mode(self.target))
-        properties.give(self._descriptor)
+        properties.apply(self._descriptor)
         self._path.replace(self.target)
         self._close()
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from lgi_protocol import capabilities, comma_lists
+from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.models import Details, Explanation, Job, Resource

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import comma_lists
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import job_streams, options, program, terminal
 from lgi_tools.cli.param_types import TextParamType, unmet_request
 from lgi_tools.cli.session import open_project

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import click
 
 from lgi_protocol import states
+from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client import job_end, models

@@ -7,8 +7,7 @@ from typing import Self
 
 from lgi_protocol import hexcode
 from lgi_protocol.client import Client
-from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_tools.client import settings
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.repository import Repository

@@ -10,9 +10,8 @@ import click
 from lgi_protocol import certificate_files, common_name, xml
 from lgi_protocol.client import Client, is_https
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates import csr, inventory
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.command_options import KEY_TYPE

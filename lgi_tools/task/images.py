@@ -19,6 +19,6 @@ def announced(resources: Iterable[Resource]) -> Mapping[str, list[str]]:
     """Each container in order of its name, with the resources that say they have it."""
     found: dict[str, list[str]] = {}
     for resource in resources:
-        for name in capabilities.offer(resource.capabilities, APPLICATION).images:
+        for name in capabilities.read_capabilities(resource.capabilities, APPLICATION).images:
             found.setdefault(name, []).append(resource.name)
     return dict(sorted(found.items()))

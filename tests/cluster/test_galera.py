@@ -9,8 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_server.db import open_database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import claiming

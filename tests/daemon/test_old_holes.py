@@ -18,9 +18,8 @@ from lgi_daemon.config.model import load
 from lgi_daemon.config.section import ConfigurationError
 from lgi_daemon.servers.connections import connector
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ErrorNumber
+from lgi_protocol.errors import ErrorNumber, TransportError
 from lgi_protocol.job_directory import HASHED, JobDirectory
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority
 from tests.support.fake_server import refused
 from tests.support.tls_server import Listening, listening

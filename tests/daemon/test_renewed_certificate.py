@@ -45,8 +45,8 @@ def test_the_log_says_once_a_day_that_a_certificate_ends(
 
     texts = [record.getMessage() for record in caplog.records]
     assert len(texts) == 31
-    assert "(in 29 days): have it renewed" in texts[0]
-    assert "has ended on" in texts[-1]
+    assert "(in 29 days): renew it" in texts[0]
+    assert "expired on" in texts[-1]
 
 
 def test_a_renewed_certificate_is_used_and_warned_of_no_more(
@@ -71,8 +71,8 @@ def test_a_renewed_certificate_is_used_and_warned_of_no_more(
         certificates.tick(later)
 
     texts = [record.getMessage() for record in caplog.records]
-    assert "ends on" in texts[0]
-    assert "the old certificate is used further on" in texts[1]
+    assert "expires on" in texts[0]
+    assert "keeping the old certificate" in texts[1]
     assert texts[2:] == [f"the renewed certificate {old.certificate} is used from now on"]
     assert between == before
     assert servers.shown == fingerprint(used) != before

@@ -26,7 +26,7 @@ EXAMPLES = [
     *(ROOT / "applications").glob("*/LGI.cfg.example"),
     *(ROOT / "applications" / "library").glob("*.sh"),
     ROOT / "docs" / "wire.md",
-    ROOT / "lgi_protocol" / "offers.py",
+    ROOT / "lgi_protocol" / "capabilities.py",
 ]
 
 

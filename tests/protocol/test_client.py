@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from lgi_protocol.client import retry_on_busy
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, leading_number, read_answer
-from lgi_protocol.transport_errors import TransportError, root_cause
+from lgi_protocol.transport_errors import root_cause
 
 
 class Clock:
@@ -226,7 +226,7 @@ def test_what_openssl_says_is_told_with_what_to_look_at() -> None:
     other = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")
 
     assert root_cause(requests.exceptions.SSLError(unknown)) == (
-        "tlsv1 alert unknown ca: the server does not know the CA that has signed the certificate used here"
+        "tlsv1 alert unknown ca: the server does not trust the CA of the client certificate"
     )
     assert root_cause(other) == "wrong version number"
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import TransportError
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
 from tests.support.tls_server import Listening, listening
@@ -106,7 +106,7 @@ def test_an_expired_server_is_refused(ours: Authority, mark: Credentials, check_
 
     assert refused.value.reason == (
         "certificate verify failed: certificate has expired: "
-        "the server needs a new one, unless the clock of this machine is wrong"
+        "the server needs a new certificate, unless the clock of this machine is wrong"
     )
 
 

@@ -13,9 +13,8 @@ import pytest
 from lgi_protocol import client as client_module
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import read_answer
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority, Issued
 from tests.support.tls_server import Respond, listening
 
@@ -123,7 +122,7 @@ def test_an_answer_that_trickles_is_given_up(
     monkeypatch.setattr(client_module, "ANSWER_SECONDS", PATIENCE)
     began = time.monotonic()
 
-    assert refusal(drip(before)) == "the answer is not there after 1 s"
+    assert refusal(drip(before)) == "no complete answer within 1 s"
 
     assert PATIENCE <= time.monotonic() - began < PATIENCE + 5.0
 
@@ -141,7 +140,7 @@ def test_an_upload_takes_its_time_but_its_answer_does_not(
 
     with listening(localhost, authority.ca_file, drip(b"")) as server:
         client = Client(server.url(), mark)
-        with pytest.raises(TransportError, match="not there after 1 s"):
+        with pytest.raises(TransportError, match="no complete answer within 1 s"):
             client.post("interfaces/interface_submit_job", {"project": "LGI"}, (tmp_path / "file",))
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgi_protocol.job_end import NO_END, End, Result, fitting, read_end
+from lgi_protocol.job_end import NO_END, End, Result, normalize_reason, read_end
 from lgi_server.api import end_fields
 from lgi_server.api.fields import Form
 
@@ -50,12 +50,12 @@ def test_an_end_has_a_result_and_words(state: str, end: End, result: Result | No
 @given(st.text(max_size=400))
 def test_a_reason_that_was_made_to_fit_is_taken_by_servers(reason: str) -> None:
     """Whatever a script wrote: a report must not be refused for its words."""
-    line = fitting(reason)
+    line = normalize_reason(reason)
 
     assert end_fields.posted(Form({"end_reason": line}), "finished").reason == line
 
 
 def test_a_reason_is_cut_between_characters() -> None:
     """At most 254 bytes; line ends become blanks."""
-    assert fitting("a\nb\x00c\ufffd") == "a b c"
-    assert fitting("ä" * 200) == "ä" * 127
+    assert normalize_reason("a\nb\x00c\ufffd") == "a b c"
+    assert normalize_reason("ä" * 200) == "ä" * 127

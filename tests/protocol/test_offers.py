@@ -13,12 +13,12 @@ TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <ma
 @pytest.mark.parametrize("inside", [TOLD, xml.escape(TOLD)], ids=["as it is", "escaped"])
 def test_what_is_told_of_an_application_is_read(inside: str) -> None:
     """Escaped, as daemons tell it, or not."""
-    told = lgi_protocol_capabilities.offer(
+    told = lgi_protocol_capabilities.read_capabilities(
         f"<other> <max_cpus> 1 </max_cpus> </other> <command> {inside} </command>", "command"
     )
 
-    assert (told.images, told.is_all) == (("psi4:1.5", "crest:2"), True)
-    assert told.most == {"cpus": 8, "memory": 4000}
+    assert (told.images, told.is_complete) == (("psi4:1.5", "crest:2"), True)
+    assert told.maximum == {"cpus": 8, "memory": 4000}
 
 
 @pytest.mark.parametrize(

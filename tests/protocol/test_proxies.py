@@ -12,8 +12,8 @@ import pytest
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
+from lgi_protocol.errors import TransportError
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.client.repository import Repository, TransferError
 from tests.conftest import lacking
@@ -218,8 +218,8 @@ def test_a_proxy_of_another_kind_is_refused_with_a_word(
         Client(SERVER, mark).post("interfaces/interface_project_server_list", {})
 
     assert str(caught.value) == (
-        f"{SERVER}: the proxy {kind}://proxy:1 (ALL_PROXY) is of the kind {kind}, which is not supported: "
-        "name an HTTP proxy in https_proxy, or the server in no_proxy"
+        f"{SERVER}: the proxy {kind}://proxy:1 (ALL_PROXY) uses the unsupported scheme {kind}: "
+        "set https_proxy to an HTTP proxy, or add the server to no_proxy"
     )
     assert not caught.value.sent
 
@@ -227,7 +227,7 @@ def test_a_proxy_of_another_kind_is_refused_with_a_word(
 @pytest.mark.parametrize("address", ["http://", "http://proxy:port", "http://[::1"])
 def test_an_address_that_is_none_is_refused_with_a_word(address: str) -> None:
     """The variable is named, what is in it is not shown."""
-    with pytest.raises(UnusableProxyError, match=r"^https_proxy names no proxy"):
+    with pytest.raises(UnusableProxyError, match=r"^https_proxy is not the URL of a proxy"):
         proxy_for(SERVER, {"https_proxy": address})
 
 

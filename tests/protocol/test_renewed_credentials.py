@@ -64,10 +64,10 @@ def ending(ours: Authority, name: str, end: datetime) -> Path:
     ("left", "words"),
     [
         (timedelta(days=30, seconds=1), ""),
-        (timedelta(days=29, hours=23), "ends on 2026-12-01 (in 29 days)"),
-        (timedelta(days=1), "ends on 2026-11-02 (in 1 day)"),
-        (timedelta(hours=3), "ends on 2026-11-01 (today)"),
-        (timedelta(days=-1), "has ended on 2026-10-31"),
+        (timedelta(days=29, hours=23), "expires on 2026-12-01 (in 29 days)"),
+        (timedelta(days=1), "expires on 2026-11-02 (in 1 day)"),
+        (timedelta(hours=3), "expires on 2026-11-01 (today)"),
+        (timedelta(days=-1), "expired on 2026-10-31"),
     ],
 )
 def test_the_end_of_a_certificate_is_announced_for_thirty_days(
@@ -78,7 +78,7 @@ def test_the_end_of_a_certificate_is_announced_for_thirty_days(
 
     said = expiry.warnings([file, file], NOW)
 
-    assert said == ([f"the certificate {file} {words}: have it renewed"] if words else [])
+    assert said == ([f"the certificate {file} {words}: renew it"] if words else [])
 
 
 def test_of_a_renewed_ca_beside_the_old_one_the_later_counts(ours: Authority, tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.x509_builder import PrivateKey
 from lgi_server.auth import job_ca, job_certificate
 from lgi_server.auth.job_certificate import JobClaims as Named

@@ -11,8 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgi_protocol.errors import LGIError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import LGIError, TransportError
 from lgi_server.auth import client_certificate, job_ca
 from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.auth.crl import Revocation

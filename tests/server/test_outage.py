@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_protocol.errors import ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ServerError, TransportError
 from tests.conftest import started_mariadb
 from tests.support.grid import Grid
 from tests.support.mariadb import PrivateMariaDB

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
-from lgi_protocol.transport_errors import TransportError
 from tests.conftest import lacking
 from tests.server.test_crowds import take_all
 from tests.server.test_front_end import escaped, pem_of
@@ -143,7 +142,7 @@ def test_a_held_call_wakes_at_once_through_a_front_end(behind: Grid) -> None:
     woken: list[float] = []
 
     def wait() -> None:
-        calls.wait(["hello_world"], [], 30)
+        calls.poll_work(["hello_world"], [], 30)
         woken.append(time.monotonic())
 
     waiting = threading.Thread(target=wait)

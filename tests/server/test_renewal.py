@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import TransportError
 from lgi_server.serving.tls_reload import CertificateReloader
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from tests.support.grid import Grid, wait_for
@@ -119,5 +119,7 @@ def test_the_log_says_once_a_day_what_ends(tmp_path: Path, caplog: pytest.LogCap
         renewal.look(now + timedelta(hours=hours))
 
     texts = [record.getMessage() for record in caplog.records]
-    assert [text.partition(" ends on ")[0] for text in texts] == [f"the certificate {issued.certificate}"] * 2
+    assert [text.partition(" expires on ")[0] for text in texts] == [
+        f"the certificate {issued.certificate}"
+    ] * 2
     assert "(in 28 days)" in texts[0]

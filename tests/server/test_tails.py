@@ -40,11 +40,11 @@ class Running:
 
     def send(self, offset: int, data: bytes, complete: bool = False) -> bool:
         """What the daemon sends."""
-        return self.resource.send_tail(str(self.job_id), REFERENCE, offset, data, complete)
+        return self.resource.send_tail(str(self.job_id), REFERENCE, offset, data, complete=complete)
 
     def awaited(self, seconds: int = 0, watched: tuple[str, ...] = ()) -> list[tuple[str, str]]:
         """What the resource is told."""
-        found = self.resource.wait(["hello_world"], (), seconds, watched=watched)
+        found = self.resource.poll_work(["hello_world"], (), seconds, watched=watched)
         return [(job.job_id, job.state) for job in found]
 
 

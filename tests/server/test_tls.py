@@ -10,9 +10,8 @@ import pytest
 import requests
 
 from lgi_protocol.common_name import CommonName
-from lgi_protocol.errors import ServerError
+from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import read_answer
-from lgi_protocol.transport_errors import TransportError
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from lgi_tools.certificates.keys import KeyType

@@ -134,9 +134,9 @@ def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
     # That it knew the job when it was queued does not matter.
     reply, seconds = while_waiting(lambda: ask(resource, 20, str(job)), lambda: user.delete(job))
 
-    told = resource.wait([HELLO], (), 5)
+    told = resource.poll_work([HELLO], (), 5)
     assert [one.job_id for one in told] == [str(job)]
-    assert resource.wait([HELLO], told, 1) == ()
+    assert resource.poll_work([HELLO], told, 1) == ()
     assert reply.value("job", "state") == "aborting"
     assert reply.value("job", "job_id") == str(job)
     assert seconds < 1.5

@@ -6,11 +6,10 @@ from typing import Any
 
 from lgi_protocol import xml
 from lgi_protocol.client import Client
-from lgi_protocol.errors import ErrorNumber, ServerError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.job_end import End
 from lgi_protocol.resource_api import WATCHED, JobDescription, PendingJob, ResourceCalls, SignUp, WorkOffer
 from lgi_protocol.states import resource_may_change
-from lgi_protocol.transport_errors import TransportError
 
 URL = "https://master.test/LGI"
 RESOURCE = "cluster@test"
@@ -134,11 +133,12 @@ class FakeCalls(ResourceCalls):
 
         return self.server.handle("request_work", answer)
 
-    def wait(
+    def poll_work(
         self,
         applications: Iterable[str],
         known: Iterable[PendingJob],
         seconds: int,
+        *,
         load: int = 0,
         watched: Iterable[str] | None = None,
     ) -> tuple[PendingJob, ...]:
@@ -160,7 +160,7 @@ class FakeCalls(ResourceCalls):
         return self.server.handle("wait", answer)
 
     def send_tail(
-        self, job_id: str, daemon_reference: str, offset: int, data: bytes, complete: bool = False
+        self, job_id: str, daemon_reference: str, offset: int, data: bytes, *, complete: bool = False
     ) -> bool:
         def answer() -> bool:
             if self._known(job_id).daemon_reference != daemon_reference:

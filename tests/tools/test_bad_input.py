@@ -151,7 +151,7 @@ def test_a_key_of_another_certificate_is_told(run: Run, home: Path, authority: A
     (home / ".LGI" / "privatekey").unlink()
     (home / ".LGI" / "privatekey").symlink_to(other.key)
 
-    assert "the key is not that of the certificate" in run(qstat)[2]
+    assert "the key does not belong to the certificate" in run(qstat)[2]
 
 
 def test_an_encrypted_key_is_told_with_what_to_do(run: Run, home: Path) -> None:

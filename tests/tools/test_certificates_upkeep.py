@@ -177,7 +177,7 @@ def test_what_ends_or_has_ended_makes_the_exit_code_1(run: Run, ca: Authority) -
 
     states = {Path(row[0]).name: row[-1] for row in rows(out)}
     assert code == 1
-    assert states["ended.crt"] == "has ended on 2021-01-01"
+    assert states["ended.crt"] == "expired on 2021-01-01"
     assert states["ending.crt"].endswith("(in 2 days)")
     assert (states["lost.crt"], states["ca.crt"]) == ("revoked", "good")
 

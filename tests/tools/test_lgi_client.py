@@ -7,7 +7,7 @@ from unittest.mock import ANY
 import pytest
 
 import LGI
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import TransportError
 from lgi_tools.client import settings
 from lgi_tools.client.repository import TransferError
 from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error

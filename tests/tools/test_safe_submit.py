@@ -7,7 +7,7 @@ import pytest
 
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import TransportError
 from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client import idempotent_submit

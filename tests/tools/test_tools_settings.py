@@ -177,8 +177,8 @@ def test_a_server_of_another_authority_gets_nothing(
     assert code == 1
     assert out.endswith(
         f"\nError posting to server {server.url}: certificate verify failed: "
-        "self-signed certificate in certificate chain: the server's certificate is not of the CA "
-        "that is trusted here, which is in ca_chain, or in <ca_certificate_file> of a daemon\n\n"
+        "self-signed certificate in certificate chain: the server's certificate was not issued by the CA "
+        "that is trusted here (ca_chain of a user, <ca_certificate_file> of a daemon)\n\n"
     )
     assert server.requests == []
 
@@ -320,7 +320,7 @@ def test_a_certificate_that_ends_soon_is_warned_of(
     assert (later_code, later_out) == (0, out)
     file = home / ".LGI" / "certificate"
     assert re.fullmatch(
-        rf"LGI_qstat: warning: the certificate {file} ends on \S+ \(in 19 days\): have it renewed\n",
+        rf"LGI_qstat: warning: the certificate {file} expires on \S+ \(in 19 days\): renew it\n",
         later_err,
     )
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lgi_protocol.errors import ErrorNumber, ServerError
-from lgi_protocol.transport_errors import TransportError
+from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_tools.client.polling import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, poll_until
 
 
@@ -109,7 +108,7 @@ def test_a_server_that_stays_away_ends_the_wait() -> None:
     "fault",
     [
         TransportError("https://x/LGI", "Connection refused"),
-        TransportError("https://x/LGI", "not an LGI document (HTTP 502)", said="HTTP 502"),
+        TransportError("https://x/LGI", "not an LGI document (HTTP 502)", excerpt="HTTP 502"),
         ServerError(ErrorNumber.BACK_OFF, "busy"),
         ServerError(ErrorNumber.DATABASE, "no database"),
     ],

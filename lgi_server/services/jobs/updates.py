@@ -6,7 +6,7 @@ from functools import partial
 
 from lgi_protocol import comma_lists, states, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.job_end import NO_END, End, fitting
+from lgi_protocol.job_end import NO_END, End, normalize_reason
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
@@ -194,7 +194,7 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
         target_resources=targets,
         state_time_stamp=_next_stamp(job, now),
         daemon_pulse=now,
-        end=End(reason=fitting(why)) if states.has_ended(state) else NO_END,
+        end=End(reason=normalize_reason(why)) if states.has_ended(state) else NO_END,
     )
     if job_queue_states.change(transaction, job, new):
         history.record_change(transaction, job, new, history.SCHEDULER, why)

@@ -8,9 +8,8 @@ from functools import lru_cache
 from lgi_protocol import comma_lists
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
-from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
+from lgi_protocol.errors import ErrorNumber, LGIError, ServerError, TransportError
 from lgi_protocol.reply import leading_number
-from lgi_protocol.transport_errors import TransportError
 from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
 from lgi_server.services.access import principals
