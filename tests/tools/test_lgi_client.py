@@ -124,7 +124,7 @@ def test_a_busy_server_is_asked_again(server: CannedServer, monkeypatch: pytest.
     """After the time it has asked for."""
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
-    monkeypatch.setattr("lgi_protocol.client.with_back_off.__defaults__", (pauses.append, lambda: 0.0))
+    monkeypatch.setattr("lgi_protocol.client.retry_on_busy.__defaults__", (pauses.append, lambda: 0.0))
     server.will_answer_call(STATE, lgi_error(1, "later", 3), JOB)
 
     assert LGI.LGI_Client().GetJobState(7)["LGI"]["response"]["job"]["job_id"] == 7
