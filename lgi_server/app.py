@@ -12,7 +12,7 @@ from werkzeug.routing import RequestRedirect
 
 from lgi_protocol.errors import LGIError
 from lgi_server import interfaces, resources, servers
-from lgi_server.api import dispatch, uploads
+from lgi_server.api import dispatch, faults, uploads
 from lgi_server.api.registry import AnyRoute
 from lgi_server.auth import client_certificate
 from lgi_server.basic_interface import blueprint, filters
@@ -146,5 +146,5 @@ def _add_guards(app: Flask, server: Runtime) -> None:
         """The request boundary: a fault of ours is a traceback in the log and a plain error outside."""
         if isinstance(error, HTTPException):
             return error
-        answer = dispatch.internal_error(f"{request.method} {request.path!r}")
+        answer = faults.internal_error(f"{request.method} {request.path!r}")
         return Response(dispatch.document(server.config, answer), 500, content_type=dispatch.CONTENT_TYPE)

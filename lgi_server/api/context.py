@@ -1,7 +1,8 @@
 """What the function of a call is given: its caller, and one transaction of its project's database.
 
-Each kind of caller has a class here, which says what is checked before the database is asked (``check``) and
-how the caller is found in it (``enter``). No call is entered in another way, so that none is unguarded.
+Each kind of caller has a class here, or in `job_context`, which says what is checked before the database is
+asked (``check``) and how the caller is found in it (``enter``). No call is entered in another way, so that
+none is unguarded.
 """
 
 import time
@@ -10,21 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lgi_protocol import xml
-from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.bulk_manifest import BulkEntry
 from lgi_server.api.fields import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.auth import client_certificate
-from lgi_server.auth.job_certificate import JobCertificate
-from lgi_server.background.long_poll import LongPollCall
+from lgi_server.background.long_poll import LongPoll
 from lgi_server.background.long_poll_users import KnownJobState
 from lgi_server.background.long_poll_work import WorkSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import ProjectRuntime, Runtime
-from lgi_server.services.access import job_principals, principals
-from lgi_server.services.access.job_principals import AuthenticatedJob
+from lgi_server.services.access import principals
 from lgi_server.services.access.principals import ProjectServers, ResourcePrincipal, UserPrincipal
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
@@ -79,10 +77,10 @@ class CallContext(CallRequest):
         raise NotImplementedError
 
     def wait_for(self, wish: WorkSubscription | KnownJobState) -> None:
-        """Raise LongPollCall when the caller has said that it would wait for what it wishes."""
+        """Raise LongPoll when the caller has said that it would wait for what it wishes."""
         seconds = min(self.form.number_or(fields.WAIT, 0), self.runtime.config.longest_wait)
         if seconds and self.may_wait:
-            raise LongPollCall(self.project.polls(wish), seconds)
+            raise LongPoll(self.project.polls(wish), seconds)
 
     def submit_context(self) -> SubmitContext:
         """Where the jobs of this call are submitted."""
@@ -145,7 +143,7 @@ class ResourceContext(CallContext):
         return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
 
     def wait_unless(self, found: object, wish: WorkSubscription) -> None:
-        """Raise LongPollCall when nothing was found and the caller has said that it would wait."""
+        """Raise LongPoll when nothing was found and the caller has said that it would wait."""
         if not found:
             self.wait_for(wish)
 
@@ -227,35 +225,3 @@ class ServerContext(CallContext):
     def header(self) -> Elements:
         """What every answer to a server starts with."""
         return self.answers.project_header(self.servers)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobContext(CallContext):
-    """A call of a job that runs, which is all its certificate allows beside its files."""
-
-    holder: AuthenticatedJob
-    servers: ProjectServers
-
-    @staticmethod
-    def check(_form: Form, _who: JobCertificate, _runtime: Runtime) -> None:
-        """Nothing more is checked before the database is asked."""
-
-    @staticmethod
-    def project_name(form: Form, who: JobCertificate, _runtime: Runtime) -> str:
-        """The project of the job that calls; LGIError 58, or 37 when another is posted."""
-        posted = form.word(fields.PROJECT)
-        if posted not in {"", who.job.project}:
-            raise LGIError(ErrorNumber.PROJECT_REFUSED, posted)
-        return who.job.project
-
-    @classmethod
-    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The job that calls, once more; LGIError 2."""
-        trust = request.runtime.trust
-        holder = job_principals.authenticate_job(transaction, request.who, trust, now)
-        servers = principals.recent_servers(transaction, request.project.resources)
-        return cls(**vars(request), transaction=transaction, now=now, holder=holder, servers=servers)
-
-    def header(self) -> Elements:
-        """What an answer to its resource would start with."""
-        return self.answers.resource_header(self.holder.resource, self.servers)

@@ -20,6 +20,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import bulk_manifest, form_parser, responses, uploads
 from lgi_server.api.call_record import Caller, CallRecord
 from lgi_server.api.context import CallRequest
+from lgi_server.api.faults import internal_error
 from lgi_server.api.fields import Form
 from lgi_server.api.registry import AnyRoute
 from lgi_server.api.responses import Elements, ResponseBuilder
@@ -27,7 +28,7 @@ from lgi_server.api.uploads import SpoolingRequest
 from lgi_server.auth import browser_guard, client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.background import retry
-from lgi_server.background.long_poll import LongPollCall
+from lgi_server.background.long_poll import LongPoll
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import ProjectRuntime, Runtime
@@ -50,9 +51,6 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-INTERNAL_ERROR = responses.error(
-    LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason")
-)
 # Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
 BACK_OFF_DELAY = 1.0
 
@@ -62,9 +60,7 @@ class Endpoint:
 
     def __init__(self, runtime: Runtime, route: AnyRoute) -> None:
         """The call of a route on this server."""
-        self._runtime = runtime
-        self._route = route
-        self._name = route.name
+        self._runtime, self._route, self._name = runtime, route, route.name
 
     def __call__(self) -> flask.Response:
         """The answer to the current request of Flask."""
@@ -98,7 +94,7 @@ class Endpoint:
                 route = _route_for(runtime, self._route, who)
                 call = _parse(runtime, route, who, request, record)
                 return _run(route, call)
-        except LongPollCall as nothing:
+        except LongPoll as nothing:
             with runtime.metrics.holding(record.timer):
                 return _hold(route, call, nothing, request)
 
@@ -196,7 +192,7 @@ def transact(
         return first.ahead.make(run)
 
 
-def _hold(route: AnyRoute, call: CallRequest, nothing: LongPollCall, request: SpoolingRequest) -> Elements:
+def _hold(route: AnyRoute, call: CallRequest, nothing: LongPoll, request: SpoolingRequest) -> Elements:
     """Answer a call that found nothing when there is something, or its time is over.
 
     It has left its place among the requests meanwhile, and is let in anew: its certificate may have been
@@ -214,7 +210,7 @@ def _hold(route: AnyRoute, call: CallRequest, nothing: LongPollCall, request: Sp
         try:
             with admit(call.runtime, who):
                 return _run(route, replace(call, may_wait=may_wait))
-        except LongPollCall:
+        except LongPoll:
             continue
     raise AssertionError("a call that may not wait has found nothing")
 
@@ -238,12 +234,6 @@ def document(config: Config, children: Elements) -> bytes:
 def refusal(config: Config, refused: LGIError) -> bytes:
     """The document that says why something was refused."""
     return document(config, (responses.error(refused),))
-
-
-def internal_error(what: str) -> Elements:
-    """The answer while an exception is handled that nobody expected: the log has its traceback."""
-    log.exception("fault while answering %s", what)
-    return (INTERNAL_ERROR,)
 
 
 def add_shortcut(app: flask.Flask) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from lgi_server.api.context import CallContext, JobContext
+from lgi_server.api.context import CallContext
+from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
 
 Context = TypeVar("Context", bound=CallContext)

@@ -31,7 +31,7 @@ class Subscription(Protocol):
 _Wish = TypeVar("_Wish", bound=Subscription)
 
 
-class LongPollCall(Exception):
+class LongPoll(Exception):
     """A call found nothing to answer and may wait for it; nothing was done."""
 
     def __init__(self, wait: Callable[[float, Callable[[], bool]], bool], seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The calls of resources: one endpoint per URL below /resources (wire.md 6)."""
 
-from lgi_server.api.context import JobContext, ResourceContext, SessionContext
+from lgi_server.api.context import ResourceContext, SessionContext
+from lgi_server.api.job_context import JobContext
 from lgi_server.api.registry import Route
 from lgi_server.resources import (
     job_certificates,

@@ -3,7 +3,7 @@
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import fields, responses
-from lgi_server.api.context import JobContext
+from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.api import end_fields, fields, specifics
-from lgi_server.api.context import JobContext
+from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import submission
 from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest

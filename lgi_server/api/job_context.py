@@ -1,0 +1,48 @@
+"""What the function of a call is given when a job that runs makes it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.api import fields
+from lgi_server.api.context import CallContext, CallRequest
+from lgi_server.api.fields import Form
+from lgi_server.api.responses import Elements
+from lgi_server.auth.job_certificate import JobCertificate
+from lgi_server.db.transaction import Transaction
+from lgi_server.runtime import Runtime
+from lgi_server.services.access import job_principals, principals
+from lgi_server.services.access.job_principals import AuthenticatedJob
+from lgi_server.services.access.principals import ProjectServers
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContext(CallContext):
+    """A call of a job that runs, which is all its certificate allows beside its files."""
+
+    holder: AuthenticatedJob
+    servers: ProjectServers
+
+    @staticmethod
+    def check(_form: Form, _who: JobCertificate, _runtime: Runtime) -> None:
+        """Nothing more is checked before the database is asked."""
+
+    @staticmethod
+    def project_name(form: Form, who: JobCertificate, _runtime: Runtime) -> str:
+        """The project of the job that calls; LGIError 58, or 37 when another is posted."""
+        posted = form.word(fields.PROJECT)
+        if posted not in {"", who.job.project}:
+            raise LGIError(ErrorNumber.PROJECT_REFUSED, posted)
+        return who.job.project
+
+    @classmethod
+    def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
+        """The job that calls, once more; LGIError 2."""
+        trust = request.runtime.trust
+        holder = job_principals.authenticate_job(transaction, request.who, trust, now)
+        servers = principals.recent_servers(transaction, request.project.resources)
+        return cls(**vars(request), transaction=transaction, now=now, holder=holder, servers=servers)
+
+    def header(self) -> Elements:
+        """What an answer to its resource would start with."""
+        return self.answers.resource_header(self.holder.resource, self.servers)
