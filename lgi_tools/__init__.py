@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lgi_tools.client.project import Project as Project
     from lgi_tools.client.repository import TransferError as TransferError
 
-_PLACES = {
+MODULES = {
     "Details": "lgi_tools.client.models",
     "ErrorNumber": "lgi_protocol.errors",
     "Files": "lgi_tools.client.project",
@@ -43,10 +43,10 @@ _PLACES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PLACES:
+    if name not in MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    return getattr(import_module(MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *MODULES})

@@ -71,7 +71,7 @@ class Options:
 @click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
 @click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
 @click.argument("configfile", type=click.Path(path_type=Path))
-def _parse(
+def parse_options(
     detach: bool,
     level: str,
     fast: int,
@@ -101,7 +101,7 @@ def _parse(
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 after --check, -h or a stop signal, 1 when the daemon could not be started."""
     try:
-        options = _parse.main(arguments, "LGI_daemon", standalone_mode=False)
+        options = parse_options.main(arguments, "LGI_daemon", standalone_mode=False)
         if not isinstance(options, Options):
             return 0  # -h has printed its help
         return _run(options)

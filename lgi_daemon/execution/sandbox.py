@@ -20,7 +20,7 @@ LOWEST_UID = 1000
 HIGHEST_UID = 2**32 - 2
 _TRIES = 1000
 _NEVER: Mapping[int, int] = {}
-_SETPRIV = shutil.which("setpriv") or ""
+SETPRIV = shutil.which("setpriv") or ""
 # How often, and for how many seconds each time, all of a user is killed.
 _ROUNDS = 20
 _ROUND_SECONDS = 0.5
@@ -29,7 +29,7 @@ _ROUND_SECONDS = 0.5
 def problem() -> str:
     """Why root could not run a job as another user, and what to do about it; empty when it can."""
     return (
-        "" if _SETPRIV else "setpriv is missing, jobs cannot be run as users of their own: install util-linux"
+        "" if SETPRIV else "setpriv is missing, jobs cannot be run as users of their own: install util-linux"
     )
 
 
@@ -38,10 +38,10 @@ def command(uid: int) -> list[str]:
 
     Without groups or capabilities, and no program it starts can give it any, set-user-ID or not.
     """
-    if not _SETPRIV:
+    if not SETPRIV:
         raise OSError(problem())
     drop = ["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
-    return [_SETPRIV, f"--reuid={uid}", f"--regid={uid}", *drop, "--"]
+    return [SETPRIV, f"--reuid={uid}", f"--regid={uid}", *drop, "--"]
 
 
 def programs_problem(uid: int) -> str:
@@ -96,12 +96,12 @@ def empty(uid: int) -> bool:
     for _round in range(_ROUNDS):
         if uid not in processes.users():
             return True
-        _kill_all(uid, choose_uid(0, {uid}))
+        kill_all(uid, choose_uid(0, {uid}))
         time.sleep(0.01)
     return uid not in processes.users()
 
 
-def _kill_all(uid: int, nobody: int) -> None:
+def kill_all(uid: int, nobody: int) -> None:
     """One blow at all processes of a user at once, which a fork bomb cannot outrun as it would a list.
 
     The killer is that user in effect alone. Its other uids are ``nobody``, which no process has, so that its

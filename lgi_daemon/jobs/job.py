@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # What a check script may still take once it has failed to answer: each time half of what it was.
 SHORTEST_CHECK = 15.0
 _ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.ABORTED}
-_SCRIPTS = {
+SCRIPTS = {
     Action.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
     Action.EPILOGUE: ("job_epilogue_script", STAGE_SECONDS),
     Action.ABORT: ("job_abort_script", CHECK_SECONDS),
@@ -200,7 +200,7 @@ class LocalJob:
         return True
 
     def _do(self, act: Action) -> bool:
-        if act in _SCRIPTS:
+        if act in SCRIPTS:
             return self._stage(act)
         if act is Action.RUN:
             return self._start()
@@ -219,7 +219,7 @@ class LocalJob:
 
     def status(self, act: Action) -> int:
         """The exit status of the script of an act, with a word in the log."""
-        name, seconds = _SCRIPTS[act]
+        name, seconds = SCRIPTS[act]
         status = self.scripts.status(self.run.script(self.record, name), self.place, seconds)
         if status == 0:
             log.debug("%s: %s succeeded", self.title, name)

@@ -74,7 +74,7 @@ class LongPollCalls:
         self._work = work
         self._tour = tour
         self._jobs = jobs
-        self._tails = tails
+        self.tails = tails
         self._fast = fast
         self._guard = threading.Lock()
         self._watches: dict[tuple[str, str], LongPollCall] = {}
@@ -115,13 +115,13 @@ class LongPollCalls:
         try:
             with self._servers.watching(watch.server):
                 calls = self._servers.connect(watch.project, watch.server)
-                known, sent = watch.still_known(now), self._tails.followed(watch.project, watch.server)
+                known, sent = watch.still_known(now), self.tails.followed(watch.project, watch.server)
                 told = calls.poll_work(applications, known, watch.seconds, load=self._load(), watched=sent)
         except (BackingOffError, ServerError, TransportError) as error:
             log.debug("%s is not watched for a while: %s", watch.server, error)
             return LONG_PAUSE
         looked_at = [job.job_id for job in told if job.state == WATCHED]
-        self._tails.follow(watch.project, watch.server, looked_at)
+        self.tails.follow(watch.project, watch.server, looked_at)
         found = tuple(job for job in told if job.state != WATCHED)
         watch.note(found, self._servers.clock.now + self._fast)
         aborting = {job.job_id for job in found if job.state == State.ABORTING}

@@ -126,6 +126,11 @@ class ServerConnections:
         self._not_before[server] = self.clock.now + wait
         return wait
 
+    @property
+    def servers_remembered(self) -> int:
+        """The number of servers of which the end of a pause is kept."""
+        return len(self._not_before)
+
     def _forget(self) -> None:
         """Forget those whose pause is over: next time they are as new."""
         for server, end in list(self._not_before.items()):

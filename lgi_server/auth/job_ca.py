@@ -82,7 +82,7 @@ def load_or_create(config: Config) -> JobsAuthority | None:
         return None
     if not exists(config):
         create(config.jobs_key, config.jobs_certificate, urlsplit(config.url).hostname or "")
-    return _load(config.jobs_key, config.jobs_certificate, config.job_certificate_days)
+    return load(config.jobs_key, config.jobs_certificate, config.job_certificate_days)
 
 
 def exists(config: Config) -> bool:
@@ -121,7 +121,11 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         os.fsync(opened.fileno())
 
 
-def _load(key_file: Path, certificate_file: Path, days: int) -> JobsAuthority:
+def load(key_file: Path, certificate_file: Path, days: int) -> JobsAuthority:
+    """Return the authority of a key and its certificate.
+
+    Raises OSError, or ValueError for files that cannot be used.
+    """
     try:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
         key = serialization.load_pem_private_key(key_file.read_bytes(), password=None)

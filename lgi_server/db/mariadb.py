@@ -55,7 +55,7 @@ class MariaDB:
 
     def _connect(self, host: str, port: int) -> "MariaDBConnection":
         """READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
-        with _translated():
+        with translated_errors():
             raw = pymysql.connect(
                 host=host,
                 port=port,
@@ -167,7 +167,7 @@ class MariaDBConnection:
     def _send(self) -> DictCursor:
         """Send what waits; the cursor has the last one's result."""
         together, self._waiting = self._waiting, []
-        with _translated():
+        with translated_errors():
             cursor = self._raw.cursor()
             if self._one_by_one:
                 for statement in together:
@@ -189,7 +189,7 @@ class MariaDBConnection:
         self._waiting = []
         if not (self._writing and self._begun):
             return
-        with suppress(DatabaseUnavailableError), _translated():
+        with suppress(DatabaseUnavailableError), translated_errors():
             self._raw.rollback()
 
     def close(self) -> None:
@@ -198,7 +198,7 @@ class MariaDBConnection:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """MariaDB's errors in our words."""
     try:
         yield

@@ -49,7 +49,7 @@ class Transaction:
     """The statements of one piece of work. ``for_update`` is empty where the whole database is locked."""
 
     def __init__(self, connection: Connection, locks_rows: bool) -> None:
-        self._connection = connection
+        self.connection = connection
         self._undo: list[Callable[[], object]] = []
         self._after: list[Callable[[], object]] = []
         self.soon_wanted: list[Statement] = []
@@ -58,16 +58,16 @@ class Transaction:
 
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
         """All rows of a query."""
-        return list(self._connection.execute(sql, parameters).fetchall())
+        return list(self.connection.execute(sql, parameters).fetchall())
 
     def row(self, sql: str, *parameters: Any) -> Row | None:
         """The first row of a query, if there is one."""
-        row: Row | None = self._connection.execute(sql, parameters).fetchone()
+        row: Row | None = self.connection.execute(sql, parameters).fetchone()
         return row
 
     def run(self, sql: str, *parameters: Any) -> int:
         """How many rows a statement has changed."""
-        return int(self._connection.execute(sql, parameters).rowcount)
+        return int(self.connection.execute(sql, parameters).rowcount)
 
     def later(self, sql: str, *parameters: Any) -> None:
         """Run a statement whose result nobody needs: it travels with the next one, or with the commit.
@@ -75,7 +75,7 @@ class Transaction:
         Statements keep their order. What one of them violates is found no later than by the commit, which
         then does not happen.
         """
-        self._connection.defer(sql, parameters)
+        self.connection.defer(sql, parameters)
 
     def soon(self, sql: str, *parameters: Any) -> None:
         """Run a statement within a second after this transaction has lasted, once for all that ask for it.
@@ -87,7 +87,7 @@ class Transaction:
 
     def insert(self, sql: str, *parameters: Any) -> int:
         """The number the database gave to an inserted row."""
-        return int(self._connection.execute(sql, parameters).lastrowid)
+        return int(self.connection.execute(sql, parameters).lastrowid)
 
     def undo(self, step: Callable[[], object]) -> None:
         """Have something outside the database taken back if this transaction does not last."""

@@ -12,19 +12,20 @@ from lgi_protocol import comma_lists
 log = logging.getLogger("lgi.serve")
 
 # The server that ran before may still be ending.
-_TRIES, _PAUSE = 5, 1.0
+_TRIES, PAUSE_SECONDS = 5, 1.0
 
 
-def bindable_addresses(listen: str) -> list[str]:
+def bindable_addresses(listen: str, pause: float = PAUSE_SECONDS) -> list[str]:
     """The addresses of a comma list that can be bound; the others are logged with the reason.
 
-    A single one is not tried, since who binds it will say what is wrong. OSError when there is none.
+    A single one is not tried, since who binds it will say what is wrong. An address
+    in use is tried again after ``pause`` seconds. OSError when there is none.
     """
     addresses = comma_lists.split(listen)
     if len(addresses) < 2:
         return [listen]
     # Kept until all are tried: two of them may exclude each other.
-    probes = {address: _bound(address) for address in addresses}
+    probes = {address: _bound(address, pause) for address in addresses}
     found = [address for address, probe in probes.items() if probe]
     for probe in probes.values():
         if probe:
@@ -34,7 +35,7 @@ def bindable_addresses(listen: str) -> list[str]:
     return found
 
 
-def _bound(address: str) -> socket.socket | None:
+def _bound(address: str, pause: float) -> socket.socket | None:
     host, port = parse_address(address)
     for left in reversed(range(_TRIES)):
         probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -47,5 +48,5 @@ def _bound(address: str) -> socket.socket | None:
             if error.errno != errno.EADDRINUSE or not left:
                 log.critical("not listening on %s: %s", address, error.strerror)
                 return None
-        time.sleep(_PAUSE)
+        time.sleep(pause)
     return None

@@ -136,7 +136,11 @@ class Repository:
             size = status.st_size
             # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
             body = UploadBody(opened, size, watch) if size else None
-            self._change("PUT", self.file_url(name), body, file_properties.of_file(status).headers())
+            self.put(name, body, file_properties.of_file(status).headers())
+
+    def put(self, name: str, body: UploadBody | None, headers: Mapping[str, str] = _NONE) -> None:
+        """Store under a name what a body reads; None is an empty file."""
+        self._change("PUT", self.file_url(name), body, headers)
 
     def delete(self, name: str) -> None:
         """Remove a file."""

@@ -84,11 +84,12 @@ def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
         )
     except (KeyError, TypeError, ValueError, RecursionError):
         raise JoinError(f"{url} answers what cannot be understood") from None
-    _check(joined, key)
+    check_certificate(joined, key)
     return joined
 
 
-def _check(joined: Joined, key: PrivateKey) -> None:
+def check_certificate(joined: Joined, key: PrivateKey) -> None:
+    """Raise JoinError when the certificate of an answer does not fit the key, the name or the projects."""
     try:
         made = x509.load_pem_x509_certificate(joined.certificate.encode())
         made.verify_directly_issued_by(x509.load_pem_x509_certificate(joined.ca.encode()))

@@ -35,9 +35,9 @@ class DaemonProcess:
         self.process: subprocess.Popen[bytes] | None = None
         # Of its fast and its slow cycle.
         self.seconds = (1, 2)
-        self._configure()
+        self.configure()
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
         issued = self.grid.people.resource(RESOURCE)
         text = (APPLICATION / "LGI.cfg.example").read_text()
         for old, new in {

@@ -30,8 +30,8 @@ rm -f running
 class PatientDaemon(DaemonProcess):
     """A daemon whose jobs run until they are told to end."""
 
-    def _configure(self) -> None:
-        super()._configure()
+    def configure(self) -> None:
+        super().configure()
         scripts = self.directory / "scripts"
         shutil.copytree(APPLICATION, scripts)
         (scripts / "job_run_script").write_text(RUN)

@@ -9,6 +9,7 @@ from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import read_key
 from lgi_tools.certificates.profiles import Kind, Validity
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
+from tests.support.certificates import ca_key
 from tests.support.grid import Grid, wait_for
 
 
@@ -17,7 +18,7 @@ def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: Daemo
     issued = grid.people.resource(RESOURCE)
     authority = grid.people.authority
     key, name = read_key(issued.key).public_key(), profiles.subject(RESOURCE, Kind.RESOURCE)
-    new = profiles.sign_leaf(authority.certificate, authority._key, key, name, Validity.of_days(800))
+    new = profiles.sign_leaf(authority.certificate, ca_key(authority), key, name, Validity.of_days(800))
     written = issued.certificate.with_suffix(".new")
     written.write_bytes(new.public_bytes(Encoding.PEM))
 

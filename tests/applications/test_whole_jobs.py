@@ -32,7 +32,7 @@ class CommandDaemon(DaemonProcess):
         """The state directories of the jobs it has."""
         return list(self.run_directory.glob(".records/*/state"))
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
         script = self.directory / "script"
         shipped = (APPLICATIONS / "command" / self.backend).read_text()
         script.write_text(shipped.replace(". LGI_backend\n", f"stage=no\n{self.settings}\n. LGI_backend\n"))

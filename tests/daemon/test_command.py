@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.cli.main import Options, _parse
+from lgi_daemon.cli.main import Options, parse_options
 from lgi_daemon.loop.lifetime import Lifetime
 from tests.support.workshop import until
 
@@ -63,7 +63,7 @@ def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 def parse(*arguments: str) -> Options:
     """The options as main gets them."""
-    options = _parse.main([*arguments, "LGI.cfg"], standalone_mode=False)
+    options = parse_options.main([*arguments, "LGI.cfg"], standalone_mode=False)
     assert isinstance(options, Options)
     return options
 

@@ -82,7 +82,7 @@ def test_servers_that_cannot_be_reached_do_not_fill_the_log(
         workshop.tick(daemon, SLOW)
 
     assert sum("cannot be reached" in message for message in caplog.messages) <= 2 * MOST_TOLD
-    assert len(daemon.servers._not_before) < 2 * 1024
+    assert daemon.servers.servers_remembered < 2 * 1024
 
 
 @pytest.mark.parametrize("error", [OverflowError("too large"), LookupError("?"), RecursionError("deep")])

@@ -9,7 +9,7 @@ import pytest
 
 from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
 from lgi_daemon.files.rmtree import remove_tree
-from lgi_daemon.jobs.job import _SCRIPTS, LocalJob
+from lgi_daemon.jobs.job import SCRIPTS, LocalJob
 from lgi_daemon.jobs.lifecycle import Action
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.job_files import JobFiles
@@ -259,7 +259,7 @@ def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(
     """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
     monkeypatch.setattr("lgi_daemon.jobs.job.CHECK_SECONDS", 1.0)
     monkeypatch.setattr("lgi_daemon.jobs.job.SHORTEST_CHECK", 1.0)
-    monkeypatch.setitem(_SCRIPTS, Action.ABORT, ("job_abort_script", 1.0))
+    monkeypatch.setitem(SCRIPTS, Action.ABORT, ("job_abort_script", 1.0))
     workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
     workshop.server.submit("1")
     daemon = workshop.daemon()

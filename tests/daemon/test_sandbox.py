@@ -267,7 +267,7 @@ def test_root_without_setpriv_is_told_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No job is ever run with more rights for want of a program."""
-    monkeypatch.setattr("lgi_daemon.execution.sandbox._SETPRIV", "")
+    monkeypatch.setattr("lgi_daemon.execution.sandbox.SETPRIV", "")
 
     with pytest.raises(ConfigurationError, match=r"setpriv is missing, .* install util-linux"):
         load(file, as_root=True)

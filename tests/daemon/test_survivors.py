@@ -100,7 +100,7 @@ def test_a_uid_of_the_system_or_of_an_account_is_never_emptied(
     uid: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither root nor the daemon's user nor anybody known, whatever a record says."""
-    monkeypatch.setattr(sandbox, "_kill_all", lambda uid, _nobody: pytest.fail(f"kills all of {uid}"))
+    monkeypatch.setattr(sandbox, "kill_all", lambda uid, _nobody: pytest.fail(f"kills all of {uid}"))
     monkeypatch.setattr(processes, "users", lambda: {uid})
 
     assert sandbox.empty(uid)

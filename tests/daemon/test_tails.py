@@ -25,7 +25,7 @@ class Scene:
     def __post_init__(self) -> None:
         daemon = self.daemon
         self.tails = OutputSender(daemon.servers, daemon.jobs, daemon.stopping, False, lambda: self.now)
-        daemon.watches._tails = self.tails
+        daemon.watches.tails = self.tails
         self.watch = LongPollCall("LGI", URL, 40)
 
     @property

@@ -16,6 +16,7 @@ from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.profiles import Validity
+from tests.support.certificates import ca_key
 from tests.support.tls_server import Listening, listening
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -119,7 +120,7 @@ def test_nothing_but_a_certificate_is_read_as_one(ours: Authority, noise: bytes,
 def test_the_end_is_read_as_the_library_does(ours: Authority, end: datetime) -> None:
     """Times before 2050 and after are written in two ways."""
     end = end.replace(microsecond=0, tzinfo=UTC)
-    key = ours._key
+    key = ca_key(ours)
     made = profiles.sign_authority(key, "CA", Validity(end - timedelta(days=1), end))
     file = ours.directory / "ending.crt"
     file.write_bytes(made.public_bytes(Encoding.PEM))

@@ -3,7 +3,6 @@
 import base64
 import socket
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
 from lgi_server.auth.trusted_proxy import SECRET_HEADER
-from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority
+from tests.support import certificates
 from tests.support.front_ends import HEADER
 from tests.support.grid import Grid
 
@@ -48,7 +47,7 @@ def pem_of(grid: Grid, name: str = "mark@laptop") -> bytes:
 def revoke(grid: Grid, user: str) -> None:
     """Put a user's certificate on the list, before the server reads it."""
     serial = x509.load_pem_x509_certificate(pem_of(grid, user)).serial_number
-    grid.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+    certificates.revoke(grid.people.authority, serial)
 
 
 def ask(grid: Grid, headers: dict[str, str], user: str = "mark@laptop") -> int:

@@ -37,7 +37,7 @@ class Recording(Transaction):
     """A transaction that remembers what was asked of it."""
 
     def __init__(self, inner: Transaction) -> None:
-        super().__init__(inner._connection, locks_rows=True)
+        super().__init__(inner.connection, locks_rows=True)
         self.asked: list[tuple[str, Sequence[Any]]] = []
 
     def rows(self, sql: str, *parameters: Any) -> list[Any]:

@@ -11,9 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.auth import client_certificate
-from lgi_tools.certificates import keys, profiles
+from lgi_tools.certificates import keys
 from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import KeyType
+from tests.support import certificates
 from tests.support.grid import Grid, refusal, wait_for
 from tests.support.running_jobs import REFERENCE, JobClaims, repository_of, signing_request, started, take
 
@@ -213,7 +214,7 @@ def test_a_certificate_dies_when_that_of_its_resource_is_revoked(tmp_path: Path)
         serial = read_certificate(grid.people.resource("res1@cluster").certificate).serial_number
         assert job.list().status_code == 200
 
-        grid.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+        certificates.revoke(grid.people.authority, serial)
 
         wait_for(lambda: job.list().status_code == 403, 30)
     finally:

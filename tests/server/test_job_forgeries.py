@@ -19,6 +19,7 @@ from lgi_server.auth import job_ca, job_certificate
 from lgi_server.auth.job_certificate import JobClaims as Named
 from lgi_tools.certificates import keys
 from lgi_tools.certificates.ca import read_certificate
+from tests.support.certificates import ca_key
 from tests.support.grid import Grid, refusal
 from tests.support.running_jobs import JobClaims, started
 
@@ -75,7 +76,7 @@ def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: JobClaims
 
 def test_the_projects_authority_makes_no_jobs(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
     """Who is a job depends on who has signed, not on what is said."""
-    project: Forger = (read_certificate(grid.people.authority.ca_file).subject, grid.people.authority._key)
+    project: Forger = (read_certificate(grid.people.authority.ca_file).subject, ca_key(grid.people.authority))
 
     nobody = signed(grid, job, tmp_path, project, "")
     with pytest.raises(ServerError, match="LGI error 2"):

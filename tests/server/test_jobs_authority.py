@@ -26,7 +26,7 @@ from tests.support.running_jobs import REFERENCE, started
 def authority(tmp_path: Path) -> JobsAuthority:
     """An authority for jobs of no server."""
     job_ca.create(tmp_path / "jobs.key", tmp_path / "jobs.crt", "localhost")
-    return job_ca._load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
+    return job_ca.load(tmp_path / "jobs.key", tmp_path / "jobs.crt", 7)
 
 
 def issued(authority: JobsAuthority, end: datetime) -> x509.Certificate:
@@ -111,7 +111,7 @@ def test_checking_a_configuration_makes_nothing() -> None:
         check = [BIN / "LGI_server", "--check", grid.config_file]
 
         good = subprocess.run(check, capture_output=True, text=True, check=False)
-        grid._change_settings({"jobs_key": "x"})
+        grid.change_settings({"jobs_key": "x"})
         grid.config_file.write_text(grid.config_file.read_text().replace("jobs_key = x", ""))
         half = subprocess.run(check, capture_output=True, text=True, check=False)
 

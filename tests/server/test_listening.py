@@ -17,7 +17,7 @@ def test_a_server_listens_where_it_can_and_says_where_it_cannot() -> None:
     grid = Grid()
     second = free_port()
     addresses = f"{ELSEWHERE}:{second}, 127.0.0.1:{grid.port}, 127.0.0.2:{second}"
-    grid._change_settings({"listen": addresses})
+    grid.change_settings({"listen": addresses})
     try:
         grid.start()
 
@@ -30,17 +30,14 @@ def test_a_server_listens_where_it_can_and_says_where_it_cannot() -> None:
         grid.remove()
 
 
-def test_an_address_that_somebody_has_is_waited_for_and_then_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_address_that_somebody_has_is_waited_for_and_then_named(caplog: pytest.LogCaptureFixture) -> None:
     """The server that ran before may be ending; one of another program stays."""
-    monkeypatch.setattr(bind_addresses, "_PAUSE", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
 
-        assert bind_addresses.bindable_addresses(f"{address}, 127.0.0.1:0") == ["127.0.0.1:0"]
+        assert bind_addresses.bindable_addresses(f"{address}, 127.0.0.1:0", 0.0) == ["127.0.0.1:0"]
         with pytest.raises(OSError, match="none of these addresses"):
-            bind_addresses.bindable_addresses(f"{address}, {address}")
+            bind_addresses.bindable_addresses(f"{address}, {address}", 0.0)
 
     assert f"not listening on {address}: Address already in use" in caplog.text
 

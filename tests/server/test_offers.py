@@ -120,7 +120,7 @@ def test_the_second_look_uses_an_index(database: Database) -> None:
 
     def look(mine: Transaction) -> None:
         take(mine, "res1")
-        database.run(lambda other: take(Recording(other._connection, locks_rows=True), "res2"))
+        database.run(lambda other: take(Recording(other.connection, locks_rows=True), "res2"))
 
     database.run(look)
     sql, parameters = asked[-1]

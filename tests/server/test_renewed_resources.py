@@ -13,6 +13,7 @@ from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import read_certificate
 from lgi_tools.certificates.keys import read_key
 from lgi_tools.certificates.profiles import Kind, Validity
+from tests.support.certificates import ca_key
 from tests.support.grid import PROJECT, Grid, refusal
 from tests.support.running_jobs import repository_of, started
 
@@ -27,7 +28,7 @@ def signed_anew(
     key = key or grid.people.resource(NAME).key
     name = profiles.subject(subject, Kind.RESOURCE)
     made = profiles.sign_leaf(
-        authority.certificate, authority._key, read_key(key).public_key(), name, Validity.of_days(days)
+        authority.certificate, ca_key(authority), read_key(key).public_key(), name, Validity.of_days(days)
     )
     file = tmp_path / f"{made.serial_number}.crt"
     file.write_bytes(made.public_bytes(Encoding.PEM))

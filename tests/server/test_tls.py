@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
-from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import read_answer
-from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
-from lgi_tools.certificates.keys import KeyType
-from lgi_tools.certificates.profiles import Kind, Validity
+from lgi_tools.certificates.profiles import Validity
+from tests.support import certificates
 from tests.support.grid import Grid
 
 PRIVATE = [
@@ -132,7 +130,7 @@ def test_a_common_name_that_names_nobody_is_error_2(server: Grid, name: str) -> 
 def odd_certificate(grid: Grid, name: str) -> Issued:
     """A certificate with a common name our own tool would not make."""
     authority = grid.people.authority
-    return authority._issue(CommonName(name), Kind.USER, KeyType.EC, Validity.of_days(1), True)
+    return certificates.odd_certificate(authority, name)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
@@ -221,7 +219,7 @@ def test_a_revoked_certificate_is_error_2_without_a_restart(server: Grid) -> Non
     client.post("interfaces/interface_project_server_list", fields)
 
     serial = read_certificate(issued.certificate).serial_number
-    server.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+    certificates.revoke(server.people.authority, serial)
 
     end = time.monotonic() + 30
     number = 0

@@ -62,5 +62,5 @@ def test_a_server_that_has_become_a_replica_is_away(
 @pytest.mark.parametrize("number", [1021, 1026, 1114])
 def test_a_full_disk_of_the_database_is_a_back_off(number: int) -> None:
     """As that of the embedded database: nothing was done, and there may be room later."""
-    with pytest.raises(DiskFullError), mariadb._translated():
+    with pytest.raises(DiskFullError), mariadb.translated_errors():
         raise pymysql.err.OperationalError(number, "The table 'job_queue' is full")

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -19,8 +18,8 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue import jobs, pending_work
 from lgi_server.tables.job_queue.pending_work import PendingJob
-from lgi_tools.certificates import profiles
 from lgi_tools.certificates.ca import read_certificate
+from tests.support import certificates
 from tests.support.grid import Grid, refusal, wait_for
 from tests.support.queues import queued_job
 
@@ -197,7 +196,7 @@ def test_a_revoked_certificate_is_given_nothing_that_it_waited_for() -> None:
             answer = pool.submit(lambda: refusal(lambda: work(resource, 40)))
             time.sleep(0.5)
             serial = read_certificate(grid.people.resource(NAME).certificate).serial_number
-            grid.people.authority._write_revocations((profiles.revoked(serial, datetime.now(UTC)),))
+            certificates.revoke(grid.people.authority, serial)
             wait_for(lambda: refusal(lambda: resource.job_state("1")) == ErrorNumber.CERTIFICATE, 30)
             user.submit()
             assert answer.result(20) == ErrorNumber.CERTIFICATE

@@ -118,6 +118,10 @@ class CannedServer:
         """What a path below the project server's URL answers."""
         self._answers[f"{method} /LGI{path}"] += answers
 
+    def will_answer_instead(self, method: str, path: str, *answers: Answer) -> None:
+        """The same, in place of all that was planned."""
+        self._answers[f"{method} /LGI{path}"] = list(answers)
+
     def will_answer_call(self, call: str, *answers: Answer) -> None:
         """What an API call answers."""
         self.will_answer("POST", f"/{call}.php", *answers)

@@ -145,7 +145,7 @@ class Grid:
         self.port = free_port()
         self.url = f"https://localhost:{self.port}/LGI"
         self.set_up(database or f"sqlite:{project}.sqlite")
-        self._change_settings(settings or {})
+        self.change_settings(settings or {})
         self.config = configuration.load(self.config_file)
         self.database: Database = open_database(self.config.projects[project].database)
         self.process: subprocess.Popen[bytes] | None = None
@@ -174,7 +174,7 @@ class Grid:
             capture_output=True,
         )
 
-    def _change_settings(self, settings: Mapping[str, str]) -> None:
+    def change_settings(self, settings: Mapping[str, str]) -> None:
         lines = self.config_file.read_text().splitlines()
         for key, value in settings.items():
             lines = [line for line in lines if line.partition("=")[0].strip() != key]

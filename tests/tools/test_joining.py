@@ -323,7 +323,7 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
     ):
         told = Joined(certificate, ca, NAME, ("LGI",), "https://x/LGI", True)
         with pytest.raises(JoinError, match=words):
-            client._check(told, key)
+            client.check_certificate(told, key)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """One-time tokens: for one resource, once, for an hour, and kept nowhere."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -81,7 +82,8 @@ def test_a_spent_token_is_gone_before_anything_is_made_for_it(
     """So that no crash afterwards makes it good again: the disk knows before spend returns."""
     secret = tokens.make(tmp_path, GRANT)
     seen: list[bool] = []
-    monkeypatch.setattr(tokens, "_sync", lambda directory: seen.append(any(directory.iterdir())))
+    directory = tmp_path / tokens.DIRECTORY
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: seen.append(any(directory.iterdir())))
 
     tokens.redeem(tmp_path, secret, NOW)
 

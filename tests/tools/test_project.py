@@ -196,7 +196,7 @@ def test_the_small_tools_do_not_load_what_speaks_to_servers() -> None:
 
 def test_every_name_of_the_door_leads_somewhere() -> None:
     """And no other one does."""
-    for name in lgi_tools._PLACES:
+    for name in lgi_tools.MODULES:
         assert getattr(lgi_tools, name).__name__ == name
     with pytest.raises(AttributeError, match="nonsense"):
         lgi_tools.nonsense  # noqa: B018

@@ -212,7 +212,7 @@ def test_a_stream_that_is_not_given_is_said(run: Run, server: CannedServer) -> N
     """With the server's reason; what was reported is shown."""
     files = stores(server, {"joblog.txt": b"abc\n"})
     server.will_answer("GET", f"/repository/abc/{REPOSITORY}/joblog.txt")
-    server._answers[f"GET /LGI/repository/abc/{REPOSITORY}/joblog.txt"][:] = [Answer(b"no", 403)]
+    server.will_answer_instead("GET", f"/repository/abc/{REPOSITORY}/joblog.txt", Answer(b"no", 403))
     ends(server, b"abc\n[LGI: exit code 0]\n", files + end_fields(0))
 
     ended, out, err = run(main, "-w", "x")

@@ -136,7 +136,7 @@ def test_a_disk_that_fails_is_no_fault_of_the_connection(
 ) -> None:
     """What urllib3 makes of an OSError while it sends would be tried again for ever."""
     with pytest.raises(TransferError, match="input/output error") as failed:
-        repository._change("PUT", repository.file_url("a"), UploadBody(BadDisk(), 5))
+        repository.put("a", UploadBody(BadDisk(), 5))
 
     assert not failed.value.may_pass
 
@@ -237,7 +237,7 @@ def test_a_job_that_may_not_store_is_no_fault_of_a_file(
         (job / name).write_text(name)
     takes(server, "a", "b", number=403)
     refused = store(job, repository), not_stored(job)
-    server._answers[f"PUT /LGI{PLACE}/b"] = [done(200, "stored")]
+    server.will_answer_instead("PUT", f"{PLACE}/b", done(200, "stored"))
 
     assert refused == (NEVER, "")
     assert store(job, repository) == 0
