@@ -170,7 +170,7 @@ def test_a_job_whose_limits_script_cannot_be_asked_leaves_nothing(
     workshop.server.submit("1")
     daemon = workshop.daemon()
     with monkeypatch.context() as broken:
-        broken.setattr("lgi_daemon.jobs.job.Job.says", lambda *_asked: (_ for _ in ()).throw(error))
+        broken.setattr("lgi_daemon.jobs.job.LocalJob.says", lambda *_asked: (_ for _ in ()).throw(error))
         workshop.tick(daemon)
 
     assert (len(daemon.jobs), workshop.tree(), workshop.server.locks) == (0, [], {})
