@@ -19,11 +19,11 @@ FULL = "No space left on device"
 class SmallDisk(CommandDaemon):
     """A daemon whose jobs have 40 MB together."""
 
-    def _configure(self) -> None:
+    def configure(self) -> None:
         words = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "none", str(self.run_directory)]
         if subprocess.run(words, capture_output=True, check=False).returncode:
             pytest.skip("file systems cannot be mounted here")
-        super()._configure()
+        super().configure()
 
     def remove(self) -> None:
         """Unmount too."""
