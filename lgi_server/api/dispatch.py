@@ -22,6 +22,7 @@ from lgi_server.api.call_record import Caller, CallRecord
 from lgi_server.api.context import CallRequest
 from lgi_server.api.faults import internal_error
 from lgi_server.api.fields import Form
+from lgi_server.api.form_parser import FormRequest
 from lgi_server.api.registry import AnyRoute
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.uploads import SpoolingRequest
@@ -69,7 +70,7 @@ class Endpoint:
     def answer(self, environ: "WSGIEnvironment") -> bytes:
         """The document that answers a request; what is no LGIError is a fault of ours."""
         runtime, record = self._runtime, CallRecord(self._name)
-        request = SpoolingRequest(environ, runtime.store, runtime.config.max_post_size)
+        request = self._request(environ)
         error = 0
         try:
             elements = self._steps(request, record)
@@ -86,7 +87,15 @@ class Endpoint:
             time.sleep(BACK_OFF_DELAY)
         return document(runtime.config, elements)
 
-    def _steps(self, request: SpoolingRequest, record: CallRecord) -> Elements:
+    def _request(self, environ: "WSGIEnvironment") -> FormRequest:
+        config, store = self._runtime.config, self._runtime.store
+        # Another form brings no files.
+        brings_files = self._route.takes_files and "multipart" in environ.get("CONTENT_TYPE", "").lower()
+        request = SpoolingRequest(environ, store, self._route.bulk) if brings_files else FormRequest(environ)
+        request.max_content_length = config.max_post_size
+        return request
+
+    def _steps(self, request: FormRequest, record: CallRecord) -> Elements:
         runtime = self._runtime
         record.who = who = authenticate(runtime, request.environ, programs_only=True)
         try:
@@ -134,12 +143,12 @@ def _route_for(runtime: Runtime, route: AnyRoute, who: Caller) -> AnyRoute:
 
 
 def _parse(
-    runtime: Runtime, route: AnyRoute, who: Caller, request: SpoolingRequest, record: CallRecord
+    runtime: Runtime, route: AnyRoute, who: Caller, request: FormRequest, record: CallRecord
 ) -> CallRequest:
     """What was posted, checked as far as that is possible without the database."""
-    request.takes_files, request.takes_together = route.takes_files, route.bulk
     record.posted = form_parser.posted_fields(request)
-    form, files = Form(record.posted), partial(uploads.uploads_of, request)
+    form = Form(record.posted)
+    files = partial(uploads.uploads_of, request) if isinstance(request, SpoolingRequest) else tuple
     checked = route.context.check(form, who, runtime)
     project = runtime.projects[route.context.project_name(form, who, runtime)]
     return CallRequest(
@@ -192,7 +201,7 @@ def transact(
         return first.ahead.make(run)
 
 
-def _hold(route: AnyRoute, call: CallRequest, nothing: LongPoll, request: SpoolingRequest) -> Elements:
+def _hold(route: AnyRoute, call: CallRequest, nothing: LongPoll, request: FormRequest) -> Elements:
     """Answer a call that found nothing when there is something, or its time is over.
 
     It has left its place among the requests meanwhile, and is let in anew: its certificate may have been

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qsl
 
 import gevent
@@ -25,6 +26,13 @@ class FormRequest(Request):
     # Text fields together: input, output, job_specifics and an update at their largest.
     max_form_memory_size = 1024 * 1024
     max_form_parts = 2048
+
+    def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
+        """Refuse files: a request that takes them says where they go."""
+        raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+
+    def forget_arrivals(self) -> None:
+        """Remove at the end of a request the files that no repository has taken: here there are none."""
 
     @property
     def mimetype_params(self) -> dict[str, str]:

@@ -55,14 +55,10 @@ class UploadFile:
 class SpoolingRequest(FormRequest):
     """Posted files go to the repositories' incoming directory instead of /tmp."""
 
-    # Set by the dispatcher for calls that take files, and for those whose files come together as one.
-    takes_files = False
-    takes_together = False
-
-    def __init__(self, environ: Any, store: Repositories, most: int) -> None:
-        """A request of at most so many bytes whose files go to the incoming directory of ``store``."""
+    def __init__(self, environ: Any, store: Repositories, takes_together: bool) -> None:
+        """A request whose files go to the incoming directory of ``store``, maybe all together as one."""
         super().__init__(environ)
-        self.max_content_length = most
+        self._takes_together = takes_together
         self._store = store
         self._arrived: list[Path] = []
 
@@ -74,9 +70,7 @@ class SpoolingRequest(FormRequest):
         content_length: int | None = None,
     ) -> Any:
         """Where Werkzeug writes a posted file."""
-        if not self.takes_files:
-            raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        whole = self.max_content_length if self.takes_together else None
+        whole = self.max_content_length if self._takes_together else None
         arrival = UploadFile(self._store, whole or self._store.max_file_size)
         self._arrived.append(arrival.path)
         return arrival
