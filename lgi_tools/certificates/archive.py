@@ -1,4 +1,4 @@
-"""Certificates in files; those that were replaced are good until their end, and stay to be revoked."""
+"""Certificates in files. Replaced certificates stay valid until they expire, and are kept for revocation."""
 
 import fcntl
 import os
@@ -14,23 +14,23 @@ DIRECTORY = "former"
 
 
 def read_certificate(path: Path) -> x509.Certificate:
-    """The first certificate of a PEM file. Raises OSError, or ValueError naming the file."""
+    """Return the first certificate of a PEM file. Raises OSError, or ValueError naming the file."""
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} holds no certificate: {error}") from None
+        raise ValueError(f"{path} contains no certificate: {error}") from None
 
 
 def read_revocations(path: Path) -> x509.CertificateRevocationList:
-    """A revocation list. Raises OSError, or ValueError naming the file."""
+    """Return the revocation list in a PEM file. Raises OSError, or ValueError naming the file."""
     try:
         return x509.load_pem_x509_crl(path.read_bytes())
     except ValueError as error:
-        raise ValueError(f"{path} holds no revocation list: {error}") from None
+        raise ValueError(f"{path} contains no revocation list: {error}") from None
 
 
 def archive(file: Path) -> None:
-    """Keep a copy of a certificate that is about to be replaced, if there is one."""
+    """Keep a copy of the certificate in ``file``, if there is one, before it is replaced."""
     if not file.exists():
         return
     directory = file.parent / DIRECTORY
@@ -40,7 +40,7 @@ def archive(file: Path) -> None:
 
 
 def all_versions(file: Path) -> list[x509.Certificate]:
-    """The certificate of a file and all it has replaced. Raises FileNotFoundError when there is none now."""
+    """Return the certificate of a file and all it has replaced. Raises FileNotFoundError."""
     known = [read_certificate(file)]
     stem = len(file.stem)
     for path in sorted((file.parent / DIRECTORY).glob("*.crt")):
@@ -52,7 +52,7 @@ def all_versions(file: Path) -> list[x509.Certificate]:
 
 @contextmanager
 def exclusive_lock(directory: Path) -> Iterator[None]:
-    """Wait until nobody else changes a directory of certificates, and keep others waiting."""
+    """Lock a directory of certificates against changes by other processes; waits for the lock."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

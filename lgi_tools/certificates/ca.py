@@ -1,4 +1,4 @@
-"""A project's certificate authority: a directory with a key, a certificate and what they signed."""
+"""A project's certificate authority: a directory with its key, its certificate and those it has signed."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ class Authority:
     """Signs certificates and keeps them, with their keys, in its directory."""
 
     def __init__(self, directory: Path, certificate: x509.Certificate, key: PrivateKey) -> None:
-        """Made by `create` and `open`."""
+        """Use `create` or `open` instead."""
         self.directory = directory
         self.certificate = certificate
         self._key = key
@@ -41,13 +41,15 @@ class Authority:
         days: int = AUTHORITY_DAYS,
         validity: Validity | None = None,
     ) -> "Authority":
-        """A new CA with an empty revocation list; a new directory is its owner's only.
+        """Create a CA with an empty revocation list; a new directory gets mode 0700.
 
-        Raises FileExistsError when there is a CA already, which is never replaced.
+        Raises FileExistsError when the directory has a CA already, which is never replaced.
         """
         text = str(common_name.compose(name, None, None))
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        refuse_existing("a CA is made once: use another directory", directory / KEY, directory / CERTIFICATE)
+        refuse_existing(
+            "a CA is never replaced: use another directory", directory / KEY, directory / CERTIFICATE
+        )
         key = keys.make_key(key_type)
         certificate = profiles.sign_authority(key, text, validity or Validity.of_days(days))
         keys.write_file(directory / KEY, keys.key_pem(key), keys.SECRET)
@@ -58,9 +60,9 @@ class Authority:
 
     @classmethod
     def open(cls, directory: Path) -> "Authority":
-        """The CA of a directory. Raises FileNotFoundError, or ValueError when key and certificate differ."""
+        """Open the CA of a directory. Raises FileNotFoundError, or ValueError for a wrong key."""
         if not (directory / CERTIFICATE).exists():
-            raise FileNotFoundError(f"there is no CA in {directory}: make one with 'init'")
+            raise FileNotFoundError(f"there is no CA in {directory}: create one with 'init'")
         certificate = read_certificate(directory / CERTIFICATE)
         key = keys.read_key(directory / KEY)
         if certificate.public_key() != key.public_key():
@@ -69,7 +71,7 @@ class Authority:
 
     @property
     def ca_file(self) -> Path:
-        """The CA's certificate, for everybody who is to trust it."""
+        """The CA's certificate file, for everyone who should trust it."""
         return self.directory / CERTIFICATE
 
     @property
@@ -87,10 +89,12 @@ class Authority:
         validity: Validity | None = None,
         force: bool = False,
     ) -> Issued:
-        """A certificate with which a server answers under a host name or address, and under alternatives."""
+        """Issue a certificate for a server with a host name or IP address and alternative names."""
         names = tuple(profiles.host_name(each) for each in dict.fromkeys((host, *alternatives)))
         name = common_name.compose(host, None, None)
-        return self._issue(name, Kind.SERVER, key_type, validity or Validity.of_days(days), force, names)
+        return self._issue(
+            name, Kind.SERVER, key_type, validity or Validity.of_days(days), force=force, hosts=names
+        )
 
     def issue_resource(
         self,
@@ -102,9 +106,9 @@ class Authority:
         validity: Validity | None = None,
         force: bool = False,
     ) -> Issued:
-        """A certificate for a resource daemon, or for a project server when it calls its peers."""
+        """Issue a certificate for a resource daemon, or for a project server that calls others."""
         composed = common_name.compose(name, None, projects or None)
-        return self._issue(composed, Kind.RESOURCE, key_type, validity or Validity.of_days(days), force)
+        return self._issue(composed, Kind.RESOURCE, key_type, validity or Validity.of_days(days), force=force)
 
     def issue_user(
         self,
@@ -118,13 +122,13 @@ class Authority:
         validity: Validity | None = None,
         force: bool = False,
     ) -> Issued:
-        """A user's certificate; a password makes a PKCS12 file for browsers too."""
+        """Issue a certificate for a user; with a password also as a PKCS12 file for browsers."""
         composed = common_name.compose(name, groups or None, projects or None)
         valid = validity or Validity.of_days(days)
-        return self._issue(composed, Kind.USER, key_type, valid, force, password=password)
+        return self._issue(composed, Kind.USER, key_type, valid, force=force, password=password)
 
     def sign(self, key: PublicKey, wanted: Wanted, validity: Validity, force: bool = False) -> Path:
-        """A certificate for a key that was made elsewhere; its file."""
+        """Issue a certificate for a key that was generated elsewhere. Returns its file."""
         hosts: tuple[x509.GeneralName, ...] = ()
         if wanted.kind is Kind.SERVER:
             hosts = tuple(profiles.host_name(each) for each in dict.fromkeys((wanted.name, *wanted.also)))
@@ -132,16 +136,17 @@ class Authority:
         file, key_file = self._file(name.name), self._file(name.name, "key")
         with archive.exclusive_lock(self.directory):
             if not force:
-                refuse_existing("say --force to replace it", file)
+                refuse_existing("use --force to replace it", file)
             if key_file.exists() and keys.read_key(key_file).public_key() != key:
-                raise FileExistsError(f"{key_file} is there and is another key: remove it first")
+                raise FileExistsError(f"{key_file} exists and is another key: remove it first")
             self._certify(file, key, profiles.subject(str(name), wanted.kind), validity, hosts)
         return file
 
     def renew(self, name: str, validity: Validity, new_key: KeyType | None = None) -> Path:
-        """The certificate of an entity once more, for another time; for another key if one is wanted.
+        """Issue the certificate of an entity again with a new validity, and with a new key on request.
 
-        Its file. FileNotFoundError when there is none, ValueError when it is revoked or not of this CA.
+        Returns its file. Raises FileNotFoundError when there is none, ValueError when it is revoked or was
+        signed by another CA.
         """
         file, key_file = self._file(name), self._file(name, "key")
         with archive.exclusive_lock(self.directory):
@@ -152,7 +157,9 @@ class Authority:
                 raise ValueError(f"{file} is for a key that is neither EC nor RSA")
             if new_key:
                 if not key_file.exists():
-                    raise FileNotFoundError(f"{key_file} is not here: make it where it is used, with 'csr'")
+                    raise FileNotFoundError(
+                        f"{key_file} does not exist: create the new key where it is used, with 'csr'"
+                    )
                 made = keys.make_key(new_key)
                 keys.write_file(key_file, keys.key_pem(made), keys.SECRET, replace=True)
                 key = made.public_key()
@@ -160,7 +167,7 @@ class Authority:
         return file
 
     def renew_authority(self, validity: Validity) -> Path:
-        """The CA's own certificate once more, for the same key and name: all it has signed stays good."""
+        """Renew the CA's own certificate with the same key and name: signed certificates stay valid."""
         with archive.exclusive_lock(self.directory):
             name = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
             archive.archive(self.ca_file)
@@ -170,9 +177,9 @@ class Authority:
         return self.ca_file
 
     def revoke(self, name: str) -> Path:
-        """Put all certificates an entity has had on the revocation list for good; the file of the last.
+        """Revoke all certificates that were issued to an entity. Returns the file of the latest one.
 
-        Raises FileNotFoundError when there is none, ValueError when they are revoked already.
+        Raises FileNotFoundError when there is none, ValueError when all are revoked already.
         """
         file, now = self._file(name), datetime.now(UTC)
         with archive.exclusive_lock(self.directory):
@@ -181,21 +188,21 @@ class Authority:
             serials = dict.fromkeys(each.serial_number for each in archive.all_versions(file))
             new = [serial for serial in serials if serial not in known]
             if not new:
-                raise ValueError(f"{file} is revoked already")
+                raise ValueError(f"{file} is already revoked")
             self._write_revocations((*listed, *(profiles.revoked(serial, now) for serial in new)))
         return file
 
     def sign_revocations(self) -> x509.CertificateRevocationList:
-        """Sign the list of revoked certificates anew, as it is; what is on it."""
+        """Sign the unchanged list of revoked certificates again. Returns the list."""
         with archive.exclusive_lock(self.directory):
             self._write_revocations(tuple(read_revocations(self.crl_file)))
         return read_revocations(self.crl_file)
 
     def export(self, name: str, password: str, force: bool = False, compatible: bool = False) -> Path:
-        """The PKCS12 file of an entity whose key is here; ``compatible`` with systems of before 2023."""
+        """Write the PKCS12 file of an entity with a key file; ``compatible`` with systems before 2023."""
         file = self._file(name, "p12")
         if not force:
-            refuse_existing("say --force to replace it", file)
+            refuse_existing("use --force to replace it", file)
         certificate, key = read_certificate(self._file(name)), keys.read_key(self._file(name, "key"))
         bundle = Bundle(key, certificate, self.certificate)
         packed = pkcs12.pack(name, bundle, password, compatible)
@@ -211,7 +218,7 @@ class Authority:
         except (InvalidSignature, TypeError, ValueError):
             raise ValueError(f"{file} was not signed by this CA") from None
         if any(each.serial_number == certificate.serial_number for each in read_revocations(self.crl_file)):
-            raise ValueError(f"{file} is revoked: make a new one with --force")
+            raise ValueError(f"{file} is revoked: issue a new one with --force")
 
     def _issue(
         self,
@@ -219,6 +226,7 @@ class Authority:
         kind: Kind,
         key_type: KeyType,
         validity: Validity,
+        *,
         force: bool,
         hosts: tuple[x509.GeneralName, ...] = (),
         password: str | None = None,
@@ -227,7 +235,7 @@ class Authority:
         pkcs12_file = None if password is None else self._file(name.name, "p12")
         with archive.exclusive_lock(self.directory):
             if not force:
-                refuse_existing("say --force to replace it", key_file, file, pkcs12_file)
+                refuse_existing("use --force to replace it", key_file, file, pkcs12_file)
             key = keys.make_key(key_type)
             keys.write_file(key_file, keys.key_pem(key), keys.SECRET, replace=force)
             subject = profiles.subject(str(name), kind)
@@ -246,9 +254,9 @@ class Authority:
         validity: Validity,
         hosts: tuple[x509.GeneralName, ...],
     ) -> x509.Certificate:
-        """Sign a certificate and put it in place; what was there stays known."""
+        """Sign a certificate and store it; a replaced certificate is archived."""
         until = validity.until(self.certificate.not_valid_after_utc)
-        made = profiles.sign_leaf(self.certificate, self._key, key, subject, until, hosts)
+        made = profiles.sign_leaf(self.certificate, self._key, key, name=subject, validity=until, hosts=hosts)
         archive.archive(file)
         keys.write_file(file, _pem(made), keys.PUBLIC, replace=True)
         return made

@@ -1,4 +1,4 @@
-"""LGI_certificates csr, sign, export, import: keys that are made elsewhere, and PKCS12 files."""
+"""LGI_certificates csr, sign, export, import: keys that are generated elsewhere, and PKCS12 files."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def csr(directory: Path, name: str, key_type: str) -> None:
 @click.command()
 @click.argument("request", type=_FILE)
 @click.argument("name")
-@click.option("--kind", type=click.Choice(_KINDS), required=True, help="Whom it is for.")
+@click.option("--kind", type=click.Choice(_KINDS), required=True, help="Type of the certificate.")
 @GROUP
 @PROJECT
 @ALSO
@@ -67,6 +67,7 @@ def csr(directory: Path, name: str, key_type: str) -> None:
 @click.pass_obj
 def sign(
     directory: Path,
+    *,
     request: Path,
     name: str,
     kind: str,
@@ -76,7 +77,10 @@ def sign(
     days: int,
     force: bool,
 ) -> None:
-    """Make a certificate of NAME for the key in the file REQUEST; nothing else in it counts."""
+    """Issue a certificate for NAME and the key in the file REQUEST; all other data in it is ignored.
+
+    Example: LGI_certificates sign request.csr alice --kind user --group chemistry
+    """
     _check_options(Kind(kind), group, project, also)
     with plain_errors():
         opened = Authority.open(directory)
@@ -90,7 +94,7 @@ def sign(
     until = f"valid until {made.not_valid_after_utc:%Y-%m-%d}"
     terminal.show(
         f"Certificate : {file} (for {inventory.name_of(made)!r}, {until})\n"
-        f"Next        : send it back with {opened.ca_file}; neither is a secret\n"
+        f"Next        : send it back with {opened.ca_file}; neither is secret\n"
     )
 
 
@@ -98,11 +102,11 @@ def _check_options(
     kind: Kind, group: tuple[str, ...], project: tuple[str, ...], also: tuple[str, ...]
 ) -> None:
     if group and kind is not Kind.USER:
-        raise click.UsageError("only users have groups")
+        raise click.UsageError("--group is valid for users only")
     if project and kind is Kind.SERVER:
-        raise click.UsageError("the certificate of a server's host names no projects")
+        raise click.UsageError("--project is not valid for servers: their certificates name hosts only")
     if also and kind is not Kind.SERVER:
-        raise click.UsageError("only servers have other names")
+        raise click.UsageError("--also is valid for servers only")
 
 
 @click.command("export")
@@ -111,30 +115,33 @@ def _check_options(
 @click.option(
     "--compatible",
     is_flag=True,
-    help="For Android before 14 and older macOS: 3DES and SHA-1, weak, so keep the file to yourself.",
+    help="Readable by Android before 14 and older macOS: weak (3DES, SHA-1), so keep the file secret.",
 )
 @FORCE
 @click.pass_obj
 def export_pkcs12(
     directory: Path, name: str, password_file: Path | None, compatible: bool, force: bool
 ) -> None:
-    """Put key and certificate of NAME and the CA's into a PKCS12 file, as browsers take them."""
+    """Write the key and certificate of NAME and the CA certificate to a PKCS12 file for browsers."""
     with plain_errors():
         password = read_password(password_file)
         file = Authority.open(directory).export(name, password, force, compatible)
     terminal.show(f"PKCS12      : {file}\n")
     if not password_file:
-        terminal.show(f"Password    : {password} (shown this once)\n")
+        terminal.show(f"Password    : {password} (it is not shown again)\n")
 
 
 @click.command("import")
 @click.argument("file", type=_FILE)
-@click.option("--password-file", type=_FILE, help="Its first line opens FILE; otherwise it is asked for.")
+@click.option(
+    "--password-file", type=_FILE, help="File whose first line is the password of FILE (default: prompt)."
+)
 @configuration
 @FORCE
 @click.pass_obj
 def import_pkcs12(
     directory: Path,
+    *,
     file: Path,
     password_file: Path | None,
     config_dir: Path | None,
@@ -142,10 +149,10 @@ def import_pkcs12(
     default_project: str,
     force: bool,
 ) -> None:
-    """Take key, certificate and CA certificate out of a PKCS12 file, as of a browser.
+    """Extract the key, certificate and CA certificate of a PKCS12 file, as exported by a browser.
 
-    They become NAME.key, NAME.crt and ca.crt in the directory, or with --config-dir a
-    configuration for the tools instead.
+    They are written to NAME.key, NAME.crt and ca.crt in the directory, or with --config-dir to a
+    configuration directory of the tools.
     """
     with plain_errors():
         if password_file:
@@ -176,9 +183,9 @@ def _take_out(directory: Path, name: str, pems: tuple[bytes, ...], force: bool) 
     files = directory / f"{stem}.key", directory / f"{stem}.crt", directory / certificates_ca.CERTIFICATE
     ca = files[2]
     if ca.exists() and read_certificate(ca).public_bytes(Encoding.PEM) != pems[2]:
-        raise ValueError(f"{ca} is another CA than that of the file: use another --directory")
+        raise ValueError(f"{ca} differs from the CA in the file: use another --directory")
     if not force:
-        entity.refuse_existing("say --force to replace it", *files[:2])
+        entity.refuse_existing("use --force to replace it", *files[:2])
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path, pem, mode in zip(files, pems, (keys.SECRET, keys.PUBLIC, keys.PUBLIC), strict=True):
         if path != ca or not ca.exists():

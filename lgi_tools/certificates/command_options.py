@@ -1,4 +1,4 @@
-"""What the commands of LGI_certificates share: options, passwords, errors."""
+"""Options, passwords and errors of all commands of LGI_certificates."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,34 +17,42 @@ NAME = "LGI_certificates"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
 KEY_TYPE = click.option(
-    "--key-type", type=click.Choice([str(each) for each in KeyType]), default="ec", show_default=True
+    "--key-type",
+    type=click.Choice([str(each) for each in KeyType]),
+    default="ec",
+    show_default=True,
+    help="Type of a new key: ec (P-256) or rsa (3072 bits).",
 )
-GROUP = click.option("--group", multiple=True, help="A group of a user, or any; repeat for more.")
-PROJECT = click.option("--project", multiple=True, help="Good for this project only; repeat for more.")
+GROUP = click.option("--group", multiple=True, help="Group of the user, or any; may be repeated.")
+PROJECT = click.option(
+    "--project", multiple=True, help="Restrict the certificate to this project; may be repeated."
+)
 ALSO = click.option(
-    "--also", multiple=True, help="Another host name or address of a server; repeat for more."
+    "--also", multiple=True, help="Additional host name or IP address of a server; may be repeated."
 )
 DAYS = click.IntRange(min=1, max=36500)
-FORCE = click.option("--force", is_flag=True, help="Replace the certificate and key of that name.")
+FORCE = click.option("--force", is_flag=True, help="Replace an existing certificate and key of that name.")
 
 
 def days(default: int) -> Callable[[_Command], _Command]:
-    """Adds --days."""
-    return click.option("--days", type=DAYS, default=default, show_default=True, help="Days it is valid.")
+    """Return the option --days with a default."""
+    return click.option("--days", type=DAYS, default=default, show_default=True, help="Validity in days.")
 
 
 def https(_context: click.Context, _option: click.Parameter, url: str) -> str:
-    """The tools refuse every other URL, so it is refused before it is written down."""
+    """Return a URL with https. Raises BadParameter for any other, which the tools would refuse later."""
     if url and not is_https(url):
         raise click.BadParameter(f"{url!r} is not a URL that begins with https://")
     return url
 
 
 def configuration(command: _Command) -> _Command:
-    """Adds what is needed to write a directory like ~/.LGI: --config-dir, --server, --default-project."""
+    """Add the options to write a directory like ~/.LGI: --config-dir, --server, --default-project."""
     for option in (
         click.option(
-            "--default-project", default="", help="Project for the configuration, else the first one."
+            "--default-project",
+            default="",
+            help="Project for the configuration (default: first of --project).",
         ),
         click.option(
             "--server",
@@ -54,7 +62,9 @@ def configuration(command: _Command) -> _Command:
             help="Project server URL for the configuration, as https://host/LGI.",
         ),
         click.option(
-            "--config-dir", type=DIRECTORY, help="Write a configuration like ~/.LGI for the tools here."
+            "--config-dir",
+            type=DIRECTORY,
+            help="Also write a configuration directory of the tools, like ~/.LGI.",
         ),
     ):
         command = option(command)
@@ -64,24 +74,24 @@ def configuration(command: _Command) -> _Command:
 PASSWORD_FILE = click.option(
     "--password-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Its first line protects the .p12 file; otherwise a password is made up and printed once.",
+    help="File whose first line is the password of the .p12 file (default: generate and print one).",
 )
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Everything that goes wrong with files and names here is the user's to mend: one line says what."""
+    """Translate OSError and ValueError into a one-line error of the command."""
     try:
         yield
     except BrokenPipeError:
-        # Nobody reads on, which is no fault: it ends quietly.
+        # The reader of the output has closed it, as head(1) does: not an error.
         raise
     except (OSError, ValueError) as error:
         raise click.ClickException(program.plain(error)) from error
 
 
 def read_password(path: Path | None) -> str:
-    """The password of a PKCS12 file: the first line of a file, or made up. ValueError when it is empty."""
+    """Return the first line of a file, without a file a generated password. ValueError when empty."""
     if path is None:
         return secrets.token_urlsafe(12)
     password = path.read_text("utf-8").partition("\n")[0].strip()
@@ -91,10 +101,10 @@ def read_password(path: Path | None) -> str:
 
 
 def until(file: Path) -> str:
-    """The line that tells of a certificate."""
+    """Return the output line with a certificate's file and expiry."""
     return f"Certificate : {file} (valid until {read_certificate(file).not_valid_after_utc:%Y-%m-%d})\n"
 
 
 def of_configuration(directory: Path) -> str:
-    """The line that tells of a directory like ~/.LGI."""
+    """Return the output line with a configuration directory."""
     return f"Directory   : {directory} (for the tools' -c option, or as ~/.LGI)\n"

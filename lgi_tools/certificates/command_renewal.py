@@ -1,4 +1,4 @@
-"""LGI_certificates renew, revoke, crl, check: what comes after certificates were made."""
+"""LGI_certificates renew, revoke, crl, check: maintenance of issued certificates."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -18,32 +18,38 @@ from lgi_tools.cli import terminal
 
 @click.command()
 @click.argument("name")
-@click.option("--new-key", is_flag=True, help="Make a new key too; a resource must then be registered again.")
+@click.option(
+    "--new-key", is_flag=True, help="Also generate a new key; a resource must then be registered again."
+)
 @KEY_TYPE
 @click.option(
     "--days",
     type=DAYS,
-    help=f"Days it is valid.  [default: {ca.LEAF_DAYS}, of the CA {ca.AUTHORITY_DAYS}]",
+    help=f"Validity in days.  [default: {ca.LEAF_DAYS}; {ca.AUTHORITY_DAYS} for the CA]",
 )
 @click.pass_obj
 def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | None) -> None:
-    """Make the certificate of NAME once more, for the same key: the old one stays good until its end.
+    """Renew the certificate of NAME with the same key; the old one stays valid until it expires.
 
-    NAME ca is the authority itself: what it has signed stays good, and everybody needs the new ca.crt.
+    NAME ca renews the CA certificate: signed certificates stay valid, but everyone needs the new ca.crt.
+
+    Example: LGI_certificates renew lgi.example.org
     """
     with plain_errors():
         opened = Authority.open(directory)
         if name == "ca":
             if new_key:
-                raise ValueError("a CA with a new key is a new CA: make one in another directory with 'init'")
+                raise ValueError(
+                    "a CA with a new key is a new CA: create it in another directory with 'init'"
+                )
             file = opened.renew_authority(Validity.of_days(days or ca.AUTHORITY_DAYS))
-            following = "give it to all servers, resources and users before the old one ends"
+            following = "distribute it to all servers, resources and users before the old one expires"
         else:
             wanted = KeyType(key_type) if new_key else None
             file = opened.renew(name, Validity.of_days(days or ca.LEAF_DAYS), wanted)
-            following = "put it in place of the old one; who uses it need not be restarted"
+            following = "replace the old one with it; programs that use it need no restart"
     if new_key:
-        following = f"put it and {file.with_suffix('.key')} in place; register a resource again: ManageDB"
+        following = f"install it and {file.with_suffix('.key')}; register a resource again with ManageDB"
     terminal.show(f"{until(file)}Next        : {following}\n")
 
 
@@ -51,13 +57,13 @@ def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | 
 @click.argument("name")
 @click.pass_obj
 def revoke(directory: Path, name: str) -> None:
-    """Revoke all certificates of NAME for good, as when its key has been lost."""
+    """Permanently revoke all certificates of NAME, for example after its key was lost."""
     with plain_errors():
         made_by = Authority.open(directory)
         file = made_by.revoke(name)
     terminal.show(
         f"Revoked     : {file}\n"
-        f"Next        : give {made_by.crl_file} to every project server; --force makes {name} a new one\n"
+        f"Next        : copy {made_by.crl_file} to every project server; issue a new one with --force\n"
     )
 
 
@@ -65,11 +71,11 @@ def revoke(directory: Path, name: str) -> None:
 @click.option(
     "--copy-to",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Put a copy there, whole at any moment, as where a project server reads it.",
+    help="Also copy the revocation list to PATH (replaced atomically), as where a project server reads it.",
 )
 @click.pass_obj
 def crl(directory: Path, copy_to: Path | None) -> None:
-    """Sign the list of revoked certificates anew and show what is on it."""
+    """Sign the list of revoked certificates again and show its entries."""
     with plain_errors():
         opened = Authority.open(directory)
         listed = opened.sign_revocations()
@@ -90,21 +96,23 @@ def crl(directory: Path, copy_to: Path | None) -> None:
     type=click.IntRange(min=0),
     default=expiry.WARNING.days,
     show_default=True,
-    help="What ends within so many days is a worry.",
+    help="Warn about certificates that expire within N days.",
 )
 @click.pass_obj
 def check(directory: Path, places: tuple[Path, ...], days: int) -> int:
-    """Show until when certificates are good; the exit code is 1 when one has ended or will soon.
+    """Show the expiry of certificates. The exit code is 1 when one has expired or will within --days.
 
-    Looks at the CA's directory and ~/.LGI, as far as they are there, and at what is named: a directory like
-    these, an LGI.cfg of a daemon, an LGI_server.cfg of a project server, a file with a certificate.
+    Checks the CA's directory and ~/.LGI, if they exist, and each argument: a directory like these, an LGI.cfg
+    of a daemon, an LGI_server.cfg of a project server, or a file with a certificate.
     """
     home = Path(os.environ.get("HOME") or "~").expanduser() / ".LGI"
     usual = [place for place in (directory, home) if expiry_check.has_certificates(place)]
     found: list[ExpiryFinding] = []
     with plain_errors():
         if not usual and not places:
-            raise FileNotFoundError(f"{directory} and {home} hold no certificates: name what to look at")
+            raise FileNotFoundError(
+                f"{directory} and {home} contain no certificates: name a file or directory to check"
+            )
         for place in (*usual, *places):
             found += expiry_check.scan(place, datetime.now(UTC), timedelta(days=days))
     terminal.show(expiry_check.table(list(dict.fromkeys(found))))

@@ -1,4 +1,4 @@
-"""Requests for certificates (PKCS #10): a key is made where it is used, and never travels."""
+"""Certificate signing requests (PKCS #10): a key is generated where it is used, and is never sent."""
 
 from pathlib import Path
 
@@ -18,18 +18,18 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 
 def make(key: PrivateKey) -> bytes:
-    """A request (PEM) for a key. It names nobody: the authority says whose certificate it becomes."""
+    """Return a request (PEM) for a key, with an empty subject: the CA decides the name."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def key_of(request: bytes) -> PublicKey:
-    """The key in a request (PEM), of which nothing else counts; ValueError says why it cannot be used."""
+    """Return the key in a request (PEM); the rest is ignored. Raises ValueError for an unusable request."""
     try:
         read = x509.load_pem_x509_csr(request)
         key, is_signed = read.public_key(), read.is_signature_valid
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:
-        raise ValueError(f"it is no request for a certificate: {error}") from None
+        raise ValueError(f"it is not a certificate request: {error}") from None
     if not is_signed:
         raise ValueError("it is not signed with its own key")
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= FEWEST_BITS:
@@ -40,7 +40,7 @@ def key_of(request: bytes) -> PublicKey:
 
 
 def kept_key(path: Path, key_type: KeyType) -> PrivateKey:
-    """The key of a file, made when it is not there. Raises OSError, ValueError for a file that is no key."""
+    """Return the key in a file, generated if the file does not exist. Raises OSError, ValueError."""
     if path.exists():
         return keys.read_key(path)
     key = keys.make_key(key_type)

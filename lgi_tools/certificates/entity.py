@@ -1,4 +1,4 @@
-"""Whom certificates are for, and in which files theirs are."""
+"""The holders of certificates and their files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from lgi_tools.certificates.profiles import Kind
 
 @dataclass(frozen=True)
 class Issued:
-    """The files of one new certificate; users have a PKCS12 file too when a password was given."""
+    """The files of one new certificate; with a PKCS12 file for a user when a password was given."""
 
     certificate: Path
     key: Path
@@ -17,7 +17,7 @@ class Issued:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Whom a certificate is to be for; ``also`` are other names or addresses of a server."""
+    """The holder of a requested certificate; ``also`` are alternative names or addresses of a server."""
 
     kind: Kind
     name: str
@@ -27,7 +27,7 @@ class Wanted:
 
 
 def refuse_existing(advice: str, *paths: Path | None) -> None:
-    """FileExistsError with an advice when one of the files is there."""
+    """Raise FileExistsError with an advice when one of the files exists."""
     for path in paths:
         if path is not None and path.exists():
-            raise FileExistsError(f"{path} is there already: {advice}")
+            raise FileExistsError(f"{path} already exists: {advice}")

@@ -1,4 +1,4 @@
-"""Everything that ends: certificates and revocation lists, wherever somebody who looks after LGI has them."""
+"""Check the expiry of certificates and revocation lists of a CA, a user, a daemon or a server."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _USER_FILES = ("certificate", "ca_chain")
 
 @dataclass(frozen=True)
 class ExpiryFinding:
-    """One file: whose it is, when it ends, and how it is. ``bad`` is what somebody must see to."""
+    """One file: its holder, expiry and state. ``bad`` needs the attention of an administrator."""
 
     file: Path
     name: str
@@ -28,9 +28,9 @@ class ExpiryFinding:
 
 
 def scan(place: Path, now: datetime, warning: timedelta) -> list[ExpiryFinding]:
-    """What is at a place: an authority's directory, one like ``~/.LGI``, a configuration, a PEM file.
+    """Return the findings in a CA's directory, one like ``~/.LGI``, a configuration or a PEM file.
 
-    ValueError or OSError when it is none of these.
+    Raises ValueError or OSError when ``place`` is none of these.
     """
     if place.is_dir():
         return list(_directory(place, now, warning))
@@ -44,7 +44,7 @@ def scan(place: Path, now: datetime, warning: timedelta) -> list[ExpiryFinding]:
 
 
 def has_certificates(directory: Path) -> bool:
-    """Whether a directory is an authority's or a user's."""
+    """Return whether a directory is that of a CA or of a user."""
     return any((directory / name).exists() for name in (CERTIFICATE, *_USER_FILES))
 
 
@@ -52,7 +52,7 @@ def _directory(place: Path, now: datetime, warning: timedelta) -> Iterator[Expir
     if (place / CERTIFICATE).exists():
         for entry in inventory.entries(place, now):
             finding = _judged(place / entry.file, entry.common_name, entry.expires, now, warning)
-            # A revoked one is no worry any more.
+            # The expiry of a revoked certificate is irrelevant.
             revoked = ExpiryFinding(finding.file, finding.name, finding.end, "revoked", bad=False)
             yield revoked if entry.state == "revoked" else finding
         if (place / REVOCATIONS).exists():
@@ -60,14 +60,14 @@ def _directory(place: Path, now: datetime, warning: timedelta) -> Iterator[Expir
         return
     files = [place / name for name in _USER_FILES if (place / name).exists()]
     if not files:
-        raise ValueError(f"there are no certificates in {place}")
+        raise ValueError(f"{place} contains no certificates")
     yield from (_file(file, now, warning) for file in files)
 
 
 def _named(place: Path, text: str) -> Iterator[Path]:
-    """The files a configuration of a daemon or server names.
+    """Yield the certificate files named in the configuration of a daemon or server.
 
-    Relative paths begin at it; a daemon's also at the working directory.
+    Relative paths start at the configuration's directory; a daemon's also at the working directory.
     """
     root = xml.find(re.sub("<!--.*?-->", " ", text, flags=re.DOTALL), "LGI")
     if root is not None:
@@ -94,19 +94,19 @@ def _file(file: Path, now: datetime, warning: timedelta) -> ExpiryFinding:
     except OSError as error:
         return ExpiryFinding(file, "-", None, f"cannot be read: {error.strerror}", bad=True)
     except ValueError:
-        return ExpiryFinding(file, "-", None, "holds no certificate", bad=True)
+        return ExpiryFinding(file, "-", None, "contains no certificate", bad=True)
 
 
 def _judged(file: Path, name: str, end: datetime | None, now: datetime, warning: timedelta) -> ExpiryFinding:
     if end is None:
-        return ExpiryFinding(file, name, None, "never ends", bad=False)
+        return ExpiryFinding(file, name, None, "never expires", bad=False)
     soon = end - now < warning
     return ExpiryFinding(file, name, end, expiry.describe(end, now) if soon else "good", bad=soon)
 
 
 def table(findings: list[ExpiryFinding]) -> str:
-    """The findings as lines of columns under a heading."""
-    rows = [("file", "name", "ends on", "state")]
+    """Return the findings as a table with a heading."""
+    rows = [("file", "name", "expires on", "state")]
     for each in findings:
         rows.append((str(each.file), each.name, f"{each.end:%Y-%m-%d}" if each.end else "-", each.state))
     return inventory.aligned(rows)

@@ -1,4 +1,4 @@
-"""What an authority's directory holds, and until when it is good."""
+"""The certificates in a CA's directory and their expiry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Entry:
 
 
 def entries(directory: Path, now: datetime) -> list[Entry]:
-    """The certificates of a directory by file name. Raises OSError, or ValueError naming a broken file."""
+    """Return the certificates of a directory by file name. Raises OSError, ValueError naming a bad file."""
     crl = directory / REVOCATIONS
     revoked = frozenset(each.serial_number for each in read_revocations(crl)) if crl.exists() else frozenset()
     return [_entry(path, now, revoked) for path in sorted(directory.glob("*.crt"))]
@@ -47,12 +47,12 @@ def _first(certificate: x509.Certificate, part: x509.ObjectIdentifier) -> str:
 
 
 def name_of(certificate: x509.Certificate) -> str:
-    """The common name of a certificate, ``-`` when it has none."""
+    """Return the common name of a certificate, ``-`` when it has none."""
     return _first(certificate, NameOID.COMMON_NAME)
 
 
 def table(listed: list[Entry]) -> str:
-    """The entries as lines of columns under a heading."""
+    """Return the entries as a table with a heading."""
     rows: list[tuple[str, ...]] = [("file", "common name", "kind", "serial", "expires on", "state")]
     rows += [
         (each.file, each.common_name, each.kind, each.serial, f"{each.expires:%Y-%m-%d}", each.state)
@@ -62,7 +62,7 @@ def table(listed: list[Entry]) -> str:
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as lines, their columns as wide as they must be."""
+    """Format rows as lines with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "".join(f"{line.rstrip()}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Private keys, and files that are readable by their owner only from their first byte on."""
+"""Private keys, and files that only their owner can read from the moment they are created."""
 
 import os
 from enum import StrEnum
@@ -14,41 +14,41 @@ PUBLIC = 0o644
 
 
 class KeyType(StrEnum):
-    """ECDSA on P-256, or RSA with 3072 bits for programs that know nothing newer."""
+    """ECDSA on P-256, or RSA with 3072 bits for programs without support for it."""
 
     EC = "ec"
     RSA = "rsa"
 
 
 def make_key(key_type: KeyType) -> PrivateKey:
-    """A new private key."""
+    """Generate a private key."""
     if key_type is KeyType.RSA:
         return rsa.generate_private_key(public_exponent=65537, key_size=3072)
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def key_pem(key: PrivateKey) -> bytes:
-    """The key as unencrypted PKCS8, since LGI's programs cannot ask for a pass phrase."""
+    """Return the key as unencrypted PKCS8, because LGI's programs cannot ask for a pass phrase."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 def read_key(path: Path) -> PrivateKey:
-    """The private key of a PEM file. Raises OSError, or ValueError when there is no usable key in it."""
+    """Return the private key in a PEM file. Raises OSError, ValueError when it has no usable key."""
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} holds no key that can be used: {error}") from None
+        raise ValueError(f"{path} contains no usable key: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ValueError(f"{path} holds a key that is neither EC nor RSA")
+        raise ValueError(f"{path} contains a key that is neither EC nor RSA")
     return key
 
 
 def write_file(path: Path, data: bytes, mode: int, replace: bool = False) -> None:
-    """Write a file that never was readable by more than ``mode``, whole or not at all.
+    """Write a file atomically; its permissions are never wider than ``mode``.
 
-    Raises FileExistsError when the file is there, unless it may be replaced.
+    Raises FileExistsError when the file exists, unless ``replace`` is set.
     """
     target = path.with_name(f".{path.name}.{os.getpid()}.new") if replace else path
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

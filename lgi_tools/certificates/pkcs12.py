@@ -1,4 +1,4 @@
-"""PKCS12 files: key, certificate and CA in one, under a password, as browsers have them."""
+"""PKCS12 files of browsers: a key, its certificate and the CA certificate, encrypted by a password."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ _ROUNDS = 20_000
 
 @dataclass(frozen=True)
 class Bundle:
-    """What is in a file."""
+    """The content of a PKCS12 file."""
 
     key: PrivateKey
     certificate: x509.Certificate
@@ -23,9 +23,9 @@ class Bundle:
 
 
 def pack(name: str, bundle: Bundle, password: str, compatible: bool = False) -> bytes:
-    """The bytes of a file, encrypted as browsers and openssl 1.1 and newer can read.
+    """Return the bytes of a file that browsers and openssl 1.1 and newer can read.
 
-    ``compatible``: as older systems can, which is weak: the password is all that protects the key.
+    ``compatible`` uses weak encryption, which older systems can read.
     """
     return pkcs12.serialize_key_and_certificates(
         name.encode(),
@@ -48,14 +48,16 @@ def _weak(password: str) -> serialization.KeySerializationEncryption:
 
 
 def unpack(path: Path, password: str) -> Bundle:
-    """What is in a file. Raises OSError, or ValueError when password or contents are not right."""
+    """Return the content of a file. Raises OSError, ValueError for a wrong password or content."""
     try:
         key, certificate, others = pkcs12.load_key_and_certificates(path.read_bytes(), password.encode())
     except ValueError as error:
         raise ValueError(f"{path} cannot be opened: {error}") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) or certificate is None:
-        raise ValueError(f"{path} holds no certificate with an EC or RSA key")
+        raise ValueError(f"{path} contains no certificate with an EC or RSA key")
     for other in others:
         if other.subject == certificate.issuer:
             return Bundle(key, certificate, other)
-    raise ValueError(f"{path} holds no certificate of the CA: make it with 'export', or openssl's -certfile")
+    raise ValueError(
+        f"{path} contains no CA certificate: create the file with 'export', or openssl's -certfile"
+    )

@@ -1,4 +1,4 @@
-"""What stands in each kind of certificate: its use, its names, its time."""
+"""The content of each type of certificate: extensions, names, validity."""
 
 import ipaddress
 import re
@@ -19,7 +19,7 @@ _HOST = re.compile(
 
 
 class Kind(StrEnum):
-    """Whom a certificate is for; it stands in the certificate as ``OU=LGI <kind>``."""
+    """The type of a certificate's holder; in the subject as ``OU=LGI <kind>``."""
 
     AUTHORITY = "authority"
     SERVER = "server"
@@ -29,24 +29,24 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Validity:
-    """From when until when a certificate is good, in UTC."""
+    """The validity period of a certificate, in UTC."""
 
     begin: datetime
     end: datetime
 
     @classmethod
     def of_days(cls, days: int, now: datetime | None = None) -> "Validity":
-        """From an hour ago until ``days`` from now."""
+        """Return the period from an hour ago until ``days`` from now."""
         now = now or datetime.now(UTC)
         return cls(now - CLOCK_SKEW, now + timedelta(days=days))
 
     def until(self, end: datetime) -> "Validity":
-        """The same, but over at ``end`` at the latest."""
+        """Return the same period, cut at ``end``."""
         return Validity(self.begin, min(self.end, end))
 
 
 def subject(common_name: str, kind: Kind) -> x509.Name:
-    """The name in a certificate; LGI reads the common name only."""
+    """Return the subject of a certificate; LGI reads the common name only."""
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"LGI {kind}"),
@@ -56,7 +56,7 @@ def subject(common_name: str, kind: Kind) -> x509.Name:
 
 
 def host_name(text: str) -> x509.GeneralName:
-    """A host name or IP address as a certificate lists it; ValueError when it is neither."""
+    """Return the X.509 name of a host name or IP address. Raises ValueError for any other text."""
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
@@ -67,7 +67,7 @@ def host_name(text: str) -> x509.GeneralName:
 
 
 def hosts_of(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
-    """The host names and addresses of a server's certificate; none of others."""
+    """Return the host names and addresses in a server's certificate; empty for other certificates."""
     try:
         return tuple(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
     except x509.ExtensionNotFound:
@@ -75,7 +75,7 @@ def hosts_of(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
 
 
 def sign_authority(key: PrivateKey, name: str, validity: Validity) -> x509.Certificate:
-    """The CA's own certificate, good for signing certificates and revocation lists only."""
+    """Sign the CA's own certificate, which may sign certificates and revocation lists only."""
     own = subject(name, Kind.AUTHORITY)
     made = builder(own, own, key.public_key(), key, begin=validity.begin, end=validity.end)
     made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -87,11 +87,12 @@ def sign_leaf(
     issuer: x509.Certificate,
     issuer_key: PrivateKey,
     key: PublicKey,
+    *,
     name: x509.Name,
     validity: Validity,
     hosts: tuple[x509.GeneralName, ...] = (),
 ) -> x509.Certificate:
-    """A certificate for a server when there are hosts, otherwise for one who calls a server."""
+    """Sign a server certificate when ``hosts`` are given, otherwise a client certificate."""
     use = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     enciphers = isinstance(key, rsa.RSAPublicKey)
     made = builder(name, issuer.subject, key, issuer_key, begin=validity.begin, end=validity.end)
@@ -109,7 +110,7 @@ def sign_revocations(
     revoked: tuple[x509.RevokedCertificate, ...],
     now: datetime,
 ) -> x509.CertificateRevocationList:
-    """A revocation list, valid as long as the CA: it is renewed when something changes, not by the clock."""
+    """Sign a revocation list. It is valid as long as the CA: it changes with a revocation only."""
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.subject)
@@ -126,6 +127,6 @@ def sign_revocations(
 
 
 def revoked(serial_number: int, now: datetime) -> x509.RevokedCertificate:
-    """A certificate's entry in a revocation list."""
+    """Return the revocation list's entry for a serial number."""
     entry = x509.RevokedCertificateBuilder().serial_number(serial_number).revocation_date(now)
     return entry.build()

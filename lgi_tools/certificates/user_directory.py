@@ -11,15 +11,15 @@ FILES = ("user", "groups", "defaultserver", "defaultproject", "privatekey", "cer
 
 
 def check_free(directory: Path) -> None:
-    """FileExistsError when a file that `write` makes is there already."""
+    """Raise FileExistsError when a file that `write` creates already exists."""
     for name in FILES:
         if (directory / name).exists():
-            raise FileExistsError(f"{directory / name} is there already: say --force to replace it")
+            raise FileExistsError(f"{directory / name} already exists: use --force to replace it")
 
 
 @dataclass(frozen=True)
 class Owner:
-    """What is written beside key and certificates; what is empty is left out, and the tools ask for it."""
+    """The settings in a user's directory. Empty values are not written, so that the tools ask for them."""
 
     user: str
     groups: tuple[str, ...]
@@ -38,18 +38,18 @@ def write(
     project: str = "",
     replace: bool = False,
 ) -> None:
-    """Write a user's directory, its owner's only. Raises FileExistsError unless files may be replaced."""
+    """Write a user's directory with mode 0700. Raises FileExistsError unless ``replace`` is set."""
     pems = tuple(path.read_bytes() for path in (issued.key, issued.certificate, ca_file))
     write_pems(directory, pems, Owner(user, groups, server, project), replace)
 
 
 def write_pems(directory: Path, pems: tuple[bytes, ...], owner: Owner, replace: bool = False) -> None:
-    """The same, from key, certificate and CA certificate themselves."""
+    """Write a user's directory from the PEM texts of key, certificate and CA certificate."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     texts = {
         "user": owner.user,
-        # A certificate without groups still grants the user's own name, and the tools need one group. One
-        # for any group grants it too, and which other ones its owner works for nobody knows here.
+        # The tools need one group. Every certificate grants the user's own name as group, also one without
+        # groups or for any group, of which the others are unknown here.
         "groups": comma_lists.join(
             [name for name in owner.groups if name != comma_lists.ANY] or [owner.user]
         ),

@@ -1,4 +1,4 @@
-"""Many jobs in few calls. Servers before 1.41 get them one by one."""
+"""Submit many jobs in few calls. Servers before 1.41 get one call per job."""
 
 import json
 import os
@@ -28,7 +28,7 @@ _MANY = "interfaces/interface_submit_jobs"
 class NewJob:
     """A job to submit: the fields of a submit, and its files, each under its own name in the repository.
 
-    Whoever keeps the id may submit it again after any interruption: it stays one job.
+    A caller that keeps the request id can repeat the submit after any interruption: it stays one job.
     """
 
     fields: Mapping[str, str]
@@ -38,7 +38,7 @@ class NewJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: its number and where its files are, or why it was refused."""
+    """The result for one job: its id and repository, or the error of the server."""
 
     job: NewJob
     job_id: str = ""
@@ -47,10 +47,10 @@ class Outcome:
 
 
 def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) -> Iterator[Outcome]:
-    """Submit jobs in the name of ``caller`` (project, user, groups); what became of each, in their order.
+    """Submit jobs on behalf of ``caller`` (project, user, groups). Yields the results in the same order.
 
-    Raises ServerError when a whole call is refused, TransportError without an answer, OSError for a file:
-    what was answered before that is submitted, what comes after it is not.
+    Raises ServerError when a whole call is refused, TransportError without an answer, OSError for a file.
+    The results before the error are submitted jobs; the later jobs are not submitted.
     """
     envelope = _asked(client, "interfaces/interface_project_server_list", caller).envelope
     if idempotent_submit.version_in(envelope) < idempotent_submit.REMEMBERS:
@@ -63,12 +63,12 @@ def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) ->
 
 
 def _asked(client: Client, call: str, fields: Mapping[str, str]) -> Reply:
-    """The answer of a call that changes nothing; a busy server is asked again for a minute."""
+    """Return the answer of a call that changes nothing. A busy server is retried for one minute."""
     return retry_on_busy(lambda: client.post(call, fields), idempotent_submit.PATIENCE)
 
 
 def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
-    """Jobs that go in one call together; one that is too big for that goes alone."""
+    """Yield groups of jobs for one call each; a job above the limits is a group of its own."""
     batch: list[NewJob] = []
     text = size = 0
     for job in jobs:
@@ -85,7 +85,7 @@ def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:
 
 
 def _entry(job: NewJob, files: Sequence[Sequence[object]]) -> dict[str, object]:
-    """A job as it stands in the list of a call."""
+    """Return a job as an entry in the list of a bulk call."""
     return {**job.fields, "request_id": job.request_id, "files": files}
 
 
@@ -103,7 +103,7 @@ def _many(
 
 
 def _put_together(batch: Sequence[NewJob], contents: BinaryIO, keeps_times: bool) -> list[dict[str, object]]:
-    """Copy all files into one, in their order. A size is what was read, whatever is written meanwhile."""
+    """Copy all files into one, in their order, and return the sizes that were read."""
     entries = []
     for job in batch:
         files: list[list[object]] = []
@@ -128,7 +128,7 @@ def _outcome(job: NewJob, answer: str) -> Outcome:
 
 
 def _one(client: Client, caller: Mapping[str, str], job: NewJob) -> Outcome:
-    """For servers that take one job at a time."""
+    """Submit one job, for servers without bulk calls."""
     fields = dict(caller) | dict(job.fields) | {"request_id": job.request_id}
     try:
         reply = idempotent_submit.submit_once(client, _ONE, fields, job.files)

@@ -1,4 +1,4 @@
-"""Many small files stored with one request. Older servers, and repository hosts, take them one by one."""
+"""Store many small files in one request. Older servers and repository hosts get one request per file."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ MOST_BYTES = 8 * 2**20
 
 @dataclass(frozen=True)
 class Small:
-    """A file that is read already."""
+    """A file whose content has been read."""
 
     name: str
     data: bytes
@@ -27,14 +27,14 @@ class Small:
 
 @dataclass(frozen=True)
 class Most:
-    """What one request may bring: number of files, and bytes of all together."""
+    """The limits of one request: number of files, and total bytes."""
 
     files: int
     bytes: int
 
 
 def most(repository: Repository) -> Most | None:
-    """What a server takes at once; None when it takes them one by one. TransferError when in trouble."""
+    """Return the limits of a server, None when it has no bulk upload. Raises TransferError."""
     found = _posted(repository, ())
     if found is None:
         return None
@@ -43,9 +43,9 @@ def most(repository: Repository) -> Most | None:
 
 
 def upload(repository: Repository, files: Sequence[Small]) -> list[TransferError | None]:
-    """Store files: for each, in their order, why it was not stored, None when it was.
+    """Store files. Returns the error of each, in their order, None for a stored file.
 
-    TransferError when none was, or when it is not known.
+    Raises TransferError when none was stored, or when the result is unknown.
     """
     found = _posted(repository, files)
     if found is None:
@@ -57,7 +57,7 @@ def upload(repository: Repository, files: Sequence[Small]) -> list[TransferError
 
 
 def _posted(repository: Repository, files: Sequence[Small]) -> str | None:
-    """The answer; None of a server that does not know such requests. TransferError when it refuses."""
+    """Return the answer, None from a server without such requests. Raises TransferError."""
     listed = [_listed(one) for one in files]
     parts: dict[str, str | tuple[str, bytes, str]] = {"files": json.dumps(listed)}
     if contents := b"".join(one.data for one in files):

@@ -1,4 +1,4 @@
-"""A command line as a job of the application `command`: its input, its files and its wishes."""
+"""A command line as a job of the application `command`: its input, files and requests."""
 
 import codecs
 import re
@@ -31,7 +31,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True)
 class CommandLine:
-    """What runs: the input is a shell script, ``files`` go into the directory where it runs."""
+    """The command to run: ``input`` is a shell script, ``files`` are sent to its working directory."""
 
     input: bytes
     files: tuple[Path, ...]
@@ -44,11 +44,11 @@ class CommandLine:
 def of_words(
     words: Sequence[str], more: Sequence[str] = (), output: str = "", errors: str = ""
 ) -> CommandLine:
-    """The command line of some words, with ``more`` files for it. ValueError says what is wrong with one.
+    """Return the command line of some words, with ``more`` files. Raises ValueError for an invalid one.
 
-    A program with a relative path, as ``./my_script.py``, is a file here and goes along; any other is looked
-    for where the job runs. No word is ever read by a shell. ``output`` and ``errors`` are files that the job
-    makes of its streams, which may be one, or `NULL`.
+    A program with a relative path, as ``./my_script.py``, is a local file and is sent; any other is searched
+    where the job runs. No word is interpreted by a shell. ``output`` and ``errors`` are the files in which
+    the job stores its streams, which may be one file, or `NULL`.
     """
     program = Path(words[0])
     files = [Path(name) for name in more]
@@ -70,7 +70,7 @@ def of_words(
 
 
 def _redirection(output: str, errors: str) -> list[str]:
-    """As ``exec > out 2> err``; a stream without a file is reported as that of any job."""
+    """Return the redirection, as ``exec > out 2> err``; a stream without a file is reported as usual."""
     both = output == errors
     sent = [f"> {_stream(output)}"] if output else []
     sent += ["2>&1" if both else f"2> {_stream(errors)}"] if errors else []
@@ -94,7 +94,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _is_file(word: str | Path) -> bool:
-    """Whether a word names a plain file here; one that is too long for a name does not."""
+    """Return whether a word names a regular file here; a word too long for a file name does not."""
     try:
         return Path(word).is_file()
     except (OSError, ValueError):
@@ -117,7 +117,7 @@ def _check(files: Sequence[Path]) -> None:
 
 
 def memory(text: str) -> int:
-    """Megabytes: ``2000``, ``500M`` or ``2G``. ValueError for anything else."""
+    """Return megabytes from ``2000``, ``500M`` or ``2G``. Raises ValueError for other text."""
     found = re.fullmatch(r"([0-9]{1,9})\s*([A-Za-z]*)", text.strip())
     if found is None or found[2].lower() not in _UNITS or int(found[1]) == 0:
         raise ValueError(f"{text!r} is no memory: write megabytes, as 2000, or 500M or 2G")
@@ -125,7 +125,7 @@ def memory(text: str) -> int:
 
 
 def seconds(text: str) -> int:
-    """Seconds: ``90``, ``90m``, ``2h``, ``1d`` or ``HH:MM:SS``. ValueError for anything else."""
+    """Return seconds from ``90``, ``90m``, ``2h``, ``1d`` or ``HH:MM:SS``. Raises ValueError otherwise."""
     text = text.strip().lower()
     if found := re.fullmatch("([0-9]{1,4}):([0-5][0-9]):([0-5][0-9])", text):
         amount = int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])
@@ -139,7 +139,7 @@ def seconds(text: str) -> int:
 
 
 def licences(words: Sequence[str]) -> dict[str, int]:
-    """How many of each: ``genus`` is one, ``primelib=4`` four. ValueError for anything else."""
+    """Return the amount per name: ``genus`` is 1, ``primelib=4`` is 4. Raises ValueError for other text."""
     wanted: dict[str, int] = {}
     for word in words:
         name, has_amount, amount = word.partition("=")
@@ -150,7 +150,7 @@ def licences(words: Sequence[str]) -> dict[str, int]:
 
 
 def as_specifics(requests: dict[str, str | int], licences: dict[str, int]) -> str:
-    """What the resource, and the server, read of it. ValueError for what is not UTF-8."""
+    """Return the requests and licences as job specifics (XML). Raises ValueError unless all is UTF-8."""
     check_text({name: str(request) for name, request in requests.items()})
     elements = [xml.Element(name, str(request)) for name, request in requests.items()]
     if licences:
@@ -160,9 +160,9 @@ def as_specifics(requests: dict[str, str | int], licences: dict[str, int]) -> st
 
 
 def script_flaw(path: Path) -> str:
-    """What is wrong with a program that is sent along, and what to do; nothing for any that can start.
+    """Return why a script may not start and what to do, empty when it can start.
 
-    OSError when it cannot be read.
+    Raises OSError when the file cannot be read.
     """
     with path.open("rb") as opened:
         begin = opened.read(_BEGIN)

@@ -1,7 +1,7 @@
-"""A submit makes one job, also when its answer is lost on the way.
+"""A submit creates exactly one job, also when its answer is lost.
 
-It carries an id of its own, so that a server of today answers the second try with the job of the first.
-LGI 1.31 does not look at the id: there a submit is tried once, and a lost answer is the user's to look after.
+The request carries an id, so that the server answers a repeated submit with the job of the first one. LGI
+1.31 ignores the id: there a submit is sent once, and a lost answer is reported to the user.
 """
 
 import secrets
@@ -25,7 +25,7 @@ _UNKNOWN = "the answer was lost, so the job may be there all the same: look with
 
 
 def new_id() -> str:
-    """An id that no other submit has."""
+    """Return a unique request id."""
     return secrets.token_hex(16)
 
 
@@ -38,10 +38,10 @@ def submit_once(
     sleep: Callable[[float], None] = time.sleep,
     watch: ProgressCallback | None = None,
 ) -> Reply:
-    """One submit (``interfaces/interface_submit_job`` or that of a resource), tried until it is answered.
+    """Submit one job (``interfaces/interface_submit_job`` or that of a resource); retry until it is answered.
 
-    Raises ServerError when it is refused, TransportError when there is no answer, OSError for a file. The id
-    may be given as ``request_id``; whoever keeps it may try again after the program has ended.
+    Raises ServerError for a refusal, TransportError without an answer, OSError for a file. A caller that
+    keeps ``request_id`` can repeat the submit after the program has ended.
     """
     every = {"request_id": new_id()} | dict(fields)
     end, pause = time.monotonic() + patience, FIRST_PAUSE
@@ -61,9 +61,9 @@ def submit_once(
 
 
 def supports_request_id(client: Client, call: str, fields: Mapping[str, str]) -> bool:
-    """Whether a server remembers the requests of submits; yes while it does not answer at all.
+    """Return whether a server stores request ids of submits; True while it does not answer.
 
-    A call that changes nothing is enough: its answer says the version, also when it is an error.
+    Any call that changes nothing will do: its answer has the version, also when it is an error.
     """
     harmless = "resources/resource_job_state"
     if call.startswith("interfaces/"):
@@ -79,6 +79,6 @@ def supports_request_id(client: Client, call: str, fields: Mapping[str, str]) ->
 
 
 def version_in(envelope: str) -> tuple[int, ...]:
-    """The version of the server that wrote an answer, as numbers; empty when it says none."""
+    """Return the version of the server in an answer as numbers, empty when it has none."""
     numbers = xml.value(envelope, "LGI_version").split(".")
     return tuple(int(number) for number in numbers if number.isascii() and number.isdigit())

@@ -1,4 +1,4 @@
-"""A user's calls on a project server, as all tools and both Python classes make them."""
+"""A user's calls on a project server, as used by all tools and both Python classes."""
 
 import logging
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 class Caller:
-    """Interface calls as the user of the settings; a busy server is asked again for a minute."""
+    """Interface calls as the user of the settings. A busy server is retried for one minute."""
 
     def __init__(self, client: Client, chosen: Settings) -> None:
-        """``client`` is kept, and closed by whoever made it."""
+        """Use ``client``, which the caller closes."""
         self._client = client
         self.fields = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
 
@@ -31,7 +31,7 @@ class Caller:
         files: tuple[Path, ...] = (),
         watch: ProgressCallback | None = None,
     ) -> Reply:
-        """One call of ``interfaces/interface_<name>``; a submit makes one job, also when its answer is lost.
+        """Make one call of ``interfaces/interface_<name>``; a submit is retried, and creates one job.
 
         Raises ServerError, TransportError, OSError for a file, ValueError for a field that is not UTF-8.
         """
@@ -47,7 +47,7 @@ class Caller:
 
 
 def check_text(fields: Mapping[str, str]) -> None:
-    """ValueError names a field that cannot be sent: an argument that is not UTF-8 is in it."""
+    """Raise ValueError naming a field whose text is not UTF-8, as from a command-line argument."""
     for name, value in fields.items():
         if any("\udc80" <= char <= "\udcff" for char in value):
             raise ValueError(f"{name} is not UTF-8: {shortened(value)!r}")

@@ -18,10 +18,10 @@ KILLED = 128
 
 @dataclass(frozen=True)
 class JobEnd:
-    """The end of a job: its state, finished or aborted, and what its resource has told.
+    """The end of a job: its state, finished or aborted, and the result its resource has reported.
 
-    ``exit_code`` and ``exit_signal`` are None when they are not known. ``reason`` is a line on why it ended
-    so, or what else its owner must know; it does not make a failure of a success.
+    ``exit_code`` and ``exit_signal`` are None when they are unknown. ``reason`` is a line with the cause of
+    the end or a remark for the owner; it does not turn a success into a failure.
     """
 
     state: str
@@ -31,7 +31,7 @@ class JobEnd:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """That of the job in a ``<job>``."""
+        """Return the end of the job in a ``<job>`` element."""
         told = read_end(text)
         return cls(xml.value(text, "state"), told.exit_code, told.reason, told.exit_signal)
 
@@ -41,7 +41,7 @@ class JobEnd:
 
     @property
     def outcome(self) -> Outcome | None:
-        """Whether it succeeded, failed, or nobody knows; None while the job has not ended."""
+        """Whether the job succeeded, failed, or its result is unknown; None while it has not ended."""
         return self._told.result(self.state)
 
     @property
@@ -55,10 +55,10 @@ class JobEnd:
 
     @property
     def cause(self) -> str:
-        """``exit code 3``, ``killed by signal 9``, ``exit code unknown``; nothing for an aborted job."""
+        """The text ``exit code 3``, ``killed by signal 9`` or ``exit code unknown``; empty when aborted."""
         return self._told.cause or ("exit code unknown" if self.outcome is Outcome.UNKNOWN else "")
 
     @property
     def text(self) -> str:
-        """All of it for people: ``finished, exit code 124: it took longer than 100 s``."""
+        """The complete text, as ``finished, exit code 124: it took longer than 100 s``."""
         return self._told.text(self.state)

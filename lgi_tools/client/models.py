@@ -1,4 +1,4 @@
-"""What a project server says of jobs, files and resources, as values of Python."""
+"""Jobs, files and resources of a project server as Python values."""
 
 import re
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ _RESERVED = ".LGI_"
 
 @dataclass(frozen=True)
 class Job:
-    """A job as a list shows it. ``state`` is one of `State`, or a word of its site for a running job.
+    """A job as listed. ``state`` is one of `State`, or a site's own word for a running job.
 
-    ``specifics`` is XML; ``repository_url`` is where the job's files are, empty when it has none. Of a job
-    that has ended ``exit_code`` or ``exit_signal`` is set when it is known, and ``end_reason`` may say more.
+    ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
+    ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details.
     """
 
     id: int
@@ -46,12 +46,12 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether it is finished or aborted."""
+        """Whether the job is finished or aborted."""
         return states.has_ended(self.state)
 
     @property
     def end(self) -> JobEnd:
-        """How it ended, once it has."""
+        """The end of a job that has ended."""
         return JobEnd(self.state, self.exit_code, self.end_reason, self.exit_signal)
 
 
@@ -66,7 +66,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Details(Job):
-    """Everything of one job; ``output`` is as much as its resource has reported."""
+    """All data of one job; ``output`` has as much as its resource has reported."""
 
     input: bytes
     output: bytes
@@ -75,34 +75,34 @@ class Details(Job):
 
 @dataclass(frozen=True)
 class Result:
-    """How a job ended; ``output`` is as it is shown, without the line that tells older programs the end."""
+    """The result of a job; ``output`` is without the trailer line for older programs."""
 
     job: Details
     output: bytes
 
     @property
     def exit_code(self) -> int | None:
-        """That of the job; None when it is not known."""
+        """The exit code of the job; None when unknown."""
         return self.job.exit_code
 
     @property
     def exit_signal(self) -> int | None:
-        """The signal that ended it, if one is known to have."""
+        """The signal that ended the job; None when unknown or none."""
         return self.job.exit_signal
 
     @property
     def reason(self) -> str:
-        """Why it ended so, or what else must be known; may be empty."""
+        """The cause of the end, or a remark for the owner; may be empty."""
         return self.job.end_reason
 
     @property
     def outcome(self) -> Outcome | None:
-        """Whether it succeeded, failed, or nobody knows."""
+        """Whether the job succeeded, failed, or its result is unknown."""
         return self.job.end.outcome
 
     @property
     def ok(self) -> bool:
-        """Whether it is known to have succeeded: finished with exit code 0."""
+        """Whether the job is known to have succeeded: finished with exit code 0."""
         return self.outcome is Outcome.SUCCEEDED
 
     @property
@@ -113,9 +113,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Tail:
-    """What a job has put out from byte ``offset`` on; what was before that is not kept any more.
+    """The output of a job from byte ``offset`` on; earlier output is no longer stored.
 
-    ``told``: its resource sends it, which an old one never does. ``complete``: that is all.
+    ``told``: the resource sends output while the job runs, which older ones do not. ``complete``: no more
+    output follows.
     """
 
     state: str
@@ -126,13 +127,13 @@ class Tail:
 
     @property
     def end(self) -> int:
-        """Where the next one begins."""
+        """The offset of the next byte."""
         return self.offset + len(self.data)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of the project and what it offers; ``capabilities`` is XML, one element an application."""
+    """A resource of the project; ``capabilities`` is XML with one element per application."""
 
     name: str
     capabilities: str
@@ -140,22 +141,22 @@ class Resource:
 
     @property
     def applications(self) -> tuple[str, ...]:
-        """The names of what it offers."""
+        """The names of the applications it offers."""
         return tuple(one.name for one in xml.elements(self.capabilities))
 
 
 def result_of(job: Details) -> Result:
-    """How an ended job ended."""
+    """Return the result of an ended job."""
     return Result(job, _TRAILER.sub(b"", job.output))
 
 
 def read_job(text: str) -> Job:
-    """The job in a ``<job>`` element of a list."""
+    """Return the job in a ``<job>`` element of a list."""
     return Job(**_common(text))
 
 
 def read_details(text: str) -> Details:
-    """The job in a ``<job>`` element with everything. ValueError when its data are not hexadecimal."""
+    """Return the job in a complete ``<job>`` element. Raises ValueError when its data is not hexadecimal."""
     content = xml.find(text, "repository_content")
     files = xml.find_all(content.inside, "file") if content else []
     stored = tuple(read_file(found.inside) for found in files)
@@ -191,7 +192,7 @@ def _common(text: str) -> dict[str, Any]:
 
 
 def _without_place(specifics: str) -> str:
-    """What the user wrote, without the two tags by which a server says where the repository is."""
+    """Return the specifics without the two elements that the server adds for the repository."""
     for name in ("repository", "repository_url"):
         for found in reversed(xml.find_all(specifics, name)):
             specifics = specifics[: found.begin] + specifics[found.end :]
@@ -199,13 +200,13 @@ def _without_place(specifics: str) -> str:
 
 
 def read_file(text: str) -> StoredFile:
-    """The file in a ``<file>`` element."""
+    """Return the file in a ``<file>`` element."""
     size = leading_number(xml.value(text, "size"))
     return StoredFile(file_name(text), size, parse_time(xml.value(text, "date")))
 
 
 def file_name(text: str) -> str:
-    """The name within a ``<file>``, exactly: here a blank at an end counts."""
+    """Return the exact name in a ``<file>`` element, including blanks at its ends."""
     found = xml.find(text, "file_name")
     if found is None:
         return ""
@@ -215,12 +216,12 @@ def file_name(text: str) -> str:
 
 
 def visible(files: tuple[StoredFile, ...]) -> tuple[StoredFile, ...]:
-    """The files of the user."""
+    """Return the files of the user, without the server's own."""
     return tuple(one for one in files if not one.name.startswith(_RESERVED))
 
 
 def read_resource(text: str) -> Resource:
-    """The resource in a ``<resource>`` element."""
+    """Return the resource in a ``<resource>`` element."""
     return Resource(
         name=xml.value(text, "resource_name"),
         capabilities=xml.value(text, "resource_capabilities"),
@@ -229,7 +230,7 @@ def read_resource(text: str) -> Resource:
 
 
 def parse_time(text: str) -> datetime:
-    """A time stamp (unix time, its fraction left out); the beginning of time for one out of all bounds."""
+    """Return a time stamp (Unix time, fraction dropped); 1970-01-01 for one out of range."""
     try:
         return datetime.fromtimestamp(leading_number(text), UTC)
     except (OverflowError, OSError, ValueError):
@@ -238,7 +239,7 @@ def parse_time(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class LicenceUse:
-    """A licence that a job wants, and how many of it all jobs use now."""
+    """A licence a job needs, with the project's total and the number used by all jobs."""
 
     name: str
     wanted: int
@@ -248,7 +249,7 @@ class LicenceUse:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a job stands as it does. ``running`` are jobs of its application, by the name of the resource."""
+    """The reason for a job's state. ``running`` is the number of jobs of its application per resource."""
 
     message: str
     jobs_before: int
@@ -258,7 +259,7 @@ class Explanation:
 
 
 def read_explanation(content: str) -> Explanation:
-    """What stands inside ``<explanation>``."""
+    """Return the explanation in an ``<explanation>`` element."""
 
     def number(inside: str, tag: str) -> int:
         return leading_number(xml.value(inside, tag))

@@ -1,4 +1,4 @@
-"""How a client waits: with calls the server holds, or, where it holds none, asking ever more seldom."""
+"""Wait for a result: with calls that the server holds, else by polling at growing intervals."""
 
 import time
 from collections.abc import Callable
@@ -16,10 +16,10 @@ _Answer = TypeVar("_Answer")
 
 
 class OutageError(TransportError):
-    """A server that has answered before has been away for ten minutes; what was waited for goes on."""
+    """A server that had answered before has not answered for ten minutes; the job continues."""
 
     def __init__(self, last: TransportError | ServerError) -> None:
-        """``last`` is what the last call raised."""
+        """Keep ``last``, the error of the last call."""
         if isinstance(last, TransportError):
             super().__init__(last.server, last.reason)
         else:
@@ -35,10 +35,11 @@ def poll_until(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> _Answer:
-    """The first answer that is ``done``; ``ask`` is told for how many seconds the server may hold the call.
+    """Poll until ``done`` accepts an answer, and return it.
 
-    TimeoutError after ``timeout`` seconds; TransportError when the first call gets no answer, unless the
-    server has ``answered`` before; OutageError when none has come for ten minutes.
+    ``ask`` gets the number of seconds the server may hold the call. Raises TimeoutError after ``timeout``
+    seconds; TransportError when the first call has no answer, unless the server has ``answered`` before;
+    OutageError when no answer has come for ten minutes.
     """
     end = None if timeout is None else clock() + timeout
     pause, heard = FIRST_PAUSE, clock() if answered else None
@@ -70,5 +71,5 @@ def poll_until(
 
 
 def _may_pass(error: TransportError | ServerError) -> bool:
-    """Whether it is as if no answer came: so it is with a server that is busy, or has no database."""
+    """Return whether an error is temporary: no answer, a busy server, or no database."""
     return isinstance(error, TransportError) or error.back_off or error.number == ErrorNumber.DATABASE

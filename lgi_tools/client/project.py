@@ -1,4 +1,4 @@
-"""Project: jobs of a project for programs of today. `LGI_Client` is the class of the LGI document."""
+"""Project: the Python interface to the jobs of a project. `LGI_Client` is the class of LGI's document."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,10 +33,10 @@ _Value = TypeVar("_Value")
 
 
 class Project:
-    """The jobs of a project on one of its servers, over connections that are kept.
+    """The jobs of a project on one of its servers, over persistent connections.
 
-    Raises ServerError with LGI's number for what the server refuses, TransportError without an answer of LGI,
-    OSError for local files. A busy server is asked again for a minute. Not for several threads at once.
+    Raises ServerError with LGI's number when the server refuses a call, TransportError without a valid
+    answer, OSError for local files. A busy server is retried for one minute. Not safe for concurrent threads.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Project:
         ca: str | Path = "",
         check_host: bool = True,
     ) -> None:
-        """What is not given is taken from ``~/.LGI``; ValueError when it is not there either."""
+        """Connect with the arguments and the defaults of ``~/.LGI``. Raises ValueError for a missing one."""
         given = Settings(
             key=str(key),
             certificate=str(certificate),
@@ -66,7 +66,7 @@ class Project:
 
     @classmethod
     def of(cls, chosen: Settings) -> Self:
-        """The project of settings that were put together elsewhere."""
+        """Return the project of complete settings."""
         made = cls.__new__(cls)
         made._open(chosen)
         return made
@@ -80,7 +80,7 @@ class Project:
 
     @property
     def user(self) -> str:
-        """In whose name it is opened."""
+        """The user of the calls."""
         return self._caller.fields["user"]
 
     @property
@@ -101,7 +101,7 @@ class Project:
     ) -> Details:
         """Queue a job; its files are streamed into its repository.
 
-        ``specifics`` is XML, or what is to become XML: ``{"cpus": 4, "walltime": "01:00:00"}``.
+        ``specifics`` is XML, or a mapping to write as XML: ``{"cpus": 4, "walltime": "01:00:00"}``.
         """
         fields = {
             "application": application,
@@ -119,14 +119,14 @@ class Project:
         return self._read(reply, "job", models.read_details)
 
     def job(self, job: AnyJob) -> Details:
-        """Everything of one job as it is now."""
+        """Return all data of one job. Raises ServerError NO_JOB."""
         return self._details(number(job), {})
 
     def jobs(self, *, state: str = "", application: str = "", ended: str = "") -> Iterator[Job]:
-        """The jobs one may read, the oldest change first, fetched page by page, each once.
+        """Yield the jobs the user may read, least recently changed first, fetched page by page.
 
-        ``state`` and ``application`` select; ``!finished`` is all but these. So does ``ended``: it is
-        ``succeeded``, ``failed`` or ``unknown``.
+        ``state`` and ``application`` select jobs; ``!finished`` selects all others. ``ended`` selects by
+        outcome: ``succeeded``, ``failed`` or ``unknown``.
         """
         chosen = {"state": state, "application": application, "ended": ended}
         chosen = {name: text for name, text in chosen.items() if text}
@@ -145,9 +145,10 @@ class Project:
             start += PAGE
 
     def wait(self, job: AnyJob, timeout: float | None = None) -> Details:
-        """The job when it has ended; TimeoutError when that takes longer than ``timeout`` seconds.
+        """Wait until a job has ended and return it. Raises TimeoutError after ``timeout`` seconds.
 
-        A server that has answered before may be away for ten minutes, then OutageError: the job goes on.
+        Raises OutageError when a server that had answered before has not answered for ten minutes; the job
+        continues.
         """
         job_id = number(job)
         return poll_until(
@@ -158,14 +159,15 @@ class Project:
         )
 
     def result(self, job: AnyJob, timeout: float | None = None) -> Result:
-        """How a job ended, when it has; TimeoutError when that takes longer than ``timeout`` seconds."""
+        """Wait until a job has ended and return its result. Raises TimeoutError after ``timeout`` seconds."""
         return models.result_of(self.wait(job, timeout))
 
     def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
-        """What a running job has put out from a byte on, as far as its resource has sent it.
+        """Return the output of a running job from a byte offset on, as far as its resource has sent it.
 
-        Asking makes it send more for half a minute. The server holds the call for up to ``wait`` seconds
-        while there is nothing new. TransportError, with `is_unknown_call`, from a server that cannot.
+        The call makes the resource send output for half a minute. The server holds the call for up to
+        ``wait`` seconds while there is no new output. Raises TransportError, with `is_unknown_call`, from
+        an older server.
         """
         fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
         reply = self._call("job_tail", fields)
@@ -177,30 +179,30 @@ class Project:
         return Tail(reply.value("state"), reply.number("offset"), data, told, complete)
 
     def explain(self, job: AnyJob) -> Explanation:
-        """Why a job does not run. TransportError, with `is_unknown_call`, from a server that cannot tell."""
+        """Return why a job does not run. Raises TransportError (`is_unknown_call`) from an older server."""
         reply = self._call("explain_job", {"job_id": str(number(job))})
         (found,) = reply.all("explanation") or [""]
         return read_explanation(found)
 
     def delete(self, job: AnyJob) -> bool:
-        """Remove a job: whether it is gone. One that runs is asked to abort, and has to be removed later."""
+        """Delete a job and return whether it is removed. A running job is aborted; delete it again later."""
         reply = self._call("delete_job", {"job_id": str(number(job))})
         return reply.value("job", "state") != State.ABORTING
 
     def files(self, job: AnyJob) -> "Files":
-        """The repository of a job."""
+        """Return the repository of a job."""
         told = job if isinstance(job, Job) else self.job(job)
         if not told.repository_url:
             raise TransferError(f"job {told.id} has no repository")
         return Files(Repository(told.repository_url, self._client.session))
 
     def resources(self) -> tuple[Resource, ...]:
-        """The resources of the project."""
+        """Return the resources of the project."""
         reply = self._call("project_resource_list", {})
         return tuple(models.read_resource(text) for text in reply.all("resource"))
 
     def call(self, name: str, fields: Mapping[str, str]) -> Reply:
-        """Any call of ``interfaces/interface_<name>``, for what has no method here."""
+        """Make any call of ``interfaces/interface_<name>``, for calls without a method here."""
         return self._call(name, fields)
 
     def _call(self, name: str, fields: Mapping[str, str], files: tuple[Path, ...] = ()) -> Reply:
@@ -209,7 +211,7 @@ class Project:
         return reply
 
     def close(self) -> None:
-        """End the connections; a ``with`` block does it too."""
+        """Close the connections; a ``with`` block does so too."""
         self._client.close()
 
     def __enter__(self) -> Self:
@@ -237,27 +239,27 @@ class Project:
 
 
 class Files:
-    """The files of a job. Nothing is ever half there: neither here nor in the repository.
+    """The files of a job. Transfers are atomic, both locally and in the repository.
 
-    Raises TransferError, with the reason, and OSError for local files.
+    Raises TransferError with the reason, and OSError for local files.
     """
 
     def __init__(self, repository: Repository) -> None:
-        """Nothing is asked for yet."""
+        """Use a repository; nothing is requested yet."""
         self._repository = repository
 
     @property
     def url(self) -> str:
-        """Where they are."""
+        """The URL of the repository."""
         return self._repository.url
 
     def list(self) -> tuple[StoredFile, ...]:
-        """All files, without the server's own."""
+        """Return all files, without the server's own."""
         found = xml.find_all(self._repository.content(), "file")
         return models.visible(tuple(models.read_file(one.inside) for one in found))
 
     def download(self, name: str, target: str | Path = "") -> Path:
-        """Stream a file into ``target``, a file or directory, else here; the path it then has."""
+        """Stream a file into ``target``, a file or directory (default: the current one). Returns its path."""
         path = Path(target or name.rpartition("/")[2])
         if path.is_dir():
             path /= name.rpartition("/")[2]
@@ -265,7 +267,7 @@ class Files:
         return path
 
     def read(self, name: str) -> bytes:
-        """A file that fits into memory."""
+        """Return the content of a file that fits into memory."""
         with tempfile.TemporaryDirectory() as directory:
             return self.download(name, directory).read_bytes()
 
@@ -274,12 +276,12 @@ class Files:
         self._repository.upload(name or Path(source).name, Path(source))
 
     def delete(self, name: str) -> None:
-        """Remove a file."""
+        """Delete a file."""
         self._repository.delete(name)
 
 
 def number(job: AnyJob) -> int:
-    """The number of a job. ValueError for a text that is none."""
+    """Return the id of a job. Raises ValueError for text that is not a number."""
     if isinstance(job, Job):
         return job.id
     if not (str(job).isascii() and str(job).isdigit()):
@@ -288,7 +290,7 @@ def number(job: AnyJob) -> int:
 
 
 def as_xml(specifics: Mapping[str, str | int]) -> str:
-    """One element for each name. ValueError for what cannot be the name of an element, or is not UTF-8."""
+    """Return one XML element per name. Raises ValueError for an invalid name, or text that is not UTF-8."""
     check_text({name: str(text) for name, text in specifics.items()})
     for name in specifics:
         if not xml.is_name(name):
@@ -301,5 +303,5 @@ def _held(seconds: int) -> dict[str, str]:
 
 
 def is_unknown_call(error: TransportError) -> bool:
-    """Whether a server does not know the call it was asked: it is older than that."""
+    """Return whether an error means that the server is too old to know the call."""
     return error.excerpt.startswith("HTTP 404")

@@ -34,41 +34,41 @@ _OUTAGES = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.G
 
 
 class TransferError(Exception):
-    """A file was not transferred, or a listing not given; the text says why."""
+    """A file was not transferred, or a repository not listed; the text gives the reason."""
 
     def __init__(self, text: str, status: int = 0) -> None:
-        """``status`` is the HTTP status of a server that answered, 0 when none did."""
+        """Set ``status``, the HTTP status of the answer, 0 without an answer."""
         self.status = status
         super().__init__(text)
 
     @property
     def may_pass(self) -> bool:
-        """Whether it may succeed later: there was no answer, or one of a server in trouble."""
+        """Whether a retry may succeed: no answer, or a server error."""
         return self.__cause__ is not None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
     def is_outage(self) -> bool:
-        """Whether nobody was there to answer, or somebody who is in front of a server that is not."""
+        """Whether nothing answered, or only a proxy in front of the server."""
         return self.__cause__ is not None or self.status in _OUTAGES
 
 
 class Repository:
-    """The repository at a URL. Nothing is sent to a server that the session does not verify."""
+    """The repository at a URL. The session verifies the server before anything is sent."""
 
     def __init__(self, url: str, session: requests.Session) -> None:
-        """ValueError, with the reason, when the URL cannot be a repository's."""
+        """Use a URL and session. Raises ValueError with the reason for an invalid URL."""
         self.url = check_url(url)
         self._session = session
 
     def file_url(self, name: str) -> str:
-        """Where a file is: every character that means something in a URL is encoded."""
+        """Return the URL of a file, with special characters encoded."""
         path = posixpath.normpath(name)
         if path.startswith(("/", "..")) or path == ".":
             raise TransferError(f"{name!r} is not the name of a file in a repository")
         return f"{self.url}/{quote(os.fsencode(path), safe='/')}"
 
     def content(self) -> str:
-        """What stands inside ``<repository_content>``."""
+        """Return the content of ``<repository_content>``."""
         parts = urlsplit(self.url)
         above, _, name = parts.path.rpartition("/")
         # The listing is one level above the directory that holds this one; the dots are resolved here.
@@ -82,10 +82,10 @@ class Repository:
         return found.inside.strip()
 
     def download(self, name: str, target: Path, watch: ProgressCallback = no_progress) -> None:
-        """Fetch a file; the target is replaced when all of it is there and not touched before.
+        """Fetch a file; the target is replaced atomically when the transfer is complete.
 
-        A long one whose transfer was cut goes on where it was, if it is still the same, now or in a later
-        call.
+        An interrupted transfer of a long file continues where it stopped, in this call or a later one, if
+        the file has not changed.
         """
         target = Path(os.path.realpath(target))
         if target.exists() and not target.is_file():
@@ -143,7 +143,7 @@ class Repository:
         self._change("PUT", self.file_url(name), body, headers)
 
     def delete(self, name: str) -> None:
-        """Remove a file."""
+        """Delete a file."""
         self._change("DELETE", self.file_url(name), None)
 
     def _change(
@@ -161,7 +161,7 @@ class Repository:
             raise TransferError(said or f"the server answered {_status(answer)}", number)
 
     def post(self, body: bytes, content_type: str) -> tuple[int, str]:
-        """Post to the repository itself: the HTTP status and the body of the answer."""
+        """Post to the repository itself. Returns the HTTP status and the body of the answer."""
         with self._request("POST", self.url, body, {"Content-Type": content_type}) as answer:
             return answer.status_code, _text(answer)
 
@@ -198,7 +198,7 @@ class Repository:
 
 
 def _goes_on(answer: requests.Response, arrival: ResumableDownload) -> bool:
-    """Whether an answer is what is missing of the same version, which may be nothing."""
+    """Return whether an answer is the missing rest, possibly empty, of the same version."""
     place = answer.headers.get("Content-Range", "")
     if answer.status_code == 416:
         return place == f"bytes */{arrival.size}" and answer.headers.get("ETag") == arrival.mark
@@ -207,7 +207,7 @@ def _goes_on(answer: requests.Response, arrival: ResumableDownload) -> bool:
 
 
 def check_url(url: str) -> str:
-    """The URL when it can be a repository's; ValueError says what is wrong."""
+    """Return a valid repository URL. Raises ValueError with the reason for an invalid one."""
     parts = urlsplit(url)
     if not is_https(url) or not parts.hostname:
         raise ValueError(f"{url!r} is not a URL that begins with https://")
@@ -219,7 +219,7 @@ def check_url(url: str) -> str:
 
 
 def _find(text: str, name: str) -> xml.XmlElement | None:
-    """An element of a body; who asked to be told more is told what the body is, when it is not there."""
+    """Return an element of a body; log a body that has none."""
     try:
         found = xml.find(text, name)
     except ValueError:
@@ -230,7 +230,7 @@ def _find(text: str, name: str) -> xml.XmlElement | None:
 
 
 def _text(answer: requests.Response) -> str:
-    """The body. TransferError when it does not end."""
+    """Return the body of an answer. Raises TransferError for an incomplete one."""
     try:
         with deadline(ANSWER_SECONDS):
             return read_text(answer, MAX_ANSWER)
@@ -239,7 +239,7 @@ def _text(answer: requests.Response) -> str:
 
 
 def _reason(answer: requests.Response) -> str:
-    """Why a server refuses a file: in its own words, or what HTTP calls it."""
+    """Return the reason of a refusal: the server's own text, or that of the HTTP status."""
     status = _find(_text(answer), "status")
     said = xml.value(status.inside, "message") if status else ""
     return said or f"the server answered {_status(answer)}"

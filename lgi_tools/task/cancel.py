@@ -1,4 +1,4 @@
-"""The jobs of folders are cancelled, or removed from the server with all their files."""
+"""Cancel the jobs of folders, or remove them from the server with all their files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from lgi_tools.task.record import CANCELLED, PRUNED, RecordError, TaskRecord
 
 @dataclass(frozen=True)
 class Removed:
-    """What became of the job of a folder: a word, and if there is none why it is as it was."""
+    """The result for one folder: a word for what was done, or the reason why nothing was."""
 
     folder: Path
     word: str = ""
@@ -26,12 +26,12 @@ _Removal = Callable[[Project, Path, TaskRecord], str]
 
 
 def cancel(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
-    """Cancel jobs that have not ended, in any order: a queued one is gone, a running one is asked to end."""
+    """Cancel jobs that have not ended, in any order. Queued jobs are removed, running jobs aborted."""
     return parallel.map_projects(chosen, folders, hands, partial(_safely, _cancel))
 
 
 def prune(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[Removed]:
-    """Remove jobs that have ended from the server, with inputs and results; the folders stay as they are."""
+    """Remove ended jobs with their inputs and results from the server; the folders do not change."""
     return parallel.map_projects(chosen, folders, hands, partial(_safely, _prune))
 
 
@@ -46,8 +46,8 @@ def _safely(act: _Removal, project: Project, place: Path) -> Removed:
                 "from one of the two"
             )
         return Removed(place, act(project, place, found))
-    except RecordError as trouble:
-        return Removed(place, reason=str(trouble))
+    except RecordError as error:
+        return Removed(place, reason=str(error))
     except ServerError as error:
         return Removed(place, reason=str(error))
 
@@ -70,7 +70,7 @@ def _prune(project: Project, place: Path, found: TaskRecord) -> str:
         status.note_ending(place, found, job)
         project.delete(job)
     except ServerError as error:
-        # It is done already, by whatever else removes jobs.
+        # Another program has already removed the job.
         if error.number != ErrorNumber.NO_JOB:
             raise
     record.write(place, replace(record.read(place) or found, gone=PRUNED))
@@ -82,7 +82,7 @@ def _said(state: str) -> str:
 
 
 def unfetched(folders: Sequence[Path]) -> int:
-    """How many of these folders have a job on the server whose results were not fetched."""
+    """Return the number of folders that have a job on the server whose results were not fetched."""
     count = 0
     for place in folders:
         try:

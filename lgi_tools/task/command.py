@@ -1,4 +1,4 @@
-"""LGI_task: a folder is a job."""
+"""LGI_task: run folders as jobs."""
 
 import time
 from collections import Counter
@@ -22,42 +22,56 @@ from lgi_tools.task.submission import Done, Order
 @click.group(context_settings=options.CONTEXT)
 @options.version
 def command() -> None:
-    """Run folders in containers: each folder is a job. Its files go along, what the job makes comes back."""
+    """Run folders in containers: each folder is a job.
+
+    The files of the folder are sent with the job, and its results are fetched into the folder.
+
+    Example: LGI_task submit psi4 1.5 ./run.py; LGI_task status; LGI_task get
+    """
 
 
 @command.command(context_settings={"allow_interspersed_args": False}, no_args_is_help=True)
 @BATCH
-@click.option("--cpus", "--cores", type=click.IntRange(1), metavar="N", help="Cores it needs.")
+@click.option("--cpus", "--cores", type=click.IntRange(1), metavar="N", help="Number of cores the job needs.")
 @click.option(
     "--mem",
     "--memory",
     "mem",
     type=TextParamType("memory", command_line.memory),
     metavar="MB",
-    help="Memory it needs; also 2G.",
+    help="Memory the job needs, in MB or as 2G.",
 )
 @click.option(
     "--time",
     "seconds",
     type=TextParamType("time", command_line.seconds),
     metavar="SECONDS",
-    help="How long it may take; also 90m, 2h or 01:30:00.",
+    help="Maximum run time, in seconds or as 90m, 2h or 01:30:00.",
 )
 @click.option(
     "--resource",
     "resources",
     multiple=True,
     metavar="NAME[=N]",
-    help="Licence or other thing of the whole project it needs; may be repeated.",
+    help="Project-wide licence the job needs; may be repeated.",
 )
-@click.option("-t", "--targets", default="", metavar="LIST", help="Resources it may run on, comma-separated.")
-@click.option("-f", "--force", is_flag=True, help="Submit this folder again; not with --batch.")
+@click.option(
+    "-t",
+    "--targets",
+    default="",
+    metavar="LIST",
+    help="Resources the job may run on, comma-separated (default: any).",
+)
+@click.option(
+    "-f", "--force", is_flag=True, help="Submit this folder again; cannot be combined with --batch."
+)
 @HANDS
 @options.project_options
 @click.argument("code")
 @click.argument("version")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGUMENTS]...")
 def submit(
+    *,
     batch: tuple[str, ...],
     cpus: int | None,
     mem: int | None,
@@ -71,18 +85,22 @@ def submit(
     words: tuple[str, ...],
     **given: object,
 ) -> int:
-    """Run COMMAND in the container CODE:VERSION, with the files of this folder or of each of --batch.
+    """Run COMMAND in the container CODE:VERSION with the files of this folder, or of each folder of --batch.
 
-    Prints the number of the job; with --batch how many were submitted. One COMMAND with blanks, in quotes,
-    is a line for the shell. LGI_task.json in the folder remembers its job: a batch that was cut goes on when
-    it is given again, and no folder is submitted twice.
+    Prints the job id, with --batch the number of submitted jobs. A single quoted COMMAND with blanks is run
+    by the shell. LGI_task.json in the folder records its job: run the same command again to continue an
+    interrupted batch; no folder is submitted twice.
+
+    Example: LGI_task submit --mem 4G --batch 'runs/*' psi4 1.5 ./run.py
     """
     if batch and force:
-        raise click.UsageError("--force goes without --batch: prune what is to be submitted anew")
-    wishes = {"cpus": cpus, "memory": mem, "walltime": seconds}
+        raise click.UsageError(
+            "--force cannot be combined with --batch: prune the folders to submit them again"
+        )
+    requests = {"cpus": cpus, "memory": mem, "walltime": seconds}
     try:
         wanted = images.image(code, version)
-        specifics = {"image": wanted} | {name: wish for name, wish in wishes.items() if wish is not None}
+        specifics = {"image": wanted} | {name: value for name, value in requests.items() if value is not None}
         order = Order(
             wanted,
             submission.script_of(words),
@@ -105,14 +123,14 @@ def _warn_of_unmet(chosen: Settings, order: Order) -> None:
     known = images.announced(resources)
     if known and order.image not in known:
         terminal.warn(
-            NAME, f"warning: no resource says it has {order.image}; {NAME} list-codes shows what there is"
+            NAME, f"warning: no resource announces {order.image}; {NAME} list-codes lists the available ones"
         )
     elif reason := unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics):
         terminal.warn(NAME, f"warning: no resource can currently run this job: {reason}")
 
 
 def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
-    """Of the program that is a file of the folders, in which it may differ."""
+    """Warn of flaws of the program, which may differ from folder to folder."""
     if not program.startswith("./") or "/" in program.removeprefix("./"):
         return
     flaws: list[str] = []
@@ -124,13 +142,13 @@ def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
 
 
 def _say(done: Iterator[Done]) -> int:
-    """How many were submitted, also when that was cut; and what is wrong with the others."""
+    """Print the number of submitted folders, also after an interrupt, and the errors of the others."""
     began = time.monotonic()
     told: list[Done] = []
     try:
         told.extend(done)
     except BaseException:
-        terminal.warn(NAME, "it was cut: the same command again goes on with the rest")
+        terminal.warn(NAME, "interrupted; run the same command again to continue")
         raise
     finally:
         seconds = time.monotonic() - began
@@ -153,5 +171,5 @@ command.add_command(command_results.list_codes)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_task; its exit code is 0 only when all that was asked is done."""
+    """Run LGI_task and return its exit code: 0 only when every folder succeeded."""
     return program.run(command, NAME, arguments)

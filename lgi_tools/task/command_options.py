@@ -1,4 +1,4 @@
-"""What the commands of LGI_task have in common: which folders, how many at once, and what is said of each."""
+"""Options and output that the commands of LGI_task share."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder
 
 NAME = "LGI_task"
-# Of so many folders the same is told.
+# The same error is printed for so many folders.
 _SAME = 10
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _One = TypeVar("_One")
@@ -23,7 +23,7 @@ BATCH = click.option(
     "--batch",
     multiple=True,
     metavar="PATTERN",
-    help="Folders, as 'dirs/*' in quotes; or a file with a folder a line. May be repeated.",
+    help="Quoted pattern of folders, as 'dirs/*', or a file with one folder per line; may be repeated.",
 )
 HANDS = click.option(
     "-j",
@@ -33,20 +33,20 @@ HANDS = click.option(
     default=4,
     show_default=True,
     metavar="N",
-    help="So many connections at once.",
+    help="Number of parallel connections.",
 )
 _FOLDERS = click.argument("folders", nargs=-1, type=options.DIRECTORY, metavar="[FOLDER]...")
 
 
 def on_folders(command: _Command) -> _Command:
-    """Adds the folders, -b, -j and the options of a project."""
+    """Add the argument FOLDER, -b, -j and the options of a project."""
     for option in (options.project_options, HANDS, BATCH, _FOLDERS):
         command = option(command)
     return command
 
 
 def folders_of(given: Sequence[str], batch: Sequence[str]) -> list[Path]:
-    """All folders, each once; this one when none is named."""
+    """Return all folders, each once; the current directory when none is given. Raises UsageError."""
     try:
         named = [Path(name) for name in given]
         return folder.once(iter([*named, *folder.of_batch(batch)] if given or batch else [Path()]))
@@ -56,7 +56,7 @@ def folders_of(given: Sequence[str], batch: Sequence[str]) -> list[Path]:
 
 @contextmanager
 def settled(given: options.Options) -> Iterator[Settings]:
-    """The settings of a command; what a server refuses ends it in plain words."""
+    """Resolve the settings of a command and translate the errors of its calls."""
     chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
     with session.translate_errors():
@@ -64,7 +64,7 @@ def settled(given: options.Options) -> Iterator[Settings]:
 
 
 def watched(told: Iterator[_One], total: int, label: str) -> Iterator[_One]:
-    """All that is told, with a bar for whoever watches."""
+    """Yield all results, with a progress bar on a terminal."""
     with closing(ProgressBar(label)) as bar:
         for number, one in enumerate(told, 1):
             bar(number, total)
@@ -72,9 +72,9 @@ def watched(told: Iterator[_One], total: int, label: str) -> Iterator[_One]:
 
 
 def faults(told: Iterator[tuple[Path, str]]) -> int:
-    """Tell what is wrong, in the order of the folders; the exit code.
+    """Print the errors in the order of the folders. Returns the exit code.
 
-    What is the same for many folders is told of the first ones, and how many more there are.
+    An error of many folders is printed for the first ones, with the number of the others.
     """
     wrong = sorted((place, reason) for place, reason in told if reason)
     times: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""LGI_task after the submit: status, get, cancel, prune and list-codes."""
+"""LGI_task status, get, cancel, prune and list-codes."""
 
 import sys
 from collections import Counter
@@ -19,7 +19,7 @@ from lgi_tools.task.results import Replace
 
 
 @click.command()
-@click.option("-s", "--summary", is_flag=True, help="Only how many there are of each.")
+@click.option("-s", "--summary", is_flag=True, help="Print only the number of folders per status.")
 @output_json.option
 @on_folders
 @output_json.json_errors
@@ -31,14 +31,14 @@ def status(
     hands: int,
     **given: object,
 ) -> int:
-    """Say how the jobs of folders stand, of this one if none is named.
+    """Show the status of the jobs of folders (default: the current directory).
 
     \b
-    received   it is in the queue, behind others
-    submitted  it is at the head of the queue and is likely to start soon
-    running    a resource works on it
-    completed  it has ended: its exit code, or why there is none
-    removed    it is not on the server any more, and its results were not fetched
+    received   the job is queued behind others
+    submitted  the job is at the head of the queue and will probably start soon
+    running    the job runs on a resource
+    completed  the job has ended: its exit code, or why there is none
+    removed    the job was removed from the server before its results were fetched
     """
     named = folders_of(folders, batch)
     with settled(given) as chosen:
@@ -70,11 +70,13 @@ def _as_json(one: task_status.TaskStatus) -> dict[str, object]:
 
 
 @click.command()
-@click.option("-f", "--force", is_flag=True, help="Replace inputs that the job has changed and you have not.")
+@click.option(
+    "-f", "--force", is_flag=True, help="Also replace inputs that the job has changed and you have not."
+)
 @click.option(
     "--replace-edited",
     is_flag=True,
-    help="Replace whatever is here under such a name: what you edited is lost.",
+    help="Also replace files you have edited: your changes are lost.",
 )
 @on_folders
 def get(
@@ -85,10 +87,12 @@ def get(
     hands: int,
     **given: object,
 ) -> int:
-    """Fetch what the jobs of folders have made, with joblog.txt and joberr.txt, into their folders.
+    """Fetch the results of the jobs, with joblog.txt and joberr.txt, into their folders.
 
-    A file that is here already is not replaced unless it came from the job and is as it came; one that came
-    and was removed since comes again. The files stay on the server until they are pruned.
+    An existing file is replaced only if it was fetched from the job and not changed since. Fetched files that
+    you deleted are fetched again. The files stay on the server until they are pruned.
+
+    Example: LGI_task get --batch 'runs/*'
     """
     replaced = Replace.EDITED if replace_edited else Replace.INPUTS if force else Replace.RESULTS
     named = folders_of(folders, batch)
@@ -114,12 +118,14 @@ def cancel(folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given
 
 
 @click.command()
-@click.option("-y", "--yes", is_flag=True, help="Do not ask, also where results were not fetched.")
+@click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask for confirmation, even when results were not fetched."
+)
 @on_folders
 def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given: object) -> int:
-    """Remove jobs that have ended from the server, with inputs and results. It cannot be undone.
+    """Remove ended jobs with their inputs and results from the server. This cannot be undone.
 
-    What is in the folders stays there; a folder that was pruned can be submitted again.
+    The files in the folders stay; a pruned folder can be submitted again.
     """
     named = folders_of(folders, batch)
     unfetched = task_cancel.unfetched(named)
@@ -130,11 +136,11 @@ def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: in
 
 
 def _ask(unfetched: int) -> None:
-    """Abort, or UsageError where there is nobody to answer, unless the results may go."""
+    """Ask for confirmation. Raises Abort, or UsageError without a terminal."""
     said = f"the results of {unfetched} folder{'' if unfetched == 1 else 's'} were not fetched"
     if not sys.stdin.isatty():
         raise click.UsageError(f"{said}: get them first, or give --yes")
-    click.confirm(f"{said[0].upper()}{said[1:]}. Remove them all the same?", abort=True, err=True)
+    click.confirm(f"{said[0].upper()}{said[1:]}. Remove them anyway?", abort=True, err=True)
 
 
 def _say_removed(told: Iterator[task_cancel.Removed], total: int, label: str) -> int:
@@ -149,7 +155,7 @@ def _say_removed(told: Iterator[task_cancel.Removed], total: int, label: str) ->
 @options.project_options
 @output_json.json_errors
 def list_codes(as_json: bool, **given: object) -> int:
-    """List the containers that resources say they have: CODE, VERSION and the resources."""
+    """List the containers that resources announce: CODE, VERSION and the resources."""
     with settled(given) as chosen, Project.of(chosen) as project:
         known = images.announced(project.resources())
     split = [(*image.rsplit(":", 1), names) for image, names in known.items()]
@@ -158,7 +164,7 @@ def list_codes(as_json: bool, **given: object) -> int:
         output_json.show({"codes": document})
         return 0
     if not split:
-        terminal.warn(NAME, "no resource says which containers it has")
+        terminal.warn(NAME, "no resource announces containers")
     lines = (f"{code} {version} {comma_lists.join(names)}" for code, version, names in split)
     terminal.show("".join(terminal.value(line) + "\n" for line in lines))
     return 0

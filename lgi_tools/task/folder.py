@@ -1,4 +1,4 @@
-"""Folders that become jobs: which they are, and which of their files go along."""
+"""Folders that are run as jobs, and the files that are sent with them."""
 
 import glob
 import hashlib
@@ -11,18 +11,18 @@ from lgi_tools.client.text import shortened
 from lgi_tools.task import record
 from lgi_tools.task.record import RecordError, TaskRecord
 
-# Under these names both streams of a job come back.
+# Names of both streams of a job in its folder.
 STREAMS = ("joblog.txt", "joberr.txt")
 _NAMES = ("run.sh", *STREAMS)
 _BEGINNINGS = ("LGI_", ".LGI_")
 
 
 def of_batch(words: Sequence[str]) -> Iterator[Path]:
-    """The folders of patterns as ``dirs/*``, and of files with a folder a line. ValueError for none."""
+    """Yield folders of patterns as ``dirs/*`` and of files with a folder per line. ValueError for none."""
     for word in words:
         found = _listed(word) if os.path.isfile(word) else _matching(word)
         if not found:
-            raise ValueError(f"there is no folder {shortened(word)!r}: put a pattern in quotes, as 'dirs/*'")
+            raise ValueError(f"no folder matches {shortened(word)!r}: put a pattern in quotes, as 'dirs/*'")
         yield from found
 
 
@@ -36,19 +36,19 @@ def _listed(name: str) -> list[Path]:
 
 
 def once(folders: Iterator[Path]) -> list[Path]:
-    """Each folder once, however it is called."""
+    """Return each folder once, whatever path names it."""
     return list({os.path.realpath(folder): folder for folder in folders}.values())
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name has a meaning of its own where a job runs."""
+    """Return whether a file name has a special meaning in the directory of a job."""
     return name in _NAMES or name.startswith(_BEGINNINGS)
 
 
 def inputs(folder: Path, former: TaskRecord | None = None) -> tuple[Path, ...]:
-    """The files that go along, in the order of their names. Trouble names one that cannot.
+    """Return the files to send, sorted by name. Raises RecordError naming one that cannot be sent.
 
-    Both streams of a ``former`` job, as they were fetched, stay behind.
+    The fetched streams of a ``former`` job are not sent.
     """
     try:
         with os.scandir(folder) as entries:
@@ -59,7 +59,7 @@ def inputs(folder: Path, former: TaskRecord | None = None) -> tuple[Path, ...]:
 
 
 def digest(path: Path) -> str:
-    """By which a file is known again. OSError when it cannot be read."""
+    """Return the SHA-256 of a file in hexadecimal digits. Raises OSError."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -70,23 +70,23 @@ def _goes_along(entry: os.DirEntry[str], former: TaskRecord | None) -> bool:
         return False
     if is_reserved(name):
         raise RecordError(
-            f"{name!r} cannot go along: run.sh, {', '.join(STREAMS)} and names that begin with LGI_ "
-            "have a meaning of their own; give it another name"
+            f"{name!r} cannot be sent: run.sh, {', '.join(STREAMS)} and names that begin with LGI_ "
+            "are reserved; rename it"
         )
     if not _is_text(name):
-        raise RecordError(f"{name!r} cannot go along: its name is not UTF-8")
+        raise RecordError(f"{name!r} cannot be sent: its name is not UTF-8")
     try:
         status = entry.stat()
     except OSError as error:
-        raise RecordError(f"{name!r} cannot go along: {error.strerror}") from None
+        raise RecordError(f"{name!r} cannot be sent: {error.strerror}") from None
     if stat.S_ISDIR(status.st_mode):
         if name.startswith("."):
             return False
         raise RecordError(
-            f"{name!r} cannot go along: it is a directory; pack it into a file, or move it away"
+            f"{name!r} cannot be sent: it is a directory; pack it into an archive file, or move it away"
         )
     if not stat.S_ISREG(status.st_mode) or not os.access(entry.path, os.R_OK):
-        raise RecordError(f"{name!r} cannot go along: it is no plain file that can be read")
+        raise RecordError(f"{name!r} cannot be sent: it is not a readable regular file")
     return True
 
 

@@ -1,4 +1,4 @@
-"""Which containers resources say they have."""
+"""The container images that resources announce."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,15 +8,17 @@ from lgi_tools.client.models import Resource
 
 
 def image(code: str, version: str) -> str:
-    """``psi4:1.5``. ValueError when no resource would take it for an image."""
+    """Return the image name, as ``psi4:1.5``. Raises ValueError for an invalid one."""
     name = f"{code}:{version}"
     if not capabilities.is_image(name):
-        raise ValueError(f"{name!r} is no container: CODE is as psi4 or group/psi4, VERSION as 1.5")
+        raise ValueError(
+            f"{name!r} is not a container image: write CODE as psi4 or group/psi4, VERSION as 1.5"
+        )
     return name
 
 
 def announced(resources: Iterable[Resource]) -> Mapping[str, list[str]]:
-    """Each container in order of its name, with the resources that say they have it."""
+    """Return each image, sorted by name, with the names of the resources that announce it."""
     found: dict[str, list[str]] = {}
     for resource in resources:
         for name in capabilities.read_capabilities(resource.capabilities, APPLICATION).images:

@@ -1,4 +1,4 @@
-"""Several threads, each with connections of its own, work on one list."""
+"""Process one list in several threads, each with its own connections."""
 
 import queue
 import threading
@@ -14,7 +14,7 @@ _Told = TypeVar("_Told")
 
 
 class _Shared(Generic[_One]):
-    """Each thing of a list for one of several threads; nothing more once it is stopped."""
+    """An iterator shared by several threads, which ends when it is stopped."""
 
     def __init__(self, things: Iterable[_One]) -> None:
         self._things = iter(things)
@@ -36,9 +36,10 @@ def map_parallel(
     work: Callable[[Iterator[_One], Callable[[_Told], None]], None],
     hands: int,
 ) -> Iterator[_Told]:
-    """What ``work``, in so many threads, tells of the things it takes.
+    """Run ``work`` in ``hands`` threads and yield the results it reports.
 
-    The first error of a thread is raised, once all have ended what they were at; so when it is interrupted.
+    ``work`` gets an iterator over the things and the function that reports a result. The first error of a
+    thread is raised after all threads have ended; so is an interrupt.
     """
     shared = _Shared(things)
     told: queue.SimpleQueue[tuple[bool, _Told | BaseException | None]] = queue.SimpleQueue()
@@ -76,7 +77,7 @@ def map_parallel(
 def map_projects(
     chosen: Settings, folders: Sequence[Path], hands: int, act: Callable[[Project, Path], _Told]
 ) -> Iterator[_Told]:
-    """What ``act`` says of each folder, in any order; each thread asks the project by itself."""
+    """Yield the result of ``act`` for each folder, in any order; each thread opens its own project."""
 
     def work(mine: Iterator[Path], tell: Callable[[_Told], None]) -> None:
         with Project.of(chosen) as project:
@@ -87,5 +88,5 @@ def map_projects(
 
 
 def most(hands: int, folders: Sequence[Path]) -> int:
-    """No more threads than there are folders."""
+    """Return the number of threads: not more than folders, at least 1."""
     return max(1, min(hands, len(folders)))

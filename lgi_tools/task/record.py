@@ -1,4 +1,4 @@
-"""What a folder remembers of its job: a small file in it."""
+"""The record of a folder's job, the file LGI_task.json in the folder."""
 
 import fcntl
 import json
@@ -12,19 +12,19 @@ from lgi_tools.client.job_end import JobEnd
 
 NAME = "LGI_task.json"
 _NEW = f"{NAME}.new"
-# Why there is nothing left of a job.
+# Why a job is no longer on the server.
 CANCELLED, PRUNED = "cancelled", "pruned"
-# What is there once a folder was begun with.
+# The files of the record itself.
 OWN = frozenset({NAME, _NEW})
 
 
 class RecordError(Exception):
-    """Something cannot be done with a folder; the text says why."""
+    """An operation on a folder is not possible; the text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that came from the repository: what it was there, and what it then was here.
+    """A fetched file: its properties in the repository, and those of the local copy.
 
     Sizes are in bytes, ``changed`` in seconds since 1970, ``modified`` in nanoseconds.
     """
@@ -37,11 +37,10 @@ class Fetched:
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """The job of a folder. Without ``job_id`` it is not known whether the submit arrived.
+    """The job of a folder. Without ``job_id`` the result of the submit is unknown.
 
-    ``inputs`` are the files that went along, each with the digest (`folder.digest`) of what was sent.
-    ``gone`` says why there is nothing left of it on the server: it was cancelled, or pruned.
-    ``folder`` is the whole path of what was submitted.
+    ``inputs`` has the sent files, each with its digest (`folder.digest`). ``gone`` says why the job is no
+    longer on the server: cancelled or pruned. ``folder`` is the absolute path of the submitted folder.
     """
 
     request_id: str
@@ -58,7 +57,7 @@ class TaskRecord:
 
 
 def read(folder: Path) -> TaskRecord | None:
-    """What a folder remembers; None when nothing was done with it. Trouble when it cannot be read."""
+    """Return the record of a folder, None when there is none. Raises RecordError for an unreadable one."""
     path = folder / NAME
     try:
         text = path.read_text("utf-8")
@@ -66,20 +65,20 @@ def read(folder: Path) -> TaskRecord | None:
     except FileNotFoundError:
         return None
     except NotADirectoryError:
-        raise RecordError("it is no folder") from None
+        raise RecordError("it is not a folder") from None
     except OSError as error:
         raise RecordError(f"{NAME} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, LookupError, AttributeError):
         raise RecordError(
-            f"{NAME} is damaged, so it is not known whether it was submitted: "
-            "look with LGI_qstat, then remove that file"
+            f"{NAME} is damaged, so that it is unknown whether the folder was submitted: "
+            "check with LGI_qstat, then remove that file"
         ) from None
 
 
 def original(folder: Path, found: TaskRecord) -> Path | None:
-    """The folder of which this one is a copy with the same record; None for the one that was submitted.
+    """Return the submitted folder of which this one is a copy; None when this one was submitted.
 
-    One that was moved is that one: where it was there is nothing, or another one.
+    A moved folder is not a copy: its old path does not exist, or is another folder.
     """
     was = Path(found.folder)
     try:
@@ -106,10 +105,10 @@ def _text(record: TaskRecord) -> str:
 
 
 def create(folder: Path, record: TaskRecord) -> TaskRecord:
-    """Begin with a folder; the record of whoever was faster, if somebody was."""
+    """Create the record of a folder. Returns the existing record when another process was faster."""
     with open(folder / NAME, "a+b", buffering=0) as opened:
         fcntl.flock(opened, fcntl.LOCK_EX)
-        # Who was killed before a word of it was written has submitted nothing.
+        # An empty file is from a process that was killed before it submitted.
         if os.fstat(opened.fileno()).st_size:
             return read(folder) or record
         opened.write(_text(record).encode())
@@ -117,12 +116,12 @@ def create(folder: Path, record: TaskRecord) -> TaskRecord:
 
 
 def write(folder: Path, record: TaskRecord) -> None:
-    """Remember it; the old record is there until the new one is."""
+    """Replace the record of a folder atomically."""
     new = folder / _NEW
     new.write_text(_text(record), "utf-8")
     new.replace(folder / NAME)
 
 
 def forget(folder: Path) -> None:
-    """Nothing was done with the folder after all."""
+    """Remove the record of a folder that was not submitted."""
     (folder / NAME).unlink(missing_ok=True)

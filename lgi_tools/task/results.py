@@ -1,4 +1,4 @@
-"""What the jobs of folders have made comes back into them."""
+"""Fetch the results of jobs into their folders."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ from lgi_tools.task.record import Fetched, RecordError, TaskRecord
 
 
 class Replace(IntEnum):
-    """What of the files that are here gives way: what came from the job, its inputs, or anything."""
+    """The existing files that may be replaced: fetched results, also inputs, also edited files."""
 
     RESULTS = 0
     INPUTS = 1
@@ -30,7 +30,7 @@ class Replace(IntEnum):
 
 @dataclass(frozen=True)
 class Got:
-    """What came into a folder: names of files; and, a line each, what is wrong and what is good to know."""
+    """The result for one folder: names of the fetched files, errors and remarks of one line each."""
 
     folder: Path
     files: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Got:
 def get(chosen: Settings, folders: Sequence[Path], hands: int, replaced: Replace) -> Iterator[Got]:
     """Fetch the files of folders whose jobs have ended, in any order.
 
-    What was edited here gives way with `Replace.EDITED` only.
+    Files edited by the user are replaced with `Replace.EDITED` only.
     """
     return parallel.map_projects(chosen, folders, hands, partial(_safely, replaced))
 
@@ -50,22 +50,22 @@ def _safely(replaced: Replace, project: Project, place: Path) -> Got:
     try:
         found = task_status.submitted(place, project.server)
         if found.gone:
-            raise RecordError(f"there is nothing on the server: its job was {found.gone}")
+            raise RecordError(f"its job is no longer on the server: it was {found.gone}")
         if found.got and not replaced and not _is_missing(place, found):
             return Got(place)
         return _get(project, place, found, replaced)
-    except (RecordError, TransferError) as trouble:
-        return Got(place, faults=(str(trouble),))
+    except (RecordError, TransferError) as error:
+        return Got(place, faults=(str(error),))
     except OSError as error:
         return Got(place, faults=(f"{error.filename or place}: {error.strerror}",))
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
-        return Got(place, faults=(f"job {found.job_id} is not there any more",))
+        return Got(place, faults=(f"job {found.job_id} does not exist any more",))
 
 
 def _is_missing(place: Path, found: TaskRecord) -> bool:
-    """Whether something of the job was here and is not any more."""
+    """Return whether a sent or fetched file was deleted from the folder."""
     return not all(os.path.lexists(place / name) for name in {*found.inputs, *found.fetched})
 
 
@@ -75,7 +75,7 @@ def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) ->
         raise RecordError(f"its job has not ended: it is {job.state}")
     ending = task_status.note_ending(place, found, job)
     arriving = _Arriving(place, found, project.files(job) if job.repository_url else None, replaced)
-    # A job's own directory may hold more than what may come into ours.
+    # A repository may hold files that must not be written into a folder.
     stored = [one for one in job.files if is_staged(one.name)]
     for one in stored:
         arriving.take(one)
@@ -87,7 +87,7 @@ def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) ->
 
 
 class _Arriving:
-    """The files of one folder, while they come."""
+    """The files of one folder, while they are fetched."""
 
     def __init__(self, place: Path, found: TaskRecord, stored: Files | None, replaced: Replace) -> None:
         self._place = place
@@ -100,7 +100,7 @@ class _Arriving:
         self.notes: list[str] = []
 
     def take(self, one: StoredFile) -> None:
-        """Fetch a file, unless it is here, or something else of its name is."""
+        """Fetch a file, unless it exists or its name is taken."""
         path = self._place / one.name
         try:
             if path.is_dir():
@@ -116,7 +116,7 @@ class _Arriving:
             self.faults.append(f"{one.name}: {failure}")
 
     def _meet(self, one: StoredFile, path: Path) -> None:
-        """What is here did not come from the job as it is: an input, or what somebody has made of it."""
+        """Handle a local file that is not as fetched: an input, or edited by the user."""
         here, sent = _digest(path), self._found.inputs.get(one.name, "")
         needed = Replace.INPUTS if here == sent else Replace.EDITED
         if self._replaced >= needed and not path.is_symlink():
@@ -127,7 +127,7 @@ class _Arriving:
             self.notes.append(_in_the_way(one.name, path, needed))
 
     def _is_news(self, one: StoredFile, path: Path, here: str, sent: str) -> bool:
-        """Whether the job has made of a file what is not here, and was not here before it was edited."""
+        """Return whether the job's file differs from the local file and from what it was before an edit."""
         if self._came_before(one):
             return False
         if here == sent and path.stat().st_size != one.size:
@@ -150,23 +150,23 @@ class _Arriving:
         self.files.append(name)
 
     def _is_ours(self, name: str) -> bool:
-        """Whether a file that is here came from the job, and is as it came."""
+        """Return whether a local file was fetched from the job and not changed since."""
         known = self.fetched.get(name)
         status = os.lstat(self._place / name)
         return known is not None and (known.size, known.modified) == (status.st_size, status.st_mtime_ns)
 
     def _came_before(self, one: StoredFile) -> bool:
-        """Whether it came as it still is there."""
+        """Return whether the file was fetched and not changed on the server since."""
         known = self.fetched.get(one.name)
         came = known and (known.stored_size, known.changed)
         return came == (one.size, int(one.changed.timestamp()))
 
     def streams(self, job: Details) -> None:
-        """What a job has said that stores no files: as much of both streams as was reported."""
+        """Write both streams as far as they were reported, for a job that stores no files."""
         for name, told in zip(folder.STREAMS, job_streams.reported(job), strict=True):
             path = self._place / name
             if path.is_symlink() or path.is_dir():
-                self.faults.append(f"{name} is no plain file here: move it away")
+                self.faults.append(f"{name} is not a regular file here: move it away")
             elif path.exists() and not self._is_ours(name) and self._replaced < Replace.EDITED:
                 self.faults.append(_in_the_way(name, path, Replace.EDITED))
             else:
@@ -174,7 +174,8 @@ class _Arriving:
                 self._note(name)
                 if not told.is_whole:
                     self.faults.append(
-                        f"{name} is cut: its resource has reported {len(told.data)} of {told.size} bytes"
+                        f"{name} is incomplete: its resource has "
+                        f"reported {len(told.data)} of {told.size} bytes"
                     )
 
 
@@ -184,8 +185,8 @@ def _digest(path: Path) -> str:
 
 def _in_the_way(name: str, path: Path, needed: Replace) -> str:
     if path.is_symlink():
-        # What it leads to may be of use to others.
-        return f"{name} is a link here: move it away to get what the job has made"
+        # Its target may belong to something else.
+        return f"{name} is a symbolic link here: move it away to fetch the result"
     if needed is Replace.INPUTS:
-        return f"{name} is here already and differs: get --force replaces it"
-    return f"{name} was edited or made here and stays: get --replace-edited replaces it"
+        return f"{name} already exists and differs: get --force replaces it"
+    return f"{name} was edited or created here and is kept: get --replace-edited replaces it"

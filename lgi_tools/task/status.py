@@ -1,4 +1,4 @@
-"""How the jobs of folders stand, in Leruli's words."""
+"""The status of the jobs of folders, in the terms of Leruli Queue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +15,9 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, parallel, record
 from lgi_tools.task.record import PRUNED, RecordError, TaskRecord
 
-# So many queued jobs a resource is told of at least when it asks for work.
+# A resource that asks for work is offered at least so many queued jobs.
 HEAD = 32
-# From so many folders on one list is fetched, and not each job by itself.
+# For so many folders or more, one list is fetched instead of each job.
 MANY = 16
 RECEIVED, SUBMITTED, RUNNING, COMPLETED = "received", "submitted", "running", "completed"
 REMOVED, NOT_FETCHED = "removed", "results not fetched"
@@ -25,7 +25,7 @@ REMOVED, NOT_FETCHED = "removed", "results not fetched"
 
 @dataclass(frozen=True)
 class TaskStatus:
-    """How a folder stands: one of the five words, or none and what is wrong with it."""
+    """The status of a folder: one of the five words, or none and an error in ``reason``."""
 
     folder: Path
     word: str = ""
@@ -35,7 +35,7 @@ class TaskStatus:
 
     @property
     def line(self) -> str:
-        """For people: ``completed: exit code 3``."""
+        """The text of the status, as ``completed: exit code 3``."""
         said = [self.end.cause] if self.end and self.end.cause else []
         if self.word == REMOVED:
             return ": ".join([f"{self.word}, {self.reason}", *said])
@@ -44,7 +44,7 @@ class TaskStatus:
 
 
 def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterator[TaskStatus]:
-    """How folders stand, in any order."""
+    """Yield the status of folders, in any order."""
     listed = _listed(chosen) if len(folders) >= MANY else None
 
     return parallel.map_projects(chosen, folders, hands, partial(_safely, listed))
@@ -52,7 +52,7 @@ def of_folders(chosen: Settings, folders: Sequence[Path], hands: int) -> Iterato
 
 @dataclass(frozen=True)
 class _List:
-    """All jobs one may read, and which of them are at the head of the queue."""
+    """All jobs the user may read, and the ids of those at the head of the queue."""
 
     jobs: Mapping[int, Job]
     head: frozenset[int]
@@ -65,7 +65,7 @@ def _listed(chosen: Settings) -> _List:
 
 
 def queue_head_ids(jobs: Iterable[Job]) -> frozenset[int]:
-    """The queued jobs that are likely to start soon: those that have waited longest."""
+    """Return the ids of the queued jobs that will probably start next: those queued longest."""
     queued = sorted((job.changed, job.id) for job in jobs if job.state == State.QUEUED)
     return frozenset(job_id for _, job_id in queued[:HEAD])
 
@@ -74,8 +74,8 @@ def _safely(listed: _List | None, project: Project, folder: Path) -> TaskStatus:
     try:
         found = submitted(folder, project.server)
         return _of(project, folder, found, listed)
-    except RecordError as trouble:
-        return TaskStatus(folder, reason=str(trouble))
+    except RecordError as error:
+        return TaskStatus(folder, reason=str(error))
     except ServerError as error:
         if error.number != ErrorNumber.NO_JOB:
             raise
@@ -83,14 +83,14 @@ def _safely(listed: _List | None, project: Project, folder: Path) -> TaskStatus:
 
 
 def submitted(folder: Path, server: str) -> TaskRecord:
-    """What is remembered of a folder that was submitted to a server; Trouble when that is not so."""
+    """Return the record of a folder that was submitted to the server. Raises RecordError otherwise."""
     found = record.read(folder)
     if found is None:
         raise RecordError("it was not submitted")
     if found.server != server.rstrip("/"):
         raise RecordError(f"it was submitted to {found.server}: give -S {found.server}")
     if not found.job_id:
-        raise RecordError("its submit was cut: submit it again, it stays one job")
+        raise RecordError("its submit was interrupted: submit it again, it stays one job")
     return found
 
 
@@ -114,7 +114,7 @@ def _of(project: Project, folder: Path, found: TaskRecord, listed: _List | None)
 
 
 def _is_there(project: Project, found: TaskRecord, listed: _List | None) -> bool:
-    """Whether a job is still on the server. Trouble when another one has its number."""
+    """Return whether a job is still on the server. Raises RecordError for another one with its id."""
     try:
         identity.check(found, (listed and listed.jobs.get(found.job_id)) or project.job(found.job_id))
     except ServerError as error:
@@ -125,14 +125,14 @@ def _is_there(project: Project, found: TaskRecord, listed: _List | None) -> bool
 
 
 def of_job(project: Project, job: Details) -> TaskStatus:
-    """How a job stands, wherever its folder is."""
+    """Return the status of a job, independent of its folder."""
     if job.ended:
         return _ended(Path(), job.id, job.end)
     return TaskStatus(Path(), *word_of(job, _head_for(project, job, None)), job.id)
 
 
 def _head_for(project: Project, job: Job, listed: _List | None) -> frozenset[int]:
-    """The head of the queue, where it matters for a job."""
+    """Return the ids at the head of the queue, empty for a job that is not queued."""
     if job.state != State.QUEUED:
         return frozenset()
     return listed.head if listed else _first(project)
@@ -145,21 +145,21 @@ def _first(project: Project) -> frozenset[int]:
 
 
 def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:
-    """The word for a job that has not ended, and what is to say beside."""
+    """Return the status word and a remark for a job that has not ended."""
     if job.state == State.QUEUED:
         return (SUBMITTED if job.id in first else RECEIVED), ""
     return RUNNING, "it is being cancelled" if job.state == State.ABORTING else ""
 
 
 def note_ending(folder: Path, found: TaskRecord, job: Details) -> JobEnd:
-    """How a job ended, remembered in its folder."""
+    """Record in the folder how its job ended. Returns the end."""
     record.write(folder, replace(found, ending=job.end))
     return job.end
 
 
 def _ended(folder: Path, job_id: int, end: JobEnd) -> TaskStatus:
     reason = end.reason
-    # What its resource calls aborted has been cancelled, in these words.
+    # In Leruli's terms an aborted job was cancelled.
     if end.state == State.ABORTED and not end.cause and reason in ("", State.ABORTED):
         reason = "cancelled"
     return TaskStatus(folder, COMPLETED, reason, job_id, end)

@@ -1,4 +1,4 @@
-"""What would be lost with a job, before somebody removes it."""
+"""Results on the server that would be lost with a job."""
 
 from lgi_protocol import xml
 from lgi_tools.client.models import STREAMS, Details
@@ -9,9 +9,9 @@ WITH_FILES = "has files on the server"
 
 
 def loss(job: Details) -> str:
-    """Why a job should not be removed unasked; nothing when there is no reason.
+    """Return why a job should not be removed without confirmation, empty when there is no reason.
 
-    Whether somebody has fetched its files is known where they were fetched to, and nowhere else.
+    The server does not know whether its files were fetched.
     """
     if not job.ended:
         return ""
@@ -21,6 +21,6 @@ def loss(job: Details) -> str:
 
 
 def _has_files(job: Details) -> bool:
-    """Whether there is more than its output tells: files it made or got, or streams that were cut there."""
+    """Return whether the job has files, or streams that its output has in part only."""
     streams = sum(one.size for one in job.files if one.name in STREAMS)
     return streams > len(job.output) or any(one.name not in STREAMS for one in job.files)

@@ -1,4 +1,4 @@
-"""Folders are submitted: many at once, and none twice."""
+"""Submit folders in parallel, and none twice."""
 
 import os
 import shlex
@@ -19,13 +19,13 @@ from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder, parallel, record
 from lgi_tools.task.record import Fetched, RecordError, TaskRecord
 
-# By this tag of its specifics the job of a folder is found again.
+# The tag in the job specifics that identifies the job of a folder.
 TAG = "task"
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is run in each folder: a script in an image, ``specifics`` as XML, at some resources."""
+    """The job to run for each folder: a script in an image, ``specifics`` (XML), target resources."""
 
     image: str
     script: str
@@ -33,11 +33,11 @@ class Order:
     targets: str = comma_lists.ANY
 
     def __post_init__(self) -> None:
-        """ValueError for what cannot be sent; the script may have any bytes in it."""
+        """Raise ValueError for text that cannot be sent; the script may contain any bytes."""
         check_text({"image": self.image, "job_specifics": self.specifics, "targets": self.targets})
 
     def fields(self, request_id: str) -> Mapping[str, str]:
-        """Those of a submit."""
+        """Return the fields of a submit."""
         specifics = f"{self.specifics} {xml.write(xml.Element(TAG, request_id))}"
         return {
             "application": command_line.APPLICATION,
@@ -49,7 +49,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a folder: the number of its job, or why there is none."""
+    """The result for one folder: the id of its job, or the reason why there is none."""
 
     folder: Path
     job_id: int = 0
@@ -57,10 +57,10 @@ class Done:
 
 
 def script_of(words: Sequence[str]) -> str:
-    """The script that runs a command line in the folder's copy.
+    """Return the script that runs a command line in the copy of the folder.
 
-    A single word with blanks is a line for the shell; several words are no shell's to read. A program of the
-    folder is none yet when it comes out of a repository.
+    A single word with blanks is run by the shell; several words are not interpreted by it. Files from a
+    repository are not executable, so that a program of the folder is made so.
     """
     if len(words) == 1 and len(words[0].split()) > 1:
         return f"#!/bin/sh\n{words[0]}\n"
@@ -73,10 +73,10 @@ def script_of(words: Sequence[str]) -> str:
 def submit(
     chosen: Settings, order: Order, folders: Sequence[Path], hands: int, again: bool = False
 ) -> Iterator[Done]:
-    """Submit folders, in so many threads; what became of each, in any order.
+    """Submit folders in ``hands`` threads and yield the results, in any order.
 
-    A folder that was begun with before and whose answer is not known stays one job. With ``again`` those are
-    submitted that have a job already. Raises what `bulk_submit.submit` does: the others can go on later.
+    A folder of an interrupted submit stays one job. With ``again`` folders that already have a job are
+    submitted too. Raises the errors of `bulk_submit.submit`; the remaining folders can be submitted later.
     """
     begun = [one for one in folders if _is_begun(one)]
     known = jobs_of_tasks(chosen) if begun and not again else {}
@@ -102,7 +102,7 @@ def _is_begun(place: Path) -> bool:
 
 
 def jobs_of_tasks(chosen: Settings) -> dict[str, Job]:
-    """All jobs of folders that one may see, by their request ids."""
+    """Return all jobs of folders that the user may read, by request id."""
     with Project.of(chosen) as project:
         found = ((xml.value(job.specifics, TAG), job) for job in project.jobs(application="command"))
         return {request_id: job for request_id, job in found if request_id}
@@ -110,7 +110,7 @@ def jobs_of_tasks(chosen: Settings) -> dict[str, Job]:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A folder that is being submitted. ``is_new``: for the first time, a refusal is the last word."""
+    """A folder that is being submitted. ``is_new``: for the first time, so that a refusal is final."""
 
     place: Path
     record: TaskRecord
@@ -119,7 +119,7 @@ class _Begun:
 
 
 def streams_of(former: TaskRecord | None) -> dict[str, Fetched]:
-    """Both streams of the job before, as they were fetched: they are no files of the user."""
+    """Return the fetched streams of the former job, which are not files of the user."""
     known = former.fetched if former else {}
     return {name: one for name, one in known.items() if name in folder.STREAMS}
 
@@ -127,15 +127,16 @@ def streams_of(former: TaskRecord | None) -> dict[str, Fetched]:
 def _check_is_new(place: Path, former: TaskRecord) -> None:
     if copied := record.original(place, former):
         raise RecordError(
-            f"it is a copy of {copied}, with its {record.NAME}: submit --force gives it a job of its own, "
-            "and so does a submit without that file"
+            f"it is a copy of {copied}, with its {record.NAME}: "
+            "submit --force submits it as a job of its own, "
+            "and so does a submit after removing that file"
         )
     if former.job_id:
         raise RecordError(f"it was submitted before: it is job {former.job_id} of {former.server}")
 
 
 class _Plan:
-    """The folders one thread has begun with."""
+    """The folders that one thread is submitting."""
 
     def __init__(
         self,
@@ -153,12 +154,12 @@ class _Plan:
         self._begun: dict[str, _Begun] = {}
 
     def jobs(self, folders: Iterator[Path]) -> Iterator[NewJob]:
-        """What is to be submitted, each noted in its folder before; the rest is told of."""
+        """Yield the jobs to submit, each recorded in its folder first; report the other folders."""
         for place in folders:
             try:
                 job = self._job(place)
-            except RecordError as trouble:
-                self._tell(Done(place, reason=str(trouble)))
+            except RecordError as error:
+                self._tell(Done(place, reason=str(error)))
             except OSError as error:
                 name = Path(error.filename or record.NAME).name
                 self._tell(Done(place, reason=f"{name!r} cannot be read or written: {error.strerror}"))
@@ -174,7 +175,9 @@ class _Plan:
             _check_is_new(place, former)
         is_begun = former is not None and not former.job_id and not self._again
         if former and is_begun and former.server != self._server:
-            raise RecordError(f"its submit to {former.server} was cut: go on there, with -S {former.server}")
+            raise RecordError(
+                f"its submit to {former.server} was interrupted: continue there with -S {former.server}"
+            )
         if former and is_begun and former.request_id in self._known:
             job = self._known[former.request_id]
             found = replace(former, job_id=job.id, repository_url=job.repository_url)
@@ -196,7 +199,7 @@ class _Plan:
 
     @staticmethod
     def _noted(place: Path, former: TaskRecord | None, new: TaskRecord) -> TaskRecord:
-        """Somebody may be at the same folder just now: then it is that one's job, and one job only."""
+        """Record a new job; another process may be submitting the same folder: then its record is used."""
         if former:
             record.write(place, new)
             return new
@@ -206,10 +209,10 @@ class _Plan:
         return found
 
     def settle(self, outcome: Outcome) -> Done:
-        """Note what became of a job in its folder."""
+        """Record the result of a submit in the folder."""
         begun = self._begun.pop(outcome.job.request_id)
         if outcome.refused:
-            # Of a submit that was cut the job may be there all the same, unless it was deleted since.
+            # The job of an interrupted submit may exist, unless it was deleted since.
             if begun.is_new and begun.former:
                 record.write(begun.place, begun.former)
             elif begun.is_new or outcome.refused.number == ErrorNumber.NO_JOB:
