@@ -1,1 +1,1 @@
-"""What all commands share: options, start and end of a program, output, terminal."""
+"""The basis of all commands: options, start and end of a program, output, terminal."""

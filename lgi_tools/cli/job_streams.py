@@ -1,7 +1,7 @@
 """Standard output and standard error of a job of the application `command`.
 
-The whole of both is in the job's repository, where LGI_stage stores it. The output of the job, which its
-resource reports, has both in one text, each cut where it is long.
+LGI_stage stores both streams completely in the job's repository. The output that the resource reports has
+both in one text, each truncated when it is long.
 """
 
 import re
@@ -25,19 +25,19 @@ _CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]+) bytes\]\n?\Z")
 
 @dataclass(frozen=True)
 class Stream:
-    """As much of a stream as was reported; ``size`` is how many bytes it has."""
+    """The reported part of a stream; ``size`` is the total number of bytes."""
 
     data: bytes
     size: int
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it was reported."""
+        """Whether the stream was reported completely."""
         return self.size == len(self.data)
 
 
 def reported(job: Details) -> tuple[Stream, Stream]:
-    """Standard output and standard error, as far as they are in the output of a job."""
+    """Return standard output and standard error as far as they are in the output of a job."""
     output = models.result_of(job).output
     *_, last = [None, *_ERRORS.finditer(output)]
     if last is None:
@@ -54,9 +54,9 @@ def _stream(text: bytes) -> Stream:
 
 
 def show(project: Project, job: Details) -> Iterator[str]:
-    """Write both streams to ours; what is missing of one is told as a line. OSError for a local fault.
+    """Write both streams of a job to ours, and yield a line for each missing part. Raises OSError.
 
-    What was stored is taken first: in the output a stream has a line end of LGI's where it has none itself.
+    A stored stream is preferred: in the reported output LGI adds a line end to a stream without one.
     """
     stored = {file.name: file.size for file in job.files} if job.repository_url else {}
     for name, told, stream in zip(STREAMS, reported(job), (sys.stdout, sys.stderr), strict=True):
@@ -78,7 +78,7 @@ def show(project: Project, job: Details) -> Iterator[str]:
 
 
 def _fetched(files: Files, name: str, directory: Path) -> Path:
-    """A file, fetched also when the server is away for a while, as for ten minutes at most."""
+    """Fetch a file; retry for up to ten minutes while the server does not answer."""
     end = time.monotonic() + OUTAGE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The options all tools share: old names with one dash, as LGI has them, and long ones."""
+"""The options of all tools: LGI's short names, also with several letters, and long names."""
 
 import logging
 import os
@@ -68,29 +68,29 @@ _VERBOSITY = (
 
 
 def version(command: _Command) -> _Command:
-    """Adds --version."""
+    """Add --version."""
     return click.version_option(LGI_VERSION, message="%(prog)s %(version)s")(command)
 
 
 def credential_options(command: _Command) -> _Command:
-    """Adds -c -K -C -CA -W, and -v and -vv."""
+    """Add -c, -K, -C, -CA, -W, -v and -vv."""
     for option in reversed((*_CREDENTIALS, *_VERBOSITY)):
         command = option(command)
     return command
 
 
 def project_options(command: _Command) -> _Command:
-    """Adds -S -P -U -G and the options of `credential_options`."""
+    """Add -S, -P, -U, -G and the options of `credential_options`."""
     for option in reversed(_PROJECT):
         command = option(command)
     return credential_options(command)
 
 
 def resolve(given: Options, base: Settings | None = None, fill: bool = False) -> Settings:
-    """The settings in force: an option wins over -c, which wins over ``base`` or else the user's own.
+    """Return the settings: an option overrides -c, which overrides ``base`` or else the user's own.
 
-    With ``fill`` the user's own are taken for what is not known from ``base`` either. Takes its options out
-    of ``given``. Raises click.UsageError when a directory or file is of no use.
+    With ``fill`` the user's own settings also complete ``base``. Removes its options from ``given``. Raises
+    click.UsageError for an unusable directory or file.
     """
     chosen = Settings(
         **{name: str(given.pop(name, "")) for name in _SETTINGS}, check_host=not given.pop("no_host_check")
@@ -107,9 +107,9 @@ def resolve(given: Options, base: Settings | None = None, fill: bool = False) ->
 
 
 def require(chosen: Settings, program: str, *names: str) -> None:
-    """UsageError unless key, certificate, CA and these are known.
+    """Raise click.UsageError unless key, certificate, CA and the named settings are known.
 
-    Warns of a key that others can read, of certificates that end within thirty days, and of -W.
+    Warns of a key that others can read, of certificates that expire within thirty days, and of -W.
     """
     try:
         chosen.require("key", "certificate", "ca", *names)
@@ -124,9 +124,9 @@ def require(chosen: Settings, program: str, *names: str) -> None:
 
 
 def job(named: str | None, program: str) -> JobDirectory | None:
-    """The job a tool runs in: that of ``-j DIR``, else the current directory's, if it is one.
+    """Return the job a tool runs in: that of ``-j DIR``, else that of the current directory, if any.
 
-    Raises click.UsageError when the named directory is no job's.
+    Raises click.UsageError when the named directory is not a job's.
     """
     try:
         if named:

@@ -1,4 +1,4 @@
-"""What ``--json`` prints: LGI's own names of things, numbers as numbers, comma lists as lists."""
+"""The output of ``--json``: LGI's own names, numbers as numbers, comma lists as lists."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _TEXTS = ("state", "application")
 
 
 class OutputFormat(Enum):
-    """How a tool says what a server answered: for people, as it was, or for programs."""
+    """The format of output: text for people, the server's XML, or JSON."""
 
     TEXT = auto()
     XML = auto()
@@ -32,7 +32,7 @@ class OutputFormat(Enum):
 
 
 def shape(raw: bool, as_json: bool) -> OutputFormat:
-    """What -x and --json ask for. UsageError for both together."""
+    """Return the output format for -x and --json. Raises UsageError for both together."""
     if raw and as_json:
         raise click.UsageError("--json cannot be combined with -x")
     return OutputFormat.JSON if as_json else OutputFormat.XML if raw else OutputFormat.TEXT
@@ -42,12 +42,12 @@ option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for p
 
 
 def show(values: Values) -> None:
-    """One document on one line of standard output, ASCII whatever is in it."""
+    """Print a JSON document on one line, as ASCII."""
     terminal.show(json.dumps(values) + "\n")
 
 
 def json_errors(command: Callable[_Parameters, int]) -> Callable[_Parameters, int]:
-    """A command that with --json also tells in JSON when a server refuses, or does not answer."""
+    """Wrap a command so that with --json it also prints the errors of a server as JSON."""
 
     @wraps(command)
     def run(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> int:
@@ -68,7 +68,7 @@ def json_errors(command: Callable[_Parameters, int]) -> Callable[_Parameters, in
 
 
 def error(failure: CallError | click.ClickException) -> Values:
-    """What a server said, with its number; no number when it said nothing."""
+    """Return the number and message of an error; the number is null when the server did not answer."""
     cause = failure.__cause__
     if isinstance(cause, ServerError):
         return {"number": cause.number, "message": cause.message}
@@ -76,18 +76,18 @@ def error(failure: CallError | click.ClickException) -> Values:
 
 
 def project(reply: Reply) -> Values:
-    """Which project and server answered."""
+    """Return the project and server of an answer."""
     return {name: reply.value(name) for name in _PROJECT}
 
 
 def caller(reply: Reply) -> Values:
-    """The same, and as whom it was asked."""
+    """Return the project, server, user and groups of an answer."""
     groups = list(comma_lists.split(reply.value("groups")))
     return project(reply) | {"user": reply.value("user"), "groups": groups}
 
 
 def job(text: str) -> Values:
-    """A ``<job>`` of a list."""
+    """Return a ``<job>`` of a list."""
     values: Values = {"job_id": leading_number(xml.value(text, "job_id"))}
     values |= {name: xml.value(text, name) for name in _TEXTS}
     values |= {name: list(comma_lists.split(xml.value(text, name))) for name in _LISTS}
@@ -98,7 +98,7 @@ def job(text: str) -> Values:
 
 
 def details(text: str) -> Values:
-    """A ``<job>`` with everything, its files under ``repository_content``."""
+    """Return a complete ``<job>``, with its files under ``repository_content``."""
     specifics = xml.value(text, "job_specifics")
     content = xml.find(text, "repository_content")
     values = job(text) | {"job_specifics": specifics}
@@ -108,7 +108,7 @@ def details(text: str) -> Values:
 
 
 def _data(name: str, text: str) -> Values:
-    """Bytes as text; those that are not UTF-8 as hexadecimal digits beside null."""
+    """Return bytes as text; bytes that are not UTF-8 as null and hexadecimal digits."""
     digits = xml.value(text, name)
     try:
         return {name: hexcode.decode(digits).decode("utf-8")}
@@ -117,7 +117,7 @@ def _data(name: str, text: str) -> Values:
 
 
 def files(content: str) -> list[Values]:
-    """The files of a ``<repository_content>``."""
+    """Return the files of a ``<repository_content>``."""
     return [
         {
             "file_name": file_name(found.inside),
@@ -129,13 +129,13 @@ def files(content: str) -> list[Values]:
 
 
 def licence(text: str) -> Values:
-    """A ``<licence>``."""
+    """Return a ``<licence>``."""
     values: Values = {"name": xml.value(text, "name")}
     return values | {name: leading_number(xml.value(text, name)) for name in ("total", "used")}
 
 
 def resource(text: str) -> Values:
-    """A ``<resource>``."""
+    """Return a ``<resource>``."""
     return {
         "resource_name": xml.value(text, "resource_name"),
         "resource_capabilities": capabilities.readable(xml.value(text, "resource_capabilities")),

@@ -1,4 +1,4 @@
-"""How a person reads a server's answers: labels in column 22, times in the local zone."""
+"""The text output of a server's answers: labels in column 22, times in the local time zone."""
 
 import time
 
@@ -11,12 +11,12 @@ from lgi_tools.client.text import one_line
 
 
 def line(label: str, value: str) -> str:
-    """A labelled line."""
+    """Return a line with a label."""
     return f"{label:<22}: {terminal.value(value)}\n"
 
 
 def date(text: str) -> str:
-    """A time stamp (unix time as text) as 24 characters of local time; ``?`` for one out of all bounds."""
+    """Return a time stamp (Unix time as text) as 24 characters of local time; ``?`` for one out of range."""
     try:
         return time.ctime(leading_number(text))
     except (OverflowError, OSError, ValueError):
@@ -24,12 +24,12 @@ def date(text: str) -> str:
 
 
 def date_and_number(text: str) -> str:
-    """A time stamp for people and for scripts: ``Fri Oct 12 00:00:01 2012 [1350000001]``."""
+    """Return a time stamp as date and number: ``Fri Oct 12 00:00:01 2012 [1350000001]``."""
     return f"{date(text)} [{leading_number(text)}]"
 
 
 def project_lines(reply: Reply) -> str:
-    """Which project and server answered."""
+    """Return the lines with the project and server of an answer."""
     return (
         line("This project", reply.value("project"))
         + line("This project server", reply.value("this_project_server"))
@@ -38,7 +38,7 @@ def project_lines(reply: Reply) -> str:
 
 
 def job_lines(reply: Reply, write_first: bool) -> str:
-    """The caller and a job of an answer, up to its time stamp; read or write access comes first."""
+    """Return the lines with the caller and job of an answer; read or write access comes first."""
     access = ["Read access on job", "Write access on job"]
     lines = project_lines(reply) + line("User", reply.value("user")) + line("Groups", reply.value("groups"))
     for label, name in (
@@ -56,7 +56,7 @@ def job_lines(reply: Reply, write_first: bool) -> str:
 
 
 def end_lines(text: str) -> str:
-    """How the job in a ``<job>`` ended; nothing while it has not."""
+    """Return the lines with the end of the job in a ``<job>``; empty while it has not ended."""
     end = JobEnd.of(text)
     if end.outcome is None:
         return ""
@@ -65,7 +65,7 @@ def end_lines(text: str) -> str:
 
 
 def data_line(label: str, reply: Reply, name: str) -> bytes:
-    """Input or output of a job, its bytes as they are."""
+    """Return the input or output of a job as unchanged bytes."""
     value = reply.value("job", name)
     try:
         data = hexcode.decode(value)
@@ -75,7 +75,7 @@ def data_line(label: str, reply: Reply, name: str) -> bytes:
 
 
 def repository_line(reply: Reply) -> str:
-    """The names of the files in a job's repository, nothing when there are none."""
+    """Return the names of the files in a job's repository, empty when it has none."""
     found = xml.find(reply.content, "job", "repository_content")
     names = [one_line(file_name(file.inside)) for file in xml.find_all(found.inside, "file")] if found else []
     return line("Repository content", ", ".join(names)) if names else ""

@@ -1,4 +1,4 @@
-"""What jobs ask for: options whose text has a meaning, and whether any resource has it."""
+"""Option types for the requests of jobs, and the check whether any resource can meet them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,15 +13,15 @@ _SHOWN = 3
 
 
 class TextParamType(click.ParamType[int]):
-    """A text with a meaning, such as 2G."""
+    """A click type for a text such as 2G."""
 
     def __init__(self, name: str, read: Callable[[str], int]) -> None:
-        """``read`` raises ValueError for a text that means nothing."""
+        """Use ``read``, which raises ValueError for an invalid text."""
         self.name = name
         self._read = read
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """As click asks for it."""
+        """Convert the text of an option; called by click."""
         try:
             return self._read(str(value))
         except ValueError as error:
@@ -29,7 +29,7 @@ class TextParamType(click.ParamType[int]):
 
 
 def unmet_request(resources: Iterable[Resource], application: str, targets: str, specifics: str) -> str:
-    """Why no resource, by its own word, takes such a job; empty when one may, or none offers the like."""
+    """Return why no resource can run such a job; empty when one can, or none offers the application."""
     wanted = comma_lists.split(targets) or (comma_lists.ANY,)
     meant = [
         one

@@ -1,4 +1,4 @@
-"""How every tool starts and ends: exit codes, and errors in plain words."""
+"""The start and end of every tool: exit codes, and errors as one line."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from lgi_tools.client.text import shortened
 
 
 class CallError(Exception):
-    """A project server did not do what was asked; the text is a line for the user."""
+    """A call of a project server failed; the text is the message for the user."""
 
     def __init__(self, text: str, content: str = "") -> None:
-        """``content`` is the server's ``<error>``; it is empty when the server gave no answer."""
+        """Set ``content``, the server's ``<error>``, empty without an answer."""
         self.content = content
         # What follows the text, where somebody asked for more.
         self.shown = ""
@@ -24,9 +24,10 @@ class CallError(Exception):
 
 
 def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
-    """Run a tool and return its exit code: 0 only when everything asked for was done.
+    """Run a tool and return its exit code: 0 only when it succeeded completely.
 
-    click itself ends the program quietly when the reader of its output is gone, as in ``LGI_qstat | head``.
+    click itself ends the program silently when the reader of its output has closed it, as ``LGI_qstat |
+    head``.
     """
     try:
         done = command.main(args=arguments, prog_name=name, standalone_mode=False)
@@ -53,7 +54,7 @@ def run(command: click.Command, name: str, arguments: Sequence[str] | None = Non
 
 
 def plain(error: OSError | ValueError) -> str:
-    """An error of the system without its number."""
+    """Return the text of a system error without its number."""
     if isinstance(error, OSError) and error.strerror:
         name = shortened(str(error.filename)) if error.filename else ""
         return f"{name}: {error.strerror}" if name else error.strerror

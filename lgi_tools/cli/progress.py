@@ -11,10 +11,10 @@ PATIENCE = 1.0
 
 
 class ProgressBar:
-    """A bar on standard error; a file or a program there gets nothing."""
+    """A progress bar on standard error, shown on a terminal only."""
 
     def __init__(self, label: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """``label`` is what is transferred."""
+        """Use ``label``, the name of what is transferred."""
         self._label = label
         self._clock = clock
         self._began = clock()
@@ -22,7 +22,7 @@ class ProgressBar:
         self._bar: click._termui_impl.ProgressBar[int] | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """So much is done now."""
+        """Show the number of bytes done."""
         if not self._watched or not total or self._clock() < self._began + PATIENCE:
             return
         if self._bar is None:
@@ -33,7 +33,7 @@ class ProgressBar:
         self._bar.update(done - self._bar.pos)
 
     def close(self) -> None:
-        """The transfer is over, well or not."""
+        """End the bar, also after a failed transfer."""
         if self._bar is not None:
             self._bar.render_finish()
             self._bar = None

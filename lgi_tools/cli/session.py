@@ -96,7 +96,7 @@ class UserCalls:
     """Interface calls as the user of the settings. A busy server is retried for one minute."""
 
     def __init__(self, chosen: Settings) -> None:
-        """The first call opens the connection; later calls use it too."""
+        """Use the settings; the first call opens the connection, and later calls reuse it."""
         self._client = connect(chosen)
         self._caller = Caller(self._client, chosen)
 

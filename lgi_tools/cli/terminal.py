@@ -1,4 +1,4 @@
-"""What leaves a tool: text from a server must not steer the terminal it is shown on."""
+"""The output of tools: control characters from a server must not reach the terminal."""
 
 import codecs
 import sys
@@ -15,19 +15,19 @@ BLOCK = 256 * 1024
 
 
 def is_watched() -> bool:
-    """Whether standard output is a terminal: a file or a program gets every text unchanged."""
+    """Return whether standard output is a terminal; a file or pipe gets all text unchanged."""
     return sys.stdout.isatty()
 
 
 def is_attended() -> bool:
-    """Whether there is somebody to answer a question."""
+    """Return whether a user can answer a question on the terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def show(text: str | bytes, stream: TextIO | None = None) -> None:
-    """Write to standard output: unchanged into a file or pipe, control characters escaped on a terminal.
+    """Write to standard output: unchanged to a file or pipe, with control characters escaped on a terminal.
 
-    Or to another ``stream``, as standard error.
+    With ``stream`` to another stream, such as standard error.
     """
     watched = is_watched() if stream is None else stream.isatty()
     stream = stream or sys.stdout
@@ -41,7 +41,7 @@ def show(text: str | bytes, stream: TextIO | None = None) -> None:
 
 
 def show_file(path: Path, stream: TextIO) -> None:
-    """Write the whole of a file to a stream, block by block, as `show` does."""
+    """Write a whole file to a stream in blocks, as `show` does."""
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     watched = stream.isatty()
     with path.open("rb") as opened:
@@ -54,7 +54,7 @@ def show_file(path: Path, stream: TextIO) -> None:
 
 @contextmanager
 def naming(program: str, job_id: int | str) -> Iterator[None]:
-    """Whatever standard output does with what is told of a new job, somebody hears of its number."""
+    """Report the id of a new job on standard error when its output cannot be written."""
     try:
         yield
     except (OutputError, OSError):
@@ -63,10 +63,10 @@ def naming(program: str, job_id: int | str) -> Iterator[None]:
 
 
 def warn(program: str, text: str) -> None:
-    """One line on standard error that starts with the program's name."""
+    """Print one line on standard error that starts with the program's name."""
     print(f"{program}: {one_line(text)}", file=sys.stderr)
 
 
 def value(text: str) -> str:
-    """A value within a line: on a terminal it cannot begin another line, elsewhere it is unchanged."""
+    """Return a value within a line: on one line on a terminal, elsewhere unchanged."""
     return one_line(text) if is_watched() else text

@@ -34,6 +34,7 @@ def submit_once(
     call: str,
     fields: Mapping[str, str],
     files: tuple[Path | BinaryIO, ...] = (),
+    *,
     patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
     watch: ProgressCallback | None = None,

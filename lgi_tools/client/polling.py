@@ -30,6 +30,7 @@ def poll_until(
     ask: Callable[[int], _Answer],
     done: Callable[[_Answer], bool],
     timeout: float | None = None,
+    *,
     longest: int = LONGEST_HELD,
     answered: bool = False,
     clock: Callable[[], float] = time.monotonic,

@@ -215,11 +215,13 @@ class Project:
         self._client.close()
 
     def __enter__(self) -> Self:
+        """Return the project itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the connections."""
         self.close()
 
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:

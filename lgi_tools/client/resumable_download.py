@@ -1,4 +1,4 @@
-"""A file that arrives beside its target and takes its place when all of it is there, maybe in a later run."""
+"""Download a file beside its target, and replace the target when complete, possibly in a later run."""
 
 import fcntl
 import os
@@ -17,14 +17,14 @@ _UNKNOWN = FileProperties()
 
 
 class ResumableDownload:
-    """What has come of a file.
+    """A partial download.
 
-    The parts of a long one are in a directory beside the target, ``.NAME.part``, under the name of the
-    version they are of, and stay there when the transfer fails; of any other nothing stays.
+    The parts of a long file are kept beside the target in the directory ``.NAME.part``, named by the
+    version they belong to, and stay there when the transfer fails. A short file leaves nothing.
     """
 
     def __init__(self, target: Path) -> None:
-        """Takes up what an earlier run has left, unless another is at work on it."""
+        """Continue the partial download of an earlier run, unless another process uses it."""
         self.target = target
         self.size = 0
         self.mark = ""
@@ -38,7 +38,7 @@ class ResumableDownload:
             self._take_up()
 
     def start(self, mark: str, expected: int) -> None:
-        """Forget what has come, and begin with a version of the file. OSError when nothing can be written."""
+        """Discard all parts and start with a new version of the file. Raises OSError."""
         self._forget()
         self.mark = mark if _MARK.match(mark) and expected >= WORTH_KEEPING else ""
         if self.mark and (self._lock >= 0 or self._claim(make=True)):
@@ -49,7 +49,7 @@ class ResumableDownload:
             self._path = Path(name)
 
     def write(self, block: bytes) -> None:
-        """The next bytes."""
+        """Write the next bytes."""
         # Not through a buffer: what is counted is in the file, also when the disk is full.
         while block:
             written = os.write(self._descriptor, block)
@@ -57,7 +57,7 @@ class ResumableDownload:
             block = block[written:]
 
     def finish(self, properties: FileProperties = _UNKNOWN) -> None:
-        """All is there: it takes the target's place, with its permissions or those the umask gives."""
+        """Replace the target with the complete file, with the target's permissions or those of the umask."""
         assert self._path is not None  # noqa: S101 - start or an earlier run has opened it
         os.fchmod(self._descriptor, _mode(self.target))
         properties.apply(self._descriptor)
@@ -65,7 +65,7 @@ class ResumableDownload:
         self._close()
 
     def leave(self) -> None:
-        """Close everything; what a later run can go on with stays, all else goes."""
+        """Close all files. Parts that a later run can continue stay; the rest is removed."""
         if self.mark and self.size:
             self._close()
         else:
@@ -77,7 +77,7 @@ class ResumableDownload:
             self._lock = -1
 
     def _claim(self, make: bool = False) -> bool:
-        """Whether the directory of parts is there, ours alone, and nobody else's at the moment."""
+        """Return whether the directory of parts exists, is private, and is not used by another process."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             if make:
@@ -99,7 +99,7 @@ class ResumableDownload:
         return False
 
     def _take_up(self) -> None:
-        """The longest of the parts that are there; the others are of other versions."""
+        """Keep the longest part; remove the parts of other versions."""
         parts = sorted(
             (entry.stat(follow_symlinks=False).st_size, entry.name)
             for entry in os.scandir(self._place)
@@ -129,7 +129,7 @@ class ResumableDownload:
 
 
 def _mode(target: Path) -> int:
-    """The permissions of a file that is there, else those the user's umask gives a new one."""
+    """Return the permissions of an existing file, else those that the umask gives a new one."""
     if target.exists():
         return target.stat().st_mode & 0o777
     mask = os.umask(0)

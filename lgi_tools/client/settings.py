@@ -1,4 +1,4 @@
-"""Who calls which project server with which key: ``~/.LGI``, a job's directory, variables, options."""
+"""The settings of a caller from ``~/.LGI``, a job's directory, environment variables and options."""
 
 import os
 import pwd
@@ -21,7 +21,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """What is known so far; an empty value is not known."""
+    """The known settings; an empty value is unknown."""
 
     key: str = ""
     certificate: str = ""
@@ -38,13 +38,13 @@ class Settings:
     place: str = ""
 
     def over(self, others: "Settings") -> "Settings":
-        """These settings where they are known, and the others' for the rest."""
+        """Return these settings, with unknown values taken from ``others``."""
         known = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name)}
         known["check_host"] = self.check_host and others.check_host
         return replace(others, **known)
 
     def require(self, *names: str) -> None:
-        """Unsettled, with advice, unless all of these settings are known and the server is an https URL."""
+        """Raise SettingsError with advice unless the settings are known and the server is an https URL."""
         for name in names:
             if not getattr(self, name):
                 raise SettingsError(
@@ -57,7 +57,7 @@ class Settings:
             )
 
     def credentials(self) -> Credentials:
-        """Key, certificate and CA, which must be known."""
+        """Return the key, certificate and CA. Raises SettingsError for a missing one."""
         self.require("key", "certificate", "ca")
         return Credentials(Path(self.key), Path(self.certificate), Path(self.ca), self.check_host)
 
@@ -95,10 +95,10 @@ FILES = _PATHS | _LINES | {"job_specifics": _SPECIFICS}
 
 
 def home() -> Settings:
-    """The settings of the environment, then of the user's ``~/.LGI``, also where HOME is not set.
+    """Return the settings of the environment, completed from the user's ``~/.LGI``.
 
-    For each file of ``~/.LGI`` there is a variable, ``LGI_`` and its name in capitals; ``LGI_CONFIG`` is a
-    directory that is read before it. Unsettled when that directory is not there.
+    Each file of ``~/.LGI`` has a variable ``LGI_`` with its name in capitals. ``LGI_CONFIG`` is a directory
+    that is read before ``~/.LGI``. Raises SettingsError when it does not exist.
     """
     found = _environment()
     if directory := os.environ.get("LGI_CONFIG", "").strip():
@@ -116,16 +116,16 @@ def _environment() -> Settings:
 
 
 def read_named(directory: Path) -> Settings:
-    """The settings of a directory that somebody named. Unsettled when it is none."""
+    """Return the settings of a directory the user named. Raises SettingsError when it does not exist."""
     if not directory.is_dir():
         raise SettingsError(f"the configuration directory {directory} is not there")
     return read_directory(directory)
 
 
 def read_directory(directory: Path) -> Settings:
-    """The settings of a configuration directory; files that are not there leave theirs unknown.
+    """Return the settings of a configuration directory; missing files leave their values unknown.
 
-    Unsettled names a file that cannot be read.
+    Raises SettingsError naming an unreadable file.
     """
     found = {name: _path(directory / file) for name, file in _PATHS.items()}
     found |= {name: _text(directory / file).partition("\n")[0].strip() for name, file in _LINES.items()}
@@ -135,7 +135,7 @@ def read_directory(directory: Path) -> Settings:
 
 
 def read_job(job: JobDirectory) -> Settings:
-    """The settings of a job's resource, as the daemon left them in the job's directory."""
+    """Return the settings of a job's resource, as the daemon wrote them in the job's directory."""
     return Settings(
         key=job.text("LGI_key_file"),
         certificate=job.text("LGI_certificate_file"),
@@ -146,7 +146,7 @@ def read_job(job: JobDirectory) -> Settings:
 
 
 def job_at(directory: Path) -> JobDirectory:
-    """The job of a directory somebody named. Unsettled when it is none."""
+    """Return the job of a directory the user named. Raises SettingsError when it is not a job's."""
     found = JobDirectory(directory)
     try:
         for name in HASHED:
@@ -157,13 +157,13 @@ def job_at(directory: Path) -> JobDirectory:
 
 
 def is_ours(directory: Path) -> bool:
-    """Whether nobody but the user and root can have put anything into a directory."""
+    """Return whether only the user and root can write to a directory."""
     status = directory.stat()
     return status.st_uid in (os.getuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def exposed_key(settings: Settings) -> str:
-    """A warning when others can read the private key, otherwise nothing."""
+    """Return a warning when others can read the private key, otherwise an empty text."""
     try:
         mode = Path(settings.key).stat().st_mode
     except OSError:
@@ -174,9 +174,9 @@ def exposed_key(settings: Settings) -> str:
 
 
 def ending(settings: Settings, now: datetime) -> list[str]:
-    """What to say of the certificates when they end within thirty days.
+    """Return warnings of certificates that expire within thirty days.
 
-    A job's is always that short, and its daemon renews it.
+    A job certificate is not checked: it is always short-lived, and the daemon renews it.
     """
     files = [Path(settings.ca)]
     if Path(settings.certificate).name != JOB_CERTIFICATE:

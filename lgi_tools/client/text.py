@@ -7,20 +7,20 @@ SHORT = 200
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text that is too long to be read in a message."""
+    """Return the beginning of a text that is too long for a message."""
     return text if len(text) <= SHORT else f"{text[:SHORT]}..."
 
 
 def printable(text: str) -> str:
-    """The text with all that steers a terminal, but line end and tab, written as ``\\xNN`` or ``\\uNNNN``.
+    r"""Return the text with control characters but line end and tab escaped as ``\xNN`` or ``\uNNNN``.
 
-    Also what turns the direction of writing, or cannot be seen.
+    So are characters that change the direction of writing or are invisible.
     """
     return "".join(char if char in "\n\t" else _escaped(char) for char in text)
 
 
 def one_line(text: str) -> str:
-    """The same, and line ends and tabs too."""
+    """Return the text on one line: as `printable`, with line ends and tabs escaped too."""
     return "".join({"\n": "\\n", "\t": "\\t"}.get(char) or _escaped(char) for char in text)
 
 

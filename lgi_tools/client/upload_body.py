@@ -1,4 +1,4 @@
-"""The bytes of a file on their way to a server."""
+"""The body of an upload, streamed from a file."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -9,26 +9,29 @@ CHUNK = 256 * 1024
 
 
 class UnreadableError(Exception):
-    """A file cannot be read to its end; the text says why."""
+    """A file cannot be read to its end; the text gives the reason."""
 
 
 class UploadBody:
-    """As many bytes of a file as it had when it was opened: it may be growing."""
+    """A file of the size it had when it was opened, since it may be growing."""
 
     def __init__(self, opened: BinaryIO, size: int, watch: ProgressCallback = no_progress) -> None:
+        """Send ``size`` bytes of an open file, and report the progress to ``watch``."""
         self._opened = opened
         self._watch = watch
         self._size = self._left = size
 
     def __len__(self) -> int:
+        """Return the total number of bytes."""
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
+        """Yield the rest of the file in blocks."""
         while block := self.read(CHUNK):
             yield block
 
     def read(self, amount: int = -1) -> bytes:
-        """The next bytes. UnreadableError when they cannot be read, as of a file that has become shorter."""
+        """Return the next bytes. Raises UnreadableError, also for a file that became shorter."""
         wanted = self._left if amount < 0 else min(amount, self._left)
         try:
             block = self._opened.read(wanted)

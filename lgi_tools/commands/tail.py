@@ -103,7 +103,7 @@ class _Glance:
                 text = _TOO_OLD.format(self.project.server, self.job.id)
                 raise click.ClickException(text) from None
 
-        return poll_until(ask, is_news, timeout, LONGEST_HELD, self.retries or seen.told)
+        return poll_until(ask, is_news, timeout, longest=LONGEST_HELD, answered=self.retries or seen.told)
 
     def warn_of_silence(self) -> None:
         """Warn that the resource has sent no output, and why that may be."""

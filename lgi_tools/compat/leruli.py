@@ -1,7 +1,8 @@
-"""The functions of Leruli's Python package over LGI: ``from lgi_tools import leruli_compat as leruli``.
+"""The functions of Leruli's Python package on LGI: ``from lgi_tools import leruli_compat as leruli``.
 
-A folder is a job, as for LGI_task, and the bucket of a task is the URL of its job's repository. ValueError
-says why something cannot be done; what the server refuses is a ServerError, no answer TransportError.
+A folder is a job, as for LGI_task, and the bucket of a task is the URL of its job's repository. Raises
+ValueError for an impossible operation, ServerError for a refusal of the server, TransportError without an
+answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +34,8 @@ def task_submit(
     memorymb: int = MEMORY,
     timeseconds: int = TIME,
 ) -> int:
-    """Run a shell command in the container CODE:VERSION with the files of a folder; the number of the job."""
-    order = _order(code, version, command, cores, memorymb, timeseconds)
+    """Run a shell command in the container CODE:VERSION with the files of a folder. Returns the job id."""
+    order = _order(code, version, command, cores=cores, memory=memorymb, seconds=timeseconds)
     (done,) = submission.submit(_settings(), order, [Path(directory)], 1)
     if done.reason:
         raise ValueError(f"{directory}: {done.reason}")
@@ -50,11 +51,13 @@ def task_submit_many(
     memorymb: Sequence[int],
     timeseconds: Sequence[int],
 ) -> dict[str, str]:
-    """The same for many folders, a value of each list for each; those that failed, each with its reason."""
+    """Submit many folders, with one value of each list per folder. Returns failed folders with reasons."""
     orders: dict[Order, list[Path]] = {}
-    told = zip(directories, codes, versions, commands, cores, memorymb, timeseconds, strict=True)
-    for directory, *wanted in list(told):
-        orders.setdefault(_order(*wanted), []).append(Path(directory))
+    limits = zip(cores, memorymb, timeseconds, strict=True)
+    told = zip(directories, codes, versions, commands, limits, strict=True)
+    for directory, code, version, command, (cpus, memory, seconds) in list(told):
+        order = _order(code, version, command, cores=cpus, memory=memory, seconds=seconds)
+        orders.setdefault(order, []).append(Path(directory))
     chosen = _settings()
     done: list[Done] = []
     for order, folders in orders.items():
@@ -63,16 +66,16 @@ def task_submit_many(
 
 
 def task_status(jobid: int | str) -> dict[str, str]:
-    """``status`` is received, submitted, running or completed, ``reason`` what is to say beside."""
+    """Return ``status`` (received, submitted, running or completed) and ``reason``, a remark."""
     with Project.of(_settings()) as project:
         stands = status.of_job(project, _job(project, jobid))
     return {"status": stands.word, "reason": stands.line.partition(": ")[2]}
 
 
 def task_get(directory: str | Path, bucket: str = "") -> list[str]:
-    """Fetch what a task has made into its folder, or all of another bucket; the names of the files that came.
+    """Fetch the results of a task into its folder, or all files of another bucket. Returns their names.
 
-    In the folder of a task nothing is replaced that did not come from it.
+    In the folder of a task only fetched files are replaced.
     """
     place = Path(directory)
     if bucket and bucket != _bucket_of(place):
@@ -84,7 +87,7 @@ def task_get(directory: str | Path, bucket: str = "") -> list[str]:
 
 
 def task_cancel(jobid: int | str) -> dict[str, str]:
-    """Cancel a task that has not ended: ``status`` is cancelled, or being cancelled while it runs."""
+    """Cancel a task that has not ended. Returns ``status``: cancelled, or being cancelled while it runs."""
     with Project.of(_settings()) as project:
         job = _job(project, jobid)
         if job.ended:
@@ -93,14 +96,14 @@ def task_cancel(jobid: int | str) -> dict[str, str]:
 
 
 def task_list_codes() -> list[tuple[str, str]]:
-    """The containers that resources say they have: code and version."""
+    """Return code and version of the containers that resources announce."""
     with Project.of(_settings()) as project:
         known = images.announced(project.resources())
     return [(code, version) for code, _, version in (image.rpartition(":") for image in known)]
 
 
 def task_prune(bucket: str) -> None:
-    """Remove a task that has ended from the server, with its inputs and results. It cannot be undone."""
+    """Remove an ended task with its inputs and results from the server. This cannot be undone."""
     with Project.of(_settings()) as project:
         tasks = project.jobs(application=command_line.APPLICATION)
         job = next((one for one in tasks if one.repository_url == bucket), None)
@@ -115,13 +118,13 @@ def _settings() -> Settings:
     return settings.with_defaults(Settings())
 
 
-def _order(code: str, version: str, command: str, cores: int, memorymb: int, timeseconds: int) -> Order:
+def _order(code: str, version: str, command: str, *, cores: int, memory: int, seconds: int) -> Order:
     image = images.image(code, version)
     wishes: Mapping[str, str | int] = {
         "image": image,
         "cpus": cores,
-        "memory": memorymb,
-        "walltime": timeseconds,
+        "memory": memory,
+        "walltime": seconds,
     }
     return Order(image, f"#!/bin/sh\n{command}\n", as_xml(wishes))
 

@@ -1,4 +1,4 @@
-"""LGI_Client: the class of the LGI document. Names and answers are its; `lgi_tools.Project` is ours."""
+"""LGI_Client: the Python class of LGI's document, with its names and answers; see `lgi_tools.Project`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -46,7 +46,7 @@ class LGI_Client:
         CA_Chain: str | Path = "",
         CheckHost: bool = True,
     ) -> None:
-        """What is not given is taken from ``~/.LGI``. CheckHost (ours) off accepts any name of the server."""
+        """Connect with the arguments and defaults of ``~/.LGI``. CheckHost (ours): verify the host."""
         given = Settings(
             key=str(PrivateKey),
             certificate=str(Certificate),
@@ -86,34 +86,34 @@ class LGI_Client:
         return self._call(SUBMIT, fields, _paths(FileList))
 
     def GetJobState(self, JobId: int | str) -> Dictionary:
-        """Everything of one job."""
+        """Return all data of one job."""
         return self._call("job_state", {"job_id": str(JobId)})
 
     def GetJobList(
         self, Application: str = "", State: str = "", Start: int | str = "", Limit: int | str = ""
     ) -> Dictionary:
-        """A page of the jobs one may read; ``State = '!finished'`` is all but these."""
+        """Return a page of the jobs the user may read; ``State = '!finished'`` selects all others."""
         fields = {"state": State, "application": Application, "start": str(Start), "limit": str(Limit)}
         return self._call("job_state", {name: text for name, text in fields.items() if text})
 
     def DeleteJob(self, JobId: int | str) -> Dictionary:
-        """Remove a job, or have a running one aborted."""
+        """Delete a job, or abort a running one."""
         return self._call("delete_job", {"job_id": str(JobId)})
 
     def GetResourceList(self) -> Dictionary:
-        """The project's resources."""
+        """Return the project's resources."""
         return self._call("project_resource_list", {})
 
     def GetServerList(self) -> Dictionary:
-        """The project's servers."""
+        """Return the project's servers."""
         return self._call("project_server_list", {})
 
     def ListRepository(self) -> Dictionary:
-        """The files: ``answer['repository_content']['file']``, each beside its attributes."""
+        """Return the files: ``answer['repository_content']['file']``, each beside its attributes."""
         return {"repository_content": xml_dictionary.read(self._repository().content())}
 
     def DownloadFiles(self, FileList: Iterable[str | Path], Directory: str | Path = ".") -> None:
-        """Fetch files into a directory; each is replaced when all of it has come."""
+        """Fetch files into a directory; each is replaced when its transfer is complete."""
         repository = self._repository()
         for path in _paths(FileList):
             repository.download(path.name, Path(Directory, path.name))
@@ -129,21 +129,23 @@ class LGI_Client:
     DownLoadFiles = DownloadFiles
 
     def DeleteFiles(self, FileList: Iterable[str | Path]) -> None:
-        """Remove files."""
+        """Delete files."""
         repository = self._repository()
         for path in _paths(FileList):
             repository.delete(str(path))
 
     def Close(self) -> None:
-        """End the connections (ours); a ``with`` block does it too."""
+        """Close the connections (ours); a ``with`` block does so too."""
         self._client.close()
 
     def __enter__(self) -> Self:
+        """Return the client itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Close the connections."""
         self.Close()
 
     def _repository(self) -> Repository:
@@ -163,7 +165,7 @@ class LGI_Client:
 
 
 def _paths(names: Iterable[str | Path]) -> tuple[Path, ...]:
-    """The files of a list. TypeError for a single name, whose letters would be taken for files."""
+    """Return the files of a list. Raises TypeError for a single name, which is a list of letters."""
     if isinstance(names, str | Path):
         raise TypeError(f"FileList has to be a list of file names, as [{str(names)!r}]")
     return tuple(Path(name) for name in names)

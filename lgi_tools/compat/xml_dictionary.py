@@ -1,4 +1,4 @@
-"""An answer as the nested dictionary that the class of the LGI document gives to scripts."""
+"""An answer as the nested dictionary of the Python class of LGI's document."""
 
 import re
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ Value = Dictionary | int | str | bytes
 
 
 def read(text: str, depth: int = 0) -> Dictionary:
-    """The elements of a text by name: dictionaries, whole numbers, texts; bytes for input and output.
+    """Return the elements of a text by name: dictionaries, integers, texts; bytes for input and output.
 
-    A name that comes several times has a list, in its order. Blank text is left out. Raises ValueError for a
+    A repeated name has a list. Blank text is omitted. Raises ValueError for a
     DTD. # As LGI: an element with attributes is a dictionary of these, and of itself under its own name.
     """
     found = list(xml.elements(text))
@@ -64,12 +64,12 @@ def _value(found: XmlElement, depth: int) -> Value:
 
 
 def _number(text: str) -> int | str:
-    """The number that a text of digits is, otherwise the text."""
+    """Return the number of a text of digits, otherwise the text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else text
 
 
 def _between(text: str, found: Sequence[XmlElement]) -> str:
-    """The text that stands in none of the elements, in one line."""
+    """Return the text outside all elements, on one line."""
     edges = [(0, 0), *((one.begin, one.end) for one in found), (len(text), len(text))]
     parts = (text[before[1] : after[0]] for before, after in pairwise(edges))
     return xml.unescape(" ".join(" ".join(parts).split()))

@@ -26,7 +26,7 @@ _MODES = {"-n": "n", "-l": "l", "-e": "e", "-nl": "nl", "-nle": "nle"}
 
 
 def work(arguments: Sequence[str], given: Streams) -> int:
-    """Prints what is asked of a list; the exit code."""
+    """Print the requested part of a list. Returns the exit code."""
     separator, modes, number, text = b",", "", 0, b""
     following = iter(arguments)
     for word in following:
@@ -59,7 +59,7 @@ def _number(option: str, following: Iterator[str]) -> int:
 
 
 def split(text: bytes, separator: bytes) -> list[bytes]:
-    """The trimmed values. As LGI: the last value moves into the place of an empty one."""
+    """Return the trimmed values. As LGI: the last value replaces an empty one."""
     values = [value.strip(BLANKS) for value in text.split(separator)]
     at = 0
     while at < len(values):
@@ -73,5 +73,5 @@ def split(text: bytes, separator: bytes) -> list[bytes]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_csv."""
+    """Run LGI_csv and return its exit code."""
     return streams.run(NAME, USAGE, work, arguments)

@@ -19,7 +19,7 @@ _DIGITS = b"0123456789abcdefABCDEF"
 
 
 def hash_input(arguments: Sequence[str], given: Streams) -> int:
-    """Prints the digest of the input, 32 digits and a line end. As LGI: only a line end for nothing."""
+    """Print the digest of the input, 32 digits and a line end. As LGI: only a line end for no input."""
     _options(arguments, given)
     data = given.read()
     given.write((digest(data) if data else "").encode() + b"\n")
@@ -27,7 +27,7 @@ def hash_input(arguments: Sequence[str], given: Streams) -> int:
 
 
 def to_digits(arguments: Sequence[str], given: Streams) -> int:
-    """Prints the input as upper-case digits, without a line end."""
+    """Print the input as upper-case hexadecimal digits, without a line end."""
     _options(arguments, given)
     for block in given.blocks():
         given.write(hexcode.encode(block).encode())
@@ -35,7 +35,7 @@ def to_digits(arguments: Sequence[str], given: Streams) -> int:
 
 
 def to_bytes(arguments: Sequence[str], given: Streams) -> int:
-    """Prints the bytes of hexadecimal digits. White space is skipped; at anything else it ends with 1."""
+    """Print the bytes of hexadecimal digits. White space is skipped; other characters are an error."""
     _options(arguments, given)
     left = b""
     for block in given.blocks():
@@ -64,16 +64,16 @@ def _run(name: str, does: str, work: Work, arguments: Sequence[str] | None) -> i
 
 
 def hash_main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_hash."""
+    """Run LGI_hash and return its exit code."""
     does = "Prints LGI's digest of the input, as in the .hash files of a job's directory."
     return _run("LGI_hash", does, hash_input, arguments)
 
 
 def binhex_main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_binhex."""
+    """Run LGI_binhex and return its exit code."""
     return _run("LGI_binhex", "Prints the input as hexadecimal digits.", to_digits, arguments)
 
 
 def hexbin_main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_hexbin; its exit code is 0 only when all of the input was hexadecimal."""
+    """Run LGI_hexbin and return its exit code: 0 only when all input was hexadecimal."""
     return _run("LGI_hexbin", "Prints the bytes that hexadecimal digits stand for.", to_bytes, arguments)

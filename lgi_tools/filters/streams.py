@@ -1,4 +1,4 @@
-"""What the filters read and write: files or standard streams, bounded, and never a terminal waited for."""
+"""The input and output of the filters: files or standard streams, of limited size."""
 
 import os
 import sys
@@ -13,27 +13,29 @@ BLANKS = b" \t\n\v\f\r"
 
 
 class InputError(Exception):
-    """A command line or an input a filter can do nothing with; the text says why."""
+    """A filter cannot use its command line or input; the text gives the reason."""
 
 
 class UsageError(Exception):
-    """How a filter is used is to be shown; ``code`` is the exit code."""
+    """The usage of a filter must be shown; ``code`` is the exit code."""
 
     def __init__(self, code: int = 0) -> None:
+        """Set the exit code."""
         self.code = code
         super().__init__()
 
 
 class Streams:
-    """The input and output of a filter, named by ``-i`` and ``-o``; nothing is opened before it is needed."""
+    """The input and output of a filter, named by ``-i`` and ``-o``; opened when first used."""
 
     def __init__(self) -> None:
+        """Use the standard streams until -i or -o is given."""
         self.input = ""
         self.output = ""
         self._descriptor = -1
 
     def takes(self, word: str, following: Iterator[str]) -> bool:
-        """Whether a word of the command line is -i or -o, which are then noted. Raises Unusable."""
+        """Note -i or -o, and return whether the word was one of them. Raises InputError."""
         if word == "-i":
             self.input = argument(word, following)
         elif word == "-o":
@@ -41,7 +43,7 @@ class Streams:
         return word in {"-i", "-o"}
 
     def blocks(self) -> Iterator[bytes]:
-        """The input. As LGI, the output tells when it cannot be read; raises Unusable then."""
+        """Yield the input. As LGI, an unreadable one is also reported on the output. Raises InputError."""
         if not self.input and os.isatty(STDIN):
             raise InputError("nothing to read: give -i FILE, or send something to standard input")
         try:
@@ -53,7 +55,7 @@ class Streams:
             raise InputError(f"{self.input or 'standard input'}: {error.strerror}") from None
 
     def read(self) -> bytes:
-        """The whole input. Raises Unusable when it is more than any message of LGI."""
+        """Return the whole input. Raises InputError when it is larger than any message of LGI."""
         whole = bytearray()
         for block in self.blocks():
             whole += block
@@ -62,7 +64,7 @@ class Streams:
         return bytes(whole)
 
     def write(self, data: bytes) -> None:
-        """Some output. Standard output is written as it is: LGI opened it anew, and cut what was there."""
+        """Write output. Standard output is not truncated: LGI reopened it and cut what was there."""
         if self._descriptor < 0:
             self._descriptor = self._open()
         while data:
@@ -78,7 +80,7 @@ class Streams:
 
 
 def argument(option: str, following: Iterator[str]) -> str:
-    """What stands behind an option. Raises Unusable when nothing does."""
+    """Return the argument of an option. Raises InputError when it is missing."""
     value = next(following, "")
     if not value:
         raise InputError(f"{option} needs an argument")
@@ -89,7 +91,7 @@ Work = Callable[[Sequence[str], Streams], int]
 
 
 def run(name: str, usage: str, work: Work, arguments: Sequence[str] | None) -> int:
-    """The exit code of a filter; everything that goes wrong is one line on standard error and 1."""
+    """Run a filter and return its exit code; an error is one line on standard error and exit code 1."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         return _answer(words, usage, work)

@@ -1,4 +1,4 @@
-"""LGI_xml: what stands in an element of a text."""
+"""LGI_xml: print the content of an element of a text."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ _BLANKS = streams.BLANKS.decode("ascii")
 
 
 def work(arguments: Sequence[str], given: Streams) -> int:
-    """Prints the content of an element; the exit code."""
+    """Print the content of an element. Returns the exit code."""
     words = []
     following = iter(arguments)
     for word in following:
@@ -47,7 +47,7 @@ def work(arguments: Sequence[str], given: Streams) -> int:
 
 
 def find(text: str, tag: str, attributes: str) -> XmlElement | None:
-    """The first element of a name, with these attributes if any are asked for."""
+    """Return the first element of a name, with these attributes if any are given."""
     for found in elements(text):
         if found.name == tag and attributes in ("", found.attributes.strip(_BLANKS)):
             return found
@@ -55,5 +55,5 @@ def find(text: str, tag: str, attributes: str) -> XmlElement | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_xml; its exit code is 0 only when something was found."""
+    """Run LGI_xml and return its exit code: 0 only when the element exists."""
     return streams.run(NAME, USAGE, work, arguments)

@@ -1,1 +1,1 @@
-"""How a new resource gets its certificate: a token of the authority, a request of the resource."""
+"""The enrolment of a new resource: a token of the CA, and a certificate request of the resource."""

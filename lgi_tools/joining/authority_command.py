@@ -1,4 +1,4 @@
-"""LGI_certificates token and listen: certificates for resources that come with a token."""
+"""LGI_certificates token and listen: issue certificates to resources that have a token."""
 
 import logging
 import sys
@@ -43,15 +43,17 @@ MOST_MINUTES = 24 * 60
 )
 @FORCE
 @click.pass_obj
-def token(directory: Path, name: str, project: tuple[str, ...], minutes: int, url: str, force: bool) -> None:
-    """Make a token with which the new resource NAME joins, once and soon: see LGI_join."""
+def token(
+    directory: Path, *, name: str, project: tuple[str, ...], minutes: int, url: str, force: bool
+) -> None:
+    """Create a one-time token with which the new resource NAME joins the project; see LGI_join."""
     with plain_errors():
         tokens.check(name, project)
         opened = Authority.open(directory)
         file = directory / f"{certificate_files.file_stem(name)}.crt"
         entity.refuse_existing("a resource that joins makes its own key: remove it", file.with_suffix(".key"))
         if not force:
-            entity.refuse_existing("say --force for a token that replaces it", file)
+            entity.refuse_existing("use --force for a token that replaces it", file)
         now = datetime.now(UTC)
         tokens.forget_ended(directory, now)
         ends = now + timedelta(minutes=minutes)
@@ -86,6 +88,7 @@ def token(directory: Path, name: str, project: tuple[str, ...], minutes: int, ur
 @click.pass_obj
 def listen(
     directory: Path,
+    *,
     host: str,
     url: str,
     port: int,
@@ -94,9 +97,11 @@ def listen(
     config: Path | None,
     days: int,
 ) -> None:
-    """Answer resources that join with a token, under the name HOST and with its certificate.
+    """Answer resources that join with a token, with the host name HOST and its certificate.
 
-    Run it where the CA's key is, for as long as resources join.
+    Run it on the machine with the CA key while resources join.
+
+    Example: LGI_certificates listen lgi.example.org --server https://lgi.example.org/LGI
     """
     stream = logging.StreamHandler(sys.stderr)
     logging.Formatter.converter = time.gmtime

@@ -1,4 +1,4 @@
-"""What a new resource asks of the authority's listener, which it knows by the token alone."""
+"""The requests of a new resource to the enrolment server, which it authenticates by the token alone."""
 
 import json
 import ssl
@@ -29,12 +29,12 @@ _ALL_SECONDS = 90.0
 
 
 class JoinError(Exception):
-    """The authority did not make a certificate, or made one of no use; the text says why."""
+    """The CA issued no usable certificate; the text gives the reason."""
 
 
 @dataclass(frozen=True)
 class Joined:
-    """What a resource was given: the PEM texts, who it is, and where it is to work."""
+    """The answer of the enrolment server: PEM texts, name, projects and project server."""
 
     certificate: str
     ca: str
@@ -45,9 +45,9 @@ class Joined:
 
 
 def fetch_ca(url: str, token: Token) -> str:
-    """The CA's certificate (PEM). It is believed for its key, which the token names, not for who sent it.
+    """Return the CA certificate (PEM), authenticated by the key that the token names.
 
-    Nothing secret has been said until then. JoinError when it is another one.
+    No secret is sent before that. Raises JoinError for another CA.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -64,7 +64,7 @@ def fetch_ca(url: str, token: Token) -> str:
 
 
 def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
-    """A certificate for a key. The listener must show a certificate of that CA for its host name."""
+    """Request a certificate for a key. The server must have a certificate of that CA for its host name."""
     context = with_deadline(ssl.create_default_context(cadata=ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     body = json.dumps({"token": token.secret, "request": csr.make(key).decode("ascii")})

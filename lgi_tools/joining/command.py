@@ -1,4 +1,4 @@
-"""LGI_join: makes this machine a resource of a project, with a token of the project's authority."""
+"""LGI_join: make this machine a resource of a project, with a token of the project's CA."""
 
 import shlex
 import shutil
@@ -51,12 +51,14 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
 @click.option("--check", is_flag=True, help="Only try whether the resource of --directory can sign up.")
 @options.version
 def command(
-    url: str | None, token: str | None, directory: Path, named: tuple[str, ...], key_type: str, check: bool
+    *, url: str | None, token: str | None, directory: Path, named: tuple[str, ...], key_type: str, check: bool
 ) -> int:
     """Make this machine a resource of a project.
 
-    URL and TOKEN are what LGI_certificates token has printed for the administrator. A key is made here and
-    stays here; its certificate is fetched, and a commented LGI.cfg written for LGI_daemon.
+    URL and TOKEN are printed by LGI_certificates token for the administrator. The key is generated here and
+    never sent; its certificate is fetched, and a commented LGI.cfg is written for LGI_daemon.
+
+    Example: LGI_join https://lgi.example.org:8444 lgi1.TOKEN -a command:slurm
     """
     try:
         if check:
@@ -71,7 +73,7 @@ def command(
 
 
 def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:
-    """Everything that can go wrong here is found before the token is spent."""
+    """Join a project; all errors that can be found before the token is used are found before."""
     if not is_https(url):
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     token = tokens.read(word)
@@ -98,7 +100,7 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
 
 
 def _say_settings(script: Path | None) -> None:
-    """What an administrator has to look at, and what of it cannot be right."""
+    """Print the settings an administrator must check, with warnings of invalid ones."""
     found = resource_directory.settings(script) if script else {}
     if not found:
         return
@@ -119,7 +121,7 @@ def _say_settings(script: Path | None) -> None:
 
 
 def _try_all(directory: Path) -> int:
-    """Sign up in each project of the configuration, and off again; the exit code."""
+    """Sign up in each project of the configuration, and off again. Returns the exit code."""
     credentials = Credentials(directory / KEY, directory / CERTIFICATE, directory / CA)
     unknown: list[str] = []
     bad = 0
@@ -161,7 +163,7 @@ def _ask_administrator(directory: Path, projects: tuple[str, ...]) -> None:
 
 
 def _projects(file: Path) -> list[tuple[str, str]]:
-    """Names and master servers in a configuration. ValueError when there are none."""
+    """Return the names and master servers in a configuration. Raises ValueError when it has none."""
     root = xml.find(file.read_text("utf-8"), "LGI", "resource")
     found = xml.find_all(root.inside, "project") if root else []
     named = [
@@ -174,5 +176,5 @@ def _projects(file: Path) -> list[tuple[str, str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command LGI_join; its exit code is 0 only when the resource can sign up."""
+    """Run LGI_join and return its exit code: 0 only when the resource can sign up."""
     return program.run(command, NAME, arguments)

@@ -1,7 +1,7 @@
-"""The authority's door: HTTPS without client certificates, for a short time, for those who bring a token.
+"""The enrolment server: HTTPS without client certificates, run while resources join with a token.
 
-``GET /ca.crt`` and ``POST /join``, one request a connection, everything bounded. It is made of the standard
-library's server so that the machine with the CA's key runs as little as possible.
+``GET /ca.crt`` and ``POST /join``, one request per connection, all sizes and times limited. It uses the
+standard library's server so that the machine with the CA key runs as little code as possible.
 """
 
 import json
@@ -36,17 +36,17 @@ _MOST_ADDRESSES = 10_000
 
 
 class ClientLimiter:
-    """How many connections an address has, and how often it has brought a wrong token."""
+    """The number of connections and of invalid tokens per address."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` is in seconds and never goes back."""
+        """Use ``clock``, which returns monotonic seconds."""
         self._clock = clock
         self._guard = threading.Lock()
         self._present: Counter[str] = Counter()
         self._wrong: dict[str, deque[float]] = {}
 
     def enter(self, address: str) -> bool:
-        """Whether there is room for one more connection."""
+        """Return whether one more connection of an address is allowed, and count it."""
         with self._guard:
             if self._present.total() >= MOST_CONNECTIONS or self._present[address] >= MOST_OF_ONE:
                 return False
@@ -54,28 +54,28 @@ class ClientLimiter:
             return True
 
     def leave(self, address: str) -> None:
-        """A connection that had entered has ended."""
+        """Release a counted connection."""
         with self._guard:
             self._present[address] -= 1
             if not self._present[address]:
                 del self._present[address]
 
     def wrong(self, address: str) -> None:
-        """Note a wrong token."""
+        """Count an invalid token."""
         with self._guard:
             if len(self._wrong) >= _MOST_ADDRESSES:
                 self._wrong.pop(next(iter(self._wrong)))
             self._wrong.setdefault(address, deque(maxlen=MOST_WRONG)).append(self._clock())
 
     def is_shut_out(self, address: str) -> bool:
-        """Whether an address has brought too many within a minute."""
+        """Return whether an address has sent too many invalid tokens within a minute."""
         with self._guard:
             times = self._wrong.get(address, deque())
             return len(times) == MOST_WRONG and self._clock() - times[0] < WRONG_SECONDS
 
 
 class EnrolmentServer(ThreadingTCPServer):
-    """Serves until it is shut down. Raises OSError when the address is taken."""
+    """Serves until it is shut down. Raises OSError when the address is in use."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -84,7 +84,7 @@ class EnrolmentServer(ThreadingTCPServer):
     request_queue_size = 64
 
     def __init__(self, address: tuple[str, int], tls: ssl.SSLContext, served: Issuer) -> None:
-        """``tls`` has the certificate under which those who join know this host."""
+        """Use ``tls`` with the certificate of this host's name."""
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.tls = tls
         self.desk = served
@@ -92,18 +92,18 @@ class EnrolmentServer(ThreadingTCPServer):
         super().__init__(address, RequestHandler)
 
     def verify_request(self, _request: Any, client_address: Any) -> bool:
-        """Too many connections are closed at once."""
+        """Reject a connection above the limits."""
         return self.visitors.enter(client_address[0])
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """A connection from its handshake to its end."""
+        """Handle a connection from its handshake to its end."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self.visitors.leave(client_address[0])
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
-        """A lost connection is the visitor's affair, anything else a fault of ours."""
+        """Ignore a lost connection, log any other error."""
         if isinstance(sys.exception(), OSError):
             log.info("%s: the connection was lost", client_address[0])
         else:
@@ -111,7 +111,7 @@ class EnrolmentServer(ThreadingTCPServer):
 
 
 class RequestHandler(BaseHTTPRequestHandler):
-    """One connection, one request."""
+    """The handler of one connection with one request."""
 
     server: EnrolmentServer
     server_version, sys_version = "LGI_certificates", ""
@@ -119,7 +119,7 @@ class RequestHandler(BaseHTTPRequestHandler):
     timeout = CONNECTION_SECONDS
 
     def setup(self) -> None:
-        """The handshake, within the time there is for all."""
+        """Do the handshake within the time limit of the connection."""
         # A second descriptor of the same connection: shut down, it ends whatever the first one waits for.
         self._end = self.request.dup()
         self._end.settimeout(CONNECTION_SECONDS)
@@ -135,7 +135,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         super().setup()
 
     def finish(self) -> None:
-        """The end of the connection: what was sent and not read is taken, or the answer would be lost too."""
+        """Close the connection after reading the rest of the request, so that the answer is not lost."""
         try:
             super().finish()
             self._end.shutdown(socket.SHUT_WR)
@@ -157,14 +157,14 @@ class RequestHandler(BaseHTTPRequestHandler):
         self._end.close()
 
     def do_GET(self) -> None:
-        """The CA's certificate, by which who has a token knows us."""
+        """Answer with the CA certificate, which the token authenticates."""
         if self.path == "/ca.crt":
             self._answer(200, self.server.desk.authority.ca_file.read_bytes(), "application/x-pem-file")
         else:
             self._refuse(404, "there is nothing else to read here")
 
     def do_POST(self) -> None:
-        """A token for a certificate."""
+        """Answer a join request with a certificate."""
         address = self.client_address[0]
         if self.path != "/join":
             self._refuse(404, "post to /join")
@@ -211,7 +211,7 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """What the standard library has to say of malformed requests; what was asked for is logged by us."""
+        """Log the standard library's message of a malformed request; requests are logged elsewhere."""
         text = format % arguments
         if not text.startswith('"'):
             shown = "".join("?" if common_name.has_control(char) else char for char in text)
@@ -219,7 +219,7 @@ class RequestHandler(BaseHTTPRequestHandler):
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """TLS 1.2 or newer, with the host's certificate and without any of a client. ValueError or OSError."""
+    """Return a TLS context for 1.2 or newer, without client certificates. Raises ValueError, OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -1,4 +1,4 @@
-"""Where the authority makes certificates for those who bring a token, without anything of the network."""
+"""The issuing of certificates for tokens, independent of the network."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Register = Callable[[Grant, Path], str]
 
 
 class BadRequestError(Exception):
-    """What was sent is no request to join; the text says why."""
+    """A request is malformed; the text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class JoinRequest:
 
 
 def read(body: bytes) -> JoinRequest:
-    """A posted request (JSON). Malformed says what is wrong with it."""
+    """Return a posted request (JSON). Raises BadRequestError."""
     try:
         posted = json.loads(body)
         secret, request = posted["token"], posted["request"]
@@ -46,12 +46,12 @@ def read(body: bytes) -> JoinRequest:
 
 
 class Issuer:
-    """Spends tokens for certificates."""
+    """Issues certificates for tokens."""
 
     def __init__(
         self, directory: Path, server: str, register: Register | None = None, days: int = LEAF_DAYS
     ) -> None:
-        """``server`` is the project server's URL, told to who joins. ValueError or OSError for a bad CA."""
+        """Use the CA in ``directory``; ``server`` is the project server's URL. Raises ValueError, OSError."""
         self.authority = Authority.open(directory)
         self._directory = directory
         self._server = server
@@ -59,9 +59,9 @@ class Issuer:
         self._days = days
 
     def join(self, asked: JoinRequest) -> dict[str, object]:
-        """What is answered. Refused or Malformed say why not, and then the token is as good as before.
+        """Issue a certificate. After InvalidTokenError and BadRequestError the token stays valid.
 
-        OSError when the certificate could not be made, upon which the token is spent.
+        Raises OSError when the certificate could not be written; the token is used up then.
         """
         now = datetime.now(UTC)
         grant = tokens.look(self._directory, asked.secret, now)

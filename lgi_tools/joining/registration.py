@@ -1,4 +1,4 @@
-"""Registering a resource with a project server that is on this host, by its own command."""
+"""Register a resource with a project server on this host, by the command ManageDB."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ SECONDS = 60.0
 
 
 def command(name: str, projects: tuple[str, ...], certificate: str, config: str) -> list[list[str]]:
-    """What an administrator has to run at the project's master server, a command for each project."""
+    """Return the commands to run at the project's master server, one per project."""
     options = ["--name", name, "--url", name, "--certificate", certificate]
     options += ["--project-server", "0", "--servers", "any"]
     return [
@@ -21,7 +21,7 @@ def command(name: str, projects: tuple[str, ...], certificate: str, config: str)
 
 
 def register(config: Path, grant: Grant, certificate: Path) -> str:
-    """Run it here; empty when all was done, otherwise why not."""
+    """Run the commands here. Returns an empty text, or the error."""
     beside = Path(sys.executable).parent / "ManageDB"
     program = str(beside) if beside.exists() else shutil.which("ManageDB")
     if program is None:

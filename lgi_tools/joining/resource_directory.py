@@ -1,4 +1,4 @@
-"""The directory of a resource: key, certificates, applications and a commented LGI.cfg made from theirs."""
+"""The directory of a resource: key, certificates, applications and a commented LGI.cfg."""
 
 import re
 import shutil
@@ -26,19 +26,19 @@ _PROJECT = re.compile(r" *<project number='1'>.*?</project>\n", re.DOTALL)
 
 @dataclass(frozen=True)
 class ApplicationTemplate:
-    """Where an application is, and for one with several back-ends which script it is to use."""
+    """The directory of an application, and the selected script of one with several back-ends."""
 
     source: Path
     backend: str = ""
 
     @property
     def example(self) -> str:
-        """The application's example of a configuration."""
+        """The application's example configuration."""
         return (self.source / EXAMPLE).read_text("utf-8")
 
     @property
     def section(self) -> str:
-        """Its part of a configuration, scripts in a directory of its own."""
+        """The application's part of a configuration, with scripts in a directory of its own."""
         text = _only(_APPLICATION, self.example, self.source)
         if self.backend:
             text = text.replace(f" {_DEFAULT_BACKEND} ", f" ./{self.backend} ")
@@ -46,9 +46,9 @@ class ApplicationTemplate:
 
 
 def find(text: str) -> ApplicationTemplate:
-    """The application of a name, or of a directory: ``hello_world``, ``command:slurm``, ``/site/gaussian``.
+    """Return the application of a name or directory: ``hello_world``, ``command:slurm``, ``/site/gaussian``.
 
-    ValueError says what there is.
+    Raises ValueError listing the available ones.
     """
     name, _, backend = text.partition(":")
     source = next((place / name for place in (*_PLACES, Path()) if (place / name / EXAMPLE).is_file()), None)
@@ -64,7 +64,7 @@ def find(text: str) -> ApplicationTemplate:
 
 
 def check(directory: Path, applications: tuple[ApplicationTemplate, ...]) -> None:
-    """FileExistsError or ValueError while nothing was made, when not all can be."""
+    """Raise FileExistsError or ValueError, before anything is written, when not all can be written."""
     names = [application.source.name for application in applications]
     for name in names:
         if names.count(name) > 1:
@@ -77,13 +77,13 @@ def check(directory: Path, applications: tuple[ApplicationTemplate, ...]) -> Non
 
 
 def write_certificates(directory: Path, joined: Joined) -> None:
-    """What must not be lost: the token is spent."""
+    """Write the certificates, which must not be lost: the token is used up."""
     keys.write_file(directory / CERTIFICATE, joined.certificate.encode(), keys.PUBLIC)
     keys.write_file(directory / CA, joined.ca.encode(), keys.PUBLIC)
 
 
 def write(directory: Path, joined: Joined, applications: tuple[ApplicationTemplate, ...]) -> Path:
-    """Copy the applications, make the run directory, and write the configuration; its file."""
+    """Copy the applications, create the run directory and write the configuration. Returns its file."""
     for application in applications:
         shutil.copytree(application.source, directory / application.source.name)
     # Under root each job runs as a user of its own, who must get to its directory.
@@ -94,18 +94,18 @@ def write(directory: Path, joined: Joined, applications: tuple[ApplicationTempla
 
 
 def script(directory: Path, application: ApplicationTemplate) -> Path | None:
-    """The back-end that an application uses there; None for one that has scripts of its own."""
+    """Return the back-end script that an application uses; None for one with scripts of its own."""
     backend = application.backend or ("process" if _DEFAULT_BACKEND in application.example else "")
     return directory / application.source.name / backend if backend else None
 
 
 def settings(file: Path) -> dict[str, str]:
-    """What a back-end's script sets of containers and limits, as it stands there."""
+    """Return the settings of containers and limits in a back-end's script."""
     return dict(_SETTING.findall(file.read_text("utf-8", "replace")))
 
 
 def configuration(joined: Joined, applications: tuple[ApplicationTemplate, ...]) -> str:
-    """A commented configuration: the first application's example, with all projects and applications."""
+    """Return the first application's commented example with all projects and applications."""
     first = applications[0]
     project = _only(_PROJECT, first.example, first.source)
     sections = "\n".join(

@@ -1,7 +1,7 @@
-"""One-time tokens: who has one may have a certificate made for what it was given for, once and soon.
+"""One-time tokens, which entitle their holder to one certificate within a short time.
 
-The authority keeps the SHA-256 of a token as the name of a file, never the token. To spend a token is to
-remove that file, which of any number who try at once succeeds for one.
+The CA stores the SHA-256 of a token as the name of a file, never the token. Redeeming a token removes that
+file, which succeeds for only one of several concurrent attempts.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ _SECRET_BYTES = 32
 
 
 class InvalidTokenError(Exception):
-    """A token is of no use; the text says why to who has it, and nothing of other tokens."""
+    """A token is invalid; the text gives the reason, and nothing about other tokens."""
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token is for: a resource, its projects, until when. ``force``: it may replace a certificate."""
+    """The grant of a token: a resource, its projects, expiry. ``force``: it may replace a certificate."""
 
     name: str
     projects: tuple[str, ...]
@@ -39,18 +39,18 @@ class Grant:
 
 @dataclass(frozen=True)
 class Token:
-    """What the administrator hands over. ``authority`` is by which key the CA is known to who joins."""
+    """A token as printed. ``authority`` is the fingerprint by which the CA is authenticated."""
 
     secret: str
     authority: str
 
     def __str__(self) -> str:
-        """The one word that is typed."""
+        """Return the token as one word."""
         return f"{_MARK}.{self.secret}.{self.authority}"
 
 
 def read(text: str) -> Token:
-    """A token as it was typed. Refused when it is none, as after a mistake in copying."""
+    """Return a token from its text. Raises InvalidTokenError, as for an incomplete copy."""
     mark, _, rest = text.strip().partition(".")
     secret, _, authority = rest.partition(".")
     digits = len(authority) == 64 and all(digit in "0123456789abcdef" for digit in authority)
@@ -60,13 +60,13 @@ def read(text: str) -> Token:
 
 
 def fingerprint(authority: x509.Certificate) -> str:
-    """SHA-256 of a CA's public key, in hexadecimal digits: the same when its certificate was renewed."""
+    """Return the SHA-256 of a CA's public key in hexadecimal digits; a renewed certificate keeps it."""
     key = authority.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(key).hexdigest()
 
 
 def check(name: str, projects: tuple[str, ...]) -> None:
-    """ValueError unless a certificate can be made for this, and the project server will take it."""
+    """Raise ValueError unless a certificate can be issued that the project server accepts."""
     common_name.compose(name, None, projects or None)
     if not common_name.is_resource_name(name):
         raise ValueError(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
@@ -75,7 +75,7 @@ def check(name: str, projects: tuple[str, ...]) -> None:
 
 
 def make(directory: Path, grant: Grant) -> str:
-    """Note a new token in an authority's directory; the secret of it, which is kept nowhere."""
+    """Store a new token in a CA's directory. Returns its secret, which is not stored."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     tokens = directory / DIRECTORY
     tokens.mkdir(mode=0o700, exist_ok=True)
@@ -91,7 +91,7 @@ def make(directory: Path, grant: Grant) -> str:
 
 
 def look(directory: Path, secret: str, now: datetime) -> Grant:
-    """What a token is for. Refused when there is none, or it has ended."""
+    """Return the grant of a token. Raises InvalidTokenError for an unknown or expired one."""
     grant = _noted(_file(directory, secret))
     if grant is None:
         raise InvalidTokenError("the token is not known: it is mistyped, was used, or has ended")
@@ -102,7 +102,7 @@ def look(directory: Path, secret: str, now: datetime) -> Grant:
 
 
 def redeem(directory: Path, secret: str, now: datetime) -> Grant:
-    """The same, and the token is gone, whatever happens afterwards. Refused for all but one who try."""
+    """Return the grant and use up the token. Of concurrent attempts one succeeds: InvalidTokenError."""
     grant = look(directory, secret, now)
     try:
         _file(directory, secret).unlink()
@@ -114,7 +114,7 @@ def redeem(directory: Path, secret: str, now: datetime) -> Grant:
 
 
 def forget_ended(directory: Path, now: datetime) -> None:
-    """Remove the files of tokens that nobody has used in time."""
+    """Remove the files of expired tokens."""
     for path in (directory / DIRECTORY).glob("*.json"):
         grant = _noted(path)
         if grant is None or now >= grant.ends:
@@ -122,7 +122,7 @@ def forget_ended(directory: Path, now: datetime) -> None:
 
 
 def _noted(path: Path) -> Grant | None:
-    """What stands in a token's file; nothing when it is not there or not one of ours."""
+    """Return the grant in a token's file, None when it does not exist or is invalid."""
     try:
         noted = json.loads(path.read_bytes())
         ends = datetime.fromtimestamp(noted["ends"], UTC)
@@ -132,7 +132,7 @@ def _noted(path: Path) -> Grant | None:
 
 
 def _file(directory: Path, secret: str) -> Path:
-    """Found by its hash: how long the search takes says nothing of other tokens."""
+    """Return the file of a token by its hash, so that the look-up time reveals nothing of other tokens."""
     return directory / DIRECTORY / f"{hashlib.sha256(secret.encode()).hexdigest()}.json"
 
 

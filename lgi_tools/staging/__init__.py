@@ -1,1 +1,1 @@
-"""The files of a job between its directory and its repository."""
+"""Transfer of files between a job's directory and its repository."""

@@ -1,4 +1,4 @@
-"""What is in a job's directory: files of the user, and what cannot be stored."""
+"""The files in a job's directory, and the entries that cannot be stored."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Found:
-    """A file to store, under a name; what it is like now."""
+    """A file to store under a name, with its current size and time."""
 
     name: str
     path: Path
@@ -31,19 +31,19 @@ class Found:
 
 @dataclass(frozen=True)
 class Omitted:
-    """What stays, and why."""
+    """An entry that is not stored, with the reason."""
 
     name: str
     why: str
 
 
 def is_staged(name: str) -> bool:
-    """Whether a name is that of a file of the user."""
+    """Return whether a name can be that of a user's file."""
     return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
 
 
 def contents(directory: Path, state: Path) -> Iterator[Found | Omitted]:
-    """All that a user may look for, by name, then both streams of the job."""
+    """Yield the user's files by name, then both streams of the job."""
     streams = [_found(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
     taken = {stream.name for stream in streams}
     for name in sorted(os.listdir(directory)):
@@ -55,7 +55,7 @@ def contents(directory: Path, state: Path) -> Iterator[Found | Omitted]:
 
 
 def _look(name: str, path: Path) -> Found | Omitted | None:
-    """What a name is; nothing when it is LGI's own."""
+    """Return the entry of a name, None for one of LGI's own."""
     if name.startswith(".LGI_") or name.removesuffix(".hash") in {*HASHED, OUTPUT}:
         return None
     found = _found(name, path)
@@ -78,14 +78,14 @@ def _found(name: str, path: Path) -> Found | Omitted:
 
 
 def reason(error: TransferError | OSError) -> str:
-    """Why something cannot be stored, in the words of system or server."""
+    """Return why something cannot be stored, in the words of the system or server."""
     said = (error.strerror or "") if isinstance(error, OSError) else ""
     return said.lower() or str(error)
 
 
 @contextmanager
 def plain_file(path: Path) -> Iterator[int]:
-    """A descriptor of a plain file. A link put in its place meanwhile is not followed: it may be to a key."""
+    """Open a regular file without following links: a link put in its place could lead to a key."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,4 +1,4 @@
-"""The files of a repository come into the directory of its job."""
+"""Fetch the files of a repository into the directory of its job."""
 
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,9 @@ from lgi_tools.staging.outcome import AWAY, LATER, answers, transfer
 
 
 def fetch(directory: Path, repository: Repository) -> int:
-    """All files of the repository, and a note of what they were; the exit code.
+    """Fetch all files of the repository and record them. Returns the exit code.
 
-    A run that was cut goes on where it stopped.
+    An interrupted run continues where it stopped.
     """
     try:
         content = repository.content()
@@ -43,7 +43,7 @@ def fetch(directory: Path, repository: Repository) -> int:
 
 
 def _here(path: Path) -> list[int]:
-    """What a file is like; nothing when it is not there."""
+    """Return the fingerprint of a file, None when it does not exist."""
     try:
         return fingerprint(path.lstat())
     except OSError:

@@ -1,4 +1,4 @@
-"""What LGI_stage remembers of a job between two runs, in the job's state directory."""
+"""The records of LGI_stage between two runs, in the job's state directory."""
 
 import json
 import os
@@ -17,29 +17,29 @@ Fingerprint = list[int]
 
 
 def state_directory(directory: Path) -> Path:
-    """Where the marks and streams of a job are, as its daemon says; an older daemon does not say it."""
+    """Return the state directory of a job, as its daemon says; older daemons do not say it."""
     return Path(os.environ.get("LGI_STATE_DIRECTORY") or directory / ".LGI_job")
 
 
 def fingerprint(status: os.stat_result) -> Fingerprint:
-    """That of a file."""
+    """Return the fingerprint of a file."""
     return [status.st_size, status.st_mtime_ns]
 
 
 class Marks:
-    """The marks of one job."""
+    """The records of one job."""
 
     def __init__(self, directory: Path) -> None:
-        """``directory`` is the job's. Makes the state directory if need be."""
+        """Use the job's ``directory``, and create the state directory if it does not exist."""
         self.state = state_directory(directory)
         self.state.mkdir(mode=0o700, exist_ok=True)
 
     def note(self, fetched: Mapping[str, Fingerprint]) -> None:
-        """Remember that all was fetched, and what it was."""
+        """Record that all files were fetched, with their fingerprints."""
         self._write(NOTE, json.dumps(fetched))
 
     def noted(self) -> dict[str, Fingerprint]:
-        """What was fetched; nothing, so that all is stored, when the note cannot be read."""
+        """Return the fetched files; empty for an unreadable record, so that all files are stored."""
         try:
             found = json.loads((self.state / NOTE).read_text("utf-8"))
         except (OSError, ValueError):
@@ -47,16 +47,16 @@ class Marks:
         return found if isinstance(found, dict) else {}
 
     def add(self, kind: str, *lines: object) -> None:
-        """Remember what was done: each of ``lines`` is a list that begins with the name of a file.
+        """Record finished files: each of ``lines`` is a list that starts with the name of a file.
 
-        On a full disk it is forgotten: what is done once more is better than what is not done.
+        A full disk is ignored: the file is transferred again then.
         """
         text = "".join(json.dumps(line) + "\n" for line in lines)
         with suppress(OSError), open(self.state / kind, "a", encoding="utf-8") as opened:
             opened.write(text)
 
     def lines(self, kind: str) -> dict[str, list[object]]:
-        """What was remembered last of each file, without its name. A line that was cut is none."""
+        """Return the last record of each file, without its name. An incomplete line is ignored."""
         found: dict[str, list[object]] = {}
         try:
             text = (self.state / kind).read_text("utf-8")
@@ -72,14 +72,14 @@ class Marks:
         return found
 
     def omit(self, line: str) -> None:
-        """Leave word of what is not stored; an empty line when there is nothing."""
+        """Write the line of entries that are not stored; remove the file for an empty line."""
         if line:
             self._write(OMISSIONS, f"{line}\n")
         else:
             (self.state / OMISSIONS).unlink(missing_ok=True)
 
     def _write(self, name: str, text: str) -> None:
-        """All at once."""
+        """Write a file atomically."""
         new = self.state / f"{name}.new"
         new.write_text(text, "utf-8")
         new.replace(self.state / name)

@@ -1,4 +1,4 @@
-"""What of a job is not stored, as one line for its user."""
+"""The entries of a job that are not stored, as one line for its user."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ _LONGEST_PART = 70
 
 
 def line(omissions: Iterable[tuple[str, str]]) -> str:
-    """Names and why, as ``out/ (directory), l (link)``; how many more there are when that is too long."""
+    """Return names and reasons, as ``out/ (directory), l (link)``, shortened with a count of the others."""
     told = [f"{_part(name)} ({_part(why)})" for name, why in omissions]
     shown: list[str] = []
     for number, one in enumerate(told, 1):
@@ -23,7 +23,7 @@ def line(omissions: Iterable[tuple[str, str]]) -> str:
 
 
 def _part(text: str) -> str:
-    """Readable, in one line, not too long: a name may hold anything."""
+    """Return a name and reason on one line, escaped and shortened."""
     safe = one_line(text).encode("utf-8", "backslashreplace")
     if len(safe) <= _LONGEST_PART:
         return safe.decode()

@@ -1,4 +1,4 @@
-"""What a failure of a file means: try it again, give up, or go on without that file."""
+"""The consequence of a failed transfer: retry, give up, or continue without the file."""
 
 import errno
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _OF_THE_FILE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_
 
 
 class Fate(Enum):
-    """What becomes of a file that was not transferred."""
+    """The consequence for a file that was not transferred."""
 
     AGAIN = auto()
     REFUSED = auto()
@@ -27,7 +27,7 @@ class Fate(Enum):
 
 
 def fate_of(error: TransferError | OSError) -> Fate:
-    """LOST: this file can never be stored, the others can. REFUSED: none can, as things are."""
+    """Return LOST when only this file can never be stored, REFUSED when none can at present."""
     if isinstance(error, OSError):
         return Fate.AGAIN if error.errno in _PASSING else Fate.LOST
     if error.may_pass:
@@ -36,7 +36,7 @@ def fate_of(error: TransferError | OSError) -> Fate:
 
 
 def transfer(name: str, act: Callable[[], None]) -> int:
-    """Whether a file was transferred, as an exit code; a server that refuses it will not change its mind."""
+    """Return the exit code of a transfer; a refusal of the server is permanent."""
     try:
         act()
     except TransferError as failure:
@@ -49,7 +49,7 @@ def transfer(name: str, act: Callable[[], None]) -> int:
 
 
 def answers(repository: Repository) -> bool:
-    """Whether the server is there: a connection that breaks may also be the fault of one file."""
+    """Return whether the server answers: a broken connection may be caused by a single file."""
     try:
         repository.content()
     except TransferError as failure:

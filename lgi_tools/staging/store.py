@@ -1,4 +1,4 @@
-"""What a job has made goes into its repository."""
+"""Store the results of a job in its repository."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -22,14 +22,14 @@ _AS_A_WHOLE = {0, HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 
 
 class _AwayError(Exception):
-    """Nobody answers any more."""
+    """The server does not answer any more."""
 
 
 def store(directory: Path, repository: Repository | None) -> int:
-    """All new and changed files, and the streams; the exit code.
+    """Store all new and changed files and the streams. Returns the exit code.
 
-    What was stored by an earlier run is not sent again. What can never be stored is left word of; without a
-    repository that is all.
+    Files that an earlier run has stored are not sent again. Entries that can never be stored are listed;
+    without a repository nothing else is done.
     """
     marks = Marks(directory)
     storage = _Storage(marks, repository)
@@ -42,7 +42,7 @@ def store(directory: Path, repository: Repository | None) -> int:
 
 
 class _Storage:
-    """The files of one job on their way."""
+    """The transfer of one job's files."""
 
     def __init__(self, marks: Marks, repository: Repository | None) -> None:
         self._marks = marks
@@ -56,11 +56,11 @@ class _Storage:
 
     @property
     def omitted(self) -> list[tuple[str, str]]:
-        """What can never be stored, and why: files first."""
+        """The entries that can never be stored, with reasons; files first."""
         return [*self._lost, *self._others]
 
     def store(self, directory: Path) -> int:
-        """The exit code."""
+        """Store all files. Returns the exit code."""
         wanted = list(self._wanted(directory))
         if self._repository is None:
             made = [one.name for one in wanted if one.path.parent != self._marks.state]
@@ -75,7 +75,7 @@ class _Storage:
         return NEVER if self._refused else 0
 
     def _wanted(self, directory: Path) -> Iterator[Found]:
-        """What is not in the repository as it is here."""
+        """Yield the files that differ from those in the repository."""
         for one in contents(directory, self._marks.state):
             if not isinstance(one, Found):
                 self._others.append((one.name, one.why))
@@ -98,7 +98,7 @@ class _Storage:
                 self._store_alone(repository, one)
 
     def _most(self, repository: Repository) -> Most | None:
-        """What goes in one request; each file by itself where that cannot be said."""
+        """Return the limits of one bulk upload, None to send each file by itself."""
         try:
             return bulk_upload.most(repository)
         except TransferError as failure:
@@ -156,7 +156,7 @@ class _Storage:
 
     @staticmethod
     def _check_answers(repository: Repository, error: TransferError | OSError) -> None:
-        """Raises _AwayError when a failure is no file's fault: there is nobody any more."""
+        """Raise _AwayError when a failure means that the server does not answer."""
         if isinstance(error, TransferError) and error.may_pass and not answers(repository):
             raise _AwayError
 
@@ -166,7 +166,7 @@ class _Storage:
 
 
 def _batches(files: Sequence[Found], most: Most) -> Iterator[list[Found]]:
-    """Files that go in one request together."""
+    """Yield groups of files for one request each."""
     batch: list[Found] = []
     size = 0
     for one in files:
@@ -180,7 +180,7 @@ def _batches(files: Sequence[Found], most: Most) -> Iterator[list[Found]]:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name can stand in a list in JSON; the server says what is wrong with another one."""
+    """Return whether a name can be sent as JSON; for others the server reports the error."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -189,7 +189,7 @@ def _is_text(name: str) -> bool:
 
 
 def _read(one: Found) -> Small:
-    """A file, as long as it is when it is opened. TransferError, OSError."""
+    """Return a file of the size it had when opened. Raises TransferError, OSError."""
     with plain_file(one.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
         status = os.fstat(descriptor)
         data = opened.read(status.st_size)
@@ -199,6 +199,6 @@ def _read(one: Found) -> Small:
 
 
 def upload(repository: Repository, name: str, path: Path) -> None:
-    """Store a plain file. TransferError, OSError."""
+    """Store a regular file. Raises TransferError, OSError."""
     with plain_file(path) as descriptor:
         repository.upload(name, Path(f"/proc/self/fd/{descriptor}"))

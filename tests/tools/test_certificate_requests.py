@@ -107,7 +107,7 @@ def test_a_key_that_is_here_is_asked_for_again(run: Run, ca: Authority, tmp_path
 
     second = read_certificate(ca.directory / "mark.crt")
     assert (refused, forced) == (1, 0)
-    assert "mark.crt is there already: say --force" in err
+    assert "mark.crt already exists: use --force" in err
     assert second.public_key() == first.public_key()
     assert second.serial_number != first.serial_number
 
@@ -124,7 +124,7 @@ def test_a_key_of_that_name_is_not_left_beside_a_certificate_for_another(
     code, _, err = run(main, "--directory", str(ca.directory), *words)
 
     assert code == 1
-    assert "mark.key is there and is another key: remove it first" in err
+    assert "mark.key exists and is another key: remove it first" in err
     assert (ca.directory / "mark.crt").read_bytes() == before
 
 
@@ -177,9 +177,9 @@ REQUEST = csr.make(make_key(KeyType.EC))
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--kind", "resource", "--group", "g"), "only users have groups"),
-        (("--kind", "server", "--project", "p"), "names no projects"),
-        (("--kind", "user", "--also", "h"), "only servers have other names"),
+        (("--kind", "resource", "--group", "g"), "--group is valid for users only"),
+        (("--kind", "server", "--project", "p"), "--project is not valid for servers"),
+        (("--kind", "user", "--also", "h"), "--also is valid for servers only"),
         ((), "Missing option '--kind'"),
     ],
 )
@@ -280,6 +280,6 @@ def test_a_pkcs12_file_is_opened_with_its_password_only(run: Run, ca: Authority,
 
     assert (wrong, there, strange) == (1, 1, 1)
     assert f"{file} cannot be opened" in err
-    assert "mark.key is there already: say --force" in taken
-    assert "is another CA than that of the file" in foreign
+    assert "mark.key already exists: use --force" in taken
+    assert "differs from the CA in the file" in foreign
     assert not (tmp_path / "new").exists()

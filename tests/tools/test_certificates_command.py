@@ -82,8 +82,8 @@ def test_a_lost_key_is_revoked_and_the_list_shows_it(run: Run, tmp_path: Path) -
     _, listed, _ = run(main, *at, "list")
 
     assert (code, again) == (0, 1)
-    assert f"give {tmp_path}/ca/ca.crl to every project server" in out
-    assert err == f"LGI_certificates: {tmp_path}/ca/res@cluster.crt is revoked already\n"
+    assert f"copy {tmp_path}/ca/ca.crl to every project server" in out
+    assert err == f"LGI_certificates: {tmp_path}/ca/res@cluster.crt is already revoked\n"
     assert listed.splitlines()[1].endswith("valid")
     assert listed.splitlines()[2].endswith("revoked")
 
@@ -91,7 +91,7 @@ def test_a_lost_key_is_revoked_and_the_list_shows_it(run: Run, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("server", "x"), "there is no CA in {ca}: make one with 'init'"),
+        (("server", "x"), "there is no CA in {ca}: create one with 'init'"),
         (("list",), "{ca} contains no certificates: create a CA with 'init'"),
         (("user", "x", "--password-file", "/no/file"), "/no/file: No such file or directory"),
         (("nothing",), "No such command 'nothing'. ('LGI_certificates -h' shows how it is used)"),
@@ -120,7 +120,7 @@ def test_a_certificate_is_replaced_by_force_only(run: Run, tmp_path: Path) -> No
     forced, _, _ = run(main, *at, "server", "localhost", "--force")
 
     assert (refused, forced) == (1, 0)
-    assert "localhost.key is there already: say --force to replace it" in err
+    assert "localhost.key already exists: use --force to replace it" in err
 
 
 def test_a_password_is_made_up_and_shown_once(run: Run, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_configuration_that_is_there_is_kept(run: Run, tmp_path: Path) -> None
     code, _, err = run(main, *at, "user", "mark", "--config-dir", tmp_path / "dot")
 
     assert code == 1
-    assert f"{tmp_path}/dot/user is there already" in err
+    assert f"{tmp_path}/dot/user already exists" in err
     assert not (tmp_path / "ca" / "mark.key").exists()
 
 

@@ -74,7 +74,7 @@ def test_a_new_key_is_made_on_demand_only(run: Run, ca: Authority) -> None:
     assert (kept == before, changed == before) == (True, False)
     assert (code, refused) == (0, 1)
     assert "ManageDB" in out
-    assert "mark.key is not here: make it where it is used, with 'csr'" in err
+    assert "mark.key does not exist: create the new key where it is used, with 'csr'" in err
     issued.key.write_bytes(changed)
     assert read_key(issued.key).public_key() == read_certificate(issued.certificate).public_key()
 
@@ -94,7 +94,7 @@ def test_nothing_is_renewed_that_is_revoked_unknown_or_of_another_authority(
     ]
 
     assert [code for code, _, _ in answers] == [1, 1, 1]
-    assert "lost.crt is revoked: make a new one with --force" in answers[0][2]
+    assert "lost.crt is revoked: issue a new one with --force" in answers[0][2]
     assert "stranger.crt was not signed by this CA" in answers[1][2]
     assert "no.crt: No such file or directory" in answers[2][2]
     assert (lost.read_bytes(), stranger.read_bytes()) == before
@@ -111,7 +111,7 @@ def test_a_renewed_authority_keeps_what_it_has_signed(run: Run, tmp_path: Path) 
 
     renewed = Authority.open(ca.directory).certificate
     assert (code, refused) == (0, 1)
-    assert "give it to all" in out
+    assert "distribute it to all" in out
     assert "a CA with a new key is a new CA" in err
     assert renewed.not_valid_after_utc - datetime.now(UTC) > timedelta(days=3600)
     assert renewed.subject == ca.certificate.subject
@@ -227,9 +227,9 @@ def test_a_place_without_certificates_is_said_to_be_one(run: Run, tmp_path: Path
 
     assert [code for code, _, _ in answers] == [1] * 4
     assert "is neither a certificate nor a configuration" in answers[0][2]
-    assert "there are no certificates in" in answers[1][2]
+    assert "contains no certificates" in answers[1][2]
     assert "No such file or directory" in answers[2][2]
-    assert "hold no certificates: name what to look at" in answers[3][2]
+    assert "contain no certificates: name a file or directory to check" in answers[3][2]
 
 
 def test_a_certificate_file_of_any_name_is_checked(run: Run, ca: Authority, tmp_path: Path) -> None:

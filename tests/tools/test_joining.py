@@ -338,7 +338,7 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
         ),
         (("https://x", "TOKEN", "-a", "command:lsf"), "has no back-end 'lsf'"),
         (("https://x", "TOKEN", "-a", "command", "-a", "command:pbs"), "command is named twice"),
-        (("https://x", "TOKEN", "--directory", "."), "LGI.cfg is there already: use another --directory"),
+        (("https://x", "TOKEN", "--directory", "."), "LGI.cfg already exists: use another --directory"),
         (("https://x", "TOKEN", "--check"), "--check goes without"),
         (("--check",), "LGI_resource/LGI.cfg: No such file"),
     ],

@@ -171,9 +171,9 @@ def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         (("node", "--project", "LGI"), "'node' is not user@host"),
         (("node@x", "--project", "any"), "a token names the projects"),
         (("node@x", "--project", "L;G"), "would be read differently"),
-        (("here@x", "--project", "LGI"), "here@x.crt is there already: say --force for a token"),
+        (("here@x", "--project", "LGI"), "here@x.crt already exists: use --force for a token"),
         (("here@x", "--project", "LGI", "--force", "--minutes", "0"), "0 is not in the range"),
-        (("both@x", "--project", "LGI", "--force"), "both@x.key is there already: a resource that joins"),
+        (("both@x", "--project", "LGI", "--force"), "both@x.key already exists: a resource that joins"),
     ],
 )
 def test_a_token_of_no_use_is_not_made(

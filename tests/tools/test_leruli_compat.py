@@ -87,7 +87,7 @@ def test_of_many_the_failures_are_told(grid: Grid, resource: ResourceCalls) -> N
     again = leruli.task_submit_many(good[:1], *(values[:1] for values in several))  # type: ignore[arg-type]
 
     assert sorted(failed) == ["bad", "nowhere"]
-    assert "'run.sh' cannot go along" in failed["bad"]
+    assert "'run.sh' cannot be sent" in failed["bad"]
     assert "submitted before" in again["good0"]
     inputs = sorted(bytes(row["input"]) for row in grid.rows("SELECT input FROM job_queue"))  # type: ignore[arg-type]
     assert inputs == [f"#!/bin/sh\ndo good{number}\n".encode() for number in range(3)]
@@ -115,7 +115,7 @@ def test_a_task_is_cancelled(grid: Grid, resource: ResourceCalls) -> None:
 def test_codes_and_mistakes_are_told() -> None:
     """A code is listed with its version; what cannot be is said as ValueError."""
     assert leruli.task_list_codes() == [("group/crest", "2.11.2"), ("psi4", "1.5")]
-    with pytest.raises(ValueError, match="is no container"):
+    with pytest.raises(ValueError, match="is not a container image"):
         leruli.task_submit(".", "a b", "1", "x")
     with pytest.raises(ValueError, match="it was not submitted"):
         leruli.task_get(folder("new"))

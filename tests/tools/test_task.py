@@ -160,7 +160,7 @@ def test_reserved_names_are_refused(grid: Grid, task: Run, name: str) -> None:
 
     assert (code, out[:12]) == (1, "Submitted 2 ")
     assert err.startswith(
-        f"LGI_task: dirs/00001: {name!r} cannot go along: run.sh, joblog.txt, joberr.txt and"
+        f"LGI_task: dirs/00001: {name!r} cannot be sent: run.sh, joblog.txt, joberr.txt and"
     )
     assert not (made[1] / record.NAME).exists()
     assert jobs(grid) == 2
@@ -178,9 +178,9 @@ def test_what_cannot_be_sent_is_refused(grid: Grid, task: Run) -> None:
 
     assert code == 1
     for fault in (
-        "'more' cannot go along: it is a directory; pack it",
-        "'gone' cannot go along: No such file",
-        "cannot go along: its name is not UTF-8",
+        "'more' cannot be sent: it is a directory; pack it",
+        "'gone' cannot be sent: No such file",
+        "cannot be sent: its name is not UTF-8",
         "LGI_task.json is damaged",
     ):
         assert fault in err
@@ -218,10 +218,10 @@ def test_what_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -
     ("words", "fault"),
     [
         (["submit", "psi4", "1.5"], "Missing argument"),
-        (["submit", "Psi4", "1.5", "x"], "'Psi4:1.5' is no container"),
-        (["submit", "psi4", "../1.5", "x"], "'psi4:../1.5' is no container"),
-        (["submit", "-b", "none/*", "psi4", "1.5", "x"], "there is no folder 'none/*'"),
-        (["submit", "-b", "dirs/*", "-f", "psi4", "1.5", "x"], "--force goes without --batch"),
+        (["submit", "Psi4", "1.5", "x"], "'Psi4:1.5' is not a container image"),
+        (["submit", "psi4", "../1.5", "x"], "'psi4:../1.5' is not a container image"),
+        (["submit", "-b", "none/*", "psi4", "1.5", "x"], "no folder matches 'none/*'"),
+        (["submit", "-b", "dirs/*", "-f", "psi4", "1.5", "x"], "--force cannot be combined with --batch"),
         (["submit", "--mem", "much", "psi4", "1.5", "x"], "'much' is no memory"),
         (["status"], "it was not submitted"),
         (["get"], "it was not submitted"),
@@ -244,7 +244,7 @@ def test_a_container_that_nobody_has_is_warned_of(grid: Grid, task: Run) -> None
     code, out, err = task("submit", "psi4", "1.6", "psi4")
 
     assert (code, out.strip().isdigit()) == (0, True)
-    assert err.startswith("LGI_task: warning: no resource says it has psi4:1.6; ")
+    assert err.startswith("LGI_task: warning: no resource announces psi4:1.6; ")
 
 
 def test_what_resources_say_they_have_is_listed(grid: Grid, task: Run) -> None:
@@ -298,7 +298,7 @@ def test_programs_that_may_not_start_are_warned_of(grid: Grid, task: Run) -> Non
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (("-b", "x" * 300, "psi4", "1.5", "x"), "there is no folder 'xxx"),
+        (("-b", "x" * 300, "psi4", "1.5", "x"), "no folder matches 'xxx"),
         (("-t", "caf\udce9", "psi4", "1.5", "x"), "targets is not UTF-8"),
     ],
 )
@@ -435,7 +435,7 @@ def test_without_stored_streams_those_of_the_output_are_taken(grid: Grid, task: 
 
     assert (code, out) == (1, "joblog.txt\n")
     assert err == (
-        "LGI_task: joberr.txt was edited or made here and stays: get --replace-edited replaces it\n"
+        "LGI_task: joberr.txt was edited or created here and is kept: get --replace-edited replaces it\n"
     )
     assert (Path("joblog.txt").read_text(), Path("joberr.txt").read_text()) == ("out\n", "of mine")
 
@@ -449,7 +449,7 @@ def test_streams_that_are_cut_are_no_whole_result(grid: Grid, task: Run) -> None
     code, out, err = task("get")
 
     assert (code, out) == (1, "joblog.txt\njoberr.txt\n")
-    assert err == "LGI_task: joblog.txt is cut: its resource has reported 4 of 90000 bytes\n"
+    assert err == "LGI_task: joblog.txt is incomplete: its resource has reported 4 of 90000 bytes\n"
     assert Path("joblog.txt").read_text() == "out\n"
 
 
@@ -496,11 +496,11 @@ def test_what_was_edited_here_is_not_replaced(grid: Grid, task: Run) -> None:
     kept = {name: Path(name).read_text() for name in ("edited", "both", "made", "result", "changed")}
     replaced = task("get", "--replace-edited")
 
-    stays = "LGI_task: {} was edited or made here and stays: get --replace-edited replaces it\n"
+    stays = "LGI_task: {} was edited or created here and is kept: get --replace-edited replaces it\n"
     assert plain[0] == 1
     assert plain[2] == (
         stays.format("both")
-        + "LGI_task: changed is here already and differs: get --force replaces it\n"
+        + "LGI_task: changed already exists and differs: get --force replaces it\n"
         + stays.format("made")
     )
     assert (forced[0], forced[2].splitlines(True)) == (
@@ -538,7 +538,7 @@ def test_a_link_is_not_followed_by_what_comes_back(grid: Grid, task: Run, tmp_pa
 
     code, _, err = task("get", "--replace-edited")
 
-    assert (code, err) == (1, "LGI_task: basis is a link here: move it away to get what the job has made\n")
+    assert (code, err) == (1, "LGI_task: basis is a symbolic link here: move it away to fetch the result\n")
     assert (shared.read_text(), Path("basis").is_symlink()) == ("of all", True)
 
 
