@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# What a resource tells of an application: which images jobs may name, and the most they may ask for.
+# Capabilities of an application: the images that jobs may request, and the maximum of each request.
 # LGI_explain and LGI_task list-codes read it.
 
-# As the pattern of an image in wishes.sh.
+# As the pattern of an image in requests.sh.
 image_pattern='[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'
 
 # "..." says that there are more. What is not known, as an engine that does not answer, is not told at all.
@@ -34,7 +34,7 @@ images_here() {
             ;;
         apptainer\ *) find "$images/." -mindepth 2 -maxdepth 6 -name '*.sif' | sed 's/\.sif$//' | image_of_path ;;
         podman* | docker*)
-            stored=$(timeout -k 2 "$patience" "$container" images --format '{{.Repository}}:{{.Tag}}') || return 1
+            stored=$(timeout -k 2 "$timeout" "$container" images --format '{{.Repository}}:{{.Tag}}') || return 1
             printf '%s\n' "$stored" |
                 prefix=${images:+$images/} awk '
                     BEGIN { prefix = ENVIRON["prefix"] }

@@ -32,12 +32,12 @@ identify() {
     sed -n 's,^\(https://[A-Za-z0-9._:-]*/[A-Za-z0-9_-]*\)$,\1,p' | head -n 1
 }
 
-query() {
+query_status() {
     limited glite-wms-job-status --noint --all --verbosity 1
 }
 
 # A block for each job; "Unknown" is the word for a job whose state cannot be told now.
-understand() {
+parse_status() {
     awk '
         function tell() { if (id) print id, ended ? "ended" : "running", name ? name : "-", word }
         /^Status info for the Job *: */ { tell(); id = $NF; name = word = ""; ended = 0 }

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # The life of one job, the same for every back-end. A back-end says how: it has the functions
-#   look        sets `state` to running, ended, gone, absent (was never begun) or unknown, and `reason`
-#   begin       starts the job or submits it
-#   cancel      asks for its end
-#   is_there    whether the back-end answers at all
+#   query_state  sets `state` to running, ended, gone, absent (was never begun) or unknown, and `reason`
+#   start        starts the job or submits it
+#   cancel       asks it to end
+#   is_available fails when the back-end does not answer
 #
 # Marks in the state directory, which no job deletes with its own one, and no container sees:
 #   end         it has ended: exit_code=N or exit_signal=N when that is known, and a line reason=...
@@ -19,7 +19,7 @@ own=${LGI_STATE_DIRECTORY:-$PWD/.LGI_job}
 # What the daemon takes for "try it again", and no failure of ours: EX_TEMPFAIL.
 later=75
 
-# Brings home what is elsewhere, where there is no common file system.
+# Fetches the results, where there is no shared file system.
 fetch() {
     :
 }
@@ -48,14 +48,14 @@ put() {
 }
 
 check_system_limits() {
-    is_there
+    is_available
 }
 
 job_check_limits() {
-    . "$library/wishes.sh"
-    read_wishes
-    # A wish that is no wish anywhere is accepted, to be answered with a message; one beyond our means is not.
-    [ -n "$mistake" ] || [ -z "$excess" ]
+    . "$library/requests.sh"
+    read_requests
+    # An invalid request is accepted, so that the job ends with a message; one above the limits is refused.
+    [ -n "$error" ] || [ -z "$too_much" ]
 }
 
 job_prologue() {
@@ -82,24 +82,24 @@ stage_in() {
 
 job_run() {
     ! has_ended || return 0
-    . "$library/wishes.sh"
+    . "$library/requests.sh"
     . "$library/payload.sh"
-    read_wishes
+    read_requests
     [ -n "$program" ] || check_input
-    if [ -n "$mistake$excess" ]; then
-        end "it did not run: $mistake$excess"
+    if [ -n "$error$too_much" ]; then
+        end "it did not run: $error$too_much"
     elif [ -n "$container" ] && [ -z "${LGI_STATE_DIRECTORY:-}" ]; then
         # It would see our marks, and could have us kill what is not its own.
         end "it did not run: containers need a daemon that gives scripts a state directory"
     else
-        begin
+        start
     fi
 }
 
 # Unknown is running: the job stays as it is. Finished and idle are said only of what is known.
 job_check_running() {
     ! has_ended || return 1
-    look
+    query_state
     case "$state" in
         running | unknown)
             [ ! -e "$own/missed" ] || rm -f "$own/missed"
@@ -111,11 +111,11 @@ job_check_running() {
             return 1
             ;;
     esac
-    settle
+    reconcile
 }
 
 # The back-end says it is over, the job's own mark is not there. It may take a while over a network file system.
-settle() {
+reconcile() {
     now=$(date +%s)
     first=
     { read -r first < "$own/missed"; } 2> /dev/null
@@ -189,7 +189,7 @@ job_abort() {
 
 is_over() {
     for pause in 0.2 0.6 0; do
-        look
+        query_state
         case "$state" in
             ended | gone | absent) return 0 ;;
             running) cancel ;;

@@ -30,11 +30,11 @@ identify() {
     sed -n 's/.*"\([A-Za-z0-9_-]*\)\(\.[A-Za-z0-9._-]*\)\{0,1\}\.\([0-9][0-9]*\)".*submitted.*/\1.\3/p'
 }
 
-query() {
+query_status() {
     limited llq -u "$(id -un)" -r %id %jn %st
 }
 
-understand() {
+parse_status() {
     awk -F ! '
         /There is currently no job status to report/ { next }
         NF == 0 { next }

@@ -26,7 +26,7 @@ write_output() {
     read_end
     explain "$1"
     write_end
-    trailer=$(ending)
+    trailer=$(exit_line)
     # They are told in "end" all the same.
     [ $((${#notes} + ${#trailer})) -lt "$limit" ] || notes=
     # Whole lines in brackets take 100 bytes; of two streams that are too long the errors get a quarter.
@@ -36,8 +36,8 @@ write_output() {
     [ "$errors" -le $((room / 4)) ] || [ $((errors + $(size "$own/stdout"))) -le "$room" ] || errors=$((room / 4))
     rm -rf LGI_output
     {
-        shown_of "$own/stdout" $((room - errors))
-        ! says "$errors" || { echo '[LGI: standard error]' && shown_of "$own/stderr" "$errors"; }
+        excerpt "$own/stdout" $((room - errors))
+        ! says "$errors" || { echo '[LGI: standard error]' && excerpt "$own/stderr" "$errors"; }
         printf '%s%s\n' "$notes" "$trailer"
     } > LGI_output 2> /dev/null
     [ "$(tail -c $((${#trailer} + 1)) LGI_output)" = "$trailer" ]
@@ -53,7 +53,7 @@ size() {
     if [ -f "$1" ] && [ ! -h "$1" ]; then wc -c < "$1"; else echo 0; fi
 }
 
-shown_of() {
+excerpt() {
     [ "$(size "$1")" -gt 0 ] || return 0
     head -c "$2" "$1"
     # What follows begins a line. As numbers: a shell drops NUL.
@@ -115,7 +115,7 @@ write_end() {
     } > "$own/end.new" 2> /dev/null && [ -s "$own/end.new" ] && mv -f "$own/end.new" "$own/end"
 }
 
-ending() {
+exit_line() {
     [ -z "$signal" ] || code=$((128 + signal))
     case "$code" in
         '') printf '[LGI: no exit code: %s]' "${why:-aborted}" ;;

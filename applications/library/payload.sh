@@ -13,13 +13,13 @@ quoted() {
     printf "' "
 }
 
-# Sets `mistake` when no program can be made of the input. Text in UTF-16 is nothing for sh, which would skip what
+# Sets `error` when no program can be made of the input. Text in UTF-16 is nothing for sh, which would skip what
 # it does not understand and end with exit code 0; nor is the program of another system.
 check_input() {
     case "$(head -c 4 LGI_input | od -A n -t x1 | tr -d ' \n')" in
         2321* | 7f454c46) ;;
-        fffe* | feff* | 0000feff | ??00* | 00??*) mistake='the input is text in UTF-16: save it as UTF-8' ;;
-        *) ! has_nul || mistake="the input is neither a script nor a program for this machine" ;;
+        fffe* | feff* | 0000feff | ??00* | 00??*) error='the input is text in UTF-16: save it as UTF-8' ;;
+        *) ! has_nul || error="the input is neither a script nor a program for this machine" ;;
     esac
 }
 
@@ -57,8 +57,8 @@ command_words() {
     printf './%s' $input
 }
 
-# A batch system keeps its jobs within bounds; plain processes are kept here, as far as they let themselves.
-bounds() {
+# A batch system keeps its jobs within limits; the limits of plain processes are enforced here, as far as possible.
+limits() {
     [ "$backend" = process ] || return 0
     chosen=$(choose_cores)
     [ -z "$chosen" ] || printf 'taskset -c %s ' "$chosen"
@@ -93,11 +93,11 @@ payload() {
     printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
     # The daemon keeps its processes within that.
     [ -z "$memory" ] || [ "$backend" != process ] || echo "$memory" > "$own/memory_limit"
-    printf 'set -- %s %s\n' "$(bounds)" "$words"
-    frame
+    printf 'set -- %s %s\n' "$(limits)" "$words"
+    wrapper
 }
 
-frame() {
+wrapper() {
     cat << 'END'
 umask 077
 unset LGI_STATE_DIRECTORY

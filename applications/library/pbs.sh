@@ -16,12 +16,12 @@ identify() {
     sed -n 's/^\([0-9][0-9]*\)\.[A-Za-z0-9._-]*$/\1/p'
 }
 
-query() {
+query_status() {
     limited qstat
 }
 
 # Columns: id, name, user, time, state, queue. Nothing at all is the answer when there are no jobs.
-understand() {
+parse_status() {
     awk '
         NR == 1 { strange = !/^Job [Ii][Dd] / }
         NR == 2 { strange = strange || !/^-/ }

@@ -16,14 +16,14 @@ identify() {
 
 read -r boot < /proc/sys/kernel/random/boot_id
 
-begin() {
+start() {
     payload > "$own/batch"
     identify $$
     printf '%s\n' "$identity" > "$own/process.new" && mv -f "$own/process.new" "$own/process" || return 1
     exec /bin/sh "$own/batch"
 }
 
-look() {
+query_state() {
     known='' state=absent reason='it was killed, or the machine went down'
     { read -r known < "$own/process"; } 2> /dev/null || return 0
     leader=${known%% *} state=gone
@@ -57,7 +57,7 @@ cancel() {
     [ -z "$container" ] || remove_container
 }
 
-is_there() {
+is_available() {
     [ -z "$container" ] || command -v "$container" > /dev/null
 }
 

@@ -2,8 +2,8 @@
 # What all batch systems have in common. Each says only this:
 #   submit      offers "$own/batch" and prints what the command says; `tag` is the job's name there
 #   identify    reads that from standard input and prints the job's id
-#   query       asks for all jobs of this user
-#   understand  reads that answer and prints "ID running|ended NAME STATE" a job; fails when it is no answer
+#   query_status  asks for all jobs of this user
+#   parse_status  reads that answer and prints "ID running|ended NAME STATE" a job; fails when it is not an answer
 #   delete ID   cancels
 #   directives  what stands in front of the batch script, if anything
 #
@@ -18,7 +18,7 @@ tag=LGI_$LGI_DAEMON_REFERENCE
 
 # A command that cannot keep the daemon waiting.
 limited() {
-    timeout -k 2 "$patience" "$@"
+    timeout -k 2 "$timeout" "$@"
 }
 
 # The answers are for all jobs of one user, so they are in a directory that nobody else can write to or replace.
@@ -37,15 +37,15 @@ choose_place() {
     list=$place/$backend.$LGI_PROJECT.$LGI_APPLICATION
 }
 
-# Sets `list` to an answer of now, or of up to cache_seconds ago; fails when the batch system gives none.
-consult() {
+# Sets `list` to a status at most cache_seconds old; fails when the batch system does not answer.
+read_status() {
     choose_place
-    is_told || ask_alone
+    cache_is_fresh || refresh_locked
     [ "$verdict" = answered ]
 }
 
-# Whether what was answered last is good for us now; `verdict` says how that went.
-is_told() {
+# Whether the cached status can be used; `verdict` is the result of that query.
+cache_is_fresh() {
     read_clock
     made='' in='' verdict='' of=''
     { read -r made in verdict of < "$list"; } 2> /dev/null
@@ -54,31 +54,31 @@ is_told() {
     [ $((now - made)) -lt "$cache_seconds" ] && [ "$made" -gt "${since:-0}" ]
 }
 
-# The daemon looks at dozens of jobs side by side: one asks, the others wait until it has been answered.
-ask_alone() {
+# The daemon checks dozens of jobs in parallel: one of them queries, the others wait for the result.
+refresh_locked() {
     verdict=silent
     {
-        flock -w $((patience + 3)) 9
+        flock -w $((timeout + 3)) 9
         case $? in
             # The turn did not come.
             1) ;;
-            *) is_told || ask 9>&- ;;
+            *) cache_is_fresh || refresh 9>&- ;;
         esac
     } 9> "$list.lock" 2> /dev/null
 }
 
-# Seconds since this machine began, which nobody sets back.
+# Seconds since boot, which are never set back.
 read_clock() {
     read -r now _ < /proc/uptime
     now=${now%.*}
     read -r boot < /proc/sys/kernel/random/boot_id
 }
 
-# That there was no answer is kept as well: a thousand jobs must not wait for it one after the other.
-ask() {
+# A missing answer is cached as well: a thousand jobs must not wait for it one after the other.
+refresh() {
     answer=$list.$$
     verdict=silent
-    if query > "$answer" 2> /dev/null && understand < "$answer" > "$answer.jobs"; then
+    if query_status > "$answer" 2> /dev/null && parse_status < "$answer" > "$answer.jobs"; then
         verdict=answered
     else
         read_clock
@@ -89,8 +89,8 @@ ask() {
     rm -f "$answer.jobs"
 }
 
-# Nobody believes an answer from before a job was submitted or cancelled, and we none that is on its way by now.
-forget_answer() {
+# A status from before a submit or cancel is not used, nor one that is being queried now.
+invalidate_cache() {
     choose_place
     read_clock
     since=$now
@@ -109,7 +109,7 @@ leave() {
     fi
 }
 
-look() {
+query_state() {
     reason=
     if [ ! -e "$own/id" ]; then
         [ -e "$own/submitting" ] || { state=absent && return; }
@@ -117,7 +117,7 @@ look() {
         [ "$state" = running ] || return
     fi
     read -r id < "$own/id"
-    consult || { state=unknown && return; }
+    read_status || { state=unknown && return; }
     # shellcheck disable=SC2046 # Three words.
     set -- $(awk -v id="$id" 'NR > 1 && $1 == id { print $2, $4; exit }' "$list")
     state=${1:-gone}
@@ -126,8 +126,8 @@ look() {
 
 # Whether a job of our tag is known there, when the answer to its submission was lost.
 find_submission() {
-    forget_answer
-    consult || { state=unknown && return; }
+    invalidate_cache
+    read_status || { state=unknown && return; }
     id=$(awk -v tag="$tag" 'NR > 1 && $3 == tag { print $1; exit }' "$list")
     state=absent
     [ -z "$id" ] || { note_id "$id" && state=running; }
@@ -137,7 +137,7 @@ note_id() {
     printf '%s\n' "$1" > "$own/id.new" && mv -f "$own/id.new" "$own/id" && rm -f "$own/submitting"
 }
 
-begin() {
+start() {
     [ ! -e "$own/id" ] || return 0
     if ! id -un > /dev/null 2>&1; then
         end "it did not run: $backend needs an account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
@@ -153,9 +153,9 @@ begin() {
     # After a power failure it must still be known that the batch system may have the job.
     sync "$own/submitting" "$own" 2> /dev/null
     # Longer than for a question: an answer that is not waited for is lost.
-    patience=60
+    timeout=60
     id=$(submit 2> "$own/refusal" | identify)
-    forget_answer
+    invalidate_cache
     if [ -n "$id" ]; then
         note_id "$id"
     else
@@ -163,7 +163,7 @@ begin() {
     fi
 }
 
-# Offered again at a later look, but only when it is certain that it was not taken.
+# Submitted again at a later check, but only if it is certain that the job was not accepted.
 refused() {
     find_submission
     [ "$state" = absent ] || return 0
@@ -178,12 +178,12 @@ refused() {
 
 cancel() {
     delete "$id" > /dev/null 2>&1
-    forget_answer
+    invalidate_cache
 }
 
 # The query itself: whoever asks for work has no job whose answer could be shared.
-is_there() {
-    query > /dev/null 2>&1
+is_available() {
+    query_status > /dev/null 2>&1
 }
 
 directives() {

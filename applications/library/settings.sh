@@ -22,9 +22,10 @@ export LC_ALL
 
 # Words for the submit command, such as "--partition=normal --account=theor".
 : "${submit_options:=}"
-# How long one answer of the batch system is good for all jobs, how long an answer may take, how long to wait
-# for the mark of a job that the batch system says has ended, and how often to offer a job that is refused.
-: "${cache_seconds:=10}" "${patience:=10}" "${grace:=30}" "${max_submissions:=5}"
+# In seconds: the age up to which a status of the batch system is used, the timeout of its commands (`patience`, its
+# former name, is still read), and how long to wait for the end file of a job that the batch system reports as
+# ended. And how often a rejected job is submitted.
+: "${cache_seconds:=10}" "${timeout:=${patience:-10}}" "${grace:=30}" "${max_submissions:=5}"
 
 # podman, docker, apptainer or bwrap; empty: no container.
 : "${container:=}"

@@ -20,12 +20,12 @@ identify() {
 }
 
 # As XML, since the table cuts names.
-query() {
+query_status() {
     limited qstat -u "$(id -un)" -xml
 }
 
 # One element a line. An E in the state: it could not be started and waits for an administrator for ever.
-understand() {
+parse_status() {
     awk -F '[<>]' '
         $2 == "JB_job_number" { id = $3 }
         $2 == "JB_name" { name = $3 }

@@ -16,12 +16,12 @@ identify() {
     sed -n 's/^\([0-9][0-9]*\)\(;.*\)\{0,1\}$/\1/p'
 }
 
-query() {
+query_status() {
     limited squeue --noheader --states=all --user="$(id -u)" --format='%i %T %j'
 }
 
 # Words that are not in the list are new to us: such a job is still there.
-understand() {
+parse_status() {
     awk '
         BEGIN {
             split("COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED BOOT_FAIL DEADLINE OUT_OF_MEMORY REVOKED", words)

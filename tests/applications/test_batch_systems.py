@@ -10,7 +10,7 @@ import pytest
 from . import shims
 from .bench import Bench, until
 
-SETTINGS = "stage=no\ncache_seconds=0\ngrace=1\npatience=5\nmax_cpus=4\nmax_nodes=2\nmax_memory=8000\n"
+SETTINGS = "stage=no\ncache_seconds=0\ngrace=1\ntimeout=5\nmax_cpus=4\nmax_nodes=2\nmax_memory=8000\n"
 
 
 class Cluster:

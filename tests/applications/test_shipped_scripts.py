@@ -18,7 +18,7 @@ PARTS = (
     "LGI_backend",
     "settings.sh",
     "job.sh",
-    "wishes.sh",
+    "requests.sh",
     "payload.sh",
     "container.sh",
     "capabilities.sh",

@@ -8,7 +8,7 @@ from .bench import Bench, until
 from .slurm import Slurm
 
 NOBODY = 65534
-SETTINGS = "cache_seconds=0\ngrace=2\npatience=2\nmax_cpus=2\nmax_nodes=9\nmax_memory=9000\n"
+SETTINGS = "cache_seconds=0\ngrace=2\ntimeout=2\nmax_cpus=2\nmax_nodes=9\nmax_memory=9000\n"
 
 
 def job(slurm: Slurm, place: Path, number: int, input: bytes, specifics: str = "") -> Bench:

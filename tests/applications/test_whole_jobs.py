@@ -64,7 +64,7 @@ def offered(grid: Grid, request: pytest.FixtureRequest) -> Iterator[CommandDaemo
     backend, settings = request.param, ""
     if backend == "slurm":
         cluster: Slurm = request.getfixturevalue("running_slurm")
-        settings = f"export SLURM_CONF={cluster.configuration}\ncache_seconds=1\ngrace=2\npatience=3\n"
+        settings = f"export SLURM_CONF={cluster.configuration}\ncache_seconds=1\ngrace=2\ntimeout=3\n"
     if backend == "container":
         settings = (
             f"images={shlex.quote(str(request.getfixturevalue('images')))}\ndefault_image=lgi/busybox:1.0\n"

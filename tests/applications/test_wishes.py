@@ -83,7 +83,7 @@ def test_the_administrators_default_holds_for_who_does_not_ask(place: Path) -> N
 def test_the_daemon_counts_what_the_scripts_give(tmp_path: Path, specifics: str) -> None:
     """Otherwise a job could have more cores than are counted against the daemon's cpu_limit."""
     (tmp_path / "LGI_job_specifics").write_text(specifics)
-    script = '. "$1/wishes.sh"; mistake=; number cpus 1 ""; echo "${value:-1}"'
+    script = '. "$1/requests.sh"; error=; read_number cpus 1 ""; echo "${value:-1}"'
 
     given = subprocess.run(
         ["sh", "-c", script, "sh", LIBRARY], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -108,7 +108,7 @@ def test_a_job_that_cannot_be_started_is_ended(cluster: Sge, place: Path) -> Non
 def test_a_master_that_is_away_ends_no_job(cluster: Sge, place: Path) -> None:
     """Last, since it does not come back: running before, unknown after."""
     running = job(cluster, place, 7, b"sleep 100")
-    running.settings += "patience=3\n"
+    running.settings += "timeout=3\n"
     running.begin().wait(30)
     until((running.own / "started").exists)
 

@@ -1,36 +1,36 @@
 # shellcheck shell=sh
-# What a job asks for in its specifics. Numbers and one name are let through, never a text of the user.
+# Requests in a job's specifics. Only numbers and one checked name are used, never other text of the user.
 
-# wish TAG: the text of a tag, cut: what is longer is no wish.
-wish() {
+# request_value TAG: prints the text of a tag, cut to 200 bytes.
+request_value() {
     tr '\n\t\r' '   ' < LGI_job_specifics | sed -n "s/.*<$1>\([^<>]*\)<\/$1>.*/\1/p" |
         sed 's/^ *//; s/ *$//' | head -c 200
 }
 
-# number TAG DEFAULT MOST: sets `value`; notes a mistake or an excess.
-number() {
-    value=$(wish "$1")
+# read_number TAG DEFAULT MAXIMUM: sets `value`, and `error` or `too_much` when it is not acceptable.
+read_number() {
+    value=$(request_value "$1")
     value=${value:-$2}
     [ "$1" != walltime ] || value=$(seconds "$value")
     case "$value" in
         '') return ;;
         0* | *[!0-9]* | ??????????*)
-            mistake="$1 must be a whole number above 0 such as 2, not '$(shown "$value")'"
+            error="$1 must be a whole number above 0 such as 2, not '$(shown "$value")'"
             value=
             return
             ;;
     esac
     if [ -n "$3" ] && [ "$value" -gt "$3" ]; then
-        excess="$1 can be $3 at most, not $value"
+        too_much="$1 can be $3 at most, not $value"
     fi
 }
 
-# What a message may show of a text that is wrong.
+# shown TEXT: prints a text with all unsafe characters replaced, for messages.
 shown() {
     printf '%s' "$1" | tr -c '[:alnum:] ._/:+-' '?'
 }
 
-# HH:MM:SS in seconds; anything else as it is.
+# seconds TIME: prints HH:MM:SS as seconds, anything else unchanged.
 seconds() {
     case "$1" in
         [0-9][0-9]:[0-5][0-9]:[0-5][0-9] | [0-9][0-9][0-9]:[0-5][0-9]:[0-5][0-9])
@@ -40,30 +40,30 @@ seconds() {
     esac
 }
 
-# Sets cpus, nodes, memory, walltime and image, and what is wrong with them.
-read_wishes() {
-    mistake='' excess=''
-    number cpus "$default_cpus" "$max_cpus"; cpus=$value
-    number nodes "$default_nodes" "$max_nodes"; nodes=$value
-    number memory "$default_memory" "$max_memory"; memory=$value
-    number walltime "$default_walltime" "$max_walltime"; walltime=$value
+# Sets cpus, nodes, memory, walltime and image, and `error` or `too_much`.
+read_requests() {
+    error='' too_much=''
+    read_number cpus "$default_cpus" "$max_cpus"; cpus=$value
+    read_number nodes "$default_nodes" "$max_nodes"; nodes=$value
+    read_number memory "$default_memory" "$max_memory"; memory=$value
+    read_number walltime "$default_walltime" "$max_walltime"; walltime=$value
     image=
     if [ -n "$container" ]; then
         read_image
-    elif [ -n "$(wish image)" ]; then
-        # It runs in exactly that image, or elsewhere.
-        excess="there are no images here"
+    elif [ -n "$(request_value image)" ]; then
+        # The job runs in exactly that image, or on another resource.
+        too_much="there are no images here"
     fi
 }
 
 # name:version, in letters that mean nothing to a shell or a path; "." and "-" may not begin a part.
 read_image() {
-    image=$(wish image)
+    image=$(request_value image)
     image=${image:-$default_image}
     if ! printf '%s\n' "$image" | grep -q -x -E '[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'; then
-        mistake="image must be name:version such as psi4:1.5, not '$(shown "$image")'"
+        error="image must be name:version such as psi4:1.5, not '$(shown "$image")'"
     elif ! image_is_here; then
-        excess="image $image is not here"
+        too_much="image $image is not here"
     fi
 }
 
