@@ -20,6 +20,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[RUN] = RunDirectory()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests on MariaDB as slow: most run on SQLite as well."""
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        if (spec and "mariadb" in spec.params.values()) or "private_mariadb" in getattr(
+            item, "fixturenames", ()
+        ):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that leaves something, and say what."""

@@ -6,6 +6,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 STORY = Path(__file__).resolve().parents[2] / "demo" / "story.py"
 
 

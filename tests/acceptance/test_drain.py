@@ -3,8 +3,12 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.conftest import DaemonProcess
 from tests.support.grid import BIN, Grid, wait_for
+
+pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "resource_owner_guide.md"
 

@@ -13,6 +13,8 @@ from lgi_tools.commands import filetransfer, qdel, qstat, qsub
 from tests.support.grid import PROJECT, Grid
 from tests.support.running_jobs import take
 
+pytestmark = pytest.mark.slow
+
 SESSION = Path(__file__).parents[1] / "golden" / "example_session.txt"
 RESOURCE = "mark@boeddha.gorlaeus.net"
 REFERENCE = "5A7FD65D608BAD2C9AB217BEE01F87CC"

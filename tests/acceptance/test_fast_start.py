@@ -4,8 +4,12 @@ import statistics
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.acceptance.conftest import DaemonProcess
 from tests.support.grid import Grid, UserCalls, wait_for
+
+pytestmark = pytest.mark.slow
 
 
 def seconds_until(what: Callable[[], bool]) -> float:

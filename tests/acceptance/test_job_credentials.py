@@ -15,6 +15,8 @@ from lgi_tools.commands import filetransfer, qsub
 from tests.acceptance.conftest import APPLICATION, RESOURCE, DaemonProcess, signed_up
 from tests.support.grid import Grid, UserCalls, wait_for
 
+pytestmark = pytest.mark.slow
+
 # Runs until somebody says enough.
 RUN = """#!/bin/sh
 start=$(sed 's/.*) //' "/proc/$$/stat" | cut -d ' ' -f 20)

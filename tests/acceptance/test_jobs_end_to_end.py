@@ -2,8 +2,12 @@
 
 import time
 
+import pytest
+
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
 from tests.support.grid import Grid, UserCalls, wait_for
+
+pytestmark = pytest.mark.slow
 
 
 def output(user: UserCalls, job_id: int) -> bytes:

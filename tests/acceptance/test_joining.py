@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.grid import BIN, Grid, free_port, wait_for
 
+pytestmark = pytest.mark.slow
+
 RESOURCE = "new@cluster"
 
 

@@ -13,6 +13,8 @@ from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.support.grid import Grid
 from tests.support.pages import register
 
+pytestmark = pytest.mark.slow
+
 BEGIN = """
 import sys
 import LGI

@@ -12,6 +12,8 @@ from lgi_protocol.resource_api import JobDescription, ResourceCalls
 from tests.acceptance.test_commands import home  # noqa: F401 - a fixture
 from tests.support.grid import Grid
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 CAPABILITIES = "<hello_world> </hello_world> <command> </command>"
 OUTPUTS = {"hello_world": b"Hello haydihay", "command": b"[LGI: exit code 3]\n"}

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_tools.certificates import profiles
@@ -11,6 +12,8 @@ from lgi_tools.certificates.profiles import Kind, Validity
 from tests.acceptance.conftest import RESOURCE, DaemonProcess
 from tests.support.certificates import ca_key
 from tests.support.grid import Grid, wait_for
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: DaemonProcess) -> None:

@@ -14,6 +14,8 @@ from tests.support.mariadb import PrivateMariaDB
 
 from .test_commands import home  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def grid(request: pytest.FixtureRequest) -> Iterator[Grid]:

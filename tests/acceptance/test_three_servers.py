@@ -11,6 +11,8 @@ from tests.support.grid import Grid, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.slaves import Scheduler, Slave, manage, rules
 
+pytestmark = pytest.mark.slow
+
 # Changes that a slave has missed, and how often its scheduler is killed while it fetches them.
 MANY, KILLS = 150, 3
 

@@ -10,6 +10,8 @@ import pytest
 from . import shims
 from .bench import Bench, until
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "stage=no\ncache_seconds=0\ngrace=1\ntimeout=5\nmax_cpus=4\nmax_nodes=2\nmax_memory=8000\n"
 
 

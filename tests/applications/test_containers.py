@@ -9,6 +9,8 @@ import pytest
 
 from .bench import LIBRARY, Bench, until
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "backend=process\nstage=no\nmax_cpus=64\ncontainer=bwrap\nimages={images}\n"
 
 

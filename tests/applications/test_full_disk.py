@@ -12,7 +12,10 @@ from tests.support.grid import Grid, UserCalls, wait_for
 
 from .test_whole_jobs import CommandDaemon, output, submitted
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk"),
+]
 FULL = "No space left on device"
 
 

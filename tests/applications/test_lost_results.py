@@ -12,6 +12,8 @@ from tests.support.grid import Grid, wait_for
 
 from .test_whole_jobs import CommandDaemon, output, submitted
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 echo good > a; echo good > z; echo secret > secret; chmod 000 secret
 mkdir out; echo x > out/inside; ln -s a l; mkfifo p

@@ -15,6 +15,8 @@ from tests.support.grid import Grid, wait_for
 from .bench import APPLICATIONS, LIBRARY
 from .test_whole_jobs import RESOURCE, output
 
+pytestmark = pytest.mark.slow
+
 # No account has it.
 NOBODY = 60_001
 BOSS = "boss@desk"

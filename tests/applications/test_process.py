@@ -9,6 +9,8 @@ import pytest
 
 from .bench import Bench, until
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "backend=process\nstage=no\nmax_cpus=64\nmax_memory=8000\nmax_walltime=100\n"
 
 

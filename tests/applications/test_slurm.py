@@ -7,6 +7,8 @@ import pytest
 from .bench import Bench, until
 from .slurm import Slurm
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 SETTINGS = "cache_seconds=0\ngrace=2\ntimeout=2\nmax_cpus=2\nmax_nodes=9\nmax_memory=9000\n"
 

@@ -15,6 +15,8 @@ from tests.support.grid import Grid, UserCalls, wait_for
 from .bench import APPLICATIONS
 from .slurm import Slurm
 
+pytestmark = pytest.mark.slow
+
 RESOURCE = "laptop@test"
 
 

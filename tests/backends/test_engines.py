@@ -15,6 +15,8 @@ from tests.conftest import lacking
 from . import docker
 from .docker import Docker
 
+pytestmark = pytest.mark.slow
+
 # podman as root, without systemd, where both kinds of cgroups are mounted and no limit can be raised.
 _PODMAN = """\
 [engine]

@@ -11,6 +11,8 @@ from tests.conftest import lacking
 from . import sge
 from .sge import Sge
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 
 

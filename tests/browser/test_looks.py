@@ -9,6 +9,8 @@ from tests.browser import chromium, scenes
 from tests.browser.visitors import Visitors
 from tests.support.grid import Grid
 
+pytestmark = pytest.mark.slow
+
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What a hostile or merely long name makes of a page.
 LONG = "x" * 200

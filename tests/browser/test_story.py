@@ -3,12 +3,15 @@
 from functools import partial
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from lgi_protocol.resource_api import ResourceCalls
 from tests.browser.visitors import Visitors
 from tests.support import running_jobs
 from tests.support.grid import Grid, wait_for
+
+pytestmark = pytest.mark.slow
 
 # How many pixels of a text come below what is shown of it.
 TO_THE_END = "it => it.scrollHeight - it.clientHeight - it.scrollTop"

@@ -24,6 +24,8 @@ from tests.support.galera import PrivateGalera
 from tests.support.grid import Grid, UserCalls, refusal
 from tests.support.siblings import Sibling
 
+pytestmark = pytest.mark.slow
+
 JOBS, DAEMONS, ROUNDS = 400, 6, 20
 Result = TypeVar("Result")
 

@@ -9,6 +9,8 @@ from tests.conformance.answers import Lines
 from tests.conformance.replay import PATIENT, REPLAYED, replay
 from tests.conformance.stage import Stage
 
+pytestmark = pytest.mark.slow
+
 SAME: tuple[Lines, Lines] = ((), ())
 
 

@@ -16,6 +16,8 @@ from lgi_daemon.cli.main import Options, parse_options
 from lgi_daemon.loop.lifetime import Lifetime
 from tests.support.workshop import until
 
+pytestmark = pytest.mark.slow
+
 HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
 Start = Callable[..., "subprocess.Popen[str]"]
 

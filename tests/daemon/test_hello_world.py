@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.workshop import until
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "applications" / "hello_world"
 
 

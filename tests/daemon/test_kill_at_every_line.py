@@ -14,6 +14,8 @@ from lgi_protocol.job_directory import JobDirectory
 from tests.support.fake_server import FakeServer
 from tests.support.workshop import FAST, SLOW, Workshop, until
 
+pytestmark = pytest.mark.slow
+
 _POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename")
 
 

@@ -12,7 +12,7 @@ from tests.support.workshop import FAST, Workshop, only, until
 
 from .conftest import IS_ROOT
 
-pytestmark = pytest.mark.skipif(not IS_ROOT, reason="needs root")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not IS_ROOT, reason="needs root")]
 
 # Leaves the session, the process group and the environment behind, and forks all the time.
 FLEE = (

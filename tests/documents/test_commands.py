@@ -11,6 +11,8 @@ from tests.documents.blocks import DOCUMENTS, ROOT, Block, blocks
 from tests.documents.conftest import Project
 from tests.support.grid import BIN
 
+pytestmark = pytest.mark.slow
+
 GUIDES = [path for path in DOCUMENTS if path.name != "SETUP.md" and blocks(path, "sh")]
 NOT_RUN = [block for path in DOCUMENTS for block in blocks(path) if block.kind.startswith("sh ")]
 PROGRAMS = re.compile(r"\b(?:LGI_[a-z]+|ManageDB)\b")

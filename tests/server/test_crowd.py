@@ -7,6 +7,8 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
 
+pytestmark = pytest.mark.slow
+
 
 def take(crowd: ConcurrencyLimiter, stack: ExitStack, name: str, number: int) -> int:
     """How many of so many places a caller gets."""

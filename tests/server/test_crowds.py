@@ -15,6 +15,8 @@ from tests.support import queues
 from tests.support.grid import Grid, UserCalls, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 
+pytestmark = pytest.mark.slow
+
 DAEMONS, JOBS = 16, 5000
 PLACES, TOO_MANY = 64, 6
 # How a call ended: the error number and its timeout (0, 0 for an answer), and after how many seconds.

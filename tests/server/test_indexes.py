@@ -26,6 +26,8 @@ from tests.support import queues
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.queues import queued_job
 
+pytestmark = pytest.mark.slow
+
 JOBS = 3000
 SIZED = {
     *("job_queue", "job_access", "running_locks", "running_sessions"),

@@ -18,6 +18,8 @@ from tests.support import certificates
 from tests.support.grid import Grid, refusal, wait_for
 from tests.support.running_jobs import REFERENCE, JobClaims, repository_of, signing_request, started, take
 
+pytestmark = pytest.mark.slow
+
 REQUEST = signing_request(ec.generate_private_key(ec.SECP256R1()))
 
 

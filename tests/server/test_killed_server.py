@@ -14,6 +14,8 @@ from tests.server.test_resource_calls import INVARIANT
 from tests.support.grid import Grid, running, wait_for
 from tests.support.mariadb import PrivateMariaDB
 
+pytestmark = pytest.mark.slow
+
 KILLS = 2
 # Lists of jobs and the jobs themselves that do not say the same.
 DISAGREE = (

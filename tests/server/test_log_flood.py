@@ -8,6 +8,8 @@ from lgi_server.serving.log_rate_limit import MOST, SECONDS, RateLimitFilter
 from tests.server.test_tls import anonymous
 from tests.support.grid import Grid
 
+pytestmark = pytest.mark.slow
+
 STRANGERS = 600
 
 

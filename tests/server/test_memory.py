@@ -7,11 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 from tests.conftest import lacking
 from tests.support.grid import Grid, UserCalls, running
 from tests.support.mariadb import PrivateMariaDB
+
+pytestmark = pytest.mark.slow
 
 MEGABYTE = 2**20
 # The memory of a worker in use is about half of it.

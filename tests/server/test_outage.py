@@ -11,6 +11,8 @@ from tests.conftest import started_mariadb
 from tests.support.grid import Grid
 from tests.support.mariadb import PrivateMariaDB
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own_mariadb() -> Iterator[PrivateMariaDB]:

@@ -23,6 +23,8 @@ from tests.support.grid import SERVER_NAME, Grid, wait_for
 from tests.support.pages import Browser
 from tests.support.sshd import PrivateSshd
 
+pytestmark = pytest.mark.slow
+
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 ACCESS = ".LGI_repository_write_access"
 URL = "https://files.example.org/LGI/repository"

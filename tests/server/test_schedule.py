@@ -21,6 +21,8 @@ from tests.support.grid import BIN, Grid, wait_for
 from tests.support.mariadb import PrivateMariaDB
 from tests.support.queues import queued_job
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_000_000
 DUTIES = 6
 

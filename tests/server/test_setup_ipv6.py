@@ -13,6 +13,8 @@ from lgi_tools.commands.certificates import main as certificates
 from tests.conftest import lacking
 from tests.support.grid import BIN, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 def free_port() -> int:
     """A port of the loopback address nobody listens on."""

@@ -19,6 +19,8 @@ from benchmarks.soak.reckoning import Books, Stored
 from benchmarks.soak.samples import OTHERS, Group, Samples
 from tests.support.grid import Grid, wait_for
 
+pytestmark = pytest.mark.slow
+
 SMALL = Plan(
     jobs=200,
     resources=5,

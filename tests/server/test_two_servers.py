@@ -8,6 +8,8 @@ from tests.support.grid import Grid
 from tests.support.pages import Browser
 from tests.support.siblings import Sibling
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def beside(grid: Grid) -> Iterator[Grid]:

@@ -23,6 +23,8 @@ from tests.support import certificates
 from tests.support.grid import Grid, refusal, wait_for
 from tests.support.queues import queued_job
 
+pytestmark = pytest.mark.slow
+
 NAME = "res1@cluster"
 HELLO = "hello_world"
 

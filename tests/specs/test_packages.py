@@ -12,6 +12,8 @@ import pytest
 from lgi_protocol import LGI_VERSION
 from tests.support.grid import BIN
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "specs" / "lgi.spec").read_text()
 UNITS = sorted(path.name for path in (ROOT / "specs").glob("*.service"))

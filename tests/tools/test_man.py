@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import lacking
 
+pytestmark = pytest.mark.slow
+
 MAKE = Path(__file__).parents[2] / "make" / "man.py"
 
 

@@ -10,6 +10,8 @@ from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
 from tests.support.canned_server import Answer, CannedServer, end_fields, lgi
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 SUBMIT, STATE = "interfaces/interface_submit_job", "interfaces/interface_job_state"
 TAIL = "interfaces/interface_job_tail"

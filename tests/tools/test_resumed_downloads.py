@@ -14,6 +14,8 @@ from lgi_tools.client import repository, resumable_download
 from lgi_tools.commands.filetransfer import main
 from tests.support.canned_server import Answer, CannedServer, Request
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 PLACE = "/repository/eff/JOB_75d8f2efe814c75e102a012925e8ceff"
 CONTENT = os.urandom(2_000_000)

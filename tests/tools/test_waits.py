@@ -7,6 +7,8 @@ import pytest
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_tools.client.polling import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, poll_until
 
+pytestmark = pytest.mark.slow
+
 
 class Time:
     """A clock that goes on when somebody sleeps, or is held by a server."""
