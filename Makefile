@@ -25,7 +25,7 @@ $(INSTALLED): setup.cfg constraints.txt make/venv.sh
 	@sh make/venv.sh
 
 demo: $(INSTALLED)
-	@KEEP=$(KEEP) $(PY) demo/story.py
+	@KEEP=$(KEEP) $(PY) -m demo.story
 
 test: $(INSTALLED)
 	@sh make/needs.sh

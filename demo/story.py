@@ -1,7 +1,7 @@
-"""``make demo``: from nothing to a finished job, told on the terminal.
+"""``make demo``: set up a small grid and run jobs on it, showing each command on the terminal.
 
-Makes an authority, certificates, a project server with the embedded database and a resource daemon, all in
-one directory, and then does what a scientist would. KEEP=1 leaves the grid running.
+The grid is a CA, certificates, a project server with the embedded database and a resource daemon, all in one
+directory. KEEP=1 leaves it running.
 """
 
 import contextlib
@@ -10,31 +10,23 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-BIN = Path(sys.executable).parent
+from demo.commands import BIN, DemoError, free_port, line_of, listens, run_command, say, wait_until
+
 APPLICATION = Path(__file__).resolve().parent.parent / "applications" / "hello_world"
 USER, GROUP, RESOURCE, SERVER = "you@demo", "science", "laptop@demo", "LGI@localhost"
-
-
-def say(text: str) -> None:
-    """One step of the story."""
-    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
-
-
-class Failed(Exception):
-    """A step did not do what the story says."""
 
 
 class Demo:
     """The grid of one demo and its processes."""
 
     def __init__(self) -> None:
+        """Create the directory of the grid."""
         self.directory = Path(tempfile.mkdtemp(prefix="lgi-demo-"))
         # A daemon started by root runs each job as a user of its own, who must get to its directory.
         self.directory.chmod(0o755)
@@ -46,22 +38,22 @@ class Demo:
 
     @property
     def home(self) -> Path:
-        """What ~/.LGI is for a user who set LGI up."""
+        """The directory that is ~/.LGI of a real user."""
         return self.directory / "dot-LGI"
 
     def run(self, *command: object, show: bool = True) -> str:
-        """A command as a user types it, and what it prints."""
+        """Run a command, show it and its output, and return the output; raise DemoError when it fails."""
         words = [str(word) for word in command]
         print(f"$ {shlex.join(words)}".replace(str(self.directory), "$DEMO"), flush=True)
-        done = finished(words)
+        done = run_command(words)
         if show and done.stdout.strip():
             print("\n".join(f"  {line}".rstrip() for line in done.stdout.strip("\n").splitlines()))
         if done.returncode:
-            raise Failed(f"{words[0]} ended with {done.returncode}: {done.stderr or done.stdout}")
+            raise DemoError(f"{words[0]} ended with {done.returncode}: {done.stderr or done.stdout}")
         return done.stdout
 
     def start(self, name: str, *command: object) -> None:
-        """A program that stays, its output in a file."""
+        """Start a program in the background, its output in a log file."""
         words = [str(word) for word in command]
         print(f"$ {shlex.join(words)} &".replace(str(self.directory), "$DEMO"), flush=True)
         with (self.directory / f"{name}.log").open("wb") as log:
@@ -70,7 +62,7 @@ class Demo:
             )
 
     def authority(self) -> None:
-        """The CA and the certificates."""
+        """Create the CA and the certificates."""
         say("A certificate authority, and certificates for a server, a resource and you")
         certificates = ("LGI_certificates", "--directory", self.ca)
         self.run(*certificates, "init", show=False)
@@ -88,7 +80,7 @@ class Demo:
         self.run(*certificates, "list")
 
     def server(self) -> None:
-        """The project server, with the resource registered."""
+        """Start the project server and register the resource."""
         say("A project server with an embedded database, behind mutual TLS")
         self.run(
             *("LGI_setup", self.directory / "server", "--url", self.url, "--certificates", self.ca),
@@ -109,7 +101,7 @@ class Demo:
         wait_until(lambda: listens(self.port), "the server listens")
 
     def daemon(self) -> None:
-        """The resource daemon."""
+        """Start the resource daemon."""
         say("A resource daemon that offers the application hello_world")
         (self.directory / "run").mkdir(mode=0o755)
         text = (APPLICATION / "LGI.cfg.example").read_text()
@@ -128,7 +120,7 @@ class Demo:
         self.start("daemon", "LGI_daemon", "-ft", 1, "-st", 2, configuration)
 
     def job(self) -> None:
-        """A job from submit to result."""
+        """Run a job from submit to result."""
         say("You submit a job, with a file beside it")
         (self.directory / "input").write_text("a greeting from the demo")
         (self.directory / "notes.txt").write_text("Files travel with the job.\n")
@@ -148,7 +140,7 @@ class Demo:
         details = self.run("LGI_qstat", *tool, job)
         expected = f"Hello_World from {RESOURCE} submitted with input: a greeting from the demo"
         if line_of(details, "Output") != expected:
-            raise Failed("the output is not the one that was expected")
+            raise DemoError("the output is not the one that was expected")
 
         say("The file is fetched back from the job's repository")
         url = details.partition("<repository_url> ")[2].partition(" <")[0]
@@ -158,7 +150,7 @@ class Demo:
         print(f"  {fetched.read_text()}", end="")
 
     def abort(self) -> None:
-        """A job that is aborted while it runs."""
+        """Abort a job while it runs."""
         say("A long job is submitted, and aborted while it runs")
         tool = ("-c", self.home)
         answer = self.run(
@@ -175,12 +167,12 @@ class Demo:
         return "hello_world" in self.quietly("LGI_qstat", "-c", self.home, "-L")
 
     def state(self, job: str) -> str:
-        """The state of a job."""
+        """Return the state of a job."""
         return line_of(self.quietly("LGI_qstat", "-c", self.home, job), "Job state")
 
     def quietly(self, *command: object) -> str:
-        """A command the story does not show."""
-        return finished([str(word) for word in command]).stdout
+        """Run a command without showing it."""
+        return run_command([str(word) for word in command]).stdout
 
     def stop(self) -> None:
         """End every process of the demo and remove its directory."""
@@ -196,7 +188,7 @@ class Demo:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def jobs_left(self) -> list[int]:
-        """Processes of jobs that a failed demo left behind: they work below its directory."""
+        """Return processes that a failed demo left behind: their working directory is below its own."""
         found = []
         for entry in Path("/proc").glob("[0-9]*/cwd"):
             with contextlib.suppress(OSError):
@@ -205,7 +197,7 @@ class Demo:
         return found
 
     def leave(self) -> None:
-        """Say how the running grid is used and stopped."""
+        """Print how to use and stop the running grid."""
         pids = " ".join(str(process.pid) for process in reversed(self.processes))
         say("The grid stays up")
         print(f"""\
@@ -226,42 +218,8 @@ class Demo:
   Stop it with  : kill {pids}; rm -r {self.directory}""")
 
 
-def finished(words: list[str]) -> subprocess.CompletedProcess[str]:
-    """One of our commands, run to its end."""
-    command = [BIN / words[0], *words[1:]]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody listens on a port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def line_of(text: str, label: str) -> str:
-    """What stands behind a label of a tool's output."""
-    lines = [line.partition(": ")[2] for line in text.splitlines() if line.startswith(label.ljust(22) + ":")]
-    return lines[0].strip() if lines else ""
-
-
-def wait_until(condition: object, what: str, seconds: float = 30.0) -> None:
-    """Return when something is so; Failed when it never is."""
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        if time.monotonic() > end:
-            raise Failed(f"waited {seconds:.0f} s in vain until {what}")
-        time.sleep(0.1)
-
-
 def main() -> None:
-    """Tell the story; exit code 1 when it does not come out."""
+    """Run all steps; exit with code 1 when one fails."""
     begin = time.monotonic()
     demo = Demo()
     keep = os.environ.get("KEEP", "") not in {"", "0"}
@@ -271,7 +229,7 @@ def main() -> None:
             step()
         done = True
         say(f"That was everything, in {time.monotonic() - begin:.0f} seconds")
-    except Failed as failed:
+    except DemoError as failed:
         print(f"\nThe demo failed: {failed}", file=sys.stderr)
         for log in ("server.log", "scheduler.log", "daemon.log"):
             path = demo.directory / log
