@@ -21,7 +21,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 Options = dict[str, Any]
 _SETTINGS = tuple(each.name for each in fields(Settings) if each.name not in {"check_host", "place"})
 
-# So that shells complete their names; whether they are there is for the settings to say.
+# For completion by shells; the settings check whether the files exist.
 FILE, DIRECTORY = click.Path(), click.Path(file_okay=False)
 _CREDENTIALS = (
     click.option(
@@ -29,20 +29,42 @@ _CREDENTIALS = (
         "--config",
         type=DIRECTORY,
         metavar="DIR",
-        help="Read this instead of ~/.LGI where it has a file.",
+        help="Configuration directory; its files override those of ~/.LGI.",
     ),
-    click.option("-K", "--key", type=FILE, default="", metavar="FILE", help="Private key."),
-    click.option("-C", "--certificate", type=FILE, default="", metavar="FILE", help="Certificate."),
     click.option(
-        "-CA", "--ca", type=FILE, default="", metavar="FILE", help="Certificate of the CA to trust."
+        "-K", "--key", type=FILE, default="", metavar="FILE", help="Private key (default: ~/.LGI/privatekey)."
     ),
-    click.option("-W", "--no-host-check", is_flag=True, help="Do not compare the server's host name."),
+    click.option(
+        "-C",
+        "--certificate",
+        type=FILE,
+        default="",
+        metavar="FILE",
+        help="Certificate (default: ~/.LGI/certificate).",
+    ),
+    click.option(
+        "-CA",
+        "--ca",
+        type=FILE,
+        default="",
+        metavar="FILE",
+        help="Trusted CA certificate (default: ~/.LGI/ca_chain).",
+    ),
+    click.option("-W", "--no-host-check", is_flag=True, help="Do not verify the server's host name."),
 )
 _PROJECT = (
-    click.option("-S", "--server", default="", metavar="URL", help="Project server."),
-    click.option("-P", "--project", default="", metavar="NAME", help="Project."),
-    click.option("-U", "--user", default="", metavar="NAME", help="User, as in the certificate."),
-    click.option("-G", "--groups", default="", metavar="LIST", help="Groups, comma-separated."),
+    click.option(
+        "-S", "--server", default="", metavar="URL", help="Project server (default: ~/.LGI/defaultserver)."
+    ),
+    click.option(
+        "-P", "--project", default="", metavar="NAME", help="Project (default: ~/.LGI/defaultproject)."
+    ),
+    click.option(
+        "-U", "--user", default="", metavar="NAME", help="User, as in the certificate (default: ~/.LGI/user)."
+    ),
+    click.option(
+        "-G", "--groups", default="", metavar="LIST", help="Groups, comma-separated (default: ~/.LGI/groups)."
+    ),
 )
 
 
@@ -59,10 +81,15 @@ _VERBOSITY = (
         is_flag=True,
         expose_value=False,
         callback=_talk,
-        help="Tell on standard error what is done, and what a server said that is not LGI's.",
+        help="Log calls on standard error, and answers of a server that are not LGI's.",
     ),
     click.option(
-        "-vv", "--very-verbose", is_flag=True, expose_value=False, callback=_talk, help="Tell more."
+        "-vv",
+        "--very-verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_talk,
+        help="Also log the answers of LGI servers.",
     ),
 )
 
@@ -116,7 +143,7 @@ def require(chosen: Settings, program: str, *names: str) -> None:
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     if not chosen.check_host:
-        terminal.warn(program, "warning: with -W any certificate of the CA passes for the server's")
+        terminal.warn(program, "warning: with -W any certificate of the CA is accepted as the server's")
     if warning := settings.exposed_key(chosen):
         terminal.warn(program, warning)
     for warning in settings.ending(chosen, datetime.now(UTC)):
@@ -133,11 +160,13 @@ def job(named: str | None, program: str) -> JobDirectory | None:
             return settings.job_at(Path(named))
         if not os.path.exists("LGI_job_id"):
             return None
-        # As LGI, the current directory is looked at unasked. But it decides which key goes to which server,
-        # so one that others can write to is not believed.
+        # As LGI: the current directory is used without an option. But it decides which key is used with which
+        # server, so that one that others can write to is ignored.
         if settings.is_ours(Path()):
             return settings.job_at(Path())
-        terminal.warn(program, "warning: not used as job directory, since others can write here: say -j .")
+        terminal.warn(
+            program, "warning: not used as job directory because others can write to it; use -j . to use it"
+        )
     except SettingsError as error:
         if named:
             raise click.UsageError(str(error)) from None

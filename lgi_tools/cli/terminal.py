@@ -10,7 +10,7 @@ from typing import TextIO
 from lgi_protocol.console import OutputError
 from lgi_tools.client.text import one_line, printable
 
-# So much of a file is shown at once.
+# Bytes of a file that are written at once.
 BLOCK = 256 * 1024
 
 

@@ -83,8 +83,9 @@ def _stream(name: str) -> str:
     taken = name in {".", "..", *STREAMS} or name.startswith(RESERVED)
     if taken or "/" in name or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
         raise ValueError(
-            f"{shortened(name)!r} is no file for a stream: write a name without directories that is not "
-            f"LGI's own, or {NULL} for nowhere"
+            f"{shortened(name)!r} is not a valid file for a stream: "
+            "write a name without directories that is not "
+            f"reserved by LGI, or {NULL} to discard it"
         )
     return shlex.quote(name)
 
@@ -105,22 +106,24 @@ def _check(files: Sequence[Path]) -> None:
     for file in files:
         shown = shortened(str(file))
         if not _is_file(file):
-            raise ValueError(f"{shown} is not there, or is no plain file")
+            raise ValueError(f"{shown} does not exist or is not a regular file")
         if any("\udc80" <= char <= "\udcff" for char in file.name):
-            raise ValueError(f"{shown!r} cannot go along: its name is not UTF-8")
+            raise ValueError(f"{shown!r} cannot be sent: its name is not UTF-8")
         if file.name.startswith(RESERVED):
-            raise ValueError(f"{shown} cannot go along: names that begin with LGI_ or .LGI_ are LGI's own")
+            raise ValueError(f"{shown} cannot be sent: names that begin with LGI_ or .LGI_ are reserved")
         if file.name in STREAMS:
-            raise ValueError(f"{shown} cannot go along: the job's own output is stored under that name")
+            raise ValueError(f"{shown} cannot be sent: the job's own output is stored under that name")
         if sum(other.name == file.name for other in files) > 1:
-            raise ValueError(f"several files would be called {file.name!r} where the job runs")
+            raise ValueError(
+                f"several files have the name {file.name!r}, which must be unique where the job runs"
+            )
 
 
 def memory(text: str) -> int:
     """Return megabytes from ``2000``, ``500M`` or ``2G``. Raises ValueError for other text."""
     found = re.fullmatch(r"([0-9]{1,9})\s*([A-Za-z]*)", text.strip())
     if found is None or found[2].lower() not in _UNITS or int(found[1]) == 0:
-        raise ValueError(f"{text!r} is no memory: write megabytes, as 2000, or 500M or 2G")
+        raise ValueError(f"{text!r} is not a memory size: write megabytes, as 2000, or 500M or 2G")
     return int(found[1]) * _UNITS[found[2].lower()]
 
 
@@ -134,7 +137,7 @@ def seconds(text: str) -> int:
     else:
         amount = 0
     if amount == 0:
-        raise ValueError(f"{text!r} is no time: write seconds, as 90, or 90m, 2h, 1d or 01:30:00")
+        raise ValueError(f"{text!r} is not a time: write seconds, as 90, or 90m, 2h, 1d or 01:30:00")
     return amount
 
 
@@ -144,7 +147,7 @@ def licences(words: Sequence[str]) -> dict[str, int]:
     for word in words:
         name, has_amount, amount = word.partition("=")
         if not _LICENCE.match(name) or (has_amount and not _AMOUNT.match(amount)):
-            raise ValueError(f"{word!r} is no resource: write NAME, or NAME=HOW_MANY")
+            raise ValueError(f"{word!r} is not a licence: write NAME or NAME=NUMBER")
         wanted[name] = wanted.get(name, 0) + int(amount or 1)
     return wanted
 

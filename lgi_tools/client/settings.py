@@ -118,7 +118,7 @@ def _environment() -> Settings:
 def read_named(directory: Path) -> Settings:
     """Return the settings of a directory the user named. Raises SettingsError when it does not exist."""
     if not directory.is_dir():
-        raise SettingsError(f"the configuration directory {directory} is not there")
+        raise SettingsError(f"the configuration directory {directory} does not exist")
     return read_directory(directory)
 
 

@@ -27,19 +27,19 @@ MOST_MINUTES = 24 * 60
 
 @click.command()
 @click.argument("name")
-@click.option("--project", multiple=True, required=True, help="A project of the resource; repeat for more.")
+@click.option("--project", multiple=True, required=True, help="Project of the resource; may be repeated.")
 @click.option(
     "--minutes",
     type=click.IntRange(min=1, max=MOST_MINUTES),
     default=60,
     show_default=True,
-    help="Until when it can be used.",
+    help="Minutes until the token expires.",
 )
 @click.option(
     "--url",
     default="",
     callback=https,
-    help="Where LGI_certificates listen answers, for the command that is printed.",
+    help="URL of LGI_certificates listen, for the printed command.",
 )
 @FORCE
 @click.pass_obj
@@ -60,8 +60,8 @@ def token(
         secret = tokens.make(directory, Grant(name, project, ends, force))
     word = Token(secret, tokens.fingerprint(opened.certificate))
     terminal.show(
-        f"Token       : for {name}, {', '.join(project)}; good once, until {ends.astimezone():%H:%M}\n"
-        f"Next        : {NAME} listen, if it does not yet, and on the resource:\n"
+        f"Token       : for {name}, {', '.join(project)}; valid once, until {ends.astimezone():%H:%M}\n"
+        f"Next        : run {NAME} listen, if it is not running, and on the resource:\n"
         f"LGI_join {url or f'https://HOST:{DEFAULT_PORT}'} {word}\n"
     )
 
@@ -76,13 +76,13 @@ def token(
 )
 @click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
 @click.option(
-    "--minutes", type=click.IntRange(min=1), help="End after so many minutes.  [default: when interrupted]"
+    "--minutes", type=click.IntRange(min=1), help="Stop after so many minutes.  [default: when interrupted]"
 )
 @click.option(
     "--register",
     "config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="LGI_server.cfg of the master server on this host: resources are registered there with ManageDB.",
+    help="LGI_server.cfg of the master server on this host: registers resources there with ManageDB.",
 )
 @days(ca.LEAF_DAYS)
 @click.pass_obj
@@ -113,13 +113,13 @@ def listen(
         stem = directory / certificate_files.file_stem(host)
         for file in (f"{stem}.crt", f"{stem}.key"):
             if not Path(file).exists():
-                raise FileNotFoundError(f"{file} is not there: make it with '{NAME} server {host}'")
+                raise FileNotFoundError(f"{file} does not exist: create it with '{NAME} server {host}'")
         desk = Issuer(directory, url, register, days)
         tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
         listener = EnrolmentServer((bind, port), tls, desk)
     shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
     terminal.show(
-        f"Listening   : {shown} (interrupt it when nobody is to join)\n"
+        f"Listening   : {shown} (interrupt it when all resources have joined)\n"
         f"Next        : {NAME} token NAME --project PROJECT --url {shown}\n"
     )
     serve(listener, minutes)

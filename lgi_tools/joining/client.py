@@ -57,9 +57,11 @@ def fetch_ca(url: str, token: Token) -> str:
     try:
         known = tokens.fingerprint(x509.load_pem_x509_certificate(pem.encode()))
     except (ValueError, TypeError) as error:
-        raise JoinError(f"{url} answers with no certificate of a CA: {error}") from None
+        raise JoinError(f"{url} did not send a CA certificate: {error}") from None
     if not compare_digest(known, token.authority):
-        raise JoinError(f"{url} has another CA than the token is of: do not trust it, or check the token")
+        raise JoinError(
+            f"{url} has another CA than the one in the token: do not trust it, or check the token"
+        )
     return pem
 
 
@@ -83,7 +85,7 @@ def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
             registered=told["registered"] is True,
         )
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise JoinError(f"{url} answers what cannot be understood") from None
+        raise JoinError(f"{url} sent an invalid answer") from None
     check_certificate(joined, key)
     return joined
 
@@ -96,11 +98,11 @@ def check_certificate(joined: Joined, key: PrivateKey) -> None:
         (found,) = made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         named = common_name.parse(str(found.value))
     except (ValueError, TypeError, InvalidSignature) as error:
-        raise JoinError(f"the certificate that came cannot be used: {error or 'its CA is another'}") from None
+        raise JoinError(f"the received certificate cannot be used: {error or 'its CA is another'}") from None
     if made.public_key() != key.public_key():
-        raise JoinError("the certificate that came is for another key")
+        raise JoinError("the received certificate is for another key")
     if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):
-        raise JoinError(f"the certificate that came is for {found.value!r}")
+        raise JoinError(f"the received certificate is for {found.value!r}")
     if not joined.projects or not is_https(joined.server):
         raise JoinError("the answer names no project, or a project server without https://")
 

@@ -36,7 +36,7 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("LGI_resource"),
     show_default=True,
-    help="Where key, certificate, applications and LGI.cfg are put.",
+    help="Directory for the key, certificate, applications and LGI.cfg.",
 )
 @click.option(
     "-a",
@@ -44,11 +44,11 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
     "named",
     multiple=True,
     metavar="NAME",
-    help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; repeat for more."
+    help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; may be repeated."
     "  [default: hello_world]",
 )
 @KEY_TYPE
-@click.option("--check", is_flag=True, help="Only try whether the resource of --directory can sign up.")
+@click.option("--check", is_flag=True, help="Only check whether the resource of --directory can sign up.")
 @options.version
 def command(
     *, url: str | None, token: str | None, directory: Path, named: tuple[str, ...], key_type: str, check: bool
@@ -63,10 +63,10 @@ def command(
     try:
         if check:
             if url or token:
-                raise click.UsageError("--check goes without URL and TOKEN")
+                raise click.UsageError("--check cannot be combined with URL and TOKEN")
             return _try_all(directory)
         if not url or not token:
-            raise click.UsageError("URL and TOKEN are needed, as LGI_certificates token prints them")
+            raise click.UsageError("URL and TOKEN are required, as printed by LGI_certificates token")
         return _join(url.rstrip("/"), token, directory, named or ("hello_world",), KeyType(key_type))
     except (JoinError, InvalidTokenError, ValueError) as error:
         raise click.ClickException(str(error)) from None
@@ -86,7 +86,9 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
         joined = client.join(url, token, key, ca)
     except JoinError as error:
         # Of a lost answer the certificate may be made; and a token that was mistyped is good for this key.
-        raise JoinError(f"{error}; {directory / KEY} is kept for the next try, or remove it") from error
+        raise JoinError(
+            f"{error}; {directory / KEY} is kept for another attempt; remove it to use a new key"
+        ) from error
     resource_directory.write_certificates(directory, joined)
     file = resource_directory.write(directory, joined, applications)
     terminal.show(
@@ -108,15 +110,16 @@ def _say_settings(script: Path | None) -> None:
     terminal.show(f"Settings      : {script} says {printable(told)}\n")
     engine, images = found.get("container", ""), found.get("images", "")
     if engine and not shutil.which(engine):
-        terminal.warn(NAME, f"warning: {engine} is not here: set container in {script}")
+        terminal.warn(NAME, f"warning: {engine} is not installed: set container in {script}")
     if engine and "default_image" not in found:
         terminal.warn(
             NAME,
-            f"warning: jobs that name no image end with a message, unless default_image is set in {script}",
+            f"warning: jobs without an image fail unless default_image is set in {script}",
         )
     if images and engine in _UNPACKING and not Path(images).is_dir():
         terminal.warn(
-            NAME, f"warning: {images} is no directory, so there are no images to run: set images in {script}"
+            NAME,
+            f"warning: {images} is not a directory, so that no images are available: set images in {script}",
         )
 
 

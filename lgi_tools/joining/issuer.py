@@ -35,14 +35,14 @@ def read(body: bytes) -> JoinRequest:
         posted = json.loads(body)
         secret, request = posted["token"], posted["request"]
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise BadRequestError("the request is no JSON object with token and request") from None
+        raise BadRequestError("the request is not a JSON object with token and request") from None
     if not (isinstance(secret, str) and isinstance(request, str)):
-        raise BadRequestError("token and request are texts")
+        raise BadRequestError("token and request must be strings")
     try:
         secret.encode()
         return JoinRequest(secret, request.encode("ascii"))
     except UnicodeEncodeError:
-        raise BadRequestError("token and request hold characters that neither has") from None
+        raise BadRequestError("token and request contain invalid characters") from None
 
 
 class Issuer:
@@ -76,8 +76,8 @@ class Issuer:
         try:
             file = self.authority.sign(key, wanted, Validity.of_days(self._days), grant.force)
         except FileExistsError:
-            raise InvalidTokenError(f"{grant.name} has got a certificate in the meantime") from None
-        why_not = self._register(grant, file) if self._register else "no project server is here"
+            raise InvalidTokenError(f"{grant.name} has received a certificate in the meantime") from None
+        why_not = self._register(grant, file) if self._register else "no project server on this host"
         return {
             "certificate": file.read_text("ascii"),
             "name": grant.name,

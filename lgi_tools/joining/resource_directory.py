@@ -71,9 +71,7 @@ def check(directory: Path, applications: tuple[ApplicationTemplate, ...]) -> Non
             raise ValueError(f"the application {name} is named twice")
     for name in (CONFIGURATION, CERTIFICATE, CA, *names):
         if (directory / name).exists():
-            raise FileExistsError(
-                f"{directory / name} is there already: use another --directory, or remove it"
-            )
+            raise FileExistsError(f"{directory / name} already exists: use another --directory, or remove it")
 
 
 def write_certificates(directory: Path, joined: Joined) -> None:

@@ -55,7 +55,7 @@ def read(text: str) -> Token:
     secret, _, authority = rest.partition(".")
     digits = len(authority) == 64 and all(digit in "0123456789abcdef" for digit in authority)
     if mark != _MARK or not secret or not secret.isascii() or not digits:
-        raise InvalidTokenError("that is no token: it is one word, as LGI_certificates token prints it")
+        raise InvalidTokenError("invalid token: it must be one word, as printed by LGI_certificates token")
     return Token(secret, authority)
 
 
@@ -69,9 +69,9 @@ def check(name: str, projects: tuple[str, ...]) -> None:
     """Raise ValueError unless a certificate can be issued that the project server accepts."""
     common_name.compose(name, None, projects or None)
     if not common_name.is_resource_name(name):
-        raise ValueError(f"{name!r} is not user@host, nor the full name of a host, as resources are called")
+        raise ValueError(f"{name!r} is not a resource name: it must be user@host or the full name of a host")
     if not projects or comma_lists.ANY in projects:
-        raise ValueError("a token names the projects the resource is to work for: --project NAME")
+        raise ValueError("a token needs the projects of the resource: give --project NAME")
 
 
 def make(directory: Path, grant: Grant) -> str:
@@ -94,10 +94,10 @@ def look(directory: Path, secret: str, now: datetime) -> Grant:
     """Return the grant of a token. Raises InvalidTokenError for an unknown or expired one."""
     grant = _noted(_file(directory, secret))
     if grant is None:
-        raise InvalidTokenError("the token is not known: it is mistyped, was used, or has ended")
+        raise InvalidTokenError("unknown token: it is mistyped, was used, or has expired")
     if now >= grant.ends:
         _file(directory, secret).unlink(missing_ok=True)
-        raise InvalidTokenError("the token has ended: have another one made")
+        raise InvalidTokenError("the token has expired: ask for a new one")
     return grant
 
 
@@ -107,7 +107,7 @@ def redeem(directory: Path, secret: str, now: datetime) -> Grant:
     try:
         _file(directory, secret).unlink()
     except FileNotFoundError:
-        raise InvalidTokenError("the token is not known: it is mistyped, was used, or has ended") from None
+        raise InvalidTokenError("unknown token: it is mistyped, was used, or has expired") from None
     # Not even a power failure brings it back.
     _sync(directory / DIRECTORY)
     return grant

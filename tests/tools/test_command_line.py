@@ -130,23 +130,23 @@ def test_streams_go_where_they_are_wanted(
 def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
     """Nothing else comes back from there, and LGI's own files stay as they are."""
     for streams in ((name, ""), ("", name)):
-        with pytest.raises(ValueError, match="no file for a stream"):
+        with pytest.raises(ValueError, match="not a valid file for a stream"):
             command_line.of_words(["x"], (), *streams)
 
 
 @pytest.mark.parametrize(
     ("words", "files", "fault"),
     [
-        (["./nothing"], [], "nothing is not there"),
-        (["cat"], ["nothing"], "nothing is not there"),
-        (["cat"], ["sub"], "sub is not there, or is no plain file"),
-        (["./" + "x" * 300], [], r"^xxx.*x\.\.\. is not there"),
-        (["cat"], ["x" * 100_000], r"^x{200}\.\.\. is not there"),
+        (["./nothing"], [], "nothing does not exist"),
+        (["cat"], ["nothing"], "nothing does not exist"),
+        (["cat"], ["sub"], "sub does not exist or is not a regular file"),
+        (["./" + "x" * 300], [], r"^xxx.*x\.\.\. does not exist"),
+        (["cat"], ["x" * 100_000], r"^x{200}\.\.\. does not exist"),
         (["cat"], ["caf\udce9"], "its name is not UTF-8"),
         (["cat"], ["joblog.txt"], "the job's own output is stored under that name"),
-        (["cat"], ["LGI_input"], "LGI's own"),
-        (["cat"], [".LGI_x"], "LGI's own"),
-        (["cat"], ["a", "sub/a"], "several files would be called 'a'"),
+        (["cat"], ["LGI_input"], "are reserved"),
+        (["cat"], [".LGI_x"], "are reserved"),
+        (["cat"], ["a", "sub/a"], "several files have the name 'a'"),
     ],
 )
 def test_what_cannot_go_along_is_said(words: list[str], files: list[str], fault: str) -> None:

@@ -102,8 +102,8 @@ def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path)
     code, _, err = run(main, office.url, token, "--directory", tmp_path / "second")
 
     assert code == 1
-    assert "the token is not known: it is mistyped, was used, or has ended" in err
-    assert f"{tmp_path / 'second' / 'resource.key'} is kept for the next try, or remove it" in err
+    assert "unknown token: it is mistyped, was used, or has expired" in err
+    assert f"{tmp_path / 'second' / 'resource.key'} is kept for another attempt; remove it" in err
     assert [path.name for path in (tmp_path / "second").iterdir()] == ["resource.key"]
     assert read_certificate(office.authority.directory / f"{NAME}.crt") == first
 
@@ -139,7 +139,7 @@ def test_a_token_that_has_ended_is_refused(office: Office) -> None:
     """With the reason; whoever has it may know."""
     answer = office.post({"token": office.token(hours=-1).secret, "request": REQUEST})
 
-    assert (answer.status_code, answer.json()["error"]) == (403, "the token has ended: have another one made")
+    assert (answer.status_code, answer.json()["error"]) == (403, "the token has expired: ask for a new one")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_an_authority_the_token_does_not_name_is_not_believed(
     code, _, err = run(main, office.url, str(other), "--directory", tmp_path / "node")
 
     assert code == 1
-    assert "has another CA than the token is of: do not trust it" in err
+    assert "has another CA than the one in the token: do not trust it" in err
     assert seen == []
     assert not (tmp_path / "node").exists()
 
@@ -329,8 +329,8 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ((), "URL and TOKEN are needed"),
-        (("https://x", "word"), "that is no token"),
+        ((), "URL and TOKEN are required"),
+        (("https://x", "word"), "invalid token"),
         (("http://x", "TOKEN"), "is not a URL that begins with https://"),
         (
             ("https://x", "TOKEN", "-a", "nothing"),
@@ -339,7 +339,7 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
         (("https://x", "TOKEN", "-a", "command:lsf"), "has no back-end 'lsf'"),
         (("https://x", "TOKEN", "-a", "command", "-a", "command:pbs"), "command is named twice"),
         (("https://x", "TOKEN", "--directory", "."), "LGI.cfg already exists: use another --directory"),
-        (("https://x", "TOKEN", "--check"), "--check goes without"),
+        (("https://x", "TOKEN", "--check"), "--check cannot be combined with"),
         (("--check",), "LGI_resource/LGI.cfg: No such file"),
     ],
 )
@@ -393,13 +393,10 @@ def test_what_an_administrator_has_to_set_is_said(
         f"Settings      : {script} says container=bwrap images=/srv/images max_cpus=2 max_memory=4000"
         " max_walltime=86400\n"
     ) in out
+    assert f"warning: jobs without an image fail unless default_image is set in {script}\n" in err
+    assert f"warning: bwrap is not installed: set container in {script}\n" in err
     assert (
-        f"warning: jobs that name no image end with a message, unless default_image is set in {script}\n"
-        in err
-    )
-    assert f"warning: bwrap is not here: set container in {script}\n" in err
-    assert (
-        f"warning: /srv/images is no directory, so there are no images to run: set images in {script}\n"
+        f"warning: /srv/images is not a directory, so that no images are available: set images in {script}\n"
         in err
     )
 

@@ -222,7 +222,7 @@ def test_what_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -
         (["submit", "psi4", "../1.5", "x"], "'psi4:../1.5' is not a container image"),
         (["submit", "-b", "none/*", "psi4", "1.5", "x"], "no folder matches 'none/*'"),
         (["submit", "-b", "dirs/*", "-f", "psi4", "1.5", "x"], "--force cannot be combined with --batch"),
-        (["submit", "--mem", "much", "psi4", "1.5", "x"], "'much' is no memory"),
+        (["submit", "--mem", "much", "psi4", "1.5", "x"], "'much' is not a memory size"),
         (["status"], "it was not submitted"),
         (["get"], "it was not submitted"),
         (["cancel"], "it was not submitted"),

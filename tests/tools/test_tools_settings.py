@@ -193,7 +193,7 @@ def test_the_host_name_is_compared_unless_told_otherwise(run: Run, server: Canne
 
     assert (strict, lax) == (1, 0)
     assert "IP address mismatch" in out
-    assert err == "LGI_qstat: warning: with -W any certificate of the CA passes for the server's\n"
+    assert err == "LGI_qstat: warning: with -W any certificate of the CA is accepted as the server's\n"
 
 
 def test_a_configuration_directory_must_be_there(run: Run, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_configuration_directory_must_be_there(run: Run, tmp_path: Path) -> No
     code, _, err = run(qstat, "-c", str(tmp_path / "typo"))
 
     assert code == 1
-    assert f"the configuration directory {tmp_path}/typo is not there" in err
+    assert f"the configuration directory {tmp_path}/typo does not exist" in err
 
 
 def test_a_job_directory_names_key_server_and_project(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_a_setting_that_cannot_be_read_is_named(
 
     assert too_long[0] == missing[0] == 1
     assert f"LGI_qstat: {home}/.LGI/user is longer than" in too_long[2]
-    assert "the configuration directory /not/there is not there" in missing[2]
+    assert "the configuration directory /not/there does not exist" in missing[2]
 
 
 @pytest.mark.parametrize("words", [(), ("-x",), ("-cnt",)])
