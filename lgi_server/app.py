@@ -31,7 +31,7 @@ CALLS: Mapping[str, Sequence[AnyRoute]] = {
 
 
 def create_app(config: Config | str) -> Flask:
-    """The application of a configuration, or of the file that has it.
+    """Return the application of a configuration, or of the file that has it.
 
     Raises ConfigError, or ValueError or OSError for a file that cannot be used. To list all addresses:
     ``flask --app 'lgi_server.app:create_app("/path/of/LGI_server.cfg")' routes``.
@@ -63,7 +63,7 @@ def create_app(config: Config | str) -> Flask:
 
 
 def _calls(folder: str, routes: Sequence[AnyRoute], server: Runtime) -> Blueprint:
-    """The calls of a URL folder, each under its name and under its name with ``.php``."""
+    """Add the calls of a URL folder, each under its name and under its name with ``.php``."""
     made = Blueprint(folder, __name__)
     for route in routes:
         endpoint = dispatch.Endpoint(server, route)
@@ -75,7 +75,7 @@ def _calls(folder: str, routes: Sequence[AnyRoute], server: Runtime) -> Blueprin
 
 
 def _add_public_pages(app: Flask, config: Config) -> None:
-    """What anybody may see: the landing page, documents, the CA's certificate and its revocation list."""
+    """Add what anybody may see: the landing page, documents, the CA's certificate and its revocation list."""
 
     def landing() -> Response:
         return basic_interface_responses.html(
@@ -115,7 +115,7 @@ def _add_public_pages(app: Flask, config: Config) -> None:
 
 
 def _add_guards(app: Flask, server: Runtime) -> None:
-    """What holds for every request, whoever answers it."""
+    """Add what holds for every request: certificate, headers, the answer to a fault."""
     public = {"landing", "ca_certificate", "crl", "document", "drawing", "static", metrics.ENDPOINT}
 
     @app.before_request
@@ -143,7 +143,7 @@ def _add_guards(app: Flask, server: Runtime) -> None:
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response | HTTPException:
-        """The request boundary: a fault of ours is a traceback in the log and a plain error outside."""
+        """Answer an unexpected exception: with a traceback in the log and a plain error outside."""
         if isinstance(error, HTTPException):
             return error
         answer = faults.internal_error(f"{request.method} {request.path!r}")

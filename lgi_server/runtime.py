@@ -75,7 +75,7 @@ class Runtime:
     def repository_access(
         self, who: ClientCertificate | JobCertificate, now: float, groups: tuple[str, ...] = ()
     ) -> RepositoryAccess:
-        """What a caller may do with repositories here; LGIError 2 or 37 for a job that has ended."""
+        """Return what a caller may do with repositories here; LGIError 2 or 37 for a job that has ended."""
         return RepositoryAccess(
             who, now, groups, config=self.config, databases=self.databases, trust=self.trust, store=self.store
         )
@@ -87,7 +87,7 @@ class Runtime:
 
 
 def build_runtime(config: Config) -> Runtime:
-    """The server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
+    """Return the server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     store = Repositories(
         config.repository, config.max_file_size, config.max_repository_size, f"{config.url}/repository"
     )

@@ -14,7 +14,9 @@ COOKIE = "__Host-LGI_session"
 
 
 def check_is_program(environ: Mapping[str, Any]) -> None:
-    """LGIError 67 for a request with the cookie of the web interface, or that only a browser sends.
+    """LGIError BROWSER_SESSION for a request with the cookie of the web interface.
+
+    A request that only a browser sends is refused in the same way.
 
     The cookie alone is not enough: it is SameSite=Strict, so what other sites send comes without it.
     """
@@ -24,5 +26,5 @@ def check_is_program(environ: Mapping[str, Any]) -> None:
 
 
 def comes_from_elsewhere(environ: Mapping[str, Any]) -> bool:
-    """Whether a browser says that a request is another site's doing."""
+    """Return whether a browser says that a request is another site's doing."""
     return environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in {"same-origin", "none"}

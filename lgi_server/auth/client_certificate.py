@@ -53,7 +53,7 @@ class ClientCertificate:
 
 
 def require_user_certificate(environ: Mapping[str, Any], trust: TrustConfig, now: float) -> ClientCertificate:
-    """The user, resource or server behind a request.
+    """Return the user, resource or server behind a request.
 
     Raises LGIError CERTIFICATE without a certificate, with one that has expired since the handshake or
     has been revoked, whose common name names nobody, or that is a job's.
@@ -67,7 +67,10 @@ def require_user_certificate(environ: Mapping[str, Any], trust: TrustConfig, now
 def authenticate(
     environ: Mapping[str, Any], trust: TrustConfig, now: float
 ) -> ClientCertificate | JobCertificate:
-    """As `of_request`, for the little that jobs may do too; whether the job still runs is not asked here."""
+    """Authenticate a caller as `require_user_certificate` does, for the little that jobs may do too.
+
+    Whether the job still runs is not asked here.
+    """
     der = _shown(environ, trust.front_end)
     if not der:
         raise LGIError(ErrorNumber.CERTIFICATE)
@@ -86,7 +89,10 @@ def authenticate(
 
 
 def _shown(environ: Mapping[str, Any], front_end: TrustedProxy | None) -> bytes | None:
-    """The certificate (DER) that a client has shown to us, or to the front end that speaks TLS for us."""
+    """Return the certificate (DER) that a client has shown to us.
+
+    Where a front end speaks TLS for us, the client has shown it there.
+    """
     if front_end is not None:
         return front_end.certificate(environ)
     socket = environ.get("gunicorn.socket")
@@ -105,7 +111,7 @@ def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCert
 
 @lru_cache(maxsize=4096)
 def read(der: bytes) -> ClientCertificate:
-    """The identity in a certificate of the project's CA.
+    """Return the identity in a certificate of the project's CA.
 
     ValueError when its subject has not exactly one usable common name.
     """
@@ -120,7 +126,10 @@ def read(der: bytes) -> ClientCertificate:
 
 @lru_cache(maxsize=4096)
 def der_of(pem: str) -> bytes:
-    """The DER bytes of a stored certificate, by which they are compared (ruling 6); empty if unreadable."""
+    """Return the DER bytes of a stored certificate, by which they are compared (ruling 6).
+
+    The result is empty for a certificate that cannot be read.
+    """
     try:
         return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
     except ValueError:
@@ -138,14 +147,17 @@ def fingerprint(pem: str) -> str:
 
 
 def matches_registered(registered: str, who: ClientCertificate) -> bool:
-    """Whether somebody's certificate is the one registered (PEM), or that one renewed."""
+    """Return whether somebody's certificate is the one registered (PEM), or that one renewed."""
     if hmac.compare_digest(der_of(registered), who.der):
         return True
     return hmac.compare_digest(fingerprint(registered), _fingerprint(who.der))
 
 
 def renewed_pem(registered: str, who: ClientCertificate) -> str:
-    """The certificate (PEM) of somebody whom `shows` knows, empty unless it ends after the registered one."""
+    """Return the certificate (PEM) of somebody whom `shows` knows.
+
+    The result is empty unless it expires after the registered one.
+    """
     if der_of(registered) == who.der or read(der_of(registered)).not_after >= who.not_after:
         return ""
     return x509.load_der_x509_certificate(who.der).public_bytes(Encoding.PEM).decode("ascii")

@@ -15,7 +15,7 @@ class Revocation:
     """The CA's CRL. Without a configured file nobody is revoked."""
 
     def __init__(self, crl: Path | None, ca_certificate: Path) -> None:
-        """Raises ValueError when a configured CRL cannot be used at the start."""
+        """Read the CRL. Raises ValueError when a configured one cannot be used at the start."""
         self._path = crl
         self._ca = x509.load_pem_x509_certificate(ca_certificate.read_bytes())
         # When the file was last looked at, and the revoked serial numbers in it.
@@ -30,7 +30,7 @@ class Revocation:
             self._load(crl)
 
     def is_revoked(self, serial: int, now: float) -> bool:
-        """Whether a serial number is on the list, which is looked at again every few seconds."""
+        """Return whether a serial number is on the list, which is looked at again every few seconds."""
         if not 0 <= now - self.looked < LOOK_SECONDS:
             self.look(now)
         return serial in self.serials

@@ -40,7 +40,10 @@ class JobsAuthority:
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
     def has_issued(self, certificate: x509.Certificate) -> bool:
-        """Whether a certificate was signed with this key. ValueError when its issuer is named otherwise."""
+        """Return whether a certificate was signed with this key.
+
+        ValueError when its issuer is named otherwise.
+        """
         algorithm = certificate.signature_hash_algorithm
         try:
             if algorithm is None:
@@ -55,7 +58,7 @@ class JobsAuthority:
         return is_ours
 
     def issue(self, key: ec.EllipticCurvePublicKey, job: JobClaims, end: datetime, now: datetime) -> bytes:
-        """A certificate (PEM) for the key of a job, over at ``end`` at the latest."""
+        """Return a certificate (PEM) for the key of a job, over at ``end`` at the latest."""
         last = min(now + timedelta(days=self.days), end, self.certificate.not_valid_after_utc)
         names = x509.SubjectAlternativeName([job_certificate.alternative(job)])
         use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -73,7 +76,7 @@ class JobsAuthority:
 
 
 def load_or_create(config: Config) -> JobsAuthority | None:
-    """The authority of a configuration, made when it is named and neither of its files is there.
+    """Return the authority of a configuration, made when it is named and neither of its files is there.
 
     None when there is none, or when another host serves the repositories, which would not know the jobs.
     Raises OSError, or ValueError for files that cannot be used.
@@ -86,12 +89,12 @@ def load_or_create(config: Config) -> JobsAuthority | None:
 
 
 def exists(config: Config) -> bool:
-    """Whether one of the files of a configured authority is there."""
+    """Return whether one of the files of a configured authority is there."""
     return any(path is not None and path.exists() for path in (config.jobs_key, config.jobs_certificate))
 
 
 def create(key_file: Path, certificate_file: Path, host: str) -> None:
-    """A new key, its owner's only, and its certificate. OSError when one of the files is there already."""
+    """Create a key, readable by its owner only, and its certificate. OSError when a file exists."""
     now = datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
@@ -137,7 +140,10 @@ def load(key_file: Path, certificate_file: Path, days: int) -> JobsAuthority:
 
 
 def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
-    """The public key in a signing request (DER), of which nothing else counts; LGIError 2."""
+    """Return the public key in a signing request (DER), of which nothing else counts.
+
+    Raises LGIError CERTIFICATE.
+    """
     try:
         read = x509.load_der_x509_csr(request)
         key, is_signed = read.public_key(), read.is_signature_valid

@@ -43,7 +43,7 @@ class JobCertificate:
 
 
 def subject(job: JobClaims) -> x509.Name:
-    """The name in a job's certificate."""
+    """Return the name in a job's certificate."""
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "LGI job"),
@@ -54,12 +54,12 @@ def subject(job: JobClaims) -> x509.Name:
 
 
 def alternative(job: JobClaims) -> x509.UniformResourceIdentifier:
-    """What says which job it is."""
+    """Return what says which job it is."""
     return x509.UniformResourceIdentifier(SCHEME + urlencode(vars(job)))
 
 
 def read(certificate: x509.Certificate) -> JobCertificate:
-    """The job in a certificate that is known to be a job's. ValueError when there is none."""
+    """Return the job in a certificate that is known to be a job's. ValueError when there is none."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

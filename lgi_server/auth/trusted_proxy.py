@@ -38,7 +38,7 @@ class TrustedProxy:
     authorities: tuple[x509.Certificate, ...]
 
     def certificate(self, environ: Mapping[str, Any]) -> bytes:
-        """The client's certificate (DER), empty where it showed none.
+        """Return the client's certificate (DER), empty where it showed none.
 
         Raises LGIError CERTIFICATE for a request that has not come through the front end, or with a
         certificate that no authority of ours has signed for a client: the front end should have refused it.
@@ -55,7 +55,7 @@ class TrustedProxy:
 
 @lru_cache(maxsize=4096)
 def _verified(text: str, front_end: TrustedProxy) -> bytes:
-    """The certificate (DER) in a header; ValueError when no authority has signed it for a client."""
+    """Return the certificate (DER) in a header; ValueError when no authority has signed it for a client."""
     try:
         certificate = x509.load_der_x509_certificate(_der(text))
     except ValueError as error:
@@ -66,7 +66,10 @@ def _verified(text: str, front_end: TrustedProxy) -> bytes:
 
 
 def from_config(config: Config, jobs: JobsAuthority | None) -> TrustedProxy:
-    """The front end of a configuration. Raises ValueError or OSError for a file that cannot be used."""
+    """Return the front end of a configuration.
+
+    Raises ValueError or OSError for a file that cannot be used.
+    """
     authorities = x509.load_pem_x509_certificates(config.ca_certificate.read_bytes())
     if jobs is not None:
         authorities.append(jobs.certificate)
@@ -75,7 +78,7 @@ def from_config(config: Config, jobs: JobsAuthority | None) -> TrustedProxy:
 
 
 def read_secret(path: Path) -> bytes:
-    """The secret in a file. ValueError for one that is too short, or that others may read."""
+    """Return the secret in a file. ValueError for one that is too short, or that others may read."""
     if path.stat().st_mode & _OTHERS_MAY_READ:
         raise ValueError(f"{path} may be read by others: chmod 600 it")
     secret = path.read_bytes().strip()
@@ -87,7 +90,7 @@ def read_secret(path: Path) -> bytes:
 
 
 def _key(header: str) -> str:
-    """Where WSGI keeps a header."""
+    """Return where WSGI keeps a header."""
     return f"HTTP_{header.upper().replace('-', '_')}"
 
 
@@ -105,7 +108,7 @@ def _der(text: str) -> bytes:
 
 
 def _is_of_a_client(certificate: x509.Certificate) -> bool:
-    """Whether a certificate may be shown by a client; one that says nothing may."""
+    """Return whether a certificate may be shown by a client; one that says nothing may."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

@@ -26,7 +26,10 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def place(self, name: str) -> Iterator[None]:
-        """A place of a caller for the time of a block; LGIError BACK_OFF when there is none for it."""
+        """Provide a place of a caller for the time of a block.
+
+        Raises LGIError BACK_OFF when there is none for it.
+        """
         with self._guard:
             if self._taken.total() >= self._places or self._taken[name] >= self._share:
                 raise LGIError(ErrorNumber.BACK_OFF)

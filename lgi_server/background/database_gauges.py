@@ -39,7 +39,7 @@ class DatabaseGauges(Collector):
         self._looked = float("-inf")
 
     def collect(self) -> Iterator[Metric]:
-        """The gauges of all projects; of one whose database is away, only that."""
+        """Yield the gauges of all projects; of one whose database is away, only that."""
         if time.monotonic() - self._looked > REMEMBER_SECONDS:
             self._found = {name: _look(name, database) for name, database in self._databases.items()}
             self._looked = time.monotonic()

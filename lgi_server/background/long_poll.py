@@ -126,7 +126,10 @@ class LongPollHub(Generic[_Wish]):
 
 
 def _has_gone(waiter: LongPollWaiter[_Wish]) -> bool:
-    """Whether a waiter's connection has ended: also when nobody can tell, which must not stop the others."""
+    """Return whether a waiter's connection has ended.
+
+    It counts as ended when this cannot be determined, so that the others go on.
+    """
     try:
         return waiter.has_gone()
     except Exception as error:  # noqa: BLE001 - whatever a broken connection makes of the question

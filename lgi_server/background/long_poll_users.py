@@ -34,7 +34,7 @@ class KnownJobState:
         return self.user
 
     def is_so(self, state: str | None, progress: int = 0) -> bool:
-        """Whether the state of the job is still no news; it has none when it is gone."""
+        """Return whether the state of the job is still no news; it has none when it is gone."""
         if state is None or (self.progress is not None and progress != self.progress):
             return False
         return state == self.state if self.state else not states.has_ended(state)
@@ -55,7 +55,7 @@ class ListSubscription:
         return self.user
 
     def misses(self, place: ListCursor, readers: tuple[str, ...]) -> bool:
-        """Whether a job that was changed, and who may read it, is news."""
+        """Return whether a job that was changed, and who may read it, is news."""
         return (
             place.state_time_stamp >= self.since
             and place not in self.known

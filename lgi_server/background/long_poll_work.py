@@ -51,7 +51,7 @@ class WorkSubscription:
         return self.resource
 
     def is_met_by(self, job: PendingJob) -> bool:
-        """Whether the resource would want to be told of a job."""
+        """Return whether the resource would want to be told of a job."""
         if job.state == WATCHED:
             is_news = self.watched is not None and job.job_id not in self.watched
             return is_news and self.resource in job.target_resources
@@ -71,7 +71,7 @@ def look(
     sends: bool,
     totals: Amounts,
 ) -> list[PendingJob]:
-    """All there is to tell some resources of; with ``sends`` the jobs too that somebody looks at.
+    """Return all there is to tell some resources of; with ``sends`` the jobs too that somebody looks at.
 
     Of jobs that want licences only those that can have them now.
     """

@@ -67,7 +67,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def forget(process: int) -> None:
-    """A worker has ended: what it held, it holds no more."""
+    """Remove the gauges of a worker that has ended."""
     mark_process_dead(process)  # type: ignore[no-untyped-call]
 
 
@@ -110,7 +110,7 @@ class Metrics:
         self._pages = counter("lgi_pages", "Pages and files answered", ["page", "status"])
 
     def registry(self) -> CollectorRegistry:
-        """What all workers have counted, in a registry of its own that may be added to."""
+        """Return what all workers have counted, in a registry of its own that may be added to."""
         registry = CollectorRegistry()
         if _DIRECTORY in os.environ:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -119,13 +119,13 @@ class Metrics:
         return registry
 
     def answered(self, call: str, error: int, timer: Timer) -> None:
-        """A call was answered, with this error number or 0."""
+        """Count a call that was answered, with an error number or 0."""
         call = call.rpartition("/")[2]
         self._calls.labels(call, int(error)).inc()
         self._seconds.labels(call).observe(timer.seconds)
 
     def answered_page(self, page: str, status: int) -> None:
-        """A page or file was answered."""
+        """Count a page or file that was answered."""
         self._pages.labels(page, status).inc()
 
     def offered(self, project: str, application: str, jobs: int) -> None:
@@ -133,12 +133,12 @@ class Metrics:
         self._offered.labels(project, application).inc(jobs)
 
     def ended(self, project: str, application: str, result: str) -> None:
-        """A resource has told that a job ended."""
+        """Count a job whose end a resource has reported."""
         self._ended.labels(project, application, result).inc()
 
     @contextmanager
     def holding(self, timer: Timer) -> Iterator[None]:
-        """A call waits."""
+        """Count a call that waits while the block runs."""
         begin = perf_counter()
         self._held.inc()
         try:
@@ -149,7 +149,7 @@ class Metrics:
 
     @contextmanager
     def in_database(self, project: str) -> Iterator[None]:
-        """A call has its turn in the database."""
+        """Count a call and the seconds it spends in the database."""
         begin = perf_counter()
         try:
             yield

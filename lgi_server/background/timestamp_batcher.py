@@ -79,7 +79,7 @@ class TimestampBatcher(WriteBehind[tuple[Timestamp, int], int]):
 
 
 def _store_of(kind: Timestamp) -> Store:
-    """What stores the times of a kind."""
+    """Return what stores the times of a kind."""
     stores: Mapping[Timestamp, Store] = {
         Timestamp.RESOURCE_CALL: active_resources.touch,
         Timestamp.SESSION_USE: running_sessions.renew,
@@ -91,7 +91,7 @@ def _store_of(kind: Timestamp) -> Store:
 
 
 def _newest(times: Times) -> Times:
-    """The newest of them, and none that is much older."""
+    """Return the newest of them, and none that is much older."""
     oldest = max(times.values(), default=0) - KEPT_SECONDS
     newest = sorted(times.items(), key=lambda one: one[1], reverse=True)[:MOST_KEPT]
     return {number: at for number, at in newest if at > oldest}

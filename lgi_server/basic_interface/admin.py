@@ -52,7 +52,7 @@ def administration(visit: PageContext) -> Answer:
 
 
 def _end(resource: ResourceRow) -> int:
-    """When a resource's certificate ends, in seconds; 0 if that cannot be read."""
+    """Return when a resource's certificate ends, in seconds; 0 if that cannot be read."""
     try:
         return int(
             client_certificate.read(
@@ -64,7 +64,7 @@ def _end(resource: ResourceRow) -> int:
 
 
 def _rules(visit: PageContext, kind: str, rule: str) -> list[_Rule]:
-    """The rows of one table, and how many jobs the limited ones have now."""
+    """Return the rows of one table, and how many jobs the limited ones have now."""
     found = []
     for row in submit_rules.listed(visit.transaction, kind, rule):
         name, application = row[f"{kind}_name"], row["application"]
@@ -74,7 +74,7 @@ def _rules(visit: PageContext, kind: str, rule: str) -> list[_Rule]:
 
 
 def _used(visit: PageContext, name: str, application: str, limit: int | None) -> int | None:
-    """How many jobs count under a rule; None where that is not one number."""
+    """Return how many jobs count under a rule; None where that is not one number."""
     if limit is None or comma_lists.ANY in {name, application}:
         return None
     return job_counts.owned(visit.transaction, name, application, limit < 0)

@@ -25,7 +25,7 @@ class JobNumber(IntegerConverter):
 
 
 def blueprint(server: Runtime) -> Blueprint:
-    """All pages below ``/basic_interface``."""
+    """Return all pages below ``/basic_interface``."""
     routes = Blueprint(NAME, __name__)
     for one in PAGES:
         routes.add_url_rule(
@@ -56,7 +56,7 @@ def _add_others(routes: Blueprint, server: Runtime) -> None:
 
 
 def _old(server: Runtime, page: Page) -> Response:
-    """A page of LGI's: these carried their project in a parameter."""
+    """Return a page of LGI's: these carried their project in a parameter."""
     project = request.args.get("project", "")
     return dispatch.dispatch(server, page, project if project in server.config.projects else "")
 
@@ -66,7 +66,9 @@ def _nothing(server: Runtime, _error: object = None, **_place: str) -> Response:
 
 
 def _come_again() -> Response | None:
-    """A link of another site comes without the cookie of an open session, which would be lost by a new one.
+    """Answer a link of another site, which comes without the cookie of an open session.
+
+    A new session would replace the open one.
 
     The page that is answered asks for itself, and then the cookie is there.
     """
@@ -76,19 +78,19 @@ def _come_again() -> Response | None:
 
 
 def is_for_a_person(config: Config, asked: Request) -> bool:
-    """Whether a browser asks for a page of ours, be it there or not."""
+    """Return whether a browser asks for a page of ours, be it there or not."""
     if not config.basic_interface or "text/html" not in asked.headers.get("Accept", ""):
         return False
     return f"{asked.path}/".startswith(f"{config.prefix}/{NAME}/")
 
 
 def _refused(server: Runtime, refused: LGIError) -> Response:
-    """What was refused before a session was looked for."""
+    """Return what was refused before a session was looked for."""
     return responses.refusal(_known(server), refused)
 
 
 def _known(server: Runtime) -> PageUser | None:
-    """Who is there, in any project the certificate is for."""
+    """Return who is there, in any project the certificate is for."""
     try:
         return dispatch.authenticate(server, "")
     except LGIError:

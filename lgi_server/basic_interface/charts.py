@@ -43,7 +43,7 @@ class Column:
 
 
 def bars(counted: Mapping[str, Mapping[str, int]]) -> list[ChartBar]:
-    """A bar for each name, made of the numbers of its kinds, all to one scale."""
+    """Return a bar for each name, made of the numbers of its kinds, all to one scale."""
     most = max((sum(kinds.values()) for kinds in counted.values()), default=0)
     scale = BAR_WIDTH / most if most else 0.0
     return [_bar(label, row * BAR_HEIGHT, kinds, scale) for row, (label, kinds) in enumerate(counted.items())]
@@ -60,7 +60,7 @@ def _bar(label: str, y: float, kinds: Mapping[str, int], scale: float) -> ChartB
 
 
 def columns(counted: Sequence[tuple[str, int]]) -> list[Column]:
-    """A column for each label, all to one scale."""
+    """Return a column for each label, all to one scale."""
     most = max((number for _, number in counted), default=0)
     scale = COLUMN_HEIGHT / most if most else 0.0
     return [
@@ -74,7 +74,7 @@ def _column(label: str, x: float, number: int, height: float) -> Column:
 
 
 def short(number: int) -> str:
-    """A number in so few signs that it fits above a column."""
+    """Return a number in so few signs that it fits above a column."""
     if number < 1000:
         return str(number)
     size, unit = next((number / one, unit) for unit, one in _UNITS if number / one < 999.5 or unit == "G")

@@ -35,7 +35,10 @@ from lgi_server.services.access.web_sessions import WebSession
 
 
 def authenticate(server: Runtime, project: str) -> PageUser:
-    """Who is there, before anything is done for them; LGIError 2 or 37, or NotFound for the project."""
+    """Return who is there, before anything is done for them.
+
+    Raises LGIError CERTIFICATE or PROJECT_REFUSED, or NotFound for the project.
+    """
     who = authenticate_user(server, request.environ)
     project = project or _first_project(server, who)
     if project not in server.config.projects:
@@ -48,14 +51,17 @@ def authenticate(server: Runtime, project: str) -> PageUser:
 
 
 def _first_project(server: Runtime, who: ClientCertificate) -> str:
-    """The project of an address that names none: the default one, or else the first that is allowed."""
+    """Return the project of an address that names none.
+
+    It is the default project, or else the first that is allowed.
+    """
     if who.name.allows_project(server.config.default_project):
         return server.config.default_project
     return next(name for name in server.config.projects if who.name.allows_project(name))
 
 
 def dispatch(server: Runtime, page: Page, project: str = "", **place: object) -> Response:
-    """One page, from the certificate to the answer."""
+    """Return one page, from the certificate to the answer."""
     known = authenticate(server, project)
     with admit(server, known.who):
         session = open_session(server, known)
@@ -73,7 +79,7 @@ def dispatch(server: Runtime, page: Page, project: str = "", **place: object) ->
 def _visited(
     server: Runtime, page: Page, known: PageUser, session: WebSession, place: Mapping[str, object]
 ) -> Template | Redirect | Download:
-    """What a page answers, or what a page makes of a refusal."""
+    """Return what a page answers, or what a page makes of a refusal."""
     run = partial(transact, server, server.projects[known.project])
     store = repository_writer(server)
     posted: MultiDict[str, str] = _posted(server, page) if page.changes else MultiDict()
@@ -94,7 +100,10 @@ def _visited(
 
 
 def _posted(server: Runtime, page: Page) -> "MultiDict[str, str]":
-    """The fields of a form, which no other site has sent; LGIError 66, 64, 65 or 68."""
+    """Return the fields of a form, which no other site has sent.
+
+    Raises LGIError FORGERY, FILE_TOO_BIG, POST_TOO_BIG or UPLOAD.
+    """
     if browser_guard.comes_from_elsewhere(request.environ):
         raise LGIError(ErrorNumber.FORGERY, "another site has sent this form")
     if page.takes_files:
@@ -103,7 +112,7 @@ def _posted(server: Runtime, page: Page) -> "MultiDict[str, str]":
 
 
 def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> None:
-    """LGIError 66 for a form that this server has not made for this browser."""
+    """LGIError FORGERY for a form that this server has not made for this browser."""
     if not session.has_made(posted.get("token", "")):
         first = "" if page.refused else "load its page again and "
         raise LGIError(
@@ -113,7 +122,7 @@ def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> 
 
 
 def open_session(server: Runtime, known: PageUser) -> WebSession:
-    """The browser's session, or a new one. It is in the database of the default project."""
+    """Return the browser's session, or a new one. It is in the database of the default project."""
     database = server.projects[server.config.default_project].database
     key, who, now = request.cookies.get(browser_guard.COOKIE, ""), known.who, known.now
 
@@ -132,7 +141,7 @@ def open_session(server: Runtime, known: PageUser) -> WebSession:
 
 
 def with_cookie(response: Response, session: WebSession) -> Response:
-    """An answer that has a browser keep its new session."""
+    """Return an answer that has a browser keep its new session."""
     if session.is_new:
         response.set_cookie(
             browser_guard.COOKIE, session.key, path="/", secure=True, httponly=True, samesite="Strict"

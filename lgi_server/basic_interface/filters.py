@@ -37,7 +37,7 @@ class Content:
 
 
 def content(data: bytes) -> Content:
-    """Bytes as text if they are UTF-8 without NUL, otherwise as hexadecimal digits."""
+    """Return bytes as text if they are UTF-8 without NUL, otherwise as hexadecimal digits."""
     text = _text(data[:MOST_TEXT])
     if text is None:
         return Content(_hexadecimal(data[:MOST_HEX]), len(data), True, len(data) > MOST_HEX)
@@ -45,7 +45,7 @@ def content(data: bytes) -> Content:
 
 
 def ending(data: bytes, offset: int) -> Content:
-    """The end of what a job has put out so far; ``offset`` is how many bytes came before it."""
+    """Return the end of what a job has put out so far; ``offset`` is how many bytes came before it."""
     if offset:
         # The first line that is whole, and with it a character that is.
         data = data.partition(b"\n")[2] or data
@@ -71,7 +71,7 @@ def _text(data: bytes) -> str | None:
 
 
 def visible(text: str) -> str:
-    """A text with signs for its control characters and for those that turn the direction of writing."""
+    """Return a text with signs for its control characters and for changes of writing direction."""
     return text.translate(_SEEN)
 
 
@@ -85,7 +85,7 @@ def _hexadecimal(data: bytes) -> str:
 
 
 def format_time(seconds: int) -> Markup:
-    """A time as an element that scripts turn into the reader's own; without them it is UTC."""
+    """Return a time as an element that scripts turn into the reader's own; without them it is UTC."""
     if seconds <= 0:
         return Markup('<span class="none">never</span>')
     when = datetime.fromtimestamp(min(seconds, 2**37), UTC)
@@ -94,7 +94,7 @@ def format_time(seconds: int) -> Markup:
 
 
 def size(number: int) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes for people."""
     if number < 1000:
         return f"{number} B"
     power = min(len(_UNITS), int(math.log10(number) + 0.0003) // 3)
@@ -102,12 +102,12 @@ def size(number: int) -> str:
 
 
 def names(values: tuple[str, ...]) -> Markup:
-    """A list of names, each of which cannot change how the others look."""
+    """Return a list of names, each of which cannot change how the others look."""
     return Markup(", ").join(Markup("<bdi>{}</bdi>").format(escape(visible(value))) for value in values)
 
 
 def path(name: str) -> str:
-    """A name as one part of an address."""
+    """Return a name as one part of an address."""
     return quote(name, safe="")
 
 
@@ -115,7 +115,7 @@ FILTERS = {"moment": format_time, "size": size, "names": names, "visible": visib
 
 
 def template_globals(prefix: str) -> dict[str, object]:
-    """What every template may use: where things are below ``prefix``, and whose they are."""
+    """Return what every template may use: where things are below ``prefix``, and whose they are."""
 
     def static(file: str) -> str:
         return f"{prefix}/static/{file}?v={LGI_VERSION}"

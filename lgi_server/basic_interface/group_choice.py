@@ -17,7 +17,7 @@ COOKIE = "__Host-LGI_groups"
 
 
 def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
-    """What was chosen; nothing for what no form of ours can have chosen."""
+    """Return what was chosen; nothing for what no form of ours can have chosen."""
     text = unquote(cookies.get(COOKIE, ""))
     if len(text.encode("utf-8", "replace")) >= fields.SHORT or common_name.has_control(text):
         return ()

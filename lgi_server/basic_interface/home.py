@@ -10,7 +10,7 @@ RECENT = 5
 
 
 def menu(visit: PageContext) -> Answer:
-    """What the visitor is most likely to look for."""
+    """Return what the visitor is most likely to look for."""
     return Template(
         "basic_interface/menu.html",
         {
@@ -22,7 +22,7 @@ def menu(visit: PageContext) -> Answer:
 
 
 def counted(found: dict[str, int]) -> list[tuple[str, int]]:
-    """The five states in the order of a job's life, then those a site has words of its own for."""
+    """Return the five states in the order of a job's life, then those a site has words of its own for."""
     known = [state.value for state in State]
     return [(state, found.get(state, 0)) for state in known] + sorted(
         (state, number) for state, number in found.items() if state not in known

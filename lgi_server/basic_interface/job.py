@@ -19,7 +19,7 @@ from lgi_server.tables.job_queue.positions import MOST
 
 
 def job(visit: PageContext, job_id: int) -> Answer:
-    """Everything of a job; of one that is gone, what has happened to it."""
+    """Return everything of a job; of one that is gone, what has happened to it."""
     try:
         found = seen(visit, job_id)
     except LGIError as refused:
@@ -42,14 +42,17 @@ def job(visit: PageContext, job_id: int) -> Answer:
 
 
 def seen(visit: PageContext, job_id: int) -> JobRow:
-    """A job the visitor may read; LGIError 15 for one that is not there and for one of others alike."""
+    """Return a job the visitor may read.
+
+    Raises LGIError NO_JOB for one that is not there and for one of others alike.
+    """
     with hidden(job_id):
         return updates.seen_by_user(visit.transaction, visit.user, job_id)
 
 
 @contextmanager
 def hidden(job_id: int) -> Iterator[None]:
-    """Answer for a job that a visitor may not read as for one that is not there: LGIError 15."""
+    """Answer for a job that a visitor may not read as for one that is not there: LGIError NO_JOB."""
     try:
         yield
     except LGIError as refused:
@@ -59,7 +62,7 @@ def hidden(job_id: int) -> Iterator[None]:
 
 
 def _gone(visit: PageContext, job_id: int, refused: LGIError) -> Template:
-    """The history of a job that was deleted, for who may see that; else the refusal."""
+    """Return the history of a job that was deleted, for who may see that; else the refusal."""
     with hidden(job_id):
         changes = history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config)
     if not changes or changes[-1].new_state != states.DELETED:
@@ -78,7 +81,7 @@ def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
 
 
 def _tail(visit: PageContext, found: JobRow) -> OutputView | None:
-    """What a job that runs has put out so far, if its daemon tells. Looking is what makes it tell."""
+    """Return what a job that runs has put out so far, if its daemon tells. Looking is what makes it tell."""
     if states.normalized(found.state) not in {State.RUNNING, State.ABORTING}:
         return None
     visit.visitor.server.projects[visit.visitor.project].timestamps.add(
@@ -88,12 +91,15 @@ def _tail(visit: PageContext, found: JobRow) -> OutputView | None:
 
 
 def may_change(visit: PageContext, found: JobRow) -> bool:
-    """Whether a form for a change is shown; what is posted is judged by the services."""
+    """Return whether a form for a change is shown; what is posted is judged by the services."""
     return comma_lists.contains_any(found.write_access, visit.user.names)
 
 
 def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
-    """The files of a job, and where they are to be had. Another host may take a while to tell, or be away."""
+    """Return the files of a job, and where they are to be had.
+
+    Another host may take a while to tell, or be away.
+    """
     if not found.repository:
         return {"files": []}
     address = server.repositories.url(found.repository)
@@ -113,10 +119,10 @@ def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
 
 
 def job_input(visit: PageContext, job_id: int) -> Answer:
-    """A job's input as a file."""
+    """Return a job's input as a file."""
     return Download(f"job_{job_id}_input", seen(visit, job_id).input)
 
 
 def job_output(visit: PageContext, job_id: int) -> Answer:
-    """A job's output as a file."""
+    """Return a job's output as a file."""
     return Download(f"job_{job_id}_output", seen(visit, job_id).output)

@@ -48,7 +48,7 @@ def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> Non
 
 
 def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
-    """The question, with the file's name on it."""
+    """Return the question, with the file's name on it."""
     found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
     repository = _repository(visit, job_id)
     store = visit.visitor.server.store
@@ -75,7 +75,7 @@ def delete_file(visit: PageContext, job_id: int) -> Answer:
 
 
 def _repository(visit: PageContext, job_id: int) -> str:
-    """The repository of a job the visitor may read, if it is kept here; LGIError 15 or 68."""
+    """Return the repository of a job the visitor may read, if it is kept here; LGIError NO_JOB or UPLOAD."""
     found = seen(visit, job_id)
     if visit.visitor.server.config.remote is not None or not found.repository:
         raise LGIError(ErrorNumber.UPLOAD, message="The files of this job are not kept by this server")
@@ -83,7 +83,7 @@ def _repository(visit: PageContext, job_id: int) -> str:
 
 
 def _check_writer(visit: PageContext, repository: str) -> None:
-    """LGIError 35 unless the rules of PUT and DELETE let the visitor change these files."""
+    """LGIError MODIFY_REFUSED unless the rules of PUT and DELETE let the visitor change these files."""
     access = visit.visitor.server.repository_access(visit.visitor.who, time.time(), visit.user.groups)
     _known(partial(access.check_writer, repository))
 

@@ -23,7 +23,10 @@ WHOSE = fields.Field("whose", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STA
 
 
 def job_list(visit: PageContext) -> Answer:
-    """One page of the list. A place in it is a job's time and number, so that all pages cost the same."""
+    """Return one page of the list. A place in it is a job's time and number.
+
+    All pages cost the same for that reason.
+    """
     everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"
     state, application = visit.query.word(fields.LISTED_STATE), visit.query.word(fields.LISTED_APPLICATION)
     names = visit.user.names if everybody else visit.visitor.own_names
@@ -52,13 +55,13 @@ def job_list(visit: PageContext) -> Answer:
 
 
 def _deleted(visit: PageContext) -> int:
-    """The job that was deleted just now, 0 if none was: an address alone proves nothing."""
+    """Return the job that was deleted just now, 0 if none was: an address alone proves nothing."""
     job_id = visit.query.number_or(DELETED, 0)
     return job_id if job_id and jobs.find(visit.transaction, job_id) is None else 0
 
 
 def _news(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
-    """What the open page asks for to be told of changes: since when, and what it knows of already."""
+    """Return what the open page asks for to be told of changes: since when, and what it knows of already."""
     since = visit.now - 1
     known = [_place(job) for job in found if job.state_time_stamp >= since]
     query = {"since": since, "known": ",".join(known), "whose": "all" if everybody else ""}
@@ -68,7 +71,7 @@ def _news(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
 
 
 def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[str, str]:
-    """What the addresses of other pages of the same list carry."""
+    """Return what the addresses of other pages of the same list carry."""
     given = {
         "state": _shown(state),
         "application": _shown(application),
@@ -79,7 +82,7 @@ def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[
 
 
 def _page(visit: PageContext, selection: Selection) -> tuple[list[JobRow], bool, bool]:
-    """The jobs of a page, and whether there are older and newer ones."""
+    """Return the jobs of a page, and whether there are older and newer ones."""
     after = read_place(visit.query.word(AFTER))
     if after is not None:
         found = listing.next_newer(visit.transaction, selection, SIZE + 1, after)
@@ -90,7 +93,7 @@ def _page(visit: PageContext, selection: Selection) -> tuple[list[JobRow], bool,
 
 
 def read_place(text: str) -> ListCursor | None:
-    """Where in a list a text says that something stands."""
+    """Return where in a list a text says that something stands."""
     found = _PLACE.fullmatch(text)
     return ListCursor(int(found[1]), int(found[2])) if found else None
 
@@ -100,12 +103,12 @@ def _place(job: JobRow) -> str:
 
 
 def _shown(posted: str) -> str:
-    """A filter as it is shown: as in LGI ``any`` filters nothing."""
+    """Return a filter as it is shown: as in LGI ``any`` filters nothing."""
     return "" if posted == comma_lists.ANY else posted
 
 
 def _applications(visit: PageContext, chosen: str) -> list[str]:
-    """What can be chosen: what is offered now, and what was chosen."""
+    """Return what can be chosen: what is offered now, and what was chosen."""
     everyone = active_resources.everyone(visit.transaction)
     offered = {name for one in everyone for name in targets.applications_of(one)}
     return sorted(offered | set(filter(None, [chosen])))

@@ -8,7 +8,7 @@ from lgi_server.services.jobs import updates
 
 
 def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
-    """The question, with the job's name on it."""
+    """Return the question, with the job's name on it."""
     found = seen(visit, job_id)
     if not may_change(visit, found):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")

@@ -19,7 +19,7 @@ def _list(visit: PageContext) -> Answer:
 
 
 def _job_state(visit: PageContext) -> Answer:
-    """One job, or a list. Where in the list is not kept: it has the newest first now."""
+    """Return one job, or a list. Where in the list is not kept: it has the newest first now."""
     job_id = visit.query.number_or(fields.LISTED_JOB_ID, -1)
     if job_id >= 0:
         return Redirect(f"jobs/{job_id}")
@@ -31,7 +31,7 @@ def _job_state(visit: PageContext) -> Answer:
 
 
 def _delete(visit: PageContext) -> Answer:
-    """The question: what deleted on sight does not any more."""
+    """Return the question: what deleted on sight does not any more."""
     return Redirect(f"jobs/{visit.query.number(fields.JOB_ID)}/delete")
 
 

@@ -31,7 +31,7 @@ OLDEST = 300
 
 
 def poll_job(server: Runtime, project: str, job_id: int) -> Response:
-    """Whether the state of a job is another one than the page shows: 200, or 204 for no news."""
+    """Return whether the state of a job is another one than the page shows: 200, or 204 for no news."""
     known = dispatch.authenticate(server, project)
     query = Form(request.args)
     wish = KnownJobState(known.user.name, job_id, request.args.get("state", ""), query.number_or(PROGRESS, 0))
@@ -47,7 +47,10 @@ def poll_job(server: Runtime, project: str, job_id: int) -> Response:
 
 
 def _is_so(server: Runtime, known: PageUser, wish: KnownJobState) -> bool:
-    """Whether a page still shows what is known of a job; LGIError 15 or 34. Its output is looked at."""
+    """Return whether a page still shows what is known of a job.
+
+    Raises LGIError NO_JOB or READ_REFUSED. Its output is looked at.
+    """
 
     def look(transaction: Transaction) -> bool:
         seen = live_output.view(transaction, known.user, wish.job_id, 0)
@@ -61,7 +64,7 @@ def _is_so(server: Runtime, known: PageUser, wish: KnownJobState) -> bool:
 
 
 def poll_list(server: Runtime, project: str) -> Response:
-    """Whether a job of an open list has changed: 200, or 204 for no news."""
+    """Return whether a job of an open list has changed: 200, or 204 for no news."""
     known = dispatch.authenticate(server, project)
     query = Form(request.args)
     everybody = known.is_administrator and request.args.get("whose") == "all"

@@ -26,12 +26,12 @@ class Seen:
 
 
 def resources(visit: PageContext) -> Answer:
-    """The resources, what they offer, when they called last, and what runs there."""
+    """Return the resources, what they offer, when they called last, and what runs there."""
     return Template("basic_interface/resources.html", {"resources": seen_resources(visit)})
 
 
 def seen_resources(visit: PageContext) -> list[Seen]:
-    """All resources of the project, by name."""
+    """Return all resources of the project, by name."""
     registered = active_resources.everyone(visit.transaction)
     everyone = sorted(
         (one for one in registered if one.project_server == NO_SERVER), key=lambda one: one.resource_name
@@ -51,7 +51,7 @@ def seen_resources(visit: PageContext) -> list[Seen]:
 
 
 def servers(visit: PageContext) -> Answer:
-    """The master and the slaves, with links to their own interfaces."""
+    """Return the master and the slaves, with links to their own interfaces."""
     found = principals.servers(visit.transaction)
     own = visit.visitor.server.config.projects[visit.visitor.project].server_name
     return Template("basic_interface/servers.html", {"servers": [found.master, *found.slaves], "own": own})

@@ -80,7 +80,7 @@ class PageContext:
         return self.visitor.now
 
     def check_administrator(self) -> None:
-        """LGIError 34 unless the certificate is in the administrators' group."""
+        """LGIError READ_REFUSED unless the certificate is in the administrators' group."""
         if not self.visitor.is_administrator:
             raise LGIError(ErrorNumber.READ_REFUSED, message="This page is for the project's administrators")
 

@@ -29,7 +29,7 @@ _STATUS = {
 
 
 def response(visitor: PageUser, answer: Template | Redirect | Download) -> Response:
-    """An answer as HTTP says it."""
+    """Return an answer as HTTP says it."""
     if isinstance(answer, Redirect):
         leads = moved(f"{visitor.base}/{answer.path}")
         for name, value in answer.keep.items():
@@ -53,7 +53,7 @@ def _saved(answer: Download) -> Response:
 
 
 def html(template: str, status: HTTPStatus, **values: Any) -> Response:
-    """A page from a template; nothing keeps a copy of it."""
+    """Return a page from a template; nothing keeps a copy of it."""
     answer = Response(render_template(template, **values), status, content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = CONTENT_POLICY
     answer.headers["Cache-Control"] = "no-store"
@@ -61,19 +61,19 @@ def html(template: str, status: HTTPStatus, **values: Any) -> Response:
 
 
 def plain(status: int, text: str) -> Response:
-    """An answer for the scripts of a page."""
+    """Return an answer for the scripts of a page."""
     return Response(
         text, status, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
     )
 
 
 def status_of(refused: LGIError) -> HTTPStatus:
-    """What a refusal is called in HTTP."""
+    """Return what a refusal is called in HTTP."""
     return _STATUS.get(refused.number, HTTPStatus.BAD_REQUEST)
 
 
 def refusal(visitor: PageUser | None, refused: LGIError) -> Response:
-    """What was refused, why, and what to do."""
+    """Return what was refused, why, and what to do."""
     base = visitor.base if visitor else ""
     return html(
         "basic_interface/refusal.html", status_of(refused), visitor=visitor, base=base, refused=refused
@@ -81,6 +81,6 @@ def refusal(visitor: PageUser | None, refused: LGIError) -> Response:
 
 
 def not_found(visitor: PageUser | None) -> Response:
-    """An address that leads nowhere."""
+    """Return an address that leads nowhere."""
     base = visitor.base if visitor else ""
     return html("basic_interface/not_found.html", HTTPStatus.NOT_FOUND, visitor=visitor, base=base)

@@ -52,7 +52,7 @@ class Offer:
 
 
 def submit_form(visit: PageContext) -> Answer:
-    """The form: empty, or filled in like a job that the visitor may read."""
+    """Return the form: empty, or filled in like a job that the visitor may read."""
     like = visit.query.number_or(LIKE, -1)
     if like < 0:
         return _form(visit, {}, (), visit.user.groups)
@@ -100,7 +100,7 @@ def _form(
 
 
 def form_again(visit: PageContext, refused: LGIError) -> Template:
-    """What was typed, and why it was refused. Files have to be chosen again: browsers want it so."""
+    """Return what was typed, and why it was refused. Files have to be chosen again: browsers want it so."""
     values = {name: visit.posted.get(name, "") for name in _PLAIN}
     targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
     return _form(visit, values, targets, groups, refused)
@@ -119,7 +119,7 @@ def submit_job(visit: PageContext) -> Answer:
 
 
 def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
-    """The user with those groups a job is for; as with the call, at least one of the certificate's."""
+    """Return the user with those groups a job is for; as with the call, at least one of the certificate's."""
     chosen = tuple(group for group in user.groups if group in groups)
     if not chosen:
         raise LGIError(ErrorNumber.GROUPS, "choose at least one")
@@ -127,7 +127,7 @@ def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
 
 
 def _wanted(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
-    """A form that is sent twice, by an impatient hand or a browser that lost the answer, makes one job."""
+    """Return the key by which a form that is sent twice makes one job."""
     form = visit.form
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
@@ -138,7 +138,7 @@ def _wanted(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
 
 
 def _details(form: Form) -> JobPayload:
-    """The rest of a submit, as the call has it."""
+    """Return the rest of a submit, as the call has it."""
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),

@@ -15,7 +15,7 @@ _KINDS = tuple(state.value for state in State)
 
 
 def show_usage(visit: PageContext) -> Answer:
-    """The visitor's jobs by application and state, and how many ended on each of the last days."""
+    """Return the visitor's jobs by application and state, and how many ended on each of the last days."""
     own = (visit.transaction, "user", (visit.user.name,))
     found = job_counts.by_application(visit.transaction, visit.user.name)
     since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
@@ -36,14 +36,14 @@ def show_usage(visit: PageContext) -> Answer:
 
 
 def _hours(used: list[tuple[dict[str, str], UsageTotals]]) -> list[tuple[str, int]]:
-    """The hours of each month that something ran in, the oldest first."""
+    """Return the hours of each month that something ran in, the oldest first."""
     return [
         (f"{said['month'][:4]}-{said['month'][4:]}", round(one.seconds / 3600)) for said, one in used[::-1]
     ]
 
 
 def _by_kind(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """Each application's jobs in the order of a job's life; a site's own words count as running."""
+    """Return each application's jobs in the order of a job's life; a site's own words count as running."""
     counted = {}
     for application, states in sorted(found.items()):
         kinds = dict.fromkeys(_KINDS, 0)

@@ -46,7 +46,7 @@ class _Words(click.Command):
     """Says how the words after the command go together, which click does not know."""
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """What stands in the line of the usage."""
+        """Return what stands in the line of the usage."""
         kinds = "{users|groups|resources} {allowed|denied|share}"
         return ["[OPTIONS]", f"{{{{list|add|del}} {kinds} | list licences | undo}} [PROJECT]"]
 
@@ -118,7 +118,7 @@ class _Asked:
 
 
 def _asked(words: Sequence[str]) -> _Asked:
-    """What the words ask for. UsageError for others.
+    """Return what the words ask for. UsageError for others.
 
     As LGI: behind the project may stand host and user of its database, which the configuration knows better.
     """
@@ -224,7 +224,7 @@ def _addition(ask: _Answers, kind: str, rule: str) -> Change:
 
 
 def _share(ask: _Answers, action: str, kind: str) -> Callable[[Transaction], None]:
-    """A change of how much an account gets; the scheduler orders the queue anew."""
+    """Return a change of how much an account gets; the scheduler orders the queue anew."""
     who = _KINDS[kind]
     name = ask("name", f"{who} name")
     weight = "" if action == "del" else ask("weight", "weight")

@@ -18,17 +18,17 @@ Rows = list[dict[str, Any]]
 
 
 def rules(transaction: Transaction, kind: str, rule: str) -> Rows:
-    """The rules for users or groups (``kind`` "user" or "group"), ``allowed`` or ``denied``."""
+    """Return the rules for users or groups (``kind`` "user" or "group"), ``allowed`` or ``denied``."""
     return [dict(row) for row in submit_rules.listed(transaction, kind, rule)]
 
 
 def resources(transaction: Transaction) -> Rows:
-    """All resources and project servers, with the time of their last call."""
+    """Return all resources and project servers, with the time of their last call."""
     return [{name: vars(one)[name] for name in RESOURCE} for one in active_resources.everyone(transaction)]
 
 
 def stock(transaction: Transaction, project: ProjectConfig) -> Rows:
-    """The project's licences: how many there are, and how many jobs have now."""
+    """Return the project's licences: how many there are, and how many jobs have now."""
     found = licences.listed(transaction, project.licences)
     return [{"licence": one.name, "number": one.total, "used": one.used} for one in found]
 
@@ -71,12 +71,15 @@ def _aligned(line: Iterable[str], widths: Iterable[int]) -> str:
 
 
 def _plain(column: str, value: Any) -> Any:
-    """A value where it need not be XML: what daemons have escaped as it was written."""
+    """Return a value where it need not be XML: what daemons have escaped as it was written."""
     return capabilities.readable(value) if column == "resource_capabilities" else value
 
 
 def _text(column: str, value: Any) -> str:
-    """A value for people: a time as one can read it, without blanks that would make two columns of it."""
+    """Return a value for people: a time as one can read it.
+
+    Blanks, which would make two columns of it, are replaced.
+    """
     if column != "last_call_time":
         return str(_plain(column, value))
     return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else "never"

@@ -70,14 +70,14 @@ class ProjectScheduler:
 
 
 def pause_after(seconds: float) -> float:
-    """How long to rest after a turn that took so long: most of the time the database is left alone."""
+    """Return how long to rest after a turn that took so long: most of the time the database is left alone."""
     return min(max(LOOK_SECONDS, 4 * seconds), LONGEST_REST)
 
 
 def periodic_tasks(
     config: Config, project: str, databases: Mapping[str, Database], store: Repositories, rule: Rule
 ) -> dict[str, PeriodicTask]:
-    """What is done in a project, by the names of the events (wire.md 8)."""
+    """Return what is done in a project, by the names of the events (wire.md 8)."""
     settings, database = config.scheduler, databases[project]
 
     def sessions(now: int) -> None:

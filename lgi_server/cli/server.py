@@ -30,7 +30,7 @@ class Programs(click.Group):
 @click.group(cls=Programs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(LGI_VERSION, message="LGI_server %(version)s")
 def main() -> None:
-    """The project server: LGI_server CONFIG starts it, LGI_server status CONFIG asks it how it is."""
+    """Run the project server: LGI_server CONFIG starts it, LGI_server status CONFIG shows its status."""
 
 
 @main.command()

@@ -249,7 +249,7 @@ def _check(plan: SetupOptions) -> None:
 
 
 def _write(plan: SetupOptions) -> Config:
-    """The directory and its configuration, read back to be sure it can be used."""
+    """Return the directory and its configuration, read back to be sure it can be used."""
     data = plan.directory / plan.data
     for place in (plan.directory, data):
         place.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -273,7 +273,7 @@ def _write(plan: SetupOptions) -> Config:
 
 
 def _fill(plan: SetupOptions, config: Config) -> bool:
-    """The tables, this server as master, and the first rule, unless the database is in use already.
+    """Return the tables, this server as master, and the first rule, unless the database is in use already.
 
     A slave has from the master what is in them.
     """

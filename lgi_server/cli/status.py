@@ -21,7 +21,7 @@ class UnknownStatusError(Exception):
 
 
 def told(config: Config) -> str:
-    """The metrics of the running server, asked for as that server. Raises Unknown."""
+    """Return the metrics of the running server, asked for as that server. Raises Unknown."""
     return "\n".join((config.url, *_lines(list(_samples(_ask(config))))))
 
 

@@ -74,5 +74,5 @@ def _host(text: str) -> Host:
 
 
 def without_password(address: str) -> str:
-    """An address as it may be shown."""
+    """Return an address as it may be shown."""
     return re.sub(r"(?<=:)[^:@/]+(?=@)", "...", address)

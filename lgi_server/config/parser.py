@@ -73,7 +73,7 @@ _REMOTE = tuple(key for key in _TOP if key.startswith("repository_"))
 
 
 def load(path: Path) -> Config:
-    """The configuration in a file; relative paths start at its directory. Raises ConfigError."""
+    """Return the configuration in a file; relative paths start at its directory. Raises ConfigError."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -197,14 +197,14 @@ class _Reader:
         return Config(**parts, **self.top)  # type: ignore[arg-type]
 
     def check_database(self, projects: dict[str, ProjectConfig], name: str) -> None:
-        """A project is a database: two in one would have each other's jobs, users and resources."""
+        """Check that no two projects share a database, and so jobs, users and resources."""
         for other, project in projects.items():
             if other != name and project.database == projects[name].database:
                 why = f"project {name} has the database of project {other}: each needs one of its own"
                 raise self.fail(self.places[f"{name}/database"], why)
 
     def with_licences(self, projects: dict[str, ProjectConfig], default: str) -> dict[str, ProjectConfig]:
-        """The projects with their licences; a section without a name is for the default project."""
+        """Return the projects with their licences; a section without a name is for the default project."""
         for section, stock in self.licences.items():
             name, line = section or default, self.places[f"licences/{section}"]
             if name not in projects:
@@ -232,7 +232,7 @@ class _Reader:
                 raise ConfigError(f"{self.path}: the setting {missing!r} is missing")
 
     def remote(self) -> RepositoryHost | None:
-        """The host that keeps the repositories: all five settings or none."""
+        """Return the host that keeps the repositories: all five settings or none."""
         given = {key: self.top.pop(key) for key in _REMOTE if key in self.top}
         for missing in [key for key in _REMOTE if given and key not in given]:
             there = next(iter(given))

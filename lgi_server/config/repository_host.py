@@ -49,12 +49,15 @@ def address(text: str) -> Address:
 
 
 def directory(text: str) -> str:
-    """An absolute directory of letters, digits, ``.``, ``_`` and ``-``; ValueError for anything else."""
+    """Return an absolute directory of letters, digits, ``.``, ``_`` and ``-``.
+
+    ValueError for anything else.
+    """
     if not _DIRECTORY.match(text.rstrip("/")):
         raise ValueError("write a directory such as /srv/repository, of letters, digits, '.', '_' and '-'")
     return text.rstrip("/")
 
 
 def is_plain(path: Path) -> bool:
-    """Whether ssh takes a path in its options as it stands."""
+    """Return whether ssh takes a path in its options as it stands."""
     return bool(_FILE.match(str(path)))

@@ -35,7 +35,7 @@ class SchedulerSettings:
     history_age: int = 400 * 86_400
 
     def pulse_limit_of(self, application: str) -> int:
-        """How long a job of an application may be without a pulse."""
+        """Return how long a job of an application may be without a pulse."""
         return self.pulse_limits.get(application, self.pulse_limit)
 
 
@@ -56,7 +56,7 @@ def _times(text: str) -> int:
 
 
 def _pulse_limits(text: str) -> dict[str, int]:
-    """``APPLICATION SECONDS, ...``"""
+    """Return the limits in a text such as ``APPLICATION SECONDS, ...``."""
     found: dict[str, int] = {}
     for part in text.split(","):
         match = _PULSE_LIMIT.fullmatch(part.strip())

@@ -7,7 +7,7 @@ from lgi_server.config import database as addresses
 
 
 def yes_or_no(text: str) -> bool:
-    """A switch."""
+    """Return a switch."""
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if text.lower() not in words:
         raise ValueError("write true or false")
@@ -15,28 +15,28 @@ def yes_or_no(text: str) -> bool:
 
 
 def positive(text: str) -> int:
-    """A number above 0."""
+    """Return a number above 0."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError("write a number above 0")
     return int(text)
 
 
 def seconds(text: str) -> int:
-    """A time of at most ten minutes."""
+    """Return a time of at most ten minutes."""
     if not (text.isascii() and text.isdigit() and int(text) <= 600):
         raise ValueError("write a number of seconds from 0 to 600")
     return int(text)
 
 
 def jobs(text: str) -> int:
-    """A number of jobs in one call."""
+    """Return a number of jobs in one call."""
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
         raise ValueError("write a number of jobs from 1 to 1000")
     return int(text)
 
 
 def size(text: str) -> int:
-    """A number of bytes, or one with K, M or G behind it."""
+    """Return a number of bytes, or one with K, M or G behind it."""
     factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:].upper(), 1)
     try:
         return positive(text[:-1].strip() if factor > 1 else text) * factor
@@ -45,7 +45,7 @@ def size(text: str) -> int:
 
 
 def url(text: str) -> str:
-    """An https address, without the slash at its end."""
+    """Return an https address, without the slash at its end."""
     parts = urlsplit(text)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("write an address such as https://lgi.example.org/LGI")
@@ -53,14 +53,14 @@ def url(text: str) -> str:
 
 
 def header(text: str) -> str:
-    """The name of a header."""
+    """Return the name of a header."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text):
         raise ValueError("write the name of a header, as X-Client-Certificate")
     return text
 
 
 def listen(text: str) -> str:
-    """Where to listen: ports, or one socket of the file system."""
+    """Return where to listen: ports, or one socket of the file system."""
     if text.startswith("unix:/") and "," not in text:
         return text
     for address in text.split(","):
@@ -73,6 +73,6 @@ def listen(text: str) -> str:
 
 
 def database(text: str) -> str:
-    """The address of a database, which is not asked."""
+    """Return the address of a database, which is not asked."""
     addresses.parse_address(text)
     return text

@@ -11,7 +11,7 @@ SQLITE_CONNECTIONS = 4
 
 
 def open_database(url: str) -> Database:
-    """The database at an address of the configuration (`parse_address`); ValueError or OSError.
+    """Return the database at an address of the configuration (`parse_address`); ValueError or OSError.
 
     Nothing is connected before it is needed.
     """

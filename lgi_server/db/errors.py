@@ -30,7 +30,7 @@ class UniqueViolationError(StatementError):
 
 
 def cause_text(error: BaseException) -> str:
-    """What the database itself said, for an administrator: never for an answer of the server."""
+    """Return what the database itself said, for an administrator: never for an answer of the server."""
     cause = error.__cause__
     return (
         f" ({cause})"

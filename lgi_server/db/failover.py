@@ -19,10 +19,10 @@ class Hosts:
         self._away: dict[Host, float] = {}
 
     def in_turn(self) -> list[Host]:
-        """All of them, in the order to try them."""
+        """Return all of them, in the order to try them."""
         now = self._clock()
         return sorted(self._hosts, key=lambda host: self._away.get(host, now) > now)
 
     def is_away(self, host: Host) -> None:
-        """It has not answered."""
+        """Note that the host has not answered."""
         self._away[host] = self._clock() + AWAY_SECONDS

@@ -41,7 +41,7 @@ class MariaDB:
     locks_rows = True
 
     def connect(self) -> "MariaDBConnection":
-        """A new connection, to the first host that answers; the others stand by."""
+        """Return a new connection, to the first host that answers; the others stand by."""
         last: DatabaseUnavailableError | None = None
         for host in self.hosts.in_turn():
             try:
@@ -84,7 +84,7 @@ class MariaDB:
         return MariaDBConnection(raw, one_by_one=in_cluster)
 
     def schema(self, text: str) -> Iterable[str]:
-        """The schema as it is."""
+        """Return the schema as it is."""
         return statements(text)
 
 

@@ -42,10 +42,10 @@ class Database:
         self._soon = DeferredWrites(self._run_all)
 
     def run(self, work: Callable[[Transaction], Result], write: bool = True) -> Result:
-        """The result of a piece of work, committed.
+        """Return the result of a piece of work, committed.
 
         Raises LGIError BACK_OFF when the database is away or stays busy (then nothing was done) and
-        LGIError DATABASE when it refuses us or was lost while committing (then nobody knows).
+        Raises LGIError DATABASE when it refuses us or was lost while committing (then nobody knows).
         """
         end = time.monotonic() + TRIES_SECONDS
         beaten = False
@@ -112,7 +112,7 @@ class Database:
 
     @staticmethod
     def _commit(connection: Connection, transaction: Transaction) -> None:
-        """A commit whose answer is lost may have happened: that must not be tried again by itself.
+        """Commit. When its answer is lost it may have happened, so it is not tried again.
 
         One that was refused, or a statement that travelled with it, has left nothing.
         """

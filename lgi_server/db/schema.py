@@ -17,7 +17,10 @@ _PLACES = (Path(__file__).parents[2] / "sql", Path(sys.prefix) / "share" / "lgi"
 
 
 def text() -> str:
-    """The schema, for both kinds of database. Raises FileNotFoundError when the installation is broken."""
+    """Return the schema, for both kinds of database.
+
+    Raises FileNotFoundError when the installation is broken.
+    """
     for place in _PLACES:
         if (place / "schema.sql").is_file():
             return (place / "schema.sql").read_text("utf-8")
@@ -50,7 +53,7 @@ def check(project: str, address: str) -> None:
 
 
 def is_made(database: Database) -> bool:
-    """Whether the tables are there. LGIError BACK_OFF when the database is away."""
+    """Return whether the tables are there. LGIError BACK_OFF when the database is away."""
 
     def look(transaction: Transaction) -> None:
         transaction.row("SELECT job_id FROM job_queue LIMIT 1")

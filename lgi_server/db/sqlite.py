@@ -27,11 +27,11 @@ class SQLite:
     locks_rows = False
 
     def __init__(self, path: Path) -> None:
-        """The file is made at the first connection."""
+        """Create nothing yet: the file is made at the first connection."""
         self.path = path
 
     def connect(self) -> "SQLiteConnection":
-        """A new connection to the file."""
+        """Return a new connection to the file."""
         self._make_private()
         try:
             raw = sqlite3.connect(
@@ -46,7 +46,7 @@ class SQLite:
         return SQLiteConnection(raw)
 
     def _make_private(self) -> None:
-        """A new file is its owner's only, whatever the umask: jobs' inputs and outputs are in it."""
+        """Create the file readable by its owner only: jobs' inputs and outputs are in it."""
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
@@ -55,7 +55,7 @@ class SQLite:
             raise AccessDeniedError(f"{self.path}: {error.strerror}") from error
 
     def schema(self, text: str) -> Iterable[str]:
-        """The schema without MariaDB's parts, and with SQLite's own."""
+        """Return the schema without MariaDB's parts, and with SQLite's own."""
         text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
         text = re.sub(r"/\*~(.*?)\*/", r"\1", text, flags=re.DOTALL)
         return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
@@ -79,7 +79,7 @@ class SQLiteConnection:
         self.execute(sql, parameters)
 
     def begin(self, write: bool) -> None:
-        """A writing transaction takes the file's lock at once, so that it cannot fail half way."""
+        """Begin a transaction. One that writes takes the lock at once and cannot fail half way."""
         try:
             self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         except sqlite3.Error as error:
@@ -124,6 +124,6 @@ def _translated(error: sqlite3.Error) -> Exception:
 
 
 def statements(text: str) -> Iterable[str]:
-    """The statements of a schema file, without comments."""
+    """Return the statements of a schema file, without comments."""
     text = re.sub(r"^\s*--.*$", "", text, flags=re.MULTILINE)
     return (part.strip() for part in re.split(r";\s*$", text, flags=re.MULTILINE) if part.strip())

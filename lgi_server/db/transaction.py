@@ -15,7 +15,7 @@ class Connection(Protocol):
     """What the two kinds of database offer a transaction."""
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> Any:
-        """A cursor with rows as mappings."""
+        """Return a cursor with rows as mappings."""
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
         """Have a statement run before the next one, or before the commit; nobody asks for its result."""
@@ -39,10 +39,10 @@ class Dialect(Protocol):
     locks_rows: bool
 
     def connect(self) -> Connection:
-        """A new connection. Raises DatabaseUnavailableError or AccessDeniedError."""
+        """Return a new connection. Raises DatabaseUnavailableError or AccessDeniedError."""
 
     def schema(self, text: str) -> Iterable[str]:
-        """The statements of the schema file, as this database reads them."""
+        """Return the statements of the schema file, as this database reads them."""
 
 
 class Transaction:
@@ -57,16 +57,16 @@ class Transaction:
         self.skip_locked = " FOR UPDATE SKIP LOCKED" if locks_rows else ""
 
     def rows(self, sql: str, *parameters: Any) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         return list(self.connection.execute(sql, parameters).fetchall())
 
     def row(self, sql: str, *parameters: Any) -> Row | None:
-        """The first row of a query, if there is one."""
+        """Return the first row of a query, if there is one."""
         row: Row | None = self.connection.execute(sql, parameters).fetchone()
         return row
 
     def run(self, sql: str, *parameters: Any) -> int:
-        """How many rows a statement has changed."""
+        """Return how many rows a statement has changed."""
         return int(self.connection.execute(sql, parameters).rowcount)
 
     def later(self, sql: str, *parameters: Any) -> None:
@@ -86,7 +86,7 @@ class Transaction:
         self.soon_wanted.append((sql, parameters))
 
     def insert(self, sql: str, *parameters: Any) -> int:
-        """The number the database gave to an inserted row."""
+        """Return the number the database gave to an inserted row."""
         return int(self.connection.execute(sql, parameters).lastrowid)
 
     def undo(self, step: Callable[[], object]) -> None:
@@ -109,5 +109,5 @@ class Transaction:
 
 
 def placeholders(values: Sized) -> str:
-    """The placeholders for an ``IN (...)`` of so many values."""
+    """Return the placeholders for an ``IN (...)`` of so many values."""
     return ", ".join(["%s"] * len(values))

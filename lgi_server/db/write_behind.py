@@ -52,7 +52,7 @@ class WriteBehind(Generic[Key, Value]):
         return True
 
     def _keep_flushing(self) -> None:
-        """Ends when there is nothing, so that an idle process does nothing.
+        """Write until nothing is left, so that an idle process does nothing.
 
         A fault of ours ends it too, told by the thread; what is added after it starts it again.
         """

@@ -11,7 +11,7 @@ from lgi_server.tables.job_queue.positions import MOST
 
 
 def interface_explain_job(call: InterfaceContext) -> Elements:
-    """How a job stands, and to each resource. A locked one is not waited for: that is an answer."""
+    """Return how a job stands, and to each resource. A locked one is not waited for: that is an answer."""
     job_id = call.form.number(fields.JOB_ID)
     found = explanation.explain(call.transaction, call.user, job_id, call.project.licences, call.now)
     return (*call.header(), _job(found), Element("explanation", _explanation(found)))

@@ -13,7 +13,7 @@ MOST = 4096
 
 
 def interface_job_history(call: InterfaceContext) -> Elements:
-    """The changes of a job's state, the first one first, also when the job is gone."""
+    """Return the changes of a job's state, the first one first, also when the job is gone."""
     job_id = call.form.number(fields.JOB_ID)
     changes = history.of_job(call.transaction, call.user, job_id, call.runtime.config)
     told = (
@@ -37,7 +37,10 @@ def interface_job_history(call: InterfaceContext) -> Elements:
 
 
 def interface_usage(call: InterfaceContext) -> Elements:
-    """What the caller's jobs, or those of the caller's groups, have used; for administrators, everybody's."""
+    """Return what the caller's jobs, or those of the caller's groups, have used.
+
+    Administrators see the usage of all users.
+    """
     kind = call.form.word(fields.USAGE_KIND) or "user"
     by = call.form.names(fields.USAGE_BY) or ("month", "name")
     if kind not in {"user", "group"}:

@@ -14,7 +14,7 @@ DEFAULT_LIMIT, MOST = 128, 4096
 
 
 def interface_job_state(call: InterfaceContext) -> Elements:
-    """One job with everything, or a list of jobs, or (limit 0) their number.
+    """Return one job with everything, or a list of jobs, or (limit 0) their number.
 
     With ``wait`` (ours) the answer of one job comes when its state is no longer the posted one, or without
     one when it has ended, at the latest after so many seconds.
@@ -53,7 +53,10 @@ def _list(call: InterfaceContext) -> Elements:
 
 
 def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:
-    """As LGI: a filter that is posted empty filters nothing, as any does, and is answered empty."""
+    """Return a filter to echo. # As LGI.
+
+    One that is posted empty filters nothing, as any does, and is answered empty.
+    """
     return call.form.word(field) if call.form.has(field.name) else comma_lists.ANY
 
 

@@ -11,7 +11,9 @@ from lgi_server.services.jobs import live_output
 
 
 def interface_job_tail(call: InterfaceContext) -> Elements:
-    """The output of a job from a byte on, as far as its resource has sent it; asking makes it send more.
+    """Return the output of a job from a byte on, as far as its resource has sent it.
+
+    Asking makes it send more.
 
     With ``wait`` the answer comes when there is something new, at the latest after so many seconds.
     """

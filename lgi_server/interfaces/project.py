@@ -10,14 +10,14 @@ from lgi_server.tables.active_resources import NO_SERVER
 
 
 def interface_project_server_list(call: InterfaceContext) -> Elements:
-    """The project's servers."""
+    """Return the project's servers."""
     servers = principals.servers(call.transaction)
     header = call.answers.user_first_header(call.user, servers)
     return (*header, *responses.slave_servers(servers))
 
 
 def interface_project_resource_list(call: InterfaceContext) -> Elements:
-    """The project's resources and what they offer, and (ours) its licences where it has any."""
+    """Return the project's resources and what they offer, and (ours) its licences where it has any."""
     everyone = active_resources.everyone(call.transaction)
     header = call.answers.user_first_header(call.user, principals.servers_among(everyone))
     resources = [one for one in everyone if one.project_server == NO_SERVER]

@@ -33,7 +33,7 @@ def interface_submit_jobs(call: InterfaceContext) -> Elements:
 
 
 def _wanted(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> SubmitRequest:
-    """A job that is to be submitted."""
+    """Return a job that is to be submitted."""
     return SubmitRequest(
         form.tag(fields.APPLICATION),
         form.names(fields.TARGETS),
@@ -43,7 +43,10 @@ def _wanted(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Uplo
 
 
 def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> JobPayload:
-    """The rest of a submit, in LGI's order of faults; a user may not claim to be a daemon (ruling 2)."""
+    """Return the rest of a submit, in LGI's order of faults.
+
+    A user may not claim to be a daemon (ruling 2).
+    """
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),

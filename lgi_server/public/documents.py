@@ -37,7 +37,10 @@ _PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "docu
 
 @lru_cache(maxsize=len(DOCUMENTS))
 def render(name: str) -> str:
-    """A document as HTML. Raises KeyError for none of them, FileNotFoundError when it is not installed."""
+    """Return a document as HTML. Raises KeyError for none of them.
+
+    FileNotFoundError when it is not installed.
+    """
     path, _ = DOCUMENTS[name]
     text = (_place() / path).read_text("utf-8")
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -54,17 +57,17 @@ def render(name: str) -> str:
 
 
 def drawing(name: str) -> Path:
-    """The file of a picture of the documents. Raises KeyError for none of them."""
+    """Return the file of a picture of the documents. Raises KeyError for none of them."""
     return {path.name: path for path in (_place() / "docs" / "drawings").glob("*.svg")}[name]
 
 
 def anchor(heading: str) -> str:
-    """The fragment that leads to a heading, as usual for Markdown: ``job-states`` for "Job states"."""
+    """Return the fragment that leads to a heading, as usual for Markdown: ``job-states`` for "Job states"."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def _place() -> Path:
-    """The directory with all documents."""
+    """Return the directory with all documents."""
     return next((place for place in _PLACES if (place / "SETUP.md").is_file()), _PLACES[0])
 
 
@@ -78,7 +81,10 @@ def _adapt(token: Token, path: str) -> None:
 
 
 def _address(link: str, path: str) -> str:
-    """Where a link of a document leads: to another one's page, or to nothing when that is none of these."""
+    """Return where a link of a document leads.
+
+    It is the page of another document, or nothing when the target is none of these.
+    """
     parts = urlsplit(link)
     if parts.scheme or not parts.path:
         return link

@@ -50,7 +50,10 @@ def check(who: ClientCertificate, server: Runtime) -> None:
 
 
 def _is_local(server: Runtime) -> bool:
-    """Whether a program of this machine asks, and may: never through a front end, which is one itself."""
+    """Return whether a program of this machine asks, and may.
+
+    A request through a front end never counts: the front end is such a program itself.
+    """
     if not server.config.local_metrics or server.config.front_end_header:
         return False
     try:

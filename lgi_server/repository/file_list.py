@@ -16,7 +16,9 @@ MOST_FILES = 512
 
 
 def read(text: str, contents: Path | None) -> list[Upload]:
-    """The files of a list, each a part of ``contents``; LGIError 65 for too many, 68 for another text.
+    """Return the files of a list, each a part of ``contents``.
+
+    Raises LGIError POST_TOO_BIG for too many, 68 for another text.
 
     Their names are not looked at.
     """

@@ -39,7 +39,7 @@ def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
 
 
 def _uploads(server: Runtime, posted: PageRequest) -> list[Upload]:
-    """The files of a request; LGIError 65 or 68, OSError when the disk is full."""
+    """Return the files of a request; LGIError POST_TOO_BIG or UPLOAD, OSError when the disk is full."""
     posted.store, posted.most_file = server.store, server.config.max_post_size
     try:
         with in_time(posted):

@@ -50,7 +50,7 @@ class AnyPath(PathConverter):
 
 
 def blueprint(server: Runtime) -> Blueprint:
-    """The routes of the repositories, for an application that knows `AnyPath` as ``any_path``."""
+    """Return the routes of the repositories, for an application that knows `AnyPath` as ``any_path``."""
     routes = Blueprint("repository", __name__)
     for name in ("repository_content", "repository_content.php"):
         routes.add_url_rule(
@@ -105,13 +105,13 @@ def _none(**_place: str) -> Response:
 
 
 def status(number: HTTPStatus, message: str) -> Response:
-    """The answer of PUT and DELETE, and of everything refused; the HTTP status says the same."""
+    """Return the answer of PUT and DELETE, and of everything refused; the HTTP status says the same."""
     body = xml.write(Element("status", (Element("number", number.value), Element("message", message))))
     return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
 
 
 def _list(server: Runtime, access: RepositoryAccess) -> Response:
-    """The files of a repository whose name the caller knows; an unknown name has none."""
+    """Return the files of a repository whose name the caller knows; an unknown name has none."""
     name = (
         request.args.get("repository") or form_parser.posted_fields(request).get("repository", "")
     ).strip()
@@ -132,7 +132,7 @@ def _is_visible(access: RepositoryAccess, name: str) -> bool:
 
 
 def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
-    """A file, whole or a range of it, never shown by a browser as something of ours."""
+    """Return a file, whole or a range of it, never shown by a browser as something of ours."""
     access.check_reader(name)
     opened = server.store.open(name, file)
     opened.seek(0, 2)
@@ -162,7 +162,7 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
 
 
 def _version(opened: IO[bytes]) -> str:
-    """What two versions of a file have never in common: each PUT makes a new file.
+    """Return what two versions of a file have never in common: each PUT makes a new file.
 
     Its time is the one nobody can choose: that of its last change a client may say.
     """
@@ -186,7 +186,7 @@ def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
 
 
 def _receive(server: Runtime, arrived: IO[bytes]) -> int:
-    """How many bytes came; LGIError 64 or 68."""
+    """Return how many bytes came; LGIError FILE_TOO_BIG or UPLOAD."""
     size = 0
     try:
         with form_parser.in_time(request):

@@ -14,7 +14,10 @@ from lgi_server.services.access import job_principals
 
 
 def resource_job_certificate(call: ResourceContext) -> Elements:
-    """A certificate for a job that runs on this resource, taken by the daemon that names its reference."""
+    """Return a certificate for a job that runs on this resource.
+
+    The daemon that took the job names its reference.
+    """
     authority = call.runtime.trust.jobs
     if authority is None:
         raise LGIError(ErrorNumber.CERTIFICATE, message="This server gives jobs no certificates")

@@ -8,7 +8,7 @@ from lgi_server.api.responses import Elements
 
 
 def resource_signup_resource(call: JobContext) -> Elements:
-    """An answer for the LGI_qsub of LGI 1.31, which signs up before it submits and signs off after it.
+    """Return an answer for the LGI_qsub of LGI 1.31, which signs up before it submits and signs off after it.
 
     Its session_id is the job's number. There is no such session, so nothing can be locked with it.
     """
@@ -18,7 +18,10 @@ def resource_signup_resource(call: JobContext) -> Elements:
 
 
 def resource_signoff_resource(call: JobContext) -> Elements:
-    """The end of what `resource_signup_resource` has told a job; LGIError 8, 62 or 16."""
+    """Return the end of what `resource_signup_resource` has told a job.
+
+    Raises LGIError SESSION_ID, SESSION_ID_TOO_BIG or NO_SESSION.
+    """
     session_id = call.form.number(fields.SESSION_ID)
     if session_id != call.holder.job.job_id:
         raise LGIError(ErrorNumber.NO_SESSION, str(session_id))

@@ -27,7 +27,7 @@ def resource_submit_job(call: JobContext) -> Elements:
 
 
 def _details(call: JobContext) -> JobPayload:
-    """The rest of a submit. Specifics copied from the job's own lose what says where that one is."""
+    """Return the rest of a submit. Specifics copied from the job's own lose what says where that one is."""
     form = call.form
     return JobPayload(
         uploads=call.uploads(),

@@ -12,7 +12,7 @@ from lgi_server.tables.job_queue.jobs import JobRow
 
 
 def resource_request_job_details(call: SessionContext) -> Elements:
-    """Everything of a job the session has locked."""
+    """Return everything of a job the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.locked_by_resource(call.transaction, call.resource, call.session_id, job_id)
     return (*call.header(), call.answers.details(job))
@@ -28,7 +28,7 @@ def resource_update_job(call: SessionContext) -> Elements:
 
 
 def _posted(call: SessionContext, job: JobRow) -> Posted:
-    """The fields of an update, in LGI's order of faults."""
+    """Return the fields of an update, in LGI's order of faults."""
     form = call.form
     updates.check_reference(job, form.word(fields.REFERENCE))
     state = updates.check_state(job, form.word(fields.NEW_STATE))
@@ -49,13 +49,16 @@ def _posted(call: SessionContext, job: JobRow) -> Posted:
 
 
 def _echoed(posted: str) -> str:
-    """Specifics as a daemon posts them back; LGIError 53 for what in them is no tag of server or daemon."""
+    """Specifics as a daemon posts them back.
+
+    Raises LGIError SPECIFICS_TOO_BIG for what in them is no tag of server or daemon.
+    """
     fields.SPECIFICS.check_size(specifics.without_place(posted))
     return specifics.without_repository(posted)
 
 
 def resource_job_state(call: ResourceContext) -> Elements:
-    """The state of a job for one of its targets; says that a daemon looks after it."""
+    """Return the state of a job for one of its targets; says that a daemon looks after it."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.seen_by_resource(call.transaction, call.resource, job_id)
     call.project.timestamps.add((Timestamp.JOB_PULSE, job_id), call.now)

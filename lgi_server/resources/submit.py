@@ -23,7 +23,7 @@ def resource_submit_job(call: SessionContext) -> Elements:
 
 
 def _details(call: SessionContext, state: str) -> JobPayload:
-    """The rest of a submit, in LGI's order of faults."""
+    """Return the rest of a submit, in LGI's order of faults."""
     form = call.form
     return JobPayload(
         uploads=call.uploads(),

@@ -15,7 +15,7 @@ _PUSHED = ("version", "servers", "update")
 
 
 def server_get_update(call: ServerContext) -> Elements:
-    """The first change that is newer than the caller's version."""
+    """Return the first change that is newer than the caller's version."""
     version = call.form.number(fields.VERSION)
     known = replication.after(call.transaction, version)
     asked = (
@@ -53,7 +53,7 @@ def server_run_update(call: ServerContext) -> Elements:
 
 
 def _pushed(call: ServerContext) -> Update:
-    """The posted change; LGIError 59, 60, 61 or 41."""
+    """Return the posted change; LGIError VERSION_TOO_BIG, SERVERS_TOO_BIG, UPDATE_TOO_BIG or UPDATE."""
     version = call.form.number(fields.PUSHED_VERSION)
     servers = call.form.names(fields.SERVERS)
     query = call.form.text(fields.UPDATE, hexcode.DIGITS)
@@ -68,6 +68,6 @@ def _passed_on(update: Update) -> Elements:
 
 
 def _outcome(call: ServerContext, newest: int) -> Element:
-    """As LGI: the tag is spelled did_update_cyle."""
+    """Return the outcome. # As LGI: the tag is spelled did_update_cyle."""
     did = Element("did_update_cyle", int(call.updates_fetched))
     return Element("update", (did, Element("update_version", newest or "")))

@@ -76,7 +76,7 @@ class RepositoryWriter(Protocol):
     """What makes repositories and removes them. A call may take seconds, but blocks no worker meanwhile."""
 
     def new_name(self) -> str:
-        """A name nobody can guess."""
+        """Return a name nobody can guess."""
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Make a repository with its first files. When it raises, `remove` is the caller's to call."""
@@ -95,22 +95,25 @@ class Store(RepositoryWriter, Protocol):
     """Where jobs have their repositories."""
 
     def content(self, name: str) -> list[StoredFile]:
-        """The plain files of a repository by name; empty when there is no such repository."""
+        """Return the plain files of a repository by name; empty when there is no such repository."""
 
     def place(self, name: str, server_name: str) -> str:
-        """Where a repository is, as ``host:directory``; ``server_name`` is this server's in the project."""
+        """Return where a repository is, as ``host:directory``.
+
+        ``server_name`` is this server's in the project.
+        """
 
     def url(self, name: str) -> str:
-        """Where a repository is served."""
+        """Return where a repository is served."""
 
 
 def is_name(name: str) -> bool:
-    """Whether a text can be the name of a repository."""
+    """Return whether a text can be the name of a repository."""
     return bool(_NAME.match(name))
 
 
 def new_name() -> str:
-    """A name nobody can guess."""
+    """Return a name nobody can guess."""
     return f"JOB_{secrets.token_hex(16)}"
 
 
@@ -122,7 +125,9 @@ def below(name: str) -> str:
 
 
 def is_text(name: str) -> bool:
-    """Whether a file's name can be told in an answer: a line end or tab in it is no harm, other controls are.
+    """Return whether a file's name can be told in an answer.
+
+    A line end or tab in it is no harm, other controls are.
 
     A carriage return is not: readers of XML make a line end of it.
     """
@@ -130,7 +135,7 @@ def is_text(name: str) -> bool:
 
 
 def file_name(text: str) -> str:
-    """A name as it may stand in a repository; LGIError UPLOAD when it is none."""
+    """Return a name as it may stand in a repository; LGIError UPLOAD when it is none."""
     if text in {"", ".", ".."} or "/" in text or not is_text(text) or len(text.encode()) > 255:
         raise LGIError(ErrorNumber.UPLOAD, repr(text[:80]), message="This is no usable file name")
     if text.startswith(_RESERVED):
@@ -140,7 +145,7 @@ def file_name(text: str) -> str:
 
 
 def uploaded_name(text: str) -> str:
-    """The name a file posted with a submit gets; LGIError UPLOAD when it is none.
+    """Return the name a file posted with a submit gets; LGIError UPLOAD when it is none.
 
     Old clients send a whole path, of which the last part counts; a path with ``..`` in it is refused.
     """

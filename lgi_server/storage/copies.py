@@ -26,7 +26,7 @@ class Copy:
 
 @contextmanager
 def copied(store: Repositories, name: str, uploads: Sequence[Upload]) -> Iterator[list[Copy]]:
-    """Files of a request, each that may be stored copied to the disk, for `store_all`; OSError.
+    """Provide files of a request, each that may be stored copied to the disk, for `store_all`; OSError.
 
     What is left of the copies at the end is removed.
     """
@@ -41,7 +41,7 @@ def copied(store: Repositories, name: str, uploads: Sequence[Upload]) -> Iterato
 
 
 def _judged(room: Room, uploads: Sequence[Upload]) -> list[Copy]:
-    """Each file in its turn: the ones before it have taken their room."""
+    """Return each file in its turn: the ones before it have taken their room."""
     names: set[str] = set()
     copies = []
     for upload in uploads:

@@ -63,19 +63,19 @@ class Repositories:
                     arrived.unlink()
 
     def directory(self, name: str) -> Path:
-        """Where a repository is."""
+        """Return where a repository is."""
         return self.root / base.below(name)
 
     def place(self, name: str, server_name: str) -> str:
-        """Where a repository is, as others would name it."""
+        """Return where a repository is, as others would name it."""
         return f"{server_name}:{self.directory(name)}"
 
     def url(self, name: str) -> str:
-        """Where a repository is served."""
+        """Return where a repository is served."""
         return f"{self._url}/{base.below(name)}"
 
     def new_name(self) -> str:
-        """A name nobody can guess."""
+        """Return a name nobody can guess."""
         return base.new_name()
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
@@ -158,7 +158,7 @@ class Repositories:
 
     @contextmanager
     def arriving(self) -> Iterator[IO[bytes]]:
-        """A file in the incoming directory, gone at the end unless it was renamed meanwhile."""
+        """Provide a file in the incoming directory, gone at the end unless it was renamed meanwhile."""
         opened = self.new_arrival()
         try:
             yield opened
@@ -166,7 +166,7 @@ class Repositories:
             self.forget(opened)
 
     def new_arrival(self) -> IO[bytes]:
-        """A new empty file in the incoming directory; its path is its ``name``."""
+        """Return a new empty file in the incoming directory; its path is its ``name``."""
         descriptor, path = tempfile.mkstemp(dir=self.incoming)
         os.close(descriptor)
         os.chmod(path, 0o660)
@@ -180,7 +180,7 @@ class Repositories:
             os.unlink(opened.name)
 
     def content(self, name: str) -> list[StoredFile]:
-        """The plain files of a repository by name; empty when there is no such repository."""
+        """Return the plain files of a repository by name; empty when there is no such repository."""
         try:
             with self.opened(name) as at:
                 return sorted(self._files(at), key=lambda stored: stored.name)
@@ -199,7 +199,7 @@ class Repositories:
                         yield StoredFile(entry.name, status.st_size, status.st_mtime_ns)
 
     def open(self, name: str, file: str) -> IO[bytes]:
-        """A plain file for reading. Raises NoSuchFileError."""
+        """Return a plain file for reading. Raises NoSuchFileError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self.opened(name) as at:
             try:
@@ -216,7 +216,7 @@ class Repositories:
         self.room(name).check(file, size)
 
     def room(self, name: str) -> Room:
-        """What a repository holds, and may hold."""
+        """Return what a repository holds, and may hold."""
         sizes = {stored.name: stored.size for stored in self.content(name)}
         return Room(sizes, Limits(self.max_file_size, self.max_size), MOST_FILES)
 
@@ -244,13 +244,13 @@ class Repositories:
                 raise NoSuchFileError(file) from error
 
     def writers(self, name: str) -> tuple[str, ...]:
-        """The names in the repository's access file. Raises NoSuchFileError."""
+        """Return the names in the repository's access file. Raises NoSuchFileError."""
         with self.open(name, ACCESS_FILE) as opened:
             return comma_lists.split(opened.read(65536).decode("utf-8", "replace"))
 
     @contextmanager
     def opened(self, name: str) -> Iterator[int]:
-        """A descriptor of the repository's directory, whose parents lead nowhere else."""
+        """Provide a descriptor of the repository's directory, whose parents lead nowhere else."""
         path = self.directory(name)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -294,7 +294,7 @@ def copy_part(upload: Upload, descriptor: int) -> None:
 
 
 def _part(text: str) -> str:
-    """One part of a path. Raises NoSuchFileError for anything that would lead elsewhere."""
+    """Return one part of a path. Raises NoSuchFileError for anything that would lead elsewhere."""
     if text in {"", ".", ".."} or "/" in text or "\0" in text:
         raise NoSuchFileError(text)
     return text

@@ -54,7 +54,7 @@ class RemoteRepositories:
         self._ssh = Ssh(host, control)
 
     def new_name(self) -> str:
-        """A name nobody can guess."""
+        """Return a name nobody can guess."""
         return base.new_name()
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
@@ -92,7 +92,7 @@ class RemoteRepositories:
             log.warning("%s may be left on the repository host", name)
 
     def content(self, name: str) -> list[StoredFile]:
-        """The plain files of a repository by name; LGIError UPLOAD when the host cannot tell."""
+        """Return the plain files of a repository by name; LGIError UPLOAD when the host cannot tell."""
         if not base.is_name(name):
             return []
         with _answered():
@@ -100,11 +100,11 @@ class RemoteRepositories:
         return sorted(_listed(listed), key=lambda stored: stored.name)
 
     def place(self, name: str, server_name: str) -> str:
-        """Where a repository is, as scp would name it."""
+        """Return where a repository is, as scp would name it."""
         return f"{self._host.address}:{self._host.directory}/{base.below(name)}"
 
     def url(self, name: str) -> str:
-        """Where a repository is served."""
+        """Return where a repository is served."""
         return f"{self._host.url}/{base.below(name)}"
 
     def _run(self, steps: str, name: str, given: IO[bytes] | None = None, seconds: float = SECONDS) -> bytes:
@@ -128,7 +128,7 @@ def _answered() -> Iterator[None]:
 
 
 def pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-    """The files and then the access list as a tar stream, in the oldest format that knows long names."""
+    """Write the files and then the access list as a tar archive, in the oldest format with long names."""
     with tarfile.open(
         fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
     ) as archive:

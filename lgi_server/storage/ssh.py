@@ -98,7 +98,7 @@ class Ssh:
 
 
 def _sharing(socket: Path) -> dict[str, str]:
-    """The options for one kept connection, unless the socket's path would not do."""
+    """Return the options for one kept connection, unless the socket's path would not do."""
     if len(bytes(socket)) > _LONGEST_SOCKET or not is_plain(socket):
         log.warning("%s: too long or too odd for a socket, each command connects anew", socket)
         return {"ControlPath": "none"}

@@ -27,7 +27,7 @@ class StagedRepository:
     """What makes and removes repositories for one request, as it appears to the request's transaction."""
 
     def __init__(self, slow: RepositoryWriter) -> None:
-        """A request makes one repository, whose name is known from the beginning, or many at once."""
+        """Prepare the repositories of a request: one with a known name, or many at once."""
         self._slow = slow
         self._names: tuple[str, ...] = (base.new_name(),)
         self._wanted: tuple[NewRepository, ...] = ()
@@ -36,7 +36,7 @@ class StagedRepository:
         self._kept: set[str] = set()
 
     def new_name(self) -> str:
-        """The name of the request's repository."""
+        """Return the name of the request's repository."""
         return self._names[0]
 
     def check(self, uploads: Sequence[Upload]) -> None:

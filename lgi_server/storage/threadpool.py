@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 def run_in_thread(
     work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """The result of a blocking call, waited for without blocking other greenlets."""
+    """Return the result of a blocking call, waited for without blocking other greenlets."""
 
     def caught() -> tuple[list[Result], OSError | None]:
-        """gevent prints what a thread raises; whether a full disk is worth a traceback the caller decides."""
+        """Catch OSError: gevent would print it, and a full disk is worth no traceback."""
         try:
             return [work(*args, **kwargs)], None
         except OSError as error:

@@ -32,24 +32,24 @@ _VALUES = itemgetter(*COLUMNS.split(", "))
 
 
 def resource_in(row: Row) -> ResourceRow:
-    """The resource in a row that has its columns."""
+    """Return the resource in a row that has its columns."""
     return ResourceRow(*_VALUES(row))
 
 
 def named(transaction: Transaction, name: str) -> ResourceRow | None:
-    """The resource of a name."""
+    """Return the resource of a name."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_name = %s", name)
     return resource_in(row) if row else None
 
 
 def numbered(transaction: Transaction, resource_id: int) -> ResourceRow | None:
-    """The resource of a number."""
+    """Return the resource of a number."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_id = %s", resource_id)
     return resource_in(row) if row else None
 
 
 def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[int, int | None] | None:
-    """The number of a resource, and when a session of its own was last used, if there is one."""
+    """Return the number of a resource, and when a session of its own was last used, if there is one."""
     row = transaction.row(
         "SELECT one.resource_id AS resource_id, session.session_time_stamp AS session_time_stamp"
         " FROM active_resources AS one LEFT JOIN running_sessions AS session"
@@ -61,7 +61,7 @@ def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[
 
 
 def servers(transaction: Transaction) -> list[ResourceRow]:
-    """The project servers, in the order in which they were registered."""
+    """Return the project servers, in the order in which they were registered."""
     rows = transaction.rows(
         f"SELECT {COLUMNS} FROM active_resources WHERE project_server IN (1, 2) ORDER BY resource_id"
     )
@@ -69,7 +69,7 @@ def servers(transaction: Transaction) -> list[ResourceRow]:
 
 
 def everyone(transaction: Transaction) -> list[ResourceRow]:
-    """All rows, in the order in which they were registered."""
+    """Return all rows, in the order in which they were registered."""
     rows = transaction.rows(f"SELECT {COLUMNS} FROM active_resources ORDER BY resource_id")
     return [resource_in(row) for row in rows]
 

@@ -28,7 +28,7 @@ def job_changed(transaction: Transaction, now: int) -> None:
 
 
 def due(transaction: Transaction, now: int) -> dict[str, int]:
-    """The events whose time has come, the earliest first, and when that was."""
+    """Return the events whose time has come, the earliest first, and when that was."""
     rows = transaction.rows(
         "SELECT event, event_time_stamp FROM event_queue WHERE event_time_stamp <= %s"
         " ORDER BY event_time_stamp, event LIMIT %s",
@@ -48,6 +48,6 @@ def take(transaction: Transaction, event: str, now: int) -> bool:
 
 
 def is_queued(transaction: Transaction, event: str, latest: int) -> bool:
-    """Whether an event is queued, for now or for no later than that."""
+    """Return whether an event is queued, for now or for no later than that."""
     sql = "SELECT 1 AS one FROM event_queue WHERE event = %s AND event_time_stamp <= %s LIMIT 1"
     return transaction.row(sql, event, latest) is not None

@@ -9,7 +9,7 @@ LAST = 2**62
 
 
 def by_application(transaction: Transaction, owner: str) -> dict[str, dict[str, int]]:
-    """How many jobs an owner has, by application and state."""
+    """Return how many jobs an owner has, by application and state."""
     rows = transaction.rows(
         "SELECT application, state, COUNT(*) AS n FROM job_access WHERE role = 'owner' AND name = %s"
         " GROUP BY application, state",
@@ -22,7 +22,7 @@ def by_application(transaction: Transaction, owner: str) -> dict[str, dict[str, 
 
 
 def owned(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
-    """How many jobs of an application an owner has; only queued and running ones when asked so."""
+    """Return how many jobs of an application an owner has; only queued and running ones when asked so."""
     states = " AND state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM job_access"
@@ -34,7 +34,7 @@ def owned(transaction: Transaction, owner: str, application: str, active_only: b
 
 
 def ended_since(transaction: Transaction, reader: str, days: Sequence[int]) -> list[int]:
-    """How many jobs that somebody may read by name have ended from each of some moments to the next one."""
+    """Return how many jobs readable by a name have ended from each of some moments to the next one."""
     sums = ", ".join(
         f"SUM(CASE WHEN state_time_stamp >= %s AND state_time_stamp < %s THEN 1 ELSE 0 END) AS day{number}"
         for number in range(len(days))

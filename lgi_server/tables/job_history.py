@@ -23,7 +23,7 @@ class StateChange:
     change_id: int = 0
 
     def values(self) -> tuple[str | int, ...]:
-        """What is stored, in the columns' order."""
+        """Return what is stored, in the columns' order."""
         lists_of_names = comma_lists.join(self.owners), comma_lists.join(self.target_resources)
         told = (self.old_state, self.new_state, self.changed_by, self.reason, self.application)
         return (self.job_id, self.change_time, *told, *lists_of_names)
@@ -56,7 +56,7 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
 
 
 def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
-    """The changes of a job, the first one first."""
+    """Return the changes of a job, the first one first."""
     rows = transaction.rows(
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE job_id = %s ORDER BY change_id", job_id
     )
@@ -64,7 +64,7 @@ def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
 
 
 def take(transaction: Transaction, limit: int) -> list[StateChange]:
-    """The first changes that are not accounted for, held until the transaction ends."""
+    """Return the first changes that are not accounted for, held until the transaction ends."""
     rows = transaction.rows(
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE accounted = 0"
         f" ORDER BY change_id LIMIT %s{transaction.for_update}",
@@ -81,7 +81,7 @@ def set_accounted(transaction: Transaction, change_ids: Sequence[int]) -> None:
 
 
 def oldest(transaction: Transaction, limit: int) -> list[tuple[int, int]]:
-    """The first changes: their numbers and times. One that is not accounted for ends the list."""
+    """Return the first changes: their numbers and times. One that is not accounted for ends the list."""
     rows = transaction.rows(
         "SELECT change_id, change_time, accounted FROM job_history ORDER BY change_id LIMIT %s", limit
     )

@@ -26,7 +26,7 @@ class TailRow:
 
 
 def find(transaction: Transaction, job_id: int, hold: bool = False) -> TailRow | None:
-    """The tail of a job somebody has asked for; ``hold`` keeps it for the rest of the transaction."""
+    """Return the tail of a job somebody has asked for; ``hold`` keeps it for the rest of the transaction."""
     lock = transaction.for_update if hold else ""
     row = transaction.row(
         f"SELECT asked, told, length, complete, tail FROM job_tails WHERE job_id = %s{lock}", job_id
@@ -68,7 +68,10 @@ def forget(transaction: Transaction, before: int) -> None:
 
 
 def progress(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, int]:
-    """A number for each of some jobs that is another one when its tail has changed; none for one without."""
+    """Return a number for each of some jobs that is another one when its tail has changed.
+
+    A job without a tail has no number.
+    """
     found: dict[int, int] = {}
     for begin in range(0, len(job_ids), AT_ONCE):
         some = job_ids[begin : begin + AT_ONCE]
@@ -81,5 +84,5 @@ def progress(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, int]
 
 
 def number(told: int, length: int, complete: int) -> int:
-    """The progress of a tail: it only grows."""
+    """Return the progress of a tail: it only grows."""
     return length + int(bool(told)) + int(bool(complete))

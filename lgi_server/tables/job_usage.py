@@ -52,7 +52,7 @@ def _run_in(row: Row) -> JobRun:
 
 
 def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRun]:
-    """Those of some jobs that run."""
+    """Return those of some jobs that run."""
     rows = transaction.rows(
         f"SELECT {_RUN} FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids
     )
@@ -60,7 +60,7 @@ def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRun]:
 
 
 def all_runs(transaction: Transaction) -> list[JobRun]:
-    """All jobs that run."""
+    """Return all jobs that run."""
     return [_run_in(row) for row in transaction.rows(f"SELECT {_RUN} FROM job_runs")]
 
 

@@ -44,7 +44,7 @@ class LicenceDemand:
 
 
 def demand(transaction: Transaction, session_id: int, application: str) -> LicenceDemand:
-    """How things are, in one statement."""
+    """Return how things are, in one statement."""
     rows = transaction.rows(
         "SELECT 'lock' AS kind, '' AS licences, COUNT(*) AS n FROM running_locks WHERE session_id = %s"
         " UNION ALL SELECT 'wanted', wish.licences, 0 FROM licence_wishes AS wish"
@@ -61,7 +61,7 @@ def demand(transaction: Transaction, session_id: int, application: str) -> Licen
 
 
 def wanted(transaction: Transaction, applications: Sequence[str]) -> dict[str, list[str]]:
-    """What free queued jobs want, by application: each text once."""
+    """Return what free queued jobs want, by application: each text once."""
     rows = transaction.rows(
         "SELECT wish.application AS application, wish.licences AS licences FROM licence_wishes AS wish"
         f" WHERE wish.application IN ({placeholders(applications)}) AND {_IS_WISHED}",
@@ -81,13 +81,13 @@ def wish(transaction: Transaction, application: str, licences: str) -> None:
 
 
 def wished(transaction: Transaction) -> list[tuple[str, str]]:
-    """All that jobs have ever wanted, with their applications."""
+    """Return all that jobs have ever wanted, with their applications."""
     rows = transaction.rows("SELECT application, licences FROM licence_wishes")
     return [(row["application"], row["licences"]) for row in rows]
 
 
 def is_wanted(transaction: Transaction, application: str, licences: str, states: Sequence[str]) -> bool:
-    """Whether any job of an application in one of some states wants just this."""
+    """Return whether any job of an application in one of some states wants just this."""
     return bool(states) and bool(
         transaction.rows(
             f"SELECT 1 FROM job_queue WHERE application = %s AND state IN ({placeholders(states)})"
@@ -107,13 +107,13 @@ def forget_wish(transaction: Transaction, application: str, licences: str) -> No
 
 
 def held(transaction: Transaction) -> dict[str, int]:
-    """How many jobs have which licences now."""
+    """Return how many jobs have which licences now."""
     rows = transaction.rows(f"SELECT licences, COUNT(*) AS n FROM ({_HELD}) AS every_one GROUP BY licences")
     return {row["licences"]: row["n"] for row in rows}
 
 
 def hold(transaction: Transaction) -> Mapping[str, int]:
-    """How many jobs have which licences; nobody else takes any until this transaction ends.
+    """Return how many jobs have which licences; nobody else takes any until this transaction ends.
 
     The jobs are looked for once it is our turn, so what others have taken before counts.
     """

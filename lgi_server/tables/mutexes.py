@@ -7,7 +7,9 @@ from lgi_server.db.transaction import Transaction
 
 
 def acquire(transaction: Transaction, name: str, query: str, *parameters: Any) -> Any:
-    """The value of a query for one value, asked when nobody else has the turn: what others did before counts.
+    """Return the value of a query for one value, asked when nobody else has the turn.
+
+    What others did before counts.
 
     The row gets another value each time. The nodes of a cluster know nothing of each other's row locks, and a
     row that is written as it is counts as not written: then both of two nodes would go on.

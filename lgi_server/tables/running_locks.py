@@ -27,7 +27,7 @@ LOCK_COLUMNS = (
 
 
 def lock_in(row: Row) -> Lock | None:
-    """The lock in a row of a join with its job, if there was one."""
+    """Return the lock in a row of a join with its job, if there was one."""
     if row["held_lock_id"] is None:
         return None
     return Lock(
@@ -40,13 +40,13 @@ def lock_in(row: Row) -> Lock | None:
 
 
 def of_session(transaction: Transaction, session_id: int) -> list[int]:
-    """The jobs a session has locked."""
+    """Return the jobs a session has locked."""
     rows = transaction.rows("SELECT job_id FROM running_locks WHERE session_id = %s", session_id)
     return [int(row["job_id"]) for row in rows]
 
 
 def hold(transaction: Transaction, job_id: int) -> Lock | None:
-    """The lock on a job that nobody else can change until this transaction ends."""
+    """Return the lock on a job that nobody else can change until this transaction ends."""
     row = transaction.row(
         f"SELECT job.job_id AS job_id, {LOCK_COLUMNS} FROM job_queue AS job"
         " JOIN running_locks AS held ON held.job_id = job.job_id"
@@ -90,7 +90,7 @@ def take_of_session(transaction: Transaction, session_id: int) -> list[int]:
 
 
 def abandoned(transaction: Transaction, oldest: int, looks: int = OLDEST) -> list[int]:
-    """Some jobs that were locked before ``oldest`` by an interface, or by a session that is gone.
+    """Return some jobs that were locked before ``oldest`` by an interface, or by a session that is gone.
 
     So many of the oldest locks are looked at.
     """

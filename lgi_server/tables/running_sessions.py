@@ -28,7 +28,7 @@ def delete(transaction: Transaction, session_id: int) -> None:
 
 
 def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
-    """Some sessions, of any resource, that nobody has used since ``oldest``, the oldest first."""
+    """Return some sessions, of any resource, that nobody has used since ``oldest``, the oldest first."""
     rows = transaction.rows(
         "SELECT session_id FROM running_sessions WHERE session_time_stamp < %s"
         " ORDER BY session_time_stamp LIMIT %s",
@@ -46,6 +46,6 @@ def bring_back(transaction: Transaction, latest: int, now: int) -> None:
 
 
 def of_resource(transaction: Transaction, resource_id: int) -> list[int]:
-    """The sessions of a resource."""
+    """Return the sessions of a resource."""
     rows = transaction.rows("SELECT session_id FROM running_sessions WHERE resource_id = %s", resource_id)
     return [int(row["session_id"]) for row in rows]

@@ -19,7 +19,7 @@ class DecayedUsage:
 
 
 def weights(transaction: Transaction) -> dict[str, float]:
-    """The weights that administrators have given."""
+    """Return the weights that administrators have given."""
     rows = transaction.rows("SELECT account, weight FROM share_weights ORDER BY account")
     return {row["account"]: float(row["weight"]) for row in rows}
 
@@ -35,7 +35,7 @@ def remove_weight(transaction: Transaction, account: str) -> bool:
 
 
 def lately(transaction: Transaction) -> dict[str, DecayedUsage]:
-    """What all accounts have used lately."""
+    """Return what all accounts have used lately."""
     rows = transaction.rows("SELECT account, seconds, runs, used_at FROM share_usage")
     return {row["account"]: DecayedUsage(row["seconds"], row["runs"], row["used_at"]) for row in rows}
 

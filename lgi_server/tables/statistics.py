@@ -14,14 +14,14 @@ def jobs(transaction: Transaction) -> list[tuple[str, str, int]]:
 
 
 def resources_seen(transaction: Transaction, now: int) -> dict[str, int]:
-    """How many resources have called within the last minute, hour and day."""
+    """Return how many resources have called within the last minute, hour and day."""
     rows = transaction.rows("SELECT last_call_time FROM active_resources WHERE project_server = 0")
     times = [int(row["last_call_time"]) for row in rows]
     return {word: sum(now - time < seconds for time in times) for word, seconds in SEEN.items()}
 
 
 def rows(transaction: Transaction) -> dict[str, int]:
-    """How many locks and sessions there are."""
+    """Return how many locks and sessions there are."""
     row = transaction.row(
         "SELECT (SELECT COUNT(*) FROM running_locks) AS locks,"
         " (SELECT COUNT(*) FROM running_sessions) AS sessions"

@@ -21,7 +21,7 @@ class StoredRequest:
 
 
 def find(transaction: Transaction, caller: str, request_ids: Sequence[str]) -> dict[str, StoredRequest]:
-    """Those of a caller's requests that have made a job, by their ids."""
+    """Return those of a caller's requests that have made a job, by their ids."""
     if not request_ids:
         return {}
     rows = transaction.rows(

@@ -53,14 +53,14 @@ _ALL = (*_RULE, *_RESOURCE, *_REQUEST, *_WISH)
 
 
 def _part(kind: str, columns: Mapping[str, str], rest: str) -> str:
-    """One SELECT of the statement: the expressions of its kind's columns, and from where they are."""
+    """Return one SELECT of the statement: the expressions of its kind's columns, and from where they are."""
     selected = ", ".join([f"{columns.get(name, 'NULL')} AS {name}" for name in _ALL])
     return f"SELECT '{kind}' AS kind, {selected} FROM {rest}"
 
 
 @lru_cache
 def _statement(names: int, with_request: bool, licensed: bool) -> str:
-    """The statement for so many names."""
+    """Return the statement for so many names."""
     several = placeholders(range(names))
     parts = [
         _part(
@@ -87,7 +87,7 @@ def load_submit_facts(
     request: tuple[str, str] | None = None,
     licensed: bool = False,
 ) -> SubmitFacts:
-    """What a submit is judged by, in one statement.
+    """Return what a submit is judged by, in one statement.
 
     The rules for these users and groups, the word ``any`` among them; the project servers; the resources
     whose capabilities hold the application's name somewhere, which the caller looks at closely; what is
@@ -124,7 +124,7 @@ def _rules(rows: Sequence[Row]) -> SubmitRules:
 
 
 def count_alone(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
-    """How many jobs of an application an owner has; only queued and running ones when asked so.
+    """Return how many jobs of an application an owner has; only queued and running ones when asked so.
 
     Nobody else counts these until this transaction ends, and what others had stored before counts.
     """
@@ -160,7 +160,7 @@ def remove(kind: str, rule: str, name: str, application: str) -> UpdateStatement
 def listed(
     transaction: Transaction, kind: str, rule: str, name: str = "", application: str = ""
 ) -> list[Row]:
-    """The rules of one table: all, or those of a name, of an application, or of the two together."""
+    """Return the rules of one table: all, or those of a name, of an application, or of the two together."""
     limit = ", job_limit" if rule == "allowed" else ""
     where, values = _of(kind, name, application)
     return transaction.rows(

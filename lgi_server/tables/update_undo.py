@@ -25,7 +25,7 @@ def insert(transaction: Transaction, version: int, statements: Sequence[str]) ->
 
 
 def newest(transaction: Transaction) -> Undo | None:
-    """The last change that was not taken back."""
+    """Return the last change that was not taken back."""
     row = transaction.row(
         "SELECT made.version AS version, servers, update_query, statements FROM update_undo AS made"
         " JOIN updates ON updates.version = made.version ORDER BY made.version DESC LIMIT 1"

@@ -20,7 +20,7 @@ class UpdateStatement:
         return transaction.run(self.sql, *self.values)
 
     def text(self) -> str:
-        """The change as a statement other servers can run. ValueError for text that needs escapes.
+        """Return the change as a statement other servers can run. ValueError for text that needs escapes.
 
         Quotes are doubled, which every database reads alike; what a backslash means differs.
         """
@@ -64,13 +64,13 @@ def insert_as(transaction: Transaction, version: int, servers: str, query: str) 
 
 
 def newest(transaction: Transaction) -> int:
-    """The version of the last change known here, 0 when there is none."""
+    """Return the version of the last change known here, 0 when there is none."""
     row = transaction.row("SELECT MAX(version) AS version FROM updates")
     return int(row["version"] or 0) if row else 0
 
 
 def first_after(transaction: Transaction, version: int) -> Row | None:
-    """The first change newer than a version."""
+    """Return the first change newer than a version."""
     return transaction.row(
         "SELECT version, servers, update_query FROM updates WHERE version > %s ORDER BY version LIMIT 1",
         version,
@@ -78,13 +78,16 @@ def first_after(transaction: Transaction, version: int) -> Row | None:
 
 
 def count_after(transaction: Transaction, version: int) -> int:
-    """How many changes are newer than a version."""
+    """Return how many changes are newer than a version."""
     row = transaction.row("SELECT COUNT(*) AS n FROM updates WHERE version > %s", version)
     return int(row["n"]) if row else 0
 
 
 def change_of(verb: str, table: str, values: Pairs, where: Pairs) -> UpdateStatement:
-    """A change of a shared table; the names of table and columns come from a fixed list, never from text."""
+    """Return a change of a shared table.
+
+    The names of table and columns come from a fixed list, never from text.
+    """
     conditions = " AND ".join(f"{column} = %s" for column, _ in where)
     found = tuple(value for _, value in where)
     if verb == "DELETE":

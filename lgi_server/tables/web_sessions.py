@@ -4,7 +4,7 @@ from lgi_server.db.transaction import Transaction, placeholders
 
 
 def find(transaction: Transaction, session_hash: str, certificate: str) -> int | None:
-    """When a session of a certificate was last used, in seconds; None when there is none."""
+    """Return when a session of a certificate was last used, in seconds; None when there is none."""
     row = transaction.row(
         "SELECT last_used FROM web_sessions WHERE session_hash = %s AND certificate = %s",
         session_hash,

@@ -35,7 +35,7 @@ class AuthenticatedJob:
 def authenticate_job(
     transaction: Transaction, who: JobCertificate, trust: TrustConfig, now: float
 ) -> AuthenticatedJob:
-    """The job behind a certificate; LGIError 2 unless it still is what the certificate says.
+    """Return the job behind a certificate; LGIError CERTIFICATE unless it still is what the certificate says.
 
     One refusal for all reasons: whoever holds the key of a job that has ended learns nothing by it.
     """
@@ -53,7 +53,7 @@ def authenticate_job(
 
 
 def _is_trusted(resource: ResourceRow, fingerprint: str, trust: TrustConfig, now: float) -> bool:
-    """Whether a resource is registered with the same certificate as then, and that is not revoked."""
+    """Return whether a resource is registered with the same certificate as then, and that is not revoked."""
     pem = resource.client_certificate
     try:
         serial = client_certificate.read(client_certificate.der_of(pem)).serial
@@ -65,12 +65,12 @@ def _is_trusted(resource: ResourceRow, fingerprint: str, trust: TrustConfig, now
 
 
 def _runs_on(job: JobRow, resource: ResourceRow) -> bool:
-    """Whether a job is one that this very resource has taken: ``any`` is nobody's."""
+    """Return whether a job is one that this very resource has taken: ``any`` is nobody's."""
     return resource.resource_name in job.target_resources and states.normalized(job.state) in _ALIVE
 
 
 def is_held(job: JobRow, reference: str) -> bool:
-    """Whether a daemon that names its reference is the one that has a job."""
+    """Return whether a daemon that names its reference is the one that has a job."""
     holds = xml.value(job.job_specifics, "daemon_reference")
     return bool(holds) and hmac.compare_digest(holds.encode(), reference.encode())
 
@@ -83,7 +83,10 @@ def issue_certificate(
     request: bytes,
     now: datetime,
 ) -> bytes:
-    """A certificate (PEM) for a job that runs on a resource; LGIError 15, 24, 25, 14 or 2."""
+    """Return a certificate (PEM) for a job that runs on a resource.
+
+    Raises LGIError NO_JOB, NOT_VISIBLE, STATE, NOT_YOUR_LOCK or CERTIFICATE.
+    """
     job = updates.seen_by_resource(transaction, resource, asked.job_id)
     if resource.resource_name not in job.target_resources:
         raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {asked.job_id}")
@@ -96,7 +99,9 @@ def issue_certificate(
 
 
 def may_read(job: JobRow, other: JobRow, admin_group: str) -> bool:
-    """Whether a job may read another's repository, as one that restarts it does: if an owner of it may.
+    """Return whether a job may read another's repository, as one that restarts it does.
+
+    It may if an owner of the job may.
 
     But administrators may read everything, and their jobs run anywhere: for them that group does not count.
     """

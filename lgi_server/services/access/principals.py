@@ -33,7 +33,7 @@ class ResourcePrincipal:
     servers: ProjectServers
 
     def check_session(self, session_id: int, now: int) -> None:
-        """LGIError 16 when a session is dead or is not the caller's."""
+        """LGIError NO_SESSION when a session is dead or is not the caller's."""
         if self.session_time is None or self.session_time < now - IDLE_SECONDS:
             raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
 
@@ -52,7 +52,7 @@ class UserPrincipal:
 
 
 def check_certificate(who: ClientCertificate, config: Config) -> None:
-    """What can be said of a caller before anything posted is read; LGIError 2 or 37.
+    """Check a certificate before anything posted is read; LGIError CERTIFICATE or PROJECT_REFUSED.
 
     A user called as the administrators' group would be one of them by name alone.
     """
@@ -63,7 +63,10 @@ def check_certificate(who: ClientCertificate, config: Config) -> None:
 
 
 def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Config) -> UserPrincipal:
-    """The user of a name, with those of the groups that the certificate allows; LGIError 30 or 38."""
+    """Return the user of a name, with those of the groups that the certificate allows.
+
+    Raises LGIError USER_DIFFERS or GROUPS_REFUSED.
+    """
     if name != who.name.name:
         raise LGIError(ErrorNumber.USER_DIFFERS, f"{name!r}, the certificate is for {who.name.name!r}")
     allowed = allowed_groups(who.name, groups, config)
@@ -74,13 +77,18 @@ def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Con
 
 
 def user_of(who: ClientCertificate, chosen: tuple[str, ...], config: Config) -> UserPrincipal:
-    """The user of a page: with the groups the certificate names, and those of the ``chosen`` it grants."""
+    """Return the user of a page: with the groups the certificate names.
+
+    Those of the ``chosen`` groups that the certificate grants are added.
+    """
     allowed = allowed_groups(who.name, chosen, config) if chosen else ()
     return UserPrincipal(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
 
 
 def may_choose_groups(name: CommonName, config: Config) -> bool:
-    """Whether a certificate grants groups that it does not name, but never the administrators' (ruling 1).
+    """Return whether a certificate grants groups that it does not name.
+
+    It never grants the administrators' group (ruling 1).
 
     One for ``any`` group does. One without groups does where the configuration has the old trust.
     """
@@ -88,7 +96,7 @@ def may_choose_groups(name: CommonName, config: Config) -> bool:
 
 
 def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
-    """Those of the posted groups that a certificate grants, in their order.
+    """Return those of the posted groups that a certificate grants, in their order.
 
     The word ``any`` is nobody's name. Alone, from whom it is granted to, it is the user's own name: so it
     stands in the configuration of old programs.
@@ -105,7 +113,10 @@ def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) ->
 
 
 def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
-    """The project a call is for, the default one when none is posted; LGIError 37 or 4."""
+    """Return the project a call is for, the default one when none is posted.
+
+    Raises LGIError PROJECT_REFUSED or PROJECT_UNKNOWN.
+    """
     name = posted or config.default_project
     if not who.name.allows_project(name):
         raise LGIError(ErrorNumber.PROJECT_REFUSED, name)
@@ -117,7 +128,9 @@ def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
 def resource(
     transaction: Transaction, who: ClientCertificate, directory: ResourceCache, session_id: int = 0
 ) -> ResourcePrincipal:
-    """The calling resource and its session; LGIError 5, 2, or MASTER for a project without one master.
+    """Return the calling resource and its session.
+
+    Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, or MASTER for a project without one master.
 
     That the resource exists is asked each time; nobody is refused by what its row said a moment ago.
     """
@@ -136,7 +149,10 @@ def resource(
 def project_server(
     transaction: Transaction, who: ClientCertificate, directory: ResourceCache
 ) -> ResourcePrincipal:
-    """The calling project server; LGIError 5, 2 or 39. Its role is never an old one."""
+    """Return the calling project server.
+
+    Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE or NOT_A_SERVER. Its role is never an old one.
+    """
     caller = resource(transaction, who, directory)
     anew = directory.anew(transaction, caller.resource.resource_id)
     if anew.project_server == NO_SERVER:
@@ -145,17 +161,17 @@ def project_server(
 
 
 def servers(transaction: Transaction) -> ProjectServers:
-    """The project's servers; LGIError MASTER unless exactly one of them is the master."""
+    """Return the project's servers; LGIError MASTER unless exactly one of them is the master."""
     return _one_master(active_resources.servers(transaction))
 
 
 def recent_servers(transaction: Transaction, directory: ResourceCache) -> ProjectServers:
-    """The project's servers as the head of an answer names them; LGIError MASTER."""
+    """Return the project's servers as the head of an answer names them; LGIError MASTER."""
     return _one_master(directory.servers(transaction))
 
 
 def servers_among(everyone: Sequence[ResourceRow]) -> ProjectServers:
-    """The project's servers in a list of everybody."""
+    """Return the project's servers in a list of everybody."""
     return _one_master([one for one in everyone if one.project_server in {MASTER, SLAVE}])
 
 

@@ -33,7 +33,7 @@ class RepositoryAccess:
         trust: TrustConfig,
         store: Repositories,
     ) -> None:
-        """LGIError 2 or 37 for a job that does not run any more. Times are in seconds.
+        """LGIError CERTIFICATE or PROJECT_REFUSED for a job that does not run any more. Times are in seconds.
 
         ``groups`` are those that a page knows the caller to work for. # As LGI: GET, PUT and DELETE, which
         post none, know those that the certificate names; the word ``any`` grants nothing there.
@@ -49,14 +49,20 @@ class RepositoryAccess:
             self._own = self._own_job(who)
 
     def check_reader(self, name: str) -> None:
-        """Raises NoSuchRepository; LGIError 34 for a job whose owners may not read the job it belongs to."""
+        """Check that the caller may read. Raises NoSuchRepository.
+
+        Raises LGIError READ_REFUSED for a job whose owners may not read the job it belongs to.
+        """
         if isinstance(self._who, JobCertificate):
             self._check_job(self._who, name)
         else:
             self._found(self._who, name)
 
     def check_writer(self, name: str) -> None:
-        """Raises NoSuchRepository; LGIError 35 unless in the access file, a target, or the job."""
+        """Check that the caller may write. Raises NoSuchRepository, LGIError MODIFY_REFUSED.
+
+        Those in its access file may, the target that has the job, and the job itself.
+        """
         if isinstance(self._who, JobCertificate):
             if self._own.repository != name:
                 raise LGIError(ErrorNumber.MODIFY_REFUSED, message="A job may change its own repository only")
@@ -75,7 +81,10 @@ class RepositoryAccess:
             self.check_writer(name)
 
     def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
-        """The job a repository belongs to, in a project the certificate allows. Raises NoSuchRepository."""
+        """Return the job a repository belongs to, in a project the certificate allows.
+
+        Raises NoSuchRepository.
+        """
         for project, database in self._databases.items():
             if who.name.allows_project(project):
                 job = database.run(partial(_find, name), write=False)
@@ -84,7 +93,7 @@ class RepositoryAccess:
         raise NoSuchRepository(name)
 
     def _own_job(self, who: JobCertificate) -> JobRow:
-        """The job that calls, as it is now; LGIError 37 or 2."""
+        """Return the job that calls, as it is now; LGIError PROJECT_REFUSED or CERTIFICATE."""
         database = self._databases.get(who.job.project)
         if database is None:
             raise LGIError(ErrorNumber.PROJECT_REFUSED, who.job.project)
@@ -95,7 +104,7 @@ class RepositoryAccess:
         return database.run(work, write=False)
 
     def _check_job(self, who: JobCertificate, name: str) -> None:
-        """LGIError 34: what is not there and what is not for it are the same to a job."""
+        """LGIError READ_REFUSED: what is not there and what is not for it are the same to a job."""
         if self._own.repository == name:
             return
         admin = self._config.admin_group
@@ -109,7 +118,7 @@ def _find(name: str, transaction: Transaction) -> JobRow | None:
 
 
 def _works_on(who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:
-    """Whether the caller is a registered resource and the job one of its own."""
+    """Return whether the caller is a registered resource and the job one of its own."""
     resource = active_resources.named(transaction, who.name.name)
     if resource is None or not client_certificate.matches_registered(resource.client_certificate, who):
         return False

@@ -18,21 +18,21 @@ class ResourceCache:
     """The rows of active_resources that one worker has just read."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """What is older than so many seconds of ``clock`` is read anew."""
+        """Create a cache whose entries are read again when they are older than ``seconds`` of ``clock``."""
         self._seconds = seconds
         self._clock = clock
         self._resources: dict[int, tuple[float, ResourceRow]] = {}
         self._servers: tuple[float, tuple[ResourceRow, ...]] = (0.0, ())
 
     def resource(self, transaction: Transaction, resource_id: int) -> ResourceRow:
-        """A resource that is known to exist."""
+        """Return a resource that is known to exist."""
         kept = self._resources.get(resource_id)
         if kept is not None and self._clock() - kept[0] < self._seconds:
             return kept[1]
         return self.anew(transaction, resource_id)
 
     def anew(self, transaction: Transaction, resource_id: int) -> ResourceRow:
-        """A resource as the database has it now; LGIError 5 when it has just gone."""
+        """Return a resource as the database has it now; LGIError RESOURCE_UNKNOWN when it has just gone."""
         now = self._clock()
         self._resources = {
             key: kept for key, kept in self._resources.items() if now - kept[0] < self._seconds
@@ -44,7 +44,7 @@ class ResourceCache:
         return found
 
     def servers(self, transaction: Transaction) -> tuple[ResourceRow, ...]:
-        """The project's servers. None at all is looked up each time."""
+        """Return the project's servers. None at all is looked up each time."""
         now = self._clock()
         since, found = self._servers
         if not found or now - since >= self._seconds:

@@ -31,7 +31,7 @@ class JobCounter:
         self._counts: dict[tuple[RuleDecision, str], int] = {}
 
     def has_room(self, said: RuleDecision, application: str) -> bool:
-        """Whether a verdict leaves room for one more job.
+        """Return whether a verdict leaves room for one more job.
 
         Two submits count an owner's jobs one after the other, so that exactly one takes the last place.
         """
@@ -53,7 +53,7 @@ class JobCounter:
 def allowed_owners(
     tally: JobCounter, rules: SubmitRules, user: UserPrincipal, application: str
 ) -> tuple[str, ...]:
-    """Those of a user and groups that may own a new job; LGIError 33 when nobody may.
+    """Return those of a user and groups that may own a new job; LGIError SUBMIT_REFUSED when nobody may.
 
     The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
     """
@@ -67,14 +67,17 @@ def allowed_owners(
 def owners_allowed(
     tally: JobCounter, rules: SubmitRules, owners: Sequence[str], application: str
 ) -> tuple[str, ...]:
-    """Those of the owners a resource names that may submit, each looked at as a user and as a group."""
+    """Return those of the owners a resource names that may submit.
+
+    Each is judged as a user and as a group.
+    """
     return tuple(
         owner for owner in owners if tally.has_room(decide(rules, owner, owner, application), application)
     )
 
 
 def _why_not(verdicts: Iterable[RuleDecision], application: str) -> str:
-    """What a refused user can do about it: nothing, or wait for or delete jobs."""
+    """Return what a refused user can do about it: nothing, or wait for or delete jobs."""
     for said in verdicts:
         if said.allowed:
             kind = "jobs" if said.limit > 0 else "queued and running jobs"
@@ -83,7 +86,7 @@ def _why_not(verdicts: Iterable[RuleDecision], application: str) -> str:
 
 
 def decide(rules: SubmitRules, user: str, group: str, application: str) -> RuleDecision:
-    """What the rules say of a user submitting for a group; a pure function of the rows."""
+    """Return what the rules say of a user submitting for a group; a pure function of the rows."""
     if _denied(rules.users_denied, user, application):
         return NO
     own = _granted(rules.users_allowed, user, user, application)
@@ -102,7 +105,7 @@ def decide(rules: SubmitRules, user: str, group: str, application: str) -> RuleD
 def _granted(
     allowed: dict[tuple[str, str], int], name: str, counted: str, application: str
 ) -> RuleDecision | None:
-    """What an allowing table says of a name: the row of the application before the row of any."""
+    """Return what an allowing table says of a name: the row of the application before the row of any."""
     for what in (application, ANY):
         if (name, what) in allowed:
             return RuleDecision(True, counted, allowed[name, what])

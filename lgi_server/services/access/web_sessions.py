@@ -33,12 +33,12 @@ class WebSession:
         return hmac.new(self.key.encode(), b"form", hashlib.sha256).hexdigest()
 
     def has_made(self, token: str) -> bool:
-        """Whether a form is one of this session's."""
+        """Return whether a form is one of this session's."""
         return not self.is_new and hmac.compare_digest(self.token.encode(), token.encode())
 
 
 def known(transaction: Transaction, key: str, who: ClientCertificate, now: int) -> WebSession | None:
-    """The session a browser says it has, if it is this certificate's and has not ended."""
+    """Return the session a browser says it has, if it is this certificate's and has not ended."""
     used = web_sessions.find(transaction, _hash(key), _certificate(who)) if key else None
     if used is None or used < now - IDLE_SECONDS:
         return None
@@ -51,7 +51,7 @@ def note(transaction: Transaction, session: WebSession, now: int) -> None:
 
 
 def begin(transaction: Transaction, who: ClientCertificate, now: int) -> WebSession:
-    """A new session; those that have ended, and the oldest of too many of one certificate, go."""
+    """Return a new session; those that have ended, and the oldest of too many of one certificate, go."""
     session = WebSession(secrets.token_urlsafe(32), is_new=True)
     web_sessions.forget(transaction, now - IDLE_SECONDS)
     web_sessions.keep(transaction, _certificate(who), MOST_EACH - 1)

@@ -18,7 +18,9 @@ Outcome = JobRow | LGIError
 def submit_all_as_user(
     context: SubmitContext, user: UserPrincipal, entries: Sequence[Callable[[], SubmitRequest]]
 ) -> list[Outcome]:
-    """What becomes of each job, in their order: stored, or there already, or what a submit of it answers.
+    """Return what becomes of each job, in their order.
+
+    Stored, or there already, or what a submit of it answers.
 
     LGIError for all of them when the files cannot be stored: then there is none.
     """
@@ -58,7 +60,7 @@ class _Batch:
             self._remembered = submit_requests.find(self._context.transaction, keys[0].caller, request_ids)
 
     def outcome(self, request: SubmitRequest) -> PreparedJob | Outcome:
-        """A job that may be stored, or was before, or why it may not."""
+        """Return a job that may be stored, or was before, or why it may not."""
         try:
             first = self._remembered.get(request.key.request_id) if request.key else None
             return self._replay(request, first) if first else self._prepare(request)

@@ -40,7 +40,7 @@ class GrantableLicences:
 def grantable(
     transaction: Transaction, session_id: int, application: str, totals: Amounts
 ) -> GrantableLicences:
-    """What can be started; LGIError 17 while the session still has a job locked."""
+    """Return what can be started; LGIError HOLDS_LOCKS while the session still has a job locked."""
     if not totals:
         # Then no job wishes any, and no other look is needed.
         check_no_locks(transaction, session_id)
@@ -53,7 +53,7 @@ def grantable(
 
 
 def check_no_locks(transaction: Transaction, session_id: int) -> None:
-    """LGIError 17 while the session still has a job locked."""
+    """LGIError HOLDS_LOCKS while the session still has a job locked."""
     if running_locks.of_session(transaction, session_id):
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
 
@@ -61,7 +61,7 @@ def check_no_locks(transaction: Transaction, session_id: int) -> None:
 def count(
     transaction: Transaction, resource: ResourceRow, request: WorkRequest, now_possible: GrantableLicences
 ) -> int:
-    """How many jobs could be offered now; licences are not counted against each other."""
+    """Return how many jobs could be offered now; licences are not counted against each other."""
     name, wishes = resource.resource_name, now_possible.wishes
     return claims.count(transaction, request.application, name, request.owners, wishes)
 
@@ -74,7 +74,10 @@ def claim(
     now_possible: GrantableLicences,
     now: int,
 ) -> list[JobRow]:
-    """The offered jobs, oldest priority first, each locked for the session, which gives it its licences."""
+    """Return the offered jobs, oldest priority first, each locked for the session.
+
+    The lock gives each job its licences.
+    """
     if request.start >= PAGES * request.limit:
         return []
     taken = _take(transaction, resource, request, now_possible.wishes)

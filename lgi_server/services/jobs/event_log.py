@@ -13,13 +13,13 @@ log = logging.getLogger("lgi.jobs")
 
 
 def log_submitted(job: JobRow) -> None:
-    """A new job."""
+    """Log a new job."""
     owners, targets = comma_lists.join(job.owners), comma_lists.join(job.target_resources)
     log.info("job %d is %a: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
 
 
 def followed(job: JobRow, parent: JobRow) -> None:
-    """A new job that another one has submitted."""
+    """Log a new job that another one has submitted."""
     log.info("job %d was submitted by job %d", job.job_id, parent.job_id)
 
 
@@ -29,16 +29,16 @@ def log_offered(jobs: Sequence[JobRow], resource: str) -> None:
 
 
 def log_updated(old: JobRow, new: JobRow, resource: str) -> None:
-    """A change by the resource that has the job locked."""
+    """Log a change by the resource that has the job locked."""
     told = f" ({new.end.cause})" if new.ended and new.end.cause else ""
     log.info("job %d %a -> %a%s, by resource %a", old.job_id, old.state, new.state, told, resource)
 
 
 def log_deleted(job: JobRow, state: str, user: str) -> None:
-    """A job that a user has deleted or wants aborted."""
+    """Log that a user has deleted a job or wants it aborted."""
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)
 
 
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:
-    """A change by the scheduler of a job that nobody looks after."""
+    """Log a change by the scheduler of a job without a daemon."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

@@ -94,7 +94,7 @@ class Explanation:
 def explain(
     transaction: Transaction, user: UserPrincipal, job_id: int, totals: Amounts, now: int
 ) -> Explanation:
-    """How a job stands; LGIError 15, or 34 for whoever may not read it."""
+    """Return how a job stands; LGIError NO_JOB, or 34 for whoever may not read it."""
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -121,7 +121,10 @@ def _not_queued(job: JobRow) -> Reason:
 def _queued(
     job: JobRow, lock: Lock | None, needs: Sequence[LicenceNeed], standpoints: Sequence[ResourceVerdict]
 ) -> Reason:
-    """The first thing that keeps a queued job waiting; what keeps it from every resource comes first."""
+    """Return the first thing that keeps a queued job waiting.
+
+    What keeps it from every resource comes first.
+    """
     if lock is not None or job.lock_state > 0:
         return Reason.LOCKED
     for reason, is_so in (

@@ -32,7 +32,7 @@ def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, w
 
 
 def how(job: JobRow) -> str:
-    """How a job ended, as far as its daemon has told: the reason of its last change."""
+    """Return how a job ended, as far as its daemon has told: the reason of its last change."""
     return ": ".join(filter(None, (job.end.cause, job.end.reason))) if job.ended else ""
 
 
@@ -42,12 +42,12 @@ def began(transaction: Transaction, job: JobRow, by: str) -> None:
 
 
 def _submit(job: JobRow) -> StateChange:
-    """The submit of a job whose state nobody has changed: a user's, who is the first of its owners."""
+    """Return the submit of a job whose state nobody has changed: a user's, who is the first of its owners."""
     return _change("", job, f"user {job.owners[0] if job.owners else ''}", "submitted")
 
 
 def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
-    """A change of a job, as it is then; a reason that is too long is cut."""
+    """Return a change of a job, as it is then; a reason that is too long is cut."""
     return StateChange(
         job_id=new.job_id,
         change_time=new.state_time_stamp,
@@ -62,7 +62,7 @@ def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
 
 
 def first_targets(transaction: Transaction, job: JobRow) -> tuple[str, ...]:
-    """The resources a job was submitted for; those it has now when that is forgotten."""
+    """Return the resources a job was submitted for; those it has now when that is forgotten."""
     for change in job_history.of_job(transaction, job.job_id):
         if not change.old_state:
             return change.target_resources
@@ -70,14 +70,16 @@ def first_targets(transaction: Transaction, job: JobRow) -> tuple[str, ...]:
 
 
 def times(transaction: Transaction, job_id: int, why: str) -> int:
-    """How often the scheduler has queued a job again for a reason that begins so."""
+    """Return how often the scheduler has queued a job again for a reason that begins so."""
     changes = job_history.of_job(transaction, job_id)
     again = [one for one in changes if (one.changed_by, one.new_state) == (SCHEDULER, State.QUEUED)]
     return sum(one.reason.startswith(why) for one in again)
 
 
 def of_job(transaction: Transaction, user: UserPrincipal, job_id: int, config: Config) -> list[StateChange]:
-    """The changes of a job, the first one first, for who may read the job; LGIError 15 or 34.
+    """Return the changes of a job, the first one first, for who may read the job.
+
+    Raises LGIError NO_JOB or READ_REFUSED.
 
     When the job is gone, for its owners and administrators.
     """

@@ -25,7 +25,9 @@ class IdempotencyKey:
 
 
 def request(kind: str, name: str, request_id: str) -> IdempotencyKey | None:
-    """The request of a submit, none when it was posted without an id; LGIError 33 for one that is no id.
+    """Return the request of a submit, none when it was posted without an id.
+
+    Raises LGIError SUBMIT_REFUSED for one that is no id.
 
     A user, a resource and a job may have the same name: ``kind`` says which it is.
     """
@@ -38,20 +40,23 @@ def request(kind: str, name: str, request_id: str) -> IdempotencyKey | None:
 
 
 def fingerprint(said: tuple[object, ...], uploads: tuple[Upload, ...]) -> str:
-    """A digest of everything a submit says."""
+    """Return a digest of everything a submit says."""
     files = [(upload.name, upload.digest) for upload in uploads]
     return hashlib.sha256(json.dumps([said, files], default=bytes.hex).encode()).hexdigest()
 
 
 def find(transaction: Transaction, asked: IdempotencyKey | None) -> StoredRequest | None:
-    """What is remembered of a request."""
+    """Return what is remembered of a request."""
     if asked is None:
         return None
     return submit_requests.find(transaction, asked.caller, [asked.request_id]).get(asked.request_id)
 
 
 def replay(transaction: Transaction, first: StoredRequest, repeated: str) -> JobRow:
-    """The job a request has made; LGIError 33 unless the same was said again, 15 when it was deleted."""
+    """Return the job a request has made.
+
+    Raises LGIError SUBMIT_REFUSED unless the same was said again, 15 when it was deleted.
+    """
     if first.contents != repeated:
         why = "This request_id was given to another submit, give each its own"
         detail = f"{first.request_id}, job {first.job_id}"

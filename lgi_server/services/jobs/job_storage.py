@@ -29,7 +29,7 @@ def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
 
 
 def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[JobRow]:
-    """As `store_one`, with as many statements for all of them as for one."""
+    """Store jobs as `store_one` does, with as many statements for all of them as for one."""
     if not prepared:
         return []
     wanted = [NewRepository(one.job.write_access, one.uploads) for one in prepared]

@@ -26,7 +26,7 @@ Amounts = Mapping[str, int]
 
 
 def normalize_request(job_specifics: str, totals: Amounts) -> str:
-    """The licences that job_specifics ask for, as they are stored; LGIError 72.
+    """Return the licences that job_specifics ask for, as they are stored; LGIError SPECIFICS_XML.
 
     They are written ``<licences> name, name=number </licences>``.
     """
@@ -63,7 +63,7 @@ def _refused(why: str) -> LGIError:
 
 
 def parse(wished: str) -> dict[str, int]:
-    """The licences of a stored text."""
+    """Return the licences of a stored text."""
     pairs = (item.partition("=") for item in wished.split())
     return {name: int(number) for name, _, number in pairs}
 
@@ -79,15 +79,15 @@ class LicencePool:
                 self._free[name] = self._free.get(name, 0) - number * jobs
 
     def names(self) -> list[str]:
-        """All that there are, or that jobs have."""
+        """Return all that there are, or that jobs have."""
         return sorted(self._free)
 
     def free(self, name: str) -> int:
-        """How many there are; fewer than 0 when the administrator has fewer than jobs still have."""
+        """Return how many there are; fewer than 0 when the administrator has fewer than jobs still have."""
         return self._free.get(name, 0)
 
     def times(self, wished: str) -> int:
-        """How many jobs that wish this could start."""
+        """Return how many jobs that wish this could start."""
         return max(0, min(self.free(name) // number for name, number in parse(wished).items()))
 
     def take(self, wished: str) -> bool:
@@ -102,13 +102,13 @@ class LicencePool:
 
 
 def grantable(stock: LicencePool, wishes: Iterable[str]) -> dict[str, int]:
-    """Those wishes that can be granted now, and to how many jobs."""
+    """Return those wishes that can be granted now, and to how many jobs."""
     granted = {wished: stock.times(wished) for wished in wishes}
     return dict([(wished, jobs) for wished, jobs in granted.items() if jobs][:MOST_SETS])
 
 
 def grant(transaction: Transaction, candidates: Iterable[JobRow], totals: Amounts) -> list[JobRow]:
-    """Those of some jobs that may start: for the others others have taken the licences just before.
+    """Return those of some jobs that may start: for the others others have taken the licences just before.
 
     To be locked in the same transaction: until it ends nobody else starts a job with licences.
     """
@@ -129,14 +129,14 @@ class Licence:
 
 
 def listed(transaction: Transaction, totals: Amounts) -> list[Licence]:
-    """All that there are, or that jobs have."""
+    """Return all that there are, or that jobs have."""
     taken = used(transaction)
     names = sorted({*totals, *taken})
     return [Licence(name, totals.get(name, 0), taken.get(name, 0)) for name in names]
 
 
 def used(transaction: Transaction) -> dict[str, int]:
-    """How many of each licence jobs have now."""
+    """Return how many of each licence jobs have now."""
     stock = LicencePool({}, licence_wishes.held(transaction))
     return {name: -stock.free(name) for name in stock.names()}
 

@@ -44,7 +44,9 @@ class OutputView:
 
 
 def view(transaction: Transaction, user: UserPrincipal, job_id: int, offset: int) -> OutputView:
-    """What a job has put out from a byte on, or from the first one that is kept; LGIError 15 or 34.
+    """Return what a job has put out from a byte on, or from the first one that is kept.
+
+    Raises LGIError NO_JOB or READ_REFUSED.
 
     A lock does not matter. That somebody looks has to be noted by the caller.
     """
@@ -77,7 +79,9 @@ class OutputChunk:
 
 
 def append(transaction: Transaction, resource: ResourceRow, piece: OutputChunk, now: int) -> bool:
-    """Take what a daemon has sent: whether anybody still looks. LGIError 15, 24 or 14.
+    """Take what a daemon has sent: whether anybody still looks.
+
+    Raises LGIError NO_JOB, NOT_VISIBLE or NOT_YOUR_LOCK.
 
     What does not follow what is kept takes its place: the daemon had more than it sends.
     """

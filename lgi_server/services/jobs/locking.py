@@ -25,7 +25,7 @@ class JobLockedError(Exception):
 def lock(
     transaction: Transaction, session: tuple[ResourceRow, int], job_id: int, totals: Amounts, now: int
 ) -> Lock:
-    """Lock a job for a session of a resource; LGIError 15, 21 or 22.
+    """Lock a job for a session of a resource; LGIError NO_JOB, NOT_A_TARGET or CANNOT_LOCK.
 
     A queued one that wants licences is given them: whoever has it locked may start it.
     """
@@ -54,7 +54,7 @@ def lock_all(
 
 
 def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> Lock:
-    """Free a job of this session; LGIError 14."""
+    """Free a job of this session; LGIError NOT_YOUR_LOCK."""
     lock = _own(running_locks.hold(transaction, job_id), resource, session_id, job_id)
     running_locks.delete(transaction, job_id)
     jobs.set_lock_state(transaction, [job_id], 0)
@@ -62,7 +62,10 @@ def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job
 
 
 def owned_job(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> JobRow:
-    """A job that this session has locked, held for the rest of the transaction; LGIError 14."""
+    """Return a job that this session has locked, held for the rest of the transaction.
+
+    Raises LGIError NOT_YOUR_LOCK.
+    """
     job, lock = jobs.lock_row(transaction, job_id) or (None, None)
     _own(lock, resource, session_id, job_id)
     if job is None:
@@ -77,7 +80,7 @@ def _own(lock: Lock | None, resource: ResourceRow, session_id: int, job_id: int)
 
 
 def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None]:
-    """A job held for the rest of the transaction, and the lock on it; LGIError 15."""
+    """Return a job held for the rest of the transaction, and the lock on it; LGIError NO_JOB."""
     found = jobs.lock_row(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")

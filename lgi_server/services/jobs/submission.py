@@ -25,7 +25,9 @@ from lgi_server.tables.submit_rules import SubmitFacts
 def submit_as_user(
     context: SubmitContext, user: UserPrincipal, request: SubmitRequest
 ) -> tuple[JobRow, ProjectServers]:
-    """Queue a user's job; LGIError 6, 70, 28, 33, those of the details, or 68.
+    """Queue a user's job; LGIError MASTER, APPLICATION_UNKNOWN, NO_TARGET, SUBMIT_REFUSED.
+
+    Those of the details, or 68.
 
     What a submit is judged by is read in one look; the project's servers, for the answer, are in it. A
     request that has made a job before is answered with that one.
@@ -47,7 +49,9 @@ def submit_as_resource(
     state: str,
     owners: Sequence[str],
 ) -> JobRow:
-    """Insert a resource's job, locked for its session; LGIError 17, 70, 28, 29, of the details, or 68.
+    """Insert a resource's job, locked for its session.
+
+    Raises LGIError HOLDS_LOCKS, APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, of the details, or 68.
 
     A request that has made a job before is answered with that one, as it is now. A resource may name whom it
     will as owners, but never the administrators, whose jobs may be let do more elsewhere.
@@ -73,7 +77,9 @@ def submit_as_resource(
 def submit_as_job(
     context: SubmitContext, parent: JobRow, request: SubmitRequest, owners: Sequence[str]
 ) -> JobRow:
-    """Queue a job for some owners of one that runs; LGIError 25, 70, 28, 29, those of the details, or 68.
+    """Queue a job for some owners of one that runs.
+
+    Raises LGIError STATE, APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, those of the details, or 68.
 
     One that is being aborted may still bring its files home, and begin nothing.
     """
@@ -93,7 +99,7 @@ def submit_as_job(
 
 
 def load_facts(context: SubmitContext, names: Sequence[str], request: SubmitRequest) -> SubmitFacts:
-    """What a submit for a user and groups, or for owners, is judged by."""
+    """Return what a submit for a user and groups, or for owners, is judged by."""
     key = request.key
     return rules.load_submit_facts(
         context.transaction,
@@ -111,7 +117,9 @@ def _once(
     make: Callable[[], JobRow],
     *said: object,
 ) -> JobRow:
-    """The job that a request has made before, or else makes now; LGIError 33 or 15 for the former.
+    """Return the job that a request has made before, or else makes now.
+
+    Raises LGIError SUBMIT_REFUSED or NO_JOB for the former.
 
     What is refused may be another try of a request that has been granted while this one waited for it.
     """
@@ -140,7 +148,10 @@ def prepare_for_user(
     user: UserPrincipal,
     request: SubmitRequest,
 ) -> PreparedJob:
-    """What a user's submit would store; LGIError 70, 28, 33, or those of the details."""
+    """Return what a user's submit would store.
+
+    Raises LGIError APPLICATION_UNKNOWN, NO_TARGET, SUBMIT_REFUSED, or those of the details.
+    """
     targets = known_targets(facts.everyone, request.application, request.target_resources)
     owners = submit_rules.allowed_owners(counter, facts.rules, user, request.application)
     details = request.details()
@@ -152,7 +163,10 @@ def prepare_for_user(
 def _prepare_for_owners(
     context: SubmitContext, facts: SubmitFacts, request: SubmitRequest, state: str, owners: Sequence[str]
 ) -> PreparedJob:
-    """What would be stored for those of the owners who may submit; LGIError 70, 28, 29, of the details."""
+    """Return what would be stored for those of the owners who may submit.
+
+    Raises LGIError APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, of the details.
+    """
     targets = known_targets(facts.everyone, request.application, request.target_resources)
     counter = JobCounter(context.transaction)
     allowed = submit_rules.owners_allowed(counter, facts.rules, owners, request.application)
@@ -203,7 +217,7 @@ def _new_job(
 
 
 def _with_access(job: JobRow, first: tuple[str, ...], details: JobPayload) -> JobRow:
-    """The access lists: the administrators and owners, then what was posted."""
+    """Return the access lists: the administrators and owners, then what was posted."""
     return replace(
         job,
         read_access=_fitting((*first, *details.read_access), ErrorNumber.READ_ACCESS_TOO_BIG),
@@ -212,7 +226,7 @@ def _with_access(job: JobRow, first: tuple[str, ...], details: JobPayload) -> Jo
 
 
 def _fitting(names: Sequence[str], too_big: ErrorNumber) -> tuple[str, ...]:
-    """A list that fits its column whole: one cut short would grant other rights."""
+    """Return a list that fits its column whole: one cut short would grant other rights."""
     unique = comma_lists.unique(names)
     if len(comma_lists.join(unique).encode()) >= jobs.LIST_SIZE:
         raise LGIError(too_big, "together with the owners and administrators")

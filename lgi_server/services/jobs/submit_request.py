@@ -49,7 +49,7 @@ class SubmitRequest:
     key: IdempotencyKey | None = None
 
     def fingerprint(self, details: JobPayload, *said: object) -> str:
-        """A digest of all of it, and of what else is ``said``."""
+        """Return a digest of all of it, and of what else is ``said``."""
         kept = (details.read_access, details.write_access, details.job_specifics)
         end = astuple(details.end) if details.end != NO_END else ()
         data = (details.input, details.output, *end)

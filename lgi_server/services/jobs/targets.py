@@ -10,7 +10,10 @@ from lgi_server.tables.active_resources import ResourceRow
 def known_targets(
     everyone: Sequence[ResourceRow], application: str, targets: Sequence[str]
 ) -> tuple[str, ...]:
-    """The targets that offer an application; LGIError 70 when nobody does, 28 when none of them does."""
+    """Return the targets that offer an application.
+
+    Raises LGIError APPLICATION_UNKNOWN when nobody does, 28 when none of them does.
+    """
     offering = {one.resource_name for one in everyone if offers(one, application)}
     if not offering:
         raise LGIError(ErrorNumber.APPLICATION_UNKNOWN, application)
@@ -23,12 +26,12 @@ def known_targets(
 
 
 def offers(resource: ResourceRow, application: str) -> bool:
-    """Whether a resource has said that it offers an application."""
+    """Return whether a resource has said that it offers an application."""
     return xml.find(resource.resource_capabilities, application) is not None
 
 
 def applications_of(resource: ResourceRow) -> tuple[str, ...]:
-    """The applications a resource has said that it offers."""
+    """Return the applications a resource has said that it offers."""
     try:
         names = comma_lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
     except ValueError:

@@ -40,7 +40,7 @@ def update(
     read_posted: Callable[[JobRow], Posted],
     now: int,
 ) -> JobRow:
-    """Change a job this session has locked; LGIError 14, those of the fields, or 25 for the state.
+    """Change a job this session has locked; LGIError NOT_YOUR_LOCK, those of the fields, or 25 for the state.
 
     state_time_stamp always grows, so that two changes within one second are two to whoever compares.
     """
@@ -66,34 +66,40 @@ def update(
 
 
 def _end(old: End, posted: End) -> End:
-    """How a job ended, as far as that is known now: code and signal are one, and stay or change together."""
+    """Return how a job ended, as far as that is known now.
+
+    Code and signal are one, and stay or change together.
+    """
     told = posted if posted.cause else old
     return replace(told, reason=posted.reason or old.reason)
 
 
 def check_state(job: JobRow, state: str) -> str:
-    """A state the lock holder may bring a job to, or empty for no change; LGIError 25."""
+    """Return a state the lock holder may bring a job to, or empty for no change; LGIError STATE."""
     if state and not states.resource_may_change(job.state, state):
         raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot become {state}")
     return state
 
 
 def check_reference(job: JobRow, reference: str) -> None:
-    """LGIError 14 when a daemon names its reference and the job, no longer queued, carries another's."""
+    """LGIError NOT_YOUR_LOCK when a daemon names its reference and the job, no longer queued.
+
+    A job that carries the reference of another daemon is refused.
+    """
     holder = xml.value(job.job_specifics, "daemon_reference")
     if reference and job.state != State.QUEUED and reference != holder:
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"job {job.job_id} was taken over by another daemon")
 
 
 def check_takeover(job: JobRow, job_specifics: str) -> str:
-    """New specifics of a job; LGIError 14 when they would take it from a daemon that has it."""
+    """Return new specifics of a job; LGIError NOT_YOUR_LOCK when another daemon has the job."""
     if job_specifics:
         check_reference(job, xml.value(job_specifics, "daemon_reference"))
     return job_specifics
 
 
 def check_first_state(state: str) -> str:
-    """A state a resource may insert a job in; LGIError 25."""
+    """Return a state a resource may insert a job in; LGIError STATE."""
     if state == states.DELETED:
         raise LGIError(ErrorNumber.STATE, "deleted is the state of no job")
     return state
@@ -102,7 +108,7 @@ def check_first_state(state: str) -> str:
 def check_new_targets(
     transaction: Transaction, job: JobRow, resource: ResourceRow, targets: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Targets that offer the job's application, or empty for no change; LGIError 28.
+    """Targets that offer the job's application, or empty for no change; LGIError NO_TARGET.
 
     A resource that takes a job for itself, as every daemon does, is known to the call already.
     """
@@ -114,7 +120,7 @@ def check_new_targets(
 
 
 def seen_by_resource(transaction: Transaction, resource: ResourceRow, job_id: int) -> JobRow:
-    """A job as one of its targets may see it; LGIError 15 or 24."""
+    """Return a job as one of its targets may see it; LGIError NO_JOB or NOT_VISIBLE."""
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -126,7 +132,7 @@ def seen_by_resource(transaction: Transaction, resource: ResourceRow, job_id: in
 def locked_by_resource(
     transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int
 ) -> JobRow:
-    """Everything of a job this session has locked; LGIError 20."""
+    """Return everything of a job this session has locked; LGIError NOT_LOCKED."""
     found = jobs.locked(transaction, job_id, session_id)
     if found is None or found[1].resource_id != resource.resource_id:
         raise LGIError(ErrorNumber.NOT_LOCKED, f"job {job_id}")
@@ -134,7 +140,10 @@ def locked_by_resource(
 
 
 def seen_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> JobRow:
-    """Everything of a job a user may read, locked or not, as it is at this moment; LGIError 15 or 34."""
+    """Return everything of a job a user may read, locked or not, as it is at this moment.
+
+    Raises LGIError NO_JOB or READ_REFUSED.
+    """
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -144,7 +153,10 @@ def seen_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
 
 
 def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> JobRow:
-    """Everything of a job a user may read; LGIError 15 or 34, JobLockedError while it is locked."""
+    """Return everything of a job a user may read.
+
+    Raises LGIError NO_JOB or READ_REFUSED, JobLockedError while it is locked.
+    """
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -159,7 +171,9 @@ def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
 def delete_by_user(
     transaction: Transaction, user: UserPrincipal, job_id: int, store: RepositoryWriter, now: int
 ) -> JobRow:
-    """Remove a job, or bring it to ``aborting``; LGIError 15 or 35, JobLockedError while it is locked.
+    """Remove a job, or bring it to ``aborting``.
+
+    Raises LGIError NO_JOB or MODIFY_REFUSED, JobLockedError while it is locked.
 
     The answered job says ``deleted`` when it is gone; its repository goes after the commit.
     """

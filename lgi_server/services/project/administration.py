@@ -74,7 +74,7 @@ def deny(transaction: Transaction, kind: str, name: str, application: str, serve
 def _rules(
     transaction: Transaction, kind: str, rule: str, name: str, application: str
 ) -> list[UpdateStatement]:
-    """The rules there are, each as the change that makes it."""
+    """Return the rules there are, each as the change that makes it."""
     rows = submit_rules.listed(transaction, kind, rule, name, application)
     if rule == "denied":
         return [submit_rules.set_denied(kind, row[f"{kind}_name"], row["application"]) for row in rows]
@@ -118,7 +118,7 @@ def remove_share(transaction: Transaction, kind: str, name: str) -> None:
 
 
 def shares_of(transaction: Transaction, kind: str) -> list[dict[str, object]]:
-    """The users or groups that have a weight."""
+    """Return the users or groups that have a weight."""
     if kind == "resource":
         raise AdministrationError("Resources have no share !")
     found = shares.weights(transaction).items()
@@ -190,7 +190,7 @@ def _give_up(transaction: Transaction, job_id: int, resource: str, now: int) -> 
 
 
 def last_change(transaction: Transaction) -> Undo:
-    """The last change that was not taken back; Unacceptable when there is none."""
+    """Return the last change that was not taken back; Unacceptable when there is none."""
     found = update_undo.newest(transaction)
     if found is None:
         raise AdministrationError(
@@ -248,7 +248,7 @@ def _make(
 
 
 def check_who(name: str) -> str:
-    """A user, group or resource name, or the word any."""
+    """Return a user, group or resource name, or the word any."""
     name = name.strip()
     try:
         return name if name == comma_lists.ANY else common_name.check_name(name)
@@ -257,7 +257,7 @@ def check_who(name: str) -> str:
 
 
 def check_application(application: str) -> str:
-    """The name of an application, or the word any."""
+    """Return the name of an application, or the word any."""
     application = application.strip()
     if not xml.is_name(application):
         raise AdministrationError(

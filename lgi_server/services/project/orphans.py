@@ -47,14 +47,14 @@ def remove_orphans(store: Repositories, databases: Sequence[Database], age: int,
 
 
 def _names(root: Path, part: int) -> Iterator[str]:
-    """The repositories whose last digit says that they are of a part."""
+    """Yield the repositories whose last digit says that they are of a part."""
     for fan in sorted(root.glob(f"[0-9a-f][0-9a-f]{part:x}")):
         with suppress(FileNotFoundError, NotADirectoryError):
             yield from (name for name in os.listdir(fan) if base.is_name(name) and name[-3:] == fan.name)
 
 
 def _is_older(directory: Path, oldest: int) -> bool:
-    """Whether nothing was added to a repository, or removed from it, for long. A link is none."""
+    """Return whether nothing was added to a repository, or removed from it, for long. A link is none."""
     with suppress(FileNotFoundError):
         return not directory.is_symlink() and directory.stat().st_mtime < oldest
     return False

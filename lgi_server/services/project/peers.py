@@ -29,7 +29,7 @@ class Master:
         self._project = project
 
     def next_update(self, version: int) -> Update | None:
-        """The first change after a version; LGIError BACK_OFF when the master does not answer."""
+        """Return the first change after a version; LGIError BACK_OFF when the master does not answer."""
         fields = {"project": self._project, "version": str(version)}
         try:
             reply = self._client.post("servers/server_get_update", fields)
@@ -47,7 +47,7 @@ class Master:
 def fetch_updates(config: Config, database: Database, project: str) -> int:
     """Fetch what the master has newer, unless this is the master; answer how many changes that were.
 
-    LGIError BACK_OFF when the master does not answer, or when this server has nothing to show it.
+    Raises LGIError BACK_OFF when the master does not answer, or when this server has nothing to show it.
     """
     name = config.projects[project].server_name
     master = database.run(principals.servers, write=False).master
@@ -79,7 +79,7 @@ def tell_slaves(config: Config, project: str, slaves: Iterable[ResourceRow]) -> 
 
 
 def credentials(config: Config) -> Credentials:
-    """What this server shows others. LGIError BACK_OFF when that is not configured."""
+    """Return what this server shows others. LGIError BACK_OFF when that is not configured."""
     if config.peer_certificate is None or config.peer_key is None:
         raise LGIError(ErrorNumber.BACK_OFF, "peer_certificate and peer_key are not configured")
     return Credentials(config.peer_key, config.peer_certificate, config.ca_certificate)
@@ -87,5 +87,5 @@ def credentials(config: Config) -> Credentials:
 
 @lru_cache(maxsize=16)
 def _client(url: str, credentials: Credentials) -> Client:
-    """One client a peer, its connections kept."""
+    """Return one client a peer, its connections kept."""
     return Client(url, credentials)

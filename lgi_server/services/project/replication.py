@@ -40,7 +40,7 @@ class Update:
 
 @dataclass(frozen=True)
 class LocalServer:
-    """This server in its project; ``unrestricted`` when it runs whatever statement its master sends."""
+    """One server in its project; ``unrestricted`` when it runs whatever statement its master sends."""
 
     name: str
     unrestricted: bool = False
@@ -56,7 +56,7 @@ class UpdateStatus:
 
 
 def after(transaction: Transaction, version: int) -> UpdateStatus:
-    """What is newer than a version."""
+    """Return what is newer than a version."""
     row = updates.first_after(transaction, version)
     if row is None:
         return UpdateStatus(0, updates.newest(transaction), None)
@@ -70,7 +70,7 @@ def accept(transaction: Transaction, update: Update, here: LocalServer, cycled: 
 
     A known version changes nothing. UpdatesMissingError when changes before it are missing.
     # As LGI: when they still are after a cycle nothing is made, and the answered version says so (ruling 5).
-    LGIError 41 when the statement is none that servers may send.
+    Raises LGIError UPDATE when the statement is none that servers may send.
     """
     newest = updates.newest(transaction)
     if update.version <= newest:
@@ -85,7 +85,7 @@ def accept(transaction: Transaction, update: Update, here: LocalServer, cycled: 
 
 
 def apply(transaction: Transaction, update: Update, here: LocalServer) -> None:
-    """Record a change under its version, and make it when it is for this server; LGIError 41."""
+    """Record a change under its version, and make it when it is for this server; LGIError UPDATE."""
     make = _maker(update.query, here)
     updates.insert_as(transaction, update.version, comma_lists.join(update.servers), update.query)
     meant = comma_lists.contains_any(update.servers, [here.name])
@@ -95,7 +95,7 @@ def apply(transaction: Transaction, update: Update, here: LocalServer) -> None:
 
 
 def _maker(query: str, here: LocalServer) -> Callable[[Transaction], object]:
-    """What makes the change of a statement; LGIError 41 when it is none that servers may send."""
+    """Return what makes the change of a statement; LGIError UPDATE when it is none that servers may send."""
     try:
         statement = update_parser.parse(query)
     except ValueError as error:
@@ -106,7 +106,7 @@ def _maker(query: str, here: LocalServer) -> Callable[[Transaction], object]:
 
 
 def change_of(transaction: Transaction, statement: Statement) -> UpdateStatement:
-    """The change a statement stands for. A resource that is known already keeps its number."""
+    """Return the change a statement stands for. A resource that is known already keeps its number."""
     values = dict(statement.values)
     if statement.table != "active_resources" or statement.verb is not Verb.REPLACE:
         return updates.change_of(statement.verb, statement.table, statement.values, statement.where)
@@ -138,7 +138,7 @@ def cycle(database: Database, here: LocalServer, ask: Callable[[int], Update | N
 
 
 def read_update(version: int, servers: tuple[str, ...], query: str) -> Update:
-    """A posted change; LGIError 41 when its statement is not hexadecimal UTF-8."""
+    """Return a posted change; LGIError UPDATE when its statement is not hexadecimal UTF-8."""
     try:
         return Update(version, servers, hexcode.decode(query).decode())
     except ValueError as error:

@@ -81,13 +81,13 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _unquoted(inside: str, quote: str) -> str:
-    """The text between quotes: MySQL's backslashes and doubled quotes."""
+    """Return the text between quotes: MySQL's backslashes and doubled quotes."""
     pattern = re.compile(rf"\\(.)|{quote}{quote}", re.DOTALL)
     return pattern.sub(lambda m: _ESCAPED.get(m[1], m[1]) if m[1] else quote, inside)
 
 
 def parse(text: str) -> Statement:
-    """The statement in a text. ValueError says why it is none that servers may send."""
+    """Return the statement in a text. ValueError says why it is none that servers may send."""
     return _Parser(list(_tokens(text))).statement()
 
 
@@ -195,7 +195,7 @@ class _Parser:
 
 
 def _checked(pairs: Iterable[tuple[str, Value]]) -> tuple[tuple[str, Value], ...]:
-    """Each column once, numbers where numbers belong."""
+    """Return each column once, numbers where numbers belong."""
     made: dict[str, Value] = {}
     for column, value in pairs:
         if column in made:

@@ -5,7 +5,7 @@ from lgi_server.services.project.update_parser import Statement, Value, Verb
 
 
 def told(text: str) -> str:
-    """What a statement does: ``allow user mark@laptop the application vasp, limit 3``."""
+    """Return what a statement does: ``allow user mark@laptop the application vasp, limit 3``."""
     try:
         statement = update_parser.parse(text)
     except ValueError:

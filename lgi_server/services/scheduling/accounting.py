@@ -37,7 +37,7 @@ def account(database: Database, half_life: int) -> int:
 
 
 def _account_some(transaction: Transaction, half_life: int) -> int:
-    """The changes are held: of two schedulers the second goes on where the first one has ended."""
+    """Hold the changes: of two schedulers the second goes on where the first one has ended."""
     changes = job_history.take(transaction, AT_ONCE)
     if not changes:
         return 0
@@ -61,7 +61,7 @@ def _account_some(transaction: Transaction, half_life: int) -> int:
 def _lately(
     known: dict[str, DecayedUsage], ended: list[tuple[JobRun, int]], half_life: int
 ) -> dict[str, DecayedUsage]:
-    """What accounts have used lately after some more runs; those that have used more only."""
+    """Return what accounts have used lately after some more runs; those that have used more only."""
     after: dict[str, DecayedUsage] = {}
     for run, end in ended:
         for name in ("", *fair_share.accounts(run.owners)):
@@ -77,7 +77,7 @@ def _lately(
 def replay_changes(
     known: dict[int, JobRun], changes: list[StateChange]
 ) -> tuple[dict[int, JobRun], list[tuple[JobRun, int]]]:
-    """The jobs that run after some changes, and the runs that have ended with their ends."""
+    """Return the jobs that run after some changes, and the runs that have ended with their ends."""
     runs, ended = dict(known), []
     for change in changes:
         if _runs(change.new_state):
@@ -88,12 +88,12 @@ def replay_changes(
 
 
 def _runs(word: str) -> bool:
-    """Whether a resource is busy with a job in this state."""
+    """Return whether a resource is busy with a job in this state."""
     return word != states.DELETED and states.normalized(word) in {State.RUNNING, State.ABORTING}
 
 
 def _run(change: StateChange) -> JobRun:
-    """A run that begins. Whoever reports it is the resource; a list of targets may still be longer."""
+    """Return a run that begins. Whoever reports it is the resource; a list of targets may still be longer."""
     resource = change.changed_by.removeprefix(_RESOURCE)
     if resource == change.changed_by:
         resource = change.target_resources[0] if change.target_resources else ""
@@ -101,7 +101,7 @@ def _run(change: StateChange) -> JobRun:
 
 
 def usage_entries(run: JobRun, end: int) -> Iterator[tuple[UsageKey, UsageTotals]]:
-    """What a run is counted as: the first of the owners is its user, the others are groups."""
+    """Yield what a run is counted as: the first of the owners is its user, the others are groups."""
     months = list(months_between(run.began, end))
     for number, owner in enumerate(run.owners):
         kind = "group" if number else "user"
@@ -111,7 +111,7 @@ def usage_entries(run: JobRun, end: int) -> Iterator[tuple[UsageKey, UsageTotals
 
 
 def months_between(begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """The months (as 202611) of a span of time, and the seconds of it in each; at least one."""
+    """Yield the months (as 202611) of a span of time, and the seconds of it in each; at least one."""
     while True:
         at = datetime.fromtimestamp(begin, UTC)
         following = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)

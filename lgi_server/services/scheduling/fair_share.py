@@ -37,16 +37,16 @@ class Usage:
     typical: float = USUAL
 
     def load(self, account: str) -> float:
-        """How much of its share an account has used: in jobs of typical length, whole ones."""
+        """Return how much of its share an account has used: in jobs of typical length, whole ones."""
         return self.seconds.get(account, 0.0) // self.typical * self.step(account)
 
     def step(self, account: str) -> float:
-        """What one job more of typical length adds to a load."""
+        """Return what one job more of typical length adds to a load."""
         return 1.0 / self.weights.get(account, 1.0)
 
 
 def order(jobs: Sequence[QueuedJob], usage: Usage) -> list[int]:
-    """The numbers of jobs of one application in the order they are to start.
+    """Return the numbers of jobs of one application in the order they are to start.
 
     They are given in the order they have: those placed before, then the others as they were submitted.
 
@@ -65,7 +65,7 @@ def order(jobs: Sequence[QueuedJob], usage: Usage) -> list[int]:
 
 
 def account(job: QueuedJob, usage: Usage) -> str:
-    """Who a job is for: the first of its groups that has a weight, or else its user."""
+    """Return who a job is for: the first of its groups that has a weight, or else its user."""
     for group in job.owners[1:]:
         if f"group {group}" in usage.weights:
             return f"group {group}"
@@ -73,17 +73,17 @@ def account(job: QueuedJob, usage: Usage) -> str:
 
 
 def accounts(owners: Sequence[str]) -> tuple[str, ...]:
-    """All accounts that a job of these owners counts for."""
+    """Return all accounts that a job of these owners counts for."""
     return tuple(f"{'group' if number else 'user'} {owner}" for number, owner in enumerate(owners))
 
 
 def user(job: QueuedJob) -> str:
-    """The user of a job."""
+    """Return the user of a job."""
     return f"user {job.owners[0] if job.owners else ''}"
 
 
 def _among_users(jobs: Iterable[QueuedJob], usage: Usage) -> list[int]:
-    """The jobs of one account: that of the user with the least load is next."""
+    """Return the jobs of one account: that of the user with the least load is next."""
     placed: dict[str, int] = defaultdict(int)
     tags: dict[int, float] = {}
     for job in jobs:
@@ -94,11 +94,14 @@ def _among_users(jobs: Iterable[QueuedJob], usage: Usage) -> list[int]:
 
 
 def decayed_seconds(began: int, end: int, now: int, half_life: int) -> float:
-    """What the seconds of a run count now: half of each after so many seconds, a quarter after twice that."""
+    """Return what the seconds of a run count now.
+
+    Half of each after so many seconds, a quarter after twice that.
+    """
     rate = half_life / math.log(2)
     return rate * (decay(now - end, half_life) - decay(now - began, half_life))
 
 
 def decay(age: int, half_life: int) -> float:
-    """What is left of one second after so many others."""
+    """Return what is left of one second after so many others."""
     return float(2.0 ** (-max(0, age) / half_life))

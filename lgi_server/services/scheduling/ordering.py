@@ -31,7 +31,10 @@ MOST, AT_ONCE = 500, 50
 
 
 def load(path: Path | None) -> Rule:
-    """The site's function ``order`` in a file, or LGI's; ValueError or OSError when it cannot be used."""
+    """Return the site's function ``order`` in a file, or LGI's.
+
+    ValueError or OSError when it cannot be used.
+    """
     if path is None:
         return fair_share.order
     try:
@@ -82,13 +85,13 @@ def _waiting(job: Queued) -> QueuedJob:
 
 
 def _all_of(said: Iterable[int], there: Sequence[int]) -> list[int]:
-    """An order of just the jobs there are: those a rule has forgotten come last."""
+    """Return an order of just the jobs there are: those a rule has forgotten come last."""
     known = set(there)
     return list(dict.fromkeys([*(job_id for job_id in said if job_id in known), *there]))
 
 
 def read_usage(database: Database, half_life: int, now: int) -> Usage:
-    """What was used lately, with what runs: that counts as a job of typical length at least.
+    """Return what was used lately, with what runs: that counts as a job of typical length at least.
 
     Nobody can change it: a function of the site is given the same for each application.
     """

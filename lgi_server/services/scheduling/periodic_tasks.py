@@ -31,11 +31,11 @@ class PeriodicTask:
     patience: int | None = None
 
     def next(self, now: int) -> int:
-        """When it is done next if nobody asks for it before."""
+        """Return when it is done next if nobody asks for it before."""
         return (now // self.period + 1) * self.period
 
     def is_put_off(self, late: int) -> bool:
-        """Whether it is too late to be done now."""
+        """Return whether it is too late to be done now."""
         return self.patience is not None and late > self.patience
 
 
@@ -43,7 +43,7 @@ class Schedule:
     """The duties of one project. What is done is safe to be done twice, and by several at once."""
 
     def __init__(self, database: Database, duties: Mapping[str, PeriodicTask]) -> None:
-        """The names of ``duties`` are those of their events."""
+        """Create a schedule; the names of ``duties`` are those of their events."""
         self._database = database
         self._duties = duties
 
@@ -80,7 +80,7 @@ class Schedule:
         return self._do(event, now)
 
     def _take(self, event: str, now: int, put_off: bool) -> bool:
-        """Whether an event is ours; its duty is queued again in the same transaction."""
+        """Return whether an event is ours; its duty is queued again in the same transaction."""
         duty = self._duties.get(event)
 
         def work(transaction: Transaction) -> bool:
@@ -93,7 +93,7 @@ class Schedule:
         return self._database.run(work)
 
     def _do(self, event: str, now: int) -> bool:
-        """Always true: a duty that fails is done again at its next time, and the others go on."""
+        """Run a task and return true: one that fails is run again at its next time."""
         duty = self._duties.get(event)
         if duty is None:
             log.warning("event %a is none of ours, it was removed", event)

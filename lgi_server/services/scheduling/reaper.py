@@ -37,7 +37,7 @@ def requeue_lost_jobs(database: Database, settings: SchedulerSettings, now: int)
 
 
 def _bring_back(transaction: Transaction, application: str, limit: int, now: int) -> None:
-    """A pulse of the future, which no time would ever make old, counts as one of now."""
+    """Set pulses of the future to now: no time would ever make them old."""
     early = jobs.future_heartbeats(transaction, application, now + limit)
     for begin in range(0, len(early), jobs.AT_ONCE):
         jobs.set_pulses(transaction, early[begin : begin + jobs.AT_ONCE], now)

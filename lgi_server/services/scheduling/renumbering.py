@@ -12,7 +12,7 @@ START, STEP = -(10**15), 1000
 
 
 def renumber_priorities(wanted: Sequence[int], numbers: Mapping[int, int]) -> dict[int, int]:
-    """New numbers for some of the jobs, so that all of them ascend in the wanted order.
+    """Return new numbers for some of the jobs, so that all of them ascend in the wanted order.
 
     ``numbers`` are those they have. The longest part of the order that ascends already keeps its numbers.
     """
@@ -47,7 +47,7 @@ def _spread(low: int | None, high: int | None, count: int) -> Sequence[int] | No
 
 
 def _ascending(pairs: Sequence[tuple[int, int]]) -> set[int]:
-    """The jobs of the longest part of a sequence whose numbers ascend."""
+    """Return the jobs of the longest part of a sequence whose numbers ascend."""
     ends: list[int] = []
     last: list[int] = []
     before: list[int] = []

@@ -19,13 +19,13 @@ _SEVERAL = ","
 
 
 def _queues(resource: str, wishes: Mapping[str, int]) -> list[tuple[str, str, int]]:
-    """What a resource may be offered jobs from: target, wish, and how many it may get of that."""
+    """Return what a resource may be offered jobs from: target, wish, and how many it may get of that."""
     targets = (comma_lists.ANY, resource, _SEVERAL)
     return [(target, wished, most) for wished, most in wishes.items() for target in targets]
 
 
 def _offered(resource: str, target: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
-    """The condition on a job of an application, target and wish, and what else it needs.
+    """Return the condition on a job of an application, target and wish, and what else it needs.
 
     A row of running_locks counts as a lock whatever lock_state says: somebody else may have put it there.
     """
@@ -59,7 +59,7 @@ def count(
     wanted: Sequence[str],
     wishes: Mapping[str, int] = NO_LICENCES,
 ) -> int:
-    """How many queued, unlocked jobs a resource could be offered."""
+    """Return how many queued, unlocked jobs a resource could be offered."""
     counts: list[str] = []
     values: list[str] = []
     for target, wished, _ in _queues(resource, wishes):
@@ -101,7 +101,7 @@ def claim_jobs(
 def _found(
     application: str, resource: str, wanted: Sequence[str], wishes: Mapping[str, int], most: int
 ) -> tuple[str, list[str | int]]:
-    """The first jobs of each queue, merged. Those of a queue lie in their order in the index."""
+    """Return the first jobs of each queue, merged. Those of a queue lie in their order in the index."""
     parts, values = [], list[str | int]()
     for number, (target, wished, times) in enumerate(_queues(resource, wishes)):
         where, parameters = _offered(resource, target, wanted)

@@ -55,7 +55,7 @@ _RESTING = "'queued', 'finished', 'aborted'"
 
 
 def job_in(row: Row) -> JobRow:
-    """The job in a row that has the columns of `SHORT`, and input and output if there are any."""
+    """Return the job in a row that has the columns of `SHORT`, and input and output if there are any."""
     values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
     for name in ("owners", "read_access", "write_access", "target_resources"):
         values[name] = comma_lists.split(values[name])
@@ -66,13 +66,13 @@ def job_in(row: Row) -> JobRow:
 
 
 def find(transaction: Transaction, job_id: int) -> JobRow | None:
-    """A job as it is now."""
+    """Return a job as it is now."""
     row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
 
 
 def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
-    """The states of those of some jobs that are there."""
+    """Return the states of those of some jobs that are there."""
     found: dict[int, str] = {}
     for begin in range(0, len(job_ids), AT_ONCE):
         some = job_ids[begin : begin + AT_ONCE]
@@ -84,13 +84,13 @@ def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
 
 
 def find_summary(transaction: Transaction, job_id: int) -> JobRow | None:
-    """A job as it is now, without its input and output."""
+    """Return a job as it is now, without its input and output."""
     row = transaction.row(f"SELECT {SHORT} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
 
 
 def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[JobRow, Lock | None] | None:
-    """A job as it is now, and the lock on it."""
+    """Return a job as it is now, and the lock on it."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
         f" LEFT JOIN running_locks AS held ON held.job_id = job.job_id WHERE job.job_id = %s{ending}",
@@ -100,12 +100,12 @@ def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[
 
 
 def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None] | None:
-    """A job that nobody else can change until this transaction ends, and the lock on it."""
+    """Return a job that nobody else can change until this transaction ends, and the lock on it."""
     return with_lock(transaction, job_id, transaction.for_update)
 
 
 def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[JobRow, Lock] | None:
-    """A job that a session has locked, and its lock."""
+    """Return a job that a session has locked, and its lock."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
         " JOIN job_queue AS job ON job.job_id = held.job_id WHERE held.job_id = %s AND held.session_id = %s",
@@ -179,12 +179,12 @@ def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state:
 
 
 def applications(transaction: Transaction) -> list[str]:
-    """The applications that jobs are of."""
+    """Return the applications that jobs are of."""
     return values(transaction, "application", {})
 
 
 def kinds(transaction: Transaction) -> list[tuple[str, str]]:
-    """The applications, each with the states its jobs are in."""
+    """Return the applications, each with the states its jobs are in."""
     return [
         (application, state)
         for application in applications(transaction)
@@ -193,7 +193,9 @@ def kinds(transaction: Transaction) -> list[tuple[str, str]]:
 
 
 def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -> list[str]:
-    """What there is in a column behind others in an index: a step for each, however many jobs there are.
+    """Return what there is in a column behind others in an index.
+
+    A step for each, however many jobs there are.
 
     A DISTINCT reads the whole index as long as MariaDB does not know that there are few.
     """
@@ -211,7 +213,10 @@ def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -
 
 
 def stale_heartbeats(transaction: Transaction, application: str, oldest: int) -> list[int]:
-    """The unlocked jobs that run, or are to be aborted, and were last looked after before ``oldest``."""
+    """Return the unlocked jobs that run, or are to be aborted.
+
+    Their last heartbeat is older than ``oldest``.
+    """
     rows = transaction.rows(
         "SELECT job_id FROM job_queue WHERE application = %s"
         f" AND state NOT IN ({_RESTING}) AND lock_state = 0 AND daemon_pulse < %s",
@@ -222,7 +227,10 @@ def stale_heartbeats(transaction: Transaction, application: str, oldest: int) ->
 
 
 def future_heartbeats(transaction: Transaction, application: str, latest: int) -> list[int]:
-    """The jobs that run, or are to be aborted, with a pulse after ``latest``: by a clock that was wrong."""
+    """Return the jobs that run, or are to be aborted, with a pulse after ``latest``.
+
+    Such a pulse was set by a wrong clock.
+    """
     rows = transaction.rows(
         "SELECT job_id FROM job_queue WHERE application = %s"
         f" AND state NOT IN ({_RESTING}) AND daemon_pulse > %s",
@@ -233,7 +241,7 @@ def future_heartbeats(transaction: Transaction, application: str, latest: int) -
 
 
 def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> JobRow | None:
-    """A job that still is one of those, held until the transaction ends."""
+    """Return a job that still is one of those, held until the transaction ends."""
     row = transaction.row(
         f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({_RESTING})"
         " AND lock_state = 0 AND daemon_pulse < %s"
@@ -246,7 +254,7 @@ def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> Jo
 
 
 def orphaned_lock_states(transaction: Transaction, application: str, state: str) -> list[int]:
-    """The jobs of an application in a state that say they are locked, and that nobody has locked."""
+    """Return the jobs of an application in a state that say they are locked, and that nobody has locked."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue AS job WHERE application = %s AND state = %s AND lock_state > 0"
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)",
@@ -257,7 +265,7 @@ def orphaned_lock_states(transaction: Transaction, application: str, state: str)
 
 
 def with_repository(transaction: Transaction, repository: str) -> JobRow | None:
-    """The job a repository belongs to."""
+    """Return the job a repository belongs to."""
     row = transaction.row(
         f"SELECT {SHORT} FROM job_queue WHERE repository = %s",
         repository,
@@ -266,7 +274,7 @@ def with_repository(transaction: Transaction, repository: str) -> JobRow | None:
 
 
 def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[str]:
-    """Those of some repositories that belong to a job."""
+    """Return those of some repositories that belong to a job."""
     rows = transaction.rows(
         f"SELECT repository FROM job_queue WHERE repository IN ({placeholders(names)})", *names
     )
@@ -274,5 +282,5 @@ def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[s
 
 
 def prefixed(table: str) -> str:
-    """The columns of `SHORT` for a table of a join."""
+    """Return the columns of `SHORT` for a table of a join."""
     return ", ".join(f"{table}.{column}" for column in SHORT.split(", "))

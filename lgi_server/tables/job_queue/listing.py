@@ -24,7 +24,7 @@ class Selection:
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
-    """How many jobs a selection has.
+    """Return how many jobs a selection has.
 
     Each reader's jobs are counted where they lie together, without those that a reader before may read too:
     that costs half of what making the numbers of all of them unique does.
@@ -48,7 +48,7 @@ def count(transaction: Transaction, selection: Selection) -> int:
 
 
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[JobRow]:
-    """A page of a selection, without inputs and outputs, by the time of the last change of state.
+    """Return a page of a selection, without inputs and outputs, by the time of the last change of state.
 
     Each reader's jobs lie in that order in an index; the first ones of each are merged. The jobs are read
     once their numbers are known: joined to that in one statement they cost more than by a second one.
@@ -57,7 +57,7 @@ def select(transaction: Transaction, selection: Selection, start: int, limit: in
 
 
 def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
-    """The jobs of some numbers, in their order, without inputs and outputs."""
+    """Return the jobs of some numbers, in their order, without inputs and outputs."""
     if not job_ids:
         return []
     rows = transaction.rows(
@@ -78,12 +78,15 @@ class ListCursor:
 def newest(
     transaction: Transaction, selection: Selection, limit: int, before: ListCursor | None
 ) -> list[JobRow]:
-    """The newest jobs of a selection, without inputs and outputs, that stand before a place, newest first."""
+    """Return the newest jobs of a selection, without inputs and outputs, that stand before a place.
+
+    The newest job comes first.
+    """
     return _from(transaction, selection, limit, ("<", "DESC"), before)
 
 
 def next_newer(transaction: Transaction, selection: Selection, limit: int, after: ListCursor) -> list[JobRow]:
-    """The jobs of a selection that stand next behind a place, newest first."""
+    """Return the jobs of a selection that stand next behind a place, newest first."""
     return _from(transaction, selection, limit, (">", "ASC"), after)[::-1]
 
 
@@ -114,7 +117,7 @@ def _from(
 
 
 def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor, tuple[str, ...]]]:
-    """The jobs whose state has changed since a moment, the last ones, and who may read each."""
+    """Return the jobs whose state has changed since a moment, the last ones, and who may read each."""
     rows = transaction.rows(
         "SELECT job_id, state_time_stamp, read_access FROM job_queue WHERE state_time_stamp >= %s"
         " ORDER BY state_time_stamp DESC, job_id DESC LIMIT %s",
@@ -128,7 +131,10 @@ def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor
 
 
 def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
-    """How many jobs somebody owns (``role`` is "owner"), or may read by name ("read"), in each state."""
+    """Return how many jobs somebody owns (``role`` is "owner"), or may read by name ("read").
+
+    The result has a count for each state.
+    """
     rows = transaction.rows(
         "SELECT state, COUNT(*) AS n FROM job_access WHERE role = %s AND name = %s GROUP BY state", role, name
     )
@@ -136,7 +142,7 @@ def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
 
 
 def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How many jobs of each of some applications run, by the resource that has them."""
+    """Return how many jobs of each of some applications run, by the resource that has them."""
     found: dict[str, dict[str, int]] = {}
     for begin in range(0, len(applications), AT_ONCE):
         some = applications[begin : begin + AT_ONCE]
@@ -152,7 +158,7 @@ def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[st
 
 
 def _page(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[int]:
-    """The numbers of a page's jobs, in its order."""
+    """Return the numbers of a page's jobs, in its order."""
     readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
     where, parameters = _filters(selection)
     one = (
@@ -170,7 +176,7 @@ def _page(transaction: Transaction, selection: Selection, start: int, limit: int
 
 
 def _filters(selection: Selection) -> tuple[str, list[str | int]]:
-    """The conditions beside the readers' names, and their parameters."""
+    """Return the conditions beside the readers' names, and their parameters."""
     where = ""
     parameters: list[str | int] = []
     for column, value, negated in (

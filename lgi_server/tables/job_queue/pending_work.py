@@ -35,7 +35,9 @@ def find_pending(
     resources: Sequence[str],
     wishes: Mapping[str, Sequence[str]] | None = None,
 ) -> list[PendingJob]:
-    """The jobs of some applications that are queued and unlocked, or to be aborted, for some resources.
+    """Return the jobs of some applications that are queued and unlocked, or to be aborted.
+
+    They are those that one of some resources may take or has.
 
     Of jobs that want licences those of the ``wishes`` that stand beside their application. Those for any, for
     each resource, and for several are looked for by themselves: none hides behind newer ones for others.
@@ -85,7 +87,7 @@ def _aborting(application: str, resources: Sequence[str]) -> _Look:
 
 
 def _for_one_of(those: str, parameters: Sequence[object], resources: Sequence[str]) -> _Look:
-    """Of many jobs, in their order, those that one of some resources may take or has."""
+    """Return those of many jobs, in their order, that one of some resources may take or has."""
     if len(resources) > MOST_NAMED:
         return f"{those} LIMIT {MOST_SEVERAL}", parameters
     return (
@@ -108,7 +110,7 @@ def _look(transaction: Transaction, looks: Sequence[_Look]) -> list[PendingJob]:
 
 
 def find_watched(transaction: Transaction, since: int) -> list[PendingJob]:
-    """The jobs that run, whose output somebody has looked at since a moment and does not have all of."""
+    """Return the running jobs whose output somebody has asked for since a moment and lacks a part of."""
     rows = transaction.rows(
         "SELECT job_queue.job_id AS job_id, application, target_resources FROM job_tails"
         " JOIN job_queue ON job_queue.job_id = job_tails.job_id"

@@ -9,7 +9,7 @@ MOST = 10_000
 
 
 def count_ahead(transaction: Transaction, job: JobRow) -> int:
-    """How many queued jobs of its application are offered before a job, at most `MOST`."""
+    """Return how many queued jobs of its application are offered before a job, at most `MOST`."""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM (SELECT one.job_id FROM job_queue AS own JOIN job_queue AS one"
         " ON one.application = own.application AND one.state = 'queued' AND (one.priority < own.priority"
@@ -23,7 +23,7 @@ def count_ahead(transaction: Transaction, job: JobRow) -> int:
 
 
 def jobs_on_resource(transaction: Transaction, resource: str) -> list[int]:
-    """The jobs that run on a resource, or are to be aborted there, whatever their application."""
+    """Return the jobs that run on a resource, or are to be aborted there, whatever their application."""
     rows = transaction.rows(
         "SELECT job.job_id AS job_id FROM job_access AS target"
         " JOIN job_queue AS job ON job.job_id = target.job_id"
@@ -35,7 +35,7 @@ def jobs_on_resource(transaction: Transaction, resource: str) -> list[int]:
 
 
 def count_running(transaction: Transaction, application: str) -> dict[str, int]:
-    """How many jobs of an application run on each resource."""
+    """Return how many jobs of an application run on each resource."""
     rows = transaction.rows(
         "SELECT target_resources, COUNT(*) AS n FROM (SELECT target_resources FROM job_queue"
         " WHERE application = %s AND state = 'running' LIMIT %s) AS those GROUP BY target_resources",

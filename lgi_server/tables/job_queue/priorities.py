@@ -52,7 +52,7 @@ class Queued:
 
 
 def queues(transaction: Transaction) -> list[Queue]:
-    """The queues that have any job: from an index alone, of which only the start of each is looked at.
+    """Return the queues that have any job: from an index alone, of which only the start of each is looked at.
 
     Thus it costs as much as there are queues, however many jobs are in them.
     """
@@ -65,7 +65,7 @@ def queues(transaction: Transaction) -> list[Queue]:
 
 
 def _of_target(transaction: Transaction, application: str, target: str) -> list[Queue]:
-    """The queues for a target, some entries of the index at a time."""
+    """Return the queues for a target, some entries of the index at a time."""
     user, wish = "", -1
     found: list[Queue] = []
     while True:
@@ -80,7 +80,7 @@ def _of_target(transaction: Transaction, application: str, target: str) -> list[
 
 
 def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
-    """The first jobs of queues, so many of each."""
+    """Return the first jobs of queues, so many of each."""
     found: list[Queued] = []
     for begin in range(0, len(some), _AT_ONCE):
         found += _heads(transaction, some[begin : begin + _AT_ONCE], each)

@@ -66,13 +66,16 @@ def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Setting
 
 
 def _is_other_list(old: JobRow, new: JobRow) -> bool:
-    """Whether the targets change otherwise than when a daemon takes a job, where one becomes another."""
+    """Return whether the targets change otherwise than when a daemon takes a job.
+
+    A daemon that takes a job replaces its targets by one.
+    """
     is_one = len(old.target_resources) == len(new.target_resources) == 1
     return old.target_resources != new.target_resources and not is_one
 
 
 def _names(old: JobRow, new: JobRow) -> tuple[list[str], list[Any]]:
-    """What changes in the rows of job_access, and the values for it. A row's role stays."""
+    """Return what changes in the rows of job_access, and the values for it. A row's role stays."""
     parts = [
         "state = CASE one.role WHEN 'target' THEN '' ELSE %s END",
         "state_time_stamp = CASE one.role WHEN 'read' THEN %s ELSE 0 END",
