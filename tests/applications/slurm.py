@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.support.bench import until
 from tests.support.grid import free_port
-
-from .bench import until
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel")
 _PATH = f"{os.environ['PATH']}:/usr/sbin"

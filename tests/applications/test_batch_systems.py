@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bench import Bench, until
+
 from . import shims
-from .bench import Bench, until
 
 pytestmark = pytest.mark.slow
 

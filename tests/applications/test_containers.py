@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .bench import LIBRARY, Bench, until
+from tests.support.bench import LIBRARY, Bench, until
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.cli import main
+from tests.support.bench import APPLICATIONS, LIBRARY
 from tests.support.grid import Grid, wait_for
 
-from .bench import APPLICATIONS, LIBRARY
 from .test_whole_jobs import RESOURCE, output
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .bench import Bench
+from tests.support.bench import Bench
 
 SETTINGS = "backend=process\nstage=no\n"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .bench import Bench, until
+from tests.support.bench import Bench, until
 
 pytestmark = pytest.mark.slow
 

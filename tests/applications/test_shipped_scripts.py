@@ -8,8 +8,7 @@ import pytest
 
 from lgi_daemon.config import model
 from tests.conftest import lacking
-
-from .bench import APPLICATIONS, LIBRARY
+from tests.support.bench import APPLICATIONS, LIBRARY
 
 COMMAND = APPLICATIONS / "command"
 BACKENDS = ("process", "slurm", "pbs", "sge", "loadleveler", "glite")

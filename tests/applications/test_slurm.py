@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .bench import Bench, until
+from tests.support.bench import Bench, until
+
 from .slurm import Slurm
 
 pytestmark = pytest.mark.slow

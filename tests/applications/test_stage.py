@@ -13,9 +13,8 @@ from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository import Repository
 from lgi_tools.commands import stage
 from lgi_tools.staging import store
+from tests.support.bench import Bench, until
 from tests.support.grid import BIN, Grid, UserCalls
-
-from .bench import Bench, until
 
 SETTINGS = "backend=process\nstage=yes\nmax_stagings=2\n"
 

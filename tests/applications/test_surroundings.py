@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.execution.environment import link_programs, variables
+from tests.support.bench import Bench
 
 from . import shims
-from .bench import Bench
 
 SETTINGS = "backend=process\nstage=no\n"
 COUNT = b"printf 'caf\\303\\251' | awk '{ print length($0) }'"

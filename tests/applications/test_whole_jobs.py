@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import DaemonProcess, signed_up
+from tests.support.bench import APPLICATIONS
 from tests.support.grid import Grid, UserCalls, wait_for
 
-from .bench import APPLICATIONS
 from .slurm import Slurm
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.claiming import demand
-
-from .bench import LIBRARY, Bench
+from tests.support.bench import LIBRARY, Bench
 
 SETTINGS = "backend=process\nstage=no\nmax_cpus=4\nmax_memory=8000\nmax_walltime=7200\n"
 

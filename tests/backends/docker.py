@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tests.applications.bench import until
+from tests.support.bench import until
 
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 

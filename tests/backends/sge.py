@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.applications.bench import until
+from tests.support.bench import until
 
 PROGRAMS = ("sge_qmaster", "sge_execd", "qconf", "unshare", "nsenter", "ip")
 LIBRARY = Path("/usr/lib/gridengine")

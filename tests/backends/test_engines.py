@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.applications.bench import Bench, until
 from tests.applications.conftest import unpack_busybox
 from tests.conftest import lacking
+from tests.support.bench import Bench, until
 
 from . import docker
 from .docker import Docker

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.applications.bench import Bench, until
 from tests.conftest import lacking
+from tests.support.bench import Bench, until
 
 from . import sge
 from .sge import Sge

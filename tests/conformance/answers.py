@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from tests.conformance.wire import Answer
-from tests.protocol.golden import HEXADECIMAL, RAW
+from tests.support.golden import HEXADECIMAL, RAW
 
 Lines = tuple[str, ...]
 Kept = Mapping[str, Set[str]]

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.protocol import golden
+from tests.support import golden
 
 Field = tuple[str, str]
 File = tuple[str, str, str]

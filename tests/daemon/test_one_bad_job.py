@@ -114,7 +114,7 @@ def test_a_record_that_resists_does_not_keep_the_daemon_from_starting(
     assert "is left as it is until the next start" in caplog.text
 
 
-def test_whatever_goes_wrong_with_one_job_the_next_has_its_turn(
+def test_an_error_in_one_job_does_not_stop_the_next(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The mistake is logged with its traceback, once per fast cycle and not every second."""

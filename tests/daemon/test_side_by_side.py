@@ -76,7 +76,7 @@ def test_a_script_that_hangs_holds_up_its_own_job_only(busy: Workshop) -> None:
     stop(daemon)
 
 
-def test_as_many_scripts_may_hang_as_there_are_workers_less_one(busy: Workshop) -> None:
+def test_scripts_may_hang_in_all_workers_but_one(busy: Workshop) -> None:
     """Three of four workers wait for stage-out; the fourth looks after all other jobs."""
     busy.write_script("job_epilogue_script", HANGS)
     daemon = running(busy, *"12345")

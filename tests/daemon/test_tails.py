@@ -164,7 +164,7 @@ def test_jobs_of_others_are_not_followed(scene: Scene) -> None:
     assert scene.look() == []
 
 
-def test_so_many_jobs_and_no_more_are_followed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_followed_jobs_is_limited(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks at thousands costs no more."""
     monkeypatch.setattr("lgi_daemon.jobs.output_sender.MOST_TAILS", 0)
     assert MOST_TAILS > 0

@@ -14,9 +14,8 @@ from lgi_server.storage.base import StoredFile
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
-
-from . import golden
-from .golden import Tree
+from tests.support import golden
+from tests.support.golden import Tree
 
 NOWHERE = Path("/nowhere")
 

@@ -9,9 +9,8 @@ from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.reply import Reply, read_answer
 from lgi_protocol.resource_api import JobDescription, ResourceCalls, read_job
-
-from . import golden
-from .golden import Exchange, Tree
+from tests.support import golden
+from tests.support.golden import Exchange, Tree
 
 
 def each(exchanges: list[Exchange]) -> pytest.MarkDecorator:

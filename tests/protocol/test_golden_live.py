@@ -8,10 +8,9 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
+from tests.support import golden
+from tests.support.golden import Tree
 from tests.support.grid import PROJECT, Grid, UserCalls, running
-
-from . import golden
-from .golden import Tree
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ from lxml import etree
 
 from lgi_protocol import xml
 from lgi_protocol.xml import Element
+from tests.support import golden
+from tests.support.golden import Exchange, Tree
 
-from . import golden, old_parser, server_answers
-from .golden import Exchange, Tree
+from . import old_parser, server_answers
 from .test_golden import each
 
 CALLS = [one for one in golden.ANSWERS if not one.call.startswith("server_")]

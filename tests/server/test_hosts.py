@@ -28,7 +28,7 @@ def test_a_host_that_does_not_answer_is_asked_last_for_a_while() -> None:
     assert [name for name, _ in later] == ["db1", "db2"]
 
 
-def test_when_all_are_away_all_are_asked() -> None:
+def test_all_hosts_are_asked_when_all_are_away() -> None:
     """One of them may be back."""
     hosts = Hosts(parse_hosts("db1,db2"))
     for host in hosts.in_turn():

@@ -170,7 +170,7 @@ def test_a_server_does_not_start_with_the_key_of_another_certificate(tmp_path: P
         grid.remove()
 
 
-def test_where_another_host_has_the_files_jobs_get_no_certificates(grid: Grid) -> None:
+def test_jobs_get_no_certificates_where_another_host_has_the_files(grid: Grid) -> None:
     """That host's web server would not know them."""
     host = RepositoryHost(
         address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")

@@ -21,7 +21,7 @@ def written(
     return [record.getMessage() for record in records if flood.filter(record)]
 
 
-def test_too_many_warnings_are_left_out_and_counted() -> None:
+def test_warnings_beyond_the_limit_are_left_out_and_counted() -> None:
     """The last one says so, and the first one afterwards how many there were."""
     now = 0.0
     flood = RateLimitFilter(lambda: now)

@@ -395,7 +395,7 @@ def test_a_link_to_a_part_of_a_document_leads_to_its_heading(grid: Grid) -> None
     assert {link.partition("#")[2] for link in fragments} <= set(other.tree.xpath("//main//*/@id"))
 
 
-def test_there_are_no_other_documents(grid: Grid) -> None:
+def test_other_documents_do_not_exist(grid: Grid) -> None:
     """A name is no path."""
     for name in ("none", "..%2fdocs%2fwire.md", "wire.md"):
         assert Browser(grid).get(f"{grid.url}/documents/{name}").status == 404

@@ -77,7 +77,7 @@ def test_a_fault_in_one_kind_stops_no_other_and_is_not_repeated(desk: Desk) -> N
     assert not desk.notes.flush()
 
 
-def test_not_everything_is_kept_for_ever(desk: Desk) -> None:
+def test_old_entries_are_not_kept_for_ever(desk: Desk) -> None:
     """The newest so many of a kind, and none that is much older than the others."""
     desk.failing["touch"] = AWAY
     desk.notes.add((Timestamp.RESOURCE_CALL, 0), 1000)

@@ -68,7 +68,9 @@ def test_each_resource_is_told_of() -> None:
         ("a", [resource("a", hours=1)], "no resource can currently run it"),
     ],
 )
-def test_where_nobody_can_take_it_that_is_said(targets: str, resources: list[Resource], summary: str) -> None:
+def test_a_job_that_nobody_can_take_is_explained(
+    targets: str, resources: list[Resource], summary: str
+) -> None:
     """Before anything else."""
     assert lines(job(targets=targets), *resources)[0] == f"job 7 has been queued for 3 minutes: {summary}"
 

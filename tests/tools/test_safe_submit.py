@@ -99,7 +99,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[CuttingProxy]:
 
 
 @pytest.mark.parametrize("when", list(When))
-def test_wherever_the_line_is_cut_there_is_one_job_or_none(
+def test_a_submit_cut_anywhere_makes_one_job_or_none(
     run: Run,
     grid: Grid,
     proxy: CuttingProxy,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from lgi_protocol import hexcode
 from lgi_tools.compat import xml_dictionary
-from tests.protocol import golden
-from tests.protocol.golden import Exchange, Tree
+from tests.support import golden
+from tests.support.golden import Exchange, Tree
 
 LEAVES = st.text(
     st.characters(exclude_categories=("C", "Z"), exclude_characters="<>&\"'"), min_size=1
