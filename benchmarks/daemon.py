@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lgi_daemon.execution.scripts import Place, Scripts
+from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from tests.acceptance.conftest import RESOURCE, DaemonProcess, offers
 from tests.support.grid import Grid, wait_for
 
@@ -145,7 +145,7 @@ def _ask_all(daemon: DaemonProcess) -> None:
     """Each job's job_check_running_script once."""
     for job in daemon.jobs():
         uid = job.stat().st_uid if os.geteuid() == 0 else None
-        Scripts().status(job / "LGI_job_check_running_script", Place(job, uid))
+        Scripts().status(job / "LGI_job_check_running_script", ScriptContext(job, uid))
 
 
 if __name__ == "__main__":

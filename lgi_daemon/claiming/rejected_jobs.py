@@ -1,18 +1,19 @@
-"""The jobs that this resource would not take, and for how long it does not look at them again."""
+"""Offered jobs that this resource rejected, and for how long each is not considered again."""
 
 from dataclasses import dataclass
 from threading import Lock
 from typing import NamedTuple
 
 from lgi_daemon.servers.clock import Clock
+from lgi_protocol.backoff import Backoff
 
-FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
-# So many are remembered: a server may offer others for ever.
-MOST = 10_000
+_DELAYS = Backoff(first=60.0, longest=3600.0)
+# A server may offer other jobs for ever: only so many are remembered.
+MAX_REMEMBERED = 10_000
 
 
-class Version(NamedTuple):
-    """A job as it was when it was offered: after any change of it the answer may be another one."""
+class JobVersion(NamedTuple):
+    """A job in the state it was offered in: after any change it may be accepted."""
 
     project: str
     server: str
@@ -22,39 +23,40 @@ class Version(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Refusal:
+class _Rejection:
     until: float
-    pause: float
+    attempts: int
 
 
 class RejectedJobs:
-    """Asked and told by all who take jobs at the same time."""
+    """Remembers rejected jobs, for all workers that fetch jobs at the same time."""
 
     def __init__(self, clock: Clock) -> None:
-        """Nothing was refused yet."""
+        """Start without any rejected job."""
         self._clock = clock
         self._guard = Lock()
-        self._refused: dict[Version, _Refusal] = {}
+        self._rejections: dict[JobVersion, _Rejection] = {}
 
-    def rest_of(self, version: Version) -> float:
-        """For how many seconds more it is not looked at; 0 when it may be."""
-        known = self._refused.get(version)
+    def retry_in(self, version: JobVersion) -> float:
+        """Return for how many more seconds a job is not considered; 0 when it may be."""
+        known = self._rejections.get(version)
         return max(0.0, known.until - self._clock.now) if known else 0.0
 
-    def knows(self, version: Version) -> bool:
-        """Whether it was refused before."""
-        return version in self._refused
+    def is_known(self, version: JobVersion) -> bool:
+        """Return whether a job was rejected before."""
+        return version in self._rejections
 
-    def note(self, version: Version) -> None:
-        """It was refused: it is left alone for twice as long as the last time."""
+    def record(self, version: JobVersion) -> None:
+        """Record a rejection: each time the job is left alone twice as long."""
         with self._guard:
-            known = self._refused.pop(version, None)
-            pause = min(2 * known.pause, LONGEST_PAUSE) if known else FIRST_PAUSE
-            self._refused[version] = _Refusal(self._clock.now + pause, pause)
-            while len(self._refused) > MOST:
-                del self._refused[next(iter(self._refused))]
+            known = self._rejections.pop(version, None)
+            attempts = known.attempts if known else 0
+            until = self._clock.now + _DELAYS.next_delay(attempts)
+            self._rejections[version] = _Rejection(until, attempts + 1)
+            while len(self._rejections) > MAX_REMEMBERED:
+                del self._rejections[next(iter(self._rejections))]
 
-    def forget(self) -> None:
-        """Other scripts may answer otherwise."""
+    def clear(self) -> None:
+        """Consider all jobs again, since the scripts may have changed."""
         with self._guard:
-            self._refused.clear()
+            self._rejections.clear()

@@ -1,4 +1,4 @@
-"""Room for more jobs: what is here, and what is about to be taken, against the limits of every level."""
+"""Capacity for further jobs: present and reserved ones compared with the limits of every level."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,14 +14,13 @@ from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectS
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.sandbox import choose_uid
 from lgi_daemon.jobs.job_table import JobTable
-from lgi_daemon.rundir.record import JobRecord
 
 
 class CapacityExceededError(Exception):
     """A job may not be taken; the text says why."""
 
 
-class _Taken(NamedTuple):
+class _Occupied(NamedTuple):
     project: str
     application: str
     owners: tuple[str, ...]
@@ -29,72 +28,71 @@ class _Taken(NamedTuple):
 
 
 class Reservations:
-    """Asked by all who take jobs at the same time: what one of them has reserved the next one sees."""
+    """Reserves capacity for workers that fetch jobs at the same time: each sees what the others reserved."""
 
     def __init__(self, jobs: JobTable) -> None:
-        """``jobs`` are those that are here."""
+        """Count the jobs of a table, and what is reserved."""
         self._jobs = jobs
         self._guard = Lock()
-        self._coming: list[tuple[OfferedJob, int]] = []
+        self._reserved: list[tuple[OfferedJob, int]] = []
         # The uids that were given to jobs, with higher numbers for later ones.
-        self._used: dict[int, int] = {}
-        self._given = count(1)
+        self._used_uids: dict[int, int] = {}
+        self._next_use = count(1)
 
     def levels(
         self, configuration: Configuration, project: ProjectSettings, application: ApplicationSettings
     ) -> tuple[Level, Level, Level]:
-        """The three levels as full as they are now."""
-        taken = [_Taken(one.project, one.application, one.owners, one.job_specifics) for one in self._records]
-        taken += [_coming(one) for one, _uid in self._coming]
-        here = [one for one in taken if one.project == project.name]
-        same = [one for one in here if one.application == application.name]
+        """Return the levels resource, project and application as full as they are now."""
+        everywhere = list(self._occupied())
+        same_project = [one for one in everywhere if one.project == project.name]
+        same_application = [one for one in same_project if one.application == application.name]
         return (
-            _level("the resource", configuration.rules, taken),
-            _level(f"project {project.name}", project.rules, here),
-            _level(f"application {application.name}", application.rules, same),
+            _level("the resource", configuration.rules, everywhere),
+            _level(f"project {project.name}", project.rules, same_project),
+            _level(f"application {application.name}", application.rules, same_application),
         )
 
-    @property
-    def _records(self) -> Iterator[JobRecord]:
-        return (job.record for job in self._jobs)
+    def _occupied(self) -> Iterator[_Occupied]:
+        for record in [job.record for job in self._jobs]:
+            yield _Occupied(record.project, record.application, record.owners, record.job_specifics)
+        for offer, _uid in list(self._reserved):
+            job = offer.description
+            yield _Occupied(offer.project.name, offer.application.name, job.owners, job.job_specifics)
 
     @contextmanager
-    def reserved(self, offer: OfferedJob, configuration: Configuration) -> Iterator[int]:
-        """Reserve a place and a uid for an offered job until it was claimed or refused.
+    def reserve(self, offer: OfferedJob, configuration: Configuration) -> Iterator[int]:
+        """Reserve capacity and a uid for an offered job during a block; yield the uid.
 
-        Raises CapacityExceededError when there is none.
+        Raise CapacityExceededError when a limit is reached or no uid is free.
         """
         with self._guard:
             levels = self.levels(configuration, offer.project, offer.application)
-            why_not = rejection_reason(levels, offer.told.owners, demand.demand_of(offer.told.job_specifics))
-            if why_not:
-                raise CapacityExceededError(why_not)
-            reservation = offer, self._uid(offer, configuration)
-            self._coming.append(reservation)
+            job = offer.description
+            if reason := rejection_reason(levels, job.owners, demand.demand_of(job.job_specifics)):
+                raise CapacityExceededError(reason)
+            reservation = offer, self._choose_uid(offer, configuration)
+            self._reserved.append(reservation)
         try:
             yield reservation[1]
         finally:
             with self._guard:
-                self._coming.remove(reservation)
+                self._reserved.remove(reservation)
 
-    def _uid(self, offer: OfferedJob, configuration: Configuration) -> int:
-        taken = {job.record.uid for job in self._jobs} | {uid for _offer, uid in self._coming}
-        # One that others are to share, now or later, is no job's own.
-        taken |= {one.sandbox_uid for each in configuration.projects for one in each.applications}
+    def _choose_uid(self, offer: OfferedJob, configuration: Configuration) -> int:
+        occupied = {job.record.uid for job in self._jobs} | {uid for _offer, uid in self._reserved}
+        # A uid that jobs of an application share, now or later, is never a job's own.
+        occupied |= {one.sandbox_uid for each in configuration.projects for one in each.applications}
+        configured, uids = offer.application.sandbox_uid, configuration.sandbox_uids
         try:
-            uid = choose_uid(offer.application.sandbox_uid, taken, configuration.sandbox_uids, self._used)
+            uid = choose_uid(configured, occupied, uids, self._used_uids)
         except RuntimeError as error:
             raise CapacityExceededError(str(error)) from None
-        self._used[uid] = next(self._given)
+        self._used_uids[uid] = next(self._next_use)
         return uid
 
 
-def _coming(offer: OfferedJob) -> _Taken:
-    return _Taken(offer.project.name, offer.application.name, offer.told.owners, offer.told.job_specifics)
-
-
-def _level(name: str, rules: LimitRules, taken: Sequence[_Taken]) -> Level:
-    """What its jobs ask for is only added up where it is bounded: that takes longer than all the rest."""
-    is_bounded = rules.cpu_limit or rules.memory_limit
-    used = demand.total_demand(one.specifics for one in taken) if is_bounded else NO_DEMAND
-    return Level(name, rules, tuple(one.owners for one in taken), used)
+def _level(name: str, rules: LimitRules, occupied: Sequence[_Occupied]) -> Level:
+    """Return a level; demands are added up only where they are limited, since that is the costly part."""
+    is_limited = rules.cpu_limit or rules.memory_limit
+    used = demand.total_demand(one.specifics for one in occupied) if is_limited else NO_DEMAND
+    return Level(name, rules, tuple(one.owners for one in occupied), used)

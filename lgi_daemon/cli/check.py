@@ -1,4 +1,4 @@
-"""What ``--check`` prints: what the daemon would do with a configuration."""
+"""The output of ``--check``: what the daemon would do with a configuration."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from lgi_protocol import comma_lists
 
 
 def plan(configuration: Configuration, fast: int, slow: int) -> str:
-    """The configuration in plain lines; nothing of a key or certificate but its path."""
+    """Return the configuration in plain lines; of keys and certificates only the paths."""
     return "\n".join(_lines(configuration, fast, slow))
 
 
@@ -58,8 +58,11 @@ def _bounds(rules: LimitRules) -> str:
 
 
 def _limits(application: ApplicationSettings) -> str:
-    told = {name: value for name, value in asdict(application.limits).items() if value is not None}
-    return comma_lists.join(f"{name} at most {value}" for name, value in told.items()) or "no resource limits"
+    values = asdict(application.limits).items()
+    limits = {name: value for name, value in values if value is not None}
+    return (
+        comma_lists.join(f"{name} at most {value}" for name, value in limits.items()) or "no resource limits"
+    )
 
 
 def _user(application: ApplicationSettings) -> str:

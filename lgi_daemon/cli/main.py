@@ -24,8 +24,8 @@ from lgi_protocol import LGI_VERSION
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-# How many times as long as a tick has taken nothing is done after it.
-TICK_SHARE = 10.0
+# After a tick the daemon sleeps this many times as long as the tick took.
+SLEEP_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
@@ -45,33 +45,63 @@ class Options:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
-@click.option("-d", "detach", is_flag=True, help="daemonize and run in background.")
-@click.option("-q", "level", flag_value="q", help="log only critical messages.")
-@click.option("-ft", "fast", type=click.IntRange(1), default=120, metavar="TIME", help="fast cycle, seconds.")
-@click.option("-st", "slow", type=click.IntRange(1), default=600, metavar="TIME", help="slow cycle, seconds.")
-@click.option("-n", "level", flag_value="n", default=True, help="log normal messages. this is the default.")
-@click.option("-v", "level", flag_value="v", help="also log debug messages.")
-@click.option("-vv", "level", flag_value="vv", help="also log verbose debug messages.")
-@click.option("-W", "careless", is_flag=True, help="do not check host names of project servers.")
-@click.option("-l", "log_file", type=click.Path(path_type=Path), metavar="FILE", help="log to FILE.")
-@click.option("--at-once", type=click.IntRange(1), default=32, metavar="N", help="look after N jobs at once.")
+@click.option("-d", "detach", is_flag=True, help="Run in the background as a daemon.")
+@click.option("-q", "level", flag_value="q", help="Log critical messages only.")
+@click.option(
+    "-ft",
+    "fast",
+    type=click.IntRange(1),
+    default=120,
+    show_default=True,
+    metavar="TIME",
+    help="Fast cycle in seconds: poll jobs at their servers.",
+)
+@click.option(
+    "-st",
+    "slow",
+    type=click.IntRange(1),
+    default=600,
+    show_default=True,
+    metavar="TIME",
+    help="Slow cycle in seconds: ask servers for jobs.",
+)
+@click.option("-n", "level", flag_value="n", default=True, help="Log normal messages (the default).")
+@click.option("-v", "level", flag_value="v", help="Also log debug messages.")
+@click.option("-vv", "level", flag_value="vv", help="Also log verbose debug messages.")
+@click.option("-W", "careless", is_flag=True, help="Do not verify the host names of project servers.")
+@click.option(
+    "-l",
+    "log_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Log to FILE instead of standard output.",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Run scripts of at most N jobs at the same time.",
+)
 @click.option(
     "--idle-limit",
     type=click.IntRange(1),
     metavar="TIME",
-    help="end after so many seconds without a job. default: never.",
+    help="Exit after TIME seconds without any job. Default: never.",
 )
 @click.option(
     "--life-limit",
     type=click.IntRange(1),
     metavar="TIME",
-    help="take no jobs after so many seconds, and end with the last one. default: never.",
+    help="After TIME seconds take no more jobs, and exit after the last one. Default: never.",
 )
-@click.option("--drain", is_flag=True, help="take no jobs, and end with the last one that is here.")
-@click.option("--check", is_flag=True, help="check the configuration, print what would be done, and end.")
-@click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="show the version and end.")
+@click.option("--drain", is_flag=True, help="Take no jobs, and exit after the last one that is here.")
+@click.option("--check", is_flag=True, help="Check the configuration, print a summary, and exit.")
+@click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="Show the version and exit.")
 @click.argument("configfile", type=click.Path(path_type=Path))
 def parse_options(
+    *,
     detach: bool,
     level: str,
     fast: int,
@@ -85,9 +115,11 @@ def parse_options(
     drain: bool,
     configfile: Path,
 ) -> Options:
-    """Run jobs of LGI projects on this resource, as CONFIGFILE says.
+    """Run jobs of LGI projects on this resource, as configured in CONFIGFILE.
 
-    SIGTERM ends the daemon and leaves jobs running; SIGHUP reads CONFIGFILE again and reopens the log.
+    SIGTERM ends the daemon and leaves jobs running; SIGHUP reloads CONFIGFILE and reopens the log.
+
+    Example: LGI_daemon -d -ft 60 -st 300 -l LGI.log LGI.cfg
     """
     if fast >= slow:
         raise click.UsageError(
@@ -99,7 +131,7 @@ def parse_options(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 after --check, -h or a stop signal, 1 when the daemon could not be started."""
+    """Return the exit code: 0 after --check, -h or a stop signal, 1 when the daemon could not be started."""
     try:
         options = parse_options.main(arguments, "LGI_daemon", standalone_mode=False)
         if not isinstance(options, Options):
@@ -115,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: Options) -> int:
-    """Check everything, then look after jobs until a signal comes."""
+    """Check everything, then run jobs until a stop signal."""
     configuration = load(options.file, os.geteuid() == 0, options.check_host)
     if options.check:
         print(plan(configuration, options.fast, options.slow))
@@ -124,7 +156,12 @@ def _run(options: Options) -> int:
     run.claim()
     daemon_log = DaemonLog(options.log_file, options.level, sys.stdout)
     daemon = Daemon(
-        configuration, run, options.fast, options.slow, at_once=options.at_once, lifetime=options.lifetime
+        configuration,
+        run,
+        fast=options.fast,
+        slow=options.slow,
+        at_once=options.at_once,
+        lifetime=options.lifetime,
     )
     daemon.recover()
     if options.detach and _detach():
@@ -135,41 +172,41 @@ def _run(options: Options) -> int:
     if problem := sandbox.programs_problem(configuration.sandbox_uids.start):
         log.warning("%s", problem)
     if not options.check_host:
-        log.warning("with -W any certificate of the CA passes for a project server's")
+        log.warning("with -W any certificate of the CA is accepted for a project server")
     _serve(daemon, signals, options, daemon_log)
-    daemon.end()
+    daemon.close()
     run.release()
     return 0
 
 
 def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog) -> None:
-    daemon.watch(lambda: bool(signals.stop), signals.wake)
-    while not signals.stop and not daemon.over():
+    daemon.set_callbacks(lambda: bool(signals.stop), signals.wake)
+    while not signals.stop and not daemon.exit_reason():
         if signals.take_reload():
             daemon_log.reopen()
             _reload(daemon, options)
         began = time.monotonic()
-        daemon.beat(began)
-        # Workers and children wake us often: with however many jobs, ticks take a small share of the time.
-        time.sleep(min(TICK_SECONDS, TICK_SHARE * (time.monotonic() - began)))
+        daemon.tick_safely(began)
+        # Workers and children wake the daemon often: even with many jobs, ticks use little of the time.
+        time.sleep(min(TICK_SECONDS, SLEEP_FACTOR * (time.monotonic() - began)))
         signals.sleep(TICK_SECONDS)
-    reason = f"on {signals.stop}" if signals.stop else f"by itself: {daemon.over()}"
-    log.info("daemon stops %s and leaves %d jobs as they are", reason, len(daemon.jobs))
+    reason = f"on {signals.stop}" if signals.stop else f"by itself: {daemon.exit_reason()}"
+    log.info("daemon stops %s; %d jobs are left running", reason, len(daemon.jobs))
 
 
 def _reload(daemon: Daemon, options: Options) -> None:
-    """Use the configuration file as it is now; a bad one changes nothing."""
+    """Use the configuration file as it is now; an invalid one changes nothing."""
     try:
         fresh: Configuration = load(options.file, os.geteuid() == 0, options.check_host)
         daemon.reconfigure(fresh)
     except (ConfigurationError, ValueError, OSError) as error:
-        log.critical("the configuration stays as it was: %s", error)
+        log.critical("keeping the old configuration: %s", error)
     else:
-        log.info("%s was read again", options.file)
+        log.info("reloaded %s", options.file)
 
 
 def _detach() -> bool:
-    """Go into the background, in the same directory. True in the process that is to end."""
+    """Go into the background, in the same directory. Return True in the process that must exit."""
     sys.stdout.flush()
     if os.fork():
         return True

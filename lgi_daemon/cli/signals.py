@@ -1,4 +1,4 @@
-"""Signals as the daemon sees them: noted at once, acted on between two steps, and they end its sleep."""
+"""Signals: recorded at once, handled between two ticks; they interrupt the sleep."""
 
 import os
 import select
@@ -9,10 +9,10 @@ _STOP = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT)
 
 
 class Signals:
-    """Takes the process's signals over. Make one, in the main thread, after any fork."""
+    """Handles the signals of the process. Create one, in the main thread, after any fork."""
 
     def __init__(self) -> None:
-        """Handlers are in place from now on."""
+        """Install the handlers."""
         self.stop = ""
         self._reload = False
         self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -20,7 +20,7 @@ class Signals:
         for number in _STOP:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
-        # The end of a run script ends the sleep too.
+        # The end of a run script interrupts the sleep too.
         signal.signal(signal.SIGCHLD, self._on_child)
 
     def _on_stop(self, number: int, _frame: FrameType | None) -> None:
@@ -33,20 +33,20 @@ class Signals:
         return
 
     def take_reload(self) -> bool:
-        """Whether a SIGHUP came since the last question."""
-        asked, self._reload = self._reload, False
-        return asked
+        """Return whether a SIGHUP was received since the last call."""
+        received, self._reload = self._reload, False
+        return received
 
     def wake(self) -> None:
-        """End the sleep as a signal does; any thread may."""
+        """Interrupt the sleep as a signal does, from any thread."""
         try:
             os.write(self._writer, b"w")
         except BlockingIOError:
-            # So many came before that it ends anyway.
+            # The pipe is full: the sleep is interrupted anyway.
             return
 
     def sleep(self, seconds: float) -> None:
-        """Wait until a signal comes, at most some seconds; one that came before ends it at once."""
+        """Wait for a signal, at most so many seconds; return at once after an earlier one."""
         select.select([self._reader], [], [], seconds)
         try:
             os.read(self._reader, 4096)

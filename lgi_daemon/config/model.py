@@ -1,4 +1,4 @@
-"""The daemon's configuration: read and checked whole, before anything is contacted."""
+"""The daemon's configuration, read and checked completely before any server is contacted."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _NAME_BYTES = 254
 
 @dataclass(frozen=True)
 class ApplicationSettings:
-    """What this resource runs for one kind of job. ``scripts`` are copied when a job is accepted."""
+    """The settings of one application. ``scripts`` are copied for each job."""
 
     name: str
     rules: LimitRules
@@ -30,13 +30,13 @@ class ApplicationSettings:
     scripts: Mapping[str, Path]
     capabilities: str
     limits: ResourceLimits = field(default_factory=ResourceLimits)
-    # Asked, with the word "capabilities", for more that is told.
+    # Run with the argument "capabilities"; its output is added to ``capabilities``.
     capabilities_script: Path | None = None
 
 
 @dataclass(frozen=True)
 class ProjectSettings:
-    """A project this resource works for, and where its master server is."""
+    """A project this resource runs jobs for, with the URL of its master server."""
 
     name: str
     master_server: str
@@ -45,21 +45,21 @@ class ProjectSettings:
 
     @property
     def capabilities(self) -> str:
-        """What is told to the project's servers at sign-up, without what scripts say."""
+        """The capabilities for a sign-up, without the output of scripts."""
         return self.capabilities_with({})
 
-    def capabilities_with(self, said: Mapping[str, str]) -> str:
-        """The same with what was said for an application, by its name."""
-        told = ""
+    def capabilities_with(self, outputs: Mapping[str, str]) -> str:
+        """Return the capabilities with the outputs of scripts, by the names of their applications."""
+        elements = ""
         for one in self.applications:
-            text = f"{one.capabilities} {said.get(one.name, '')}".strip()
-            told += f"<{one.name}> {xml.escape(text)} </{one.name}> "
-        return told
+            text = f"{one.capabilities} {outputs.get(one.name, '')}".strip()
+            elements += f"<{one.name}> {xml.escape(text)} </{one.name}> "
+        return elements
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Everything of the configuration file; all files named in it were readable when it was read."""
+    """The configuration file; all files named in it were readable when it was read."""
 
     file: Path
     credentials: Credentials
@@ -71,7 +71,7 @@ class Configuration:
 
 
 def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
-    """The checked configuration. ConfigurationError names tag, value and what to do."""
+    """Read and check the configuration. Raise ConfigurationError with tag, value and what to do."""
     root = read_root(file)
     resource = root.section("resource")
     credentials = Credentials(
@@ -136,7 +136,7 @@ def _project(section: Section, as_root: bool) -> ProjectSettings:
 
 
 def _project_name(section: Section) -> str:
-    """A project's name is the name of a directory too."""
+    """Return the name of a project, which must be valid as the name of a directory."""
     name = section.value("project_name")
     too_long = len(name.encode()) > _NAME_BYTES
     if "/" in name or name.startswith(".") or too_long or common_name.has_control(name):
@@ -174,7 +174,7 @@ def _application(section: Section, as_root: bool) -> ApplicationSettings:
 
 
 def _capabilities(section: Section) -> str:
-    """The text of ``capabilities_file``, which wins, or of ``capabilities``, XML in it as it stands."""
+    """Return the text of ``capabilities_file``, or without one of ``capabilities``, with XML unchanged."""
     if section.optional("capabilities_file"):
         return section.file("capabilities_file").read_text("utf-8", "replace").strip()
     return xml.value(section.content, "capabilities")
@@ -188,6 +188,4 @@ def _capabilities_script(section: Section) -> Path | None:
 def _check_distinct(section: Section, names: list[str], tag: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ConfigurationError(
-                f"{section.path}: the {tag} {name!r} stands there twice: keep one of them"
-            )
+            raise ConfigurationError(f"{section.path}: the {tag} {name!r} occurs twice: keep one of them")

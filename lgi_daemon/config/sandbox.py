@@ -1,15 +1,15 @@
-"""What the configuration says of the users that jobs run as, and of what jobs may use up."""
+"""The configured uids and resource limits of jobs."""
 
 import re
 from pathlib import Path
 
 from lgi_daemon.config.section import ConfigurationError, Section
 from lgi_daemon.execution import sandbox
-from lgi_daemon.execution.rlimits import MOST_OPEN_FILES, MOST_PROCESSES, ResourceLimits
+from lgi_daemon.execution.rlimits import DEFAULT_OPEN_FILES, DEFAULT_PROCESSES, ResourceLimits
 
 
 def check_sandbox(resource: Section, run_directory: Path) -> None:
-    """ConfigurationError unless root can run jobs as users of their own, who get to their directories."""
+    """Raise ConfigurationError unless root can run jobs under uids that can enter their directories."""
     if sandbox.problem():
         raise ConfigurationError(sandbox.problem())
     for folder in (run_directory, *run_directory.parents):
@@ -21,7 +21,7 @@ def check_sandbox(resource: Section, run_directory: Path) -> None:
 
 
 def sandbox_uids(resource: Section, needed: int) -> range:
-    """The uids of ``job_sandbox_uids``, ``FIRST-LAST``, or those that are usual. ConfigurationError."""
+    """Return the uids of ``job_sandbox_uids``, by default `UIDS`. Raise ConfigurationError when invalid."""
     text = resource.optional("job_sandbox_uids")
     if not text:
         return sandbox.UIDS
@@ -36,9 +36,9 @@ def sandbox_uids(resource: Section, needed: int) -> range:
 
 
 def resource_limits(section: Section, as_root: bool, shares_uid: bool) -> ResourceLimits:
-    """As configured for an application; under root never a core dump, and bounds where none is configured."""
-    processes = MOST_PROCESSES if as_root and not shares_uid else None
-    open_files = MOST_OPEN_FILES if as_root else None
+    """Return the limits of an application; under root with defaults, and without core dumps."""
+    processes = DEFAULT_PROCESSES if as_root and not shares_uid else None
+    open_files = DEFAULT_OPEN_FILES if as_root else None
     return ResourceLimits(
         processes=section.optional_number("job_max_processes") or processes,
         open_files=section.optional_number("job_max_open_files") or open_files,

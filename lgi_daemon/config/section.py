@@ -1,4 +1,4 @@
-"""One element of the configuration file: its values, checked, with errors that name tag, value and cure."""
+"""One element of the configuration file: checked values, and errors that name tag, value and remedy."""
 
 import codecs
 import os
@@ -12,30 +12,30 @@ _NUMBER = re.compile(r"""\bnumber\s*=\s*(['"])\s*(\d+)\s*\1""")
 
 
 class ConfigurationError(Exception):
-    """The configuration cannot be used; the text names the tag, the value and what to do."""
+    """The configuration is invalid; the text names the tag, the value and what to do."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """The content of one element, where it stands (``LGI/resource/project 1``), and the file's directory."""
+    """The content of an element, its path (``LGI/resource/project 1``) and the directory of the file."""
 
     content: str
     path: str
     directory: Path
 
     def section(self, name: str, number: int | None = None) -> "Section":
-        """A nested element, of several the one with that ``number`` attribute."""
+        """Return a nested element, with ``number`` the one with that attribute."""
         place = f"{self.path}/{name}" + ("" if number is None else f" {number}")
         found = [one for one in xml.find_all(self.content, name) if number in (None, _number(one))]
         if not found:
             attribute = "" if number is None else f" number='{number}'"
             raise ConfigurationError(
-                f"{place} is missing: {self._cure(f'<{name}{attribute}> ... </{name}>')}"
+                f"{place} is missing: {self._remedy(f'<{name}{attribute}> ... </{name}>')}"
             )
         return Section(found[0].inside, place, self.directory)
 
     def optional(self, name: str) -> str:
-        """A value, empty when the tag is not there or holds nothing."""
+        """Return a value, empty when the tag is missing or empty."""
         found = xml.find(self.content, name)
         if found is None:
             return ""
@@ -43,22 +43,22 @@ class Section:
         if nested is None:
             return found.text
         if nested.group(1) == name:
-            cure = f"the tag stands inside itself: remove the outer <{name}>"
+            cure = f"the tag is nested in itself: remove the outer <{name}>"
         else:
-            cure = f"it holds the tag <{nested.group(1)}> where a value is expected: close it with </{name}>"
+            cure = f"it contains the tag <{nested.group(1)}> instead of a value: close it with </{name}>"
         raise ConfigurationError(f"{self.path}/{name}: {cure}")
 
     def value(self, name: str) -> str:
-        """A value that must be there."""
+        """Return a value. Raise ConfigurationError when it is missing or empty."""
         found = self.optional(name)
         if not found:
             raise ConfigurationError(
-                f"{self.path}/{name} is missing or empty: {self._cure(f'<{name}> ... </{name}>')}"
+                f"{self.path}/{name} is missing or empty: {self._remedy(f'<{name}> ... </{name}>')}"
             )
         return found
 
     def number(self, name: str) -> int:
-        """A whole number above zero that must be there."""
+        """Return a whole number. Raise ConfigurationError when it is missing or less than 1."""
         found = self.value(name)
         if not (found.isascii() and found.isdigit() and int(found) > 0):
             raise ConfigurationError(
@@ -67,14 +67,14 @@ class Section:
         return int(found)
 
     def optional_number(self, name: str) -> int:
-        """A whole number, 0 when it is not there."""
+        """Return a whole number, 0 when it is missing."""
         found = self.optional(name) or "0"
         if not (found.isascii() and found.isdigit()):
             raise ConfigurationError(f"{self.path}/{name} is {found!r}: it must be a whole number")
         return int(found)
 
     def file(self, name: str, executable: bool = False) -> Path:
-        """The absolute path of a file that must be readable and not empty."""
+        """Return the absolute path of a file. Raise ConfigurationError if it is unreadable or empty."""
         path = self.resolve(self.value(name))
         problem = _problem(path, executable)
         if problem:
@@ -82,11 +82,11 @@ class Section:
         return path
 
     def script(self, name: str, executable: bool = False) -> Path:
-        """The absolute path of a file that can be a script."""
+        """Return the absolute path of a script. Raise ConfigurationError as `file`, and for UTF-16."""
         path = self.file(name, executable)
         with path.open("rb") as opened:
             begin = opened.read(2)
-        # Without '#!' a file is run by sh, which would skip what it does not understand.
+        # Without '#!' a file is run by sh, which would skip what it cannot parse.
         if begin in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise ConfigurationError(
                 f"{self.path}/{name}: the file {path} is text in UTF-16: save it as UTF-8"
@@ -94,7 +94,7 @@ class Section:
         return path
 
     def folder(self, name: str) -> Path:
-        """The absolute path of a directory that must exist and be writable."""
+        """Return the absolute path of a directory. Raise ConfigurationError unless it is writable."""
         path = self.resolve(self.value(name))
         if not path.is_dir():
             raise ConfigurationError(
@@ -107,22 +107,22 @@ class Section:
             )
         return path
 
-    def _cure(self, wanted: str) -> str:
-        """What to do about a missing element: often an unclosed tag before it hides it."""
+    def _remedy(self, element: str) -> str:
+        """Return what to do about a missing element, which an unclosed tag before it often hides."""
         end = max((found.end for found in xml.elements(self.content)), default=0)
         hiding = re.search(r"<[^>]*>?", self.content[end:])
         hint = f" (reading stopped at {hiding.group()!r}: is that tag closed?)" if hiding else ""
-        return f"add {wanted} inside {self.path}{hint}"
+        return f"add {element} inside {self.path}{hint}"
 
     def resolve(self, text: str) -> Path:
-        """An absolute path: beside the configuration file, else from the working directory.
+        """Return an absolute path: relative to the configuration file, else to the working directory.
 
-        LGI's document means the first, LGI 1.31 did the second.
+        The document of LGI describes the first, LGI 1.31 does the second.
         """
         beside = (self.directory / text).absolute()
         if beside.exists():
             return beside.resolve()
-        # As LGI: paths begin at the working directory.
+        # As LGI: paths are relative to the working directory.
         here = Path(text).absolute()
         return here.resolve() if here.exists() else beside
 
@@ -133,7 +133,7 @@ def _number(found: xml.XmlElement) -> int | None:
 
 
 def _problem(path: Path, executable: bool) -> str:
-    """What is wrong with a file and what to do about it, empty when it can be used."""
+    """Return what is wrong with a file and what to do, empty when it can be used."""
     if not path.exists():
         return "does not exist: create it or correct the path"
     if not path.is_file():
@@ -148,7 +148,7 @@ def _problem(path: Path, executable: bool) -> str:
 
 
 def read_root(file: Path) -> Section:
-    """The ``LGI`` element of a configuration file. ConfigurationError when it cannot be read."""
+    """Return the ``LGI`` element of a configuration file. Raise ConfigurationError when it cannot be read."""
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""The environment variables of scripts, and the directory that holds LGI's programs for scripts and jobs."""
+"""The environment variables of scripts, and the directory of LGI's programs for scripts and jobs."""
 
 import os
 import secrets
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-# LGI's programs under their full names: no name of another program can be among them.
+# LGI's programs under their full names, which are those of no other program.
 PROGRAMS = ".programs"
-# The filters under their short names, which are for scripts only: a system may have its own xml and hash.
+# The filters under their short names, for scripts only: a system may have its own xml and hash.
 _FILTERS = Path(__file__).parent / "filters"
 _DEFAULT_LOCALE = "C.UTF-8"
 _LOCALE = (
@@ -30,15 +30,15 @@ _PROXIES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY"),
 )
 PASSED_ON = ("PATH", "HOME", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", *_LOCALE, *_PROXIES)
-# Of the daemon's own user: a job with a user of its own has others, or none.
+# These describe the daemon's user: a job with a uid of its own gets others, or none.
 _OF_USER = ("USER", "LOGNAME", "SHELL")
 
 
 def variables(programs: Path | None, home: Path | None, hints: Mapping[str, str]) -> dict[str, str]:
-    """All that a script inherits: some variables of the daemon, and the hints.
+    """Return all environment variables of a script: some of the daemon's, and the hints.
 
-    ``programs`` is a directory of `link_programs`. ``home`` is the directory of a job with a user of its own.
-    LGI_JOB_PATH is the PATH for what a job runs: that of the site, and behind it LGI's programs.
+    ``programs`` is a directory of `link_programs`. ``home`` is the directory of a job with a uid of its own.
+    LGI_JOB_PATH is the PATH for the job's program: that of the site, followed by LGI's programs.
     """
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     if not any(kept.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG")):
@@ -53,7 +53,7 @@ def variables(programs: Path | None, home: Path | None, hints: Mapping[str, str]
 
 
 def site_path() -> str:
-    """The daemon's PATH without the virtual environment LGI is installed in, whose Python is LGI's own."""
+    """Return the daemon's PATH without the virtual environment of LGI, whose Python is LGI's own."""
     path = os.environ.get("PATH") or os.defpath
     if sys.prefix == sys.base_prefix:
         return path
@@ -62,23 +62,23 @@ def site_path() -> str:
 
 
 def link_programs(run_directory: Path) -> Path:
-    """The directory in a run directory with links to all LGI_* programs of this installation, made right.
+    """Create or update, and return, the directory with links to all LGI_* programs of this installation.
 
-    OSError when it cannot be written.
+    Raise OSError when it cannot be written.
     """
     folder = run_directory / PROGRAMS
     folder.mkdir(mode=0o755, exist_ok=True)
     folder.chmod(0o755)
-    wanted = {path.name: str(path) for path in Path(sysconfig.get_path("scripts")).glob("LGI_*")}
+    targets = {path.name: str(path) for path in Path(sysconfig.get_path("scripts")).glob("LGI_*")}
     for name in os.listdir(folder):
-        if name not in wanted:
+        if name not in targets:
             (folder / name).unlink()
-    for name, target in wanted.items():
+    for name, target in targets.items():
         link = folder / name
         with suppress(OSError):
             if os.readlink(link) == target:
                 continue
-        # Running jobs use it meanwhile.
+        # Replaced atomically: running jobs use it.
         fresh = folder / f".{name}.{secrets.token_hex(4)}"
         fresh.symlink_to(target)
         fresh.replace(link)

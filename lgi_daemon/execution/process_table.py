@@ -1,8 +1,8 @@
-"""Which processes are a job's, and how much memory they have together.
+"""The processes of a job, and how much memory they use together.
 
-A job's are those of its run script's session, those that carry its reference in their environment and run
-under its uid, those under a uid that is the job's alone, and all that one of these has started. A process
-that has left the session with another environment, and whose parents have ended, is found by its uid only.
+To a job belong the processes of its run script's session, those that have its reference in their environment
+and run under its uid, those under a uid that is the job's alone, and all children of these. A process that
+has left the session with another environment, and whose parents have ended, is recognized by its uid only.
 """
 
 import os
@@ -22,7 +22,7 @@ _DEATH_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Process:
-    """One that lives: its parent and session, its owner, and the job whose reference it carries."""
+    """A running process: its parent, session and owner, and the job reference in its environment."""
 
     parent: int
     session: int
@@ -32,49 +32,50 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Belongings:
-    """What a job's processes are known by. ``owns_uid`` when nobody else has its uid.
+class ProcessSelector:
+    """The properties by which a job's processes are recognized. ``owns_uid`` when no other job has its uid.
 
-    ``without`` are sessions of scripts that ask about the job: they are the daemon's.
+    ``excluded_sessions`` are those of scripts that the daemon runs for the job.
     """
 
     reference: str
     leader: ProcessId | None
     uid: int
     owns_uid: bool
-    without: Collection[int] = ()
+    excluded_sessions: Collection[int] = ()
 
 
 @dataclass
 class ProcessTable:
-    """The processes of this machine as they were when `read` was called last."""
+    """The processes of this machine at the last call of `read`."""
 
     processes: Mapping[int, Process] = field(default_factory=dict)
 
     def read(self) -> None:
-        """Look again. What was known of a process that is still there is not read twice."""
+        """Read the processes; what is known of one that still runs is not read again."""
         self.processes = dict(_all(self.processes))
 
-    def of(self, job: Belongings) -> set[int]:
-        """The numbers of a job's processes."""
+    def select(self, job: ProcessSelector) -> set[int]:
+        """Return the pids of a job's processes."""
         children = defaultdict(list)
         for pid, one in self.processes.items():
             children[one.parent].append(pid)
         found: set[int] = set()
-        waiting = [pid for pid, one in self.processes.items() if self._is_of(pid, one, job)]
+        waiting = [pid for pid, one in self.processes.items() if self._belongs_to(pid, one, job)]
         while waiting:
             pid = waiting.pop()
-            if pid not in found and self.processes[pid].session not in job.without and pid != os.getpid():
+            is_excluded = pid == os.getpid() or self.processes[pid].session in job.excluded_sessions
+            if pid not in found and not is_excluded:
                 found.add(pid)
                 waiting += children[pid]
         return found
 
-    def _is_of(self, pid: int, one: Process, job: Belongings) -> bool:
+    def _belongs_to(self, pid: int, one: Process, job: ProcessSelector) -> bool:
         if one.uid == job.uid and (job.owns_uid or one.reference == job.reference):
             return True
         if job.leader is None or job.leader.boot != processes.boot_id():
             return False
-        # While it lives no other session has its number; afterwards only the reference tells.
+        # While it runs no other session has its number; later only the reference identifies its processes.
         leader = self.processes.get(job.leader.pid)
         return leader is not None and leader.started == job.leader.started and one.session == job.leader.pid
 
@@ -100,7 +101,7 @@ def _process(pid: int, stat: list[str], known: Process | None) -> Process:
 
 
 def _reference(pid: int) -> str:
-    """What a process carries; empty for none, and for one that may not be looked into."""
+    """Return the job reference of a process; empty for none, and when its environment cannot be read."""
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as opened:
             data = opened.readall()
@@ -111,7 +112,7 @@ def _reference(pid: int) -> str:
 
 
 def memory(pids: Iterable[int], limit: int) -> int:
-    """Bytes that processes have together. What they share is counted once where a limit depends on it."""
+    """Return the bytes that processes use together; shared memory counts once when the limit is exceeded."""
     pids = list(pids)
     resident = sum(_resident(pid) for pid in pids)
     return resident if resident <= limit else sum(_share(pid) for pid in pids)
@@ -126,7 +127,7 @@ def _resident(pid: int) -> int:
 
 
 def _share(pid: int) -> int:
-    """The proportional set size; all that is resident where the system does not say."""
+    """Return the proportional set size; the resident size where the system does not provide it."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as opened:
             data = opened.readall()
@@ -137,7 +138,7 @@ def _share(pid: int) -> int:
 
 
 def kill(pids: Iterable[int]) -> int:
-    """SIGKILL; how many that was."""
+    """Send SIGKILL; return how many processes received it."""
     return sum(_kill(pid) for pid in pids)
 
 
@@ -149,17 +150,17 @@ def _kill(pid: int) -> bool:
     return True
 
 
-def end(job: Belongings) -> int:
-    """SIGKILL all processes of a job until none is left, for two seconds at most; how many that was."""
+def kill_all(job: ProcessSelector) -> int:
+    """Send SIGKILL to all processes of a job, for at most two seconds; return how many received it."""
     table = ProcessTable()
     killed: set[int] = set()
-    patience = time.monotonic() + _DEATH_SECONDS
-    while time.monotonic() < patience:
+    deadline = time.monotonic() + _DEATH_SECONDS
+    while time.monotonic() < deadline:
         table.read()
-        found = table.of(job)
-        if not found:
+        pids = table.select(job)
+        if not pids:
             break
-        kill(found)
-        killed |= found
+        kill(pids)
+        killed |= pids
         time.sleep(0.01)
     return len(killed)

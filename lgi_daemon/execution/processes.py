@@ -1,4 +1,4 @@
-"""Processes told apart from later ones that got the same number, so that no stranger is ever killed."""
+"""Identifies processes by more than the pid, which is reused, so that no other process is ever killed."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ _DEATH_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process: its number, its start (clock ticks since boot) and the boot it belongs to."""
+    """A process: its pid, its start in clock ticks since boot, and the id of that boot."""
 
     pid: int
     started: int
@@ -23,12 +23,12 @@ class ProcessId:
 
 @cache
 def boot_id() -> str:
-    """A text that is different after every boot."""
+    """Return an id that is different after each boot."""
     return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
 
 
 def identify(pid: int) -> ProcessId:
-    """The identity of a process that exists; ProcessLookupError when there is none."""
+    """Return the identity of a running process. Raise ProcessLookupError when there is none of that pid."""
     stat = stat_of(pid)
     if stat is None:
         raise ProcessLookupError(f"there is no process {pid}")
@@ -36,7 +36,7 @@ def identify(pid: int) -> ProcessId:
 
 
 def alive(identity: ProcessId) -> bool:
-    """Whether this very process still runs; one that ended and was not yet waited for does not."""
+    """Return whether this very process still runs; a zombie does not."""
     stat = stat_of(identity.pid)
     if stat is None or identity.boot != boot_id():
         return False
@@ -44,41 +44,41 @@ def alive(identity: ProcessId) -> bool:
 
 
 def kill_session(leader: ProcessId, mark: str) -> int:
-    """SIGKILL what is left of the session a process leads or led, and wait a moment until it is gone.
+    """Send SIGKILL to the session a process leads or led, and wait up to two seconds for its end.
 
-    Returns how many processes that were. Once the leader has ended its number may belong to a stranger, so
-    the others must also carry ``mark``, a ``NAME=value`` of their environment.
+    Return how many processes received it. Once the leader has ended its pid may belong to another process, so
+    the others must also have ``mark``, a ``NAME=value``, in their environment.
     """
     if leader.boot != boot_id():
         return 0
     is_ours = alive(leader)
     victims = [pid for pid in _session(leader.pid) if is_ours or _carries(pid, mark)]
     killed = sum(_kill(pid) for pid in victims)
-    patience = time.monotonic() + _DEATH_SECONDS
-    while killed and any(_session(leader.pid)) and time.monotonic() < patience:
+    deadline = time.monotonic() + _DEATH_SECONDS
+    while killed and any(_session(leader.pid)) and time.monotonic() < deadline:
         time.sleep(0.01)
     return killed
 
 
 def users() -> set[int]:
-    """The uids that processes run under now, real, effective and saved ones."""
+    """Return the real, effective and saved uids of all running processes."""
     return {uid for name in os.listdir(_PROC) if name.isdigit() for uid in _uids(name)}
 
 
 def _uids(pid: str) -> set[int]:
-    """None when it has ended. Not the owner of its /proc directory, which is the effective one alone."""
+    """Return none when it has ended. The owner of its /proc directory would be the effective uid only."""
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as opened:
             data = opened.read()
     except OSError:
         return set()
-    # The name, which stands in front, has its line ends written as two characters.
+    # Line ends in the name, which precedes these fields, are escaped.
     state, uid = data.partition(b"\nState:\t")[2][:1], data.partition(b"\nUid:\t")[2]
     return set() if state in b"ZX" else {int(one) for one in uid.partition(b"\n")[0].split()}
 
 
 def stat_of(pid: int) -> list[str] | None:
-    """The fields of /proc/PID/stat from the state (field 3) on; the name before may hold anything."""
+    """Return the fields of /proc/PID/stat from the state (field 3) on; the name before them is arbitrary."""
     try:
         # Read for every job every second: Path and decoding text would take three times as long.
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as opened:
@@ -89,6 +89,7 @@ def stat_of(pid: int) -> list[str] | None:
 
 
 def start_of(stat: list[str]) -> int:
+    """Return the start of a process, in clock ticks since boot, from the result of `stat_of`."""
     return int(stat[19])  # field 22
 
 

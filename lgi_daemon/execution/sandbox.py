@@ -1,4 +1,4 @@
-"""The user a job runs as when the daemon is root, and what that user may not do."""
+"""The user a job runs as when the daemon is root, and the privileges it drops."""
 
 import os
 import pwd
@@ -14,29 +14,30 @@ from lgi_daemon.execution import processes
 
 # Above the accounts of most sites and the subordinate uids of most containers.
 UIDS = range(2_000_000, 3_000_000)
-# Below are the users of the system itself.
+# Lower uids belong to system users.
 LOWEST_UID = 1000
-# One more means "leave it as it is" to the system.
+# One more means "do not change" to the system.
 HIGHEST_UID = 2**32 - 2
-_TRIES = 1000
+_SAMPLE_SIZE = 1000
 _NEVER: Mapping[int, int] = {}
 SETPRIV = shutil.which("setpriv") or ""
-# How often, and for how many seconds each time, all of a user is killed.
+# How often all processes of a uid are killed, and the timeout in seconds each time.
 _ROUNDS = 20
 _ROUND_SECONDS = 0.5
 
 
 def problem() -> str:
-    """Why root could not run a job as another user, and what to do about it; empty when it can."""
-    return (
-        "" if SETPRIV else "setpriv is missing, jobs cannot be run as users of their own: install util-linux"
-    )
+    """Return why root cannot run jobs as other users, and what to do; empty when it can."""
+    if SETPRIV:
+        return ""
+    return "setpriv is missing, jobs cannot be run under uids of their own: install util-linux"
 
 
 def command(uid: int) -> list[str]:
-    """What stands in front of a command that runs as that user, gid and all.
+    """Return the arguments in front of a command that run it under a uid, and the gid of the same number.
 
-    Without groups or capabilities, and no program it starts can give it any, set-user-ID or not.
+    It has no other groups and no capabilities, and gains none from any program it starts, set-user-ID or not.
+    Raise OSError when setpriv is missing.
     """
     if not SETPRIV:
         raise OSError(problem())
@@ -45,14 +46,14 @@ def command(uid: int) -> list[str]:
 
 
 def programs_problem(uid: int) -> str:
-    """Why jobs of that user cannot use LGI's programs, and what to do about it; empty when they can."""
+    """Return why jobs of that uid cannot run LGI's programs, and what to do; empty when they can."""
     if os.geteuid() != 0:
         return ""
     python = sys.executable
-    # What setpriv itself starts is still found with root's rights.
-    line = [*command(uid), "/bin/sh", "-c", '"$0" -c ""', python]
-    tried = subprocess.run(line, cwd="/", capture_output=True, check=False)  # noqa: S603 - our own Python
-    if tried.returncode == 0:
+    # setpriv still looks up its program with root's rights, so a shell must start Python.
+    probe = [*command(uid), "/bin/sh", "-c", '"$0" -c ""', python]
+    result = subprocess.run(probe, cwd="/", capture_output=True, check=False)  # noqa: S603 - our own Python
+    if result.returncode == 0:
         return ""
     return (
         f"jobs under uids of their own cannot run {python}, so LGI_xml and all other programs of LGI fail "
@@ -61,37 +62,37 @@ def programs_problem(uid: int) -> str:
 
 
 def choose_uid(
-    configured: int, taken: Collection[int], uids: range = UIDS, used: Mapping[int, int] = _NEVER
+    configured: int, occupied: Collection[int], uids: range = UIDS, used: Mapping[int, int] = _NEVER
 ) -> int:
-    """The configured uid, else a random one that no job, account or process has; without root our own.
+    """Return the configured uid, else a random one of no job, account or process; without root our own.
 
-    Of several it is one that was never used, or longest ago: ``used`` has higher numbers for later uses.
+    Unused uids come first, then those used longest ago: ``used`` has higher numbers for later uses. Raise
     RuntimeError when none of ``uids`` is free.
     """
     if os.geteuid() != 0:
         return os.geteuid()
     if configured:
         return configured
-    busy = processes.users() | set(taken)
-    found = random.SystemRandom().sample(uids, min(_TRIES, len(uids)))
-    for uid in sorted(found, key=lambda uid: used.get(uid, 0)):
+    busy = processes.users() | set(occupied)
+    sample = random.SystemRandom().sample(uids, min(_SAMPLE_SIZE, len(uids)))
+    for uid in sorted(sample, key=lambda uid: used.get(uid, 0)):
         if uid not in busy and not _is_account(uid):
             return uid
     raise RuntimeError(f"no uid between {uids.start} and {uids.stop - 1} is free: set job_sandbox_uids wider")
 
 
-def is_nobodys(uid: int) -> bool:
-    """Whether a uid can be one that was chosen for a job alone: we are root, and nobody known has it."""
+def is_job_uid(uid: int) -> bool:
+    """Return whether a uid can have been chosen for one job alone: under root, and of no account."""
     return os.geteuid() == 0 and uid >= LOWEST_UID and not _is_account(uid)
 
 
-def empty(uid: int) -> bool:
-    """SIGKILL every process of a uid that was chosen for one job alone; whether none is left.
+def kill_uid(uid: int) -> bool:
+    """Send SIGKILL to every process of a uid that was chosen for one job alone; return whether none is left.
 
-    A process can leave its session and drop its environment, but not its uid. Whoever is known to the
-    system is never touched: neither root, nor the daemon's user, nor an account.
+    A process can leave its session and change its environment, but not its uid. Processes of root, of the
+    daemon's user and of accounts are never killed.
     """
-    if not is_nobodys(uid):
+    if not is_job_uid(uid):
         return True
     for _round in range(_ROUNDS):
         if uid not in processes.users():
@@ -102,10 +103,10 @@ def empty(uid: int) -> bool:
 
 
 def kill_all(uid: int, nobody: int) -> None:
-    """One blow at all processes of a user at once, which a fork bomb cannot outrun as it would a list.
+    """Kill all processes of a uid by one system call, which a fork bomb cannot outrun.
 
-    The killer is that user in effect alone. Its other uids are ``nobody``, which no process has, so that its
-    victims may not signal it: they would stop it before it strikes.
+    The killing process has the uid as its effective one only. Its other uids are ``nobody``, a uid of no
+    other process, so that the processes it kills cannot stop it by a signal first.
     """
     child = os.fork()
     if child == 0:
@@ -113,11 +114,11 @@ def kill_all(uid: int, nobody: int) -> None:
             os.setgroups([])
             os.setresgid(nobody, nobody, nobody)
             os.setresuid(nobody, uid, nobody)
-            # Everything this user may signal; not reached when one of the lines above fails.
+            # All processes this user may signal; not reached when a line above fails.
             os.kill(-1, signal.SIGKILL)
         finally:
             os._exit(0)
-    # The victims may slow it down: it is not waited for without end, and another follows.
+    # The killed processes may slow it down: it has a timeout, and another one follows.
     end = time.monotonic() + _ROUND_SECONDS
     while os.waitpid(child, os.WNOHANG) == (0, 0):
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Runs the scripts of jobs. The only place that starts programs, as whatever user."""
+"""Runs the scripts of jobs. Only this module starts programs, as any user."""
 
 import logging
 import os
@@ -21,31 +21,31 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 60.0
 # Stage-in and stage-out move files.
 STAGE_SECONDS = 900.0
-# What a script may still take when the daemon is to end.
+# How long a script may still run when the daemon is about to end.
 STOP_SECONDS = 10.0
-# How soon the end of the daemon is noticed by those who wait for a script.
+# How often a worker that waits for a script checks whether the daemon is about to end.
 _SLICE = 0.5
-# What the kernel cannot end, as a call to a file server that is gone, is not waited for any longer.
+# A process the kernel cannot kill, as in a call to a dead file server, is not waited for any longer.
 _DEATH_SECONDS = 5.0
-# Runs only after a line has come: by then the process is noted and under its limits. The script's path is an
-# argument, never part of the command. Under root this shell is root, which the job's other processes cannot
-# stop, and Popen has returned before the user changes.
+# Runs the script only after a line was read: by then the process is recorded and under its limits. The path
+# of the script is an argument, never part of the command. Under root this shell runs as root, which the job's
+# other processes cannot stop, and Popen has returned before the user changes.
 # As LGI: a file without '#!' is run by sh.
-_RUN_WHEN_TOLD = 'read -r go && exec "$@" < /dev/null'
+_GATED_COMMAND = 'read -r go && exec "$@" < /dev/null'
 
 
 class NoAnswerError(Exception):
-    """A script did not end in time or could not be started: it said neither yes nor no."""
+    """A script exceeded its timeout or could not be started, so there is no exit status."""
 
     def __init__(self, text: str, seconds: float = 0.0) -> None:
-        """``seconds`` is how long it was waited for."""
+        """Store the message and for how many seconds the script was waited for."""
         self.seconds = seconds
         super().__init__(text)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where, as whom (None: the daemon's own user) and within what limits a script runs.
+class ScriptContext:
+    """The directory, user (None: the daemon's own) and limits a script runs with.
 
     ``hints`` are LGI_* variables; ``programs`` is the directory with LGI's programs.
     """
@@ -57,57 +57,64 @@ class Place:
     programs: Path | None = None
 
     def environment(self) -> dict[str, str]:
-        """All that a script inherits."""
+        """Return all environment variables of the script."""
         home = None if self.uid is None else self.directory
         return environment.variables(self.programs, home, self.hints)
 
 
 class Scripts:
-    """Starts scripts, for any number of threads, and remembers those that nobody waits for."""
+    """Starts scripts, for any number of threads, and reaps those in the background."""
 
     def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:
-        """When ``stopping`` says so, no script is waited for longer than `STOP_SECONDS`."""
+        """Wait for no script longer than `STOP_SECONDS` once ``stopping`` returns True."""
         self._stopping = stopping
         self._children: dict[int, subprocess.Popen[bytes]] = {}
-        self._waited_for: set[int] = set()
+        self._awaited_pids: set[int] = set()
         self._guard = Lock()
 
     def sessions(self) -> frozenset[int]:
-        """The sessions of the scripts that are waited for now: they are none of a job's own processes."""
+        """Return the sessions of the scripts that run now: they do not belong to the job's own processes."""
         with self._guard:
-            return frozenset(self._waited_for)
+            return frozenset(self._awaited_pids)
 
-    def status(self, script: Path, place: Place, seconds: float = CHECK_SECONDS) -> int:
-        """The exit status of a script, 0 for "yes"; NoAnswerError when it takes longer or cannot be started.
+    def status(self, script: Path, context: ScriptContext, seconds: float = CHECK_SECONDS) -> int:
+        """Return the exit status of a script.
 
-        What a script that takes too long has started is killed with it.
+        Raise NoAnswerError when it exceeds the timeout, and is killed with all its children, or cannot be
+        started.
         """
-        return self._status(_spawn(script, place), script, place, seconds)
+        return self._status(_spawn(script, context), script, context, seconds)
 
-    def said(self, script: Path, word: str, place: Place, seconds: float, most: int) -> str:
-        """What a script, asked with a word, writes to standard output; NoAnswerError also when it fails.
+    def output(
+        self, script: Path, argument: str, context: ScriptContext, *, seconds: float, max_bytes: int
+    ) -> str:
+        """Return the first ``max_bytes`` that a script writes to standard output.
 
-        ``most`` is how many bytes are read of it.
+        Raise NoAnswerError when it exceeds the timeout, cannot be started or fails.
         """
         with tempfile.TemporaryFile() as output:
-            child = _spawn(script, place, (word,), output.fileno())
-            status = self._status(child, script, place, seconds)
+            child = _spawn(script, context, (argument,), output.fileno())
+            status = self._status(child, script, context, seconds)
             if status != 0:
-                raise NoAnswerError(f"{script.name} {word} answered {status}")
+                raise NoAnswerError(f"{script.name} {argument} exited with {status}")
             output.seek(0)
-            return output.read(most).decode("utf-8", "replace")
+            return output.read(max_bytes).decode("utf-8", "replace")
 
-    def _status(self, child: "subprocess.Popen[bytes]", script: Path, place: Place, seconds: float) -> int:
+    def _status(
+        self, child: "subprocess.Popen[bytes]", script: Path, context: ScriptContext, seconds: float
+    ) -> int:
         with self._guard:
-            self._waited_for.add(child.pid)
+            self._awaited_pids.add(child.pid)
         try:
-            return self._wait(child, script, place, seconds)
+            return self._wait(child, script, context, seconds)
         finally:
             with self._guard:
-                self._waited_for.discard(child.pid)
+                self._awaited_pids.discard(child.pid)
 
-    def _wait(self, child: "subprocess.Popen[bytes]", script: Path, place: Place, seconds: float) -> int:
-        _release(child, script, place)
+    def _wait(
+        self, child: "subprocess.Popen[bytes]", script: Path, context: ScriptContext, seconds: float
+    ) -> int:
+        _release(child, script, context)
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
             with suppress(subprocess.TimeoutExpired):
@@ -116,21 +123,21 @@ class Scripts:
                 end = min(end, now + STOP_SECONDS)
         self._kill(child)
         if self._stopping():
-            raise NoAnswerError(f"{script.name} was killed since the daemon ends")
-        raise NoAnswerError(f"{script.name} took more than {seconds:g} s and was killed", seconds)
+            raise NoAnswerError(f"{script.name} was killed because the daemon is stopping")
+        raise NoAnswerError(f"{script.name} exceeded its timeout of {seconds:g} s and was killed", seconds)
 
-    def start(self, script: Path, place: Place, note: Callable[[ProcessId], None]) -> ProcessId:
+    def start(self, script: Path, context: ScriptContext, on_start: Callable[[ProcessId], None]) -> ProcessId:
         """Start a script in the background, in a session of its own that outlives the daemon.
 
-        ``note`` is called with its identity before its first line runs; when the daemon dies in between, or
-        ``note`` raises, it never runs. NoAnswerError when it cannot be started.
+        ``on_start`` is called with its process id before its first line runs; when the daemon dies before, or
+        ``on_start`` raises, the script never runs. Raise NoAnswerError when it cannot be started.
         """
-        child = _spawn(script, place)
+        child = _spawn(script, context)
         self._children[child.pid] = child
-        return _release(child, script, place, note)
+        return _release(child, script, context, on_start)
 
     def reap(self) -> None:
-        """Take note of the scripts that have ended and that nobody waits for."""
+        """Collect the exit statuses of scripts in the background that have ended."""
         for pid, child in list(self._children.items()):
             if child.poll() is not None:
                 del self._children[pid]
@@ -144,17 +151,17 @@ class Scripts:
 
 
 def _spawn(
-    script: Path, place: Place, words: tuple[str, ...] = (), output: int = subprocess.DEVNULL
+    script: Path, context: ScriptContext, arguments: tuple[str, ...] = (), output: int = subprocess.DEVNULL
 ) -> "subprocess.Popen[bytes]":
-    """A script that waits for `_release`, in a new session, with a clean environment and no open file."""
-    arguments = ["/bin/sh", "-c", _RUN_WHEN_TOLD, "LGI_daemon"]
+    """Start a script that waits for `_release`: a new session, a clean environment, no open files."""
+    command = ["/bin/sh", "-c", _GATED_COMMAND, "LGI_daemon"]
     try:
-        if place.uid is not None:
-            arguments += sandbox.command(place.uid)
+        if context.uid is not None:
+            command += sandbox.command(context.uid)
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
-            [*arguments, str(script), *words],
-            cwd=place.directory,
-            env=place.environment(),
+            [*command, str(script), *arguments],
+            cwd=context.directory,
+            env=context.environment(),
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.DEVNULL,
@@ -169,19 +176,19 @@ def _spawn(
 def _release(
     child: "subprocess.Popen[bytes]",
     script: Path,
-    place: Place,
-    note: Callable[[ProcessId], None] | None = None,
+    context: ScriptContext,
+    on_start: Callable[[ProcessId], None] | None = None,
 ) -> ProcessId:
-    """Let a script run that has been spawned, once it is under its limits and has been noted."""
-    assert child.stdin is not None  # noqa: S101 - asked for with PIPE
+    """Let a spawned script run, once it is under its limits and recorded."""
+    assert child.stdin is not None  # noqa: S101 - opened with PIPE
     with child.stdin as gate:
         try:
-            identity = processes.identify(child.pid)
-            place.limits.hold(child.pid, is_run_script=note is not None)
-            if note is not None:
-                note(identity)
+            process_id = processes.identify(child.pid)
+            context.limits.apply(child.pid, is_run_script=on_start is not None)
+            if on_start is not None:
+                on_start(process_id)
             gate.write(b"\n")
             gate.flush()
         except (BrokenPipeError, ProcessLookupError):
-            raise NoAnswerError(f"{script.name} was killed before it began") from None
-    return identity
+            raise NoAnswerError(f"{script.name} was killed before it started") from None
+    return process_id

@@ -1,8 +1,8 @@
-"""What a job has left on the machine under its own uid, outside of its directory: the next user of that uid
-would find it as its own.
+"""Deletes what a job has left on the machine under its own uid, outside its directory.
 
-Its processes must be gone. Looked at are the directories that are everybody's, as deep as everybody may write
-there, and the memory, queues and semaphores of System V. No link is followed.
+The next job with that uid would own it. The processes of the job must have ended. Searched are the
+world-writable directories of the system, as deep as they are world-writable, and the shared memory, message
+queues and semaphores of System V. No link is followed.
 """
 
 import ctypes
@@ -18,8 +18,8 @@ from lgi_daemon.files.rmtree import remove_tree
 log = logging.getLogger(__name__)
 
 PUBLIC = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # noqa: S108 - not written to
-# So many names are looked at, and directories so deep in each other.
-MOST_NAMES, DEEPEST = 100_000, 8
+# How many names are checked, and how deep directories are searched.
+MAX_NAMES, MAX_DEPTH = 100_000, 8
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITABLE = 0o002
 _SYSTEM_V = Path("/proc/sysvipc")
@@ -27,44 +27,44 @@ _REMOVE_ID = 0
 
 
 def clean_up_uid(uid: int) -> int:
-    """Delete what a uid that was chosen for one job alone has left; how many things that was.
+    """Delete what a uid that was chosen for one job alone has left; return the number of files and objects.
 
-    What belongs to an account of the system, to root or to the daemon's own user is never touched.
+    What belongs to an account, to root or to the daemon's own user is never deleted.
     """
-    if not sandbox.is_nobodys(uid):
+    if not sandbox.is_job_uid(uid):
         return 0
     removed = _remove_system_v(uid)
-    left = MOST_NAMES
+    left = MAX_NAMES
     seen = set()
-    for place in PUBLIC:
+    for path in PUBLIC:
         with suppress(OSError):
-            folder = os.open(place, _FOLDER)
+            folder = os.open(path, _FOLDER)
             try:
                 status = os.fstat(folder)
                 if (status.st_dev, status.st_ino) not in seen:
                     seen.add((status.st_dev, status.st_ino))
                     walk = _Walk(uid, left)
-                    walk.through(folder, DEEPEST)
+                    walk.search(folder, MAX_DEPTH)
                     removed, left = removed + walk.removed, walk.left
             finally:
                 os.close(folder)
     if left <= 0:
-        log.critical("uid %d: more than %d names in %s: not all were looked at", uid, MOST_NAMES, PUBLIC)
+        log.critical("uid %d: more than %d names in %s: some were not checked", uid, MAX_NAMES, PUBLIC)
     return removed
 
 
 class _Walk:
-    """Through directories that everybody may write to, by descriptors: nobody can put a link in the way."""
+    """A walk through world-writable directories by descriptors, so that no link can divert it."""
 
     def __init__(self, uid: int, left: int) -> None:
         self._uid = uid
         self.left = left
         self.removed = 0
 
-    def through(self, folder: int, depth: int) -> None:
-        """Delete what is the uid's, and look into what everybody may write to."""
+    def search(self, folder: int, depth: int) -> None:
+        """Delete what belongs to the uid, and search world-writable directories."""
         for name in self._names(folder):
-            # What somebody else removes at this moment is gone; what resists is told of.
+            # Another process may delete a file at the same time; what cannot be deleted is logged.
             with suppress(FileNotFoundError):
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 is_folder = status.st_mode & 0o170000 == 0o040000
@@ -91,7 +91,7 @@ class _Walk:
         except FileNotFoundError:
             raise
         except OSError as error:
-            log.critical("uid %d: %r, which a job has left, cannot be deleted: %s", self._uid, name, error)
+            log.critical("uid %d: cannot delete %r, which a job has left: %s", self._uid, name, error)
 
     def _enter(self, folder: int, name: str, depth: int) -> None:
         try:
@@ -99,13 +99,13 @@ class _Walk:
         except OSError:
             return
         try:
-            self.through(inner, depth)
+            self.search(inner, depth)
         finally:
             os.close(inner)
 
 
 def _remove_system_v(uid: int) -> int:
-    """Shared memory, message queues and semaphores that a uid has made or been given."""
+    """Remove the shared memory, message queues and semaphores that a uid owns or has created."""
     libc = ctypes.CDLL(None, use_errno=True)
     controls: dict[str, Callable[[int], int]] = {
         "shm": lambda one: libc.shmctl(one, _REMOVE_ID, None),

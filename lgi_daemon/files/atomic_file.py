@@ -1,4 +1,4 @@
-"""Files that are either there whole or not there, also after a kill or a power failure."""
+"""Writes files atomically: complete or not at all, also after a kill or a power failure."""
 
 import os
 import secrets
@@ -10,23 +10,24 @@ def write(
     name: str,
     data: bytes,
     mode: int = 0o600,
+    *,
     owner: int | None = None,
     group: int | None = None,
     durable: bool = True,
 ) -> None:
-    """Put a file in place of an older one of that name; no link in the folder is followed.
+    """Write a file, replacing an older one of that name; no link in the folder is followed.
 
-    ``durable`` waits for the disk, so that a power failure cannot undo or empty it. Raises OSError, and
-    then the older file is still there.
+    With ``durable`` return after the data is on the disk, so that a power failure cannot undo or truncate it.
+    Raise OSError on failure; the older file is then unchanged.
     """
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     temporary = f".{name}.{secrets.token_hex(8)}"
     try:
         try:
-            _fill(directory, temporary, data, mode, owner, group, durable)
+            _fill(directory, temporary, data, mode, owner=owner, group=group, durable=durable)
             os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except OSError:
-            _forget(directory, temporary)
+            _remove_if_present(directory, temporary)
             raise
         if durable:
             os.fsync(directory)
@@ -35,7 +36,14 @@ def write(
 
 
 def _fill(
-    directory: int, name: str, data: bytes, mode: int, owner: int | None, group: int | None, durable: bool
+    directory: int,
+    name: str,
+    data: bytes,
+    mode: int,
+    *,
+    owner: int | None,
+    group: int | None,
+    durable: bool,
 ) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(name, flags, 0o600, dir_fd=directory), "wb") as opened:
@@ -48,7 +56,7 @@ def _fill(
             os.fsync(opened.fileno())
 
 
-def _forget(directory: int, name: str) -> None:
+def _remove_if_present(directory: int, name: str) -> None:
     try:
         os.unlink(name, dir_fd=directory)
     except FileNotFoundError:
@@ -56,7 +64,7 @@ def _forget(directory: int, name: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
+    """Write the directory entries of a folder to the disk."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)

@@ -1,6 +1,6 @@
-"""Keys of jobs, requests to certify them, and whether what came back fits.
+"""Keys of jobs, certificate signing requests, and the check of the certificates received.
 
-Import it where it is used: what it stands on takes 10 MB, which a daemon that only looks after jobs saves.
+Import it in the functions that use it: cryptography takes 10 MB, which a daemon without such jobs saves.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @dataclass(frozen=True)
-class Certified:
-    """A certificate (PEM) for a key, and when half of its time is over, in unix seconds."""
+class JobCertificate:
+    """A certificate (PEM), and when half of its validity is over, in Unix seconds."""
 
     pem: str
     half_over: float
 
 
-def new() -> str:
-    """A key (PEM)."""
+def generate() -> str:
+    """Return a new key (PEM)."""
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -28,17 +28,17 @@ def new() -> str:
     return pem.decode()
 
 
-def request(key_pem: str) -> bytes:
-    """A signing request (DER). The server knows the job's name better than we do: it has none.
+def signing_request(key_pem: str) -> bytes:
+    """Return a certificate signing request (DER), without a subject: the server sets it.
 
-    ValueError when the key is none of ours.
+    Raise ValueError when the key is not one of `generate`.
     """
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(_key(key_pem), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
-def certified(pem: bytes, key_pem: str) -> Certified:
-    """A certificate that somebody has sent; ValueError unless it is one for this key."""
+def load_certificate(pem: bytes, key_pem: str) -> JobCertificate:
+    """Return a certificate that a server has sent. Raise ValueError unless it is one for this key."""
     certificate = x509.load_pem_x509_certificate(pem)
     try:
         fits = certificate.public_key() == _key(key_pem).public_key()
@@ -47,11 +47,11 @@ def certified(pem: bytes, key_pem: str) -> Certified:
     if not fits:
         raise ValueError("the answer is not a certificate for its key")
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return Certified(pem.decode("ascii"), (begin + (end - begin) / 2).timestamp())
+    return JobCertificate(pem.decode("ascii"), (begin + (end - begin) / 2).timestamp())
 
 
 def _key(pem: str) -> ec.EllipticCurvePrivateKey:
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("the key in its record is not one of ours")
+        raise ValueError("the key in its record is not an elliptic curve key")
     return key

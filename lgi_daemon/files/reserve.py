@@ -1,4 +1,4 @@
-"""Room on the disk that is kept for the records of the jobs that are here, and given back when it is full."""
+"""Disk space reserved for the records of the jobs that are here, released when the disk is full."""
 
 import errno
 import os
@@ -9,20 +9,20 @@ RESERVE_BYTES = 2 * 1024 * 1024
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def says_full(error: OSError) -> bool:
-    """Whether the disk did not take something since it, or what its user may have of it, is full."""
+def is_disk_full(error: OSError) -> bool:
+    """Return whether an error means that the disk, or the quota of the user, is full."""
     return error.errno in _FULL
 
 
 class Reserve:
-    """A file that holds nothing but its place."""
+    """A file without content that occupies disk space."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is written yet."""
+        """Take the path of the file; write nothing yet."""
         self._path = path
 
-    def keep(self) -> None:
-        """Take the place again, where the disk gives it."""
+    def allocate(self) -> None:
+        """Allocate the space, unless that was done or the disk has not enough."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with suppress(OSError):
             opened = os.open(self._path, flags, 0o600)
@@ -34,12 +34,12 @@ class Reserve:
                 os.close(opened)
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the place is taken."""
+    def is_allocated(self) -> bool:
+        """Whether the space is allocated."""
         return self._path.exists()
 
-    def give(self) -> bool:
-        """Free the place; whether there was one."""
+    def release(self) -> bool:
+        """Free the space; return whether there was any."""
         try:
             self._path.unlink()
         except OSError:

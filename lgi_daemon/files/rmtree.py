@@ -1,4 +1,4 @@
-"""Deletes what a job has left, however deep it is and whatever stands in it."""
+"""Deletes the directory of a job, of any depth and content."""
 
 import errno
 import os
@@ -9,11 +9,11 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove_tree(path: Path, is_ours: bool) -> None:
-    """Delete a directory and all in it, following no link. OSError when something in it resists.
+    """Delete a directory with its content, following no link. Raise OSError when a part cannot be deleted.
 
-    Neither recursion nor a descriptor per level: a job may nest thousands. Each directory is moved up to
-    the top before it is emptied, so that two descriptors are enough for any depth. ``is_ours`` when
-    the job is the daemon's own user, who may have closed directories to itself; a root needs no such help.
+    There is neither recursion nor a descriptor per level, since a job may nest thousands of directories: each
+    one is moved to the top before it is emptied, so two descriptors are enough for any depth. ``is_ours``
+    when the job runs as the daemon's own user, whose directories may lack permissions; root needs none.
     """
     if is_ours:
         path.chmod(0o700)
@@ -34,7 +34,7 @@ def remove_tree(path: Path, is_ours: bool) -> None:
 
 
 def _empty(folder: int, top: int, is_ours: bool) -> list[str]:
-    """Delete the files of a directory and move its directories to the top; what they are called there."""
+    """Delete the files of a directory and move its directories to the top; return their names there."""
     inner = []
     for name in os.listdir(folder):
         try:
@@ -48,7 +48,7 @@ def _empty(folder: int, top: int, is_ours: bool) -> list[str]:
 
 def _move_up(name: str, folder: int, top: int, is_ours: bool) -> str:
     if is_ours:
-        # Also needed to move it: its entry for the directory above is changed.
+        # Moving it needs write permission too: its entry for the parent directory changes.
         os.chmod(name, 0o700, dir_fd=folder)
     if folder == top:
         return name

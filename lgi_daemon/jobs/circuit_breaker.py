@@ -1,4 +1,4 @@
-"""Applications whose jobs fail as soon as they begin are left alone for a while, so that others run them."""
+"""Stops fetching jobs of an application whose jobs fail immediately, so that other resources run them."""
 
 import logging
 from dataclasses import dataclass, field
@@ -6,73 +6,77 @@ from threading import Lock
 
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.servers.clock import Clock
+from lgi_protocol.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-# A run script that ends within this many seconds, without a mark or to be started again, has failed at once.
-AT_ONCE_SECONDS = 60.0
-# Jobs of so many users in a row, and the fault is probably not theirs.
-FAILURES = 3
-FIRST_REST = 600.0
-LONGEST_REST = 6 * 3600.0
+# A run script that ends within this many seconds, without a mark or asking for a restart, failed immediately.
+IMMEDIATE_SECONDS = 60.0
+# When jobs of this many users fail one after the other, the users are probably not the cause.
+MAX_FAILED_USERS = 3
+FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS = 600.0, 6 * 3600.0
+_OPEN_SECONDS = Backoff(first=FIRST_OPEN_SECONDS, longest=LONGEST_OPEN_SECONDS)
 
 
 @dataclass
 class _Application:
     failures: int = 0
     owners: set[str] = field(default_factory=set)
-    rests: int = 0
-    until: float = 0.0
+    opened: int = 0
+    open_until: float = 0.0
 
 
 class CircuitBreaker:
-    """Of each application how many jobs have failed at once since the last that did not, and its rest."""
+    """Counts, per application, the immediate failures since the last success.
+
+    After too many the breaker of the application is open: no jobs of it are fetched.
+    """
 
     def __init__(self, clock: Clock) -> None:
-        """All are well."""
+        """Start with all breakers closed."""
         self._clock = clock
         self._guard = Lock()
         self._applications: dict[tuple[str, str], _Application] = {}
 
-    def failed_at_once(self, job: LocalJob) -> None:
-        """A job's prologue failed, or its run script ended at once without a mark.
+    def record_failure(self, job: LocalJob) -> None:
+        """Record that a job's prologue failed, or that its run script ended immediately without a mark.
 
-        Each job counts once, though it is tried again, and not while its application rests: it was taken
-        before. A user alone, by its first owner, is no proof of anything but its own jobs.
+        Each job counts once, though it is retried, and not while the breaker is open: then it was claimed
+        before. Failures of one user alone, told by the first owner, do not open the breaker.
         """
-        if job.failed_at_once:
+        if job.failed_immediately:
             return
-        job.failed_at_once = True
+        job.failed_immediately = True
         with self._guard:
             found = self._applications.setdefault(_key(job), _Application())
-            if self._clock.now < found.until:
+            if self._clock.now < found.open_until:
                 return
             found.failures += 1
             found.owners.add(job.record.owners[0] if job.record.owners else "")
-            if len(found.owners) < FAILURES:
+            if len(found.owners) < MAX_FAILED_USERS:
                 return
-            seconds = min(LONGEST_REST, FIRST_REST * 2.0 ** min(found.rests, 10))
-            found.rests, found.until = found.rests + 1, self._clock.now + seconds
+            seconds = _OPEN_SECONDS.next_delay(found.opened)
+            found.opened, found.open_until = found.opened + 1, self._clock.now + seconds
         log.critical(
-            "%d jobs of %s/%s in a row, of %d users, have failed at once, the last is %s: "
-            "no more is asked for for %.0f s",
+            "%d consecutive jobs of %s/%s, of %d users, failed immediately (last: %s); "
+            "not fetching more for %.0f s",
             found.failures, *_key(job), len(found.owners), job.title, seconds,
         )  # fmt: skip
 
-    def went_well(self, job: LocalJob) -> None:
-        """A job of an application runs or has finished: whatever was wrong with it is over."""
+    def record_success(self, job: LocalJob) -> None:
+        """Record that a job runs or has finished: the breaker of its application closes."""
         with self._guard:
             found = self._applications.pop(_key(job), None)
-        if found is not None and found.rests:
-            log.info("jobs of %s/%s are well again", *_key(job))
+        if found is not None and found.opened:
+            log.info("jobs of %s/%s succeed again", *_key(job))
 
-    def rest_of(self, project: str, application: str) -> float:
-        """For how many seconds an application is still to be left alone, 0 when it may be asked for."""
+    def open_for(self, project: str, application: str) -> float:
+        """Return for how many more seconds no jobs of an application are fetched, 0 when they are."""
         found = self._applications.get((project, application))
-        return max(0.0, found.until - self._clock.now) if found else 0.0
+        return max(0.0, found.open_until - self._clock.now) if found else 0.0
 
-    def forget(self) -> None:
-        """Think well of all again: the administrator has changed something."""
+    def reset(self) -> None:
+        """Close all breakers: the administrator has changed the configuration."""
         with self._guard:
             self._applications.clear()
 

@@ -1,8 +1,8 @@
-"""A key and a certificate of a job's own, so that no job needs the key of its resource.
+"""A key and certificate for each job, so that no job needs the key of its resource.
 
-The key is made when the job is prepared and stays; the server signs for it once the job is ours, and again
-when half of the certificate's time is over or the resource has another one. Without a certificate the job
-runs all the same.
+The key is created when the job is prepared. The server certifies it once the job is claimed, and again when
+half of the certificate's validity is over or the resource has a new certificate. Without one the job runs
+nevertheless.
 """
 
 import logging
@@ -20,56 +20,57 @@ from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
 
-# More than any certificate needs; a server could send megabytes, for each of our jobs.
-_LONGEST = 16 * 1024
+# More than any certificate needs; a server could send megabytes for each job.
+_MAX_BYTES = 16 * 1024
 
 
-def keyed(record: JobRecord, run: RunDirectory) -> JobRecord:
-    """The record of a new job with a key, and with the CA's certificate where the job can read it.
+def with_key(record: JobRecord, run: RunDirectory) -> JobRecord:
+    """Return the record of a new job with a key, and with the CA certificate where the job can read it.
 
-    OSError or ValueError when the CA's own file cannot be read.
-    A job with a uid of its own could not read the resource's key: none is named until it has a certificate.
+    A job with a uid of its own could not read the resource's key: it has no key file until it has a
+    certificate. Raise OSError or ValueError when the CA certificate cannot be read.
     """
     from lgi_daemon.files import job_key
 
-    made = replace(record, job_key=job_key.new(), job_ca=Path(record.ca_file).read_text("utf-8"))
-    made = replace(made, ca_file=str(run.files(record).path / JOB_CA))
-    return replace(made, key_file="", certificate_file="") if run.sandboxed else made
+    keyed = replace(record, job_key=job_key.generate(), job_ca=Path(record.ca_file).read_text("utf-8"))
+    keyed = replace(keyed, ca_file=str(run.files(record).path / JOB_CA))
+    return replace(keyed, key_file="", certificate_file="") if run.sandboxed else keyed
 
 
-def is_due(job: LocalJob, shown: str, now: float) -> bool:
-    """Whether a job that is ours has a key without a certificate, or with one that is half over or void.
+def is_due(job: LocalJob, fingerprint: str, now: float) -> bool:
+    """Return whether a claimed job needs a certificate: it has none, or one that is invalid or half expired.
 
-    ``shown`` tells the resource's certificate in use: those given while it had another are void.
+    ``fingerprint`` is that of the resource's certificate in use: certificates issued under another one are
+    invalid. ``now`` is in Unix seconds.
     """
     record = job.record
     if not record.job_key or record.phase is not Phase.ACCEPTED or record.ending:
         return False
-    if job.standing not in {ServerIntent.WANTED, ServerIntent.UNWANTED}:
+    if job.intent not in {ServerIntent.WANTED, ServerIntent.UNWANTED}:
         return False
-    return now >= record.job_certificate_half_over or shown != record.job_certificate_shown
+    return now >= record.job_certificate_half_over or fingerprint != record.job_certificate_shown
 
 
-def renew(job: LocalJob, calls: ResourceCalls, shown: str) -> None:
-    """Have the server certify a job's key when that is due. A failure is logged; it is tried again later."""
+def renew(job: LocalJob, calls: ResourceCalls, fingerprint: str) -> None:
+    """Let the server certify a job's key when that is due. A failure is logged and retried later."""
     record = job.record
-    if not is_due(job, shown, time.time()):
+    if not is_due(job, fingerprint, time.time()):
         return
     from lgi_daemon.files import job_key
 
     try:
-        pem = calls.job_certificate(record.job_id, record.reference, job_key.request(record.job_key))
-        if len(pem) > _LONGEST:
+        pem = calls.job_certificate(record.job_id, record.reference, job_key.signing_request(record.job_key))
+        if len(pem) > _MAX_BYTES:
             raise ValueError("the answer is too long for a certificate")
-        certified = job_key.certified(pem, record.job_key)
+        certificate = job_key.load_certificate(pem, record.job_key)
         directory = job.run.files(record).path
-        job.note(
-            job_certificate=certified.pem,
-            job_certificate_half_over=certified.half_over,
-            job_certificate_shown=shown,
+        job.save(
+            job_certificate=certificate.pem,
+            job_certificate_half_over=certificate.half_over,
+            job_certificate_shown=fingerprint,
             key_file=str(directory / JOB_KEY),
             certificate_file=str(directory / JOB_CERTIFICATE),
         )
-        log.debug("%s: has a certificate of its own", job.title)
+        log.debug("%s: received a certificate", job.title)
     except (OSError, ServerError, TransportError, ValueError) as error:
-        log.warning("%s: it was given no certificate of its own: %s", job.title, error)
+        log.warning("%s: cannot get a certificate for it: %s", job.title, error)

@@ -1,13 +1,13 @@
-"""The jobs of this resource, and who does what is due for them: workers, side by side.
+"""The jobs of this resource, and which worker does what is due for them.
 
-What always holds:
+Invariants:
 
-* A job is worked on by whoever has its ``hold``, and by nobody else. Nobody waits for it: who does not get it
-  leaves the job for the next time.
-* Looks run a job's scripts and call no server; an errand calls one server and runs no script. There is one
-  errand at a time for a server, so that a slow one costs one worker and no other server.
-* One thread, the one that ticks, hands out and drops jobs that are gone. Jobs come in from the workers that
-  take them, which hold them until the server has said whose they are.
+* A job is worked on by the worker that has its ``lock``, and by no other. No worker waits for the lock: one
+  that does not get it leaves the job for the next time.
+* A local check runs scripts of the job and calls no server; a server sync calls one server and runs no
+  script. There is one sync at a time per server, so a slow server costs one worker and delays no other.
+* One thread, the one that ticks, dispatches work and drops removed jobs. Jobs are added by the workers that
+  claim them, which hold their locks until the server has answered the claim.
 """
 
 from collections import defaultdict
@@ -19,67 +19,71 @@ from lgi_daemon.jobs.local_check import LocalCheck
 from lgi_daemon.jobs.server_sync import ServerSync
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 
-# In one errand, after which a job that ended meanwhile has its turn.
-MOST_ERRANDS = 50
-# What the server wants of a job is asked before its scripts, but not waited for longer than this, in seconds.
-POLL_PATIENCE = 10.0
+# In one sync; then a job that has ended meanwhile is served first.
+MAX_JOBS_PER_SYNC = 50
 
 
 class JobTable:
-    """All jobs on this resource. Local scripts are asked often, servers once per fast cycle."""
+    """All jobs on this resource. They are checked often, and their servers polled once per fast cycle."""
 
     def __init__(
-        self, looks: LocalCheck, errands: ServerSync, lookers: KeyedWorkerPool, callers: KeyedWorkerPool
+        self,
+        *,
+        fast: float,
+        local_check: LocalCheck,
+        server_sync: ServerSync,
+        script_workers: KeyedWorkerPool,
+        server_workers: KeyedWorkerPool,
     ) -> None:
-        """``lookers`` run scripts, ``callers`` call servers."""
-        self.clock = looks.clock
-        self.fast = looks.fast
-        self._looks = looks
-        self._errands = errands
-        self._lookers = lookers
-        self._callers = callers
+        """Take ``fast`` in seconds, and the workers that run scripts and that call servers."""
+        self.clock = local_check.clock
+        self.fast = fast
+        self._local_check = local_check
+        self._server_sync = server_sync
+        self._script_workers = script_workers
+        self._server_workers = server_workers
         self._jobs: dict[str, LocalJob] = {}
 
     def __iter__(self) -> Iterator[LocalJob]:
-        """The jobs at this moment."""
+        """Iterate over the jobs of this moment."""
         return iter(list(self._jobs.values()))
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of jobs."""
         return len(self._jobs)
 
     def add(self, job: LocalJob) -> None:
-        """Look after a job from now on."""
-        job.first_seen = job.look_at = job.poll_at = self.clock.now
-        job.ask_at = self._looks.next_question()
+        """Add a job; it is checked and polled from now on."""
+        job.schedule.added(self.clock.now, self.fast)
         self._jobs[job.record.reference] = job
 
-    def forget(self, job: LocalJob) -> None:
-        """Look after a job no longer."""
+    def remove(self, job: LocalJob) -> None:
+        """Drop a job from the table."""
         self._jobs.pop(job.record.reference, None)
 
-    def look_again(self) -> None:
-        """Ask all servers and scripts at the next occasion."""
+    def recheck_all(self) -> None:
+        """Make a check and a poll of every job due now."""
         for job in self:
-            job.poll_at = job.look_at = self.clock.now
+            job.schedule.reconfigured(self.clock.now)
 
-    def hand_out(self) -> int:
-        """Have done what is due now; how many jobs have ended since the last time."""
-        ended = 0
-        errands: dict[str, list[LocalJob]] = defaultdict(list)
+    def dispatch_due(self) -> int:
+        """Give what is due now to the workers; return how many jobs were removed since the last time."""
+        removed = 0
+        syncs: dict[str, list[LocalJob]] = defaultdict(list)
         for job in self:
-            if job.gone:
-                self.forget(job)
-                ended += 1
+            if job.removed:
+                self.remove(job)
+                removed += 1
                 continue
-            calls_server = self._errands.due(job)
-            if calls_server:
-                errands[job.record.server].append(job)
-            is_asked = calls_server and self.clock.now < job.poll_at + POLL_PATIENCE
-            if not is_asked and self._looks.due(job):
-                self._lookers.give(job.record.reference, partial(self._looks.look, job))
-        for server, jobs in errands.items():
-            # Ends first: a user waits for them, and they make room.
-            jobs.sort(key=lambda job: not job.waits_for_report)
-            self._callers.give(("jobs", server), partial(self._errands.run, jobs[:MOST_ERRANDS]))
-        return ended
+            sync_due = self._server_sync.due(job)
+            if sync_due:
+                syncs[job.record.server].append(job)
+            is_polled = sync_due and job.schedule.awaits_poll(self.clock.now)
+            if not is_polled and self._local_check.due(job):
+                self._script_workers.submit(job.record.reference, partial(self._local_check.check, job))
+        for server, jobs in syncs.items():
+            # Reports first: a user waits for them, and they free slots.
+            jobs.sort(key=lambda job: not job.awaits_report)
+            task = partial(self._server_sync.sync, jobs[:MAX_JOBS_PER_SYNC])
+            self._server_workers.submit(("jobs", server), task)
+        return removed

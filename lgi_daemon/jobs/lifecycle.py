@@ -1,4 +1,4 @@
-"""The life of a job on its resource, as one table. Nothing here can act on anything."""
+"""The life cycle of a job on its resource, as one table without side effects."""
 
 from enum import StrEnum
 
@@ -15,16 +15,16 @@ class ServerIntent(StrEnum):
 
 
 class Activity(StrEnum):
-    """What the scripts say about a job."""
+    """What a job does, as its scripts report it."""
 
     RUNNING = "running"
     FINISHED = "finished"
     IDLE = "idle"
-    LOST = "lost"  # it was started, and nothing is left of it
+    LOST = "lost"  # it was started, and has neither processes nor marks
 
 
 class Action(StrEnum):
-    """One thing the daemon can do to a job; REPORT_* and REMOVE need the server's word first."""
+    """One thing the daemon does with a job; after REPORT_* the server must confirm the end before REMOVE."""
 
     PROLOGUE = "prologue"
     RUN = "run"
@@ -36,7 +36,7 @@ class Action(StrEnum):
     REMOVE = "remove"
 
 
-# The acts of a step are done in order; the first that fails ends the step until the next look.
+# Actions are executed in order; the first that fails ends them until the next check.
 Actions = tuple[Action, ...]
 
 WAIT: Actions = ()
@@ -64,24 +64,24 @@ ACTIONS: dict[tuple[ServerIntent, Activity], Actions] = {
     (ServerIntent.STALE, Activity.LOST): (Action.REMOVE,),
 }
 
-_STANDINGS = {State.RUNNING: ServerIntent.WANTED, State.ABORTING: ServerIntent.UNWANTED}
+_INTENTS = {State.RUNNING: ServerIntent.WANTED, State.ABORTING: ServerIntent.UNWANTED}
 
 
 def server_intent(state: str, is_ours: bool) -> ServerIntent:
-    """What the server's word for a job means here; a site-defined word counts as running."""
+    """Return what a state at the server means here; a site-defined state counts as running."""
     if not is_ours:
         return ServerIntent.STALE
-    return _STANDINGS.get(normalized(state), ServerIntent.DROPPED)
+    return _INTENTS.get(normalized(state), ServerIntent.DROPPED)
 
 
-def next_actions(wish: ServerIntent, activity: Activity) -> Actions:
-    """What is to be done now."""
-    return ACTIONS[wish, activity]
+def next_actions(intent: ServerIntent, activity: Activity) -> Actions:
+    """Return what to do now."""
+    return ACTIONS[intent, activity]
 
 
-def last_actions(wish: ServerIntent, ending: State) -> Actions:
-    """What is left to do once the scripts of a job's end have succeeded: they are not run again."""
-    if wish is ServerIntent.STALE:
+def last_actions(intent: ServerIntent, ending: State) -> Actions:
+    """Return what is left to do once the scripts of a job's end have succeeded: they are not run again."""
+    if intent is ServerIntent.STALE:
         return (Action.REMOVE,)
     report = Action.REPORT_ABORTED if ending is State.ABORTED else Action.REPORT_FINISHED
     return (report, Action.REMOVE)

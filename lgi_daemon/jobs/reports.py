@@ -1,4 +1,4 @@
-"""Tells a project server how a job ended, and finds out whether it has heard so."""
+"""Reports the end of a job to its server, unless the server has received an earlier report."""
 
 import logging
 
@@ -14,43 +14,43 @@ log = logging.getLogger(__name__)
 CLOSED = frozenset({State.FINISHED, State.ABORTED})
 
 
-def report(job: LocalJob, ending: State, round_: SessionPool) -> bool:
-    """Whether the server has the job's end: now, or since an earlier report whose answer was lost."""
+def report(job: LocalJob, ending: State, sessions: SessionPool) -> bool:
+    """Report a job; return whether the server has its end, be it from an earlier report without answer."""
     project, server = job.record.project, job.record.server
     try:
-        with round_.servers.watching(server):
-            calls, _answer = round_.session(project, server)
+        with sessions.servers.tracking(server):
+            calls, _answer = sessions.session(project, server)
             return _under_lock(job, ending, calls)
     except BackingOffError as reason:
-        log.debug("%s: not reported yet: %s", job.title, reason)
+        log.debug("%s: report postponed: %s", job.title, reason)
     except ServerError as error:
-        log.warning("%s: %s could not report it %s: %s", job.title, server, ending, error)
-        round_.sign_off(project, server)
+        log.warning("%s: reporting it %s to %s failed: %s", job.title, ending, server, error)
+        sessions.sign_off(project, server)
     except TransportError as error:
-        log.warning("%s: could not be reported %s: %s", job.title, ending, error.reason)
-        round_.sign_off(project, server)
+        log.warning("%s: reporting it %s failed: %s", job.title, ending, error.reason)
+        sessions.sign_off(project, server)
     return False
 
 
 def _under_lock(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
     calls.lock(job.record.job_id)
     try:
-        return _tell(job, ending, calls)
+        return _post(job, ending, calls)
     finally:
         unlock(calls, job.record.job_id)
 
 
-def _tell(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
-    """Post the end of a locked job, unless another daemon has it by now or the server knows."""
-    held = calls.job_state(job.record.job_id)
-    if not claimed_by(job.record, held):
-        job.disown("another daemon has taken it over")
+def _post(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
+    """Post the end of a locked job, unless another daemon has it now or the server has the end."""
+    state = calls.job_state(job.record.job_id)
+    if not claimed_by(job.record, state):
+        job.disown("another daemon has claimed it")
         return False
-    if normalized(held.state) in CLOSED:
-        log.info("%s: the server already has it as %s", job.title, held.state)
+    if normalized(state.state) in CLOSED:
+        log.info("%s: the server already has it as %s", job.title, state.state)
         return True
-    if normalized(held.state) is State.QUEUED:
-        # The server gave it up while we were away, and nobody else has taken it: it is running here.
+    if normalized(state.state) is State.QUEUED:
+        # The server has queued it again while we were unreachable, and no other daemon has claimed it.
         calls.update(job.record.job_id, state=str(State.RUNNING), daemon_reference=job.record.reference)
     record = job.record
     output, problem = job.run.files(record).output(record.max_output_size, record.remark, record.end)
@@ -60,7 +60,7 @@ def _tell(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
         record.job_id,
         state=str(ending),
         output=output,
-        # Looked at by servers from 1.41 on: they refuse a report of a daemon that lost the job.
+        # Servers from 1.41 on reject the report of a daemon that has lost the job.
         daemon_reference=record.reference,
         exit_code=record.end.exit_code,
         exit_signal=record.end.exit_signal,
@@ -71,8 +71,8 @@ def _tell(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
 
 
 def unlock(calls: ResourceCalls, job_id: str) -> None:
-    """Free a job; when that fails the end of the session frees it."""
+    """Unlock a job; when that fails the end of the session unlocks it."""
     try:
         calls.unlock(job_id)
     except (ServerError, TransportError) as error:
-        log.debug("job %s was not unlocked: %s", job_id, error)
+        log.debug("cannot unlock job %s: %s", job_id, error)

@@ -1,4 +1,4 @@
-"""An errand to a server for the jobs it has given: what it wants of them is asked, their ends are told."""
+"""Synchronizes jobs with the server they came from: polls their states and reports their ends."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -16,179 +16,169 @@ from lgi_protocol.states import State, normalized
 
 log = logging.getLogger(__name__)
 
-# A claim whose answer was lost may still be on its way: a call takes at most this long.
-CLAIM_PATIENCE = 90.0
-# Between a report that failed and the question whether the server has heard it all the same.
-REPORT_PAUSE = 10.0
 _LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 
 class ServerSync:
-    """Runs one errand at a time, in whatever thread; no script is run here."""
+    """Synchronizes the jobs of one server at a time, in any thread; runs no script."""
 
     def __init__(
         self,
         clock: Clock,
-        fast: float,
         servers: ServerConnections,
-        trouble: ErrorIsolation,
+        isolation: ErrorIsolation,
         stopping: Callable[[], bool],
     ) -> None:
-        """``fast`` is in seconds; when ``stopping`` says so no further job is begun with."""
+        """Begin with no further job once ``stopping`` returns True."""
         self.clock = clock
-        self.fast = fast
         self.servers = servers
-        self.trouble = trouble
+        self.isolation = isolation
         self.stopping = stopping
 
     def due(self, job: LocalJob) -> bool:
-        """Whether there is something to ask or to tell of a job, and its server may be asked now."""
-        if job.gone or job.closed or not self.servers.open(job.record.server):
+        """Return whether a job must be polled or reported, and its server may be called now."""
+        if job.removed or job.closed or not self.servers.open(job.record.server):
             return False
         return self._poll_due(job) or self._report_due(job)
 
     def _poll_due(self, job: LocalJob) -> bool:
-        return self.clock.now >= job.poll_at
+        return job.schedule.poll_due(self.clock.now)
 
     def _report_due(self, job: LocalJob) -> bool:
-        return job.waits_for_report and self.clock.now >= job.report_at
+        return job.awaits_report and job.schedule.report_due(self.clock.now)
 
-    def run(self, jobs: Sequence[LocalJob]) -> None:
-        """Job after job of one server, those that are looked at meanwhile at the next errand."""
-        with SessionPool(self.servers) as round_:
+    def sync(self, jobs: Sequence[LocalJob]) -> None:
+        """Synchronize jobs of one server one by one; jobs that a check has meanwhile are left out."""
+        with SessionPool(self.servers) as sessions:
             for job in jobs:
                 if self.stopping():
                     return
-                with self.trouble.kept_to(job):
-                    self._attend(job, round_)
+                with self.isolation.guard(job):
+                    self._sync_job(job, sessions)
 
-    def _attend(self, job: LocalJob, round_: SessionPool) -> None:
-        """Its server is asked before it is held: it may take a minute, and its scripts have their turn."""
-        if job.record.phase is Phase.CLAIMING and job.hold.locked():
-            return  # it is being claimed at this moment
-        heard = self._ask(job) if self.due(job) and self._poll_due(job) else None
-        job.heard |= heard is not None
-        if not job.hold.acquire(blocking=False):
+    def _sync_job(self, job: LocalJob, sessions: SessionPool) -> None:
+        """Poll before the job is locked: that may take a minute, in which its scripts can run."""
+        if job.record.phase is Phase.CLAIMING and job.lock.locked():
+            return  # its claim is under way
+        answer = self._poll(job) if self.due(job) and self._poll_due(job) else None
+        job.server_answered |= answer is not None
+        if not job.lock.acquire(blocking=False):
             return
         try:
-            if heard is not None and job.away:
-                self._is_back(job)
-            if heard is not None and not job.gone:
-                self._hear(job, heard, round_)
+            if answer is not None and job.server_unreachable:
+                job.server_unreachable = False
+                job.schedule.server_returned(self.clock.now)
+            if answer is not None and not job.removed:
+                self._apply_answer(job, answer, sessions)
             if self.due(job) and self._report_due(job):
-                self._report(job, round_)
+                self._report(job, sessions)
         finally:
-            job.hold.release()
+            job.lock.release()
 
-    def _ask(self, job: LocalJob) -> resource_api.JobDescription | ServerError | None:
-        """What the server says of a job; that also tells it that the job is looked after."""
+    def _poll(self, job: LocalJob) -> resource_api.JobDescription | ServerError | None:
+        """Ask the server for the state of a job; to the server the call also shows that the job is alive."""
         server = job.record.server
         try:
-            with self.servers.watching(server):
-                told = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
+            with self.servers.tracking(server):
+                answer = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
         except BackingOffError:
             return None
         except TransportError as error:
-            job.away = True
-            log.debug("%s: no word of it: %s", job.title, error.reason)
+            job.server_unreachable = True
+            log.debug("%s: cannot ask for its state: %s", job.title, error.reason)
             return None
         except ServerError as error:
             return error
-        job.poll_at = self.clock.now + self.fast
-        return told
+        job.schedule.polled(self.clock.now)
+        return answer
 
-    def _is_back(self, job: LocalJob) -> None:
-        """What waited for the server, by pauses that have grown all the while, need not wait any longer."""
-        job.away = False
-        if job.tries:
-            job.look_at = self.clock.now
-
-    def _hear(
-        self, job: LocalJob, told: resource_api.JobDescription | ServerError, round_: SessionPool
+    def _apply_answer(
+        self, job: LocalJob, answer: resource_api.JobDescription | ServerError, sessions: SessionPool
     ) -> None:
-        if isinstance(told, ServerError):
-            self._refused(job, told)
+        if isinstance(answer, ServerError):
+            self._apply_error(job, answer)
             return
         try:
-            with self.servers.watching(job.record.server):
-                self._settle(job, told, round_)
+            with self.servers.tracking(job.record.server):
+                self._reconcile(job, answer, sessions)
             if not job.closed:
-                job.check_files()
+                job.restore_files()
                 calls = self.servers.connect(job.record.project, job.record.server)
-                credentials.renew(job, calls, self.servers.shown)
+                credentials.renew(job, calls, self.servers.certificate_fingerprint)
         except BackingOffError:
             return
         except TransportError as error:
-            job.poll_at = self.clock.now
-            log.debug("%s: no word of it: %s", job.title, error.reason)
+            job.schedule.poll_failed(self.clock.now)
+            log.debug("%s: cannot ask for its state: %s", job.title, error.reason)
         except ServerError as error:
-            self._refused(job, error)
-            round_.sign_off(job.record.project, job.record.server)
+            self._apply_error(job, error)
+            sessions.sign_off(job.record.project, job.record.server)
 
-    def _refused(self, job: LocalJob, error: ServerError) -> None:
+    def _apply_error(self, job: LocalJob, error: ServerError) -> None:
         if error.number in _LOST:
-            job.poll_at = self.clock.now + self.fast
+            job.schedule.polled(self.clock.now)
             if job.record.phase is Phase.CLAIMING:
                 self._drop_claim(job, str(error))
             else:
                 job.disown(str(error))
-            job.look_at = self.clock.now
+            job.schedule.server_changed(self.clock.now)
         elif not error.back_off:
-            job.poll_at = self.clock.now + self.fast
-            log.warning("%s: the server does not tell its state: %s", job.title, error)
+            job.schedule.polled(self.clock.now)
+            log.warning("%s: the server does not return its state: %s", job.title, error)
 
-    def _settle(self, job: LocalJob, told: resource_api.JobDescription, round_: SessionPool) -> None:
-        """Bring the record up to what the server said."""
-        ours = claimed_by(job.record, told)
+    def _reconcile(self, job: LocalJob, answer: resource_api.JobDescription, sessions: SessionPool) -> None:
+        """Bring the record up to date with the state at the server."""
+        ours = claimed_by(job.record, answer)
         if job.record.phase is Phase.CLAIMING and not ours:
-            self._doubt(job, told)
-        elif ours and job.record.ending and normalized(told.state) in CLOSED:
-            log.info("%s: the server has it as %s", job.title, told.state)
+            self._check_claim(job, answer)
+        elif ours and job.record.ending and normalized(answer.state) in CLOSED:
+            log.info("%s: the server has it as %s", job.title, answer.state)
             self._close(job)
-        elif not ours or told.state_time_stamp != job.record.state_time_stamp:
-            self._synchronise(job, told, round_)
+        elif not ours or answer.state_time_stamp != job.record.state_time_stamp:
+            self._apply_change(job, answer, sessions)
 
-    def _doubt(self, job: LocalJob, told: resource_api.JobDescription) -> None:
-        """The server does not say that a claimed job is ours, and never will when no claim is under way."""
-        age = self.clock.now - job.first_seen
-        if told.state == State.QUEUED and age < CLAIM_PATIENCE:
-            job.poll_at = self.clock.now + min(self.fast, CLAIM_PATIENCE / 3)
+    def _check_claim(self, job: LocalJob, answer: resource_api.JobDescription) -> None:
+        """Drop a claim that the server does not confirm, unless its call may still be under way."""
+        if answer.state == State.QUEUED and not job.schedule.claim_expired(self.clock.now):
+            job.schedule.claim_unconfirmed(self.clock.now)
         else:
-            self._drop_claim(job, f"the server has it as {told.state!r} without our reference")
+            self._drop_claim(job, f"the server has it as {answer.state!r} without our reference")
 
-    def _drop_claim(self, job: LocalJob, why: str) -> None:
-        log.info("%s: was not given to us: %s", job.title, why)
+    def _drop_claim(self, job: LocalJob, reason: str) -> None:
+        log.info("%s: claim failed: %s", job.title, reason)
         job.remove()
 
-    def _synchronise(self, job: LocalJob, told: resource_api.JobDescription, round_: SessionPool) -> None:
-        """Take over a change at once, then the details: they alone have the input and end the matter."""
-        if told.state != job.record.state:
-            log.info("%s: the server now has it as %s", job.title, told.state)
-        job.look_at = self.clock.now
-        if not claimed_by(job.record, told):
-            job.note_server(told)
+    def _apply_change(
+        self, job: LocalJob, answer: resource_api.JobDescription, sessions: SessionPool
+    ) -> None:
+        """Store a changed state at once, then the details: only they contain the input."""
+        if answer.state != job.record.state:
+            log.info("%s: the server now has it as %s", job.title, answer.state)
+        job.schedule.server_changed(self.clock.now)
+        if not claimed_by(job.record, answer):
+            job.apply_server_state(answer)
             return
         if job.record.phase is Phase.ACCEPTED:
-            job.note_server(told)
-        calls, _answer = round_.session(job.record.project, job.record.server)
+            job.apply_server_state(answer)
+        calls, _sign_up = sessions.session(job.record.project, job.record.server)
         calls.lock(job.record.job_id)
         try:
             details = calls.details(job.record.job_id)
         finally:
             unlock(calls, job.record.job_id)
-        job.note_server(
+        job.apply_server_state(
             details, phase=Phase.ACCEPTED, state_time_stamp=details.state_time_stamp, input=details.input
         )
 
-    def _report(self, job: LocalJob, round_: SessionPool) -> None:
-        if report(job, State(job.record.ending), round_):
+    def _report(self, job: LocalJob, sessions: SessionPool) -> None:
+        if report(job, State(job.record.ending), sessions):
             self._close(job)
         elif job.record.disowned:
-            job.look_at = self.clock.now
+            job.schedule.server_changed(self.clock.now)
         else:
-            # The answer may have been lost: the server is asked before it is told again.
-            job.report_at = job.poll_at = self.clock.now + min(self.fast, REPORT_PAUSE)
+            job.schedule.report_failed(self.clock.now)
 
     def _close(self, job: LocalJob) -> None:
-        """The server has its end: what is left of it here may go."""
-        job.closed, job.look_at = True, self.clock.now
+        """Let the next check remove a job whose end the server has."""
+        job.closed = True
+        job.schedule.server_changed(self.clock.now)

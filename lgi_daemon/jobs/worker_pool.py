@@ -1,4 +1,4 @@
-"""The daemon's workers: a bounded number of threads, so that what takes its time holds up nothing else."""
+"""A bounded number of worker threads, so that slow scripts and servers delay nothing else."""
 
 import logging
 from collections import deque
@@ -13,63 +13,63 @@ Task = Callable[[], None]
 
 
 class KeyedWorkerPool:
-    """Does tasks beside the caller; of each name at most one is waiting or being done."""
+    """Runs tasks in worker threads; of each key at most one task is pending or running."""
 
     def __init__(self, size: int, wake: Callable[[], None] = lambda: None) -> None:
-        """At most ``size`` tasks are done at once; with 0 they wait for `work_off`.
+        """Run at most ``size`` tasks at once; with 0 they wait for `run_inline`.
 
-        ``wake`` is called, in the worker, when one has been done.
+        ``wake`` is called, in the worker, after each task.
         """
         self.wake = wake
         self._pool = ThreadPoolExecutor(size, "LGI") if size else None
         self._guard = Lock()
-        self._ended = False
-        self._under_way: set[Hashable] = set()
-        self._waiting: deque[tuple[Hashable, Task]] = deque()
+        self._closed = False
+        self._keys: set[Hashable] = set()
+        self._pending: deque[tuple[Hashable, Task]] = deque()
 
     @property
     def busy(self) -> bool:
-        """Whether anything waits or is being done."""
-        return bool(self._under_way)
+        """Whether any task is pending or running."""
+        return bool(self._keys)
 
-    def give(self, name: Hashable, task: Task) -> bool:
-        """Have a task done; False, and nothing happens, while one of that name is under way.
+    def submit(self, key: Hashable, task: Task) -> bool:
+        """Run a task; return False, and do nothing, while one of the same key is pending or running.
 
-        After the end a task is dropped.
+        After `close` tasks are dropped.
         """
-        if self._ended:
+        if self._closed:
             return True
         with self._guard:
-            if name in self._under_way:
+            if key in self._keys:
                 return False
-            self._under_way.add(name)
+            self._keys.add(key)
         if self._pool is None:
-            self._waiting.append((name, task))
+            self._pending.append((key, task))
         else:
-            self._pool.submit(task).add_done_callback(partial(self._done, name))
+            self._pool.submit(task).add_done_callback(partial(self._task_done, key))
         return True
 
-    def work_off(self) -> bool:
-        """Do in the caller, in their order, tasks for which there are no workers; whether there were any."""
-        found = bool(self._waiting)
-        while self._waiting:
-            name, task = self._waiting.popleft()
+    def run_inline(self) -> bool:
+        """Run the pending tasks of a pool without threads in the caller; return whether there were any."""
+        had_tasks = bool(self._pending)
+        while self._pending:
+            key, task = self._pending.popleft()
             try:
                 task()
             finally:
-                self._under_way.discard(name)
-        return found
+                self._keys.discard(key)
+        return had_tasks
 
-    def end(self) -> None:
-        """Return when everything under way has been done; what only waited is dropped."""
-        self._ended = True
+    def close(self) -> None:
+        """Wait until all running tasks have ended, and drop the pending ones."""
+        self._closed = True
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _done(self, name: Hashable, future: "Future[None]") -> None:
+    def _task_done(self, key: Hashable, future: "Future[None]") -> None:
         error = None if future.cancelled() else future.exception()
         if error is not None:
-            log.critical("a mistake in the daemon, please report it; it goes on", exc_info=error)
+            log.critical("internal error (please report); the daemon continues", exc_info=error)
         with self._guard:
-            self._under_way.discard(name)
+            self._keys.discard(key)
         self.wake()

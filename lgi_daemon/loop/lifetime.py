@@ -1,13 +1,13 @@
-"""How long a daemon lives that was started for a while, as in a batch job: it never ends a job of its own."""
+"""The lifetime of a daemon that is started for a limited time, as in a batch job; it never ends a job."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Lifetime:
-    """Limits in seconds, 0 for none: ``idle`` without any job, ``life`` in all.
+    """Limits in seconds, 0 for none: ``idle`` without any job, ``life`` since the start.
 
-    With ``drain`` it takes no job at all: it is there for those of the daemon before it.
+    With ``drain`` the daemon takes no jobs: it only serves those of its predecessor.
     """
 
     idle: float = 0.0
@@ -16,24 +16,24 @@ class Lifetime:
 
 
 class LifetimeLimit:
-    """Told at every tick what there is to do; says when to take no more jobs, and when to end."""
+    """Decides when to take no more jobs, and when to end."""
 
     def __init__(self, lifetime: Lifetime) -> None:
-        """Life begins with the first `tick`."""
+        """Measure the time from the first `tick` on."""
         self._lifetime = lifetime
-        self._born: float | None = None
+        self._started_at: float | None = None
         self._busy_at = 0.0
         # Why no more jobs are taken, empty while they are.
-        self.closed = "the jobs that were left have ended" if lifetime.drain else ""
+        self.drain_reason = "all remaining jobs have ended" if lifetime.drain else ""
 
     def tick(self, now: float, has_jobs: bool) -> None:
-        """Note the time, and whether there is a job."""
-        if self._born is None:
-            self._born = self._busy_at = now
+        """Record the time, and whether there is a job."""
+        if self._started_at is None:
+            self._started_at = self._busy_at = now
         if has_jobs:
             self._busy_at = now
         idle, life = self._lifetime.idle, self._lifetime.life
-        if not self.closed and life and now - self._born >= life:
-            self.closed = f"it has lived for {life:.0f} s"
-        if not self.closed and idle and now - self._busy_at >= idle:
-            self.closed = f"it was without work for {idle:.0f} s"
+        if not self.drain_reason and life and now - self._started_at >= life:
+            self.drain_reason = f"it has run for {life:.0f} s"
+        if not self.drain_reason and idle and now - self._busy_at >= idle:
+            self.drain_reason = f"it has been idle for {idle:.0f} s"

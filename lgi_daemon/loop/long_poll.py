@@ -1,9 +1,8 @@
-"""Watches: held calls by which a server says at once that there is a job to take, or one of ours to abort
-or to look at.
+"""Long-polls: calls that a server holds until there is a job to claim, to abort, or to send output of.
 
-A watch only makes due now what would be due later: work is searched for and jobs are asked after in the usual
-way, and without any watch all goes on as with a server that has none. It locks nothing, so that a watch that
-is cut off costs nobody anything; its thread is never waited for.
+A long-poll only makes something due now that would be due later: jobs are fetched and polled in the usual
+way, and without long-polls everything works as with a server that has none. A long-poll locks nothing, so
+that one that is cut off costs nobody anything; the daemon never waits for its thread.
 """
 
 import logging
@@ -24,121 +23,136 @@ from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
 
-# Shorter than what many routers keep a silent connection for, and than our patience with an answer.
-LONGEST = 40
-# Between two calls of a watch, and after one that failed.
-PAUSE, LONG_PAUSE = 0.5, 10.0
-# So many jobs are remembered; the server has no more to tell of at once.
-MOST_KNOWN = 400
-# Of one project; each is a thread and a connection, and who is named is the servers' choice.
-MOST_WATCHES = 16
+# Seconds; shorter than the time after which many routers drop an idle connection, and than our own timeout.
+MAX_HOLD = 40
+# Seconds between two calls of a long-poll, and after a call that failed.
+DELAY, FAILURE_DELAY = 0.5, 10.0
+# The jobs that are remembered as announced; a server announces no more at once.
+MAX_ANNOUNCED = 400
+# Per project: each is a thread and a connection, and the servers choose which servers are named.
+MAX_LONG_POLLS = 16
 
 
 @dataclass
-class LongPollCall:
-    """A server as one project knows it. ``known`` are jobs it has told of, and until when that is no news."""
+class LongPoll:
+    """The long-poll of one project at one server.
+
+    ``announced`` are the jobs the server has announced, and until when it must not announce them again.
+    """
 
     project: str
     server: str
     seconds: int
-    known: dict[PendingJob, float] = field(default_factory=dict)
+    announced: dict[PendingJob, float] = field(default_factory=dict)
 
-    def note(self, found: tuple[PendingJob, ...], until: float) -> None:
-        """Remember what was told; the oldest are forgotten first."""
-        for job in found:
-            self.known.pop(job, None)
-            self.known[job] = until
-        for job in list(self.known)[:-MOST_KNOWN]:
-            del self.known[job]
+    def record(self, jobs: tuple[PendingJob, ...], until: float) -> None:
+        """Remember announced jobs; the oldest are forgotten first."""
+        for job in jobs:
+            self.announced.pop(job, None)
+            self.announced[job] = until
+        for job in list(self.announced)[:-MAX_ANNOUNCED]:
+            del self.announced[job]
 
-    def still_known(self, now: float) -> tuple[PendingJob, ...]:
-        """The jobs that would be no news."""
-        self.known = {job: until for job, until in self.known.items() if now < until}
-        return tuple(self.known)
+    def still_announced(self, now: float) -> tuple[PendingJob, ...]:
+        """Return the jobs that the server must not announce again."""
+        self.announced = {job: until for job, until in self.announced.items() if now < until}
+        return tuple(self.announced)
 
 
-class LongPollCalls:
-    """The watches of a daemon, one for each server that has said it holds calls."""
+class LongPolls:
+    """The long-polls of a daemon, one for each project and server that holds calls."""
 
     def __init__(
         self,
         servers: ServerConnections,
-        work: JobFetcher,
-        tour: WorkCycle,
+        *,
+        fetcher: JobFetcher,
+        work_cycle: WorkCycle,
         jobs: JobTable,
-        tails: OutputSender,
+        output_sender: OutputSender,
         fast: float,
     ) -> None:
-        """A job that was told of and is still there after ``fast`` seconds is news again."""
+        """Let a server announce a job again that is still pending after ``fast`` seconds."""
         self._servers = servers
-        self._work = work
-        self._tour = tour
+        self._fetcher = fetcher
+        self._work_cycle = work_cycle
         self._jobs = jobs
-        self.tails = tails
+        self.output_sender = output_sender
         self._fast = fast
         self._guard = threading.Lock()
-        self._watches: dict[tuple[str, str], LongPollCall] = {}
+        self._long_polls: dict[tuple[str, str], LongPoll] = {}
         # Called when there is something to do.
         self.wake: Callable[[], None] = lambda: None
 
-    def heard(self, project: str, server: str, longest_wait: int) -> None:
-        """A server has said for how many seconds it holds a call: it is watched from now on, of each
-        project some servers and those that are still named."""
-        seconds = min(longest_wait, LONGEST)
+    def signed_up(self, project: str, server: str, longest_wait: int) -> None:
+        """Start the long-poll of a server that holds calls for ``longest_wait`` seconds, 0 for not at all.
+
+        Each project has at most `MAX_LONG_POLLS`, and only at servers that are still named.
+        """
+        seconds = min(longest_wait, MAX_HOLD)
         with self._guard:
-            of_project = sum(name == project for name, _server in self._watches)
-            if seconds <= 0 or (project, server) in self._watches or of_project >= MOST_WATCHES:
+            of_project = sum(name == project for name, _server in self._long_polls)
+            if seconds <= 0 or (project, server) in self._long_polls or of_project >= MAX_LONG_POLLS:
                 return
-            watch = self._watches[project, server] = LongPollCall(project, server, seconds)
-        log.debug("%s tells project %s of work as it comes", server, project)
-        threading.Thread(target=self._keep, args=(watch,), name="LGI-watch", daemon=True).start()
+            long_poll = self._long_polls[project, server] = LongPoll(project, server, seconds)
+        log.debug("%s announces jobs of project %s", server, project)
+        threading.Thread(target=self._run, args=(long_poll,), name="LGI-long-poll", daemon=True).start()
 
     def __len__(self) -> int:
-        """How many there are."""
-        return len(self._watches)
+        """Return the number of long-polls."""
+        return len(self._long_polls)
 
-    def _keep(self, watch: LongPollCall) -> None:
-        """Until its server is none of the project's any more."""
-        while not self._work.stopping() and self._tour.names(watch.project, watch.server):
-            time.sleep(self.look(watch))
+    def _run(self, long_poll: LongPoll) -> None:
+        """Call a server again and again while it belongs to the project."""
+        project, server = long_poll.project, long_poll.server
+        while not self._fetcher.stopping() and self._work_cycle.is_project_server(project, server):
+            time.sleep(self.poll(long_poll))
         with self._guard:
-            del self._watches[watch.project, watch.server]
-        log.debug("%s is not watched for project %s any more", watch.server, watch.project)
+            del self._long_polls[project, server]
+        log.debug("%s: no more long-polls for project %s", server, project)
 
-    def look(self, watch: LongPollCall) -> float:
-        """One held call and what follows from it; after how many seconds to make the next one."""
-        project = next((one for one in self._work.configuration.projects if one.name == watch.project), None)
+    def poll(self, long_poll: LongPoll) -> float:
+        """Make one held call and act on the answer; return the seconds until the next call."""
+        projects = {one.name: one for one in self._fetcher.configuration.projects}
+        project = projects.get(long_poll.project)
         if project is None:
-            return LONG_PAUSE
+            return FAILURE_DELAY
         now = self._servers.clock.now
-        applications = [one.name for one in project.applications]
         try:
-            with self._servers.watching(watch.server):
-                calls = self._servers.connect(watch.project, watch.server)
-                known, sent = watch.still_known(now), self.tails.followed(watch.project, watch.server)
-                told = calls.poll_work(applications, known, watch.seconds, load=self._load(), watched=sent)
+            answer = self._wait(project, long_poll, now)
         except (BackingOffError, ServerError, TransportError) as error:
-            log.debug("%s is not watched for a while: %s", watch.server, error)
-            return LONG_PAUSE
-        looked_at = [job.job_id for job in told if job.state == WATCHED]
-        self.tails.follow(watch.project, watch.server, looked_at)
-        found = tuple(job for job in told if job.state != WATCHED)
-        watch.note(found, self._servers.clock.now + self._fast)
-        aborting = {job.job_id for job in found if job.state == State.ABORTING}
+            log.debug("%s: long-poll failed: %s", long_poll.server, error)
+            return FAILURE_DELAY
+        watched = [job.job_id for job in answer if job.state == WATCHED]
+        self.output_sender.start(long_poll.project, long_poll.server, watched)
+        announced = tuple(job for job in answer if job.state != WATCHED)
+        long_poll.record(announced, self._servers.clock.now + self._fast)
+        aborting = {job.job_id for job in announced if job.state == State.ABORTING}
         for job in self._jobs:
-            if (job.record.project, job.record.server) == (watch.project, watch.server):
-                job.poll_at = now if job.record.job_id in aborting else job.poll_at
-        if len(aborting) < len(found):
-            self._search(project, watch.server)
-        if found:
+            is_here = (job.record.project, job.record.server) == (long_poll.project, long_poll.server)
+            if is_here and job.record.job_id in aborting:
+                job.schedule.abort_announced(now)
+        if len(aborting) < len(announced):
+            self._fetch(project, long_poll.server)
+        if announced:
             self.wake()
-        return PAUSE
+        return DELAY
+
+    def _wait(self, project: ProjectSettings, long_poll: LongPoll, now: float) -> tuple[PendingJob, ...]:
+        applications = [one.name for one in project.applications]
+        with self._servers.tracking(long_poll.server):
+            calls = self._servers.connect(long_poll.project, long_poll.server)
+            announced = long_poll.still_announced(now)
+            sending = self.output_sender.sending(long_poll.project, long_poll.server)
+            return calls.poll_work(
+                applications, announced, long_poll.seconds, load=self._load(), watched=sending
+            )
 
     def _load(self) -> int:
-        """How full this resource is, in percent: who is emptier hears of new jobs first."""
-        return 100 * len(self._jobs) // self._work.configuration.rules.job_limit
+        """Return the load of this resource in percent: servers announce jobs to the least loaded first."""
+        return 100 * len(self._jobs) // self._fetcher.configuration.rules.job_limit
 
-    def _search(self, project: ProjectSettings, server: str) -> None:
-        """A search that is under way may have come too early for what was just told: then another one."""
-        while not self._work.stopping() and not self._tour.ask_again(project, server):
-            time.sleep(PAUSE)
+    def _fetch(self, project: ProjectSettings, server: str) -> None:
+        """Fetch, after a fetch that is under way: it may have come before the announcement."""
+        while not self._fetcher.stopping() and not self._work_cycle.fetch_from(project, server):
+            time.sleep(DELAY)

@@ -1,6 +1,6 @@
-"""How a job ended, as the file ``end`` in its state directory tells.
+"""Reads how a job ended from the file ``end`` in its state directory.
 
-Its scripts write it, but whatever runs as their user may have written it too: it tells of this job alone.
+The scripts of the job write it, but so may any process of their user: it is used for this job alone.
 """
 
 import os
@@ -11,34 +11,34 @@ from lgi_protocol.job_directory import DamagedFileError, JobDirectory
 from lgi_protocol.job_end import MAX_CODE, MAX_SIGNAL, NO_END, End, normalize_reason
 
 NAME = "end"
-LONGEST = 4096
-# Its writer may have linked it into place.
-_MOST_NAMES = 2
+MAX_BYTES = 4096
+# Its writer may have created it by a hard link.
+_MAX_LINKS = 2
 _LINE = re.compile("(exit_code|exit_signal|reason)=(.*)")
 
 
 def read(state: Path, owner: int | None) -> End:
-    """What the file says; NO_END when there is none to be read: a link, or of another user than ``owner``."""
+    """Return the end of a job; NO_END without a file, for a link and for a file not owned by ``owner``."""
     try:
         with JobDirectory(state).open_plain(NAME) as opened:
             status = os.fstat(opened.fileno())
-            if status.st_nlink > _MOST_NAMES or owner not in (None, status.st_uid):
+            if status.st_nlink > _MAX_LINKS or owner not in (None, status.st_uid):
                 return NO_END
-            return parse(opened.read(LONGEST))
+            return parse(opened.read(MAX_BYTES))
     except (DamagedFileError, OSError):
         return NO_END
 
 
 def parse(data: bytes) -> End:
-    """The content of the file: what is no number of its kind is not known, and neither are two of them."""
+    """Parse the file; an invalid number counts as none, and so do an exit code together with a signal."""
     lines = data.decode("utf-8", "replace").splitlines()
     matches = (_LINE.fullmatch(line.strip()) for line in lines)
-    told = {found[1]: found[2] for found in matches if found}
-    code = _number(told.get("exit_code", ""), 0, MAX_CODE)
-    signal = _number(told.get("exit_signal", ""), 1, MAX_SIGNAL)
+    values = {found[1]: found[2] for found in matches if found}
+    code = _number(values.get("exit_code", ""), 0, MAX_CODE)
+    signal = _number(values.get("exit_signal", ""), 1, MAX_SIGNAL)
     if code is not None and signal is not None:
         code = signal = None
-    return End(code, signal, normalize_reason(told.get("reason", "")))
+    return End(code, signal, normalize_reason(values.get("reason", "")))
 
 
 def _number(text: str, least: int, most: int) -> int | None:

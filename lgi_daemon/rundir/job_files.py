@@ -1,4 +1,4 @@
-"""The LGI_* files of a job's directory, written from its record. The daemon never believes them."""
+"""The LGI_* files of a job's directory, written from its record. The daemon never trusts them."""
 
 import os
 import stat
@@ -8,7 +8,7 @@ from pathlib import Path
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir.record import JobRecord, Phase
-from lgi_daemon.rundir.trailer import LONGEST, compose, found, made
+from lgi_daemon.rundir.trailer import MAX_BYTES, compose, find, format_end
 from lgi_protocol import comma_lists
 from lgi_protocol.digest import digest
 from lgi_protocol.job_directory import (
@@ -30,7 +30,7 @@ _LGI = "LGI_"
 
 
 def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What each LGI_* file holds, in the document's order; LGI_input comes with the server's consent."""
+    """Return the content of each LGI_* file, in the order of the document; LGI_input after the claim only."""
     texts = {
         "LGI_project": record.project,
         "LGI_this_project_server": record.server,
@@ -52,47 +52,47 @@ def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes
         "LGI_job_run_script_pid": str(record.run.pid if record.run else 0),
         "LGI_daemon_reference": INVALID if record.disowned else record.reference,
     }
-    found = {name: text.encode() for name, text in texts.items()}
-    found |= {f"LGI_{name}": scripts[name] for name in SCRIPTS}
+    files = {name: text.encode() for name, text in texts.items()}
+    files |= {f"LGI_{name}": scripts[name] for name in SCRIPTS}
     if record.phase is not Phase.CLAIMING:
-        found["LGI_input"] = record.input
+        files["LGI_input"] = record.input
     own = {JOB_KEY: record.job_key, JOB_CERTIFICATE: record.job_certificate, JOB_CA: record.job_ca}
     credentials = {name: text.encode() for name, text in own.items() if text}
-    return {name: found[name] for name in HASHED if name in found} | credentials
+    return {name: files[name] for name in HASHED if name in files} | credentials
 
 
 class JobFiles:
     """The directory of one job as the daemon writes and reads it, no link in it followed."""
 
     def __init__(self, path: Path, owner: int | None) -> None:
-        """``owner`` is the uid the files are given to, None for the daemon's own."""
+        """Take the uid that owns the files, None for that of the daemon."""
         self.path = path
         self.owner = owner
 
     def make(self) -> None:
-        """The directory, mode 0700 and the job's own, with an empty LGI_output; nothing when it is there."""
+        """Create the directory, owned by the job with mode 0700, with an empty LGI_output, where missing."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
-        # The job may have shut it, to itself as to its scripts.
+        # The job may have removed its permissions.
         if stat.S_IMODE(self.path.lstat().st_mode) != _MODE:
             self.path.chmod(_MODE)
         if self.owner is not None:
             os.chown(self.path, self.owner, self.owner, follow_symlinks=False)
-            # The umask may have closed the way of the job's user to its directory.
+            # The umask may keep the job's user from entering its directory.
             self.path.parent.chmod(0o755)
             self.path.parent.parent.chmod(0o755)
         if not os.path.lexists(self.path / OUTPUT):
             self._put(OUTPUT, b"", 0o600)
 
-    def write(self, wanted: Mapping[str, bytes]) -> list[str]:
-        """Write the files that are not as wanted; their names.
+    def write(self, files: Mapping[str, bytes]) -> list[str]:
+        """Write the files that have another content; return their names.
 
-        Each file comes before its .hash, so that a kill in between shows. They do not wait for the disk: at
-        its start the daemon writes again what a power failure spoiled.
+        Each file is written before its .hash, so that a kill in between is detected. They are not flushed to
+        disk: at its start the daemon writes again what a power failure has damaged.
         """
         directory = JobDirectory(self.path)
         written = []
-        for name, data in wanted.items():
+        for name, data in files.items():
             if not _holds(directory, name, data):
                 self._put(name, data, 0o500 if name.endswith("_script") else 0o400)
                 self._put(f"{name}.hash", digest(data).encode(), 0o400)
@@ -100,9 +100,9 @@ class JobFiles:
         return written
 
     def fingerprint(self) -> int:
-        """A number that is another one after any change of the LGI_* files; 0 when they cannot be looked at.
+        """Return a number that changes with any of the LGI_* files; 0 when they cannot be read.
 
-        A file's time of change is the system's to set: a job can write the old content back, not the time.
+        It includes the ctime: a job can restore the content of a file, but not its ctime.
         """
         try:
             folder = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -114,43 +114,43 @@ class JobFiles:
             os.close(folder)
 
     def output(self, limit: int, remark: str = "", end: End = NO_END) -> tuple[bytes, str]:
-        """LGI_output up to a limit, and what the administrator should know of it, mostly nothing.
+        """Return LGI_output up to a limit in bytes, and a warning for the administrator, usually empty.
 
-        The line that tells how the job ended stays the last one: before it come the ``remark``, and that the
-        output is cut. One that lacks it gets it when the end has a reason. A link of either kind, a device, a
-        directory or a file of another user is no output: it would show files of others.
+        The trailer stays the last line: the ``remark`` and a note that the output was cut come before it. An
+        output without trailer gets one when the end has a reason. A link of either kind, a device, a
+        directory and a file of another user are no output: they would show files of others.
         """
         data, size, last, problem = self._read_output(limit)
-        trailer = own = found(last)
+        trailer = own = find(last)
         if not own and end.reason and (end.cause or end.reason != remark):
-            trailer = made(end)
+            trailer = format_end(end)
         size += len(trailer) - len(own)
         body = data[: max(0, size - len(trailer))]
         return compose(body, size, trailer, remark, limit), problem
 
     def _read_output(self, limit: int) -> tuple[bytes, int, bytes, str]:
-        """Its first and its last bytes with its size between them, and what is wrong with it."""
+        """Return the first bytes of the output, its size, its last bytes and a warning."""
         try:
             with JobDirectory(self.path).open_plain(OUTPUT) as opened:
                 status = os.fstat(opened.fileno())
                 if status.st_nlink != 1 or self.owner not in (None, status.st_uid):
-                    raise DamagedFileError(f"{self.path / OUTPUT} has a second name or another owner")
+                    raise DamagedFileError(f"{self.path / OUTPUT} has a second hard link or another owner")
                 data = opened.read(limit + 1)
                 if len(data) <= limit:
                     return data, len(data), data, ""
                 size = max(status.st_size, len(data))
-                last = os.pread(opened.fileno(), LONGEST, max(0, size - LONGEST))
-                return data, size, last, f"the output of {size} bytes is cut to {limit}"
+                last = os.pread(opened.fileno(), MAX_BYTES, max(0, size - MAX_BYTES))
+                return data, size, last, f"the output of {size} bytes was cut to {limit}"
         except (DamagedFileError, OSError) as error:
-            return b"", 0, b"", f"there is no output to report: {error}"
+            return b"", 0, b"", f"cannot read the output: {error}"
 
     def remove(self) -> None:
-        """Delete the directory, following no link. OSError when something in it resists."""
+        """Delete the directory, following no link. Raise OSError when a part cannot be deleted."""
         if os.path.lexists(self.path):
             remove_tree(self.path, is_ours=self.owner is None)
 
     def empty(self) -> None:
-        """Delete the job's own files, none of LGI_*, following no link. OSError when something resists."""
+        """Delete the job's own files, but no LGI_*, following no link. Raise OSError on failure."""
         for entry in list(os.scandir(self.path)):
             if entry.name.startswith((_LGI, f".{_LGI}")):
                 continue
@@ -160,7 +160,7 @@ class JobFiles:
                 os.unlink(entry.path)
 
     def _put(self, name: str, data: bytes, mode: int) -> None:
-        atomic_file.write(self.path, name, data, mode, self.owner, self.owner, durable=False)
+        atomic_file.write(self.path, name, data, mode, owner=self.owner, group=self.owner, durable=False)
 
 
 def _state_of(name: str, folder: int) -> tuple[int, ...]:
@@ -172,7 +172,7 @@ def _state_of(name: str, folder: int) -> tuple[int, ...]:
 
 
 def _holds(directory: JobDirectory, name: str, data: bytes) -> bool:
-    """Whether a file and its .hash are as wanted. Never reads more than that, since a job may grow them."""
+    """Return whether a file and its .hash have this content, without reading more than its size."""
     try:
         return (
             directory.read_plain(name, len(data) + 1) == data

@@ -1,4 +1,4 @@
-"""What the daemon knows of a job. Kept where no job can write, it is the truth; LGI_* files are a copy."""
+"""The record of a job, stored where no job can write. LGI_* files are a copy that is never read back."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
@@ -12,16 +12,16 @@ from lgi_protocol.resource_api import JobDescription
 
 
 class Phase(StrEnum):
-    """How far a job has come on this resource."""
+    """The phase of a job on this resource."""
 
-    CLAIMING = "claiming"  # on disk; whether the server has given it to us is not known
-    ACCEPTED = "accepted"  # the server has confirmed that it is ours
-    REMOVING = "removing"  # done; whatever is still on disk is to go
+    CLAIMING = "claiming"  # on disk; the server has not confirmed the claim yet
+    ACCEPTED = "accepted"  # the server has confirmed the claim
+    REMOVING = "removing"  # ended; what is left on disk must be deleted
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job of this resource, and what the server said of it last."""
+    """One job of this resource, with the last known state at the server."""
 
     reference: str
     project: str
@@ -44,47 +44,47 @@ class JobRecord:
     input: bytes = b""
     phase: Phase = Phase.CLAIMING
     run: ProcessId | None = None
-    # The uid was chosen for this job alone: whatever runs under it is the job's.
+    # The uid was chosen for this job alone: all processes under it are the job's.
     own_uid: bool = False
     limits: ResourceLimits = field(default_factory=ResourceLimits)
-    # PEM, where jobs are given certificates: the job's own key, its certificate once it has one, the CA's.
+    # PEM, where jobs get certificates: the job's key, its certificate (empty before the first) and the CA's.
     job_key: str = field(default="", repr=False)
     job_certificate: str = field(default="", repr=False)
     job_ca: str = field(default="", repr=False)
-    # When to ask for the next certificate, in unix seconds: at once while there is none.
+    # When to request the next certificate, in Unix seconds: at once while there is none.
     job_certificate_half_over: float = 0.0
-    # The resource's certificate that it was asked for with, as `servers.fingerprint` has it.
+    # The `fingerprint` of the resource's certificate with which it was requested.
     job_certificate_shown: str = ""
-    # Its scripts keep their marks in a directory beside this record; an older daemon's in the job's own.
+    # The marks of its scripts are in a directory beside this record; with an older daemon in the job's own.
     has_state_directory: bool = False
-    # True when another has it, or nobody: kill it and tell no server.
+    # The job belongs to another daemon, or to none: kill it and report nothing.
     disowned: bool = False
-    # The scripts of its end have succeeded, and this is what the server has to be told: "" while it lives.
+    # The state to report once the scripts of the job's end have succeeded; "" before.
     ending: str = ""
-    # What it is told of the end, and what stands of it in the output before the last line.
+    # The end to report, and the remark for the output, before its trailer.
     end: End = NO_END
     remark: str = ""
 
     @property
     def title(self) -> str:
-        """How a job is called in the log."""
+        """The name of the job in the log."""
         return f"job {self.job_id} {self.project}/{self.application} {self.reference[:8]}"
 
 
 def claimed_by(record: JobRecord, job: JobDescription) -> bool:
-    """Whether the server's description of a job says that this record's acceptance holds it."""
+    """Return whether the job is claimed by this record, by its reference at the server."""
     return job.daemon_reference == record.reference
 
 
 def to_json(record: JobRecord) -> bytes:
-    """The record as it is stored."""
+    """Serialize a record."""
     values = asdict(record)
     values["input"] = record.input.hex()
     return json.dumps(values, indent=1).encode()
 
 
 def from_json(data: bytes) -> JobRecord:
-    """A stored record. ValueError when it is none."""
+    """Parse a stored record. Raise ValueError when it is invalid."""
     try:
         values: dict[str, Any] = json.loads(data)
         for name in ("owners", "read_access", "write_access", "target_resources"):
@@ -92,10 +92,10 @@ def from_json(data: bytes) -> JobRecord:
         values["input"] = bytes.fromhex(values["input"])
         values["phase"] = Phase(values["phase"])
         values["run"] = ProcessId(**values["run"]) if values["run"] else None
-        # An older daemon noted none.
+        # Older daemons stored none.
         values["limits"] = ResourceLimits(**values.get("limits", {}))
         values["end"] = End(**values.get("end", {}))
-        # A newer daemon may have noted more.
+        # A newer daemon may have stored more.
         known = {field.name for field in fields(JobRecord)}
         return JobRecord(**{name: value for name, value in values.items() if name in known})
     except (KeyError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""What a daemon finds in its run directory when it starts: its own jobs, an older daemon's, and debris."""
+"""Recovers jobs from the run directory at the start: those of this daemon and of an older one."""
 
 import logging
 import re
@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from lgi_daemon.execution.processes import ProcessId
-from lgi_daemon.rundir.job_files import INVALID
 from lgi_daemon.rundir.record import JobRecord, Phase, from_json
 from lgi_daemon.rundir.run_directory import RECORD, RunDirectory, is_leftover
 from lgi_protocol import comma_lists
@@ -19,72 +18,72 @@ from lgi_protocol.resource_api import is_job_id
 log = logging.getLogger(__name__)
 
 _REFERENCE = re.compile(r"[0-9A-F]{32}")
-# Larger than any file of a job, and small enough that digesting what a job wrote is soon done.
+# Larger than any LGI_* file, and small enough to hash quickly.
 _LARGEST_FILE = 512 * 1024
 
 
 def recover(run: RunDirectory) -> list[JobRecord]:
-    """All jobs to look after. Torn LGI_* files are written again; what is broken is moved to ``.broken``.
+    """Return the records of all jobs. Damaged LGI_* files are restored; broken jobs move to ``.broken``.
 
-    What cannot even be moved is left as it is, with a word in the log: the others are taken up all the same.
+    What cannot even be moved is logged and left as it is, so that the others are recovered nevertheless.
     """
     records = list(_recorded(run))
     known = {run.files(record).path for record in records}
     for path in sorted(run.path.glob("[!.]*/*/JOB_*")):
         if path not in known:
-            with _apart(path):
+            with _isolated(path):
                 adopted = _adopt(run, path)
                 records += [adopted] if adopted else []
     return records
 
 
 @contextmanager
-def _apart(path: Path) -> Iterator[None]:
-    """Keep what goes wrong with one job from the others."""
+def _isolated(path: Path) -> Iterator[None]:
+    """Keep an error with one job from the others."""
     try:
         yield
     except (OSError, RecursionError, ValueError) as error:
-        log.critical("%s is left as it is until the next start: %s", path, error)
+        log.critical("cannot recover %s, left as it is until the next start: %s", path, error)
 
 
 def _recorded(run: RunDirectory) -> Iterator[JobRecord]:
-    """The jobs this daemon's records tell of."""
+    """Yield the jobs with a record of this daemon."""
     for folder in sorted(run.records.iterdir()):
         record = None
-        with _apart(folder):
+        with _isolated(folder):
             record = _resumed(run, folder)
         if record is not None:
             yield record
 
 
 def _resumed(run: RunDirectory, folder: Path) -> JobRecord | None:
-    """A job to look after, its files whole again; nothing when it had ended or never began."""
+    """Return a job with its files restored; None when it had ended or was never claimed."""
     if not (folder / RECORD).exists():
-        log.info("%s was never accepted and is removed", folder.name)
+        log.info("removing %s, which was never accepted", folder.name)
         shutil.rmtree(folder)
         return None
     record = _read(run, folder)
     if record is None:
         return None
     if is_leftover(record):
-        log.info("%s: its removal is completed", record.title)
+        log.info("%s: completing its removal", record.title)
         run.remove(record)
         return None
     if record.run is None and not record.has_state_directory:
-        # An older daemon took it and has not started it: there are no marks yet that count.
+        # An older daemon claimed it but has not started it, so there are no marks yet.
         record = replace(record, has_state_directory=True)
         run.save(record)
     for name in run.restore(record):
-        log.warning("%s: %s was damaged or missing and is restored", record.title, name)
+        log.warning("%s: %s was damaged or missing and has been restored", record.title, name)
     return record
 
 
 def _read(run: RunDirectory, folder: Path) -> JobRecord | None:
-    """A record with all its scripts, or nothing when it had to be set aside."""
+    """Return a record with all its scripts; None when it was moved to ``.broken``."""
     try:
         record = from_json((folder / RECORD).read_bytes())
         if record.reference != folder.name:
-            raise ValueError(f"it says {record.reference!r} of itself")
+            raise ValueError(f"it contains the reference {record.reference!r}")
         missing = [
             name for name in SCRIPTS if not is_leftover(record) and not run.script(record, name).exists()
         ]
@@ -97,7 +96,7 @@ def _read(run: RunDirectory, folder: Path) -> JobRecord | None:
 
 
 def _adopt(run: RunDirectory, path: Path) -> JobRecord | None:
-    """Take over the directory of an older daemon, which kept no record; set it aside unless it is whole."""
+    """Create a record for the directory of an older daemon; move it to ``.broken`` unless it is complete."""
     directory = JobDirectory(path)
     try:
         directory.verify(_LARGEST_FILE)
@@ -107,14 +106,14 @@ def _adopt(run: RunDirectory, path: Path) -> JobRecord | None:
         return None
     scripts = {name: directory.read(f"LGI_{name}", _LARGEST_FILE) for name in SCRIPTS}
     run.create(record, scripts)
-    log.info("%s: taken over from an older daemon", record.title)
+    log.info("%s: adopted from an older daemon", record.title)
     return record
 
 
 def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
-    """The record an older daemon would have kept.
+    """Return the record for the directory of an older daemon. Raise ValueError when a value is invalid.
 
-    The uid is the owner of the directory, never what a file in it claims: the job could write that file.
+    The uid is the owner of the directory, never the content of a file: the job could have written that file.
     """
     read = directory.text
     reference = directory.path.name.removeprefix("JOB_")
@@ -130,7 +129,7 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
         raise ValueError("its LGI_max_output_size is not a number")
     if not is_job_id(read("LGI_job_id")):
         raise ValueError("its LGI_job_id is not the number of a job")
-    noted = read("LGI_daemon_reference")
+    reference_file = read("LGI_daemon_reference")
     record = JobRecord(
         reference=reference,
         project=project,
@@ -154,6 +153,6 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
         phase=Phase.ACCEPTED,
     )
     pid = read("LGI_job_run_script_pid")
-    # Which process that was nobody knows any more, but that it was started.
+    # That process is no longer known, only that it was started.
     run_before = ProcessId(int(pid), 0, "") if pid.isdigit() and len(pid) < 10 and int(pid) else None
-    return replace(record, run=run_before, disowned=noted == INVALID or noted != reference)
+    return replace(record, run=run_before, disowned=reference_file != reference)

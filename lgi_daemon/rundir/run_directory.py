@@ -1,12 +1,12 @@
 """The run directory: records no job can write, job directories, and the lock of the one daemon.
 
-.reserve                              room for records when the disk is full
+.reserve                              disk space for records when the disk is full
 .lock                                 host, boot and pid of the daemon that has it
-.records/REFERENCE/record.json        the truth about a job, written before a server is told of it
-.records/REFERENCE/LGI_job_*_script   what is run for the job
+.records/REFERENCE/record.json        the record of a job, written before a server is told of it
+.records/REFERENCE/LGI_job_*_script   the scripts that run for the job
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
 .programs/                            links to LGI's programs, for scripts and jobs
-.broken/                              what could not be understood, for the administrator
+.broken/                              what could not be read, for the administrator
 PROJECT/APPLICATION/JOB_REFERENCE/    the job's own directory
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from lgi_daemon.execution import processes
 from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.files import atomic_file
-from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, says_full
+from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
 from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir.job_files import JobFiles, contents
 from lgi_daemon.rundir.record import JobRecord, Phase, to_json
@@ -30,25 +30,25 @@ from lgi_protocol.job_directory import SCRIPTS
 
 log = logging.getLogger(__name__)
 
-# With less a disk is full.
+# With less free space a disk counts as full.
 FULL_BYTES, FULL_FILES = 128 * 1024, 4
 RECORD = "record.json"
 STATE = "state"
-# In the state directory: the run script has started nothing, and asks to be started again.
-AGAIN = "again"
-# Where applications/library keeps its marks in a job's directory when the daemon gives it no other place.
+# In the state directory: the run script has started nothing, and asks for a restart.
+RESTART_REQUEST = "again"
+# The state directory of applications/library inside a job's directory, used with older daemons.
 OLD_STATE = ".LGI_job"
 
 
 class RunDirectoryInUseError(Exception):
-    """Another daemon has the run directory; the text says which."""
+    """Another daemon uses the run directory; the text says which."""
 
 
 class RunDirectory:
-    """The disk of one daemon. ``sandboxed`` when jobs run under uids of their own."""
+    """The run directory of one daemon. ``sandboxed`` when jobs run under uids of their own."""
 
     def __init__(self, path: Path, sandboxed: bool) -> None:
-        """Nothing is read, made or locked yet."""
+        """Read, create and lock nothing yet."""
         self.path = path
         self.sandboxed = sandboxed
         self.records = path / ".records"
@@ -58,7 +58,7 @@ class RunDirectory:
         self._lock: int | None = None
 
     def claim(self) -> None:
-        """Make it ours until the process ends; RunDirectoryInUseError names the daemon that has it."""
+        """Lock the directory until the process ends. Raise RunDirectoryInUseError when it is in use."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(self.path / ".lock", flags, 0o600)
         try:
@@ -74,11 +74,11 @@ class RunDirectory:
         self.records.mkdir(mode=0o700, exist_ok=True)
         # Jobs run their scripts from here, but cannot list or change anything.
         self.records.chmod(0o711 if self.sandboxed else 0o700)
-        self.reserve.keep()
+        self.reserve.allocate()
         try:
             link_programs(self.path)
         except OSError as error:
-            log.critical("jobs may not find LGI's programs: %s cannot be written: %s", self.programs, error)
+            log.critical("jobs may not find LGI's programs: cannot write %s: %s", self.programs, error)
 
     def sign(self) -> None:
         """Write host, boot and pid into the lock file, again after a fork."""
@@ -88,30 +88,30 @@ class RunDirectory:
         os.pwrite(self._lock, holder.encode(), 0)
 
     def release(self) -> None:
-        """Let another daemon have it."""
+        """Unlock the directory."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def files(self, record: JobRecord) -> JobFiles:
-        """The job's own directory."""
+        """Return the job's own directory."""
         place = self.path / record.project / record.application / f"JOB_{record.reference}"
         return JobFiles(place, record.uid if self.sandboxed else None)
 
     def state(self, record: JobRecord) -> Path:
-        """Where the job's scripts keep their marks and the streams of the job."""
+        """Return the directory for the marks of the job's scripts and its output streams."""
         if record.has_state_directory:
             return self.records / record.reference / STATE
         return self.files(record).path / OLD_STATE
 
     def script(self, record: JobRecord, name: str) -> Path:
-        """The trusted copy of a script, as ``job_run_script``, out of the job's reach."""
+        """Return the trusted copy of a script such as ``job_run_script``, which the job cannot change."""
         return self.records / record.reference / f"LGI_{name}"
 
     def create(self, record: JobRecord, scripts: Mapping[str, bytes]) -> None:
-        """Put a new job on disk: scripts, then record, then the job's directory. OSError when it cannot be.
+        """Store a new job: scripts, then record, then the job's directory. Raise OSError on failure.
 
-        Without a record a job was never there, with one everything else can be made again.
+        Without a record there is no job; with one everything else can be restored.
         """
         folder = self.records / record.reference
         group = record.uid if self.sandboxed else None
@@ -131,41 +131,41 @@ class RunDirectory:
             raise
 
     def save(self, record: JobRecord) -> None:
-        """Store a changed record, then what follows from it in the job's directory."""
+        """Store a changed record, then update the job's directory."""
         self._write(record)
         self.restore(record)
 
     def begin(self, record: JobRecord) -> None:
-        """Store that the run script is started: the record last, so that nothing comes between them."""
+        """Store that the run script starts: the record last, immediately before the start."""
         self.restore(record)
         self._write(record)
 
-    def asks_to_start(self, record: JobRecord) -> bool:
-        """Whether a run script that has ended without starting anything asks to be started again."""
+    def restart_requested(self, record: JobRecord) -> bool:
+        """Return whether a run script that has started nothing asks for a restart."""
         if not record.has_state_directory:
             return False
         try:
-            return stat.S_ISREG((self.state(record) / AGAIN).lstat().st_mode)
+            return stat.S_ISREG((self.state(record) / RESTART_REQUEST).lstat().st_mode)
         except OSError:
             return False
 
-    def forget_request(self, record: JobRecord) -> None:
-        """It is started again now: it must not be so once more."""
+    def clear_restart_request(self, record: JobRecord) -> None:
+        """Remove the request for a restart, since the job starts now."""
         if record.has_state_directory:
-            (self.state(record) / AGAIN).unlink(missing_ok=True)
+            (self.state(record) / RESTART_REQUEST).unlink(missing_ok=True)
 
     def restore(self, record: JobRecord) -> list[str]:
-        """Make the job's directory what the record says; the names of the LGI_* files that were not."""
+        """Restore the job's directory from the record; return the names of the LGI_* files that differed."""
         scripts = {name: self.script(record, name).read_bytes() for name in SCRIPTS}
         files = self.files(record)
         try:
             self._make_state(record)
             if os.path.lexists(files.path) and (files.path.is_symlink() or not files.path.is_dir()):
-                self.set_aside(files.path, "it is in the place of a job's directory")
+                self.set_aside(files.path, "it has the name of a job's directory")
             files.make()
             return files.write(contents(record, scripts))
         except OSError as error:
-            # The job owns the place and can spoil it; what we rely on is in the record.
+            # The job owns the directory and can damage it; the daemon relies on the record only.
             log.warning("%s: its directory cannot be written: %s", record.title, error)
             return []
 
@@ -178,12 +178,12 @@ class RunDirectory:
             place.chmod(0o700)
 
     def remove(self, record: JobRecord) -> None:
-        """Delete a job from disk; a kill in between is finished at the next start."""
+        """Delete a job from disk; after a kill the next start completes it."""
         try:
             self._write(record)
         except OSError as error:
-            # The removal makes room. A start after a kill in between finds the end that was noted before.
-            if not says_full(error):
+            # The removal frees space. After a kill in between the next start finds the end stored before.
+            if not is_disk_full(error):
                 raise
         files = self.files(record)
         try:
@@ -194,7 +194,7 @@ class RunDirectory:
         shutil.rmtree(self.records / record.reference)
 
     def _remove_state(self, record: JobRecord) -> None:
-        """Separately: the job could nest directories in it deeper than rmtree goes."""
+        """Remove the state directory, in which the job may nest directories deeper than rmtree can delete."""
         state = self.records / record.reference / STATE
         if os.path.lexists(state):
             try:
@@ -203,7 +203,7 @@ class RunDirectory:
                 self.set_aside(state, f"it could not be deleted: {error}")
 
     def set_aside(self, path: Path, reason: str) -> None:
-        """Move something out of the way, for the administrator to look at."""
+        """Move a path to ``.broken``, for the administrator."""
         self.broken.mkdir(mode=0o700, exist_ok=True)
         number, target = 0, self.broken / path.name
         while os.path.lexists(target):
@@ -217,21 +217,21 @@ class RunDirectory:
         try:
             atomic_file.write(folder, RECORD, data)
         except OSError as error:
-            if not says_full(error) or not self.reserve.give():
+            if not is_disk_full(error) or not self.reserve.release():
                 raise
             atomic_file.write(folder, RECORD, data)
 
     def is_full(self) -> bool:
-        """Whether the disk has no room, but for what is kept, in which a job could have ended well."""
+        """Return whether the disk has too little space, apart from the reserve, for a job to end well."""
         try:
             space = os.statvfs(self.path)
         except OSError:
             return False
         free = space.f_bavail * space.f_frsize
-        kept = 0 if self.reserve.is_kept else RESERVE_BYTES
-        return free < kept + FULL_BYTES or (space.f_files > 0 and space.f_favail < FULL_FILES)
+        reserved = 0 if self.reserve.is_allocated else RESERVE_BYTES
+        return free < reserved + FULL_BYTES or (space.f_files > 0 and space.f_favail < FULL_FILES)
 
 
 def is_leftover(record: JobRecord) -> bool:
-    """Whether a stored job only waits for the end of its removal."""
+    """Return whether the removal of a stored job was interrupted."""
     return record.phase is Phase.REMOVING

@@ -1,4 +1,4 @@
-"""The daemon's certificate and its CA's: used once they were renewed, and warned of before they end."""
+"""Uses the renewed certificates of daemon and CA, and warns before they expire."""
 
 import logging
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from lgi_protocol.credentials import Credentials, file_stamps
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 _DAY = 24 * 3600.0
 
 
-class Certificates:
-    """Looks at the files of the credentials in use. Connections take up new ones by themselves."""
+class CertificateReloader:
+    """Checks the files of the credentials in use. Connections read changed files by themselves."""
 
     def __init__(
         self,
@@ -23,27 +23,27 @@ class Certificates:
         servers: ServerConnections,
         today: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """``today`` is the time of the calendar, which certificates know."""
+        """Take ``today``, which returns the calendar time that the validity of certificates refers to."""
         self._servers = servers
         self._today = today
-        self.use(credentials)
+        self.watch(credentials)
 
-    def use(self, credentials: Credentials) -> None:
-        """Look after other files from now on."""
+    def watch(self, credentials: Credentials) -> None:
+        """Check the files of other credentials from now on."""
         self._credentials = credentials
         self._stamps = file_stamps(credentials.files)
-        self._servers.shown = fingerprint(credentials)
-        self._look_at = self._warn_at = float("-inf")
+        self._servers.certificate_fingerprint = fingerprint(credentials)
+        self._check_at = self._warn_at = float("-inf")
 
     def tick(self, now: float) -> None:
-        """Do what is due; ``now`` is in seconds of a clock that never goes back."""
-        if now < self._look_at:
+        """Check what is due at ``now``, in seconds of the daemon's clock."""
+        if now < self._check_at:
             return
-        self._look_at = now + LOOK_SECONDS
-        found = file_stamps(self._credentials.files)
-        if found != self._stamps:
-            self._stamps = found
-            self._renewed()
+        self._check_at = now + CHECK_SECONDS
+        stamps = file_stamps(self._credentials.files)
+        if stamps != self._stamps:
+            self._stamps = stamps
+            self._reload()
             self._warn_at = now
         if now >= self._warn_at:
             self._warn_at = now + _DAY
@@ -51,12 +51,12 @@ class Certificates:
             for warning in expiry.warnings(files, self._today()):
                 log.warning("%s", warning)
 
-    def _renewed(self) -> None:
+    def _reload(self) -> None:
         try:
             self._credentials.context()
         except ValueError as error:
-            # One of two files may be there before the other: the other one's coming is a change again.
+            # One of two files may be replaced before the other, whose replacement is a change again.
             log.warning("keeping the old certificate: %s", error)
         else:
-            self._servers.shown = fingerprint(self._credentials)
-            log.info("the renewed certificate %s is used from now on", self._credentials.certificate)
+            self._servers.certificate_fingerprint = fingerprint(self._credentials)
+            log.info("now using the renewed certificate %s", self._credentials.certificate)

@@ -1,9 +1,9 @@
-"""The time, as the daemon was told it last."""
+"""The time of the last tick of the daemon."""
 
 
 class Clock:
-    """Told by the one that ticks, read by everybody who works beside it; it never goes back."""
+    """Set by the thread that ticks, read by all workers; it never goes back."""
 
     def __init__(self, now: float = 0.0) -> None:
-        """``now`` is in seconds of any clock that never goes back."""
+        """Start at ``now``, in seconds of any monotonic clock."""
         self.now = now

@@ -1,4 +1,4 @@
-"""The project servers: kept connections, the sessions of one round, when to leave one alone."""
+"""The project servers: persistent connections, sessions, and when to leave a server alone."""
 
 import hashlib
 import logging
@@ -11,6 +11,7 @@ from threading import Lock
 from types import TracebackType
 
 from lgi_daemon.servers.clock import Clock
+from lgi_protocol.backoff import Backoff
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError, TransportError
@@ -19,35 +20,32 @@ from lgi_protocol.resource_api import ResourceCalls, SignUp
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE = 10.0
-LONGEST_PAUSE = 300.0
-# More make no pause longer, and after some days a number that is too large.
-_MOST_FAILURES = 32
-# A server names the others, other ones each time if it likes: their connections are not kept for ever.
-_MOST_CLIENTS = 256
-# So many that cannot be reached are told of in the log, and so many are remembered beyond their pause.
-MOST_TOLD, _MOST_REMEMBERED = 32, 1024
+UNREACHABLE_DELAYS = Backoff(first=10.0, longest=300.0)
+# A server may name other servers in each answer: their connections are not kept for ever.
+_MAX_CLIENTS = 256
+# The unreachable servers that are logged, and the servers that are remembered after their back-off.
+MAX_LOGGED, _MAX_REMEMBERED = 32, 1024
 
-# A server ends a session that is not used after so long by itself; so many are remembered until then.
-SESSION_LIFE, MOST_UNENDED = 1800.0, 64
+# A server ends an unused session by itself after so many seconds; so many are remembered until then.
+SESSION_LIFE, MAX_PENDING_SIGN_OFFS = 1800.0, 64
 
-# Gives the calls of one project on one server.
+# Returns the calls of a project on a server.
 Connect = Callable[[str, str], ResourceCalls]
 
 
 class BackingOffError(Exception):
-    """A server asked to be left alone, or was just found dead; nothing was sent."""
+    """A server asked for a pause, or could not be reached just before; nothing was sent."""
 
 
 def connector(credentials: Credentials) -> Connect:
-    """Real connections, one kept set of them per server, for any number of threads."""
+    """Return a function that connects to servers, with one set of connections each, for any thread."""
     clients: dict[str, Client] = {}
     guard = Lock()
 
     def connect(project: str, server: str) -> ResourceCalls:
         with guard:
             if server not in clients:
-                if len(clients) >= _MOST_CLIENTS:
+                if len(clients) >= _MAX_CLIENTS:
                     clients.pop(next(iter(clients))).close()
                 clients[server] = Client(server, credentials)
             return ResourceCalls(clients[server], project)
@@ -56,7 +54,7 @@ def connector(credentials: Credentials) -> Connect:
 
 
 def fingerprint(credentials: Credentials) -> str:
-    """What tells one certificate of this resource from the next; empty when it cannot be read."""
+    """Return the SHA-256 digest of the certificate file, empty when it cannot be read."""
     try:
         return hashlib.sha256(credentials.certificate.read_bytes()).hexdigest()
     except OSError:
@@ -64,8 +62,8 @@ def fingerprint(credentials: Credentials) -> str:
 
 
 @dataclass(frozen=True)
-class Unended:
-    """A session whose end nobody has confirmed, since a time."""
+class PendingSignOff:
+    """A session whose sign-off the server has not confirmed, and when it was sent."""
 
     server: str
     calls: ResourceCalls
@@ -73,145 +71,145 @@ class Unended:
 
 
 class ServerConnections:
-    """All servers together, asked by several threads; remembers per server until when it is left alone."""
+    """All servers, for several threads; remembers until when each of them is left alone."""
 
     def __init__(self, connect: Connect, clock: Clock) -> None:
-        """``connect`` makes the calls, real ones or a test's."""
+        """Make calls through ``connect``: the real one, or that of a test."""
         self.connect = connect
         # The `fingerprint` of the certificate that calls are made with.
-        self.shown = ""
+        self.certificate_fingerprint = ""
         self.clock = clock
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
-        self._unended: deque[Unended] = deque(maxlen=MOST_UNENDED)
+        self._pending_sign_offs: deque[PendingSignOff] = deque(maxlen=MAX_PENDING_SIGN_OFFS)
 
-    def end(self, server: str, calls: ResourceCalls) -> None:
-        """Sign off. When that is lost, or refused as busy, it is done again once the server answers.
+    def sign_off(self, server: str, calls: ResourceCalls) -> None:
+        """End a session. When the call fails it is repeated once the server answers again.
 
-        Until then what was offered is locked for everybody, this resource too.
+        Until then the offered jobs are locked for everybody, this resource included.
         """
         try:
             calls.sign_off()
         except (ServerError, TransportError) as failure:
             log.debug("%s: sign-off failed: %s", server, failure)
             if isinstance(failure, TransportError) or failure.back_off:
-                self._unended.append(Unended(server, calls, self.clock.now))
+                self._pending_sign_offs.append(PendingSignOff(server, calls, self.clock.now))
 
-    def end_left_over(self, server: str, project: str) -> None:
+    def retry_sign_offs(self, server: str, project: str) -> None:
         """End the sessions that could not be ended before, now that the server answers."""
-        for _ in range(len(self._unended)):
+        for _ in range(len(self._pending_sign_offs)):
             try:
-                one = self._unended.popleft()
+                one = self._pending_sign_offs.popleft()
             except IndexError:
                 return
             if one.since < self.clock.now - SESSION_LIFE:
                 continue
             if (one.server, one.calls.project) == (server, project):
-                self.end(server, one.calls)
+                self.sign_off(server, one.calls)
             else:
-                self._unended.append(one)
+                self._pending_sign_offs.append(one)
 
     def open(self, server: str) -> bool:
-        """Whether a server may be asked now."""
+        """Return whether a server may be called now."""
         return self.clock.now >= self._not_before.get(server, self.clock.now)
 
-    def pause(self, server: str, seconds: float) -> float:
-        """Leave a server alone for some seconds and up to half as many more; how many that is.
+    def back_off(self, server: str, seconds: float) -> float:
+        """Leave a server alone for some seconds plus up to half as many; return how many in total.
 
-        The chance in it keeps many daemons from returning at once.
+        The random part keeps many daemons from returning at the same time.
         """
         wait = min(seconds, LONGEST_BACK_OFF) * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
-        if len(self._not_before) >= _MOST_REMEMBERED:
-            self._forget()
+        if len(self._not_before) >= _MAX_REMEMBERED:
+            self._remove_expired()
         self._not_before[server] = self.clock.now + wait
         return wait
 
     @property
     def servers_remembered(self) -> int:
-        """The number of servers of which the end of a pause is kept."""
+        """The number of servers with a stored back-off."""
         return len(self._not_before)
 
-    def _forget(self) -> None:
-        """Forget those whose pause is over: next time they are as new."""
+    def _remove_expired(self) -> None:
+        """Forget the servers whose back-off is over, with their failures."""
         for server, end in list(self._not_before.items()):
             if end < self.clock.now:
                 self._not_before.pop(server, None)
                 self._failures.pop(server, None)
 
     @contextmanager
-    def watching(self, server: str) -> Iterator[None]:
-        """Learn from the calls of a block how a server is; their errors are passed on.
+    def tracking(self, server: str) -> Iterator[None]:
+        """Record whether the calls of a block succeed; their errors are passed on.
 
-        Raises BackingOffError while the server is to be left alone.
-
-        An answer that cannot be understood counts as none.
+        Raise BackingOffError while the server must be left alone, and TransportError also for an answer that
+        cannot be parsed.
         """
         if not self.open(server):
             seconds = self._not_before[server] - self.clock.now
-            raise BackingOffError(f"{server} is left alone for {seconds:.0f} s more")
+            raise BackingOffError(f"not calling {server} for {seconds:.0f} s")
         try:
-            with _understanding(server):
+            with _parsing(server):
                 yield
         except TransportError as error:
             if self.open(server):
-                self._failed(server, error.reason)
+                self._record_failure(server, error.reason)
             raise
         except ServerError as error:
             self._failures.pop(server, None)
             if error.back_off:
-                seconds = self.pause(server, error.timeout)
+                seconds = self.back_off(server, error.timeout)
                 log.info("%s is busy; next try in %.0f s", server, seconds)
             raise
         self._failures.pop(server, None)
 
-    def _failed(self, server: str, reason: str) -> None:
-        """Noted once for all that were waiting for the server at that time."""
-        failures = self._failures[server] = min(self._failures.get(server, 0) + 1, _MOST_FAILURES)
-        seconds = self.pause(server, min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (failures - 1)))
-        level = logging.WARNING if len(self._failures) <= MOST_TOLD else logging.DEBUG
+    def _record_failure(self, server: str, reason: str) -> None:
+        """Record a failure, once for all calls that were under way at that time."""
+        failures = self._failures.get(server, 0)
+        self._failures[server] = failures + 1
+        seconds = self.back_off(server, UNREACHABLE_DELAYS.next_delay(failures))
+        level = logging.WARNING if len(self._failures) <= MAX_LOGGED else logging.DEBUG
         log.log(level, "%s cannot be reached: %s; next try in %.0f s", server, reason, seconds)
 
 
 @contextmanager
-def _understanding(server: str) -> Iterator[None]:
+def _parsing(server: str) -> Iterator[None]:
     """Turn the errors of an answer with impossible values into TransportError."""
     try:
         yield
     except (OverflowError, RecursionError, ValueError) as error:
-        raise TransportError(server, f"its answer cannot be understood: {error}") from error
+        raise TransportError(server, f"its answer cannot be parsed: {error}") from error
 
 
 class SessionPool:
-    """The sessions of one errand: opened when first needed, all signed off at the end of the block."""
+    """The sessions of one sync or fetch: opened when first needed, all signed off at the end of the block."""
 
     def __init__(self, servers: ServerConnections) -> None:
-        """Nothing is sent yet."""
+        """Send nothing yet."""
         self.servers = servers
         self._sessions: dict[tuple[str, str], tuple[ResourceCalls, SignUp]] = {}
 
     def __enter__(self) -> "SessionPool":
-        """The round itself."""
+        """Return the pool itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Sign off everywhere."""
+        """Sign off at all servers."""
         while self._sessions:
             (_project, server), (calls, _answer) = self._sessions.popitem()
-            self.servers.end(server, calls)
+            self.servers.sign_off(server, calls)
 
     def session(self, project: str, server: str, capabilities: str = "") -> tuple[ResourceCalls, SignUp]:
-        """Signed-up calls and the answer to the sign-up, the same ones for the whole round."""
+        """Return signed-up calls and the answer to the sign-up, the same ones until `sign_off`."""
         if (project, server) not in self._sessions:
             calls = self.servers.connect(project, server)
             self._sessions[project, server] = calls, calls.sign_up(capabilities)
             log.debug("%s: signed up for project %s", server, project)
-            self.servers.end_left_over(server, project)
+            self.servers.retry_sign_offs(server, project)
         return self._sessions[project, server]
 
     def sign_off(self, project: str, server: str) -> None:
-        """End a session, which frees what it has locked; the next call of `session` opens another one."""
+        """End a session, which releases its locks; the next call of `session` opens another one."""
         kept = self._sessions.pop((project, server), None)
         if kept is not None:
-            self.servers.end(server, kept[0])
+            self.servers.sign_off(server, kept[0])

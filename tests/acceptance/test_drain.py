@@ -30,7 +30,7 @@ def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) ->
     )
 
     assert drained.returncode == 0, drained.stdout + drained.stderr
-    assert "the jobs that were left have ended" in drained.stdout
+    assert "all remaining jobs have ended" in drained.stdout
     assert daemon.jobs() == []
     assert (user.state(running), user.state(waiting)) == ("finished", "queued")
 

@@ -26,7 +26,7 @@ def patient(daemon: DaemonProcess) -> None:
     daemon.stop()
     daemon.seconds = (120, 600)
     daemon.start()
-    wait_for(lambda: "tells project LGI of work as it comes" in daemon.log.read_text())
+    wait_for(lambda: "announces jobs of project LGI" in daemon.log.read_text())
     time.sleep(1)
 
 

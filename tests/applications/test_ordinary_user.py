@@ -116,7 +116,7 @@ def test_a_job_of_the_administrator_changes_a_resource_of_an_ordinary_user(
     user = NOBODY if os.geteuid() == 0 else os.geteuid()
     assert output(boss, job_id) == f"{user}\n[LGI: exit code 0]\n"
     wait_for(lambda: "after the update" in capabilities(grid))
-    assert f"{daemon.configuration} was read again" in daemon.log.read_text()
+    assert f"reloaded {daemon.configuration}" in daemon.log.read_text()
     assert boss.state(others) == "queued"
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lgi_daemon.execution.environment import link_programs
-from lgi_daemon.execution.scripts import Place
+from lgi_daemon.execution.scripts import ScriptContext
 from tests.support.fake_server import FakeServer
 from tests.support.uids import UID
 from tests.support.workshop import Workshop, until
@@ -64,14 +64,14 @@ def write(place: Path) -> Write:
 
 
 @pytest.fixture
-def here(place: Path) -> Place:
+def here(place: Path) -> ScriptContext:
     """A job's directory, under root with a user of its own."""
     directory = place / "job directory; $(touch hacked)"
     directory.mkdir()
     uid = UID if IS_ROOT else None
     if uid is not None:
         os.chown(directory, uid, uid)
-    return Place(directory, uid, {"LGI_JOB_ID": "7"}, programs=link_programs(place))
+    return ScriptContext(directory, uid, {"LGI_JOB_ID": "7"}, programs=link_programs(place))
 
 
 @pytest.fixture

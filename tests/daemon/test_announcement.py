@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.claiming.capabilities import GOOD_FOR, CapabilityReporter
+from lgi_daemon.claiming.capabilities import CACHE_SECONDS, CapabilityReporter
 from lgi_daemon.config.model import ConfigurationError, ProjectSettings, load
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.servers.clock import Clock
@@ -33,7 +33,7 @@ def test_what_a_script_says_is_told_beside_the_text(file: Path) -> None:
     """Escaped; it is asked with a word, and knows for which application."""
     project = saying(file, 'echo "<images> $1:$LGI_PROJECT.$LGI_APPLICATION </images>"; printf "\\033"')
 
-    assert announcement(file).of(project) == (
+    assert announcement(file).capabilities(project) == (
         "<hello_world> nothing special &lt;images&gt; capabilities:LGI.hello_world &lt;/images&gt;"
         " </hello_world> "
     )
@@ -45,17 +45,20 @@ def test_a_script_is_asked_once_a_minute(file: Path) -> None:
     project = saying(file, "echo x >> count; wc -l < count")
     asked = announcement(file, clock)
 
-    first = asked.of(project)
-    clock.now = GOOD_FOR - 1
-    assert asked.of(project) == first
-    clock.now = GOOD_FOR
-    assert asked.of(project) == first.replace("special 1", "special 2") != first
+    first = asked.capabilities(project)
+    clock.now = CACHE_SECONDS - 1
+    assert asked.capabilities(project) == first
+    clock.now = CACHE_SECONDS
+    assert asked.capabilities(project) == first.replace("special 1", "special 2") != first
 
 
 @pytest.mark.parametrize("script", ["echo x; exit 1", "kill -9 $$"])
 def test_a_script_that_fails_says_nothing(file: Path, script: str) -> None:
     """What the configuration says is told without it."""
-    assert announcement(file).of(saying(file, script)) == "<hello_world> nothing special </hello_world> "
+    assert (
+        announcement(file).capabilities(saying(file, script))
+        == "<hello_world> nothing special </hello_world> "
+    )
 
 
 def test_more_than_a_server_takes_is_not_told(file: Path) -> None:
@@ -63,7 +66,7 @@ def test_more_than_a_server_takes_is_not_told(file: Path) -> None:
     project = saying(file, "head -c 40000 /dev/zero | tr '\\0' '<'")
     assert project.applications[0].capabilities_script is not None
 
-    told = announcement(file).of(project)
+    told = announcement(file).capabilities(project)
 
     assert told == project.capabilities
     assert len(told) < xml.MAX_FIELD_SIZE
@@ -73,8 +76,8 @@ def test_without_a_script_all_is_as_before(file: Path) -> None:
     """The text alone."""
     (project,) = load(file, as_root=False).projects
 
-    assert announcement(file).of(project) == project.capabilities
-    assert announcement(file).of(replace(project, applications=())) == ""
+    assert announcement(file).capabilities(project) == project.capabilities
+    assert announcement(file).capabilities(replace(project, applications=())) == ""
 
 
 def test_a_script_that_is_none_is_named(file: Path) -> None:

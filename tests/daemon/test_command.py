@@ -163,7 +163,7 @@ def test_sigterm_ends_a_daemon_at_once_with_0(file: Path, start: Start) -> None:
 
     assert daemon.wait(10) == 0
     assert time.monotonic() - began < 0.9
-    assert "daemon stops on SIGTERM and leaves 0 jobs as they are" in _text(file.parent / "log")
+    assert "daemon stops on SIGTERM; 0 jobs are left running" in _text(file.parent / "log")
 
 
 def test_the_log_goes_to_standard_output_by_default(file: Path, start: Start) -> None:
@@ -230,7 +230,7 @@ def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, st
 
     daemon.send_signal(signal.SIGHUP)
 
-    until(lambda: f"{file} was read again" in _text(log))
+    until(lambda: f"reloaded {file}" in _text(log))
     assert daemon.poll() is None
 
 
@@ -245,8 +245,10 @@ def test_a_log_that_cannot_be_opened_anew_goes_on_in_the_old_file(file: Path, st
     daemon.send_signal(signal.SIGHUP)
 
     log = file.parent / "moved" / "log"
-    until(lambda: f"{file} was read again" in _text(log))
-    assert "the log goes on in the old file: [Errno 2] No such file or directory" in _text(log)
+    until(lambda: f"reloaded {file}" in _text(log))
+    assert "cannot reopen the log, continuing in the old file: [Errno 2] No such file or directory" in _text(
+        log
+    )
     assert daemon.poll() is None
 
 
@@ -256,7 +258,7 @@ def test_an_idle_daemon_ends_by_itself_with_0(file: Path, start: Start) -> None:
     daemon = start("--idle-limit", "1", "-l", log, file)
 
     assert daemon.wait(10) == 0
-    assert "daemon stops by itself: it was without work for 1 s and leaves 0 jobs as they are" in _text(log)
+    assert "daemon stops by itself: it has been idle for 1 s; 0 jobs are left running" in _text(log)
 
 
 @pytest.mark.parametrize("spoil", ["delete", "empty", "run_directory"])
@@ -272,10 +274,10 @@ def test_sighup_without_a_usable_file_keeps_the_old_one(file: Path, start: Start
 
     daemon.send_signal(signal.SIGHUP)
 
-    until(lambda: "the configuration stays as it was: " in _text(log))
+    until(lambda: "keeping the old configuration: " in _text(log))
     file.write_text(good)
     daemon.send_signal(signal.SIGHUP)
-    until(lambda: f"{file} was read again" in _text(log))
+    until(lambda: f"reloaded {file}" in _text(log))
     assert daemon.poll() is None
 
 
@@ -288,7 +290,7 @@ def test_sighup_with_a_bad_configuration_changes_nothing(file: Path, start: Star
 
     daemon.send_signal(signal.SIGHUP)
 
-    until(lambda: "the configuration stays as it was: LGI/resource/job_limit is 'lots'" in _text(log))
+    until(lambda: "keeping the old configuration: LGI/resource/job_limit is 'lots'" in _text(log))
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(10) == 0
 

@@ -169,7 +169,7 @@ def test_a_tag_inside_itself_is_reported_plainly(file: Path) -> None:
     edit(file, f"{tag} ./", f"{tag} {tag} ./")
 
     assert complaint(file) == (
-        "LGI/resource/project 1/application 1/check_system_limits_script: the tag stands inside itself: "
+        "LGI/resource/project 1/application 1/check_system_limits_script: the tag is nested in itself: "
         "remove the outer <check_system_limits_script>"
     )
 
@@ -244,7 +244,7 @@ def test_a_name_that_stands_twice_is_refused(file: Path) -> None:
     text = text[:end] + text[begin:end].replace("number='1'", "number='2'") + text[end:]
     file.write_text(text.replace("<number_of_applications> 1", "<number_of_applications> 2"))
 
-    assert "'hello_world' stands there twice" in complaint(file)
+    assert "'hello_world' occurs twice" in complaint(file)
 
 
 def test_under_root_the_run_directory_must_be_open_to_others(file: Path) -> None:

@@ -85,5 +85,5 @@ def test_a_log_that_cannot_be_written_ends_nothing(capsys: pytest.CaptureFixture
         logging.getLogger("lgi_daemon.x").info("message %d", number)
 
     error = capsys.readouterr().err
-    assert error.startswith("LGI_daemon: the log cannot be written, the daemon goes on: ")
+    assert error.startswith("LGI_daemon: cannot write the log, the daemon continues: ")
     assert error.count("\n") == 1

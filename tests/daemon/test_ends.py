@@ -75,7 +75,7 @@ OUTPUTS = {
 @pytest.mark.parametrize(("output", "found"), OUTPUTS.items())
 def test_a_trailer_is_the_last_line_and_nothing_else(output: bytes, found: bytes) -> None:
     """As older programs look for it."""
-    assert trailer.found(output) == found
+    assert trailer.find(output) == found
 
 
 @pytest.mark.parametrize("limit", [0, 10, 18, 19, 60, 100, 150, 200, 400, 2000])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.execution.environment import link_programs, site_path, variables
-from lgi_daemon.execution.scripts import Place, Scripts
+from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from tests.support.workshop import Workshop
 
 from .conftest import Write
@@ -19,7 +19,7 @@ LGI_BIN = sysconfig.get_path("scripts")
 
 
 @pytest.fixture
-def seen(write: Write, here: Place) -> dict[str, str]:
+def seen(write: Write, here: ScriptContext) -> dict[str, str]:
     """The environment of a script."""
     Scripts().status(write("env -0 > seen"), here)
     lines = (here.directory / "seen").read_text().split("\0")
@@ -44,7 +44,7 @@ def test_a_job_finds_the_sites_path_and_lgi_programs_last(activated: None, seen:
 
 
 def test_a_script_finds_the_sites_python_and_lgi_short_names(
-    activated: None, seen: dict[str, str], write: Write, here: Place
+    activated: None, seen: dict[str, str], write: Write, here: ScriptContext
 ) -> None:
     """The scripts of a site use xml and csv of LGI, and python3 of the site."""
     script = write("for name in xml csv python3 pip LGI_qsub; do command -v $name || echo none; done > found")
@@ -58,7 +58,7 @@ def test_a_script_finds_the_sites_python_and_lgi_short_names(
     assert folders[4].name == ".programs"
 
 
-def test_a_program_of_lgi_runs_by_its_link(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_of_lgi_runs_by_its_link(here: ScriptContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job starts LGI_xml with the PATH it has."""
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     environment = here.environment()
@@ -139,7 +139,7 @@ def test_scripts_have_the_proxies_of_the_daemon(monkeypatch: pytest.MonkeyPatch)
     assert given.items() <= variables(None, None, {}).items()
 
 
-def test_a_script_ignores_and_blocks_no_signal(write: Write, here: Place) -> None:
+def test_a_script_ignores_and_blocks_no_signal(write: Write, here: ScriptContext) -> None:
     """A daemon ignores SIGPIPE as every Python does; in a job `yes | head` must end."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 

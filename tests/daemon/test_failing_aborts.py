@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.jobs.completion import MOST_ABORTS
+from lgi_daemon.jobs.completion import MAX_ABORTS
 from tests.support.workshop import FAST, Workshop, only
 
 
@@ -31,7 +31,7 @@ def test_a_job_that_kills_its_abort_script_is_killed_itself(workshop: Workshop, 
 
     assert looks < 5
     # One that is killed at once does not even note its call.
-    assert workshop.acts().count("abort") <= MOST_ABORTS
+    assert workshop.acts().count("abort") <= MAX_ABORTS
     assert workshop.server.jobs["1"].state == ("aborted" if state == "aborting" else "running")
 
 

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from lgi_daemon.jobs.completion import LATER, MOST_EPILOGUES
-from lgi_daemon.jobs.local_check import LONGEST_PAUSE
+from lgi_daemon.jobs.completion import EX_TEMPFAIL, MAX_EPILOGUES
+from lgi_daemon.jobs.schedule import LONGEST_RETRY_DELAY
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
@@ -32,9 +32,9 @@ def test_after_some_tries_with_growing_pauses_the_job_ends_without_it(workshop: 
             break
 
     job = workshop.server.jobs["1"]
-    assert (job.state, tries[-1], len(daemon.jobs)) == ("finished", MOST_EPILOGUES, 0)
+    assert (job.state, tries[-1], len(daemon.jobs)) == ("finished", MAX_EPILOGUES, 0)
     assert b"[LGI: job_epilogue_script failed 8 times; files may be missing]" in job.output
-    assert MOST_EPILOGUES * 4 < len(tries) < 100
+    assert MAX_EPILOGUES * 4 < len(tries) < 100
 
 
 def test_one_that_succeeds_at_last_leaves_no_remark(workshop: Workshop) -> None:
@@ -56,14 +56,14 @@ def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str)
     daemon = finished_job(workshop)
     if says == "later":
         script = daemon.run.script(only(daemon).record, "job_epilogue_script")
-        script.write_text(f"#!/bin/sh\necho job_epilogue_script >> {workshop.journal}; exit {LATER}\n")
+        script.write_text(f"#!/bin/sh\necho job_epilogue_script >> {workshop.journal}; exit {EX_TEMPFAIL}\n")
     else:
         workshop.server.fail("job_state", times=10_000)
 
-    for _ in range(3 * MOST_EPILOGUES):
-        workshop.tick(daemon, LONGEST_PAUSE)
+    for _ in range(3 * MAX_EPILOGUES):
+        workshop.tick(daemon, LONGEST_RETRY_DELAY)
 
-    assert workshop.acts().count("epilogue") > 2 * MOST_EPILOGUES
+    assert workshop.acts().count("epilogue") > 2 * MAX_EPILOGUES
     assert workshop.server.jobs["1"].state == "running"
     assert len(daemon.jobs) == 1
 
@@ -74,12 +74,12 @@ def test_the_end_of_an_outage_is_no_time_to_wait(workshop: Workshop) -> None:
     workshop.tick(daemon, FAST)
     workshop.server.fail("job_state", times=50)
     for _ in range(30):
-        workshop.tick(daemon, LONGEST_PAUSE)
+        workshop.tick(daemon, LONGEST_RETRY_DELAY)
     workshop.server.faults.clear()
     workshop.marked(only(daemon), "is_finished")
-    only(daemon).look_at = workshop.now + 10 * LONGEST_PAUSE
+    only(daemon).schedule.next_check = workshop.now + 10 * LONGEST_RETRY_DELAY
 
-    workshop.tick(daemon, LONGEST_PAUSE)
+    workshop.tick(daemon, LONGEST_RETRY_DELAY)
 
     assert workshop.server.jobs["1"].state == "finished"
 

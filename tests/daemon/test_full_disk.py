@@ -105,12 +105,12 @@ def test_only_the_jobs_own_files_make_room(tmp_path: Path) -> None:
 def test_a_reserve_is_given_once_and_kept_again(tmp_path: Path) -> None:
     """It takes real room, and no link is followed in its place."""
     reserve = Reserve(tmp_path / ".reserve")
-    reserve.keep()
+    reserve.allocate()
     blocks = (tmp_path / ".reserve").stat().st_blocks * 512
-    given = [reserve.give(), reserve.give()]
+    given = [reserve.release(), reserve.release()]
     (tmp_path / "target").touch()
     (tmp_path / ".reserve").symlink_to(tmp_path / "target")
-    reserve.keep()
+    reserve.allocate()
 
     assert blocks >= RESERVE_BYTES
     assert given == [True, False]

@@ -11,9 +11,9 @@ import pytest
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES
-from lgi_daemon.jobs.circuit_breaker import FAILURES, FIRST_REST, LONGEST_REST
+from lgi_daemon.jobs.circuit_breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS, MAX_FAILED_USERS
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.local_check import LOST_SECONDS
+from lgi_daemon.jobs.schedule import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
@@ -31,20 +31,20 @@ def heard() -> None:
 def test_jobs_of_one_user_that_fail_at_once_are_no_fault_of_the_application(workshop: Workshop) -> None:
     """Whoever submits a hundred of them must not stop the others."""
     workshop.write_script("job_prologue_script", "exit 1")
-    for number in range(2 * FAILURES):
-        workshop.server.submit(str(number), users(number % (FAILURES - 1)))
+    for number in range(2 * MAX_FAILED_USERS):
+        workshop.server.submit(str(number), users(number % (MAX_FAILED_USERS - 1)))
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.tick(daemon, 1.5)
 
-    assert len(daemon.jobs) == 2 * FAILURES
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert len(daemon.jobs) == 2 * MAX_FAILED_USERS
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 def test_jobs_that_end_by_themselves_within_a_second_are_none_either(workshop: Workshop) -> None:
     """That they were short is what their users wanted."""
     workshop.write_script("job_run_script", ": > is_finished")
-    for number in range(2 * FAILURES):
+    for number in range(2 * MAX_FAILED_USERS):
         workshop.server.submit(str(number), users(number))
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -53,13 +53,13 @@ def test_jobs_that_end_by_themselves_within_a_second_are_none_either(workshop: W
     workshop.tick(daemon, 1.5)
 
     assert {job.state for job in workshop.server.jobs.values()} == {"finished"}
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 def failing(workshop: Workshop, name: str = "job_prologue_script") -> Daemon:
     """A daemon with three jobs whose scripts fail, and a fourth that waits at the server."""
     workshop.write_script(name, "exit 1")
-    for number in range(FAILURES):
+    for number in range(MAX_FAILED_USERS):
         workshop.server.submit(str(number), users(number))
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -94,14 +94,14 @@ def test_an_application_whose_jobs_fail_at_once_rests_and_is_tried_again(
     """Three jobs in a row: nothing is asked for, the log says so once, and it ends by itself."""
     daemon = failing(workshop, name)
 
-    during = asked_for(workshop, daemon, FIRST_REST - 60.0)
+    during = asked_for(workshop, daemon, FIRST_OPEN_SECONDS - 60.0)
     state_during = workshop.server.jobs["9"].state
     after = asked_for(workshop, daemon, SLOW + 120.0)
 
     assert (during, state_during) == (0, "queued")
     assert after >= 1
     assert workshop.server.jobs["9"].state != "queued"
-    assert caplog.text.count("3 jobs of LGI/hello_world in a row, of 3 users, have failed at once") == 1
+    assert caplog.text.count("3 consecutive jobs of LGI/hello_world, of 3 users, failed immediately") == 1
 
 
 def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
@@ -109,19 +109,19 @@ def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
 ) -> None:
     """One more failure is enough then; a job is counted once, however often it is tried again."""
     daemon = failing(workshop)
-    asked_for(workshop, daemon, FIRST_REST + SLOW)
+    asked_for(workshop, daemon, FIRST_OPEN_SECONDS + SLOW)
 
-    rest = daemon.health.rest_of("LGI", "hello_world")
+    rest = daemon.circuit_breaker.open_for("LGI", "hello_world")
 
     assert workshop.server.jobs["9"].state == "running"
-    assert FIRST_REST < rest <= 2 * FIRST_REST
-    assert "4 jobs of LGI/hello_world in a row" in caplog.text
+    assert FIRST_OPEN_SECONDS < rest <= 2 * FIRST_OPEN_SECONDS
+    assert "4 consecutive jobs of LGI/hello_world" in caplog.text
 
 
 def fail_again(daemon: Daemon) -> None:
     """One more job of the application fails at once."""
     record = replace(next(iter(daemon.jobs)).record, owners=users(next(_USERS)))
-    daemon.health.failed_at_once(LocalJob(record, daemon.run, daemon.scripts))
+    daemon.circuit_breaker.record_failure(LocalJob(record, daemon.run, daemon.scripts))
 
 
 def test_a_rest_has_a_longest(workshop: Workshop) -> None:
@@ -129,10 +129,10 @@ def test_a_rest_has_a_longest(workshop: Workshop) -> None:
     daemon = failing(workshop)
 
     for _job in range(40):
-        daemon.clock.now += LONGEST_REST
+        daemon.clock.now += LONGEST_OPEN_SECONDS
         fail_again(daemon)
 
-    assert daemon.health.rest_of("LGI", "hello_world") == LONGEST_REST
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == LONGEST_OPEN_SECONDS
 
 
 def test_a_job_that_runs_ends_the_row(workshop: Workshop) -> None:
@@ -140,43 +140,42 @@ def test_a_job_that_runs_ends_the_row(workshop: Workshop) -> None:
     workshop.server.submit("0")
     daemon = workshop.daemon()
     workshop.tick(daemon)
-    for _job in range(FAILURES - 1):
+    for _job in range(MAX_FAILED_USERS - 1):
         fail_again(daemon)
     workshop.marked(only(daemon), "is_finished")
     workshop.server.submit("1")
 
     workshop.tick(daemon, 1.0)
     workshop.tick(daemon, FAST)
-    for _job in range(FAILURES - 1):
+    for _job in range(MAX_FAILED_USERS - 1):
         fail_again(daemon)
 
     assert [job.state for job in workshop.server.jobs.values()] == ["finished", "running"]
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 def test_bad_jobs_that_are_tried_again_and_again_do_not_count_again(workshop: Workshop) -> None:
     """Others run well meanwhile: the fault is theirs, and the application is asked for."""
     daemon = failing(workshop)
     workshop.write_script("job_prologue_script", "")
-    asked_for(workshop, daemon, FIRST_REST + SLOW)
+    asked_for(workshop, daemon, FIRST_OPEN_SECONDS + SLOW)
     good = next(job for job in daemon.jobs if job.record.job_id == "9")
     workshop.marked(good, "is_finished")
 
     asked_for(workshop, daemon, SLOW)
 
     assert workshop.server.jobs["9"].state == "finished"
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 def test_other_applications_are_asked_for_meanwhile(workshop: Workshop) -> None:
     """A rest is that of one application of one project."""
     daemon = failing(workshop)
 
-    rests = [
-        daemon.health.rest_of(*one) for one in (("LGI", "hello_world"), ("LGI", "x"), ("X", "hello_world"))
-    ]
+    names = (("LGI", "hello_world"), ("LGI", "x"), ("X", "hello_world"))
+    rests = [daemon.circuit_breaker.open_for(*one) for one in names]
 
-    assert rests == [FIRST_REST - 1.5, 0.0, 0.0] or rests == [FIRST_REST, 0.0, 0.0]
+    assert rests in ([FIRST_OPEN_SECONDS - 1.5, 0.0, 0.0], [FIRST_OPEN_SECONDS, 0.0, 0.0])
 
 
 def test_a_reload_ends_all_rests(workshop: Workshop) -> None:
@@ -189,7 +188,7 @@ def test_a_reload_ends_all_rests(workshop: Workshop) -> None:
 
     assert workshop.server.jobs["9"].state == "running"
     until(lambda: "run" in workshop.acts())
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 def test_jobs_that_run_long_before_they_end_without_a_mark_are_no_fault_of_the_resource(
@@ -197,7 +196,7 @@ def test_jobs_that_run_long_before_they_end_without_a_mark_are_no_fault_of_the_r
 ) -> None:
     """Nobody knows how they ended, and the application is asked for all the same."""
     workshop.write_script("job_run_script", ": > is_running")
-    for number in range(FAILURES):
+    for number in range(MAX_FAILED_USERS):
         workshop.server.submit(str(number))
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -209,8 +208,8 @@ def test_jobs_that_run_long_before_they_end_without_a_mark_are_no_fault_of_the_r
 
     workshop.tick(daemon, FAST)
 
-    assert workshop.acts().count("run") >= FAILURES
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert workshop.acts().count("run") >= MAX_FAILED_USERS
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 @pytest.fixture
@@ -251,9 +250,9 @@ def test_a_full_disk_takes_no_jobs_and_loses_none(
     assert (asked_full, kept) == (0, "1")
     assert asked_again >= 1
     assert [job.state for job in workshop.server.jobs.values()] == ["finished", "running"]
-    assert caplog.text.count("no work is asked for: ") == 1
+    assert caplog.text.count("not fetching jobs: no space") == 1
     assert "bytes are free" in caplog.text
-    assert caplog.text.count("work is asked for again") == 1
+    assert caplog.text.count("fetching jobs again") == 1
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
@@ -287,7 +286,7 @@ def test_the_end_of_a_job_is_told_though_the_disk_is_full(
     assert tree == []
     assert (state_full, workshop.server.jobs["2"].state) == ("queued", "running")
     assert (workshop.run_path / ".reserve").stat().st_blocks * 512 >= RESERVE_BYTES
-    assert caplog.text.count("the disk does not take it") == 0
+    assert caplog.text.count("cannot write to disk") == 0
 
 
 @pytest.mark.parametrize(

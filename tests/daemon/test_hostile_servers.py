@@ -4,7 +4,7 @@ import pytest
 
 from lgi_daemon.loop import long_poll, work_cycle
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_daemon.servers.connections import MOST_TOLD
+from lgi_daemon.servers.connections import MAX_LOGGED
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import URL, FakeServer, refused
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
@@ -34,18 +34,18 @@ def test_a_list_of_servers_is_not_followed_for_ever(workshop: Workshop) -> None:
 
     workshop.tick(daemon)
 
-    assert len(workshop.servers) == work_cycle.MOST_SERVERS
+    assert len(workshop.servers) == work_cycle.MAX_SERVERS
 
 
 def test_watches_are_bounded_and_end_with_their_servers(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each is a thread and a connection. A master that names others each time gets no more of them."""
-    monkeypatch.setattr(long_poll, "PAUSE", 0.01)
+    monkeypatch.setattr(long_poll, "DELAY", 0.01)
     workshop.server.longest_wait = 60
     workshop.at_once = 2
     daemon = workshop.daemon()
-    daemon.watch(lambda: False)
+    daemon.set_callbacks(lambda: False)
 
     def named(tour_number: int) -> None:
         """A tour with a list of servers of its own, too long a one."""
@@ -58,18 +58,18 @@ def test_watches_are_bounded_and_end_with_their_servers(
     try:
         for number in range(4):
             named(number)
-            assert len(daemon.watches) <= long_poll.MOST_WATCHES
+            assert len(daemon.long_polls) <= long_poll.MAX_LONG_POLLS
         workshop.server.slaves = ()
         for _ in range(3):
             workshop.tick(daemon, SLOW)
             until(lambda: not daemon.busy)
-        until(lambda: len(daemon.watches) == 1)
-        assert [message for message in caplog.messages if "not asked" in message] == [
-            "project LGI: 37 servers of a list are not asked: no https://, or more than 64"
+        until(lambda: len(daemon.long_polls) == 1)
+        assert [message for message in caplog.messages if "ignoring" in message] == [
+            "project LGI: ignoring 37 servers of a list: not https://, or more than 64"
         ]
     finally:
-        daemon.watch(lambda: True)
-        daemon.end()
+        daemon.set_callbacks(lambda: True)
+        daemon.close()
 
 
 def test_servers_that_cannot_be_reached_do_not_fill_the_log(
@@ -81,7 +81,7 @@ def test_servers_that_cannot_be_reached_do_not_fill_the_log(
         workshop.server.slaves = tuple(f"https://slave{number}-{one}.test/LGI" for one in range(63))
         workshop.tick(daemon, SLOW)
 
-    assert sum("cannot be reached" in message for message in caplog.messages) <= 2 * MOST_TOLD
+    assert sum("cannot be reached" in message for message in caplog.messages) <= 2 * MAX_LOGGED
     assert daemon.servers.servers_remembered < 2 * 1024
 
 
@@ -170,7 +170,9 @@ def test_a_job_whose_limits_script_cannot_be_asked_leaves_nothing(
     workshop.server.submit("1")
     daemon = workshop.daemon()
     with monkeypatch.context() as broken:
-        broken.setattr("lgi_daemon.jobs.job.LocalJob.says", lambda *_asked: (_ for _ in ()).throw(error))
+        broken.setattr(
+            "lgi_daemon.jobs.job.LocalJob.script_succeeds", lambda *_asked: (_ for _ in ()).throw(error)
+        )
         workshop.tick(daemon)
 
     assert (len(daemon.jobs), workshop.tree(), workshop.server.locks) == (0, [], {})

@@ -1,7 +1,7 @@
 """A job's life: what the server wants and the scripts say, carried out."""
 
 from lgi_daemon.execution.processes import alive
-from lgi_daemon.jobs.local_check import LOST_SECONDS
+from lgi_daemon.jobs.schedule import LOST_SECONDS
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import FakeServer, refused
 from tests.support.workshop import FAST, Workshop, only, until
@@ -148,7 +148,7 @@ def test_a_check_script_that_hangs_decides_nothing(workshop: Workshop, server: F
     trusted = job.run.script(job.record, "job_check_running_script")
     trusted.chmod(0o700)
     trusted.write_text("#!/bin/sh\nsleep 60\n")
-    job.says = lambda script, seconds=0.2: type(job).says(job, script, 0.2)  # type: ignore[method-assign]
+    job.script_succeeds = lambda script, seconds=0.2: type(job).script_succeeds(job, script, 0.2)  # type: ignore[method-assign]
 
     workshop.tick(daemon, 1.0)
 

@@ -39,7 +39,7 @@ def leaving(workshop: Workshop, uid: str) -> tuple[LocalJob, int]:
     workshop.tick(daemon)
     job = only(daemon)
     if uid == "shared":
-        job.note(own_uid=False)
+        job.save(own_uid=False)
     return job, left(job)
 
 

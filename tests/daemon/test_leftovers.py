@@ -90,7 +90,7 @@ def test_what_belongs_to_the_system_is_never_touched(uid: int, shared: Path) -> 
 def test_the_walk_is_bounded(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Millions of names of others hold nobody up."""
     monkeypatch.setattr(uid_cleanup, "PUBLIC", (str(shared),))
-    monkeypatch.setattr(uid_cleanup, "MOST_NAMES", 10)
+    monkeypatch.setattr(uid_cleanup, "MAX_NAMES", 10)
     for number in range(20):
         owned(shared / str(number))
 

@@ -16,7 +16,7 @@ def mortal(workshop: Workshop, idle: float = 0.0, life: float = 0.0) -> Daemon:
 def ends_after(workshop: Workshop, daemon: Daemon, most: float = 5000.0) -> float:
     """How many seconds it goes on, tick after tick."""
     began = workshop.now
-    while not daemon.over() and workshop.now < began + most:
+    while not daemon.exit_reason() and workshop.now < began + most:
         workshop.tick(daemon, 1.0)
     return workshop.now - began
 
@@ -31,7 +31,7 @@ def test_a_daemon_without_work_ends_after_its_idle_limit(workshop: Workshop) -> 
     daemon = mortal(workshop, idle=300.0)
 
     assert 300.0 <= ends_after(workshop, daemon) <= 302.0
-    assert daemon.over() == "it was without work for 300 s"
+    assert daemon.exit_reason() == "it has been idle for 300 s"
 
 
 def test_idleness_is_counted_anew_after_each_job(workshop: Workshop) -> None:
@@ -42,7 +42,7 @@ def test_idleness_is_counted_anew_after_each_job(workshop: Workshop) -> None:
     workshop.marked(only(daemon), "is_running")
     for _minute in range(60):
         workshop.tick(daemon, 60.0)
-    over_while_running = daemon.over()
+    over_while_running = daemon.exit_reason()
     workshop.marked(only(daemon), "is_finished")
     workshop.tick(daemon, FAST)
 
@@ -61,13 +61,13 @@ def test_at_the_end_of_its_life_no_job_is_taken_and_none_is_ended(workshop: Work
     workshop.server.submit("2")
     workshop.tick(daemon, SLOW)
     workshop.tick(daemon, SLOW)
-    over_while_running, acts = daemon.over(), workshop.acts()
+    over_while_running, acts = daemon.exit_reason(), workshop.acts()
     workshop.marked(only(daemon), "is_finished")
     workshop.tick(daemon, FAST)
 
     assert (over_while_running, "abort" in acts) == ("", False)
     assert [job.state for job in workshop.server.jobs.values()] == ["finished", "queued"]
-    assert daemon.over() == "it has lived for 1000 s"
+    assert daemon.exit_reason() == "it has run for 1000 s"
 
 
 def test_a_daemon_that_drains_takes_no_job_and_ends_with_the_last_one(workshop: Workshop) -> None:
@@ -82,13 +82,13 @@ def test_a_daemon_that_drains_takes_no_job_and_ends_with_the_last_one(workshop: 
     daemon = workshop.daemon()
     for _ in range(3):
         workshop.tick(daemon, SLOW)
-    over_while_running, acts = daemon.over(), workshop.acts()
+    over_while_running, acts = daemon.exit_reason(), workshop.acts()
     workshop.marked(only(daemon), "is_finished")
     workshop.tick(daemon, FAST)
 
     assert (over_while_running, "abort" in acts) == ("", False)
     assert [job.state for job in workshop.server.jobs.values()] == ["finished", "queued"]
-    assert daemon.over() == "the jobs that were left have ended"
+    assert daemon.exit_reason() == "all remaining jobs have ended"
 
 
 def test_a_daemon_that_drains_ends_at_once_where_there_is_no_job(workshop: Workshop) -> None:
@@ -111,7 +111,7 @@ def test_a_job_that_cannot_be_reported_yet_keeps_the_daemon_alive(workshop: Work
 
     for _minute in range(8):
         workshop.tick(daemon, 60.0)
-    early = daemon.over()
+    early = daemon.exit_reason()
     ends_after(workshop, daemon)
 
     assert early == ""

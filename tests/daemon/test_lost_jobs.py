@@ -7,7 +7,7 @@ import pytest
 
 from lgi_daemon.jobs.completion import LOST
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.local_check import LOST_SECONDS
+from lgi_daemon.jobs.schedule import LOST_SECONDS
 from lgi_daemon.loop.daemon import Daemon
 from lgi_protocol.job_end import End
 from tests.support.workshop import FAST, SLOW, Workshop, only, until
@@ -53,7 +53,7 @@ def test_a_job_that_deletes_its_marks_ends_without_a_second_start(
     assert (job.state, job.end) == ("finished", End(reason=LOST))
     assert job.output.endswith(f"[LGI: no exit code: {LOST}]\n".encode())
     assert workshop.acts().count("run") == 1
-    assert daemon.health.rest_of("LGI", "hello_world") == 0.0
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
 def test_a_machine_that_goes_down_does_not_run_a_job_twice(workshop: Workshop) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.execution import process_table, processes
-from lgi_daemon.execution.process_table import Belongings, ProcessTable
+from lgi_daemon.execution.process_table import ProcessSelector, ProcessTable
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.memory_watch import EXCEEDED, LIMIT, MemoryWatch
 from tests.support.uids import UID
@@ -31,7 +31,7 @@ def job_with(workshop: Workshop, limit: str, body: str) -> tuple[LocalJob, Memor
     workshop.tick(daemon)
     job = only(daemon)
     until(lambda: (job.run.files(job.record).path / "is_running").exists())
-    return job, daemon.memory
+    return job, daemon.memory_watch
 
 
 def look(watch: MemoryWatch) -> None:
@@ -44,14 +44,14 @@ def size(job: LocalJob) -> int:
     """MB of all processes of a job."""
     table = ProcessTable()
     table.read()
-    return process_table.memory(table.of(job.belongings), 0) >> 20
+    return process_table.memory(table.select(job.process_selector), 0) >> 20
 
 
 def count(job: LocalJob) -> int:
     """How many processes a job has."""
     table = ProcessTable()
     table.read()
-    return len(table.of(job.belongings))
+    return len(table.select(job.process_selector))
 
 
 def note(job: LocalJob) -> str:
@@ -148,7 +148,7 @@ def test_the_first_word_of_the_run_script_counts(workshop: Workshop) -> None:
 
     daemon = workshop.daemon()
     job = only(daemon)
-    look(daemon.memory)
+    look(daemon.memory_watch)
 
     assert (first, job.memory_limit) == (100, 100)
     job.remove()
@@ -219,14 +219,14 @@ def test_a_script_that_asks_about_a_job_is_none_of_its_processes(workshop: Works
     """It carries the reference, and may run under the same uid, but is the daemon's."""
     job, _watch = job_with(workshop, "100", "sleep 60")
     session = os.getsid(0)
-    job_of_us = Belongings("none", processes.identify(os.getpid()), os.getuid(), True)
+    job_of_us = ProcessSelector("none", processes.identify(os.getpid()), os.getuid(), True)
     table = ProcessTable()
     table.read()
 
-    without = Belongings("none", None, os.getuid(), True, without={session})
+    without = ProcessSelector("none", None, os.getuid(), True, excluded_sessions={session})
 
-    assert os.getpid() not in table.of(job_of_us)
-    assert all(table.processes[pid].session != session for pid in table.of(without))
+    assert os.getpid() not in table.select(job_of_us)
+    assert all(table.processes[pid].session != session for pid in table.select(without))
     job.remove()
 
 
@@ -237,7 +237,7 @@ def test_a_stranger_with_the_number_of_a_run_script_is_not_the_jobs(workshop: Wo
     table = ProcessTable()
     table.read()
 
-    assert table.of(Belongings("none", other, UID, False)) == set()
+    assert table.select(ProcessSelector("none", other, UID, False)) == set()
 
 
 def test_the_table_forgets_what_has_ended(place: Path) -> None:

@@ -59,7 +59,7 @@ def daemon_of(workshop: Workshop, server: Grid, at_once: int = 0) -> Daemon:
         credentials=server.people.credentials(issued),
         projects=(replace(project, master_server=server.url),),
     )
-    daemon = Daemon(configuration, workshop.run_directory(), FAST, 2 * FAST, at_once=at_once)
+    daemon = Daemon(configuration, workshop.run_directory(), fast=FAST, slow=2 * FAST, at_once=at_once)
     daemon.recover()
     return daemon
 
@@ -154,8 +154,8 @@ def test_workers_keep_few_connections_for_many_cycles(
         jobs = [user.submit(input=b"the answer".hex()) for _job in range(4)]
         until(ended, 20.0)
 
-    daemon.watch(lambda: True)
-    daemon.end()
+    daemon.set_callbacks(lambda: True)
+    daemon.close()
     daemon.run.release()
     assert cycles > 6
     assert proxy.connections <= 3
@@ -198,7 +198,7 @@ def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: 
 
     def tick(daemon: Daemon) -> None:
         while not ended.is_set():
-            daemon.tour.due_at = 0.0
+            daemon.work_cycle.due_at = 0.0
             daemon.tick(1000.0 + time.monotonic())
             ended.wait(0.05)
 
@@ -212,7 +212,7 @@ def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: 
         for thread in threads:
             thread.join()
         for daemon in daemons:
-            daemon.end()
+            daemon.close()
             daemon.run.release()
 
     acts = [act for workshop in workshops for act in workshop.acts() if act.startswith("started_")]

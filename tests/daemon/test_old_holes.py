@@ -163,9 +163,9 @@ def test_no_process_of_a_run_script_outlives_a_daemon_killed_before_it_was_noted
     script.chmod(0o755)
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from lgi_daemon.execution.scripts import Place, Scripts\n"
+        "from lgi_daemon.execution.scripts import ScriptContext, Scripts\n"
         "def die(identity): print(identity.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"Scripts().start(Path({str(script)!r}), Place(Path({str(place)!r})), die)\n"
+        f"Scripts().start(Path({str(script)!r}), ScriptContext(Path({str(place)!r})), die)\n"
     )
 
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.execution.scripts import NoAnswerError, Place, Scripts
+from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts
 from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.jobs.job import SCRIPTS, LocalJob
 from lgi_daemon.jobs.lifecycle import Action
@@ -111,7 +111,7 @@ def test_a_record_that_resists_does_not_keep_the_daemon_from_starting(
     daemon = workshop.restart(daemon)
 
     assert only(daemon).record.job_id == good.record.job_id
-    assert "is left as it is until the next start" in caplog.text
+    assert "left as it is until the next start" in caplog.text
 
 
 def test_an_error_in_one_job_does_not_stop_the_next(
@@ -174,10 +174,10 @@ class Clock:
         self.real = job.scripts.status
         self.waits: list[float] = []
 
-    def status(self, script: Path, place: Place, seconds: float = 60.0) -> int:
+    def status(self, script: Path, context: ScriptContext, seconds: float = 60.0) -> int:
         """As `Scripts.status`, but one job's scripts hang."""
-        if place.hints.get("LGI_JOB_ID") != self.job.record.job_id:
-            return self.real(script, place, seconds)
+        if context.hints.get("LGI_JOB_ID") != self.job.record.job_id:
+            return self.real(script, context, seconds)
         self.waits.append(seconds)
         raise NoAnswerError(f"{script.name} took more than {seconds:g} s and was killed", seconds)
 
@@ -198,7 +198,7 @@ def test_a_job_whose_scripts_hang_takes_a_small_share_of_the_time(
 
     assert clock.waits[:3] == [60.0, 30.0, 15.0]
     assert sum(clock.waits) < 0.03 * 7200
-    assert "job_check_running_script took more than 60 s and was killed; it is left as it is for 540 s" in (
+    assert "job_check_running_script took more than 60 s and was killed; left alone for 540 s" in (
         caplog.text
     )
 
@@ -257,8 +257,8 @@ def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
-    monkeypatch.setattr("lgi_daemon.jobs.job.CHECK_SECONDS", 1.0)
-    monkeypatch.setattr("lgi_daemon.jobs.job.SHORTEST_CHECK", 1.0)
+    monkeypatch.setattr("lgi_daemon.jobs.schedule.CHECK_SECONDS", 1.0)
+    monkeypatch.setattr("lgi_daemon.jobs.schedule.SHORTEST_CHECK_TIMEOUT", 1.0)
     monkeypatch.setitem(SCRIPTS, Action.ABORT, ("job_abort_script", 1.0))
     workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
     workshop.server.submit("1")

@@ -51,7 +51,7 @@ def test_an_old_daemons_invalidated_job_is_stale(workshop: Workshop) -> None:
 
     daemon = workshop.daemon()
 
-    assert only(daemon).standing is ServerIntent.STALE
+    assert only(daemon).intent is ServerIntent.STALE
 
 
 @pytest.mark.parametrize("name", ["LGI_state", "LGI_job_run_script"])

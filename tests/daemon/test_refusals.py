@@ -19,7 +19,7 @@ def test_a_refused_job_is_left_alone_for_longer_and_longer(
     for _ in range(360):
         workshop.tick(daemon)
         assert workshop.server.locks == {}
-        daemon.tour.due_at = 0.0
+        daemon.work_cycle.due_at = 0.0
         workshop.now += 10.0
 
     assert len(workshop.server.made("request_work")) == 360
@@ -36,7 +36,7 @@ def test_a_job_that_has_changed_or_a_new_configuration_is_looked_at_at_once(work
 
     for change in (lambda: None, lambda: workshop.server.change("1", owners=("mark", "eve")), lambda: None):
         change()
-        daemon.tour.due_at = 0.0
+        daemon.work_cycle.due_at = 0.0
         workshop.tick(daemon, 1.0)
         asked.append(workshop.acts().count("check_limits"))
     daemon.reconfigure(daemon.configuration)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.servers.certificate_reload import Certificates
+from lgi_daemon.servers.certificate_reload import CertificateReloader
 from lgi_daemon.servers.clock import Clock
 from lgi_daemon.servers.connections import ServerConnections, connector, fingerprint
 from lgi_protocol.credentials import Credentials
@@ -25,10 +25,10 @@ def credentials(authority: Authority, issued: Issued) -> Credentials:
     return Credentials(issued.key, issued.certificate, authority.ca_file)
 
 
-def looking(credentials: Credentials, clock: Clock) -> tuple[Certificates, ServerConnections]:
+def looking(credentials: Credentials, clock: Clock) -> tuple[CertificateReloader, ServerConnections]:
     """What looks at credentials, with a calendar that goes as the clock does."""
     servers = ServerConnections(connector(credentials), clock)
-    return Certificates(credentials, servers, lambda: NOW + timedelta(seconds=clock.now)), servers
+    return CertificateReloader(credentials, servers, lambda: NOW + timedelta(seconds=clock.now)), servers
 
 
 def test_the_log_says_once_a_day_that_a_certificate_ends(
@@ -60,11 +60,11 @@ def test_a_renewed_certificate_is_used_and_warned_of_no_more(
     used = credentials(authority, old)
     certificates, servers = looking(used, clock)
     certificates.tick(0.0)
-    before = servers.shown
+    before = servers.certificate_fingerprint
 
     new.certificate.replace(old.certificate)
     certificates.tick(60.0)
-    between = servers.shown
+    between = servers.certificate_fingerprint
     new.key.replace(old.key)
     for later in (120.0, DAY * 2, DAY * 4):
         clock.now = later
@@ -73,6 +73,6 @@ def test_a_renewed_certificate_is_used_and_warned_of_no_more(
     texts = [record.getMessage() for record in caplog.records]
     assert "expires on" in texts[0]
     assert "keeping the old certificate" in texts[1]
-    assert texts[2:] == [f"the renewed certificate {old.certificate} is used from now on"]
+    assert texts[2:] == [f"now using the renewed certificate {old.certificate}"]
     assert between == before
-    assert servers.shown == fingerprint(used) != before
+    assert servers.certificate_fingerprint == fingerprint(used) != before

@@ -17,7 +17,7 @@ from lgi_daemon.execution import processes
 from lgi_daemon.execution.environment import PASSED_ON
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import choose_uid
-from lgi_daemon.execution.scripts import Place, Scripts
+from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.rundir.record import from_json, to_json
 from tests.support.uids import UID
 from tests.support.workshop import Workshop, only, until
@@ -30,7 +30,7 @@ BEFORE = "<capabilities>"
 RESOURCE = "<owner_allow> <any> 10"
 
 
-def background(write: Write, here: Place, body: str) -> str:
+def background(write: Write, here: ScriptContext, body: str) -> str:
     """What a run script writes into the file ``seen``."""
     Scripts().start(write(f"{body} > seen.new 2>&1; mv seen.new seen"), here, lambda _identity: None)
     until(lambda: (here.directory / "seen").exists())
@@ -38,7 +38,7 @@ def background(write: Write, here: Place, body: str) -> str:
 
 
 @needs_root
-def test_a_script_has_no_capability_and_can_gain_none(write: Write, here: Place) -> None:
+def test_a_script_has_no_capability_and_can_gain_none(write: Write, here: ScriptContext) -> None:
     """Hole D7: not one bit in any set, also not in the bounding set, and no_new_privs."""
     Scripts().status(write("grep -E 'Cap|NoNewPrivs|Uid|Gid|Groups' /proc/self/status > seen"), here)
 
@@ -53,7 +53,7 @@ def test_a_script_has_no_capability_and_can_gain_none(write: Write, here: Place)
 
 
 @needs_root
-def test_a_set_user_id_program_gives_a_job_nothing(write: Write, here: Place, place: Path) -> None:
+def test_a_set_user_id_program_gives_a_job_nothing(write: Write, here: ScriptContext, place: Path) -> None:
     """Hole D7: what would make anybody root leaves the job what it is."""
     suid = place / "id"
     shutil.copy(shutil.which("id") or "", suid)
@@ -87,7 +87,7 @@ def test_the_directory_of_one_job_is_closed_to_the_other(workshop: Workshop) -> 
     spy.chmod(0o755)
     uid = second.stat().st_uid
 
-    assert Scripts().status(spy, Place(second, uid)) != 0
+    assert Scripts().status(spy, ScriptContext(second, uid)) != 0
     assert not (first / "x").exists()
 
 
@@ -101,7 +101,7 @@ def test_the_directory_of_one_job_is_closed_to_the_other(workshop: Workshop) -> 
     ],
 )
 def test_a_script_is_within_its_limits(
-    write: Write, here: Place, limits: ResourceLimits, flag: str, value: str
+    write: Write, here: ScriptContext, limits: ResourceLimits, flag: str, value: str
 ) -> None:
     """Soft and hard, from its first line on; what is not said stays as it is."""
     place = replace(here, limits=limits)
@@ -111,7 +111,7 @@ def test_a_script_is_within_its_limits(
     assert (here.directory / "seen").read_text().split() == [value, value]
 
 
-def test_a_file_cannot_grow_beyond_its_limit(write: Write, here: Place) -> None:
+def test_a_file_cannot_grow_beyond_its_limit(write: Write, here: ScriptContext) -> None:
     """The disk of a resource is not a job's to fill."""
     place = replace(here, limits=ResourceLimits(file_size=4096))
 
@@ -122,7 +122,9 @@ def test_a_file_cannot_grow_beyond_its_limit(write: Write, here: Place) -> None:
 
 
 @needs_root
-def test_a_job_cannot_have_more_processes_than_allowed_but_can_be_asked(write: Write, here: Place) -> None:
+def test_a_job_cannot_have_more_processes_than_allowed_but_can_be_asked(
+    write: Write, here: ScriptContext
+) -> None:
     """A fork bomb stops at its limit; the scripts that ask about it are not counted against it."""
     place = replace(here, limits=ResourceLimits(processes=20))
     bomb = "for n in $(seq 100); do sleep 30 & done"
@@ -143,7 +145,7 @@ def count(uid: int) -> int:
 
 
 @needs_root
-def test_a_uid_is_never_one_of_a_process_a_job_or_an_account(write: Write, here: Place) -> None:
+def test_a_uid_is_never_one_of_a_process_a_job_or_an_account(write: Write, here: ScriptContext) -> None:
     """Hole D6: one of three uids has a process and one a job: it is always the third, until that is taken."""
     uids = range(UID - 1, UID + 2)
     identity = Scripts().start(write("exec sleep 30"), here, lambda _identity: None)
@@ -198,7 +200,7 @@ def test_the_limits_of_a_job_are_frozen_when_it_is_taken(workshop: Workshop) -> 
     daemon = workshop.restart(daemon)
 
     record = only(daemon).record
-    assert only(daemon).place.limits.open_files == 99
+    assert only(daemon).context.limits.open_files == 99
     older = to_json(record).replace(b'"limits"', b'"unknown"')
     assert from_json(older).limits == ResourceLimits()
 
@@ -291,7 +293,7 @@ def test_an_administrator_is_told_that_jobs_cannot_use_the_programs(
 
 
 def test_the_environment_of_a_sandboxed_script_is_the_documented_one(
-    write: Write, here: Place, monkeypatch: pytest.MonkeyPatch
+    write: Write, here: ScriptContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hole D7: these names and no other, whatever the daemon was started with."""
     monkeypatch.setenv("LD_PRELOAD", "")

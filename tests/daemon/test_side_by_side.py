@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.config.rules import LimitRules
-from lgi_daemon.execution.scripts import Place, Scripts
+from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.daemon import Daemon
@@ -67,7 +67,7 @@ def test_a_script_that_hangs_holds_up_its_own_job_only(busy: Workshop) -> None:
     busy.marked(job_of(daemon, "1"), "is_running")
     (folder(daemon, "1") / "hangs").touch()
     busy.marked(job_of(daemon, "2"), "is_finished")
-    daemon.jobs.look_again()
+    daemon.jobs.recheck_all()
 
     tick_until(daemon, lambda: busy.server.jobs["2"].state == "finished", 10.0)
 
@@ -84,7 +84,7 @@ def test_scripts_may_hang_in_all_workers_but_one(busy: Workshop) -> None:
         (folder(daemon, job_id) / "hangs").touch()
     for job_id in "12345":
         busy.marked(job_of(daemon, job_id), "is_finished")
-    daemon.jobs.look_again()
+    daemon.jobs.recheck_all()
 
     tick_until(daemon, lambda: busy.server.jobs["4"].state == busy.server.jobs["5"].state == "finished")
 
@@ -96,10 +96,10 @@ def test_a_hanging_system_limits_script_holds_up_no_job(busy: Workshop) -> None:
     """Hole D8: work is not asked for, and jobs end all the same."""
     daemon = running(busy, "1")
     busy.write_script("check_system_limits_script", "sleep 60")
-    daemon.tour.due_at = 0.0
+    daemon.work_cycle.due_at = 0.0
     tick_until(daemon, lambda: busy.acts().count("check_system_limits") == 2)
     busy.marked(job_of(daemon, "1"), "is_finished")
-    daemon.jobs.look_again()
+    daemon.jobs.recheck_all()
 
     tick_until(daemon, lambda: busy.server.jobs["1"].state == "finished")
 
@@ -129,14 +129,14 @@ def test_a_slow_server_holds_up_neither_jobs_nor_other_servers(busy: Workshop) -
     daemon = running(busy, "1")
     tick_until(daemon, lambda: busy.acts().count("run") == 2 and not daemon.busy)
     slow.released.clear()
-    daemon.tour.due_at = 0.0
+    daemon.work_cycle.due_at = 0.0
     busy.server.submit("2")
     busy.marked(job_of(daemon, "7"), "is_finished")
-    daemon.jobs.look_again()
+    daemon.jobs.recheck_all()
 
     tick_until(daemon, lambda: busy.server.jobs["2"].state == "running" and "epilogue" in busy.acts())
     busy.marked(job_of(daemon, "2"), "is_finished")
-    daemon.jobs.look_again()
+    daemon.jobs.recheck_all()
     tick_until(daemon, lambda: busy.server.jobs["2"].state == "finished")
 
     assert slow.jobs["7"].state == "running"
@@ -160,7 +160,7 @@ def test_limits_hold_while_several_servers_give_work_at_the_same_time(busy: Work
 
     states = Counter(one.state for server in busy.servers.values() for one in server.jobs.values())
     assert states == {"running": 3, "queued": 3}
-    assert daemon.work.left_some
+    assert daemon.fetcher.skipped_any
     stop(daemon)
 
 
@@ -170,12 +170,12 @@ def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pyte
     most: Counter[str] = Counter()
     real = Scripts.status
 
-    def counted(scripts: Scripts, script: Path, place: Place, seconds: float = 60.0) -> int:
-        job_id = place.hints.get("LGI_JOB_ID", "none")
+    def counted(scripts: Scripts, script: Path, context: ScriptContext, seconds: float = 60.0) -> int:
+        job_id = context.hints.get("LGI_JOB_ID", "none")
         inside[job_id] += 1
         most[job_id] = max(most[job_id], inside[job_id])
         try:
-            return real(scripts, script, place, seconds)
+            return real(scripts, script, context, seconds)
         finally:
             inside[job_id] -= 1
 
@@ -188,7 +188,7 @@ def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pyte
     begin = time.monotonic()
     while time.monotonic() < begin + 2.0 or len(busy.server.made("job_state")) <= 10:
         assert time.monotonic() < begin + 60.0
-        daemon.jobs.look_again()
+        daemon.jobs.recheck_all()
         daemon.tick(1000.0 + time.monotonic())
 
     assert {most[job_id] for job_id in "123"} == {1}
@@ -197,8 +197,8 @@ def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pyte
 
 
 def test_at_most_so_many_tasks_run_at_once_and_none_twice() -> None:
-    """A crew of two never does three things, and a name under way is refused."""
-    crew, guard, gate = KeyedWorkerPool(2), threading.Lock(), threading.Event()
+    """A pool of two never does three things, and a name under way is refused."""
+    pool, guard, gate = KeyedWorkerPool(2), threading.Lock(), threading.Event()
     inside, most = 0, 0
 
     def task() -> None:
@@ -210,28 +210,28 @@ def test_at_most_so_many_tasks_run_at_once_and_none_twice() -> None:
         with guard:
             inside -= 1
 
-    given = [crew.give(name, task) for name in (1, 2, 3, 4, 1)]
+    given = [pool.submit(name, task) for name in (1, 2, 3, 4, 1)]
     time.sleep(0.2)
     gate.set()
-    until(lambda: not crew.busy)
+    until(lambda: not pool.busy)
 
     assert given == [True, True, True, True, False]
     assert most == 2
-    assert crew.give(1, task)
-    crew.end()
+    assert pool.submit(1, task)
+    pool.close()
 
 
 def test_a_mistake_in_a_worker_is_logged_and_costs_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     """With its traceback; the worker takes the next task."""
     logging.getLogger("lgi_daemon").propagate = True
-    crew, done = KeyedWorkerPool(1), threading.Event()
+    pool, done = KeyedWorkerPool(1), threading.Event()
 
-    crew.give("bad", lambda: {}["surprise"])
-    crew.give("good", done.set)
+    pool.submit("bad", lambda: {}["surprise"])
+    pool.submit("good", done.set)
 
     assert done.wait(5)
     until(lambda: "KeyError: 'surprise'" in caplog.text)
-    crew.end()
+    pool.close()
 
 
 def test_the_end_of_the_daemon_waits_for_calls_but_not_for_scripts_that_hang(busy: Workshop) -> None:
@@ -240,7 +240,7 @@ def test_the_end_of_the_daemon_waits_for_calls_but_not_for_scripts_that_hang(bus
     daemon = running(busy, "1")
     busy.marked(job_of(daemon, "1"), "is_running")
     (folder(daemon, "1") / "hangs").touch()
-    daemon.jobs.look_again()
+    daemon.jobs.recheck_all()
     tick_until(daemon, lambda: daemon.busy)
     began = time.monotonic()
 
@@ -253,6 +253,6 @@ def test_the_end_of_the_daemon_waits_for_calls_but_not_for_scripts_that_hang(bus
 
 def stop(daemon: Daemon) -> None:
     """End a daemon as SIGTERM does."""
-    daemon.watch(lambda: True)
-    daemon.end()
+    daemon.set_callbacks(lambda: True)
+    daemon.close()
     daemon.run.release()

@@ -69,7 +69,7 @@ def test_a_job_of_an_older_daemon_keeps_its_marks_where_they_are(workshop: Works
     job = only(daemon)
     directory = job.run.files(job.record).path
 
-    assert ("LGI_STATE_DIRECTORY" in job.place.hints) is not began
+    assert ("LGI_STATE_DIRECTORY" in job.context.hints) is not began
     assert job.run.state(job.record) == (
         directory / ".LGI_job" if began else workshop.run_path / ".records" / record.reference / "state"
     )

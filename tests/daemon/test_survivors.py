@@ -63,12 +63,12 @@ def test_an_abort_kills_them_though_the_server_is_not_there(workshop: Workshop) 
 def test_a_uid_that_others_share_is_left_alone(workshop: Workshop) -> None:
     """A configured job_sandbox_uid, and one that an older daemon chose, may have other processes."""
     job = fleeing(workshop)
-    job.note(own_uid=False)
+    job.save(own_uid=False)
 
     job.remove()
 
     assert job.record.uid in processes.users()
-    assert sandbox.empty(job.record.uid)
+    assert sandbox.kill_uid(job.record.uid)
 
 
 def test_a_uid_chosen_for_a_job_is_noted_as_its_own(workshop: Workshop) -> None:
@@ -91,7 +91,7 @@ def test_the_killer_cannot_be_stopped_by_its_victims(place: Path) -> None:
     until(lambda: uid in processes.users())
     began = time.monotonic()
 
-    assert sandbox.empty(uid)
+    assert sandbox.kill_uid(uid)
     assert time.monotonic() - began < 3.0
 
 
@@ -103,4 +103,4 @@ def test_a_uid_of_the_system_or_of_an_account_is_never_emptied(
     monkeypatch.setattr(sandbox, "kill_all", lambda uid, _nobody: pytest.fail(f"kills all of {uid}"))
     monkeypatch.setattr(processes, "users", lambda: {uid})
 
-    assert sandbox.empty(uid)
+    assert sandbox.kill_uid(uid)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MOST_BYTES, MOST_TAILS, OutputSender
+from lgi_daemon.jobs.output_sender import ASK_SECONDS, LINGER_SECONDS, MAX_BYTES, MAX_JOBS, OutputSender
 from lgi_daemon.loop.daemon import Daemon
-from lgi_daemon.loop.long_poll import LongPollCall
+from lgi_daemon.loop.long_poll import LongPoll
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import URL, refused
 from tests.support.workshop import FAST, Workshop, only
@@ -24,9 +24,11 @@ class Scene:
 
     def __post_init__(self) -> None:
         daemon = self.daemon
-        self.tails = OutputSender(daemon.servers, daemon.jobs, daemon.stopping, False, lambda: self.now)
-        daemon.watches.tails = self.tails
-        self.watch = LongPollCall("LGI", URL, 40)
+        self.tails = OutputSender(
+            daemon.servers, daemon.jobs, daemon.stopping, threaded=False, clock=lambda: self.now
+        )
+        daemon.long_polls.output_sender = self.tails
+        self.watch = LongPoll("LGI", URL, 40)
 
     @property
     def directory(self) -> Path:
@@ -43,12 +45,12 @@ class Scene:
         """What is sent at one look."""
         self.now += seconds
         self.workshop.server.sent.clear()
-        self.tails.look()
+        self.tails.send_all()
         return list(self.workshop.server.sent)
 
     def told(self) -> None:
         """One held call."""
-        self.daemon.watches.look(self.watch)
+        self.daemon.long_polls.poll(self.watch)
 
 
 @pytest.fixture
@@ -92,17 +94,17 @@ def test_the_server_is_told_what_is_sent_already(watched: Scene) -> None:
     searches = len(watched.workshop.server.made("request_work"))
     watched.told()
 
-    assert watched.tails.followed("LGI", URL) == ("1",)
-    assert watched.tails.followed("LGI", "https://other.test/LGI") == ()
+    assert watched.tails.sending("LGI", URL) == ("1",)
+    assert watched.tails.sending("LGI", "https://other.test/LGI") == ()
     assert len(watched.workshop.server.made("request_work")) == searches
-    assert watched.watch.known == {}
+    assert watched.watch.announced == {}
 
 
 def test_of_much_the_end_is_sent(watched: Scene) -> None:
     """A look costs no more than that, whatever the job does."""
-    watched.put(b"a" * 100 + b"b" * MOST_BYTES)
+    watched.put(b"a" * 100 + b"b" * MAX_BYTES)
 
-    assert watched.look() == [(100, b"b" * MOST_BYTES, False)]
+    assert watched.look() == [(100, b"b" * MAX_BYTES, False)]
 
 
 def test_it_ends_when_nobody_looks_any_more(watched: Scene) -> None:
@@ -116,7 +118,7 @@ def test_it_ends_when_nobody_looks_any_more(watched: Scene) -> None:
     assert watched.look() == []
     assert watched.look(ASK_SECONDS) == [(3, b"", False)]
     watched.look(LINGER_SECONDS)
-    assert watched.tails.followed("LGI", URL) == ()
+    assert watched.tails.sending("LGI", URL) == ()
     assert watched.look(ASK_SECONDS) == []
 
 
@@ -143,7 +145,7 @@ def test_the_end_is_sent_when_the_job_has_gone(watched: Scene) -> None:
 
     assert watched.look() == [(0, b"last words", True)]
     assert watched.look(ASK_SECONDS) == []
-    assert watched.tails.followed("LGI", URL) == ()
+    assert watched.tails.sending("LGI", URL) == ()
 
 
 @pytest.mark.parametrize("error", [None, refused(ErrorNumber.NO_JOB)])
@@ -152,23 +154,23 @@ def test_a_server_that_fails_ends_the_sending(watched: Scene, error: Exception |
     watched.workshop.server.fail("send_tail", error)
 
     assert watched.look() == []
-    assert watched.tails.followed("LGI", URL) == ()
+    assert watched.tails.sending("LGI", URL) == ()
     assert len(watched.daemon.jobs) == 1
 
 
 def test_jobs_of_others_are_not_followed(scene: Scene) -> None:
     """Another daemon of the resource may have them."""
-    scene.tails.follow("LGI", URL, ["2"])
-    scene.tails.follow("LGI", "https://other.test/LGI", ["1"])
+    scene.tails.start("LGI", URL, ["2"])
+    scene.tails.start("LGI", "https://other.test/LGI", ["1"])
 
     assert scene.look() == []
 
 
 def test_the_number_of_followed_jobs_is_limited(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looks at thousands costs no more."""
-    monkeypatch.setattr("lgi_daemon.jobs.output_sender.MOST_TAILS", 0)
-    assert MOST_TAILS > 0
+    monkeypatch.setattr("lgi_daemon.jobs.output_sender.MAX_JOBS", 0)
+    assert MAX_JOBS > 0
 
-    scene.tails.follow("LGI", URL, ["1"])
+    scene.tails.start("LGI", URL, ["1"])
 
-    assert scene.tails.followed("LGI", URL) == ()
+    assert scene.tails.sending("LGI", URL) == ()

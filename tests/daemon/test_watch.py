@@ -6,23 +6,23 @@ import time
 import pytest
 
 from lgi_daemon.loop.daemon import Daemon
-from lgi_daemon.loop.long_poll import LONG_PAUSE, LONGEST, PAUSE, LongPollCall
+from lgi_daemon.loop.long_poll import DELAY, FAILURE_DELAY, MAX_HOLD, LongPoll
 from tests.support.fake_server import URL
 from tests.support.workshop import FAST, Workshop, only
 
 
-def look(workshop: Workshop, daemon: Daemon, watch: LongPollCall) -> float:
+def look(workshop: Workshop, daemon: Daemon, watch: LongPoll) -> float:
     """One call of a watch, and the tick that follows."""
-    pause = daemon.watches.look(watch)
+    pause = daemon.long_polls.poll(watch)
     workshop.tick(daemon)
     return pause
 
 
-def watched(workshop: Workshop) -> tuple[Daemon, LongPollCall]:
+def watched(workshop: Workshop) -> tuple[Daemon, LongPoll]:
     """A daemon that has asked for work once, in vain, and a watch of its server."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
-    return daemon, LongPollCall("LGI", URL, 40)
+    return daemon, LongPoll("LGI", URL, 40)
 
 
 def test_a_queued_job_is_taken_without_waiting_for_the_cycle(workshop: Workshop) -> None:
@@ -32,7 +32,7 @@ def test_a_queued_job_is_taken_without_waiting_for_the_cycle(workshop: Workshop)
 
     workshop.tick(daemon, 1.0)
     assert len(daemon.jobs) == 0
-    assert look(workshop, daemon, watch) == PAUSE
+    assert look(workshop, daemon, watch) == DELAY
 
     assert only(daemon).record.job_id == "1"
 
@@ -89,7 +89,7 @@ def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: i
     workshop.server.longest_wait = longest
     workshop.at_once = 2
     daemon = workshop.daemon()
-    daemon.watch(lambda: False)
+    daemon.set_callbacks(lambda: False)
     try:
         for _ in range(50):
             workshop.tick(daemon, 0.1)
@@ -97,10 +97,10 @@ def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: i
                 break
             time.sleep(0.02)
         found = [asked["seconds"] for asked in workshop.server.asked if "seconds" in asked]
-        assert set(found) == ({LONGEST} if longest else set())
+        assert set(found) == ({MAX_HOLD} if longest else set())
     finally:
-        daemon.watch(lambda: True)
-        daemon.end()
+        daemon.set_callbacks(lambda: True)
+        daemon.close()
 
 
 def test_a_server_that_fails_is_left_alone_for_a_while(
@@ -111,8 +111,8 @@ def test_a_server_that_fails_is_left_alone_for_a_while(
     workshop.server.fail("wait")
 
     with caplog.at_level(logging.DEBUG):
-        assert look(workshop, daemon, watch) == LONG_PAUSE
+        assert look(workshop, daemon, watch) == FAILURE_DELAY
 
-    assert look(workshop, daemon, watch) == LONG_PAUSE
+    assert look(workshop, daemon, watch) == FAILURE_DELAY
     workshop.tick(daemon, 20.0)
-    assert look(workshop, daemon, watch) == PAUSE
+    assert look(workshop, daemon, watch) == DELAY

@@ -280,7 +280,7 @@ def test_daemons_that_were_sent_away_together_do_not_return_together(workshop: W
     """Each waits as long as it was asked to and up to half as long again, another time each."""
     servers = workshop.daemon().servers
 
-    pauses = [servers.pause(URL, 100.0) for _daemon in range(50)]
+    pauses = [servers.back_off(URL, 100.0) for _daemon in range(50)]
 
     assert all(100.0 <= pause <= 150.0 for pause in pauses)
     assert max(pauses) - min(pauses) > 10.0
@@ -306,7 +306,7 @@ def test_nothing_new_is_begun_when_the_daemon_is_to_stop(workshop: Workshop) -> 
     for job_id in ("1", "2", "3"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()
-    daemon.watch(lambda: "update" in workshop.server.calls)
+    daemon.set_callbacks(lambda: "update" in workshop.server.calls)
 
     workshop.tick(daemon)
 

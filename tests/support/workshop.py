@@ -108,11 +108,11 @@ class Workshop:
         daemon = Daemon(
             self.configuration,
             self.run_directory(),
-            FAST,
-            SLOW,
-            lambda _credentials: self.connect,
-            self.at_once,
-            self.lifetime,
+            fast=FAST,
+            slow=SLOW,
+            connect=lambda _credentials: self.connect,
+            at_once=self.at_once,
+            lifetime=self.lifetime,
         )
         daemon.recover()
         return daemon
