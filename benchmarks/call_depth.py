@@ -39,7 +39,7 @@ class _Socket:
         self._der = certificate.public_bytes(Encoding.DER)
 
     def getpeercert(self, binary_form: bool) -> bytes:
-        """The certificate, DER."""
+        """Return the certificate as DER."""
         return self._der
 
 
@@ -53,7 +53,7 @@ class Depth:
     dispatched: int = 0
 
     def line(self) -> str:
-        """A row of the table."""
+        """Return a row of the table."""
         return f"{self.call:32} {len(self.modules):8} {self.functions:10} {self.dispatched:11}"
 
 
@@ -103,7 +103,7 @@ class InProcess:
         self._known: dict[str, str] = {}
 
     def post(self, call: str, fields: Mapping[str, str]) -> str:
-        """The answer to a call of the user or the resource; ValueError when it is an error."""
+        """Return the answer to a call of the user or the resource; raise ValueError for an error."""
         caller = USER if call.startswith("interfaces/") else RESOURCE
         body = urlencode(fields).encode()
         environ = {
@@ -123,7 +123,7 @@ class InProcess:
         return answer
 
     def steps(self) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """The calls of a job's life, and those of its owner, in an order in which each succeeds."""
+        """Yield the calls of a job's life and of its owner, in an order in which each succeeds."""
         user = {"project": PROJECT, "user": USER, "groups": USER}
         a_job = {"application": "hello_world", "target_resources": "any", "input": "78" * 100}
         yield "resources/resource_signup_resource", {"project": PROJECT, "capabilities": CAPABILITIES}
@@ -166,7 +166,7 @@ class InProcess:
 
 
 def _started(_status: str, _headers: Iterable[tuple[str, str]], *_rest: object) -> None:
-    """What WSGI has an application call."""
+    """Ignore status and headers: the start_response of WSGI."""
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def _counting(depth: Depth) -> Iterator[None]:
 
 
 def measure() -> list[Depth]:
-    """The depth of each call, everything warm."""
+    """Return the depth of each call, measured after a first round."""
     grid = Grid("sqlite:LGI.sqlite")
     try:
         project = InProcess(grid)

@@ -48,7 +48,7 @@ def _first_copy(reader: str, now: int, length: int, transaction: Transaction) ->
 
 
 def _job(owner: str, index: int, now: int) -> JobRow:
-    """A job as a submit of its owner makes it."""
+    """Return the row of a job as its owner submits it."""
     return JobRow(
         job_id=0,
         state="queued",
@@ -69,7 +69,7 @@ def _job(owner: str, index: int, now: int) -> JobRow:
 
 
 def _changed(column: str, copy: int) -> str:
-    """A column's value in a copy: later, another number, another repository."""
+    """Return the value of a column in a copy: later, with another number and repository."""
     if column == "job_id":
         return f"job_id + {copy * COPY}"
     if column in {"state_time_stamp", "daemon_pulse", "priority"}:
@@ -101,7 +101,7 @@ def _analyse(grid: Grid) -> None:
 
 
 def last_job(grid: Grid) -> int:
-    """The highest number of a job."""
+    """Return the highest job id."""
     return int(str(grid.rows("SELECT COALESCE(MAX(job_id), 0) AS last FROM job_queue")[0]["last"]))
 
 

@@ -56,12 +56,12 @@ class Measured:
     errors: Mapping[str, int] = field(default_factory=dict)
 
 
-class Missing(Exception):
+class MissingProgramError(Exception):
     """Something to be installed first; the message says what."""
 
 
 def missing() -> str:
-    """What is not there to compile with; empty when all is."""
+    """Return what is missing for compilation; empty when nothing is."""
     if shutil.which("cc") is None:
         return "a C compiler (cc)"
     probe = subprocess.run(  # noqa: S603 - a fixed command
@@ -75,7 +75,7 @@ def _cc() -> str:
 
 
 def provide() -> None:
-    """Install what compiling needs where that is possible; raises Missing where it is not."""
+    """Install what compiling needs where that is possible; raises MissingProgramError where it is not."""
     apt = shutil.which("apt-get")
     if missing() and apt and os.getuid() == 0:
         print(f"Installing {' '.join(PACKAGES)} ...", flush=True)
@@ -83,14 +83,16 @@ def provide() -> None:
         for words in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", *PACKAGES]):
             subprocess.run([apt, *words], env=quiet, capture_output=True, check=False)  # noqa: S603
     if missing():
-        raise Missing(f"{missing()} is missing. Install it: sudo apt-get install {' '.join(PACKAGES)}")
+        raise MissingProgramError(
+            f"{missing()} is missing. Install it: sudo apt-get install {' '.join(PACKAGES)}"
+        )
 
 
 class Generator:
     """The compiled generator, aimed at one server."""
 
     def __init__(self, directory: Path, url: str, authority: Path) -> None:
-        """Compiles into the directory. Raises Missing, or CalledProcessError with the compiler's words."""
+        """Compile into the directory; raise MissingProgramError, or CalledProcessError of the compiler."""
         provide()
         self._program = directory / "load"
         self._url = urlsplit(url)
@@ -101,7 +103,7 @@ class Generator:
         subprocess.run(command, check=True)  # noqa: S603 - our own sources
 
     def run(self, load: Load) -> Measured:
-        """The result of one run. Complaints of the generator go to our own error output."""
+        """Return the result of one run; errors of the generator go to standard error."""
         done = subprocess.run(  # noqa: S603 - our own program
             self._command(load), stdout=subprocess.PIPE, check=True, timeout=load.seconds + 300
         )
@@ -109,7 +111,7 @@ class Generator:
 
     @contextmanager
     def beside(self, load: Load) -> Iterator[None]:
-        """A load that goes on while a block does, with nobody asking how it fared."""
+        """Keep up a load while the block runs, without measuring it."""
         command = self._command(load)
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
         try:

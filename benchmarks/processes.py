@@ -20,7 +20,7 @@ class Used:
     time: float
 
     def since(self, before: "Used") -> "Used":
-        """What was used between two looks."""
+        """Return the usage between two measurements."""
         return Used(
             self.server - before.server,
             self.database - before.database,
@@ -30,7 +30,7 @@ class Used:
 
 
 def used(session: int, database: int) -> Used:
-    """What the processes of a session, a process (0 for none) and all processes have used so far."""
+    """Return the usage so far of a session, of a process (0: none) and of all processes."""
     looks = [_look(stat) for stat in _PROC.glob("[0-9]*/stat")]
     return Used(
         server=sum(seconds for _, leader, seconds in looks if leader == session),
@@ -41,7 +41,7 @@ def used(session: int, database: int) -> Used:
 
 
 def highest(session: int) -> int:
-    """The most memory (VmHWM, bytes) that a process of a session has had; its leader does not count."""
+    """Return the peak memory (VmHWM, bytes) of a session's processes without its leader."""
     marks = []
     for stat in _PROC.glob("[0-9]*/stat"):
         process, leader, _ = _look(stat)
@@ -59,7 +59,7 @@ class Share:
 
 
 def share(leaders: Collection[int], processes: Collection[int] = ()) -> Share:
-    """What the processes of some sessions and some single processes have; shared memory is counted once."""
+    """Return the memory of sessions and single processes; shared memory counts once."""
     found = [(stat, *_look(stat)) for stat in _PROC.glob("[0-9]*/stat")]
     ours = [
         (stat.parent, seconds)
@@ -70,7 +70,7 @@ def share(leaders: Collection[int], processes: Collection[int] = ()) -> Share:
 
 
 def _memory(process: Path) -> int:
-    """A process's part of the memory it has, each shared page divided by those that share it (Pss)."""
+    """Return the proportional memory (Pss, bytes) of a process."""
     try:
         lines = (process / "smaps_rollup").read_text().splitlines()
     except OSError:
@@ -92,7 +92,7 @@ def _high_water(status: Path) -> int:
 
 
 def _look(stat: Path) -> tuple[int, int, float]:
-    """The number of a process, that of its session's leader, and its processor seconds."""
+    """Return the id of a process, that of its session and its processor seconds."""
     try:
         # The name, in brackets, may hold spaces; what follows it does not.
         fields = stat.read_text().rpartition(")")[2].split()

@@ -84,7 +84,7 @@ class Row:
         return "; ".join(remark for remark in remarks if remark)
 
     def line(self) -> str:
-        """The row of the table."""
+        """Return the row of the table."""
         rates = [run.per_second for run in self.runs]
         spread = f"{median(rates):.1f} ({min(rates):.1f}-{max(rates):.1f})"
         full = "" if self.full_to_empty is None else f"{self.full_to_empty:.2f}"
@@ -99,14 +99,14 @@ class Row:
 
 
 def print_head(database: str) -> None:
-    """The head of the table of rates."""
+    """Return the head of the table of rates."""
     print(f"\n{database}, 2 workers, {os.cpu_count()} cores shared with load and database.")
     print("Rates are noisy; the two ratios on the right are what counts.\n")
     print(_HEAD, flush=True)
 
 
 def print_statements(counts: Mapping[str, Mapping[str, int]]) -> None:
-    """The table of statements."""
+    """Return the table of statements."""
     print(f"\n{'statements of one call':24}" + "".join(f"{kind:>8}" for kind in (*KINDS, "work")))
     for call, cost in counts.items():
         total = sum(cost[kind] for kind in ("select", "insert", "update", "delete"))
@@ -115,7 +115,7 @@ def print_statements(counts: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def circumstances(database: str, seconds: float, runs: int) -> dict[str, object]:
-    """What the numbers depend on."""
+    """Return the conditions of the measurement."""
     return {
         "commit": _git("rev-parse", "HEAD"),
         "changed_files": len(_git("status", "--porcelain", "--untracked-files=no").splitlines()),
@@ -135,7 +135,7 @@ def _git(*words: str) -> str:
 
 
 def write(path: Path, about: Mapping[str, object], rows: Sequence[Row], counts: Mapping[str, object]) -> None:
-    """The JSON file."""
+    """Write the JSON file."""
     text = json.dumps({**about, "rows": [asdict(row) for row in rows], "statements": counts}, indent=1)
     path.write_text(text + "\n")
     print(f"\nwritten to {path}")

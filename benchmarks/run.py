@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import report, statements
-from benchmarks.generator import Load, Measured, Missing
+from benchmarks.generator import Load, Measured, MissingProgramError
 from benchmarks.report import Row
 from benchmarks.scenarios import FULL, HELD, RESOURCE, SERVER_LIST, Scenario, scenarios
 from benchmarks.testbed import Testbed, testbed
@@ -97,7 +97,7 @@ class Bench:
 
 
 def chosen(every: Sequence[Scenario], names: Sequence[str]) -> list[Scenario]:
-    """The scenarios of these names, all without names. SystemExit for a name that is none."""
+    """Return the named scenarios, or all; raise SystemExit for an unknown name."""
     known = [scenario.name for scenario in every]
     if unknown := set(names) - set(known):
         raise SystemExit(f"no scenario is called {', '.join(sorted(unknown))}; there are: {'; '.join(known)}")
@@ -105,7 +105,7 @@ def chosen(every: Sequence[Scenario], names: Sequence[str]) -> list[Scenario]:
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--seconds", type=float, default=0, help="of one run (3, or 0.5 with --quick)")
     parser.add_argument("--runs", type=int, default=0, help="of one row (3, or 1 with --quick)")
@@ -143,7 +143,7 @@ def main() -> int:
             counts = statements.count(bed) if asked.database == "mariadb" and not asked.scenario else {}
             made = bench(bed, asked)
             memory = bed.highest_memory()
-    except Missing as missing:
+    except MissingProgramError as missing:
         print(missing, file=sys.stderr)
         return 2
     if counts:

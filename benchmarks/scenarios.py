@@ -45,7 +45,7 @@ def _resource(call: str, fields: Mapping[str, str], *keep: str) -> Step:
 
 
 def work(limit: int, *keep: str) -> Step:
-    """A request for work."""
+    """Return a request for work."""
     wanted = {"application": "hello_world", "start": "0", "limit": str(limit), "owners": ""}
     return _resource("request_work", SESSION | wanted, *keep)
 

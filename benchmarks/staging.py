@@ -50,7 +50,7 @@ def _measure(grid: Grid, place: Path, number: int) -> int:
 
 
 def _repository(grid: Grid) -> Repository:
-    """That of a new job, over a connection that is kept."""
+    """Return the repository of a new job, over a kept connection."""
     user = grid.user()
     reply = user.post("interface_submit_job", **FIELDS)
     return Repository(reply.value("job", "job_specifics", "repository_url"), user.client.session)

@@ -24,7 +24,7 @@ class Counter:
     """Collects what the calls of several rounds cost."""
 
     def __init__(self, bed: Testbed) -> None:
-        """Counts on the testbed's database, where nobody else may work meanwhile."""
+        """Count on the testbed's database, which nothing else may use meanwhile."""
         self._bed = bed
         self._seen: dict[str, list[Counts]] = {}
 
@@ -44,7 +44,7 @@ class Counter:
         self._seen.setdefault(name, []).append(cost)
 
     def result(self) -> dict[str, Counts]:
-        """The middle of the rounds, by call."""
+        """Return the median of the rounds by call."""
         return {
             name: {kind: int(median(cost[kind] for cost in costs)) for kind in KINDS}
             for name, costs in self._seen.items()
@@ -52,7 +52,7 @@ class Counter:
 
 
 def count(bed: Testbed) -> dict[str, Counts]:
-    """The statements of every call, by call."""
+    """Return the number of statements by call."""
     counter = Counter(bed)
     resource = ResourceCalls(bed.grid.client(bed.grid.people.resource("res1@cluster")), PROJECT)
     # One round before, so that connections, and what the server keeps, are warm.
@@ -89,7 +89,7 @@ def _round(counter: Counter, bed: Testbed, resource: ResourceCalls) -> None:
 
 
 def _life(counter: Counter, bed: Testbed, resource: ResourceCalls) -> None:
-    """A job's life; ten jobs asked for at once come last, so that signing off has locks to free."""
+    """Make the calls of a job's life; the last requests ten jobs, so that signing off frees locks."""
     user = bed.reader
     job = str(user.submit(target_resources="any"))
     for _ in range(9):

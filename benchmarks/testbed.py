@@ -9,7 +9,7 @@ from pathlib import Path
 import pymysql
 
 from benchmarks import filling, processes
-from benchmarks.generator import Generator, Missing
+from benchmarks.generator import Generator, MissingProgramError
 from benchmarks.processes import Used
 from lgi_server.services.project import administration
 from lgi_tools.certificates.ca import Issued
@@ -32,7 +32,7 @@ class Testbed:
     """A running grid, a generator aimed at it, and the job whose details are asked for."""
 
     def __init__(self, grid: Grid, database: int, generator: Generator, directory: Path) -> None:
-        """Registers the users and resources; ``database`` is the process of MariaDB, 0 without one."""
+        """Register users and resources; ``database`` is the process id of MariaDB, or 0."""
         self.grid = grid
         self._database = database
         self.generator = generator
@@ -66,7 +66,7 @@ class Testbed:
         pem.write_bytes(issued.key.read_bytes() + issued.certificate.read_bytes())
 
     def certificate(self, name: str) -> str:
-        """The file of a caller; ``{client}`` in a name stays what it is."""
+        """Return the file of a caller; ``{client}`` in a name is kept."""
         return f"{self._certificates}/{name}.pem"
 
     def _job_with_files(self, directory: Path) -> int:
@@ -113,17 +113,17 @@ class Testbed:
         )
 
     def used(self) -> Used:
-        """The processor time that server and database have used so far."""
+        """Return the processor time of server and database so far."""
         process = self.grid.process
         return processes.used(process.pid if process else -1, self._database)
 
     def highest_memory(self) -> int:
-        """The most memory that a worker of the server has had, in bytes."""
+        """Return the peak memory of a worker of the server in bytes."""
         process = self.grid.process
         return processes.highest(process.pid if process else -1)
 
     def leftovers(self) -> dict[str, int]:
-        """What a job's life may leave behind only where it is finished, and how many are."""
+        """Return what finished jobs may leave behind, and the number of finished jobs."""
         questions = {
             "finished": "job_queue WHERE state = 'finished'",
             "running": "job_queue WHERE state = 'running'",
@@ -139,7 +139,7 @@ class Testbed:
 
 @contextmanager
 def testbed(database: str) -> Iterator[Testbed]:
-    """A running testbed on ``mariadb`` or ``sqlite``, removed at the end. Raises Missing."""
+    """A running testbed on ``mariadb`` or ``sqlite``, removed at the end. Raises MissingProgramError."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgi-bench-")))
         address, process = stack.enter_context(database_of(database))
@@ -154,7 +154,7 @@ def testbed(database: str) -> Iterator[Testbed]:
 def database_of(
     kind: str, buffers: int = BUFFERS, settings: Sequence[str] = SETTINGS
 ) -> Iterator[tuple[str, int]]:
-    """The address of an empty database, and the process of a server of our own; SQLite has none.
+    """Return the address of an empty database and the process of our own server; None for SQLite.
 
     ``buffers`` is in MB. Told once: MariaDB refuses another size until it has changed to the first one.
     """
@@ -162,7 +162,9 @@ def database_of(
         yield "sqlite:LGI.sqlite", 0
         return
     if mariadb.missing():
-        raise Missing(f"{mariadb.missing()} is missing: install mariadb-server, or use --database sqlite")
+        raise MissingProgramError(
+            f"{mariadb.missing()} is missing: install mariadb-server, or use --database sqlite"
+        )
     server = PrivateMariaDB()
     try:
         server.install()

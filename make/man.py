@@ -20,7 +20,7 @@ _PROGRAMS = sorted(distribution("lgi").entry_points, key=lambda entry: entry.nam
 
 
 def main() -> None:
-    """The command."""
+    """Write the pages."""
     directory = Path(sys.argv[1])
     for entry in _PROGRAMS:
         place = directory / f"man{section(entry)}"
@@ -35,7 +35,7 @@ def section(entry: EntryPoint) -> int:
 
 
 def page(entry: EntryPoint) -> Iterator[str]:
-    """The parts of one page."""
+    """Return the text of one page."""
     module = importlib.import_module(entry.load().module)
     yield f'.TH "{entry.name}" {section(entry)} "" "LGI {LGI_VERSION}" "Leiden Grid Infrastructure"\n'
     if module.__name__.startswith(_FILTERS):
@@ -47,7 +47,7 @@ def page(entry: EntryPoint) -> Iterator[str]:
 
 
 def filter_page(entry: EntryPoint) -> Iterator[str]:
-    """A filter's page is its help."""
+    """Return the page of a filter, which is its help."""
     program = Path(sysconfig.get_path("scripts")) / entry.name
     shown = subprocess.run([program, "-h"], capture_output=True, text=True, check=False).stdout  # noqa: S603
     usage, _, rest = shown.partition("\n\n")
@@ -57,7 +57,7 @@ def filter_page(entry: EntryPoint) -> Iterator[str]:
 
 
 def command_page(name: str, module: ModuleType) -> Iterator[str]:
-    """The page of a command of click, with all commands that it has."""
+    """Return the page of a click command with all its subcommands."""
     command = next(value for value in vars(module).values() if isinstance(value, click.Command))
     context = click.Context(command, info_name=name, **command.context_settings)
     yield named(name, command.get_short_help_str(200))
@@ -78,7 +78,7 @@ def command_page(name: str, module: ModuleType) -> Iterator[str]:
 
 
 def named(name: str, summary: str) -> str:
-    """What `apropos` finds."""
+    """Return the line that `apropos` searches."""
     return f".SH NAME\n{roff(name)} \\- {roff(' '.join(summary.split()).rstrip('.'))}\n"
 
 
@@ -89,7 +89,7 @@ def synopsis(context: click.Context) -> str:
 
 
 def options(context: click.Context, heading: str) -> Iterator[str]:
-    """The options of a command, as its help has them."""
+    """Return the options of a command as in its help."""
     yield heading
     for parameter in context.command.get_params(context):
         record = parameter.get_help_record(context)

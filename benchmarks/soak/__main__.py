@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.generator import Missing
+from benchmarks.generator import MissingProgramError
 from benchmarks.report import circumstances
 from benchmarks.soak import course, report, slow_log
 from benchmarks.soak.course import Outcome
@@ -40,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
     about = circumstances(asked.database, plan.seconds, 1)
     try:
         outcome = _run(plan, asked.database, asked.buffers, asked.output)
-    except Missing as missing:
+    except MissingProgramError as missing:
         print(missing, file=sys.stderr)
         return 2
     report.write(asked.output, about, outcome)

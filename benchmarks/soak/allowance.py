@@ -20,7 +20,7 @@ class Allowance:
         used: Callable[[], float] = time.process_time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """What was used before does not count."""
+        """Start the account; earlier usage does not count."""
         self._cores = cores
         self._clock, self._used, self._sleep = clock, used, sleep
         self._at, self._had = clock(), used()

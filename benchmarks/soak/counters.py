@@ -36,7 +36,7 @@ class Counters:
         return {name: int(str(rows[name])) for name in (*_SHOWN, *_HIGHEST) if name in rows}
 
     def read(self) -> dict[str, int]:
-        """The counters, by MariaDB's names."""
+        """Return the counters by their names in MariaDB."""
         return {
             name: value - (0 if name in _HIGHEST else self._before[name])
             for name, value in self._look().items()

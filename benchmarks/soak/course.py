@@ -180,7 +180,7 @@ def _wait(running: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> str:
-    """What is wrong with a simulator that should have ended; it has, afterwards."""
+    """End a simulator and return what is wrong if it had not ended by itself."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -189,7 +189,7 @@ def _end(process: subprocess.Popen[bytes]) -> str:
 
 
 def _result(path: Path) -> dict[str, Any]:
-    """What a simulator has stored; nothing when it was stopped."""
+    """Return what a simulator has stored; nothing when it was stopped."""
     nothing = {"latencies": Latencies().as_json(), "held": 0.0, "mistakes": []}
     return json.loads(path.read_text()) if path.exists() else nothing
 

@@ -40,7 +40,7 @@ class Lengths:
         return self.counts.total()
 
     def quantile(self, share: float) -> float:
-        """The length that a share of all does not exceed; 0 when there are none."""
+        """Return a quantile of the lengths; 0 without any."""
         left = share * self.number
         for bucket in sorted(self.counts):
             left -= self.counts[bucket]
@@ -54,7 +54,7 @@ class Lengths:
 
 
 def read_lengths(told: Mapping[str, Any]) -> Lengths:
-    """What `Lengths.as_json` has said."""
+    """Read the result of `Lengths.as_json`."""
     counts = Counter({int(bucket): number for bucket, number in told["counts"].items()})
     return Lengths(counts, told["total"], told["longest"])
 
@@ -95,7 +95,7 @@ class Latencies:
 
 
 def merged(parts: Iterable[Mapping[str, Any]]) -> Latencies:
-    """What several processes have said together."""
+    """Return the sum of several processes."""
     found = Latencies()
     for part in parts:
         for name, lengths in part["calls"].items():

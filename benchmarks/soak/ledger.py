@@ -30,7 +30,7 @@ class Ledger:
     """A file that any thread of one process appends to."""
 
     def __init__(self, path: Path) -> None:
-        """An empty one."""
+        """Create an empty ledger."""
         self._file = path.open("w", buffering=1)
         self._guard = threading.Lock()
 
@@ -46,6 +46,6 @@ class Ledger:
 
 
 def read(paths: Iterable[Path]) -> list[Entry]:
-    """The entries of all files; a process that never began has none."""
+    """Return the entries of all files; a process that never started has none."""
     there = [path for path in paths if path.exists()]
     return [Entry(**json.loads(line)) for path in there for line in path.read_text().splitlines()]

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def default_cores() -> float:
-    """What simulators may use together: server and database keep the larger part of the machine."""
+    """Return the number of cores for simulators; server and database keep the larger part."""
     return 0.4 * (os.cpu_count() or 1)
 
 
@@ -62,7 +62,7 @@ class Part:
 
 
 def read_part(path: Path) -> Part:
-    """What `Part.write` has stored."""
+    """Read the file of `Part.write`."""
     told: dict[str, Any] = json.loads(path.read_text())
     told["plan"] = Plan(**told["plan"])
     told["daemons"] = tuple((name, key, certificate) for name, key, certificate in told["daemons"])

@@ -73,13 +73,13 @@ def _name(row: Mapping[str, object]) -> str:
 
 
 def troubles(entries: Iterable[Entry], stored: Books, filled: int) -> list[str]:
-    """What is wrong, a sentence each; empty when every job ended once, where the daemons say it did."""
+    """Return the faults, one sentence each; empty when every job ended exactly once."""
     entries = list(entries)
     return [*_of_daemons(entries), *_of_jobs(entries, stored), *_of_books(stored, filled)]
 
 
 def _of_daemons(entries: Sequence[Entry]) -> list[str]:
-    """What the daemons' own notes show without the database."""
+    """Return the faults in the daemons' notes alone."""
     claimed = Counter(entry.job_id for entry in entries if entry.deed == Deed.CLAIMED)
     ended = Counter(entry.job_id for entry in entries if entry.deed == Deed.ENDED)
     away = [entry.job_id for entry in entries if entry.deed == Deed.TAKEN_AWAY]

@@ -48,7 +48,7 @@ def _head(about: Mapping[str, object]) -> Iterator[str]:
 
 
 def markdown(outcome: Outcome) -> list[str]:
-    """The body of the report."""
+    """Return the body of the report."""
     parts = (_plan, _verdict, _calls, _late, _statements, _use)
     return [line for part in parts for line in (*part(outcome), "")]
 

@@ -62,7 +62,7 @@ class Samples:
         return used, {name: share.memory for name, share in shares.items()}
 
     def mean_cores(self, name: str) -> float:
-        """What a group used on average; 0 without samples."""
+        """Return the average usage of a group; 0 without samples."""
         lengths = [
             after.at - before
             for before, after in zip((0.0, *(one.at for one in self.taken)), self.taken, strict=False)
@@ -71,5 +71,5 @@ class Samples:
         return sum(used) / max(sum(lengths), 1e-3)
 
     def most_memory(self, name: str) -> int:
-        """The most that a group ever had at a look, in bytes."""
+        """Return the peak memory of a group in bytes."""
         return max((sample.memory.get(name, 0) for sample in self.taken), default=0)

@@ -37,7 +37,7 @@ class Running:
 
 
 def output(daemon: str, reference: str) -> bytes:
-    """What a job puts out: who has run it, and under which claim."""
+    """Return the output of a job: who has run it, and under which claim."""
     return f"{daemon} {reference}\n".encode()
 
 
@@ -51,6 +51,7 @@ class SimulatedDaemon:
         plan: Plan,
         ledger: Ledger,
         begin: float,
+        *,
         closing: Callable[[], bool],
     ) -> None:
         """Asks for work at ``begin`` for the first time.

@@ -29,6 +29,7 @@ class TimedClient(Client):
     def __init__(
         self, server: str, credentials: Credentials, latencies: Latencies, allowance: Allowance, begin: float
     ) -> None:
+        """Set where the times are noted, and the start of the test."""
         super().__init__(server, credentials)
         self._latencies = latencies
         self._allowance = allowance
@@ -41,7 +42,7 @@ class TimedClient(Client):
         files: tuple[Path, ...] = (),
         watch: Callable[[int, int], None] | None = None,
     ) -> Reply:
-        """The call of Client."""
+        """Make a call as `Client.post`."""
         self._allowance.wait()
         start, error = time.monotonic(), ""
         try:
@@ -96,7 +97,9 @@ class Simulator:
         client = TimedClient(part.url, credentials, self.latencies, self.allowance, self._begin)
         begin = self._begin + plan.slow * (part.before + number) / plan.resources
         calls, end = ResourceCalls(client, part.project), self._begin + plan.seconds
-        daemon = SimulatedDaemon(name, calls, plan, self.ledger, begin, lambda: time.monotonic() >= end)
+        daemon = SimulatedDaemon(
+            name, calls, plan, self.ledger, begin, closing=lambda: time.monotonic() >= end
+        )
         while True:
             due = daemon.due
             time.sleep(max(0.0, due - time.monotonic()))

@@ -44,7 +44,7 @@ class SlowLog:
         return self._path.stat().st_size if self._path and self._path.exists() else 0
 
     def read(self) -> list[Slow]:
-        """What was logged since the begin, the slowest first."""
+        """Return the statements logged since the start, the slowest first."""
         if self._path is None or not self._path.exists():
             return []
         with self._path.open("rb") as log:
@@ -54,7 +54,7 @@ class SlowLog:
 
 
 def statements(lines: Sequence[str]) -> Iterator[Slow]:
-    """The statements of a log."""
+    """Return the statements of a log."""
     seconds, sql = None, list[str]()
     for line in lines:
         if found := _TIME.match(line):
