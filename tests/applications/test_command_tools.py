@@ -15,6 +15,8 @@ from tests.support.grid import BIN, Grid
 
 from .test_whole_jobs import CommandDaemon
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """#!/bin/sh
 echo "got $# of them: $2"
 cat data

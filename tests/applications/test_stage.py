@@ -16,6 +16,8 @@ from lgi_tools.staging import store
 from tests.support.bench import Bench, until
 from tests.support.grid import BIN, Grid, UserCalls
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "backend=process\nstage=yes\nmax_stagings=2\n"
 
 

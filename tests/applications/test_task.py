@@ -13,6 +13,8 @@ from tests.support.grid import Grid, wait_for
 
 from .test_whole_jobs import CommandDaemon
 
+pytestmark = pytest.mark.slow
+
 BUSYBOX = ("lgi/busybox", "1.0")
 
 

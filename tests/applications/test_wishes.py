@@ -8,6 +8,8 @@ import pytest
 from lgi_daemon.claiming import demand
 from tests.support.bench import LIBRARY, Bench
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = "backend=process\nstage=no\nmax_cpus=4\nmax_memory=8000\nmax_walltime=7200\n"
 
 
