@@ -67,7 +67,7 @@ def jobs(grid: Grid) -> list[int]:
     return [int(str(row["job_id"])) for row in grid.rows("SELECT job_id FROM job_queue ORDER BY job_id")]
 
 
-ANOTHER = "is another one: the server has given out its number again"
+ANOTHER = "is another one: the server has reused the job id"
 
 
 @pytest.mark.parametrize("word", ["cancel", "prune", "get", "status"])
