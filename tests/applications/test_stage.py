@@ -271,7 +271,7 @@ def test_a_key_the_job_cannot_read_is_said_plainly(grid: Grid, user: UserCalls, 
 
     assert codes == [LATER, LATER, 0]
     assert (
-        f"cannot read the key {lost.place}/key: the administrator can let it, or set stage=no"
+        f"cannot read the key {lost.place}/key: the administrator can make it readable, or set stage=no"
         in lost.output()
     )
 
