@@ -66,7 +66,7 @@ def show(project: Project, job: Details) -> Iterator[str]:
         if name in stored:
             with tempfile.TemporaryDirectory(prefix="LGI_run.") as directory:
                 try:
-                    path = _fetched(project.files(job), name, Path(directory))
+                    path = fetch(project.files(job), name, Path(directory))
                 except TransferError as failure:
                     fault = str(failure)
                 else:
@@ -77,7 +77,7 @@ def show(project: Project, job: Details) -> Iterator[str]:
             yield f"{name} cannot be fetched, {len(told.data)} of {told.size} bytes were reported: {fault}"
 
 
-def _fetched(files: Files, name: str, directory: Path) -> Path:
+def fetch(files: Files, name: str, directory: Path) -> Path:
     """Fetch a file; retry for up to ten minutes while the server does not answer."""
     end = time.monotonic() + OUTAGE
     while True:

@@ -40,11 +40,12 @@ def show(text: str | bytes, stream: TextIO | None = None) -> None:
     stream.buffer.flush()
 
 
-def show_file(path: Path, stream: TextIO) -> None:
-    """Write a whole file to a stream in blocks, as `show` does."""
+def show_file(path: Path, stream: TextIO, begin: int = 0) -> None:
+    """Write a file from the byte ``begin`` on to a stream in blocks, as `show` does."""
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     watched = stream.isatty()
     with path.open("rb") as opened:
+        opened.seek(begin)
         while block := opened.read(BLOCK):
             # A character may begin in this block and end in the next one.
             show(decoder.decode(block) if watched else block, stream)

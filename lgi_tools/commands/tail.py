@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
 from lgi_protocol import states
 from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
-from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli import job_output, options, program, terminal
+from lgi_tools.cli.job_output import last_lines
 from lgi_tools.cli.session import job_ids, open_project
-from lgi_tools.client import job_end, models
+from lgi_tools.client import job_end
 from lgi_tools.client.models import Details, Tail
 from lgi_tools.client.polling import OutageError, poll_until
 from lgi_tools.client.project import Project, is_unknown_call
@@ -47,9 +49,7 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
     with open_project(given, NAME) as project:
         job = project.job(job_id)
         if job.ended:
-            terminal.show(last_lines(models.result_of(job).output, lines))
-            terminal.warn(NAME, f"job {line_of(job)}")
-            return 0
+            return show_ended(project, job, lines)
         try:
             return (_Follower(project, job, lines) if follow else _Glance(project, job, lines)).run()
         except KeyboardInterrupt:
@@ -58,9 +58,14 @@ def command(follow: bool, lines: int, word: str, **given: object) -> int:
             return warn_of_outage(NAME, project, job_id, error)
 
 
-def last_lines(text: bytes, lines: int) -> bytes:
-    """Return the last lines of a text; the very last one may be incomplete."""
-    return b"".join(text.splitlines(keepends=True)[-lines:]) if lines else b""
+def show_ended(project: Project, job: Details, lines: int) -> int:
+    """Print the last lines of an ended job. Returns the exit code, not 0 when they are not known."""
+    code = 0
+    for warning in job_output.show_last_lines(project, job, lines):
+        terminal.warn(NAME, warning)
+        code = job_end.FAILED
+    terminal.warn(NAME, f"job {line_of(job)}")
+    return code
 
 
 class _Glance:
@@ -124,7 +129,7 @@ class _Follower(_Glance):
         seen = Tail(self.job.state, 0, b"", False, False)
         begun = warned = False
         while not (seen.complete or (states.has_ended(seen.state) and not seen.told)):
-            silent = seen.state != State.QUEUED and not seen.told and not warned
+            silent = seen.state != State.QUEUED and not seen.told and not warned and not begun
             last = LAST_SECONDS if states.has_ended(seen.state) else None
             try:
                 tail = self.next(seen, FIRST_SECONDS if silent else last)
@@ -134,10 +139,11 @@ class _Follower(_Glance):
                 warned = True
                 self.warn_of_silence()
                 continue
+            tail = _after(tail, seen.end)
             self.show(tail, seen.end, begun)
             begun = begun or bool(tail.data)
             seen = tail
-        return self.finish(begun)
+        return self.finish(seen, begun)
 
     def show(self, tail: Tail, end: int, begun: bool) -> None:
         """Print new output; of the output before the start only the last lines."""
@@ -147,13 +153,25 @@ class _Follower(_Glance):
         if tail.data:
             terminal.show(tail.data if begun else last_lines(tail.data, self.lines))
 
-    def finish(self, begun: bool) -> int:
+    def finish(self, seen: Tail, begun: bool) -> int:
         """Print what remains when the job has ended. Returns the exit code."""
         job = self.project.wait(self.job)
+        missing = 0
         if not begun:
-            terminal.show(models.result_of(job).output)
+            missing = job_output.show_all(self.project, job)
+        elif not seen.complete:
+            missing = job_output.show_rest(self.project, job, seen.end)
+        if missing:
+            terminal.warn(NAME, f"{missing} bytes are missing")
         terminal.warn(NAME, f"job {line_of(job)}")
-        return 0
+        return job_end.FAILED if missing else 0
+
+
+def _after(tail: Tail, begin: int) -> Tail:
+    """Return the tail without what is before ``begin``: a server that has lost it starts at 0 again."""
+    if tail.offset >= begin:
+        return tail
+    return replace(tail, offset=begin, data=tail.data[begin - tail.offset :])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

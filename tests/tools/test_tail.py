@@ -10,6 +10,7 @@ from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, l
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, TAIL = "interfaces/interface_job_state", "interfaces/interface_job_tail"
+REPOSITORY = "JobRepository_abc"
 TEN = "".join(f"{number}\n" for number in range(10))
 
 
@@ -121,6 +122,92 @@ def test_a_resource_that_falls_silent_ends_nothing_before_the_job(run: Run, serv
     server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
 
     assert run(main, "-f", "7") == (0, "one\n", "LGI_tail: job 7 finished, exit code unknown\n")
+
+
+@pytest.fixture
+def stored(server: CannedServer) -> Callable[..., str]:
+    """Make a repository with files. Returns the fields of its job."""
+
+    def store(**files: bytes) -> str:
+        url = f"{server.url}/repository/abc/{REPOSITORY}"
+        told = ""
+        for stem, data in files.items():
+            path = f"/repository/abc/{REPOSITORY}/{stem}.txt"
+            server.will_answer("GET", path, Answer(data, headers={"ETag": '"1"'}))
+            told += f"<file> <file_name> {stem}.txt </file_name> <size> {len(data)} </size> </file>"
+        return (
+            f"<job_specifics> <repository_url> {url} </repository_url> </job_specifics>"
+            f"<repository_content> {told} </repository_content>"
+        )
+
+    return store
+
+
+@pytest.mark.parametrize(
+    ("output", "is_stored"),
+    [
+        (b"one\ntwo\nthree\n[LGI: exit code 0]\n", False),
+        (b"one\ntw\n[LGI: cut, it has 14 bytes]\n[LGI: exit code 0]\n", True),
+    ],
+)
+@pytest.mark.parametrize(
+    "last", [piece("", 4, "finished"), piece("", 0, "finished", told=False)], ids=["silent", "lost"]
+)
+def test_the_rest_of_an_interrupted_output_is_fetched(
+    run: Run, server: CannedServer, stored: Callable[..., str], output: bytes, is_stored: bool, last: Answer
+) -> None:
+    """The resource sends no more, or the server has lost what was sent: the rest is in the job's output."""
+    files = stored(joblog=b"one\ntwo\nthree\n") if is_stored else ""
+    server.will_answer_call(STATE, job("running"), job("finished", output, files + end_fields(0)))
+    server.will_answer_call(TAIL, piece("one\n"), last)
+
+    assert run(main, "-f", "7") == (0, "one\ntwo\nthree\n", "LGI_tail: job 7 finished, exit code 0\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "printed", "missing"),
+    [
+        (b"one\ntw\n[LGI: cut, it has 14 bytes]\n[LGI: exit code 0]\n", "one\ntw\n", 7),
+        (b"one\ntwo\n[LGI: standard error]\nerr\n[LGI: exit code 0]\n", "one\n", 8),
+    ],
+    ids=["cut", "two streams"],
+)
+def test_a_rest_that_cannot_be_fetched_is_an_error(
+    run: Run, server: CannedServer, output: bytes, printed: str, missing: int
+) -> None:
+    """The repository has no files, or two streams were sent as one. The number of bytes is told."""
+    server.will_answer_call(STATE, job("running"), job("finished", output, end_fields(0)))
+    server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
+
+    code, out, err = run(main, "-f", "7")
+
+    assert (code, out) == (1, printed)
+    assert err == f"LGI_tail: {missing} bytes are missing\nLGI_tail: job 7 finished, exit code 0\n"
+
+
+CUT = b"0\n1\n[LGI: cut, it has 20 bytes]\n"
+
+
+def test_the_last_lines_of_a_long_output_are_those_of_the_stored_streams(
+    run: Run, server: CannedServer, stored: Callable[..., str]
+) -> None:
+    """The reported output has the first lines and a note that it was cut."""
+    files = stored(joblog=TEN.encode(), joberr=b"err")
+    output = CUT + b"[LGI: standard error]\nerr\n[LGI: exit code 0]\n"
+    server.will_answer_call(STATE, job("finished", output, files + end_fields(0)))
+    end = "LGI_tail: job 7 finished, exit code 0\n"
+
+    assert run(main, "-n", "4", "7") == (0, "8\n9\n[LGI: standard error]\nerr", end)
+
+
+def test_last_lines_that_are_not_stored_are_told_to_be_unknown(run: Run, server: CannedServer) -> None:
+    """What is known is printed, without the note of the cut."""
+    server.will_answer_call(STATE, job("finished", CUT + b"[LGI: exit code 0]\n", end_fields(0)))
+
+    code, out, err = run(main, "-n", "1", "7")
+
+    assert (code, out) == (1, "1\n")
+    assert err.startswith("LGI_tail: only the first 4 of 20 bytes of joblog.txt are known: ")
 
 
 @pytest.mark.parametrize("options", [(), ("-f",)])
