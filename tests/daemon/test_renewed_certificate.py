@@ -11,7 +11,8 @@ from lgi_daemon.servers.connections import ServerConnections, connector, fingerp
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
 
-NOW = datetime.now(UTC)
+# Before any certificate of these tests is issued, also on a machine that issues it within the same second.
+NOW = datetime.now(UTC) - timedelta(minutes=1)
 DAY = 24 * 3600.0
 
 
