@@ -35,14 +35,14 @@ class BulkEntry:
     files: tuple[Upload, ...]
 
     def uploads(self) -> tuple[Upload, ...]:
-        """The files, under names that files of a repository may have; LGIError 68."""
+        """Return the files, under names that files of a repository may have; LGIError UPLOAD."""
         for file in self.files:
             file_name(file.name)
         return self.files
 
 
 def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[BulkEntry, ...]:
-    """The jobs of a call; LGIError 65 for too many, 68 for a list that cannot be understood."""
+    """Return the jobs of a call; LGIError POST_TOO_BIG for too many, UPLOAD for another list."""
     try:
         listed = json.loads(form.text(api_fields.JOBS))
     except (ValueError, RecursionError) as error:
@@ -77,7 +77,7 @@ class _Listed:
 
 
 def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed]]:
-    """The fields and the files of a job."""
+    """Return the fields and the files of a job."""
     if not isinstance(one, dict):
         raise _malformed(f"job {number} is not an object")
     fields = {name: value for name, value in one.items() if name != "files"}
@@ -109,7 +109,7 @@ def _check_ids(request_ids: Sequence[str]) -> None:
 
 
 def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
-    """The files in what was posted as one, which holds them one after the other and nothing else."""
+    """Return the files in what was posted as one, which holds them one after the other and nothing else."""
     posted = uploads[0].size if uploads else 0
     sizes = [file.size for file in files]
     if len(uploads) > 1 or posted != sum(sizes):
@@ -124,7 +124,7 @@ def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
 
 
 def _digests(path: Path, sizes: Sequence[int]) -> list[str]:
-    """A digest of each part of a file."""
+    """Return a digest of each part of a file."""
     digests = []
     with path.open("rb") as opened:
         for size in sizes:

@@ -61,19 +61,19 @@ class CallContext(CallRequest):
 
     @staticmethod
     def project_name(form: Form, who: Any, runtime: Runtime) -> str:
-        """The project a call is for; LGIError 58, 37 or 4."""
+        """Return the project a call is for; LGIError PROJECT_TOO_BIG, PROJECT_REFUSED or PROJECT_UNKNOWN."""
         return principals.project_name(who, form.word(fields.PROJECT), runtime.config)
 
     @classmethod
     def run(
         cls, view: Callable[[Self], Elements], request: CallRequest, transaction: Transaction
     ) -> Elements:
-        """What a call answers to a caller who may make it."""
+        """Return what a call answers to a caller who may make it."""
         return view(cls.enter(request, int(time.time()), transaction))
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The context of a caller; LGIError when there is no such caller."""
+        """Return the context of a caller; LGIError when there is no such caller."""
         raise NotImplementedError
 
     def wait_for(self, wish: WorkSubscription | KnownJobState) -> None:
@@ -83,13 +83,16 @@ class CallContext(CallRequest):
             raise LongPoll(self.project.polls(wish), seconds)
 
     def submit_context(self) -> SubmitContext:
-        """Where the jobs of this call are submitted."""
+        """Return where the jobs of this call are submitted."""
         return SubmitContext(
             self.transaction, self.runtime.config, self.store, self.now, self.project.licences
         )
 
     def idempotency_key(self, kind: str, name: str, form: Form | None = None) -> IdempotencyKey | None:
-        """The id a submit, or one of many in a form of its own, was given by its caller; LGIError 33."""
+        """Return the id a submit, or one of many in a form of its own, was given by its caller.
+
+        Raises LGIError SUBMIT_REFUSED.
+        """
         posted = (form or self.form).word(fields.REQUEST_ID)
         if not posted:
             return None
@@ -108,13 +111,16 @@ class ResourceContext(CallContext):
 
     @staticmethod
     def check(form: Form, _who: Any, _runtime: Runtime) -> str:
-        """The capabilities that every resource call may post; LGIError 58 or those of the markup."""
+        """Return the capabilities that every resource call may post.
+
+        Raises LGIError PROJECT_TOO_BIG or those of the markup.
+        """
         form.word(fields.PROJECT)
         return form.markup(fields.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The resource that calls; LGIError 5 or 2."""
+        """Return the resource that calls; LGIError RESOURCE_UNKNOWN or CERTIFICATE."""
         caller = principals.resource(transaction, request.who, request.project.resources)
         request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
         request.form.text(fields.UNUSED_SESSION_ID)
@@ -139,7 +145,7 @@ class ResourceContext(CallContext):
         )
 
     def header(self) -> Elements:
-        """What every answer to a resource starts with."""
+        """Return what every answer to a resource starts with."""
         return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
 
     def wait_unless(self, found: object, wish: WorkSubscription) -> None:
@@ -164,7 +170,10 @@ class SessionContext(ResourceContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The resource that calls, and its session; LGIError 5, 2, 23, 59 or 16."""
+        """Return the resource that calls, and its session.
+
+        Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, SESSION_ID, SESSION_ID_TOO_BIG or NO_SESSION.
+        """
         # Both are read by one statement, before the session may be complained about.
         posted = request.form.number_to_look_up(fields.SESSION_ID)
         caller = principals.resource(transaction, request.who, request.project.resources, posted)
@@ -183,7 +192,11 @@ class InterfaceContext(CallContext):
 
     @staticmethod
     def check(form: Form, who: Any, runtime: Runtime) -> UserPrincipal:
-        """The user who calls; LGIError 31, 56, 32, 57, 58, 30 or 38 in this order."""
+        """Return the user who calls.
+
+        Raises LGIError GROUPS, GROUPS_TOO_BIG, USER, USER_TOO_BIG, PROJECT_TOO_BIG, USER_DIFFERS or
+        GROUPS_REFUSED, in this order.
+        """
         groups = form.names(fields.GROUPS)
         name = form.word(fields.USER)
         form.word(fields.PROJECT)
@@ -191,11 +204,11 @@ class InterfaceContext(CallContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The user is known by the certificate alone."""
+        """Return the context of a user, who is known by the certificate alone."""
         return cls(**vars(request), transaction=transaction, now=now, user=request.checked)
 
     def header(self) -> Elements:
-        """What most answers to a user start with."""
+        """Return what most answers to a user start with."""
         servers = principals.recent_servers(self.transaction, self.project.resources)
         return self.answers.user_header(self.user, servers)
 
@@ -211,7 +224,7 @@ class ServerContext(CallContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The project server that calls; LGIError 5, 2 or 39."""
+        """Return the project server that calls; LGIError RESOURCE_UNKNOWN, CERTIFICATE or NOT_A_SERVER."""
         caller = principals.project_server(transaction, request.who, request.project.resources)
         request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
         return cls(
@@ -223,5 +236,5 @@ class ServerContext(CallContext):
         )
 
     def header(self) -> Elements:
-        """What every answer to a server starts with."""
+        """Return what every answer to a server starts with."""
         return self.answers.project_header(self.servers)

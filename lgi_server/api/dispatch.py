@@ -60,15 +60,15 @@ class Endpoint:
     """A call, as a view function of Flask. `add_shortcut` calls ``answer`` without Flask's contexts."""
 
     def __init__(self, runtime: Runtime, route: AnyRoute) -> None:
-        """The call of a route on this server."""
+        """Serve the call of a route on this server."""
         self._runtime, self._route, self._name = runtime, route, route.name
 
     def __call__(self) -> flask.Response:
-        """The answer to the current request of Flask."""
+        """Return the answer to the current request of Flask."""
         return flask.Response(self.answer(flask.request.environ), content_type=CONTENT_TYPE)
 
     def answer(self, environ: "WSGIEnvironment") -> bytes:
-        """The document that answers a request; what is no LGIError is a fault of ours."""
+        """Return the document that answers a request; what is no LGIError is a fault of ours."""
         runtime, record = self._runtime, CallRecord(self._name)
         request = self._request(environ)
         error = 0
@@ -109,7 +109,11 @@ class Endpoint:
 
 
 def authenticate(runtime: Runtime, environ: "WSGIEnvironment", programs_only: bool = False) -> Caller:
-    """Who calls; LGIError 2 or 37, or 67 for a browser where only programs may call."""
+    """Return who calls.
+
+    Raises LGIError CERTIFICATE, PROJECT_REFUSED, or BROWSER_SESSION for a browser where only programs may
+    call.
+    """
     who = client_certificate.authenticate(environ, runtime.trust, time.time())
     if programs_only:
         browser_guard.check_is_program(environ)
@@ -119,19 +123,25 @@ def authenticate(runtime: Runtime, environ: "WSGIEnvironment", programs_only: bo
 
 
 def authenticate_user(runtime: Runtime, environ: "WSGIEnvironment") -> ClientCertificate:
-    """As `authenticate`, for what jobs may not do: LGIError 2 for a job."""
+    """Authenticate a user as `authenticate` does, for what jobs may not do.
+
+    Raises LGIError CERTIFICATE for a job.
+    """
     who = client_certificate.require_user_certificate(environ, runtime.trust, time.time())
     principals.check_certificate(who, runtime.config)
     return who
 
 
 def admit(runtime: Runtime, who: Caller) -> AbstractContextManager[None]:
-    """A place among the requests of this worker while a block runs; LGIError BACK_OFF when there is none."""
+    """Hold a slot of this worker while a block runs; LGIError BACK_OFF when there is none."""
     return runtime.limiter.place(who.name.name if isinstance(who, ClientCertificate) else who.job.resource)
 
 
 def _route_for(runtime: Runtime, route: AnyRoute, who: Caller) -> AnyRoute:
-    """What a caller finds under a call's name; for a job LGIError 2, before anything posted is read."""
+    """Return the route that a caller finds under a call's name.
+
+    Raises LGIError CERTIFICATE for a job, before anything posted is read.
+    """
     if isinstance(who, ClientCertificate):
         return route
     project = runtime.projects.get(who.job.project)
@@ -145,7 +155,7 @@ def _route_for(runtime: Runtime, route: AnyRoute, who: Caller) -> AnyRoute:
 def _parse(
     runtime: Runtime, route: AnyRoute, who: Caller, request: FormRequest, record: CallRecord
 ) -> CallRequest:
-    """What was posted, checked as far as that is possible without the database."""
+    """Return what was posted, checked as far as that is possible without the database."""
     record.posted = form_parser.posted_fields(request)
     form = Form(record.posted)
     files = partial(uploads.uploads_of, request) if isinstance(request, SpoolingRequest) else tuple
@@ -165,7 +175,7 @@ def _parse(
 
 
 def repository_writer(runtime: Runtime) -> RepositoryWriter:
-    """What makes and removes repositories for one request; those of another host are made beforehand."""
+    """Return the repository writer of one request; repositories on another host are made beforehand."""
     return StagedRepository(runtime.repositories) if runtime.config.remote else runtime.repositories
 
 
@@ -183,7 +193,7 @@ def _run(route: AnyRoute, call: CallRequest) -> Elements:
 def transact(
     runtime: Runtime, project: ProjectRuntime, work: Callable[[Transaction], Result], writes: bool = True
 ) -> Result:
-    """The result of a piece of work in a project's database.
+    """Return the result of a piece of work in a project's database.
 
     It is done again while the database asks for that, while a job it wants is locked, and once its repository
     was made elsewhere; LGIError BACK_OFF when that takes too long.
@@ -225,7 +235,7 @@ def _hold(route: AnyRoute, call: CallRequest, nothing: LongPoll, request: FormRe
 
 
 def _fetch_updates(call: CallRequest, needed: UpdatesMissingError) -> None:
-    """An update cycle; LGIError BACK_OFF when the master does not answer and it was asked for."""
+    """Run an update cycle; LGIError BACK_OFF when the master does not answer and it was asked for."""
     try:
         peers.fetch_updates(call.runtime.config, call.project.database, call.project.name)
     except LGIError as away:
@@ -236,12 +246,12 @@ def _fetch_updates(call: CallRequest, needed: UpdatesMissingError) -> None:
 
 
 def document(config: Config, children: Elements) -> bytes:
-    """An LGI document; the status is 200 whatever it says (wire.md 1)."""
+    """Return an LGI document; the status is 200 whatever it says (wire.md 1)."""
     return xml.envelope(children, config.ca_certificate_url).encode()
 
 
 def refusal(config: Config, refused: LGIError) -> bytes:
-    """The document that says why something was refused."""
+    """Return the document that says why something was refused."""
     return document(config, (responses.error(refused),))
 
 

@@ -8,7 +8,7 @@ from lgi_server.api.fields import Field, Form
 
 
 def posted(form: Form, state: str) -> End:
-    """How a job ended that is, with what is posted, in this state; LGIError 25."""
+    """Return how a job ended that is, with what is posted, in this state; LGIError STATE."""
     code = _number(form, fields.EXIT_CODE, 0, MAX_CODE)
     signal = _number(form, fields.EXIT_SIGNAL, 1, MAX_SIGNAL)
     end = End(code, signal, _word(form, fields.END_REASON))
@@ -20,7 +20,7 @@ def posted(form: Form, state: str) -> End:
 
 
 def wanted(form: Form) -> str:
-    """Of a list: the end its jobs had, empty for all jobs; LGIError 25."""
+    """Return the end that the jobs of a list must have, empty for all jobs; LGIError STATE."""
     word = _word(form, fields.ENDED)
     if word and word != comma_lists.ANY and word not in set(Result):
         raise _refused(

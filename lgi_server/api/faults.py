@@ -13,6 +13,6 @@ INTERNAL_ERROR = responses.error(
 
 
 def internal_error(what: str) -> Elements:
-    """The answer while an exception is handled that nobody expected: the log has its traceback."""
+    """Return the answer while an exception is handled that nobody expected: the log has its traceback."""
     log.exception("fault while answering %s", what)
     return (INTERNAL_ERROR,)

@@ -23,7 +23,7 @@ class Field:
     missing: ErrorNumber | None = None
 
     def check_size(self, value: str, digits: int = 1) -> None:
-        """The field's LGIError for a value that is too big; ``digits`` write one byte of it."""
+        """Return the field's LGIError for a value that is too big; ``digits`` write one byte of it."""
         size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
         if size >= self.limit:
             raise LGIError(self.too_big, f"{size} bytes, at most {self.limit - 1} are allowed")
@@ -108,15 +108,17 @@ class Form:
     """Posted text turned into values, each field when it is asked for: faults appear in LGI's order."""
 
     def __init__(self, posted: Mapping[str, str]) -> None:
-        """``posted`` is untrusted text by field name."""
+        """Keep the posted fields; ``posted`` is untrusted text by field name."""
         self._posted = posted
 
     def has(self, name: str) -> bool:
-        """Whether a field was posted at all, be it empty."""
+        """Return whether a field was posted at all, be it empty."""
         return name in self._posted
 
     def text(self, field: Field, digits: int = 1) -> str:
-        """A trimmed value, empty when an optional field is not posted; ``digits`` write one byte of it.
+        """Return a trimmed value, empty when an optional field is not posted.
+
+        ``digits`` is the number of digits that encode one byte of it.
 
         Raises LGIError: the field's own number when it is missing, too big, or holds control characters
         or bytes that are not UTF-8.
@@ -130,33 +132,39 @@ class Form:
         return value
 
     def untrimmed(self, field: Field) -> str:
-        """A value with all its blanks, which names of files may begin and end with; empty without one."""
+        """Return a value with all its blanks, which names of files may begin and end with.
+
+        The result is empty when the field is not posted.
+        """
         value = self._posted.get(field.name, "")
         self.text(field)
         return value
 
     def word(self, field: Field) -> str:
-        """One line without control characters."""
+        """Return one line without control characters."""
         value = self.text(field)
         if common_name.has_control(value):
             raise LGIError(field.malformed, "it has control characters or is not UTF-8")
         return value
 
     def filter(self, field: Field) -> tuple[str, bool]:
-        """The value of a filter and whether it is turned round (``!x``); empty and ``any`` filter nothing."""
+        """Return the value of a filter and whether it is negated (``!x``).
+
+        An empty text and ``any`` filter nothing.
+        """
         posted = self.word(field)
         value = posted.removeprefix("!").strip()
         return ("", False) if value in {"", comma_lists.ANY} else (value, posted.startswith("!"))
 
     def number(self, field: Field) -> int:
-        """A number of decimal digits."""
+        """Return a number of decimal digits."""
         value = self.text(field)
         if not (value.isascii() and value.isdigit()):
             raise LGIError(field.malformed, f"{_shown(value)} is not a number")
         return int(value)
 
     def number_or(self, field: Field, default: int) -> int:
-        """A number, or the default for anything that is none.
+        """Return a number, or the default for anything that is none.
 
         # As LGI: start, limit and a list's job_id that are not numbers count as not posted.
         """
@@ -164,26 +172,26 @@ class Form:
         return int(value) if value.isascii() and value.isdigit() else default
 
     def number_to_look_up(self, field: Field) -> int:
-        """A number, or 0, which no row has, for whatever `number` would refuse later."""
+        """Return a number, or 0, which no row has, for whatever `number` would refuse later."""
         value = self._posted.get(field.name, "").strip()
         return int(value) if len(value) < field.limit and value.isascii() and value.isdigit() else 0
 
     def names(self, field: Field) -> tuple[str, ...]:
-        """The different names of a comma list."""
+        """Return the different names of a comma list."""
         values = comma_lists.unique(comma_lists.split(self.word(field)))
         if field.missing is not None and not values:
             raise LGIError(field.missing)
         return values
 
     def numbers(self, field: Field) -> frozenset[int]:
-        """The numbers of a comma list."""
+        """Return the numbers of a comma list."""
         values = self.names(field)
         if not all(value.isascii() and value.isdigit() for value in values):
             raise LGIError(field.malformed, f"{_shown(comma_lists.join(values))} is no list of numbers")
         return frozenset(int(value) for value in values)
 
     def tags(self, field: Field, most: int) -> tuple[str, ...]:
-        """The different names of a comma list of applications, not too many."""
+        """Return the different names of a comma list of applications, not too many."""
         values = self.names(field)
         for value in values:
             if not xml.is_name(value):
@@ -193,14 +201,14 @@ class Form:
         return values
 
     def tag(self, field: Field) -> str:
-        """A name that can be the name of an XML element, as an application's must be (ruling 3)."""
+        """Return a name that can be the name of an XML element, as an application's must be (ruling 3)."""
         value = self.word(field)
         if value and not xml.is_name(value):
             raise LGIError(field.malformed, f"{_shown(value)} cannot be the name of an application")
         return value
 
     def data(self, field: Field) -> bytes:
-        """The bytes behind a hexadecimal field."""
+        """Return the bytes behind a hexadecimal field."""
         value = self.text(field, hexcode.DIGITS)
         try:
             return hexcode.decode(value)
@@ -208,7 +216,10 @@ class Form:
             raise LGIError(field.malformed, str(error)) from None
 
     def typed(self, field: Field) -> bytes:
-        """What somebody has typed, blanks and all, with lines as Unix ends them; browsers send others."""
+        """Return what somebody has typed, blanks and all, with lines as Unix ends them.
+
+        Browsers send line ends of their own.
+        """
         value = self._posted.get(field.name, "").replace("\r\n", "\n").encode("utf-8", "replace")
         if len(value) >= field.limit:
             raise LGIError(field.too_big, f"{len(value)} bytes, at most {field.limit - 1} are allowed")
@@ -229,5 +240,5 @@ class Form:
 
 
 def _shown(value: str) -> str:
-    """A value as an error may show it: short and on one line."""
+    """Return a value as an error may show it: short and on one line."""
     return repr(value[:40])

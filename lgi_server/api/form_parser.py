@@ -43,13 +43,19 @@ class FormRequest(Request):
 
 
 def posted_fields(request: Request) -> Mapping[str, str]:
-    """The posted fields; LGIError 65, 64 or 68. A GET is a call with no fields."""
+    """Return the posted fields; LGIError POST_TOO_BIG, FILE_TOO_BIG or UPLOAD.
+
+    A GET is a call with no fields.
+    """
     # A field that comes twice counts as it came first.
     return dict(reversed(_posted(request)))
 
 
 def posted_form(request: Request) -> "MultiDict[str, str]":
-    """The posted fields of a page, of which a box may come several times; LGIError 65, 64 or 68."""
+    """Return the posted fields of a page, of which a box may come several times.
+
+    Raises LGIError POST_TOO_BIG, FILE_TOO_BIG or UPLOAD.
+    """
     return MultiDict(_posted(request))
 
 

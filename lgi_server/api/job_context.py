@@ -29,7 +29,10 @@ class JobContext(CallContext):
 
     @staticmethod
     def project_name(form: Form, who: JobCertificate, _runtime: Runtime) -> str:
-        """The project of the job that calls; LGIError 58, or 37 when another is posted."""
+        """Return the project of the job that calls.
+
+        Raises LGIError PROJECT_TOO_BIG, or PROJECT_REFUSED when another is posted.
+        """
         posted = form.word(fields.PROJECT)
         if posted not in {"", who.job.project}:
             raise LGIError(ErrorNumber.PROJECT_REFUSED, posted)
@@ -37,12 +40,12 @@ class JobContext(CallContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """The job that calls, once more; LGIError 2."""
+        """Return the job that calls, once more; LGIError CERTIFICATE."""
         trust = request.runtime.trust
         holder = job_principals.authenticate_job(transaction, request.who, trust, now)
         servers = principals.recent_servers(transaction, request.project.resources)
         return cls(**vars(request), transaction=transaction, now=now, holder=holder, servers=servers)
 
     def header(self) -> Elements:
-        """What an answer to its resource would start with."""
+        """Return what an answer to its resource would start with."""
         return self.answers.resource_header(self.holder.resource, self.servers)

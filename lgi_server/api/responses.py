@@ -81,7 +81,7 @@ class ResponseBuilder:
     """Writes answers of one project; knows where the server and its repositories are."""
 
     def __init__(self, config: Config, project: ProjectConfig, store: Store) -> None:
-        """Reads repositories when an answer lists their files."""
+        """Create a builder; it reads repositories when an answer lists their files."""
         self._config = config
         self._project = project
         self._store = store
@@ -89,7 +89,7 @@ class ResponseBuilder:
     def resource_header(
         self, resource: ResourceRow, servers: ProjectServers, session_id: int | None = None
     ) -> Elements:
-        """What every answer to a resource starts with."""
+        """Return what every answer to a resource starts with."""
         header: Elements = (
             Element("resource", resource.resource_name),
             Element("resource_url", resource.url),
@@ -99,7 +99,7 @@ class ResponseBuilder:
         return header if session_id is None else (*header, Element("session_id", session_id))
 
     def project_header(self, servers: ProjectServers) -> Elements:
-        """What every answer says of the project; answers to servers start with it."""
+        """Return what every answer says of the project; answers to servers start with it."""
         return (
             Element("project", self._project.name),
             Element("project_master_server", servers.master.url),
@@ -107,15 +107,15 @@ class ResponseBuilder:
         )
 
     def user_header(self, user: UserPrincipal, servers: ProjectServers) -> Elements:
-        """What most answers to a user start with."""
+        """Return what most answers to a user start with."""
         return (*self.project_header(servers), *_user(user))
 
     def user_first_header(self, user: UserPrincipal, servers: ProjectServers) -> Elements:
-        """What the two list calls start with."""
+        """Return what the two list calls start with."""
         return (*_user(user), *self.project_header(servers))
 
     def complete(self, answer: Elements, stored: bool) -> Elements:
-        """An answer with the files of its repositories, to be looked up when no transaction is open.
+        """Return an answer with the files of its repositories, to be looked up when no transaction is open.
 
         LGIError when that cannot be done, unless the answer says that a job was ``stored``: it was, and
         whoever were told otherwise would submit it again.
@@ -138,12 +138,12 @@ class ResponseBuilder:
             return repository_files([])
 
     def details(self, job: JobRow, number: int | None = None) -> Element:
-        """A job with everything, for `complete`."""
+        """Return a job with everything, for `complete`."""
         whole = self._job(job, _DETAILS, number)
         return _Details(whole.name, whole.content, whole.number)
 
     def submitted(self, outcomes: Sequence[JobRow | LGIError], request_ids: Sequence[str]) -> Elements:
-        """What became of each job of a bulk submit."""
+        """Return what became of each job of a bulk submit."""
         jobs = [
             Element("job", (Element("request_id", request_id), *self._outcome(outcome)), number)
             for number, (outcome, request_id) in enumerate(zip(outcomes, request_ids, strict=True), 1)
@@ -160,23 +160,23 @@ class ResponseBuilder:
         )
 
     def updated(self, job: JobRow) -> Element:
-        """A job after an update."""
+        """Return a job after an update."""
         return self._job(job, _UPDATED)
 
     def state(self, job: JobRow) -> Element:
-        """A job without input and output."""
+        """Return a job without input and output."""
         return self._job(job, _STATE)
 
     def deleted(self, job: JobRow) -> Element:
-        """A job that was deleted or is being aborted."""
+        """Return a job that was deleted or is being aborted."""
         return self._job(job, _DELETED, 1)
 
     def listed(self, found: Iterable[JobRow]) -> Elements:
-        """The jobs of a user's list."""
+        """Return the jobs of a user's list."""
         return tuple(self._job(job, _LISTED, number) for number, job in enumerate(found, 1))
 
     def offered(self, found: Iterable[JobRow]) -> Elements:
-        """The jobs offered to a resource."""
+        """Return the jobs offered to a resource."""
         return tuple(self._job(job, _OFFERED, number) for number, job in enumerate(found, 1))
 
     def _job(self, job: JobRow, names: Sequence[str], number: int | None = None) -> Element:
@@ -193,7 +193,7 @@ class ResponseBuilder:
         return Element(name, comma_lists.join(value) if isinstance(value, tuple) else value)
 
     def _specifics(self, job: JobRow) -> str:
-        """The posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
+        """Return the posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
         if not job.repository:
             return job.job_specifics
         place = Element("repository", self._store.place(job.repository, self._project.server_name))
@@ -216,7 +216,7 @@ def _user(user: UserPrincipal) -> Elements:
 
 
 def repository_files(files: Sequence[StoredFile]) -> Elements:
-    """The files of a repository. Double quotes: shipped job scripts compare ``number="1"`` as text."""
+    """Return the files of a repository. Double quotes: shipped job scripts compare ``number="1"`` as text."""
     listed = tuple(
         Element(
             "file",
@@ -234,7 +234,7 @@ def repository_files(files: Sequence[StoredFile]) -> Elements:
 
 
 def slave_servers(servers: ProjectServers) -> Elements:
-    """The slave servers of the project."""
+    """Return the slave servers of the project."""
     return (
         Element("number_of_slave_servers", len(servers.slaves)),
         *(Element("project_server", server.url, number) for number, server in enumerate(servers.slaves, 1)),
@@ -242,7 +242,7 @@ def slave_servers(servers: ProjectServers) -> Elements:
 
 
 def resource_list(found: Sequence[ResourceRow]) -> Elements:
-    """The resources of the project."""
+    """Return the resources of the project."""
     return (
         Element("number_of_resources", len(found)),
         *(
@@ -261,7 +261,7 @@ def resource_list(found: Sequence[ResourceRow]) -> Elements:
 
 
 def licence_list(found: Sequence[Licence]) -> Elements:
-    """The licences of the project; nothing at all where it has none, as LGI before them."""
+    """Return the licences of the project; nothing at all where it has none, as LGI before them."""
     if not found:
         return ()
     return (
@@ -278,7 +278,7 @@ def licence_list(found: Sequence[Licence]) -> Elements:
 
 
 def awaited(jobs: Sequence[PendingJob]) -> Elements:
-    """Jobs that a resource has waited for."""
+    """Return jobs that a resource has waited for."""
     return (
         Element("number_of_jobs", len(jobs)),
         *(
@@ -297,7 +297,7 @@ def awaited(jobs: Sequence[PendingJob]) -> Elements:
 
 
 def locked(lock: Lock, time_name: str, time: int) -> Elements:
-    """A lock that was made (``lock_time``) or undone (``unlock_time``)."""
+    """Return a lock that was made (``lock_time``) or undone (``unlock_time``)."""
     return (
         Element("job_id", lock.job_id),
         Element(
@@ -314,7 +314,7 @@ def locked(lock: Lock, time_name: str, time: int) -> Elements:
 
 
 def error(refused: LGIError) -> Element:
-    """The answer to a refused call; a back-off says when to come back."""
+    """Return the answer to a refused call; a back-off says when to come back."""
     parts: Elements = (Element("number", int(refused.number)), Element("message", refused.message))
     if refused.number == ErrorNumber.BACK_OFF:
         parts = (*parts, Element("timeout", refused.timeout))

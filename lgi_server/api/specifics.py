@@ -6,12 +6,18 @@ _REPOSITORY = ("repository", "repository_url")
 
 
 def without_repository(text: str) -> str:
-    """The text without the repository tags at its top level: they are rendered, never stored (ruling 2)."""
+    """Return the text without the repository tags at its top level.
+
+    They are rendered, never stored (ruling 2).
+    """
     return _without(_REPOSITORY, text)
 
 
 def without_place(text: str) -> str:
-    """As `without_repository`, and without references of daemons: a job nobody has taken has none."""
+    """Return the text as `without_repository` does, and without references of daemons.
+
+    A job nobody has taken has none.
+    """
     return _without((*_REPOSITORY, "daemon_reference"), text)
 
 

@@ -56,7 +56,10 @@ class SpoolingRequest(FormRequest):
     """Posted files go to the repositories' incoming directory instead of /tmp."""
 
     def __init__(self, environ: Any, store: Repositories, takes_together: bool) -> None:
-        """A request whose files go to the incoming directory of ``store``, maybe all together as one."""
+        """Create a request whose files go to the incoming directory of ``store``.
+
+        With ``takes_together`` they come as one file.
+        """
         super().__init__(environ)
         self._takes_together = takes_together
         self._store = store
@@ -115,7 +118,7 @@ def client_disconnected(request: Request) -> bool:
 
 
 def uploads_of(request: Request) -> tuple[Upload, ...]:
-    """The announced files of a submit, on the disk; LGIError UPLOAD.
+    """Return the announced files of a submit, on the disk; LGIError UPLOAD.
 
     # As LGI: files that number_of_uploaded_files does not announce are ignored.
     """
@@ -134,7 +137,10 @@ def _upload(request: Request, number: int) -> Upload:
 
 
 def chosen_files(request: Request, field: str) -> tuple[Upload, ...]:
-    """The files a browser sends for a field, on the disk; LGIError UPLOAD. One without a name is none."""
+    """Return the files a browser sends for a field, on the disk.
+
+    Raises LGIError UPLOAD. One without a name is none.
+    """
     return tuple(_stored(posted) for posted in request.files.getlist(field) if posted.filename)
 
 

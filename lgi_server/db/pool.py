@@ -89,7 +89,7 @@ class Database:
                 result = work(transaction)
             except BaseException as error:
                 connection.rollback()
-                transaction.failed()
+                transaction.rolled_back()
                 healthy = not isinstance(error, StaleConnectionError | DatabaseUnavailableError)
                 raise
             self._commit(connection, transaction)
@@ -98,15 +98,15 @@ class Database:
             if connection is not None and not healthy:
                 connection.close()
             self._idle.put(connection if healthy else None)
-        for statement in transaction.soon_wanted:
+        for statement in transaction.deferred:
             self._soon.add(statement, None)
-        transaction.lasted()
+        transaction.committed()
         return result
 
     def _run_all(self, statements: Sequence[Statement]) -> None:
         def work(transaction: Transaction) -> None:
             for sql, parameters in statements:
-                transaction.later(sql, *parameters)
+                transaction.execute_pipelined(sql, *parameters)
 
         self.run(work)
 
@@ -119,7 +119,7 @@ class Database:
         try:
             connection.commit()
         except (RetryableError, StatementError, DiskFullError):
-            transaction.failed()
+            transaction.rolled_back()
             raise
         except (DatabaseUnavailableError, AccessDeniedError) as error:
             log.error("lost the database while committing: %s", error)

@@ -52,7 +52,7 @@ class Transaction:
         self.connection = connection
         self._undo: list[Callable[[], object]] = []
         self._after: list[Callable[[], object]] = []
-        self.soon_wanted: list[Statement] = []
+        self.deferred: list[Statement] = []
         self.for_update = " FOR UPDATE" if locks_rows else ""
         self.skip_locked = " FOR UPDATE SKIP LOCKED" if locks_rows else ""
 
@@ -69,7 +69,7 @@ class Transaction:
         """Return how many rows a statement has changed."""
         return int(self.connection.execute(sql, parameters).rowcount)
 
-    def later(self, sql: str, *parameters: Any) -> None:
+    def execute_pipelined(self, sql: str, *parameters: Any) -> None:
         """Run a statement whose result nobody needs: it travels with the next one, or with the commit.
 
         Statements keep their order. What one of them violates is found no later than by the commit, which
@@ -77,32 +77,32 @@ class Transaction:
         """
         self.connection.defer(sql, parameters)
 
-    def soon(self, sql: str, *parameters: Any) -> None:
+    def defer_to_batch(self, sql: str, *parameters: Any) -> None:
         """Run a statement within a second after this transaction has lasted, once for all that ask for it.
 
         For what many would write at once, each waiting for the other's commit. A process that is killed
         meanwhile takes it along.
         """
-        self.soon_wanted.append((sql, parameters))
+        self.deferred.append((sql, parameters))
 
     def insert(self, sql: str, *parameters: Any) -> int:
         """Return the number the database gave to an inserted row."""
         return int(self.connection.execute(sql, parameters).lastrowid)
 
-    def undo(self, step: Callable[[], object]) -> None:
+    def on_rollback(self, step: Callable[[], object]) -> None:
         """Have something outside the database taken back if this transaction does not last."""
         self._undo.append(step)
 
-    def afterwards(self, step: Callable[[], object]) -> None:
+    def on_commit(self, step: Callable[[], object]) -> None:
         """Have something done once this transaction has lasted, never before and never without."""
         self._after.append(step)
 
-    def failed(self) -> None:
+    def rolled_back(self) -> None:
         """Nothing was stored: take back what was done outside, the last first."""
         for step in reversed(self._undo):
             step()
 
-    def lasted(self) -> None:
+    def committed(self) -> None:
         """Everything is stored: do what waited for that."""
         for step in self._after:
             step()

@@ -44,7 +44,7 @@ def _posted(call: SessionContext, job: JobRow) -> Posted:
     result = posted.end.result(state)
     if result is not None and not job.ended:
         count_end = partial(call.runtime.metrics.ended, call.project.name, job.application, result.value)
-        call.transaction.afterwards(count_end)
+        call.transaction.on_commit(count_end)
     return posted
 
 

@@ -47,7 +47,7 @@ def resource_request_work(call: SessionContext) -> Elements:
     count_offered = partial(
         call.runtime.metrics.offered, call.project.name, request.application, len(offered)
     )
-    call.transaction.afterwards(count_offered)
+    call.transaction.on_commit(count_offered)
     return (*header, Element("number_of_jobs", len(offered)), *call.answers.offered(offered))
 
 

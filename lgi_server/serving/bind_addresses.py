@@ -16,7 +16,7 @@ _TRIES, PAUSE_SECONDS = 5, 1.0
 
 
 def bindable_addresses(listen: str, pause: float = PAUSE_SECONDS) -> list[str]:
-    """The addresses of a comma list that can be bound; the others are logged with the reason.
+    """Return the addresses of a comma list that can be bound; the others are logged with the reason.
 
     A single one is not tried, since who binds it will say what is wrong. An address
     in use is tried again after ``pause`` seconds. OSError when there is none.

@@ -26,30 +26,30 @@ class ConnectionLimiter(Generic[_Connection]):
         self._asked: set[_Connection] = set()
 
     def opened(self, connection: _Connection) -> None:
-        """A new one, which waits for its handshake, then for its first request."""
+        """Add a new connection, which waits for its handshake, then for its first request."""
         self._open += 1
         if self._open > FULL * self._most:
             self.close_waiting(AT_ONCE)
         self._waiting[connection] = None
 
     def ended(self, connection: _Connection) -> None:
-        """It is gone."""
+        """Remove a connection that has ended."""
         self._open -= 1
         self._waiting.pop(connection, None)
         self._asked.discard(connection)
 
     def has_asked(self, connection: _Connection) -> bool:
-        """Whether it has ever had a request."""
+        """Return whether it has ever had a request."""
         return connection in self._asked
 
     def waits(self, connection: _Connection) -> None:
-        """It waits for its next request; from now on, unless that is its first."""
+        """Note that a connection waits for its next request, from now on unless that is its first."""
         if connection in self._asked:
             self._waiting.pop(connection, None)
         self._waiting[connection] = None
 
     def asks(self, connection: _Connection) -> None:
-        """It has a request."""
+        """Note that a connection has a request."""
         self._waiting.pop(connection, None)
         self._asked.add(connection)
 

@@ -1,4 +1,4 @@
-"""gunicorn's gevent worker, as this server needs it."""
+"""Let gunicorn's gevent worker, as this server needs it."""
 
 import logging
 import ssl
@@ -32,7 +32,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
     handshake_seconds = 10
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """gunicorn makes workers."""
+        """Create a worker, as gunicorn does."""
         super().__init__(*args, **kwargs)
         self._connections = ConnectionLimiter[gevent.Greenlet](self.worker_connections, _close)
 

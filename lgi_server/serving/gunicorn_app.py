@@ -64,7 +64,7 @@ def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLCon
 
 
 def _own(config: Config) -> tuple[Path, Path]:
-    """The certificate and key of a server that speaks TLS itself; the configuration has them."""
+    """Return the certificate and key of a server that speaks TLS itself."""
     if config.server_certificate is None or config.server_key is None:
         raise ValueError("server_certificate and server_key are not set")
     return config.server_certificate, config.server_key
@@ -78,7 +78,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
     """gunicorn, told everything by our configuration and nothing by its own files or environment."""
 
     def __init__(self, config: Config) -> None:
-        """Makes the application and the one TLS context that all workers share, before any fork."""
+        """Create the application and the one TLS context that all workers share, before any fork."""
         self.lgi = config
         self.flask = create_app(config)
         self.renewal: CertificateReloader | None = None
@@ -90,7 +90,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's settings."""
+        """Set what gunicorn is to do."""
         Worker.handshake_seconds = self.lgi.handshake_timeout
         settings: dict[str, object] = {
             "bind": bind_addresses.bindable_addresses(self.lgi.listen),
@@ -130,12 +130,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         }
 
     def _behind_a_front_end(self) -> dict[str, object]:
-        """A header with a certificate is long; the socket is for its owner and its group alone."""
+        """Return settings for a front end: long headers, and a socket for owner and group only."""
         # sendfile would pass by OneRecord, which has the head still.
         return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
 
     def load(self) -> "WSGIApplication":
-        """The application."""
+        """Return the application."""
         return self.flask
 
 
@@ -145,7 +145,10 @@ def _in_memory() -> str | None:
 
 
 def _connections() -> int:
-    """Connections of one worker: as many as there are descriptors for, some kept for files and databases."""
+    """Return the connections of one worker.
+
+    As many as there are descriptors for, some kept for files and databases.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

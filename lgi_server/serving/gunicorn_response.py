@@ -32,7 +32,7 @@ class OneRecord(wsgi.Response):  # type: ignore[misc]
         self.sock.sendall(head + data)
 
     def close(self) -> None:
-        """The end: an answer without a body is only a head."""
+        """End the answer: an answer without a body is only a head."""
         self.send_headers()
         if self._head:
             self.sock.sendall(self._head)

@@ -27,7 +27,7 @@ class RateLimitFilter(logging.Filter):
         self._spans: dict[str, _Span] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is written. What tells of ordinary work always is."""
+        """Return whether a line is written. What tells of ordinary work always is."""
         if record.levelno < logging.WARNING:
             return True
         now = self._clock()

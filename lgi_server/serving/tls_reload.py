@@ -33,7 +33,7 @@ class CertificateReloader:
         context.sni_callback = self._choose
 
     def _choose(self, connection: ssl.SSLObject, _host: str | None, first: ssl.SSLContext) -> None:
-        """Called in every handshake, whether or not the client names a host."""
+        """Choose the context in every handshake, whether or not the client names a host."""
         if self._current is not first:
             connection.context = self._current
 

@@ -76,7 +76,7 @@ def everyone(transaction: Transaction) -> list[ResourceRow]:
 
 def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> None:
     """Note the time of calls."""
-    transaction.later(
+    transaction.execute_pipelined(
         "UPDATE active_resources SET last_call_time = %s"
         f" WHERE resource_id IN ({placeholders(resource_ids)})",
         now,
@@ -86,7 +86,7 @@ def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> No
 
 def set_capabilities(transaction: Transaction, resource_id: int, capabilities: str, now: int) -> None:
     """Store what a resource says of itself when it signs up."""
-    transaction.later(
+    transaction.execute_pipelined(
         "UPDATE active_resources SET resource_capabilities = %s, last_call_time = %s WHERE resource_id = %s",
         capabilities,
         now,
@@ -96,7 +96,7 @@ def set_capabilities(transaction: Transaction, resource_id: int, capabilities: s
 
 def set_certificate(transaction: Transaction, resource_id: int, certificate: str) -> None:
     """Store the certificate (PEM) a resource is known by from now on."""
-    transaction.later(
+    transaction.execute_pipelined(
         "UPDATE active_resources SET client_certificate = %s WHERE resource_id = %s", certificate, resource_id
     )
 

@@ -16,7 +16,7 @@ def insert(transaction: Transaction, event: str, when: int) -> None:
 
     Comes last in its transaction: others that queue the same second's event wait for the commit.
     """
-    transaction.later(_QUEUE, when, event)
+    transaction.execute_pipelined(_QUEUE, when, event)
 
 
 def job_changed(transaction: Transaction, now: int) -> None:
@@ -24,7 +24,7 @@ def job_changed(transaction: Transaction, now: int) -> None:
 
     Were the process killed meanwhile, the cycle that comes by itself would do (wire.md 8).
     """
-    transaction.soon(_QUEUE, now, SCHEDULE_CYCLE)
+    transaction.defer_to_batch(_QUEUE, now, SCHEDULE_CYCLE)
 
 
 def due(transaction: Transaction, now: int) -> dict[str, int]:

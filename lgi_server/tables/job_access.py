@@ -51,10 +51,12 @@ def _rows(names: Names, job_id: int, job: JobRow) -> list[tuple[str | int, ...]]
 
 def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> None:
     values = ", ".join([f"({_VALUES})"] * len(rows))
-    transaction.later(f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *chain.from_iterable(rows))
+    transaction.execute_pipelined(
+        f"INSERT INTO job_access ({_COLUMNS}) VALUES {values}", *chain.from_iterable(rows)
+    )
 
 
 def set_targets(transaction: Transaction, job: JobRow) -> None:
     """Follow a change of a job's targets."""
-    transaction.later("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
+    transaction.execute_pipelined("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
     _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))

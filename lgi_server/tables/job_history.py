@@ -47,7 +47,7 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
     asked = f"SELECT {_VALUES} FROM (SELECT 1 AS one) AS it"
     once = f"{asked} WHERE NOT EXISTS (SELECT 1 FROM job_history WHERE job_id = %s)"
     every = [f"SELECT {_VALUES}"] if change else []
-    transaction.later(
+    transaction.execute_pipelined(
         f"INSERT INTO job_history ({_COLUMNS}) {' UNION ALL '.join([once, *every])}",
         *first.values(),
         first.job_id,
@@ -75,7 +75,7 @@ def take(transaction: Transaction, limit: int) -> list[StateChange]:
 
 def set_accounted(transaction: Transaction, change_ids: Sequence[int]) -> None:
     """Note that changes are in the usage."""
-    transaction.later(
+    transaction.execute_pipelined(
         f"UPDATE job_history SET accounted = 1 WHERE change_id IN ({placeholders(change_ids)})", *change_ids
     )
 
@@ -95,4 +95,6 @@ def oldest(transaction: Transaction, limit: int) -> list[tuple[int, int]]:
 
 def delete(transaction: Transaction, change_ids: Sequence[int]) -> None:
     """Forget changes."""
-    transaction.later(f"DELETE FROM job_history WHERE change_id IN ({placeholders(change_ids)})", *change_ids)
+    transaction.execute_pipelined(
+        f"DELETE FROM job_history WHERE change_id IN ({placeholders(change_ids)})", *change_ids
+    )

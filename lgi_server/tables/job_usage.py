@@ -67,7 +67,7 @@ def all_runs(transaction: Transaction) -> list[JobRun]:
 def insert_runs(transaction: Transaction, began: Sequence[JobRun]) -> None:
     """Note that jobs run."""
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(began))
-    transaction.later(
+    transaction.execute_pipelined(
         f"INSERT INTO job_runs ({_RUN}) VALUES {values}",
         *(
             value
@@ -79,7 +79,7 @@ def insert_runs(transaction: Transaction, began: Sequence[JobRun]) -> None:
 
 def delete_runs(transaction: Transaction, job_ids: Sequence[int]) -> None:
     """Note that jobs run no more."""
-    transaction.later(f"DELETE FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids)
+    transaction.execute_pipelined(f"DELETE FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids)
 
 
 def delete_runs_of_nobody(transaction: Transaction) -> int:

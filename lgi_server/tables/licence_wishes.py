@@ -75,7 +75,7 @@ def wanted(transaction: Transaction, applications: Sequence[str]) -> dict[str, l
 
 def wish(transaction: Transaction, application: str, licences: str) -> None:
     """Note what a job wants that nobody has wanted before for its application."""
-    transaction.later(
+    transaction.execute_pipelined(
         "REPLACE INTO licence_wishes (application, licences) VALUES (%s, %s)", application, licences
     )
 

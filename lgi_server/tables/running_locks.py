@@ -72,7 +72,7 @@ def insert_all(
 ) -> None:
     """Lock jobs; goes with raising their lock_state."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(job_ids))
-    transaction.later(
+    transaction.execute_pipelined(
         f"INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES {values}",
         *(value for job_id in job_ids for value in (job_id, resource_id, now, session_id)),
     )
@@ -80,7 +80,7 @@ def insert_all(
 
 def delete(transaction: Transaction, job_id: int) -> None:
     """Free a job; goes with lowering its lock_state."""
-    transaction.later("DELETE FROM running_locks WHERE job_id = %s", job_id)
+    transaction.execute_pipelined("DELETE FROM running_locks WHERE job_id = %s", job_id)
 
 
 def take_of_session(transaction: Transaction, session_id: int) -> list[int]:

@@ -24,7 +24,7 @@ def renew(transaction: Transaction, session_ids: Sequence[int], now: int) -> Non
 
 def delete(transaction: Transaction, session_id: int) -> None:
     """End a session."""
-    transaction.later("DELETE FROM running_sessions WHERE session_id = %s", session_id)
+    transaction.execute_pipelined("DELETE FROM running_sessions WHERE session_id = %s", session_id)
 
 
 def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
@@ -40,7 +40,7 @@ def expired(transaction: Transaction, oldest: int, limit: int) -> list[int]:
 
 def bring_back(transaction: Transaction, latest: int, now: int) -> None:
     """Have sessions that were used after ``latest``, by a clock that was wrong, be used now."""
-    transaction.later(
+    transaction.execute_pipelined(
         "UPDATE running_sessions SET session_time_stamp = %s WHERE session_time_stamp > %s", now, latest
     )
 

@@ -43,7 +43,7 @@ def lately(transaction: Transaction) -> dict[str, DecayedUsage]:
 def store(transaction: Transaction, used: Mapping[str, DecayedUsage]) -> None:
     """Store what accounts have used lately."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(used))
-    transaction.later(
+    transaction.execute_pipelined(
         f"REPLACE INTO share_usage (account, seconds, runs, used_at) VALUES {values}",
         *(value for account, one in used.items() for value in (account, one.seconds, one.runs, one.at)),
     )

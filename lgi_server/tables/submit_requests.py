@@ -42,7 +42,7 @@ def insert(transaction: Transaction, caller: str, made: Sequence[StoredRequest],
     When another transaction has just remembered one of them, this one does not last: UniqueViolationError.
     """
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(made))
-    transaction.later(
+    transaction.execute_pipelined(
         f"INSERT INTO submit_requests (caller, request_id, contents, job_id, made) VALUES {values}",
         *(value for one in made for value in (caller, one.request_id, one.contents, one.job_id, now)),
     )
@@ -57,6 +57,6 @@ def forget_old(transaction: Transaction, _numbers: Sequence[int], now: int) -> N
     )
     numbers = [row["request_number"] for row in rows]
     if numbers:
-        transaction.later(
+        transaction.execute_pipelined(
             f"DELETE FROM submit_requests WHERE request_number IN ({placeholders(numbers)})", *numbers
         )

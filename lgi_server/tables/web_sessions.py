@@ -15,7 +15,7 @@ def find(transaction: Transaction, session_hash: str, certificate: str) -> int |
 
 def insert(transaction: Transaction, session_hash: str, certificate: str, now: int) -> None:
     """Add a session of a certificate."""
-    transaction.later(
+    transaction.execute_pipelined(
         "INSERT INTO web_sessions (session_hash, certificate, last_used) VALUES (%s, %s, %s)",
         session_hash,
         certificate,
@@ -25,12 +25,14 @@ def insert(transaction: Transaction, session_hash: str, certificate: str, now: i
 
 def use(transaction: Transaction, session_hash: str, now: int) -> None:
     """Note that a session is used."""
-    transaction.later("UPDATE web_sessions SET last_used = %s WHERE session_hash = %s", now, session_hash)
+    transaction.execute_pipelined(
+        "UPDATE web_sessions SET last_used = %s WHERE session_hash = %s", now, session_hash
+    )
 
 
 def forget(transaction: Transaction, oldest: int) -> None:
     """Remove what was not used since ``oldest``."""
-    transaction.later("DELETE FROM web_sessions WHERE last_used < %s", oldest)
+    transaction.execute_pipelined("DELETE FROM web_sessions WHERE last_used < %s", oldest)
 
 
 def keep(transaction: Transaction, certificate: str, newest: int) -> None:
@@ -39,6 +41,6 @@ def keep(transaction: Transaction, certificate: str, newest: int) -> None:
         "SELECT session_hash FROM web_sessions WHERE certificate = %s ORDER BY last_used DESC", certificate
     )
     if surplus := [row["session_hash"] for row in rows[newest:]]:
-        transaction.later(
+        transaction.execute_pipelined(
             f"DELETE FROM web_sessions WHERE session_hash IN ({placeholders(surplus)})", *surplus
         )

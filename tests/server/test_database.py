@@ -64,9 +64,9 @@ def test_what_was_done_outside_is_taken_back_when_the_transaction_fails(database
     steps: list[str] = []
 
     def failing(transaction: Transaction) -> None:
-        transaction.undo(lambda: steps.append("first"))
-        transaction.undo(lambda: steps.append("second"))
-        transaction.afterwards(lambda: steps.append("after"))
+        transaction.on_rollback(lambda: steps.append("first"))
+        transaction.on_rollback(lambda: steps.append("second"))
+        transaction.on_commit(lambda: steps.append("after"))
         raise LGIError(ErrorNumber.NO_JOB)
 
     with pytest.raises(LGIError):
@@ -81,8 +81,8 @@ def test_what_waits_for_the_commit_is_done_after_it(database: Database) -> None:
 
     def work(transaction: Transaction) -> None:
         add(transaction)
-        transaction.undo(lambda: seen.append(-1))
-        transaction.afterwards(lambda: seen.append(count(database)))
+        transaction.on_rollback(lambda: seen.append(-1))
+        transaction.on_commit(lambda: seen.append(count(database)))
 
     database.run(work)
 

@@ -54,9 +54,9 @@ class Recording(Transaction):
         self.asked.append((sql, parameters))
         return super().run(sql, *parameters)
 
-    def later(self, sql: str, *parameters: Any) -> None:
+    def execute_pipelined(self, sql: str, *parameters: Any) -> None:
         self.asked.append((sql, parameters))
-        super().later(sql, *parameters)
+        super().execute_pipelined(sql, *parameters)
 
 
 @pytest.fixture(scope="module")

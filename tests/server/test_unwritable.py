@@ -36,7 +36,7 @@ def look(transaction: Transaction) -> int:
 
 def add(transaction: Transaction) -> None:
     """Something whose failure nobody waits for: it travels with the commit."""
-    transaction.later(ADD)
+    transaction.execute_pipelined(ADD)
 
 
 def test_a_server_that_has_become_a_replica_is_away(

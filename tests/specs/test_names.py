@@ -28,7 +28,6 @@ EXCEPTIONS: dict[str, str] = {
     "lgi_server/api/responses.py awaited": _LATER,
     "lgi_server/background/long_poll_work.py again": _LATER,
     "lgi_server/cli/status.py told": _LATER,
-    "lgi_server/db/transaction.py soon": _LATER,
     "lgi_server/services/jobs/claiming.py wishes": _LATER,
     "lgi_server/services/jobs/explanation.py wanted": _LATER,
     "lgi_server/services/jobs/live_output.py told": _LATER,

@@ -87,7 +87,7 @@ def claim(
         offered = _take(transaction, resource, request, claims.NO_LICENCES)
     locking.lock_all(transaction, offered, resource, session_id, now)
     if offered:
-        transaction.afterwards(partial(event_log.log_offered, offered, resource.resource_name))
+        transaction.on_commit(partial(event_log.log_offered, offered, resource.resource_name))
     return offered
 
 

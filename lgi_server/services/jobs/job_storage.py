@@ -20,7 +20,7 @@ def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
     """
     store, job = context.store, prepared.job
     name = store.new_name()
-    context.transaction.undo(partial(store.remove, name))
+    context.transaction.on_rollback(partial(store.remove, name))
     store.create(name, job.write_access, prepared.uploads)
     job = replace(job, repository=name)
     made = replace(job, job_id=jobs.insert(context.transaction, job))
@@ -35,7 +35,7 @@ def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[J
     wanted = [NewRepository(one.job.write_access, one.uploads) for one in prepared]
     names = context.store.create_all(wanted)
     for name in names:
-        context.transaction.undo(partial(context.store.remove, name))
+        context.transaction.on_rollback(partial(context.store.remove, name))
     new = [replace(one.job, repository=name) for one, name in zip(prepared, names, strict=True)]
     numbers = jobs.insert_all(context.transaction, new)
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
@@ -50,7 +50,7 @@ def _note(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequenc
     for application, wished in sorted(wishes):
         licence_wishes.wish(context.transaction, application, wished)
     for job in made:
-        context.transaction.afterwards(partial(event_log.log_submitted, job))
+        context.transaction.on_commit(partial(event_log.log_submitted, job))
     job_access.insert_all(context.transaction, made)
 
 

@@ -92,7 +92,7 @@ def submit_as_job(
     def make() -> JobRow:
         made = _store(context, _prepare_for_owners(context, facts, request, state, own))
         history.began(context.transaction, made, f"job {parent.job_id}")
-        context.transaction.afterwards(partial(event_log.followed, made, parent))
+        context.transaction.on_commit(partial(event_log.followed, made, parent))
         return made
 
     return _once(context, facts, request, make, state, own)

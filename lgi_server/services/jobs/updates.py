@@ -60,7 +60,7 @@ def update(
     if not job_queue_states.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
     history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.how(new))
-    transaction.afterwards(partial(event_log.log_updated, old, new, resource.resource_name))
+    transaction.on_commit(partial(event_log.log_updated, old, new, resource.resource_name))
     event_queue.job_changed(transaction, now)
     return new
 
@@ -187,11 +187,11 @@ def delete_by_user(
     if state == states.DELETED:
         job_queue_states.delete(transaction, job_id)
         if job.repository:
-            transaction.afterwards(partial(store.remove, job.repository))
+            transaction.on_commit(partial(store.remove, job.repository))
     else:
         job_queue_states.set_state(transaction, job, new)
     history.record_change(transaction, job, new, f"user {user.name}")
-    transaction.afterwards(partial(event_log.log_deleted, job, state, user.name))
+    transaction.on_commit(partial(event_log.log_deleted, job, state, user.name))
     event_queue.job_changed(transaction, now)
     return new
 
@@ -212,7 +212,7 @@ def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, n
     )
     if job_queue_states.change(transaction, job, new):
         history.record_change(transaction, job, new, history.SCHEDULER, why)
-        transaction.afterwards(partial(event_log.log_lost, job, new, why))
+        transaction.on_commit(partial(event_log.log_lost, job, new, why))
         event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, now)
 
 

@@ -163,7 +163,7 @@ def _values(job: JobRow) -> tuple[Any, ...]:
 
 def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
     """Note that daemons look after jobs."""
-    transaction.later(
+    transaction.execute_pipelined(
         f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({placeholders(job_ids)})", now, *job_ids
     )
 
@@ -171,7 +171,7 @@ def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> No
 def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
     """Mark jobs as locked (1) or free (0); goes with their rows in running_locks."""
     if job_ids:
-        transaction.later(
+        transaction.execute_pipelined(
             f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({placeholders(job_ids)})",
             lock_state,
             *job_ids,

@@ -45,7 +45,7 @@ _TABLES = ("job_queue", "job_access", "job_tails")
 def delete(transaction: Transaction, job_id: int) -> None:
     """Remove a job."""
     for table in _TABLES:
-        transaction.later(f"DELETE FROM {table} WHERE job_id = %s", job_id)
+        transaction.execute_pipelined(f"DELETE FROM {table} WHERE job_id = %s", job_id)
 
 
 def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Settings, more: str) -> bool:
@@ -59,7 +59,7 @@ def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Setting
     if changed:
         names, values = _names(old, new)
         sql = f"UPDATE job_access AS one SET {', '.join(names)} WHERE one.job_id = %s"
-        transaction.later(sql, *values, old.job_id)
+        transaction.execute_pipelined(sql, *values, old.job_id)
         if _is_other_list(old, new):
             job_access.set_targets(transaction, new)
     return bool(changed)
