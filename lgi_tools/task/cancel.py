@@ -9,7 +9,7 @@ from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
-from lgi_tools.task import identity, parallel, record, status
+from lgi_tools.task import identity, omission, parallel, record, status
 from lgi_tools.task.record import CANCELLED, PRUNED, RecordError, TaskRecord
 
 
@@ -81,13 +81,38 @@ def _said(state: str) -> str:
     return "still to be run" if state == State.QUEUED else state
 
 
-def unfetched(folders: Sequence[Path]) -> int:
-    """Return the number of folders that have a job on the server whose results were not fetched."""
-    count = 0
+@dataclass(frozen=True)
+class Loss:
+    """The number of folders with jobs on the server whose results were not fetched, or not stored there."""
+
+    unfetched: int
+    not_stored: int
+
+    @property
+    def text(self) -> str:
+        """Return it as the begin of a sentence, empty when nothing would be lost."""
+        counts = {"fetched": self.unfetched, "completely stored": self.not_stored}
+        parts = [
+            f"of {count} {_FOLDERS[count == 1]} were not {word}" for word, count in counts.items() if count
+        ]
+        return f"the results {' and '.join(parts)}" if parts else ""
+
+
+_FOLDERS = ("folders", "folder")
+
+
+def loss(folders: Sequence[Path]) -> Loss:
+    """Return what is lost when the jobs of folders are pruned."""
+    unfetched = not_stored = 0
     for place in folders:
         try:
             found = record.read(place)
         except RecordError:
             continue
-        count += found is not None and bool(found.job_id) and not found.gone and not found.got
-    return count
+        if found is None or not found.job_id or found.gone:
+            continue
+        if not found.got:
+            unfetched += 1
+        elif omission.notes(found.ending):
+            not_stored += 1
+    return Loss(unfetched, not_stored)

@@ -50,7 +50,7 @@ def status(
         output_json.show({"folders": document})
     elif summary:
         counts = Counter(one.line for one in right)
-        terminal.show("".join(terminal.value(f"{counts[line]} {line}") + "\n" for line in sorted(counts)))
+        terminal.show("".join(one_line(f"{counts[line]} {line}") + "\n" for line in sorted(counts)))
     else:
         alone = named == [Path()]
         lines = (one.line if alone else f"{one.folder}: {one.line}" for one in right)
@@ -128,18 +128,19 @@ def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: in
     The files in the folders stay; a pruned folder can be submitted again.
     """
     named = folders_of(folders, batch)
-    unfetched = task_cancel.unfetched(named)
-    if unfetched and not yes:
-        _ask(unfetched)
+    lost = task_cancel.loss(named)
+    if lost.text and not yes:
+        _ask(lost)
     with settled(given) as chosen:
         return _say_removed(task_cancel.prune(chosen, named, hands), len(named), "pruning")
 
 
-def _ask(unfetched: int) -> None:
+def _ask(lost: task_cancel.Loss) -> None:
     """Ask for confirmation. Raises Abort, or UsageError without a terminal."""
-    said = f"the results of {unfetched} folder{'' if unfetched == 1 else 's'} were not fetched"
+    said = lost.text
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{said}: get them first, or give --yes")
+        wanted = "get them first, or give --yes" if lost.unfetched else "give --yes to remove them anyway"
+        raise click.UsageError(f"{said}: {wanted}")
     click.confirm(f"{said[0].upper()}{said[1:]}. Remove them anyway?", abort=True, err=True)
 
 
@@ -166,5 +167,5 @@ def list_codes(as_json: bool, **given: object) -> int:
     if not split:
         terminal.warn(NAME, "no resource announces containers")
     lines = (f"{code} {version} {comma_lists.join(names)}" for code, version, names in split)
-    terminal.show("".join(terminal.value(line) + "\n" for line in lines))
+    terminal.show("".join(one_line(line) + "\n" for line in lines))
     return 0

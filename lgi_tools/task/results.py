@@ -15,7 +15,7 @@ from lgi_tools.client.project import Files, Project
 from lgi_tools.client.repository import TransferError
 from lgi_tools.client.settings import Settings
 from lgi_tools.staging.directory import is_staged
-from lgi_tools.task import folder, identity, parallel, record
+from lgi_tools.task import folder, identity, omission, parallel, record
 from lgi_tools.task import status as task_status
 from lgi_tools.task.record import Fetched, RecordError, TaskRecord
 
@@ -52,7 +52,7 @@ def _safely(replaced: Replace, project: Project, place: Path) -> Got:
         if found.gone:
             raise RecordError(f"its job is no longer on the server: it was {found.gone}")
         if found.got and not replaced and not _is_missing(place, found):
-            return Got(place)
+            return Got(place, notes=omission.notes(found.ending))
         return _get(project, place, found, replaced)
     except (RecordError, TransferError) as error:
         return Got(place, faults=(str(error),))
@@ -83,7 +83,8 @@ def _get(project: Project, place: Path, found: TaskRecord, replaced: Replace) ->
         arriving.streams(job)
     got = not arriving.faults
     record.write(place, replace(found, ending=ending, fetched=arriving.fetched, got=got))
-    return Got(place, tuple(arriving.files), tuple(arriving.faults), tuple(arriving.notes))
+    notes = (*arriving.notes, *omission.notes(ending))
+    return Got(place, tuple(arriving.files), tuple(arriving.faults), notes)
 
 
 class _Arriving:

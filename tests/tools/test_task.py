@@ -414,6 +414,25 @@ def test_results_that_were_not_fetched_are_not_pruned_unasked(grid: Grid, task: 
     assert task("status")[1].startswith("removed, results not fetched")
 
 
+@pytest.mark.parametrize("note", ["not stored: out/ (directory)", "not all files were stored: exit 2"])
+def test_results_that_were_not_stored_are_told_and_not_pruned_unasked(
+    grid: Grid, task: Run, note: str
+) -> None:
+    """Each `get` names them, also when the other results are here; prune takes --yes."""
+    task(*SUBMIT, "psi4")
+    ended(grid)
+    grid.set_job(json.loads(Path(record.NAME).read_text())["job_id"], end_reason=f"slow; {note}")
+
+    first, second, pruned = task("get"), task("get"), task("prune")
+
+    assert (first[0], first[2]) == (0, f"LGI_task: {note}\n")
+    assert second == (0, "", f"LGI_task: {note}\n")
+    assert pruned[0] == 1
+    assert "the results of 1 folder were not completely stored: give --yes" in pruned[2]
+    assert jobs(grid) == 1
+    assert task("prune", "--yes") == (0, "1 pruned\n", "")
+
+
 def test_results_that_were_fetched_may_go(grid: Grid, task: Run) -> None:
     """Whoever removes the job then: it is completed, and not asked for again."""
     task(*SUBMIT, "psi4")
