@@ -15,6 +15,7 @@ from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
 from lgi_tools.client.models import Job
 from lgi_tools.client.project import Project
+from lgi_tools.client.text import one_line
 from lgi_tools.task import stored_results
 
 NAME = "LGI_clean"
@@ -74,7 +75,7 @@ def command(
         if not with_results:
             found = without_losses(project, found)
         if dry_run:
-            terminal.show("".join(terminal.value(line) + "\n" for line in map(line_of, found)))
+            terminal.show("".join(one_line(line) + "\n" for line in map(line_of, found)))
             return 0
         if not found:
             terminal.warn(NAME, "no jobs to remove")

@@ -12,6 +12,7 @@ from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client.models import Details, Explanation, Job, Resource
 from lgi_tools.client.project import Project, is_unknown_call
+from lgi_tools.client.text import one_line
 from lgi_tools.commands.wait import line_of
 
 NAME = "LGI_explain"
@@ -35,7 +36,7 @@ def command(word: str, **given: object) -> int:
         resources = project.resources() if is_queued else ()
         told = _told(project, job_id) if is_queued else None
     lines = explained(job, resources, datetime.now(UTC), told)
-    terminal.show("".join(f"{terminal.value(line)}\n" for line in lines))
+    terminal.show("".join(f"{one_line(line)}\n" for line in lines))
     return 0
 
 

@@ -13,6 +13,7 @@ from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.models import Job
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
+from lgi_tools.client.text import one_line
 
 NAME = "LGI_wait"
 
@@ -55,7 +56,7 @@ def command(timeout: float | None, quiet: bool, words: tuple[str, ...], **given:
                 return job_end.INTERRUPTED
             code = code or found
             if not quiet:
-                terminal.show(f"{terminal.value(line)}\n")
+                terminal.show(f"{one_line(line)}\n")
     return code
 
 

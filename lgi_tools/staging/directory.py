@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
@@ -81,6 +82,14 @@ def reason(error: TransferError | OSError) -> str:
     """Return why something cannot be stored, in the words of the system or server."""
     said = (error.strerror or "") if isinstance(error, OSError) else ""
     return said.lower() or str(error)
+
+
+def refusal(name: str, error: TransferError | OSError) -> str:
+    """Return why a file is not stored, without its name, which a server repeats."""
+    is_utf8 = name.encode("utf-8", "ignore").decode() == name
+    if isinstance(error, TransferError) and error.status == HTTPStatus.BAD_REQUEST and not is_utf8:
+        return "its name is not UTF-8"
+    return reason(error).removesuffix(f": {name[:80]!r}")
 
 
 @contextmanager

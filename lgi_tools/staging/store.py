@@ -11,7 +11,7 @@ from lgi_tools.client import bulk_upload
 from lgi_tools.client.bulk_upload import Most, Small
 from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.staging import omissions
-from lgi_tools.staging.directory import Found, contents, plain_file, reason
+from lgi_tools.staging.directory import Found, contents, plain_file, refusal
 from lgi_tools.staging.marks import STORED, Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER, Fate, answers, fate_of
 
@@ -144,7 +144,7 @@ class _Storage:
             self._lose(*self._refused.pop())
 
     def _fail(self, one: Found, error: TransferError | OSError) -> None:
-        fate, why = fate_of(error), reason(error)
+        fate, why = fate_of(error), refusal(one.name, error)
         if fate is Fate.LOST:
             self._lose(one, why)
             return

@@ -11,7 +11,8 @@ from lgi_tools.client.models import Details, Resource
 from lgi_tools.client.project import Project
 from lgi_tools.commands import explain
 from lgi_tools.commands.explain import main
-from tests.support.canned_server import CannedServer, lgi, lgi_error
+from lgi_tools.commands.wait import main as wait
+from tests.support.canned_server import CannedServer, end_fields, lgi, lgi_error
 from tests.support.grid import Grid
 
 Run = Callable[..., tuple[int, str, str]]
@@ -112,6 +113,16 @@ def test_a_job_that_has_ended_says_how() -> None:
 
     assert lines(made) == ["job 7 finished, exit code unknown"]
     assert lines(replace(made, exit_code=3, end_reason="why")) == ["job 7 finished, exit code 3: why"]
+
+
+def test_a_reason_cannot_steer_the_terminal(run: Run, server: CannedServer) -> None:
+    """Control characters of a job are escaped, also in a pipe."""
+    end = end_fields(1, reason="no\u202efdp\x9b2J")
+    server.will_answer_call(STATE, lgi(f"<job> <job_id> 7 </job_id> <state> finished </state>{end} </job>"))
+    line = "7 finished, exit code 1: no\\u202efdp\\x9b2J\n"
+
+    assert run(main, "7") == (0, f"job {line}", "")
+    assert run(wait, "7") == (1, line, "")
 
 
 def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedServer) -> None:

@@ -185,6 +185,25 @@ def test_a_file_with_the_name_of_a_stream_is_told(
     assert not_stored(job) == "joblog.txt (a stream of the job has this name)\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "address", "told", "shown"),
+    [
+        ("bad\udcffname", "bad%FFname", "bad?name", "bad\\udcffname (its name is not UTF-8)"),
+        ("a\x1bb", "a%1Bb", "a\x1bb", "a\\x1bb (This is no usable file name)"),
+    ],
+)
+def test_a_refused_name_is_shown_once_and_escaped(
+    job: Path, server: CannedServer, repository: Repository, name: str, address: str, told: str, shown: str
+) -> None:
+    """The server repeats it in its message."""
+    (job / name).write_text("x")
+    message = f"This is no usable file name: {told!r}"
+    server.will_answer("PUT", f"{PLACE}/{address}", done(400, message))
+
+    assert store(job, repository) == 0
+    assert not_stored(job) == f"{shown}\n"
+
+
 def test_a_line_of_what_is_missing_is_bounded_and_safe() -> None:
     """It is part of a reason, and of the job's output: one line, whatever names there are."""
     many = [(f"directory {number}/", "directory") for number in range(320)]
