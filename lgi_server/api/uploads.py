@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import flask
+from gevent import monkey
 from werkzeug import Request
 from werkzeug.datastructures import FileStorage
 
@@ -16,6 +17,9 @@ from lgi_server.api.form_parser import FormRequest
 from lgi_server.storage.base import Upload, uploaded_name
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.threadpool import fsync_file
+
+# The one of the system: gevent's lets others run meanwhile, who may close the connection.
+_poll = monkey.get_original("select", "poll")
 
 
 class UploadFile:
@@ -114,7 +118,13 @@ class PageRequest(FormRequest, flask.Request):
 def client_disconnected(request: Request) -> bool:
     """Whether a request's connection has ended, or says something though it is not its turn."""
     connection = request.environ.get("gunicorn.socket")
-    return connection is not None and bool(select.select([connection], [], [], 0)[0])
+    if connection is None:
+        return False
+    if connection.fileno() < 0:
+        return True
+    poll = _poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def uploads_of(request: Request) -> tuple[Upload, ...]:

@@ -23,6 +23,7 @@ class ConnectionLimiter(Generic[_Connection]):
         self._close = close
         self._open = 0
         self._waiting: dict[_Connection, None] = {}
+        self._closing: set[_Connection] = set()
         self._asked: set[_Connection] = set()
 
     def opened(self, connection: _Connection) -> None:
@@ -36,6 +37,7 @@ class ConnectionLimiter(Generic[_Connection]):
         """Remove a connection that has ended."""
         self._open -= 1
         self._waiting.pop(connection, None)
+        self._closing.discard(connection)
         self._asked.discard(connection)
 
     def has_asked(self, connection: _Connection) -> bool:
@@ -51,10 +53,16 @@ class ConnectionLimiter(Generic[_Connection]):
     def asks(self, connection: _Connection) -> None:
         """Note that a connection has a request."""
         self._waiting.pop(connection, None)
+        self._closing.discard(connection)
         self._asked.add(connection)
+
+    def may_be_closed(self, connection: _Connection) -> bool:
+        """Whether it was to be closed and has had no request since."""
+        return connection in self._closing
 
     def close_waiting(self, most: int | None = None) -> None:
         """Close those that have waited longest, all of them or so many."""
         for connection in list(self._waiting)[:most]:
             self._waiting.pop(connection, None)
+            self._closing.add(connection)
             self._close(connection)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import gevent
+from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.ggevent import GeventWorker
 
 from lgi_server.serving.connection_limiter import ConnectionLimiter
@@ -18,12 +19,19 @@ log = logging.getLogger("lgi.serve")
 MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
 
 
-class _Closing(Exception):
-    """Thrown into a connection that waits for a request, to end it."""
+class _ClosingError(NoMoreData):  # type: ignore[misc]
+    """Thrown into a connection that waits for a request, to end it: as if its client had closed it."""
 
 
-def _close(connection: gevent.Greenlet) -> None:
-    gevent.kill(connection, _Closing)
+class _Listener:
+    """The address of a listening socket, also of one that was closed since a connection was accepted."""
+
+    def __init__(self, listener: Any) -> None:
+        self._address = listener.getsockname()
+
+    def getsockname(self) -> Any:
+        """The address that the socket had."""
+        return self._address
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -34,13 +42,24 @@ class Worker(GeventWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Create a worker, as gunicorn does."""
         super().__init__(*args, **kwargs)
-        self._connections = ConnectionLimiter[gevent.Greenlet](self.worker_connections, _close)
+        self._connections = ConnectionLimiter[gevent.Greenlet](self.worker_connections, self._close)
+        self._listeners: dict[int, _Listener] = {}
 
     def run(self) -> None:
         """Serve until told to stop."""
+        self._listeners = {id(listener): _Listener(listener) for listener in self.sockets}
         gevent.spawn(self._close_idle)
         gevent.spawn(self._renew)
         super().run()
+
+    def _close(self, connection: gevent.Greenlet) -> None:
+        """End a connection that waits, unless a request has come before its turn: that one is answered."""
+        gevent.get_hub().loop.run_callback(self._close_now, connection)
+
+    def _close_now(self, connection: gevent.Greenlet) -> None:
+        # Nothing runs between the question and the exception: this is the hub's own greenlet.
+        if self._connections.may_be_closed(connection):
+            connection.throw(_ClosingError)
 
     def _renew(self) -> None:
         """Take up renewed certificates as long as the worker lives."""
@@ -68,7 +87,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._connections.waits(current)
         try:
             seconds = self.cfg.keepalive if has_asked else self.handshake_seconds
-            with gevent.Timeout(seconds, False), suppress(_Closing):
+            with gevent.Timeout(seconds, False), suppress(_ClosingError):
                 yield
         finally:
             self._connections.asks(current)
@@ -96,8 +115,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._connections.opened(current)
         try:
             if not isinstance(client, ssl.SSLSocket) or self._has_shaken_hands(client, address):
-                super().handle(listener, client, address)
-        except _Closing:
+                super().handle(self._listeners.get(id(listener), listener), client, address)
+        except _ClosingError:
             client.close()
         finally:
             self._connections.ended(current)
@@ -106,6 +125,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
         try:
             with gevent.Timeout(self.handshake_seconds, TimeoutError("no handshake in time")):
                 client.do_handshake()
+        except _ClosingError:
+            raise
         except OSError as error:
             log.info("no TLS connection from %s: %s", address[0], ascii(str(error)))
             client.close()

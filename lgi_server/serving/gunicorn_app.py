@@ -87,13 +87,15 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             self.tls = tls_context(config, jobs)
             files = (*_own(config), config.ca_certificate)
             self.renewal = CertificateReloader(self.tls, files, lambda: tls_context(config, jobs))
+        # Once: a reload would find its own sockets in the way.
+        self._addresses = bind_addresses.bindable_addresses(config.listen)
         super().__init__()
 
     def load_config(self) -> None:
         """Set what gunicorn is to do."""
         Worker.handshake_seconds = self.lgi.handshake_timeout
         settings: dict[str, object] = {
-            "bind": bind_addresses.bindable_addresses(self.lgi.listen),
+            "bind": self._addresses,
             "workers": self.lgi.workers,
             "worker_class": Worker,
             "worker_connections": _connections(),

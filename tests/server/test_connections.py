@@ -83,3 +83,17 @@ def test_those_that_have_waited_longest_make_room() -> None:
     assert closed == [5, 6, *range(8, 8 + AT_ONCE - 2)]
     connections.close_waiting()
     assert sorted(closed) == sorted({*range(91)} - {0, 1, 2, 3, 4})
+
+
+def test_one_that_asks_before_it_is_closed_is_answered() -> None:
+    """It was chosen while it waited; a request that came meanwhile is not cut off."""
+    closed: list[int] = []
+    connections = ConnectionLimiter[int](100, closed.append)
+    for number in (1, 2):
+        connections.opened(number)
+    connections.close_waiting()
+
+    connections.asks(1)
+
+    assert closed == [1, 2]
+    assert [connections.may_be_closed(number) for number in (1, 2)] == [False, True]
