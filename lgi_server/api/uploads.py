@@ -1,6 +1,7 @@
 """Posted files on their way into a repository: spooled beside it, so that storing one is a link."""
 
 import hashlib
+import logging
 import select
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from lgi_server.storage.base import Upload, uploaded_name
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.threadpool import fsync_file
 
+log = logging.getLogger("lgi.api")
 # The one of the system: gevent's lets others run meanwhile, who may close the connection.
 _poll = monkey.get_original("select", "poll")
 
@@ -84,8 +86,7 @@ class SpoolingRequest(FormRequest):
 
     def forget_arrivals(self) -> None:
         """At the end of a request: what no repository has taken is removed."""
-        for path in self._arrived:
-            path.unlink(missing_ok=True)
+        _remove(self._arrived)
 
 
 class PageRequest(FormRequest, flask.Request):
@@ -111,8 +112,16 @@ class PageRequest(FormRequest, flask.Request):
 
     def forget_arrivals(self) -> None:
         """At the end of a request: what no repository has taken is removed."""
-        for path in self.arrived:
+        _remove(self.arrived)
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    """Remove files; what cannot be removed is told to the log, since the call has its answer already."""
+    for path in paths:
+        try:
             path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("cannot remove %s: %s", path, error.strerror)
 
 
 def client_disconnected(request: Request) -> bool:

@@ -15,6 +15,7 @@ import pytest
 from lgi_protocol.client import TransportError
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
+from lgi_server.api.uploads import PageRequest
 from tests.support.grid import Grid, running, wait_for
 from tests.support.pages import Browser
 
@@ -145,3 +146,17 @@ def test_a_server_on_several_addresses_survives_a_reload() -> None:
         assert own.process is not None
         assert own.process.poll() is None
         own.user().post("interface_job_state")
+
+
+def test_a_posted_file_that_cannot_be_removed_takes_nobody_s_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call is answered as it was; the log says which file is left."""
+    request = PageRequest({"REQUEST_METHOD": "POST"})
+    left = tmp_path / "left"
+    left.mkdir()
+    request.arrived = [left]
+
+    request.forget_arrivals()
+
+    assert f"cannot remove {left}" in caplog.text
