@@ -18,6 +18,8 @@
 own=${LGI_STATE_DIRECTORY:-$PWD/.LGI_job}
 # What the daemon takes for "try it again", and no failure of ours: EX_TEMPFAIL.
 later=75
+newline='
+'
 
 # Fetches the results, where there is no shared file system.
 fetch() {
@@ -31,7 +33,14 @@ leave() {
 
 # A job that was started under an older version of this leaves "exit".
 has_ended() {
-    [ -e "$own/end" ] || [ -e "$own/exit" ]
+    [ -e "$own/end" ] || [ -h "$own/end" ] || [ -e "$own/exit" ]
+}
+
+# mark NAME: the first line of a mark, empty when there is none. The job may have made it huge, or no file.
+mark() {
+    [ -f "$own/$1" ] || return 0
+    line=$(head -c 4096 "$own/$1" 2> /dev/null)
+    printf '%s\n' "${line%%"$newline"*}"
 }
 
 # end WHY: without an exit code. The first to say it is right, also when the job's own word arrives just now.
@@ -117,8 +126,7 @@ job_check_running() {
 # The back-end says it is over, the job's own mark is not there. It may take a while over a network file system.
 reconcile() {
     now=$(date +%s)
-    first=
-    { read -r first < "$own/missed"; } 2> /dev/null
+    first=$(mark missed)
     case "$first" in
         '' | *[!0-9]*)
             first=$now
@@ -147,7 +155,7 @@ job_epilogue() {
         stage_out || return $later
     fi
     # Its files are stored by now, or never will be.
-    report "$lacking" || { make_room; report "$lacking"; } || return
+    report_or_make_room "$lacking" || return
     leave
 }
 
@@ -163,13 +171,15 @@ stage_out() {
 # longer than a few looks; and while it is away, $later, nothing is lost however long that is.
 failed_often() {
     [ "$1" -ne $later ] || return 1
+    [ -f "$own/stage_failures" ] || rm -rf "$own/stage_failures"
     echo "$1" >> "$own/stage_failures"
-    [ "$(grep -c 2 "$own/stage_failures")" -ge 3 ] || [ "$(grep -c 1 "$own/stage_failures")" -ge "$max_stagings" ]
+    failures=$(tail -c 4096 "$own/stage_failures" | tr -d '\000')
+    [ "$(echo "$failures" | grep -c 2)" -ge 3 ] || [ "$(echo "$failures" | grep -c 1)" -ge "$max_stagings" ]
 }
 
 # told FILE: a message in one line.
 told() {
-    tr -s '\n' ' ' < "$1" | head -c 500 | sed 's/ *$//'
+    head -c 4096 "$1" | tr -d '\000' | tr -s '\n' ' ' | head -c 500 | sed 's/ *$//'
 }
 
 # 0 only when it is really gone: then nothing of it may start later either, so its place is taken.
@@ -183,7 +193,9 @@ job_abort() {
         end ''
     fi
     . "$library/output.sh"
-    report '' || { make_room && report ''; } || return
+    # shellcheck disable=SC2034 # For read_end.
+    aborted=yes
+    report_or_make_room '' || return
     leave
 }
 

@@ -6,10 +6,33 @@
 report() {
     full=
     write_output "$1" && return
-    full=yes
+    ! is_full || full=yes
     rm -f "$own/reserve"
     write_output "$1"
 }
+
+# report_or_make_room NOTE: the files of the job go only when the disk is full.
+report_or_make_room() {
+    report "$1" && return
+    [ -n "$full" ] || return
+    make_room
+    report "$1"
+}
+
+# Whether the disk takes no more: by the message for the error number, since writes fail for other reasons too.
+is_full() {
+    remove "$own/probe"
+    failure=$({ head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
+    rm -f "$own/probe"
+    case "$failure" in *'No space left on device'* | *'quota exceeded'*) return 0 ;; esac
+    return 1
+}
+
+# remove PATH: also a directory that was closed to its own user; no link is followed.
+remove() {
+    [ -h "$1" ] || [ ! -d "$1" ] || chmod -R u+rwx "$1"
+    rm -rf "$1"
+} 2> /dev/null
 
 # The last means to report a job that has filled its disk: its own files go.
 make_room() {
@@ -34,7 +57,7 @@ write_output() {
     [ "$room" -gt 0 ] || room=0
     errors=$(size "$own/stderr")
     [ "$errors" -le $((room / 4)) ] || [ $((errors + $(size "$own/stdout"))) -le "$room" ] || errors=$((room / 4))
-    rm -rf LGI_output
+    remove LGI_output
     {
         excerpt "$own/stdout" $((room - errors))
         ! says "$errors" || { echo '[LGI: standard error]' && excerpt "$own/stderr" "$errors"; }
@@ -61,34 +84,56 @@ excerpt() {
     [ "$(size "$1")" -le "$2" ] || echo "[LGI: cut, it has $(size "$1") bytes]"
 }
 
-# Sets code, signal and why, empty when they are not known.
+# Sets code, signal and why, empty when they are not known. Whatever ran as the user of the job may have written
+# the file, of any size and kind. Only job_abort sets `aborted`.
 read_end() {
-    code='' signal='' why="the job ended without a trace of its own end"
-    if [ "$(size "$own/end")" -gt 0 ]; then
-        why=
-        while IFS='=' read -r name value; do
-            case "$name" in
-                exit_code) code=$value ;;
-                exit_signal) signal=$value ;;
-                reason) why=$value ;;
-            esac
-        done < "$own/end"
-        # What `explain` has added the last time.
-        why=${why%%not all files were stored: *}
-        why=${why%%not stored: *}
-        why=${why%; }
+    code='' signal='' why=''
+    if [ -e "$own/end" ] || [ -h "$own/end" ]; then
+        parse_end
     elif [ "$(size "$own/exit")" -gt 0 ]; then
-        { read -r code && read -r why; } < "$own/exit"
+        code=$(head -c 4096 "$own/exit" | tr -d '\000' | sed -n 1p)
+        why=$(head -c 4096 "$own/exit" | tr -d '\000' | sed -n 2p)
+    elif [ -z "${aborted:-}" ]; then
+        why="the job ended without a trace of its own end"
     fi
-    case "$code" in *[!0-9]*) code= ;; esac
-    case "$signal" in *[!0-9]*) signal= ;; esac
+    code=$(number_upto 255 "$code") signal=$(number_upto 64 "$signal")
+    [ "$signal" != 0 ] || signal=
+    # They exclude each other: with both neither is known.
+    [ -z "$code" ] || [ -z "$signal" ] || code='' signal=''
+    why=$(printf '%s' "$why" | tr '[:cntrl:]' ' ' | head -c 600)
+    [ -n "$code$signal$why${aborted:-}" ] || why="the record of its end cannot be read"
+}
+
+parse_end() {
+    [ "$(size "$own/end")" -gt 0 ] || return 0
+    lines=$(head -c 4096 "$own/end" 2> /dev/null | tr -d '\000\r')
+    while IFS='=' read -r name value; do
+        case "$name" in
+            exit_code) code=$value ;;
+            exit_signal) signal=$value ;;
+            reason) why=$value ;;
+        esac
+    done << END
+$lines
+END
+    # What `explain` has added the last time.
+    why=${why%%not all files were stored: *}
+    why=${why%%not stored: *}
+    why=${why%; }
+}
+
+# number_upto MOST TEXT: the number, without leading zeros; nothing when it is none, or above that.
+number_upto() {
+    case "$2" in '' | *[!0-9]* | ????*) return ;; esac
+    value=${2#0} value=${value#0}
+    [ "${value:-0}" -gt "$1" ] || echo "${value:-0}"
 }
 
 # explain NOTE: notes for the output, and the reason for "end".
 explain() {
     notes=
     [ -z "$full" ] || add_reason 'No space left on device'
-    [ "$(size "$own/memory")" -eq 0 ] || add_reason "$(head -c 200 "$own/memory")"
+    [ "$(size "$own/memory")" -eq 0 ] || add_reason "$(told "$own/memory" | head -c 200)"
     reason=$why
     [ -z "$1" ] || add_note "not all files were stored: $1"
     # LGI_stage names there what it will never store.
@@ -107,6 +152,10 @@ add_note() {
 
 # On a full disk the one that is there stays.
 write_end() {
+    # A directory would take the file in.
+    for mark in end end.new; do
+        if [ -d "$own/$mark" ] || [ -h "$own/$mark" ]; then remove "$own/$mark"; fi
+    done
     {
         [ -z "$signal" ] || printf 'exit_signal=%d\n' "$signal"
         [ -z "$code" ] || printf 'exit_code=%d\n' "$code"

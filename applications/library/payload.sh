@@ -131,8 +131,11 @@ if [ $walltime != 0 ] && [ $((now - began)) -ge $((walltime * 100)) ]; then
         137) why="it took longer than $walltime s and was killed" ;;
     esac
 fi
-head -c 65536 /dev/zero 2> /dev/null > "$own/probe" || why="${why:+$why; }No space left on device"
+rm -rf "$own/probe"
+failure=$(LC_ALL=C; export LC_ALL; { head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
+case "$failure" in *'No space left on device'* | *'quota exceeded'*) why="${why:+$why; }No space left on device" ;; esac
 rm -f "$own/probe"
+[ -f "$own/end.new" ] || rm -rf "$own/end.new"
 { echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"
 ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
 exit $code

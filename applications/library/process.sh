@@ -24,8 +24,9 @@ start() {
 }
 
 query_state() {
-    known='' state=absent reason='it was killed, or the machine went down'
-    { read -r known < "$own/process"; } 2> /dev/null || return 0
+    state=absent reason='it was killed, or the machine went down'
+    [ -e "$own/process" ] || return 0
+    known=$(mark process)
     leader=${known%% *} state=gone
     # Its mark is not on its way over a network.
     grace=0

@@ -101,8 +101,7 @@ invalidate_cache() {
 leave() {
     choose_place
     [ "$place" != "$own" ] && [ -d "$place" ] || return 0
-    id=
-    { read -r id < "$own/id"; } 2> /dev/null
+    id=$(mark id)
     if [ ! -e "$list" ] || awk -v id="$id" 'NR > 1 && $1 != id { found = 1; exit } END { exit found }' "$list"; then
         rm -f "$list" "$list.lock"
         rmdir "$place" 2> /dev/null || :
@@ -116,7 +115,7 @@ query_state() {
         find_submission
         [ "$state" = running ] || return
     fi
-    read -r id < "$own/id"
+    id=$(mark id)
     read_status || { state=unknown && return; }
     # shellcheck disable=SC2046 # Three words.
     set -- $(awk -v id="$id" 'NR > 1 && $1 == id { print $2, $4; exit }' "$list")

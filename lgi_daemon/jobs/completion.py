@@ -24,6 +24,7 @@ EX_TEMPFAIL = 75
 MAX_ABORTS = 2
 # The reason reported for a job whose marks are missing.
 LOST = "the job ended without a trace of its own end"
+UNREADABLE = "the record of its end cannot be read"
 FULL = "No space left on device"
 
 
@@ -35,9 +36,9 @@ def save_end(job: "LocalJob", ending: State) -> None:
     if job.remark and job.intent is ServerIntent.UNWANTED:
         # Its user has aborted it, and it had not ended well before.
         ending = State.ABORTED
-    end = end_file.read(job.run.state(record), job.run.files(record).owner)
-    if job.schedule.lost_at is not None and end == NO_END and ending is State.FINISHED:
-        end = End(reason=LOST)
+    end = _read_end(job)
+    if end == NO_END and ending is State.FINISHED:
+        end = _missing_end(job)
     if FULL not in f"{end.reason}{job.remark}" and job.run.is_full():
         _add_remark(job, FULL)
     end = replace(end, reason=normalize_reason("; ".join(filter(None, (end.reason, job.remark)))))
@@ -49,6 +50,17 @@ def save_end(job: "LocalJob", ending: State) -> None:
         # The epilogue has stored them elsewhere by now, or never will.
         _delete_files(job)
         job.save(ending=str(ending), end=end, remark=job.remark)
+
+
+def _read_end(job: "LocalJob") -> End:
+    return end_file.read(job.run.state(job.record), job.run.files(job.record).owner)
+
+
+def _missing_end(job: "LocalJob") -> End:
+    """Return why nothing is known of the end of a finished job; NO_END when its scripts tell no ends."""
+    if end_file.is_written(job.run.state(job.record)):
+        return End(reason=UNREADABLE)
+    return NO_END if job.schedule.lost_at is None else End(reason=LOST)
 
 
 def abort(job: "LocalJob") -> bool:
@@ -78,6 +90,7 @@ def epilogue(job: "LocalJob") -> bool:
     """Run the epilogue of a job; return whether it succeeded or is given up."""
     # The job has finished: processes it has left could change its files, and run for ever.
     job.kill_processes()
+    job.run.files(job.record).discard_odd_output()
     try:
         status = job.status(Action.EPILOGUE)
         if status not in (0, EX_TEMPFAIL) and job.run.is_full():

@@ -5,6 +5,7 @@ The scripts of the job write it, but so may any process of their user: it is use
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from lgi_protocol.job_directory import DamagedFileError, JobDirectory
@@ -29,9 +30,18 @@ def read(state: Path, owner: int | None) -> End:
         return NO_END
 
 
+def is_written(state: Path) -> bool:
+    """Return whether there is such a file, readable or not, but for an empty one, which says nothing."""
+    try:
+        status = (state / NAME).lstat()
+    except OSError:
+        return False
+    return not stat.S_ISREG(status.st_mode) or status.st_size > 0
+
+
 def parse(data: bytes) -> End:
     """Parse the file; an invalid number counts as none, and so do an exit code together with a signal."""
-    lines = data.decode("utf-8", "replace").splitlines()
+    lines = data.decode("utf-8", "replace").split("\n")
     matches = (_LINE.fullmatch(line.strip()) for line in lines)
     values = {found[1]: found[2] for found in matches if found}
     code = _number(values.get("exit_code", ""), 0, MAX_CODE)

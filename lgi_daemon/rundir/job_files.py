@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lgi_daemon.files import atomic_file
@@ -143,6 +144,16 @@ class JobFiles:
                 return data, size, last, f"the output of {size} bytes was cut to {limit}"
         except (DamagedFileError, OSError) as error:
             return b"", 0, b"", f"cannot read the output: {error}"
+
+    def discard_odd_output(self) -> None:
+        """Delete an LGI_output that is no plain file, which a script may have no right to."""
+        path = self.path / OUTPUT
+        with suppress(OSError):
+            mode = path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                remove_tree(path, is_ours=self.owner is None)
+            elif not stat.S_ISREG(mode):
+                path.unlink()
 
     def remove(self) -> None:
         """Delete the directory, following no link. Raise OSError when a part cannot be deleted."""
