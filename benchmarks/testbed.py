@@ -109,7 +109,7 @@ class Testbed:
     def limit(self, jobs: int) -> None:
         """Allow every user so many jobs of each application; 0 is without end, and nothing is counted."""
         self.grid.database.run(
-            lambda transaction: administration.allow(transaction, "user", "any", "any", jobs, "any")
+            lambda transaction: administration.allow(transaction, "user", "any", "any", jobs, servers="any")
         )
 
     def used(self) -> Used:

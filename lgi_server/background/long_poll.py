@@ -31,7 +31,7 @@ class Subscription(Protocol):
 _Wish = TypeVar("_Wish", bound=Subscription)
 
 
-class LongPoll(Exception):
+class LongPoll(Exception):  # noqa: N818 - it controls the flow and is no error
     """A call found nothing to answer and may wait for it; nothing was done."""
 
     def __init__(self, wait: Callable[[float, Callable[[], bool]], bool], seconds: float) -> None:

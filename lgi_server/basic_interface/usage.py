@@ -28,8 +28,8 @@ def show_usage(visit: PageContext) -> Answer:
             "days": charts.columns([(_day(day), number) for day, number in zip(days, ended, strict=True)]),
             "ended": sum(ended),
             "kinds": _KINDS,
-            "months": charts.columns(_hours(job_usage.listed(*own, ("month",), 0, MONTHS))),
-            "used": job_usage.listed(*own, ("month", "application", "resource"), 0, ROWS),
+            "months": charts.columns(_hours(job_usage.listed(*own, ("month",), month=0, limit=MONTHS))),
+            "used": job_usage.listed(*own, ("month", "application", "resource"), month=0, limit=ROWS),
             "charts": charts,
         },
     )

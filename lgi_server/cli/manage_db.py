@@ -220,7 +220,9 @@ def _addition(ask: _Answers, kind: str, rule: str) -> Change:
         return lambda transaction: administration.deny(transaction, who, name, application, servers)
     limit = _whole(ask("limit", "job limit"))
     servers = ask("servers", "servers to update")
-    return lambda transaction: administration.allow(transaction, who, name, application, limit, servers)
+    return lambda transaction: administration.allow(
+        transaction, who, name, application, limit, servers=servers
+    )
 
 
 def _share(ask: _Answers, action: str, kind: str) -> Callable[[Transaction], None]:
@@ -268,7 +270,9 @@ def _removal(ask: _Answers, kind: str, rule: str, is_sure: bool) -> Change:
     servers = ask("servers", "servers to update")
     if bool(name) != bool(application) and not is_sure:
         click.confirm(f"Delete every {rule} rule of {name or application} ?", abort=True)
-    return lambda transaction: administration.remove_rule(transaction, who, rule, name, application, servers)
+    return lambda transaction: administration.remove_rule(
+        transaction, who, rule, name, application, servers=servers
+    )
 
 
 def _whole(text: str) -> int:

@@ -53,7 +53,7 @@ def interface_usage(call: InterfaceContext) -> Elements:
     month = call.form.number_or(fields.USAGE_MONTH, 0)
     own = (call.user.name,) if kind == "user" else call.user.groups
     names = () if call.runtime.config.admin_group in call.user.groups else own
-    found = job_usage.listed(call.transaction, kind, names, by, month, MOST)
+    found = job_usage.listed(call.transaction, kind, names, by, month=month, limit=MOST)
     told = (
         Element(
             "usage",

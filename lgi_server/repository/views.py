@@ -25,7 +25,7 @@ from lgi_server.repository import post
 from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage import base
-from lgi_server.storage.base import NoSuchFileError, NoSuchRepository
+from lgi_server.storage.base import NoSuchFileError, NoSuchRepositoryError
 from lgi_server.storage.threadpool import fsync_file
 
 log = logging.getLogger("lgi.repository")
@@ -85,7 +85,7 @@ def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Re
         who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
         access = server.repository_access(who, time.time())
         if place and place["fan"] != place["name"][-3:]:
-            raise NoSuchRepository(place["name"])
+            raise NoSuchRepositoryError(place["name"])
         answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
         log.info("%s %r %r %d", request.method, request.path, who.caller, answer.status_code)
         return answer

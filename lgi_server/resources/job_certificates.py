@@ -30,6 +30,6 @@ def resource_job_certificate(call: ResourceContext) -> Elements:
     )
     request = call.form.data(fields.CERTIFICATE_REQUEST)
     now = datetime.fromtimestamp(call.now, UTC)
-    pem = job_principals.issue_certificate(call.transaction, authority, call.resource, job, request, now)
+    pem = job_principals.issue_certificate(call.transaction, authority, call.resource, job, request, now=now)
     certificate = Element("certificate", hexcode.encode(pem))
     return (*call.header(), Element("job_id", job.job_id), certificate)

@@ -22,7 +22,7 @@ def resource_update_job(call: SessionContext) -> Elements:
     """Change a job the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.update(
-        call.transaction, call.resource, call.session_id, job_id, partial(_posted, call), call.now
+        call.transaction, call.resource, call.session_id, job_id, partial(_posted, call), now=call.now
     )
     return (*call.header(), call.answers.updated(job))
 

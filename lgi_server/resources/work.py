@@ -42,7 +42,9 @@ def resource_request_work(call: SessionContext) -> Elements:
         count = claiming.count(call.transaction, call.resource, request, possible)
         call.wait_unless(count, wish)
         return (*header, Element("number_of_jobs", count))
-    offered = claiming.claim(call.transaction, call.resource, call.session_id, request, possible, call.now)
+    offered = claiming.claim(
+        call.transaction, call.resource, call.session_id, request, possible, now=call.now
+    )
     call.wait_unless(offered, wish)
     count_offered = partial(
         call.runtime.metrics.offered, call.project.name, request.application, len(offered)

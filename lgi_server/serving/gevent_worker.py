@@ -30,7 +30,7 @@ class _Listener:
         self._address = listener.getsockname()
 
     def getsockname(self) -> Any:
-        """The address that the socket had."""
+        """Return the address that the socket had."""
         return self._address
 
 

@@ -66,7 +66,7 @@ class NoSuchFileError(Exception):
     message = "There is no such file"
 
 
-class NoSuchRepository(NoSuchFileError):
+class NoSuchRepositoryError(NoSuchFileError):
     """There is no such repository, or none for this caller."""
 
     message = "There is no such repository"

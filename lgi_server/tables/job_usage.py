@@ -111,7 +111,7 @@ def add(transaction: Transaction, used: Mapping[UsageKey, UsageTotals]) -> None:
 
 
 def listed(
-    transaction: Transaction, kind: str, names: Sequence[str], by: Sequence[str], month: int, limit: int
+    transaction: Transaction, kind: str, names: Sequence[str], by: Sequence[str], *, month: int, limit: int
 ) -> list[tuple[dict[str, str], UsageTotals]]:
     """Use by some of `COLUMNS`, in their order: of users or groups of these names, all when there are none.
 

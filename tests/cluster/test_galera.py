@@ -158,7 +158,7 @@ def test_the_last_licence_is_given_once_whichever_nodes_are_asked(
             resource = active_resources.named(transaction, names[number])
             assert resource is not None
             session_id = calls[number].session_id
-            offered = claiming.claim(transaction, resource, int(session_id), request, possible, 1000)
+            offered = claiming.claim(transaction, resource, int(session_id), request, possible, now=1000)
             return [job.job_id for job in offered]
 
         return nodes[number].run(claim)

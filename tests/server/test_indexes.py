@@ -83,7 +83,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         one, ["hello_world", "other"], ["res1", "res2"], {"other": ["a=1"]}
     ),
     "offers with licences": lambda one: claims.claim_jobs(
-        one, "hello_world", "res1", (), 0, 10, {"": 99, "a=1": 3, "a=1 b=2": 1}
+        one, "hello_world", "res1", (), 0, limit=10, wishes={"": 99, "a=1": 3, "a=1 b=2": 1}
     ),
     "wishes for licences": lambda one: (
         licence_wishes.wish(one, "hello_world", "a=1"),
@@ -124,9 +124,11 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "count of a limit": lambda one: submit_rules.count_alone(one, "user7", "hello_world", True),
     "repeated request": lambda one: submit_requests.find(one, "user user7", ["x"]),
     "old requests": lambda one: submit_requests.forget_old(one, [], 10**10),
-    "offers": lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 0, 10),
-    "offers far down": lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 150, 10),
-    "offers for owners": lambda one: claims.claim_jobs(one, "hello_world", "res1", ("user7", "!x"), 0, 10),
+    "offers": lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 0, limit=10),
+    "offers far down": lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 150, limit=10),
+    "offers for owners": lambda one: claims.claim_jobs(
+        one, "hello_world", "res1", ("user7", "!x"), 0, limit=10
+    ),
     "set state": lambda one: states.set_state(one, queued_job(1), queued_job(1)),
     "change": lambda one: states.change(one, queued_job(1), queued_job(1, "res1")),
     "history": lambda one: (job_history.of_job(one, 7), job_history.record(one, CHANGE, CHANGE)),

@@ -361,7 +361,7 @@ def rows_read(database: Database, limit: int) -> tuple[list[int], int]:
     def look(transaction: Transaction) -> tuple[list[int], int]:
         before = _reads(transaction)
         possible = claiming.grantable(transaction, 1, "hello_world", {"abaqus": 1})
-        found = claiming.claim(transaction, resource, 1, request, possible, 1)
+        found = claiming.claim(transaction, resource, 1, request, possible, now=1)
         reads = _reads(transaction) - before
         raise _Forget([job.job_id for job in found], reads)
 

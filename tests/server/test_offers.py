@@ -29,7 +29,7 @@ def take(
     transaction: Transaction, resource: str, limit: int = 10, wanted: tuple[str, ...] = (), start: int = 0
 ) -> list[int]:
     """The numbers of the jobs a resource is offered, held until its transaction ends."""
-    offered = claims.claim_jobs(transaction, "hello_world", resource, wanted, start, limit)
+    offered = claims.claim_jobs(transaction, "hello_world", resource, wanted, start, limit=limit)
     return [job.job_id for job in offered]
 
 

@@ -55,7 +55,7 @@ def start(database: Database, count: int, resource: str = "res1", application: s
     """Begin as many jobs as so many resources would; the first letters of their users, in order."""
 
     def work(transaction: Transaction) -> str:
-        taken = claims.claim_jobs(transaction, application, resource, (), 0, count)
+        taken = claims.claim_jobs(transaction, application, resource, (), 0, limit=count)
         for job in taken:
             running = replace(job, state="running", state_time_stamp=NOW)
             states.set_state(transaction, job, running)
@@ -196,7 +196,7 @@ def test_a_resource_takes_what_is_for_it_any_or_several_in_one_order(database: D
         queue(database, "ab"[number % 2], 1, target)
     for several in ("res1", "res2"):
         database.run(partial(_know_target, name=several))
-    taken = database.run(lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 0, 100))
+    taken = database.run(lambda one: claims.claim_jobs(one, "hello_world", "res1", (), 0, limit=100))
     count = database.run(lambda one: claims.count(one, "hello_world", "res1", ()))
 
     assert sorted(",".join(job.target_resources) for job in taken) == sorted(
@@ -320,7 +320,7 @@ def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: P
         resource = ResourceRow(number, f"res{number}", "", "", 0, 0, "")
 
         def work(transaction: Transaction) -> list[int]:
-            found = claims.claim_jobs(transaction, "hello_world", resource.resource_name, (), 0, 5)
+            found = claims.claim_jobs(transaction, "hello_world", resource.resource_name, (), 0, limit=5)
             locking.lock_all(transaction, found, resource, number, NOW)
             return [job.job_id for job in found]
 

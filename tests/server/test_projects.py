@@ -31,7 +31,9 @@ def server() -> Iterator[Grid]:
         certificate = (made.people.authority.directory / f"{SERVER_NAME}.crt").read_text()
         master = NewResource(SERVER_NAME, made.url, certificate, 1)
         database.run(lambda transaction: administration.add_resource(transaction, master, "any"))
-        database.run(lambda transaction: administration.allow(transaction, "user", "any", "any", 0, "any"))
+        database.run(
+            lambda transaction: administration.allow(transaction, "user", "any", "any", 0, servers="any")
+        )
         issued = made.people.resource("res2@cluster")
         other = NewResource("res2@cluster", "res2@cluster", issued.certificate.read_text())
         database.run(lambda transaction: administration.add_resource(transaction, other, "any"))

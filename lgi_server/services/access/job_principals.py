@@ -81,6 +81,7 @@ def issue_certificate(
     resource: ResourceRow,
     asked: JobClaims,
     request: bytes,
+    *,
     now: datetime,
 ) -> bytes:
     """Return a certificate (PEM) for a job that runs on a resource.

@@ -12,7 +12,7 @@ from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import job_principals
-from lgi_server.storage.base import NoSuchRepository
+from lgi_server.storage.base import NoSuchRepositoryError
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs
@@ -49,7 +49,7 @@ class RepositoryAccess:
             self._own = self._own_job(who)
 
     def check_reader(self, name: str) -> None:
-        """Check that the caller may read. Raises NoSuchRepository.
+        """Check that the caller may read. Raises NoSuchRepositoryError.
 
         Raises LGIError READ_REFUSED for a job whose owners may not read the job it belongs to.
         """
@@ -59,7 +59,7 @@ class RepositoryAccess:
             self._found(self._who, name)
 
     def check_writer(self, name: str) -> None:
-        """Check that the caller may write. Raises NoSuchRepository, LGIError MODIFY_REFUSED.
+        """Check that the caller may write. Raises NoSuchRepositoryError, LGIError MODIFY_REFUSED.
 
         Those in its access file may, the target that has the job, and the job itself.
         """
@@ -83,14 +83,14 @@ class RepositoryAccess:
     def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
         """Return the job a repository belongs to, in a project the certificate allows.
 
-        Raises NoSuchRepository.
+        Raises NoSuchRepositoryError.
         """
         for project, database in self._databases.items():
             if who.name.allows_project(project):
                 job = database.run(partial(_find, name), write=False)
                 if job is not None:
                     return project, job
-        raise NoSuchRepository(name)
+        raise NoSuchRepositoryError(name)
 
     def _own_job(self, who: JobCertificate) -> JobRow:
         """Return the job that calls, as it is now; LGIError PROJECT_REFUSED or CERTIFICATE."""

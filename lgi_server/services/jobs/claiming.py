@@ -72,6 +72,7 @@ def claim(
     session_id: int,
     request: WorkRequest,
     now_possible: GrantableLicences,
+    *,
     now: int,
 ) -> list[JobRow]:
     """Return the offered jobs, oldest priority first, each locked for the session.
@@ -100,6 +101,6 @@ def _take(
         resource.resource_name,
         request.owners,
         request.start,
-        min(request.limit, MOST),
-        wishes,
+        limit=min(request.limit, MOST),
+        wishes=wishes,
     )

@@ -155,7 +155,7 @@ def prepare_for_user(
     targets = known_targets(facts.everyone, request.application, request.target_resources)
     owners = submit_rules.allowed_owners(counter, facts.rules, user, request.application)
     details = request.details()
-    job = _new_job(context, request, State.QUEUED.value, owners, targets, details)
+    job = _new_job(context, request, State.QUEUED.value, owners, targets, details=details)
     job = _with_access(job, (context.config.admin_group, user.name), details)
     return _prepared(facts, job, request, details, user.groups)
 
@@ -173,7 +173,7 @@ def _prepare_for_owners(
     if not allowed:
         raise LGIError(ErrorNumber.OWNERS_REFUSED, request.application)
     details = request.details()
-    job = _new_job(context, request, state, allowed, targets, details)
+    job = _new_job(context, request, state, allowed, targets, details=details)
     job = _with_access(job, (context.config.admin_group, *allowed), details)
     return _prepared(facts, job, request, details, state, owners)
 
@@ -192,6 +192,7 @@ def _new_job(
     state: str,
     owners: tuple[str, ...],
     targets: tuple[str, ...],
+    *,
     details: JobPayload,
 ) -> JobRow:
     specifics = details.job_specifics

@@ -38,6 +38,7 @@ def update(
     session_id: int,
     job_id: int,
     read_posted: Callable[[JobRow], Posted],
+    *,
     now: int,
 ) -> JobRow:
     """Change a job this session has locked; LGIError NOT_YOUR_LOCK, those of the fields, or 25 for the state.

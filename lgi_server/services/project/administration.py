@@ -55,7 +55,9 @@ def set_up(transaction: Transaction, master: NewResource, rule: tuple[str, str, 
     _make(transaction, submit_rules.set_allowed(*rule), comma_lists.ANY)
 
 
-def allow(transaction: Transaction, kind: str, name: str, application: str, limit: int, servers: str) -> int:
+def allow(
+    transaction: Transaction, kind: str, name: str, application: str, limit: int, *, servers: str
+) -> int:
     """Allow a user or group an application; answer the version of the update."""
     name, application = check_who(name), check_application(application)
     before = _rules(transaction, kind, "allowed", name, application)
@@ -85,7 +87,7 @@ def _rules(
 
 
 def remove_rule(
-    transaction: Transaction, kind: str, rule: str, name: str, application: str, servers: str
+    transaction: Transaction, kind: str, rule: str, name: str, application: str, *, servers: str
 ) -> int:
     """Remove rules by name, application or both; Unacceptable when neither is given or none is there."""
     if not name and not application:

@@ -76,6 +76,7 @@ def claim_jobs(
     resource: str,
     wanted: Sequence[str],
     start: int,
+    *,
     limit: int,
     wishes: Mapping[str, int] = NO_LICENCES,
 ) -> list[JobRow]:
