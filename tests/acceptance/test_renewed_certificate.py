@@ -21,7 +21,8 @@ def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: Daemo
     issued = grid.people.resource(RESOURCE)
     authority = grid.people.authority
     key, name = read_key(issued.key).public_key(), profiles.subject(RESOURCE, Kind.RESOURCE)
-    new = profiles.sign_leaf(authority.certificate, ca_key(authority), key, name, Validity.of_days(800))
+    validity = Validity.of_days(800)
+    new = profiles.sign_leaf(authority.certificate, ca_key(authority), key, name=name, validity=validity)
     written = issued.certificate.with_suffix(".new")
     written.write_bytes(new.public_bytes(Encoding.PEM))
 

@@ -57,7 +57,9 @@ def test_a_job_from_the_first_visit_to_its_end(grid: Grid, visitors: Visitors, t
 
     assert running_jobs.take(grid, resource) == job_id
     expect(heading).to_have_text(f"Job {job_id} running")
-    wait_for(partial(resource.send_tail, job_id, running_jobs.REFERENCE, 0, b"half way <b>\n", False))
+    wait_for(
+        partial(resource.send_tail, job_id, running_jobs.REFERENCE, 0, b"half way <b>\n", complete=False)
+    )
     expect(page.get_by_role("region", name="Output")).to_have_text("half way <b>")
     finish(resource, job_id, b"Hello World\n")
     expect(heading).to_have_text(f"Job {job_id} finished, exit code 0")
@@ -234,7 +236,7 @@ def test_who_reads_the_output_of_a_running_job_stays_in_place(grid: Grid, visito
     sent = bytearray()
 
     def put_out(text: bytes) -> int:
-        wait_for(partial(resource.send_tail, job_id, running_jobs.REFERENCE, len(sent), text, False))
+        wait_for(partial(resource.send_tail, job_id, running_jobs.REFERENCE, len(sent), text, complete=False))
         sent.extend(text)
         expect(output).to_contain_text(text.decode().split()[-1])
         return int(output.evaluate(TO_THE_END))

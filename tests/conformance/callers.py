@@ -48,8 +48,8 @@ class Callers:
             self._authority.certificate,
             keys.read_key(self._authority.directory / KEY),
             key.public_key(),
-            profiles.subject(common_name, Kind.RESOURCE),
-            Validity.of_days(2).until(self._authority.certificate.not_valid_after_utc),
+            name=profiles.subject(common_name, Kind.RESOURCE),
+            validity=Validity.of_days(2).until(self._authority.certificate.not_valid_after_utc),
         )
         pem = certificate.public_bytes(Encoding.PEM)
         file = self._written(keys.key_pem(key) + pem)

@@ -95,7 +95,7 @@ def test_held_calls_are_counted_while_they_wait_and_not_in_the_times(grid: Grid)
     """A call that waits for a second has not taken a second."""
     calls = grid.resource()
     before = page(grid, admin(grid)).text
-    waiting = threading.Thread(target=calls.wait, args=(["hello_world"], [], 2))
+    waiting = threading.Thread(target=calls.poll_work, args=(["hello_world"], [], 2))
     waiting.start()
 
     wait_for(lambda: value(page(grid, admin(grid)).text, "lgi_held_requests") == 1, 2)

@@ -28,7 +28,11 @@ def signed_anew(
     key = key or grid.people.resource(NAME).key
     name = profiles.subject(subject, Kind.RESOURCE)
     made = profiles.sign_leaf(
-        authority.certificate, ca_key(authority), read_key(key).public_key(), name, Validity.of_days(days)
+        authority.certificate,
+        ca_key(authority),
+        read_key(key).public_key(),
+        name=name,
+        validity=Validity.of_days(days),
     )
     file = tmp_path / f"{made.serial_number}.crt"
     file.write_bytes(made.public_bytes(Encoding.PEM))

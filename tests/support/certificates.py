@@ -29,7 +29,11 @@ def odd_certificate(authority: Authority, name: str) -> Issued:
     key = keys.make_key(keys.KeyType.EC)
     subject = profiles.subject(name, Kind.USER)
     made: x509.Certificate = profiles.sign_leaf(
-        authority.certificate, ca_key(authority), key.public_key(), subject, Validity.of_days(1)
+        authority.certificate,
+        ca_key(authority),
+        key.public_key(),
+        name=subject,
+        validity=Validity.of_days(1),
     )
     issued = Issued(authority.directory / "odd.crt", authority.directory / "odd.key", None)
     keys.write_file(issued.key, keys.key_pem(key), keys.SECRET, replace=True)
