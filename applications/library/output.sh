@@ -36,6 +36,7 @@ remove() {
 
 # The last means to report a job that has filled its disk: its own files go.
 make_room() {
+    [ -n "$full" ] || return 1
     find . -mindepth 1 -maxdepth 1 ! -name 'LGI_*' ! -name '.LGI_*' -exec rm -rf {} + 2> /dev/null
     for stream in "$own/stdout" "$own/stderr"; do
         [ "$(size "$stream")" -le "$limit" ] || truncate -s "$limit" "$stream"

@@ -138,6 +138,7 @@ rm -f "$own/probe"
 [ -f "$own/end.new" ] || rm -rf "$own/end.new"
 { echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"
 ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
+rm -f "$own/end.new"
 exit $code
 END
 }

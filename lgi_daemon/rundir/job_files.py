@@ -110,6 +110,8 @@ class JobFiles:
         except OSError:
             return 0
         try:
+            if stat.S_IMODE(os.fstat(folder).st_mode) != _MODE:
+                return 0
             return hash(tuple(_state_of(name, folder) for name in _WATCHED))
         finally:
             os.close(folder)

@@ -113,6 +113,47 @@ def test_a_running_script_is_aborted(grid: Grid, offered: CommandDaemon) -> None
     wait_for(lambda: offered.jobs() == [])
 
 
+CLEANUPS = ["find . -mindepth 1 -delete; exit 3", 'rm -rf "$PWD"; exit 3', "chmod 0 .; exit 3"]
+
+
+@pytest.mark.parametrize("offered", ["process", "slurm"], indirect=True)
+def test_jobs_that_clean_up_after_themselves_run_once_and_stop_nobody(
+    grid: Grid, offered: CommandDaemon
+) -> None:
+    """Each with its own exit code as a field; three of them are no reason to leave the application alone."""
+    user = grid.user()
+    counter = offered.directory / "count"
+    counter.mkdir()
+    counter.chmod(0o777)
+
+    jobs = [submitted(user, f"mktemp {counter}/XXXXXX; {cleanup}") for cleanup in CLEANUPS]
+    wait_for(lambda: all(user.state(job_id) == "finished" for job_id in jobs), 60)
+    following = submitted(user, "echo hello")
+    wait_for(lambda: user.state(following) == "finished", 40)
+
+    rows = grid.rows("SELECT exit_code, end_reason FROM job_queue ORDER BY job_id")
+    assert [(row["exit_code"], row["end_reason"]) for row in rows] == [(3, "")] * 3 + [(0, "")]
+    assert len(list(counter.iterdir())) == len(CLEANUPS)
+    assert all(output(user, job_id).endswith("[LGI: exit code 3]\n") for job_id in jobs)
+    assert "have failed at once" not in offered.log.read_text()
+
+
+@pytest.mark.parametrize("offered", ["process", "container"], indirect=True)
+def test_exit_code_and_signal_are_fields_of_the_job(grid: Grid, offered: CommandDaemon) -> None:
+    """Whatever bytes its output ends with."""
+    user = grid.user()
+    scripts = ['printf "a\\0"; exit 3', "kill -9 $$", "exit 137"]
+
+    jobs = [submitted(user, script) for script in scripts]
+    wait_for(lambda: all(user.state(job_id) == "finished" for job_id in jobs), 60)
+
+    rows = grid.rows("SELECT exit_code, exit_signal FROM job_queue ORDER BY job_id")
+    # What kills the program in a container cannot be told from an exit code of it.
+    killed = (None, 9) if offered.backend == "process" else (137, None)
+    assert [(row["exit_code"], row["exit_signal"]) for row in rows] == [(3, None), killed, (137, None)]
+    assert output(user, jobs[0]) == "a\0\n[LGI: exit code 3]\n"
+
+
 @pytest.mark.parametrize("offered", ["process", "slurm"], indirect=True)
 def test_a_script_goes_on_without_its_daemon_and_runs_once(grid: Grid, offered: CommandDaemon) -> None:
     """kill -9 while it runs, another after it has ended: the next daemon finds its end, and reports it."""
