@@ -154,15 +154,14 @@ add_note() {
 # On a full disk the one that is there stays.
 write_end() {
     # A directory would take the file in.
-    for mark in end end.new; do
+    for mark in end "end.$$"; do
         if [ -d "$own/$mark" ] || [ -h "$own/$mark" ]; then remove "$own/$mark"; fi
     done
-    {
-        [ -z "$signal" ] || printf 'exit_signal=%d\n' "$signal"
-        [ -z "$code" ] || printf 'exit_code=%d\n' "$code"
-        [ -z "$reason" ] || printf 'reason=%s\n' "$reason"
-        echo
-    } > "$own/end.new" 2> /dev/null && [ -s "$own/end.new" ] && mv -f "$own/end.new" "$own/end"
+    # The one that is there may be linked to end.new, and must not be lost on a full disk.
+    lines=${signal:+exit_signal=$signal}${code:+exit_code=$code}${reason:+
+reason=$reason}
+    printf '%s\n' "$lines" > "$own/end.$$" 2> /dev/null
+    if [ "$(cat "$own/end.$$")" = "$lines" ]; then mv -f "$own/end.$$" "$own/end"; else rm -f "$own/end.$$"; fi
 }
 
 exit_line() {
