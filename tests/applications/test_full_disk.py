@@ -4,13 +4,15 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.acceptance.conftest import signed_up
 from tests.support.grid import Grid, UserCalls, wait_for
 
-from .test_whole_jobs import CommandDaemon, output, submitted
+from .test_ordinary_user import BOSS, OrdinaryDaemon, capabilities
+from .test_whole_jobs import RESOURCE, CommandDaemon, output, submitted
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,13 +21,18 @@ pytestmark = [
 FULL = "No space left on device"
 
 
+def mount(place: Path) -> None:
+    """Give a run directory a disk of 40 MB."""
+    words = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "none", str(place)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("file systems cannot be mounted here")
+
+
 class SmallDisk(CommandDaemon):
     """A daemon whose jobs have 40 MB together."""
 
     def configure(self) -> None:
-        words = ["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "none", str(self.run_directory)]
-        if subprocess.run(words, capture_output=True, check=False).returncode:
-            pytest.skip("file systems cannot be mounted here")
+        mount(self.run_directory)
         super().configure()
 
     def remove(self) -> None:
@@ -40,6 +47,21 @@ def small(grid: Grid) -> Iterator[SmallDisk]:
     """It runs."""
     with signed_up(SmallDisk(grid, "process")) as made:
         yield made
+
+
+@pytest.fixture
+def ordinary(grid: Grid, place: Path) -> Iterator[OrdinaryDaemon]:
+    """One of an ordinary user, whose jobs are that user's too."""
+    grid.resource(RESOURCE, "").sign_off()
+    made = OrdinaryDaemon(grid, place)
+    mount(made.run)
+    try:
+        made.start()
+        wait_for(lambda: "update" in capabilities(grid))
+        yield made
+        assert made.stop() == 0
+    finally:
+        subprocess.run(["umount", "-l", made.run], check=True)
 
 
 def ended(grid: Grid, job_id: int) -> tuple[object, object, object]:
@@ -71,6 +93,21 @@ def test_a_job_that_fills_the_disk_is_told_so_and_makes_room_again(
     assert output(user, job_id).endswith(f"[LGI: exit code 3: {FULL}]\n")
     assert output(user, following) == "hello\n[LGI: exit code 0]\n"
     assert small.log.read_text().count("job_epilogue_script failed") == 0
+
+
+@pytest.mark.parametrize("script", ["cat /dev/zero > big; exit 3", "cat /dev/zero; exit 3"])
+def test_an_ordinary_users_daemon_does_the_same(grid: Grid, ordinary: OrdinaryDaemon, script: str) -> None:
+    """Its jobs can take what is kept, too, and it goes on."""
+    boss = grid.user(BOSS, ("admin",))
+
+    job_id = boss.submit(application="update", input=script.encode().hex())
+    finish(boss, job_id)
+    following = boss.submit(application="update", input=b"echo hello".hex())
+    finish(boss, following)
+
+    assert ended(grid, job_id) == ("finished", 3, FULL)
+    assert output(boss, following) == "hello\n[LGI: exit code 0]\n"
+    assert list(ordinary.run.glob("*/*/JOB_*")) == []
 
 
 def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(

@@ -56,6 +56,7 @@ def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str)
     daemon = finished_job(workshop)
     if says == "later":
         script = daemon.run.script(only(daemon).record, "job_epilogue_script")
+        script.chmod(0o755)
         script.write_text(f"#!/bin/sh\necho job_epilogue_script >> {workshop.journal}; exit {EX_TEMPFAIL}\n")
     else:
         workshop.server.fail("job_state", times=10_000)

@@ -8,7 +8,7 @@ import pytest
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve
-from lgi_daemon.jobs.completion import FULL
+from lgi_daemon.jobs.completion import EX_TEMPFAIL, FULL
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.job_files import JobFiles
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -50,9 +50,8 @@ def test_a_full_disk_costs_no_results_while_the_server_is_away(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An epilogue that says "later" keeps its files, however full the disk."""
+    workshop.write_script("job_epilogue_script", f"exit {EX_TEMPFAIL}")
     daemon = finished(workshop)
-    script = daemon.run.script(only(daemon).record, "job_epilogue_script")
-    script.write_text("#!/bin/sh\nexit 75\n")
     monkeypatch.setattr(RunDirectory, "is_full", lambda _run: True)
 
     for _look in range(5):
