@@ -101,7 +101,7 @@ class JobFiles:
         return written
 
     def fingerprint(self) -> int:
-        """Return a number that changes with any of the LGI_* files; 0 when they or their directory must be mended.
+        """Return a number that changes with any of the LGI_* files; 0 when they have to be restored.
 
         It includes the ctime: a job can restore the content of a file, but not its ctime.
         """

@@ -107,7 +107,7 @@ def test_an_ordinary_users_daemon_does_the_same(grid: Grid, ordinary: OrdinaryDa
 
     assert ended(grid, job_id) == ("finished", 3, FULL)
     assert output(boss, following) == "hello\n[LGI: exit code 0]\n"
-    assert list(ordinary.run.glob("*/*/JOB_*")) == []
+    wait_for(lambda: list(ordinary.run.glob("*/*/JOB_*")) == [])
 
 
 def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(
@@ -125,7 +125,7 @@ def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(
     for job_id in others:
         finish(user, job_id)
     waiting = submitted(user, "echo hello")
-    wait_for(lambda: "no work is asked for" in small.log.read_text(), 40)
+    wait_for(lambda: "not fetching jobs: no space" in small.log.read_text(), 40)
     state_full = user.state(waiting)
     user.delete(hog)
     wait_for(lambda: user.state(hog) == "aborted", 40)

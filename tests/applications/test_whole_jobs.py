@@ -135,7 +135,7 @@ def test_jobs_that_clean_up_after_themselves_run_once_and_stop_nobody(
     assert [(row["exit_code"], row["end_reason"]) for row in rows] == [(3, "")] * 3 + [(0, "")]
     assert len(list(counter.iterdir())) == len(CLEANUPS)
     assert all(output(user, job_id).endswith("[LGI: exit code 3]\n") for job_id in jobs)
-    assert "have failed at once" not in offered.log.read_text()
+    assert "failed immediately" not in offered.log.read_text()
 
 
 @pytest.mark.parametrize("offered", ["process", "container"], indirect=True)
