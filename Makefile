@@ -10,7 +10,7 @@ TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores +
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
 	@echo "make test           install what the tests need and run all of them"
-	@echo "make test-fast      run the tests that need no browser, batch system or long wait (under 3 minutes)"
+	@echo "make test-fast      run the tests that need no browser, batch system or long wait"
 	@echo "make test-backends  test SGE, docker and podman; run it as root"
 	@echo "make test-cluster   test a Galera cluster of three nodes"
 	@echo "make check          run the linter, the type checker and the import contracts"

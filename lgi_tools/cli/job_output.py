@@ -27,7 +27,7 @@ class StoredStream:
     """
 
     name: str
-    told: Stream
+    reported: Stream
     path: Path | None = None
     fault: str = ""
 
@@ -36,37 +36,37 @@ class StoredStream:
         """Open the available bytes for reading."""
         with tempfile.TemporaryFile() if self.path is None else self.path.open("rb") as opened:
             if self.path is None:
-                opened.write(self.told.data)
+                opened.write(self.reported.data)
                 opened.seek(0)
             yield opened
 
     @property
     def warning(self) -> str:
         """Return what must be said of a stream that is not available as a whole."""
-        known = len(self.told.data)
-        return f"only the first {known} of {self.told.size} bytes of {self.name} are known: {self.fault}"
+        known = len(self.reported.data)
+        return f"only the first {known} of {self.reported.size} bytes of {self.name} are known: {self.fault}"
 
 
 @contextmanager
 def fetched(project: Project, job: Details) -> Iterator[list[StoredStream]]:
     """Yield both streams of an ended job; what the reported output has cut is fetched. Raises OSError."""
     with tempfile.TemporaryDirectory(prefix="LGI_tail.") as directory:
-        told = zip(STREAMS, job_streams.reported(job), strict=True)
-        yield [_stream(project, job, name, stream, Path(directory)) for name, stream in told]
+        reported = zip(STREAMS, job_streams.reported(job), strict=True)
+        yield [_stream(project, job, name, stream, Path(directory)) for name, stream in reported]
 
 
-def _stream(project: Project, job: Details, name: str, told: Stream, directory: Path) -> StoredStream:
+def _stream(project: Project, job: Details, name: str, reported: Stream, directory: Path) -> StoredStream:
     sizes = {file.name: file.size for file in job.files} if job.repository_url else {}
-    if told.is_whole:
+    if reported.is_whole:
         # A stream without a line end at its end has one in the output.
-        is_longer = told.data.endswith(b"\n") and sizes.get(name) == told.size - 1
-        return StoredStream(name, Stream(told.data[:-1], told.size - 1) if is_longer else told)
+        is_longer = reported.data.endswith(b"\n") and sizes.get(name) == reported.size - 1
+        return StoredStream(name, Stream(reported.data[:-1], reported.size - 1) if is_longer else reported)
     if not sizes.get(name):
-        return StoredStream(name, told, fault="the rest is not in the job's repository")
+        return StoredStream(name, reported, fault="the rest is not in the job's repository")
     try:
-        return StoredStream(name, told, job_streams.fetch(project.files(job), name, directory))
+        return StoredStream(name, reported, job_streams.fetch(project.files(job), name, directory))
     except TransferError as failure:
-        return StoredStream(name, told, fault=str(failure))
+        return StoredStream(name, reported, fault=str(failure))
 
 
 def show_last_lines(project: Project, job: Details, lines: int) -> Iterator[str]:
@@ -80,7 +80,7 @@ def show_last_lines(project: Project, job: Details, lines: int) -> Iterator[str]
         last: deque[bytes] = deque(maxlen=lines)
         for stream in streams:
             with stream.opened() as opened:
-                if stream is not streams[0] and stream.told.size:
+                if stream is not streams[0] and stream.reported.size:
                     if last and not last[-1].endswith(b"\n"):
                         last.append(last.pop() + b"\n")
                     last.append(_SEPARATOR)
@@ -110,8 +110,8 @@ def show_rest(project: Project, job: Details, begin: int) -> int:
     has written to both, nobody knows how much of each was in the first bytes.
     """
     with fetched(project, job) as streams:
-        written = [stream for stream in streams if stream.told.size]
-        size = sum(stream.told.size for stream in written)
+        written = [stream for stream in streams if stream.reported.size]
+        size = sum(stream.reported.size for stream in written)
         if begin and len(written) > 1:
             return max(0, size - begin)
         return sum(_show_after(stream, begin) for stream in written)
@@ -121,5 +121,5 @@ def _show_after(stream: StoredStream, begin: int) -> int:
     if stream.path is not None:
         terminal.show_file(stream.path, sys.stdout, begin)
         return 0
-    terminal.show(stream.told.data[begin:])
-    return max(0, stream.told.size - max(begin, len(stream.told.data)))
+    terminal.show(stream.reported.data[begin:])
+    return max(0, stream.reported.size - max(begin, len(stream.reported.data)))

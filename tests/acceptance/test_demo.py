@@ -10,12 +10,13 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-STORY = Path(__file__).resolve().parents[2] / "demo" / "story.py"
+ROOT = Path(__file__).resolve().parents[2]
+STORY = [sys.executable, "-m", "demo.story"]
 
 
 def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
     """Submit, running, finished with output, a file fetched, an abort; no process and no directory stays."""
-    done = subprocess.run([sys.executable, STORY], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(STORY, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
 
     assert done.returncode == 0, done.stderr
     assert "Hello_World from laptop@demo submitted with input: a greeting from the demo" in done.stdout

@@ -12,7 +12,6 @@ import pytest
 
 from tests.conftest import lacking
 from tests.daemon.conftest import certificate_files
-from tests.support.uids import UID
 
 from . import slurm
 from .slurm import Slurm
@@ -39,9 +38,6 @@ def place() -> Iterator[Path]:
         except OSError:
             continue
     shutil.rmtree(path, ignore_errors=True)
-    # What jobs share that a test has left unfinished.
-    for uid in (os.geteuid(), UID):
-        shutil.rmtree(f"/tmp/LGI_backend.{uid}", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def test_a_folder_runs_in_its_container_and_comes_back(grid: Grid, home: Path) -
     assert early.stdout.strip() in {"submitted", "running"}
     assert (late.stdout, late.returncode) == ("completed: exit code 3\n", 0)
     assert sorted(kept.stdout.split()) == ["joberr.txt", "joblog.txt", "made.txt"]
-    assert kept.stderr == "LGI_task: restart is here already and differs: get --force replaces it\n"
+    assert kept.stderr == "LGI_task: restart already exists and differs: get --force replaces it\n"
     assert kept.returncode == 1
     assert got == {
         "input.dat": "of mine\n",
