@@ -16,6 +16,7 @@ from .test_whole_jobs import RESOURCE, CommandDaemon, output, submitted
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(360),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk"),
 ]
 FULL = "No space left on device"
@@ -72,7 +73,7 @@ def ended(grid: Grid, job_id: int) -> tuple[object, object, object]:
 
 def finish(user: UserCalls, job_id: int) -> None:
     """Wait for its end."""
-    wait_for(lambda: user.state(job_id) in ("finished", "aborted"), 40)
+    wait_for(lambda: user.state(job_id) in ("finished", "aborted"), 100)
 
 
 @pytest.mark.parametrize(
