@@ -22,6 +22,8 @@ PLACES = {">&-": "Bad file descriptor", "> /dev/full": "No space left on device"
 INTERRUPTED = """
 import os, runpy, signal, sys
 script, module, *words = sys.argv[1:]
+# A shell starts what runs in the background with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
