@@ -168,17 +168,20 @@ def test_a_submission_interrupted_by_a_kill_is_looked_up_first(cluster: Cluster)
 
 
 def test_a_refused_job_ends_with_the_reason(cluster: Cluster) -> None:
-    """Tried as often as is set, then finished with what the batch system said."""
+    """Tried as often as is set, each time on request, then finished with what the batch system said."""
     cluster.trouble("refusing")
     job = cluster.job(cluster.bench.place, settings="max_submissions=2\n")
 
-    job.begin().wait(20)
-    first = job.state()
-    job.begin().wait(20)
+    codes = [job.begin().wait(20)]
+    first, asks = job.state(), (job.own / "again").is_file()
+    (job.own / "again").unlink()
+    codes.append(job.begin().wait(20))
     last = job.state()
     job.ask("job_epilogue")
 
-    assert (first, last) == ("idle", "finished")
+    assert (first, asks, last) == ("idle", True, "finished")
+    assert codes == [75, 0]
+    assert not (job.own / "again").exists()
     assert "did not take the job: the queue 'wrong' is not known" in job.output()
 
 

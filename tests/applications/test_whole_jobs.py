@@ -75,6 +75,27 @@ def offered(grid: Grid, request: pytest.FixtureRequest) -> Iterator[CommandDaemo
         yield made
 
 
+def test_a_job_that_slurm_refuses_is_offered_again_also_by_another_daemon(
+    grid: Grid, running_slurm: Slurm
+) -> None:
+    """As often as is set; then it ends with the reason, and it has never run."""
+    user = grid.user()
+    settings = f"export SLURM_CONF={running_slurm.configuration}\ncache_seconds=1\ngrace=2\ntimeout=3\n"
+    refusing = f"{settings}submit_options=--partition=nowhere\nmax_submissions=3\n"
+    with signed_up(CommandDaemon(grid, "slurm", refusing)) as made:
+        job_id = submitted(user, "echo hello")
+        wait_for(lambda: any((one / "again").exists() for one in made.states()), 40)
+        made.kill()
+        made.start()
+        wait_for(lambda: user.state(job_id) == "finished", 60)
+
+        assert "slurm did not take the job: sbatch: error: invalid partition" in output(user, job_id)
+        assert made.log.read_text().count(": started, pid ") == 3
+    (row,) = grid.rows("SELECT exit_code, end_reason FROM job_queue WHERE job_id = %s", job_id)
+    assert row["exit_code"] is None
+    assert str(row["end_reason"]).startswith("slurm did not take the job: ")
+
+
 def submitted(user: UserCalls, script: str, specifics: str = "") -> int:
     """A new job."""
     return user.submit(application="command", input=script.encode().hex(), job_specifics=specifics)
