@@ -118,7 +118,7 @@ def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(
     user = grid.user()
     go = small.directory / "go"
     begin = f"until [ -e {go} ]; do sleep 0.1; done; exec 2> /dev/null"
-    hog = submitted(user, f"{begin}; while :; do cat /dev/zero >> hog; sleep 0.05; done")
+    hog = submitted(user, f"{begin}; while :; do cat /dev/zero >> hog; sleep 1; done")
     others = [submitted(user, f"{begin}; cat /dev/zero > big; sleep 3; exit {code}") for code in (5, 6)]
     wait_for(lambda: len([one for one in small.states() if (one / "started").exists()]) == 3, 40)
     go.touch()
