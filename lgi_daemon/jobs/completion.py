@@ -49,7 +49,8 @@ def save_end(job: "LocalJob", ending: State) -> None:
             raise
         # The epilogue has stored them elsewhere by now, or never will.
         _delete_files(job)
-        job.save(ending=str(ending), end=end, remark=job.remark)
+        # Others may take what that frees. It is reported all the same.
+        job.save_or_keep(ending=str(ending), end=end, remark=job.remark)
 
 
 def _read_end(job: "LocalJob") -> End:

@@ -104,21 +104,26 @@ class LocalJob:
             self.run.save(changed)
             self.record = changed
 
-    def apply_server_state(self, answer: resource_api.JobDescription, **more: object) -> None:
-        """Store the state, target resources and specifics that the server has for the job."""
-        changes = {
-            "state": answer.state,
-            "target_resources": answer.target_resources,
-            "job_specifics": answer.job_specifics,
-            **more,
-        }
+    def save_or_keep(self, **changes: object) -> None:
+        """Change the record, in memory only while the disk is full: no job waits for space that it frees.
+
+        For what a restarted daemon finds out again: from the server, or from the marks of the scripts.
+        """
         try:
             self.save(**changes)
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            # After a restart the server is asked again. A job that must be aborted frees space.
             self.record = replace(self.record, **changes)  # type: ignore[arg-type]
+
+    def apply_server_state(self, answer: resource_api.JobDescription, **more: object) -> None:
+        """Store the state, target resources and specifics that the server has for the job."""
+        self.save_or_keep(
+            state=answer.state,
+            target_resources=answer.target_resources,
+            job_specifics=answer.job_specifics,
+            **more,
+        )
 
     def restore_files(self) -> None:
         """Write the LGI_* files again that the job has changed, with a warning for each."""
@@ -227,7 +232,7 @@ class LocalJob:
         """Give the job up: the next check kills and removes it without a report."""
         if not self.record.disowned:
             log.warning("%s: given up: %s", self.title, why)
-            self.save(disowned=True)
+            self.save_or_keep(disowned=True)
 
     def kill_processes(self) -> None:
         """Kill all processes of the job's own uid, or without one those recognized as the job's."""

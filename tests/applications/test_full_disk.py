@@ -16,7 +16,6 @@ from .test_whole_jobs import RESOURCE, CommandDaemon, output, submitted
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(360),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk"),
 ]
 FULL = "No space left on device"
@@ -73,7 +72,7 @@ def ended(grid: Grid, job_id: int) -> tuple[object, object, object]:
 
 def finish(user: UserCalls, job_id: int) -> None:
     """Wait for its end."""
-    wait_for(lambda: user.state(job_id) in ("finished", "aborted"), 100)
+    wait_for(lambda: user.state(job_id) in ("finished", "aborted"), 40)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_other_jobs_go_on_and_none_is_taken_while_one_holds_all_the_room(
     user = grid.user()
     go = small.directory / "go"
     begin = f"until [ -e {go} ]; do sleep 0.1; done; exec 2> /dev/null"
-    hog = submitted(user, f"{begin}; while :; do cat /dev/zero >> hog; sleep 1; done")
+    hog = submitted(user, f"{begin}; while :; do cat /dev/zero >> hog; sleep 0.05; done")
     others = [submitted(user, f"{begin}; cat /dev/zero > big; sleep 3; exit {code}") for code in (5, 6)]
     wait_for(lambda: len([one for one in small.states() if (one / "started").exists()]) == 3, 40)
     go.touch()

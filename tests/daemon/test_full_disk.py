@@ -14,6 +14,8 @@ from lgi_daemon.rundir.job_files import JobFiles
 from lgi_daemon.rundir.run_directory import RunDirectory
 from tests.support.workshop import FAST, Workshop, only
 
+_REAL_WRITE = atomic_file.write
+
 
 def finished(workshop: Workshop) -> Daemon:
     """A daemon with a job that has finished and has made a file."""
@@ -82,6 +84,41 @@ def test_a_record_that_finds_no_room_takes_that_of_the_jobs_files(
 
     assert workshop.server.jobs["1"].state == "finished"
     assert workshop.server.jobs["1"].output.startswith(b"so far")
+    assert workshop.tree() == []
+
+
+def no_room_for_records(folder: Path, name: str, *more: object, **options: object) -> None:
+    """Write all files but records, as when other jobs take all that becomes free."""
+    if name == "record.json":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    _REAL_WRITE(folder, name, *more, **options)  # type: ignore[arg-type]
+
+
+def test_an_end_is_reported_though_its_record_never_finds_room(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another job may hold the disk for ever: what is known of the end is kept in memory, and told."""
+    daemon = finished(workshop)
+    monkeypatch.setattr(atomic_file, "write", no_room_for_records)
+
+    workshop.tick(daemon, 1.0)
+
+    assert workshop.server.jobs["1"].state == "finished"
+    assert workshop.server.jobs["1"].output.startswith(b"so far")
+    assert workshop.acts().count("epilogue") == 1
+
+
+def test_a_job_that_is_no_longer_ours_makes_room_though_its_record_finds_none(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its removal frees what it holds; it waits for no write."""
+    daemon = finished(workshop)
+    del workshop.server.jobs["1"]
+    monkeypatch.setattr(atomic_file, "write", no_room_for_records)
+
+    for _cycle in range(3):
+        workshop.tick(daemon, FAST)
+
     assert workshop.tree() == []
 
 
