@@ -24,7 +24,8 @@ from lgi_protocol.job_directory import (
 )
 from lgi_protocol.job_end import NO_END, End
 
-_WATCHED = (*HASHED, *(f"{name}.hash" for name in HASHED))
+_PROTECTED = (*HASHED, JOB_KEY, JOB_CERTIFICATE, JOB_CA)
+_WATCHED = (*_PROTECTED, *(f"{name}.hash" for name in _PROTECTED))
 INVALID = "! INVALID !"
 _MODE = 0o700
 _LGI = "LGI_"

@@ -272,6 +272,21 @@ def test_what_a_job_does_to_its_files_is_put_right(workshop: Workshop, server: I
     assert not (files(job) / ".LGI_job_key").is_symlink()
 
 
+@pytest.mark.parametrize("name", [".LGI_job_key", ".LGI_job_certificate", ".LGI_job_ca_certificate"])
+def test_a_change_of_a_jobs_credentials_is_noticed(
+    workshop: Workshop, server: IssuingServer, name: str
+) -> None:
+    """As that of any other LGI_* file, and that of its hash."""
+    _daemon, job = taken(workshop)
+    found = job.run.files(job.record)
+    for file in (name, f"{name}.hash"):
+        before = found.fingerprint()
+        (files(job) / file).unlink()
+        (files(job) / file).symlink_to("/etc/shadow")
+
+        assert found.fingerprint() != before
+
+
 @pytest.mark.parametrize("answer", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\n" * 10_000])
 def test_an_answer_that_is_no_certificate_is_not_handed_on(
     workshop: Workshop, server: IssuingServer, answer: bytes, monkeypatch: pytest.MonkeyPatch
