@@ -18,11 +18,6 @@ from lgi_daemon.execution.rlimits import ResourceLimits
 
 log = logging.getLogger(__name__)
 
-CHECK_SECONDS = 60.0
-# Stage-in and stage-out move files.
-STAGE_SECONDS = 900.0
-# How long a script may still run when the daemon is about to end.
-STOP_SECONDS = 10.0
 # How often a worker that waits for a script checks whether the daemon is about to end.
 _SLICE = 0.5
 # A process the kernel cannot kill, as in a call to a dead file server, is not waited for any longer.
@@ -41,6 +36,20 @@ class NoAnswerError(Exception):
         """Store the message and for how many seconds the script was waited for."""
         self.seconds = seconds
         super().__init__(text)
+
+
+@dataclass(frozen=True)
+class ScriptTimeouts:
+    """How long the daemon waits for scripts, in seconds.
+
+    ``check`` is halved, down to ``shortest_check``, for a job whose scripts do not answer; ``stage`` is for
+    prologue and epilogue, which move files; ``stop`` is for all when the daemon is about to end.
+    """
+
+    check: float = 60.0
+    shortest_check: float = 15.0
+    stage: float = 900.0
+    stop: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,11 @@ class ScriptContext:
 class Scripts:
     """Starts scripts, for any number of threads, and reaps those in the background."""
 
-    def __init__(self, stopping: Callable[[], bool] = lambda: False) -> None:
-        """Wait for no script longer than `STOP_SECONDS` once ``stopping`` returns True."""
+    def __init__(
+        self, stopping: Callable[[], bool] = lambda: False, timeouts: ScriptTimeouts | None = None
+    ) -> None:
+        """Wait for no script longer than the timeout ``stop`` once ``stopping`` returns True."""
+        self.timeouts = timeouts or ScriptTimeouts()
         self._stopping = stopping
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._awaited_pids: set[int] = set()
@@ -77,13 +89,14 @@ class Scripts:
         with self._guard:
             return frozenset(self._awaited_pids)
 
-    def status(self, script: Path, context: ScriptContext, seconds: float = CHECK_SECONDS) -> int:
+    def status(self, script: Path, context: ScriptContext, seconds: float | None = None) -> int:
         """Return the exit status of a script.
 
-        Raise NoAnswerError when it exceeds the timeout, and is killed with all its children, or cannot be
-        started.
+        Raise NoAnswerError when it exceeds the timeout, by default that of checks, and is killed with all its
+        children, or cannot be started.
         """
-        return self._status(_spawn(script, context), script, context, seconds)
+        timeout = self.timeouts.check if seconds is None else seconds
+        return self._status(_spawn(script, context), script, context, timeout)
 
     def output(
         self, script: Path, argument: str, context: ScriptContext, *, seconds: float, max_bytes: int
@@ -120,7 +133,7 @@ class Scripts:
             with suppress(subprocess.TimeoutExpired):
                 return child.wait(min(_SLICE, end - now))
             if self._stopping():
-                end = min(end, now + STOP_SECONDS)
+                end = min(end, now + self.timeouts.stop)
         self._kill(child)
         if self._stopping():
             raise NoAnswerError(f"{script.name} was killed because the daemon is stopping")

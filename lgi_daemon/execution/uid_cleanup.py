@@ -8,7 +8,7 @@ queues and semaphores of System V. No link is followed.
 import ctypes
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,17 +26,18 @@ _SYSTEM_V = Path("/proc/sysvipc")
 _REMOVE_ID = 0
 
 
-def clean_up_uid(uid: int) -> int:
+def clean_up_uid(uid: int, directories: Sequence[str] = PUBLIC, max_names: int = MAX_NAMES) -> int:
     """Delete what a uid that was chosen for one job alone has left; return the number of files and objects.
 
+    At most ``max_names`` names in the directories are checked.
     What belongs to an account, to root or to the daemon's own user is never deleted.
     """
     if not sandbox.is_job_uid(uid):
         return 0
     removed = _remove_system_v(uid)
-    left = MAX_NAMES
+    left = max_names
     seen = set()
-    for path in PUBLIC:
+    for path in directories:
         with suppress(OSError):
             folder = os.open(path, _FOLDER)
             try:
@@ -49,7 +50,7 @@ def clean_up_uid(uid: int) -> int:
             finally:
                 os.close(folder)
     if left <= 0:
-        log.critical("uid %d: more than %d names in %s: some were not checked", uid, MAX_NAMES, PUBLIC)
+        log.critical("uid %d: more than %d names in %s: some were not checked", uid, max_names, directories)
     return removed
 
 

@@ -2,17 +2,15 @@
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
+from lgi_daemon.jobs.action_scripts import run_script
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, ServerIntent
 from lgi_daemon.rundir import end_file
 from lgi_protocol.job_end import NO_END, End, normalize_reason
 from lgi_protocol.states import State
-
-if TYPE_CHECKING:
-    from lgi_daemon.jobs.job import LocalJob
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +26,7 @@ UNREADABLE = "the record of its end cannot be read"
 FULL = "No space left on device"
 
 
-def save_end(job: "LocalJob", ending: State) -> None:
+def save_end(job: LocalJob, ending: State) -> None:
     """Store what is to be reported, once: later the marks of the scripts may be missing."""
     record = job.record
     if record.ending:
@@ -53,18 +51,18 @@ def save_end(job: "LocalJob", ending: State) -> None:
         job.save_or_keep(ending=str(ending), end=end, remark=job.remark)
 
 
-def _read_end(job: "LocalJob") -> End:
+def _read_end(job: LocalJob) -> End:
     return end_file.read(job.run.state(job.record), job.run.files(job.record).owner)
 
 
-def _missing_end(job: "LocalJob") -> End:
+def _missing_end(job: LocalJob) -> End:
     """Return why nothing is known of the end of a finished job; NO_END when its scripts tell no ends."""
     if end_file.is_written(job.run.state(job.record)):
         return End(reason=UNREADABLE)
     return NO_END if job.schedule.lost_at is None else End(reason=LOST)
 
 
-def abort(job: "LocalJob") -> bool:
+def abort(job: LocalJob) -> bool:
     """Abort a job; return whether it has ended.
 
     One with a uid of its own may kill its abort script or deceive it, but not twice.
@@ -74,7 +72,7 @@ def abort(job: "LocalJob") -> bool:
     if is_last:
         job.kill_processes()
     try:
-        succeeded = job.status(Action.ABORT) == 0
+        succeeded = run_script(job, Action.ABORT) == 0
     except NoAnswerError:
         if not is_last:
             raise
@@ -87,13 +85,13 @@ def abort(job: "LocalJob") -> bool:
     return is_last or succeeded
 
 
-def epilogue(job: "LocalJob") -> bool:
+def epilogue(job: LocalJob) -> bool:
     """Run the epilogue of a job; return whether it succeeded or is given up."""
     # The job has finished: processes it has left could change its files, and run for ever.
     job.kill_processes()
     job.run.files(job.record).discard_odd_output()
     try:
-        status = job.status(Action.EPILOGUE)
+        status = run_script(job, Action.EPILOGUE)
         if status not in (0, EX_TEMPFAIL) and job.run.is_full():
             return _retry_with_space(job)
     except NoAnswerError as error:
@@ -103,24 +101,24 @@ def epilogue(job: "LocalJob") -> bool:
     return status == 0 or _is_last_epilogue(job, f"ended with status {status}", status == EX_TEMPFAIL)
 
 
-def _retry_with_space(job: "LocalJob") -> bool:
+def _retry_with_space(job: LocalJob) -> bool:
     """Retry the epilogue with the reserved disk space, then with that of the job's own files."""
     job.run.reserve.release()
-    status = job.status(Action.EPILOGUE)
+    status = run_script(job, Action.EPILOGUE)
     if status not in (0, EX_TEMPFAIL):
         _delete_files(job)
-        status = job.status(Action.EPILOGUE)
+        status = run_script(job, Action.EPILOGUE)
     if status not in (0, EX_TEMPFAIL):
         _add_remark(job, f"{FULL}: job_epilogue_script failed; files may be missing")
     return status != EX_TEMPFAIL
 
 
-def _delete_files(job: "LocalJob") -> None:
+def _delete_files(job: LocalJob) -> None:
     log.critical("%s: the disk is full; deleting its files to make space for its report", job.title)
     job.run.files(job.record).empty()
 
 
-def _is_last_epilogue(job: "LocalJob", failure: str, is_temporary: bool = False) -> bool:
+def _is_last_epilogue(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:
     """Return whether to give up after a failed epilogue: after too many, or when the job is not wanted.
 
     No result is lost because a server is unreachable for long: of the failures between two of its answers
@@ -138,6 +136,6 @@ def _is_last_epilogue(job: "LocalJob", failure: str, is_temporary: bool = False)
     return True
 
 
-def _add_remark(job: "LocalJob", text: str) -> None:
+def _add_remark(job: LocalJob, text: str) -> None:
     if text not in job.remark:
         job.remark = f"{job.remark}; {text}" if job.remark else text

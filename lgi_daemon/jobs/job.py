@@ -1,4 +1,4 @@
-"""One job on this resource: asks its scripts and carries out the actions of its life."""
+"""One job on this resource: its record, its scripts and its processes."""
 
 import logging
 import os
@@ -7,26 +7,16 @@ from threading import Lock
 
 from lgi_daemon.config.log_levels import VERBOSE
 from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
-from lgi_daemon.execution.process_table import ProcessSelector, ProcessTable
-from lgi_daemon.execution.processes import ProcessId
-from lgi_daemon.execution.scripts import CHECK_SECONDS, STAGE_SECONDS, NoAnswerError, ScriptContext, Scripts
+from lgi_daemon.execution.process_table import ProcessSelector
+from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.files.reserve import is_disk_full
-from lgi_daemon.jobs import completion
-from lgi_daemon.jobs.lifecycle import Action, Actions, Activity, ServerIntent, server_intent
+from lgi_daemon.jobs.lifecycle import ServerIntent, server_intent
 from lgi_daemon.jobs.schedule import JobSchedule
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
-from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
-
-_ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.ABORTED}
-SCRIPTS = {
-    Action.PROLOGUE: ("job_prologue_script", STAGE_SECONDS),
-    Action.EPILOGUE: ("job_epilogue_script", STAGE_SECONDS),
-    Action.ABORT: ("job_abort_script", CHECK_SECONDS),
-}
 
 
 class LocalJob:
@@ -39,7 +29,7 @@ class LocalJob:
         self.scripts = scripts
         # Held by the worker that works on the job; nobody else changes what follows.
         self.lock = Lock()
-        self.schedule = JobSchedule()
+        self.schedule = JobSchedule(scripts.timeouts)
         # The server knows how the job ended, or that it is not ours: what is left here may be removed.
         self.closed = False
         self.removed = False
@@ -135,98 +125,19 @@ class LocalJob:
             log.warning("%s: %s was changed and has been restored", self.title, name)
         self.fingerprint = files.fingerprint()
 
-    def script_succeeds(self, script: str, seconds: float = CHECK_SECONDS) -> bool:
+    def script_status(self, script: str, seconds: float | None = None) -> int:
+        """Return the exit status of a script. Raise NoAnswerError when it exceeds its timeout."""
+        return self.scripts.status(self.run.script(self.record, script), self.context, seconds)
+
+    def script_succeeds(self, script: str, seconds: float | None = None) -> bool:
         """Return whether a script exits with 0. Raise NoAnswerError when it exceeds its timeout."""
-        status = self.scripts.status(self.run.script(self.record, script), self.context, seconds)
+        status = self.script_status(script, seconds)
         log.log(VERBOSE, "%s: %s exited with %d", self.title, script, status)
         return status == 0
 
     def is_alive(self) -> bool:
         """Return whether the run script itself is still running."""
         return self.record.run is not None and processes.alive(self.record.run)
-
-    def activity(self) -> Activity:
-        """Ask the check scripts what the job does. Raise NoAnswerError when one exceeds its timeout.
-
-        A job whose run script has not left its mark yet is not idle. The run script is checked first: it may
-        end, with all its marks set, while the check scripts run.
-        """
-        self.restore_files()
-        alive = self.is_alive()
-        seconds = self.schedule.check_timeout
-        if self.script_succeeds("job_check_running_script", seconds):
-            return Activity.RUNNING
-        if self.script_succeeds("job_check_finished_script", seconds):
-            return Activity.FINISHED
-        if alive:
-            return Activity.RUNNING
-        return self._activity_without_marks()
-
-    def _activity_without_marks(self) -> Activity:
-        """Tell a job that was started, and asks for no restart, from one that was not."""
-        if self.record.run is not None and not self.run.restart_requested(self.record):
-            # Processes that its run script has started may still run.
-            table = ProcessTable()
-            table.read()
-            return Activity.RUNNING if table.select(self.process_selector) else Activity.LOST
-        self.save(run=None)
-        return Activity.IDLE
-
-    def execute(self, actions: Actions) -> bool:
-        """Execute actions in order until one fails, or until the end of the job must be reported.
-
-        Return whether none failed; the end of the job is then in its record.
-        """
-        for action in actions:
-            if action in _ENDS:
-                completion.save_end(self, _ENDS[action])
-                return True
-            if not self._execute(action):
-                return False
-        return True
-
-    def _execute(self, action: Action) -> bool:
-        if action is Action.RUN:
-            return self._start()
-        if action is Action.EPILOGUE:
-            return completion.epilogue(self)
-        if action is Action.ABORT:
-            return completion.abort(self)
-        if action is Action.PROLOGUE:
-            return self.status(action) == 0
-        if action is Action.DISOWN:
-            self.disown(f"the server has it as {self.record.state!r}")
-        else:
-            self.remove()
-        return True
-
-    def status(self, action: Action) -> int:
-        """Run the script of an action, log and return its exit status."""
-        name, seconds = SCRIPTS[action]
-        status = self.scripts.status(self.run.script(self.record, name), self.context, seconds)
-        if status == 0:
-            log.debug("%s: %s succeeded", self.title, name)
-        else:
-            log.warning("%s: %s failed with exit status %d", self.title, name, status)
-        return status
-
-    def _start(self) -> bool:
-        def save_start(identity: ProcessId) -> None:
-            begun = replace(self.record, run=identity)
-            self.run.begin(begun)
-            self.record = begun
-
-        self.run.clear_restart_request(self.record)
-        try:
-            identity = self.scripts.start(
-                self.run.script(self.record, "job_run_script"), self.context, save_start
-            )
-        except NoAnswerError:
-            # The first line of the script has not run.
-            self.save(run=None)
-            raise
-        log.info("%s: started, pid %d", self.title, identity.pid)
-        return True
 
     def disown(self, why: str) -> None:
         """Give the job up: the next check kills and removes it without a report."""

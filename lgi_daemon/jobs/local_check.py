@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import lifecycle
+from lgi_daemon.jobs import action_runner, activity_check, lifecycle
 from lgi_daemon.jobs.circuit_breaker import IMMEDIATE_SECONDS, CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
@@ -79,7 +79,7 @@ class LocalCheck:
             return (Action.REMOVE,)
         if job.record.ending:
             return lifecycle.last_actions(job.intent, State(job.record.ending))
-        activity = job.activity()
+        activity = activity_check.activity(job)
         job.schedule.activity_checked(now, is_lost=activity is Activity.LOST)
         if job.schedule.loss_pending(now):
             return WAIT
@@ -92,7 +92,7 @@ class LocalCheck:
 
     def _execute(self, job: LocalJob, actions: Actions) -> bool:
         try:
-            succeeded = job.execute(actions)
+            succeeded = action_runner.execute(job, actions)
         except NoAnswerError:
             if actions == START:
                 self.circuit_breaker.record_failure(job)

@@ -50,8 +50,10 @@ class OutputSender:
         *,
         threaded: bool,
         clock: Callable[[], float] = time.monotonic,
+        max_jobs: int = MAX_JOBS,
     ) -> None:
         """Run a thread while jobs are watched; not ``threaded``, `send_all` is called from outside."""
+        self._max_jobs = max_jobs
         self._servers = servers
         self._jobs = jobs
         self._stopping = stopping
@@ -73,7 +75,7 @@ class OutputSender:
             for job in self._jobs:
                 record = job.record
                 is_ours = (record.project, record.server) == (project, server) and record.job_id in watched
-                if is_ours and record.reference not in self._sent and len(self._sent) < MAX_JOBS:
+                if is_ours and record.reference not in self._sent and len(self._sent) < self._max_jobs:
                     files = job.run.files(record)
                     output = LiveOutput(files.path, job.run.state(record), files.owner)
                     self._sent[record.reference] = _SentJob(job, output)

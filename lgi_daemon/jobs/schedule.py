@@ -5,9 +5,9 @@ All times are in seconds of the daemon's clock, which never goes back.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lgi_daemon.execution.scripts import CHECK_SECONDS
+from lgi_daemon.execution.scripts import ScriptTimeouts
 from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_protocol.backoff import Backoff
 
@@ -23,8 +23,6 @@ LIVING_SECONDS = 600.0
 # A job whose scripts do not answer is left alone for this many times the period that was waited for them.
 QUIET_FACTOR = 9.0
 LONGEST_QUIET = 1800.0
-# The timeout of check scripts is halved after each failure to answer, down to this.
-SHORTEST_CHECK_TIMEOUT = 15.0
 # A claim whose answer was lost may still be under way: a call takes at most this long.
 CLAIM_TIMEOUT = 90.0
 # Between a failed report and the question whether the server has received it nevertheless.
@@ -42,6 +40,7 @@ class JobSchedule:
     ``fast`` is the fast cycle in seconds, ``added_at`` when the daemon took the job into its table.
     """
 
+    timeouts: ScriptTimeouts = field(default_factory=ScriptTimeouts)
     fast: float = 0.0
     added_at: float = 0.0
     next_check: float = 0.0
@@ -112,7 +111,7 @@ class JobSchedule:
     @property
     def check_timeout(self) -> float:
         """How many seconds a check script may take: less each time it has not answered."""
-        return max(SHORTEST_CHECK_TIMEOUT, CHECK_SECONDS * 0.5**self.unanswered)
+        return max(self.timeouts.shortest_check, self.timeouts.check * 0.5**self.unanswered)
 
     # Events on this resource.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from lgi_daemon.claiming.capabilities import CapabilityReporter
 from lgi_daemon.claiming.fetcher import JobFetcher
 from lgi_daemon.config.model import Configuration
-from lgi_daemon.execution.scripts import Scripts
+from lgi_daemon.execution.scripts import Scripts, ScriptTimeouts
 from lgi_daemon.files.disk_space import DiskSpace
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
@@ -22,7 +22,7 @@ from lgi_daemon.jobs.output_sender import OutputSender
 from lgi_daemon.jobs.server_sync import ServerSync
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
-from lgi_daemon.loop.long_poll import LongPolls
+from lgi_daemon.loop.long_poll import DELAY, LongPolls
 from lgi_daemon.loop.work_cycle import WorkCycle
 from lgi_daemon.rundir.recovery import recover
 from lgi_daemon.rundir.run_directory import RunDirectory
@@ -52,10 +52,13 @@ class Daemon:
         connect: Callable[[Credentials], Connect] = connector,
         at_once: int = 0,
         lifetime: Lifetime | None = None,
+        timeouts: ScriptTimeouts | None = None,
+        long_poll_delay: float = DELAY,
     ) -> None:
         """Take the cycles ``fast`` and ``slow`` in seconds, and ``connect``, which makes the calls.
 
         At most ``at_once`` jobs are checked at the same time; with 0 there are no workers.
+        ``long_poll_delay`` is in seconds.
         """
         self.run = run
         self.clock = Clock()
@@ -63,7 +66,7 @@ class Daemon:
         self._connect = connect
         self._script_workers = KeyedWorkerPool(at_once)
         self._server_workers = KeyedWorkerPool(MAX_SERVER_WORKERS if at_once else 0)
-        self.scripts = Scripts(self.stopping)
+        self.scripts = Scripts(self.stopping, timeouts)
         self.servers = ServerConnections(connect(configuration.credentials), self.clock)
         self.certificates = CertificateReloader(configuration.credentials, self.servers)
         self.circuit_breaker = CircuitBreaker(self.clock)
@@ -92,6 +95,7 @@ class Daemon:
             jobs=self.jobs,
             output_sender=self.output_sender,
             fast=fast,
+            delay=long_poll_delay,
         )
         if at_once:
             self.fetcher.on_sign_up = self.long_polls.signed_up

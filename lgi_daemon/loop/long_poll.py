@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 # Seconds; shorter than the time after which many routers drop an idle connection, and than our own timeout.
 MAX_HOLD = 40
-# Seconds between two calls of a long-poll, and after a call that failed.
+# Seconds between two calls of a long-poll, unless told otherwise, and after a call that failed.
 DELAY, FAILURE_DELAY = 0.5, 10.0
 # The jobs that are remembered as announced; a server announces no more at once.
 MAX_ANNOUNCED = 400
@@ -71,14 +71,19 @@ class LongPolls:
         jobs: JobTable,
         output_sender: OutputSender,
         fast: float,
+        delay: float = DELAY,
     ) -> None:
-        """Let a server announce a job again that is still pending after ``fast`` seconds."""
+        """Let a server announce a job again that is still pending after ``fast`` seconds.
+
+        ``delay`` is in seconds between two calls of a long-poll.
+        """
         self._servers = servers
         self._fetcher = fetcher
         self._work_cycle = work_cycle
         self._jobs = jobs
         self.output_sender = output_sender
         self._fast = fast
+        self._delay = delay
         self._guard = threading.Lock()
         self._long_polls: dict[tuple[str, str], LongPoll] = {}
         # Called when there is something to do.
@@ -136,7 +141,7 @@ class LongPolls:
             self._fetch(project, long_poll.server)
         if announced:
             self.wake()
-        return DELAY
+        return self._delay
 
     def _wait(self, project: ProjectSettings, long_poll: LongPoll, now: float) -> tuple[PendingJob, ...]:
         applications = [one.name for one in project.applications]
@@ -155,4 +160,4 @@ class LongPolls:
     def _fetch(self, project: ProjectSettings, server: str) -> None:
         """Fetch, after a fetch that is under way: it may have come before the announcement."""
         while not self._fetcher.stopping() and not self._work_cycle.fetch_from(project, server):
-            time.sleep(DELAY)
+            time.sleep(self._delay)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lgi_daemon.loop import long_poll, work_cycle
+from lgi_daemon.loop import work_cycle
+from lgi_daemon.loop.long_poll import MAX_LONG_POLLS
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.connections import MAX_LOGGED
 from lgi_protocol.errors import ErrorNumber
@@ -38,10 +39,10 @@ def test_a_list_of_servers_is_not_followed_for_ever(workshop: Workshop) -> None:
 
 
 def test_watches_are_bounded_and_end_with_their_servers(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each is a thread and a connection. A master that names others each time gets no more of them."""
-    monkeypatch.setattr(long_poll, "DELAY", 0.01)
+    workshop.long_poll_delay = 0.01
     workshop.server.longest_wait = 60
     workshop.at_once = 2
     daemon = workshop.daemon()
@@ -58,7 +59,7 @@ def test_watches_are_bounded_and_end_with_their_servers(
     try:
         for number in range(4):
             named(number)
-            assert len(daemon.long_polls) <= long_poll.MAX_LONG_POLLS
+            assert len(daemon.long_polls) <= MAX_LONG_POLLS
         workshop.server.slaves = ()
         for _ in range(3):
             workshop.tick(daemon, SLOW)

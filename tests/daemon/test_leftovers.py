@@ -87,14 +87,12 @@ def test_what_belongs_to_the_system_is_never_touched(uid: int, shared: Path) -> 
 
 
 @needs_root
-def test_the_walk_is_bounded(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_walk_is_bounded(shared: Path) -> None:
     """Millions of names of others hold nobody up."""
-    monkeypatch.setattr(uid_cleanup, "PUBLIC", (str(shared),))
-    monkeypatch.setattr(uid_cleanup, "MAX_NAMES", 10)
     for number in range(20):
         owned(shared / str(number))
 
-    assert uid_cleanup.clean_up_uid(UID) == 10
+    assert uid_cleanup.clean_up_uid(UID, (str(shared),), 10) == 10
 
 
 @needs_root

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts
+from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts, ScriptTimeouts
 from lgi_daemon.files.rmtree import remove_tree
-from lgi_daemon.jobs.job import SCRIPTS, LocalJob
-from lgi_daemon.jobs.lifecycle import Action
+from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.job_files import JobFiles
 from tests.support.workshop import FAST, Workshop, only, until
@@ -121,7 +120,7 @@ def test_an_error_in_one_job_does_not_stop_the_next(
     logging.getLogger("lgi_daemon").propagate = True
     daemon, bad, good = two_jobs(workshop)
     workshop.marked(good, "is_finished")
-    monkeypatch.setattr(bad, "activity", lambda: {}["surprise"])
+    monkeypatch.setattr(bad, "script_succeeds", lambda _script, _seconds: {}["surprise"])
 
     for _second in range(5):
         workshop.tick(daemon, 1.0)
@@ -174,7 +173,7 @@ class Clock:
         self.real = job.scripts.status
         self.waits: list[float] = []
 
-    def status(self, script: Path, context: ScriptContext, seconds: float = 60.0) -> int:
+    def status(self, script: Path, context: ScriptContext, seconds: float) -> int:
         """As `Scripts.status`, but one job's scripts hang."""
         if context.hints.get("LGI_JOB_ID") != self.job.record.job_id:
             return self.real(script, context, seconds)
@@ -253,13 +252,9 @@ def test_an_output_of_another_user_is_not_sent(workshop: Workshop) -> None:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(workshop: Workshop) -> None:
     """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
-    monkeypatch.setattr("lgi_daemon.jobs.schedule.CHECK_SECONDS", 1.0)
-    monkeypatch.setattr("lgi_daemon.jobs.schedule.SHORTEST_CHECK_TIMEOUT", 1.0)
-    monkeypatch.setitem(SCRIPTS, Action.ABORT, ("job_abort_script", 1.0))
+    workshop.timeouts = ScriptTimeouts(check=1.0, shortest_check=1.0)
     workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
     workshop.server.submit("1")
     daemon = workshop.daemon()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lgi_daemon.execution.scripts import ScriptTimeouts
 from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.jobs.schedule import (
     CLAIM_TIMEOUT,
@@ -11,11 +12,11 @@ from lgi_daemon.jobs.schedule import (
     LOST_SECONDS,
     POLL_TIMEOUT,
     REPORT_RETRY_DELAY,
-    SHORTEST_CHECK_TIMEOUT,
     JobSchedule,
 )
 
 NOW, FAST = 1000.0, 120.0
+SHORTEST_CHECK_TIMEOUT = ScriptTimeouts().shortest_check
 WANTED, UNWANTED = ServerIntent.WANTED, ServerIntent.UNWANTED
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.config.rules import LimitRules
-from lgi_daemon.execution.scripts import ScriptContext, Scripts
+from lgi_daemon.execution.scripts import ScriptContext, Scripts, ScriptTimeouts
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.daemon import Daemon
@@ -22,9 +22,9 @@ HANGS = "[ ! -e hangs ] || sleep 60"
 
 
 @pytest.fixture
-def busy(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def busy(workshop: Workshop) -> Workshop:
     """A resource whose daemons have four workers, and do not wait long for scripts at their end."""
-    monkeypatch.setattr("lgi_daemon.execution.scripts.STOP_SECONDS", 0.5)
+    workshop.timeouts = ScriptTimeouts(stop=0.5)
     workshop.at_once = 4
     return workshop
 
@@ -170,7 +170,7 @@ def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pyte
     most: Counter[str] = Counter()
     real = Scripts.status
 
-    def counted(scripts: Scripts, script: Path, context: ScriptContext, seconds: float = 60.0) -> int:
+    def counted(scripts: Scripts, script: Path, context: ScriptContext, seconds: float | None = None) -> int:
         job_id = context.hints.get("LGI_JOB_ID", "none")
         inside[job_id] += 1
         most[job_id] = max(most[job_id], inside[job_id])

@@ -22,8 +22,6 @@ _TABLE = "the table licence_wishes has this name in the database of every projec
 _LATER = "not renamed yet: it has callers in several modules"
 # "path" or "path name": the reason why it keeps its name.
 EXCEPTIONS: dict[str, str] = {
-    "lgi_daemon/claiming/claim.py told": _LATER,
-    "lgi_daemon/rundir/trailer.py found": _LATER,
     "lgi_server/api/end_fields.py wanted": _LATER,
     "lgi_server/api/responses.py awaited": _LATER,
     "lgi_server/background/long_poll_work.py again": _LATER,

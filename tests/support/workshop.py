@@ -9,9 +9,11 @@ from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectS
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import UIDS
+from lgi_daemon.execution.scripts import ScriptTimeouts
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
+from lgi_daemon.loop.long_poll import DELAY
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
@@ -47,6 +49,8 @@ class Workshop:
     # Workers of its daemons; with none a tick does everything itself.
     at_once: int = 0
     lifetime: Lifetime = field(default_factory=Lifetime)
+    timeouts: ScriptTimeouts = field(default_factory=ScriptTimeouts)
+    long_poll_delay: float = DELAY
 
     def __post_init__(self) -> None:
         self.run_path = self.place / "run"
@@ -113,6 +117,8 @@ class Workshop:
             connect=lambda _credentials: self.connect,
             at_once=self.at_once,
             lifetime=self.lifetime,
+            timeouts=self.timeouts,
+            long_poll_delay=self.long_poll_delay,
         )
         daemon.recover()
         return daemon

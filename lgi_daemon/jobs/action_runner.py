@@ -1,0 +1,63 @@
+"""Executes the actions of a job's life cycle."""
+
+import logging
+from dataclasses import replace
+
+from lgi_daemon.execution.processes import ProcessId
+from lgi_daemon.execution.scripts import NoAnswerError
+from lgi_daemon.jobs import completion
+from lgi_daemon.jobs.action_scripts import run_script
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import Action, Actions
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+_ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.ABORTED}
+
+
+def execute(job: LocalJob, actions: Actions) -> bool:
+    """Execute actions in order until one fails, or until the end of the job must be reported.
+
+    Return whether none failed; the end of the job is then in its record.
+    """
+    for action in actions:
+        if action in _ENDS:
+            completion.save_end(job, _ENDS[action])
+            return True
+        if not _execute(job, action):
+            return False
+    return True
+
+
+def _execute(job: LocalJob, action: Action) -> bool:
+    if action is Action.RUN:
+        return _start(job)
+    if action is Action.EPILOGUE:
+        return completion.epilogue(job)
+    if action is Action.ABORT:
+        return completion.abort(job)
+    if action is Action.PROLOGUE:
+        return run_script(job, action) == 0
+    if action is Action.DISOWN:
+        job.disown(f"the server has it as {job.record.state!r}")
+    else:
+        job.remove()
+    return True
+
+
+def _start(job: LocalJob) -> bool:
+    def save_start(identity: ProcessId) -> None:
+        begun = replace(job.record, run=identity)
+        job.run.begin(begun)
+        job.record = begun
+
+    job.run.clear_restart_request(job.record)
+    try:
+        identity = job.scripts.start(job.run.script(job.record, "job_run_script"), job.context, save_start)
+    except NoAnswerError:
+        # The first line of the script has not run.
+        job.save(run=None)
+        raise
+    log.info("%s: started, pid %d", job.title, identity.pid)
+    return True

@@ -1,0 +1,28 @@
+"""The scripts that are run for actions: prologue, epilogue and abort script."""
+
+import logging
+
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import Action
+
+log = logging.getLogger(__name__)
+
+_SCRIPTS = {
+    Action.PROLOGUE: "job_prologue_script",
+    Action.EPILOGUE: "job_epilogue_script",
+    Action.ABORT: "job_abort_script",
+}
+
+
+def run_script(job: LocalJob, action: Action) -> int:
+    """Run the script of an action, log and return its exit status.
+
+    Raise NoAnswerError when it exceeds its timeout.
+    """
+    name, timeouts = _SCRIPTS[action], job.scripts.timeouts
+    status = job.script_status(name, timeouts.check if action is Action.ABORT else timeouts.stage)
+    if status == 0:
+        log.debug("%s: %s succeeded", job.title, name)
+    else:
+        log.warning("%s: %s failed with exit status %d", job.title, name, status)
+    return status

@@ -1,0 +1,34 @@
+"""Asks the check scripts of a job what it does."""
+
+from lgi_daemon.execution.process_table import ProcessTable
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import Activity
+
+
+def activity(job: LocalJob) -> Activity:
+    """Ask the check scripts what a job does. Raise NoAnswerError when one exceeds its timeout.
+
+    A job whose run script has not left its mark yet is not idle. The run script is checked first: it may
+    end, with all its marks set, while the check scripts run.
+    """
+    job.restore_files()
+    alive = job.is_alive()
+    seconds = job.schedule.check_timeout
+    if job.script_succeeds("job_check_running_script", seconds):
+        return Activity.RUNNING
+    if job.script_succeeds("job_check_finished_script", seconds):
+        return Activity.FINISHED
+    if alive:
+        return Activity.RUNNING
+    return _activity_without_marks(job)
+
+
+def _activity_without_marks(job: LocalJob) -> Activity:
+    """Tell a job that was started, and asks for no restart, from one that was not."""
+    if job.record.run is not None and not job.run.restart_requested(job.record):
+        # Processes that its run script has started may still run.
+        table = ProcessTable()
+        table.read()
+        return Activity.RUNNING if table.select(job.process_selector) else Activity.LOST
+    job.save(run=None)
+    return Activity.IDLE
