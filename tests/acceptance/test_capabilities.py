@@ -70,7 +70,7 @@ def test_pages_show_capabilities_as_they_were_written(told: Grid) -> None:
     "text",
     ["", "no tag at all", "<a> &lt;b&gt; </a", "<a> <b> &lt;c&gt; </b> </a>", "<a/> <!-- c --> &lt;", "</a>"],
 )
-def test_what_no_daemon_has_escaped_stays(text: str) -> None:
+def test_capabilities_that_no_daemon_has_escaped_stay_as_they_are(text: str) -> None:
     """Text outside of elements, elements in elements, and what is cut."""
     assert capabilities.readable(text) == text
 

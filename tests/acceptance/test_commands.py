@@ -49,7 +49,7 @@ def value(text: str, label: str) -> str:
     return line.partition(": ")[2]
 
 
-def test_a_session_as_in_the_document(home: Path) -> None:
+def test_the_commands_of_the_document_make_a_whole_session(home: Path) -> None:
     """List, submit with a file, details, list and fetch files, upload, delete."""
     (home / "notes ü.txt").write_text("some notes")
 

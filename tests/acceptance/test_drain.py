@@ -35,6 +35,6 @@ def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) ->
     assert (user.state(running), user.state(waiting)) == ("finished", "queued")
 
 
-def test_the_page_about_it_has_the_command() -> None:
+def test_the_page_about_drains_has_the_command() -> None:
     """The option is named where administrators look for it."""
     assert "LGI_daemon --drain -l LGI.log laptop/LGI.cfg" in PAGE.read_text()

@@ -99,7 +99,7 @@ def compare(command: str, expected: list[str], printed: list[str], known: dict[s
         known |= {name: text for name, text in found.groupdict().items() if name in SEEN}
 
 
-def test_the_example_session_of_the_document(
+def test_the_example_session_of_the_document_prints_what_it_shows(
     grid: Grid, home: Path, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
     """What is typed there does here what it did there, to the word."""

@@ -87,7 +87,7 @@ def test_a_resource_joins_with_one_command_on_each_side(clean: Grid, place: Path
     assert [row["resource_name"] for row in rows] == [RESOURCE]
 
 
-def test_without_the_project_server_at_hand_the_administrator_is_told_what_to_do(
+def test_an_administrator_away_from_the_project_server_is_given_the_command(
     clean: Grid, tmp_path: Path
 ) -> None:
     """The command that is printed, with his own paths, is all that is missing."""

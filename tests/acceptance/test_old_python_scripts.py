@@ -55,7 +55,7 @@ def submitted(grid: Grid, number: int) -> Sequence[int]:
     return [grid.user().submit(input="6869") for _ in range(number)]
 
 
-def test_submit_job_answers_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_submit_job_is_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """Not in a list, so without attributes; with files of two numbers."""
     grid.resource()
     names = [f"file{count}" for count in range(number - 1)]
@@ -79,7 +79,7 @@ for file in each(job["repository_content"]["file"]):
     assert {" ".join(line.split()[1:]) for line in files} >= {f"{name} 5" for name in names}
 
 
-def test_get_job_state_answers_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_get_job_state_is_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """Beside its number, 1; with as many files."""
     grid.resource()
     paths = [home / f"file{count}" for count in range(number - 1)]
@@ -103,7 +103,7 @@ for file in each(job["job"]["repository_content"]["file"]):
     }
 
 
-def test_get_job_list_answers_numbered_jobs(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_get_job_list_has_numbered_jobs(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """One alone is no list, with its attributes all the same."""
     made = submitted(grid, number)
     script = """
@@ -119,7 +119,7 @@ for job in each(response["job"]):
     assert lines == [str(number), *expected]
 
 
-def test_get_job_list_of_no_jobs_has_none(grid: Grid, home: Path) -> None:  # noqa: F811
+def test_the_answer_of_get_job_list_without_jobs_has_no_key_for_them(grid: Grid, home: Path) -> None:  # noqa: F811
     """Their number says so, and there is no such key."""
     grid.resource()
     script = """
@@ -130,7 +130,7 @@ print(response["number_of_jobs"], "job" in response)
     assert run(home, BEGIN + script) == ["0 False"]
 
 
-def test_delete_job_answers_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_delete_job_is_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """One after the other, each beside its number, 1."""
     made = submitted(grid, number)
     script = """
@@ -144,7 +144,7 @@ for job_id in sys.argv[1:]:
     assert lines == [f"1 {job_id} deleted" for job_id in made]
 
 
-def test_an_error_is_an_answer(grid: Grid, home: Path) -> None:  # noqa: F811
+def test_an_error_is_returned_and_not_raised(grid: Grid, home: Path) -> None:  # noqa: F811
     """Without attributes, as ever."""
     grid.resource()
     script = 'print(Client.DeleteJob(999)["LGI"]["response"]["error"]["number"])'
@@ -152,7 +152,7 @@ def test_an_error_is_an_answer(grid: Grid, home: Path) -> None:  # noqa: F811
     assert run(home, BEGIN + script) == ["15"]
 
 
-def test_get_resource_list_answers_numbered_resources(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_get_resource_list_has_numbered_resources(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """In the order in which they were registered; capabilities are a dictionary of what they are."""
     names = ["res1@cluster", "apollo@cluster", "hera@cluster"][:number]
     for name in names:
@@ -171,7 +171,7 @@ for one in each(response["resource"]):
     assert lines == [str(number), *expected]
 
 
-def test_get_server_list_answers_numbered_servers(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_get_server_list_has_numbered_servers(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """A slave is a text beside its attributes."""
     names = ["zeus", "apollo", "hera"][:number]
     for name in names:
@@ -189,7 +189,7 @@ for one in each(response["project_server"]):
     assert lines == [f"{number} {grid.url}", *expected]
 
 
-def test_list_repository_answers_numbered_files(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
+def test_the_answer_of_list_repository_has_numbered_files(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
     """Of a job's repository, by the address that the job has; the access file is listed too."""
     grid.resource()
     paths = [home / f"file{count}" for count in range(number - 1)]
