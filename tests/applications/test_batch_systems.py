@@ -185,7 +185,7 @@ def test_a_refused_job_ends_with_the_reason(cluster: Cluster) -> None:
     assert "did not take the job: the queue 'wrong' is not known" in job.output()
 
 
-def test_abort_succeeds_only_when_the_job_is_gone(cluster: Cluster) -> None:
+def test_an_abort_succeeds_only_when_the_job_is_gone(cluster: Cluster) -> None:
     """A cancel that is ignored is no abort."""
     job = submitted(cluster)
     cluster.trouble("deaf")

@@ -141,7 +141,7 @@ def test_binary_and_long_output_arrives_unchanged(home: Path) -> None:  # noqa: 
 
 
 @pytest.mark.usefixtures("offered")
-def test_the_bytes_of_a_word_arrive(home: Path) -> None:  # noqa: F811
+def test_the_bytes_of_an_argument_arrive_unchanged(home: Path) -> None:  # noqa: F811
     """An argument is no text to LGI_run."""
     ran = run_bytes(home, "LGI_run", "--wait", "printf", "%s", b"caf\xe9\xff")
 

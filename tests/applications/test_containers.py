@@ -46,7 +46,7 @@ def test_a_job_finds_its_cores_and_nothing_else_in_its_environment(place: Path, 
     assert job.finish().startswith(f"{names} OPENBLAS_NUM_THREADS PATH PWD SHLVL\n1\n")
 
 
-def test_nothing_of_the_machine_is_within_reach(place: Path, images: Path) -> None:
+def test_the_machine_is_out_of_the_reach_of_a_job(place: Path, images: Path) -> None:
     """Not the resource's key, no other process, no network; the image cannot be changed."""
     (place / "key").write_text("the key")
     job = contained(
@@ -65,7 +65,7 @@ def test_nothing_of_the_machine_is_within_reach(place: Path, images: Path) -> No
     assert lines[1] == "0"
 
 
-def test_what_the_scripts_rely_on_is_out_of_reach(place: Path, images: Path) -> None:
+def test_the_marks_of_the_scripts_are_out_of_the_reach_of_a_job(place: Path, images: Path) -> None:
     """The marks are elsewhere: a job can neither end itself, nor change what runs outside."""
     job = contained(
         place,
@@ -128,7 +128,7 @@ def test_the_administrators_image_is_for_jobs_that_name_none(place: Path, images
     assert Bench(place, settings, input=b"cat /etc/image").finish().startswith("busybox 1.0\n")
 
 
-def test_abort_ends_all_in_the_container(place: Path, images: Path) -> None:
+def test_an_abort_ends_every_process_of_the_container(place: Path, images: Path) -> None:
     """It dies with the process that started it."""
     job = contained(place, images, "trap '' TERM; setsid sleep 91827 & touch begun; sleep 91827")
     job.begin()
@@ -184,7 +184,7 @@ def says(place: Path, settings: str, *path: Path) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_images_that_are_here_are_told(place: Path, images: Path) -> None:
+def test_the_images_of_a_resource_are_announced(place: Path, images: Path) -> None:
     """Unpacked ones by their directories; what is no image, or has no name of one, is not."""
     mine = place / "images"
     for name in (
@@ -205,7 +205,7 @@ def test_the_images_that_are_here_are_told(place: Path, images: Path) -> None:
     assert says(place, "") == f"<images>  </images>\n{MOST}"
 
 
-def test_the_images_of_engines_are_told(place: Path) -> None:
+def test_the_images_of_an_engine_are_announced(place: Path) -> None:
     """Files of apptainer; what podman and docker have, below the prefix."""
     bin = place / "bin"
     bin.mkdir()
@@ -226,7 +226,7 @@ def test_the_images_of_engines_are_told(place: Path) -> None:
     assert says(place, "container=docker images=hub.org/lgi", bin) == f"<images> crest:2 </images>\n{MOST}"
 
 
-def test_what_is_not_known_is_not_told(place: Path) -> None:
+def test_images_that_cannot_be_listed_are_not_announced(place: Path) -> None:
     """An engine that fails has said nothing of images; where there are too many for a server, it says so."""
     bin, mine = place / "bin", place / "images"
     bin.mkdir()

@@ -62,7 +62,7 @@ def test_output_that_ends_with_nul_has_its_trailer_on_a_line_of_its_own(
         ("exec ./missing", "exit_code=127", 127),
     ],
 )
-def test_a_program_that_is_killed_and_one_that_exits_so_are_told_apart(
+def test_a_program_that_is_killed_is_told_from_one_that_exits_with_that_code(
     place: Path, shell: str, script: str, end: str, trailer: int
 ) -> None:
     """Older programs find what a shell makes of a signal."""
@@ -100,7 +100,7 @@ def test_a_job_that_does_not_end_when_its_time_is_over_is_killed_and_says_so(pla
 
 
 @pytest.mark.parametrize("limit", [20, 60, 300, 1000])
-def test_however_little_may_be_put_out_the_trailer_stays(place: Path, limit: int) -> None:
+def test_the_trailer_stays_however_small_the_limit_of_output(place: Path, limit: int) -> None:
     """The streams are cut, and the notes go."""
     job = Bench(place, SETTINGS, input=b"seq 2000; seq 2000 >&2; exit 9", max_output_size=limit)
 
@@ -110,7 +110,7 @@ def test_however_little_may_be_put_out_the_trailer_stays(place: Path, limit: int
     assert output.startswith("[LGI: ") or limit > 60
 
 
-def test_what_could_not_be_stored_does_not_hide_the_end(place: Path) -> None:
+def test_results_that_could_not_be_stored_do_not_hide_the_end_of_a_job(place: Path) -> None:
     """Both are told, again after another epilogue."""
     job = Bench(place, SETTINGS, input=b"exit 3")
     job.begin()

@@ -120,7 +120,7 @@ def test_no_mark_of_a_job_is_read_beyond_its_first_bytes(place: Path, name: str)
 
 
 @pytest.mark.parametrize("script", OUTPUTS)
-def test_whatever_stands_in_the_place_of_the_output_makes_room_for_it(place: Path, script: str) -> None:
+def test_an_obstacle_in_the_place_of_the_output_is_removed(place: Path, script: str) -> None:
     """The first epilogue succeeds, and nothing is said of a full disk."""
     job = spoil(Bench(place, SETTINGS), script)
     job.begin().wait(20)

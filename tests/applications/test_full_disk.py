@@ -96,7 +96,9 @@ def test_a_job_that_fills_the_disk_is_told_so_and_makes_room_again(
 
 
 @pytest.mark.parametrize("script", ["cat /dev/zero > big; exit 3", "cat /dev/zero; exit 3"])
-def test_an_ordinary_users_daemon_does_the_same(grid: Grid, ordinary: OrdinaryDaemon, script: str) -> None:
+def test_an_ordinary_users_daemon_goes_on_after_a_job_has_filled_the_disk(
+    grid: Grid, ordinary: OrdinaryDaemon, script: str
+) -> None:
     """Its jobs can take what is kept, too, and it goes on."""
     boss = grid.user(BOSS, ("admin",))
 

@@ -76,7 +76,7 @@ def test_a_killed_job_ends_with_a_message_and_is_not_run_again(place: Path) -> N
     )
 
 
-def test_a_stranger_with_the_jobs_number_is_neither_it_nor_killed(place: Path) -> None:
+def test_a_process_with_the_recycled_number_of_a_job_is_not_taken_for_the_job(place: Path) -> None:
     """The same number with another start, or in another boot."""
     job = Bench(place, SETTINGS, input=b"sleep 60")
     run = job.begin()
@@ -93,7 +93,7 @@ def test_a_stranger_with_the_jobs_number_is_neither_it_nor_killed(place: Path) -
     assert run.poll() is None
 
 
-def test_abort_ends_also_what_ignores_a_polite_request(place: Path) -> None:
+def test_an_abort_ends_also_a_job_that_ignores_a_polite_request(place: Path) -> None:
     """Children in other process groups too: all of the job's session."""
     job = Bench(
         place,
@@ -128,7 +128,7 @@ def test_a_job_that_is_asked_to_end_says_so(place: Path) -> None:
     assert aborted.output().endswith("[LGI: no exit code: aborted]\n")
 
 
-def test_abort_of_a_job_that_never_began_succeeds_and_it_never_will(place: Path) -> None:
+def test_an_abort_of_a_job_that_never_began_succeeds_and_keeps_it_from_beginning(place: Path) -> None:
     """Its place is taken."""
     job = Bench(place, SETTINGS, input=b"touch ran")
 
@@ -181,7 +181,7 @@ def test_a_job_without_a_wish_has_no_limit(place: Path) -> None:
     assert (free.mark("memory_limit"), bound.mark("memory_limit")) == ("", "500")
 
 
-def test_the_daemons_word_of_a_job_that_had_too_much_is_its_reason(place: Path) -> None:
+def test_the_reason_the_daemon_gives_for_the_end_of_a_job_is_reported(place: Path) -> None:
     """The daemon has killed what the run script had started, and said why before."""
     job = Bench(place, SETTINGS, input=b"echo begun; kill -9 $$")
     job.own.mkdir(exist_ok=True)

@@ -73,7 +73,7 @@ def test_the_example_configuration_can_be_used(tmp_path: Path, certificate_files
     assert set(application.scripts.values()) == {COMMAND / "process"}
 
 
-def test_a_back_end_that_is_none_answers_nothing_but_no(tmp_path: Path) -> None:
+def test_an_unknown_back_end_answers_no_to_every_question(tmp_path: Path) -> None:
     """A misspelt setting: no work is asked for."""
     script = tmp_path / "check_system_limits_script"
     script.write_text(f'#!/bin/sh\nbackend=slurn\nPATH="{LIBRARY}:$PATH"\n. LGI_backend\n')

@@ -116,7 +116,7 @@ def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, plac
 
 
 @pytest.mark.parametrize("wish", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])
-def test_what_the_cluster_cannot_give_is_refused_or_waits(
+def test_a_job_that_asks_for_more_than_the_cluster_has_is_refused_or_waits(
     running_slurm: Slurm, place: Path, wish: str
 ) -> None:
     """SLURM knows its nodes: such a job never runs, and is not taken for finished without a message."""

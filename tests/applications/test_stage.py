@@ -57,7 +57,7 @@ def repository(job: Bench, grid: Grid) -> dict[str, bytes]:
     return {name: session.get(kept.file_url(name)).content for name in names if not name.startswith(".LGI_")}
 
 
-def test_files_are_fetched_before_and_what_is_made_is_stored_after(
+def test_files_are_fetched_before_a_job_and_results_stored_after_it(
     grid: Grid, user: UserCalls, place: Path
 ) -> None:
     """New and changed files, and the streams; the output is reported all the same."""
@@ -163,7 +163,7 @@ def test_a_stage_that_was_killed_goes_on(
     assert {name for name in noted if before[name] != after[name]} == set()
 
 
-def test_fetching_goes_on_where_it_was_cut(
+def test_a_fetch_goes_on_where_it_was_cut(
     grid: Grid, user: UserCalls, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is here as it came is not fetched again; what was changed since, here or there, is."""
@@ -261,7 +261,7 @@ def test_results_that_cannot_be_stored_are_tried_again_and_then_named(
     assert done.output().endswith("[LGI: exit code 0]\n")
 
 
-def test_a_key_the_job_cannot_read_is_said_plainly(grid: Grid, user: UserCalls, place: Path) -> None:
+def test_a_key_the_job_cannot_read_is_reported(grid: Grid, user: UserCalls, place: Path) -> None:
     """With the file, and what the administrator can do."""
     lost = job(grid, user, place, {})
     (lost.place / "key").unlink()

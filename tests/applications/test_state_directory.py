@@ -46,7 +46,7 @@ def test_the_directory_of_a_job_holds_its_input_alone(place: Path) -> None:
     assert [path.name for path in (job.directory / ".LGI_job").iterdir()] == ["input"]
 
 
-def test_under_an_older_daemon_the_marks_are_in_the_jobs_directory(place: Path) -> None:
+def test_the_marks_are_in_the_jobs_directory_under_an_older_daemon(place: Path) -> None:
     """It gives no state directory."""
     job = Bench(place, SETTINGS, input=b"echo hello; exit 4", has_state_directory=False)
 
@@ -100,7 +100,7 @@ def test_a_place_with_a_quote_in_its_name_is_no_trouble(place: Path) -> None:
     shutil.rmtree(job.own)
 
 
-def test_what_the_job_runs_does_not_wait_for_its_scripts(place: Path) -> None:
+def test_a_job_that_has_deleted_its_directory_is_known_by_its_process(place: Path) -> None:
     """A job that runs is known by its process, though its own directory is gone."""
     job = Bench(place, SETTINGS, input=b'rm -rf "$PWD"; sleep 60')
     run = job.begin()
