@@ -97,7 +97,9 @@ def test_a_job_runs_in_its_image_at_rundir(engine: str, place: Path) -> None:
     assert (done.directory / "cores").read_text() == "1\n"
 
 
-def test_what_the_scripts_rely_on_and_the_network_are_out_of_reach(engine: str, place: Path) -> None:
+def test_the_marks_of_the_scripts_and_the_network_are_out_of_the_reach_of_a_job(
+    engine: str, place: Path
+) -> None:
     """The marks are elsewhere; there is loopback alone."""
     done = job(
         engine,
@@ -111,14 +113,14 @@ def test_what_the_scripts_rely_on_and_the_network_are_out_of_reach(engine: str, 
     assert output.endswith("[LGI: exit code 6]\n")
 
 
-def test_memory_is_limited(engine: str, place: Path) -> None:
+def test_the_memory_of_a_container_is_limited(engine: str, place: Path) -> None:
     """A job that takes more than it asked for is killed."""
     done = job(engine, place, "dd if=/dev/zero of=/dev/null bs=100M count=1", "<memory> 32 </memory>")
 
     assert done.finish(60).endswith("[LGI: exit code 137]\n")
 
 
-def test_abort_ends_the_container_too(engine: str, place: Path) -> None:
+def test_an_abort_ends_the_container_too(engine: str, place: Path) -> None:
     """It does not die with the command that started it."""
     running = job(engine, place, "trap '' TERM; echo begun > begun; while :; do sleep 97531; done")
     running.begin()

@@ -46,7 +46,7 @@ def test_a_job_comes_back_with_its_output_and_exit_code(cluster: Sge, place: Pat
     assert done.finish(60) == f"2 2\n{NOBODY}\n[LGI: exit code 3]\n"
 
 
-def test_abort_succeeds_when_the_job_is_gone(cluster: Sge, place: Path) -> None:
+def test_an_abort_succeeds_when_the_job_is_gone(cluster: Sge, place: Path) -> None:
     """Running first, then cancelled; its processes end."""
     running = job(cluster, place, 2, b"sleep 12345")
     running.begin().wait(30)
