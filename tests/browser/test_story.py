@@ -36,7 +36,9 @@ def submit(page: Page, files: list[dict[str, object]]) -> str:
     return page.url.rpartition("/")[2]
 
 
-def test_a_job_from_the_first_visit_to_its_end(grid: Grid, visitors: Visitors, tmp_path: Path) -> None:
+def test_a_user_follows_a_job_from_the_first_visit_to_its_end(
+    grid: Grid, visitors: Visitors, tmp_path: Path
+) -> None:
     """Identified at once; submit with two files, watch it run and finish, fetch a file, delete it."""
     resource = grid.resource()
     page = visitors.page()
@@ -75,7 +77,7 @@ def test_a_job_from_the_first_visit_to_its_end(grid: Grid, visitors: Visitors, t
     assert grid.rows("SELECT * FROM job_queue") == []
 
 
-def test_a_second_user_sees_none_of_it(grid: Grid, visitors: Visitors) -> None:
+def test_a_second_user_sees_no_job_of_the_first_one(grid: Grid, visitors: Visitors) -> None:
     """Neither in the list nor by its address."""
     grid.resource()
     job_id = grid.user().submit()
@@ -87,7 +89,7 @@ def test_a_second_user_sees_none_of_it(grid: Grid, visitors: Visitors) -> None:
     expect(page.get_by_role("alert")).to_contain_text("There is no such job")
 
 
-def test_without_a_certificate_there_is_nothing_but_advice(grid: Grid, visitors: Visitors) -> None:
+def test_a_visitor_without_a_certificate_sees_only_advice(grid: Grid, visitors: Visitors) -> None:
     """How to load one, and the landing page."""
     grid.resource()
     job_id = grid.user().submit()
@@ -128,7 +130,7 @@ def test_files_are_dropped_onto_a_job_and_deleted(grid: Grid, visitors: Visitors
     expect(page.get_by_role("link", name="two.txt", exact=True)).to_have_count(0)
 
 
-def test_what_is_refused_keeps_what_was_typed(grid: Grid, visitors: Visitors) -> None:
+def test_a_refused_form_keeps_what_was_typed(grid: Grid, visitors: Visitors) -> None:
     """Also when the form is sent by the script that shows how far the files have come."""
     grid.resource()
     page = visitors.page()
@@ -147,7 +149,7 @@ def test_what_is_refused_keeps_what_was_typed(grid: Grid, visitors: Visitors) ->
     expect(page.get_by_role("heading", level=1)).to_contain_text("queued")
 
 
-def test_files_that_are_too_big_do_not_cost_what_was_typed(visitors: Visitors, grid: Grid) -> None:
+def test_a_form_with_files_that_are_too_big_keeps_what_was_typed(visitors: Visitors, grid: Grid) -> None:
     """These are refused before the rest of the form is read: it stays, and can be sent without them."""
     grid.resource()
     page = visitors.page()
@@ -169,7 +171,7 @@ def test_files_that_are_too_big_do_not_cost_what_was_typed(visitors: Visitors, g
     expect(page.get_by_role("heading", level=1)).to_contain_text("queued")
 
 
-def test_everything_is_reached_with_the_keyboard(grid: Grid, visitors: Visitors) -> None:
+def test_every_link_and_form_is_reached_with_the_keyboard(grid: Grid, visitors: Visitors) -> None:
     """The first stop leads past the menu; then each link in its order, and a form is sent with Enter."""
     grid.resource()
     job_id = grid.user().submit()
@@ -225,7 +227,7 @@ def test_an_open_page_outlives_a_busy_server(grid: Grid, visitors: Visitors) -> 
     assert page.evaluate("window.isTheSame")
 
 
-def test_who_reads_the_output_of_a_running_job_stays_in_place(grid: Grid, visitors: Visitors) -> None:
+def test_a_reader_of_the_output_of_a_running_job_stays_in_place(grid: Grid, visitors: Visitors) -> None:
     """The end is shown and followed; whoever has scrolled up, or is there by keyboard, is left there."""
     resource = grid.resource()
     job_id = str(grid.user().submit())
