@@ -68,7 +68,7 @@ def grids(servers: list[Grid], cluster: PrivateGalera) -> list[Grid]:
     return servers
 
 
-def test_what_one_server_has_answered_every_other_one_knows(grids: list[Grid]) -> None:
+def test_a_change_that_one_server_has_answered_is_known_to_every_other_one(grids: list[Grid]) -> None:
     """Session, lock, job and its end, each call at another server than the one before."""
     daemons = [grid.resource() for grid in grids]
     for round_ in range(10):
