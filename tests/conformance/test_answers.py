@@ -26,7 +26,7 @@ def compared(
     [("1.31.6", "1.41.0"), (" 7 ", " 8 "), ("6a", "6A"), ("> queued <", ">queued<")],
     ids=["version", "new number", "hexadecimal digits", "blanks"],
 )
-def test_what_must_differ_is_no_difference(old: str, new: str) -> None:
+def test_a_value_that_must_differ_is_no_difference(old: str, new: str) -> None:
     """A version, a number the call made, and how the same is written."""
     assert compared(ANSWER.replace(old, new)) == ((), ())
 
@@ -64,19 +64,19 @@ def test_a_number_that_was_there_before_must_be_the_same() -> None:
     assert compared(changed, {"job_id": {"7"}}) == (("job['1']/job_id = 7",), ("job['1']/job_id = #",))
 
 
-def test_an_error_is_told_in_a_word() -> None:
+def test_an_error_is_compared_by_its_number() -> None:
     """With its number, and the HTTP status where that is not 200."""
     assert compared(ERROR) == (("an answer",), ("error 15",))
 
 
-def test_a_missing_job_is_told_in_a_word() -> None:
+def test_a_missing_job_is_one_difference() -> None:
     """Not with all its lines."""
     assert compared("<LGI> <LGI_version> 1.31.6 </LGI_version> <response> </response> </LGI>")[0] == (
         "job['1']",
     )
 
 
-def test_of_a_cut_answer_only_its_beginning_counts() -> None:
+def test_only_the_beginning_of_a_cut_answer_counts() -> None:
     """Its last value is the beginning of ours."""
     recorded = ("http = 200", "input = 4141")
 
@@ -84,7 +84,7 @@ def test_of_a_cut_answer_only_its_beginning_counts() -> None:
     assert difference(recorded, ("http = 200", "input = 4242", "output = "), cut=True) != ((), ())
 
 
-def test_an_answer_that_is_no_xml_is_told() -> None:
+def test_an_answer_that_is_no_xml_is_reported() -> None:
     """The rest is compared as far as it can be read."""
     only_theirs, only_ours = compared(ANSWER.replace("</state>", "</status>"))
 
@@ -102,7 +102,7 @@ def test_other_quotes_are_a_difference() -> None:
 @pytest.mark.parametrize(
     "unreadable", ["<state/>", "<state> &#39; </state>", "<state> <![CDATA[x]]> </state>"]
 )
-def test_what_old_clients_cannot_read_is_told(unreadable: str) -> None:
+def test_an_answer_that_old_clients_cannot_read_is_reported(unreadable: str) -> None:
     """Their parsers are home-made: no empty-element tag, no entity but the five, no CDATA."""
     _, only_ours = compared(ANSWER.replace("<state> queued </state>", unreadable))
 
