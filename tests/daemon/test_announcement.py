@@ -29,7 +29,7 @@ def announcement(file: Path, clock: Clock | None = None) -> CapabilityReporter:
     return CapabilityReporter(Scripts(), file.parent, clock or Clock())
 
 
-def test_what_a_script_says_is_told_beside_the_text(file: Path) -> None:
+def test_the_output_of_a_script_is_announced_beside_the_text(file: Path) -> None:
     """Escaped; it is asked with a word, and knows for which application."""
     project = saying(file, 'echo "<images> $1:$LGI_PROJECT.$LGI_APPLICATION </images>"; printf "\\033"')
 
@@ -61,7 +61,7 @@ def test_a_script_that_fails_says_nothing(file: Path, script: str) -> None:
     )
 
 
-def test_more_than_a_server_takes_is_not_told(file: Path) -> None:
+def test_an_announcement_larger_than_a_server_takes_is_left_out(file: Path) -> None:
     """It would refuse the whole sign-up."""
     project = saying(file, "head -c 40000 /dev/zero | tr '\\0' '<'")
     assert project.applications[0].capabilities_script is not None
@@ -72,7 +72,7 @@ def test_more_than_a_server_takes_is_not_told(file: Path) -> None:
     assert len(told) < xml.MAX_FIELD_SIZE
 
 
-def test_without_a_script_all_is_as_before(file: Path) -> None:
+def test_an_application_without_a_script_announces_its_text_alone(file: Path) -> None:
     """The text alone."""
     (project,) = load(file, as_root=False).projects
 
@@ -80,7 +80,7 @@ def test_without_a_script_all_is_as_before(file: Path) -> None:
     assert announcement(file).capabilities(replace(project, applications=())) == ""
 
 
-def test_a_script_that_is_none_is_named(file: Path) -> None:
+def test_a_script_that_cannot_be_run_is_named_with_its_tag(file: Path) -> None:
     """When the configuration is read, as with the others."""
     saying(file, "true")
     (file.parent / "says").chmod(0o644)

@@ -97,7 +97,7 @@ def test_options_are_spelled_as_ever(arguments: list[str], name: str, value: obj
     assert getattr(parse(*arguments), name) == value
 
 
-def test_the_last_level_wins() -> None:
+def test_the_last_log_level_of_a_command_line_wins() -> None:
     """-v -q is quiet."""
     assert parse("-v", "-q").level == 50
 
@@ -132,7 +132,7 @@ def test_help_ends_with_0() -> None:
     assert "-ft TIME" in ended.stdout
 
 
-def test_check_prints_the_plan_and_makes_nothing(file: Path) -> None:
+def test_the_option_check_prints_the_plan_and_makes_nothing(file: Path) -> None:
     """Exit 0, nothing locked or contacted."""
     ended = run("--check", "-ft", "7", "-st", "70", file)
 
@@ -142,7 +142,7 @@ def test_check_prints_the_plan_and_makes_nothing(file: Path) -> None:
     assert list((file.parent / "runhere").iterdir()) == []
 
 
-def test_check_of_a_bad_configuration_ends_with_1(file: Path) -> None:
+def test_the_option_check_ends_with_1_for_a_bad_configuration(file: Path) -> None:
     """The message goes to standard error."""
     file.write_text(file.read_text().replace("<max_output_size> 4096", "<max_output_size> much"))
 
@@ -206,7 +206,7 @@ def test_a_killed_daemon_leaves_no_lock(file: Path, start: Start) -> None:
     assert "started" in second.stdout.readline()
 
 
-def test_in_the_background_the_daemon_holds_the_lock_itself(file: Path) -> None:
+def test_a_daemon_in_the_background_holds_the_lock_itself(file: Path) -> None:
     """-d: the parent ends with 0, the child keeps the run directory and the log."""
     log = file.parent / "log"
 

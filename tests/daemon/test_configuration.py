@@ -247,7 +247,7 @@ def test_a_name_that_stands_twice_is_refused(file: Path) -> None:
     assert "'hello_world' occurs twice" in complaint(file)
 
 
-def test_under_root_the_run_directory_must_be_open_to_others(file: Path) -> None:
+def test_the_run_directory_of_root_must_be_open_to_others(file: Path) -> None:
     """Jobs run as other users there."""
     file.parent.chmod(0o700)
 

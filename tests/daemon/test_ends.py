@@ -34,7 +34,7 @@ REASON = "it took longer than 9 s"
         ("something=else\nexit_code=1", End(1)),
     ],
 )
-def test_what_scripts_tell_of_an_end_is_read_carefully(text: str, end: End) -> None:
+def test_a_value_of_an_end_that_is_none_of_its_kind_is_unknown(text: str, end: End) -> None:
     """Whatever is no number of its kind is not known."""
     assert end_file.parse(text.encode()) == end
 

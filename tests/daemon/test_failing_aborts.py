@@ -35,7 +35,7 @@ def test_a_job_that_kills_its_abort_script_is_killed_itself(workshop: Workshop, 
     assert workshop.server.jobs["1"].state == ("aborted" if state == "aborting" else "running")
 
 
-def test_one_that_fooled_its_abort_script_is_aborted_all_the_same(workshop: Workshop) -> None:
+def test_a_job_that_fooled_its_abort_script_is_aborted_all_the_same(workshop: Workshop) -> None:
     """It owns the marks the script goes by; its output says what was done."""
     if not workshop.as_root:
         pytest.skip("only root runs jobs as other users")
@@ -53,7 +53,7 @@ def test_one_that_fooled_its_abort_script_is_aborted_all_the_same(workshop: Work
     assert b"[LGI: job_abort_script failed; the processes of the job were killed]" in job.output
 
 
-def test_the_pauses_between_tries_grow(place: Path) -> None:
+def test_the_pauses_between_tries_of_an_abort_grow(place: Path) -> None:
     """What cannot be told from others' processes is only asked to end, more and more rarely."""
     workshop = Workshop(place, as_root=False)
     workshop.server.submit("1")

@@ -20,7 +20,7 @@ def finished_job(workshop: Workshop) -> Daemon:
     return daemon
 
 
-def test_after_some_tries_with_growing_pauses_the_job_ends_without_it(workshop: Workshop) -> None:
+def test_a_job_ends_without_its_epilogue_after_some_tries_with_growing_pauses(workshop: Workshop) -> None:
     """The user is told in the output; the place is free."""
     daemon = finished_job(workshop)
     tries = []
@@ -37,7 +37,7 @@ def test_after_some_tries_with_growing_pauses_the_job_ends_without_it(workshop: 
     assert MAX_EPILOGUES * 4 < len(tries) < 100
 
 
-def test_one_that_succeeds_at_last_leaves_no_remark(workshop: Workshop) -> None:
+def test_an_epilogue_that_succeeds_at_last_leaves_no_remark(workshop: Workshop) -> None:
     """A server that was away for a while is no reason to lose files."""
     daemon = finished_job(workshop)
     workshop.tick(daemon, FAST)
@@ -69,7 +69,7 @@ def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str)
     assert len(daemon.jobs) == 1
 
 
-def test_the_end_of_an_outage_is_no_time_to_wait(workshop: Workshop) -> None:
+def test_the_end_of_an_outage_ends_the_pauses_between_tries(workshop: Workshop) -> None:
     """Pauses that have grown to ten minutes end with it, not ten minutes later; a fast cycle tells."""
     daemon = finished_job(workshop)
     workshop.tick(daemon, FAST)
@@ -85,7 +85,7 @@ def test_the_end_of_an_outage_is_no_time_to_wait(workshop: Workshop) -> None:
     assert workshop.server.jobs["1"].state == "finished"
 
 
-def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:
+def test_an_abort_is_not_held_up_by_a_failing_epilogue(workshop: Workshop) -> None:
     """Nobody wants the files any more: one failure is enough, and aborted is what it is then."""
     daemon = finished_job(workshop)
     workshop.tick(daemon, FAST)
@@ -100,7 +100,7 @@ def test_an_abort_is_not_held_up_by_it(workshop: Workshop) -> None:
     assert len(daemon.jobs) == 0
 
 
-def test_what_a_finished_job_left_running_ends_before_its_files_are_fetched(workshop: Workshop) -> None:
+def test_processes_that_a_finished_job_left_end_before_its_files_are_fetched(workshop: Workshop) -> None:
     """Under a user of its own, whatever it calls itself and whatever session it is in."""
     if not workshop.as_root:
         pytest.skip("only root runs jobs as other users")

@@ -41,7 +41,9 @@ def test_jobs_of_one_user_that_fail_at_once_are_no_fault_of_the_application(work
     assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
-def test_jobs_that_end_by_themselves_within_a_second_are_none_either(workshop: Workshop) -> None:
+def test_jobs_that_end_by_themselves_within_a_second_are_no_fault_of_the_application(
+    workshop: Workshop,
+) -> None:
     """That they were short is what their users wanted."""
     workshop.write_script("job_run_script", ": > is_finished")
     for number in range(2 * MAX_FAILED_USERS):
@@ -124,7 +126,7 @@ def fail_again(daemon: Daemon) -> None:
     daemon.circuit_breaker.record_failure(LocalJob(record, daemon.run, daemon.scripts))
 
 
-def test_a_rest_has_a_longest(workshop: Workshop) -> None:
+def test_a_rest_has_a_longest_duration(workshop: Workshop) -> None:
     """Six hours, so that a repaired machine works again the same day."""
     daemon = failing(workshop)
 
@@ -135,7 +137,7 @@ def test_a_rest_has_a_longest(workshop: Workshop) -> None:
     assert daemon.circuit_breaker.open_for("LGI", "hello_world") == LONGEST_OPEN_SECONDS
 
 
-def test_a_job_that_runs_ends_the_row(workshop: Workshop) -> None:
+def test_a_job_that_runs_ends_a_row_of_failures(workshop: Workshop) -> None:
     """Two failures, a job that finishes, two more: nothing rests."""
     workshop.server.submit("0")
     daemon = workshop.daemon()
@@ -168,7 +170,7 @@ def test_bad_jobs_that_are_tried_again_and_again_do_not_count_again(workshop: Wo
     assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
-def test_other_applications_are_asked_for_meanwhile(workshop: Workshop) -> None:
+def test_other_applications_are_asked_for_while_one_rests(workshop: Workshop) -> None:
     """A rest is that of one application of one project."""
     daemon = failing(workshop)
 
@@ -256,7 +258,7 @@ def test_a_full_disk_takes_no_jobs_and_loses_none(
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_the_end_of_a_job_is_told_though_the_disk_is_full(
+def test_the_end_of_a_job_is_reported_though_the_disk_is_full(
     small_disk: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Room was kept for that; the user hears that there was none, and the resource takes no more jobs."""
@@ -297,7 +299,7 @@ def test_the_end_of_a_job_is_told_though_the_disk_is_full(
         (OSError(30, "Read-only file system"), "running"),
     ],
 )
-def test_a_disk_that_refuses_everything_is_told_of_once(
+def test_a_disk_that_refuses_every_write_is_reported_once(
     workshop: Workshop,
     error: OSError,
     state: str,

@@ -99,7 +99,7 @@ def test_a_recycled_number_is_not_taken_for_the_job(job: Path) -> None:
         stranger.kill()
 
 
-def test_abort_ends_the_job_and_its_children(job: Path, started: "subprocess.Popen[bytes]") -> None:
+def test_an_abort_ends_the_job_and_its_children(job: Path, started: "subprocess.Popen[bytes]") -> None:
     """0 means it is really gone."""
     assert status(job, "job_abort_script") == 0
 
@@ -111,7 +111,7 @@ def test_abort_ends_the_job_and_its_children(job: Path, started: "subprocess.Pop
     assert status(job, "job_check_finished_script") == 0
 
 
-def test_abort_of_a_job_that_never_ran_succeeds(job: Path) -> None:
+def test_an_abort_of_a_job_that_never_ran_succeeds(job: Path) -> None:
     """There is nothing to end."""
     assert status(job, "job_abort_script") == 0
 

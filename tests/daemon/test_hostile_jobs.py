@@ -83,7 +83,7 @@ def test_edited_originals_do_not_touch_a_running_job(workshop: Workshop) -> None
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_under_root_every_job_has_a_user_and_a_closed_directory_of_its_own(workshop: Workshop) -> None:
+def test_every_job_has_a_user_and_a_closed_directory_of_its_own_under_root(workshop: Workshop) -> None:
     """Hole D6: a random uid of the reserved range; nobody else can read directory, record or scripts."""
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)

@@ -259,7 +259,7 @@ def test_a_daemon_that_was_killed_goes_on_with_the_same_key(
     assert server.made("job_certificate") == ["job_certificate"]
 
 
-def test_what_a_job_does_to_its_files_is_put_right(workshop: Workshop, server: IssuingServer) -> None:
+def test_credentials_that_a_job_has_changed_are_restored(workshop: Workshop, server: IssuingServer) -> None:
     """And the daemon never reads them: another key in its place is signed for by nobody."""
     daemon, job = taken(workshop)
     key = text(job, ".LGI_job_key")

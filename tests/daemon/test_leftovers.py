@@ -65,7 +65,7 @@ def test_files_of_one_uid_go_wherever_everybody_may_write(shared: Path) -> None:
 
 
 @needs_root
-def test_shared_memory_goes_too() -> None:
+def test_the_shared_memory_of_a_uid_goes_too() -> None:
     """It has no name in any directory, and outlives its processes."""
     mine, other = shared_memory(UID), shared_memory(OTHER)
     try:
@@ -77,7 +77,7 @@ def test_shared_memory_goes_too() -> None:
 
 
 @pytest.mark.parametrize("uid", [0, 33, 999])
-def test_what_belongs_to_the_system_is_never_touched(uid: int, shared: Path) -> None:
+def test_files_of_system_accounts_are_never_touched(uid: int, shared: Path) -> None:
     """Root, the daemon's own user, accounts."""
     kept = owned(shared / "file", uid) if IS_ROOT else shared / "file"
     kept.touch()
@@ -87,7 +87,7 @@ def test_what_belongs_to_the_system_is_never_touched(uid: int, shared: Path) -> 
 
 
 @needs_root
-def test_the_walk_is_bounded(shared: Path) -> None:
+def test_the_search_for_files_of_a_uid_is_bounded(shared: Path) -> None:
     """Millions of names of others hold nobody up."""
     for number in range(20):
         owned(shared / str(number))
@@ -112,7 +112,7 @@ def test_the_end_of_a_job_deletes_what_it_left(workshop: Workshop, shared: Path)
 
 
 @needs_root
-def test_of_a_small_range_the_uid_that_was_used_longest_ago_is_taken() -> None:
+def test_the_uid_of_a_small_range_that_was_used_longest_ago_is_taken() -> None:
     """The later somebody else has it, the less is left that both could know."""
     small = range(uids.UID + 100, uids.UID + 105)
     used: dict[int, int] = {}

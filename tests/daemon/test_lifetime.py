@@ -21,7 +21,7 @@ def ends_after(workshop: Workshop, daemon: Daemon, most: float = 5000.0) -> floa
     return workshop.now - began
 
 
-def test_without_limits_a_daemon_lives_for_ever(workshop: Workshop) -> None:
+def test_a_daemon_without_limits_lives_for_ever(workshop: Workshop) -> None:
     """As ever."""
     assert ends_after(workshop, mortal(workshop)) == 5000.0
 
@@ -51,7 +51,7 @@ def test_idleness_is_counted_anew_after_each_job(workshop: Workshop) -> None:
     assert 299.0 <= ends_after(workshop, daemon) <= 302.0
 
 
-def test_at_the_end_of_its_life_no_job_is_taken_and_none_is_ended(workshop: Workshop) -> None:
+def test_a_daemon_at_the_end_of_its_life_takes_no_job_and_ends_none(workshop: Workshop) -> None:
     """The last job ends as it likes, and is reported; then the daemon ends."""
     workshop.server.submit("1")
     daemon = mortal(workshop, life=1000.0)

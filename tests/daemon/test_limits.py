@@ -18,7 +18,7 @@ def level(
     return Level("here", LimitRules(allow or {}, deny, limit), jobs)
 
 
-def test_an_owner_with_room_is_taken() -> None:
+def test_a_job_of_an_owner_with_room_is_taken() -> None:
     """An own entry above the number of jobs is enough."""
     assert rejection_reason([level({"alice": 2}, jobs=(("alice",),))], ["alice"]) == ""
 
@@ -30,7 +30,7 @@ def test_an_owner_at_the_limit_is_refused_with_its_number() -> None:
     assert why == "alice has the 1 jobs that here allows"
 
 
-def test_any_counts_for_each_unnamed_owner_by_itself() -> None:
+def test_the_word_any_counts_for_each_unnamed_owner_by_itself() -> None:
     """any 1 lets bob in although alice has a job."""
     here = level({"any": 1}, jobs=(("alice",),))
 
@@ -60,7 +60,7 @@ def test_one_denied_owner_refuses_the_job() -> None:
     )
 
 
-def test_without_any_entry_nothing_is_taken() -> None:
+def test_no_job_is_taken_without_an_entry() -> None:
     """As LGI: an empty owner_allow at all levels allows nobody."""
     assert rejection_reason([level(), level()], ["mark"]) == "no owner_allow names any of mark"
 
@@ -109,7 +109,7 @@ def test_the_filter_never_exceeds_what_a_server_takes() -> None:
     assert 200 < len(found.encode()) <= 254
 
 
-def test_wanted_owners_that_do_not_fit_are_left_out_altogether() -> None:
+def test_the_owners_asked_for_are_left_out_altogether_when_they_do_not_fit() -> None:
     """Half a list of wanted names would hide the jobs of the other half."""
     allow = {f"owner{number:03}@somewhere": 1 for number in range(40)}
 
@@ -127,7 +127,9 @@ def test_wanted_owners_that_do_not_fit_are_left_out_altogether() -> None:
         (Demand(1, 4000), Demand(1, 0), ""),
     ],
 )
-def test_what_is_in_use_leaves_room_for_so_much(used: Demand, asked: Demand, why_not: str) -> None:
+def test_the_cores_and_memory_of_jobs_together_stay_within_the_limits(
+    used: Demand, asked: Demand, why_not: str
+) -> None:
     """Cores and memory that all jobs of a level ask for together, each within its limit."""
     rules = LimitRules({"any": 9}, (), 9, cpu_limit=8, memory_limit=4000)
 
@@ -151,6 +153,6 @@ def test_a_level_without_a_free_core_is_full() -> None:
         ("<cpus> 1 </cpus> <x> <cpus> 7 </cpus> </x>", Demand(7, 0)),
     ],
 )
-def test_what_a_job_asks_for_stands_in_its_specifics(specifics: str, asked: Demand) -> None:
+def test_the_cores_and_memory_of_a_job_are_read_from_its_specifics(specifics: str, asked: Demand) -> None:
     """One core when it does not say; the last word counts."""
     assert demand.demand_of(specifics) == asked

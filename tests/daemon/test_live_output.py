@@ -39,7 +39,7 @@ def put(directory: Path, text: bytes, name: str = "stdout") -> None:
         stream.write(text)
 
 
-def test_what_is_new_is_read_once(directory: Path, output: LiveOutput) -> None:
+def test_new_output_is_read_once(directory: Path, output: LiveOutput) -> None:
     """From before there is anything, to after the directory is gone."""
     assert output.read(LIMIT) == (0, b"")
     put(directory, b"one\n")
@@ -50,7 +50,7 @@ def test_what_is_new_is_read_once(directory: Path, output: LiveOutput) -> None:
     assert output.read(LIMIT) == (4, b"two\n")
 
 
-def test_both_streams_are_one(directory: Path, output: LiveOutput) -> None:
+def test_both_streams_are_read_as_one(directory: Path, output: LiveOutput) -> None:
     """In the order of the looks; the second may come later."""
     put(directory, b"out\n")
     assert output.read(LIMIT) == (0, b"out\n")
@@ -61,7 +61,7 @@ def test_both_streams_are_one(directory: Path, output: LiveOutput) -> None:
     assert output.read(LIMIT) == (13, b"!\n")
 
 
-def test_of_much_only_the_end_is_read(directory: Path, output: LiveOutput) -> None:
+def test_only_the_end_of_a_long_output_is_read(directory: Path, output: LiveOutput) -> None:
     """What is passed over counts: a reader sees that something is missing."""
     put(directory, b"a" * 1000 + b"b" * LIMIT)
     assert output.read(LIMIT) == (1000, b"b" * LIMIT)
@@ -71,7 +71,7 @@ def test_of_much_only_the_end_is_read(directory: Path, output: LiveOutput) -> No
     assert output.offset == 1310
 
 
-def test_other_applications_write_their_output_as_they_go(tmp_path: Path) -> None:
+def test_the_output_of_a_job_without_streams_is_read(tmp_path: Path) -> None:
     """Where there are no streams beside it; where there are it is made of them at the end."""
     job = tmp_path / "job"
     job.mkdir()
@@ -124,7 +124,7 @@ def folder(stream: Path, _secret: Path) -> None:
 
 
 @pytest.mark.parametrize("trap", [hard_link, symbolic_link, pipe, folder])
-def test_what_is_no_file_of_the_job_is_not_read(
+def test_a_stream_that_is_no_file_of_the_job_is_not_read(
     directory: Path, output: LiveOutput, trap: object, tmp_path: Path
 ) -> None:
     """It would show others' files, or hold up the daemon; the other stream is read all the same."""

@@ -132,7 +132,7 @@ def test_a_run_script_that_asks_again_waits_longer_each_time(workshop: Workshop)
     assert workshop.server.jobs["1"].state == "running"
 
 
-def test_a_link_is_no_request(workshop: Workshop) -> None:
+def test_a_link_is_no_request_for_another_start(workshop: Workshop) -> None:
     """Only a plain file in the state directory is."""
     daemon = started(workshop, 'ln -s /etc/passwd "$LGI_STATE_DIRECTORY/again"')
 

@@ -136,7 +136,7 @@ def test_processes_that_left_the_session_count_too(workshop: Workshop) -> None:
     assert note(job) == "it used more than 100 MB\n"
 
 
-def test_the_first_word_of_the_run_script_counts(workshop: Workshop) -> None:
+def test_the_first_limit_that_the_run_script_writes_counts(workshop: Workshop) -> None:
     """A job that writes another limit later, also before a restart of the daemon, gets no more."""
     job, watch = job_with(workshop, "100", "sleep 60")
     until(lambda: (job.run.state(job.record) / LIMIT).exists())
@@ -155,7 +155,7 @@ def test_the_first_word_of_the_run_script_counts(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("limit", ["", "no number", "-1", "0", "9" * 10, "1 2"])
-def test_what_is_no_number_is_no_limit(workshop: Workshop, limit: str) -> None:
+def test_a_limit_that_is_no_number_is_ignored(workshop: Workshop, limit: str) -> None:
     """A job may write anything there."""
     job, watch = job_with(workshop, limit, "sleep 60")
 
@@ -167,7 +167,7 @@ def test_what_is_no_number_is_no_limit(workshop: Workshop, limit: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
-def test_only_a_plain_file_is_read(workshop: Workshop, kind: str) -> None:
+def test_a_limit_is_read_from_a_plain_file_only(workshop: Workshop, kind: str) -> None:
     """A link could show what the daemon may read, a pipe could hold it up."""
     job, watch = job_with(workshop, "", "sleep 60")
     file = job.run.state(job.record) / LIMIT
@@ -187,7 +187,7 @@ def test_only_a_plain_file_is_read(workshop: Workshop, kind: str) -> None:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_under_root_too_the_daemon_writes_through_no_link(workshop: Workshop) -> None:
+def test_a_daemon_writes_through_no_link_under_root_either(workshop: Workshop) -> None:
     """The state directory is the job's: a link there would lead its word elsewhere."""
     job, watch = job_with(workshop, "100", f"{HOLD} 200 & wait")
     target = workshop.place / "target"
@@ -202,7 +202,7 @@ def test_under_root_too_the_daemon_writes_through_no_link(workshop: Workshop) ->
     job.remove()
 
 
-def test_nobody_is_looked_at_where_no_job_has_a_limit(
+def test_no_process_is_looked_at_where_no_job_has_a_limit(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All processes of the machine are not read for nothing."""
@@ -240,7 +240,7 @@ def test_a_stranger_with_the_number_of_a_run_script_is_not_the_jobs(workshop: Wo
     assert table.select(ProcessSelector("none", other, UID, False)) == set()
 
 
-def test_the_table_forgets_what_has_ended(place: Path) -> None:
+def test_the_process_table_forgets_processes_that_have_ended(place: Path) -> None:
     """And does not read again what it knows."""
     table = ProcessTable()
     table.read()

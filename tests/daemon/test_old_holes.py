@@ -237,7 +237,7 @@ def test_a_server_with_a_users_certificate_is_not_believed(
         connector(resource)("LGI", impostor.url()).job_state("1")
 
 
-def test_without_the_host_name_check_the_chain_is_still_demanded(
+def test_the_chain_is_still_demanded_without_the_host_name_check(
     resource: Credentials, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Hole D20: -W is for servers called otherwise, not for servers of nobody."""

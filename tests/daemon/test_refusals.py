@@ -27,7 +27,9 @@ def test_a_refused_job_is_left_alone_for_longer_and_longer(
     assert len([message for message in caplog.messages if message.startswith("job 1 ")]) == 1
 
 
-def test_a_job_that_has_changed_or_a_new_configuration_is_looked_at_at_once(workshop: Workshop) -> None:
+def test_a_refused_job_is_looked_at_at_once_after_a_change_of_it_or_of_the_configuration(
+    workshop: Workshop,
+) -> None:
     """Both may have another answer."""
     workshop.write_script("job_check_limits_script", "exit 1")
     workshop.server.submit("1")

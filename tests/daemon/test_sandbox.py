@@ -205,7 +205,7 @@ def test_the_limits_of_a_job_are_frozen_when_it_is_taken(workshop: Workshop) -> 
     assert from_json(older).limits == ResourceLimits()
 
 
-def test_what_jobs_may_use_up_is_read_from_the_configuration(file: Path) -> None:
+def test_the_limits_of_jobs_are_read_from_the_configuration(file: Path) -> None:
     """All tags are optional; without root nothing is bounded that is not configured."""
     plain = load(file, as_root=False).projects[0].applications[0].limits
     tags = (
@@ -221,7 +221,7 @@ def test_what_jobs_may_use_up_is_read_from_the_configuration(file: Path) -> None
 
 
 @needs_root
-def test_under_root_there_are_bounds_without_any_tag(file: Path) -> None:
+def test_a_daemon_of_root_bounds_its_jobs_without_any_tag(file: Path) -> None:
     """No core dumps, 1024 processes, 4096 open files; a uid that jobs share has no number of processes."""
     own = load(file, as_root=True).projects[0].applications[0].limits
     edit(file, BEFORE, f"<job_sandbox_uid> 50001 </job_sandbox_uid> {BEFORE}")

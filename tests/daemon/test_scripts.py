@@ -92,7 +92,7 @@ def test_a_script_inherits_no_open_file(write: Write, here: ScriptContext, place
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_under_root_a_script_is_another_user_without_groups(write: Write, here: ScriptContext) -> None:
+def test_a_script_runs_under_root_as_another_user_without_groups(write: Write, here: ScriptContext) -> None:
     """Hole D7: uid and gid of the job, no supplementary group."""
     Scripts().status(write("id -u > uid; id -G > groups"), here)
 
@@ -148,7 +148,7 @@ def test_a_background_script_never_runs_when_it_could_not_be_noted(write: Write,
     assert not (here.directory / "began").exists()
 
 
-def test_killing_a_session_takes_all_of_it(write: Write, here: ScriptContext) -> None:
+def test_a_killed_session_has_no_process_left(write: Write, here: ScriptContext) -> None:
     """Also what the leader has left behind."""
     script = write("sleep 60 & echo $! > child; mv child pid; exec sleep 0.1")
     identity = Scripts().start(script, here, lambda _identity: None)

@@ -196,7 +196,7 @@ def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pyte
     stop(daemon)
 
 
-def test_at_most_so_many_tasks_run_at_once_and_none_twice() -> None:
+def test_a_pool_runs_at_most_so_many_tasks_at_once_and_none_twice() -> None:
     """A pool of two never does three things, and a name under way is refused."""
     pool, guard, gate = KeyedWorkerPool(2), threading.Lock(), threading.Event()
     inside, most = 0, 0

@@ -38,7 +38,7 @@ def test_scripts_are_told_of_a_directory_of_their_own_out_of_the_jobs(workshop: 
     assert status.st_uid == (record.uid if IS_ROOT else os.geteuid())
 
 
-def test_it_is_made_again_and_goes_with_the_job(workshop: Workshop) -> None:
+def test_the_state_directory_is_made_again_and_goes_with_the_job(workshop: Workshop) -> None:
     """However deep the job has nested directories in it."""
     record = running(workshop)
     state = workshop.run_path / ".records" / record.reference / "state"
@@ -76,7 +76,7 @@ def test_a_job_of_an_older_daemon_keeps_its_marks_where_they_are(workshop: Works
     daemon.run.release()
 
 
-def test_what_an_older_daemons_job_puts_out_can_be_seen(workshop: Workshop) -> None:
+def test_the_output_of_an_older_daemons_job_can_be_seen(workshop: Workshop) -> None:
     """Its streams are read where they are."""
     record = running(workshop)
     run = workshop.run_directory()

@@ -42,7 +42,7 @@ def test_processes_that_left_the_session_do_not_survive_the_job(workshop: Worksh
     assert workshop.tree() == []
 
 
-def test_an_abort_kills_them_though_the_server_is_not_there(workshop: Workshop) -> None:
+def test_an_abort_kills_processes_that_left_the_session_while_the_server_is_away(workshop: Workshop) -> None:
     """The job runs no longer, whenever that can be told."""
     workshop.write_script("job_run_script", f"{FLEE}\n: > is_running")
     workshop.server.submit("1")

@@ -71,7 +71,7 @@ def watched(scene: Scene) -> Scene:
     return scene
 
 
-def test_nothing_is_sent_while_nobody_looks(scene: Scene) -> None:
+def test_no_output_is_sent_while_nobody_looks(scene: Scene) -> None:
     """Whatever the job puts out."""
     scene.put(b"out")
     scene.told()
@@ -79,7 +79,7 @@ def test_nothing_is_sent_while_nobody_looks(scene: Scene) -> None:
     assert scene.look() == []
 
 
-def test_what_comes_is_sent_every_second(watched: Scene) -> None:
+def test_new_output_is_sent_every_second(watched: Scene) -> None:
     """At first in any case: the server hears that this daemon can."""
     assert watched.look() == [(0, b"", False)]
     watched.put(b"one")
@@ -100,14 +100,14 @@ def test_the_server_is_told_what_is_sent_already(watched: Scene) -> None:
     assert watched.watch.announced == {}
 
 
-def test_of_much_the_end_is_sent(watched: Scene) -> None:
+def test_only_the_end_of_a_long_output_is_sent(watched: Scene) -> None:
     """A look costs no more than that, whatever the job does."""
     watched.put(b"a" * 100 + b"b" * MAX_BYTES)
 
     assert watched.look() == [(100, b"b" * MAX_BYTES, False)]
 
 
-def test_it_ends_when_nobody_looks_any_more(watched: Scene) -> None:
+def test_a_tail_ends_when_nobody_looks_any_more(watched: Scene) -> None:
     """For a while it is only asked whether somebody is back: nothing more is read."""
     watched.look()
     watched.workshop.server.looked_at.clear()
@@ -122,7 +122,7 @@ def test_it_ends_when_nobody_looks_any_more(watched: Scene) -> None:
     assert watched.look(ASK_SECONDS) == []
 
 
-def test_who_comes_back_is_sent_what_was_left_out(watched: Scene) -> None:
+def test_a_reader_who_comes_back_is_sent_what_was_left_out(watched: Scene) -> None:
     """The held call still says that the job is known."""
     watched.look()
     watched.workshop.server.looked_at.clear()
@@ -134,7 +134,7 @@ def test_who_comes_back_is_sent_what_was_left_out(watched: Scene) -> None:
     assert watched.look() == [(0, b"one", False)]
 
 
-def test_the_end_is_sent_when_the_job_has_gone(watched: Scene) -> None:
+def test_the_end_of_the_output_is_sent_when_the_job_has_gone(watched: Scene) -> None:
     """With what it has put out last, though its directory is gone already."""
     watched.look()
     watched.put(b"last words")

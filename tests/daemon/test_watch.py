@@ -37,7 +37,7 @@ def test_a_queued_job_is_taken_without_waiting_for_the_cycle(workshop: Workshop)
     assert only(daemon).record.job_id == "1"
 
 
-def test_a_job_that_was_told_of_is_no_news_for_a_fast_cycle(workshop: Workshop) -> None:
+def test_a_job_that_was_announced_is_no_news_for_a_fast_cycle(workshop: Workshop) -> None:
     """One that this resource does not take costs no more than it did without a watch."""
     daemon, watch = watched(workshop)
     workshop.write_script("job_check_limits_script", "exit 1")

@@ -27,7 +27,7 @@ def test_an_accepted_job_is_whole_on_disk_and_ours_at_the_server(workshop: Works
     assert workshop.server.jobs["1"].job_specifics == f"{reference} <seconds> 1 </seconds>"
 
 
-def test_everything_is_on_disk_before_the_server_is_told(workshop: Workshop) -> None:
+def test_an_accepted_job_is_on_disk_before_the_server_is_told(workshop: Workshop) -> None:
     """A kill during the update must find the job on disk."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
@@ -64,7 +64,7 @@ def test_a_job_refused_by_its_limits_script_is_unlocked_and_leaves_nothing(works
     assert list((workshop.run_path / ".records").iterdir()) == []
 
 
-def test_what_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
+def test_a_job_that_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
     """The limit is two jobs; the third is free for others."""
     workshop.rules = LimitRules({"any": 10}, (), 2)
     for job_id in ("1", "2", "3"):
@@ -78,7 +78,7 @@ def test_what_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
     assert workshop.server.made("unlock") == ["unlock"] * 3
 
 
-def test_many_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) -> None:
+def test_many_jobs_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) -> None:
     """The end of the session frees them; what was taken is unlocked at once."""
     workshop.rules = LimitRules({"any": 10}, (), 2)
     for job_id in range(1, 9):
@@ -183,7 +183,7 @@ def test_the_system_limits_script_knows_what_it_is_asked_about(workshop: Worksho
     assert (workshop.run_path / "asked").read_text() == "LGI hello_world\n"
 
 
-def test_a_full_resource_asks_nobody(workshop: Workshop) -> None:
+def test_a_full_resource_asks_no_server(workshop: Workshop) -> None:
     """Not even a sign-up is made while no job could be taken."""
     workshop.rules = LimitRules({"any": 1}, (), 1)
     workshop.server.submit("1")
@@ -301,7 +301,7 @@ def test_a_dead_server_is_tried_less_and_less_often(workshop: Workshop) -> None:
     assert 4 <= len(workshop.server.made("job_state")) <= 6
 
 
-def test_nothing_new_is_begun_when_the_daemon_is_to_stop(workshop: Workshop) -> None:
+def test_no_new_work_is_begun_when_the_daemon_is_to_stop(workshop: Workshop) -> None:
     """The current call ends, locks are freed, sessions signed off; no further job is taken."""
     for job_id in ("1", "2", "3"):
         workshop.server.submit(job_id)
