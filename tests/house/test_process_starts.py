@@ -83,7 +83,7 @@ def test_a_start_of_a_process_is_seen_however_it_is_written(source: str) -> None
     assert starts(source)
 
 
-def test_what_starts_nothing_is_not_seen() -> None:
+def test_a_name_that_starts_no_process_is_not_seen() -> None:
     """Names that only look like it."""
     assert not starts(
         "import os\nos.path.join('system')\nsystem = 1\nfrom concurrent.futures import ThreadPoolExecutor"
