@@ -71,7 +71,7 @@ def test_many_clients_do_not_return_at_once() -> None:
 
 
 @pytest.mark.parametrize("patience", [0, 9, 39, 100, 3600])
-def test_patience_ends(patience: float) -> None:
+def test_a_refusal_is_raised_when_the_next_wait_would_exceed_the_limit(patience: float) -> None:
     """The server's last refusal is raised when the next wait would be over the limit."""
     clock, call = Clock(), Call(*[busy()] * 1000)
 
@@ -159,7 +159,7 @@ def test_an_error_is_raised_as_the_server_s(inside: str, number: int, message: s
     assert (raised.value.number, raised.value.message, raised.value.timeout) == (number, message, timeout)
 
 
-def test_an_empty_error_is_none() -> None:
+def test_an_empty_error_is_no_error() -> None:
     """As old clients have it."""
     assert read_answer(error_answer("")).value("error") == ""
 
@@ -220,7 +220,7 @@ def test_a_reason_is_found_behind_a_cause() -> None:
     assert root_cause(layered) == "Connection refused"
 
 
-def test_what_openssl_says_is_told_with_what_to_look_at() -> None:
+def test_a_message_of_openssl_is_shown_with_what_to_look_at() -> None:
     """As it says it to a caller whose CA the server does not know; other words come without its places."""
     unknown = ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2546)")
     other = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:992)")

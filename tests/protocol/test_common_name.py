@@ -56,7 +56,7 @@ NOBODY += [
 
 
 @pytest.mark.parametrize("text", [*NOBODY, chr(0xD800)])
-def test_what_is_no_identity_is_refused(text: str) -> None:
+def test_a_name_that_is_no_identity_is_refused(text: str) -> None:
     """An empty field never moves another into its place; ``any`` and lists are no names; no controls."""
     with pytest.raises(ValueError, match=r"name|empty list"):
         parse(text)
@@ -89,7 +89,7 @@ def test_a_certificate_grants_its_groups_and_its_own_name() -> None:
 
 
 @given(words, word_lists, word_lists)
-def test_what_is_composed_is_parsed_the_same(
+def test_a_composed_name_is_parsed_the_same(
     name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...] | None
 ) -> None:
     """A certificate means to its reader what it meant to its maker."""
@@ -131,7 +131,7 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
         ("a", (" g",), ("LGI",)),
     ],
 )
-def test_what_would_be_read_differently_is_not_composed(
+def test_a_name_that_would_be_read_differently_is_not_composed(
     name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...] | None
 ) -> None:
     """ValueError rather than a certificate for somebody else."""

@@ -76,7 +76,7 @@ def test_a_server_of_another_name_is_refused(server: Listening, mark: Credential
     assert len(server.callers) == before
 
 
-def test_without_the_host_check_any_server_of_the_project_will_do(
+def test_any_server_of_the_project_is_accepted_without_the_host_check(
     server: Listening, mark: Credentials
 ) -> None:
     """``-W`` skips the name."""
@@ -204,7 +204,9 @@ def test_ten_calls_cost_one_handshake(server: Listening, mark: Credentials) -> N
 
 
 @pytest.mark.parametrize(("check_host", "asserted"), [(True, None), (False, False)])
-def test_a_proxy_changes_nothing_of_it(mark: Credentials, check_host: bool, asserted: bool | None) -> None:
+def test_a_proxy_does_not_change_the_check_of_a_server(
+    mark: Credentials, check_host: bool, asserted: bool | None
+) -> None:
     """The same context and the same choice about the name, through a proxy of the environment."""
     session = replace(mark, check_host=check_host).session()
 
@@ -214,7 +216,7 @@ def test_a_proxy_changes_nothing_of_it(mark: Credentials, check_host: bool, asse
     assert manager.connection_pool_kw.get("assert_hostname") is asserted
 
 
-def test_nobody_there_is_unreachable(mark: Credentials) -> None:
+def test_an_address_where_nobody_listens_is_unreachable(mark: Credentials) -> None:
     """The reason is the system's own words."""
     with pytest.raises(TransportError, match="Connection refused") as raised:
         post("https://localhost:1/LGI", mark)

@@ -131,7 +131,7 @@ def old_value(text: str, *path: str) -> str:
 @example("<repository_url\u1680x>https://evil/</repository_url\u1680x>")
 @example("<resource> </resource> <resource> <resource_name> victim </resource_name> </resource>")
 @example("<resource_capabilities> </resource_capabilities>")
-def test_what_is_let_in_changes_nothing_around_it(fragment: str) -> None:
+def test_an_accepted_fragment_changes_nothing_around_it(fragment: str) -> None:
     """The security property: whatever a stranger posts, other elements are read as the server wrote them."""
     assume(accepted(fragment))
     text = answer_around(fragment)
@@ -148,7 +148,7 @@ def test_what_is_let_in_changes_nothing_around_it(fragment: str) -> None:
 
 @settings(max_examples=200)
 @given(fragments)
-def test_what_is_let_in_names_no_reserved_tag_however_it_is_read(fragment: str) -> None:
+def test_an_accepted_fragment_names_no_reserved_tag_however_it_is_read(fragment: str) -> None:
     """Neither as it stands, nor unescaped as a reader may have it, for a parser that knows namespaces."""
     assume(accepted(fragment))
 

@@ -165,7 +165,7 @@ def test_a_change_of_a_repository_is_answered_by_its_status(exchange: Exchange) 
 
 
 @each(golden.LISTINGS + golden.STATUSES + golden.FOREIGN)
-def test_what_is_no_lgi_document_is_refused_as_an_answer(exchange: Exchange) -> None:
+def test_a_text_that_is_no_lgi_document_is_refused_as_an_answer(exchange: Exchange) -> None:
     """A file, a listing or a web server's page gives ValueError and nothing else."""
     with pytest.raises(ValueError, match=r"not an LGI document|DTD"):
         read_answer(exchange.response)

@@ -23,7 +23,7 @@ def test_the_digits_are_those_of_lgi() -> None:
 
 
 @pytest.mark.parametrize("text", ["4", "414", "4G", "0x41", "41 42", "４１", "ä", "-1", "+1"])
-def test_anything_else_is_refused(text: str) -> None:
+def test_a_text_that_is_not_hexadecimal_is_refused(text: str) -> None:
     """An odd number of digits, blanks between them and other characters are ValueError."""
     with pytest.raises(ValueError, match="not hexadecimal"):
         hexcode.decode(text)

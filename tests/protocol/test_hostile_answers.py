@@ -158,7 +158,7 @@ def test_an_answer_read_whole_leaves_the_connection_for_the_next(
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "ftp", "file"])
-def test_nothing_is_sent_to_a_server_without_tls(mark: Credentials, scheme: str) -> None:
+def test_a_server_without_tls_is_sent_nothing(mark: Credentials, scheme: str) -> None:
     """A sign-up answer can name any URL; one that proves nothing gets no connection at all."""
     with socket.create_server(("127.0.0.1", 0)) as plain:
         plain.settimeout(0.2)

@@ -29,13 +29,13 @@ def test_a_list_is_split_at_commas(text: str, values: tuple[str, ...]) -> None:
 
 
 @given(st.lists(names).map(tuple))
-def test_what_is_joined_splits_again(values: tuple[str, ...]) -> None:
+def test_a_joined_list_splits_into_the_same_values(values: tuple[str, ...]) -> None:
     """A list comes back with the same values in the same order."""
     assert comma_lists.split(comma_lists.join(values)) == values
 
 
 @given(st.text("a ,!\t"))
-def test_splitting_twice_changes_nothing(text: str) -> None:
+def test_a_second_split_changes_nothing(text: str) -> None:
     """A stored list is in its final form."""
     once = comma_lists.split(text)
 

@@ -11,7 +11,7 @@ TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <ma
 
 
 @pytest.mark.parametrize("inside", [TOLD, xml.escape(TOLD)], ids=["as it is", "escaped"])
-def test_what_is_told_of_an_application_is_read(inside: str) -> None:
+def test_the_announcement_of_an_application_is_read(inside: str) -> None:
     """Escaped, as daemons tell it, or not."""
     told = lgi_protocol_capabilities.read_capabilities(
         f"<other> <max_cpus> 1 </max_cpus> </other> <command> {inside} </command>", "command"
@@ -51,7 +51,7 @@ def test_what_is_told_of_an_application_is_read(inside: str) -> None:
         ("<!DOCTYPE x>", "<image> psi4:1.5 </image>", ""),
     ],
 )
-def test_what_a_resource_lacks_is_said_by_its_own_word_only(told: str, specifics: str, lacks: str) -> None:
+def test_a_resource_lacks_only_what_its_announcement_says(told: str, specifics: str, lacks: str) -> None:
     """Where it says nothing, or not all, it may have it."""
     assert (
         lgi_protocol_capabilities.missing_capability(f"<command> {told} </command>", "command", specifics)
@@ -60,7 +60,7 @@ def test_what_a_resource_lacks_is_said_by_its_own_word_only(told: str, specifics
 
 
 @given(st.text("<>/ ab:1image&lt;!-s"), st.text("<>/ ab:1image&lt;"))
-def test_no_text_is_too_strange(capabilities: str, specifics: str) -> None:
+def test_no_text_makes_the_search_for_a_missing_capability_fail(capabilities: str, specifics: str) -> None:
     """Both come from others."""
     lgi_protocol_capabilities.missing_capability(
         f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>"

@@ -158,7 +158,7 @@ def test_spellings_that_only_some_versions_of_curl_obey_are_obeyed(host: str, ex
     assert proxy_for(f"https://{host}:9/LGI", {"https_proxy": "proxy:1", "NO_PROXY": exceptions}) is None
 
 
-def test_an_exception_with_another_port_is_none() -> None:
+def test_an_exception_with_another_port_does_not_hold() -> None:
     """It is of another server on that machine."""
     assert proxy_for(SERVER, {"https_proxy": "proxy:1", "NO_PROXY": f"{HOST}:443"}) is not None
     assert proxy_for(f"https://{HOST}/LGI", {"https_proxy": "proxy:1", "NO_PROXY": f"{HOST}:443"}) is None
@@ -225,7 +225,7 @@ def test_a_proxy_of_another_kind_is_refused_with_a_word(
 
 
 @pytest.mark.parametrize("address", ["http://", "http://proxy:port", "http://[::1"])
-def test_an_address_that_is_none_is_refused_with_a_word(address: str) -> None:
+def test_an_invalid_address_of_a_proxy_is_refused_with_its_variable(address: str) -> None:
     """The variable is named, what is in it is not shown."""
     with pytest.raises(UnusableProxyError, match=r"^https_proxy is not the URL of a proxy"):
         proxy_for(SERVER, {"https_proxy": address})

@@ -82,7 +82,7 @@ def test_the_end_of_a_certificate_is_announced_for_thirty_days(
     assert said == ([f"the certificate {file} {words}: renew it"] if words else [])
 
 
-def test_of_a_renewed_ca_beside_the_old_one_the_later_counts(ours: Authority, tmp_path: Path) -> None:
+def test_the_later_end_counts_for_a_renewed_ca_beside_the_old_one(ours: Authority, tmp_path: Path) -> None:
     """A file may hold several certificates; of different ones the first to end counts."""
     chain = tmp_path / "chain"
     old = ending(ours, "a", NOW).read_bytes()
@@ -101,7 +101,7 @@ def test_files_without_certificates_are_not_spoken_of(ours: Authority, tmp_path:
 
 
 @given(st.binary(max_size=200), st.integers(0, 700))
-def test_nothing_but_a_certificate_is_read_as_one(ours: Authority, noise: bytes, at: int) -> None:
+def test_only_a_certificate_is_read_as_a_certificate(ours: Authority, noise: bytes, at: int) -> None:
     """Whatever stands in a file, it is a date, or a ValueError that says why not."""
     der = bytearray(ours.certificate.public_bytes(Encoding.DER))
     der[at : at + len(noise)] = noise

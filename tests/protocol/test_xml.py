@@ -61,7 +61,7 @@ def test_elements_are_found_as_old_parsers_find_them(text: str, found: list[str]
         "<a\n> 1 </a>",
     ],
 )
-def test_what_stops_old_parsers_is_passed_over(text: str) -> None:
+def test_markup_that_stops_old_parsers_is_passed_over(text: str) -> None:
     """Prologs, self-closing tags, comments, and white space that is no blank: read, never written."""
     assert xml.value(text, "a") == "1"
 
@@ -116,13 +116,13 @@ def test_entities_are_decoded_all_or_not_at_all(written: str, value: str) -> Non
 
 
 @given(st.text("&;<>\"'ltgampquo#3 x"))
-def test_our_unescaping_is_the_old_one(text: str) -> None:
+def test_text_is_unescaped_as_old_clients_do(text: str) -> None:
     """Whatever the text, both decode it or both leave it."""
     assert xml.unescape(text) == old_parser.unescape(text)
 
 
 @given(st.text("<>/!-ab ?'\"&;", max_size=40), st.sampled_from(["a", "b", "ab"]))
-def test_what_old_clients_find_we_find_too(text: str, name: str) -> None:
+def test_an_element_that_old_clients_find_is_found_too(text: str, name: str) -> None:
     """Ours reads a superset: an element the old parser finds has the same value for us."""
     try:
         old = old_parser.find(text, name).content.strip()
