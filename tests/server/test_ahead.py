@@ -63,7 +63,7 @@ def test_a_repository_is_made_between_two_runs_of_the_same_work() -> None:
     assert host.there == [name]
 
 
-def test_work_that_is_done_again_makes_no_second_one() -> None:
+def test_work_that_is_done_again_makes_no_second_repository() -> None:
     """The database may ask for it; what it takes back is taken again."""
     host, ahead = prepared()
 
@@ -88,7 +88,9 @@ def undone(ahead: StagedRepository) -> str:
 
 
 @pytest.mark.parametrize("work", [refused, undone])
-def test_what_the_second_run_does_not_keep_is_removed(work: Callable[[StagedRepository], str]) -> None:
+def test_a_repository_that_the_second_run_does_not_keep_is_removed(
+    work: Callable[[StagedRepository], str],
+) -> None:
     """A rule may have changed meanwhile."""
     host, ahead = prepared()
 
@@ -112,7 +114,7 @@ def test_a_commit_whose_answer_is_lost_keeps_the_repository() -> None:
     assert len(host.there) == 1
 
 
-def test_other_writers_than_the_first_time_are_told_to_come_back() -> None:
+def test_a_second_run_with_other_writers_is_told_to_come_back() -> None:
     """Error 1, and the repository with the wrong access list goes."""
     host, ahead = prepared()
 

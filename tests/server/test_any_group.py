@@ -57,7 +57,7 @@ def test_no_call_grants_the_administrators_group(dave: UserCalls, call: str) -> 
     assert dave.refusal(call) == 38
 
 
-def test_any_beside_other_groups_is_any(grid: Grid) -> None:
+def test_the_group_any_beside_other_groups_is_any(grid: Grid) -> None:
     """And the administrators' group is granted where the certificate names it."""
     grid.resource()
     user = grid.user("erin@desk", ("any", "admin"))
@@ -123,7 +123,7 @@ def test_a_browser_with_named_groups_has_no_choice(grid: Grid, groups: tuple[str
     assert "Work for the groups" not in browser.get("certificate").text
 
 
-def test_any_writes_no_repository(grid: Grid, dave: UserCalls) -> None:
+def test_the_group_any_writes_no_repository(grid: Grid, dave: UserCalls) -> None:
     """As LGI: a PUT posts no groups, and ``any`` is none in an access file."""
     url, _directory = new_repository(grid, write_access="theor")
 

@@ -154,7 +154,7 @@ def test_a_list_that_cannot_be_understood_makes_no_job(
     assert grid.rows("SELECT job_id FROM job_queue") == []
 
 
-def test_what_is_not_json_is_refused(grid: Grid) -> None:
+def test_a_list_that_is_not_json_is_refused(grid: Grid) -> None:
     """So is nothing at all."""
     user = grid.user()
 
@@ -163,7 +163,7 @@ def test_what_is_not_json_is_refused(grid: Grid) -> None:
     assert user.refusal("interface_submit_jobs") == 68
 
 
-def test_no_jobs_at_all_ask_how_many_there_may_be(grid: Grid, contents: Path) -> None:
+def test_an_empty_list_asks_how_many_jobs_there_may_be(grid: Grid, contents: Path) -> None:
     """A client learns it without submitting anything; one more is error 65."""
     grid.resource()
     user = grid.user()
@@ -231,7 +231,7 @@ def test_equal_calls_at_once_make_each_job_once(grid: Grid, tmp_path: Path) -> N
     ]
 
 
-def test_only_who_may_submit_may_do_so_many_times(grid: Grid, contents: Path) -> None:
+def test_only_a_user_who_may_submit_a_job_may_submit_many(grid: Grid, contents: Path) -> None:
     """The caller is judged as for one job: for the call, and then for each application."""
     grid.resource()
     user = grid.user()

@@ -77,7 +77,7 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
         *("pulse_limit = 0", "orphan_age = -1", "schedule_period = soon", "most_losses = many"),
     ],
 )
-def test_a_period_that_is_none_is_refused_with_its_line(directory: Path, line: str) -> None:
+def test_an_invalid_period_is_refused_with_its_line(directory: Path, line: str) -> None:
     """The message says what to write."""
     with pytest.raises(ConfigError, match=r"line 1: .*: write "):
         load(directory, f"{line}\n{GOOD}")
@@ -127,7 +127,9 @@ BAD_REMOTE = {
 
 
 @pytest.mark.parametrize(("old", "new", "message"), BAD_REMOTE.values(), ids=BAD_REMOTE.keys())
-def test_nothing_for_a_shell_or_ssh_passes(directory: Path, old: str, new: str, message: str) -> None:
+def test_a_value_with_a_meaning_for_a_shell_or_ssh_is_refused(
+    directory: Path, old: str, new: str, message: str
+) -> None:
     """What ends up in arguments and commands is plain, or refused with its line."""
     (directory / "a %h").write_text("x")
 

@@ -43,7 +43,9 @@ def small() -> Iterator[Grid]:
 
 @pytest.mark.parametrize("who", ["nobody", "a user"])
 @pytest.mark.parametrize("asked", [False, True], ids=["silent", "after a request"])
-def test_whoever_asks_is_answered_however_many_wait_for_nothing(small: Grid, who: str, asked: bool) -> None:
+def test_a_caller_is_answered_however_many_idle_connections_there_are(
+    small: Grid, who: str, asked: bool
+) -> None:
     """Connections without an end, with and without a certificate, keep nobody out."""
     eve = small.people.credentials(small.people.user("eve@desk", ("theor",)))
     context = eve.context()
@@ -67,7 +69,7 @@ def test_whoever_asks_is_answered_however_many_wait_for_nothing(small: Grid, who
     assert time.monotonic() - begin < 5
 
 
-def test_those_that_have_waited_longest_make_room() -> None:
+def test_the_connections_that_have_waited_longest_make_room() -> None:
     """And none that has a request."""
     closed: list[int] = []
     connections = ConnectionLimiter[int](100, closed.append)
@@ -85,7 +87,7 @@ def test_those_that_have_waited_longest_make_room() -> None:
     assert sorted(closed) == sorted({*range(91)} - {0, 1, 2, 3, 4})
 
 
-def test_one_that_asks_before_it_is_closed_is_answered() -> None:
+def test_a_connection_that_asks_before_it_is_closed_is_answered() -> None:
     """It was chosen while it waited; a request that came meanwhile is not cut off."""
     closed: list[int] = []
     connections = ConnectionLimiter[int](100, closed.append)

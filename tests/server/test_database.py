@@ -59,7 +59,7 @@ def test_work_is_done_again_when_the_database_asks_for_it(database: Database) ->
     assert count(database) == 1
 
 
-def test_what_was_done_outside_is_taken_back_when_the_transaction_fails(database: Database) -> None:
+def test_a_change_outside_the_database_is_undone_when_the_transaction_fails(database: Database) -> None:
     """Undo steps run when nothing was stored, the last first, and never after a commit."""
     steps: list[str] = []
 
@@ -75,7 +75,7 @@ def test_what_was_done_outside_is_taken_back_when_the_transaction_fails(database
     assert steps == ["second", "first"]
 
 
-def test_what_waits_for_the_commit_is_done_after_it(database: Database) -> None:
+def test_a_step_that_waits_for_the_commit_is_done_after_it(database: Database) -> None:
     """Afterwards means that other connections can see it."""
     seen: list[int] = []
 
@@ -139,7 +139,7 @@ def test_two_writers_wait_for_each_other(database: Database) -> None:
     assert row["job_limit"] == 80
 
 
-def test_of_two_in_a_deadlock_both_are_done(private_mariadb: PrivateMariaDB) -> None:
+def test_both_transactions_of_a_deadlock_are_done(private_mariadb: PrivateMariaDB) -> None:
     """MariaDB ends one with error 1213; its work is done again, and nobody hears of it."""
     database = open_database(private_mariadb.create_database("deadlock"))
     schema.make(database)
@@ -210,7 +210,7 @@ def test_a_kept_connection_that_the_server_closed_is_replaced(private_mariadb: P
 @pytest.mark.parametrize(
     "address", ["sqlite:", "sqlite://host/x", "mariadb://u@h/", "mariadb://u@h/x?colour=red", "mysql://x/y"]
 )
-def test_an_address_that_is_none_is_refused(address: str) -> None:
+def test_an_invalid_address_of_a_database_is_refused(address: str) -> None:
     """The configuration is checked before anything is started."""
     with pytest.raises(ValueError, match=r"sqlite:|mariadb://"):
         open_database(address)

@@ -37,7 +37,7 @@ def of_resources(reply: Reply) -> dict[str, tuple[str, ...]]:
     }
 
 
-def test_each_resource_is_said_to_do_with_the_job_what_it_does(grid: Grid) -> None:
+def test_each_resource_is_listed_with_what_it_does_with_the_job(grid: Grid) -> None:
     """Those that may take it, that are no target, that do not offer it, and that have not called."""
     user = grid.user()
     running = grid.resource("res1@cluster")
@@ -68,7 +68,7 @@ def test_each_resource_is_said_to_do_with_the_job_what_it_does(grid: Grid) -> No
     assert running.session_id != ""
 
 
-def test_a_resource_that_lacks_what_a_job_asks_for_is_told_of(grid: Grid) -> None:
+def test_a_resource_that_lacks_what_a_job_asks_for_is_named(grid: Grid) -> None:
     """By its own word: which image, how many cores; and where all targets do, that is the reason."""
     user = grid.user()
     grid.resource("res1@cluster", "<hello_world> &lt;images&gt; psi4:1.5 &lt;/images&gt; </hello_world>")
@@ -90,7 +90,7 @@ def test_a_resource_that_lacks_what_a_job_asks_for_is_told_of(grid: Grid) -> Non
     assert "has no image psi4:1.5, gives a job 2 cpus at most, not 99" in reply.content
 
 
-def test_what_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
+def test_the_reason_that_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
     """Nobody offers it; of those that do none is a target; all that could take it are silent."""
     resource = grid.resource("res1@cluster")
     grid.resource("res2@cluster")
@@ -112,7 +112,7 @@ def test_what_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
     ("state", "said"),
     [("running", "running"), ("frozen", "running"), ("aborting", "aborting"), ("finished", "ended")],
 )
-def test_a_job_that_is_not_queued_is_told_as_what_it_is(grid: Grid, state: str, said: str) -> None:
+def test_a_job_that_is_not_queued_is_explained_by_its_state(grid: Grid, state: str, said: str) -> None:
     """Without a word about the queue."""
     grid.resource()
     user = grid.user()
@@ -142,7 +142,7 @@ def test_a_locked_job_is_answered_at_once(grid: Grid) -> None:
     assert reply.value("explanation", "locked_by") == "res1@cluster"
 
 
-def test_only_who_may_read_a_job_is_told(grid: Grid) -> None:
+def test_only_a_reader_of_a_job_gets_its_explanation(grid: Grid) -> None:
     """34 for others, 15 for none, 19 for no number."""
     grid.resource()
     job = grid.user().submit()

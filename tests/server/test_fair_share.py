@@ -33,7 +33,7 @@ def owners_in_order(jobs: Iterable[QueuedJob], usage: Usage) -> str:
 EQUAL = Usage({}, {})
 
 
-def test_one_user_is_first_in_first_out() -> None:
+def test_the_jobs_of_one_user_are_first_in_first_out() -> None:
     """Whatever was used."""
     jobs = [job(number, "anna") for number in (5, 3, 9)]
 
@@ -47,14 +47,14 @@ def test_two_users_take_turns_however_many_jobs_one_has() -> None:
     assert owners_in_order(jobs, EQUAL) == "ababab" + "aaaaa"
 
 
-def test_who_has_used_less_comes_first_for_as_many_jobs_as_that_is() -> None:
+def test_a_user_who_has_used_less_comes_first_for_as_many_jobs_as_that_is() -> None:
     """Two hours less are two jobs of an hour."""
     jobs = [job(number, "anna") for number in range(4)] + [job(number, "ben") for number in range(4, 8)]
 
     assert owners_in_order(jobs, Usage({"user anna": 2.5 * HOUR}, {})) == "bbababaa"
 
 
-def test_twice_the_weight_is_twice_the_share() -> None:
+def test_a_user_of_twice_the_weight_has_twice_the_share() -> None:
     """Three jobs of one to one of the other for a weight of three."""
     jobs = [job(number, "anna") for number in range(6)] + [job(number, "ben") for number in range(6, 8)]
 
@@ -102,7 +102,7 @@ def test_the_function_of_the_page_can_be_used(tmp_path: Path) -> None:
     assert ordering.load(tmp_path / "order.py")(jobs, EQUAL) == [4, 1, 3, 2]
 
 
-def test_what_was_used_counts_half_after_a_half_life() -> None:
+def test_use_counts_half_after_a_half_life() -> None:
     """Of a run that has just ended nearly all, of a long one less than its seconds."""
     week = 7 * DAY
 

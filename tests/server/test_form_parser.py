@@ -173,7 +173,7 @@ def test_a_quoted_boundary_is_read_at_every_entrance(grid: Grid, entrance: Entra
 
 
 @entrances
-def test_what_follows_an_unquoted_boundary_is_not_of_it(grid: Grid, entrance: Entrance) -> None:
+def test_a_parameter_behind_an_unquoted_boundary_is_not_part_of_it(grid: Grid, entrance: Entrance) -> None:
     """Another parameter of the header, with a blank before it or none."""
     sent = entrance(grid)
     written = request(sent, LGI_PY).replace(b"@$\r\n", b"@$ ; charset=utf-8\r\n", 1)
@@ -233,7 +233,7 @@ def test_a_form_that_cannot_be_read_does_nothing(grid: Grid, entrance: Entrance)
     assert "Traceback" not in grid.log.read_text()
 
 
-def test_no_files_may_be_announced(grid: Grid) -> None:
+def test_an_announcement_of_no_files_is_accepted(grid: Grid) -> None:
     """LGI.py always says how many files there are, also when there are none."""
     sent = submit(grid)
     bare = Post(sent.target, sent.fields | {"number_of_uploaded_files": "0"}, "<number_of_files> 1 </number")

@@ -81,14 +81,16 @@ def test_a_front_end_with_the_secret_says_who_calls(behind: Grid, written: Calla
 
 
 @pytest.mark.parametrize("secret", [None, "", SECRET[:-1], SECRET + "x", SECRET.upper(), "\xe9" * 40])
-def test_without_the_secret_a_header_is_worth_nothing(behind: Grid, secret: str | None) -> None:
+def test_a_header_without_the_secret_is_worth_nothing(behind: Grid, secret: str | None) -> None:
     """Whoever reaches the port past the front end is error 2, with a valid certificate in the header too."""
     headers = {HEADER: escaped(pem_of(behind))} | ({} if secret is None else {SECRET_HEADER: secret})
 
     assert ask(behind, headers) == 2
 
 
-def test_what_no_authority_of_ours_signed_is_refused(behind: Grid, tmp_path: Path) -> None:
+def test_a_certificate_of_another_authority_is_refused_behind_a_front_end_too(
+    behind: Grid, tmp_path: Path
+) -> None:
     """A front end that verifies badly does not let strangers in: we look at the signature ourselves."""
     strange = Authority.create(tmp_path / "ca").issue_user("mark@laptop", ("theor",), force=True)
 

@@ -38,7 +38,7 @@ def test_all_hosts_are_asked_when_all_are_away() -> None:
 
 
 @pytest.mark.parametrize("hosts", ["db1:port", "db1:99999,db2"])
-def test_a_port_that_is_none_is_refused_with_its_line(hosts: str) -> None:
+def test_an_invalid_port_is_refused_with_its_line(hosts: str) -> None:
     """When the configuration is read."""
     with pytest.raises(ValueError, match=r"[Pp]ort"):
         database.parse_address(f"mariadb://u@{hosts}/LGI")

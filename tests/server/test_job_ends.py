@@ -224,7 +224,7 @@ def test_a_list_of_another_end_is_refused(grid: Grid) -> None:
     assert grid.user().refusal("interface_job_state", ended="success") == 25
 
 
-def test_what_an_owner_says_is_not_the_end_of_the_job(grid: Grid) -> None:
+def test_the_specifics_of_an_owner_are_not_the_end_of_the_job(grid: Grid) -> None:
     """Specifics may hold such tags, and the output such words: they are not what the daemon tells."""
     resource, user = grid.resource(), grid.user()
     said = "<exit_code> 0 </exit_code> <end_reason> fine </end_reason>"

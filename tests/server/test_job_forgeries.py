@@ -88,7 +88,9 @@ def test_the_projects_authority_makes_no_jobs(grid: Grid, job: JobClaims, tmp_pa
         frank.post("resources/resource_submit_job", {"project": "LGI"})
 
 
-def test_what_the_jobs_authority_signs_is_never_ordinary(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
+def test_a_certificate_of_the_jobs_authority_is_never_an_ordinary_one(
+    grid: Grid, job: JobClaims, tmp_path: Path
+) -> None:
     """Not even with the name of a user: a signature of that key makes a job of it, or nobody."""
     assert grid.config.jobs_key is not None
     assert grid.config.jobs_certificate is not None

@@ -196,7 +196,7 @@ def test_every_page_is_refused(grid: Grid, job: JobClaims) -> None:
             assert method == "HEAD" or "<number> 2 </number>" in answer.text, (method, path)
 
 
-def test_what_a_repository_does_not_know_is_refused(job: JobClaims) -> None:
+def test_a_method_that_a_repository_does_not_know_is_refused(job: JobClaims) -> None:
     """Only the methods that look at who may do it are open to jobs."""
     for method in ("POST", "PATCH", "OPTIONS"):
         assert "<number> 2 </number>" in job.ask(method, f"{job.repository}/x", b"x").text

@@ -57,7 +57,7 @@ def test_the_end_of_a_job_is_told_as_it_comes(grid: Grid) -> None:
     assert seconds < 4
 
 
-def test_any_other_state_than_the_known_one_is_told(grid: Grid) -> None:
+def test_a_state_other_than_the_known_one_ends_a_wait(grid: Grid) -> None:
     """A user who knows that it is queued hears that it runs."""
     user, resource = grid.user(), grid.resource()
     job_id = user.submit()
@@ -70,7 +70,7 @@ def test_any_other_state_than_the_known_one_is_told(grid: Grid) -> None:
     assert reply.value("job", "state") == "running"
 
 
-def test_what_is_no_news_comes_when_the_time_is_over(grid: Grid) -> None:
+def test_an_answer_without_news_comes_when_the_time_is_over(grid: Grid) -> None:
     """The answer is the usual one."""
     user = grid.user()
     grid.resource()
@@ -94,7 +94,7 @@ def test_an_ended_job_is_answered_at_once(grid: Grid, known: dict[str, str]) -> 
     assert time.monotonic() - began < 5
 
 
-def test_a_job_that_is_deleted_is_told_of(grid: Grid) -> None:
+def test_the_deletion_of_a_job_ends_a_wait(grid: Grid) -> None:
     """With the number for a job that is not there."""
     user = grid.user()
     grid.resource()
@@ -108,7 +108,7 @@ def test_a_job_that_is_deleted_is_told_of(grid: Grid) -> None:
     assert seconds < 4
 
 
-def test_nobody_waits_for_a_job_he_may_not_read(grid: Grid) -> None:
+def test_a_wait_for_a_job_of_others_is_refused_at_once(grid: Grid) -> None:
     """Refused at once, as without waiting."""
     grid.resource()
     job_id = grid.user().submit()
@@ -167,12 +167,12 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
         ("", None, False),
     ],
 )
-def test_what_is_news_of_a_job(known: str, state: str | None, so: bool) -> None:
+def test_a_state_other_than_the_known_one_is_news_of_a_job(known: str, state: str | None, so: bool) -> None:
     """A site's own word is a job that runs; one that is gone has no state."""
     assert KnownJobState("mark", 1, known).is_so(state) is so
 
 
-def test_who_hangs_up_is_let_go() -> None:
+def test_a_caller_who_hangs_up_is_let_go() -> None:
     """Long before its time is over: it would keep its connection and its memory."""
     database = _Jobs()
     database.states = {1: "queued"}

@@ -130,7 +130,7 @@ def test_jobs_are_numbered_from_1_behind_their_number(grid: Grid) -> None:
         assert answer.count("<job number=") == 3
 
 
-def test_anybody_may_change_a_job_whose_write_access_says_any(grid: Grid) -> None:
+def test_every_user_may_change_a_job_whose_write_access_says_any(grid: Grid) -> None:
     """any stands for every user, in this list as in the others."""
     grid.resource()
     job_id = grid.user().submit(write_access="any", read_access="any")
@@ -140,7 +140,7 @@ def test_anybody_may_change_a_job_whose_write_access_says_any(grid: Grid) -> Non
     assert frank.delete(job_id).value("job", "state") == "deleted"
 
 
-def test_deleting_needs_write_access(grid: Grid) -> None:
+def test_a_delete_needs_write_access(grid: Grid) -> None:
     """Reading is not enough: error 35, and nothing changes."""
     grid.resource()
     job_id = grid.user().submit(read_access="chem")
@@ -151,7 +151,7 @@ def test_deleting_needs_write_access(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize(("job_id", "number"), [("", 19), ("abc", 19), ("-1", 19), ("1" * 10, 47)])
-def test_a_job_id_that_is_none_is_refused(grid: Grid, job_id: str, number: int) -> None:
+def test_an_invalid_job_id_is_refused(grid: Grid, job_id: str, number: int) -> None:
     """Missing or not a number is 19, too big is 47."""
     assert grid.user().refusal("interface_delete_job", job_id=job_id) == number
 

@@ -74,7 +74,7 @@ def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid,
         other.remove()
 
 
-def test_set_up_makes_a_key_that_only_the_server_can_read(grid: Grid) -> None:
+def test_the_set_up_makes_a_key_that_only_the_server_can_read(grid: Grid) -> None:
     """Made beside the configuration, and named in it."""
     directory = grid.config_file.parent
 
@@ -104,7 +104,7 @@ def test_a_server_makes_what_its_configuration_names(tmp_path: Path) -> None:
         grid.remove()
 
 
-def test_checking_a_configuration_makes_nothing() -> None:
+def test_a_check_of_a_configuration_makes_nothing() -> None:
     """Both files may be missing; one of the two lines alone is a mistake."""
     grid = Grid(settings={"jobs_key": "new.key", "jobs_certificate": "new.crt"})
     try:
@@ -123,7 +123,7 @@ def test_checking_a_configuration_makes_nothing() -> None:
         grid.remove()
 
 
-def test_without_the_two_lines_everything_is_as_before(tmp_path: Path) -> None:
+def test_a_server_without_the_two_lines_gives_jobs_no_certificates(tmp_path: Path) -> None:
     """No tag, no certificate, and none that was given earlier is accepted."""
     grid = Grid()
     try:

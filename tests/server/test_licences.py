@@ -82,7 +82,7 @@ def another(grid: Grid, resource: ResourceCalls) -> ResourceCalls:
     return made
 
 
-def test_users_see_how_many_are_in_use(grid: Grid) -> None:
+def test_users_see_how_many_licences_are_in_use(grid: Grid) -> None:
     """With the resources of the project; those of a job that waits are not in use."""
     resource = grid.resource()
     resource.lock(str(submit(grid, "matlab=2")))
@@ -185,7 +185,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("wanted", "why"), BAD.values(), ids=BAD.keys())
-def test_what_can_never_be_had_is_refused_at_once(grid: Grid, wanted: str, why: str) -> None:
+def test_licences_that_can_never_be_had_are_refused_at_once(grid: Grid, wanted: str, why: str) -> None:
     """Error 72: a job that waits for ever helps nobody."""
     grid.resource()
 
@@ -251,7 +251,7 @@ def test_only_jobs_that_could_start_are_counted(grid: Grid) -> None:
     assert another(grid, resource).count_work("hello_world") == 2
 
 
-def test_who_waits_is_told_when_licences_are_free(grid: Grid) -> None:
+def test_a_resource_that_waits_is_told_when_licences_are_free(grid: Grid) -> None:
     """And not before: a job nobody can start is no news."""
     resource = grid.resource()
     first, second = submit(grid, "abaqus"), submit(grid, "abaqus")
@@ -403,7 +403,7 @@ def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(databas
     assert many <= few + 20
 
 
-def test_what_was_taken_when_licences_are_held_is_counted(database: Database) -> None:
+def test_a_claim_that_waited_counts_the_licences_taken_meanwhile(database: Database) -> None:
     """Who waited for another claim counts what that has taken."""
     first_has_taken, counted = threading.Event(), []
     numbers = queues.fill(database, 2)
@@ -440,7 +440,9 @@ SECTIONS = {
 
 
 @pytest.mark.parametrize(("section", "why"), SECTIONS.values(), ids=SECTIONS.keys())
-def test_a_wrong_section_is_told(licensed: Grid, tmp_path: Path, section: str, why: str) -> None:
+def test_a_wrong_section_of_licences_is_refused_with_its_line(
+    licensed: Grid, tmp_path: Path, section: str, why: str
+) -> None:
     """With file and line, and nothing starts."""
     text = licensed.config_file.read_text().partition("\n[licences]")[0] + "\n"
     path = licensed.config_file.with_name("wrong.cfg")

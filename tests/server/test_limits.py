@@ -111,7 +111,7 @@ def test_a_put_that_is_announced_too_big_is_refused_before_it_comes(small: Grid,
     assert [path.name for path in directory.iterdir()] == [ACCESS]
 
 
-def test_who_sends_a_large_file_hears_why_it_is_refused(small: Grid, tmp_path: Path) -> None:
+def test_the_sender_of_a_large_file_hears_why_it_is_refused(small: Grid, tmp_path: Path) -> None:
     """The server closes while the file is still sent: its answer is read all the same, and is no outage."""
     small.clear()
     url, _directory = new_repository(small)

@@ -213,7 +213,7 @@ def test_the_set_up_names_a_certificate_that_is_missing(grid: Grid, tmp_path: Pa
     assert not (tmp_path / "server" / "LGI_server.cfg").exists()
 
 
-def test_what_the_server_writes_can_be_elsewhere(grid: Grid, tmp_path: Path) -> None:
+def test_the_files_the_server_writes_can_be_elsewhere(grid: Grid, tmp_path: Path) -> None:
     """--data has all of it, so that the directory of the configuration need not be writable."""
     etc, data = tmp_path / "etc", tmp_path / "var"
 
@@ -366,7 +366,7 @@ def test_shares_are_this_server_s_own(grid: Grid) -> None:
         ("resources", "res1@cluster", "2", "Resources have no share !"),
     ],
 )
-def test_a_share_that_is_none_is_refused(grid: Grid, kind: str, name: str, weight: str, message: str) -> None:
+def test_an_invalid_share_is_refused(grid: Grid, kind: str, name: str, weight: str, message: str) -> None:
     """The message says what to write; nothing is stored."""
     refused = manage(grid, "add", kind, "share", "--name", name, "--weight", weight)
 

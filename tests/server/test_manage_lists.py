@@ -103,7 +103,9 @@ WORDS = {
 
 
 @pytest.mark.parametrize(("words", "message"), WORDS.values(), ids=WORDS.keys())
-def test_words_that_say_nothing_are_told(grid: Grid, words: tuple[str, ...], message: str) -> None:
+def test_an_unknown_word_of_a_command_line_is_refused(
+    grid: Grid, words: tuple[str, ...], message: str
+) -> None:
     """With the usage."""
     done = manage(grid, *words)
 

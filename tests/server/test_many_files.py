@@ -209,7 +209,7 @@ def test_a_repository_takes_no_more_files_than_it_may_hold(grid: Grid) -> None:
     assert found == [200, 400, 200]
 
 
-def test_only_who_may_write_stores_files(grid: Grid) -> None:
+def test_only_a_user_who_may_write_stores_files(grid: Grid) -> None:
     """403 for others and for browsers, 404 for no repository; the body need not be understood for that."""
     url, directory = new_repository(grid)
     files = listed({"a": b"a"})

@@ -91,7 +91,7 @@ def test_calls_jobs_and_claims_are_counted_over_all_workers(grid: Grid) -> None:
     assert value(after, "lgi_database_up", project="LGI") == 1
 
 
-def test_held_calls_are_counted_while_they_wait_and_not_in_the_times(grid: Grid) -> None:
+def test_calls_that_are_held_are_counted_while_they_wait_and_not_in_the_times(grid: Grid) -> None:
     """A call that waits for a second has not taken a second."""
     calls = grid.resource()
     before = page(grid, admin(grid)).text
@@ -107,7 +107,7 @@ def test_held_calls_are_counted_while_they_wait_and_not_in_the_times(grid: Grid)
     assert took[1] - took[0] < 1.0
 
 
-def test_only_administrators_and_the_server_itself_are_told(grid: Grid) -> None:
+def test_only_administrators_and_the_server_itself_see_the_metrics(grid: Grid) -> None:
     """No user, no resource, no administrator of another project alone, and nobody without a certificate."""
     grid.resource()
     refused = [
@@ -129,7 +129,7 @@ def open_here() -> Iterator[Grid]:
         yield made
 
 
-def test_programs_of_this_machine_are_told_where_that_is_configured(open_here: Grid) -> None:
+def test_programs_of_this_machine_see_the_metrics_where_that_is_configured(open_here: Grid) -> None:
     """One line of the configuration; Prometheus needs no certificate then."""
     answer = page(open_here)
 
@@ -145,7 +145,7 @@ def status(grid: Grid) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_status_reads_them_with_the_servers_own_certificate(grid: Grid) -> None:
+def test_the_status_command_reads_the_metrics_with_the_servers_own_certificate(grid: Grid) -> None:
     """Queue, resources and calls in words."""
     grid.resource()
     grid.user().submit()
@@ -157,7 +157,7 @@ def test_status_reads_them_with_the_servers_own_certificate(grid: Grid) -> None:
     assert "interface_submit_job" in words
 
 
-def test_status_of_a_server_that_is_down_says_so() -> None:
+def test_the_status_command_says_that_a_server_is_down() -> None:
     """A sentence and exit 1."""
     down = Grid()
     try:

@@ -116,7 +116,7 @@ def chain_of(grid: Grid, is_authority: bool, key: Key) -> Sequence[x509.Certific
 
 
 @pytest.mark.parametrize("is_authority", [False, True], ids=["a user", "a second authority"])
-def test_who_has_a_certificate_makes_no_others(grid: Grid, tmp_path: Path, is_authority: bool) -> None:
+def test_the_holder_of_a_certificate_makes_no_others(grid: Grid, tmp_path: Path, is_authority: bool) -> None:
     """Neither a user nor an authority below the project's: its own certificate says that there is none."""
     key = ec.generate_private_key(ec.SECP256R1())
     issued = write(tmp_path, key, *chain_of(grid, is_authority, key))

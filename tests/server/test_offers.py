@@ -33,7 +33,7 @@ def take(
     return [job.job_id for job in offered]
 
 
-def test_two_that_ask_at_once_share_the_queue(database: Database) -> None:
+def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> None:
     """The second is offered what follows the first one's jobs, however many those are; nobody waits."""
     numbers = queues.fill(database, 60)
     start = time.monotonic()
@@ -50,7 +50,7 @@ def test_two_that_ask_at_once_share_the_queue(database: Database) -> None:
 @pytest.mark.parametrize(
     ("resource", "wanted"), [("nobody", ()), ("res1", ("stranger",)), ("res1", ()), ("res1", ("!user0",))]
 )
-def test_whoever_looks_past_a_job_keeps_nobody_from_it(
+def test_a_search_that_passes_over_a_job_keeps_nobody_from_it(
     database: Database, resource: str, wanted: tuple[str, ...]
 ) -> None:
     """Jobs for other resources or of unwanted owners stay free while a long search goes on."""
@@ -77,7 +77,7 @@ def test_an_offer_is_empty_only_when_there_is_nothing_to_offer(database: Databas
     database.run(lambda transaction: ask(transaction, 6))
 
 
-def test_a_user_can_delete_what_others_only_look_at(database: Database) -> None:
+def test_a_user_can_delete_a_job_that_others_only_look_at(database: Database) -> None:
     """A search holds up no change of the jobs it does not take."""
     numbers = queues.fill(database, 10, "res1", "res2")
 
@@ -90,7 +90,7 @@ def test_a_user_can_delete_what_others_only_look_at(database: Database) -> None:
     assert time.monotonic() - start < 2.0
 
 
-def test_what_a_job_says_once_it_is_held_decides(database: Database) -> None:
+def test_the_state_of_a_job_once_it_is_held_decides(database: Database) -> None:
     """A job whose state, lock or targets have changed since it was found is not offered."""
     numbers = queues.fill(database, 5)
     for number, change in zip(

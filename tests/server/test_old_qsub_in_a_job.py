@@ -73,7 +73,7 @@ def test_an_old_qsub_submits_a_job_from_within_a_job(grid: Grid, job: JobClaims)
     "call",
     ["request_work", "lock_job", "unlock_job", "update_job", "request_job_details", "job_state", "wait"],
 )
-def test_such_a_session_is_good_for_nothing_else(grid: Grid, job: JobClaims, call: str) -> None:
+def test_the_session_of_a_job_is_good_for_no_other_call(grid: Grid, job: JobClaims, call: str) -> None:
     """Neither for the job, whose certificate may call nothing else, nor for its resource: there is none."""
     grid.user().submit()
     session_id = post(job.client.session, job, SIGN_UP, project="LGI").value("session_id")
@@ -83,7 +83,7 @@ def test_such_a_session_is_good_for_nothing_else(grid: Grid, job: JobClaims, cal
     assert grid.rows("SELECT * FROM running_locks") == []
 
 
-def test_its_resource_has_no_such_session(grid: Grid, job: JobClaims) -> None:
+def test_the_session_of_a_job_is_none_of_its_resource(grid: Grid, job: JobClaims) -> None:
     """The number is the job's; where a session of its resource has the same one, a job cannot end that."""
     grid.run("DELETE FROM running_sessions")
     session_id = post(job.client.session, job, SIGN_UP, project="LGI").value("session_id")
@@ -111,7 +111,7 @@ def test_its_resource_has_no_such_session(grid: Grid, job: JobClaims) -> None:
         (SIGN_OFF, {"session_id": "999999"}, 16),
     ],
 )
-def test_what_is_not_for_a_job_is_refused(
+def test_a_call_that_is_not_for_a_job_is_refused(
     grid: Grid, job: JobClaims, call: str, fields: dict[str, str], number: int
 ) -> None:
     """With the errors of a resource's call; what the resource offers stays."""

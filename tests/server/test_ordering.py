@@ -235,7 +235,7 @@ def ran(database: Database, user: str, hours: float) -> None:
     database.run(work)
 
 
-def test_who_has_used_much_lately_waits_for_others(database: Database) -> None:
+def test_a_user_who_has_used_much_lately_waits_for_others(database: Database) -> None:
     """As many jobs as that is; an hour of a week ago counts half of one."""
     for _ in range(4):
         ran(database, "anna", 1)

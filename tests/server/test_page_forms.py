@@ -76,7 +76,7 @@ def test_targets_groups_and_access_are_chosen(offered: Grid) -> None:
         ({"target_resources": "nobody"}, "None of the target resources", "target_resources"),
     ],
 )
-def test_what_is_refused_is_said_and_what_was_typed_is_kept(
+def test_a_refused_form_says_why_and_keeps_what_was_typed(
     offered: Grid, wrong: dict[str, str], said: str, field: str
 ) -> None:
     """The limits are the calls'; the field at fault is marked; nothing was stored."""
@@ -97,7 +97,7 @@ def test_what_is_refused_is_said_and_what_was_typed_is_kept(
     assert everything(offered) == before
 
 
-def test_who_may_not_submit_is_told_so(offered: Grid) -> None:
+def test_a_user_who_may_not_submit_is_told_so(offered: Grid) -> None:
     """The project's rules are the calls': here no rule allows anything."""
     offered.run("DELETE FROM users_allowed")
 
@@ -208,7 +208,7 @@ def test_a_file_of_any_name_is_fetched_and_deleted_by_its_links(offered: Grid, n
 
 
 @pytest.mark.parametrize("name", [".LGI_repository_write_access", "../x", ""])
-def test_files_that_are_none_are_refused(offered: Grid, name: str) -> None:
+def test_a_file_with_an_unusable_name_is_refused(offered: Grid, name: str) -> None:
     """LGI's own, those that lead elsewhere, and none at all; the access file is not listed."""
     job_id = offered.user().submit()
     browser = Browser(offered)
@@ -240,7 +240,7 @@ def everything(grid: Grid) -> list[object]:
 @pytest.mark.parametrize(
     "forgery", ["no token", "another token", "no cookie", "another user's", "from elsewhere", "GET"]
 )
-def test_nothing_changes_without_a_form_of_ours(offered: Grid, change: str, forgery: str) -> None:
+def test_no_change_is_made_without_a_form_of_the_server(offered: Grid, change: str, forgery: str) -> None:
     """LGI error 66: a token of this browser's session, which no other site can send or know."""
     form, target, fields = CHANGES[change]
     job_id = offered.user().submit()
@@ -299,7 +299,7 @@ def test_a_job_of_others_is_not_there(offered: Grid, path: str) -> None:
 
 
 @pytest.mark.parametrize("change", ["delete", "add a file", "delete a file"])
-def test_who_may_only_read_a_job_changes_nothing(offered: Grid, change: str) -> None:
+def test_a_user_who_may_only_read_a_job_changes_nothing(offered: Grid, change: str) -> None:
     """No buttons are shown, and what is posted all the same is refused: LGI error 35."""
     _, target, fields = CHANGES[change]
     job_id = offered.user().submit(read_access="other@laptop")

@@ -18,7 +18,7 @@ def ids(rows: list[dict[str, str]]) -> list[int]:
     return [int(row["Job"]) for row in rows]
 
 
-def test_the_newest_comes_first(grid: Grid) -> None:
+def test_the_newest_job_comes_first(grid: Grid) -> None:
     """By the time of the last change of state; what changed in the same second by number."""
     grid.resource()
     first, second, third = (grid.user().submit() for _ in range(3))
@@ -47,7 +47,7 @@ def test_a_row_says_what_a_job_is(grid: Grid) -> None:
     }
 
 
-def test_only_jobs_one_may_read_are_there(grid: Grid) -> None:
+def test_only_jobs_that_a_user_may_read_are_listed(grid: Grid) -> None:
     """One's own, those of one's groups, and those that anybody may read."""
     grid.resource()
     own = grid.user().submit()
@@ -113,7 +113,7 @@ def follow(browser: Browser, page: object, relation: str) -> object:
     return browser.get(f"https://localhost:{browser.grid.port}{link}")
 
 
-def test_a_place_that_is_none_is_the_beginning(grid: Grid) -> None:
+def test_an_invalid_place_in_a_list_is_the_beginning(grid: Grid) -> None:
     """Whatever stands in the address."""
     grid.resource()
     job_id = grid.user().submit()

@@ -137,7 +137,7 @@ def test_a_list_is_not_told_of_what_others_do(grid: Grid, beside: ThreadPoolExec
     assert held.result(30)[0] == 200
 
 
-def test_who_may_not_read_a_job_is_told_nothing(grid: Grid) -> None:
+def test_a_user_who_may_not_read_a_job_is_told_nothing(grid: Grid) -> None:
     """Neither that it is there nor its state; without a certificate nothing at all."""
     grid.resource()
     job_id = grid.user().submit()

@@ -22,7 +22,7 @@ def job_with(grid: Grid, **columns: object) -> int:
     return job_id
 
 
-def test_with_a_certificate_the_menu_opens_already_identified(grid: Grid) -> None:
+def test_the_menu_opens_already_identified_with_a_certificate(grid: Grid) -> None:
     """No log-in: the address without a project leads to the project, which knows user and groups."""
     page = Browser(grid).get(f"{grid.url}/basic_interface/")
 
@@ -74,7 +74,7 @@ def test_a_job_is_shown_with_everything(grid: Grid) -> None:
         assert shown in page.text
 
 
-def test_what_is_no_text_is_shown_as_hexadecimal_digits(grid: Grid) -> None:
+def test_data_that_is_no_text_is_shown_as_hexadecimal_digits(grid: Grid) -> None:
     """With offsets and the characters that can be read; the download has the bytes."""
     data = b"\x00\x01ABC<\xff" + bytes(range(256)) * 20
     job_id = job_with(grid, state="finished", output=data)

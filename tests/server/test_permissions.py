@@ -156,7 +156,7 @@ def test_a_group_that_is_denied_does_not_own_the_job(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize("table", ["users_denied", "groups_denied"])
-def test_nobody_submits_without_a_rule_that_allows_it(grid: Grid, table: str) -> None:
+def test_no_user_submits_without_a_rule_that_allows_it(grid: Grid, table: str) -> None:
     """No row, or a denying one: error 33."""
     grid.resource()
     user = grid.user()

@@ -67,7 +67,7 @@ def test_projects_keep_jobs_and_resources_apart(server: Grid) -> None:
     assert refused.value.number == 5
 
 
-def test_what_one_project_forbids_the_other_may_allow(server: Grid) -> None:
+def test_a_submit_that_one_project_forbids_may_be_allowed_by_the_other(server: Grid) -> None:
     """Users and groups are allowed and denied by each project for itself."""
     user = server.user("dora@desk", ("theor",))
     fields = {"application": "hello_world", "target_resources": "any"}

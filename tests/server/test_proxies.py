@@ -84,7 +84,9 @@ def test_a_job_lives_behind_a_front_end_as_everywhere(behind: Grid, tmp_path: Pa
 
 
 @pytest.mark.parametrize("headers", [{}, {HEADER: "forged"}, {HEADER.lower(): "forged"}, {HEADER: ""}])
-def test_who_shows_no_certificate_is_nobody_whatever_he_writes(behind: Grid, headers: dict[str, str]) -> None:
+def test_a_caller_without_a_certificate_is_nobody_whatever_header_he_sends(
+    behind: Grid, headers: dict[str, str]
+) -> None:
     """The header that a client sends does not arrive."""
     session = requests.Session()
     session.trust_env = False
@@ -100,7 +102,7 @@ def test_who_shows_no_certificate_is_nobody_whatever_he_writes(behind: Grid, hea
     assert "<number> 2 </number>" in answer.text
 
 
-def test_nobody_becomes_another_by_a_header(behind: Grid) -> None:
+def test_no_user_becomes_another_by_a_header(behind: Grid) -> None:
     """A user who sends somebody else's certificate beside his own stays himself."""
     frank = behind.user("frank@desk", ("chem",))
     frank.client.session.headers[HEADER] = escaped(pem_of(behind))

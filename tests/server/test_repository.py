@@ -123,7 +123,7 @@ def test_a_listing_is_found_by_old_addresses(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "JOB_" + "0" * 32, "<b>../../etc</b>", "..", "JOB_" + "g" * 32])
-def test_a_repository_that_is_none_has_no_files(grid: Grid, name: str) -> None:
+def test_an_invalid_name_of_a_repository_has_no_files(grid: Grid, name: str) -> None:
     """An invalid name is not echoed."""
     text = listing(grid.user(), grid, name)
 
@@ -132,7 +132,7 @@ def test_a_repository_that_is_none_has_no_files(grid: Grid, name: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "data"), [("PUT", b"x"), ("DELETE", None)])
-def test_writing_needs_a_name_in_the_access_file(grid: Grid, method: str, data: bytes | None) -> None:
+def test_a_write_needs_a_name_in_the_access_file(grid: Grid, method: str, data: bytes | None) -> None:
     """403 for others, whatever groups they post; users, groups and administrators in the list may."""
     url, directory = new_repository(grid, write_access="chem")
     (directory / "file").write_text("old")
@@ -202,7 +202,7 @@ def test_a_name_with_a_control_character_is_refused_with_its_reason(
     assert "This is no usable file name" in xml.value(answer.text, "status", "message")
 
 
-def test_what_is_missing_or_not_ones_own_is_said_in_whole_sentences(grid: Grid) -> None:
+def test_a_missing_or_foreign_file_is_refused_in_whole_sentences(grid: Grid) -> None:
     """A file, a repository, and one that others may change."""
     url, _ = new_repository(grid)
     user, other = grid.user(), grid.user("frank@desk", ("chem",))

@@ -57,7 +57,7 @@ def test_a_repository_is_not_found_without_its_whole_name(grid: Grid) -> None:
     assert ask(user, "GET", f"{url}/file").content == b"x"
 
 
-def test_whoever_knows_the_whole_address_may_read(grid: Grid) -> None:
+def test_a_caller_who_knows_the_whole_address_may_read(grid: Grid) -> None:
     """Any user and any resource of the project, registered or not, whole or in part; they may not write."""
     url, directory = new_repository(grid)
     (directory / "file").write_bytes(b"0123456789")

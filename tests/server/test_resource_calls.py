@@ -36,7 +36,7 @@ def test_a_sign_up_opens_a_session_and_stores_the_capabilities(grid: Grid) -> No
     assert row["resource_capabilities"] == CAPABILITIES
 
 
-def test_signing_off_frees_this_sessions_locks_only(grid: Grid) -> None:
+def test_a_sign_off_frees_the_locks_of_its_session_only(grid: Grid) -> None:
     """Other sessions of the same resource are untouched; the ended one is error 16."""
     resource = grid.resource()
     other = ResourceCalls(resource.client, PROJECT)
@@ -417,7 +417,7 @@ def test_many_resources_at_once_get_every_job_exactly_once(grid: Grid) -> None:
     assert grid.rows(INVARIANT) == []
 
 
-def test_of_two_submits_at_the_last_place_exactly_one_passes(grid: Grid) -> None:
+def test_exactly_one_of_two_submits_at_the_last_place_passes(grid: Grid) -> None:
     """Checked and inserted in one transaction."""
     grid.resource()
     grid.run("UPDATE users_allowed SET job_limit = 5")

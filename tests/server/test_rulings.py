@@ -43,7 +43,7 @@ def test_pages_trust_chosen_groups_as_calls_do(trusting: Grid) -> None:
 
 
 @pytest.mark.parametrize("posted", ["admin", "any"])
-def test_nobody_is_an_administrator_by_saying_so(trusting: Grid, posted: str) -> None:
+def test_no_user_is_an_administrator_by_saying_so(trusting: Grid, posted: str) -> None:
     """Ruling 1: open_groups never grants the administrators' group, nor everything."""
     user = trusting.user("frank@desk", None)
     user.groups = posted

@@ -95,7 +95,7 @@ def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
 
 
 @pytest.mark.parametrize(("late", "is_done"), [(300, True), (301, False), (86_400, False)])
-def test_what_judges_silence_is_put_off_when_nobody_was_there(
+def test_a_duty_that_judges_silence_is_put_off_after_an_outage(
     database: Database, caplog: pytest.LogCaptureFixture, late: int, is_done: bool
 ) -> None:
     """After an outage, or when the clock was set, daemons have a whole period to show that they live."""
@@ -139,7 +139,7 @@ def test_an_event_nobody_knows_is_removed_and_named(
     assert "'reticulate\\nsplines' is none of ours" in caplog.text
 
 
-def test_beginning_again_queues_only_what_is_missing(database: Database) -> None:
+def test_a_new_start_queues_only_the_duties_that_are_missing(database: Database) -> None:
     """Several schedulers begin; one whose table was emptied goes on."""
     schedule = Schedule(
         database, {"a": PeriodicTask(300, lambda now: None), "b": PeriodicTask(7, lambda now: None)}
@@ -179,7 +179,7 @@ def idle_grid(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
     made.remove()
 
 
-def test_of_four_schedulers_exactly_one_does_each_event(idle_grid: Grid) -> None:
+def test_exactly_one_of_four_schedulers_does_each_event(idle_grid: Grid) -> None:
     """They look at the same time for the same hundred events; the duties are queued once each."""
     four = [Scheduler(idle_grid, f"scheduler{number}") for number in range(4)]
     wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 10)
@@ -199,7 +199,9 @@ def test_of_four_schedulers_exactly_one_does_each_event(idle_grid: Grid) -> None
     assert len({event for _, event in queued(idle_grid.database)}) == DUTIES
 
 
-def test_a_new_event_wakes_it_within_a_second_and_none_costs_little(idle_grid: Grid) -> None:
+def test_a_new_event_wakes_the_scheduler_within_a_second_and_an_empty_queue_costs_little(
+    idle_grid: Grid,
+) -> None:
     """It looks once a second, at one row, and takes next to no processor time."""
     scheduler = Scheduler(idle_grid)
     wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 10)
@@ -251,7 +253,7 @@ def test_one_project_whose_database_is_away_holds_up_no_other(idle_grid: Grid) -
     assert scheduler.stop() == 0
 
 
-def test_a_scheduler_with_an_order_that_is_none_does_not_start(idle_grid: Grid) -> None:
+def test_a_scheduler_with_an_invalid_order_does_not_start(idle_grid: Grid) -> None:
     """It says which file is wrong; a server started with the same file does not care."""
     text = idle_grid.config_file.read_text()
     idle_grid.config_file.write_text(f"share_order = order.py\n{text}")

@@ -116,7 +116,7 @@ def test_a_small_load_test_ends_every_job_once_and_writes_its_report(grid: Grid,
         "usage",
     ],
 )
-def test_what_daemons_and_database_do_not_agree_on_is_said(
+def test_a_disagreement_of_daemons_and_database_is_reported(
     entries: list[Entry], stored: Books, said: str
 ) -> None:
     """A lost or doubled job is found from either side, and nothing is found where nothing is."""

@@ -18,7 +18,7 @@ def queued(database: Database) -> list[int]:
     return [int(row["t"]) for row in rows]
 
 
-def test_what_many_ask_for_is_stored_soon(database: Database) -> None:
+def test_an_event_that_many_ask_for_is_stored_once_a_second(database: Database) -> None:
     """Each second's event once, without anybody's help."""
     for moment in (7, 7, 8, 7):
         database.run(lambda transaction, moment=moment: event_queue.job_changed(transaction, moment))
@@ -26,7 +26,7 @@ def test_what_many_ask_for_is_stored_soon(database: Database) -> None:
     wait_for(lambda: queued(database) == [7, 8], 10)
 
 
-def test_what_did_not_last_asks_for_nothing(database: Database) -> None:
+def test_a_transaction_that_is_taken_back_asks_for_no_event(database: Database) -> None:
     """A transaction that is taken back takes back what it wanted soon."""
 
     def work(transaction: Transaction) -> None:
@@ -41,7 +41,7 @@ def test_what_did_not_last_asks_for_nothing(database: Database) -> None:
     assert queued(database) == [8]
 
 
-def test_what_is_wanted_soon_is_stored_at_the_end(database: Database) -> None:
+def test_an_event_that_waits_is_stored_when_the_program_ends(database: Database) -> None:
     """A program that ends does not wait for the second to be over."""
     database.run(lambda transaction: event_queue.job_changed(transaction, 7))
     database.close()
@@ -49,7 +49,7 @@ def test_what_is_wanted_soon_is_stored_at_the_end(database: Database) -> None:
     assert queued(database) == [7]
 
 
-def test_what_a_database_that_is_away_does_not_take_is_kept() -> None:
+def test_events_are_kept_while_the_database_is_away() -> None:
     """In its order, and a bounded number of the newest."""
     taken: list[Statement] = []
     away = [True]
@@ -73,7 +73,7 @@ def test_what_a_database_that_is_away_does_not_take_is_kept() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_fault_does_not_end_what_is_wanted_later() -> None:
+def test_a_fault_does_not_stop_later_events() -> None:
     """Whoever runs statements may fail in a way nobody thought of: what is asked for afterwards is run."""
     taken: list[Statement] = []
     faults = [KeyError("nobody thought of it")]

@@ -227,7 +227,7 @@ def test_data_that_is_too_big_is_told_in_bytes(grid: Grid, field: str, number: i
         ("mark@laptop, cyttron", "mark@laptop, cyttron"),
     ],
 )
-def test_of_the_groups_those_are_answered_that_may_submit(grid: Grid, posted: str, answered: str) -> None:
+def test_the_groups_that_may_submit_are_answered(grid: Grid, posted: str, answered: str) -> None:
     """As LGI: in their order, each once; also when the same submit comes again."""
     grid.resource()
     user = grid.user()

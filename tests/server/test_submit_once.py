@@ -87,7 +87,7 @@ def test_other_files_are_another_submit(grid: Grid, tmp_path: Path) -> None:
     assert len(jobs(grid)) == 1
 
 
-def test_the_requests_of_others_are_others(grid: Grid) -> None:
+def test_a_request_id_of_another_user_is_another_request(grid: Grid) -> None:
     """Another user, a resource and a job that give the same id each make a job of their own."""
     resource = grid.resource()
     mark, frank = grid.user(), grid.user("frank@desk", ("chem",))
@@ -114,7 +114,7 @@ def test_a_resource_may_repeat_its_submit_while_it_has_the_job_locked(grid: Grid
 
 
 @pytest.mark.parametrize("request_id", ["x" * 65, "a b", "a\nb", "é", "'"])
-def test_what_is_no_request_id_is_refused(grid: Grid, request_id: str) -> None:
+def test_an_invalid_request_id_is_refused(grid: Grid, request_id: str) -> None:
     """The message says what one looks like."""
     grid.resource()
 
@@ -173,7 +173,7 @@ def test_requests_are_forgotten_after_a_day(grid: Grid) -> None:
     assert user.submit(request_id="young") in jobs(grid)[:2]
 
 
-def test_whoever_is_beaten_to_a_key_looks_again(database: Database) -> None:
+def test_work_that_meets_a_row_just_stored_is_done_again(database: Database) -> None:
     """Work that meets a row another transaction has just stored is done once more from its beginning."""
     stored, looks = threading.Event(), []
     there = StoredRequest("r", "x", 1)
@@ -198,7 +198,7 @@ def test_whoever_is_beaten_to_a_key_looks_again(database: Database) -> None:
     assert looks[-1] == {"r": there}
 
 
-def test_what_was_stored_when_the_turn_comes_is_counted(private_mariadb: PrivateMariaDB) -> None:
+def test_a_submit_that_waited_counts_the_jobs_stored_meanwhile(private_mariadb: PrivateMariaDB) -> None:
     """One statement takes the turn and counts, in this order: who waited counts what was waited for."""
     database = open_database(private_mariadb.create_database("counted"))
     schema.make(database)

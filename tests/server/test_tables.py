@@ -183,7 +183,7 @@ def test_every_call_of_a_resource_is_noted(grid: Grid) -> None:
     assert without_session < time.time() - 900
 
 
-def test_what_a_resource_said_of_itself_stays_until_it_says_otherwise(grid: Grid) -> None:
+def test_the_capabilities_of_a_resource_stay_until_a_sign_up_with_others(grid: Grid) -> None:
     """A sign-up without capabilities keeps them; a resource's name is in the table once."""
     resource = grid.resource(capabilities=CAPABILITIES)
 

@@ -75,7 +75,7 @@ def soon(call: Callable[[], Reply], act: Callable[[], object]) -> Reply:
         return answer.result(10)
 
 
-def test_what_a_job_puts_out_is_seen_as_it_comes(running: Running) -> None:
+def test_the_output_of_a_job_is_seen_as_it_comes(running: Running) -> None:
     """Looking makes the resource be told, what it sends is seen from where one has seen it already."""
     assert running.awaited() == []
 
@@ -92,7 +92,7 @@ def test_what_a_job_puts_out_is_seen_as_it_comes(running: Running) -> None:
     assert data(third) == (4, b"two\n")
 
 
-def test_nobody_is_told_of_jobs_that_nobody_looks_at(running: Running) -> None:
+def test_no_resource_is_told_of_jobs_that_nobody_looks_at(running: Running) -> None:
     """Nothing is taken either, and the daemon is told to stop."""
     assert running.send(0, b"x") is False
     assert running.grid.rows("SELECT job_id FROM job_tails") == []
@@ -134,7 +134,7 @@ def test_another_daemon_of_the_resource_may_not_send(running: Running) -> None:
     assert refusal(lambda: send("x", REFERENCE, 0, b"x")) == ErrorNumber.JOB_ID
 
 
-def test_only_who_may_read_a_job_sees_its_output(running: Running) -> None:
+def test_only_a_reader_of_a_job_sees_its_output(running: Running) -> None:
     """And his looking is not noted."""
     eve = running.grid.user("eve@desk", ("others",))
 
@@ -146,7 +146,7 @@ def test_only_who_may_read_a_job_sees_its_output(running: Running) -> None:
     )
 
 
-def test_only_the_end_is_kept(running: Running) -> None:
+def test_only_the_end_of_an_output_is_kept(running: Running) -> None:
     """Who has seen less is told from where on it is; who asks for more than there is waits."""
     running.watch()
     running.send(0, b"a" * 50_000)
@@ -160,7 +160,7 @@ def test_only_the_end_is_kept(running: Running) -> None:
     assert data(running.look(999_999_999)) == (100_000, b"")
 
 
-def test_what_does_not_follow_takes_the_place_of_what_was(running: Running) -> None:
+def test_a_piece_that_does_not_follow_replaces_the_output_before_it(running: Running) -> None:
     """The job puts out more than is sent, or its daemon was started again."""
     running.watch()
     running.send(0, b"begin")
@@ -170,7 +170,7 @@ def test_what_does_not_follow_takes_the_place_of_what_was(running: Running) -> N
     assert data(running.look()) == (1000, b"later")
 
 
-def test_the_end_is_told(running: Running) -> None:
+def test_the_end_of_an_output_is_told(running: Running) -> None:
     """At once, also to who has seen everything; the resource need send no more."""
     running.watch()
     running.send(0, b"all")
@@ -207,7 +207,7 @@ def test_a_daemon_hears_when_nobody_looks_any_more(running: Running) -> None:
     assert running.awaited() == []
 
 
-def test_what_nobody_looks_at_is_forgotten(running: Running) -> None:
+def test_an_output_that_nobody_looks_at_is_forgotten(running: Running) -> None:
     """When somebody looks at anything later; and with its job, at once."""
     running.watch()
     running.grid.run("UPDATE job_tails SET asked = asked - %s", MEMORY + 2)
@@ -220,7 +220,7 @@ def test_what_nobody_looks_at_is_forgotten(running: Running) -> None:
     assert running.grid.rows("SELECT job_id FROM job_tails") == []
 
 
-def test_many_may_look_at_once(running: Running) -> None:
+def test_many_readers_may_look_at_once(running: Running) -> None:
     """All are woken by one piece; the notes of their looks do not get into each other's way."""
     running.watch()
     seen: list[tuple[int, bytes]] = []

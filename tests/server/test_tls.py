@@ -44,7 +44,7 @@ def anonymous(grid: Grid) -> requests.Session:
 
 
 @pytest.mark.parametrize("path", PRIVATE)
-def test_without_a_certificate_every_call_and_page_is_error_2(server: Grid, path: str) -> None:
+def test_every_call_and_page_is_error_2_without_a_certificate(server: Grid, path: str) -> None:
     """Identity is the verified client certificate and nothing else (wire.md 1)."""
     answer = anonymous(server).post(server.url + path, data={"project": "LGI"})
 
@@ -63,7 +63,7 @@ def test_no_method_gets_past_the_certificate(server: Grid, path: str, method: st
     assert answer.text == "" if method == "HEAD" else "<number> 2 </number>" in answer.text
 
 
-def test_without_a_certificate_no_repository_is_shown(server: Grid) -> None:
+def test_no_repository_is_shown_without_a_certificate(server: Grid) -> None:
     """Neither a listing nor a file: 403."""
     base = f"{server.url}/repository"
 
@@ -77,7 +77,7 @@ def test_without_a_certificate_no_repository_is_shown(server: Grid) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/certificates/ca.crt", "/certificates/ca.crl"])
-def test_everybody_may_see_the_landing_page_the_ca_and_the_crl(server: Grid, path: str) -> None:
+def test_the_landing_page_the_ca_and_the_crl_are_public(server: Grid, path: str) -> None:
     """Public at most: the landing page, the CA certificate and the CRL."""
     answer = anonymous(server).get(server.url + path)
 

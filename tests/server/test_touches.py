@@ -47,7 +47,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 AWAY = LGIError(ErrorNumber.BACK_OFF, "the database is away")
 
 
-def test_what_could_not_be_stored_is_stored_the_next_time(desk: Desk) -> None:
+def test_a_note_that_could_not_be_stored_is_stored_the_next_time(desk: Desk) -> None:
     """One kind that fails takes no other one along, and newer notes replace the kept ones."""
     desk.failing["touch"] = AWAY
     desk.notes.add((Timestamp.RESOURCE_CALL, 1), 1000)

@@ -23,7 +23,7 @@ def beside(grid: Grid) -> Iterator[Grid]:
         made.stop()
 
 
-def test_what_a_browser_began_with_one_server_it_ends_with_the_other(grid: Grid, beside: Grid) -> None:
+def test_a_browser_ends_at_one_server_what_it_began_at_the_other(grid: Grid, beside: Grid) -> None:
     """The web session, the token of its form, and the form's number, by which it makes one job."""
     grid.resource()
     browser = Browser(grid)

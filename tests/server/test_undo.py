@@ -65,7 +65,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("change", ["a new rule", "another limit", "a denial"])
-def test_it_is_said_what_is_taken_back(grid: Grid, change: str) -> None:
+def test_the_change_that_is_taken_back_is_shown(grid: Grid, change: str) -> None:
     """The change that was made, and what is made of it, in words."""
     was, back = SAID[change]
     manage(grid, *CHANGES[change], *(() if "--servers" in CHANGES[change] else ("--servers", "any")))
@@ -121,7 +121,7 @@ def test_changes_are_taken_back_one_after_the_other(grid: Grid) -> None:
     assert "there is no change that could be taken back" in last.stderr
 
 
-def test_a_resource_comes_back(grid: Grid) -> None:
+def test_a_removed_resource_comes_back(grid: Grid) -> None:
     """With its certificate, so that it can call again; and a new one goes again."""
     resource = grid.resource("res1@cluster")
     manage(grid, "del", "resources", "allowed", "--name", "res1@cluster", "--servers", "any")
@@ -141,7 +141,7 @@ def test_the_master_is_never_taken_back(grid: Grid) -> None:
     assert grid.rows("SELECT resource_name FROM active_resources") == [{"resource_name": SERVER_NAME}]
 
 
-def test_nothing_is_taken_back_on_a_slave(grid: Grid) -> None:
+def test_no_change_is_taken_back_on_a_slave(grid: Grid) -> None:
     """Versions are made in one place."""
     grid.run("UPDATE active_resources SET project_server = 2")
 
@@ -151,7 +151,7 @@ def test_nothing_is_taken_back_on_a_slave(grid: Grid) -> None:
     assert "is not the project's master server" in done.stderr
 
 
-def test_two_that_change_something_at_once_wait_for_each_other(grid: Grid) -> None:
+def test_two_changes_at_once_wait_for_each_other(grid: Grid) -> None:
     """The second sees what the first has done: one resource is not registered twice."""
     issued = grid.people.resource("res1@cluster")
     options = [
@@ -201,7 +201,7 @@ def test_the_jobs_of_a_removed_resource_are_not_lost(grid: Grid, state: str, aft
     assert after != "queued" or rows[job]["target_resources"] == "any"
 
 
-def test_one_at_a_terminal_is_asked_whether_it_is_meant(grid: Grid) -> None:
+def test_an_administrator_at_a_terminal_is_asked_before_many_rules_go(grid: Grid) -> None:
     """When a name or an application alone stands for many rules; a no changes nothing."""
     before = rules(grid)
     options = f"--config {grid.config_file} --name any --application '' --servers any"

@@ -71,7 +71,7 @@ def test_a_statement_is_understood(text: str, statement: Statement) -> None:
 
 
 @pytest.mark.parametrize("text", BAD.values(), ids=BAD.keys())
-def test_anything_else_is_refused(text: str) -> None:
+def test_any_other_statement_is_refused(text: str) -> None:
     """One INSERT, UPDATE, REPLACE or DELETE on five tables, conditions that name their rows."""
     with pytest.raises(ValueError, match=r"\w"):
         update_parser.parse(text)
@@ -79,7 +79,7 @@ def test_anything_else_is_refused(text: str) -> None:
 
 @settings(deadline=None)
 @given(st.text(), st.text(), st.integers(-(10**9), 10**9))
-def test_what_we_write_is_what_we_read(name: str, application: str, limit: int) -> None:
+def test_a_statement_that_is_written_is_read_the_same(name: str, application: str, limit: int) -> None:
     """Every change that ManageDB records can be made by the other servers."""
     change = submit_rules.set_allowed("user", name, application, limit)
     try:

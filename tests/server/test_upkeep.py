@@ -128,7 +128,7 @@ def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
     assert grid.rows(INVARIANT) == []
 
 
-def test_what_a_wrong_clock_has_dated_is_not_kept_for_ever(grid: Grid) -> None:
+def test_a_row_dated_by_a_wrong_clock_is_not_kept_for_ever(grid: Grid) -> None:
     """A session and a pulse of next year count as of now: nobody is cut off, and who stays away is missed."""
     resource = grid.resource()
     held, running = (grid.user().submit() for _ in range(2))

@@ -85,7 +85,7 @@ def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:
     assert 0.9 < time.monotonic() - began < 3
 
 
-def test_without_wait_the_answer_comes_at_once(grid: Grid) -> None:
+def test_a_request_without_wait_is_answered_at_once(grid: Grid) -> None:
     """Nothing changes for those who do not ask for it."""
     resource = grid.resource(NAME)
     began = time.monotonic()
@@ -144,7 +144,7 @@ def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
     assert ask(other, 1).number("number_of_jobs") == 0
 
 
-def test_who_has_gone_while_waiting_is_given_nothing(grid: Grid) -> None:
+def test_a_daemon_that_has_gone_while_waiting_is_given_nothing(grid: Grid) -> None:
     """A job locked for a daemon that has died would stay locked for half an hour."""
     resource, user = grid.resource(NAME), grid.user()
     body = f"project=LGI&session_id={resource.session_id}&application={HELLO}&limit=5&wait=20".encode()
@@ -165,7 +165,7 @@ def test_who_has_gone_while_waiting_is_given_nothing(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize(("field", "number"), [("queued", 19), ("aborting", 19), ("applications", 18)])
-def test_what_cannot_be_read_is_refused(grid: Grid, field: str, number: int) -> None:
+def test_a_list_that_cannot_be_read_is_refused(grid: Grid, field: str, number: int) -> None:
     """A list of jobs is numbers; applications are compulsory."""
     resource = grid.resource(NAME)
     values = {"project": "LGI", "applications": HELLO} | (
@@ -207,7 +207,7 @@ def test_a_revoked_certificate_is_given_nothing_that_it_waited_for() -> None:
         grid.remove()
 
 
-def test_waiting_for_a_few_applications_is_enough(grid: Grid) -> None:
+def test_a_wait_for_too_many_applications_is_refused(grid: Grid) -> None:
     """What nobody can look up ten times a second is refused."""
     resource = grid.resource(NAME)
     few, many = (", ".join(f"a{number}" for number in range(count)) for count in (64, 65))
@@ -314,7 +314,7 @@ def test_the_least_loaded_hears_of_a_job_first() -> None:
     made.end()
 
 
-def test_a_load_that_is_none_counts_as_empty(grid: Grid) -> None:
+def test_an_invalid_load_counts_as_empty(grid: Grid) -> None:
     """Daemons of today say it; nobody is refused for it."""
     resource = grid.resource(NAME)
     grid.user().submit()
@@ -337,7 +337,7 @@ def test_one_resource_has_a_bounded_number_of_waiters() -> None:
     made.end()
 
 
-def test_who_hangs_up_is_let_go() -> None:
+def test_a_resource_that_hangs_up_is_let_go() -> None:
     """Long before its time is over: it would keep its connection and its memory."""
     made = WorkLongPolls(_Nothing())  # type: ignore[arg-type]
     began = time.monotonic()
