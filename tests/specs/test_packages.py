@@ -96,7 +96,7 @@ def test_systemd_has_nothing_to_say_of_a_unit(name: str, tmp_path: Path) -> None
     assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, [])
 
 
-def test_nor_of_that_of_an_ordinary_user(tmp_path: Path) -> None:
+def test_systemd_has_nothing_to_say_of_the_unit_of_an_ordinary_user(tmp_path: Path) -> None:
     """It finds LGI and its configuration in that user's home, and leaves jobs running too."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is missing, and with it who would use the unit")
@@ -130,7 +130,7 @@ def test_the_server_is_not_root_and_the_daemon_is() -> None:
     assert daemon["KillMode"] == "process"
 
 
-def test_nobody_else_enters_the_directories_of_keys() -> None:
+def test_no_other_user_enters_the_directories_of_keys() -> None:
     """Those that the packages make for configuration; and all of them are there."""
     found = re.findall(r"^%dir (?:%attr\((\d+), .*\) )?%{_sysconfdir}/lgi/(\w+)$", SPEC, re.MULTILINE)
     modes = {name: int(mode or "755", 8) for mode, name in found}
