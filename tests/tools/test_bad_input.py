@@ -35,7 +35,7 @@ CALLS = ("submit_job", "job_state", "delete_job")
     [(qsub, ("-a", "x")), (qstat, ()), (qstat, ("7",)), (qdel, ("7",))],
     ids=["submit", "list", "details", "delete"],
 )
-def test_a_server_that_is_none_is_told_in_a_sentence(
+def test_an_invalid_server_is_reported_in_a_sentence(
     run: Run, server: CannedServer, tool: Callable[..., int], words: tuple[str, ...], kind: str
 ) -> None:
     """Exit code 1, and no word of Python."""
@@ -62,7 +62,7 @@ def test_a_server_that_is_none_is_told_in_a_sentence(
         (qstat, ("-U", "caf\udce9"), "user"),
     ],
 )
-def test_an_argument_that_is_not_utf8_is_told(
+def test_an_argument_that_is_not_utf8_is_refused(
     run: Run, server: CannedServer, tool: Callable[..., int], words: tuple[str, ...], field: str
 ) -> None:
     """By its field; nothing is sent, and the server is not spoken of."""
@@ -76,7 +76,9 @@ def test_an_argument_that_is_not_utf8_is_told(
 @pytest.mark.parametrize(
     ("module", "words"), [("qsub", ("-a", "x")), ("qstat", ("7",)), ("qdel", ("7",)), ("filetransfer", ())]
 )
-def test_verbose_shows_what_was_answered(server: CannedServer, module: str, words: tuple[str, ...]) -> None:
+def test_the_option_verbose_shows_what_was_answered(
+    server: CannedServer, module: str, words: tuple[str, ...]
+) -> None:
     """On standard error; the sentence is the same."""
     page = Answer(b"<html>the proxy\nis down</html>", 502)
     for call in CALLS:
@@ -128,7 +130,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_a_file_that_is_none_of_its_kind_is_named(run: Run, home: Path, kind: str) -> None:
+def test_a_file_of_another_kind_is_named(run: Run, home: Path, kind: str) -> None:
     """With the reason; OpenSSL says neither which nor why."""
     name, content, told = WRONG[kind]
     file = home / ".LGI" / name
@@ -145,7 +147,7 @@ def test_a_file_that_is_none_of_its_kind_is_named(run: Run, home: Path, kind: st
     assert err.splitlines()[-1].startswith("LGI_qstat: cannot use the ")
 
 
-def test_a_key_of_another_certificate_is_told(run: Run, home: Path, authority: Authority) -> None:
+def test_a_key_of_another_certificate_is_reported(run: Run, home: Path, authority: Authority) -> None:
     """They belong together."""
     other = authority.issue_user("other@laptop", ("theor",), ("LGI",), force=True)
     (home / ".LGI" / "privatekey").unlink()
@@ -154,7 +156,7 @@ def test_a_key_of_another_certificate_is_told(run: Run, home: Path, authority: A
     assert "the key does not belong to the certificate" in run(qstat)[2]
 
 
-def test_an_encrypted_key_is_told_with_what_to_do(run: Run, home: Path) -> None:
+def test_an_encrypted_key_is_refused_with_what_to_do(run: Run, home: Path) -> None:
     """Nobody is asked for a pass phrase: there may be nobody."""
     key = home / ".LGI" / "privatekey"
     locked = home / "locked"

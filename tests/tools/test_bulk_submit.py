@@ -32,7 +32,7 @@ def made(*numbers: int) -> Answer:
     return of_today("".join(f"<job> <job_id> {number} </job_id> </job>" for number in numbers))
 
 
-def test_jobs_of_a_folder_each_are_submitted(grid: Grid, tmp_path: Path) -> None:
+def test_many_jobs_of_one_folder_each_are_submitted(grid: Grid, tmp_path: Path) -> None:
     """In as many calls as the server wants; a refused one does not stop the others."""
     grid.resource()
     jobs = []
@@ -57,7 +57,7 @@ def test_jobs_of_a_folder_each_are_submitted(grid: Grid, tmp_path: Path) -> None
     assert (grid.config.repository / place / "input").read_text() == "input 299"
 
 
-def test_what_goes_together_is_bounded(tmp_path: Path) -> None:
+def test_the_jobs_that_go_in_one_request_are_bounded(tmp_path: Path) -> None:
     """By the server's number, by the text and by the bytes; whatever is too big goes alone."""
     big = tmp_path / "big"
     big.touch()

@@ -193,7 +193,9 @@ def test_options_of_another_kind_are_refused(
     assert problem in err
 
 
-def test_what_was_exported_is_imported_as_it_was(run: Run, ca: Authority, tmp_path: Path) -> None:
+def test_a_certificate_that_was_exported_is_imported_as_it_was(
+    run: Run, ca: Authority, tmp_path: Path
+) -> None:
     """Key, certificate and CA, into another directory or a configuration."""
     issued = ca.issue_user("mark@laptop", ("theor", "cyttron"), ("LGI",))
     (tmp_path / "password").write_text("open sesame\n")

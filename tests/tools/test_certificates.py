@@ -254,7 +254,7 @@ def test_no_name_leaves_the_directory(name: str, stem: str) -> None:
     assert file_stem(name) == stem
 
 
-def test_nobody_is_called_as_the_authority(authority: Authority) -> None:
+def test_no_user_is_called_as_the_authority(authority: Authority) -> None:
     """A user named ca would replace the CA's key."""
     with pytest.raises(ValueError, match="name of the CA's own files"):
         authority.issue_user("ca", force=True)
@@ -307,7 +307,7 @@ def test_a_revoked_certificate_is_refused(tmp_path: Path) -> None:
         authority.revoke("nobody")
 
 
-def test_nothing_outlives_its_authority(tmp_path: Path) -> None:
+def test_no_certificate_outlives_its_authority(tmp_path: Path) -> None:
     """A longer validity is cut at the CA's end."""
     authority = Authority.create(tmp_path / "ca", days=10)
 

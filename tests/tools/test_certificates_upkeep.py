@@ -79,7 +79,7 @@ def test_a_new_key_is_made_on_demand_only(run: Run, ca: Authority) -> None:
     assert read_key(issued.key).public_key() == read_certificate(issued.certificate).public_key()
 
 
-def test_nothing_is_renewed_that_is_revoked_unknown_or_of_another_authority(
+def test_a_certificate_that_is_revoked_unknown_or_of_another_authority_is_not_renewed(
     run: Run, ca: Authority, tmp_path: Path
 ) -> None:
     """Each is an error that changes nothing."""
@@ -120,7 +120,7 @@ def test_a_renewed_authority_keeps_what_it_has_signed(run: Run, tmp_path: Path) 
     assert "certificate revoked" in openssl(*options, lost.certificate).stderr
 
 
-def test_what_was_replaced_is_revoked_too(run: Run, ca: Authority) -> None:
+def test_a_certificate_that_was_replaced_is_revoked_too(run: Run, ca: Authority) -> None:
     """By renewing or by force: whoever has an old certificate and its key is nobody any more."""
     serials = [read_certificate(ca.issue_user("mark", days=9).certificate).serial_number]
     serials.append(read_certificate(ca.renew("mark", Validity.of_days(99))).serial_number)
@@ -150,7 +150,9 @@ def test_the_revocation_list_is_signed_anew_and_copied(run: Run, ca: Authority, 
     assert read_revocations(copy).is_signature_valid(ca.certificate.public_key())
 
 
-def test_all_is_well_while_nothing_ends_within_thirty_days(run: Run, ca: Authority, home: Path) -> None:
+def test_the_exit_code_is_0_while_no_certificate_ends_within_thirty_days(
+    run: Run, ca: Authority, home: Path
+) -> None:
     """The CA's directory and ~/.LGI are looked at unasked."""
     ca.issue_server("localhost", days=40)
 
@@ -165,7 +167,7 @@ def test_all_is_well_while_nothing_ends_within_thirty_days(run: Run, ca: Authori
     assert {row[-1] for row in rows(out)} == {"good"}
 
 
-def test_what_ends_or_has_ended_makes_the_exit_code_1(run: Run, ca: Authority) -> None:
+def test_a_certificate_that_ends_or_has_ended_makes_the_exit_code_1(run: Run, ca: Authority) -> None:
     """What is revoked need not be seen to."""
     past = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC))
     ca.issue_user("ended", validity=past)

@@ -61,7 +61,7 @@ def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
         (b"", ""),
     ],
 )
-def test_what_keeps_a_script_from_starting_is_known(text: bytes, flaw: str) -> None:
+def test_a_flaw_that_keeps_a_script_from_starting_is_known(text: bytes, flaw: str) -> None:
     """Of the program alone: line ends of data are nobody's business."""
     Path("run.sh").write_bytes(text)
 
@@ -149,7 +149,7 @@ def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
         (["cat"], ["a", "sub/a"], "several files have the name 'a'"),
     ],
 )
-def test_what_cannot_go_along_is_said(words: list[str], files: list[str], fault: str) -> None:
+def test_a_file_that_cannot_go_along_is_refused(words: list[str], files: list[str], fault: str) -> None:
     """Before anything is sent."""
     Path("sub").mkdir()
     for name in ("LGI_input", ".LGI_x", "a", "sub/a", "caf\udce9", "joblog.txt"):
@@ -185,7 +185,7 @@ def test_time_is_in_seconds(text: str, amount: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "x", "1.5", "2 weeks", "1:2", "00:00:00", "٣", "1" * 20])
-def test_what_is_no_amount_is_refused(text: str) -> None:
+def test_an_invalid_amount_is_refused(text: str) -> None:
     """With the text, and how to write it."""
     for read in (command_line.memory, command_line.seconds):
         with pytest.raises(ValueError, match="write"):
@@ -198,7 +198,7 @@ def test_resources_are_counted() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "=1", "a=", "a=0", "a=-1", "a=x", "a b", "a=1=2", "a,b", "<a>"])
-def test_what_is_no_resource_is_refused(word: str) -> None:
+def test_an_invalid_licence_is_refused(word: str) -> None:
     """With the word."""
     with pytest.raises(ValueError, match="write NAME"):
         command_line.licences([word])

@@ -63,7 +63,7 @@ def test_every_command_begins_in_the_same_way() -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_output_that_is_not_taken_is_told(name: str, place: str) -> None:
+def test_output_that_is_not_taken_is_reported(name: str, place: str) -> None:
     """In one line with the reason of the system, and exit code 1."""
     done = shell(f'"$bin/{name}" -h {place}')
 

@@ -40,7 +40,7 @@ def lines(made: Details, *resources: Resource) -> list[str]:
     return list(explain.explained(made, resources, NOW))
 
 
-def test_each_resource_is_told_of() -> None:
+def test_each_resource_is_explained() -> None:
     """Those that could take it first."""
     told = lines(
         job(targets="a, b, c"),
@@ -76,14 +76,14 @@ def test_a_job_that_nobody_can_take_is_explained(
     assert lines(job(targets=targets), *resources)[0] == f"job 7 has been queued for 3 minutes: {summary}"
 
 
-def test_what_a_job_asks_for_is_a_reason() -> None:
+def test_the_wishes_of_a_job_are_a_reason() -> None:
     """A resource that has less leaves it to others."""
     told = lines(job(specifics="<cpus> 64 </cpus>"), resource("a", seconds=1))
 
     assert told[0].endswith("but may be full; its requests: <cpus> 64 </cpus>")
 
 
-def test_what_a_resource_says_it_lacks_is_told() -> None:
+def test_the_lack_that_a_resource_announces_is_shown() -> None:
     """Which image, or how much; it counts no more as one that could take it."""
     images = (
         "<command> &lt;images&gt; psi4:1.5 &lt;/images&gt; &lt;max_cpus&gt; 8 &lt;/max_cpus&gt; </command>"
@@ -144,7 +144,7 @@ def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedS
     assert len(server.requests) == 5
 
 
-def test_what_the_server_knows_better_is_told(grid: Grid) -> None:
+def test_the_servers_own_explanation_is_shown(grid: Grid) -> None:
     """Its reason, the jobs before it, and what runs where."""
     resource = grid.resource()
     user = grid.user()

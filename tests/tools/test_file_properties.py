@@ -93,7 +93,7 @@ def test_a_stored_file_keeps_time_and_permission(grid: Grid, files: tuple[Path, 
 
 
 @pytest.mark.parametrize("time", ["", "now", "-1", "1e9", "1.", "9" * 30, "12 34"])
-def test_a_time_that_is_none_is_read_over(grid: Grid, time: str) -> None:
+def test_an_invalid_time_of_a_file_is_ignored(grid: Grid, time: str) -> None:
     """The file is stored, as one of now."""
     grid.resource()
     reply = grid.user().post("interface_submit_job", application="hello_world", target_resources="any")

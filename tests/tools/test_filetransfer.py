@@ -173,7 +173,7 @@ def test_uploads_send_their_size_and_end_with_0(run: Run, server: CannedServer, 
     assert len(server.connections) == 1
 
 
-def test_what_counts_is_said_in_the_body(run: Run, server: CannedServer, url: str) -> None:
+def test_the_body_of_an_answer_decides_and_not_its_status(run: Run, server: CannedServer, url: str) -> None:
     """As LGI: the HTTP status of a PUT may be anything."""
     server.will_answer("PUT", f"{PLACE}/f", done(200, "fine", status=500), done(500, "denied", status=200))
     Path("f").write_text("x")
@@ -299,7 +299,7 @@ def test_a_job_transfers_with_the_key_of_its_resource(
     assert server.requests[0].caller == "transfer@cluster"
 
 
-def test_in_a_jobs_directory_its_own_repository_is_meant(
+def test_the_repository_of_a_job_is_meant_in_its_directory(
     run: Run, server: CannedServer, url: str, tmp_path: Path, mark: Issued
 ) -> None:
     """Without a URL: the one its server has written into its specifics, after what the user wrote."""

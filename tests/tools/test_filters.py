@@ -27,7 +27,7 @@ def run(*words: str, text: str | bytes = b"", cwd: Path | None = None) -> tuple[
     return done.returncode, done.stdout, done.stderr
 
 
-def test_what_stands_in_an_element_is_printed() -> None:
+def test_the_text_of_an_element_is_printed() -> None:
     """Of the first of its name at the top level, unescaped and trimmed."""
     _, file, _ = run("LGI_xml", "repository_content", text=LISTING)
     code, name, _ = run("LGI_xml", "file", text=file)
@@ -115,7 +115,7 @@ def test_digits_stand_for_bytes_and_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "out"), [("41zz42", b"A"), ("41 4", b"A"), ("g", b"")])
-def test_what_is_not_hexadecimal_is_a_failure(text: str, out: bytes) -> None:
+def test_a_text_that_is_not_hexadecimal_is_a_failure(text: str, out: bytes) -> None:
     """What comes before it is printed; LGI's own said nothing."""
     code, printed, err = run("LGI_hexbin", text=text)
 
@@ -234,7 +234,7 @@ def test_a_reader_that_goes_is_no_fault() -> None:
         assert started.wait(60) == 1
 
 
-def test_nor_is_one_that_does_not_read_the_help() -> None:
+def test_a_reader_that_does_not_read_the_help_is_no_fault() -> None:
     """The same for what -h prints."""
     reading, writing = os.pipe()
     os.close(reading)

@@ -63,7 +63,7 @@ def test_the_actions_of_a_file_transfer_are_explained(run: Run) -> None:
     assert "existing local files are replaced" in out
 
 
-def test_what_is_missing_is_looked_for_where_the_user_said(run: Run, home: Path, tmp_path: Path) -> None:
+def test_a_missing_file_is_looked_for_where_the_user_said(run: Run, home: Path, tmp_path: Path) -> None:
     """With -c DIR the advice is DIR, not a directory the user may not even have."""
     (home / ".LGI" / "user").unlink()
     mine = tmp_path / "mine"

@@ -20,7 +20,7 @@ def ended(output: bytes, state: str = "finished") -> Result:
     return models.result_of(Details(**(vars(DETAILS) | {"state": state, "output": output})))
 
 
-def test_everything_of_a_job_is_read() -> None:
+def test_every_field_of_a_job_is_read() -> None:
     """Lists are tuples, data bytes, times aware."""
     assert (DETAILS.id, DETAILS.state, DETAILS.application) == (7, "queued", "hello_world")
     assert (DETAILS.targets, DETAILS.owners) == (("any",), ("mark", "theor"))

@@ -108,7 +108,7 @@ def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path)
     assert read_certificate(office.authority.directory / f"{NAME}.crt") == first
 
 
-def test_of_many_who_come_at_once_exactly_one_is_served(office: Office) -> None:
+def test_exactly_one_of_many_who_come_at_once_is_served(office: Office) -> None:
     """Also when the others are only later by a moment."""
     token = office.token(force=True)
     requests_ = [csr.make(make_key(KeyType.EC)).decode() for _ in range(6)]
@@ -149,7 +149,7 @@ def test_a_token_that_has_ended_is_refused(office: Office) -> None:
         b'{"token": "\\ud800", "request": ""}',
     ],
 )
-def test_what_is_no_request_is_refused_in_words(office: Office, body: bytes) -> None:
+def test_an_invalid_request_is_refused_in_words(office: Office, body: bytes) -> None:
     """400, and no token is spent by it."""
     answer = office.post(body)
 
@@ -178,7 +178,7 @@ def test_a_body_that_is_too_long_or_of_unknown_length_is_not_read(office: Office
 
 
 @pytest.mark.parametrize("path", ["/", "/ca.key", "/../ca.key", "/tokens/", "/join"])
-def test_nothing_but_the_ca_can_be_read(office: Office, path: str) -> None:
+def test_only_the_ca_can_be_read(office: Office, path: str) -> None:
     """No file is ever looked for."""
     context = ssl.create_default_context(cafile=office.authority.ca_file)
     with (
@@ -232,7 +232,9 @@ def test_an_address_that_guesses_is_shut_out(office: Office) -> None:
     assert answer.status_code == 429
 
 
-def test_who_is_slow_is_cut_off_and_holds_up_nobody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_client_is_cut_off_and_holds_up_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A drip of bytes is no use: the whole connection has its time, before and after the handshake."""
     monkeypatch.setattr(http_server, "CONNECTION_SECONDS", 1.0)
     address = office.listener.server_address[:2]
@@ -366,7 +368,7 @@ def test_a_try_that_failed_goes_on_with_its_key(run: Run, office: Office, tmp_pa
     assert (tmp_path / "node" / "LGI.cfg").exists()
 
 
-def test_what_an_administrator_has_to_set_is_said(
+def test_the_settings_left_to_an_administrator_are_listed(
     run: Run, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The script that is to be looked at, what it says, and what of that is not here."""

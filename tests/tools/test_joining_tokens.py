@@ -58,7 +58,7 @@ def test_a_token_is_stored_as_its_hash(tmp_path: Path) -> None:
     assert files[0].parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_of_many_at_once_exactly_one_spends_a_token(tmp_path: Path) -> None:
+def test_exactly_one_of_many_at_once_spends_a_token(tmp_path: Path) -> None:
     """Again and again: whether it is there is never asked apart from removing it."""
     start = threading.Barrier(8)
 
@@ -102,7 +102,7 @@ def test_tokens_nobody_used_are_removed(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=200))
-def test_what_is_no_token_is_refused_in_words(text: str) -> None:
+def test_an_invalid_token_is_refused_in_words(text: str) -> None:
     """A mistake in copying is found before anything is sent."""
     try:
         token = tokens.read(text)

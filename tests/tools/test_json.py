@@ -22,7 +22,7 @@ DELETE = "interfaces/interface_delete_job"
 PROJECT = {"project": "LGI", "this_project_server": "https://t/LGI", "project_master_server": "https://m/LGI"}
 
 
-def test_a_job_is_told_with_all_that_is_known(run: Run, server: CannedServer) -> None:
+def test_a_job_is_printed_with_all_that_is_known(run: Run, server: CannedServer) -> None:
     """LGI's own names; numbers, lists, and files are such."""
     server.will_answer_call("interfaces/interface_submit_job", lgi(JOB))
     server.will_answer_call(STATE, lgi(JOB))
@@ -80,7 +80,7 @@ def test_servers_and_resources_are_one_document(run: Run, server: CannedServer) 
     ]
 
 
-def test_each_deleted_job_is_told(run: Run, server: CannedServer) -> None:
+def test_each_deleted_job_is_printed(run: Run, server: CannedServer) -> None:
     """Also the one that could not be; in XML too."""
     gone = lgi(JOB.replace("queued", "deleted"))
     server.will_answer_call(DELETE, gone, lgi_error(15, "no such job"), gone, lgi_error(15, "no such job"))
@@ -96,7 +96,7 @@ def test_each_deleted_job_is_told(run: Run, server: CannedServer) -> None:
     assert raw.splitlines()[-1] == "<error> <number> 15 </number> <message> no such job </message> </error>"
 
 
-def test_files_are_told(run: Run, server: CannedServer) -> None:
+def test_files_are_printed(run: Run, server: CannedServer) -> None:
     """A listing, and how each transfer ended."""
     url = server.url + PLACE
     server.will_answer("GET", LISTING, listing(FILES))
@@ -117,7 +117,9 @@ def test_files_are_told(run: Run, server: CannedServer) -> None:
 @pytest.mark.parametrize(
     ("tool", "words"), [(qsub, ("-a", "x")), (qstat, ()), (qstat, ("7",)), (qstat, ("-L",)), (qdel, ("7",))]
 )
-def test_a_server_that_fails_is_told(run: Run, server: CannedServer, tool: object, words: tuple[str]) -> None:
+def test_the_error_of_a_server_is_printed(
+    run: Run, server: CannedServer, tool: object, words: tuple[str]
+) -> None:
     """As JSON too, and exit code 1."""
     code, out, _ = run(tool, "--json", *words)
 
@@ -126,7 +128,7 @@ def test_a_server_that_fails_is_told(run: Run, server: CannedServer, tool: objec
     assert "no LGI" in out or "not an LGI document" in out
 
 
-def test_a_listing_that_fails_is_told(run: Run, server: CannedServer) -> None:
+def test_the_error_of_a_listing_is_printed(run: Run, server: CannedServer) -> None:
     """As JSON too."""
     code, out, _ = run(filetransfer, "--json", "list", server.url + PLACE)
 
@@ -134,14 +136,14 @@ def test_a_listing_that_fails_is_told(run: Run, server: CannedServer) -> None:
     assert "answered HTTP 404 Not Found and no listing" in json.loads(out)["error"]["message"]
 
 
-def test_a_refusal_is_told_with_its_number(run: Run, server: CannedServer) -> None:
+def test_a_refusal_is_printed_with_its_number(run: Run, server: CannedServer) -> None:
     """So that a program can decide by it."""
     server.will_answer_call(STATE, lgi_error(34, "not yours"))
 
     assert json.loads(run(qstat, "--json", "7")[1]) == {"error": {"number": 34, "message": "not yours"}}
 
 
-def test_one_kind_of_output_at_a_time(run: Run) -> None:
+def test_only_one_kind_of_output_can_be_asked_for(run: Run) -> None:
     """-x and --json exclude each other."""
     code, out, err = run(qstat, "-x", "--json")
 

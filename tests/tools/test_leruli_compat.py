@@ -76,7 +76,7 @@ def test_a_task_goes_from_its_folder_to_the_server_and_back(resource: ResourceCa
         leruli.task_status(jobid)
 
 
-def test_of_many_the_failures_are_told(grid: Grid, resource: ResourceCalls) -> None:
+def test_the_failures_among_many_folders_are_reported(grid: Grid, resource: ResourceCalls) -> None:
     """Each folder has its own code and command; those that went through are not spoken of."""
     good = [str(folder(f"good{number}")) for number in range(3)]
     (folder("bad") / "run.sh").touch()

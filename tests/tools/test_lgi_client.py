@@ -25,7 +25,7 @@ def files(server: CannedServer) -> LGI.LGI_Client:
     return LGI.LGI_Client(URL=f"{server.url}{PLACE}")
 
 
-def test_ruling_10_the_class_works_as_documented_with_both_spellings(server: CannedServer) -> None:
+def test_the_class_works_as_documented_with_both_spellings(server: CannedServer) -> None:
     """Ruling 10: `import LGI; LGI.LGI_Client()`, UploadFiles and UpLoadFiles."""
     server.will_answer_call(STATE, JOB)
     server.will_answer("PUT", f"{PLACE}/one", DONE)
@@ -40,7 +40,7 @@ def test_ruling_10_the_class_works_as_documented_with_both_spellings(server: Can
     assert [request.body for request in server.requests[1:]] == [b"1", b"1"]
 
 
-def test_everything_of_a_job_can_be_given(server: CannedServer) -> None:
+def test_every_field_of_a_job_can_be_given(server: CannedServer) -> None:
     """Each argument under its field's name; text of the input as UTF-8; the files in the same call."""
     server.will_answer_call(SUBMIT, JOB)
     Path("sub").mkdir()
@@ -111,7 +111,7 @@ def test_the_rest_of_an_answer_is_there_too(server: CannedServer) -> None:
     }
 
 
-def test_an_error_is_an_answer(server: CannedServer) -> None:
+def test_an_error_is_returned_and_not_raised(server: CannedServer) -> None:
     """As LGI: no exception, so that scripts find its number where they look for it."""
     server.will_answer_call(DELETE, lgi_error(15, "no such job"))
 
@@ -244,7 +244,7 @@ def test_arguments_win_over_the_home(
         ("ca_chain", "CA_Chain"),
     ],
 )
-def test_what_is_missing_is_named(home: Path, name: str, argument: str) -> None:
+def test_a_missing_argument_is_named(home: Path, name: str, argument: str) -> None:
     """The argument to give, and the file to write."""
     (home / ".LGI" / name).unlink()
 
@@ -277,7 +277,7 @@ def test_one_name_is_no_list_of_files(files: LGI.LGI_Client) -> None:
         files.UploadFiles("one")
 
 
-def test_the_door_is_nothing_more() -> None:
+def test_the_module_offers_the_class_and_nothing_else() -> None:
     """LGI offers the class and nothing else."""
     assert LGI.__all__ == ["LGI_Client"]
     assert settings.home().user == "mark@laptop"

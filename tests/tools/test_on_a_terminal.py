@@ -27,7 +27,7 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "is_watched", lambda: True)
 
 
-def test_what_steers_or_hides_is_written_out() -> None:
+def test_characters_that_steer_or_hide_are_written_out() -> None:
     """Controls, line separators, and characters that turn writing around or cannot be seen; no umlauts."""
     assert printable("a\u202eb\u2028c\u200bd\U000e0001\x1b\n\tü") == (
         "a\\u202eb\\u2028c\\u200bd\\U000e0001\\x1b\n\tü"
@@ -49,7 +49,7 @@ def test_a_job_cannot_forge_a_line_of_its_description(run: Run, server: CannedSe
 
 
 @pytest.mark.usefixtures("on_terminal")
-def test_a_submitted_job_cannot_either(run: Run, server: CannedServer) -> None:
+def test_a_submitted_job_cannot_forge_a_line_either(run: Run, server: CannedServer) -> None:
     """The same lines, by the other tool."""
     server.will_answer_call("interfaces/interface_submit_job", lgi(JOB.replace("<a> 1 </a>", escape(FORGED))))
 
@@ -111,7 +111,7 @@ def test_a_file_name_is_one_line(
     assert json.loads(document)["files"][0]["file_name"] == FORGED
 
 
-def test_elsewhere_the_text_is_as_documented(run: Run, server: CannedServer) -> None:
+def test_the_text_is_as_documented_where_there_is_no_terminal(run: Run, server: CannedServer) -> None:
     """A program that reads a tool's output gets it unchanged."""
     server.will_answer_call(
         "interfaces/interface_job_state", lgi(JOB.replace("<a> 1 </a>", escape(FORGED)).replace("00FF", ""))

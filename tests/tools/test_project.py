@@ -20,7 +20,7 @@ def job(job_id: int = 7, state: str = "queued", more: str = "") -> str:
     return f"<job> <job_id> {job_id} </job_id> <state> {state} </state> {more} </job>"
 
 
-def test_a_job_is_submitted_with_everything(server: CannedServer) -> None:
+def test_a_job_is_submitted_with_every_field(server: CannedServer) -> None:
     """Lists, text and dictionaries become what LGI sends."""
     server.will_answer_call(SUBMIT, lgi(job()))
     Path("one").write_text("first")
@@ -50,7 +50,7 @@ def test_a_job_is_submitted_with_everything(server: CannedServer) -> None:
     }
 
 
-def test_what_is_not_given_is_not_sent(server: CannedServer) -> None:
+def test_a_field_that_is_not_given_is_not_sent(server: CannedServer) -> None:
     """Any resource may run it."""
     server.will_answer_call(SUBMIT, lgi(job()))
 
@@ -128,7 +128,7 @@ def test_an_error_has_the_number_of_lgi(server: CannedServer) -> None:
 
 
 @pytest.mark.parametrize("answer", [Answer(b"<html>"), lgi(""), lgi("<job> <output> xyz </output> </job>")])
-def test_what_is_no_answer_is_said_so(server: CannedServer, answer: Answer) -> None:
+def test_an_answer_that_is_none_of_lgi_is_reported(server: CannedServer, answer: Answer) -> None:
     """HTML, an answer without the job, or one with broken data."""
     server.will_answer_call(STATE, answer)
 
@@ -174,7 +174,7 @@ def test_a_job_without_repository_has_no_files(server: CannedServer) -> None:
     ("file", "argument"),
     [("defaultserver", "server"), ("user", "user"), ("groups", "groups"), ("privatekey", "key")],
 )
-def test_what_is_missing_is_named(home: Path, file: str, argument: str) -> None:
+def test_a_missing_argument_is_named(home: Path, file: str, argument: str) -> None:
     """The argument to give, and the file to write."""
     (home / ".LGI" / file).unlink()
 
@@ -194,7 +194,7 @@ def test_the_small_tools_do_not_load_what_speaks_to_servers() -> None:
     assert ran.stdout == "[] True\n"
 
 
-def test_every_name_of_the_door_leads_somewhere() -> None:
+def test_every_name_of_the_package_leads_to_its_module() -> None:
     """And no other one does."""
     for name in lgi_tools.MODULES:
         assert getattr(lgi_tools, name).__name__ == name

@@ -147,7 +147,7 @@ def test_jobs_are_listed_by_how_they_ended(
     assert (first.fields["ended"], first.fields["application"]) == (word, "command")
 
 
-def test_how_a_job_ended_is_shown(run: Run, server: CannedServer) -> None:
+def test_the_end_of_a_job_is_shown(run: Run, server: CannedServer) -> None:
     """One of which it is not known too; in JSON what is known, and nothing of a job that goes on."""
     told = [JOB.replace("queued", "finished").replace("00FF", "68"), JOB.replace("00FF", "")]
     told.append(told[0].replace(" </job>", f"{end_fields(0, reason='not stored: l (link)')} </job>"))
@@ -182,7 +182,7 @@ def test_the_raw_list_is_numbered_over_all_pages(run: Run, server: CannedServer)
     )
 
 
-def test_counting_asks_for_no_job(run: Run, server: CannedServer) -> None:
+def test_a_count_asks_for_no_job(run: Run, server: CannedServer) -> None:
     """One call with limit 0; -cnt is one option, not -c with something behind it."""
     server.will_answer_call(CALL, lgi(f"{HEAD}<number_of_jobs> 4711 </number_of_jobs>"))
 
@@ -320,7 +320,9 @@ def test_licences_are_listed_with_the_resources(run: Run, server: CannedServer) 
         ("-cnt", "--failed"),
     ],
 )
-def test_what_does_not_go_together_is_refused(run: Run, server: CannedServer, words: tuple[str, ...]) -> None:
+def test_options_that_do_not_go_together_are_refused(
+    run: Run, server: CannedServer, words: tuple[str, ...]
+) -> None:
     """Exit code 1, one line, and nothing is sent."""
     code, out, err = run(main, *words)
 
@@ -330,7 +332,7 @@ def test_what_does_not_go_together_is_refused(run: Run, server: CannedServer, wo
     assert server.requests == []
 
 
-def test_verbose_tells_on_standard_error(program: list[str], server: CannedServer) -> None:
+def test_the_option_verbose_writes_to_standard_error(program: list[str], server: CannedServer) -> None:
     """-v names the calls, -vv shows the answers; standard output stays as it is."""
     server.will_answer_call(CALL, lgi(f"{HEAD}<number_of_jobs> 1 </number_of_jobs>"))
 

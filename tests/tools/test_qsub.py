@@ -72,7 +72,7 @@ def test_a_submitted_job_is_shown(run: Run, server: CannedServer) -> None:
     }
 
 
-def test_everything_of_a_job_can_be_given(run: Run, server: CannedServer) -> None:
+def test_every_field_of_a_job_can_be_given(run: Run, server: CannedServer) -> None:
     """Input goes as upper-case hexadecimal, files beside their number, all under their base names."""
     server.will_answer_call(SUBMIT, lgi(JOB))
     Path("input").write_bytes(b"\xff\x00hi")
@@ -146,7 +146,7 @@ def test_an_answer_that_cannot_be_read_is_told(run: Run, server: CannedServer) -
         ),
     ],
 )
-def test_what_cannot_be_sent_is_said_before_anything_is_sent(
+def test_an_argument_that_cannot_be_sent_is_refused_before_anything_is_sent(
     run: Run, server: CannedServer, words: tuple[str, ...], problem: str
 ) -> None:
     """One line with the value, exit code 1."""
@@ -158,7 +158,7 @@ def test_what_cannot_be_sent_is_said_before_anything_is_sent(
     assert server.requests == []
 
 
-def test_without_words_the_usage_is_shown(run: Run) -> None:
+def test_the_usage_is_shown_without_arguments(run: Run) -> None:
     """And that is a failure; asking for help is none."""
     assert run(main)[0] == 1
     assert run(main, "-h")[0] == 0
@@ -314,7 +314,7 @@ def test_the_users_defaults_are_sent(run: Run, server: CannedServer, home: Path)
     ]
 
 
-def test_inside_a_job_the_users_defaults_are_not_asked(
+def test_the_users_defaults_are_not_asked_inside_a_job(
     run: Run, session: CannedServer, job: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As LGI: a job's directory says all, ~/.LGI and the environment of the daemon nothing."""
@@ -328,7 +328,7 @@ def test_inside_a_job_the_users_defaults_are_not_asked(
     assert "job_specifics" not in session.requests[1].fields
 
 
-def test_what_is_sent_is_counted(server: CannedServer, home: Path) -> None:
+def test_the_bytes_that_are_sent_are_counted(server: CannedServer, home: Path) -> None:
     """From nothing to all of it, for who watches a long submit."""
     from lgi_tools.cli.session import UserCalls
     from lgi_tools.client import settings

@@ -87,7 +87,7 @@ def test_a_later_run_goes_on(run: Run, server: CannedServer, url: str) -> None:
     assert os.listdir() == ["data"]
 
 
-def test_what_was_killed_at_its_end_is_complete(run: Run, server: CannedServer, url: str) -> None:
+def test_a_download_that_was_killed_at_its_end_is_complete(run: Run, server: CannedServer, url: str) -> None:
     """All bytes were there, only the name was not."""
     file = Versions(server)
     Path(".data.part").mkdir(mode=0o700)

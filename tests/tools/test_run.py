@@ -55,7 +55,7 @@ def test_the_number_of_the_job_is_printed(run: Run, server: CannedServer) -> Non
     assert "job_specifics" not in fields
 
 
-def test_everything_can_be_asked_for(run: Run, server: CannedServer) -> None:
+def test_every_wish_can_be_asked_for(run: Run, server: CannedServer) -> None:
     """In the words that resources and the server read."""
     server.will_answer_call(SUBMIT, lgi(job()))
     Path("run.sh").write_text("#!/bin/sh\n")
@@ -85,7 +85,7 @@ def resources(**told: str) -> Answer:
     return lgi(" ".join(each))
 
 
-def test_what_no_resource_can_take_is_warned_of(run: Run, server: CannedServer) -> None:
+def test_a_job_that_no_resource_can_take_is_warned_of(run: Run, server: CannedServer) -> None:
     """The job is submitted all the same: who has more may come. Those that are no targets do not count."""
     few, images = "<max_cpus> 2 </max_cpus>", "<images> psi4:1.5 </images>"
     server.will_answer_call(SUBMIT, lgi(job()))
@@ -101,7 +101,7 @@ def test_what_no_resource_can_take_is_warned_of(run: Run, server: CannedServer) 
     assert none == (0, "7\n", f"{warning}; b has no image psi4:1.6, gives a job 2 cpus at most, not 99\n")
 
 
-def test_with_wait_it_is_as_if_it_had_run_here(run: Run, server: CannedServer) -> None:
+def test_a_program_that_is_waited_for_ends_as_if_it_had_run_here(run: Run, server: CannedServer) -> None:
     """Both streams and the exit code; the number of the job beside them."""
     ends(server, b"out\n[LGI: standard error]\nerr\n[LGI: exit code 3]\n", end_fields(3))
 
@@ -257,7 +257,7 @@ def test_a_program_that_may_not_start_is_warned_of(run: Run, server: CannedServe
         (["-P", "caf\udce9", "x"], "project is not UTF-8"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_sent(
+def test_a_wrong_command_line_is_refused_and_nothing_sent(
     run: Run, server: CannedServer, words: list[str], fault: str
 ) -> None:
     """On standard error, with exit code 1."""
@@ -268,7 +268,7 @@ def test_what_is_wrong_is_said_and_nothing_sent(
     assert server.requests == []
 
 
-def test_what_the_server_refuses_is_said(run: Run, server: CannedServer) -> None:
+def test_a_refusal_of_the_server_is_reported(run: Run, server: CannedServer) -> None:
     """With LGI's number."""
     server.will_answer_call(SUBMIT, lgi_error(70, "nobody offers command"))
 
@@ -285,7 +285,7 @@ def test_a_server_that_is_away_is_said(run: Run, server: CannedServer) -> None:
     assert err.startswith(f"LGI_run: no answer from {server.url}: ")
 
 
-def test_what_is_done_can_be_told(run: Run, server: CannedServer) -> None:
+def test_the_option_verbose_tells_what_is_done(run: Run, server: CannedServer) -> None:
     """With -v, and what a server said that is none of LGI."""
     server.will_answer_call(SUBMIT, Answer(b"<html> not here </html>", 404))
     code = "from lgi_tools.commands.run import main; raise SystemExit(main())"

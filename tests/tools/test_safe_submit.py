@@ -62,7 +62,7 @@ def test_an_old_server_is_not_asked_twice(client: Client, server: CannedServer) 
     assert [request.path.rpartition("_")[2] for request in server.requests] == ["job.php", "list.php"]
 
 
-def test_patience_ends(client: Client, server: CannedServer) -> None:
+def test_a_submit_without_an_answer_in_time_may_have_been_made(client: Client, server: CannedServer) -> None:
     """What is not answered in time is told as it is: nobody knows."""
     server.will_answer_call(SUBMIT, LOST)
     server.will_answer_call(LIST, of_today())
@@ -72,7 +72,9 @@ def test_patience_ends(client: Client, server: CannedServer) -> None:
 
 
 @pytest.mark.parametrize("answer", [Answer(b"<html>", 502), Answer(b"")])
-def test_what_is_no_server_is_not_tried_again(client: Client, server: CannedServer, answer: Answer) -> None:
+def test_a_server_that_is_not_lgis_is_not_tried_again(
+    client: Client, server: CannedServer, answer: Answer
+) -> None:
     """An answer came, and it is none of LGI's: at once."""
     server.will_answer_call(SUBMIT, answer)
 
@@ -82,7 +84,7 @@ def test_what_is_no_server_is_not_tried_again(client: Client, server: CannedServ
     assert len(server.requests) == 1
 
 
-def test_a_server_that_is_not_there_is_told_at_once(client: Client, server: CannedServer) -> None:
+def test_a_server_that_is_not_there_is_reported_at_once(client: Client, server: CannedServer) -> None:
     """Nothing was sent, so nothing can have been lost."""
     server.close()
 

@@ -141,7 +141,9 @@ def test_a_disk_that_fails_is_no_fault_of_the_connection(
     assert not failed.value.may_pass
 
 
-def test_everything_that_is_no_file_is_named(job: Path, server: CannedServer, repository: Repository) -> None:
+def test_every_entry_that_is_no_file_is_named(
+    job: Path, server: CannedServer, repository: Repository
+) -> None:
     """Directories, links, pipes, sockets; also what has a name of LGI's."""
     (job / "out").mkdir()
     (job / ".LGI_job").mkdir()
@@ -273,7 +275,9 @@ def test_a_certificate_of_the_ca_that_is_away_is_no_fault_of_a_file(
     assert (store(job, repository), not_stored(job)) == (AWAY, "")
 
 
-def test_what_was_stored_is_not_sent_again(job: Path, server: CannedServer, repository: Repository) -> None:
+def test_a_file_that_was_stored_is_not_sent_again(
+    job: Path, server: CannedServer, repository: Repository
+) -> None:
     """When another one failed; what has changed since is."""
     for name in ("a", "b", "c"):
         (job / name).write_text(name)

@@ -42,7 +42,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tail, "LAST_SECONDS", 0.3)
 
 
-def test_of_a_job_that_has_ended_the_last_lines_are_printed(run: Run, server: CannedServer) -> None:
+def test_the_last_lines_of_a_job_that_has_ended_are_printed(run: Run, server: CannedServer) -> None:
     """Ten of them unless another number is given; how it ended beside; nothing else is asked for."""
     output = f"first\n{TEN}[LGI: exit code 3]\n".encode()
     server.will_answer_call(STATE, job("finished", output, end_fields(signal=9)))
@@ -54,7 +54,7 @@ def test_of_a_job_that_has_ended_the_last_lines_are_printed(run: Run, server: Ca
     assert asked(server) == []
 
 
-def test_of_a_job_that_runs_the_last_lines_are_printed(run: Run, server: CannedServer) -> None:
+def test_the_last_lines_of_a_job_that_runs_are_printed(run: Run, server: CannedServer) -> None:
     """As soon as its resource has sent something."""
     server.will_answer_call(STATE, job("running"))
     server.will_answer_call(TAIL, piece(told=False), piece(f"first\n{TEN}unfinished"))
@@ -62,7 +62,7 @@ def test_of_a_job_that_runs_the_last_lines_are_printed(run: Run, server: CannedS
     assert run(main, "-n", "2", "7") == (0, "9\nunfinished", "")
 
 
-def test_what_follows_is_printed_as_it_comes(run: Run, server: CannedServer) -> None:
+def test_new_output_is_printed_as_it_comes(run: Run, server: CannedServer) -> None:
     """Each piece once, to the end; how the job ended is said beside it."""
     server.will_answer_call(STATE, job("running"), job("finished", b"", end_fields(3)))
     server.will_answer_call(
@@ -89,7 +89,7 @@ def test_a_job_that_is_queued_is_followed_from_its_begin(run: Run, server: Canne
     assert run(main, "-f", "7")[:2] == (0, "all")
 
 
-def test_what_is_left_out_is_said(run: Run, server: CannedServer) -> None:
+def test_a_gap_in_the_output_is_reported(run: Run, server: CannedServer) -> None:
     """The job has put out more than is sent."""
     server.will_answer_call(STATE, job("running"), job("finished"))
     server.will_answer_call(TAIL, piece("one\n"), piece("two\n", 1000, complete=True))
@@ -211,7 +211,9 @@ def test_last_lines_that_are_not_stored_are_told_to_be_unknown(run: Run, server:
 
 
 @pytest.mark.parametrize("options", [(), ("-f",)])
-def test_an_old_server_cannot(run: Run, server: CannedServer, options: tuple[str, ...]) -> None:
+def test_an_old_server_is_named_as_unable_to_show_a_tail(
+    run: Run, server: CannedServer, options: tuple[str, ...]
+) -> None:
     """It does not know the call; it is said plainly, with what to do."""
     server.will_answer_call(STATE, job("running"))
 
@@ -224,7 +226,7 @@ def test_an_old_server_cannot(run: Run, server: CannedServer, options: tuple[str
     )
 
 
-def test_a_job_that_is_removed_ends_it(run: Run, server: CannedServer) -> None:
+def test_a_job_that_is_removed_ends_the_tail(run: Run, server: CannedServer) -> None:
     """With the server's words."""
     server.will_answer_call(STATE, job("running"))
     server.will_answer_call(TAIL, piece("one\n"), lgi_error(15, "no such job"))

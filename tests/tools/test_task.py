@@ -138,7 +138,7 @@ def test_a_batch_that_was_cut_goes_on(grid: Grid, task: Run) -> None:
         assert (found.job_id, found.repository_url) == (was.job_id, was.repository_url)
 
 
-def test_what_a_cut_submit_has_noted_is_sent_under_the_same_id(grid: Grid, task: Run) -> None:
+def test_a_folder_of_a_cut_submit_is_sent_under_the_same_id(grid: Grid, task: Run) -> None:
     """So the server makes one job of it, whatever is still on its way."""
     record.create(Path(), record.TaskRecord("of-before", grid.url, "psi4:1.5"))
 
@@ -166,7 +166,7 @@ def test_reserved_names_are_refused(grid: Grid, task: Run, name: str) -> None:
     assert jobs(grid) == 2
 
 
-def test_what_cannot_be_sent_is_refused(grid: Grid, task: Run) -> None:
+def test_a_folder_that_cannot_be_sent_is_refused(grid: Grid, task: Run) -> None:
     """A directory in it, a link that leads nowhere, a name that is no text, a record that is none."""
     made = folders(4)
     (made[0] / "more").mkdir()
@@ -187,7 +187,7 @@ def test_what_cannot_be_sent_is_refused(grid: Grid, task: Run) -> None:
     assert jobs(grid) == 0
 
 
-def test_what_is_the_same_for_many_folders_is_said_a_few_times(grid: Grid, task: Run) -> None:
+def test_a_message_about_many_folders_is_printed_a_few_times(grid: Grid, task: Run) -> None:
     """With how many more there are; what is special is not lost among it."""
     folders(30)
     Path("dirs", "00007", record.NAME).write_text("{}")
@@ -204,7 +204,7 @@ def test_what_is_the_same_for_many_folders_is_said_a_few_times(grid: Grid, task:
     assert lines[-1] == "LGI_task: and 19 more folders: it was not submitted"
 
 
-def test_what_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -> None:
+def test_a_folder_that_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -> None:
     """The folder is as it was."""
     code, out, err = task("submit", "-t", "nobody@nowhere", *SUBMIT[1:], "psi4")
 
@@ -230,7 +230,7 @@ def test_what_the_server_refuses_can_be_submitted_later(grid: Grid, task: Run) -
         (["status", "nowhere"], "nowhere: it was not submitted"),
     ],
 )
-def test_what_is_wrong_is_said(grid: Grid, task: Run, words: list[str], fault: str) -> None:
+def test_a_wrong_command_line_is_refused(grid: Grid, task: Run, words: list[str], fault: str) -> None:
     """On standard error, with exit code 1, and nothing is done."""
     code, out, err = task(*words)
 
@@ -247,7 +247,7 @@ def test_a_container_that_nobody_has_is_warned_of(grid: Grid, task: Run) -> None
     assert err.startswith("LGI_task: warning: no resource announces psi4:1.6; ")
 
 
-def test_what_resources_say_they_have_is_listed(grid: Grid, task: Run) -> None:
+def test_the_codes_that_resources_announce_are_listed(grid: Grid, task: Run) -> None:
     """Escaped, as daemons tell it, or not; and those who say nothing are no trouble."""
     grid.resource("res2@cluster", "<command> <images> psi4:1.5, not_one </images> </command>")
     grid.resource("res3@cluster", "<command> shell scripts </command>")
@@ -326,7 +326,7 @@ def test_a_folder_of_another_server_is_left_alone(grid: Grid, task: Run) -> None
 
 
 @pytest.mark.parametrize("count", [4, 60])
-def test_how_folders_stand(grid: Grid, task: Run, count: int) -> None:
+def test_the_state_of_a_folder_is_one_of_five_words(grid: Grid, task: Run, count: int) -> None:
     """In five words, by one call each or by one list for all."""
     made = folders(count)
     task("submit", "-b", "dirs/*", "psi4", "1.5", "psi4")
@@ -443,7 +443,7 @@ def test_results_that_were_fetched_may_go(grid: Grid, task: Run) -> None:
     assert task("status") == (0, "completed: exit code 0\n", "")
 
 
-def test_without_stored_streams_those_of_the_output_are_taken(grid: Grid, task: Run) -> None:
+def test_the_streams_of_the_output_are_taken_where_none_are_stored(grid: Grid, task: Run) -> None:
     """A resource that stages nothing reports them all the same; what is here under these names stays."""
     task(*SUBMIT, "psi4")
     output = b"out\n[LGI: standard error]\nerr\n[LGI: exit code 0]\n"
@@ -482,7 +482,7 @@ def ended(grid: Grid, **results: str) -> Path:
     return place
 
 
-def test_what_was_removed_here_comes_again(grid: Grid, task: Run) -> None:
+def test_a_file_that_was_removed_here_comes_again(grid: Grid, task: Run) -> None:
     """Results, streams and inputs, as often as they are asked for; without a call when all is here."""
     Path("input.dat").write_text("of mine")
     task(*SUBMIT, "psi4")
@@ -500,7 +500,7 @@ def test_what_was_removed_here_comes_again(grid: Grid, task: Run) -> None:
     assert (Path("made").read_text(), Path("input.dat").read_text()) == ("of the job", "of mine")
 
 
-def test_what_was_edited_here_is_not_replaced(grid: Grid, task: Run) -> None:
+def test_a_file_that_was_edited_here_is_not_replaced(grid: Grid, task: Run) -> None:
     """Inputs since the submit, results since they came, what was made here: --force names each."""
     for name in ("edited", "both", "changed"):
         Path(name).write_text("sent")

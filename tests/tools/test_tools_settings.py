@@ -52,7 +52,9 @@ def test_the_key_is_known_by_its_path(home: Path) -> None:
     assert settings.home().key == str(home / ".LGI" / "privatekey")
 
 
-def test_without_home_the_password_file_knows_it(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def test_the_password_file_knows_the_home_without_the_variable(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
     """A cron job may have no HOME, and an unknown user none at all."""
     monkeypatch.delenv("HOME")
     entry = pwd.struct_passwd(("me", "x", os.getuid(), os.getgid(), "", str(home), "/bin/sh"))

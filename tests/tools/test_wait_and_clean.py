@@ -146,7 +146,7 @@ def test_failed_jobs_can_be_kept(run: Run, server: CannedServer) -> None:
     assert deleted(server) == ["1", "4"]
 
 
-def test_what_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> None:
+def test_the_jobs_that_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> None:
     """And stays."""
     has(server, job(1))
 
@@ -154,7 +154,7 @@ def test_what_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> No
     assert deleted(server) == []
 
 
-def test_nothing_is_removed_unasked(run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_job_is_removed_unasked(run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody can answer there is no question either."""
     has(server, job(1))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
@@ -167,7 +167,7 @@ def test_nothing_is_removed_unasked(run: Run, server: CannedServer, monkeypatch:
 
 
 @pytest.mark.parametrize(("answer", "gone"), [(True, ["1"]), (False, [])])
-def test_a_question_is_asked(
+def test_a_question_is_asked_before_jobs_are_removed(
     run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch, answer: bool, gone: list[str]
 ) -> None:
     """How many there are, and of which kind."""

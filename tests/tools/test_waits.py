@@ -60,7 +60,7 @@ def test_a_server_that_holds_none_is_asked_ever_more_seldom() -> None:
     assert len(time.pauses) < 35
 
 
-def test_what_is_done_already_is_answered_at_once() -> None:
+def test_a_wait_for_an_end_that_is_known_ends_at_once() -> None:
     """Without any pause."""
     time = Time()
 
@@ -70,7 +70,7 @@ def test_what_is_done_already_is_answered_at_once() -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.5, 7, 65])
 @pytest.mark.parametrize("kind", ["old_server", "new_server"])
-def test_patience_ends_when_it_should(kind: str, timeout: float) -> None:
+def test_a_wait_ends_when_its_time_is_over(kind: str, timeout: float) -> None:
     """Neither the server nor a pause takes longer than that."""
     time = Time()
 

@@ -37,7 +37,7 @@ def test_input_and_output_are_bytes() -> None:
     assert xml_dictionary.read(text) == {"input": b"hi", "job": {"output": b"\x00\xff"}}
 
 
-def test_what_is_not_hexadecimal_stays_text() -> None:
+def test_a_value_that_is_not_hexadecimal_stays_text() -> None:
     """A tag of that name in a job's specifics may hold anything."""
     assert xml_dictionary.read("<input> from a file </input> <output> </output>") == {
         "input": "from a file",
@@ -81,7 +81,7 @@ def test_an_output_with_attributes_is_bytes_still() -> None:
 
 
 @pytest.mark.parametrize("digits", ["٣", "²", "9" * 5000])
-def test_what_python_does_not_convert_stays_text(digits: str) -> None:
+def test_a_value_that_python_does_not_convert_stays_text(digits: str) -> None:
     """Digits of other scripts, and more of them than a number may have."""
     assert xml_dictionary.read(f"<a> {digits} </a>") == {"a": digits}
 
