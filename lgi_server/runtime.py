@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import job_ca, trusted_proxy
 from lgi_server.auth.client_certificate import ClientCertificate, TrustConfig
 from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
+from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
 from lgi_server.background.metrics import Metrics
@@ -17,6 +19,7 @@ from lgi_server.background.timestamp_batcher import TimestampBatcher
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database
+from lgi_server.services.access import job_principals
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.services.access.resource_cache import ResourceCache
 from lgi_server.storage.base import Limits, Store
@@ -62,6 +65,8 @@ class Runtime:
     config: Config
     projects: Mapping[str, ProjectRuntime]
     limiter: ConcurrencyLimiter
+    job_limiter: ConcurrencyLimiter
+    job_connections: JobConnections
     store: Repositories
     repositories: Store
     trust: TrustConfig
@@ -97,13 +102,17 @@ def build_runtime(config: Config) -> Runtime:
         control = config.repository / ".ssh"
         repositories = RemoteRepositories(config.remote, limits, store.incoming, control)
     store.forget_stale(time.time())
+    projects = {name: _project(project, config) for name, project in config.projects.items()}
+    trust = _trust(config)
     return Runtime(
         config=config,
-        projects={name: _project(project, config) for name, project in config.projects.items()},
+        projects=projects,
         limiter=ConcurrencyLimiter(config.requests_at_once),
+        job_limiter=ConcurrencyLimiter(max(1, config.requests_at_once // 2)),
+        job_connections=JobConnections(partial(_runs, projects, trust)),
         store=store,
         repositories=repositories,
-        trust=_trust(config),
+        trust=trust,
         metrics=Metrics(),
     )
 
@@ -120,6 +129,20 @@ def _project(project: ProjectConfig, config: Config) -> ProjectRuntime:
         work_polls=WorkLongPolls(database, totals=project.licences),
         user_polls=UserLongPolls(database),
     )
+
+
+def _runs(projects: Mapping[str, ProjectRuntime], trust: TrustConfig, who: JobCertificate) -> bool:
+    """Return whether a job still is what its certificate says; LGIError BACK_OFF or DATABASE if unknown."""
+    work = partial(job_principals.authenticate_job, who=who, trust=trust, now=time.time())
+    try:
+        projects[who.job.project].database.run(work, write=False)
+    except LGIError as refused:
+        if refused.number == ErrorNumber.CERTIFICATE:
+            return False
+        raise
+    except KeyError:
+        return False
+    return True
 
 
 def _trust(config: Config) -> TrustConfig:

@@ -7,8 +7,8 @@ with calls. Every LGIError of a call is caught here, and everything else that go
 import logging
 import posixpath
 import time
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -28,7 +28,9 @@ from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.uploads import SpoolingRequest
 from lgi_server.auth import browser_guard, client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
+from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
+from lgi_server.background.concurrency_limiter import JOB_SLOTS
 from lgi_server.background.long_poll import LongPoll
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
@@ -39,6 +41,7 @@ from lgi_server.services.project import peers
 from lgi_server.services.project.replication import UpdatesMissingError
 from lgi_server.storage.base import RepositoryWriter
 from lgi_server.storage.staging import RepositoryNotReadyError, StagedRepository
+from lgi_server.tables.job_queue.jobs import JobRow
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -99,8 +102,8 @@ class Endpoint:
         runtime = self._runtime
         record.who = who = authenticate(runtime, request.environ, programs_only=True)
         try:
+            route = _route_for(self._route, who)
             with admit(runtime, who):
-                route = _route_for(runtime, self._route, who)
                 call = _parse(runtime, route, who, request, record)
                 return _run(route, call)
         except LongPoll as nothing:
@@ -119,6 +122,9 @@ def authenticate(runtime: Runtime, environ: "WSGIEnvironment", programs_only: bo
         browser_guard.check_is_program(environ)
     if isinstance(who, ClientCertificate):
         principals.check_certificate(who, runtime.config)
+    elif runtime.trust.front_end is None and (connection := environ.get("gunicorn.socket")) is not None:
+        # Those of a front end are not the job's.
+        runtime.job_connections.add(who, connection)
     return who
 
 
@@ -132,23 +138,38 @@ def authenticate_user(runtime: Runtime, environ: "WSGIEnvironment") -> ClientCer
     return who
 
 
-def admit(runtime: Runtime, who: Caller) -> AbstractContextManager[None]:
-    """Hold a slot of this worker while a block runs; LGIError BACK_OFF when there is none."""
-    return runtime.limiter.place(who.name.name if isinstance(who, ClientCertificate) else who.job.resource)
+@contextmanager
+def admit(runtime: Runtime, who: Caller) -> Iterator[None]:
+    """Hold a slot of this worker while a block runs; LGIError BACK_OFF when there is none.
 
-
-def _route_for(runtime: Runtime, route: AnyRoute, who: Caller) -> AnyRoute:
-    """Return the route that a caller finds under a call's name.
-
-    Raises LGIError CERTIFICATE for a job, before anything posted is read.
+    Raises LGIError CERTIFICATE for a job that has ended. A job has few slots of its own, and the jobs of a
+    user have a share of the half that all jobs together may have: daemons and users always find some.
     """
     if isinstance(who, ClientCertificate):
-        return route
+        with runtime.limiter.place(who.account):
+            yield
+        return
+    with runtime.limiter.place(who.account, JOB_SLOTS):
+        owner = next(iter(_running_job(runtime, who).owners), "")
+        with runtime.job_limiter.place(owner):
+            yield
+
+
+def _running_job(runtime: Runtime, who: JobCertificate) -> JobRow:
+    """Return the job that calls; LGIError CERTIFICATE for one that has ended."""
     project = runtime.projects.get(who.job.project)
-    if route.for_jobs is None or project is None:
+    if project is None:
         raise LGIError(ErrorNumber.CERTIFICATE, "a job may not do that")
     work = partial(job_principals.authenticate_job, who=who, trust=runtime.trust, now=time.time())
-    project.database.run(work, write=False)
+    return project.database.run(work, write=False).job
+
+
+def _route_for(route: AnyRoute, who: Caller) -> AnyRoute:
+    """Return the route that a caller finds under a call's name; LGIError CERTIFICATE for a job if none."""
+    if isinstance(who, ClientCertificate):
+        return route
+    if route.for_jobs is None:
+        raise LGIError(ErrorNumber.CERTIFICATE, "a job may not do that")
     return route.for_jobs
 
 

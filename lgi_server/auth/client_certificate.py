@@ -51,6 +51,11 @@ class ClientCertificate:
         """How the log calls it."""
         return self.name.name
 
+    @property
+    def account(self) -> str:
+        """Whose account what it holds is counted for; no job has the same."""
+        return f"name {self.name.name}"
+
 
 def require_user_certificate(environ: Mapping[str, Any], trust: TrustConfig, now: float) -> ClientCertificate:
     """Return the user, resource or server behind a request.

@@ -41,6 +41,11 @@ class JobCertificate:
         """How the log calls it."""
         return f"job {self.job.job_id} on {self.job.resource}"
 
+    @property
+    def account(self) -> str:
+        """Whose account what it holds is counted for: its own, not that of its resource."""
+        return f"job {self.job.job_id} of {self.job.project}"
+
 
 def subject(job: JobClaims) -> x509.Name:
     """Return the name in a job's certificate."""

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 
-# Whatever the number of places, everybody may have so many.
-MIN_SLOTS = 8
+# Whatever the number of places, everybody may have so many; and a job that runs no more than so many.
+MIN_SLOTS, JOB_SLOTS = 8, 4
 
 
 class ConcurrencyLimiter:
     """A bounded number of places. Who finds none is told to come back instead of making everybody wait.
 
     Nobody has more than a quarter of them: a body that comes slowly keeps a place, and one may send many.
+    What a job holds is its own, and not its resource's: on that it might be anybody's.
     """
 
     def __init__(self, places: int) -> None:
@@ -25,19 +26,20 @@ class ConcurrencyLimiter:
         self._guard = threading.Lock()
 
     @contextmanager
-    def place(self, name: str) -> Iterator[None]:
-        """Provide a place of a caller for the time of a block.
+    def place(self, account: str, most: int | None = None) -> Iterator[None]:
+        """Provide a place for the time of a block, counted for an account, which may have ``most`` of them.
 
         Raises LGIError BACK_OFF when there is none for it.
         """
+        share = self._share if most is None else min(most, self._share)
         with self._guard:
-            if self._taken.total() >= self._places or self._taken[name] >= self._share:
+            if self._taken.total() >= self._places or self._taken[account] >= share:
                 raise LGIError(ErrorNumber.BACK_OFF)
-            self._taken[name] += 1
+            self._taken[account] += 1
         try:
             yield
         finally:
             with self._guard:
-                self._taken[name] -= 1
-                if not self._taken[name]:
-                    del self._taken[name]
+                self._taken[account] -= 1
+                if not self._taken[account]:
+                    del self._taken[account]
