@@ -23,10 +23,7 @@ class JobConnections:
     """The connections of one worker, by the job that has them."""
 
     def __init__(self, runs: Callable[[JobCertificate], bool], seconds: float = LOOK_SECONDS) -> None:
-        """``runs`` says whether a job still does; LGIError when nobody knows.
-
-        It is asked every so many ``seconds``, in a thread that runs while there is a connection.
-        """
+        """Ask ``runs`` every so many seconds whether a job still does; it raises LGIError if nobody knows."""
         self._runs = runs
         self._seconds = seconds
         self._guard = threading.Lock()
