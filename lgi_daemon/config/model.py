@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lgi_daemon.config import tags
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.config.sandbox import check_sandbox, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
@@ -71,8 +72,24 @@ class Configuration:
 
 
 def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
-    """Read and check the configuration. Raise ConfigurationError with tag, value and what to do."""
+    """Read and check the configuration.
+
+    Raise ConfigurationError, in one line: of each fault the tag, the value and what to do.
+    """
     root = read_root(file)
+    problems = []
+    try:
+        configuration = _configuration(file, root, as_root, check_host)
+    except ConfigurationError as error:
+        problems = [str(error)]
+    # A tag that is missing may be misspelt, or on another level: both are said.
+    problems += tags.faults(root)
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+    return configuration
+
+
+def _configuration(file: Path, root: Section, as_root: bool, check_host: bool) -> Configuration:
     resource = root.section("resource")
     credentials = Credentials(
         key=resource.file("resource_key_file"),
@@ -87,8 +104,7 @@ def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
     run_directory = resource.folder("run_directory")
     if as_root:
         check_sandbox(resource, run_directory)
-    count = resource.number("number_of_projects")
-    projects = tuple(_project(resource.section("project", n), as_root) for n in range(1, count + 1))
+    projects = tuple(_project(one, as_root) for one in resource.numbered("project", "number_of_projects"))
     _check_distinct(resource, [project.name for project in projects], "project_name")
     rules = _rules(resource)
     uids = sandbox_uids(resource, rules.job_limit)
@@ -96,22 +112,31 @@ def load(file: Path, as_root: bool, check_host: bool = True) -> Configuration:
 
 
 def _rules(section: Section) -> LimitRules:
-    allow: dict[str, int] = {}
-    found = xml.find(section.content, "owner_allow")
-    for one in xml.elements(found.inside if found else ""):
-        if not (one.text.isascii() and one.text.isdigit()):
-            raise ConfigurationError(
-                f"{section.path}/owner_allow/{one.name} is {one.text!r}: it must be a number of jobs"
-            )
-        allow[one.name] = int(one.text)
-    deny = comma_lists.split(section.optional("owner_deny"))
     return LimitRules(
-        allow,
-        deny,
+        _owner_allow(section),
+        comma_lists.split(section.optional("owner_deny")),
         section.number("job_limit"),
         cpu_limit=section.optional_number("cpu_limit"),
         memory_limit=section.optional_number("memory_limit"),
     )
+
+
+def _owner_allow(section: Section) -> dict[str, int]:
+    """Return the number of jobs of each owner that ``owner_allow`` names."""
+    allow: dict[str, int] = {}
+    path, at = f"{section.path}/owner_allow", 0
+    found = xml.find(section.content, "owner_allow")
+    text, outside = found.inside if found else "", ""
+    for one in xml.elements(text):
+        if not (one.text.isascii() and one.text.isdigit()):
+            raise ConfigurationError(f"{path}/{one.name} is {one.text!r}: it must be a number of jobs")
+        if one.name in allow:
+            raise ConfigurationError(f"{path}/{one.name} occurs twice: keep one of them")
+        allow[one.name] = int(one.text)
+        outside, at = outside + text[at : one.begin], one.end
+    if outside := (outside + text[at:]).strip():
+        raise ConfigurationError(f"{path} has {outside!r}, which is no <OWNER> NUMBER </OWNER>: correct it")
+    return allow
 
 
 def _project(section: Section, as_root: bool) -> ProjectSettings:
@@ -120,9 +145,8 @@ def _project(section: Section, as_root: bool) -> ProjectSettings:
         raise ConfigurationError(
             f"{section.path}/project_master_server is {server!r}: it must be a URL as https://host/LGI"
         )
-    count = section.number("number_of_applications")
     applications = tuple(
-        _application(section.section("application", n), as_root) for n in range(1, count + 1)
+        _application(one, as_root) for one in section.numbered("application", "number_of_applications")
     )
     _check_distinct(section, [application.name for application in applications], "application_name")
     project = ProjectSettings(_project_name(section), server, _rules(section), applications)

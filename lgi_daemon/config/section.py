@@ -3,6 +3,7 @@
 import codecs
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ _NUMBER = re.compile(r"""\bnumber\s*=\s*(['"])\s*(\d+)\s*\1""")
 
 
 class ConfigurationError(Exception):
-    """The configuration is invalid; the text names the tag, the value and what to do."""
+    """The configuration is invalid; the text, one line, names the tag, the value and what to do."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,38 @@ class Section:
         if not found:
             attribute = "" if number is None else f" number='{number}'"
             raise ConfigurationError(
-                f"{place} is missing: {self._remedy(f'<{name}{attribute}> ... </{name}>')}"
+                f"{place} is missing: add <{name}{attribute}> ... </{name}> inside {self.path}"
             )
         return Section(found[0].inside, place, self.directory)
+
+    def numbered(self, name: str, count: str) -> "list[Section]":
+        """Return the elements with the attributes number='1' to that of the tag ``count``.
+
+        Raise ConfigurationError when one is missing, or there are more.
+        """
+        number = self.number(count)
+        sections = [self.section(name, one) for one in range(1, number + 1)]
+        found = len(xml.find_all(self.content, name))
+        if found > number:
+            raise ConfigurationError(
+                f"{self.path} has {found} times <{name}>, and {count} is {number}: "
+                f"correct {count}, or remove a <{name}>"
+            )
+        return sections
+
+    def children(self) -> Iterator[tuple[str, "Section"]]:
+        """Yield the name and the content of each nested element that can be read."""
+        for one in xml.elements(self.content):
+            number = _number(one)
+            place = f"{self.path}/{one.name}" + ("" if number is None else f" {number}")
+            yield one.name, Section(one.inside, place, self.directory)
+
+    @property
+    def unread(self) -> str:
+        """At which tag reading has stopped, as the end of a sentence; empty when all can be read."""
+        end = max((found.end for found in xml.elements(self.content)), default=0)
+        hiding = re.search(r"<[^>]*>?", self.content[end:])
+        return f" (reading stopped at {hiding.group()!r}: is that tag closed?)" if hiding else ""
 
     def optional(self, name: str) -> str:
         """Return a value, empty when the tag is missing or empty."""
@@ -53,7 +83,7 @@ class Section:
         found = self.optional(name)
         if not found:
             raise ConfigurationError(
-                f"{self.path}/{name} is missing or empty: {self._remedy(f'<{name}> ... </{name}>')}"
+                f"{self.path}/{name} is missing or empty: add <{name}> ... </{name}> inside {self.path}"
             )
         return found
 
@@ -107,13 +137,6 @@ class Section:
             )
         return path
 
-    def _remedy(self, element: str) -> str:
-        """Return what to do about a missing element, which an unclosed tag before it often hides."""
-        end = max((found.end for found in xml.elements(self.content)), default=0)
-        hiding = re.search(r"<[^>]*>?", self.content[end:])
-        hint = f" (reading stopped at {hiding.group()!r}: is that tag closed?)" if hiding else ""
-        return f"add {element} inside {self.path}{hint}"
-
     def resolve(self, text: str) -> Path:
         """Return an absolute path: relative to the configuration file, else to the working directory.
 
@@ -164,4 +187,9 @@ def read_root(file: Path) -> Section:
     found = xml.find(text, "LGI")
     if found is None:
         raise ConfigurationError(f"{file} has no <LGI> ... </LGI> element: check that every tag is closed")
+    outside = re.search("<[^>?]*>?", re.sub(r"<\?.*?\?>", "", text[: found.begin] + text[found.end :]))
+    if outside:
+        raise ConfigurationError(
+            f"{file}: {outside.group()!r} is outside of <LGI> ... </LGI>: move it inside, or remove it"
+        )
     return Section(found.inside, "LGI", file.absolute().parent)
