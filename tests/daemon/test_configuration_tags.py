@@ -142,7 +142,7 @@ def test_a_tag_of_lgi_is_no_tag_of_the_site(file: Path) -> None:
     assert complaint(file).startswith("LGI has the tag <run_directory>, which belongs into LGI/resource:")
 
 
-def test_what_follows_an_unclosed_tag_is_not_ignored(file: Path) -> None:
+def test_a_tag_behind_an_unclosed_one_is_not_ignored(file: Path) -> None:
     """Here the limit of the size of files would not hold, and all that is needed was read before."""
     edit(
         file,
