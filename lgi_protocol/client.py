@@ -36,11 +36,21 @@ class Client:
     """Client of one project server; connections and TLS sessions are kept open."""
 
     def __init__(
-        self, server: str, credentials: Credentials, session: requests.Session | None = None
+        self,
+        server: str,
+        credentials: Credentials,
+        session: requests.Session | None = None,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        max_answer: int = MAX_ANSWER,
     ) -> None:
-        """Set the project server's URL, as ``https://host:port/LGI``, and the credentials to use."""
+        """Set the project server's URL, as ``https://host:port/LGI``, and the credentials to use.
+
+        An answer that takes longer than ``answer_seconds``, or has more bytes than ``max_answer``, is none.
+        """
         self.server = server.rstrip("/")
         self.credentials = credentials
+        self._answer_seconds, self._max_answer = answer_seconds, max_answer
         self._given = session
         self._kept = None if session else ReloadingSession(credentials)
 
@@ -86,7 +96,7 @@ class Client:
         try:
             with (
                 # A form is sent at once; sending files may take any time, so the deadline starts after them.
-                deadline(ANSWER_SECONDS, after_sending=isinstance(body, MultipartEncoder)),
+                deadline(self._answer_seconds, after_sending=isinstance(body, MultipartEncoder)),
                 session.post(
                     url,
                     data=body,  # type: ignore[arg-type]
@@ -97,7 +107,7 @@ class Client:
                     verify=session.verify,
                 ) as answer,
             ):
-                text = read_text(answer, MAX_ANSWER)
+                text = read_text(answer, self._max_answer)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise TransportError(self.server, root_cause(error), may_have_been_sent(error)) from error
         try:

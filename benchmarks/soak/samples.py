@@ -35,6 +35,7 @@ class Samples:
 
     groups: Mapping[str, Group]
     clock: Callable[[], float] = time.monotonic
+    machine: Callable[[], float] = processes.machine
     taken: list[Sample] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class Samples:
         }
         # What a process has used is not seen any more when it has ended, but it was used.
         used = {name: max(share.seconds, self._used[name]) for name, share in shares.items()}
-        used[OTHERS] = processes.machine() - sum(used.values())
+        used[OTHERS] = self.machine() - sum(used.values())
         return used, {name: share.memory for name, share in shares.items()}
 
     def mean_cores(self, name: str) -> float:

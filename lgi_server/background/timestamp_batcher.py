@@ -38,13 +38,26 @@ class Timestamp(Enum):
     SUBMIT_REQUEST = auto()
 
 
+# What stores the times of a kind.
+STORES: Mapping[Timestamp, Store] = {
+    Timestamp.RESOURCE_CALL: active_resources.touch,
+    Timestamp.SESSION_USE: running_sessions.renew,
+    Timestamp.JOB_PULSE: jobs.set_pulses,
+    Timestamp.JOB_WATCH: live_output.mark_watched,
+    Timestamp.SUBMIT_REQUEST: submit_requests.forget_old,
+}
+
+
 class TimestampBatcher(WriteBehind[tuple[Timestamp, int], int]):
     """The times of one worker for one project: ``add((Timestamp.JOB_PULSE, job_id), now)``."""
 
-    def __init__(self, database: Database, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, database: Database, seconds: float = SECONDS, stores: Mapping[Timestamp, Store] = STORES
+    ) -> None:
         """Nothing runs before the first time, which is after the workers were forked."""
         super().__init__(self._store_all, seconds)
         self._database = database
+        self._stores = stores
 
     def _store_all(self, noted: dict[tuple[Timestamp, int], int]) -> Mapping[tuple[Timestamp, int], int]:
         """Store each kind by itself; what fails is kept for the next time."""
@@ -54,7 +67,7 @@ class TimestampBatcher(WriteBehind[tuple[Timestamp, int], int]):
         kept = {}
         for kind, times in kinds.items():
             try:
-                self._store_kind(_store_of(kind), times)
+                self._store_kind(self._stores[kind], times)
             except LGIError as error:
                 log.warning("%d time stamps were not stored yet: %s", len(times), error)
                 kept.update({(kind, number): at for number, at in _newest(times).items()})
@@ -76,18 +89,6 @@ class TimestampBatcher(WriteBehind[tuple[Timestamp, int], int]):
                 self._database.run(work)
                 for number in chosen:
                     del times[number]
-
-
-def _store_of(kind: Timestamp) -> Store:
-    """Return what stores the times of a kind."""
-    stores: Mapping[Timestamp, Store] = {
-        Timestamp.RESOURCE_CALL: active_resources.touch,
-        Timestamp.SESSION_USE: running_sessions.renew,
-        Timestamp.JOB_PULSE: jobs.set_pulses,
-        Timestamp.JOB_WATCH: live_output.mark_watched,
-        Timestamp.SUBMIT_REQUEST: submit_requests.forget_old,
-    }
-    return stores[kind]
 
 
 def _newest(times: Times) -> Times:

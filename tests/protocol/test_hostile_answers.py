@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lgi_protocol import client as client_module
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError, TransportError
@@ -41,12 +41,12 @@ def mark(authority: Authority) -> Credentials:
 
 
 @pytest.fixture
-def refusal(authority: Authority, localhost: Issued, mark: Credentials) -> Callable[[Respond], str]:
+def refusal(authority: Authority, localhost: Issued, mark: Credentials) -> Callable[..., str]:
     """Makes one call to a server that responds so, and gives the reason why there is no answer."""
 
-    def call(respond: Respond) -> str:
+    def call(respond: Respond, **limits: Any) -> str:
         with listening(localhost, authority.ca_file, respond) as server:
-            client = Client(server.url(), mark)
+            client = Client(server.url(), mark, **limits)
             with pytest.raises(TransportError) as raised:
                 client.post("interfaces/interface_job_state", {"project": "LGI"})
             client.close()
@@ -96,18 +96,15 @@ def test_a_packed_answer_is_never_unpacked(refusal: Callable[[Respond], str]) ->
     assert "not an LGI document" in refusal(answer(bomb, Content_Encoding="gzip"))
 
 
-def test_an_endless_answer_is_broken_off(
-    refusal: Callable[[Respond], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endless_answer_is_broken_off(refusal: Callable[..., str]) -> None:
     """Memory is bounded, whatever the server sends."""
-    monkeypatch.setattr(client_module, "MAX_ANSWER", 1024 * 1024)
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
             handler.wfile.write(bytes(65536))
 
-    assert refusal(endless) == "the answer is longer than 1048576 bytes"
+    assert refusal(endless, max_answer=1024 * 1024) == "the answer is longer than 1048576 bytes"
 
 
 @pytest.mark.parametrize(
@@ -115,14 +112,11 @@ def test_an_endless_answer_is_broken_off(
     [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"],
     ids=["status", "header", "body"],
 )
-def test_an_answer_that_trickles_is_given_up(
-    refusal: Callable[[Respond], str], monkeypatch: pytest.MonkeyPatch, before: bytes
-) -> None:
+def test_an_answer_that_trickles_is_given_up(refusal: Callable[..., str], before: bytes) -> None:
     """A byte now and then keeps every time-out of a socket quiet; the whole answer has one of its own."""
-    monkeypatch.setattr(client_module, "ANSWER_SECONDS", PATIENCE)
     began = time.monotonic()
 
-    assert refusal(drip(before)) == "no complete answer within 1 s"
+    assert refusal(drip(before), answer_seconds=PATIENCE) == "no complete answer within 1 s"
 
     assert PATIENCE <= time.monotonic() - began < PATIENCE + 5.0
 
@@ -132,14 +126,12 @@ def test_an_upload_takes_its_time_but_its_answer_does_not(
     localhost: Issued,
     mark: Credentials,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With files the clock begins when the answer is waited for."""
-    monkeypatch.setattr(client_module, "ANSWER_SECONDS", PATIENCE)
     (tmp_path / "file").write_bytes(b"content")
 
     with listening(localhost, authority.ca_file, drip(b"")) as server:
-        client = Client(server.url(), mark)
+        client = Client(server.url(), mark, answer_seconds=PATIENCE)
         with pytest.raises(TransportError, match="no complete answer within 1 s"):
             client.post("interfaces/interface_submit_job", {"project": "LGI"}, (tmp_path / "file",))
 

@@ -172,19 +172,18 @@ def test_licences_that_are_missing_are_named(licensed_grid: Grid) -> None:
     ] == [["abaqus", "1", "1", "0"], ["matlab", "2", "3", "2"]]
 
 
-def test_a_place_in_the_queue_is_counted_up_to_a_bound(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_in_the_queue_is_counted_up_to_a_bound(grid: Grid) -> None:
     """Jobs of the same age by their numbers; the locked ones too, as they come back."""
     numbers = queues.fill(grid.database, 30)
     grid.run("UPDATE job_queue SET priority = 1")
 
-    def before(number: int) -> int:
+    def before(number: int, most: int = positions.MOST) -> int:
         def look(transaction: object) -> int:
             job = find(transaction, number)  # type: ignore[arg-type]
             assert job is not None
-            return positions.count_ahead(transaction, job)  # type: ignore[arg-type]
+            return positions.count_ahead(transaction, job, most)  # type: ignore[arg-type]
 
         return grid.database.run(look, write=False)
 
     assert [before(number) for number in (numbers[0], numbers[7], numbers[29])] == [0, 7, 29]
-    monkeypatch.setattr(positions, "MOST", 20)
-    assert before(numbers[29]) == 20
+    assert before(numbers[29], most=20) == 20

@@ -163,15 +163,12 @@ def test_latencies_of_two_processes_are_put_together() -> None:
     assert Lengths().quantile(0.5) == 0
 
 
-def test_processor_time_of_a_process_that_has_ended_is_not_taken_for_that_of_others(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_processor_time_of_a_process_that_has_ended_is_not_taken_for_that_of_others() -> None:
     """It is not seen any more, but neither did anybody else use it."""
     # given a group of one process, that has used some time, and a machine on which nobody else does anything
-    monkeypatch.setattr(processes, "machine", lambda: 100.0)
     busy = subprocess.Popen(["sh", "-c", "while :; do :; done"])
     now = [0.0]
-    samples = Samples({"busy": Group(processes=[busy.pid])}, lambda: now[0])
+    samples = Samples({"busy": Group(processes=[busy.pid])}, lambda: now[0], lambda: 100.0)
     wait_for(lambda: processes.share((), [busy.pid]).seconds >= 0.2)
     now[0] = 1.0
     samples.take()

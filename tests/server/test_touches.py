@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.background import timestamp_batcher
-from lgi_server.background.timestamp_batcher import KEPT_SECONDS, MOST_KEPT, Timestamp, TimestampBatcher
+from lgi_server.background.timestamp_batcher import (
+    KEPT_SECONDS,
+    MOST_KEPT,
+    Store,
+    Timestamp,
+    TimestampBatcher,
+)
 from lgi_server.db import open_database, schema
+from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.tables import active_resources, running_sessions
 
 Stored = list[tuple[str, list[int], int]]
 
@@ -18,14 +23,17 @@ Stored = list[tuple[str, list[int], int]]
 class Desk:
     """The notes of a worker, the kinds of them that fail now, and what was stored."""
 
-    def __init__(self, notes: TimestampBatcher, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.notes = notes
+    def __init__(self, database: Database) -> None:
         self.failing: dict[str, Exception] = {}
         self.stored: Stored = []
-        for module, name in ((active_resources, "touch"), (running_sessions, "renew")):
-            monkeypatch.setattr(module, name, self._kind(name))
+        stores = {
+            Timestamp.RESOURCE_CALL: self._kind("touch"),
+            Timestamp.SESSION_USE: self._kind("renew"),
+        }
+        # It is stored when a test says so.
+        self.notes = TimestampBatcher(database, 3600.0, stores)
 
-    def _kind(self, name: str) -> timestamp_batcher.Store:
+    def _kind(self, name: str) -> Store:
         def store(_transaction: Transaction, numbers: list[int], now: int) -> None:
             if name in self.failing:
                 raise self.failing[name]
@@ -35,12 +43,11 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """On an empty project."""
     database = open_database(f"sqlite:{tmp_path / 'LGI.sqlite'}")
     schema.make(database)
-    # It is stored when a test says so.
-    yield Desk(TimestampBatcher(database, 3600.0), monkeypatch)
+    yield Desk(database)
     database.close()
 
 

@@ -8,8 +8,8 @@ from lgi_server.tables.job_queue.jobs import JobRow
 MOST = 10_000
 
 
-def count_ahead(transaction: Transaction, job: JobRow) -> int:
-    """Return how many queued jobs of its application are offered before a job, at most `MOST`."""
+def count_ahead(transaction: Transaction, job: JobRow, most: int = MOST) -> int:
+    """Return how many queued jobs of its application are offered before a job; ``most`` when more are."""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM (SELECT one.job_id FROM job_queue AS own JOIN job_queue AS one"
         " ON one.application = own.application AND one.state = 'queued' AND (one.priority < own.priority"
@@ -17,7 +17,7 @@ def count_ahead(transaction: Transaction, job: JobRow) -> int:
         " WHERE own.job_id = %s AND own.application = %s LIMIT %s) AS those",
         job.job_id,
         job.application,
-        MOST,
+        most,
     )
     return int(row["n"]) if row else 0
 
