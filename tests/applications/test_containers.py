@@ -121,7 +121,7 @@ def test_an_image_that_is_not_here_is_left_to_others(place: Path, images: Path) 
     assert contained(place, images, "true").ask("job_check_limits") == 0
 
 
-def test_the_administrators_image_is_for_jobs_that_name_none(place: Path, images: Path) -> None:
+def test_the_administrators_image_is_used_for_jobs_that_name_no_image(place: Path, images: Path) -> None:
     """An application can be one program in one image."""
     settings = SETTINGS.format(images=shlex.quote(str(images))) + "default_image=lgi/busybox:1.0\n"
 

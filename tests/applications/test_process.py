@@ -138,7 +138,7 @@ def test_an_abort_of_a_job_that_never_began_succeeds_and_keeps_it_from_beginning
     assert not (job.directory / "ran").exists()
 
 
-def test_a_job_gets_its_cores_and_is_told_so(place: Path) -> None:
+def test_a_job_gets_its_cores_and_their_number_in_its_environment(place: Path) -> None:
     """The variables of the usual numerical libraries, and no more cores than that."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     job = Bench(place, SETTINGS, input=f"echo {' '.join(f'${name}' for name in names)}; nproc".encode())
