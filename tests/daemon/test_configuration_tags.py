@@ -99,7 +99,7 @@ def test_a_tag_on_another_level_is_refused_with_its_place(file: Path, old: str, 
     assert complaint(file) == told
 
 
-def test_a_misspelt_tag_that_is_needed_is_told_with_what_is_missing(file: Path) -> None:
+def test_a_misspelt_tag_that_is_needed_is_reported_with_what_is_missing(file: Path) -> None:
     """In one line, the missing one first."""
     edit(file, "<run_directory> ./runhere </run_directory>", "<rundirectory> ./runhere </rundirectory>")
 
@@ -111,7 +111,7 @@ def test_a_misspelt_tag_that_is_needed_is_told_with_what_is_missing(file: Path) 
     )
 
 
-def test_all_faults_of_the_tags_are_told_at_once(file: Path) -> None:
+def test_all_faults_of_the_tags_are_reported_at_once(file: Path) -> None:
     """Whoever corrects a file wants to know them all."""
     edit(file, "<job_limit> 20 <", "<Owner_Deny> eve </Owner_Deny> <xyzzy> 1 </xyzzy> <job_limit> 20 <")
     edit(file, "<job_limit> 4 <", "<job_limit> 5 </job_limit> <job_limit> 4 <")

@@ -112,7 +112,7 @@ def finished(workshop: Workshop, end: str, output: bytes, *marks: str) -> None:
     ("end", "told"),
     [("exit_code=0\n", End(0)), ("exit_signal=11\n", End(None, 11)), ("", End())],
 )
-def test_the_end_is_told_to_the_server_beside_the_output(workshop: Workshop, end: str, told: End) -> None:
+def test_the_end_is_sent_to_the_server_beside_the_output(workshop: Workshop, end: str, told: End) -> None:
     """As fields; the output of an application that writes no trailer stays as it is."""
     finished(workshop, end, b"hello")
 
@@ -120,7 +120,7 @@ def test_the_end_is_told_to_the_server_beside_the_output(workshop: Workshop, end
     assert (job.state, job.output, job.end) == ("finished", b"hello", told)
 
 
-def test_an_excuse_comes_before_the_trailer_and_into_the_reason(workshop: Workshop) -> None:
+def test_a_failed_epilogue_is_noted_before_the_trailer_and_in_the_reason(workshop: Workshop) -> None:
     """Behind it, it made any exit code a success."""
     finished(workshop, "exit_code=3\n", b"out\n[LGI: exit code 3]\n", "fail_job_epilogue_script")
 
@@ -130,7 +130,7 @@ def test_an_excuse_comes_before_the_trailer_and_into_the_reason(workshop: Worksh
     assert job.output == f"out\n[LGI: {excuse}]\n[LGI: exit code 3]\n".encode()
 
 
-def test_an_excuse_alone_leaves_the_end_to_be_seen(workshop: Workshop) -> None:
+def test_the_end_is_known_without_an_output_of_the_epilogue(workshop: Workshop) -> None:
     """An epilogue that never wrote the output: the daemon knows how the job ended all the same."""
     finished(workshop, "exit_code=3\nreason=oops\n", b"so far", "fail_job_epilogue_script")
 

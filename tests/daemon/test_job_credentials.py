@@ -157,7 +157,9 @@ def test_each_job_has_a_key_of_its_own(workshop: Workshop, server: IssuingServer
     assert text(first, ".LGI_job_key") != text(second, ".LGI_job_key")
 
 
-def test_an_old_servers_job_has_the_files_it_always_had(workshop: Workshop, server: IssuingServer) -> None:
+def test_a_job_of_an_old_server_has_the_files_of_its_resource(
+    workshop: Workshop, server: IssuingServer
+) -> None:
     """Without the tag at sign-up nothing is asked, and the resource's own files are named."""
     server.announces = False
 

@@ -119,7 +119,7 @@ def test_a_job_that_seems_lost_is_checked_again_before_it_is_given_up(schedule: 
     assert not schedule.loss_pending(NOW + 2)
 
 
-def test_a_job_that_was_lost_soon_after_its_start_is_told_from_others(schedule: JobSchedule) -> None:
+def test_a_job_that_was_lost_soon_after_its_start_is_distinguished_from_others(schedule: JobSchedule) -> None:
     """Only a start by this daemon counts."""
     schedule.activity_checked(NOW + 5, is_lost=True)
     before = schedule.was_lost_within(60.0)

@@ -25,7 +25,7 @@ def running(workshop: Workshop, tell: str = "") -> JobRecord:
     return only(daemon).record
 
 
-def test_scripts_are_told_of_a_directory_of_their_own_out_of_the_jobs(workshop: Workshop) -> None:
+def test_scripts_are_given_a_state_directory_out_of_the_reach_of_the_job(workshop: Workshop) -> None:
     """Beside the record, private, and writable for whoever runs the scripts."""
     record = running(workshop, 'echo "$LGI_STATE_DIRECTORY" > "$LGI_STATE_DIRECTORY/told"')
 
