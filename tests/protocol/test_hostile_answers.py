@@ -82,7 +82,7 @@ def drip(before: bytes) -> Respond:
     return respond
 
 
-def test_a_page_that_is_not_lgis_is_told_with_its_status(refusal: Callable[[Respond], str]) -> None:
+def test_a_page_that_is_not_lgis_is_reported_with_its_status(refusal: Callable[[Respond], str]) -> None:
     """A web server's error page begins with a document type, which says nothing to a person."""
     assert refusal(answer(b"<!DOCTYPE html><html>gone</html>", 404)) == (
         "the answer is not an LGI document (HTTP 404)"
