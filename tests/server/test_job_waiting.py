@@ -39,7 +39,7 @@ def run_job(resource: ResourceCalls, job_id: int, state: str) -> None:
     resource.unlock(str(job_id))
 
 
-def test_the_end_of_a_job_is_told_as_it_comes(grid: Grid) -> None:
+def test_the_end_of_a_job_is_answered_as_it_comes(grid: Grid) -> None:
     """Without a state only the end is news, and the answer has everything, as always."""
     user, resource = grid.user(), grid.resource()
     job_id = user.submit()

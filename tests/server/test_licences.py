@@ -119,7 +119,7 @@ def test_jobs_start_while_there_are_licences_and_hold_up_no_others(grid: Grid) -
     assert both not in offered(another(grid, resource))
 
 
-def test_several_licences_are_had_together_or_not_at_all(grid: Grid) -> None:
+def test_several_licences_are_given_together_or_not_at_all(grid: Grid) -> None:
     """A job waits until all of them are there."""
     resource = grid.resource()
     one, both, abaqus = submit(grid, "matlab=2"), submit(grid, "matlab = 2, abaqus"), submit(grid, "abaqus=1")
@@ -185,7 +185,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("wanted", "why"), BAD.values(), ids=BAD.keys())
-def test_licences_that_can_never_be_had_are_refused_at_once(grid: Grid, wanted: str, why: str) -> None:
+def test_licences_that_can_never_be_given_are_refused_at_once(grid: Grid, wanted: str, why: str) -> None:
     """Error 72: a job that waits for ever helps nobody."""
     grid.resource()
 

@@ -84,7 +84,7 @@ def test_a_list_that_nobody_reads_on_is_no_fault(grid: Grid) -> None:
 
 
 @pytest.mark.parametrize("kind", ["users", "resources"])
-def test_lists_can_be_had_on_a_slave(grid: Grid, kind: str) -> None:
+def test_lists_can_be_printed_on_a_slave(grid: Grid, kind: str) -> None:
     """Changes cannot."""
     grid.run("UPDATE active_resources SET project_server = 2")
 

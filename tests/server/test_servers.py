@@ -50,7 +50,7 @@ def refusal(client: Client, call: str, fields: Mapping[str, str]) -> int:
     return refused.value.number
 
 
-def test_the_first_newer_change_is_told(grid: Grid) -> None:
+def test_the_first_newer_change_is_answered(grid: Grid) -> None:
     """updates = how many are newer; none: 0 and the newest version here."""
     client = master(grid)
     last = newest(grid)

@@ -208,7 +208,9 @@ def test_the_largest_input_comes_back_byte_for_byte(grid: Grid) -> None:
     [("input", ErrorNumber.INPUT_TOO_BIG), ("output", ErrorNumber.OUTPUT_TOO_BIG)],
 )
 @pytest.mark.parametrize("digits", [130711, 130712, 200000])
-def test_data_that_is_too_big_is_told_in_bytes(grid: Grid, field: str, number: int, digits: int) -> None:
+def test_data_that_is_too_big_is_refused_with_its_size_in_bytes(
+    grid: Grid, field: str, number: int, digits: int
+) -> None:
     """Not in the digits that write them; half a byte too many is one too many."""
     grid.resource()
 

@@ -170,7 +170,7 @@ def test_a_piece_that_does_not_follow_replaces_the_output_before_it(running: Run
     assert data(running.look()) == (1000, b"later")
 
 
-def test_the_end_of_an_output_is_told(running: Running) -> None:
+def test_the_end_of_an_output_is_answered(running: Running) -> None:
     """At once, also to who has seen everything; the resource need send no more."""
     running.watch()
     running.send(0, b"all")

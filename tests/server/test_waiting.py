@@ -348,7 +348,7 @@ def test_a_resource_that_hangs_up_is_let_go() -> None:
     assert len(made) == 0
 
 
-def test_a_connection_that_cannot_be_looked_at_keeps_nobody_waiting() -> None:
+def test_a_connection_that_cannot_be_examined_keeps_nobody_waiting() -> None:
     """That waiter is let go; the others are told of jobs as before."""
     there: list[PendingJob] = []
     database = _Nothing()
