@@ -72,7 +72,9 @@ def test_the_jobs_that_go_in_one_request_are_bounded(tmp_path: Path) -> None:
     assert list(bulk_submit.batches([], 4)) == []
 
 
-def test_a_lost_answer_is_asked_for_again(client: Client, server: CannedServer, tmp_path: Path) -> None:
+def test_a_batch_whose_answer_was_lost_is_sent_again(
+    client: Client, server: CannedServer, tmp_path: Path
+) -> None:
     """The same ids, the same files."""
     server.will_answer_call(LIST, of_today())
     server.will_answer_call(MANY, of_today("<most_jobs> 10 </most_jobs>"), LOST, made(7))

@@ -217,7 +217,7 @@ def test_the_certificates_of_a_configuration_are_checked(
     assert rows(without)[3][-1] == "cannot be read: No such file or directory"
 
 
-def test_a_place_without_certificates_is_said_to_be_one(run: Run, tmp_path: Path, home: Path) -> None:
+def test_a_directory_without_certificates_is_reported(run: Run, tmp_path: Path, home: Path) -> None:
     """Whether it was named, or nothing was and nothing is there."""
     (tmp_path / "text").write_text("nothing\n")
     answers = [

@@ -122,7 +122,7 @@ def test_a_command_that_is_interrupted_while_it_starts_is_quiet(name: str) -> No
         ("LGI_qsub", "-a", "hello_world", "-x"),
     ],
 )
-def test_the_number_of_a_job_that_exists_is_told(
+def test_the_number_of_a_job_that_exists_is_reported(
     server: CannedServer, words: tuple[str, ...], place: str
 ) -> None:
     """On standard error, when standard output does not take it; the job would be nobody's else."""

@@ -147,7 +147,7 @@ def test_a_device_is_not_replaced(run: Run, server: CannedServer, url: str) -> N
     assert Path("/dev/null").is_char_device()
 
 
-def test_a_directory_that_is_not_there_is_told(run: Run, server: CannedServer, url: str) -> None:
+def test_a_directory_that_is_not_there_is_reported(run: Run, server: CannedServer, url: str) -> None:
     """As LGI the file cannot be opened."""
     server.will_answer("GET", f"{PLACE}/f", Answer(b"x"))
 

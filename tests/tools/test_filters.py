@@ -142,7 +142,7 @@ def test_any_bytes_come_back(data: bytes, block: int) -> None:
     assert b"".join(written) == data
 
 
-def test_input_that_cannot_be_read_is_told_on_the_output(tmp_path: Path) -> None:
+def test_input_that_cannot_be_read_is_reported_on_the_output(tmp_path: Path) -> None:
     """As LGI, where scripts that read the output see it; and on standard error why."""
     code, out, err = run("LGI_xml", "-i", "missing", "a", cwd=tmp_path)
 

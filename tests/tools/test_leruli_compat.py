@@ -112,7 +112,7 @@ def test_a_task_is_cancelled(grid: Grid, resource: ResourceCalls) -> None:
 
 
 @pytest.mark.usefixtures("resource")
-def test_codes_and_mistakes_are_told() -> None:
+def test_codes_are_listed_and_mistakes_are_raised() -> None:
     """A code is listed with its version; what cannot be is said as ValueError."""
     assert leruli.task_list_codes() == [("group/crest", "2.11.2"), ("psi4", "1.5")]
     with pytest.raises(ValueError, match="is not a container image"):

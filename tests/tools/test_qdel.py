@@ -60,7 +60,7 @@ def test_any_other_state_is_a_failure(run: Run, server: CannedServer) -> None:
     assert out == "\nCould not abort or delete job 7 from project LGI on server https://t/LGI\n\n"
 
 
-def test_an_answer_that_is_not_lgis_is_told(run: Run, server: CannedServer) -> None:
+def test_an_answer_that_is_not_lgis_is_reported(run: Run, server: CannedServer) -> None:
     """LGI's own tool ended silently."""
     server.will_answer_call(CALL, Answer(b"<html>maintenance</html>"))
 
@@ -70,7 +70,7 @@ def test_an_answer_that_is_not_lgis_is_told(run: Run, server: CannedServer) -> N
     assert out == f"\nError posting to server {server.url}: the answer is not an LGI document (HTTP 200)\n\n"
 
 
-def test_a_server_that_cannot_be_reached_is_told_in_words(run: Run) -> None:
+def test_a_server_that_cannot_be_reached_is_reported_in_words(run: Run) -> None:
     """The reason of the system instead of a number of a library."""
     code, out, _ = run(main, "-S", "https://localhost:1/LGI", "7")
 

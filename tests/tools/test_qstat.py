@@ -241,7 +241,7 @@ def test_raw_details_are_the_response(run: Run, server: CannedServer) -> None:
     )
 
 
-def test_an_error_is_told_and_is_a_failure(run: Run, server: CannedServer) -> None:
+def test_an_error_is_reported_and_is_a_failure(run: Run, server: CannedServer) -> None:
     """As LGI on standard output between empty lines."""
     server.will_answer_call(CALL, lgi_error(34, "not yours & mine"))
 

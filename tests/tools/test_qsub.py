@@ -109,7 +109,7 @@ def test_raw_output_is_the_response(run: Run, server: CannedServer) -> None:
     assert run(main, "-x", "-a", "app") == (0, f" {JOB} \n", "")
 
 
-def test_a_refusal_is_told_and_is_a_failure(run: Run, server: CannedServer) -> None:
+def test_a_refusal_is_reported_and_is_a_failure(run: Run, server: CannedServer) -> None:
     """Also with -x the message is shown and not the XML."""
     server.will_answer_call(SUBMIT, lgi_error(33, "not allowed"))
     told = f"\nError message returned by server {server.url} : not allowed\n\n"
@@ -118,7 +118,7 @@ def test_a_refusal_is_told_and_is_a_failure(run: Run, server: CannedServer) -> N
     assert run(main, "-x", "-a", "app") == (1, told, "")
 
 
-def test_an_answer_that_cannot_be_read_is_told(run: Run, server: CannedServer) -> None:
+def test_an_answer_that_cannot_be_read_is_reported(run: Run, server: CannedServer) -> None:
     """Silence would look like success."""
     server.will_answer_call(SUBMIT, Answer(b""))
 

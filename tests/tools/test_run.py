@@ -116,7 +116,7 @@ def test_a_program_that_is_waited_for_ends_as_if_it_had_run_here(run: Run, serve
         (b"a [LGI: standard error]\n[LGI: exit code 0]\n", "a [LGI: standard error]\n", ""),
     ],
 )
-def test_streams_are_told_apart_by_a_line(
+def test_the_two_streams_are_separated_by_a_line(
     run: Run, server: CannedServer, output: bytes, out: str, err: str
 ) -> None:
     """As applications/command writes it."""
@@ -170,7 +170,7 @@ def test_the_exit_code_is_never_read_out_of_the_output(
         ("aborted", end_fields(0), 1, "aborted, exit code 0"),
     ],
 )
-def test_an_end_that_an_exit_code_does_not_tell_is_said(
+def test_an_end_without_an_exit_code_is_reported(
     run: Run, server: CannedServer, state: str, more: str, code: int, said: str
 ) -> None:
     """On standard error; an exit code that nobody knows is no success."""
@@ -197,7 +197,7 @@ def test_the_whole_of_both_streams_is_fetched(run: Run, server: CannedServer) ->
 
 
 @pytest.mark.parametrize("code", [0, 5])
-def test_a_stream_of_which_the_rest_cannot_be_had_is_said(run: Run, server: CannedServer, code: int) -> None:
+def test_a_stream_whose_rest_cannot_be_fetched_is_reported(run: Run, server: CannedServer, code: int) -> None:
     """The mark is not shown as if it were output; the exit code is not 0."""
     output = b"abc\n[LGI: cut, it has 90000 bytes]\n[LGI: exit code 0]\n"
     ends(server, output, end_fields(code))
@@ -208,7 +208,7 @@ def test_a_stream_of_which_the_rest_cannot_be_had_is_said(run: Run, server: Cann
     assert "joblog.txt cannot be fetched, 4 of 90000 bytes were reported: it is not in" in err
 
 
-def test_a_stream_that_is_not_given_is_said(run: Run, server: CannedServer) -> None:
+def test_a_stream_that_the_server_refuses_is_reported(run: Run, server: CannedServer) -> None:
     """With the server's reason; what was reported is shown."""
     files = stores(server, {"joblog.txt": b"abc\n"})
     server.will_answer("GET", f"/repository/abc/{REPOSITORY}/joblog.txt")
@@ -275,7 +275,7 @@ def test_a_refusal_of_the_server_is_reported(run: Run, server: CannedServer) -> 
     assert run(main, "x") == (1, "", "LGI_run: nobody offers command (LGI error 70)\n")
 
 
-def test_a_server_that_is_away_is_said(run: Run, server: CannedServer) -> None:
+def test_a_server_that_is_away_is_reported(run: Run, server: CannedServer) -> None:
     """With its address."""
     server.close()
 

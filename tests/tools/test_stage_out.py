@@ -80,7 +80,7 @@ def not_stored(job: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_a_result_that_cannot_be_read_is_told_and_not_tried_again(
+def test_a_result_that_cannot_be_read_is_reported_and_not_tried_again(
     job: Path, server: CannedServer, repository: Repository
 ) -> None:
     """It keeps no job running, and the good files are sent once."""
@@ -113,7 +113,7 @@ class Removing(Repository):
         self.names.append(name)
 
 
-def test_a_result_that_vanishes_is_told(job: Path) -> None:
+def test_a_result_that_vanishes_is_reported(job: Path) -> None:
     """A job may have left a process behind that tidies up."""
     for name in ("a", "b", "c"):
         (job / name).write_text(name)
@@ -174,7 +174,7 @@ def test_a_device_is_named(job: Path, repository: Repository) -> None:
     assert not_stored(job) == "null (device)\n"
 
 
-def test_a_file_with_the_name_of_a_stream_is_told(
+def test_a_file_with_the_name_of_a_stream_is_reported(
     job: Path, server: CannedServer, repository: Repository
 ) -> None:
     """Users find the streams under these names, so the file has to stay."""
@@ -206,7 +206,7 @@ def test_a_refused_name_is_shown_once_and_escaped(
     assert not_stored(job) == f"{shown}\n"
 
 
-def test_a_line_of_what_is_missing_is_bounded_and_safe() -> None:
+def test_the_report_of_missing_results_is_bounded_and_safe() -> None:
     """It is part of a reason, and of the job's output: one line, whatever names there are."""
     many = [(f"directory {number}/", "directory") for number in range(320)]
     odd = [("two\nlines\x1b[2J", "link"), ("\udcff", "file"), ("ä" * 255, "link")]
@@ -221,7 +221,7 @@ def test_a_line_of_what_is_missing_is_bounded_and_safe() -> None:
     assert omissions.line([]) == ""
 
 
-def test_the_word_of_what_is_missing_goes_when_nothing_is(
+def test_the_report_of_missing_results_goes_when_none_is_missing(
     job: Path, server: CannedServer, repository: Repository
 ) -> None:
     """As after a mistake that was put right."""
@@ -235,7 +235,7 @@ def test_the_word_of_what_is_missing_goes_when_nothing_is(
 
 
 @pytest.mark.parametrize("number", [400, 413])
-def test_a_file_the_server_never_takes_is_told_and_not_sent_again(
+def test_a_file_the_server_never_takes_is_reported_and_not_sent_again(
     job: Path, server: CannedServer, repository: Repository, number: int
 ) -> None:
     """Its name, or its size; the others are stored."""

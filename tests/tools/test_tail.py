@@ -200,7 +200,7 @@ def test_the_last_lines_of_a_long_output_are_those_of_the_stored_streams(
     assert run(main, "-n", "4", "7") == (0, "8\n9\n[LGI: standard error]\nerr", end)
 
 
-def test_last_lines_that_are_not_stored_are_told_to_be_unknown(run: Run, server: CannedServer) -> None:
+def test_last_lines_that_are_not_stored_are_reported_as_unknown(run: Run, server: CannedServer) -> None:
     """What is known is printed, without the note of the cut."""
     server.will_answer_call(STATE, job("finished", CUT + b"[LGI: exit code 0]\n", end_fields(0)))
 
@@ -234,7 +234,7 @@ def test_a_job_that_is_removed_ends_the_tail(run: Run, server: CannedServer) -> 
     assert run(main, "-f", "7") == (1, "one\n", "LGI_tail: no such job (LGI error 15)\n")
 
 
-def test_a_tail_that_cannot_be_read_is_said(run: Run, server: CannedServer) -> None:
+def test_a_tail_that_cannot_be_read_is_reported(run: Run, server: CannedServer) -> None:
     """Not shown as if it were output."""
     server.will_answer_call(STATE, job("running"))
     server.will_answer_call(TAIL, lgi("<tail> xyz </tail>"))

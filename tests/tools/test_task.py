@@ -259,7 +259,7 @@ def test_the_codes_that_resources_announce_are_listed(grid: Grid, task: Run) -> 
     assert json.loads(task("list-codes", "--json")[1])["codes"][0]["version"] == "2.11.2"
 
 
-def test_programs_are_told_of_refusals_too(grid: Grid, task: Run) -> None:
+def test_refusals_are_printed_for_programs_too(grid: Grid, task: Run) -> None:
     """In JSON, with LGI's number where there is one."""
     refused = task("list-codes", "--json", "-P", "nothing")
     silent = task("list-codes", "--json", "-S", "https://localhost:1/LGI")
@@ -270,7 +270,9 @@ def test_programs_are_told_of_refusals_too(grid: Grid, task: Run) -> None:
 
 @pytest.mark.usefixtures("task")
 @pytest.mark.parametrize("place", [">&-", "> /dev/full"])
-def test_the_number_of_a_job_is_told_where_standard_output_does_not_take_it(grid: Grid, place: str) -> None:
+def test_the_number_of_a_job_is_reported_where_standard_output_does_not_take_it(
+    grid: Grid, place: str
+) -> None:
     """The job is there, and the exit code is not 0."""
     line = f'"{BIN}/LGI_task" submit psi4 1.5 psi4 {place}'
 
@@ -302,7 +304,7 @@ def test_programs_that_may_not_start_are_warned_of(grid: Grid, task: Run) -> Non
         (("-t", "caf\udce9", "psi4", "1.5", "x"), "targets is not UTF-8"),
     ],
 )
-def test_words_that_cannot_be_meant_are_told(
+def test_words_that_cannot_be_meant_are_refused(
     grid: Grid, task: Run, words: tuple[str, ...], fault: str
 ) -> None:
     """Nothing is begun then."""
@@ -415,7 +417,7 @@ def test_results_that_were_not_fetched_are_not_pruned_unasked(grid: Grid, task: 
 
 
 @pytest.mark.parametrize("note", ["not stored: out/ (directory)", "not all files were stored: exit 2"])
-def test_results_that_were_not_stored_are_told_and_not_pruned_unasked(
+def test_results_that_were_not_stored_are_named_and_not_pruned_unasked(
     grid: Grid, task: Run, note: str
 ) -> None:
     """Each `get` names them, also when the other results are here; prune takes --yes."""

@@ -217,7 +217,7 @@ def test_a_job_directory_names_key_server_and_project(tmp_path: Path) -> None:
     assert (found.user, found.groups) == ("", "")
 
 
-def test_a_damaged_job_directory_is_none(tmp_path: Path) -> None:
+def test_a_damaged_job_directory_is_refused(tmp_path: Path) -> None:
     """The reason is part of the message."""
     directory = write_job(tmp_path / "job")
     (directory / "LGI_owners").write_text("intruder")

@@ -194,7 +194,7 @@ def test_a_job_that_somebody_else_removed_is_gone(run: Run, server: CannedServer
     assert deleted(server) == ["1", "2", "3"]
 
 
-def test_a_list_without_jobs_is_said_to_be_empty(run: Run, server: CannedServer) -> None:
+def test_a_list_without_jobs_is_reported_as_empty(run: Run, server: CannedServer) -> None:
     """And is a success."""
     has(server)
 

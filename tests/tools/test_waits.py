@@ -157,7 +157,7 @@ def test_a_refusal_ends_a_wait_at_once() -> None:
     assert time.now == 0
 
 
-def test_a_server_that_was_never_there_is_told_of_at_once() -> None:
+def test_a_server_that_was_never_there_is_reported_at_once() -> None:
     """It is a wrong address rather than an outage."""
     time = Time()
 
