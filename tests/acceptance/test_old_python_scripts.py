@@ -145,7 +145,7 @@ for job_id in sys.argv[1:]:
 
 
 def test_an_error_is_returned_and_not_raised(grid: Grid, home: Path) -> None:  # noqa: F811
-    """Without attributes, as ever."""
+    """As LGI: a script finds the number where it looks for it, and no attributes beside it."""
     grid.resource()
     script = 'print(Client.DeleteJob(999)["LGI"]["response"]["error"]["number"])'
 

@@ -213,7 +213,7 @@ def test_an_aborted_job_does_not_start_when_its_turn_comes(cluster: Cluster) -> 
 
 @in_one_file_system
 def test_a_batch_system_that_runs_a_job_again_runs_nothing(cluster: Cluster) -> None:
-    """A job runs once."""
+    """A job runs once, though its batch script is started a second time."""
     job = cluster.job(cluster.bench.place, input=b"echo ran >> count")
     job.finish()
 

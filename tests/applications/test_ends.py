@@ -75,7 +75,7 @@ def test_a_program_that_is_killed_is_told_from_one_that_exits_with_that_code(
 
 
 def test_a_jobs_own_exit_code_124_is_no_time_limit(place: Path) -> None:
-    """It ended before."""
+    """timeout(1) ends with 124 too, but this job ended before its time was over: no reason is given."""
     job = Bench(place, SETTINGS, input=b"exit 124", specifics="<walltime> 50 </walltime>")
 
     assert job.finish() == "[LGI: exit code 124]\n"
@@ -83,7 +83,7 @@ def test_a_jobs_own_exit_code_124_is_no_time_limit(place: Path) -> None:
 
 
 def test_a_job_that_ends_when_its_time_is_over_has_its_reason(place: Path) -> None:
-    """As timeout tells it."""
+    """The exit code is that of timeout(1), 124, and the reason names the limit."""
     job = Bench(place, SETTINGS, input=b"sleep 60", specifics="<walltime> 1 </walltime>")
 
     assert job.finish() == "[LGI: exit code 124: it took longer than 1 s]\n"
@@ -91,7 +91,7 @@ def test_a_job_that_ends_when_its_time_is_over_has_its_reason(place: Path) -> No
 
 
 def test_a_job_that_does_not_end_when_its_time_is_over_is_killed_and_says_so(place: Path) -> None:
-    """Ten seconds later."""
+    """It is killed ten seconds after it was asked to end; signal and reason say so."""
     script = b"trap '' TERM; while :; do sleep 1; done"
     job = Bench(place, SETTINGS, input=script, specifics="<walltime> 1 </walltime>")
 
@@ -125,7 +125,7 @@ def test_results_that_could_not_be_stored_do_not_hide_the_end_of_a_job(place: Pa
 
 
 def test_a_job_that_never_ran_has_a_reason_and_no_exit_code(place: Path) -> None:
-    """Unknown is not zero."""
+    """An exit code that is unknown is not reported as 0."""
     job = Bench(place, SETTINGS, specifics="<cpus> many </cpus>")
 
     output = job.finish()
@@ -145,7 +145,7 @@ def test_a_job_without_any_mark_has_an_epilogue_that_says_so(place: Path) -> Non
 
 
 def test_an_aborted_job_has_no_exit_code(place: Path) -> None:
-    """Its state says it all."""
+    """The state "aborted" says how it ended: no code, no signal, no reason."""
     job = Bench(place, SETTINGS, input=b"sleep 60")
     job.begin()
     until(lambda: (job.own / "stderr").exists())

@@ -37,7 +37,7 @@ def test_a_script_written_on_windows_runs(place: Path, mark: bytes, line_end: by
 
 
 def test_the_administrators_program_is_run_instead_of_the_input(place: Path) -> None:
-    """Then the input is data."""
+    """With the setting "program" the input is data, and never run."""
     program = place / "its program"
     program.write_text("#!/bin/sh\nwc -c < LGI_input\n")
     program.chmod(0o755)
@@ -129,7 +129,7 @@ def test_a_job_that_is_asked_to_end_says_so(place: Path) -> None:
 
 
 def test_an_abort_of_a_job_that_never_began_succeeds_and_keeps_it_from_beginning(place: Path) -> None:
-    """Its place is taken."""
+    """The mark of the start is taken by the abort, so that a later start finds it and ends."""
     job = Bench(place, SETTINGS, input=b"touch ran")
 
     assert job.ask("job_abort") == 0
@@ -216,7 +216,7 @@ def test_a_program_of_another_system_is_refused(place: Path) -> None:
 
 
 def test_a_script_with_data_behind_it_runs(place: Path) -> None:
-    """As archives that unpack themselves."""
+    """Archives that unpack themselves are such scripts."""
     job = Bench(place, SETTINGS, input=b"echo hello\nexit 3\n" + bytes(1000))
 
     assert job.finish() == "hello\n[LGI: exit code 3]\n"

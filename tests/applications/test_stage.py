@@ -291,5 +291,5 @@ def test_a_repository_the_user_names_is_not_the_jobs(place: Path) -> None:
 
 
 def test_a_job_without_a_repository_stages_nothing(place: Path) -> None:
-    """It just runs."""
+    """It runs, and fetches and stores no file."""
     assert Bench(place, SETTINGS, path=[BIN]).finish() == "hello\n[LGI: exit code 0]\n"

@@ -47,7 +47,7 @@ def test_the_directory_of_a_job_holds_its_input_alone(place: Path) -> None:
 
 
 def test_the_marks_are_in_the_jobs_directory_under_an_older_daemon(place: Path) -> None:
-    """It gives no state directory."""
+    """A daemon that gives no state directory has its marks in .LGI_job of the job's directory."""
     job = Bench(place, SETTINGS, input=b"echo hello; exit 4", has_state_directory=False)
 
     assert job.finish() == "hello\n[LGI: exit code 4]\n"
@@ -80,7 +80,7 @@ def test_the_end_of_a_job_that_began_before_an_update_is_understood(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_job_with_a_user_of_its_own_cleans_up_too(place: Path) -> None:
-    """As under a root daemon."""
+    """It removes its own directory, as under a daemon of root, and its end is known all the same."""
     job = Bench(place, SETTINGS, input=CLEANUPS[0].encode(), uid=2_345_679)
     job.begin().wait(20)
     restore(job)

@@ -46,12 +46,12 @@ def test_a_value_that_must_differ_is_no_difference(old: str, new: str) -> None:
     ids=["text", "raw XML", "bytes"],
 )
 def test_another_value_is_a_difference(old: str, new: str, only_theirs: str, only_ours: str) -> None:
-    """Both values are told."""
+    """Both values are reported."""
     assert compared(ANSWER.replace(old, new)) == ((only_theirs,), (only_ours,))
 
 
 def test_another_order_is_a_difference() -> None:
-    """Elements have their places."""
+    """The same elements in another order are another answer."""
     state, given = "<state> queued </state>", "<input> 6a </input>"
 
     assert compared(ANSWER.replace(f"{state} {given}", f"{given} {state}")) != ((), ())
@@ -70,7 +70,7 @@ def test_an_error_is_compared_by_its_number() -> None:
 
 
 def test_a_missing_job_is_one_difference() -> None:
-    """Not with all its lines."""
+    """It is reported once, not with each of its lines."""
     assert compared("<LGI> <LGI_version> 1.31.6 </LGI_version> <response> </response> </LGI>")[0] == (
         "job['1']",
     )

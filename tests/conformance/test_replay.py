@@ -30,7 +30,7 @@ def test_a_back_off_comes_after_half_a_minute(back_off: Future[tuple[Lines, Line
 
 
 def test_no_exchange_is_forgotten() -> None:
-    """Each is replayed."""
+    """Each recorded exchange is replayed, once."""
     accounted = [*REPLAYED, PATIENT]
 
     assert len(accounted) == 304

@@ -73,7 +73,7 @@ def test_an_announcement_larger_than_a_server_takes_is_left_out(file: Path) -> N
 
 
 def test_an_application_without_a_script_announces_its_text_alone(file: Path) -> None:
-    """The text alone."""
+    """Its capabilities are those of the configuration, unchanged."""
     (project,) = load(file, as_root=False).projects
 
     assert announcement(file).capabilities(project) == project.capabilities

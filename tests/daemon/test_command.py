@@ -98,7 +98,7 @@ def test_options_are_spelled_as_ever(arguments: list[str], name: str, value: obj
 
 
 def test_the_last_log_level_of_a_command_line_wins() -> None:
-    """-v -q is quiet."""
+    """-v -q logs only what is critical."""
     assert parse("-v", "-q").level == 50
 
 
@@ -125,7 +125,7 @@ def test_a_wrong_command_line_ends_with_1(arguments: list[str], part: str) -> No
 
 
 def test_help_ends_with_0() -> None:
-    """-h lists the options."""
+    """-h lists the options on standard output."""
     ended = run("-h")
 
     assert ended.returncode == 0

@@ -258,7 +258,7 @@ def test_the_run_directory_of_root_must_be_open_to_others(file: Path) -> None:
 
 
 def test_cores_and_memory_can_be_limited_at_each_level(file: Path) -> None:
-    """And --check shows it."""
+    """cpu_limit and memory_limit of resource, project and application are read, and --check shows them."""
     text = file.read_text().replace("<job_limit> 20", "<cpu_limit> 16 </cpu_limit> <job_limit> 20")
     file.write_text(text.replace("<job_limit> 4 ", "<memory_limit> 8000 </memory_limit> <job_limit> 4 "))
 

@@ -80,7 +80,7 @@ def test_a_trailer_is_the_last_line_and_nothing_else(output: bytes, found: bytes
 
 @pytest.mark.parametrize("limit", [0, 10, 18, 19, 60, 100, 150, 200, 400, 2000])
 def test_no_output_is_cut_so_that_it_loses_its_trailer(limit: int) -> None:
-    """Whatever else must go."""
+    """Output and remarks are cut before it, whatever the limit is."""
     end = b"[LGI: exit code 3]\n"
     body = b"x" * 500
 

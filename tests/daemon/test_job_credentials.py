@@ -137,7 +137,7 @@ def test_a_job_finds_a_key_a_certificate_and_the_ca(workshop: Workshop, server: 
 def test_the_certificate_is_there_before_the_first_script_of_the_job(
     workshop: Workshop, server: IssuingServer
 ) -> None:
-    """A prologue fetches the input."""
+    """The prologue can fetch the input with it."""
     workshop.write_script("job_prologue_script", 'cp "$(cat LGI_certificate_file)" seen')
 
     daemon, job = taken(workshop)
@@ -293,7 +293,7 @@ def test_a_change_of_a_jobs_credentials_is_noticed(
 def test_an_answer_that_is_no_certificate_is_not_handed_on(
     workshop: Workshop, server: IssuingServer, answer: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job runs without."""
+    """The job runs without a certificate."""
     monkeypatch.setattr(server, "certify", lambda _request: answer)
 
     daemon, job = taken(workshop)
@@ -304,7 +304,7 @@ def test_an_answer_that_is_no_certificate_is_not_handed_on(
 
 
 def test_a_certificate_for_another_key_is_not_handed_on(workshop: Workshop, server: IssuingServer) -> None:
-    """It would fit to nothing."""
+    """The job's key could not be used with it."""
     server.wrong_key = new_key()
 
     _, job = taken(workshop)

@@ -22,7 +22,7 @@ def ends_after(workshop: Workshop, daemon: Daemon, most: float = 5000.0) -> floa
 
 
 def test_a_daemon_without_limits_lives_for_ever(workshop: Workshop) -> None:
-    """As ever."""
+    """Without --idle-limit and --life-limit it ends only when it is told to."""
     assert ends_after(workshop, mortal(workshop)) == 5000.0
 
 

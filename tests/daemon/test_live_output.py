@@ -85,7 +85,7 @@ def test_the_output_of_a_job_without_streams_is_read(tmp_path: Path) -> None:
 
 
 def test_the_output_of_a_job_with_streams_is_not_read_twice(directory: Path, output: LiveOutput) -> None:
-    """LGI_output repeats what they had."""
+    """LGI_output is left out, because it repeats what the streams had."""
     put(directory, b"")
     (directory / "LGI_output").write_bytes(b"hello")
 

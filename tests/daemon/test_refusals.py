@@ -30,7 +30,7 @@ def test_a_refused_job_is_left_alone_for_longer_and_longer(
 def test_a_refused_job_is_looked_at_at_once_after_a_change_of_it_or_of_the_configuration(
     workshop: Workshop,
 ) -> None:
-    """Both may have another answer."""
+    """The limits script is asked again in the next cycle, as it may have another answer."""
     workshop.write_script("job_check_limits_script", "exit 1")
     workshop.server.submit("1")
     daemon = workshop.daemon()

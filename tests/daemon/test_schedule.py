@@ -88,7 +88,7 @@ def test_a_failed_step_is_retried_after_growing_delays(schedule: JobSchedule) ->
 
 
 def test_a_step_that_succeeded_is_followed_by_a_check_and_a_report(schedule: JobSchedule) -> None:
-    """After a second."""
+    """The check is due a second later, the report at once."""
     schedule.step_taken(NOW, needs_check=True)
 
     assert delay(schedule, NOW) == 1.0
@@ -154,7 +154,7 @@ def test_a_job_that_is_left_alone_is_checked_when_the_server_wants_something_els
 
 
 def test_a_job_that_answers_again_is_checked_as_any_other(schedule: JobSchedule) -> None:
-    """Timeout and delay begin anew."""
+    """The timeout of its check and the delay after the next failure begin anew."""
     schedule.not_answered(NOW, 60.0, WANTED)
     schedule.left_as_is(NOW + 540.0, is_alive=False)
 
@@ -163,7 +163,7 @@ def test_a_job_that_answers_again_is_checked_as_any_other(schedule: JobSchedule)
 
 
 def test_any_number_of_checks_may_stay_unanswered(schedule: JobSchedule) -> None:
-    """No number becomes too large."""
+    """After two thousand the timeout of a check is the shortest one, and no number has overflowed."""
     for _check in range(2000):
         schedule.not_answered(NOW, schedule.check_timeout, WANTED)
 

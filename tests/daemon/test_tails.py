@@ -72,7 +72,7 @@ def watched(scene: Scene) -> Scene:
 
 
 def test_no_output_is_sent_while_nobody_looks(scene: Scene) -> None:
-    """Whatever the job puts out."""
+    """A daemon that was not asked for the output of a job does not read it."""
     scene.put(b"out")
     scene.told()
 

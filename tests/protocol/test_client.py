@@ -60,7 +60,7 @@ def test_a_back_off_is_waited_for_as_long_as_the_server_asks() -> None:
 
 
 def test_many_clients_do_not_return_at_once() -> None:
-    """The wait has jitter."""
+    """The wait has up to 50 % of jitter."""
     waits = set()
     for _ in range(20):
         clock = Clock()
@@ -160,7 +160,7 @@ def test_an_error_is_raised_as_the_server_s(inside: str, number: int, message: s
 
 
 def test_an_empty_error_is_no_error() -> None:
-    """As old clients have it."""
+    """As old clients read it: an error element without content is an answer."""
     assert read_answer(error_answer("")).value("error") == ""
 
 

@@ -79,7 +79,7 @@ def test_a_server_of_another_name_is_refused(server: Listening, mark: Credential
 def test_any_server_of_the_project_is_accepted_without_the_host_check(
     server: Listening, mark: Credentials
 ) -> None:
-    """``-W`` skips the name."""
+    """``-W`` skips the comparison of the host name."""
     assert post(server.url("127.0.0.1"), replace(mark, check_host=False)) > 0
 
 

@@ -98,7 +98,7 @@ def test_work_is_filtered_by_owners(owners: tuple[str, ...], wanted: str, passes
 
 @given(st.sets(st.sampled_from("abc")), st.lists(st.sampled_from(["a", "b", "c", "!a", "!b", "!c"])))
 def test_the_order_of_a_filter_does_not_matter(owners: set[str], wanted: list[str]) -> None:
-    """Nor does repetition."""
+    """Nor does it matter that a name is repeated."""
     assert comma_lists.matches_filter(owners, wanted) == comma_lists.matches_filter(
         owners, [*reversed(wanted), *wanted]
     )

@@ -61,7 +61,7 @@ def test_a_resource_lacks_only_what_its_announcement_says(told: str, specifics: 
 
 @given(st.text("<>/ ab:1image&lt;!-s"), st.text("<>/ ab:1image&lt;"))
 def test_no_text_makes_the_search_for_a_missing_capability_fail(capabilities: str, specifics: str) -> None:
-    """Both come from others."""
+    """Capabilities and specifics are texts of others, and may be anything."""
     lgi_protocol_capabilities.missing_capability(
         f"<a>{capabilities}</a>", "a", specifics + "<image> a:1 </image>"
     )

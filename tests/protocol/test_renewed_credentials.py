@@ -74,7 +74,7 @@ def ending(ours: Authority, name: str, end: datetime) -> Path:
 def test_the_end_of_a_certificate_is_announced_for_thirty_days(
     ours: Authority, left: timedelta, words: str
 ) -> None:
-    """And afterwards that it was."""
+    """A warning names the file and the days left, or that it has ended; each file once."""
     file = ending(ours, "mark", NOW + left)
 
     said = expiry.warnings([file, file], NOW)

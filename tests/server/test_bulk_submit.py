@@ -155,7 +155,7 @@ def test_a_list_that_cannot_be_understood_makes_no_job(
 
 
 def test_a_list_that_is_not_json_is_refused(grid: Grid) -> None:
-    """So is nothing at all."""
+    """Error 68, also without a list, or with one nested too deep to parse."""
     user = grid.user()
 
     assert user.refusal("interface_submit_jobs", jobs="<jobs>") == 68

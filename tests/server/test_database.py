@@ -185,7 +185,7 @@ def test_a_database_that_is_away_is_a_back_off(private_mariadb: PrivateMariaDB) 
 
 
 def test_a_database_that_refuses_us_is_error_3(private_mariadb: PrivateMariaDB) -> None:
-    """Coming back would not help."""
+    """It is no back-off, because a repetition would not help."""
     refusing = open_database(f"mariadb://nobody-here@localhost/mysql?socket={private_mariadb.socket}")
 
     with pytest.raises(LGIError) as refused:

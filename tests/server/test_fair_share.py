@@ -34,7 +34,7 @@ EQUAL = Usage({}, {})
 
 
 def test_the_jobs_of_one_user_are_first_in_first_out() -> None:
-    """Whatever was used."""
+    """Their order does not depend on what the user has used."""
     jobs = [job(number, "anna") for number in (5, 3, 9)]
 
     assert order(jobs, Usage({"user anna": 1e6}, {})) == [5, 3, 9]

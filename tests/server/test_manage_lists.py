@@ -85,7 +85,7 @@ def test_a_list_that_nobody_reads_on_is_no_fault(grid: Grid) -> None:
 
 @pytest.mark.parametrize("kind", ["users", "resources"])
 def test_lists_can_be_printed_on_a_slave(grid: Grid, kind: str) -> None:
-    """Changes cannot."""
+    """Only changes are refused there."""
     grid.run("UPDATE active_resources SET project_server = 2")
 
     listed = manage(grid, "list", kind, "allowed")
@@ -106,7 +106,7 @@ WORDS = {
 def test_an_unknown_word_of_a_command_line_is_refused(
     grid: Grid, words: tuple[str, ...], message: str
 ) -> None:
-    """With the usage."""
+    """Exit code 2, with the usage."""
     done = manage(grid, *words)
 
     assert done.returncode == 2

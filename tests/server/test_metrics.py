@@ -158,7 +158,7 @@ def test_the_status_command_reads_the_metrics_with_the_servers_own_certificate(g
 
 
 def test_the_status_command_says_that_a_server_is_down() -> None:
-    """A sentence and exit 1."""
+    """One sentence, and exit code 1."""
     down = Grid()
     try:
         told = status(down)

@@ -142,7 +142,7 @@ def test_an_input_that_is_no_text_is_not_taken_for_some(offered: Grid) -> None:
 
 
 def test_a_project_that_offers_nothing_takes_no_jobs(grid: Grid) -> None:
-    """There is no form then."""
+    """The page has no form for a submit then."""
     page = Browser(grid).get("submit")
 
     assert "No resource of the project offers an application now" in page.text

@@ -114,7 +114,7 @@ def follow(browser: Browser, page: object, relation: str) -> object:
 
 
 def test_an_invalid_place_in_a_list_is_the_beginning(grid: Grid) -> None:
-    """Whatever stands in the address."""
+    """Any text in the address that is no place shows the first page."""
     grid.resource()
     job_id = grid.user().submit()
 

@@ -34,7 +34,7 @@ def test_a_cookie_is_kept_by_the_browser_alone(grid: Grid) -> None:
 
 
 def test_a_session_lasts_from_page_to_page(grid: Grid) -> None:
-    """No second cookie, one row."""
+    """The second page sets no other cookie, and the table has one row."""
     browser = Browser(grid)
     browser.get()
 

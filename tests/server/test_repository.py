@@ -236,7 +236,7 @@ def test_only_plain_files_are_read(grid: Grid, name: str) -> None:
 
 
 def test_a_put_replaces_a_link_and_not_what_it_points_to(grid: Grid, tmp_path: Path) -> None:
-    """Rename, never open."""
+    """The file is renamed into its place, and a link there is never opened."""
     url, directory = new_repository(grid)
     precious = tmp_path / "precious"
     precious.write_text("precious")

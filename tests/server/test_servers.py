@@ -85,7 +85,7 @@ def test_a_pushed_change_is_made_once(grid: Grid) -> None:
 
 
 def test_a_change_for_other_servers_is_only_noted(grid: Grid) -> None:
-    """Logged either way."""
+    """Its version is recorded, and it is not made here."""
     version = newest(grid) + 1
 
     push(master(grid), version, DENY.format("eve"), "LGI@slave, x&y")

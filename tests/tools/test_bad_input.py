@@ -148,7 +148,7 @@ def test_a_file_of_another_kind_is_named(run: Run, home: Path, kind: str) -> Non
 
 
 def test_a_key_of_another_certificate_is_reported(run: Run, home: Path, authority: Authority) -> None:
-    """They belong together."""
+    """The message says that the two files do not belong together."""
     other = authority.issue_user("other@laptop", ("theor",), ("LGI",), force=True)
     (home / ".LGI" / "privatekey").unlink()
     (home / ".LGI" / "privatekey").symlink_to(other.key)

@@ -94,7 +94,7 @@ def test_a_batch_whose_answer_was_lost_is_sent_again(
 
 
 def test_an_old_server_gets_one_job_after_the_other(client: Client, server: CannedServer) -> None:
-    """With its own calls."""
+    """Each with the call for one job, which every server has."""
     server.will_answer_call(LIST, lgi(""))
     server.will_answer_call(
         "interfaces/interface_submit_job", made(1), lgi("<error> <number> 33 </number> </error>")

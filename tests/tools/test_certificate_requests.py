@@ -160,7 +160,7 @@ def test_a_request_somebody_has_changed_is_refused(run: Run, ca: Authority, tmp_
 
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_a_request_is_a_key_or_a_value_error(noise: bytes, at: int) -> None:
-    """Whatever is sent."""
+    """No noise in a request raises anything else."""
     request = bytearray(REQUEST)
     request[at : at + len(noise)] = noise
 

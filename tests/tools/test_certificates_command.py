@@ -135,7 +135,7 @@ def test_a_password_is_made_up_and_shown_once(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_password_of_a_file_is_not_shown(run: Run, tmp_path: Path) -> None:
-    """Its first line counts."""
+    """Its first line is the password of the file for browsers."""
     (tmp_path / "password").write_text("open sesame\nsecond line\n")
     at = ("--directory", str(tmp_path / "ca"))
     run(main, *at, "init")

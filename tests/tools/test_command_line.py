@@ -150,7 +150,7 @@ def test_a_stream_goes_into_a_file_of_the_jobs_directory(name: str) -> None:
     ],
 )
 def test_a_file_that_cannot_go_along_is_refused(words: list[str], files: list[str], fault: str) -> None:
-    """Before anything is sent."""
+    """ValueError names the file and the reason, before anything is sent."""
     Path("sub").mkdir()
     for name in ("LGI_input", ".LGI_x", "a", "sub/a", "caf\udce9", "joblog.txt"):
         Path(name).write_text("")
@@ -163,7 +163,7 @@ def test_a_file_that_cannot_go_along_is_refused(words: list[str], files: list[st
     ("text", "amount"), [("2000", 2000), ("500M", 500), ("2g", 2048), ("1 GB", 1024), ("1T", 1024**2)]
 )
 def test_memory_is_in_megabytes(text: str, amount: int) -> None:
-    """A unit may follow."""
+    """An amount may have a unit behind it."""
     assert command_line.memory(text) == amount
 
 
@@ -199,6 +199,6 @@ def test_resources_are_counted() -> None:
 
 @pytest.mark.parametrize("word", ["", "=1", "a=", "a=0", "a=-1", "a=x", "a b", "a=1=2", "a,b", "<a>"])
 def test_an_invalid_licence_is_refused(word: str) -> None:
-    """With the word."""
+    """ValueError says how to write NAME and number."""
     with pytest.raises(ValueError, match="write NAME"):
         command_line.licences([word])

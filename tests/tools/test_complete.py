@@ -65,7 +65,7 @@ def test_each_shell_has_its_words_for_every_command(run: Run, shell: str) -> Non
 
 
 def test_another_shell_is_refused(run: Run) -> None:
-    """With those there are."""
+    """The message lists the shells there are."""
     code, _, err = run(complete.main, "csh")
 
     assert code == 1

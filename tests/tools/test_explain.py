@@ -72,7 +72,7 @@ def test_each_resource_is_explained() -> None:
 def test_a_job_that_nobody_can_take_is_explained(
     targets: str, resources: list[Resource], summary: str
 ) -> None:
-    """Before anything else."""
+    """The first line says why, before the list of resources."""
     assert lines(job(targets=targets), *resources)[0] == f"job 7 has been queued for 3 minutes: {summary}"
 
 
@@ -102,13 +102,13 @@ def test_the_lack_that_a_resource_announces_is_shown() -> None:
 
 
 def test_a_job_that_runs_needs_no_explanation() -> None:
-    """Where, and for how long."""
+    """One line says where it runs, and for how long."""
     assert lines(job("running", "a")) == ["job 7 has been running for 3 minutes at a"]
     assert lines(job("aborting", "a")) == ["job 7 has been aborting for 3 minutes at a"]
 
 
 def test_a_job_that_has_ended_says_how() -> None:
-    """As LGI_wait does."""
+    """In the words of LGI_wait: state, exit code and reason."""
     made = job("finished", output=b"[LGI: exit code 0]\n")
 
     assert lines(made) == ["job 7 finished, exit code unknown"]

@@ -83,7 +83,7 @@ def test_a_list_is_taken_apart(words: tuple[str, ...], out: str) -> None:
 
 
 def test_a_list_is_read_when_none_is_given() -> None:
-    """From standard input."""
+    """It comes from standard input."""
     assert run("LGI_csv", "-n", text="a\n,b\n") == (0, b"2\n", b"")
 
 
@@ -91,7 +91,7 @@ def test_a_list_is_read_when_none_is_given() -> None:
     ("text", "values"), [("a,,b,c", "a c b"), (",a", "a"), (",,a,b", "b a"), (" , ,", ""), ("a,,", "a")]
 )
 def test_the_last_value_fills_a_hole(text: str, values: str) -> None:
-    """As LGI."""
+    """As LGI: the last value is moved into an empty place of the list."""
     assert b" ".join(csv_filter.split(text.encode(), b",")).decode() == values
 
 
@@ -125,7 +125,7 @@ def test_a_text_that_is_not_hexadecimal_is_a_failure(text: str, out: bytes) -> N
 
 @given(st.binary(max_size=300), st.integers(1, 70))
 def test_any_bytes_come_back(data: bytes, block: int) -> None:
-    """However the digits arrive."""
+    """They do not depend on the pieces in which the digits arrive."""
     from lgi_tools.filters import hex_filters
 
     class Pieces(streams.Streams):

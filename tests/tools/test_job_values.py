@@ -32,7 +32,7 @@ def test_every_field_of_a_job_is_read() -> None:
 
 
 def test_a_value_does_not_change() -> None:
-    """What was told, was told."""
+    """The fields of a job that was read cannot be assigned."""
     with pytest.raises(FrozenInstanceError):
         DETAILS.state = "finished"  # type: ignore[misc]
 
@@ -77,7 +77,7 @@ def test_files_of_the_server_are_not_shown() -> None:
     ],
 )
 def test_the_line_for_older_programs_is_not_shown(output: bytes, shown: bytes) -> None:
-    """Its word counts for nothing."""
+    """It is cut from the output, and no exit code is read out of it."""
     result = ended(output)
 
     assert (result.output, result.exit_code, result.outcome, result.ok) == (shown, None, "unknown", False)
@@ -106,7 +106,7 @@ def test_the_end_of_a_job_is_in_fields(
 
 
 def test_an_aborted_job_has_not_succeeded() -> None:
-    """Whatever it has said."""
+    """Its output does not count."""
     assert not ended(b"fine", "aborted").ok
 
 

@@ -57,7 +57,7 @@ def test_a_list_is_one_document(run: Run, server: CannedServer) -> None:
 
 
 def test_servers_and_resources_are_one_document(run: Run, server: CannedServer) -> None:
-    """With -l and -L."""
+    """Servers (-l) and resources (-L) are lists of one JSON document."""
     server.will_answer_call(
         "interfaces/interface_project_server_list",
         lgi("<project> LGI </project> <project_server> https://s/LGI </project_server>"),
@@ -129,7 +129,7 @@ def test_the_error_of_a_server_is_printed(
 
 
 def test_the_error_of_a_listing_is_printed(run: Run, server: CannedServer) -> None:
-    """As JSON too."""
+    """As JSON, with exit code 1."""
     code, out, _ = run(filetransfer, "--json", "list", server.url + PLACE)
 
     assert code == 1

@@ -103,7 +103,7 @@ def test_a_list_of_jobs_is_filtered_and_paged(server: CannedServer) -> None:
 
 
 def test_the_rest_of_an_answer_is_there_too(server: CannedServer) -> None:
-    """What stands around the response."""
+    """The dictionary has the versions that stand around the response."""
     server.will_answer_call("interfaces/interface_project_server_list", lgi("<project> LGI </project>"))
 
     assert LGI.LGI_Client().GetServerList() == {
@@ -278,6 +278,6 @@ def test_one_name_is_no_list_of_files(files: LGI.LGI_Client) -> None:
 
 
 def test_the_module_offers_the_class_and_nothing_else() -> None:
-    """LGI offers the class and nothing else."""
+    """`import LGI` has LGI_Client as its only public name."""
     assert LGI.__all__ == ["LGI_Client"]
     assert settings.home().user == "mark@laptop"

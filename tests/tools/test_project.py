@@ -51,7 +51,7 @@ def test_a_job_is_submitted_with_every_field(server: CannedServer) -> None:
 
 
 def test_a_field_that_is_not_given_is_not_sent(server: CannedServer) -> None:
-    """Any resource may run it."""
+    """Without targets any resource may run the job."""
     server.will_answer_call(SUBMIT, lgi(job()))
 
     Project().submit("hello_world")
@@ -64,7 +64,7 @@ def test_a_field_that_is_not_given_is_not_sent(server: CannedServer) -> None:
 
 
 def test_a_tag_needs_a_name(server: CannedServer) -> None:
-    """Said before anything is sent."""
+    """ValueError for a name that is no XML name, before anything is sent."""
     with pytest.raises(ValueError, match="'two words'"):
         Project().submit("command", specifics={"two words": 1})
     assert server.requests == []
@@ -102,7 +102,7 @@ def test_the_end_of_a_job_is_waited_for(server: CannedServer) -> None:
 
 
 def test_a_wait_has_an_end(server: CannedServer) -> None:
-    """When it is given one."""
+    """TimeoutError after the timeout, when one is given."""
     server.will_answer_call(STATE, lgi(job()))
 
     with pytest.raises(TimeoutError, match=r"0\.3 s"):
@@ -138,7 +138,7 @@ def test_an_answer_that_is_none_of_lgi_is_reported(server: CannedServer, answer:
 
 @pytest.mark.parametrize("wrong", ["seven", "-1", "7; DROP", ""])
 def test_a_job_id_is_a_number(server: CannedServer, wrong: str) -> None:
-    """Said before anything is sent."""
+    """ValueError for anything else, before anything is sent."""
     with pytest.raises(ValueError, match="not a job id"):
         Project().job(wrong)
     assert server.requests == []

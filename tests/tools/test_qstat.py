@@ -219,7 +219,7 @@ def test_a_job_is_shown_in_full(run: Run, server: CannedServer) -> None:
 
 
 def test_the_last_of_several_ids_counts(run: Run, server: CannedServer) -> None:
-    """As LGI."""
+    """As LGI: only that job is asked for."""
     server.will_answer_call(CALL, lgi(JOB))
 
     run(main, "-x", "1", "2")

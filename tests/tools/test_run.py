@@ -269,14 +269,14 @@ def test_a_wrong_command_line_is_refused_and_nothing_sent(
 
 
 def test_a_refusal_of_the_server_is_reported(run: Run, server: CannedServer) -> None:
-    """With LGI's number."""
+    """In one line, with LGI's number."""
     server.will_answer_call(SUBMIT, lgi_error(70, "nobody offers command"))
 
     assert run(main, "x") == (1, "", "LGI_run: nobody offers command (LGI error 70)\n")
 
 
 def test_a_server_that_is_away_is_reported(run: Run, server: CannedServer) -> None:
-    """With its address."""
+    """The message has its address, the exit code is 1."""
     server.close()
 
     code, out, err = run(main, "x")

@@ -167,7 +167,7 @@ def test_every_entry_that_is_no_file_is_named(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
 def test_a_device_is_named(job: Path, repository: Repository) -> None:
-    """And not opened."""
+    """It is listed as not stored, and never opened."""
     os.mknod(job / "null", 0o600 | 0o020000, os.makedev(1, 3))
 
     assert store(job, repository) == 0
@@ -321,7 +321,7 @@ def test_a_note_that_was_cut_costs_one_file(job: Path, server: CannedServer, rep
 
 
 def test_results_of_a_job_without_a_repository_are_named(job: Path) -> None:
-    """They are nowhere else."""
+    """They are in no other place, whereas the streams are in the output."""
     (job / "result").write_text("x")
     (Marks(job).state / "stdout").write_text("in the output too")
 

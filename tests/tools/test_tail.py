@@ -227,7 +227,7 @@ def test_an_old_server_is_named_as_unable_to_show_a_tail(
 
 
 def test_a_job_that_is_removed_ends_the_tail(run: Run, server: CannedServer) -> None:
-    """With the server's words."""
+    """With the server's error, and exit code 1."""
     server.will_answer_call(STATE, job("running"))
     server.will_answer_call(TAIL, piece("one\n"), lgi_error(15, "no such job"))
 

@@ -307,7 +307,7 @@ def test_programs_that_may_not_start_are_warned_of(grid: Grid, task: Run) -> Non
 def test_words_that_cannot_be_meant_are_refused(
     grid: Grid, task: Run, words: tuple[str, ...], fault: str
 ) -> None:
-    """Nothing is begun then."""
+    """Exit code 1, and no record is written."""
     code, out, err = task("submit", *words)
 
     assert (code, out) == (1, "")
@@ -393,7 +393,7 @@ def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:
 
 
 def test_a_folder_is_submitted_again_when_that_is_meant(grid: Grid, task: Run) -> None:
-    """With --force, and only then."""
+    """Only with --force a folder that has a job gets a second one."""
     task(*SUBMIT, "psi4")
 
     refused = task(*SUBMIT, "psi4")

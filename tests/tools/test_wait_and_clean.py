@@ -127,7 +127,7 @@ def test_jobs_that_have_ended_are_removed(run: Run, server: CannedServer) -> Non
 
 
 def test_only_old_jobs_can_be_removed(run: Run, server: CannedServer) -> None:
-    """Counted from their last change."""
+    """Their age is counted from their last change."""
     has(server, job(1) + job(2, at=4_000_000_000))
 
     assert run(clean, "--yes", "--older-than", "30d")[0] == 0
@@ -147,7 +147,7 @@ def test_failed_jobs_can_be_kept(run: Run, server: CannedServer) -> None:
 
 
 def test_the_jobs_that_would_be_removed_can_be_seen(run: Run, server: CannedServer) -> None:
-    """And stays."""
+    """-n lists them and deletes none."""
     has(server, job(1))
 
     assert run(clean, "-n") == (0, "1 finished a 1970-01-01T00:01:00Z\n", "")
@@ -195,7 +195,7 @@ def test_a_job_that_somebody_else_removed_is_gone(run: Run, server: CannedServer
 
 
 def test_a_list_without_jobs_is_reported_as_empty(run: Run, server: CannedServer) -> None:
-    """And is a success."""
+    """One message, and exit code 0."""
     has(server)
 
     assert run(clean) == (0, "", "LGI_clean: no jobs to remove\n")

@@ -61,7 +61,7 @@ def test_a_server_that_holds_none_is_asked_ever_more_seldom() -> None:
 
 
 def test_a_wait_for_an_end_that_is_known_ends_at_once() -> None:
-    """Without any pause."""
+    """After one call, without a pause."""
     time = Time()
 
     assert time.wait(time.old_server, 0) == 0

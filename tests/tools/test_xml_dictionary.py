@@ -57,7 +57,7 @@ def test_text_between_elements_is_not_lost() -> None:
 
 
 def test_an_empty_element_is_an_empty_text() -> None:
-    """In either spelling."""
+    """Both `<a> </a>` and `<b/>`."""
     assert xml_dictionary.read("<a> </a> <b/>") == {"a": "", "b": ""}
 
 
