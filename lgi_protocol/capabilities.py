@@ -13,6 +13,8 @@ from lgi_protocol.xml_reader import elements, find, unescape
 
 # <images> psi4:1.5, crest:2.11.2 </images> is the complete list, unless it contains "...".
 IMAGES, AND_MORE = "images", "..."
+# <unavailable> squeue: command not found </unavailable>: the resource takes no jobs of the application now.
+UNAVAILABLE = "unavailable"
 # <max_cpus> 8 </max_cpus> is the maximum for one job; there is one for each of these.
 MOST = "max_"
 UNITS = {"cpus": "cpus", "nodes": "nodes", "memory": "MB of memory", "walltime": "seconds of walltime"}
@@ -24,11 +26,15 @@ _CLOCK = re.compile(r"([0-9]{2,3}):([0-5][0-9]):([0-5][0-9])\Z")
 
 @dataclass(frozen=True)
 class ApplicationCapabilities:
-    """Images of an application, whether that list is complete, and the maximum of each of `UNITS`."""
+    """Images of an application, whether that list is complete, and the maximum of each of `UNITS`.
+
+    ``unavailable`` is why the resource takes no jobs of it now; empty when it does.
+    """
 
     images: tuple[str, ...]
     is_complete: bool
     maximum: Mapping[str, int]
+    unavailable: str = ""
 
 
 def is_image(name: str) -> bool:
@@ -55,7 +61,13 @@ def read_capabilities(capabilities: str, application: str) -> ApplicationCapabil
         images=tuple(name for name in names if is_image(name)),
         is_complete=IMAGES in texts and AND_MORE not in names,
         maximum={name: number for name, number in maximum.items() if number},
+        unavailable=texts.get(UNAVAILABLE, [""])[-1][:_LONGEST],
     )
+
+
+def unavailable_reason(capabilities: str, application: str) -> str:
+    """Return why a resource takes no jobs of an application now, by its own word; empty when it does."""
+    return read_capabilities(capabilities, application).unavailable
 
 
 def readable(capabilities: str) -> str:

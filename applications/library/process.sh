@@ -59,7 +59,7 @@ cancel() {
 }
 
 is_available() {
-    [ -z "$container" ] || command -v "$container" > /dev/null
+    [ -z "$container" ] || command -v "$container" > /dev/null || { echo "$container is not installed"; return 1; }
 }
 
 remove_container() {

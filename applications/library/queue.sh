@@ -181,8 +181,12 @@ cancel() {
 }
 
 # The query itself: whoever asks for work has no job whose answer could be shared.
+# The daemon tells what is printed here to the project, as the reason why no jobs are taken.
 is_available() {
-    query_status > /dev/null 2>&1
+    query_status > /dev/null
+    set -- $?
+    [ "$1" != 124 ] || echo "$backend does not answer within $timeout s"
+    return "$1"
 }
 
 directives() {

@@ -5,11 +5,13 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from lgi_daemon.claiming.system_limits import SystemLimits
 from lgi_daemon.config.model import ApplicationSettings, ProjectSettings
 from lgi_daemon.execution.environment import PROGRAMS
 from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol import xml
+from lgi_protocol.capabilities import UNAVAILABLE
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,9 @@ TIMEOUT, MAX_OUTPUT_BYTES = 10.0, 32 * 1024
 class CapabilityReporter:
     """Runs the capabilities scripts, for any number of threads."""
 
-    def __init__(self, scripts: Scripts, directory: Path, clock: Clock) -> None:
+    def __init__(self, scripts: Scripts, directory: Path, clock: Clock, system_limits: SystemLimits) -> None:
         """Run the scripts in this directory, as the daemon's own user."""
+        self._system_limits = system_limits
         self._scripts = scripts
         self._directory = directory
         self._clock = clock
@@ -32,15 +35,26 @@ class CapabilityReporter:
         self._outputs: dict[tuple[str, str, Path], tuple[float, str]] = {}
 
     def capabilities(self, project: ProjectSettings) -> str:
-        """Return the field for a sign-up at a project; without the output of scripts where it is too long."""
+        """Return the field for a sign-up at a project; without the output of scripts where it is too long.
+
+        It says of which applications no jobs are taken now, and why.
+        """
+        closed = {one.name: self._unavailable(project, one) for one in project.applications}
         with self._lock:
             outputs = {one.name: self._output(project, one) for one in project.applications}
-        capabilities = project.capabilities_with(outputs)
+        capabilities = project.capabilities_with(
+            {name: f"{output} {closed[name]}".strip() for name, output in outputs.items()}
+        )
         size = len(capabilities.encode())
         if size < xml.MAX_FIELD_SIZE:
             return capabilities
         log.warning("capabilities of %s: ignoring output of scripts, it makes %d bytes", project.name, size)
-        return project.capabilities
+        without = project.capabilities_with(closed)
+        return without if len(without.encode()) < xml.MAX_FIELD_SIZE else project.capabilities
+
+    def _unavailable(self, project: ProjectSettings, application: ApplicationSettings) -> str:
+        reason = self._system_limits.reason(project, application)
+        return f"<{UNAVAILABLE}> {xml.escape(reason)} </{UNAVAILABLE}>" if reason else ""
 
     def _output(self, project: ProjectSettings, application: ApplicationSettings) -> str:
         script = application.capabilities_script

@@ -11,8 +11,9 @@ from lgi_daemon.claiming.claim import OfferedJob
 from lgi_daemon.claiming.limits import Level, full_level, owners_filter
 from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
+from lgi_daemon.claiming.system_limits import SystemLimits
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
-from lgi_daemon.execution.scripts import NoAnswerError, ScriptContext, Scripts
+from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.reports import unlock
@@ -45,6 +46,7 @@ class JobFetcher:
         circuit_breaker: CircuitBreaker,
         stopping: Callable[[], bool],
         capability_reporter: CapabilityReporter,
+        system_limits: SystemLimits,
     ) -> None:
         """Claim no further job once ``stopping`` returns True."""
         self.configuration = configuration
@@ -55,6 +57,7 @@ class JobFetcher:
         self.circuit_breaker = circuit_breaker
         self.stopping = stopping
         self.capability_reporter = capability_reporter
+        self.system_limits = system_limits
         self.reservations = Reservations(jobs)
         self.rejected_jobs = RejectedJobs(jobs.clock)
         # Since the work cycle began: whether jobs were claimed, and whether some were
@@ -77,6 +80,7 @@ class JobFetcher:
                     # As LGI: slaves in reverse order, the reported master last.
                     on_servers((*reversed(answer.slave_servers), answer.master_server))
                     self._fetch_all(project, server, sessions)
+                    self._report_changes(project, server, sessions, capabilities)
             except BackingOffError as reason:
                 log.debug("%s", reason)
             except ServerError as error:
@@ -88,6 +92,15 @@ class JobFetcher:
             except (ArithmeticError, AttributeError, LookupError, TypeError):
                 # The other servers are asked nevertheless.
                 log.critical("internal error (please report) with %s", server, exc_info=True)
+
+    def _report_changes(
+        self, project: ProjectSettings, server: str, sessions: SessionPool, reported: str
+    ) -> None:
+        """Sign up again when the scripts have answered differently than was reported: users see why."""
+        capabilities = self.capability_reporter.capabilities(project)
+        if capabilities != reported and not self.stopping():
+            sessions.sign_off(project.name, server)
+            sessions.session(project.name, server, capabilities)
 
     def _is_full(self, project: ProjectSettings) -> bool:
         resource, this_project = self._levels(project, project.applications[0])[:2]
@@ -101,7 +114,7 @@ class JobFetcher:
         for application in rotated(project.applications):
             if self.stopping():
                 return
-            if self._has_capacity(project, application) and self._system_allows(project, application):
+            if self._has_capacity(project, application) and self.system_limits.allow(project, application):
                 self._fetch_application(project, application, server, sessions)
 
     def _has_capacity(self, project: ProjectSettings, application: ApplicationSettings) -> bool:
@@ -113,21 +126,6 @@ class JobFetcher:
         if seconds:
             log.debug("not fetching jobs of %s for %.0f s: they failed", application.name, seconds)
         return not full and not seconds
-
-    def _system_allows(self, project: ProjectSettings, application: ApplicationSettings) -> bool:
-        """Return whether check_system_limits_script, run in the run directory, exits with 0."""
-        # As LGI: it runs as the daemon's own user; only the administrator can change it.
-        script = application.check_system_limits_script
-        hints = {"LGI_PROJECT": project.name, "LGI_APPLICATION": application.name}
-        try:
-            context = ScriptContext(self.run.path, hints=hints, programs=self.run.programs)
-            status = self.scripts.status(script, context)
-        except NoAnswerError as error:
-            log.warning("not fetching jobs of %s: %s", application.name, error)
-            return False
-        if status != 0:
-            log.debug("not fetching jobs of %s: %s exited with %d", application.name, script.name, status)
-        return status == 0
 
     def _fetch_application(
         self, project: ProjectSettings, application: ApplicationSettings, server: str, sessions: SessionPool

@@ -113,6 +113,17 @@ class Scripts:
             output.seek(0)
             return output.read(max_bytes).decode("utf-8", "replace")
 
+    def answer(self, script: Path, context: ScriptContext, *, max_bytes: int) -> tuple[int, str]:
+        """Return the exit status of a script and the first ``max_bytes`` of both its outputs.
+
+        Raise NoAnswerError as `status`.
+        """
+        with tempfile.TemporaryFile() as output:
+            child = _spawn(script, context, (), output.fileno(), with_errors=True)
+            status = self._status(child, script, context, self.timeouts.check)
+            output.seek(0)
+            return status, output.read(max_bytes).decode("utf-8", "replace")
+
     def _status(
         self, child: "subprocess.Popen[bytes]", script: Path, context: ScriptContext, seconds: float
     ) -> int:
@@ -164,7 +175,12 @@ class Scripts:
 
 
 def _spawn(
-    script: Path, context: ScriptContext, arguments: tuple[str, ...] = (), output: int = subprocess.DEVNULL
+    script: Path,
+    context: ScriptContext,
+    arguments: tuple[str, ...] = (),
+    output: int = subprocess.DEVNULL,
+    *,
+    with_errors: bool = False,
 ) -> "subprocess.Popen[bytes]":
     """Start a script that waits for `_release`: a new session, a clean environment, no open files."""
     command = ["/bin/sh", "-c", _GATED_COMMAND, "LGI_daemon"]
@@ -177,7 +193,7 @@ def _spawn(
             env=context.environment(),
             stdin=subprocess.PIPE,
             stdout=output,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if with_errors else subprocess.DEVNULL,
             close_fds=True,
             start_new_session=True,
             umask=0o077,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from lgi_daemon.claiming.capabilities import CapabilityReporter
 from lgi_daemon.claiming.fetcher import JobFetcher
+from lgi_daemon.claiming.system_limits import SystemLimits
 from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts, ScriptTimeouts
 from lgi_daemon.files.disk_space import DiskSpace
@@ -74,6 +75,7 @@ class Daemon:
         disk = DiskSpace(run.path, run.reserve)
         self.jobs = self._job_table(ErrorIsolation(self.clock, disk), fast)
         self.memory_watch = MemoryWatch(self.jobs, self.clock)
+        system_limits = SystemLimits(self.scripts, run.path, run.programs)
         self.fetcher = JobFetcher(
             configuration,
             self.jobs,
@@ -82,7 +84,8 @@ class Daemon:
             scripts=self.scripts,
             circuit_breaker=self.circuit_breaker,
             stopping=self.draining,
-            capability_reporter=CapabilityReporter(self.scripts, run.path, self.clock),
+            capability_reporter=CapabilityReporter(self.scripts, run.path, self.clock, system_limits),
+            system_limits=system_limits,
         )
         self.work_cycle = WorkCycle(
             self.clock, self.fetcher, fast=fast, slow=slow, server_workers=self._server_workers, disk=disk

@@ -16,13 +16,17 @@ SILENT_SECONDS = 900
 
 @dataclass(frozen=True)
 class Seen:
-    """A resource as the list shows it; ``running`` is how many jobs of each application run there."""
+    """A resource as the list shows it; ``running`` is how many jobs of each application run there.
+
+    ``unavailable`` is why it takes no jobs of an application now, for those of which it says so.
+    """
 
     resource: ResourceRow
     capabilities: str
     applications: tuple[str, ...]
     running: dict[str, int]
     is_silent: bool
+    unavailable: dict[str, str]
 
 
 def resources(visit: PageContext) -> Answer:
@@ -45,9 +49,18 @@ def seen_resources(visit: PageContext) -> list[Seen]:
             applications=targets.applications_of(one),
             running=running.get(one.resource_name, {}),
             is_silent=one.last_call_time < visit.now - SILENT_SECONDS,
+            unavailable=_unavailable(one),
         )
         for one in everyone
     ]
+
+
+def _unavailable(resource: ResourceRow) -> dict[str, str]:
+    reasons = {
+        name: lgi_protocol_capabilities.unavailable_reason(resource.resource_capabilities, name)
+        for name in targets.applications_of(resource)
+    }
+    return {name: why for name, why in reasons.items() if why}
 
 
 def servers(visit: PageContext) -> Answer:

@@ -73,6 +73,7 @@ def _resource(one: ResourceVerdict, number: int) -> Element:
         Element("offers_application", int(one.is_offering)),
         Element("is_target", int(one.is_target)),
         *((Element("lacks", one.lacks),) if one.lacks else ()),
+        *((Element("unavailable", one.unavailable),) if one.unavailable else ()),
         Element("running_jobs", one.running),
     )
     return Element("resource", parts, number)

@@ -61,7 +61,13 @@ def explained(
     if job.state != State.QUEUED:
         yield f"job {job.id} has been {job.state} {duration} at {comma_lists.join(job.targets)}"
         return
-    able = [one for one in resources if can_take(job, one) and not is_silent(one, now)]
+    able = [
+        one
+        for one in resources
+        if can_take(job, one)
+        and not is_silent(one, now)
+        and not capabilities.unavailable_reason(one.capabilities, job.application)
+    ]
     yield (
         f"job {job.id} has been queued {duration}: "
         f"{told.message if told else summary(job, resources, len(able))}"
@@ -118,6 +124,8 @@ def reason(job: Job, resource: Resource, now: datetime) -> str:
     heard = f"last call {age(now - resource.last_call)} ago"
     if is_silent(resource, now):
         return f"may be down: {heard}"
+    if why := capabilities.unavailable_reason(resource.capabilities, job.application):
+        return f"takes no jobs of {job.application} now: {why}; {heard}"
     return f"accepts such jobs, but may be full, or its local limits may refuse this one; {heard}"
 
 

@@ -53,6 +53,32 @@ def test_a_shipped_script_is_settings_and_one_line(script: Path) -> None:
     assert f"backend={script.name if script.name in BACKENDS else 'process'}" in lines
 
 
+@pytest.mark.parametrize(
+    ("script", "command"), [("slurm", "squeue"), ("pbs", "qstat"), ("sge", "qstat"), ("container", "bwrap")]
+)
+def test_a_back_end_that_is_not_installed_is_named(tmp_path: Path, script: str, command: str) -> None:
+    """By check_system_limits, whose last line the daemon tells the project."""
+    # All commands that are here but for those of a batch system or container engine.
+    kept = tmp_path / "bin"
+    kept.mkdir()
+    for folder in ("/bin", "/usr/bin"):
+        for path in Path(folder).iterdir():
+            if path.name != command and not (kept / path.name).is_symlink():
+                (kept / path.name).symlink_to(path)
+
+    done = subprocess.run(
+        [COMMAND / script],
+        env={"PATH": f"{LIBRARY}:{kept}", "LGI_PROJECT": "LGI", "LGI_APPLICATION": "command"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert command in (done.stdout + done.stderr).splitlines()[-1]
+
+
 def test_the_example_configuration_can_be_used(tmp_path: Path, certificate_files: Path) -> None:
     """With certificate, key, authority and a run directory it is complete."""
     text = (COMMAND / "LGI.cfg.example").read_text()

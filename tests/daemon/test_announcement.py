@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lgi_daemon.claiming.capabilities import CACHE_SECONDS, CapabilityReporter
+from lgi_daemon.claiming.system_limits import SystemLimits
 from lgi_daemon.config.model import ConfigurationError, ProjectSettings, load
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.servers.clock import Clock
@@ -26,7 +27,8 @@ def saying(file: Path, script: str) -> ProjectSettings:
 
 def announcement(file: Path, clock: Clock | None = None) -> CapabilityReporter:
     """As the daemon has it."""
-    return CapabilityReporter(Scripts(), file.parent, clock or Clock())
+    limits = SystemLimits(Scripts(), file.parent, file.parent / ".programs")
+    return CapabilityReporter(Scripts(), file.parent, clock or Clock(), limits)
 
 
 def test_the_output_of_a_script_is_announced_beside_the_text(file: Path) -> None:

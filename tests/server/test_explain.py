@@ -90,6 +90,27 @@ def test_a_resource_that_lacks_what_a_job_asks_for_is_named(grid: Grid) -> None:
     assert "has no image psi4:1.5, gives a job 2 cpus at most, not 99" in reply.content
 
 
+def test_a_resource_that_says_it_takes_no_jobs_now_is_named(grid: Grid) -> None:
+    """Its batch system is down; where that holds of all that could take a job it is the reason."""
+    user = grid.user()
+    closed = "&lt;unavailable&gt; squeue &amp;lt;here&amp;gt; fails &lt;/unavailable&gt;"
+    grid.resource("res1@cluster", f"<hello_world> {closed} </hello_world>")
+    grid.resource("res2@cluster")
+    one = user.submit()
+    none = user.submit(target_resources="res1@cluster")
+
+    told = of_resources(explain(user, one))
+    reply = explain(user, none)
+
+    assert {name: said[0] for name, said in told.items()} == {
+        "res1@cluster": "unavailable",
+        "res2@cluster": "may_take",
+    }
+    assert reply.value("explanation", "reason") == "unavailable"
+    assert "take no jobs of its application now" in reply.value("explanation", "message")
+    assert reply.value("explanation", "resource", "unavailable") == "squeue <here> fails"
+
+
 def test_the_reason_that_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
     """Nobody offers it; of those that do none is a target; all that could take it are silent."""
     resource = grid.resource("res1@cluster")

@@ -221,6 +221,17 @@ def test_resources_show_what_they_offer_run_and_when_they_called(grid: Grid) -> 
     assert "silent" not in busy["Called last"]
 
 
+def test_a_resource_that_takes_no_jobs_now_is_shown_with_its_reason(grid: Grid) -> None:
+    """Its own word, of each application by itself; signs that would turn the text are made visible."""
+    closed = "&lt;unavailable&gt; squeue\u202e fails &lt;/unavailable&gt;"
+    grid.resource("res1@cluster", f"<hello_world> {closed} </hello_world> <vasp> </vasp>")
+
+    (row,) = Browser(grid).get("resources").rows()
+
+    assert "no jobs of hello_world now: squeue[U+202E] fails" in row["Offers"]
+    assert "no jobs of vasp" not in row["Offers"]
+
+
 def test_servers_are_listed_with_links_to_their_interfaces(grid: Grid) -> None:
     """The master, this one, and slaves; a link carries the project and nothing secret."""
     register(grid, "slave@slave.example", 1, role=2)

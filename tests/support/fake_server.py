@@ -44,6 +44,8 @@ class FakeServer:
     faults: list[Fault] = field(default_factory=list)
     stamp: int = 1000
     longest_wait: int = 0
+    # What each sign-up said of the resource.
+    capabilities: list[str] = field(default_factory=list)
     # The jobs somebody looks at, and what was sent of them: from which byte on, what, whether that is all.
     looked_at: set[str] = field(default_factory=set)
     sent: list[tuple[int, bytes, bool]] = field(default_factory=list)
@@ -102,6 +104,7 @@ class FakeCalls(ResourceCalls):
         def answer() -> SignUp:
             self.session_id = str(len(self.server.calls))
             self.server.sessions.add(self.session_id)
+            self.server.capabilities.append(capabilities)
             held = self.server.longest_wait
             return SignUp(self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE, held)
 

@@ -40,6 +40,17 @@ def lines(made: Details, *resources: Resource) -> list[str]:
     return list(explain.explained(made, resources, NOW))
 
 
+def test_a_resource_that_takes_no_jobs_now_is_told_with_its_own_word() -> None:
+    """Its SLURM is down: it would take the job, but not now."""
+    closed = "<unavailable> squeue: not found </unavailable>"
+    one = Resource("a", f"<command> {closed} </command>", NOW - timedelta(seconds=5))
+
+    assert lines(job(), one) == [
+        "job 7 has been queued for 3 minutes: no resource can currently run it",
+        "  a: takes no jobs of command now: squeue: not found; last call 5 seconds ago",
+    ]
+
+
 def test_each_resource_is_explained() -> None:
     """Those that could take it first."""
     told = lines(

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     NO_TARGET = "no_target"
     LACKS = "lacks"
     SILENT = "silent"
+    UNAVAILABLE = "unavailable"
     MAY_TAKE = "may_take"
 
 
@@ -45,6 +46,7 @@ MESSAGES = {
     Reason.NO_TARGET: "none of its target resources offers its application now",
     Reason.LACKS: "none of its target resources has what it asks for",
     Reason.SILENT: "no resource that could take it has called for half an hour",
+    Reason.UNAVAILABLE: "the resources that could take it say that they take no jobs of its application now",
     Reason.MAY_TAKE: "resources that may take it have not yet: they are full, or their own limits say no",
 }
 
@@ -53,7 +55,8 @@ MESSAGES = {
 class ResourceVerdict:
     """How a resource stands to a job; ``running`` are its jobs of the same application.
 
-    ``lacks`` is what it has, by its own word, too little of for the job.
+    ``lacks`` is what it has, by its own word, too little of for the job; ``unavailable`` why, by its own
+    word too, it takes no jobs of the application now.
     """
 
     resource: ResourceRow
@@ -62,6 +65,7 @@ class ResourceVerdict:
     lacks: str
     reason: Reason
     running: int
+    unavailable: str = ""
 
     @property
     def is_able(self) -> bool:
@@ -131,7 +135,8 @@ def _queued(
         (Reason.NO_OFFER, [one.is_offering for one in standpoints]),
         (Reason.NO_TARGET, [one.is_offering and one.is_target for one in standpoints]),
         (Reason.LACKS, [one.is_able for one in standpoints]),
-        (Reason.SILENT, [one.reason is Reason.MAY_TAKE for one in standpoints]),
+        (Reason.SILENT, [one.reason in {Reason.MAY_TAKE, Reason.UNAVAILABLE} for one in standpoints]),
+        (Reason.UNAVAILABLE, [one.reason is Reason.MAY_TAKE for one in standpoints]),
     ):
         if not any(is_so):
             return reason
@@ -146,6 +151,7 @@ def _standpoint(job: JobRow, resource: ResourceRow, running: int, now: int) -> R
     lacks = capabilities.missing_capability(
         resource.resource_capabilities, job.application, job.job_specifics
     )
+    unavailable = capabilities.unavailable_reason(resource.resource_capabilities, job.application)
     reason = Reason.MAY_TAKE
     if not is_offering:
         reason = Reason.NO_OFFER
@@ -155,7 +161,9 @@ def _standpoint(job: JobRow, resource: ResourceRow, running: int, now: int) -> R
         reason = Reason.LACKS
     elif resource.last_call_time < now - IDLE_SECONDS:
         reason = Reason.SILENT
-    return ResourceVerdict(resource, is_offering, is_target, lacks, reason, running)
+    elif unavailable:
+        reason = Reason.UNAVAILABLE
+    return ResourceVerdict(resource, is_offering, is_target, lacks, reason, running, unavailable)
 
 
 def _needs(transaction: Transaction, job: JobRow, totals: Amounts) -> list[LicenceNeed]:
