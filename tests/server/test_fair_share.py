@@ -41,7 +41,7 @@ def test_the_jobs_of_one_user_are_first_in_first_out() -> None:
 
 
 def test_two_users_take_turns_however_many_jobs_one_has() -> None:
-    """The first submitted begins."""
+    """The user who submitted first begins."""
     jobs = [job(number, "anna") for number in range(8)] + [job(number, "ben") for number in range(8, 11)]
 
     assert owners_in_order(jobs, EQUAL) == "ababab" + "aaaaa"

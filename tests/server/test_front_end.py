@@ -106,7 +106,7 @@ def test_the_certificate_of_a_web_server_is_no_clients(behind: Grid) -> None:
 
 @pytest.mark.parametrize("text", ["", "%", "AAAA", "-----BEGIN CERTIFICATE-----", "%2D" * 4000, "A" * 8000])
 def test_a_header_that_holds_no_certificate_is_error_2(behind: Grid, text: str) -> None:
-    """Whatever stands in it."""
+    """No text in it is an internal error, or anybody's name."""
     assert ask(behind, {HEADER: text, SECRET_HEADER: SECRET}) == 2
 
 

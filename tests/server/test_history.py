@@ -108,7 +108,7 @@ def test_a_job_of_a_resource_is_recorded_as_its_own(grid: Grid) -> None:
 
 
 def test_an_abort_tells_who_wanted_it(grid: Grid) -> None:
-    """The user, then the resource."""
+    """The history names the user who asked for it, then the resource that ended the job."""
     resource, user = grid.resource(), grid.user()
     job_id = user.submit()
     resource.lock(str(job_id))

@@ -39,6 +39,6 @@ def test_all_hosts_are_asked_when_all_are_away() -> None:
 
 @pytest.mark.parametrize("hosts", ["db1:port", "db1:99999,db2"])
 def test_an_invalid_port_is_refused_with_its_line(hosts: str) -> None:
-    """When the configuration is read."""
+    """The error is raised when the configuration is read."""
     with pytest.raises(ValueError, match=r"[Pp]ort"):
         database.parse_address(f"mariadb://u@{hosts}/LGI")

@@ -37,7 +37,7 @@ def issued(authority: JobsAuthority, end: datetime) -> x509.Certificate:
 
 
 def test_a_certificate_never_outlives_that_of_its_resource(authority: JobsAuthority) -> None:
-    """Nor a week."""
+    """It ends with the certificate of the resource, and within a week in any case."""
     soon = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
 
     assert issued(authority, soon).not_valid_after_utc == soon

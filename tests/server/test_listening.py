@@ -44,7 +44,7 @@ def test_an_address_that_somebody_has_is_waited_for_and_then_named(caplog: pytes
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
 def test_ipv4_and_ipv6_are_addresses_alike(caplog: pytest.LogCaptureFixture) -> None:
-    """With brackets, as in URLs."""
+    """An address of IPv6 is written in brackets, as in URLs."""
     caplog.set_level(logging.CRITICAL)
     found = bind_addresses.bindable_addresses("127.0.0.1:0, [::1]:0")
 

@@ -79,7 +79,7 @@ def test_many_files_are_stored_with_one_request(grid: Grid) -> None:
 
 
 def test_an_empty_list_tells_what_one_request_may_bring(grid: Grid) -> None:
-    """And stores nothing."""
+    """It answers the limits of files and bytes, and stores nothing."""
     url, directory = new_repository(grid)
 
     answer = post(grid.user(), url, [])

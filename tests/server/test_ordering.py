@@ -171,7 +171,7 @@ def test_jobs_that_wait_for_licences_do_not_hold_up_others_of_their_user(databas
 
 
 def test_jobs_for_a_resource_that_is_off_do_not_hold_up_others_of_their_user(database: Database) -> None:
-    """However many they are."""
+    """A thousand of them cost the user no turn."""
     queue(database, "anna", 1000, "off")
     queue(database, "ben", 300)
     queue(database, "anna", 3)

@@ -407,7 +407,7 @@ def test_a_link_to_a_part_of_a_document_leads_to_its_heading(grid: Grid) -> None
 
 
 def test_other_documents_do_not_exist(grid: Grid) -> None:
-    """A name is no path."""
+    """Only the listed documents are served: a name in the address is no path."""
     for name in ("none", "..%2fdocs%2fwire.md", "wire.md"):
         assert Browser(grid).get(f"{grid.url}/documents/{name}").status == 404
 

@@ -69,7 +69,7 @@ def test_an_event_that_was_queued_often_is_done_once(database: Database) -> None
 def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever it raises."""
+    """An LGIError and any other exception alike."""
     done: list[int] = []
 
     def refuse(_now: int) -> None:

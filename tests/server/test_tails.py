@@ -108,14 +108,14 @@ def test_an_old_daemon_is_told_nothing_new(running: Running) -> None:
 
 
 def test_a_job_that_is_sent_already_is_no_news(running: Running) -> None:
-    """The daemon names it."""
+    """The request names the jobs whose output the daemon sends."""
     running.watch()
 
     assert running.awaited(watched=(str(running.job_id),)) == []
 
 
 def test_other_resources_are_told_nothing(running: Running) -> None:
-    """Nor may they send anything."""
+    """Nor may they send output of the job: error NOT_VISIBLE."""
     running.watch()
     other = running.grid.resource("res2@cluster")
     running.resource = other
@@ -185,7 +185,7 @@ def test_the_end_of_an_output_is_answered(running: Running) -> None:
 
 
 def test_a_daemon_that_sends_nothing_is_no_reason_to_wait(running: Running) -> None:
-    """Once the job has ended."""
+    """Once the job has ended, a look is answered at once with what there is."""
     running.watch()
     running.grid.set_job(running.job_id, state="finished")
     began = time.monotonic()

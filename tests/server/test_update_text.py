@@ -93,7 +93,7 @@ def test_a_statement_that_is_written_is_read_the_same(name: str, application: st
 
 
 def test_certificates_survive_the_text() -> None:
-    """Line ends in values stay."""
+    """Line ends in a value are read as they were written."""
     pem = "-----BEGIN CERTIFICATE-----\nAB+/=\n-----END CERTIFICATE-----\n"
 
     read = update_parser.parse(active_resources.add("r@h", "r@h", pem, 0).text())
