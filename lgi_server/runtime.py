@@ -94,7 +94,11 @@ class Runtime:
 def build_runtime(config: Config) -> Runtime:
     """Return the server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
     store = Repositories(
-        config.repository, config.max_file_size, config.max_repository_size, f"{config.url}/repository"
+        config.repository,
+        config.max_file_size,
+        config.max_repository_size,
+        f"{config.url}/repository",
+        config.disk_reserve,
     )
     repositories: Store = store
     if config.remote:

@@ -91,11 +91,14 @@ class Endpoint:
         return document(runtime.config, elements)
 
     def _request(self, environ: "WSGIEnvironment") -> FormRequest:
-        config, store = self._runtime.config, self._runtime.store
         # Another form brings no files.
         brings_files = self._route.takes_files and "multipart" in environ.get("CONTENT_TYPE", "").lower()
-        request = SpoolingRequest(environ, store, self._route.bulk) if brings_files else FormRequest(environ)
-        request.max_content_length = config.max_post_size
+        largest = self._runtime.store.max_file_size
+        if brings_files:
+            request: FormRequest = SpoolingRequest(environ, largest, self._route.bulk)
+        else:
+            request = FormRequest(environ)
+        request.max_content_length = self._runtime.config.max_post_size
         return request
 
     def _steps(self, request: FormRequest, record: CallRecord) -> Elements:
@@ -103,7 +106,9 @@ class Endpoint:
         record.who = who = authenticate(runtime, request.environ, programs_only=True)
         try:
             route = _route_for(self._route, who)
-            with admit(runtime, who):
+            with admit(runtime, who) as account:
+                if isinstance(request, SpoolingRequest):
+                    request.budget = runtime.store.budget(account)
                 call = _parse(runtime, route, who, request, record)
                 return _run(route, call)
         except LongPoll as nothing:
@@ -139,20 +144,22 @@ def authenticate_user(runtime: Runtime, environ: "WSGIEnvironment") -> ClientCer
 
 
 @contextmanager
-def admit(runtime: Runtime, who: Caller) -> Iterator[None]:
-    """Hold a slot of this worker while a block runs; LGIError BACK_OFF when there is none.
+def admit(runtime: Runtime, who: Caller) -> Iterator[str]:
+    """Hold a slot of this worker while a block runs, and provide the caller's account.
+
+    Raises LGIError BACK_OFF when there is no slot.
 
     Raises LGIError CERTIFICATE for a job that has ended. A job has few slots of its own, and the jobs of a
     user have a share of the half that all jobs together may have: daemons and users always find some.
     """
     if isinstance(who, ClientCertificate):
         with runtime.limiter.place(who.account):
-            yield
+            yield who.account
         return
     with runtime.limiter.place(who.account, JOB_SLOTS):
-        owner = next(iter(_running_job(runtime, who).owners), "")
-        with runtime.job_limiter.place(owner):
-            yield
+        account = job_principals.account(_running_job(runtime, who))
+        with runtime.job_limiter.place(account):
+            yield account
 
 
 def _running_job(runtime: Runtime, who: JobCertificate) -> JobRow:

@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
+from lgi_server.storage.upload_budget import UploadBudget
 
 # Seconds every body has, and bytes a second it must bring beyond them.
 SLOWEST_START, SLOWEST_RATE = 20.0, 100_000
@@ -26,6 +27,8 @@ class FormRequest(Request):
     # Text fields together: input, output, job_specifics and an update at their largest.
     max_form_memory_size = 1024 * 1024
     max_form_parts = 2048
+    # What it may write to the disk, for who takes files.
+    budget: UploadBudget | None = None
 
     def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
         """Refuse files: a request that takes them says where they go."""

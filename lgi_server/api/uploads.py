@@ -16,8 +16,8 @@ from lgi_protocol import file_properties
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api.form_parser import FormRequest
 from lgi_server.storage.base import Upload, uploaded_name
-from lgi_server.storage.local import Repositories
 from lgi_server.storage.threadpool import fsync_file
+from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.api")
 # The one of the system: gevent's lets others run meanwhile, who may close the connection.
@@ -27,20 +27,21 @@ _poll = monkey.get_original("select", "poll")
 class UploadFile:
     """A posted file while it comes in. It is open only while it is written to: there may be many."""
 
-    def __init__(self, store: Repositories, most: int) -> None:
-        """At most so many bytes."""
-        opened = store.new_arrival()
-        opened.close()
-        self.path = Path(opened.name)
+    def __init__(self, budget: UploadBudget, most: int) -> None:
+        """At most so many bytes, as far as the budget of the request allows them."""
+        with budget.new_file() as opened:
+            self.path = Path(opened.name)
+        self._budget = budget
         self.size = 0
         self._digest = hashlib.sha256()
         self._most = most
 
     def write(self, data: bytes) -> int:
-        """Add to the file; LGIError FILE_TOO_BIG before it becomes too big."""
+        """Add to the file; LGIError FILE_TOO_BIG before it becomes too big, or StorageFullError."""
         self.size += len(data)
         if self.size > self._most:
             raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self._most} bytes are allowed")
+        self._budget.spend(len(data))
         self._digest.update(data)
         with self.path.open("ab") as opened:
             return opened.write(data)
@@ -61,14 +62,14 @@ class UploadFile:
 class SpoolingRequest(FormRequest):
     """Posted files go to the repositories' incoming directory instead of /tmp."""
 
-    def __init__(self, environ: Any, store: Repositories, takes_together: bool) -> None:
-        """Create a request whose files go to the incoming directory of ``store``.
+    def __init__(self, environ: Any, largest: int, takes_together: bool) -> None:
+        """Create a request whose files have at most so many bytes each.
 
         With ``takes_together`` they come as one file.
         """
         super().__init__(environ)
         self._takes_together = takes_together
-        self._store = store
+        self._largest = largest
         self._arrived: list[Path] = []
 
     def _get_file_stream(
@@ -80,7 +81,9 @@ class SpoolingRequest(FormRequest):
     ) -> Any:
         """Where Werkzeug writes a posted file."""
         whole = self.max_content_length if self._takes_together else None
-        arrival = UploadFile(self._store, whole or self._store.max_file_size)
+        if self.budget is None:
+            raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
+        arrival = UploadFile(self.budget, whole or self._largest)
         self._arrived.append(arrival.path)
         return arrival
 
@@ -95,18 +98,16 @@ class PageRequest(FormRequest, flask.Request):
     # Flask has its own, from its configuration.
     max_form_memory_size = FormRequest.max_form_memory_size
     max_form_parts = FormRequest.max_form_parts
-    # Set by a page that takes files: whose incoming directory they go to.
-    store: Repositories | None = None
-    # Bytes of each at most, 0: as of a file of a repository.
+    # Set by a page that takes files, as is its budget: bytes of each at most.
     most_file = 0
     # The files that have come so far.
     arrived: Sequence[Path] = ()
 
     def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
         """Where Werkzeug writes a posted file."""
-        if self.store is None:
+        if self.budget is None:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = UploadFile(self.store, self.most_file or self.store.max_file_size)
+        arrival = UploadFile(self.budget, self.most_file)
         self.arrived = [*self.arrived, arrival.path]
         return arrival
 

@@ -82,7 +82,7 @@ def _visited(
     """Return what a page answers, or what a page makes of a refusal."""
     run = partial(transact, server, server.projects[known.project])
     store = repository_writer(server)
-    posted: MultiDict[str, str] = _posted(server, page) if page.changes else MultiDict()
+    posted: MultiDict[str, str] = _posted(server, page, known.who.account) if page.changes else MultiDict()
 
     def visit(transaction: Transaction) -> PageContext:
         return PageContext(known, transaction, Form(request.args), posted, store)
@@ -99,7 +99,7 @@ def _visited(
     return run(lambda transaction: explain(visit(transaction), refused), writes=False)
 
 
-def _posted(server: Runtime, page: Page) -> "MultiDict[str, str]":
+def _posted(server: Runtime, page: Page, account: str) -> "MultiDict[str, str]":
     """Return the fields of a form, which no other site has sent.
 
     Raises LGIError FORGERY, FILE_TOO_BIG, POST_TOO_BIG or UPLOAD.
@@ -107,7 +107,8 @@ def _posted(server: Runtime, page: Page) -> "MultiDict[str, str]":
     if browser_guard.comes_from_elsewhere(request.environ):
         raise LGIError(ErrorNumber.FORGERY, "another site has sent this form")
     if page.takes_files:
-        cast(PageRequest, request).store = server.store
+        taker = cast(PageRequest, request)
+        taker.budget, taker.most_file = server.store.budget(account), server.store.max_file_size
     return form_parser.posted_form(request)
 
 

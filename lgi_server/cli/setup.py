@@ -74,6 +74,8 @@ repository = {data}repository
 max_file_size = 2G
 max_post_size = 2G
 max_repository_size = 16G
+# What uploads leave of the disk to the server's own work, an eighth of the disk at most.
+disk_reserve = 256M
 # Jobs that one interface_submit_jobs may bring, 1000 at most; they are stored in one transaction.
 max_jobs_at_once = 256
 # Another host may keep the files instead, written by ssh and served by that host: see the administrator

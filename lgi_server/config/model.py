@@ -56,6 +56,7 @@ class Config:
     max_file_size: int = 2**31
     max_post_size: int = 2**31
     max_repository_size: int = 2**34
+    disk_reserve: int = 2**28
     max_jobs_at_once: int = 256
     handshake_timeout: int = 10
     keep_alive: int = 75

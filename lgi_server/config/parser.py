@@ -50,6 +50,7 @@ _TOP: dict[str, Callable[[str], object]] = {
     "max_file_size": kinds.size,
     "max_post_size": kinds.size,
     "max_repository_size": kinds.size,
+    "disk_reserve": kinds.size,
     "max_jobs_at_once": kinds.jobs,
     "handshake_timeout": kinds.positive,
     "keep_alive": kinds.positive,

@@ -19,6 +19,7 @@ from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage.base import Upload
 from lgi_server.storage.copies import copied, store_all
+from lgi_server.storage.upload_budget import UploadBudget
 
 _STATUS = {ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 
@@ -29,8 +30,9 @@ def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
     access.check_writer(name)
     posted = cast(PageRequest, request)
     try:
-        uploads = _uploads(server, posted)
-        with copied(server.store, name, uploads) as copies:
+        budget = server.store.budget(access.account, name)
+        uploads = _uploads(server, posted, budget)
+        with copied(server.store, name, uploads, budget) as copies:
             access.check_again(name)
             store_all(server.store, name, copies)
         return _answer(server, name, uploads, [copy.refused for copy in copies])
@@ -38,9 +40,9 @@ def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
         posted.forget_arrivals()
 
 
-def _uploads(server: Runtime, posted: PageRequest) -> list[Upload]:
+def _uploads(server: Runtime, posted: PageRequest, budget: UploadBudget) -> list[Upload]:
     """Return the files of a request; LGIError POST_TOO_BIG or UPLOAD, OSError when the disk is full."""
-    posted.store, posted.most_file = server.store, server.config.max_post_size
+    posted.budget, posted.most_file = budget, server.config.max_post_size
     try:
         with in_time(posted):
             listed, contents = posted.form.get("files", ""), posted.files.get("uploaded_file_1")

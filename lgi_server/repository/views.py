@@ -26,7 +26,9 @@ from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.storage import base
 from lgi_server.storage.base import NoSuchFileError, NoSuchRepositoryError
+from lgi_server.storage.pending_uploads import StorageFullError
 from lgi_server.storage.threadpool import fsync_file
+from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
@@ -91,6 +93,9 @@ def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Re
         return answer
     except NoSuchFileError as missing:
         return status(HTTPStatus.NOT_FOUND, missing.message)
+    except StorageFullError as full:
+        log.error("%s %r by %r: %s", request.method, request.path, who.caller, full)
+        return status(HTTPStatus.INSUFFICIENT_STORAGE, full.message)
     except LGIError as refused:
         log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
         found = _STATUS.get(refused.number, HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -174,9 +179,13 @@ def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
     access.check_writer(name)
     base.file_name(file)
-    server.store.check_room(name, file, request.content_length or 0)
-    with server.store.arriving() as arrived:
-        size = _receive(server, arrived)
+    room = server.store.room(name)
+    room.check(file, request.content_length or 0)
+    budget = server.store.budget(access.account, name)
+    budget.limit(room, file)
+    budget.announce(request.content_length or 0)
+    with server.store.arriving(budget) as arrived:
+        size = _receive(server, arrived, budget)
         if request.content_length not in {None, size}:
             raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
         fsync_file(arrived)
@@ -185,8 +194,8 @@ def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     return status(HTTPStatus.OK, f"Uploaded {file} ({size} bytes)")
 
 
-def _receive(server: Runtime, arrived: IO[bytes]) -> int:
-    """Return how many bytes came; LGIError FILE_TOO_BIG or UPLOAD."""
+def _receive(server: Runtime, arrived: IO[bytes], budget: UploadBudget) -> int:
+    """Return how many bytes came; LGIError FILE_TOO_BIG or UPLOAD, StorageFullError."""
     size = 0
     try:
         with form_parser.in_time(request):
@@ -194,6 +203,7 @@ def _receive(server: Runtime, arrived: IO[bytes]) -> int:
                 size += len(block)
                 if size > server.store.max_file_size:
                     raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
+                budget.spend(len(block))
                 arrived.write(block)
     except RequestEntityTooLarge:
         most = server.config.max_post_size

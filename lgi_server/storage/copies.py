@@ -1,7 +1,6 @@
 """Files that came together as one: copied out beside the repositories, then renamed into one of them."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from lgi_server.storage.base import Upload, file_name
 from lgi_server.storage.local import Repositories, copy_part, give_properties
 from lgi_server.storage.quota import Room
 from lgi_server.storage.threadpool import run_in_thread
+from lgi_server.storage.upload_budget import UploadBudget
 
 
 @dataclass
@@ -25,14 +25,18 @@ class Copy:
 
 
 @contextmanager
-def copied(store: Repositories, name: str, uploads: Sequence[Upload]) -> Iterator[list[Copy]]:
+def copied(
+    store: Repositories, name: str, uploads: Sequence[Upload], budget: UploadBudget
+) -> Iterator[list[Copy]]:
     """Provide files of a request, each that may be stored copied to the disk, for `store_all`; OSError.
 
-    What is left of the copies at the end is removed.
+    Raises StorageFullError when the disk has no room for them. What is left of the copies at the end is removed.
     """
     copies = _judged(store.room(name), uploads)
+    accepted = [one for one in copies if one.refused is None]
+    store.pending.check_free(sum(one.upload.size for one in accepted))
     try:
-        run_in_thread(_write, store, [one for one in copies if one.refused is None])
+        run_in_thread(_write, store, accepted, budget)
         yield copies
     finally:
         for one in copies:
@@ -58,14 +62,13 @@ def _judged(room: Room, uploads: Sequence[Upload]) -> list[Copy]:
     return copies
 
 
-def _write(store: Repositories, copies: Sequence[Copy]) -> None:
+def _write(store: Repositories, copies: Sequence[Copy], budget: UploadBudget) -> None:
     """Write copies, one open at a time, and wait for the disk once."""
     for one in copies:
-        descriptor, path = tempfile.mkstemp(dir=store.incoming)
-        one.path = Path(path)
-        os.fchmod(descriptor, 0o660)
-        # By its time it is seen whether an arrival was left behind: the file's own comes with its name.
-        copy_part(replace(one.upload, properties=FileProperties()), descriptor)
+        with budget.new_file() as opened:
+            one.path = Path(opened.name)
+            # By its time it is seen whether an arrival was left behind: the file's own comes with its name.
+            copy_part(replace(one.upload, properties=FileProperties()), os.dup(opened.fileno()))
     if copies:
         store.sync()
 
@@ -76,12 +79,18 @@ def store_all(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
 
 
 def _rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
+    # Others may have stored files since they were judged.
+    room = store.room(name)
     with store.opened(name) as at:
         for one in copies:
             wanted = one.upload.name
             try:
+                room.check(wanted, one.upload.size)
+                room.add(wanted, one.upload.size)
                 os.rename(str(one.path), wanted, dst_dir_fd=at)
                 give_properties(one.upload.properties, wanted, at)
+            except LGIError as refused:
+                one.refused = refused
             except OSError as error:
                 one.refused = LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}")
         os.fsync(at)

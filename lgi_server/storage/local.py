@@ -9,7 +9,6 @@ import logging
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,8 +28,10 @@ from lgi_server.storage.base import (
     file_name,
     is_text,
 )
+from lgi_server.storage.pending_uploads import PendingUploads
 from lgi_server.storage.quota import Room
 from lgi_server.storage.threadpool import run_in_thread, syncfs
+from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
@@ -46,14 +47,24 @@ STALE_SECONDS = 86400
 class Repositories:
     """The repositories below a directory of this server: a `Store` whose files it serves itself."""
 
-    def __init__(self, root: Path, max_file_size: int, max_size: int, url: str = "") -> None:
-        """Sizes in bytes; ``max_size`` is for all files of one repository together."""
+    def __init__(
+        self, root: Path, max_file_size: int, max_size: int, url: str = "", reserve: int = 0
+    ) -> None:
+        """Sizes in bytes; ``max_size`` is for all files of one repository together.
+
+        ``reserve`` is what uploads leave of the disk to everything else.
+        """
         self.root = root
         self._url = url
         self.max_file_size = max_file_size
         self.max_size = max_size
         self.incoming = root / _INCOMING
         self.incoming.mkdir(mode=0o700, exist_ok=True)
+        self.pending = PendingUploads(self.incoming, reserve)
+
+    def budget(self, account: str, repository: str = "") -> UploadBudget:
+        """Return what a request of an account may write, for one repository or for new ones."""
+        return UploadBudget(self.pending, account, repository)
 
     def forget_stale(self, now: float) -> None:
         """Remove arrivals whose request ended long ago with the server, not by itself."""
@@ -116,6 +127,7 @@ class Repositories:
 
     def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
         """Make repositories whose files were checked; their names. LGIError UPLOAD when there is no room."""
+        self.pending.check_free(sum(upload.size for new in wanted for upload in new.uploads))
         names = tuple(self.new_name() for _ in wanted)
         try:
             run_in_thread(self._make_all, names, wanted)
@@ -157,27 +169,15 @@ class Repositories:
             directory.parent.rmdir()
 
     @contextmanager
-    def arriving(self) -> Iterator[IO[bytes]]:
+    def arriving(self, budget: UploadBudget) -> Iterator[IO[bytes]]:
         """Provide a file in the incoming directory, gone at the end unless it was renamed meanwhile."""
-        opened = self.new_arrival()
+        opened = budget.new_file()
         try:
             yield opened
         finally:
-            self.forget(opened)
-
-    def new_arrival(self) -> IO[bytes]:
-        """Return a new empty file in the incoming directory; its path is its ``name``."""
-        descriptor, path = tempfile.mkstemp(dir=self.incoming)
-        os.close(descriptor)
-        os.chmod(path, 0o660)  # noqa: S103 - a front end of the same group may read it
-        return open(path, "r+b")
-
-    @staticmethod
-    def forget(opened: IO[bytes]) -> None:
-        """Close an arrived file and remove it if nobody took it."""
-        opened.close()
-        with suppress(FileNotFoundError):
-            os.unlink(opened.name)
+            opened.close()
+            with suppress(FileNotFoundError):
+                os.unlink(opened.name)
 
     def content(self, name: str) -> list[StoredFile]:
         """Return the plain files of a repository by name; empty when there is no such repository."""

@@ -24,6 +24,10 @@ class Room:
             raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self.limits.file} bytes are allowed")
         if name not in self.sizes and len(self.sizes) >= self.most_files:
             raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.most_files} files")
+        self.check_pending(name, size)
+
+    def check_pending(self, name: str, size: int) -> None:
+        """LGIError UPLOAD unless so many bytes have a place beside the files there, one of which goes."""
         if self._total - self.sizes.get(name, 0) + size > self.limits.repository:
             raise LGIError(ErrorNumber.UPLOAD, f"a repository holds at most {self.limits.repository} bytes")
 

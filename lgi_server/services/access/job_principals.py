@@ -32,6 +32,11 @@ class AuthenticatedJob:
     resource: ResourceRow
 
 
+def account(job: JobRow) -> str:
+    """Return the account that a user's jobs have together; who has many of them has no more for that."""
+    return f"jobs of {next(iter(job.owners), '')}"
+
+
 def authenticate_job(
     transaction: Transaction, who: JobCertificate, trust: TrustConfig, now: float
 ) -> AuthenticatedJob:

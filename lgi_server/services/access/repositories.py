@@ -45,8 +45,10 @@ class RepositoryAccess:
         self._store = store
         self._who = who
         self._now = now
+        self.account = who.account
         if isinstance(who, JobCertificate):
             self._own = self._own_job(who)
+            self.account = job_principals.account(self._own)
 
     def check_reader(self, name: str) -> None:
         """Check that the caller may read. Raises NoSuchRepositoryError.
