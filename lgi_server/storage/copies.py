@@ -30,7 +30,7 @@ def copied(
 ) -> Iterator[list[Copy]]:
     """Provide files of a request, each that may be stored copied to the disk, for `store_all`; OSError.
 
-    Raises StorageFullError when the disk has no room for them. What is left of the copies at the end is removed.
+    Raises StorageFullError when the disk has no room for them. What is left at the end is removed.
     """
     copies = _judged(store.room(name), uploads)
     accepted = [one for one in copies if one.refused is None]
