@@ -32,6 +32,30 @@ class OfferedJob:
     job_certificates: bool = False
 
 
+@dataclass(frozen=True)
+class OfferSource:
+    """Where offered jobs come from, and for which application."""
+
+    project: ProjectSettings
+    application: ApplicationSettings
+    server: str
+    sign_up: resource_api.SignUp
+    resource: str
+
+    def job(self, description: resource_api.JobDescription) -> OfferedJob:
+        """Return one of the offered jobs."""
+        return OfferedJob(
+            description=description,
+            project=self.project,
+            application=self.application,
+            server=self.server,
+            master_server=self.sign_up.master_server or self.project.master_server,
+            resource=self.resource,
+            max_field_size=self.sign_up.max_field_size,
+            job_certificates=self.sign_up.job_certificates,
+        )
+
+
 def prepare(
     offer: OfferedJob,
     uid: int,

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from lgi_daemon.claiming import claim
 from lgi_daemon.claiming.capabilities import CapabilityReporter
-from lgi_daemon.claiming.claim import OfferedJob
+from lgi_daemon.claiming.claim import OfferedJob, OfferSource
 from lgi_daemon.claiming.limits import Level, full_level, owners_filter
+from lgi_daemon.claiming.offer_pages import first_page, free_slots
 from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
 from lgi_daemon.claiming.system_limits import SystemLimits
@@ -18,7 +19,8 @@ from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.reports import unlock
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_daemon.servers.connections import BackingOffError, ServerConnections, SessionPool
+from lgi_daemon.servers.connections import BackingOffError
+from lgi_daemon.servers.sessions import SessionPool, SessionRegistry
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls, is_job_id
 
@@ -41,7 +43,7 @@ class JobFetcher:
         jobs: JobTable,
         run: RunDirectory,
         *,
-        servers: ServerConnections,
+        sessions: SessionRegistry,
         scripts: Scripts,
         circuit_breaker: CircuitBreaker,
         stopping: Callable[[], bool],
@@ -52,7 +54,8 @@ class JobFetcher:
         self.configuration = configuration
         self.jobs = jobs
         self.run = run
-        self.servers = servers
+        self.servers = sessions.servers
+        self.sessions = sessions
         self.scripts = scripts
         self.circuit_breaker = circuit_breaker
         self.stopping = stopping
@@ -71,7 +74,7 @@ class JobFetcher:
         """Claim jobs of one server, in any thread; ``on_servers`` receives the other servers it names."""
         if self.stopping() or self._is_full(project):
             return
-        with SessionPool(self.servers) as sessions:
+        with self.sessions.pool() as sessions:
             try:
                 with self.servers.tracking(server):
                     capabilities = self.capability_reporter.capabilities(project)
@@ -130,32 +133,36 @@ class JobFetcher:
     def _fetch_application(
         self, project: ProjectSettings, application: ApplicationSettings, server: str, sessions: SessionPool
     ) -> None:
-        """Request page after page while full pages are offered and no job of them is claimed."""
-        limit = min(256, max(32, 4 * application.rules.job_limit))
-        for page in range(MAX_PAGES):
+        """Request page after page while they are filled and there is room for more jobs."""
+        levels = self._levels(project, application)
+        page = first_page(free_slots(levels), application.rules.job_limit)
+        for _page in range(MAX_PAGES):
             calls, sign_up = sessions.session(project.name, server)
-            owners = owners_filter(self._levels(project, application))
-            offer = calls.request_work(application.name, page * limit, limit, owners)
+            offer = calls.request_work(application.name, page.start, page.limit, owners_filter(levels))
             log.debug("%s offers %d jobs of %s", server, len(offer.jobs), application.name)
-            skipped = []
-            for job in offer.jobs:
-                offered = OfferedJob(
-                    description=job,
-                    project=project,
-                    application=application,
-                    server=server,
-                    master_server=sign_up.master_server or project.master_server,
-                    resource=offer.resource,
-                    max_field_size=sign_up.max_field_size,
-                    job_certificates=sign_up.job_certificates,
-                )
-                if self._consider(offered, calls):
-                    unlock(calls, job.job_id)
-                else:
-                    skipped.append(job.job_id)
+            source = OfferSource(project, application, server, sign_up, offer.resource)
+            skipped = self._consider_all([source.job(one) for one in offer.jobs], calls)
             self._unlock(skipped, project, server, sessions)
-            if len(skipped) < len(offer.jobs) or len(offer.jobs) <= limit // 2 or self.stopping():
+            levels = self._levels(project, application)
+            if self.stopping() or not page.is_filled_by(len(offer.jobs)):
                 return
+            left = free_slots(levels)
+            if not left:
+                # There may be more jobs than were requested.
+                self.skipped_any = True
+                return
+            page = page.next_page(len(skipped), len(offer.jobs) - len(skipped), left)
+
+    def _consider_all(self, offers: Sequence[OfferedJob], calls: ResourceCalls) -> list[str]:
+        """Claim offered jobs, each unlocked at once; return the ids of those that were not claimed."""
+        skipped = []
+        for offer in offers:
+            job_id = offer.description.job_id
+            if self._consider(offer, calls):
+                unlock(calls, job_id)
+            else:
+                skipped.append(job_id)
+        return skipped
 
     def _unlock(
         self, job_ids: Sequence[str], project: ProjectSettings, server: str, sessions: SessionPool

@@ -4,7 +4,8 @@ import logging
 
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import claimed_by
-from lgi_daemon.servers.connections import BackingOffError, SessionPool
+from lgi_daemon.servers.connections import BackingOffError
+from lgi_daemon.servers.sessions import SessionPool
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, normalized

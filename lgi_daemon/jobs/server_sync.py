@@ -9,7 +9,8 @@ from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.reports import CLOSED, report, unlock
 from lgi_daemon.rundir.record import Phase, claimed_by
 from lgi_daemon.servers.clock import Clock
-from lgi_daemon.servers.connections import BackingOffError, ServerConnections, SessionPool
+from lgi_daemon.servers.connections import BackingOffError
+from lgi_daemon.servers.sessions import SessionPool, SessionRegistry
 from lgi_protocol import resource_api
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_protocol.states import State, normalized
@@ -25,13 +26,14 @@ class ServerSync:
     def __init__(
         self,
         clock: Clock,
-        servers: ServerConnections,
+        sessions: SessionRegistry,
         isolation: ErrorIsolation,
         stopping: Callable[[], bool],
     ) -> None:
         """Begin with no further job once ``stopping`` returns True."""
         self.clock = clock
-        self.servers = servers
+        self.servers = sessions.servers
+        self.sessions = sessions
         self.isolation = isolation
         self.stopping = stopping
 
@@ -49,7 +51,7 @@ class ServerSync:
 
     def sync(self, jobs: Sequence[LocalJob]) -> None:
         """Synchronize jobs of one server one by one; jobs that a check has meanwhile are left out."""
-        with SessionPool(self.servers) as sessions:
+        with self.sessions.pool() as sessions:
             for job in jobs:
                 if self.stopping():
                     return

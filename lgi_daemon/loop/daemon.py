@@ -30,6 +30,7 @@ from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.certificate_reload import CertificateReloader
 from lgi_daemon.servers.clock import Clock
 from lgi_daemon.servers.connections import Connect, ServerConnections, connector
+from lgi_daemon.servers.sessions import SessionRegistry
 from lgi_protocol.credentials import Credentials
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Daemon:
         self._server_workers = KeyedWorkerPool(MAX_SERVER_WORKERS if at_once else 0)
         self.scripts = Scripts(self.stopping, timeouts)
         self.servers = ServerConnections(connect(configuration.credentials), self.clock)
+        self.sessions = SessionRegistry(self.servers, run.sessions)
         self.certificates = CertificateReloader(configuration.credentials, self.servers)
         self.circuit_breaker = CircuitBreaker(self.clock)
         self.lifetime_limit = LifetimeLimit(lifetime or Lifetime())
@@ -80,7 +82,7 @@ class Daemon:
             configuration,
             self.jobs,
             run,
-            servers=self.servers,
+            sessions=self.sessions,
             scripts=self.scripts,
             circuit_breaker=self.circuit_breaker,
             stopping=self.draining,
@@ -107,7 +109,7 @@ class Daemon:
         return JobTable(
             fast=fast,
             local_check=LocalCheck(self.clock, self.circuit_breaker, isolation, self.stopping),
-            server_sync=ServerSync(self.clock, self.servers, isolation, self.stopping),
+            server_sync=ServerSync(self.clock, self.sessions, isolation, self.stopping),
             script_workers=self._script_workers,
             server_workers=self._server_workers,
         )

@@ -2,6 +2,7 @@
 
 .reserve                              disk space for records when the disk is full
 .lock                                 host, boot and pid of the daemon that has it
+.sessions                             its sessions at project servers, for the next daemon to end
 .records/REFERENCE/record.json        the record of a job, written before a server is told of it
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
@@ -26,6 +27,7 @@ from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
 from lgi_daemon.files.rmtree import remove_tree
 from lgi_daemon.rundir.job_files import JobFiles, contents
 from lgi_daemon.rundir.record import JobRecord, Phase, to_json
+from lgi_daemon.rundir.session_file import SessionFile
 from lgi_protocol.job_directory import SCRIPTS
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class RunDirectory:
         self.programs = path / PROGRAMS
         self.broken = path / ".broken"
         self.reserve = Reserve(path / ".reserve")
+        self.sessions = SessionFile(path / ".sessions")
         self._lock: int | None = None
 
     def claim(self) -> None:

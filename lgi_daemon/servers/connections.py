@@ -1,14 +1,11 @@
-"""The project servers: persistent connections, sessions, and when to leave a server alone."""
+"""The project servers: persistent connections, and when to leave a server alone."""
 
 import hashlib
 import logging
 import random
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import Lock
-from types import TracebackType
 
 from lgi_daemon.servers.clock import Clock
 from lgi_protocol.backoff import Backoff
@@ -16,7 +13,7 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import LONGEST_BACK_OFF
-from lgi_protocol.resource_api import ResourceCalls, SignUp
+from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +22,6 @@ UNREACHABLE_DELAYS = Backoff(first=10.0, longest=300.0)
 _MAX_CLIENTS = 256
 # The unreachable servers that are logged, and the servers that are remembered after their back-off.
 MAX_LOGGED, _MAX_REMEMBERED = 32, 1024
-
-# A server ends an unused session by itself after so many seconds; so many are remembered until then.
-SESSION_LIFE, MAX_PENDING_SIGN_OFFS = 1800.0, 64
 
 # Returns the calls of a project on a server.
 Connect = Callable[[str, str], ResourceCalls]
@@ -61,15 +55,6 @@ def fingerprint(credentials: Credentials) -> str:
         return ""
 
 
-@dataclass(frozen=True)
-class PendingSignOff:
-    """A session whose sign-off the server has not confirmed, and when it was sent."""
-
-    server: str
-    calls: ResourceCalls
-    since: float
-
-
 class ServerConnections:
     """All servers, for several threads; remembers until when each of them is left alone."""
 
@@ -81,33 +66,6 @@ class ServerConnections:
         self.clock = clock
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
-        self._pending_sign_offs: deque[PendingSignOff] = deque(maxlen=MAX_PENDING_SIGN_OFFS)
-
-    def sign_off(self, server: str, calls: ResourceCalls) -> None:
-        """End a session. When the call fails it is repeated once the server answers again.
-
-        Until then the offered jobs are locked for everybody, this resource included.
-        """
-        try:
-            calls.sign_off()
-        except (ServerError, TransportError) as failure:
-            log.debug("%s: sign-off failed: %s", server, failure)
-            if isinstance(failure, TransportError) or failure.back_off:
-                self._pending_sign_offs.append(PendingSignOff(server, calls, self.clock.now))
-
-    def retry_sign_offs(self, server: str, project: str) -> None:
-        """End the sessions that could not be ended before, now that the server answers."""
-        for _ in range(len(self._pending_sign_offs)):
-            try:
-                one = self._pending_sign_offs.popleft()
-            except IndexError:
-                return
-            if one.since < self.clock.now - SESSION_LIFE:
-                continue
-            if (one.server, one.calls.project) == (server, project):
-                self.sign_off(server, one.calls)
-            else:
-                self._pending_sign_offs.append(one)
 
     def open(self, server: str) -> bool:
         """Return whether a server may be called now."""
@@ -177,39 +135,3 @@ def _parsing(server: str) -> Iterator[None]:
         yield
     except (OverflowError, RecursionError, ValueError) as error:
         raise TransportError(server, f"its answer cannot be parsed: {error}") from error
-
-
-class SessionPool:
-    """The sessions of one sync or fetch: opened when first needed, all signed off at the end of the block."""
-
-    def __init__(self, servers: ServerConnections) -> None:
-        """Send nothing yet."""
-        self.servers = servers
-        self._sessions: dict[tuple[str, str], tuple[ResourceCalls, SignUp]] = {}
-
-    def __enter__(self) -> "SessionPool":
-        """Return the pool itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Sign off at all servers."""
-        while self._sessions:
-            (_project, server), (calls, _answer) = self._sessions.popitem()
-            self.servers.sign_off(server, calls)
-
-    def session(self, project: str, server: str, capabilities: str = "") -> tuple[ResourceCalls, SignUp]:
-        """Return signed-up calls and the answer to the sign-up, the same ones until `sign_off`."""
-        if (project, server) not in self._sessions:
-            calls = self.servers.connect(project, server)
-            self._sessions[project, server] = calls, calls.sign_up(capabilities)
-            log.debug("%s: signed up for project %s", server, project)
-            self.servers.retry_sign_offs(server, project)
-        return self._sessions[project, server]
-
-    def sign_off(self, project: str, server: str) -> None:
-        """End a session, which releases its locks; the next call of `session` opens another one."""
-        kept = self._sessions.pop((project, server), None)
-        if kept is not None:
-            self.servers.sign_off(server, kept[0])

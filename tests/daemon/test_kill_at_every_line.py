@@ -134,7 +134,6 @@ def fresh(place: Path, left: int) -> Workshop:
 def after_the_kill(workshop: Workshop) -> None:
     """What the world does when a process has died."""
     _release_lock()
-    workshop.server.locks.clear()  # the server, when a session has died
     workshop.now += 1000.0
 
 

@@ -65,8 +65,8 @@ def test_a_job_refused_by_its_limits_script_is_unlocked_and_leaves_nothing(works
 
 
 def test_a_job_that_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
-    """The limit is two jobs; the third is free for others."""
-    workshop.rules = LimitRules({"any": 10}, (), 2)
+    """There are two cores; the third job is free for others."""
+    workshop.rules = LimitRules({"any": 10}, (), 10, cpu_limit=2)
     for job_id in ("1", "2", "3"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()
@@ -80,7 +80,7 @@ def test_a_job_that_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
 
 def test_many_jobs_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) -> None:
     """The end of the session frees them; what was taken is unlocked at once."""
-    workshop.rules = LimitRules({"any": 10}, (), 2)
+    workshop.rules = LimitRules({"any": 10}, (), 10, cpu_limit=2)
     for job_id in range(1, 9):
         workshop.server.submit(str(job_id))
     daemon = workshop.daemon()
@@ -103,9 +103,9 @@ def test_the_next_page_is_asked_for_in_another_session(workshop: Workshop) -> No
     workshop.tick(daemon)
 
     server = workshop.server
-    assert [asked["start"] for asked in server.asked] == [0, 40]
+    assert [asked["start"] for asked in server.asked] == [0, 10, 30]
     assert (server.locks, server.sessions, server.made("unlock")) == ({}, set(), [])
-    assert server.made("sign_up", "sign_off") == ["sign_up", "sign_off"] * 2
+    assert server.made("sign_up", "sign_off") == ["sign_up", "sign_off"] * 3
 
 
 @pytest.mark.parametrize("is_only_the_answer", [False, True])
@@ -113,7 +113,7 @@ def test_a_sign_off_that_is_lost_is_repeated_once_the_server_answers(
     workshop: Workshop, is_only_the_answer: bool
 ) -> None:
     """Until then the server keeps what it has offered, half an hour long, from this daemon too."""
-    workshop.rules = LimitRules({"any": 10}, (), 2)
+    workshop.rules = LimitRules({"any": 10}, (), 10, cpu_limit=2)
     for job_id in range(1, 9):
         workshop.server.submit(str(job_id))
     workshop.server.fail("sign_off", after=is_only_the_answer)
@@ -232,19 +232,37 @@ def test_all_pages_are_looked_through_while_nothing_is_taken(workshop: Workshop)
 
     workshop.tick(daemon)
 
-    assert [ask["start"] for ask in workshop.server.asked] == [0, 32]
+    assert [ask["start"] for ask in workshop.server.asked] == [0, 5, 15, 35]
     assert workshop.server.jobs["99"].state == "running"
     assert workshop.server.locks == {}
 
 
-def test_the_request_limit_follows_the_job_limit(workshop: Workshop) -> None:
-    """Four times the application's job_limit, at least 32 and at most 256."""
-    workshop.rules = LimitRules({"any": 5}, (), 20)
+@pytest.mark.parametrize(("job_limit", "requested"), [(5, 5), (20, 20), (1000, 256)])
+def test_no_more_jobs_are_requested_than_there_is_room_for(
+    workshop: Workshop, job_limit: int, requested: int
+) -> None:
+    """What is offered is locked for everybody else; LGI requests at least 32."""
+    workshop.rules = LimitRules({"any": job_limit}, (), job_limit)
     daemon = workshop.daemon()
 
     workshop.tick(daemon)
 
-    assert workshop.server.asked[0]["limit"] == 80
+    assert workshop.server.asked[0]["limit"] == requested
+
+
+def test_the_room_that_a_rejected_job_leaves_is_used(workshop: Workshop) -> None:
+    """As long as the queue has more, in the same cycle; a request is for what there is still room for."""
+    workshop.rules = LimitRules({"mark": 4}, (), 4)
+    for job_id, owner in {"1": "bob", "2": "mark", "3": "bob", "4": "mark", "5": "mark", "6": "mark"}.items():
+        workshop.server.submit(job_id, owners=(owner,))
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+
+    asked = [(one["start"], one["limit"]) for one in workshop.server.asked]
+    assert asked == [(0, 4), (2, 2)]
+    assert [job.state for job in workshop.server.jobs.values()].count("running") == 4
+    assert workshop.server.locks == {}
 
 
 def test_slave_servers_are_asked_too_and_a_dead_one_holds_up_nobody(workshop: Workshop) -> None:
