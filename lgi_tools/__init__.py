@@ -13,30 +13,30 @@ if TYPE_CHECKING:
     from lgi_protocol.errors import ServerError as ServerError
     from lgi_protocol.errors import TransportError as TransportError
     from lgi_protocol.states import State as State
+    from lgi_tools.client.files import Files as Files
+    from lgi_tools.client.job import Details as Details
+    from lgi_tools.client.job import Job as Job
     from lgi_tools.client.job_end import JobEnd as JobEnd
-    from lgi_tools.client.models import Details as Details
-    from lgi_tools.client.models import Job as Job
-    from lgi_tools.client.models import Resource as Resource
-    from lgi_tools.client.models import Result as Result
-    from lgi_tools.client.models import StoredFile as StoredFile
     from lgi_tools.client.polling import OutageError as OutageError
-    from lgi_tools.client.project import Files as Files
     from lgi_tools.client.project import Project as Project
     from lgi_tools.client.repository import TransferError as TransferError
+    from lgi_tools.client.resource import Resource as Resource
+    from lgi_tools.client.result import Result as Result
+    from lgi_tools.client.stored_file import StoredFile as StoredFile
 
 MODULES = {
-    "Details": "lgi_tools.client.models",
+    "Details": "lgi_tools.client.job",
     "ErrorNumber": "lgi_protocol.errors",
-    "Files": "lgi_tools.client.project",
-    "Job": "lgi_tools.client.models",
+    "Files": "lgi_tools.client.files",
+    "Job": "lgi_tools.client.job",
     "JobEnd": "lgi_tools.client.job_end",
     "OutageError": "lgi_tools.client.polling",
     "Project": "lgi_tools.client.project",
-    "Resource": "lgi_tools.client.models",
-    "Result": "lgi_tools.client.models",
+    "Resource": "lgi_tools.client.resource",
+    "Result": "lgi_tools.client.result",
     "ServerError": "lgi_protocol.errors",
     "State": "lgi_protocol.states",
-    "StoredFile": "lgi_tools.client.models",
+    "StoredFile": "lgi_tools.client.stored_file",
     "TransferError": "lgi_tools.client.repository",
     "TransportError": "lgi_protocol.errors",
 }

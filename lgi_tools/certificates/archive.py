@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_tools.certificates import keys
 
@@ -21,14 +22,6 @@ def read_certificate(path: Path) -> x509.Certificate:
         raise ValueError(f"{path} contains no certificate: {error}") from None
 
 
-def read_revocations(path: Path) -> x509.CertificateRevocationList:
-    """Return the revocation list in a PEM file. Raises OSError, or ValueError naming the file."""
-    try:
-        return x509.load_pem_x509_crl(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path} contains no revocation list: {error}") from None
-
-
 def archive(file: Path) -> None:
     """Keep a copy of the certificate in ``file``, if there is one, before it is replaced."""
     if not file.exists():
@@ -37,6 +30,12 @@ def archive(file: Path) -> None:
     directory.mkdir(mode=0o700, exist_ok=True)
     copy = directory / f"{file.stem}.{read_certificate(file).serial_number:x}.crt"
     keys.write_file(copy, file.read_bytes(), keys.PUBLIC, replace=True)
+
+
+def write_certificate(file: Path, certificate: x509.Certificate) -> None:
+    """Write a certificate as PEM; the one that it replaces is kept."""
+    archive(file)
+    keys.write_file(file, certificate.public_bytes(Encoding.PEM), keys.PUBLIC, replace=True)
 
 
 def all_versions(file: Path) -> list[x509.Certificate]:

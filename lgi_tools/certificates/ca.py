@@ -1,22 +1,23 @@
 """A project's certificate authority: a directory with its key, its certificate and those it has signed."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
 from lgi_protocol.certificate_files import file_stem
 from lgi_protocol.x509_builder import PrivateKey, PublicKey
-from lgi_tools.certificates import archive, keys, pkcs12, profiles
-from lgi_tools.certificates.archive import read_certificate, read_revocations
-from lgi_tools.certificates.entity import Issued, Wanted, refuse_existing
+from lgi_tools.certificates import archive, keys, pkcs12, profiles, revocation_list
+from lgi_tools.certificates.archive import read_certificate
+from lgi_tools.certificates.entity import Issued, refuse_existing
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.pkcs12 import Bundle
 from lgi_tools.certificates.profiles import Kind, Validity
+from lgi_tools.certificates.subject import Subject
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 730
@@ -50,13 +51,11 @@ class Authority:
         refuse_existing(
             "a CA is never replaced: use another directory", directory / KEY, directory / CERTIFICATE
         )
-        key = keys.make_key(key_type)
+        key = keys.create(directory / KEY, key_type)
         certificate = profiles.sign_authority(key, text, validity or Validity.of_days(days))
-        keys.write_file(directory / KEY, keys.key_pem(key), keys.SECRET)
-        keys.write_file(directory / CERTIFICATE, _pem(certificate), keys.PUBLIC)
-        made = cls(directory, certificate, key)
-        made._write_revocations()
-        return made
+        archive.write_certificate(directory / CERTIFICATE, certificate)
+        revocation_list.write(directory / REVOCATIONS, certificate, key, ())
+        return cls(directory, certificate, key)
 
     @classmethod
     def open(cls, directory: Path) -> "Authority":
@@ -90,11 +89,8 @@ class Authority:
         force: bool = False,
     ) -> Issued:
         """Issue a certificate for a server with a host name or IP address and alternative names."""
-        names = tuple(profiles.host_name(each) for each in dict.fromkeys((host, *alternatives)))
-        name = common_name.compose(host, None, None)
-        return self._issue(
-            name, Kind.SERVER, key_type, validity or Validity.of_days(days), force=force, hosts=names
-        )
+        subject = Subject(Kind.SERVER, host, alternatives=alternatives)
+        return self._issue(subject, key_type, validity or Validity.of_days(days), force=force)
 
     def issue_resource(
         self,
@@ -107,8 +103,8 @@ class Authority:
         force: bool = False,
     ) -> Issued:
         """Issue a certificate for a resource daemon, or for a project server that calls others."""
-        composed = common_name.compose(name, None, projects or None)
-        return self._issue(composed, Kind.RESOURCE, key_type, validity or Validity.of_days(days), force=force)
+        subject = Subject(Kind.RESOURCE, name, projects=projects or ())
+        return self._issue(subject, key_type, validity or Validity.of_days(days), force=force)
 
     def issue_user(
         self,
@@ -123,23 +119,20 @@ class Authority:
         force: bool = False,
     ) -> Issued:
         """Issue a certificate for a user; with a password also as a PKCS12 file for browsers."""
-        composed = common_name.compose(name, groups or None, projects or None)
+        subject = Subject(Kind.USER, name, groups or (), projects or ())
         valid = validity or Validity.of_days(days)
-        return self._issue(composed, Kind.USER, key_type, valid, force=force, password=password)
+        return self._issue(subject, key_type, valid, force=force, password=password)
 
-    def sign(self, key: PublicKey, wanted: Wanted, validity: Validity, force: bool = False) -> Path:
+    def sign(self, key: PublicKey, subject: Subject, validity: Validity, force: bool = False) -> Path:
         """Issue a certificate for a key that was generated elsewhere. Returns its file."""
-        hosts: tuple[x509.GeneralName, ...] = ()
-        if wanted.kind is Kind.SERVER:
-            hosts = tuple(profiles.host_name(each) for each in dict.fromkeys((wanted.name, *wanted.also)))
-        name = common_name.compose(wanted.name, wanted.groups or None, wanted.projects or None)
-        file, key_file = self._file(name.name), self._file(name.name, "key")
+        hosts, name = subject.hosts, subject.common_name.name
+        file, key_file = self._file(name), self._file(name, "key")
         with archive.exclusive_lock(self.directory):
             if not force:
                 refuse_existing("use --force to replace it", file)
             if key_file.exists() and keys.read_key(key_file).public_key() != key:
                 raise FileExistsError(f"{key_file} exists and is another key: remove it first")
-            self._certify(file, key, profiles.subject(str(name), wanted.kind), validity, hosts)
+            self._certify(file, key, subject.x509_name, validity, hosts)
         return file
 
     def renew(self, name: str, validity: Validity, new_key: KeyType | None = None) -> Path:
@@ -160,9 +153,7 @@ class Authority:
                     raise FileNotFoundError(
                         f"{key_file} does not exist: create the new key where it is used, with 'csr'"
                     )
-                made = keys.make_key(new_key)
-                keys.write_file(key_file, keys.key_pem(made), keys.SECRET, replace=True)
-                key = made.public_key()
+                key = keys.create(key_file, new_key, replace=True).public_key()
             self._certify(file, key, old.subject, validity, profiles.hosts_of(old))
         return file
 
@@ -170,10 +161,9 @@ class Authority:
         """Renew the CA's own certificate with the same key and name: signed certificates stay valid."""
         with archive.exclusive_lock(self.directory):
             name = str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-            archive.archive(self.ca_file)
             self.certificate = profiles.sign_authority(self._key, name, validity)
-            keys.write_file(self.ca_file, _pem(self.certificate), keys.PUBLIC, replace=True)
-            self._write_revocations(tuple(read_revocations(self.crl_file)))
+            archive.write_certificate(self.ca_file, self.certificate)
+            self._write_revocations(revocation_list.read(self.crl_file))
         return self.ca_file
 
     def revoke(self, name: str) -> Path:
@@ -183,20 +173,20 @@ class Authority:
         """
         file, now = self._file(name), datetime.now(UTC)
         with archive.exclusive_lock(self.directory):
-            listed = tuple(read_revocations(self.crl_file))
-            known = {each.serial_number for each in listed}
-            serials = dict.fromkeys(each.serial_number for each in archive.all_versions(file))
-            new = [serial for serial in serials if serial not in known]
+            listed = revocation_list.read(self.crl_file)
+            known = revocation_list.serials(self.crl_file)
+            issued = dict.fromkeys(each.serial_number for each in archive.all_versions(file))
+            new = [profiles.revoked(serial, now) for serial in issued if serial not in known]
             if not new:
                 raise ValueError(f"{file} is already revoked")
-            self._write_revocations((*listed, *(profiles.revoked(serial, now) for serial in new)))
+            self._write_revocations((*listed, *new))
         return file
 
     def sign_revocations(self) -> x509.CertificateRevocationList:
         """Sign the unchanged list of revoked certificates again. Returns the list."""
         with archive.exclusive_lock(self.directory):
-            self._write_revocations(tuple(read_revocations(self.crl_file)))
-        return read_revocations(self.crl_file)
+            self._write_revocations(revocation_list.read(self.crl_file))
+        return revocation_list.read(self.crl_file)
 
     def export(self, name: str, password: str, force: bool = False, compatible: bool = False) -> Path:
         """Write the PKCS12 file of an entity with a key file; ``compatible`` with systems before 2023."""
@@ -204,8 +194,7 @@ class Authority:
         if not force:
             refuse_existing("use --force to replace it", file)
         certificate, key = read_certificate(self._file(name)), keys.read_key(self._file(name, "key"))
-        bundle = Bundle(key, certificate, self.certificate)
-        packed = pkcs12.pack(name, bundle, password, compatible)
+        packed = pkcs12.pack(name, Bundle(key, certificate, self.certificate), password, compatible)
         keys.write_file(file, packed, keys.SECRET, replace=force)
         return file
 
@@ -217,32 +206,28 @@ class Authority:
             certificate.verify_directly_issued_by(self.certificate)
         except (InvalidSignature, TypeError, ValueError):
             raise ValueError(f"{file} was not signed by this CA") from None
-        if any(each.serial_number == certificate.serial_number for each in read_revocations(self.crl_file)):
+        if certificate.serial_number in revocation_list.serials(self.crl_file):
             raise ValueError(f"{file} is revoked: issue a new one with --force")
 
     def _issue(
         self,
-        name: common_name.CommonName,
-        kind: Kind,
+        subject: Subject,
         key_type: KeyType,
         validity: Validity,
         *,
         force: bool,
-        hosts: tuple[x509.GeneralName, ...] = (),
         password: str | None = None,
     ) -> Issued:
+        hosts, name = subject.hosts, subject.common_name
         file, key_file = self._file(name.name), self._file(name.name, "key")
         pkcs12_file = None if password is None else self._file(name.name, "p12")
         with archive.exclusive_lock(self.directory):
             if not force:
                 refuse_existing("use --force to replace it", key_file, file, pkcs12_file)
-            key = keys.make_key(key_type)
-            keys.write_file(key_file, keys.key_pem(key), keys.SECRET, replace=force)
-            subject = profiles.subject(str(name), kind)
-            certificate = self._certify(file, key.public_key(), subject, validity, hosts)
+            key = keys.create(key_file, key_type, replace=force)
+            certificate = self._certify(file, key.public_key(), subject.x509_name, validity, hosts)
             if pkcs12_file is not None and password is not None:
-                bundle = Bundle(key, certificate, self.certificate)
-                packed = pkcs12.pack(str(name), bundle, password)
+                packed = pkcs12.pack(str(name), Bundle(key, certificate, self.certificate), password)
                 keys.write_file(pkcs12_file, packed, keys.SECRET, replace=force)
         return Issued(file, key_file, pkcs12_file)
 
@@ -257,15 +242,8 @@ class Authority:
         """Sign a certificate and store it; a replaced certificate is archived."""
         until = validity.until(self.certificate.not_valid_after_utc)
         made = profiles.sign_leaf(self.certificate, self._key, key, name=subject, validity=until, hosts=hosts)
-        archive.archive(file)
-        keys.write_file(file, _pem(made), keys.PUBLIC, replace=True)
+        archive.write_certificate(file, made)
         return made
 
-    def _write_revocations(self, revoked: tuple[x509.RevokedCertificate, ...] = ()) -> None:
-        made = profiles.sign_revocations(self.certificate, self._key, revoked, datetime.now(UTC))
-        pem = made.public_bytes(serialization.Encoding.PEM)
-        keys.write_file(self.crl_file, pem, keys.PUBLIC, replace=True)
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
+    def _write_revocations(self, entries: Iterable[x509.RevokedCertificate]) -> None:
+        revocation_list.write(self.crl_file, self.certificate, self._key, entries)

@@ -25,9 +25,9 @@ from lgi_tools.certificates.command_options import (
     plain_errors,
     read_password,
 )
-from lgi_tools.certificates.entity import Wanted
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.certificates.profiles import Kind, Validity
+from lgi_tools.certificates.subject import Subject
 from lgi_tools.cli import terminal
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -88,8 +88,8 @@ def sign(
             key = certificates_csr.key_of(request.read_bytes())
         except ValueError as error:
             raise ValueError(f"{request}: {error}") from None
-        wanted = Wanted(Kind(kind), name, group, project, also)
-        file = opened.sign(key, wanted, Validity.of_days(days), force)
+        subject = Subject(Kind(kind), name, group, project, also)
+        file = opened.sign(key, subject, Validity.of_days(days), force)
     made = read_certificate(file)
     until = f"valid until {made.not_valid_after_utc:%Y-%m-%d}"
     terminal.show(

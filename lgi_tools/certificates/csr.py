@@ -43,6 +43,4 @@ def kept_key(path: Path, key_type: KeyType) -> PrivateKey:
     """Return the key in a file, generated if the file does not exist. Raises OSError, ValueError."""
     if path.exists():
         return keys.read_key(path)
-    key = keys.make_key(key_type)
-    keys.write_file(path, keys.key_pem(key), keys.SECRET)
-    return key
+    return keys.create(path, key_type)

@@ -1,9 +1,7 @@
-"""The holders of certificates and their files."""
+"""The files of a new certificate."""
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from lgi_tools.certificates.profiles import Kind
 
 
 @dataclass(frozen=True)
@@ -13,17 +11,6 @@ class Issued:
     certificate: Path
     key: Path
     pkcs12: Path | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The holder of a requested certificate; ``also`` are alternative names or addresses of a server."""
-
-    kind: Kind
-    name: str
-    groups: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
 
 
 def refuse_existing(advice: str, *paths: Path | None) -> None:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lgi_protocol import expiry, xml
-from lgi_tools.certificates import inventory
-from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates import inventory, revocation_list
+from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import CERTIFICATE, REVOCATIONS
 
 _DAEMON_TAGS = ("ca_certificate_file", "resource_certificate_file")
@@ -87,7 +87,7 @@ def _named(place: Path, text: str) -> Iterator[Path]:
 def _file(file: Path, now: datetime, warning: timedelta) -> ExpiryFinding:
     try:
         if b"BEGIN X509 CRL" in file.read_bytes():
-            end = read_revocations(file).next_update_utc
+            end = revocation_list.read(file).next_update_utc
             return _judged(file, "revocation list", end, now, warning)
         name = inventory.name_of(read_certificate(file))
         return _judged(file, name, expiry.not_after(file), now, warning)

@@ -8,7 +8,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates import revocation_list
+from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import REVOCATIONS
 
 
@@ -27,7 +28,7 @@ class Entry:
 def entries(directory: Path, now: datetime) -> list[Entry]:
     """Return the certificates of a directory by file name. Raises OSError, ValueError naming a bad file."""
     crl = directory / REVOCATIONS
-    revoked = frozenset(each.serial_number for each in read_revocations(crl)) if crl.exists() else frozenset()
+    revoked = revocation_list.serials(crl) if crl.exists() else frozenset()
     return [_entry(path, now, revoked) for path in sorted(directory.glob("*.crt"))]
 
 

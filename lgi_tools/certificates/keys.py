@@ -34,6 +34,13 @@ def key_pem(key: PrivateKey) -> bytes:
     )
 
 
+def create(path: Path, key_type: KeyType, replace: bool = False) -> PrivateKey:
+    """Generate a key and write it to a file. Raises the errors of `write_file`."""
+    key = make_key(key_type)
+    write_file(path, key_pem(key), SECRET, replace)
+    return key
+
+
 def read_key(path: Path) -> PrivateKey:
     """Return the private key in a PEM file. Raises OSError, ValueError when it has no usable key."""
     try:

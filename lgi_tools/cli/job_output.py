@@ -11,10 +11,11 @@ from typing import BinaryIO
 
 from lgi_tools.cli import job_streams, terminal
 from lgi_tools.cli.job_streams import Stream
-from lgi_tools.client import models
-from lgi_tools.client.models import STREAMS, Details
+from lgi_tools.client.job import Details
 from lgi_tools.client.project import Project
 from lgi_tools.client.repository import TransferError
+from lgi_tools.client.result import result_of
+from lgi_tools.client.stored_file import STREAMS
 
 _SEPARATOR = b"[LGI: standard error]\n"
 
@@ -74,7 +75,7 @@ def show_last_lines(project: Project, job: Details, lines: int) -> Iterator[str]
     if not lines:
         return
     if all(stream.is_whole for stream in job_streams.reported(job)):
-        terminal.show(last_lines(models.result_of(job).output, lines))
+        terminal.show(last_lines(result_of(job).output, lines))
         return
     with fetched(project, job) as streams:
         last: deque[bytes] = deque(maxlen=lines)
@@ -94,7 +95,7 @@ def show_all(project: Project, job: Details) -> int:
     """Print the whole output. Returns the number of bytes that cannot be printed."""
     if not all(stream.is_whole for stream in job_streams.reported(job)):
         return show_rest(project, job, 0)
-    terminal.show(models.result_of(job).output)
+    terminal.show(result_of(job).output)
     return 0
 
 

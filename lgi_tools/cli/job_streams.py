@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_tools.cli import terminal
-from lgi_tools.client import models
-from lgi_tools.client.models import STREAMS, Details
+from lgi_tools.client.files import Files
+from lgi_tools.client.job import Details
 from lgi_tools.client.polling import LONGEST_PAUSE, OUTAGE
-from lgi_tools.client.project import Files, Project
+from lgi_tools.client.project import Project
 from lgi_tools.client.repository import TransferError
+from lgi_tools.client.result import result_of
+from lgi_tools.client.stored_file import STREAMS
 
 _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
 _CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]+) bytes\]\n?\Z")
@@ -38,7 +40,7 @@ class Stream:
 
 def reported(job: Details) -> tuple[Stream, Stream]:
     """Return standard output and standard error as far as they are in the output of a job."""
-    output = models.result_of(job).output
+    output = result_of(job).output
     *_, last = [None, *_ERRORS.finditer(output)]
     if last is None:
         return _stream(output), Stream(b"", 0)

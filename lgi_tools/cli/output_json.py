@@ -14,7 +14,7 @@ from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.cli.program import CallError
-from lgi_tools.client.models import file_name
+from lgi_tools.client.stored_file import file_name
 
 Values = dict[str, Any]
 _Parameters = ParamSpec("_Parameters")

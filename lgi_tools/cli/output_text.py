@@ -6,7 +6,7 @@ from lgi_protocol import hexcode, xml
 from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.cli import terminal
 from lgi_tools.client.job_end import JobEnd
-from lgi_tools.client.models import file_name
+from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.text import one_line
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from lgi_protocol import capabilities, comma_lists
-from lgi_tools.client.models import Resource
+from lgi_tools.client.resource import Resource
 
 # So many resources a warning names.
 _SHOWN = 3

@@ -1,1 +1,1 @@
-"""The client library: project, calls, transfers, models, settings."""
+"""The client library: a project, its jobs and files, calls, transfers, settings."""

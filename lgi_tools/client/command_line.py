@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lgi_protocol import xml
-from lgi_tools.client.interface_calls import check_text
-from lgi_tools.client.models import STREAMS
+from lgi_tools.client.specifics import as_xml
+from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.client.text import shortened
 
 # Bytes in which the first line of a script ends.
@@ -154,12 +153,8 @@ def licences(words: Sequence[str]) -> dict[str, int]:
 
 def as_specifics(requests: dict[str, str | int], licences: dict[str, int]) -> str:
     """Return the requests and licences as job specifics (XML). Raises ValueError unless all is UTF-8."""
-    check_text({name: str(request) for name, request in requests.items()})
-    elements = [xml.Element(name, str(request)) for name, request in requests.items()]
-    if licences:
-        wanted = ", ".join(f"{name}={amount}" for name, amount in licences.items())
-        elements.append(xml.Element("licences", wanted))
-    return " ".join(xml.write(element) for element in elements)
+    needed = ", ".join(f"{name}={amount}" for name, amount in licences.items())
+    return as_xml(requests | ({"licences": needed} if needed else {}))
 
 
 def script_flaw(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Project: the Python interface to the jobs of a project. `LGI_Client` is the class of LGI's document."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,24 +10,20 @@ from lgi_protocol.client import Client
 from lgi_protocol.errors import TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.states import State
-from lgi_tools.client import models, settings
-from lgi_tools.client.interface_calls import SUBMIT, Caller, check_text
-from lgi_tools.client.models import (
-    Details,
-    Explanation,
-    Job,
-    Resource,
-    Result,
-    StoredFile,
-    Tail,
-    read_explanation,
-)
+from lgi_tools.client import settings
+from lgi_tools.client.explanation import Explanation, read_explanation
+from lgi_tools.client.files import Files
+from lgi_tools.client.interface_calls import SUBMIT, Caller
+from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details, read_job
 from lgi_tools.client.polling import poll_until
 from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.resource import Resource, read_resource
+from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.settings import Settings
+from lgi_tools.client.specifics import as_xml
+from lgi_tools.client.tail import Tail
 
 PAGE = 1024
-AnyJob = Job | int | str
 _Value = TypeVar("_Value")
 
 
@@ -116,11 +111,11 @@ class Project:
             {name: text for name, text in fields.items() if text},
             tuple(Path(name) for name in files),
         )
-        return self._read(reply, "job", models.read_details)
+        return self._read(reply, "job", read_details)
 
     def job(self, job: AnyJob) -> Details:
         """Return all data of one job. Raises ServerError NO_JOB."""
-        return self._details(number(job), {})
+        return self._details(id_of(job), {})
 
     def jobs(self, *, state: str = "", application: str = "", ended: str = "") -> Iterator[Job]:
         """Yield the jobs the user may read, least recently changed first, fetched page by page.
@@ -136,7 +131,7 @@ class Project:
             page = {"start": str(start), "limit": str(PAGE)}
             reply = self._call("job_state", chosen | page)
             # The pages are no snapshot: a job whose state changed meanwhile comes again further down.
-            new = [job for job in map(models.read_job, reply.all("job")) if job.id not in seen]
+            new = [job for job in map(read_job, reply.all("job")) if job.id not in seen]
             if not new:
                 return
             seen.update(job.id for job in new)
@@ -150,7 +145,7 @@ class Project:
         Raises OutageError when a server that had answered before has not answered for ten minutes; the job
         continues.
         """
-        job_id = number(job)
+        job_id = id_of(job)
         return poll_until(
             lambda held: self._details(job_id, _held(held)),
             lambda told: told.ended,
@@ -160,7 +155,7 @@ class Project:
 
     def result(self, job: AnyJob, timeout: float | None = None) -> Result:
         """Wait until a job has ended and return its result. Raises TimeoutError after ``timeout`` seconds."""
-        return models.result_of(self.wait(job, timeout))
+        return result_of(self.wait(job, timeout))
 
     def tail(self, job: AnyJob, offset: int = 0, wait: int = 0) -> Tail:
         """Return the output of a running job from a byte offset on, as far as its resource has sent it.
@@ -169,27 +164,27 @@ class Project:
         ``wait`` seconds while there is no new output. Raises TransportError, with `is_unknown_call`, from
         an older server.
         """
-        fields = {"job_id": str(number(job)), "offset": str(offset)} | _held(wait)
+        fields = {"job_id": str(id_of(job)), "offset": str(offset)} | _held(wait)
         reply = self._call("job_tail", fields)
         try:
             data = hexcode.decode(reply.value("tail"))
         except ValueError as error:
             raise TransportError(self.server, f"the answer has a tail that cannot be read: {error}") from None
-        told, complete = reply.number("told") > 0, reply.number("complete") > 0
-        return Tail(reply.value("state"), reply.number("offset"), data, told, complete)
+        live, complete = reply.number("told") > 0, reply.number("complete") > 0
+        return Tail(reply.value("state"), reply.number("offset"), data, live, complete)
 
     def explain(self, job: AnyJob) -> Explanation:
         """Return why a job does not run. Raises TransportError (`is_unknown_call`) from an older server."""
-        reply = self._call("explain_job", {"job_id": str(number(job))})
+        reply = self._call("explain_job", {"job_id": str(id_of(job))})
         (found,) = reply.all("explanation") or [""]
         return read_explanation(found)
 
     def delete(self, job: AnyJob) -> bool:
         """Delete a job and return whether it is removed. A running job is aborted; delete it again later."""
-        reply = self._call("delete_job", {"job_id": str(number(job))})
+        reply = self._call("delete_job", {"job_id": str(id_of(job))})
         return reply.value("job", "state") != State.ABORTING
 
-    def files(self, job: AnyJob) -> "Files":
+    def files(self, job: AnyJob) -> Files:
         """Return the repository of a job."""
         told = job if isinstance(job, Job) else self.job(job)
         if not told.repository_url:
@@ -199,7 +194,7 @@ class Project:
     def resources(self) -> tuple[Resource, ...]:
         """Return the resources of the project."""
         reply = self._call("project_resource_list", {})
-        return tuple(models.read_resource(text) for text in reply.all("resource"))
+        return tuple(read_resource(text) for text in reply.all("resource"))
 
     def call(self, name: str, fields: Mapping[str, str]) -> Reply:
         """Make any call of ``interfaces/interface_<name>``, for calls without a method here."""
@@ -226,7 +221,7 @@ class Project:
 
     def _details(self, job_id: int, more: Mapping[str, str]) -> Details:
         reply = self._call("job_state", {"job_id": str(job_id)} | dict(more))
-        return self._read(reply, "job", models.read_details)
+        return self._read(reply, "job", read_details)
 
     def _read(self, reply: Reply, name: str, read: Callable[[str], _Value]) -> _Value:
         found = xml.find(reply.content, name)
@@ -238,66 +233,6 @@ class Project:
             raise TransportError(
                 self.server, f"the answer has a {name} that cannot be read: {error}"
             ) from None
-
-
-class Files:
-    """The files of a job. Transfers are atomic, both locally and in the repository.
-
-    Raises TransferError with the reason, and OSError for local files.
-    """
-
-    def __init__(self, repository: Repository) -> None:
-        """Use a repository; nothing is requested yet."""
-        self._repository = repository
-
-    @property
-    def url(self) -> str:
-        """The URL of the repository."""
-        return self._repository.url
-
-    def list(self) -> tuple[StoredFile, ...]:
-        """Return all files, without the server's own."""
-        found = xml.find_all(self._repository.content(), "file")
-        return models.visible(tuple(models.read_file(one.inside) for one in found))
-
-    def download(self, name: str, target: str | Path = "") -> Path:
-        """Stream a file into ``target``, a file or directory (default: the current one). Returns its path."""
-        path = Path(target or name.rpartition("/")[2])
-        if path.is_dir():
-            path /= name.rpartition("/")[2]
-        self._repository.download(name, path)
-        return path
-
-    def read(self, name: str) -> bytes:
-        """Return the content of a file that fits into memory."""
-        with tempfile.TemporaryDirectory() as directory:
-            return self.download(name, directory).read_bytes()
-
-    def upload(self, source: str | Path, name: str = "") -> None:
-        """Stream a local file into the repository, under its own name or another."""
-        self._repository.upload(name or Path(source).name, Path(source))
-
-    def delete(self, name: str) -> None:
-        """Delete a file."""
-        self._repository.delete(name)
-
-
-def number(job: AnyJob) -> int:
-    """Return the id of a job. Raises ValueError for text that is not a number."""
-    if isinstance(job, Job):
-        return job.id
-    if not (str(job).isascii() and str(job).isdigit()):
-        raise ValueError(f"{job!r} is not a job id: it must be a number")
-    return int(job)
-
-
-def as_xml(specifics: Mapping[str, str | int]) -> str:
-    """Return one XML element per name. Raises ValueError for an invalid name, or text that is not UTF-8."""
-    check_text({name: str(text) for name, text in specifics.items()})
-    for name in specifics:
-        if not xml.is_name(name):
-            raise ValueError(f"{name!r} cannot be the name of a tag")
-    return " ".join(xml.write(xml.Element(name, str(text))) for name, text in specifics.items())
 
 
 def _held(seconds: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.param_types import TextParamType
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line
-from lgi_tools.client.models import Job
+from lgi_tools.client.job import Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.text import one_line
 from lgi_tools.task import stored_results

@@ -10,8 +10,10 @@ from lgi_protocol.errors import TransportError
 from lgi_protocol.states import State
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
-from lgi_tools.client.models import Details, Explanation, Job, Resource
+from lgi_tools.client.explanation import Explanation
+from lgi_tools.client.job import Details, Job
 from lgi_tools.client.project import Project, is_unknown_call
+from lgi_tools.client.resource import Resource
 from lgi_tools.client.text import one_line
 from lgi_tools.commands.wait import line_of
 
@@ -83,7 +85,7 @@ def _in_its_way(told: Explanation) -> Iterator[str]:
     if told.jobs_before:
         yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are ahead of it"
     for one in told.licences:
-        yield f"  licence {one.name}: needs {one.wanted}, {one.used} of {one.total} in use"
+        yield f"  licence {one.name}: needs {one.requested}, {one.used} of {one.total} in use"
 
 
 def summary(job: Job, resources: Sequence[Resource], able: int) -> str:

@@ -9,7 +9,7 @@ from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat, Values
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.session import UserCalls
-from lgi_tools.client import models
+from lgi_tools.client.job import read_details
 from lgi_tools.task import stored_results
 
 NAME = "LGI_qdel"
@@ -61,7 +61,7 @@ def _may_go(calls: UserCalls, job_id: str) -> bool:
     """Ask for confirmation if results would be lost. A job that cannot be read is left to the server."""
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")
-        reason = stored_results.loss(models.read_details(reply.all("job")[0]))
+        reason = stored_results.loss(read_details(reply.all("job")[0]))
     except (CallError, ValueError):
         return True
     question = f"Job {job_id} has ended and {reason}: its results will be lost. Delete it?"

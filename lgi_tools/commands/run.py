@@ -12,7 +12,7 @@ from lgi_tools.cli import job_streams, options, program, terminal
 from lgi_tools.cli.param_types import TextParamType, unmet_request
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line, job_end
-from lgi_tools.client.models import Details
+from lgi_tools.client.job import Details
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
 from lgi_tools.commands.wait import line_of, warn_of_outage

@@ -13,9 +13,10 @@ from lgi_tools.cli import job_output, options, program, terminal
 from lgi_tools.cli.job_output import last_lines
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client import job_end
-from lgi_tools.client.models import Details, Tail
+from lgi_tools.client.job import Details
 from lgi_tools.client.polling import OutageError, poll_until
 from lgi_tools.client.project import Project, is_unknown_call
+from lgi_tools.client.tail import Tail
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
 NAME = "LGI_tail"
@@ -96,19 +97,19 @@ class _Glance:
         """Return the output after ``seen``, or a changed state. Raises TimeoutError, OutageError."""
 
         def is_news(tail: Tail) -> bool:
-            now, before = (tail.state, tail.told, tail.complete), (seen.state, seen.told, seen.complete)
+            now, before = (tail.state, tail.live, tail.complete), (seen.state, seen.live, seen.complete)
             return bool(tail.data) or now != before
 
         def ask(held: int) -> Tail:
             try:
                 return self.project.tail(self.job, seen.end, held)
             except TransportError as error:
-                if seen.told or not is_unknown_call(error):
+                if seen.live or not is_unknown_call(error):
                     raise
                 text = _TOO_OLD.format(self.project.server, self.job.id)
                 raise click.ClickException(text) from None
 
-        return poll_until(ask, is_news, timeout, longest=LONGEST_HELD, answered=self.retries or seen.told)
+        return poll_until(ask, is_news, timeout, longest=LONGEST_HELD, answered=self.retries or seen.live)
 
     def warn_of_silence(self) -> None:
         """Warn that the resource has sent no output, and why that may be."""
@@ -128,8 +129,8 @@ class _Follower(_Glance):
         """Print the output as it is reported. Returns the exit code."""
         seen = Tail(self.job.state, 0, b"", False, False)
         begun = warned = False
-        while not (seen.complete or (states.has_ended(seen.state) and not seen.told)):
-            silent = seen.state != State.QUEUED and not seen.told and not warned and not begun
+        while not (seen.complete or (states.has_ended(seen.state) and not seen.live)):
+            silent = seen.state != State.QUEUED and not seen.live and not warned and not begun
             last = LAST_SECONDS if states.has_ended(seen.state) else None
             try:
                 tail = self.next(seen, FIRST_SECONDS if silent else last)

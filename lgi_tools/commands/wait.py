@@ -9,8 +9,8 @@ from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import job_ids, open_project
 from lgi_tools.client import job_end
+from lgi_tools.client.job import Job
 from lgi_tools.client.job_end import Outcome
-from lgi_tools.client.models import Job
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
 from lgi_tools.client.text import one_line

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_tools.client import command_line, settings
-from lgi_tools.client.models import Details
-from lgi_tools.client.project import Files, Project, as_xml
+from lgi_tools.client.files import Files
+from lgi_tools.client.job import Details
+from lgi_tools.client.project import Project
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.settings import Settings
+from lgi_tools.client.specifics import as_xml
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import images, record, results, status, submission
 from lgi_tools.task.record import RecordError

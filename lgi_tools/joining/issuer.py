@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lgi_tools.certificates import csr
 from lgi_tools.certificates.ca import LEAF_DAYS, Authority
-from lgi_tools.certificates.entity import Wanted
 from lgi_tools.certificates.profiles import Kind, Validity
+from lgi_tools.certificates.subject import Subject
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Grant, InvalidTokenError
 
@@ -72,9 +72,9 @@ class Issuer:
         grant = tokens.redeem(self._directory, asked.secret, now)
         # Opened anew: the CA's certificate may have been renewed.
         self.authority = Authority.open(self._directory)
-        wanted = Wanted(Kind.RESOURCE, grant.name, projects=grant.projects)
+        subject = Subject(Kind.RESOURCE, grant.name, projects=grant.projects)
         try:
-            file = self.authority.sign(key, wanted, Validity.of_days(self._days), grant.force)
+            file = self.authority.sign(key, subject, Validity.of_days(self._days), grant.force)
         except FileExistsError:
             raise InvalidTokenError(f"{grant.name} has received a certificate in the meantime") from None
         why_not = self._register(grant, file) if self._register else "no project server on this host"

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
-from lgi_tools.client.models import STREAMS
 from lgi_tools.client.repository import TransferError
+from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.staging.marks import Fingerprint, fingerprint
 
 RESERVED = ("LGI_", ".LGI_")
@@ -22,12 +22,12 @@ _KINDS = (
 
 
 @dataclass(frozen=True)
-class Found:
+class LocalFile:
     """A file to store under a name, with its current size and time."""
 
     name: str
     path: Path
-    like: Fingerprint
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Omitted:
     """An entry that is not stored, with the reason."""
 
     name: str
-    why: str
+    reason: str
 
 
 def is_staged(name: str) -> bool:
@@ -43,7 +43,7 @@ def is_staged(name: str) -> bool:
     return name not in {"", ".", ".."} and "/" not in name and not name.startswith(RESERVED)
 
 
-def contents(directory: Path, state: Path) -> Iterator[Found | Omitted]:
+def contents(directory: Path, state: Path) -> Iterator[LocalFile | Omitted]:
     """Yield the user's files by name, then both streams of the job."""
     streams = [_found(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
     taken = {stream.name for stream in streams}
@@ -55,24 +55,24 @@ def contents(directory: Path, state: Path) -> Iterator[Found | Omitted]:
     yield from streams
 
 
-def _look(name: str, path: Path) -> Found | Omitted | None:
+def _look(name: str, path: Path) -> LocalFile | Omitted | None:
     """Return the entry of a name, None for one of LGI's own."""
     if name.startswith(".LGI_") or name.removesuffix(".hash") in {*HASHED, OUTPUT}:
         return None
     found = _found(name, path)
-    if isinstance(found, Found) and not is_staged(name):
+    if isinstance(found, LocalFile) and not is_staged(name):
         return Omitted(name, "a reserved name")
     return found
 
 
-def _found(name: str, path: Path) -> Found | Omitted:
+def _found(name: str, path: Path) -> LocalFile | Omitted:
     try:
         status = path.lstat()
     except OSError as error:
         return Omitted(name, reason(error))
     mode = status.st_mode
     if stat.S_ISREG(mode):
-        return Found(name, path, fingerprint(status))
+        return LocalFile(name, path, fingerprint(status))
     if stat.S_ISDIR(mode):
         return Omitted(f"{name}/", "directory")
     return Omitted(name, next((kind for is_kind, kind in _KINDS if is_kind(mode)), "device"))

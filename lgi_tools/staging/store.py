@@ -11,7 +11,7 @@ from lgi_tools.client import bulk_upload
 from lgi_tools.client.bulk_upload import Most, Small
 from lgi_tools.client.repository import Repository, TransferError
 from lgi_tools.staging import omissions
-from lgi_tools.staging.directory import Found, contents, plain_file, refusal
+from lgi_tools.staging.directory import LocalFile, contents, plain_file, refusal
 from lgi_tools.staging.marks import STORED, Marks
 from lgi_tools.staging.outcome import AWAY, LATER, NEVER, Fate, answers, fate_of
 
@@ -50,7 +50,7 @@ class _Storage:
         self._fetched = marks.noted()
         self._stored = marks.lines(STORED)
         self._lost: list[tuple[str, str]] = []
-        self._refused: list[tuple[Found, str]] = []
+        self._refused: list[tuple[LocalFile, str]] = []
         self._others: list[tuple[str, str]] = []
         self._has_failed = False
 
@@ -74,20 +74,20 @@ class _Storage:
             return LATER
         return NEVER if self._refused else 0
 
-    def _wanted(self, directory: Path) -> Iterator[Found]:
+    def _wanted(self, directory: Path) -> Iterator[LocalFile]:
         """Yield the files that differ from those in the repository."""
         for one in contents(directory, self._marks.state):
-            if not isinstance(one, Found):
-                self._others.append((one.name, one.why))
+            if not isinstance(one, LocalFile):
+                self._others.append((one.name, one.reason))
                 continue
             known = self._stored.get(one.name, [])
-            if known[:2] == one.like:
+            if known[:2] == one.fingerprint:
                 self._lost += [(one.name, str(why)) for why in known[2:]]
-            elif self._fetched.get(one.name) != one.like:
+            elif self._fetched.get(one.name) != one.fingerprint:
                 yield one
 
-    def _send(self, repository: Repository, wanted: Sequence[Found]) -> None:
-        small = [one for one in wanted if one.like[0] <= SMALL and _is_text(one.name)]
+    def _send(self, repository: Repository, wanted: Sequence[LocalFile]) -> None:
+        small = [one for one in wanted if one.fingerprint[0] <= SMALL and _is_text(one.name)]
         most = self._most(repository) if len(small) > 1 else None
         if most:
             for batch in _batches(small, most):
@@ -105,7 +105,7 @@ class _Storage:
             self._check_answers(repository, failure)
             return None
 
-    def _store_alone(self, repository: Repository, one: Found) -> None:
+    def _store_alone(self, repository: Repository, one: LocalFile) -> None:
         try:
             upload(repository, one.name, one.path)
         except (TransferError, OSError) as error:
@@ -114,8 +114,8 @@ class _Storage:
         else:
             self._take([one])
 
-    def _store_together(self, repository: Repository, batch: Sequence[Found]) -> None:
-        read: list[tuple[Found, Small]] = []
+    def _store_together(self, repository: Repository, batch: Sequence[LocalFile]) -> None:
+        read: list[tuple[LocalFile, Small]] = []
         for one in batch:
             try:
                 read.append((one, _read(one)))
@@ -137,13 +137,13 @@ class _Storage:
                 self._fail(one, failed)
         self._take([one for (one, _small), failed in zip(read, told, strict=True) if failed is None])
 
-    def _take(self, stored: Sequence[Found]) -> None:
-        self._marks.add(STORED, *([one.name, *one.like] for one in stored))
+    def _take(self, stored: Sequence[LocalFile]) -> None:
+        self._marks.add(STORED, *([one.name, *one.fingerprint] for one in stored))
         # Who may store these may store any: those that were refused before are at fault themselves.
         while stored and self._refused:
             self._lose(*self._refused.pop())
 
-    def _fail(self, one: Found, error: TransferError | OSError) -> None:
+    def _fail(self, one: LocalFile, error: TransferError | OSError) -> None:
         fate, why = fate_of(error), refusal(one.name, error)
         if fate is Fate.LOST:
             self._lose(one, why)
@@ -160,21 +160,21 @@ class _Storage:
         if isinstance(error, TransferError) and error.may_pass and not answers(repository):
             raise _AwayError
 
-    def _lose(self, one: Found, why: str) -> None:
+    def _lose(self, one: LocalFile, why: str) -> None:
         self._lost.append((one.name, why))
-        self._marks.add(STORED, [one.name, *one.like, why])
+        self._marks.add(STORED, [one.name, *one.fingerprint, why])
 
 
-def _batches(files: Sequence[Found], most: Most) -> Iterator[list[Found]]:
+def _batches(files: Sequence[LocalFile], most: Most) -> Iterator[list[LocalFile]]:
     """Yield groups of files for one request each."""
-    batch: list[Found] = []
+    batch: list[LocalFile] = []
     size = 0
     for one in files:
-        if batch and (len(batch) == most.files or size + one.like[0] > most.bytes):
+        if batch and (len(batch) == most.files or size + one.fingerprint[0] > most.bytes):
             yield batch
             batch, size = [], 0
         batch.append(one)
-        size += one.like[0]
+        size += one.fingerprint[0]
     if batch:
         yield batch
 
@@ -188,7 +188,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _read(one: Found) -> Small:
+def _read(one: LocalFile) -> Small:
     """Return a file of the size it had when opened. Raises TransferError, OSError."""
     with plain_file(one.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
         status = os.fstat(descriptor)

@@ -45,17 +45,17 @@ def is_reserved(name: str) -> bool:
     return name in _NAMES or name.startswith(_BEGINNINGS)
 
 
-def inputs(folder: Path, former: TaskRecord | None = None) -> tuple[Path, ...]:
+def inputs(folder: Path, previous: TaskRecord | None = None) -> tuple[Path, ...]:
     """Return the files to send, sorted by name. Raises RecordError naming one that cannot be sent.
 
-    The fetched streams of a ``former`` job are not sent.
+    The fetched streams of a ``previous`` job are not sent.
     """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise RecordError(f"it cannot be read: {error.strerror}") from None
-    return tuple(Path(entry.path) for entry in found if _goes_along(entry, former))
+    return tuple(Path(entry.path) for entry in found if _goes_along(entry, previous))
 
 
 def digest(path: Path) -> str:
@@ -64,9 +64,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _goes_along(entry: os.DirEntry[str], former: TaskRecord | None) -> bool:
+def _goes_along(entry: os.DirEntry[str], previous: TaskRecord | None) -> bool:
     name = entry.name
-    if name in record.OWN or (former and name in STREAMS and name in former.fetched):
+    if name in record.OWN or (previous and name in STREAMS and name in previous.fetched):
         return False
     if is_reserved(name):
         raise RecordError(

@@ -1,7 +1,7 @@
 """Check that a job on the server is the one recorded in a folder."""
 
 from lgi_protocol import xml
-from lgi_tools.client.models import Details, Job
+from lgi_tools.client.job import Details, Job
 from lgi_tools.client.project import Project
 from lgi_tools.task.record import RecordError, TaskRecord
 from lgi_tools.task.submission import TAG

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from lgi_protocol import capabilities
 from lgi_tools.client.command_line import APPLICATION
-from lgi_tools.client.models import Resource
+from lgi_tools.client.resource import Resource
 
 
 def image(code: str, version: str) -> str:

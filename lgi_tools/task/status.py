@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.states import State
-from lgi_tools.client import command_line, models
+from lgi_tools.client import command_line
+from lgi_tools.client.job import Details, Job, read_job
 from lgi_tools.client.job_end import JobEnd
-from lgi_tools.client.models import Details, Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import identity, parallel, record
@@ -141,7 +141,7 @@ def _head_for(project: Project, job: Job, listed: _List | None) -> frozenset[int
 def _first(project: Project) -> frozenset[int]:
     chosen = {"state": State.QUEUED, "application": command_line.APPLICATION}
     reply = project.call("job_state", chosen | {"start": "0", "limit": str(HEAD)})
-    return queue_head_ids(models.read_job(text) for text in reply.all("job"))
+    return queue_head_ids(read_job(text) for text in reply.all("job"))
 
 
 def word_of(job: Job, first: frozenset[int]) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Results on the server that would be lost with a job."""
 
 from lgi_protocol import xml
-from lgi_tools.client.models import STREAMS, Details
+from lgi_tools.client.job import Details
+from lgi_tools.client.stored_file import STREAMS
 from lgi_tools.task.submission import TAG
 
 OF_A_FOLDER = "belongs to a folder of LGI_task"

@@ -13,7 +13,7 @@ from lgi_protocol.reply import leading_number
 from lgi_tools.client import bulk_submit, command_line, idempotent_submit
 from lgi_tools.client.bulk_submit import NewJob, Outcome
 from lgi_tools.client.interface_calls import Caller, check_text
-from lgi_tools.client.models import Job
+from lgi_tools.client.job import Job
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.task import folder, parallel, record
@@ -115,24 +115,24 @@ class _Begun:
     place: Path
     record: TaskRecord
     is_new: bool
-    former: TaskRecord | None
+    previous: TaskRecord | None
 
 
-def streams_of(former: TaskRecord | None) -> dict[str, Fetched]:
-    """Return the fetched streams of the former job, which are not files of the user."""
-    known = former.fetched if former else {}
+def streams_of(previous: TaskRecord | None) -> dict[str, Fetched]:
+    """Return the fetched streams of the previous job, which are not files of the user."""
+    known = previous.fetched if previous else {}
     return {name: one for name, one in known.items() if name in folder.STREAMS}
 
 
-def _check_is_new(place: Path, former: TaskRecord) -> None:
-    if copied := record.original(place, former):
+def _check_is_new(place: Path, previous: TaskRecord) -> None:
+    if copied := record.original(place, previous):
         raise RecordError(
             f"it is a copy of {copied}, with its {record.NAME}: "
             "submit --force submits it as a job of its own, "
             "and so does a submit after removing that file"
         )
-    if former.job_id:
-        raise RecordError(f"it was submitted before: it is job {former.job_id} of {former.server}")
+    if previous.job_id:
+        raise RecordError(f"it was submitted before: it is job {previous.job_id} of {previous.server}")
 
 
 class _Plan:
@@ -170,37 +170,37 @@ class _Plan:
                     yield job
 
     def _job(self, place: Path) -> NewJob | Done:
-        former = record.read(place)
-        if former and not former.gone and not self._again:
-            _check_is_new(place, former)
-        is_begun = former is not None and not former.job_id and not self._again
-        if former and is_begun and former.server != self._server:
+        previous = record.read(place)
+        if previous and not previous.gone and not self._again:
+            _check_is_new(place, previous)
+        is_begun = previous is not None and not previous.job_id and not self._again
+        if previous and is_begun and previous.server != self._server:
             raise RecordError(
-                f"its submit to {former.server} was interrupted: continue there with -S {former.server}"
+                f"its submit to {previous.server} was interrupted: continue there with -S {previous.server}"
             )
-        if former and is_begun and former.request_id in self._known:
-            job = self._known[former.request_id]
-            found = replace(former, job_id=job.id, repository_url=job.repository_url)
+        if previous and is_begun and previous.request_id in self._known:
+            job = self._known[previous.request_id]
+            found = replace(previous, job_id=job.id, repository_url=job.repository_url)
             record.write(place, found)
             return Done(place, job.id)
-        files = folder.inputs(place, former)
+        files = folder.inputs(place, previous)
         sent = {path.name: folder.digest(path) for path in files}
         new = TaskRecord(
             idempotent_submit.new_id(),
             self._server,
             self._order.image,
             sent,
-            fetched=streams_of(former),
+            fetched=streams_of(previous),
             folder=os.path.realpath(place),
         )
-        begun = former if former and is_begun else self._noted(place, former, new)
-        self._begun[begun.request_id] = _Begun(place, begun, begun is new, former)
+        begun = previous if previous and is_begun else self._noted(place, previous, new)
+        self._begun[begun.request_id] = _Begun(place, begun, begun is new, previous)
         return NewJob(self._order.fields(begun.request_id), files, begun.request_id)
 
     @staticmethod
-    def _noted(place: Path, former: TaskRecord | None, new: TaskRecord) -> TaskRecord:
+    def _noted(place: Path, previous: TaskRecord | None, new: TaskRecord) -> TaskRecord:
         """Record a new job; another process may be submitting the same folder: then its record is used."""
-        if former:
+        if previous:
             record.write(place, new)
             return new
         found = record.create(place, new)
@@ -213,8 +213,8 @@ class _Plan:
         begun = self._begun.pop(outcome.job.request_id)
         if outcome.refused:
             # The job of an interrupted submit may exist, unless it was deleted since.
-            if begun.is_new and begun.former:
-                record.write(begun.place, begun.former)
+            if begun.is_new and begun.previous:
+                record.write(begun.place, begun.previous)
             elif begun.is_new or outcome.refused.number == ErrorNumber.NO_JOB:
                 record.forget(begun.place)
             return Done(begun.place, reason=str(outcome.refused))

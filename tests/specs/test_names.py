@@ -37,11 +37,6 @@ EXCEPTIONS: dict[str, str] = {
     "lgi_server/tables/licence_wishes.py": _TABLE,
     "lgi_server/tables/licence_wishes.py wanted": _LATER,
     "lgi_server/tables/submit_rules.py wishes": _LATER,
-    "lgi_tools/certificates/entity.py Wanted": _LATER,
-    "lgi_tools/client/models.py told": _LATER,
-    "lgi_tools/client/models.py wanted": _LATER,
-    "lgi_tools/staging/directory.py Found": _LATER,
-    "lgi_tools/task/submission.py former": _LATER,
 }
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lgi_tools.certificates import user_directory
-from lgi_tools.certificates.archive import read_certificate, read_revocations
+from lgi_tools.certificates import revocation_list, user_directory
+from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.keys import KeyType, read_key
 from lgi_tools.certificates.profiles import Validity
@@ -131,7 +131,7 @@ def test_a_certificate_that_was_replaced_is_revoked_too(run: Run, ca: Authority)
     code, _, _ = run(main, "--directory", str(ca.directory), "revoke", "mark")
 
     assert code == 0
-    assert {each.serial_number for each in read_revocations(ca.crl_file)} == set(serials)
+    assert revocation_list.serials(ca.crl_file) == set(serials)
 
 
 def test_the_revocation_list_is_signed_anew_and_copied(run: Run, ca: Authority, tmp_path: Path) -> None:
@@ -142,12 +142,12 @@ def test_the_revocation_list_is_signed_anew_and_copied(run: Run, ca: Authority, 
 
     code, out, _ = run(main, "--directory", str(ca.directory), "crl", "--copy-to", str(copy))
 
-    (entry,) = read_revocations(copy)
+    (entry,) = revocation_list.read(copy)
     assert code == 0
     assert "(1 certificate)" in out
     assert f"{entry.serial_number:x} since" in out
     assert copy.read_bytes() == ca.crl_file.read_bytes()
-    assert read_revocations(copy).is_signature_valid(ca.certificate.public_key())
+    assert revocation_list.read(copy).is_signature_valid(ca.certificate.public_key())
 
 
 def test_the_exit_code_is_0_while_no_certificate_ends_within_thirty_days(

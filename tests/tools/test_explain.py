@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lgi_tools.client import models
-from lgi_tools.client.models import Details, Resource
+from lgi_tools.client.job import Details, read_details
 from lgi_tools.client.project import Project
+from lgi_tools.client.resource import Resource
 from lgi_tools.commands import explain
 from lgi_tools.commands.explain import main
 from lgi_tools.commands.wait import main as wait
@@ -22,7 +22,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def job(state: str = "queued", targets: str = "any", specifics: str = "", output: bytes = b"") -> Details:
     """A job of `command` that has changed three minutes ago."""
-    return models.read_details(
+    return read_details(
         f"<job_id> 7 </job_id> <state> {state} </state> <application> command </application>"
         f" <target_resources> {targets} </target_resources> <job_specifics> {specifics} </job_specifics>"
         f" <output> {output.hex()} </output>"

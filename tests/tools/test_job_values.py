@@ -6,18 +6,20 @@ from datetime import UTC, datetime
 import pytest
 
 from lgi_protocol import xml
-from lgi_tools.client import models
-from lgi_tools.client.models import Details, Result
+from lgi_tools.client.job import Details, read_details, read_job
+from lgi_tools.client.resource import read_resource
+from lgi_tools.client.result import Result, result_of
+from lgi_tools.client.timestamp import parse_time
 from tests.support.canned_server import end_fields
 
 from .test_tools_text import JOB
 
-DETAILS = models.read_details(xml.value(JOB, "job"))
+DETAILS = read_details(xml.value(JOB, "job"))
 
 
 def ended(output: bytes, state: str = "finished") -> Result:
     """The result of a job with this output."""
-    return models.result_of(Details(**(vars(DETAILS) | {"state": state, "output": output})))
+    return result_of(Details(**(vars(DETAILS) | {"state": state, "output": output})))
 
 
 def test_every_field_of_a_job_is_read() -> None:
@@ -44,7 +46,7 @@ def test_the_place_of_the_repository_is_no_part_of_the_specifics() -> None:
         "<repository_url> https://x/y </repository_url> </job_specifics>"
     )
 
-    job = models.read_job(text)
+    job = read_job(text)
 
     assert (job.specifics, job.repository_url) == ("-n 3 <cpus> 2 </cpus>", "https://x/y")
 
@@ -57,7 +59,7 @@ def test_files_of_the_server_are_not_shown() -> None:
         "</repository_content>"
     )
 
-    (file,) = models.read_details(text).files
+    (file,) = read_details(text).files
 
     assert (file.name, file.size, file.changed.timestamp()) == (".profile", 4, 10)
 
@@ -100,7 +102,7 @@ def test_the_end_of_a_job_is_in_fields(
     state: str, fields: str, code: int, outcome: str | None, text: str
 ) -> None:
     """In a list as with all details."""
-    end = models.read_job(f"<job_id> 7 </job_id> <state> {state} </state> {fields}").end
+    end = read_job(f"<job_id> 7 </job_id> <state> {state} </state> {fields}").end
 
     assert (end.code, end.outcome, end.text) == (code, outcome, text)
 
@@ -118,12 +120,12 @@ def test_output_is_text_whatever_it_is() -> None:
 @pytest.mark.parametrize("stamp", ["", "x", "9" * 30])
 def test_a_time_out_of_all_bounds_is_the_beginning_of_time(stamp: str) -> None:
     """A server's mistake breaks no list."""
-    assert models.parse_time(stamp).year == 1970
+    assert parse_time(stamp).year == 1970
 
 
 def test_a_resource_says_what_it_offers() -> None:
     """The elements of its capabilities, by name."""
-    resource = models.read_resource(
+    resource = read_resource(
         "<resource_name> r </resource_name> <last_call_time> 60 </last_call_time>"
         "<resource_capabilities> <a> 1 </a> <b> </b> </resource_capabilities>"
     )

@@ -1,0 +1,50 @@
+"""The reason for the state of a job, as explained by a project server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lgi_protocol import xml
+from lgi_protocol.reply import leading_number
+
+
+@dataclass(frozen=True)
+class LicenceUse:
+    """A licence a job needs, with the project's total and the number used by all jobs."""
+
+    name: str
+    requested: int
+    total: int
+    used: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The reason for a job's state. ``running`` is the number of jobs of its application per resource."""
+
+    message: str
+    jobs_before: int
+    or_more: bool
+    licences: tuple[LicenceUse, ...]
+    running: Mapping[str, int]
+
+
+def read_explanation(content: str) -> Explanation:
+    """Return the explanation in an ``<explanation>`` element."""
+
+    def number(inside: str, tag: str) -> int:
+        return leading_number(xml.value(inside, tag))
+
+    licences = [found.inside for found in xml.find_all(content, "licence")]
+    resources = [found.inside for found in xml.find_all(content, "resource")]
+    return Explanation(
+        message=xml.value(content, "message"),
+        jobs_before=number(content, "jobs_before"),
+        or_more=number(content, "more_before") > 0,
+        licences=tuple(
+            LicenceUse(
+                xml.value(one, "name"), number(one, "wanted"), number(one, "total"), number(one, "used")
+            )
+            for one in licences
+        ),
+        running={xml.value(one, "resource_name"): number(one, "running_jobs") for one in resources},
+    )

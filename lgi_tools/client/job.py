@@ -1,0 +1,116 @@
+"""A job, as listed by a project server, and all data of one job."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lgi_protocol import comma_lists, hexcode, states, xml
+from lgi_protocol.job_end import read_end
+from lgi_protocol.reply import leading_number
+from lgi_tools.client.job_end import JobEnd
+from lgi_tools.client.stored_file import StoredFile, read_file, visible
+from lgi_tools.client.timestamp import parse_time
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as listed. ``state`` is one of `State`, or a site's own word for a running job.
+
+    ``specifics`` is XML; ``repository_url`` is empty for a job without repository. For an ended job
+    ``exit_code`` or ``exit_signal`` is set when known; ``end_reason`` may give details.
+    """
+
+    id: int
+    state: str
+    application: str
+    targets: tuple[str, ...]
+    owners: tuple[str, ...]
+    read_access: tuple[str, ...]
+    write_access: tuple[str, ...]
+    specifics: str
+    repository_url: str
+    changed: datetime
+    exit_code: int | None = field(default=None, kw_only=True)
+    exit_signal: int | None = field(default=None, kw_only=True)
+    end_reason: str = field(default="", kw_only=True)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is finished or aborted."""
+        return states.has_ended(self.state)
+
+    @property
+    def end(self) -> JobEnd:
+        """The end of a job that has ended."""
+        return JobEnd(self.state, self.exit_code, self.end_reason, self.exit_signal)
+
+
+@dataclass(frozen=True)
+class Details(Job):
+    """All data of one job; ``output`` has as much as its resource has reported."""
+
+    input: bytes
+    output: bytes
+    files: tuple[StoredFile, ...]
+
+
+# A job as callers name it.
+AnyJob = Job | int | str
+
+
+def read_job(text: str) -> Job:
+    """Return the job in a ``<job>`` element of a list."""
+    return Job(**_common(text))
+
+
+def read_details(text: str) -> Details:
+    """Return the job in a complete ``<job>`` element. Raises ValueError when its data is not hexadecimal."""
+    content = xml.find(text, "repository_content")
+    files = xml.find_all(content.inside, "file") if content else []
+    stored = tuple(read_file(found.inside) for found in files)
+    return Details(
+        **_common(text),
+        input=hexcode.decode(xml.value(text, "input")),
+        output=hexcode.decode(xml.value(text, "output")),
+        files=visible(stored),
+    )
+
+
+def _common(text: str) -> dict[str, Any]:
+    def names(tag: str) -> tuple[str, ...]:
+        return comma_lists.split(xml.value(text, tag))
+
+    specifics = xml.value(text, "job_specifics")
+    told = read_end(text)
+    return {
+        "id": leading_number(xml.value(text, "job_id")),
+        "state": xml.value(text, "state"),
+        "application": xml.value(text, "application"),
+        "targets": names("target_resources"),
+        "owners": names("owners"),
+        "read_access": names("read_access"),
+        "write_access": names("write_access"),
+        "specifics": _without_place(specifics),
+        "repository_url": xml.value(specifics, "repository_url"),
+        "changed": parse_time(xml.value(text, "state_time_stamp")),
+        "exit_code": told.exit_code,
+        "exit_signal": told.exit_signal,
+        "end_reason": told.reason,
+    }
+
+
+def _without_place(specifics: str) -> str:
+    """Return the specifics without the two elements that the server adds for the repository."""
+    for name in ("repository", "repository_url"):
+        for found in reversed(xml.find_all(specifics, name)):
+            specifics = specifics[: found.begin] + specifics[found.end :]
+    return specifics.strip()
+
+
+def id_of(job: AnyJob) -> int:
+    """Return the id of a job. Raises ValueError for text that is not a number."""
+    if isinstance(job, Job):
+        return job.id
+    if not (str(job).isascii() and str(job).isdigit()):
+        raise ValueError(f"{job!r} is not a job id: it must be a number")
+    return int(job)

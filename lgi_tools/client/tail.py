@@ -1,0 +1,23 @@
+"""The output of a job while it runs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The output of a job from byte ``offset`` on; earlier output is no longer stored.
+
+    ``live``: the resource sends output while the job runs, which older ones do not. ``complete``: no more
+    output follows.
+    """
+
+    state: str
+    offset: int
+    data: bytes
+    live: bool
+    complete: bool
+
+    @property
+    def end(self) -> int:
+        """The offset of the next byte."""
+        return self.offset + len(self.data)
