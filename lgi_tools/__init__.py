@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from lgi_tools.client.job_end import JobEnd as JobEnd
     from lgi_tools.client.polling import OutageError as OutageError
     from lgi_tools.client.project import Project as Project
-    from lgi_tools.client.repository import TransferError as TransferError
     from lgi_tools.client.resource import Resource as Resource
     from lgi_tools.client.result import Result as Result
     from lgi_tools.client.stored_file import StoredFile as StoredFile
+    from lgi_tools.client.transfer_error import TransferError as TransferError
 
 MODULES = {
     "Details": "lgi_tools.client.job",
@@ -37,7 +37,7 @@ MODULES = {
     "ServerError": "lgi_protocol.errors",
     "State": "lgi_protocol.states",
     "StoredFile": "lgi_tools.client.stored_file",
-    "TransferError": "lgi_tools.client.repository",
+    "TransferError": "lgi_tools.client.transfer_error",
     "TransportError": "lgi_protocol.errors",
 }
 

@@ -13,9 +13,9 @@ from lgi_tools.cli import job_streams, terminal
 from lgi_tools.cli.job_streams import Stream
 from lgi_tools.client.job import Details
 from lgi_tools.client.project import Project
-from lgi_tools.client.repository import TransferError
 from lgi_tools.client.result import result_of
 from lgi_tools.client.stored_file import STREAMS
+from lgi_tools.client.transfer_error import TransferError
 
 _SEPARATOR = b"[LGI: standard error]\n"
 

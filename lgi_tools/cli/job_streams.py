@@ -17,9 +17,9 @@ from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
 from lgi_tools.client.polling import LONGEST_PAUSE, OUTAGE
 from lgi_tools.client.project import Project
-from lgi_tools.client.repository import TransferError
 from lgi_tools.client.result import result_of
 from lgi_tools.client.stored_file import STREAMS
+from lgi_tools.client.transfer_error import TransferError
 
 _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
 _CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]+) bytes\]\n?\Z")

@@ -21,9 +21,9 @@ from lgi_tools.cli.program import CallError
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.project import Project
-from lgi_tools.client.repository import TransferError
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import one_line
+from lgi_tools.client.transfer_error import TransferError
 
 _log = logging.getLogger(__name__)
 

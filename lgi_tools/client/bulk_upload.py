@@ -10,7 +10,8 @@ import urllib3
 from lgi_protocol import xml
 from lgi_protocol.file_properties import FileProperties
 from lgi_protocol.reply import leading_number
-from lgi_tools.client.repository import DONE, Repository, TransferError
+from lgi_tools.client.repository import DONE, Repository
+from lgi_tools.client.transfer_error import TransferError
 
 # In bytes: they are put together in memory.
 MOST_BYTES = 8 * 2**20

@@ -16,12 +16,13 @@ from lgi_tools.client.files import Files
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.job import AnyJob, Details, Job, id_of, read_details, read_job
 from lgi_tools.client.polling import poll_until
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
 from lgi_tools.client.resource import Resource, read_resource
 from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.specifics import as_xml
 from lgi_tools.client.tail import Tail
+from lgi_tools.client.transfer_error import TransferError
 
 PAGE = 1024
 _Value = TypeVar("_Value")

@@ -6,7 +6,6 @@ import posixpath
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -14,42 +13,20 @@ import requests
 import urllib3
 
 from lgi_protocol import file_properties, xml
-from lgi_protocol.client import ANSWER_SECONDS, MAX_ANSWER, TIMEOUTS, is_https
-from lgi_protocol.deadline import deadline
-from lgi_protocol.reply import leading_number, read_text
+from lgi_protocol.client import TIMEOUTS, is_https
+from lgi_protocol.reply import leading_number
 from lgi_protocol.transport_errors import root_cause
 from lgi_tools.client.progress import ProgressCallback, no_progress
+from lgi_tools.client.repository_answer import body_text, find, refusal, status_line
 from lgi_tools.client.resumable_download import ResumableDownload
-from lgi_tools.client.text import one_line
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
 
 _log = logging.getLogger(__name__)
-# So many characters of what is not LGI's are enough to see what it is.
-_SHOWN = 4096
 DONE = 200
 # Seconds before a download that was cut goes on; each time some of it must have come.
 PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, None)
 _NONE: Mapping[str, str] = {}
-_OUTAGES = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
-
-
-class TransferError(Exception):
-    """A file was not transferred, or a repository not listed; the text gives the reason."""
-
-    def __init__(self, text: str, status: int = 0) -> None:
-        """Set ``status``, the HTTP status of the answer, 0 without an answer."""
-        self.status = status
-        super().__init__(text)
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether a retry may succeed: no answer, or a server error."""
-        return self.__cause__ is not None or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether nothing answered, or only a proxy in front of the server."""
-        return self.__cause__ is not None or self.status in _OUTAGES
 
 
 class Repository:
@@ -75,9 +52,9 @@ class Repository:
         path = posixpath.normpath(f"{above}/../repository_content.php")
         url = urlunsplit((parts.scheme, parts.netloc, path, urlencode({"repository": name}), ""))
         with self._request("GET", url) as answer:
-            found = _find(_text(answer), "repository_content")
+            found = find(body_text(answer), "repository_content")
         if found is None:
-            said = f"{url} answered {_status(answer)} and no listing of a repository"
+            said = f"{url} answered {status_line(answer)} and no listing of a repository"
             raise TransferError(said, answer.status_code)
         return found.inside.strip()
 
@@ -113,7 +90,7 @@ class Repository:
             elif answer.status_code == DONE:
                 arrival.start(answer.headers.get("ETag", ""), length)
             elif not headers or answer.status_code not in {206, 416}:
-                raise TransferError(_reason(answer), answer.status_code)
+                raise TransferError(refusal(answer), answer.status_code)
             else:
                 arrival.start("", 0)
                 return self._fetch(url, arrival, watch)
@@ -150,20 +127,20 @@ class Repository:
         self, method: str, url: str, body: UploadBody | None, headers: Mapping[str, str] = _NONE
     ) -> None:
         with self._request(method, url, body, headers) as answer:
-            text = _text(answer)
+            text = body_text(answer)
         # As LGI: what was done is said in the body; the HTTP status may be anything.
-        status = _find(text, "status")
+        status = find(text, "status")
         if status is None:
-            raise TransferError(f"the server answered {_status(answer)}", answer.status_code)
+            raise TransferError(f"the server answered {status_line(answer)}", answer.status_code)
         number = leading_number(xml.value(status.inside, "number"))
         if number != DONE:
             said = xml.value(status.inside, "message")
-            raise TransferError(said or f"the server answered {_status(answer)}", number)
+            raise TransferError(said or f"the server answered {status_line(answer)}", number)
 
     def post(self, body: bytes, content_type: str) -> tuple[int, str]:
         """Post to the repository itself. Returns the HTTP status and the body of the answer."""
         with self._request("POST", self.url, body, {"Content-Type": content_type}) as answer:
-            return answer.status_code, _text(answer)
+            return answer.status_code, body_text(answer)
 
     @contextmanager
     def _request(
@@ -216,34 +193,3 @@ def check_url(url: str) -> str:
     if url.endswith("/") or not parts.path:
         raise ValueError(f"{url!r} does not end in the name of a repository")
     return url
-
-
-def _find(text: str, name: str) -> xml.XmlElement | None:
-    """Return an element of a body; log a body that has none."""
-    try:
-        found = xml.find(text, name)
-    except ValueError:
-        found = None
-    if found is None:
-        _log.info("the server answered: %s", one_line(text[:_SHOWN]))
-    return found
-
-
-def _text(answer: requests.Response) -> str:
-    """Return the body of an answer. Raises TransferError for an incomplete one."""
-    try:
-        with deadline(ANSWER_SECONDS):
-            return read_text(answer, MAX_ANSWER)
-    except ValueError as error:
-        raise TransferError(str(error)) from None
-
-
-def _reason(answer: requests.Response) -> str:
-    """Return the reason of a refusal: the server's own text, or that of the HTTP status."""
-    status = _find(_text(answer), "status")
-    said = xml.value(status.inside, "message") if status else ""
-    return said or f"the server answered {_status(answer)}"
-
-
-def _status(answer: requests.Response) -> str:
-    return f"HTTP {answer.status_code} {answer.reason}".strip()

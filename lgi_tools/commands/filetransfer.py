@@ -14,9 +14,10 @@ from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import date_and_number
 from lgi_tools.cli.progress import ProgressBar
 from lgi_tools.client import settings
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
 from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.text import one_line
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.commands.stage import repository_url
 
 NAME = "LGI_filetransfer"

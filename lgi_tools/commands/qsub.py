@@ -1,8 +1,7 @@
 """LGI_qsub: submit a job, as a user or from within a job as its resource."""
 
-import stat
 from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -21,11 +20,9 @@ from lgi_tools.cli.session import UserCalls, connect, require_elements, translat
 from lgi_tools.client import idempotent_submit, settings
 from lgi_tools.client.interface_calls import check_text
 from lgi_tools.client.settings import Settings
-from lgi_tools.client.text import shortened
+from lgi_tools.commands.qsub_files import input_of, uploadable
 
 NAME = "LGI_qsub"
-# Bytes of an input: far more than servers accept, so that the server's own limit decides.
-MOST_INPUT = 64 * 1024 * 1024
 
 
 @click.command(context_settings=options.CONTEXT, no_args_is_help=True)
@@ -133,47 +130,11 @@ def command(
     return 0
 
 
-def input_of(file: Path) -> bytes:
-    """Return the bytes of the input. Raises ClickException for a file above `MOST_INPUT` bytes."""
-    with file.open("rb") as opened:
-        found = opened.read(MOST_INPUT + 1)
-    if len(found) > MOST_INPUT:
-        raise click.ClickException(
-            f"Cannot send '{file}' as input: it is larger than {MOST_INPUT} bytes; "
-            "give it after the options, as one of FILES"
-        )
-    return found
-
-
 def owners(chosen: Settings, job: JobDirectory | None) -> str:
     """Return the owners of a job a resource submits: those of the job it runs, else the settings' user."""
     if job:
         return job.text("LGI_owners")
     return ", ".join(text for text in (chosen.user, chosen.groups) if text)
-
-
-def uploadable(names: tuple[str, ...]) -> tuple[Path, ...]:
-    """Return the files to upload. Raises ClickException naming a file that cannot be read or sent."""
-    paths = tuple(Path(name) for name in names)
-    for path in paths:
-        try:
-            # Checked before opening, because opening a pipe waits for its writer.
-            kind = stat.S_IFMT(path.stat().st_mode)
-            with path.open("rb") if kind in {stat.S_IFREG, stat.S_IFDIR} else nullcontext():
-                pass
-        except OSError as error:
-            raise click.ClickException(
-                f"Cannot read from file '{shortened(str(path))}': {error.strerror}"
-            ) from None
-        if any("\udc80" <= char <= "\udcff" for char in path.name):
-            raise click.ClickException(f"the name of the file {str(path)!r} is not UTF-8")
-        if kind != stat.S_IFREG:
-            raise click.ClickException(f"Cannot read from file '{path}': it is not a regular file")
-        if sum(other.name == path.name for other in paths) > 1:
-            raise click.ClickException(
-                f"several files have the name {path.name!r}, which must be unique in the repository"
-            )
-    return paths
 
 
 def submit_as_user(

@@ -114,9 +114,9 @@ def listen(
         for file in (f"{stem}.crt", f"{stem}.key"):
             if not Path(file).exists():
                 raise FileNotFoundError(f"{file} does not exist: create it with '{NAME} server {host}'")
-        desk = Issuer(directory, url, register, days)
+        issuer = Issuer(directory, url, register, days)
         tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
-        listener = EnrolmentServer((bind, port), tls, desk)
+        listener = EnrolmentServer((bind, port), tls, issuer)
     shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
     terminal.show(
         f"Listening   : {shown} (interrupt it when all resources have joined)\n"

@@ -10,9 +10,6 @@ import socket
 import ssl
 import sys
 import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,58 +17,17 @@ from socketserver import ThreadingTCPServer
 from typing import Any
 
 from lgi_protocol import common_name
-from lgi_tools.joining import issuer, tokens
-from lgi_tools.joining.issuer import BadRequestError, Issuer
+from lgi_tools.joining import tokens
+from lgi_tools.joining.client_limiter import ClientLimiter
+from lgi_tools.joining.issuer import BadRequestError, Issuer, read_request
 
 log = logging.getLogger(__name__)
 
+# In bytes: of a request, and of what is read and ignored of a longer one.
 LARGEST_BODY = 16 * 1024
 LARGEST_IGNORED = 1024 * 1024
-# For a whole connection, its handshake too.
+# For a whole connection, including its handshake.
 CONNECTION_SECONDS = 15.0
-MOST_CONNECTIONS, MOST_OF_ONE = 64, 8
-# Of one address; then it is not listened to for the rest of the minute.
-MOST_WRONG, WRONG_SECONDS = 10, 60.0
-_MOST_ADDRESSES = 10_000
-
-
-class ClientLimiter:
-    """The number of connections and of invalid tokens per address."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Use ``clock``, which returns monotonic seconds."""
-        self._clock = clock
-        self._guard = threading.Lock()
-        self._present: Counter[str] = Counter()
-        self._wrong: dict[str, deque[float]] = {}
-
-    def enter(self, address: str) -> bool:
-        """Return whether one more connection of an address is allowed, and count it."""
-        with self._guard:
-            if self._present.total() >= MOST_CONNECTIONS or self._present[address] >= MOST_OF_ONE:
-                return False
-            self._present[address] += 1
-            return True
-
-    def leave(self, address: str) -> None:
-        """Release a counted connection."""
-        with self._guard:
-            self._present[address] -= 1
-            if not self._present[address]:
-                del self._present[address]
-
-    def wrong(self, address: str) -> None:
-        """Count an invalid token."""
-        with self._guard:
-            if len(self._wrong) >= _MOST_ADDRESSES:
-                self._wrong.pop(next(iter(self._wrong)))
-            self._wrong.setdefault(address, deque(maxlen=MOST_WRONG)).append(self._clock())
-
-    def is_shut_out(self, address: str) -> bool:
-        """Return whether an address has sent too many invalid tokens within a minute."""
-        with self._guard:
-            times = self._wrong.get(address, deque())
-            return len(times) == MOST_WRONG and self._clock() - times[0] < WRONG_SECONDS
 
 
 class EnrolmentServer(ThreadingTCPServer):
@@ -79,35 +35,42 @@ class EnrolmentServer(ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
-    # Not waited for at the end: each is over in seconds.
+    # The end of the server does not wait for connections: they last seconds.
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext, served: Issuer) -> None:
-        """Use ``tls`` with the certificate of this host's name."""
+    def __init__(
+        self,
+        address: tuple[str, int],
+        tls: ssl.SSLContext,
+        issuer: Issuer,
+        connection_seconds: float = CONNECTION_SECONDS,
+    ) -> None:
+        """Use ``tls`` with the certificate of this host's name; limit each connection in time."""
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.tls = tls
-        self.desk = served
-        self.visitors = ClientLimiter()
+        self.issuer = issuer
+        self.limiter = ClientLimiter()
+        self.connection_seconds = connection_seconds
         super().__init__(address, RequestHandler)
 
     def verify_request(self, _request: Any, client_address: Any) -> bool:
         """Reject a connection above the limits."""
-        return self.visitors.enter(client_address[0])
+        return self.limiter.enter(client_address[0])
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Handle a connection from its handshake to its end."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.visitors.leave(client_address[0])
+            self.limiter.leave(client_address[0])
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
         """Ignore a lost connection, log any other error."""
         if isinstance(sys.exception(), OSError):
             log.info("%s: the connection was lost", client_address[0])
         else:
-            log.error("a fault, please report it", exc_info=True)
+            log.error("internal error (please report)", exc_info=True)
 
 
 class RequestHandler(BaseHTTPRequestHandler):
@@ -116,18 +79,18 @@ class RequestHandler(BaseHTTPRequestHandler):
     server: EnrolmentServer
     server_version, sys_version = "LGI_certificates", ""
     protocol_version = "HTTP/1.0"
-    timeout = CONNECTION_SECONDS
 
     def setup(self) -> None:
         """Do the handshake within the time limit of the connection."""
-        # A second descriptor of the same connection: shut down, it ends whatever the first one waits for.
+        seconds = self.server.connection_seconds
+        # A second descriptor of the same connection: its shutdown ends any wait on the first one.
         self._end = self.request.dup()
-        self._end.settimeout(CONNECTION_SECONDS)
-        self._timer = threading.Timer(CONNECTION_SECONDS, self._cut)
+        self._end.settimeout(seconds)
+        self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
         self._timer.start()
         try:
-            self.request.settimeout(CONNECTION_SECONDS)
+            self.request.settimeout(seconds)
             self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         except OSError:
             self._stop_timer()
@@ -159,24 +122,24 @@ class RequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with the CA certificate, which the token authenticates."""
         if self.path == "/ca.crt":
-            self._answer(200, self.server.desk.authority.ca_file.read_bytes(), "application/x-pem-file")
+            self._answer(200, self.server.issuer.authority.ca_file.read_bytes(), "application/x-pem-file")
         else:
-            self._refuse(404, "there is nothing else to read here")
+            self._refuse(404, "not found: only /ca.crt can be read")
 
     def do_POST(self) -> None:
         """Answer a join request with a certificate."""
         address = self.client_address[0]
         if self.path != "/join":
-            self._refuse(404, "post to /join")
-        elif self.server.visitors.is_shut_out(address):
-            self._refuse(429, "too many wrong tokens: come back in a minute")
+            self._refuse(404, "not found: requests are posted to /join")
+        elif self.server.limiter.is_blocked(address):
+            self._refuse(429, "too many invalid tokens: try again in a minute")
         elif (body := self._body()) is not None:
             self._join(body, address)
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit() and len(length) < 10):
-            self._refuse(411, "say how long the request is")
+            self._refuse(411, "the request has no valid Content-Length")
         elif int(length) > LARGEST_BODY:
             self._refuse(413, f"the request is longer than {LARGEST_BODY} bytes")
         else:
@@ -185,17 +148,18 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def _join(self, body: bytes, address: str) -> None:
         try:
-            answer = self.server.desk.join(issuer.read(body))
+            answer = self.server.issuer.join(read_request(body))
         except tokens.InvalidTokenError as refused:
-            self.server.visitors.wrong(address)
+            self.server.limiter.count_invalid(address)
             self._refuse(403, str(refused))
         except BadRequestError as malformed:
             self._refuse(400, str(malformed))
         except (OSError, ValueError) as error:
-            log.error("the certificate could not be made: %s", error)
-            self._refuse(500, "the certificate could not be made, the authority's log says why")
+            log.error("the certificate could not be issued: %s", error)
+            self._refuse(500, "the certificate could not be issued; see the log of LGI_certificates listen")
         else:
-            log.info("%s: a certificate for %s; %s", address, answer["name"], ", ".join(answer["projects"]))  # type: ignore[arg-type]
+            projects = ", ".join(answer["projects"])
+            log.info("%s: issued a certificate for %s; %s", address, answer["name"], projects)
             self._answer(200, json.dumps(answer).encode(), "application/json")
 
     def _refuse(self, status: int, why: str) -> None:
@@ -235,6 +199,6 @@ def serve(listener: EnrolmentServer, minutes: float | None) -> None:
         timer = threading.Timer(minutes * 60, listener.shutdown)
         timer.daemon = True
         timer.start()
-    tokens.forget_ended(listener.desk.authority.directory, datetime.now(UTC))
+    tokens.forget_ended(listener.issuer.authority.directory, datetime.now(UTC))
     with listener:
         listener.serve_forever(poll_interval=0.2)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict
 
 from lgi_tools.certificates import csr
 from lgi_tools.certificates.ca import LEAF_DAYS, Authority
@@ -13,7 +14,7 @@ from lgi_tools.certificates.subject import Subject
 from lgi_tools.joining import tokens
 from lgi_tools.joining.tokens import Grant, InvalidTokenError
 
-# Registers a resource with the project server; empty when it did, otherwise why not.
+# Registers a resource with the project server. Returns the reason when it fails, empty on success.
 Register = Callable[[Grant, Path], str]
 
 
@@ -23,13 +24,23 @@ class BadRequestError(Exception):
 
 @dataclass(frozen=True)
 class JoinRequest:
-    """A request to join: the secret of a token, and a signing request (PEM)."""
+    """A request to join: the secret of a token, and a certificate signing request (PEM)."""
 
     secret: str
-    request: bytes
+    csr: bytes
 
 
-def read(body: bytes) -> JoinRequest:
+class JoinAnswer(TypedDict):
+    """The answer to a request: the certificate (PEM), its name and projects, the project server's URL."""
+
+    certificate: str
+    name: str
+    projects: list[str]
+    server: str
+    registered: bool
+
+
+def read_request(body: bytes) -> JoinRequest:
     """Return a posted request (JSON). Raises BadRequestError."""
     try:
         posted = json.loads(body)
@@ -58,19 +69,19 @@ class Issuer:
         self._register = register
         self._days = days
 
-    def join(self, asked: JoinRequest) -> dict[str, object]:
+    def join(self, request: JoinRequest) -> JoinAnswer:
         """Issue a certificate. After InvalidTokenError and BadRequestError the token stays valid.
 
         Raises OSError when the certificate could not be written; the token is used up then.
         """
         now = datetime.now(UTC)
-        grant = tokens.look(self._directory, asked.secret, now)
+        grant = tokens.look(self._directory, request.secret, now)
         try:
-            key = csr.key_of(asked.request)
+            key = csr.key_of(request.csr)
         except ValueError as error:
             raise BadRequestError(str(error)) from None
-        grant = tokens.redeem(self._directory, asked.secret, now)
-        # Opened anew: the CA's certificate may have been renewed.
+        grant = tokens.redeem(self._directory, request.secret, now)
+        # Opened again, because the CA's certificate may have been renewed.
         self.authority = Authority.open(self._directory)
         subject = Subject(Kind.RESOURCE, grant.name, projects=grant.projects)
         try:

@@ -9,8 +9,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from lgi_protocol.job_directory import HASHED, OUTPUT
-from lgi_tools.client.repository import TransferError
 from lgi_tools.client.stored_file import STREAMS
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.marks import Fingerprint, fingerprint
 
 RESERVED = ("LGI_", ".LGI_")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from lgi_protocol import xml
 from lgi_tools.cli import terminal
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
 from lgi_tools.client.stored_file import file_name
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
 from lgi_tools.staging.outcome import AWAY, LATER, answers, transfer

@@ -6,7 +6,8 @@ from enum import Enum, auto
 from http import HTTPStatus
 
 from lgi_tools.cli import terminal
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.transfer_error import TransferError
 
 # Exit codes. AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
 LATER, NEVER, AWAY = 1, 2, 75

@@ -9,7 +9,8 @@ from lgi_protocol import file_properties
 from lgi_tools.cli import terminal
 from lgi_tools.client import bulk_upload
 from lgi_tools.client.bulk_upload import Most, Small
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging import omissions
 from lgi_tools.staging.directory import LocalFile, contents, plain_file, refusal
 from lgi_tools.staging.marks import STORED, Marks

@@ -13,9 +13,9 @@ from lgi_tools.cli import job_streams
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
 from lgi_tools.client.project import Project
-from lgi_tools.client.repository import TransferError
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.stored_file import StoredFile
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.task import folder, identity, omission, parallel, record
 from lgi_tools.task import status as task_status

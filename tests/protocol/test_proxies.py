@@ -15,7 +15,8 @@ from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import TransportError
 from lgi_protocol.proxies import UnusableProxyError, proxy_for
 from lgi_tools.certificates.ca import Authority
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.transfer_error import TransferError
 from tests.conftest import lacking
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

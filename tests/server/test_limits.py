@@ -9,7 +9,8 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_server.serving.gevent_worker import MOST_IGNORED
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.transfer_error import TransferError
 from tests.server.test_http import exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
 from tests.support.grid import Grid, UserCalls, refusal, running, wait_for

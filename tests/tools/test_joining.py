@@ -19,10 +19,11 @@ from lgi_tools.certificates import csr, inventory
 from lgi_tools.certificates.archive import read_certificate
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.keys import KeyType, make_key, read_key
-from lgi_tools.joining import client, http_server, resource_directory, tokens
+from lgi_tools.joining import client, client_limiter, http_server, resource_directory, tokens
 from lgi_tools.joining.client import Joined, JoinError
+from lgi_tools.joining.client_limiter import ClientLimiter
 from lgi_tools.joining.command import main
-from lgi_tools.joining.http_server import ClientLimiter, EnrolmentServer, serve, tls_context
+from lgi_tools.joining.http_server import EnrolmentServer, serve, tls_context
 from lgi_tools.joining.issuer import Issuer
 from lgi_tools.joining.tokens import Grant, Token
 
@@ -34,13 +35,13 @@ REQUEST = csr.make(make_key(KeyType.EC)).decode()
 class Office:
     """An authority that listens."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, connection_seconds: float = http_server.CONNECTION_SECONDS) -> None:
         self.authority = Authority.create(directory)
         self.host = self.authority.issue_server("localhost")
         self.registered: list[Grant] = []
         self.tls = tls_context(self.host.certificate, self.host.key)
-        desk = Issuer(directory, "https://no.where/LGI", self.register)
-        self.listener = EnrolmentServer(("127.0.0.1", 0), self.tls, desk)
+        issuer = Issuer(directory, "https://no.where/LGI", self.register)
+        self.listener = EnrolmentServer(("127.0.0.1", 0), self.tls, issuer, connection_seconds)
         self.url = f"https://localhost:{self.listener.server_address[1]}"
         self.thread = threading.Thread(target=serve, args=(self.listener, None), daemon=True)
         self.thread.start()
@@ -208,23 +209,23 @@ def test_other_methods_and_places_do_nothing(office: Office) -> None:
 def test_wrong_tokens_are_heard_for_a_minute_at_most() -> None:
     """The eleventh within a minute is not looked at, whoever's it is; other addresses are."""
     now = [0.0]
-    visitors = ClientLimiter(lambda: now[0])
+    limiter = ClientLimiter(lambda: now[0])
 
-    for _ in range(http_server.MOST_WRONG):
-        assert not visitors.is_shut_out("192.0.2.1")
-        visitors.wrong("192.0.2.1")
+    for _ in range(client_limiter.MAX_INVALID):
+        assert not limiter.is_blocked("192.0.2.1")
+        limiter.count_invalid("192.0.2.1")
         now[0] += 1
 
-    assert visitors.is_shut_out("192.0.2.1")
-    assert not visitors.is_shut_out("192.0.2.2")
-    now[0] += http_server.WRONG_SECONDS
-    assert not visitors.is_shut_out("192.0.2.1")
+    assert limiter.is_blocked("192.0.2.1")
+    assert not limiter.is_blocked("192.0.2.2")
+    now[0] += client_limiter.INVALID_SECONDS
+    assert not limiter.is_blocked("192.0.2.1")
 
 
 def test_an_address_that_guesses_is_shut_out(office: Office) -> None:
     """With a good token too, for a minute."""
     token = office.token()
-    wrong = [office.post({"token": f"x{n}", "request": REQUEST}) for n in range(http_server.MOST_WRONG)]
+    wrong = [office.post({"token": f"x{n}", "request": REQUEST}) for n in range(client_limiter.MAX_INVALID)]
 
     answer = office.post({"token": token.secret, "request": REQUEST})
 
@@ -232,11 +233,17 @@ def test_an_address_that_guesses_is_shut_out(office: Office) -> None:
     assert answer.status_code == 429
 
 
-def test_a_slow_client_is_cut_off_and_holds_up_nobody(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def impatient_office(tmp_path: Path) -> Iterator[Office]:
+    """One that gives a connection a second."""
+    opened = Office(tmp_path / "ca", connection_seconds=1.0)
+    yield opened
+    opened.close()
+
+
+def test_a_slow_client_is_cut_off_and_holds_up_nobody(impatient_office: Office) -> None:
     """A drip of bytes is no use: the whole connection has its time, before and after the handshake."""
-    monkeypatch.setattr(http_server, "CONNECTION_SECONDS", 1.0)
+    office = impatient_office
     address = office.listener.server_address[:2]
     context = ssl.create_default_context(cafile=office.authority.ca_file)
     silent = socket.create_connection(address)
@@ -265,7 +272,7 @@ def test_a_slow_client_is_cut_off_and_holds_up_nobody(
 def test_an_address_has_few_connections_at_once(office: Office) -> None:
     """The next ones are closed at once, and room comes again."""
     address = office.listener.server_address[:2]
-    held = [socket.create_connection(address) for _ in range(http_server.MOST_OF_ONE)]
+    held = [socket.create_connection(address) for _ in range(client_limiter.MAX_PER_ADDRESS)]
     time.sleep(0.3)
 
     with socket.create_connection(address) as more:
@@ -290,7 +297,7 @@ def test_an_authority_the_token_does_not_name_is_not_believed(
 ) -> None:
     """Whoever answers in its place gets no token to see."""
     seen: list[object] = []
-    office.listener.desk.join = lambda asked: seen.append(asked) or {}  # type: ignore[method-assign]
+    office.listener.issuer.join = lambda asked: seen.append(asked) or {}  # type: ignore[method-assign]
     other = Token("secret", tokens.fingerprint(Authority.create(tmp_path / "other").certificate))
 
     code, _, err = run(main, office.url, str(other), "--directory", tmp_path / "node")

@@ -10,7 +10,7 @@ import pytest
 import LGI
 from lgi_protocol.errors import TransportError
 from lgi_tools.client import settings
-from lgi_tools.client.repository import TransferError
+from lgi_tools.client.transfer_error import TransferError
 from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 
 SUBMIT, STATE, DELETE = (f"interfaces/interface_{call}" for call in ("submit_job", "job_state", "delete_job"))

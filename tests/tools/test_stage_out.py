@@ -16,7 +16,8 @@ from requests import Session
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client.progress import ProgressCallback, no_progress
-from lgi_tools.client.repository import Repository, TransferError
+from lgi_tools.client.repository import Repository
+from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
 from lgi_tools.staging.marks import Marks
