@@ -65,7 +65,9 @@ def _stream(project: Project, job: Details, name: str, reported: Stream, directo
     if not sizes.get(name):
         return StoredStream(name, reported, fault="the rest is not in the job's repository")
     try:
-        return StoredStream(name, reported, job_streams.fetch(project.files(job), name, directory))
+        return StoredStream(
+            name, reported, job_streams.fetch(project.files(job), name, directory, project.timing)
+        )
     except TransferError as failure:
         return StoredStream(name, reported, fault=str(failure))
 

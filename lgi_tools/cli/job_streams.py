@@ -15,10 +15,10 @@ from pathlib import Path
 from lgi_tools.cli import terminal
 from lgi_tools.client.files import Files
 from lgi_tools.client.job import Details
-from lgi_tools.client.polling import LONGEST_PAUSE, OUTAGE
 from lgi_tools.client.project import Project
 from lgi_tools.client.result import result_of
 from lgi_tools.client.stored_file import STREAMS
+from lgi_tools.client.timing import Timing
 from lgi_tools.client.transfer_error import TransferError
 
 _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
@@ -68,7 +68,7 @@ def show(project: Project, job: Details) -> Iterator[str]:
         if name in stored:
             with tempfile.TemporaryDirectory(prefix="LGI_run.") as directory:
                 try:
-                    path = fetch(project.files(job), name, Path(directory))
+                    path = fetch(project.files(job), name, Path(directory), project.timing)
                 except TransferError as failure:
                     fault = str(failure)
                 else:
@@ -79,13 +79,13 @@ def show(project: Project, job: Details) -> Iterator[str]:
             yield f"{name} cannot be fetched, {len(told.data)} of {told.size} bytes were reported: {fault}"
 
 
-def fetch(files: Files, name: str, directory: Path) -> Path:
+def fetch(files: Files, name: str, directory: Path, timing: Timing) -> Path:
     """Fetch a file; retry for up to ten minutes while the server does not answer."""
-    end = time.monotonic() + OUTAGE
+    end = time.monotonic() + timing.outage_seconds
     while True:
         try:
             return files.download(name, directory)
         except TransferError as failure:
             if not failure.is_outage or time.monotonic() > end:
                 raise
-        time.sleep(LONGEST_PAUSE)
+        time.sleep(timing.poll.longest)

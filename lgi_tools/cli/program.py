@@ -8,6 +8,7 @@ import click
 from lgi_protocol.job_directory import DamagedFileError
 from lgi_tools.cli import terminal
 from lgi_tools.client.text import shortened
+from lgi_tools.client.timing import DEFAULT, Timing
 
 
 class CallError(Exception):
@@ -23,14 +24,16 @@ class CallError(Exception):
         super().__init__(text)
 
 
-def run(command: click.Command, name: str, arguments: Sequence[str] | None = None) -> int:
+def run(
+    command: click.Command, name: str, arguments: Sequence[str] | None = None, timing: Timing = DEFAULT
+) -> int:
     """Run a tool and return its exit code: 0 only when it succeeded completely.
 
     click itself ends the program silently when the reader of its output has closed it, as ``LGI_qstat |
     head``.
     """
     try:
-        done = command.main(args=arguments, prog_name=name, standalone_mode=False)
+        done = command.main(args=arguments, prog_name=name, standalone_mode=False, obj=timing)
         return done if isinstance(done, int) else 0
     except CallError as failure:
         # As LGI: on standard output, between empty lines, where existing scripts look for it.

@@ -23,6 +23,7 @@ from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import one_line
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
 _log = logging.getLogger(__name__)
@@ -77,6 +78,12 @@ def require_elements(server: str, reply: Reply, *names: str) -> None:
         raise CallError(f"Error posting to server {server}: LGI {version} answered without <{names[0]}>")
 
 
+def timing() -> Timing:
+    """Return the times with which `program.run` was called."""
+    context = click.get_current_context(silent=True)
+    return (context and context.find_object(Timing)) or DEFAULT
+
+
 def connect(chosen: Settings) -> Client:
     """Return a client with the settings' credentials. Raises ClickException naming an unusable file."""
     with translate_errors():
@@ -88,7 +95,7 @@ def open_project(given: Options, program: str) -> Iterator[Project]:
     """Open the project that the options of a command name, and translate the errors of its calls."""
     chosen = options.resolve(given)
     options.require(chosen, program, "server", "user", "groups")
-    with translate_errors(), Project.of(chosen) as project:
+    with translate_errors(), Project.of(chosen, timing()) as project:
         yield project
 
 
@@ -98,7 +105,7 @@ class UserCalls:
     def __init__(self, chosen: Settings) -> None:
         """Use the settings; the first call opens the connection, and later calls reuse it."""
         self._client = connect(chosen)
-        self._caller = Caller(self._client, chosen)
+        self._caller = Caller(self._client, chosen, timing())
 
     def call(self, name: str, fields: dict[str, str] | None = None, *expected: str) -> Reply:
         """Make one call of ``interfaces/interface_<name>``.

@@ -13,7 +13,7 @@ from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from lgi_tools.client import idempotent_submit
+from lgi_tools.client import idempotent_submit, timing
 
 # What goes in one call at most: text of the jobs, of which a server takes a megabyte, and bytes of files.
 MOST_TEXT = 900_000
@@ -64,7 +64,7 @@ def submit(client: Client, caller: Mapping[str, str], jobs: Iterable[NewJob]) ->
 
 def _asked(client: Client, call: str, fields: Mapping[str, str]) -> Reply:
     """Return the answer of a call that changes nothing. A busy server is retried for one minute."""
-    return retry_on_busy(lambda: client.post(call, fields), idempotent_submit.PATIENCE)
+    return retry_on_busy(lambda: client.post(call, fields), timing.DEFAULT.retry_seconds)
 
 
 def batches(jobs: Iterable[NewJob], most: int) -> Iterator[list[NewJob]]:

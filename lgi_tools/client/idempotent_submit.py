@@ -15,11 +15,9 @@ from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
 from lgi_tools.client.progress import ProgressCallback
+from lgi_tools.client.timing import DEFAULT, Timing
 
-# So many seconds a submit is tried: a busy server, or one that is just being restarted.
-PATIENCE = 60.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
-# The first version of the server that remembers requests.
+# The first version of the server that stores request ids.
 REMEMBERS = (1, 41)
 _UNKNOWN = "the answer was lost, so the job may be there all the same: look with LGI_qstat"
 
@@ -35,7 +33,7 @@ def submit_once(
     fields: Mapping[str, str],
     files: tuple[Path | BinaryIO, ...] = (),
     *,
-    patience: float = PATIENCE,
+    timing: Timing = DEFAULT,
     sleep: Callable[[float], None] = time.sleep,
     watch: ProgressCallback | None = None,
 ) -> Reply:
@@ -45,7 +43,7 @@ def submit_once(
     keeps ``request_id`` can repeat the submit after the program has ended.
     """
     every = {"request_id": new_id()} | dict(fields)
-    end, pause = time.monotonic() + patience, FIRST_PAUSE
+    end, pause = time.monotonic() + timing.retry_seconds, timing.submit.first
     lost: TransportError | None = None
     while True:
         try:
@@ -58,7 +56,7 @@ def submit_once(
             if time.monotonic() + pause > end or not supports_request_id(client, call, fields):
                 raise TransportError(lost.server, f"{lost.reason}; {_UNKNOWN}") from error
         sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = timing.submit.increase(pause)
 
 
 def supports_request_id(client: Client, call: str, fields: Mapping[str, str]) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.reply import Reply
 from lgi_tools.client import idempotent_submit
-from lgi_tools.client.idempotent_submit import PATIENCE
 from lgi_tools.client.progress import ProgressCallback
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.text import one_line, shortened
+from lgi_tools.client.timing import DEFAULT, Timing
 
 SUBMIT = "submit_job"
 _log = logging.getLogger(__name__)
@@ -19,9 +19,10 @@ _log = logging.getLogger(__name__)
 class Caller:
     """Interface calls as the user of the settings. A busy server is retried for one minute."""
 
-    def __init__(self, client: Client, chosen: Settings) -> None:
+    def __init__(self, client: Client, chosen: Settings, timing: Timing = DEFAULT) -> None:
         """Use ``client``, which the caller closes."""
         self._client = client
+        self._timing = timing
         self.fields = {"project": chosen.project, "user": chosen.user, "groups": chosen.groups}
 
     def call(
@@ -39,9 +40,11 @@ class Caller:
         check_text(every)
         _log.info("calling %s of %s", name, self._client.server)
         if name == SUBMIT:
-            reply = idempotent_submit.submit_once(self._client, call, every, files, watch=watch)
+            reply = idempotent_submit.submit_once(
+                self._client, call, every, files, timing=self._timing, watch=watch
+            )
         else:
-            reply = retry_on_busy(lambda: self._client.post(call, every, files), PATIENCE)
+            reply = retry_on_busy(lambda: self._client.post(call, every, files), self._timing.retry_seconds)
         _log.debug("answered: %s", one_line(reply.content))
         return reply
 

@@ -5,18 +5,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
+from lgi_tools.client.timing import DEFAULT, Timing
 
-# Shorter than what many routers keep a silent connection for, and than our patience with an answer.
+# Seconds that a server may hold a call: shorter than many routers keep a silent connection, and than the
+# time-out of an answer.
 LONGEST_HELD = 40
-# The first pause with a server that answers at once, and the longest; each is half as long again.
-FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.2, 5.0, 1.5
-# A server that has answered before may be away for so long.
-OUTAGE = 600.0
 _Answer = TypeVar("_Answer")
 
 
 class OutageError(TransportError):
-    """A server that had answered before has not answered for ten minutes; the job continues."""
+    """A server that had answered before has not answered for a long time; the job continues."""
 
     def __init__(self, last: TransportError | ServerError) -> None:
         """Keep ``last``, the error of the last call."""
@@ -33,6 +31,7 @@ def poll_until(
     *,
     longest: int = LONGEST_HELD,
     answered: bool = False,
+    timing: Timing = DEFAULT,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> _Answer:
@@ -40,10 +39,10 @@ def poll_until(
 
     ``ask`` gets the number of seconds the server may hold the call. Raises TimeoutError after ``timeout``
     seconds; TransportError when the first call has no answer, unless the server has ``answered`` before;
-    OutageError when no answer has come for ten minutes.
+    OutageError when no answer has come for `Timing.outage_seconds`, ten minutes.
     """
     end = None if timeout is None else clock() + timeout
-    pause, heard = FIRST_PAUSE, clock() if answered else None
+    pause, heard = timing.poll.first, clock() if answered else None
     while True:
         left = longest if end is None else max(0.0, end - clock())
         # A first call that is held could not be told from one that never arrives.
@@ -57,7 +56,7 @@ def poll_until(
         except (TransportError, ServerError) as error:
             if heard is None or not _may_pass(error):
                 raise
-            if clock() - heard > OUTAGE:
+            if clock() - heard > timing.outage_seconds:
                 raise OutageError(error) from error
             is_first = False
         if end is not None and clock() >= end:
@@ -65,10 +64,10 @@ def poll_until(
         if is_first:
             continue
         if held and clock() - began >= held / 2:
-            pause = FIRST_PAUSE
+            pause = timing.poll.first
             continue
         sleep(pause if end is None else min(pause, max(0.0, end - clock())))
-        pause = min(pause * GROWTH, LONGEST_PAUSE)
+        pause = timing.poll.increase(pause)
 
 
 def _may_pass(error: TransportError | ServerError) -> bool:

@@ -22,6 +22,7 @@ from lgi_tools.client.result import Result, result_of
 from lgi_tools.client.settings import Settings
 from lgi_tools.client.specifics import as_xml
 from lgi_tools.client.tail import Tail
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 
 PAGE = 1024
@@ -58,20 +59,21 @@ class Project:
             groups=comma_lists.join(groups),
             check_host=check_host,
         )
-        self._open(settings.with_defaults(given))
+        self._open(settings.with_defaults(given), DEFAULT)
 
     @classmethod
-    def of(cls, chosen: Settings) -> Self:
+    def of(cls, chosen: Settings, timing: Timing = DEFAULT) -> Self:
         """Return the project of complete settings."""
         made = cls.__new__(cls)
-        made._open(chosen)
+        made._open(chosen, timing)
         return made
 
-    def _open(self, chosen: Settings) -> None:
+    def _open(self, chosen: Settings, timing: Timing) -> None:
         settings.require_arguments(chosen, {}, "server", "user", "groups", "key", "certificate", "ca")
         self._client = Client(chosen.server, chosen.credentials())
-        self._caller = Caller(self._client, chosen)
-        # Whether the server has answered: then one that does not has gone away, as to be restarted.
+        self._caller = Caller(self._client, chosen, timing)
+        self.timing = timing
+        # Whether the server has answered: if so, it is retried when it does not answer any more.
         self._answered = False
 
     @property
@@ -152,6 +154,7 @@ class Project:
             lambda told: told.ended,
             timeout,
             answered=self._answered,
+            timing=self.timing,
         )
 
     def result(self, job: AnyJob, timeout: float | None = None) -> Result:
@@ -190,7 +193,7 @@ class Project:
         told = job if isinstance(job, Job) else self.job(job)
         if not told.repository_url:
             raise TransferError(f"job {told.id} has no repository")
-        return Files(Repository(told.repository_url, self._client.session))
+        return Files(Repository(told.repository_url, self._client.session, self.timing))
 
     def resources(self) -> tuple[Resource, ...]:
         """Return the resources of the project."""

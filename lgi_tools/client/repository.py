@@ -19,23 +19,23 @@ from lgi_protocol.transport_errors import root_cause
 from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository_answer import body_text, find, refusal, status_line
 from lgi_tools.client.resumable_download import ResumableDownload
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
 
 _log = logging.getLogger(__name__)
 DONE = 200
-# Seconds before a download that was cut goes on; each time some of it must have come.
-PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, None)
 _NONE: Mapping[str, str] = {}
 
 
 class Repository:
     """The repository at a URL. The session verifies the server before anything is sent."""
 
-    def __init__(self, url: str, session: requests.Session) -> None:
+    def __init__(self, url: str, session: requests.Session, timing: Timing = DEFAULT) -> None:
         """Use a URL and session. Raises ValueError with the reason for an invalid URL."""
         self.url = check_url(url)
         self._session = session
+        self._timing = timing
 
     def file_url(self, name: str) -> str:
         """Return the URL of a file, with special characters encoded."""
@@ -69,17 +69,23 @@ class Repository:
             raise TransferError(f"{target} is no plain file")
         arrival = ResumableDownload(target)
         try:
-            for pause in PAUSES:
+            for pause in self._pauses():
                 before = arrival.size
                 try:
                     return self._fetch(self.file_url(name), arrival, watch)
                 except TransferError as failure:
-                    came = failure.__cause__ is not None and arrival.mark and arrival.size > before
-                    if not came or pause is None:
+                    was_cut = failure.__cause__ is not None and arrival.mark and arrival.size > before
+                    if not was_cut or pause is None:
                         raise
                     time.sleep(pause)
         finally:
             arrival.leave()
+
+    def _pauses(self) -> Iterator[float | None]:
+        """Yield the pause after each failed attempt of a download, None after the last one."""
+        retries = self._timing.download_retries
+        yield from (0.0 if n == 0 else self._timing.download.next_delay(n - 1) for n in range(retries))
+        yield None
 
     def _fetch(self, url: str, arrival: ResumableDownload, watch: ProgressCallback) -> None:
         headers = {"Range": f"bytes={arrival.size}-", "If-Range": arrival.mark} if arrival.mark else {}

@@ -13,10 +13,12 @@ from lgi_tools.cli import options, output_json, program, terminal
 from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import date_and_number
 from lgi_tools.cli.progress import ProgressBar
+from lgi_tools.cli.session import timing
 from lgi_tools.client import settings
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.text import one_line
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.commands.stage import repository_url
 
@@ -81,7 +83,7 @@ def command(
     chosen = options.resolve(given, settings.read_job(job) if job else None, fill=True)
     options.require(chosen, NAME)
     try:
-        repository = Repository(url, chosen.credentials().session())
+        repository = Repository(url, chosen.credentials().session(), timing())
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if action is Operation.LIST:
@@ -188,6 +190,6 @@ def _transfer_one(repository: Repository, action: Operation, name: str) -> tuple
     return f"{succeeded} '{url}'", None
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:
     """Run LGI_filetransfer and return its exit code: 0 only when every file was transferred."""
-    return program.run(command, NAME, arguments)
+    return program.run(command, NAME, arguments, timing)

@@ -16,10 +16,11 @@ from lgi_tools.cli.output_json import OutputFormat
 from lgi_tools.cli.output_text import data_line, job_lines, repository_line
 from lgi_tools.cli.program import CallError
 from lgi_tools.cli.progress import ProgressBar
-from lgi_tools.cli.session import UserCalls, connect, require_elements, translate_errors
+from lgi_tools.cli.session import UserCalls, connect, require_elements, timing, translate_errors
 from lgi_tools.client import idempotent_submit, settings
 from lgi_tools.client.interface_calls import check_text
 from lgi_tools.client.settings import Settings
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.qsub_files import input_of, uploadable
 
 NAME = "LGI_qsub"
@@ -183,18 +184,18 @@ def submit_as_resource(
 def _submit(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
     caller = {"session_id": calls.session_id, "project": calls.project}
     return idempotent_submit.submit_once(
-        calls.client, "resources/resource_submit_job", caller | fields, files
+        calls.client, "resources/resource_submit_job", caller | fields, files, timing=timing()
     )
 
 
 def _submit_in_session(calls: ResourceCalls, fields: dict[str, str], files: tuple[Path, ...]) -> Reply:
-    retry_on_busy(calls.sign_up, idempotent_submit.PATIENCE)
+    retry_on_busy(calls.sign_up, timing().retry_seconds)
     try:
         return _submit(calls, fields, files)
     finally:
         calls.sign_off()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:
     """Run LGI_qsub and return its exit code: 0 only when the job was submitted."""
-    return program.run(command, NAME, arguments)
+    return program.run(command, NAME, arguments, timing)

@@ -15,6 +15,7 @@ from lgi_tools.client import command_line, job_end
 from lgi_tools.client.job import Details
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
 NAME = "LGI_run"
@@ -178,6 +179,6 @@ def until_end(project: Project, job: Details) -> int:
     return code
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:
     """Run LGI_run and return its exit code, with --wait the exit code of the job."""
-    return program.run(command, NAME, arguments)
+    return program.run(command, NAME, arguments, timing)

@@ -9,6 +9,7 @@ import click
 from lgi_protocol import xml
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools.cli import options, program, terminal
+from lgi_tools.cli.session import timing
 from lgi_tools.client import settings
 from lgi_tools.client.repository import Repository
 from lgi_tools.staging.fetch import fetch
@@ -50,7 +51,7 @@ def command(job_directory: str, direction: str) -> int:
         terminal.warn(NAME, f"user {os.geteuid()} cannot read the key {chosen.key}: {_ADVICE}")
         return NEVER
     try:
-        repository = Repository(url, chosen.credentials().session())
+        repository = Repository(url, chosen.credentials().session(), timing())
     except ValueError as error:
         terminal.warn(NAME, str(error))
         return NEVER

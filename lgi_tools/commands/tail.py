@@ -17,13 +17,12 @@ from lgi_tools.client.job import Details
 from lgi_tools.client.polling import OutageError, poll_until
 from lgi_tools.client.project import Project, is_unknown_call
 from lgi_tools.client.tail import Tail
+from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
 NAME = "LGI_tail"
 # Seconds that the server may hold a call, less than it would hold any.
 LONGEST_HELD = 20
-# Seconds to wait for the first output of a resource, and for the rest after the job has ended.
-FIRST_SECONDS, LAST_SECONDS = 15.0, 10.0
 _TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits until it has ended"
 
 
@@ -86,7 +85,8 @@ class _Glance:
             terminal.warn(NAME, f"job {self.job.id} is queued")
             return 0
         try:
-            tail = self.next(Tail(self.job.state, 0, b"", False, False), FIRST_SECONDS)
+            nothing = Tail(self.job.state, 0, b"", False, False)
+            tail = self.next(nothing, self.project.timing.first_output_seconds)
         except TimeoutError:
             self.warn_of_silence()
             return 1
@@ -109,7 +109,14 @@ class _Glance:
                 text = _TOO_OLD.format(self.project.server, self.job.id)
                 raise click.ClickException(text) from None
 
-        return poll_until(ask, is_news, timeout, longest=LONGEST_HELD, answered=self.retries or seen.live)
+        return poll_until(
+            ask,
+            is_news,
+            timeout,
+            longest=LONGEST_HELD,
+            answered=self.retries or seen.live,
+            timing=self.project.timing,
+        )
 
     def warn_of_silence(self) -> None:
         """Warn that the resource has sent no output, and why that may be."""
@@ -131,9 +138,10 @@ class _Follower(_Glance):
         begun = warned = False
         while not (seen.complete or (states.has_ended(seen.state) and not seen.live)):
             silent = seen.state != State.QUEUED and not seen.live and not warned and not begun
-            last = LAST_SECONDS if states.has_ended(seen.state) else None
+            timing = self.project.timing
+            last = timing.last_output_seconds if states.has_ended(seen.state) else None
             try:
-                tail = self.next(seen, FIRST_SECONDS if silent else last)
+                tail = self.next(seen, timing.first_output_seconds if silent else last)
             except TimeoutError:
                 if not silent:
                     break
@@ -175,6 +183,6 @@ def _after(tail: Tail, begin: int) -> Tail:
     return replace(tail, offset=begin, data=tail.data[begin - tail.offset :])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:
     """Run LGI_tail and return its exit code: 0 when the output could be shown."""
-    return program.run(command, NAME, arguments)
+    return program.run(command, NAME, arguments, timing)

@@ -14,6 +14,7 @@ from lgi_tools.client.job_end import Outcome
 from lgi_tools.client.polling import OutageError
 from lgi_tools.client.project import Project
 from lgi_tools.client.text import one_line
+from lgi_tools.client.timing import DEFAULT, Timing
 
 NAME = "LGI_wait"
 
@@ -82,11 +83,12 @@ def warn_of_outage(program: str, project: Project, job_id: int, error: OutageErr
     """Warn that the server does not answer while the job continues. Returns the exit code."""
     terminal.warn(
         program,
-        f"job {job_id} continues, but {project.server} has not answered for 10 minutes: {error.reason}",
+        f"job {job_id} continues, but {project.server} has not answered for"
+        f" {project.timing.outage_seconds / 60:g} minutes: {error.reason}",
     )
     return job_end.GOES_ON
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:
     """Run LGI_wait and return its exit code: 0 only when every job has succeeded."""
-    return program.run(command, NAME, arguments)
+    return program.run(command, NAME, arguments, timing)

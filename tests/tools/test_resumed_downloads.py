@@ -5,17 +5,21 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lgi_protocol.backoff import Backoff
 from lgi_tools.cli.progress import ProgressBar
-from lgi_tools.client import repository, resumable_download
-from lgi_tools.commands.filetransfer import main
+from lgi_tools.client import resumable_download
+from lgi_tools.client.timing import Timing
+from lgi_tools.commands import filetransfer
 from tests.support.canned_server import Answer, CannedServer, Request
 
 pytestmark = pytest.mark.slow
 
+main = partial(filetransfer.main, timing=Timing(download=Backoff(0.0, 0.0), download_retries=2))
 Run = Callable[..., tuple[int, str, str]]
 PLACE = "/repository/eff/JOB_75d8f2efe814c75e102a012925e8ceff"
 CONTENT = os.urandom(2_000_000)
@@ -46,12 +50,6 @@ class Versions:
         body = self.content[begin:]
         cut = body[: self.cuts.pop(0)] if self.cuts else body
         return Answer(cut, 206 if begin else 200, len(body) - len(cut), headers)
-
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No pause between tries."""
-    monkeypatch.setattr(repository, "PAUSES", (0.0, 0.0, None))
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 """A submit whose answer is lost makes one job all the same."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from lgi_protocol.backoff import Backoff
 from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import TransportError
 from lgi_tools.certificates import user_directory
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client import idempotent_submit
+from lgi_tools.client.timing import Timing
 from lgi_tools.commands.qsub import main
 from tests.support.canned_server import Answer, CannedServer, lgi
 from tests.support.cutting_proxy import Cut, CuttingProxy, When
@@ -68,7 +71,7 @@ def test_a_submit_without_an_answer_in_time_may_have_been_made(client: Client, s
     server.will_answer_call(LIST, of_today())
 
     with pytest.raises(TransportError, match="may be there all the same"):
-        idempotent_submit.submit_once(client, SUBMIT, FIELDS, patience=0.4)
+        idempotent_submit.submit_once(client, SUBMIT, FIELDS, timing=Timing(retry_seconds=0.4))
 
 
 @pytest.mark.parametrize("answer", [Answer(b"<html>", 502), Answer(b"")])
@@ -123,14 +126,14 @@ def test_a_submit_cut_anywhere_makes_one_job_or_none(
         project="LGI",
     )
     Path("in.txt").write_text("contents")
-    monkeypatch.setattr(idempotent_submit, "FIRST_PAUSE", 0.01)
+    hurried = partial(main, timing=Timing(submit=Backoff(0.01, 8.0)))
     monkeypatch.setenv("https_proxy", proxy.url)
     codes = []
     for turn in range(20):
         proxy.cut = Cut(turn, when)
         before = len(grid.rows("SELECT job_id FROM job_queue"))
 
-        code, out, _err = run(main, "-c", str(tmp_path / "LGI"), "-a", "hello_world", "in.txt")
+        code, out, _err = run(hurried, "-c", str(tmp_path / "LGI"), "-a", "hello_world", "in.txt")
 
         made = len(grid.rows("SELECT job_id FROM job_queue")) - before
         assert made == (code == 0), (turn, out)

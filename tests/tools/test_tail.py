@@ -1,16 +1,19 @@
 """LGI_tail against a server with canned answers."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from lgi_tools.client.timing import Timing
 from lgi_tools.commands import tail
-from lgi_tools.commands.tail import main
 from tests.support.canned_server import Answer, CannedServer, end_fields, lgi, lgi_error
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, TAIL = "interfaces/interface_job_state", "interfaces/interface_job_tail"
 REPOSITORY = "JobRepository_abc"
+# The canned server holds no call.
+main = partial(tail.main, timing=Timing(first_output_seconds=0.3, last_output_seconds=0.3))
 TEN = "".join(f"{number}\n" for number in range(10))
 
 
@@ -33,13 +36,6 @@ def piece(
 def asked(server: CannedServer) -> list[str]:
     """From which bytes on the output was asked for."""
     return [request.fields["offset"] for request in server.requests if request.path.endswith("tail.php")]
-
-
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The canned server holds no call."""
-    monkeypatch.setattr(tail, "FIRST_SECONDS", 0.3)
-    monkeypatch.setattr(tail, "LAST_SECONDS", 0.3)
 
 
 def test_the_last_lines_of_a_job_that_has_ended_are_printed(run: Run, server: CannedServer) -> None:

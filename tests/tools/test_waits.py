@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
-from lgi_tools.client.polling import LONGEST_HELD, LONGEST_PAUSE, OUTAGE, OutageError, poll_until
+from lgi_tools.client.polling import LONGEST_HELD, OutageError, poll_until
+from lgi_tools.client.timing import DEFAULT
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,7 @@ def test_a_server_that_holds_none_is_asked_ever_more_seldom() -> None:
 
     assert time.wait(time.old_server, 100) >= 100
     assert time.pauses[0] == 0.2
-    assert time.pauses[-1] == LONGEST_PAUSE
+    assert time.pauses[-1] == DEFAULT.poll.longest
     assert time.pauses == sorted(time.pauses)
     assert len(time.pauses) < 35
 
@@ -103,7 +104,7 @@ def test_a_server_that_stays_away_ends_the_wait() -> None:
 
     with pytest.raises(OutageError, match="Connection refused"):
         time.wait(ask, 10_000)
-    assert OUTAGE < time.now < OUTAGE + 200
+    assert DEFAULT.outage_seconds < time.now < DEFAULT.outage_seconds + 200
 
 
 @pytest.mark.parametrize(
