@@ -10,6 +10,7 @@ import click
 
 from lgi_protocol.client import is_https
 from lgi_tools.certificates.archive import read_certificate
+from lgi_tools.certificates.ca import LEAF_DAYS
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import program
 
@@ -37,6 +38,11 @@ FORCE = click.option("--force", is_flag=True, help="Replace an existing certific
 def days(default: int) -> Callable[[_Command], _Command]:
     """Return the option --days with a default."""
     return click.option("--days", type=DAYS, default=default, show_default=True, help="Validity in days.")
+
+
+def issuing(command: _Command) -> _Command:
+    """Add the options to issue a certificate with a new key: --key-type, --days and --force."""
+    return KEY_TYPE(days(LEAF_DAYS)(FORCE(command)))
 
 
 def https(_context: click.Context, _option: click.Parameter, url: str) -> str:

@@ -11,7 +11,6 @@ from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import (
     ALSO,
     DIRECTORY,
-    FORCE,
     GROUP,
     KEY_TYPE,
     NAME,
@@ -19,6 +18,7 @@ from lgi_tools.certificates.command_options import (
     PROJECT,
     configuration,
     days,
+    issuing,
     of_configuration,
     plain_errors,
     read_password,
@@ -70,9 +70,7 @@ def init(directory: Path, name: str, key_type: str, days: int) -> None:
 @command.command()
 @click.argument("host")
 @ALSO
-@KEY_TYPE
-@days(ca.LEAF_DAYS)
-@FORCE
+@issuing
 @click.pass_obj
 def server(
     directory: Path, *, host: str, also: tuple[str, ...], key_type: str, days: int, force: bool
@@ -88,9 +86,7 @@ def server(
 @command.command()
 @click.argument("name")
 @PROJECT
-@KEY_TYPE
-@days(ca.LEAF_DAYS)
-@FORCE
+@issuing
 @click.pass_obj
 def resource(
     directory: Path, *, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
@@ -109,9 +105,7 @@ def resource(
 @PROJECT
 @PASSWORD_FILE
 @configuration
-@KEY_TYPE
-@days(ca.LEAF_DAYS)
-@FORCE
+@issuing
 @click.pass_obj
 def user(
     directory: Path,

@@ -9,7 +9,8 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.states import State
 from lgi_tools.cli import job_streams, options, program, terminal
-from lgi_tools.cli.param_types import TextParamType, unmet_request
+from lgi_tools.cli.param_types import unmet_request
+from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.cli.session import open_project
 from lgi_tools.client import command_line, job_end
 from lgi_tools.client.job import Details
@@ -25,28 +26,8 @@ NAME = "LGI_run"
     context_settings=options.CONTEXT | {"allow_interspersed_args": False},
     no_args_is_help=True,
 )
-@click.option("--cpus", type=click.IntRange(1), metavar="N", help="Number of cores the job needs.")
-@click.option(
-    "--mem",
-    type=TextParamType("memory", command_line.memory),
-    metavar="MB",
-    help="Memory the job needs, in MB or as 2G.",
-)
-@click.option(
-    "--time",
-    "seconds",
-    type=TextParamType("time", command_line.seconds),
-    metavar="SECONDS",
-    help="Maximum run time, in seconds or as 90m, 2h or 01:30:00.",
-)
+@request_options()
 @click.option("--image", metavar="NAME:VERSION", help="Container image to run in.")
-@click.option(
-    "--resource",
-    "resources",
-    multiple=True,
-    metavar="NAME[=N]",
-    help="Project-wide licence the job needs; may be repeated.",
-)
 @click.option(
     "-f",
     "--file",
@@ -55,13 +36,6 @@ NAME = "LGI_run"
     type=options.FILE,
     metavar="FILE",
     help="Also send this file; may be repeated.",
-)
-@click.option(
-    "-t",
-    "--targets",
-    default="",
-    metavar="LIST",
-    help="Resources the job may run on, comma-separated (default: any).",
 )
 @click.option(
     "-o",
@@ -148,13 +122,12 @@ def command(
 
 
 def _warn_of_unmet(project: Project, targets: str, specifics: str) -> None:
-    """Warn when no resource can run the job. It stays queued, since a larger resource may be added."""
+    """Warn when no resource can run the job."""
     try:
-        reason = unmet_request(project.resources(), command_line.APPLICATION, targets, specifics)
+        resources = project.resources()
     except (ServerError, TransportError):
         return
-    if reason:
-        terminal.warn(NAME, f"warning: no resource can currently run this job: {reason}")
+    warn_of_unmet(NAME, unmet_request(resources, command_line.APPLICATION, targets, specifics))
 
 
 def until_end(project: Project, job: Details) -> int:

@@ -10,7 +10,8 @@ import click
 
 from lgi_protocol import comma_lists
 from lgi_tools.cli import options, program, terminal
-from lgi_tools.cli.param_types import TextParamType, unmet_request
+from lgi_tools.cli.param_types import unmet_request
+from lgi_tools.cli.request_options import request_options, warn_of_unmet
 from lgi_tools.client import command_line
 from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
@@ -32,36 +33,7 @@ def command() -> None:
 
 @command.command(context_settings={"allow_interspersed_args": False}, no_args_is_help=True)
 @BATCH
-@click.option("--cpus", "--cores", type=click.IntRange(1), metavar="N", help="Number of cores the job needs.")
-@click.option(
-    "--mem",
-    "--memory",
-    "mem",
-    type=TextParamType("memory", command_line.memory),
-    metavar="MB",
-    help="Memory the job needs, in MB or as 2G.",
-)
-@click.option(
-    "--time",
-    "seconds",
-    type=TextParamType("time", command_line.seconds),
-    metavar="SECONDS",
-    help="Maximum run time, in seconds or as 90m, 2h or 01:30:00.",
-)
-@click.option(
-    "--resource",
-    "resources",
-    multiple=True,
-    metavar="NAME[=N]",
-    help="Project-wide licence the job needs; may be repeated.",
-)
-@click.option(
-    "-t",
-    "--targets",
-    default="",
-    metavar="LIST",
-    help="Resources the job may run on, comma-separated (default: any).",
-)
+@request_options(cpus=("--cores",), memory=("--memory",))
 @click.option(
     "-f", "--force", is_flag=True, help="Submit this folder again; cannot be combined with --batch."
 )
@@ -125,8 +97,9 @@ def _warn_of_unmet(chosen: Settings, order: Order) -> None:
         terminal.warn(
             NAME, f"warning: no resource announces {order.image}; {NAME} list-codes lists the available ones"
         )
-    elif reason := unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics):
-        terminal.warn(NAME, f"warning: no resource can currently run this job: {reason}")
+    else:
+        reason = unmet_request(resources, command_line.APPLICATION, order.targets, order.specifics)
+        warn_of_unmet(NAME, reason)
 
 
 def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
