@@ -10,6 +10,13 @@ from lgi_server.background.metrics import Timer
 Caller = ClientCertificate | JobCertificate
 
 
+def log_account(who: Caller | None) -> Mapping[str, str]:
+    """Return whose account the log counts a line for: the jobs of a resource have one together."""
+    if who is None:
+        return {"account": ""}
+    return {"account": who.account if isinstance(who, ClientCertificate) else f"jobs on {who.job.resource}"}
+
+
 @dataclass
 class CallRecord:
     """One call: its name, how long it takes, who makes it, and what was posted, as far as that is known."""

@@ -18,7 +18,7 @@ import flask
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import bulk_manifest, form_parser, responses, uploads
-from lgi_server.api.call_record import Caller, CallRecord
+from lgi_server.api.call_record import Caller, CallRecord, log_account
 from lgi_server.api.context import CallRequest
 from lgi_server.api.faults import internal_error
 from lgi_server.api.fields import Form
@@ -80,7 +80,7 @@ class Endpoint:
             log.debug("%s", record)
         except LGIError as refused:
             elements, error = (responses.error(refused),), int(refused.number)
-            log.warning("%s refused: %s", record, ascii(str(refused)))
+            log.warning("%s refused: %s", record, ascii(str(refused)), extra=log_account(record.who))
         except Exception:  # noqa: BLE001 - the boundary of a request
             elements, error = internal_error(record.name), int(ErrorNumber.DATABASE)
         finally:

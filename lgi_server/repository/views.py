@@ -20,6 +20,7 @@ from lgi_protocol import file_properties, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
 from lgi_server.api import form_parser, responses
+from lgi_server.api.call_record import Caller, log_account
 from lgi_server.api.dispatch import authenticate
 from lgi_server.repository import post
 from lgi_server.runtime import Runtime
@@ -83,21 +84,24 @@ def blueprint(server: Runtime) -> Blueprint:
 
 def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Response:
     """Run a view for a verified caller and turn what it raises into a status document."""
+    who: Caller | None = None
     try:
         who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
         access = server.repository_access(who, time.time())
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchRepositoryError(place["name"])
         answer = view(server, access, **{key: place[key] for key in place if key != "fan"})
-        log.info("%s %r %r %d", request.method, request.path, who.caller, answer.status_code)
+        caller, number = who.caller, answer.status_code
+        log.info("%s %r %r %d", request.method, request.path, caller, number, extra=log_account(who))
         return answer
     except NoSuchFileError as missing:
         return status(HTTPStatus.NOT_FOUND, missing.message)
     except StorageFullError as full:
-        log.error("%s %r by %r: %s", request.method, request.path, who.caller, full)
+        log.error("%s %r: %s", request.method, request.path, full, extra=log_account(who))
         return status(HTTPStatus.INSUFFICIENT_STORAGE, full.message)
     except LGIError as refused:
-        log.warning("%s %r refused: %s", request.method, request.path, ascii(str(refused)))
+        why = ascii(str(refused))
+        log.warning("%s %r refused: %s", request.method, request.path, why, extra=log_account(who))
         found = _STATUS.get(refused.number, HTTPStatus.INTERNAL_SERVER_ERROR)
         return status(found, refused.message)
     except OSError as error:

@@ -1,12 +1,14 @@
-"""What strangers can write into the server's log: little."""
+"""What strangers and single users can write into the server's log: little."""
 
 import logging
+import socket
+from contextlib import suppress
 
 import pytest
 
 from lgi_server.serving.log_rate_limit import MOST, SECONDS, RateLimitFilter
 from tests.server.test_tls import anonymous
-from tests.support.grid import Grid
+from tests.support.grid import Grid, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -14,10 +16,17 @@ STRANGERS = 600
 
 
 def written(
-    flood: RateLimitFilter, lines: int, level: int = logging.WARNING, name: str = "lgi.api"
+    flood: RateLimitFilter,
+    lines: int,
+    level: int = logging.WARNING,
+    name: str = "lgi.api",
+    account: str | None = None,
 ) -> list[str]:
     """What is left of so many lines."""
     records = [logging.LogRecord(name, level, "", 0, "no %s", (number,), None) for number in range(lines)]
+    if account is not None:
+        for record in records:
+            record.account = account
     return [record.getMessage() for record in records if flood.filter(record)]
 
 
@@ -42,6 +51,69 @@ def test_ordinary_work_and_other_parts_are_written_all_the_same(level: int, name
     written(flood, MOST + 1)
 
     assert written(flood, MOST - 1, level, name) == [f"no {number}" for number in range(MOST - 1)]
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+def test_each_caller_has_a_share_of_the_log(level: int) -> None:
+    """Ordinary work of one caller is limited, and hides nothing of others, nor of strangers."""
+    flood = RateLimitFilter(lambda: 0.0)
+
+    of_eve = written(flood, 3 * MOST, level, account="name eve")
+    of_mark = written(flood, 5, level, account="name mark")
+
+    assert (len(of_eve), of_mark) == (MOST, [f"no {number}" for number in range(5)])
+    assert written(flood, 1) == ["no 0"]
+
+
+def test_lines_about_connections_are_limited_whatever_their_level() -> None:
+    """They are whoever's doing that connects."""
+    assert len(written(RateLimitFilter(lambda: 0.0), 2 * MOST, logging.INFO, "lgi.serve")) == MOST
+
+
+def test_many_callers_are_not_remembered_for_ever() -> None:
+    """A span that is over is the same as none."""
+    now = 0.0
+    flood = RateLimitFilter(lambda: now)
+    for number in range(5000):
+        now = number * 1.0
+        assert len(written(flood, 1, account=f"name user{number}")) == 1
+
+    assert len(flood.spans) < 1200
+
+
+def log_of(grid: Grid, begin: int) -> list[str]:
+    """The lines of the server's log since a place."""
+    return grid.log.read_bytes()[begin:].decode().splitlines()
+
+
+def test_plain_http_and_broken_connections_do_not_fill_the_log(grid: Grid) -> None:
+    """Neither do connections that end at once."""
+    begin = grid.log.stat().st_size
+    for number in range(STRANGERS):
+        with socket.create_connection(("127.0.0.1", grid.port), 20) as plain:
+            if number % 2:
+                plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                plain.settimeout(20)
+                with suppress(OSError):
+                    while plain.recv(1000):
+                        pass
+
+    wait_for(lambda: any("no TLS connection" in line for line in log_of(grid, begin)))
+    assert len(log_of(grid, begin)) < STRANGERS / 2
+
+
+def test_one_user_does_not_fill_the_log(grid: Grid) -> None:
+    """However often a repository is listed; another's line is there."""
+    eve, mark = grid.user("eve@desk", ("chem",)), grid.user()
+    url = f"{grid.url}/repository/repository_content.php?repository=JOB_{'0' * 32}"
+    begin = grid.log.stat().st_size
+    for _ in range(STRANGERS):
+        assert eve.client.session.get(url).status_code == 200
+    mark.client.session.get(url)
+
+    lines = log_of(grid, begin)
+    assert 1 <= sum("eve@desk" in line for line in lines) < STRANGERS / 2
+    assert sum("mark@laptop" in line for line in lines) == 1
 
 
 def test_a_stranger_cannot_fill_the_log(grid: Grid) -> None:
