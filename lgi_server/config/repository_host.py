@@ -8,6 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lgi_server.config import values
+from lgi_server.config.setting import setting
+
 _ADDRESS = re.compile(
     r"(?P<user>[a-z_][a-z0-9_-]*)@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?\Z"
 )
@@ -28,18 +31,7 @@ class Address:
         return f"{self.user}@[{self.host}]" if ":" in self.host else f"{self.user}@{self.host}"
 
 
-@dataclass(frozen=True)
-class RepositoryHost:
-    """Where the repositories are kept, how to get in, and where that host serves them."""
-
-    address: Address
-    directory: str
-    url: str
-    ssh_key: Path
-    known_hosts: Path
-
-
-def address(text: str) -> Address:
+def parse_address(text: str) -> Address:
     """``user@host`` or ``user@host:port``; ValueError for anything else."""
     found = _ADDRESS.match(text)
     port = int(found["port"] or 22) if found else 0
@@ -48,7 +40,7 @@ def address(text: str) -> Address:
     return Address(found["user"], found["host"].strip("[]"), port)
 
 
-def directory(text: str) -> str:
+def parse_directory(text: str) -> str:
     """Return an absolute directory of letters, digits, ``.``, ``_`` and ``-``.
 
     ValueError for anything else.
@@ -61,3 +53,14 @@ def directory(text: str) -> str:
 def is_plain(path: Path) -> bool:
     """Return whether ssh takes a path in its options as it stands."""
     return bool(_FILE.match(str(path)))
+
+
+@dataclass(frozen=True)
+class RepositoryHost:
+    """Where the repositories are kept, how to get in, and where that host serves them."""
+
+    address: Address = setting(parse_address, name="repository_host")
+    directory: str = setting(parse_directory, name="repository_directory")
+    url: str = setting(values.url, name="repository_url")
+    ssh_key: Path = setting(Path, name="repository_ssh_key", is_file=True)
+    known_hosts: Path = setting(Path, name="repository_known_hosts", is_file=True)

@@ -1,42 +1,14 @@
 """What the configuration says to the scheduler: how often it does what, and when it does what to a job."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lgi_protocol import xml
+from lgi_server.config.setting import setting
 
 _PULSE_LIMIT = re.compile(r"(\S+)\s+([1-9][0-9]{0,8})")
-
-
-@dataclass(frozen=True)
-class SchedulerSettings:
-    """Periods and limits, in seconds unless told otherwise (wire.md 8)."""
-
-    schedule_period: int = 300
-    updates_period: int = 900
-    pulse_period: int = 1800
-    session_period: int = 600
-    upkeep_period: int = 600
-    history_period: int = 3600
-    # A job that runs and has not been looked after for so long is lost; by application where that is given.
-    pulse_limit: int = 3600
-    pulse_limits: Mapping[str, int] = field(default_factory=dict)
-    # A job that was lost so often is queued no more, but aborted; 0: it always is, as LGI does.
-    most_losses: int = 0
-    # A repository that belongs to no job is removed at this age; 0: never.
-    orphan_age: int = 86_400
-    # What was used counts half as much in the order of the queue after so long.
-    share_half_life: int = 7 * 86_400
-    # A file with a function order(jobs, usage) in place of LGI's.
-    share_order: Path | None = None
-    # The history of jobs is kept for so long; 0: for ever.
-    history_age: int = 400 * 86_400
-
-    def pulse_limit_of(self, application: str) -> int:
-        """Return how long a job of an application may be without a pulse."""
-        return self.pulse_limits.get(application, self.pulse_limit)
 
 
 def _period(text: str) -> int:
@@ -66,11 +38,30 @@ def _pulse_limits(text: str) -> dict[str, int]:
     return found
 
 
-KEYS: Mapping[str, Callable[[str], object]] = {
-    **{one.name: _period for one in fields(SchedulerSettings)},
-    "pulse_limits": _pulse_limits,
-    "most_losses": _times,
-    "orphan_age": _age,
-    "history_age": _age,
-    "share_order": Path,
-}
+@dataclass(frozen=True)
+class SchedulerSettings:
+    """Periods and limits, in seconds unless told otherwise (wire.md 8)."""
+
+    schedule_period: int = setting(_period, default=300)
+    updates_period: int = setting(_period, default=900)
+    pulse_period: int = setting(_period, default=1800)
+    session_period: int = setting(_period, default=600)
+    upkeep_period: int = setting(_period, default=600)
+    history_period: int = setting(_period, default=3600)
+    # A job that runs and has not been looked after for so long is lost; by application where that is given.
+    pulse_limit: int = setting(_period, default=3600)
+    pulse_limits: Mapping[str, int] = setting(_pulse_limits, is_list=True, default_factory=dict)
+    # A job that was lost so often is queued no more, but aborted; 0: it always is, as LGI does.
+    most_losses: int = setting(_times, default=0)
+    # A repository that belongs to no job is removed at this age; 0: never.
+    orphan_age: int = setting(_age, default=86_400)
+    # What was used counts half as much in the order of the queue after so long.
+    share_half_life: int = setting(_period, default=7 * 86_400)
+    # A file with a function order(jobs, usage) in place of LGI's.
+    share_order: Path | None = setting(Path, default=None)
+    # The history of jobs is kept for so long; 0: for ever.
+    history_age: int = setting(_age, default=400 * 86_400)
+
+    def pulse_limit_of(self, application: str) -> int:
+        """Return how long a job of an application may be without a pulse."""
+        return self.pulse_limits.get(application, self.pulse_limit)

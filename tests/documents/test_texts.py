@@ -14,9 +14,12 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from lgi_server.config import parser
+from lgi_server.config.sections import SECTIONS, ProjectConfig
+from lgi_server.config.setting import settings_of
 from lgi_server.public import documents
 from tests.documents.blocks import DOCUMENTS, KINDS, ROOT, Block, blocks
 from tests.support.grid import Grid
+from tests.support.settings import without
 
 SETTINGS = [block for path in DOCUMENTS for block in blocks(path, "ini")]
 ELEMENTS = [block for path in DOCUMENTS for block in blocks(path, "xml")]
@@ -59,16 +62,16 @@ def test_a_document_is_served_by_the_project_server(path: Path) -> None:
 
 @pytest.mark.parametrize("block", SETTINGS, ids=lambda block: block.place)
 def test_a_setting_of_a_document_is_one_of_the_server(block: Block, grid: Grid, tmp_path: Path) -> None:
-    """Written into a configuration, it is refused for a missing file at most."""
-    keys = set(re.findall(r"^(\w+) *=", block.text, re.MULTILINE))
-    lines = grid.config_file.read_text().splitlines()
-    kept = [line for line in lines if line.partition("=")[0].strip() not in keys]
-    above, below = (part.splitlines() for part in "\n".join(kept).split("[project LGI]\n"))
-    project = block.text if block.text.startswith("[project") else "[project LGI]"
-    licences = block.text if block.text.startswith("[licences") else ""
-    top = "" if block.text.startswith("[") else block.text
+    """Written into its section of a configuration, it is refused for a missing file at most."""
+    _, *parts = re.split(r"^(\[.*\])\n", block.text, flags=re.MULTILINE)
+    assert block.text.startswith("[")
+    text = grid.config_file.read_text()
+    for header, settings in zip(parts[::2], parts[1::2], strict=True):
+        text = without(text, *re.findall(r"^(\w+) *=", settings, re.MULTILINE))
+        text = text if f"\n{header}\n" in text else f"{text}{header}\n"
+        text = text.replace(f"\n{header}\n", f"\n{header}\n{settings}")
     written = tmp_path / "LGI_server.cfg"
-    written.write_text("\n".join((top, *above, project, *below, licences)))
+    written.write_text(text)
 
     problem = refusal(written)
 
@@ -100,6 +103,16 @@ def test_a_message_in_troubleshooting_is_one_that_programs_print() -> None:
         if not any(all(part.strip() in text for part in message.split("...")) for text in texts)
     ]
     assert missing == []
+
+
+def test_the_table_of_settings_is_complete() -> None:
+    """Each section of the configuration with all its settings, in their order."""
+    text = (ROOT / "docs" / "administrator_guide.md").read_text("utf-8")
+    rows = re.findall(r"^\| `\[(.*?)\]` \| .*? \| (.*) \|$", text, re.MULTILINE)
+    listed = {section: re.findall(r"`(\w+)`", settings) for section, settings in rows}
+
+    known = {name: list(settings_of(kind)) for name, kind in SECTIONS.items()}
+    assert listed == known | {"project NAME": list(settings_of(ProjectConfig)), "licences": []}
 
 
 def refusal(file: Path) -> str:

@@ -1,5 +1,6 @@
 """The configuration file of the project server."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,20 +10,23 @@ from lgi_server.config.parser import ConfigError
 
 GOOD = """\
 # A comment.
+[server]
 url = https://localhost:8443/LGI
 listen = 127.0.0.1:8443
+default_project = LGI
+[certificates]
 server_certificate = server.crt
 server_key = server.key
 ca_certificate = ca.crt
+[repository]
 repository = repository
-default_project = LGI
-
 [project LGI]
 database = sqlite:LGI.sqlite
 server_name = LGI@localhost
 """
 
 REMOTE = """\
+[repository_host]
 repository_host = repo@files.example.org:2222
 repository_directory = /srv/repository/
 repository_url = https://files.example.org/LGI/repository
@@ -59,7 +63,8 @@ def test_relative_paths_start_at_the_configurations_directory(directory: Path) -
 def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     """A limit of its own for an application; as LGI's without any setting."""
     changes = (
-        "pulse_limits = hello_world 120, vasp 86400\nschedule_period = 60\norphan_age = 0\nmost_losses = 5\n"
+        "[scheduler]\npulse_limits = hello_world 120, vasp 86400\n"
+        "schedule_period = 60\norphan_age = 0\nmost_losses = 5\n"
     )
     usual, changed = load(directory, GOOD).scheduler, load(directory, changes + GOOD).scheduler
 
@@ -79,50 +84,66 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
 )
 def test_an_invalid_period_is_refused_with_its_line(directory: Path, line: str) -> None:
     """The message says what to write."""
-    with pytest.raises(ConfigError, match=r"line 1: .*: write "):
-        load(directory, f"{line}\n{GOOD}")
+    with pytest.raises(ConfigError, match=rf"line 2: \[scheduler\] {re.escape(line)}: write "):
+        load(directory, f"[scheduler]\n{line}\n{GOOD}")
 
 
 def test_sizes_may_be_written_with_a_letter(directory: Path) -> None:
     """K, M and G stand for powers of 1024."""
-    loaded = load(directory, "max_file_size = 3M\nmax_post_size = 70000\n" + GOOD)
+    text = GOOD + "[limits]\nmax_post_size = 70000\n"
+    loaded = load(directory, text.replace("[repository]", "[repository]\nmax_file_size = 3M"))
 
     assert (loaded.max_file_size, loaded.max_post_size) == (3 * 1024 * 1024, 70000)
 
 
+def test_indentation_upper_case_and_percent_signs_mean_what_they_say(directory: Path) -> None:
+    """A line that begins with blanks is a setting and continues none; nothing is put in for %(name)s."""
+    assert load(directory, GOOD.replace("\n", "\n    ")) == load(directory, GOOD)
+    assert load(directory, GOOD.replace("8443/LGI", "8443/%(listen)s")).prefix == "/%(listen)s"
+    with pytest.raises(ConfigError, match="there is no setting 'URL' here; did you mean 'url'"):
+        load(directory, GOOD.replace("url", "URL"))
+
+
 def test_another_host_may_keep_the_repositories(directory: Path) -> None:
     """Five settings, in any order; without them there is none."""
-    lines = REMOTE.splitlines(keepends=True)
+    first, *lines = REMOTE.splitlines(keepends=True)
 
-    loaded = load(directory, "".join(reversed(lines)) + GOOD).remote
+    loaded = load(directory, "".join((first, *reversed(lines))) + GOOD).remote
 
     assert loaded is not None
     assert (str(loaded.address), loaded.address.port) == ("repo@files.example.org", 2222)
     assert (loaded.directory, loaded.ssh_key) == ("/srv/repository", directory / "server.key")
     assert load(directory, GOOD).remote is None
+    assert load(directory, "[repository_host]\n" + GOOD).remote is None
 
 
-@pytest.mark.parametrize("missing", [line.partition(" ")[0] for line in REMOTE.splitlines()])
+@pytest.mark.parametrize("missing", [line.partition(" ")[0] for line in REMOTE.splitlines()[1:]])
 def test_a_repository_host_needs_all_its_settings(directory: Path, missing: str) -> None:
-    """The missing one is named, with a line that needs it."""
+    """The missing one is named, with the line of its section."""
     lines = [line for line in REMOTE.splitlines(keepends=True) if not line.startswith(missing)]
 
-    with pytest.raises(ConfigError, match=f"line [1-4]: .* but the setting '{missing}' is missing"):
+    with pytest.raises(
+        ConfigError, match=rf"line 1: \[repository_host\]: the setting '{missing}' is missing"
+    ):
         load(directory, "".join(lines) + GOOD)
 
 
 BAD_REMOTE = {
-    "option for ssh": ("repo@files.example.org:2222", "repo@-oProxyCommand=x", "line 1: repository_host = "),
-    "no user": ("repo@files", "files", "line 1: repository_host = "),
-    "no such port": ("2222", "99999", "line 1: repository_host = "),
-    "words for a shell": ("/srv/repository/", "/srv/$(x)", "line 2: repository_directory = "),
-    "blank": ("/srv/repository/", "/srv/a b", "line 2: repository_directory = "),
-    "way out": ("/srv/repository/", "/srv/../etc", "line 2: repository_directory = "),
-    "relative": ("/srv/repository/", "srv", "line 2: repository_directory = "),
-    "the whole host": ("/srv/repository/", "/", "line 2: repository_directory = "),
-    "not https": ("https://files", "http://files", "line 3: repository_url = "),
-    "no such key": ("server.key", "other.key", "line 4: repository_ssh_key = other.key: cannot read"),
-    "odd path": ("= ca.crt", "= a %h", "line 5: repository_known_hosts = "),
+    "option for ssh": (
+        "repo@files.example.org:2222",
+        "repo@-oProxyCommand=x",
+        "line 2: [repository_host] repository_host = ",
+    ),
+    "no user": ("repo@files", "files", "repository_host = "),
+    "no such port": ("2222", "99999", "repository_host = "),
+    "words for a shell": ("/srv/repository/", "/srv/$(x)", "repository_directory = "),
+    "blank": ("/srv/repository/", "/srv/a b", "repository_directory = "),
+    "way out": ("/srv/repository/", "/srv/../etc", "repository_directory = "),
+    "relative": ("/srv/repository/", "srv", "repository_directory = "),
+    "the whole host": ("/srv/repository/", "/", "repository_directory = "),
+    "not https": ("https://files", "http://files", "repository_url = "),
+    "no such key": ("server.key", "other.key", "repository_ssh_key = other.key: cannot read that file"),
+    "odd path": ("= ca.crt", "= a %h", "line 6: [repository_host] repository_known_hosts = "),
 }
 
 
@@ -139,74 +160,148 @@ def test_a_value_with_a_meaning_for_a_shell_or_ssh_is_refused(
     assert message in str(refused.value)
 
 
+LIMITS = "[limits]\n"
 BAD = {
-    "unknown key": ("colour = red\n" + GOOD, "line 1: there is no setting 'colour'"),
-    "no equals sign": (GOOD.replace("listen = ", "listen "), "line 3: 'listen 127.0.0.1:8443' is not"),
-    "set twice": (GOOD.replace("# A", "listen = a:1\n# A"), "line 4: 'listen' is set a second time"),
-    "empty value": (GOOD.replace("127.0.0.1:8443", ""), "line 3: listen = : the value is empty"),
-    "not a boolean": ("open_groups = maybe\n" + GOOD, "line 1: open_groups = maybe: write true or false"),
-    "not a number": ("workers = two\n" + GOOD, "line 1: workers = two: write a number above 0"),
-    "zero": ("workers = 0\n" + GOOD, "line 1: workers = 0"),
-    "not https": (GOOD.replace("https:", "http:"), "line 2: url = http://localhost:8443/LGI"),
-    "no port": (GOOD.replace("127.0.0.1:8443", "127.0.0.1"), "line 3: listen = 127.0.0.1"),
+    "unknown key": (
+        LIMITS + "colour = red\n" + GOOD,
+        "line 2: [limits] colour: there is no setting 'colour' here; known are handshake_timeout, ",
+    ),
+    "misspelt": (
+        GOOD.replace("listen =", "lisen ="),
+        "line 4: [server] lisen: there is no setting 'lisen' here; did you mean 'listen'?",
+    ),
+    "misspelt and misplaced": (
+        GOOD + "worker = 2\n",
+        "there is no setting 'worker' here; did you mean 'workers', which belongs in [limits]?",
+    ),
+    "misplaced": (
+        GOOD + "workers = 2\n",
+        "line 15: [project LGI] workers: there is no setting 'workers' here; it belongs in [limits]",
+    ),
+    "above all sections": (
+        "workers = 2\n" + GOOD,
+        "line 1: 'workers = 2' stands above all sections; it belongs in [limits]",
+    ),
+    "no equals sign": (
+        GOOD.replace("listen = ", "listen "),
+        "line 4: 'listen 127.0.0.1:8443' is not 'setting = value'",
+    ),
+    "no bracket": (GOOD.replace("LGI]", "LGI"), "line 12: '[project LGI' is not 'setting = value'"),
+    "set twice": (
+        GOOD.replace("url =", "url = https://other/LGI\nurl ="),
+        "line 4: [server] url is set a second time, as in line 3: keep one of them",
+    ),
+    "two places to listen": (
+        GOOD.replace("listen =", "listen = a:1\nlisten ="),
+        "[server] listen is set a second time, as in line 4: write all values into one line, with commas",
+    ),
+    "section twice": (
+        GOOD + "[ server ]\n",
+        "line 15: the section [server] begins a second time, as in line 2: keep one of them",
+    ),
+    "empty value": (GOOD.replace("127.0.0.1:8443", ""), "line 4: [server] listen: the value is empty"),
+    "not a boolean": (
+        GOOD.replace("url =", "open_groups = maybe\nurl ="),
+        "line 3: [server] open_groups = maybe: write true or false",
+    ),
+    "not a number": (LIMITS + "workers = two\n" + GOOD, "[limits] workers = two: write a number above 0"),
+    "zero": (LIMITS + "workers = 0\n" + GOOD, "[limits] workers = 0"),
+    "not https": (GOOD.replace("https:", "http:"), "line 3: [server] url = http://localhost:8443/LGI"),
+    "no port": (GOOD.replace("127.0.0.1:8443", "127.0.0.1"), "line 4: [server] listen = 127.0.0.1"),
     "no port in the second": (
         GOOD.replace("127.0.0.1:8443", "127.0.0.1:8443, [::1]"),
-        "line 3: listen = 127.0.0.1:8443, [::1]: write host:port",
+        "[server] listen = 127.0.0.1:8443, [::1]: write host:port",
     ),
-    "no such file": (GOOD.replace("server.key", "other.key"), "line 5: server_key = other.key: cannot read"),
-    "no such directory": (GOOD.replace("= repository", "= nowhere"), "line 7: repository = "),
-    "bad database": (GOOD.replace("sqlite:", "oracle:"), "line 11: database = oracle:LGI.sqlite"),
-    "setting in the wrong place": (GOOD + "workers = 2\n", "line 13: there is no setting 'workers' here"),
-    "project twice": (GOOD + "[project LGI]\n", "line 13: project LGI appears a second time"),
-    "bad section": (GOOD + "[projekt X]\n", "line 13: '[projekt X]' is not [project NAME]"),
-    "project without name": (GOOD + "[project]\n", "line 13: '[project]' is not [project NAME]"),
-    "default project unknown": (GOOD.replace("= LGI\n", "= XYZ\n"), "line 8: default_project = XYZ"),
-    "project incomplete": (GOOD + "[project B]\n", "line 13: project B has no setting"),
+    "no such file": (
+        GOOD.replace("server.key", "other.key"),
+        "line 8: [certificates] server_key = other.key: cannot read that file: ",
+    ),
+    "no such directory": (GOOD.replace("= repository", "= nowhere"), "line 11: [repository] repository = "),
+    "bad database": (GOOD.replace("sqlite:", "oracle:"), "[project LGI] database = oracle:LGI.sqlite: "),
+    "project twice": (GOOD + "[project  LGI]\n", "line 15: the section [project LGI] begins a second time"),
+    "bad section": (
+        GOOD + "[projekt X]\n",
+        "line 15: [projekt X]: there is no section [projekt X]; did you mean [project NAME]?",
+    ),
+    "misspelt section": (GOOD + "[limit]\n", "there is no section [limit]; did you mean [limits]?"),
+    "unknown section": (GOOD + "[DEFAULT]\n", "there is no section [DEFAULT]; known are [server], "),
+    "project without name": (GOOD + "[project]\n", "line 15: [project]: write [project NAME]"),
+    "default project unknown": (
+        GOOD.replace("= LGI\n", "= XYZ\n"),
+        "line 5: [server] default_project = XYZ: there is no [project XYZ] section",
+    ),
+    "default project misspelt": (
+        GOOD.replace("= LGI\n", "= Lgi\n"),
+        "there is no [project Lgi] section; did you mean LGI?",
+    ),
+    "project incomplete": (GOOD + "[project B]\n", "line 15: [project B]: the setting 'database' is missing"),
     "one database for two projects": (
         GOOD + "[project B]\nserver_name = LGI@localhost\ndatabase = sqlite:./LGI.sqlite\n",
-        "line 15: project B has the database of project LGI",
+        "line 17: [project B] database: project B has the database of project LGI",
     ),
     "a header that anybody could write": (
-        "front_end_header = X-Client\n" + GOOD,
-        "line 1: front_end_header = X-Client: anybody could write that header",
+        "[front_end]\nfront_end_header = X-Client\n" + GOOD,
+        "line 2: [front_end] front_end_header = X-Client: anybody could write that header",
     ),
     "a socket and a port": (
         GOOD.replace("127.0.0.1:8443", "unix:/run/LGI.sock, 127.0.0.1:8443"),
-        "line 3: listen = unix:/run/LGI.sock, 127.0.0.1:8443: write host:port",
+        "[server] listen = unix:/run/LGI.sock, 127.0.0.1:8443: write host:port",
     ),
     "no name of a header": (
-        "front_end_header = X_Client\n" + GOOD,
-        "line 1: front_end_header = X_Client: write",
+        "[front_end]\nfront_end_header = X_Client\n" + GOOD,
+        "[front_end] front_end_header = X_Client: write",
     ),
     "a socket without a front end": (
         GOOD.replace("127.0.0.1:8443", "unix:/run/LGI.sock"),
-        "line 3: listen = unix:/run/LGI.sock: what listens there has TLS spoken for it",
+        "[server] listen = unix:/run/LGI.sock: what listens there has TLS spoken for it",
     ),
     "a secret without a front end": (
-        "front_end_secret = server.key\n" + GOOD,
-        "line 1: front_end_secret is set, front_end_header is not",
+        "[front_end]\nfront_end_secret = server.key\n" + GOOD,
+        "line 2: [front_end] front_end_secret: front_end_secret is set, front_end_header is not",
     ),
     "no certificate of its own": (
         GOOD.replace("server_certificate = server.crt\n", ""),
-        "the setting 'server_certificate' is missing",
+        "[certificates]: the setting 'server_certificate' is missing",
     ),
     "setting missing": (
         GOOD.replace("default_project = LGI\n", ""),
-        "the setting 'default_project' is missing",
+        "line 2: [server]: the setting 'default_project' is missing",
     ),
+    "nothing at all": ("", ": [server]: the setting 'url' is missing"),
 }
 
 
 @pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD.keys())
-def test_a_wrong_line_is_refused_with_its_name_and_number(directory: Path, text: str, message: str) -> None:
-    """What is wrong, in which line, and what to write instead."""
+def test_a_wrong_line_is_refused_with_section_name_and_number(
+    directory: Path, text: str, message: str
+) -> None:
+    """What is wrong, in which line, and what was probably meant, or what to write instead."""
     with pytest.raises(ConfigError) as refused:
         load(directory, text)
 
+    assert str(refused.value).startswith(str(directory / "LGI_server.cfg"))
     assert message in str(refused.value)
 
 
-def test_an_unreadable_file_is_refused_by_name(tmp_path: Path) -> None:
-    """The message names the file."""
-    with pytest.raises(ConfigError, match="nowhere"):
-        configuration.load(tmp_path / "nowhere.cfg")
+def test_an_unreadable_file_is_refused_with_name_and_reason(directory: Path) -> None:
+    """The configuration itself, and a file that it names: missing, empty, or a directory."""
+    with pytest.raises(ConfigError, match=r"nowhere.cfg: No such file or directory; LGI_setup makes one"):
+        configuration.load(directory / "nowhere.cfg")
+    key = directory / "server.key"
+    key.write_text("")
+    with pytest.raises(ConfigError, match=f"cannot read that file: {key} is empty"):
+        load(directory, GOOD)
+    key.unlink()
+    with pytest.raises(ConfigError, match=f"cannot read that file: {key}: No such file or directory"):
+        load(directory, GOOD)
+    key.mkdir()
+    with pytest.raises(ConfigError, match=f"cannot read that file: {key}: Is a directory"):
+        load(directory, GOOD)
+
+
+def test_a_password_in_a_line_that_cannot_be_read_is_not_shown(directory: Path) -> None:
+    """As in all messages about addresses of databases."""
+    with pytest.raises(ConfigError, match=r"mariadb://lgi:\.\.\.@localhost/LGI' is not") as refused:
+        load(directory, GOOD.replace("database = sqlite:LGI.sqlite", "mariadb://lgi:SECRET@localhost/LGI"))
+
+    assert "SECRET" not in str(refused.value)

@@ -17,9 +17,10 @@ from lgi_server.auth.client_certificate import TrustConfig
 from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.auth.job_certificate import JobClaims as Named
-from lgi_server.config.repository_host import RepositoryHost, address
+from lgi_server.config.repository_host import RepositoryHost, parse_address
 from tests.support.grid import BIN, Grid, refusal
 from tests.support.running_jobs import REFERENCE, started
+from tests.support.settings import without
 
 
 @pytest.fixture
@@ -111,8 +112,7 @@ def test_a_check_of_a_configuration_makes_nothing() -> None:
         check = [BIN / "LGI_server", "--check", grid.config_file]
 
         good = subprocess.run(check, capture_output=True, text=True, check=False)
-        grid.change_settings({"jobs_key": "x"})
-        grid.config_file.write_text(grid.config_file.read_text().replace("jobs_key = x", ""))
+        grid.config_file.write_text(without(grid.config_file.read_text(), "jobs_key"))
         half = subprocess.run(check, capture_output=True, text=True, check=False)
 
         assert good.returncode == 0, good.stderr
@@ -130,8 +130,8 @@ def test_a_server_without_the_two_lines_gives_jobs_no_certificates(tmp_path: Pat
         grid.start()
         job = started(grid, tmp_path)
         grid.stop()
-        lines = grid.config_file.read_text().splitlines()
-        grid.config_file.write_text("\n".join(line for line in lines if not line.startswith("jobs_")))
+        text = without(grid.config_file.read_text(), "jobs_certificate", "jobs_key")
+        grid.config_file.write_text(text)
         grid.start()
 
         calls = grid.resource()
@@ -173,7 +173,7 @@ def test_a_server_does_not_start_with_the_key_of_another_certificate(tmp_path: P
 def test_jobs_get_no_certificates_where_another_host_has_the_files(grid: Grid) -> None:
     """That host's web server would not know them."""
     host = RepositoryHost(
-        address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")
+        parse_address("repo@files"), "/srv", "https://files/", grid.config.server_key, Path("known_hosts")
     )
 
     assert job_ca.load_or_create(grid.config) is not None

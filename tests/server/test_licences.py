@@ -432,8 +432,8 @@ def test_a_claim_that_waited_counts_the_licences_taken_meanwhile(database: Datab
 SECTIONS = {
     "name": ("[licences]\na b = 1", "'a b' cannot be the name of a licence"),
     "number": ("[licences]\na = many", "a = many: write how many there are"),
-    "twice": ("[licences]\na = 1\na = 2", "'a' is set a second time"),
-    "section twice": ("[licences]\na = 1\n[licences]", "appears a second time"),
+    "twice": ("[licences]\na = 1\na = 2", "[licences] a is set a second time"),
+    "section twice": ("[licences]\na = 1\n[licences]", "the section [licences] begins a second time"),
     "unknown project": ("[licences X]\na = 1", "there is no [project X] section"),
     "both for one project": ("[licences]\na = 1\n[licences LGI]\nb = 1", "stand in two sections"),
 }

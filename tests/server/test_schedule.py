@@ -255,8 +255,7 @@ def test_one_project_whose_database_is_away_holds_up_no_other(idle_grid: Grid) -
 
 def test_a_scheduler_with_an_invalid_order_does_not_start(idle_grid: Grid) -> None:
     """It says which file is wrong; a server started with the same file does not care."""
-    text = idle_grid.config_file.read_text()
-    idle_grid.config_file.write_text(f"share_order = order.py\n{text}")
+    idle_grid.change_settings({"share_order": "order.py"})
     (idle_grid.config_file.parent / "order.py").write_text("order = 3\n")
     ended = subprocess.run(
         [BIN / "LGI_scheduler", idle_grid.config_file],

@@ -29,6 +29,7 @@ from lgi_server.services.project import administration
 from lgi_server.services.project.administration import NewResource
 from lgi_server.tables.job_queue import jobs
 from lgi_tools.certificates.ca import Authority, Issued
+from tests.support.settings import changed
 
 BIN = Path(sys.executable).parent
 PROJECT = "LGI"
@@ -175,11 +176,7 @@ class Grid:
         )
 
     def change_settings(self, settings: Mapping[str, str]) -> None:
-        lines = self.config_file.read_text().splitlines()
-        for key, value in settings.items():
-            lines = [line for line in lines if line.partition("=")[0].strip() != key]
-            lines.insert(0, f"{key} = {value}")
-        self.config_file.write_text("\n".join(lines))
+        self.config_file.write_text(changed(self.config_file.read_text(), settings))
 
     def start(self) -> None:
         """Start the server and return when it accepts connections."""

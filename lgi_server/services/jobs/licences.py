@@ -8,7 +8,7 @@ from functools import partial
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
-from lgi_server.config.model import LICENCE_NAME
+from lgi_server.config.licences import LICENCE_NAME
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import licence_wishes

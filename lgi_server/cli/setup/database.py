@@ -1,0 +1,34 @@
+"""The first project's database: its tables, this server, and the first rule."""
+
+from lgi_server.cli.setup.options import SetupOptions
+from lgi_server.config.model import Config
+from lgi_server.db import open_database, schema
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.project import administration, bootstrap
+from lgi_server.services.project.administration import FIRST_RULE, NewResource
+from lgi_server.tables import active_resources
+from lgi_server.tables.active_resources import MASTER
+
+
+def fill(options: SetupOptions, config: Config) -> bool:
+    """Make the tables, this server as master, and the first rule, unless the database is in use already.
+
+    Return whether it was filled. A slave has from the master what is in the tables.
+    """
+    database = open_database(config.projects[options.project].database)
+    try:
+        schema.make(database)
+        if options.master:
+            return bootstrap.fill(database, options.server_name, options.project, options.master)
+        return bool(database.run(lambda transaction: _register(transaction, options)))
+    finally:
+        database.close()
+
+
+def _register(transaction: Transaction, options: SetupOptions) -> bool:
+    if active_resources.servers(transaction):
+        return False
+    certificate = options.peer_certificate.read_text("ascii")
+    master = NewResource(options.server_name, options.url, certificate, MASTER)
+    administration.set_up(transaction, master, FIRST_RULE)
+    return True

@@ -1,0 +1,94 @@
+"""What an administrator asks LGI_setup for, and the files that must be there for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lgi_protocol import certificate_files
+from lgi_protocol.credentials import Credentials
+from lgi_server.services.project import bootstrap
+from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.peers import Master
+
+# All addresses of this machine: of IPv4, and for a URL with an address of IPv6 of both.
+_EVERYWHERE = {False: "0.0.0.0", True: "[::]"}  # noqa: S104
+
+
+@dataclass(frozen=True)
+class SetupOptions:
+    """What the administrator asked for."""
+
+    directory: Path
+    # What stands before the names of files that the server writes; empty for those in ``directory``.
+    data: str
+    url: str
+    listen: str
+    project: str
+    database: str
+    server_name: str
+    server_certificate: Path
+    server_key: Path
+    ca_certificate: Path
+    crl: Path | None
+    peer_certificate: Path
+    peer_key: Path
+    master_url: str
+
+    @property
+    def master(self) -> Master | None:
+        """The master server of which this one is to be a slave."""
+        shown = Credentials(self.peer_key, self.peer_certificate, self.ca_certificate)
+        return Master(shown, self.master_url, self.project) if self.master_url else None
+
+
+def from_command_line(directory: Path, certificates: Path, given: Mapping[str, str | None]) -> SetupOptions:
+    """Return the options with everything that need not be given."""
+    url = (given["url"] or "").rstrip("/")
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    server_name = given["server_name"] or f"LGI@{host}"
+    project = given["project"] or "LGI"
+    # An address without a host is refused by `check`.
+    names = (host or "localhost", server_name)
+    host_file, server_file = (certificates / certificate_files.file_stem(name) for name in names)
+    data = f"{Path(given['data']).resolve()}/" if given["data"] else ""
+    crl = (certificates / "ca.crl").resolve()
+    return SetupOptions(
+        directory=directory,
+        data=data,
+        url=url,
+        listen=given["listen"] or f"{_EVERYWHERE[':' in host]}:{parts.port or 443}",
+        project=project,
+        database=given["database"] or f"sqlite:{data}{project}.sqlite",
+        server_name=server_name,
+        server_certificate=_with(host_file, "crt"),
+        server_key=_with(host_file, "key"),
+        ca_certificate=(certificates / "ca.crt").resolve(),
+        crl=crl if crl.exists() else None,
+        peer_certificate=_with(server_file, "crt"),
+        peer_key=_with(server_file, "key"),
+        master_url=(given["master"] or "").rstrip("/"),
+    )
+
+
+def _with(stem: Path, suffix: str) -> Path:
+    return stem.with_name(f"{stem.name}.{suffix}").resolve()
+
+
+def check(options: SetupOptions) -> None:
+    """AdministrationError for a wrong URL or a missing certificate, before anything is made."""
+    host = urlsplit(options.url).hostname or ""
+    if not options.url.startswith("https://") or not host:
+        why = "write an address such as https://lgi.example.org/LGI"
+        raise AdministrationError(f"--url {options.url}: {why}")
+    wanted = {
+        "init": options.ca_certificate,
+        f"server {host}": options.server_certificate,
+        f"resource {options.server_name}": options.peer_certificate,
+    }
+    for command, path in wanted.items():
+        if not path.is_file():
+            raise AdministrationError(f"{path} is missing: make it with LGI_certificates {command}")
+    if options.master:
+        bootstrap.check(options.master, options.server_name, options.url)

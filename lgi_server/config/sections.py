@@ -1,0 +1,100 @@
+"""The sections of the configuration, each a dataclass whose fields are its settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lgi_protocol import common_name
+from lgi_server.config import values
+from lgi_server.config.repository_host import RepositoryHost
+from lgi_server.config.scheduler import SchedulerSettings
+from lgi_server.config.setting import setting, settings_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """Where the server is, and what it offers to whom."""
+
+    url: str = setting(values.url)
+    listen: str = setting(values.listen, is_list=True)
+    default_project: str = setting(str)
+    admin_group: str = setting(common_name.check_name, default="admin")
+    open_groups: bool = setting(values.yes_or_no, default=False)
+    unrestricted_updates: bool = setting(values.yes_or_no, default=False)
+    basic_interface: bool = setting(values.yes_or_no, default=True)
+    local_metrics: bool = setting(values.yes_or_no, default=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateSettings:
+    """The files of the server's TLS, of its CA, and of the CA for jobs that it makes itself."""
+
+    server_certificate: Path | None = setting(Path, is_file=True, default=None)
+    server_key: Path | None = setting(Path, is_file=True, default=None)
+    ca_certificate: Path = setting(Path, is_file=True)
+    crl: Path | None = setting(Path, is_file=True, default=None)
+    require_certificate: bool = setting(values.yes_or_no, default=False)
+    peer_certificate: Path | None = setting(Path, is_file=True, default=None)
+    peer_key: Path | None = setting(Path, is_file=True, default=None)
+    jobs_certificate: Path | None = setting(Path, default=None)
+    jobs_key: Path | None = setting(Path, default=None)
+    job_certificate_days: int = setting(values.positive, default=7)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEndSettings:
+    """A web server in front that speaks TLS."""
+
+    front_end_header: str = setting(values.header, default="")
+    front_end_secret: Path | None = setting(Path, is_file=True, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositorySettings:
+    """The directory of the jobs' files, and its limits in bytes."""
+
+    repository: Path = setting(Path)
+    max_file_size: int = setting(values.size, default=2**31)
+    max_repository_size: int = setting(values.size, default=2**34)
+    disk_reserve: int = setting(values.size, default=2**28)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitSettings:
+    """What one server, one request and one connection may use, in bytes, seconds and numbers."""
+
+    workers: int = setting(values.positive, default=2)
+    requests_at_once: int = setting(values.positive, default=256)
+    max_post_size: int = setting(values.size, default=2**31)
+    max_jobs_at_once: int = setting(values.jobs, default=256)
+    longest_wait: int = setting(values.seconds, default=60)
+    remember: int = setting(values.seconds, default=1)
+    handshake_timeout: int = setting(values.positive, default=10)
+    keep_alive: int = setting(values.positive, default=75)
+
+
+@dataclass(frozen=True)
+class ProjectConfig:
+    """One project: its name, the address of its database, this server's name in it, and its licences."""
+
+    name: str
+    database: str = setting(values.database)
+    server_name: str = setting(common_name.check_name)
+    licences: Mapping[str, int] = field(default_factory=dict)
+
+
+# The section of a project is called ``project NAME``, those of licences ``licences`` or ``licences NAME``.
+PROJECT = "project"
+LICENCES = "licences"
+SECTIONS: Mapping[str, type] = {
+    "server": ServerSettings,
+    "certificates": CertificateSettings,
+    "front_end": FrontEndSettings,
+    "repository": RepositorySettings,
+    "repository_host": RepositoryHost,
+    "limits": LimitSettings,
+    "scheduler": SchedulerSettings,
+}
+# The section of each setting but those of projects; and the settings that take several values.
+SECTION_OF = {name: section for section, kind in SECTIONS.items() for name in settings_of(kind)}
+LISTS = {name for kind in SECTIONS.values() for name, one in settings_of(kind).items() if one.is_list}
