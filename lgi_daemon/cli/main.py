@@ -11,6 +11,7 @@ import click
 
 from lgi_daemon.cli.check import plan
 from lgi_daemon.cli.logging import DaemonLog
+from lgi_daemon.cli.probes import Severity, findings
 from lgi_daemon.cli.signals import Signals
 from lgi_daemon.config.log_levels import LEVELS
 from lgi_daemon.config.model import Configuration, load
@@ -97,7 +98,11 @@ class Options:
     help="After TIME seconds take no more jobs, and exit after the last one. Default: never.",
 )
 @click.option("--drain", is_flag=True, help="Take no jobs, and exit after the last one that is here.")
-@click.option("--check", is_flag=True, help="Check the configuration, print a summary, and exit.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Check the configuration, credentials, scripts and servers, print a summary, and exit.",
+)
 @click.version_option(LGI_VERSION, message="%(prog)s %(version)s", help="Show the version and exit.")
 @click.argument("configfile", type=click.Path(path_type=Path))
 def parse_options(
@@ -131,7 +136,7 @@ def parse_options(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return the exit code: 0 after --check, -h or a stop signal, 1 when the daemon could not be started."""
+    """Return the exit code: 0 after -h, a stop signal or a --check without errors, otherwise 1."""
     try:
         options = parse_options.main(arguments, "LGI_daemon", standalone_mode=False)
         if not isinstance(options, Options):
@@ -150,8 +155,7 @@ def _run(options: Options) -> int:
     """Check everything, then run jobs until a stop signal."""
     configuration = load(options.file, os.geteuid() == 0, options.check_host)
     if options.check:
-        print(plan(configuration, options.fast, options.slow))
-        return 0
+        return _check(configuration, options)
     run = RunDirectory(configuration.run_directory, sandboxed=os.geteuid() == 0)
     run.claim()
     daemon_log = DaemonLog(options.log_file, options.level, sys.stdout)
@@ -177,6 +181,17 @@ def _run(options: Options) -> int:
     daemon.close()
     run.release()
     return 0
+
+
+def _check(configuration: Configuration, options: Options) -> int:
+    """Print what would be done and what was found out; return 1 when something has to be mended."""
+    print(plan(configuration, options.fast, options.slow), flush=True)
+    code = 0
+    for finding in findings(configuration):
+        is_error = finding.severity is Severity.ERROR
+        print(finding, file=sys.stderr if is_error else sys.stdout, flush=True)
+        code |= is_error
+    return code
 
 
 def _serve(daemon: Daemon, signals: Signals, options: Options, daemon_log: DaemonLog) -> None:

@@ -18,7 +18,7 @@ from lgi_tools.certificates.command_options import KEY_TYPE
 from lgi_tools.certificates.keys import KeyType
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.client.text import printable
-from lgi_tools.joining import client, registration, resource_directory, tokens
+from lgi_tools.joining import client, daemon_check, registration, resource_directory, tokens
 from lgi_tools.joining.client import JoinError
 from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION, KEY
 from lgi_tools.joining.tokens import InvalidTokenError
@@ -48,7 +48,11 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
     "  [default: hello_world]",
 )
 @KEY_TYPE
-@click.option("--check", is_flag=True, help="Only check whether the resource of --directory can sign up.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Only check whether the resource of --directory can sign up, and its configuration.",
+)
 @options.version
 def command(
     *, url: str | None, token: str | None, directory: Path, named: tuple[str, ...], key_type: str, check: bool
@@ -124,7 +128,10 @@ def _say_settings(script: Path | None) -> None:
 
 
 def _try_all(directory: Path) -> int:
-    """Sign up in each project of the configuration, and off again. Returns the exit code."""
+    """Sign up in each project of the configuration and off again. Returns the exit code.
+
+    Then print what the daemon says of the rest of the configuration, and of this machine.
+    """
     credentials = Credentials(directory / KEY, directory / CERTIFICATE, directory / CA)
     unknown: list[str] = []
     bad = 0
@@ -148,6 +155,8 @@ def _try_all(directory: Path) -> int:
     if unknown:
         _ask_administrator(directory, tuple(unknown))
     if not bad:
+        for warning in daemon_check.warnings(directory / CONFIGURATION):
+            terminal.show(f"Warning       : {printable(warning)}\n")
         terminal.show(f"Next          : LGI_daemon {directory / CONFIGURATION}\n")
     return 1 if bad else 0
 

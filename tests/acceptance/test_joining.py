@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.support.grid import BIN, Grid, free_port, wait_for
 pytestmark = pytest.mark.slow
 
 RESOURCE = "new@cluster"
+HELLO = Path(__file__).parents[2] / "applications" / "hello_world"
 
 
 def typed(*words: object, directory: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -85,6 +87,26 @@ def test_a_resource_joins_with_one_command_on_each_side(clean: Grid, place: Path
     assert planned.returncode == 0, planned.stderr
     rows = clean.rows("SELECT resource_name FROM active_resources WHERE project_server = 0")
     assert [row["resource_name"] for row in rows] == [RESOURCE]
+
+
+def test_a_resource_whose_batch_system_is_not_there_is_told_so_when_it_joins(
+    clean: Grid, place: Path
+) -> None:
+    """It joined with SLURM where none is, and waited for jobs in silence."""
+    shutil.copytree(HELLO, place / "hello")
+    script = place / "hello" / "check_system_limits_script"
+    script.write_text("#!/bin/sh\necho 'squeue: not found' >&2\nexit 127\n")
+    listening = Listening(clean, "--register", clean.config_file)
+    try:
+        joined = typed(*listening.command(), "-a", place / "hello", "--directory", place / "node")
+    finally:
+        listening.close()
+
+    assert (joined.returncode, joined.stderr) == (0, ""), listening.log.read_text()
+    assert (
+        "Warning       : no jobs of LGI/hello_world would be fetched now: check_system_limits_script exits "
+        "with 127: squeue: not found\n" in joined.stdout
+    )
 
 
 def test_an_administrator_away_from_the_project_server_is_given_the_command(

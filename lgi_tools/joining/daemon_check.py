@@ -1,0 +1,36 @@
+"""Check the configuration of a new resource by ``LGI_daemon --check``, where the daemon is installed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# Scripts of the site have a minute each.
+SECONDS = 600.0
+WARNING = "WARNING: "
+
+
+def warnings(configuration: Path) -> list[str]:
+    """Return what the daemon says of the configuration and of this machine, run as the user of this process.
+
+    Also what keeps it from working is only a warning: another user may start it, with changes to the file.
+    """
+    beside = Path(sys.executable).parent / "LGI_daemon"
+    program = str(beside) if beside.exists() else shutil.which("LGI_daemon")
+    if program is None:
+        return ["LGI_daemon is not installed here, so that the scripts were not checked"]
+    try:
+        # A list of words, no shell.
+        done = subprocess.run(  # noqa: S603
+            [program, "--check", str(configuration)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"LGI_daemon --check: {error}"]
+    found = [line for line in done.stdout.splitlines() if line.startswith(WARNING)]
+    return [line.removeprefix(WARNING) for line in found] + done.stderr.splitlines()
