@@ -233,8 +233,8 @@ def transact(
 
     try:
         return run()
-    except JobLockedError:
-        return retry.wait_for_lock(run)
+    except JobLockedError as locked:
+        return retry.wait_for_lock(run, locked)
     except RepositoryNotReadyError as first:
         return first.ahead.make(run)
 

@@ -13,6 +13,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import statistics
+from lgi_server.tables.statistics import LockHolder
 
 log = logging.getLogger("lgi.metrics")
 # A look reads the whole queue's index: 40 ms with 100,000 jobs.
@@ -26,6 +27,7 @@ class _Found:
     jobs: list[tuple[str, str, int]] = field(default_factory=list)
     seen: Mapping[str, int] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
+    holders: list[LockHolder] = field(default_factory=list)
     up: int = 0
 
 
@@ -53,6 +55,12 @@ class DatabaseGauges(Collector):
             name: GaugeMetricFamily(f"lgi_{name}", f"The {name} there are", labels=["project"])
             for name in ("locks", "sessions")
         }
+        holders = GaugeMetricFamily(
+            "lgi_lock_holders", "Jobs that a resource has locked", labels=["project", "resource"]
+        )
+        oldest = GaugeMetricFamily(
+            "lgi_lock_holders_since", "Time of its oldest lock", labels=["project", "resource"]
+        )
         for project, one in found.items():
             up.add_metric([project], one.up)
             for application, state, number in one.jobs:
@@ -61,7 +69,10 @@ class DatabaseGauges(Collector):
                 seen.add_metric([project, within], number)
             for name, number in one.rows.items():
                 rows[name].add_metric([project], number)
-        yield from (up, jobs, seen, *rows.values())
+            for holder in one.holders:
+                holders.add_metric([project, holder.resource_name], holder.jobs)
+                oldest.add_metric([project, holder.resource_name], holder.since)
+        yield from (up, jobs, seen, *rows.values(), holders, oldest)
 
 
 def _look(project: str, database: Database) -> _Found:
@@ -77,5 +88,6 @@ def _ask(now: int, transaction: Transaction) -> _Found:
         statistics.jobs(transaction),
         statistics.resources_seen(transaction, now),
         statistics.rows(transaction),
+        statistics.lock_holders(transaction),
         up=1,
     )

@@ -16,10 +16,10 @@ LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
 _waiting = threading.BoundedSemaphore(64)
 
 
-def wait_for_lock(again: Callable[[], Result]) -> Result:
+def wait_for_lock(again: Callable[[], Result], locked: JobLockedError) -> Result:
     """Look again until the lock is gone; LGIError BACK_OFF after 30 s or when too many wait already."""
     if not _waiting.acquire(blocking=False):
-        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
+        raise LGIError(ErrorNumber.BACK_OFF, str(locked))
     try:
         end, pause = time.monotonic() + LOCK_WAIT_SECONDS, LOCK_LOOK_SECONDS
         while time.monotonic() < end:
@@ -27,8 +27,8 @@ def wait_for_lock(again: Callable[[], Result]) -> Result:
             pause = min(2 * pause, LONGEST_LOOK)
             try:
                 return again()
-            except JobLockedError:
-                continue
-        raise LGIError(ErrorNumber.BACK_OFF, "the job is locked")
+            except JobLockedError as still:
+                locked = still
+        raise LGIError(ErrorNumber.BACK_OFF, str(locked))
     finally:
         _waiting.release()

@@ -1,5 +1,6 @@
 """What `LGI_server status` tells: a running server's metrics, in words."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -70,6 +71,11 @@ def _project(up: Sample, values: dict[str, list[Sample]]) -> Iterator[str]:
         f"{one.value:.0f} {kind}" for kind in ("locks", "sessions") for one in ours(f"lgi_{kind}")
     )
     yield f"project {name}: {rows}; resources seen: {seen}"
+    since = {one.labels["resource"]: one.value for one in ours("lgi_lock_holders_since")}
+    for one in ours("lgi_lock_holders"):
+        holder = one.labels["resource"]
+        oldest = max(0.0, time.time() - since.get(holder, time.time()))
+        yield f"  {one.value:.0f} jobs locked by {holder}, the oldest for {oldest:.0f} s"
     for one in ours("lgi_jobs"):
         yield f"  {one.labels['application']:30}{one.labels['state']:>12}{one.value:>10.0f}"
     ended = ours("lgi_jobs_ended_total")

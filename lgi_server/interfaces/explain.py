@@ -38,7 +38,9 @@ def _message(found: Explanation) -> str:
 
 
 def _explanation(found: Explanation) -> Elements:
-    locked = (Element("locked_by", found.locked_by),) if found.locked_by else ()
+    locked: Elements = ()
+    if found.locked_by:
+        locked = (Element("locked_by", found.locked_by), Element("locked_since", found.locked_since))
     queue: Elements = ()
     if found.standpoints or found.before:
         more = (Element("more_before", 1),) if found.before >= MOST else ()

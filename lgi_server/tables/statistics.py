@@ -1,5 +1,7 @@
 """Numbers of the whole project: jobs by state, resources by when they were seen, locks and sessions."""
 
+from typing import NamedTuple
+
 from lgi_server.db.transaction import Transaction
 
 SEEN = {"minute": 60, "hour": 3600, "day": 86400}
@@ -27,3 +29,21 @@ def rows(transaction: Transaction) -> dict[str, int]:
         " (SELECT COUNT(*) FROM running_sessions) AS sessions"
     )
     return {name: int(row[name]) for name in ("locks", "sessions")} if row else {}
+
+
+class LockHolder(NamedTuple):
+    """How many jobs a resource has locked, and since when (Unix seconds) the first of them."""
+
+    resource_name: str
+    jobs: int
+    since: int
+
+
+def lock_holders(transaction: Transaction) -> list[LockHolder]:
+    """Return the resources that have jobs locked, and "interface" for locks of no resource."""
+    rows = transaction.rows(
+        "SELECT COALESCE(holder.resource_name, 'interface') AS name, COUNT(*) AS n,"
+        " MIN(held.lock_time) AS since FROM running_locks AS held LEFT JOIN active_resources AS holder"
+        " ON holder.resource_id = held.resource_id GROUP BY holder.resource_name"
+    )
+    return [LockHolder(row["name"], int(row["n"]), int(row["since"])) for row in rows]

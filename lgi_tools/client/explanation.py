@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from lgi_protocol import xml
 from lgi_protocol.reply import leading_number
+from lgi_tools.client.timestamp import parse_time
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,18 @@ class LicenceUse:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The reason for a job's state. ``running`` is the number of jobs of its application per resource."""
+    """The reason for a job's state. ``running`` is the number of jobs of its application per resource.
+
+    ``locked_by`` is the resource that has locked the job, ``locked_since`` is known from newer servers only.
+    """
 
     message: str
     jobs_before: int
     or_more: bool
     licences: tuple[LicenceUse, ...]
     running: Mapping[str, int]
+    locked_by: str = ""
+    locked_since: datetime | None = None
 
 
 def read_explanation(content: str) -> Explanation:
@@ -47,4 +54,6 @@ def read_explanation(content: str) -> Explanation:
             for one in licences
         ),
         running={xml.value(one, "resource_name"): number(one, "running_jobs") for one in resources},
+        locked_by=xml.value(content, "locked_by"),
+        locked_since=parse_time(since) if (since := xml.value(content, "locked_since")) else None,
     )

@@ -33,13 +33,25 @@ def command(word: str, **given: object) -> int:
     """
     (job_id,) = job_ids((word,))
     with open_project(given, NAME) as project:
-        job = project.job(job_id)
-        is_queued = job.state == State.QUEUED
-        resources = project.resources() if is_queued else ()
-        told = _told(project, job_id) if is_queued else None
-    lines = explained(job, resources, datetime.now(UTC), told)
+        lines = _lines(project, job_id, datetime.now(UTC))
     terminal.show("".join(f"{one_line(line)}\n" for line in lines))
     return 0
+
+
+def _lines(project: Project, job_id: int, now: datetime) -> list[str]:
+    """Return what is known of a job. Of a locked one the server gives the explanation only."""
+    told = _told(project, job_id)
+    if told and told.locked_by:
+        return [locked(job_id, told, now)]
+    job = project.job(job_id)
+    resources = project.resources() if job.state == State.QUEUED else ()
+    return list(explained(job, resources, now, told))
+
+
+def locked(job_id: int, told: Explanation, now: datetime) -> str:
+    """Return who has a job locked, and for how long already."""
+    duration = f" for {age(now - told.locked_since)}" if told.locked_since else ""
+    return f"job {job_id} has been locked by {told.locked_by}{duration}: {told.message}"
 
 
 def _told(project: Project, job_id: int) -> Explanation | None:

@@ -161,6 +161,7 @@ def test_a_locked_job_is_answered_at_once(grid: Grid) -> None:
     assert time.monotonic() - start < 5
     assert reply.value("explanation", "reason") == "locked"
     assert reply.value("explanation", "locked_by") == "res1@cluster"
+    assert abs(time.time() - reply.number("explanation", "locked_since")) < 10
 
 
 def test_only_a_reader_of_a_job_gets_its_explanation(grid: Grid) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from tests.server.test_resource_calls import INVARIANT, refusal
 from tests.support.grid import PROJECT, Grid, UserCalls
@@ -91,6 +92,23 @@ def test_a_user_who_may_not_read_a_locked_job_is_told_at_once(grid: Grid) -> Non
     assert stranger.refusal("interface_job_state", job_id=job_id) == 34
     assert stranger.refusal("interface_delete_job", job_id=job_id) == 35
     assert time.monotonic() - start < 2.0
+
+
+def test_a_user_of_a_job_that_stays_locked_is_told_who_holds_it(grid: Grid) -> None:
+    """With the time: a lock of half an hour ago is one of a daemon that was killed."""
+    resource = grid.resource("res1@cluster")
+    user = grid.user()
+    job_id = user.submit()
+    resource.lock(str(job_id))
+    grid.run("UPDATE running_locks SET lock_time = %s", 1_000_000_000)
+
+    with pytest.raises(ServerError) as busy:
+        user.state(job_id)
+
+    assert busy.value.number == 1
+    assert busy.value.message.endswith(
+        "the job is locked by resource res1@cluster since 2001-09-09 01:46:40 UTC"
+    )
 
 
 @pytest.mark.parametrize("lock_state", [1, 0])

@@ -157,6 +157,17 @@ def test_the_status_command_reads_the_metrics_with_the_servers_own_certificate(g
     assert "interface_submit_job" in words
 
 
+def test_the_status_command_lists_who_has_jobs_locked(grid: Grid) -> None:
+    """A daemon that was killed is seen by the age of its locks."""
+    user = grid.user()
+    resource = grid.resource("res1@cluster")
+    for _ in range(3):
+        resource.lock(str(user.submit()))
+    grid.run("UPDATE running_locks SET lock_time = lock_time - 600")
+
+    wait_for(lambda: "3 jobs locked by res1@cluster, the oldest for 60" in status(grid).stdout, 10)
+
+
 def test_the_status_command_says_that_a_server_is_down() -> None:
     """One sentence, and exit code 1."""
     down = Grid()

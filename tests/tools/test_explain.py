@@ -17,6 +17,7 @@ from tests.support.grid import Grid
 
 Run = Callable[..., tuple[int, str, str]]
 STATE, RESOURCES = "interfaces/interface_job_state", "interfaces/interface_project_resource_list"
+EXPLAIN = "interfaces/interface_explain_job"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -151,8 +152,22 @@ def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedS
     assert out.endswith(": no resource offers a\n  r: does not offer a\n")
     assert run(main, "7") == (0, "job 7 aborted\n", "")
     assert run(main, "7") == (1, "", "LGI_explain: no such job (LGI error 15)\n")
-    # The job, the resources, the explanation an old server has not; then only the job, twice.
-    assert len(server.requests) == 5
+    # The explanation, which an old server has not, the job, the resources; then no resources, twice.
+    assert len(server.requests) == 7
+
+
+def test_a_locked_job_is_explained_at_once(run: Run, server: CannedServer) -> None:
+    """By who has it locked since when; the server would not give its details while it is locked."""
+    since = int((datetime.now(UTC) - timedelta(minutes=20)).timestamp())
+    lock = f"<locked_by> cluster@test </locked_by> <locked_since> {since} </locked_since>"
+    message = "<message> a resource is just looking at it </message>"
+    server.will_answer_call(EXPLAIN, lgi(f"<explanation> {message} {lock} </explanation>"))
+
+    said = run(main, "7")
+
+    line = "job 7 has been locked by cluster@test for 20 minutes: a resource is just looking at it\n"
+    assert said == (0, line, "")
+    assert len(server.requests) == 1
 
 
 def test_the_servers_own_explanation_is_shown(grid: Grid) -> None:

@@ -85,11 +85,15 @@ class LicenceNeed:
 
 @dataclass(frozen=True)
 class Explanation:
-    """How a job stands. ``before`` is how many queued ones of its application come first, up to a bound."""
+    """How a job stands. ``before`` is how many queued ones of its application come first, up to a bound.
+
+    ``locked_since`` is in Unix seconds.
+    """
 
     job: JobRow
     reason: Reason
     locked_by: str
+    locked_since: int
     before: int
     standpoints: Sequence[ResourceVerdict]
     needs: Sequence[LicenceNeed]
@@ -108,13 +112,13 @@ def explain(
     everyone = active_resources.everyone(transaction)
     needs = _needs(transaction, job, totals)
     if job.state != State.QUEUED:
-        return Explanation(job, _not_queued(job), _name_of(lock, everyone), 0, (), needs)
+        return Explanation(job, _not_queued(job), *_holder(lock, everyone), 0, (), needs)
     running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
     standpoints = [_standpoint(job, one, running.get(one.resource_name, 0), now) for one in resources]
     reason = _queued(job, lock, needs, standpoints)
     before = positions.count_ahead(transaction, job)
-    return Explanation(job, reason, _name_of(lock, everyone), before, standpoints, needs)
+    return Explanation(job, reason, *_holder(lock, everyone), before, standpoints, needs)
 
 
 def _not_queued(job: JobRow) -> Reason:
@@ -175,7 +179,9 @@ def _needs(transaction: Transaction, job: JobRow, totals: Amounts) -> list[Licen
     ]
 
 
-def _name_of(lock: Lock | None, everyone: Sequence[ResourceRow]) -> str:
+def _holder(lock: Lock | None, everyone: Sequence[ResourceRow]) -> tuple[str, int]:
+    """Return the name of the resource that has locked a job, and since when; empty and 0 for none."""
     if lock is None:
-        return ""
-    return next((one.resource_name for one in everyone if one.resource_id == lock.resource_id), "")
+        return "", 0
+    name = next((one.resource_name for one in everyone if one.resource_id == lock.resource_id), "")
+    return name, lock.lock_time

@@ -5,13 +5,15 @@ a lock. An interface of LGI's locks as resource -1 in session 0; ours holds the 
 with its transaction.
 """
 
+import time
+
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
-from lgi_server.tables import running_locks
+from lgi_server.tables import active_resources, running_locks
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -19,7 +21,20 @@ from lgi_server.tables.running_locks import Lock
 
 
 class JobLockedError(Exception):
-    """An interface call met a locked job: nothing was done, it may be tried again (wire.md 3: up to 30 s)."""
+    """An interface call met a locked job: nothing was done, it may be tried again (wire.md 3: up to 30 s).
+
+    The text says who has locked it since when.
+    """
+
+
+def locked_error(transaction: Transaction, lock: Lock | None) -> JobLockedError:
+    """Return the error for a job with this lock; None when only its lock_state says that it is locked."""
+    if lock is None:
+        return JobLockedError("the job is locked")
+    resource = active_resources.numbered(transaction, lock.resource_id)
+    holder = f"resource {resource.resource_name}" if resource else "an interface"
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(lock.lock_time))
+    return JobLockedError(f"the job is locked by {holder} since {since}")
 
 
 def lock(

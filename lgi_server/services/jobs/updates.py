@@ -165,7 +165,7 @@ def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
     if not comma_lists.contains_any(job.read_access, user.names):
         raise LGIError(ErrorNumber.READ_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
-        raise locking.JobLockedError
+        raise locking.locked_error(transaction, lock)
     return job
 
 
@@ -182,7 +182,7 @@ def delete_by_user(
     if not comma_lists.contains_any(job.write_access, user.names):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
     if lock is not None or job.lock_state > 0:
-        raise locking.JobLockedError
+        raise locking.locked_error(transaction, lock)
     state = states.DELETED if states.removable(job.state) else State.ABORTING.value
     new = replace(job, state=state, state_time_stamp=_next_stamp(job, now))
     if state == states.DELETED:
