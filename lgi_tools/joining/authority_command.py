@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from lgi_protocol import certificate_files
+from lgi_protocol.bind_address import bind_address
 from lgi_tools.certificates import ca, entity
 from lgi_tools.certificates.ca import Authority
 from lgi_tools.certificates.command_options import FORCE, NAME, days, https, plain_errors
@@ -63,6 +64,7 @@ def token(
         f"Token       : for {name}, {', '.join(project)}; valid once, until {ends.astimezone():%H:%M}\n"
         f"Next        : run {NAME} listen, if it is not running, and on the resource:\n"
         f"LGI_join {url or f'https://HOST:{DEFAULT_PORT}'} {word}\n"
+        "(other users of that machine may see the token there; without it, LGI_join asks for it)\n"
     )
 
 
@@ -74,7 +76,7 @@ def token(
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True, help="TCP port."
 )
-@click.option("--bind", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
+@click.option("--bind", help="Address to listen on.  [default: all, and that of localhost for localhost]")
 @click.option(
     "--minutes", type=click.IntRange(min=1), help="Stop after so many minutes.  [default: when interrupted]"
 )
@@ -92,7 +94,7 @@ def listen(
     host: str,
     url: str,
     port: int,
-    bind: str,
+    bind: str | None,
     minutes: int | None,
     config: Path | None,
     days: int,
@@ -116,7 +118,7 @@ def listen(
                 raise FileNotFoundError(f"{file} does not exist: create it with '{NAME} server {host}'")
         issuer = Issuer(directory, url, register, days)
         tls = tls_context(Path(f"{stem}.crt"), Path(f"{stem}.key"))
-        listener = EnrolmentServer((bind, port), tls, issuer)
+        listener = EnrolmentServer((bind or bind_address(host), port), tls, issuer)
     shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
     terminal.show(
         f"Listening   : {shown} (interrupt it when all resources have joined)\n"

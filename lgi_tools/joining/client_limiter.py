@@ -1,51 +1,111 @@
-"""Limits of the enrolment server for each address: connections, and guesses of tokens."""
+"""Limits of the enrolment server: the connections there are, and the refused requests of each network."""
 
+import ipaddress
+import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 
-# Connections at a time, and those of one address.
-MAX_CONNECTIONS, MAX_PER_ADDRESS = 64, 8
-# Invalid tokens of one address within so many seconds; then its requests are refused.
-MAX_INVALID, INVALID_SECONDS = 10, 60.0
-_MAX_ADDRESSES = 10_000
+# Connections at a time, and those of one network.
+MAX_CONNECTIONS, MAX_PER_NETWORK = 64, 8
+# Refused requests of one network within so many seconds; the next ones get no reason and no line of the log.
+MAX_REFUSED, REFUSED_SECONDS = 10, 60.0
+_MAX_NETWORKS = 10_000
+
+
+@lru_cache(maxsize=_MAX_NETWORKS)
+def network_of(address: str) -> str:
+    """Return what one client can have many addresses of: a /64 of IPv6; of IPv4 the address itself."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+@dataclass
+class _Connection:
+    """A connection: a second descriptor, whose shutdown ends it, and whether its request is not there yet."""
+
+    network: str
+    end: socket.socket
+    is_silent: bool = True
 
 
 class ClientLimiter:
-    """The number of connections and of invalid tokens per address."""
+    """The connections of the server, and the refused requests per network.
+
+    Who comes finds room: of the network with most of them, the one goes that has been silent for longest.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Use ``clock``, which returns monotonic seconds."""
         self._clock = clock
         self._lock = threading.Lock()
-        self._connections: Counter[str] = Counter()
-        self._invalid: dict[str, deque[float]] = {}
+        # The oldest first.
+        self._connections: dict[socket.socket, _Connection] = {}
+        self._refused: dict[str, deque[float]] = {}
 
-    def enter(self, address: str) -> bool:
-        """Return whether one more connection of an address is allowed, and count it."""
+    def enter(self, connection: socket.socket, address: str) -> bool:
+        """Return whether a new connection is served, and count it; a silent one may be closed for it."""
+        network = network_of(address)
         with self._lock:
-            if self._connections.total() >= MAX_CONNECTIONS or self._connections[address] >= MAX_PER_ADDRESS:
-                return False
-            self._connections[address] += 1
-            return True
+            counts = Counter(one.network for one in self._connections.values())
+            if counts[network] >= MAX_PER_NETWORK:
+                has_room = self._close_oldest({network})
+            elif counts.total() >= MAX_CONNECTIONS:
+                silent = Counter(one.network for one in self._connections.values() if one.is_silent)
+                most = max(silent.values(), default=0)
+                has_room = self._close_oldest({one for one, number in silent.items() if number == most})
+            else:
+                has_room = True
+            if has_room:
+                self._connections[connection] = _Connection(network, connection.dup())
+            return has_room
 
-    def leave(self, address: str) -> None:
+    def _close_oldest(self, networks: set[str]) -> bool:
+        for key, one in self._connections.items():
+            if one.is_silent and one.network in networks:
+                self._remove(key)
+                return True
+        return False
+
+    def _remove(self, key: socket.socket) -> None:
+        end = self._connections.pop(key).end
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+    def has_request(self, connection: socket.socket) -> None:
+        """Note that the request of a connection has arrived: it is answered now, and closed for nobody."""
+        with self._lock:
+            if connection in self._connections:
+                self._connections[connection].is_silent = False
+
+    def leave(self, connection: socket.socket) -> None:
         """Release a counted connection."""
         with self._lock:
-            self._connections[address] -= 1
-            if not self._connections[address]:
-                del self._connections[address]
+            if connection in self._connections:
+                self._connections.pop(connection).end.close()
 
-    def count_invalid(self, address: str) -> None:
-        """Count an invalid token."""
+    def count_refused(self, address: str) -> None:
+        """Count a refused request."""
         with self._lock:
-            if len(self._invalid) >= _MAX_ADDRESSES:
-                self._invalid.pop(next(iter(self._invalid)))
-            self._invalid.setdefault(address, deque(maxlen=MAX_INVALID)).append(self._clock())
+            if len(self._refused) >= _MAX_NETWORKS:
+                self._refused.pop(next(iter(self._refused)))
+            times = self._refused.setdefault(network_of(address), deque(maxlen=MAX_REFUSED))
+            times.append(self._clock())
 
-    def is_blocked(self, address: str) -> bool:
-        """Return whether an address has sent too many invalid tokens within a minute."""
+    def is_muted(self, address: str) -> bool:
+        """Return whether requests of a network were refused too often within a minute.
+
+        A valid token is served all the same: it may be somebody else's, behind the same router.
+        """
         with self._lock:
-            times = self._invalid.get(address, deque())
-            return len(times) == MAX_INVALID and self._clock() - times[0] < INVALID_SECONDS
+            times = self._refused.get(network_of(address), deque())
+            return len(times) == MAX_REFUSED and self._clock() - times[0] < REFUSED_SECONDS

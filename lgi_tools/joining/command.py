@@ -4,6 +4,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -24,6 +25,8 @@ from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION,
 from lgi_tools.joining.tokens import InvalidTokenError
 
 NAME = "LGI_join"
+# Characters that are read of a file with a token.
+MOST_TOKEN = 1000
 # For these `images` is a directory.
 _UNPACKING = frozenset({"bwrap", "apptainer"})
 
@@ -31,6 +34,11 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
 @click.command(context_settings=options.CONTEXT)
 @click.argument("url", required=False)
 @click.argument("token", required=False)
+@click.option(
+    "--token-file",
+    type=click.File(),
+    help="File with the token, - for standard input: no other user of this machine can see it there.",
+)
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -55,25 +63,49 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
 )
 @options.version
 def command(
-    *, url: str | None, token: str | None, directory: Path, named: tuple[str, ...], key_type: str, check: bool
+    *,
+    url: str | None,
+    token: str | None,
+    token_file: IO[str] | None,
+    directory: Path,
+    named: tuple[str, ...],
+    key_type: str,
+    check: bool,
 ) -> int:
     """Make this machine a resource of a project.
 
     URL and TOKEN are printed by LGI_certificates token for the administrator. The key is generated here and
-    never sent; its certificate is fetched, and a commented LGI.cfg is written for LGI_daemon.
+    never sent; its certificate is fetched, and a commented LGI.cfg is written for LGI_daemon. Without TOKEN
+    the terminal is asked for it: other users of this machine can see arguments.
 
     Example: LGI_join https://lgi.example.org:8444 lgi1.TOKEN -a command:slurm
     """
     try:
         if check:
-            if url or token:
+            if url or token or token_file:
                 raise click.UsageError("--check cannot be combined with URL and TOKEN")
             return _try_all(directory)
-        if not url or not token:
+        if not url:
             raise click.UsageError("URL and TOKEN are required, as printed by LGI_certificates token")
-        return _join(url.rstrip("/"), token, directory, named or ("hello_world",), KeyType(key_type))
+        return _join(
+            url.rstrip("/"), _word(token, token_file), directory, named or ("hello_world",), KeyType(key_type)
+        )
     except (JoinError, InvalidTokenError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _word(token: str | None, file: IO[str] | None) -> str:
+    """Return the text of the token: the argument, from a file, or as it is typed."""
+    if token and file:
+        raise click.UsageError("--token-file cannot be combined with TOKEN")
+    if file is not None:
+        return file.read(MOST_TOKEN).strip()
+    if token:
+        return token
+    if not terminal.is_attended():
+        raise click.UsageError("TOKEN or --token-file is required, as printed by LGI_certificates token")
+    typed: str = click.prompt("Token", hide_input=True, err=True)
+    return typed.strip()
 
 
 def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:

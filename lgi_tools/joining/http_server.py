@@ -54,21 +54,21 @@ class EnrolmentServer(ThreadingTCPServer):
         self.connection_seconds = connection_seconds
         super().__init__(address, RequestHandler)
 
-    def verify_request(self, _request: Any, client_address: Any) -> bool:
-        """Reject a connection above the limits."""
-        return self.limiter.enter(client_address[0])
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Make room for a connection, or reject it above the limits."""
+        return self.limiter.enter(request, client_address[0])
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Handle a connection from its handshake to its end."""
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.limiter.leave(client_address[0])
+            self.limiter.leave(request)
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
-        """Ignore a lost connection, log any other error."""
+        """Ignore a lost connection, which anybody can make, and log any other error."""
         if isinstance(sys.exception(), OSError):
-            log.info("%s: the connection was lost", client_address[0])
+            log.debug("%s: the connection was lost", client_address[0])
         else:
             log.error("internal error (please report)", exc_info=True)
 
@@ -83,6 +83,7 @@ class RequestHandler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Do the handshake within the time limit of the connection."""
         seconds = self.server.connection_seconds
+        self._accepted = self.request
         # A second descriptor of the same connection: its shutdown ends any wait on the first one.
         self._end = self.request.dup()
         self._end.settimeout(seconds)
@@ -121,6 +122,7 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the CA certificate, which the token authenticates."""
+        self.server.limiter.has_request(self._accepted)
         if self.path == "/ca.crt":
             self._answer(200, self.server.issuer.authority.ca_file.read_bytes(), "application/x-pem-file")
         else:
@@ -128,13 +130,11 @@ class RequestHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answer a join request with a certificate."""
-        address = self.client_address[0]
         if self.path != "/join":
             self._refuse(404, "not found: requests are posted to /join")
-        elif self.server.limiter.is_blocked(address):
-            self._refuse(429, "too many invalid tokens: try again in a minute")
         elif (body := self._body()) is not None:
-            self._join(body, address)
+            self.server.limiter.has_request(self._accepted)
+            self._join(body, self.client_address[0])
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
@@ -150,7 +150,6 @@ class RequestHandler(BaseHTTPRequestHandler):
         try:
             answer = self.server.issuer.join(read_request(body))
         except tokens.InvalidTokenError as refused:
-            self.server.limiter.count_invalid(address)
             self._refuse(403, str(refused))
         except BadRequestError as malformed:
             self._refuse(400, str(malformed))
@@ -163,8 +162,19 @@ class RequestHandler(BaseHTTPRequestHandler):
             self._answer(200, json.dumps(answer).encode(), "application/json")
 
     def _refuse(self, status: int, why: str) -> None:
-        log.info("%s: refused with %d: %s", self.client_address[0], status, why)
+        if self._is_muted():
+            status, why = 429, "too many refused requests: try again in a minute"
+        else:
+            log.info("%s: refused with %d: %s", self.client_address[0], status, why)
         self._answer(status, json.dumps({"error": why}).encode(), "application/json")
+
+    def _is_muted(self) -> bool:
+        """Return whether the refusal of this request is one too many of its network, and count it."""
+        address = self.client_address[0]
+        is_muted = self.server.limiter.is_muted(address)
+        if not is_muted:
+            self.server.limiter.count_refused(address)
+        return is_muted
 
     def _answer(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)
@@ -177,7 +187,7 @@ class RequestHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:
         """Log the standard library's message of a malformed request; requests are logged elsewhere."""
         text = format % arguments
-        if not text.startswith('"'):
+        if not text.startswith('"') and not self._is_muted():
             shown = "".join("?" if common_name.has_control(char) else char for char in text)
             log.info("%s: %s", self.client_address[0], shown[:200])
 

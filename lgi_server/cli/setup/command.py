@@ -30,7 +30,10 @@ def _convert(context: click.Context, _option: click.Parameter, file: Path | None
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--url", required=True, help="The server's address, as https://lgi.example.org/LGI.")
-@click.option("--listen", help="Address and port to listen on. [default: all, and the port of the URL]")
+@click.option(
+    "--listen",
+    help="Address and port to listen on. [default: all, for localhost its own; the port of the URL]",
+)
 @click.option("--project", default="LGI", show_default=True, help="The first project's name.")
 @click.option("--database", help="sqlite:FILE or mariadb://... [default: sqlite:PROJECT.sqlite]")
 @click.option("--master", help="Make a slave of the master server with this address.")

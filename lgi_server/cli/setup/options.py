@@ -6,13 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lgi_protocol import certificate_files
+from lgi_protocol.bind_address import bind_address
 from lgi_protocol.credentials import Credentials
 from lgi_server.services.project import bootstrap
 from lgi_server.services.project.administration import AdministrationError
 from lgi_server.services.project.peers import Master
-
-# All addresses of this machine: of IPv4, and for a URL with an address of IPv6 of both.
-_EVERYWHERE = {False: "0.0.0.0", True: "[::]"}  # noqa: S104
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def from_command_line(directory: Path, certificates: Path, given: Mapping[str, s
         directory=directory,
         data=data,
         url=url,
-        listen=given["listen"] or f"{_EVERYWHERE[':' in host]}:{parts.port or 443}",
+        listen=given["listen"] or _listen(host, parts.port or 443),
         project=project,
         database=given["database"] or f"sqlite:{data}{project}.sqlite",
         server_name=server_name,
@@ -70,6 +68,11 @@ def from_command_line(directory: Path, certificates: Path, given: Mapping[str, s
         peer_key=_with(server_file, "key"),
         master_url=(given["master"] or "").rstrip("/"),
     )
+
+
+def _listen(host: str, port: int) -> str:
+    address = bind_address(host)
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _with(stem: Path, suffix: str) -> Path:
