@@ -12,7 +12,7 @@ from werkzeug.routing import RequestRedirect
 
 from lgi_protocol.errors import LGIError
 from lgi_server import interfaces, resources, servers
-from lgi_server.api import dispatch, faults, uploads
+from lgi_server.api import dispatch, faults, form_parser, uploads
 from lgi_server.api.registry import AnyRoute
 from lgi_server.auth import client_certificate
 from lgi_server.basic_interface import blueprint, filters
@@ -42,7 +42,8 @@ def create_app(config: Config | str) -> Flask:
     app = Flask(__name__, static_folder="static", static_url_path=f"{config.prefix}/static")
     app.request_class = uploads.PageRequest
     app.extensions["lgi"] = server
-    app.config.update(MAX_CONTENT_LENGTH=config.max_post_size)
+    # What takes files allows more.
+    app.config.update(MAX_CONTENT_LENGTH=min(config.max_post_size, form_parser.MOST_FORM))
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = True
     app.url_map.converters["any_path"] = views.AnyPath

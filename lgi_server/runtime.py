@@ -10,6 +10,7 @@ from lgi_server.auth import job_ca, trusted_proxy
 from lgi_server.auth.client_certificate import ClientCertificate, TrustConfig
 from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_certificate import JobCertificate
+from lgi_server.background import descriptors
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
 from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
@@ -59,7 +60,8 @@ class Runtime:
     """The parts; nothing is connected before the first call.
 
     ``store`` is what this server serves itself, and where uploads arrive; ``repositories`` is where the jobs
-    have theirs, which is the same unless another host keeps them.
+    have theirs, which is the same unless another host keeps them. The limiters count calls that are worked
+    on, large ``bodies`` while they come in, and ``transfers``, the requests of repositories (an open file).
     """
 
     config: Config
@@ -67,6 +69,8 @@ class Runtime:
     limiter: ConcurrencyLimiter
     job_limiter: ConcurrencyLimiter
     job_connections: JobConnections
+    bodies: ConcurrencyLimiter
+    transfers: ConcurrencyLimiter
     store: Repositories
     repositories: Store
     trust: TrustConfig
@@ -114,6 +118,8 @@ def build_runtime(config: Config) -> Runtime:
         limiter=ConcurrencyLimiter(config.requests_at_once),
         job_limiter=ConcurrencyLimiter(max(1, config.requests_at_once // 2)),
         job_connections=JobConnections(partial(_runs, projects, trust)),
+        bodies=ConcurrencyLimiter(config.requests_at_once),
+        transfers=ConcurrencyLimiter(descriptors.budget(config.requests_at_once).transfers),
         store=store,
         repositories=repositories,
         trust=trust,

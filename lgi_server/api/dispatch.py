@@ -1,4 +1,4 @@
-"""The way of a request: authenticate - admit - parse - run in a transaction - hold as a long-poll - respond.
+"""The way of a request: authenticate - receive - admit - parse - run in a transaction - hold - respond.
 
 `Endpoint` takes a call through all of these steps; pages and repositories use those that they have in common
 with calls. Every LGIError of a call is caught here, and everything else that goes wrong with one.
@@ -7,13 +7,14 @@ with calls. Every LGIError of a call is caught here, and everything else that go
 import logging
 import posixpath
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import flask
+from werkzeug import Request
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -30,7 +31,7 @@ from lgi_server.auth import browser_guard, client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import retry
-from lgi_server.background.concurrency_limiter import JOB_SLOTS
+from lgi_server.background.concurrency_limiter import JOB_SLOTS, ConcurrencyLimiter
 from lgi_server.background.long_poll import LongPoll
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
@@ -57,6 +58,8 @@ SECURITY_HEADERS = (
 )
 # Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
 BACK_OFF_DELAY = 1.0
+# Bytes. Requests up to here are too small to be counted while they come in.
+SMALL_BODY = 64 * 1024
 
 
 class Endpoint:
@@ -93,12 +96,12 @@ class Endpoint:
     def _request(self, environ: "WSGIEnvironment") -> FormRequest:
         # Another form brings no files.
         brings_files = self._route.takes_files and "multipart" in environ.get("CONTENT_TYPE", "").lower()
-        largest = self._runtime.store.max_file_size
+        largest, most = self._runtime.store.max_file_size, self._runtime.config.max_post_size
         if brings_files:
             request: FormRequest = SpoolingRequest(environ, largest, self._route.bulk)
         else:
             request = FormRequest(environ)
-        request.max_content_length = self._runtime.config.max_post_size
+        request.max_content_length = most if brings_files else min(most, form_parser.MOST_FORM)
         return request
 
     def _steps(self, request: FormRequest, record: CallRecord) -> Elements:
@@ -106,10 +109,12 @@ class Endpoint:
         record.who = who = authenticate(runtime, request.environ, programs_only=True)
         try:
             route = _route_for(self._route, who)
-            with admit(runtime, who) as account:
+            with receive(runtime, who, request) as account:
                 if isinstance(request, SpoolingRequest):
                     request.budget = runtime.store.budget(account)
-                call = _parse(runtime, route, who, request, record)
+                record.posted = form_parser.posted_fields(request)
+            with admit(runtime, who, account):
+                call = _parse(runtime, route, who, request, record.posted)
                 return _run(route, call)
         except LongPoll as nothing:
             with runtime.metrics.holding(record.timer):
@@ -144,20 +149,47 @@ def authenticate_user(runtime: Runtime, environ: "WSGIEnvironment") -> ClientCer
 
 
 @contextmanager
-def admit(runtime: Runtime, who: Caller) -> Iterator[str]:
-    """Hold a slot of this worker while a block runs, and provide the caller's account.
+def receive(runtime: Runtime, who: Caller, request: Request) -> Iterator[str]:
+    """Let a request come in while a block runs, and provide the caller's account.
 
-    Raises LGIError BACK_OFF when there is no slot.
-
-    Raises LGIError CERTIFICATE for a job that has ended. A job has few slots of its own, and the jobs of a
-    user have a share of the half that all jobs together may have: daemons and users always find some.
+    That takes as long as its sender wants, so it holds no slot; large requests and those of jobs are counted.
+    Raises LGIError BACK_OFF when there are too many of those, or CERTIFICATE for a job that has ended.
     """
-    if isinstance(who, ClientCertificate):
-        with runtime.limiter.place(who.account):
-            yield who.account
+    if isinstance(who, JobCertificate):
+        with _job_place(runtime, who, runtime.bodies) as account:
+            yield account
         return
-    with runtime.limiter.place(who.account, JOB_SLOTS):
-        account = job_principals.account(_running_job(runtime, who))
+    size = request.content_length if request.method == "POST" else 0
+    is_large = size is None or size > SMALL_BODY
+    with runtime.bodies.place(who.account) if is_large else nullcontext():
+        yield who.account
+
+
+@contextmanager
+def admit(runtime: Runtime, who: Caller, account: str = "") -> Iterator[str]:
+    """Hold a slot of this worker while a block runs, and provide the caller's account, unless that is known.
+
+    Raises LGIError BACK_OFF when there is no slot, or CERTIFICATE for a job that has ended.
+    """
+    if isinstance(who, JobCertificate):
+        with _job_place(runtime, who, runtime.limiter, account) as found:
+            yield found
+        return
+    with runtime.limiter.place(who.account):
+        yield who.account
+
+
+@contextmanager
+def _job_place(
+    runtime: Runtime, who: JobCertificate, limiter: ConcurrencyLimiter, account: str = ""
+) -> Iterator[str]:
+    """Hold a place of a job, which has few of its own.
+
+    The jobs of a user have a share of the half that all jobs together may have: daemons and users always find
+    some.
+    """
+    with limiter.place(who.account, JOB_SLOTS):
+        account = account or job_principals.account(_running_job(runtime, who))
         with runtime.job_limiter.place(account):
             yield account
 
@@ -181,11 +213,10 @@ def _route_for(route: AnyRoute, who: Caller) -> AnyRoute:
 
 
 def _parse(
-    runtime: Runtime, route: AnyRoute, who: Caller, request: FormRequest, record: CallRecord
+    runtime: Runtime, route: AnyRoute, who: Caller, request: FormRequest, posted: Mapping[str, str]
 ) -> CallRequest:
     """Return what was posted, checked as far as that is possible without the database."""
-    record.posted = form_parser.posted_fields(request)
-    form = Form(record.posted)
+    form = Form(posted)
     files = partial(uploads.uploads_of, request) if isinstance(request, SpoolingRequest) else tuple
     checked = route.context.check(form, who, runtime)
     project = runtime.projects[route.context.project_name(form, who, runtime)]

@@ -1,22 +1,22 @@
 """The one parser of posted forms: of calls, lists of repositories and pages (clients.md 1)."""
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-import gevent
 from gunicorn.http.errors import ParseException
 from werkzeug import Request
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.storage.upload_budget import UploadBudget
 
-# Seconds every body has, and bytes a second it must bring beyond them.
-SLOWEST_START, SLOWEST_RATE = 20.0, 100_000
+# Text fields together: input, output, job_specifics and an update at their largest.
+MOST_TEXT = 1024 * 1024
+# A request without files: its fields, and what is around them in a form.
+MOST_FORM = MOST_TEXT + 256 * 1024
 # Without quotes a boundary ends at a semicolon or blank, whatever else is in it.
 _UNQUOTED_BOUNDARY = re.compile(r';[ \t]*boundary=([^";\s]+)', re.IGNORECASE)
 
@@ -24,8 +24,7 @@ _UNQUOTED_BOUNDARY = re.compile(r';[ \t]*boundary=([^";\s]+)', re.IGNORECASE)
 class FormRequest(Request):
     """A request whose form old programs may have written; every request of the server is one."""
 
-    # Text fields together: input, output, job_specifics and an update at their largest.
-    max_form_memory_size = 1024 * 1024
+    max_form_memory_size = MOST_TEXT
     max_form_parts = 2048
     # What it may write to the disk, for who takes files.
     budget: UploadBudget | None = None
@@ -66,16 +65,21 @@ def _posted(request: Request) -> list[tuple[str, str]]:
     if request.method != "POST":
         return []
     try:
-        with in_time(request):
-            if request.mimetype == "application/x-www-form-urlencoded":
-                return _urlencoded(request)
-            return list(request.form.items(multi=True))
+        if request.mimetype == "application/x-www-form-urlencoded":
+            return _urlencoded(request)
+        return list(request.form.items(multi=True))
     except RequestEntityTooLarge:
         raise LGIError(ErrorNumber.POST_TOO_BIG, _too_big(request)) from None
-    except OSError as error:
-        raise LGIError(ErrorNumber.UPLOAD, error.strerror or "the connection ended") from None
+    except (OSError, ClientDisconnected) as error:
+        raise LGIError(ErrorNumber.UPLOAD, why_it_ended(error)) from None
     except (HTTPException, ParseException, ValueError):
         raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
+
+
+def why_it_ended(error: OSError | ClientDisconnected) -> str:
+    """Return why a request did not come to its end, for whoever sends it."""
+    cause = error.__context__ if isinstance(error, ClientDisconnected) else error
+    return (isinstance(cause, OSError) and cause.strerror) or "the connection has ended"
 
 
 def _too_big(request: Request) -> str:
@@ -84,21 +88,6 @@ def _too_big(request: Request) -> str:
     if size is not None and most is not None and size > most:
         return f"{size} bytes, at most {most} are allowed"
     return "files go into the repository, input is for text"
-
-
-@contextmanager
-def in_time(request: Request) -> Iterator[None]:
-    """Give a body twenty seconds and ten more for each megabyte; LGIError UPLOAD when that is over."""
-    size = request.content_length if request.content_length is not None else request.max_content_length
-    seconds = SLOWEST_START + (size or 0) / SLOWEST_RATE
-    timeout = gevent.Timeout(seconds)
-    try:
-        with timeout:
-            yield
-    except gevent.Timeout as late:
-        if late is not timeout:
-            raise
-        raise LGIError(ErrorNumber.UPLOAD, f"the request did not come within {seconds:.0f} s") from None
 
 
 def _urlencoded(request: Request) -> list[tuple[str, str]]:

@@ -105,6 +105,14 @@ def _shown(environ: Mapping[str, Any], front_end: TrustedProxy | None) -> bytes 
     return shown
 
 
+def account(der: bytes | None, trust: TrustConfig) -> str:
+    """Return the account of a certificate that TLS has verified; empty when it names nobody."""
+    try:
+        return _read(der, trust.jobs).account if der else ""
+    except ValueError:
+        return ""
+
+
 @lru_cache(maxsize=4096)
 def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCertificate:
     """Whoever is in a certificate, remembered, since who has signed it takes time to find out."""

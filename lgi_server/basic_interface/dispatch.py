@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import form_parser
-from lgi_server.api.dispatch import admit, authenticate_user, repository_writer, transact
+from lgi_server.api.dispatch import admit, authenticate_user, receive, repository_writer, transact
 from lgi_server.api.fields import Form
 from lgi_server.api.uploads import PageRequest
 from lgi_server.auth import browser_guard
@@ -63,26 +63,33 @@ def _first_project(server: Runtime, who: ClientCertificate) -> str:
 def dispatch(server: Runtime, page: Page, project: str = "", **place: object) -> Response:
     """Return one page, from the certificate to the answer."""
     known = authenticate(server, project)
-    with admit(server, known.who):
-        session = open_session(server, known)
-        known = replace(known, token=session.token)
-        try:
-            answer = _visited(server, page, known, session, place)
-            response = responses.response(known, answer)
-        except LGIError as refused:
-            response = responses.refusal(known, refused)
-        finally:
-            cast(PageRequest, request).forget_arrivals()
+    try:
+        posted = _posted(server, page, known) if page.changes else MultiDict()
+        with admit(server, known.who):
+            session = open_session(server, known)
+            known = replace(known, token=session.token)
+            try:
+                if isinstance(posted, LGIError):
+                    raise posted
+                answer = _visited(page, known, session, posted, place)
+                response = responses.response(known, answer)
+            except LGIError as refused:
+                response = responses.refusal(known, refused)
+    finally:
+        cast(PageRequest, request).forget_arrivals()
     return with_cookie(response, session)
 
 
 def _visited(
-    server: Runtime, page: Page, known: PageUser, session: WebSession, place: Mapping[str, object]
+    page: Page,
+    known: PageUser,
+    session: WebSession,
+    posted: "MultiDict[str, str]",
+    place: Mapping[str, object],
 ) -> Template | Redirect | Download:
     """Return what a page answers, or what a page makes of a refusal."""
-    run = partial(transact, server, server.projects[known.project])
-    store = repository_writer(server)
-    posted: MultiDict[str, str] = _posted(server, page, known.who.account) if page.changes else MultiDict()
+    run = partial(transact, known.server, known.server.projects[known.project])
+    store = repository_writer(known.server)
 
     def visit(transaction: Transaction) -> PageContext:
         return PageContext(known, transaction, Form(request.args), posted, store)
@@ -99,17 +106,23 @@ def _visited(
     return run(lambda transaction: explain(visit(transaction), refused), writes=False)
 
 
-def _posted(server: Runtime, page: Page, account: str) -> "MultiDict[str, str]":
-    """Return the fields of a form, which no other site has sent.
+def _posted(server: Runtime, page: Page, known: PageUser) -> "MultiDict[str, str] | LGIError":
+    """Return the fields of a form, which no other site has sent, or why it is refused.
 
-    Raises LGIError FORGERY, FILE_TOO_BIG, POST_TOO_BIG or UPLOAD.
+    That is LGIError FORGERY, FILE_TOO_BIG, POST_TOO_BIG, UPLOAD or BACK_OFF.
     """
     if browser_guard.comes_from_elsewhere(request.environ):
-        raise LGIError(ErrorNumber.FORGERY, "another site has sent this form")
+        return LGIError(ErrorNumber.FORGERY, "another site has sent this form")
+    posted = cast(PageRequest, request)
     if page.takes_files:
-        taker = cast(PageRequest, request)
-        taker.budget, taker.most_file = server.store.budget(account), server.store.max_file_size
-    return form_parser.posted_form(request)
+        store, account = server.store, known.who.account
+        posted.budget, posted.most_file = store.budget(account), store.max_file_size
+        posted.max_content_length = server.config.max_post_size
+    try:
+        with receive(server, known.who, posted):
+            return form_parser.posted_form(posted)
+    except LGIError as refused:
+        return refused
 
 
 def _check_token(session: WebSession, page: Page, posted: Mapping[str, str]) -> None:

@@ -71,6 +71,8 @@ class LimitSettings:
     remember: int = setting(values.seconds, default=1)
     handshake_timeout: int = setting(values.positive, default=10)
     keep_alive: int = setting(values.positive, default=75)
+    minimum_rate: int = setting(values.size, default=1000)
+    rate_window: int = setting(values.positive, default=30)
 
 
 @dataclass(frozen=True)

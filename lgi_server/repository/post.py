@@ -6,12 +6,12 @@ from typing import cast
 
 from flask import Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from lgi_protocol import xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server.api.form_parser import FormRequest, in_time
+from lgi_server.api.form_parser import FormRequest, why_it_ended
 from lgi_server.api.uploads import PageRequest, UploadFile
 from lgi_server.auth import browser_guard
 from lgi_server.repository import file_list
@@ -43,12 +43,14 @@ def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
 def _uploads(server: Runtime, posted: PageRequest, budget: UploadBudget) -> list[Upload]:
     """Return the files of a request; LGIError POST_TOO_BIG or UPLOAD, OSError when the disk is full."""
     posted.budget, posted.most_file = budget, server.config.max_post_size
+    posted.max_content_length = server.config.max_post_size
     try:
-        with in_time(posted):
-            listed, contents = posted.form.get("files", ""), posted.files.get("uploaded_file_1")
+        listed, contents = posted.form.get("files", ""), posted.files.get("uploaded_file_1")
     except RequestEntityTooLarge:
         most = server.config.max_post_size
         raise LGIError(ErrorNumber.POST_TOO_BIG, f"at most {most} bytes, and a megabyte of text") from None
+    except ClientDisconnected as error:
+        raise LGIError(ErrorNumber.UPLOAD, why_it_ended(error)) from None
     except (HTTPException, ParseException, ValueError):
         raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
     return file_list.read(listed, _path(contents.stream) if contents else None)

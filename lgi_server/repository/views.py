@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -12,7 +13,12 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from gunicorn.http.errors import ParseException
-from werkzeug.exceptions import NotFound, RequestedRangeNotSatisfiable, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    NotFound,
+    RequestedRangeNotSatisfiable,
+    RequestEntityTooLarge,
+)
 from werkzeug.routing import PathConverter
 from werkzeug.wsgi import wrap_file
 
@@ -22,6 +28,8 @@ from lgi_protocol.xml import Element
 from lgi_server.api import form_parser, responses
 from lgi_server.api.call_record import Caller, log_account
 from lgi_server.api.dispatch import authenticate
+from lgi_server.auth.job_certificate import JobCertificate
+from lgi_server.background.concurrency_limiter import JOB_SLOTS
 from lgi_server.repository import post
 from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
@@ -33,6 +41,8 @@ from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
+# How long a request waits for its turn among those of its caller, before it is told to come back.
+WAIT_SECONDS = 20.0
 _STATUS = {
     ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,
     ErrorNumber.PROJECT_REFUSED: HTTPStatus.FORBIDDEN,
@@ -84,9 +94,21 @@ def blueprint(server: Runtime) -> Blueprint:
 
 def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Response:
     """Run a view for a verified caller and turn what it raises into a status document."""
+    with ExitStack() as held:
+        answer = _answered(server, view, held, place)
+        # A file is sent after this.
+        answer.call_on_close(held.pop_all().close)
+        return answer
+
+
+def _answered(
+    server: Runtime, view: Callable[..., Response], held: ExitStack, place: Mapping[str, str]
+) -> Response:
     who: Caller | None = None
     try:
         who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
+        most = JOB_SLOTS if isinstance(who, JobCertificate) else None
+        held.enter_context(server.transfers.place(who.account, most, WAIT_SECONDS))
         access = server.repository_access(who, time.time())
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchRepositoryError(place["name"])
@@ -147,11 +169,7 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     opened.seek(0, 2)
     size = opened.tell()
     opened.seek(0)
-    answer = Response(
-        wrap_file(request.environ, opened, BLOCK),
-        content_type="application/octet-stream",
-        direct_passthrough=True,
-    )
+    answer = Response(wrap_file(request.environ, opened, BLOCK), content_type="application/octet-stream")
     answer.content_length = size
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     answer.set_etag(_version(opened))
@@ -185,6 +203,7 @@ def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     base.file_name(file)
     room = server.store.room(name)
     room.check(file, request.content_length or 0)
+    request.max_content_length = server.config.max_post_size
     budget = server.store.budget(access.account, name)
     budget.limit(room, file)
     budget.announce(request.content_length or 0)
@@ -202,19 +221,26 @@ def _receive(server: Runtime, arrived: IO[bytes], budget: UploadBudget) -> int:
     """Return how many bytes came; LGIError FILE_TOO_BIG or UPLOAD, StorageFullError."""
     size = 0
     try:
-        with form_parser.in_time(request):
-            while block := request.stream.read(BLOCK):
-                size += len(block)
-                if size > server.store.max_file_size:
-                    raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
-                budget.spend(len(block))
-                arrived.write(block)
+        while block := _block():
+            size += len(block)
+            if size > server.store.max_file_size:
+                raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {server.store.max_file_size} bytes")
+            budget.spend(len(block))
+            arrived.write(block)
     except RequestEntityTooLarge:
         most = server.config.max_post_size
         raise LGIError(ErrorNumber.FILE_TOO_BIG, f"a request holds at most {most} bytes") from None
     except ParseException:
         raise LGIError(ErrorNumber.UPLOAD, message="The request cannot be read") from None
     return size
+
+
+def _block() -> bytes:
+    """Return what comes next of a request, empty at its end; LGIError UPLOAD when it does not come."""
+    try:
+        return request.stream.read(BLOCK)
+    except (OSError, ClientDisconnected) as error:
+        raise LGIError(ErrorNumber.UPLOAD, form_parser.why_it_ended(error)) from None
 
 
 def _delete(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:

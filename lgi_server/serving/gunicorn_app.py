@@ -5,7 +5,6 @@ every handshake.
 """
 
 import logging
-import resource
 import ssl
 import tempfile
 import time
@@ -17,9 +16,10 @@ from gunicorn.app.base import BaseApplication
 from lgi_server.app import create_app
 from lgi_server.auth import trusted_proxy
 from lgi_server.auth.job_ca import JobsAuthority
-from lgi_server.background import metrics
+from lgi_server.background import descriptors, metrics
 from lgi_server.config.model import Config
 from lgi_server.serving import bind_addresses, gunicorn_response, log_rate_limit
+from lgi_server.serving.connection import Pace
 from lgi_server.serving.gevent_worker import Worker
 from lgi_server.serving.tls_reload import CertificateReloader
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = logging.getLogger("lgi.serve")
-CONNECTIONS = 4000
 
 
 class LateHandshake(ssl.SSLContext):
@@ -94,11 +93,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set what gunicorn is to do."""
         Worker.handshake_seconds = self.lgi.handshake_timeout
+        Worker.pace = Pace(self.lgi.minimum_rate, self.lgi.rate_window, self.lgi.handshake_timeout)
         settings: dict[str, object] = {
             "bind": self._addresses,
             "workers": self.lgi.workers,
             "worker_class": Worker,
-            "worker_connections": _connections(),
+            "worker_connections": descriptors.budget(self.lgi.requests_at_once).connections,
             "backlog": 2048,
             "keepalive": self.lgi.keep_alive,
             "graceful_timeout": 35,
@@ -110,6 +110,10 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "on_exit": lambda _arbiter: metrics.end(),
             "loglevel": "warning",
             "limit_request_line": 8190,
+            # A client's headers say nothing of its address or of ours, whoever hands them on.
+            "header_map": "drop",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "worker_tmp_dir": _in_memory(),
         }
         settings |= self._behind_a_front_end() if self.lgi.front_end_header else self._own_tls()
@@ -144,17 +148,6 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
 def _in_memory() -> str | None:
     """Where workers leave their heartbeat: never on a disk that may be busy."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a safe file in it
-
-
-def _connections() -> int:
-    """Return the connections of one worker.
-
-    As many as there are descriptors for, some kept for files and databases.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return max(50, min(CONNECTIONS, hard - 300))
 
 
 def check(config: Config, jobs: JobsAuthority | None) -> None:

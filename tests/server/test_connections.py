@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import gevent.socket
 import pytest
 
-from lgi_server.serving.connection_limiter import AT_ONCE, ConnectionLimiter
+from lgi_server.serving.connection import Connection, Pace
+from lgi_server.serving.connection_table import AT_ONCE, ConnectionTable, address_account
 from tests.support.grid import BIN, Grid, running, wait_for
 
 # So many descriptors leave room for 100 connections in each of two workers.
@@ -69,33 +71,88 @@ def test_a_caller_is_answered_however_many_idle_connections_there_are(
     assert time.monotonic() - begin < 5
 
 
+PACE = Pace(rate=1000.0, window=30.0, head=10.0)
+
+
+def connections(table: ConnectionTable, number: int, account: str) -> list[Connection]:
+    """So many new connections of an account, each one end of a pair."""
+    made = []
+    for _ in range(number):
+        one, other = gevent.socket.socketpair()
+        other.close()
+        made.append(Connection(one, PACE))
+        table.opened(made[-1], account)
+    return made
+
+
 def test_the_connections_that_have_waited_longest_make_room() -> None:
-    """And none that has a request."""
-    closed: list[int] = []
-    connections = ConnectionLimiter[int](100, closed.append)
-    for number in range(90):
-        connections.opened(number)
-    for number in range(5):
-        connections.asks(number)
-    connections.asks(7)
-    connections.waits(7)
+    """And none that has a request, while others of its account wait."""
+    closed: list[Connection] = []
+    table = ConnectionTable(100, closed.append)
+    made = connections(table, 90, "name eve")
+    for connection in made[:5]:
+        table.asks(connection)
+    table.asks(made[7])
+    table.waits(made[7])
 
-    connections.opened(90)
+    connections(table, 1, "name mark")
 
-    assert closed == [5, 6, *range(8, 8 + AT_ONCE - 2)]
-    connections.close_waiting()
-    assert sorted(closed) == sorted({*range(91)} - {0, 1, 2, 3, 4})
+    assert closed == [made[5], made[6], *made[8 : 8 + AT_ONCE - 2]]
+    table.close_waiting()
+    assert {*made[5:]} <= {*closed}
+    assert not {*made[:5]} & {*closed}
+
+
+def test_the_account_with_most_connections_makes_room() -> None:
+    """Whatever they do: others keep theirs, also those that wait for longer."""
+    closed: list[Connection] = []
+    table = ConnectionTable(100, closed.append)
+    old = connections(table, 10, "name mark")
+    many = connections(table, 80, "address 192.0.2.1")
+    for connection in many:
+        table.asks(connection)
+
+    connections(table, 1, "name frank")
+
+    assert closed == []
+    assert [table.may_be_closed(one) for one in many].count(True) == AT_ONCE
+    assert not any(table.may_be_closed(one) for one in old)
+
+
+def test_an_account_has_no_more_than_a_share_of_the_connections() -> None:
+    """Also while there is room: of those beyond it the one that waits longest is closed."""
+    closed: list[Connection] = []
+    table = ConnectionTable(100, closed.append)
+    for connection in (made := connections(table, 27, "address 192.0.2.1")):
+        table.belongs(connection, "name eve")
+
+    assert closed == made[:2]
 
 
 def test_a_connection_that_asks_before_it_is_closed_is_answered() -> None:
     """It was chosen while it waited; a request that came meanwhile is not cut off."""
-    closed: list[int] = []
-    connections = ConnectionLimiter[int](100, closed.append)
-    for number in (1, 2):
-        connections.opened(number)
-    connections.close_waiting()
+    closed: list[Connection] = []
+    table = ConnectionTable(100, closed.append)
+    made = connections(table, 2, "name mark")
+    table.close_waiting()
 
-    connections.asks(1)
+    table.asks(made[0])
 
-    assert closed == [1, 2]
-    assert [connections.may_be_closed(number) for number in (1, 2)] == [False, True]
+    assert closed == made
+    assert [table.may_be_closed(one) for one in made] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("address", "account"),
+    [
+        (("192.0.2.1", 5), "address 192.0.2.1"),
+        (("::ffff:192.0.2.1", 5, 0, 0), "address 192.0.2.1"),
+        (("2001:db8::1:2:3:4", 5, 0, 0), "address 2001:db8::/64"),
+        (("fe80::1%eth0", 5, 0, 2), "address fe80::/64"),
+        ("", "front end"),
+        (b"", "front end"),
+    ],
+)
+def test_an_address_has_an_account(address: object, account: str) -> None:
+    """One machine has a whole network of IPv6, so that is one account."""
+    assert address_account(address) == account
