@@ -39,9 +39,11 @@ _KINDS = [str(each) for each in (Kind.SERVER, Kind.RESOURCE, Kind.USER)]
 @KEY_TYPE
 @click.pass_obj
 def csr(directory: Path, name: str, key_type: str) -> None:
-    """Make a key here and a request for its certificate, to be signed where the CA is.
+    """Generate a key here and a request for its certificate, to be signed where the CA is.
 
-    A key of NAME that is here already is used again, as to renew its certificate.
+    An existing key of NAME is used again, as to renew its certificate.
+
+    Example: LGI_certificates --directory . csr node1@cluster.example.org
     """
     with plain_errors():
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -50,7 +52,7 @@ def csr(directory: Path, name: str, key_type: str) -> None:
         key = certificates_csr.kept_key(key_file, KeyType(key_type))
         keys.write_file(file, certificates_csr.make(key), keys.PUBLIC, replace=True)
     terminal.show(
-        f"Request     : {file}\nKey         : {key_file} (it stays here)\n"
+        f"Request     : {file}\nKey         : {key_file} (keep it here)\n"
         f"Next        : where the CA is: {NAME} sign {file.name} {name} --kind {'|'.join(_KINDS)}\n"
     )
 
@@ -122,7 +124,10 @@ def _check_options(
 def export_pkcs12(
     directory: Path, name: str, password_file: Path | None, compatible: bool, force: bool
 ) -> None:
-    """Write the key and certificate of NAME and the CA certificate to a PKCS12 file for browsers."""
+    """Write the key and certificate of NAME and the CA certificate to a PKCS12 file for browsers.
+
+    Example: LGI_certificates export mark@laptop
+    """
     with plain_errors():
         password = read_password(password_file)
         file = Authority.open(directory).export(name, password, force, compatible)
@@ -153,6 +158,8 @@ def import_pkcs12(
 
     They are written to NAME.key, NAME.crt and ca.crt in the directory, or with --config-dir to a
     configuration directory of the tools.
+
+    Example: LGI_certificates --directory . import mark.p12 --config-dir ~/.LGI --server https://lgi.example.org/LGI
     """
     with plain_errors():
         if password_file:

@@ -24,12 +24,18 @@ KEY_TYPE = click.option(
     show_default=True,
     help="Type of a new key: ec (P-256) or rsa (3072 bits).",
 )
-GROUP = click.option("--group", multiple=True, help="Group of the user, or any; may be repeated.")
+GROUP = click.option(
+    "--group", multiple=True, help="Group of the user, or any; may be repeated (default: none)."
+)
 PROJECT = click.option(
-    "--project", multiple=True, help="Restrict the certificate to this project; may be repeated."
+    "--project",
+    multiple=True,
+    help="Restrict the certificate to this project; may be repeated (default: all projects).",
 )
 ALSO = click.option(
-    "--also", multiple=True, help="Additional host name or IP address of a server; may be repeated."
+    "--also",
+    multiple=True,
+    help="Additional host name or IP address of a server; may be repeated (default: none).",
 )
 DAYS = click.IntRange(min=1, max=36500)
 FORCE = click.option("--force", is_flag=True, help="Replace an existing certificate and key of that name.")
@@ -65,12 +71,12 @@ def configuration(command: _Command) -> _Command:
             "url",
             default="",
             callback=https,
-            help="Project server URL for the configuration, as https://host/LGI.",
+            help="Project server URL for the configuration, as https://host/LGI (default: none).",
         ),
         click.option(
             "--config-dir",
             type=DIRECTORY,
-            help="Also write a configuration directory of the tools, like ~/.LGI.",
+            help="Also write a configuration directory of the tools, like ~/.LGI (default: none).",
         ),
     ):
         command = option(command)

@@ -25,7 +25,7 @@ from lgi_tools.cli import terminal
 @click.option(
     "--days",
     type=DAYS,
-    help=f"Validity in days.  [default: {ca.LEAF_DAYS}; {ca.AUTHORITY_DAYS} for the CA]",
+    help=f"Validity in days (default: {ca.LEAF_DAYS}; {ca.AUTHORITY_DAYS} for the CA).",
 )
 @click.pass_obj
 def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | None) -> None:
@@ -57,7 +57,10 @@ def renew(directory: Path, name: str, new_key: bool, key_type: str, days: int | 
 @click.argument("name")
 @click.pass_obj
 def revoke(directory: Path, name: str) -> None:
-    """Permanently revoke all certificates of NAME, for example after its key was lost."""
+    """Permanently revoke all certificates of NAME, as after its key was lost.
+
+    Example: LGI_certificates revoke mark@laptop
+    """
     with plain_errors():
         made_by = Authority.open(directory)
         file = made_by.revoke(name)
@@ -71,11 +74,16 @@ def revoke(directory: Path, name: str) -> None:
 @click.option(
     "--copy-to",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Also copy the revocation list to PATH (replaced atomically), as where a project server reads it.",
+    help="Also copy the revocation list to this file, replaced atomically,"
+    " from which a project server reads it"
+    " (default: no copy).",
 )
 @click.pass_obj
 def crl(directory: Path, copy_to: Path | None) -> None:
-    """Sign the list of revoked certificates again and show its entries."""
+    """Sign the list of revoked certificates again and show its entries.
+
+    Example: LGI_certificates crl --copy-to /etc/lgi/server/ca.crl
+    """
     with plain_errors():
         opened = Authority.open(directory)
         listed = opened.sign_revocations()
@@ -104,6 +112,8 @@ def check(directory: Path, places: tuple[Path, ...], days: int) -> int:
 
     Checks the CA's directory and ~/.LGI, if they exist, and each argument: a directory like these, an LGI.cfg
     of a daemon, an LGI_server.cfg of a project server, or a file with a certificate.
+
+    Example: LGI_certificates check --days 60 /etc/lgi/server/LGI_server.cfg
     """
     home = Path(os.environ.get("HOME") or "~").expanduser() / ".LGI"
     usual = [place for place in (directory, home) if expiry_check.has_certificates(place)]

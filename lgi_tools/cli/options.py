@@ -29,7 +29,7 @@ _CREDENTIALS = (
         "--config",
         type=DIRECTORY,
         metavar="DIR",
-        help="Configuration directory; its files override those of ~/.LGI.",
+        help="Configuration directory; its files override those of ~/.LGI (default: $LGI_CONFIG, if set).",
     ),
     click.option(
         "-K", "--key", type=FILE, default="", metavar="FILE", help="Private key (default: ~/.LGI/privatekey)."

@@ -56,7 +56,10 @@ def command(context: click.Context, directory: Path) -> None:
 @days(ca.AUTHORITY_DAYS)
 @click.pass_obj
 def init(directory: Path, name: str, key_type: str, days: int) -> None:
-    """Create the project's certificate authority."""
+    """Create the project's certificate authority (CA).
+
+    Example: LGI_certificates --directory /etc/lgi/certificates init --name "Theory CA"
+    """
     with plain_errors():
         made = Authority.create(directory, name, KeyType(key_type), days)
     terminal.show(
@@ -75,7 +78,10 @@ def init(directory: Path, name: str, key_type: str, days: int) -> None:
 def server(
     directory: Path, *, host: str, also: tuple[str, ...], key_type: str, days: int, force: bool
 ) -> None:
-    """Issue a certificate for a project server with the host name HOST."""
+    """Issue a certificate for a project server with the host name HOST.
+
+    Example: LGI_certificates server lgi.example.org --also localhost
+    """
     with plain_errors():
         made = Authority.open(directory).issue_server(
             host, also, key_type=KeyType(key_type), days=days, force=force
@@ -91,7 +97,10 @@ def server(
 def resource(
     directory: Path, *, name: str, project: tuple[str, ...], key_type: str, days: int, force: bool
 ) -> None:
-    """Issue a certificate for the resource NAME, or for a project server that calls others (LGI@host)."""
+    """Issue a certificate for the resource NAME, or for a project server that calls others (LGI@host).
+
+    Example: LGI_certificates resource node1@cluster.example.org --project LGI
+    """
     with plain_errors():
         made = Authority.open(directory).issue_resource(
             name, project, key_type=KeyType(key_type), days=days, force=force
@@ -121,7 +130,10 @@ def user(
     days: int,
     force: bool,
 ) -> None:
-    """Issue a certificate for the user NAME, also as a PKCS12 file (.p12) for a browser."""
+    """Issue a certificate for the user NAME, also as a PKCS12 file (.p12) for a browser.
+
+    Example: LGI_certificates user mark@laptop --group theor --project LGI --config-dir mark.LGI
+    """
     with plain_errors():
         if config_dir and not force:
             user_directory.check_free(config_dir)
@@ -152,7 +164,10 @@ def user(
 @command.command("list")
 @click.pass_obj
 def list_certificates(directory: Path) -> None:
-    """List the certificates in the directory with their expiry."""
+    """List the certificates in the directory with their expiry.
+
+    Example: LGI_certificates list
+    """
     with plain_errors():
         listed = inventory.entries(directory, datetime.now(UTC))
         if not listed:

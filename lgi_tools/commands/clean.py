@@ -33,9 +33,11 @@ ENDS = (State.FINISHED, State.ABORTED)
     "--older-than",
     type=TextParamType("time", command_line.seconds),
     metavar="TIME",
-    help="Only jobs that ended at least TIME ago: seconds, or as 90m, 12h or 30d.",
+    help="Only jobs that ended at least TIME ago: seconds, or as 90m, 12h or 30d (default: 0).",
 )
-@click.option("-a", "--application", default="", metavar="NAME", help="Only jobs of this application.")
+@click.option(
+    "-a", "--application", default="", metavar="NAME", help="Only jobs of this application (default: all)."
+)
 @click.option(
     "--keep-failed", is_flag=True, help="Keep finished jobs whose exit code is not 0 or is unknown."
 )

@@ -24,7 +24,10 @@ _START = {
 @options.version
 @click.argument("shell", type=click.Choice(list(_START)))
 def command(shell: str) -> int:
-    """Print the code with which SHELL completes options and file names of LGI's commands."""
+    """Print the code with which SHELL completes options and file names of LGI's commands.
+
+    Example: eval "$(LGI_complete bash)"
+    """
     found = get_completion_class(shell)
     if found is None:
         raise click.ClickException(f"completion for the shell {shell} is not available")

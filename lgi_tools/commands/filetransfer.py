@@ -49,7 +49,8 @@ def _words(context: click.Context, _option: click.Parameter, begun: str) -> list
     "--job-directory",
     type=options.DIRECTORY,
     metavar="DIR",
-    help="Use the key, certificate, CA and repository of this job.",
+    help="Use the key, certificate, CA and repository of this job"
+    " (default: the current directory's job, if any).",
 )
 @options.credential_options
 @click.argument(

@@ -61,7 +61,9 @@ def _month_of(text: str) -> int:
     metavar="LIST",
     help=f"Columns to sum by, comma-separated: {', '.join(COLUMNS)}.",
 )
-@click.option("--month", type=TextParamType("month", _month_of), help="Only this month, as 2026-11.")
+@click.option(
+    "--month", type=TextParamType("month", _month_of), help="Only this month, as 2026-11 (default: all)."
+)
 @output_json.option
 @options.project_options
 @options.version

@@ -35,7 +35,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     "--application",
     default="",
     metavar="NAME",
-    help="Only jobs of this application; !NAME: of all others.",
+    help="Only jobs of this application; !NAME: of all others (default: any).",
 )
 @click.option(
     "-s",
@@ -43,7 +43,7 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
     default="",
     shell_complete=_states,
     metavar="STATE",
-    help="Only jobs in this state; !STATE: in all others.",
+    help="Only jobs in this state; !STATE: in all others (default: any).",
 )
 @click.option("--succeeded", is_flag=True, help="Only finished jobs with exit code 0.")
 @click.option(
@@ -53,7 +53,11 @@ def _states(_context: click.Context, _option: click.Parameter, begun: str) -> li
 )
 @click.option("--unknown", is_flag=True, help="Only finished jobs with unknown exit code.")
 @click.option(
-    "-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the N most recently changed jobs."
+    "-n",
+    "--newest",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the N most recently changed jobs (default: all).",
 )
 @click.option("-x", "--xml", "raw", is_flag=True, help="Print the answer of the server as XML.")
 @output_json.option

@@ -50,28 +50,33 @@ NAME = "LGI_qsub"
     help="Job specifics (default: file defaultjobspecifics, else none).",
 )
 @click.option(
-    "-i", "--input", "input_file", type=options.FILE, metavar="FILE", help="File with the input of the job."
+    "-i",
+    "--input",
+    "input_file",
+    type=options.FILE,
+    metavar="FILE",
+    help="File with the input of the job (default: no input).",
 )
 @click.option(
     "-r",
     "--read-access",
     default="",
     metavar="LIST",
-    help="Others who may read the job, comma-separated.",
+    help="Others who may read the job, comma-separated (default: nobody; in a job: as that job).",
 )
 @click.option(
     "-w",
     "--write-access",
     default="",
     metavar="LIST",
-    help="Others who may change the job, comma-separated.",
+    help="Others who may change the job, comma-separated (default: nobody; in a job: as that job).",
 )
 @click.option(
     "-j",
     "--job-directory",
     type=options.DIRECTORY,
     metavar="DIR",
-    help="Submit as the resource that runs this job.",
+    help="Submit as the resource that runs this job (default: the current directory's job, if any).",
 )
 @click.option(
     "-m", "--switch-mode", is_flag=True, help="Submit as resource instead of as user, or the reverse."

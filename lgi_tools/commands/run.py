@@ -27,7 +27,9 @@ NAME = "LGI_run"
     no_args_is_help=True,
 )
 @request_options()
-@click.option("--image", metavar="NAME:VERSION", help="Container image to run in.")
+@click.option(
+    "--image", metavar="NAME:VERSION", help="Container image to run in (default: set by the resource)."
+)
 @click.option(
     "-f",
     "--file",
@@ -35,7 +37,7 @@ NAME = "LGI_run"
     multiple=True,
     type=options.FILE,
     metavar="FILE",
-    help="Also send this file; may be repeated.",
+    help="Also send this file; may be repeated (default: none).",
 )
 @click.option(
     "-o",
@@ -43,7 +45,8 @@ NAME = "LGI_run"
     "output",
     default="",
     metavar="FILE",
-    help="Write standard output to this file in the job's repository; null discards it.",
+    help="Write standard output to this file in the job's repository; null discards it"
+    " (default: joblog.txt).",
 )
 @click.option(
     "-e",
@@ -51,7 +54,7 @@ NAME = "LGI_run"
     "errors",
     default="",
     metavar="FILE",
-    help="Write standard error to this file; it may be the file of --stdout.",
+    help="Write standard error to this file; it may be the file of --stdout (default: joberr.txt).",
 )
 @click.option(
     "-w",

@@ -24,7 +24,7 @@ NAME = "LGI_wait"
     "--timeout",
     type=click.FloatRange(0),
     metavar="SECONDS",
-    help="Stop waiting after SECONDS, with exit code 124.",
+    help="Stop waiting after SECONDS, with exit code 124 (default: never).",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on standard output.")
 @options.project_options

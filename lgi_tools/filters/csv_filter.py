@@ -9,18 +9,20 @@ NAME = "LGI_csv"
 USAGE = """\
 Usage: LGI_csv [options] [list...]
 
-Prints the values of a list, each on a line: that of the command line, whose
-words are put together, or the input.
+Prints the values of a list, one per line. The list is the words of the command
+line, joined without blanks, or without words the input.
 
-  -s CHAR  what stands between the values, instead of a comma
-  -n       print how many values there are
-  -l       print the values, as without any of these options
-  -e N     print the value number N, the first being 1
+  -s CHAR  separator of the values (default: comma)
+  -n       print the number of values
+  -l       print the values, as by default
+  -e N     print value N; the first one is 1
   -nl      -n and -l together
   -nle N   -n, -l and -e together
-  -i FILE  read this instead of standard input
-  -o FILE  write this instead of standard output
+  -i FILE  read this file (default: standard input)
+  -o FILE  write this file (default: standard output)
   -h       show this help
+
+Example: LGI_csv -e 1 -i LGI_owners
 """
 _MODES = {"-n": "n", "-l": "l", "-e": "e", "-nl": "nl", "-nle": "nle"}
 

@@ -12,8 +12,10 @@ Usage: {name} [options]
 
 {does}
 
-  -i FILE  read this instead of standard input
-  -o FILE  write this instead of standard output
+  -i FILE  read this file (default: standard input)
+  -o FILE  write this file (default: standard output)
+
+Example: {example}
 """
 _DIGITS = b"0123456789abcdefABCDEF"
 
@@ -59,21 +61,23 @@ def _options(arguments: Sequence[str], given: Streams) -> None:
             raise UsageError(1)
 
 
-def _run(name: str, does: str, work: Work, arguments: Sequence[str] | None) -> int:
-    return streams.run(name, USAGE.format(name=name, does=does), work, arguments)
+def _run(name: str, does: str, example: str, work: Work, arguments: Sequence[str] | None) -> int:
+    return streams.run(name, USAGE.format(name=name, does=does, example=example), work, arguments)
 
 
 def hash_main(arguments: Sequence[str] | None = None) -> int:
     """Run LGI_hash and return its exit code."""
     does = "Prints LGI's digest of the input, as in the .hash files of a job's directory."
-    return _run("LGI_hash", does, hash_input, arguments)
+    return _run("LGI_hash", does, "LGI_hash -i LGI_input", hash_input, arguments)
 
 
 def binhex_main(arguments: Sequence[str] | None = None) -> int:
     """Run LGI_binhex and return its exit code."""
-    return _run("LGI_binhex", "Prints the input as hexadecimal digits.", to_digits, arguments)
+    does = "Prints the input as hexadecimal digits."
+    return _run("LGI_binhex", does, "LGI_binhex -i data.csv -o data.hex", to_digits, arguments)
 
 
 def hexbin_main(arguments: Sequence[str] | None = None) -> int:
     """Run LGI_hexbin and return its exit code: 0 only when all input was hexadecimal."""
-    return _run("LGI_hexbin", "Prints the bytes that hexadecimal digits stand for.", to_bytes, arguments)
+    does = "Prints the bytes of an input of hexadecimal digits."
+    return _run("LGI_hexbin", does, "LGI_hexbin -i data.hex -o data.csv", to_bytes, arguments)

@@ -10,13 +10,15 @@ NAME = "LGI_xml"
 USAGE = """\
 Usage: LGI_xml [options] tag [attribute...]
 
-Prints what stands in the first element of this name at the top level of the
-input, and with attributes in the first one that has exactly these. The exit
-code is 0 when there is one and something is in it.
+Prints the content of the first element with this tag at the top level of the
+input, or of the first one with exactly the given attributes. The exit code is
+0 if there is such an element and it is not empty.
 
-  -i FILE  read this instead of standard input
-  -o FILE  write this instead of standard output
+  -i FILE  read this file (default: standard input)
+  -o FILE  write this file (default: standard output)
   -h       show this help
+
+Example: LGI_xml -i LGI_job_specifics cpus
 """
 _BLANKS = streams.BLANKS.decode("ascii")
 
@@ -38,7 +40,7 @@ def work(arguments: Sequence[str], given: Streams) -> int:
         found = find(given.read().decode("latin-1"), tag, ",".join(attributes))
     except ValueError as error:
         raise InputError(str(error)) from None
-    # Not Found.text: str.strip would take bytes of UTF-8 for blanks of Latin-1.
+    # Not XmlElement.text: str.strip would take bytes of UTF-8 for blanks of Latin-1.
     content = unescape(found.inside.strip(_BLANKS)).strip(_BLANKS).encode("latin-1") if found else b""
     if not content:
         return 1

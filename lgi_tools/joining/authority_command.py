@@ -40,14 +40,17 @@ MOST_MINUTES = 24 * 60
     "--url",
     default="",
     callback=https,
-    help="URL of LGI_certificates listen, for the printed command.",
+    help=f"URL of LGI_certificates listen, for the printed command (default: https://HOST:{DEFAULT_PORT}).",
 )
 @FORCE
 @click.pass_obj
 def token(
     directory: Path, *, name: str, project: tuple[str, ...], minutes: int, url: str, force: bool
 ) -> None:
-    """Create a one-time token with which the new resource NAME joins the project; see LGI_join."""
+    """Create a one-time token with which the new resource NAME joins the project; see LGI_join.
+
+    Example: LGI_certificates token node1@cluster.example.org --project LGI
+    """
     with plain_errors():
         tokens.check(name, project)
         opened = Authority.open(directory)
@@ -78,13 +81,14 @@ def token(
 )
 @click.option("--bind", help="Address to listen on.  [default: all, and that of localhost for localhost]")
 @click.option(
-    "--minutes", type=click.IntRange(min=1), help="Stop after so many minutes.  [default: when interrupted]"
+    "--minutes", type=click.IntRange(min=1), help="Stop after so many minutes (default: when interrupted)."
 )
 @click.option(
     "--register",
     "config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="LGI_server.cfg of the master server on this host: registers resources there with ManageDB.",
+    help="LGI_server.cfg of the master server on this host, to register resources with ManageDB"
+    " (default: do not register).",
 )
 @days(ca.LEAF_DAYS)
 @click.pass_obj

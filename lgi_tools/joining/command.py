@@ -52,8 +52,8 @@ _UNPACKING = frozenset({"bwrap", "apptainer"})
     "named",
     multiple=True,
     metavar="NAME",
-    help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; may be repeated."
-    "  [default: hello_world]",
+    help="hello_world, command, command:slurm ... or a directory with an LGI.cfg.example; may be repeated"
+    " (default: hello_world).",
 )
 @KEY_TYPE
 @click.option(

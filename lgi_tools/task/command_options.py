@@ -23,7 +23,8 @@ BATCH = click.option(
     "--batch",
     multiple=True,
     metavar="PATTERN",
-    help="Quoted pattern of folders, as 'dirs/*', or a file with one folder per line; may be repeated.",
+    help="Quoted pattern of folders, as 'dirs/*', or a file with one folder per line; may be repeated"
+    " (default: the current directory).",
 )
 HANDS = click.option(
     "-j",

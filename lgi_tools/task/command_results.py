@@ -39,6 +39,8 @@ def status(
     running    the job runs on a resource
     completed  the job has ended: its exit code, or why there is none
     removed    the job was removed from the server before its results were fetched
+
+    Example: LGI_task status --summary --batch 'runs/*'
     """
     named = folders_of(folders, batch)
     with settled(given) as chosen:
@@ -111,7 +113,10 @@ def get(
 @click.command()
 @on_folders
 def cancel(folders: tuple[str, ...], batch: tuple[str, ...], hands: int, **given: object) -> int:
-    """Cancel the jobs of folders that have not ended."""
+    """Cancel the jobs of folders that have not ended.
+
+    Example: LGI_task cancel runs/1 runs/2
+    """
     named = folders_of(folders, batch)
     with settled(given) as chosen:
         return _say_removed(task_cancel.cancel(chosen, named, hands), len(named), "cancelling")
@@ -126,6 +131,8 @@ def prune(yes: bool, folders: tuple[str, ...], batch: tuple[str, ...], hands: in
     """Remove ended jobs with their inputs and results from the server. This cannot be undone.
 
     The files in the folders stay; a pruned folder can be submitted again.
+
+    Example: LGI_task prune --batch 'runs/*'
     """
     named = folders_of(folders, batch)
     lost = task_cancel.loss(named)
@@ -156,7 +163,10 @@ def _say_removed(told: Iterator[task_cancel.Removed], total: int, label: str) ->
 @options.project_options
 @output_json.json_errors
 def list_codes(as_json: bool, **given: object) -> int:
-    """List the containers that resources announce: CODE, VERSION and the resources."""
+    """List the containers that resources announce: CODE, VERSION and the resources.
+
+    Example: LGI_task list-codes
+    """
     with settled(given) as chosen, Project.of(chosen) as project:
         known = images.announced(project.resources())
     split = [(*image.rsplit(":", 1), names) for image, names in known.items()]

@@ -1,10 +1,16 @@
 """What the tools say of themselves."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.metadata import distribution
 from pathlib import Path
+from pkgutil import walk_packages
 
+import click
 import pytest
 
+import lgi_tools
 from lgi_protocol import LGI_VERSION
 from lgi_tools.commands.certificates import main as certificates
 from lgi_tools.commands.clean import main as clean
@@ -20,6 +26,7 @@ from lgi_tools.commands.tail import main as tail
 from lgi_tools.commands.wait import main as wait
 from lgi_tools.joining.command import main as join
 from lgi_tools.task.command import main as task
+from tests.support.grid import BIN
 
 Run = Callable[..., tuple[int, str, str]]
 TOOLS = {
@@ -38,6 +45,65 @@ TOOLS = {
     "LGI_join": join,
     "LGI_task": task,
 }
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """All commands and subcommands that modules of the tools declare, with the place of each."""
+    for module in walk_packages(lgi_tools.__path__, "lgi_tools."):
+        for name, found in vars(import_module(module.name)).items():
+            callback = found.callback if isinstance(found, click.Command) else None
+            if callback and callback.__module__ == module.name:
+                yield f"{module.name.removeprefix('lgi_tools.')}.{name}", found
+
+
+def filters() -> list[str]:
+    """The programs that read standard input, without click."""
+    entries = distribution("lgi").entry_points
+    return sorted(entry.name for entry in entries if entry.load().module.startswith("lgi_tools.filters."))
+
+
+COMMANDS = dict(commands())
+FILTERS = filters()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_an_example(name: str) -> None:
+    """With the command itself, so that it can be copied."""
+    text = COMMANDS[name].help or ""
+
+    assert "Example: " in text
+    example = text.partition("Example: ")[2]
+    assert example.startswith(("LGI_", 'eval "$(LGI_'))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_an_option_shows_its_default(name: str) -> None:
+    """Of each option with a value that may be left out: its value, or what holds then."""
+    command = COMMANDS[name]
+    context = click.Context(command)
+    optional = [
+        option
+        for option in command.params
+        if isinstance(option, click.Option) and not option.is_flag and not option.required
+    ]
+
+    shown = {option.opts[-1]: option.get_help_record(context) for option in optional}
+    assert [option for option, record in shown.items() if record and "default: " not in record[1]] == []
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_help_of_a_filter_has_an_example_and_defaults(name: str) -> None:
+    """As LGI, some of them show it with exit code 1."""
+    done = subprocess.run([BIN / name, "-h"], capture_output=True, text=True, timeout=60, check=False)
+
+    assert f"Example: {name} " in done.stdout
+    assert "(default: standard input)" in done.stdout
+
+
+def test_the_walk_over_the_commands_finds_all_of_them() -> None:
+    """Nothing is said of a command that is not found."""
+    assert len(COMMANDS) > 30
+    assert {"LGI_xml", "LGI_hash"} < set(FILTERS)
 
 
 @pytest.mark.parametrize("name", TOOLS)
