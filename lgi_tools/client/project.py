@@ -49,17 +49,9 @@ class Project:
         check_host: bool = True,
     ) -> None:
         """Connect with the arguments and the defaults of ``~/.LGI``. Raises ValueError for a missing one."""
-        given = Settings(
-            key=str(key),
-            certificate=str(certificate),
-            ca=str(ca),
-            server=server,
-            project=project,
-            user=user,
-            groups=comma_lists.join(groups),
-            check_host=check_host,
-        )
-        self._open(settings.with_defaults(given), DEFAULT)
+        files = {"key": key, "certificate": certificate, "ca": ca}
+        caller = {"server": server, "project": project, "user": user, "groups": comma_lists.join(groups)}
+        self._open(settings.with_defaults(check_host, **files, **caller), DEFAULT)
 
     @classmethod
     def of(cls, chosen: Settings, timing: Timing = DEFAULT) -> Self:

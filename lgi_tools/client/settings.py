@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from lgi_protocol import expiry
 from lgi_protocol.credentials import Credentials
@@ -203,12 +204,13 @@ def _text(file: Path) -> str:
     return text.decode("utf-8-sig", "replace")
 
 
-def with_defaults(given: Settings) -> Settings:
-    """Return the settings, completed from the environment and ``~/.LGI``.
+def with_defaults(check_host: bool = True, **given: str | Path) -> Settings:
+    """Return the settings given by name, completed from the environment and ``~/.LGI``.
 
     Raises SettingsError when a file there cannot be used.
     """
-    return given.over(home())
+    texts: dict[str, Any] = {name: str(value) for name, value in given.items()}
+    return Settings(**texts, check_host=check_host).over(home())
 
 
 def require_arguments(chosen: Settings, arguments: Mapping[str, str], *names: str) -> None:

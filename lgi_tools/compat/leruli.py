@@ -117,7 +117,7 @@ def task_prune(bucket: str) -> None:
 
 
 def _settings() -> Settings:
-    return settings.with_defaults(Settings())
+    return settings.with_defaults()
 
 
 def _order(code: str, version: str, command: str, *, cores: int, memory: int, seconds: int) -> Order:

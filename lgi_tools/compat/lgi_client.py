@@ -11,7 +11,6 @@ from lgi_protocol.errors import ServerError, TransportError
 from lgi_tools.client import settings
 from lgi_tools.client.interface_calls import SUBMIT, Caller
 from lgi_tools.client.repository import Repository
-from lgi_tools.client.settings import Settings
 from lgi_tools.compat import xml_dictionary
 from lgi_tools.compat.xml_dictionary import Dictionary
 
@@ -47,17 +46,9 @@ class LGI_Client:
         CheckHost: bool = True,
     ) -> None:
         """Connect with the arguments and defaults of ``~/.LGI``. CheckHost (ours): verify the host."""
-        given = Settings(
-            key=str(PrivateKey),
-            certificate=str(Certificate),
-            ca=str(CA_Chain),
-            server=URL,
-            project=Project,
-            user=User,
-            groups=Groups,
-            check_host=CheckHost,
-        )
-        self._settings = settings.with_defaults(given)
+        files = {"key": PrivateKey, "certificate": Certificate, "ca": CA_Chain}
+        caller = {"server": URL, "project": Project, "user": User, "groups": Groups}
+        self._settings = settings.with_defaults(CheckHost, **files, **caller)
         settings.require_arguments(self._settings, _ARGUMENTS, "server", "key", "certificate", "ca")
         self.URL = self._settings.server
         self._client = Client(self.URL, self._settings.credentials())
