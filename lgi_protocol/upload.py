@@ -47,7 +47,7 @@ class Upload:
         except OSError as error:
             raise UploadError(error) from None
         if amount and not block:
-            raise UploadError(OSError(None, "the file became shorter while it was read", str(self._source)))
+            raise UploadError(OSError(None, "the file was truncated while it was read", str(self._source)))
         self.len -= len(block)
         if self.len == 0:
             self.close()

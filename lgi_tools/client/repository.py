@@ -45,10 +45,10 @@ class Repository:
         return f"{self.url}/{quote(os.fsencode(path), safe='/')}"
 
     def content(self) -> str:
-        """Return the content of ``<repository_content>``."""
+        """Return the content of ``<repository_content>``. Raises TransferError when it cannot be listed."""
         parts = urlsplit(self.url)
         above, _, name = parts.path.rpartition("/")
-        # The listing is one level above the directory that holds this one; the dots are resolved here.
+        # The listing is one directory above that of all repositories; the path is normalized here.
         path = posixpath.normpath(f"{above}/../repository_content.php")
         url = urlunsplit((parts.scheme, parts.netloc, path, urlencode({"repository": name}), ""))
         with self._request("GET", url) as answer:
@@ -62,24 +62,24 @@ class Repository:
         """Fetch a file; the target is replaced atomically when the transfer is complete.
 
         An interrupted transfer of a long file continues where it stopped, in this call or a later one, if
-        the file has not changed.
+        the file has not changed. Raises TransferError, OSError for the local file.
         """
         target = Path(os.path.realpath(target))
         if target.exists() and not target.is_file():
-            raise TransferError(f"{target} is no plain file")
-        arrival = ResumableDownload(target)
+            raise TransferError(f"{target} is not a regular file")
+        partial = ResumableDownload(target)
         try:
             for pause in self._pauses():
-                before = arrival.size
+                before = partial.size
                 try:
-                    return self._fetch(self.file_url(name), arrival, watch)
+                    return self._fetch(self.file_url(name), partial, watch)
                 except TransferError as failure:
-                    was_cut = failure.__cause__ is not None and arrival.mark and arrival.size > before
+                    was_cut = failure.__cause__ is not None and partial.mark and partial.size > before
                     if not was_cut or pause is None:
                         raise
                     time.sleep(pause)
         finally:
-            arrival.leave()
+            partial.close()
 
     def _pauses(self) -> Iterator[float | None]:
         """Yield the pause after each failed attempt of a download, None after the last one."""
@@ -87,46 +87,46 @@ class Repository:
         yield from (0.0 if n == 0 else self._timing.download.next_delay(n - 1) for n in range(retries))
         yield None
 
-    def _fetch(self, url: str, arrival: ResumableDownload, watch: ProgressCallback) -> None:
-        headers = {"Range": f"bytes={arrival.size}-", "If-Range": arrival.mark} if arrival.mark else {}
+    def _fetch(self, url: str, partial: ResumableDownload, watch: ProgressCallback) -> None:
+        headers = {"Range": f"bytes={partial.size}-", "If-Range": partial.mark} if partial.mark else {}
         with self._request("GET", url, headers=headers) as answer:
             length = leading_number(answer.headers.get("Content-Length", ""))
-            if headers and _goes_on(answer, arrival):
+            if headers and _continues(answer, partial):
                 pass
             elif answer.status_code == DONE:
-                arrival.start(answer.headers.get("ETag", ""), length)
+                partial.start(answer.headers.get("ETag", ""), length)
             elif not headers or answer.status_code not in {206, 416}:
                 raise TransferError(refusal(answer), answer.status_code)
             else:
-                arrival.start("", 0)
-                return self._fetch(url, arrival, watch)
-            total = arrival.size + length if length else 0
-            # The body of a 416 is not of the file, which is complete.
+                partial.start("", 0)
+                return self._fetch(url, partial, watch)
+            total = partial.size + length if length else 0
+            # With 416 the file is already complete, and the body is a message.
             blocks = () if answer.status_code == 416 else answer.raw.stream(CHUNK, decode_content=False)
             for block in blocks:
-                arrival.write(block)
-                watch(arrival.size, total)
+                partial.write(block)
+                watch(partial.size, total)
             properties = file_properties.of_headers(answer.headers)
-        arrival.finish(properties)
+        partial.finish(properties)
 
     def upload(self, name: str, source: Path, watch: ProgressCallback = no_progress) -> None:
-        """Store a file under a name."""
-        # Asked before it is opened, since opening a pipe waits for its writer.
+        """Store a file under a name. Raises TransferError, OSError for the local file."""
+        # Checked before opening, because opening a pipe waits for its writer.
         if source.exists() and not source.is_file():
-            raise TransferError(f"{source} is no plain file")
+            raise TransferError(f"{source} is not a regular file")
         with source.open("rb") as opened:
             status = os.fstat(opened.fileno())
             size = status.st_size
-            # Without a body requests says Content-Length: 0; for an empty stream it would leave it out.
+            # Without a body, requests sends Content-Length: 0; with an empty stream it sends none.
             body = UploadBody(opened, size, watch) if size else None
             self.put(name, body, file_properties.of_file(status).headers())
 
     def put(self, name: str, body: UploadBody | None, headers: Mapping[str, str] = _NONE) -> None:
-        """Store under a name what a body reads; None is an empty file."""
+        """Store the data of a body under a name; None is an empty file."""
         self._change("PUT", self.file_url(name), body, headers)
 
     def delete(self, name: str) -> None:
-        """Delete a file."""
+        """Delete a file. Raises TransferError."""
         self._change("DELETE", self.file_url(name), None)
 
     def _change(
@@ -134,7 +134,7 @@ class Repository:
     ) -> None:
         with self._request(method, url, body, headers) as answer:
             text = body_text(answer)
-        # As LGI: what was done is said in the body; the HTTP status may be anything.
+        # As LGI: the result is in the body; the HTTP status may be any.
         status = find(text, "status")
         if status is None:
             raise TransferError(f"the server answered {status_line(answer)}", answer.status_code)
@@ -171,7 +171,7 @@ class Repository:
         except UnreadableError as error:
             raise TransferError(str(error)) from None
         except (OSError, urllib3.exceptions.HTTPError) as error:
-            # Also a file of the CA's that is not there: that is no fault of the file that is transferred.
+            # Includes a missing CA file, which is no error of the transferred file.
             raise TransferError(root_cause(error)) from error
         try:
             with answer:
@@ -180,13 +180,13 @@ class Repository:
             raise TransferError(root_cause(error)) from error
 
 
-def _goes_on(answer: requests.Response, arrival: ResumableDownload) -> bool:
-    """Return whether an answer is the missing rest, possibly empty, of the same version."""
+def _continues(answer: requests.Response, partial: ResumableDownload) -> bool:
+    """Return whether an answer is the missing part, possibly empty, of the same version."""
     place = answer.headers.get("Content-Range", "")
     if answer.status_code == 416:
-        return place == f"bytes */{arrival.size}" and answer.headers.get("ETag") == arrival.mark
-    begins = place.startswith(f"bytes {arrival.size}-")
-    return answer.status_code == 206 and begins and answer.headers.get("ETag") == arrival.mark
+        return place == f"bytes */{partial.size}" and answer.headers.get("ETag") == partial.mark
+    begins = place.startswith(f"bytes {partial.size}-")
+    return answer.status_code == 206 and begins and answer.headers.get("ETag") == partial.mark
 
 
 def check_url(url: str) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from lgi_protocol.file_properties import FileProperties
 
-# A server's mark of a version of a file, in quotes; other kinds cannot be the name of a file.
+# A server's ETag of a version, in quotes, that can be the name of a file.
 _MARK = re.compile(r'"([A-Za-z0-9_.+-]{1,120})"\Z')
-# What is shorter is faster fetched again than kept.
+# Bytes. A shorter file is not kept: it is faster to fetch it again.
 WORTH_KEEPING = 1024 * 1024
 _UNKNOWN = FileProperties()
 
@@ -28,14 +28,14 @@ class ResumableDownload:
         self.target = target
         self.size = 0
         self.mark = ""
-        # As many bytes as leave room for what is put around them, which need not be whole characters.
+        # Cut so that the longer name is still valid; the cut may split a character.
         self._prefix = f".{os.fsdecode(os.fsencode(target.name)[:200])}."
         self._place = target.with_name(f"{self._prefix}part")
         self._lock = -1
         self._path: Path | None = None
         self._descriptor = -1
         if self._claim():
-            self._take_up()
+            self._resume()
 
     def start(self, mark: str, expected: int) -> None:
         """Discard all parts and start with a new version of the file. Raises OSError."""
@@ -50,7 +50,7 @@ class ResumableDownload:
 
     def write(self, block: bytes) -> None:
         """Write the next bytes."""
-        # Not through a buffer: what is counted is in the file, also when the disk is full.
+        # Unbuffered, so that the counted bytes are in the file also when the disk is full.
         while block:
             written = os.write(self._descriptor, block)
             self.size += written
@@ -62,12 +62,12 @@ class ResumableDownload:
         os.fchmod(self._descriptor, _mode(self.target))
         properties.apply(self._descriptor)
         self._path.replace(self.target)
-        self._close()
+        self._close_file()
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close all files. Parts that a later run can continue stay; the rest is removed."""
         if self.mark and self.size:
-            self._close()
+            self._close_file()
         else:
             self._forget()
         if self._lock >= 0:
@@ -88,7 +88,7 @@ class ResumableDownload:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status, here = os.fstat(descriptor), os.lstat(self._place)
-            # What others have put there would become part of the file.
+            # Parts written by other users would become part of the file.
             ours = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o700
             if ours and os.path.samestat(status, here):
                 self._lock = descriptor
@@ -98,7 +98,7 @@ class ResumableDownload:
         os.close(descriptor)
         return False
 
-    def _take_up(self) -> None:
+    def _resume(self) -> None:
         """Keep the longest part; remove the parts of other versions."""
         parts = sorted(
             (entry.stat(follow_symlinks=False).st_size, entry.name)
@@ -119,9 +119,9 @@ class ResumableDownload:
     def _forget(self) -> None:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-        self._close()
+        self._close_file()
 
-    def _close(self) -> None:
+    def _close_file(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor, self._path = -1, None

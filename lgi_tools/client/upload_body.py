@@ -31,7 +31,7 @@ class UploadBody:
             yield block
 
     def read(self, amount: int = -1) -> bytes:
-        """Return the next bytes. Raises UnreadableError, also for a file that became shorter."""
+        """Return the next bytes. Raises UnreadableError, also for a truncated file."""
         wanted = self._left if amount < 0 else min(amount, self._left)
         try:
             block = self._opened.read(wanted)
@@ -40,6 +40,6 @@ class UploadBody:
             raise UnreadableError((error.strerror or str(error)).lower()) from None
         self._left -= len(block)
         if wanted and not block:
-            raise UnreadableError("the file became shorter while it was read")
+            raise UnreadableError("the file was truncated while it was read")
         self._watch(self._size - self._left, self._size)
         return block

@@ -14,7 +14,7 @@ from lgi_tools.client import settings
 from lgi_tools.client.repository import Repository
 from lgi_tools.staging.fetch import fetch
 from lgi_tools.staging.marks import Marks
-from lgi_tools.staging.outcome import NEVER
+from lgi_tools.staging.outcome import PERMANENT
 from lgi_tools.staging.store import store
 
 NAME = "LGI_stage"
@@ -49,12 +49,12 @@ def command(job_directory: str, direction: str) -> int:
     chosen = settings.read_job(job)
     if not os.access(chosen.key, os.R_OK):
         terminal.warn(NAME, f"user {os.geteuid()} cannot read the key {chosen.key}: {_ADVICE}")
-        return NEVER
+        return PERMANENT
     try:
         repository = Repository(url, chosen.credentials().session(), timing())
     except ValueError as error:
         terminal.warn(NAME, str(error))
-        return NEVER
+        return PERMANENT
     return fetch(job.path, repository) if direction == "in" else store(job.path, repository)
 
 

@@ -23,7 +23,7 @@ from lgi_tools.joining.tokens import Grant, Token
 log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8444
-MOST_MINUTES = 24 * 60
+MAX_MINUTES = 24 * 60
 
 
 @click.command()
@@ -31,7 +31,7 @@ MOST_MINUTES = 24 * 60
 @click.option("--project", multiple=True, required=True, help="Project of the resource; may be repeated.")
 @click.option(
     "--minutes",
-    type=click.IntRange(min=1, max=MOST_MINUTES),
+    type=click.IntRange(min=1, max=MAX_MINUTES),
     default=60,
     show_default=True,
     help="Minutes until the token expires.",
@@ -55,18 +55,20 @@ def token(
         tokens.check(name, project)
         opened = Authority.open(directory)
         file = directory / f"{certificate_files.file_stem(name)}.crt"
-        entity.refuse_existing("a resource that joins makes its own key: remove it", file.with_suffix(".key"))
+        entity.refuse_existing(
+            "a resource that joins generates its own key: remove this one", file.with_suffix(".key")
+        )
         if not force:
             entity.refuse_existing("use --force for a token that replaces it", file)
         now = datetime.now(UTC)
-        tokens.forget_ended(directory, now)
+        tokens.remove_expired(directory, now)
         ends = now + timedelta(minutes=minutes)
         secret = tokens.make(directory, Grant(name, project, ends, force))
-    word = Token(secret, tokens.fingerprint(opened.certificate))
+    made = Token(secret, tokens.fingerprint(opened.certificate))
     terminal.show(
         f"Token       : for {name}, {', '.join(project)}; valid once, until {ends.astimezone():%H:%M}\n"
         f"Next        : run {NAME} listen, if it is not running, and on the resource:\n"
-        f"LGI_join {url or f'https://HOST:{DEFAULT_PORT}'} {word}\n"
+        f"LGI_join {url or f'https://HOST:{DEFAULT_PORT}'} {made}\n"
         "(other users of that machine may see the token there; without it, LGI_join asks for it)\n"
     )
 
@@ -125,7 +127,7 @@ def listen(
         listener = EnrolmentServer((bind or bind_address(host), port), tls, issuer)
     shown = f"https://{f'[{host}]' if ':' in host else host}:{listener.server_address[1]}"
     terminal.show(
-        f"Listening   : {shown} (interrupt it when all resources have joined)\n"
+        f"Listening   : {shown} (press Ctrl-C when all resources have joined)\n"
         f"Next        : {NAME} token NAME --project PROJECT --url {shown}\n"
     )
     serve(listener, minutes)

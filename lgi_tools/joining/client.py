@@ -60,7 +60,8 @@ def fetch_ca(url: str, token: Token) -> str:
         raise JoinError(f"{url} did not send a CA certificate: {error}") from None
     if not compare_digest(known, token.authority):
         raise JoinError(
-            f"{url} has another CA than the one in the token: do not trust it, or check the token"
+            f"the CA of {url} is not that of the token: check the URL and the token,"
+            " and do not trust this server"
         )
     return pem
 
@@ -71,18 +72,18 @@ def join(url: str, token: Token, key: PrivateKey, ca: str) -> Joined:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     body = json.dumps({"token": token.secret, "request": csr.make(key).decode("ascii")})
     with session_with(context, None) as session:
-        # The context is what verifies; requests would load a file of its own.
+        # The context has the CA; requests would load its own CA file.
         session.verify = True
         text = _text(session, "POST", f"{url}/join", body.encode())
     try:
-        told = json.loads(text)
+        answer = json.loads(text)
         joined = Joined(
-            certificate=str(told["certificate"]),
+            certificate=str(answer["certificate"]),
             ca=ca,
-            name=str(told["name"]),
-            projects=tuple(str(one) for one in told["projects"]),
-            server=str(told["server"]).rstrip("/"),
-            registered=told["registered"] is True,
+            name=str(answer["name"]),
+            projects=tuple(str(one) for one in answer["projects"]),
+            server=str(answer["server"]).rstrip("/"),
+            registered=answer["registered"] is True,
         )
     except (KeyError, TypeError, ValueError, RecursionError):
         raise JoinError(f"{url} sent an invalid answer") from None
@@ -98,7 +99,7 @@ def check_certificate(joined: Joined, key: PrivateKey) -> None:
         (found,) = made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         named = common_name.parse(str(found.value))
     except (ValueError, TypeError, InvalidSignature) as error:
-        raise JoinError(f"the received certificate cannot be used: {error or 'its CA is another'}") from None
+        raise JoinError(f"the received certificate cannot be used: {error or 'wrong CA'}") from None
     if made.public_key() != key.public_key():
         raise JoinError("the received certificate is for another key")
     if named.name != joined.name or not all(named.allows_project(one) for one in joined.projects):

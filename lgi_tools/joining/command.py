@@ -27,8 +27,8 @@ from lgi_tools.joining.tokens import InvalidTokenError
 NAME = "LGI_join"
 # Characters that are read of a file with a token.
 MOST_TOKEN = 1000
-# For these `images` is a directory.
-_UNPACKING = frozenset({"bwrap", "apptainer"})
+# Engines for which the setting `images` is a directory.
+_IMAGE_DIRECTORIES = frozenset({"bwrap", "apptainer"})
 
 
 @click.command(context_settings=options.CONTEXT)
@@ -84,7 +84,7 @@ def command(
         if check:
             if url or token or token_file:
                 raise click.UsageError("--check cannot be combined with URL and TOKEN")
-            return _try_all(directory)
+            return _sign_up_all(directory)
         if not url:
             raise click.UsageError("URL and TOKEN are required, as printed by LGI_certificates token")
         return _join(
@@ -109,7 +109,7 @@ def _word(token: str | None, file: IO[str] | None) -> str:
 
 
 def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type: KeyType) -> int:
-    """Join a project; all errors that can be found before the token is used are found before."""
+    """Join a project. All checks that need no token come before the token is used."""
     if not is_https(url):
         raise ValueError(f"{url!r} is not a URL that begins with https://")
     token = tokens.read(word)
@@ -121,7 +121,7 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
     try:
         joined = client.join(url, token, key, ca)
     except JoinError as error:
-        # Of a lost answer the certificate may be made; and a token that was mistyped is good for this key.
+        # After a lost answer the certificate may have been issued for this key.
         raise JoinError(
             f"{error}; {directory / KEY} is kept for another attempt; remove it to use a new key"
         ) from error
@@ -133,17 +133,17 @@ def _join(url: str, word: str, directory: Path, named: tuple[str, ...], key_type
         f"Configuration : {file}\n"
     )
     for application in applications:
-        _say_settings(resource_directory.script(directory, application))
-    return _try_all(directory)
+        _show_settings(resource_directory.script(directory, application))
+    return _sign_up_all(directory)
 
 
-def _say_settings(script: Path | None) -> None:
+def _show_settings(script: Path | None) -> None:
     """Print the settings an administrator must check, with warnings of invalid ones."""
     found = resource_directory.settings(script) if script else {}
     if not found:
         return
-    told = " ".join(f"{name}={value}" for name, value in found.items())
-    terminal.show(f"Settings      : {script} says {printable(told)}\n")
+    text = " ".join(f"{name}={value}" for name, value in found.items())
+    terminal.show(f"Settings      : {script} says {printable(text)}\n")
     engine, images = found.get("container", ""), found.get("images", "")
     if engine and not shutil.which(engine):
         terminal.warn(NAME, f"warning: {engine} is not installed: set container in {script}")
@@ -152,14 +152,14 @@ def _say_settings(script: Path | None) -> None:
             NAME,
             f"warning: jobs without an image fail unless default_image is set in {script}",
         )
-    if images and engine in _UNPACKING and not Path(images).is_dir():
+    if images and engine in _IMAGE_DIRECTORIES and not Path(images).is_dir():
         terminal.warn(
             NAME,
             f"warning: {images} is not a directory, so that no images are available: set images in {script}",
         )
 
 
-def _try_all(directory: Path) -> int:
+def _sign_up_all(directory: Path) -> int:
     """Sign up in each project of the configuration and off again. Returns the exit code.
 
     Then print what the daemon says of the rest of the configuration, and of this machine.
@@ -179,13 +179,13 @@ def _try_all(directory: Path) -> int:
             terminal.warn(NAME, f"{server} refuses the resource in project {project}: {error.message}")
         except TransportError as error:
             bad += 1
-            terminal.warn(NAME, f"{server} cannot be asked: {error.reason}")
+            terminal.warn(NAME, f"no answer from {server}: {error.reason}")
         else:
             terminal.show(
                 f"Signed up     : in project {terminal.value(project)} at {terminal.value(server)}\n"
             )
     if unknown:
-        _ask_administrator(directory, tuple(unknown))
+        _show_registration(directory, tuple(unknown))
     if not bad:
         for warning in daemon_check.warnings(directory / CONFIGURATION):
             terminal.show(f"Warning       : {printable(warning)}\n")
@@ -193,14 +193,14 @@ def _try_all(directory: Path) -> int:
     return 1 if bad else 0
 
 
-def _ask_administrator(directory: Path, projects: tuple[str, ...]) -> None:
+def _show_registration(directory: Path, projects: tuple[str, ...]) -> None:
     name = common_name.parse(inventory.name_of(read_certificate(directory / CERTIFICATE))).name
     kept = f"certificates/{certificate_files.file_stem(name)}.crt"
     lines = registration.command(name, projects, kept, "server/LGI_server.cfg")
     shown = "".join(f"  {shlex.join(words)}\n" for words in lines)
     terminal.show(
-        "The resource has its certificate, and the project server does not know it yet. Its administrator\n"
-        f"has to run, with the certificate that is kept where the CA is, as here in {directory}:\n"
+        "The resource has a certificate but is not registered at the project server. The administrator of\n"
+        f"the server registers it with its certificate in the CA's directory; {directory} has a copy:\n"
         f"{printable(shown)}"
         f"Then          : {NAME} --check --directory {directory}\n"
     )

@@ -209,6 +209,6 @@ def serve(listener: EnrolmentServer, minutes: float | None) -> None:
         timer = threading.Timer(minutes * 60, listener.shutdown)
         timer.daemon = True
         timer.start()
-    tokens.forget_ended(listener.issuer.authority.directory, datetime.now(UTC))
+    tokens.remove_expired(listener.issuer.authority.directory, datetime.now(UTC))
     with listener:
         listener.serve_forever(poll_interval=0.2)

@@ -75,7 +75,7 @@ class Issuer:
         Raises OSError when the certificate could not be written; the token is used up then.
         """
         now = datetime.now(UTC)
-        grant = tokens.look(self._directory, request.secret, now)
+        grant = tokens.find(self._directory, request.secret, now)
         try:
             key = csr.key_of(request.csr)
         except ValueError as error:

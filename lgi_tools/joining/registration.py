@@ -22,13 +22,13 @@ def command(name: str, projects: tuple[str, ...], certificate: str, config: str)
 
 def register(config: Path, grant: Grant, certificate: Path) -> str:
     """Run the commands here. Returns an empty text, or the error."""
-    beside = Path(sys.executable).parent / "ManageDB"
-    program = str(beside) if beside.exists() else shutil.which("ManageDB")
+    installed = Path(sys.executable).parent / "ManageDB"
+    program = str(installed) if installed.exists() else shutil.which("ManageDB")
     if program is None:
         return "ManageDB is not installed here"
     for words in command(grant.name, grant.projects, str(certificate), str(config)):
         try:
-            # A list of words, no shell; all of them are the administrator's own.
+            # Arguments without a shell; all of them come from the administrator.
             done = subprocess.run(  # noqa: S603
                 [program, *words[1:]],
                 stdin=subprocess.DEVNULL,

@@ -54,7 +54,7 @@ def find(text: str) -> ApplicationTemplate:
     source = next((place / name for place in (*_PLACES, Path()) if (place / name / EXAMPLE).is_file()), None)
     if source is None or source.resolve().name in {"", ".", ".."}:
         known = sorted({path.parent.name for place in _PLACES for path in place.glob(f"*/{EXAMPLE}")})
-        raise ValueError(f"there is no application {name!r}: known are {', '.join(known)}, or a directory")
+        raise ValueError(f"unknown application {name!r}: give {', '.join(known)}, or a directory")
     found = ApplicationTemplate(source.resolve(), backend)
     if backend and (_DEFAULT_BACKEND not in found.example or not (source / backend).is_file()):
         raise ValueError(f"the application {name} has no back-end {backend!r}")
@@ -68,14 +68,14 @@ def check(directory: Path, applications: tuple[ApplicationTemplate, ...]) -> Non
     names = [application.source.name for application in applications]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"the application {name} is named twice")
+            raise ValueError(f"the application {name} is given twice")
     for name in (CONFIGURATION, CERTIFICATE, CA, *names):
         if (directory / name).exists():
             raise FileExistsError(f"{directory / name} already exists: use another --directory, or remove it")
 
 
 def write_certificates(directory: Path, joined: Joined) -> None:
-    """Write the certificates, which must not be lost: the token is used up."""
+    """Write the certificates, before anything else, since the token is used up."""
     keys.write_file(directory / CERTIFICATE, joined.certificate.encode(), keys.PUBLIC)
     keys.write_file(directory / CA, joined.ca.encode(), keys.PUBLIC)
 
@@ -84,7 +84,7 @@ def write(directory: Path, joined: Joined, applications: tuple[ApplicationTempla
     """Copy the applications, create the run directory and write the configuration. Returns its file."""
     for application in applications:
         shutil.copytree(application.source, directory / application.source.name)
-    # Under root each job runs as a user of its own, who must get to its directory.
+    # A daemon of root runs each job as a user of its own, who must be able to enter its directory.
     (directory / RUN).mkdir(mode=0o755, exist_ok=True)
     file = directory / CONFIGURATION
     keys.write_file(file, configuration(joined, applications).encode(), keys.PUBLIC)
@@ -128,9 +128,9 @@ def configuration(joined: Joined, applications: tuple[ApplicationTemplate, ...])
     }.items():
         text = _with(text, tag, value)
     return (
-        f"<!-- The resource {xml.escape(joined.name).replace('--', '- -')}, as LGI_join has made it.\n"
-        "     Relative paths begin at this file. All tags here are needed unless a comment says otherwise.\n"
-        "     After a change: LGI_daemon --check LGI.cfg, and SIGHUP to a daemon that runs. -->\n"
+        f"<!-- The resource {xml.escape(joined.name).replace('--', '- -')}, written by LGI_join.\n"
+        "     Relative paths start at the directory of this file. All tags are required unless a comment\n"
+        "     says otherwise. After a change run LGI_daemon --check LGI.cfg, then send the daemon SIGHUP. -->\n"
         f"{text}"
     )
 
@@ -142,5 +142,5 @@ def _with(text: str, tag: str, value: str) -> str:
 def _only(pattern: re.Pattern[str], text: str, source: Path) -> str:
     found = pattern.findall(text)
     if len(found) != 1:
-        raise ValueError(f"{source / EXAMPLE} has not exactly one project and application, as examples have")
+        raise ValueError(f"{source / EXAMPLE} must have exactly one project and one application")
     return str(found[0])

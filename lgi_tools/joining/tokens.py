@@ -24,7 +24,7 @@ _SECRET_BYTES = 32
 
 
 class InvalidTokenError(Exception):
-    """A token is invalid; the text gives the reason, and nothing about other tokens."""
+    """A token is invalid; the text gives the reason and says nothing about other tokens."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,20 @@ def make(directory: Path, grant: Grant) -> str:
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     tokens = directory / DIRECTORY
     tokens.mkdir(mode=0o700, exist_ok=True)
-    noted = {
+    stored = {
         "name": grant.name,
         "projects": list(grant.projects),
         "ends": grant.ends.timestamp(),
         "force": grant.force,
     }
-    # By renaming: a listener that looks at the same moment sees all of it or nothing.
-    keys.write_file(_file(directory, secret), json.dumps(noted).encode(), keys.SECRET, replace=True)
+    # Written atomically: a listener that reads at the same time sees a complete file or none.
+    keys.write_file(_file(directory, secret), json.dumps(stored).encode(), keys.SECRET, replace=True)
     return secret
 
 
-def look(directory: Path, secret: str, now: datetime) -> Grant:
+def find(directory: Path, secret: str, now: datetime) -> Grant:
     """Return the grant of a token. Raises InvalidTokenError for an unknown or expired one."""
-    grant = _noted(_file(directory, secret))
+    grant = _read_grant(_file(directory, secret))
     if grant is None:
         raise InvalidTokenError("unknown token: it is mistyped, was used, or has expired")
     if now >= grant.ends:
@@ -103,36 +103,36 @@ def look(directory: Path, secret: str, now: datetime) -> Grant:
 
 def redeem(directory: Path, secret: str, now: datetime) -> Grant:
     """Return the grant and use up the token. Of concurrent attempts one succeeds: InvalidTokenError."""
-    grant = look(directory, secret, now)
+    grant = find(directory, secret, now)
     try:
         _file(directory, secret).unlink()
     except FileNotFoundError:
         raise InvalidTokenError("unknown token: it is mistyped, was used, or has expired") from None
-    # Not even a power failure brings it back.
+    # Synced, so that a power failure cannot restore the token.
     _sync(directory / DIRECTORY)
     return grant
 
 
-def forget_ended(directory: Path, now: datetime) -> None:
+def remove_expired(directory: Path, now: datetime) -> None:
     """Remove the files of expired tokens."""
     for path in (directory / DIRECTORY).glob("*.json"):
-        grant = _noted(path)
+        grant = _read_grant(path)
         if grant is None or now >= grant.ends:
             path.unlink(missing_ok=True)
 
 
-def _noted(path: Path) -> Grant | None:
+def _read_grant(path: Path) -> Grant | None:
     """Return the grant in a token's file, None when it does not exist or is invalid."""
     try:
-        noted = json.loads(path.read_bytes())
-        ends = datetime.fromtimestamp(noted["ends"], UTC)
-        return Grant(noted["name"], tuple(noted["projects"]), ends, noted["force"])
+        stored = json.loads(path.read_bytes())
+        ends = datetime.fromtimestamp(stored["ends"], UTC)
+        return Grant(stored["name"], tuple(stored["projects"]), ends, stored["force"])
     except (FileNotFoundError, KeyError, TypeError, ValueError):
         return None
 
 
 def _file(directory: Path, secret: str) -> Path:
-    """Return the file of a token by its hash, so that the look-up time reveals nothing of other tokens."""
+    """Return the file of a token by its hash, so that look-up times reveal nothing about others."""
     return directory / DIRECTORY / f"{hashlib.sha256(secret.encode()).hexdigest()}.json"
 
 

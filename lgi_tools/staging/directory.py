@@ -44,28 +44,28 @@ def is_staged(name: str) -> bool:
 
 
 def contents(directory: Path, state: Path) -> Iterator[LocalFile | Omitted]:
-    """Yield the user's files by name, then both streams of the job."""
-    streams = [_found(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
+    """Yield the user's files in the order of their names, then both streams of the job."""
+    streams = [_examine(name, state / place) for name, place in STREAMS.items() if (state / place).exists()]
     taken = {stream.name for stream in streams}
     for name in sorted(os.listdir(directory)):
         if name in taken:
-            yield Omitted(name, "a stream of the job has this name")
-        elif one := _look(name, directory / name):
+            yield Omitted(name, "a stream of the job is stored under this name")
+        elif one := _entry(name, directory / name):
             yield one
     yield from streams
 
 
-def _look(name: str, path: Path) -> LocalFile | Omitted | None:
-    """Return the entry of a name, None for one of LGI's own."""
+def _entry(name: str, path: Path) -> LocalFile | Omitted | None:
+    """Return the entry of a name, None for a file of LGI's own."""
     if name.startswith(".LGI_") or name.removesuffix(".hash") in {*HASHED, OUTPUT}:
         return None
-    found = _found(name, path)
+    found = _examine(name, path)
     if isinstance(found, LocalFile) and not is_staged(name):
-        return Omitted(name, "a reserved name")
+        return Omitted(name, "reserved name")
     return found
 
 
-def _found(name: str, path: Path) -> LocalFile | Omitted:
+def _examine(name: str, path: Path) -> LocalFile | Omitted:
     try:
         status = path.lstat()
     except OSError as error:
@@ -79,13 +79,13 @@ def _found(name: str, path: Path) -> LocalFile | Omitted:
 
 
 def reason(error: TransferError | OSError) -> str:
-    """Return why something cannot be stored, in the words of the system or server."""
+    """Return why something cannot be stored, as reported by the system or server."""
     said = (error.strerror or "") if isinstance(error, OSError) else ""
     return said.lower() or str(error)
 
 
 def refusal(name: str, error: TransferError | OSError) -> str:
-    """Return why a file is not stored, without its name, which a server repeats."""
+    """Return why a file is not stored, without its name, which servers repeat in their message."""
     is_utf8 = name.encode("utf-8", "ignore").decode() == name
     if isinstance(error, TransferError) and error.status == HTTPStatus.BAD_REQUEST and not is_utf8:
         return "its name is not UTF-8"
@@ -94,11 +94,11 @@ def refusal(name: str, error: TransferError | OSError) -> str:
 
 @contextmanager
 def plain_file(path: Path) -> Iterator[int]:
-    """Open a regular file without following links: a link put in its place could lead to a key."""
+    """Open a regular file without following links, because a link could lead to a key."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise TransferError("it is no plain file any more")
+            raise TransferError("it is no longer a regular file")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -10,7 +10,7 @@ from lgi_tools.client.stored_file import file_name
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging.directory import is_staged
 from lgi_tools.staging.marks import FETCHED, Marks, fingerprint
-from lgi_tools.staging.outcome import AWAY, LATER, answers, transfer
+from lgi_tools.staging.outcome import RETRY, UNREACHABLE, answers, transfer
 
 
 def fetch(directory: Path, repository: Repository) -> int:
@@ -22,7 +22,7 @@ def fetch(directory: Path, repository: Repository) -> int:
         content = repository.content()
     except TransferError as failure:
         terminal.warn("LGI_stage", f"cannot list {repository.url}: {failure}")
-        return AWAY if failure.is_outage else LATER
+        return UNREACHABLE if failure.is_outage else RETRY
     listed = {file_name(found.inside): found.inside for found in xml.find_all(content, "file")}
     marks = Marks(directory)
     done = marks.lines(FETCHED)
@@ -32,19 +32,19 @@ def fetch(directory: Path, repository: Repository) -> int:
         if name in done and done[name] == [*_here(directory / name), *there]:
             continue
         code = transfer(name, partial(repository.download, name, directory / name))
-        if code == LATER and not answers(repository):
-            return AWAY
+        if code == RETRY and not answers(repository):
+            return UNREACHABLE
         codes.add(code)
         if code == 0:
             marks.add(FETCHED, [name, *_here(directory / name), *there])
     if codes - {0}:
-        return LATER
+        return RETRY
     marks.note({name: _here(directory / name) for name in filter(is_staged, listed)})
     return 0
 
 
 def _here(path: Path) -> list[int]:
-    """Return the fingerprint of a file, None when it does not exist."""
+    """Return the fingerprint of a file, an empty list when it does not exist."""
     try:
         return fingerprint(path.lstat())
     except OSError:

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-# What was fetched; its being there says that all was. Scripts look for it.
+# The fetched files, written when all are fetched. Scripts test whether it exists.
 NOTE = "staged"
-# What was fetched, or stored, so far: a line for each file, added as soon as it is done.
+# The files fetched, or stored, so far: one line per file, added when its transfer is complete.
 FETCHED, STORED = "fetched", "stored"
-# A line for the user: what is not stored and never will be.
+# One line for the user: the entries that can never be stored.
 OMISSIONS = "not_stored"
-# By which a file is known to be as it was: its size in bytes and the time of its last change in nanoseconds.
+# Shows whether a file has changed: its size in bytes and the time of its last change in nanoseconds.
 Fingerprint = list[int]
 
 
 def state_directory(directory: Path) -> Path:
-    """Return the state directory of a job, as its daemon says; older daemons do not say it."""
+    """Return the state directory of a job, as set by its daemon; older daemons do not set it."""
     return Path(os.environ.get("LGI_STATE_DIRECTORY") or directory / ".LGI_job")
 
 
@@ -49,7 +49,7 @@ class Marks:
     def add(self, kind: str, *lines: object) -> None:
         """Record finished files: each of ``lines`` is a list that starts with the name of a file.
 
-        A full disk is ignored: the file is transferred again then.
+        Errors such as a full disk are ignored: the next run transfers the file again.
         """
         text = "".join(json.dumps(line) + "\n" for line in lines)
         with suppress(OSError), open(self.state / kind, "a", encoding="utf-8") as opened:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from lgi_tools.client.text import one_line
 
-# In bytes: it is part of the reason of a job's end, which has 254 together with what else is said.
+# Bytes. The line becomes part of the end reason of a job, which is limited to 254 bytes.
 LONGEST = 200
 _LONGEST_PART = 70
 

@@ -9,30 +9,30 @@ from lgi_tools.cli import terminal
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.transfer_error import TransferError
 
-# Exit codes. AWAY is sysexits' EX_TEMPFAIL: the server does not answer at all, however often it is tried.
-LATER, NEVER, AWAY = 1, 2, 75
-# What this machine lacks for a while; any other error of a local file comes back with every try.
+# Exit codes. The last one is EX_TEMPFAIL of sysexits.h: the server does not answer at all.
+RETRY, PERMANENT, UNREACHABLE = 1, 2, 75
+# Errors of a local file that may be temporary; any other one is permanent.
 _PASSING = frozenset(
     {errno.EAGAIN, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
 )
-# By these a server refuses a file, not its sender.
+# With these statuses a server refuses the file, not its sender.
 _OF_THE_FILE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 
 
 class Fate(Enum):
     """The consequence for a file that was not transferred."""
 
-    AGAIN = auto()
+    RETRY = auto()
     REFUSED = auto()
     LOST = auto()
 
 
 def fate_of(error: TransferError | OSError) -> Fate:
-    """Return LOST when only this file can never be stored, REFUSED when none can at present."""
+    """Return LOST when this file can never be stored, REFUSED when no file can be stored at present."""
     if isinstance(error, OSError):
-        return Fate.AGAIN if error.errno in _PASSING else Fate.LOST
+        return Fate.RETRY if error.errno in _PASSING else Fate.LOST
     if error.may_pass:
-        return Fate.AGAIN
+        return Fate.RETRY
     return Fate.LOST if error.status in {0, *_OF_THE_FILE} else Fate.REFUSED
 
 
@@ -42,15 +42,15 @@ def transfer(name: str, act: Callable[[], None]) -> int:
         act()
     except TransferError as failure:
         terminal.warn("LGI_stage", f"{name}: {failure}")
-        return LATER if failure.may_pass else NEVER
+        return RETRY if failure.may_pass else PERMANENT
     except OSError as error:
         terminal.warn("LGI_stage", f"{name}: {error.strerror}")
-        return LATER
+        return RETRY
     return 0
 
 
 def answers(repository: Repository) -> bool:
-    """Return whether the server answers: a broken connection may be caused by a single file."""
+    """Return whether the server answers, since a single file may break a connection."""
     try:
         repository.content()
     except TransferError as failure:

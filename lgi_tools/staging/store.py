@@ -14,16 +14,16 @@ from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.staging import omissions
 from lgi_tools.staging.directory import LocalFile, contents, plain_file, refusal
 from lgi_tools.staging.marks import STORED, Marks
-from lgi_tools.staging.outcome import AWAY, LATER, NEVER, Fate, answers, fate_of
+from lgi_tools.staging.outcome import PERMANENT, RETRY, UNREACHABLE, Fate, answers, fate_of
 
-# A file of so many bytes at most goes together with others.
+# Bytes. Files up to this size are stored together, many in one request.
 SMALL = 256 * 1024
-# Statuses, 0 for none, by which many files in one request fail though each by itself may not.
-_AS_A_WHOLE = {0, HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+# HTTP statuses (0: no answer) of a request with many files after which each file is stored by itself.
+_STORE_SINGLY = {0, HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 
 
-class _AwayError(Exception):
-    """The server does not answer any more."""
+class _UnreachableError(Exception):
+    """The server no longer answers."""
 
 
 def store(directory: Path, repository: Repository | None) -> int:
@@ -62,20 +62,20 @@ class _Storage:
 
     def store(self, directory: Path) -> int:
         """Store all files. Returns the exit code."""
-        wanted = list(self._wanted(directory))
+        changed = list(self._changed(directory))
         if self._repository is None:
-            made = [one.name for one in wanted if one.path.parent != self._marks.state]
+            made = [one.name for one in changed if one.path.parent != self._marks.state]
             self._lost += [(name, "the job has no repository") for name in made]
             return 0
         try:
-            self._send(self._repository, wanted)
-        except _AwayError:
-            return AWAY
+            self._send(self._repository, changed)
+        except _UnreachableError:
+            return UNREACHABLE
         if self._has_failed:
-            return LATER
-        return NEVER if self._refused else 0
+            return RETRY
+        return PERMANENT if self._refused else 0
 
-    def _wanted(self, directory: Path) -> Iterator[LocalFile]:
+    def _changed(self, directory: Path) -> Iterator[LocalFile]:
         """Yield the files that differ from those in the repository."""
         for one in contents(directory, self._marks.state):
             if not isinstance(one, LocalFile):
@@ -87,14 +87,14 @@ class _Storage:
             elif self._fetched.get(one.name) != one.fingerprint:
                 yield one
 
-    def _send(self, repository: Repository, wanted: Sequence[LocalFile]) -> None:
-        small = [one for one in wanted if one.fingerprint[0] <= SMALL and _is_text(one.name)]
+    def _send(self, repository: Repository, files: Sequence[LocalFile]) -> None:
+        small = [one for one in files if one.fingerprint[0] <= SMALL and _is_text(one.name)]
         most = self._most(repository) if len(small) > 1 else None
         if most:
             for batch in _batches(small, most):
                 self._store_together(repository, batch)
         together = {one.name for one in small} if most else set()
-        for one in wanted:
+        for one in files:
             if one.name not in together:
                 self._store_alone(repository, one)
 
@@ -123,24 +123,24 @@ class _Storage:
             except (TransferError, OSError) as error:
                 self._fail(one, error)
         try:
-            told = bulk_upload.upload(repository, [small for _one, small in read])
+            results = bulk_upload.upload(repository, [small for _one, small in read])
         except TransferError as failure:
             self._check_answers(repository, failure)
             for one, _small in read:
-                # As a whole it may have been too much for something on the way, or one of them was.
-                if failure.status in _AS_A_WHOLE:
+                # The request may have been too large for a proxy, or one of its files for the server.
+                if failure.status in _STORE_SINGLY:
                     self._store_alone(repository, one)
                 else:
                     self._fail(one, failure)
             return
-        for (one, _small), failed in zip(read, told, strict=True):
+        for (one, _small), failed in zip(read, results, strict=True):
             if failed is not None:
                 self._fail(one, failed)
-        self._take([one for (one, _small), failed in zip(read, told, strict=True) if failed is None])
+        self._take([one for (one, _small), failed in zip(read, results, strict=True) if failed is None])
 
     def _take(self, stored: Sequence[LocalFile]) -> None:
         self._marks.add(STORED, *([one.name, *one.fingerprint] for one in stored))
-        # Who may store these may store any: those that were refused before are at fault themselves.
+        # The sender may store files, so that those refused before were refused for themselves.
         while stored and self._refused:
             self._lose(*self._refused.pop())
 
@@ -157,9 +157,9 @@ class _Storage:
 
     @staticmethod
     def _check_answers(repository: Repository, error: TransferError | OSError) -> None:
-        """Raise _AwayError when a failure means that the server does not answer."""
+        """Raise _UnreachableError when a failure means that the server does not answer."""
         if isinstance(error, TransferError) and error.may_pass and not answers(repository):
-            raise _AwayError
+            raise _UnreachableError
 
     def _lose(self, one: LocalFile, why: str) -> None:
         self._lost.append((one.name, why))
@@ -190,12 +190,12 @@ def _is_text(name: str) -> bool:
 
 
 def _read(one: LocalFile) -> Small:
-    """Return a file of the size it had when opened. Raises TransferError, OSError."""
+    """Read as much of a file as it had when it was opened. Raises TransferError, OSError."""
     with plain_file(one.path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as opened:
         status = os.fstat(descriptor)
         data = opened.read(status.st_size)
     if len(data) < status.st_size:
-        raise TransferError("the file became shorter while it was read")
+        raise TransferError("the file was truncated while it was read")
     return Small(one.name, data, file_properties.of_file(status))
 
 

@@ -128,6 +128,6 @@ def test_an_administrator_away_from_the_project_server_is_given_the_command(
     checked = typed(*shlex.split(again), directory=tmp_path)
 
     assert joined.returncode == 1
-    assert "the project server does not know it yet" in joined.stdout
+    assert "is not registered at the project server" in joined.stdout
     assert done.returncode == 0, done.stderr
     assert (checked.returncode, "Signed up" in checked.stdout) == (0, True), checked.stderr

@@ -83,7 +83,7 @@ def test_a_file_that_grows_is_sent_as_it_was(client: Client, server: Listening, 
 
 
 @pytest.mark.parametrize(
-    ("harm", "reason"), [("shorten", "the file became shorter"), ("remove", "No such file")]
+    ("harm", "reason"), [("shorten", "the file was truncated"), ("remove", "No such file")]
 )
 def test_a_file_that_is_spoiled_on_its_way_is_named(
     client: Client, server: Listening, tmp_path: Path, harm: str, reason: str
@@ -129,7 +129,7 @@ def test_an_upload_is_read_to_its_end_in_pieces(tmp_path: Path) -> None:
 
     assert (pieces, upload.len) == ([b"abcd", b"ef", b""], 0)
     path.write_bytes(b"")
-    with pytest.raises(UploadError, match="shorter"):
+    with pytest.raises(UploadError, match="was truncated"):
         shorter(path)
 
 

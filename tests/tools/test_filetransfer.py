@@ -143,7 +143,7 @@ def test_a_device_is_not_replaced(run: Run, server: CannedServer, url: str) -> N
     code, _, err = run(main, "download", url, "/dev/null")
 
     assert code == 1
-    assert "/dev/null is no plain file" in err
+    assert "/dev/null is not a regular file" in err
     assert Path("/dev/null").is_char_device()
 
 

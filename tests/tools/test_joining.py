@@ -95,7 +95,7 @@ def test_a_resource_joins_with_one_command(run: Run, office: Office, tmp_path: P
     ]
     assert [grant.name for grant in office.registered] == [NAME]
     # There is no project server: all is written, and the exit code says that something is left to do.
-    assert (code, "https://no.where/LGI cannot be asked" in err) == (1, True)
+    assert (code, "no answer from https://no.where/LGI" in err) == (1, True)
     assert f"Configuration : {made}/LGI.cfg" in out
 
 
@@ -398,7 +398,7 @@ def test_an_authority_the_token_does_not_name_is_not_believed(
     code, _, err = run(main, office.url, str(other), "--directory", tmp_path / "node")
 
     assert code == 1
-    assert "has another CA than the one in the token: do not trust it" in err
+    assert "is not that of the token: check the URL and the token, and do not trust this server" in err
     assert seen == []
     assert not (tmp_path / "node").exists()
 
@@ -438,10 +438,10 @@ def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: P
         (("http://x", "TOKEN"), "is not a URL that begins with https://"),
         (
             ("https://x", "TOKEN", "-a", "nothing"),
-            "there is no application 'nothing': known are command, hello",
+            "unknown application 'nothing': give command, hello",
         ),
         (("https://x", "TOKEN", "-a", "command:lsf"), "has no back-end 'lsf'"),
-        (("https://x", "TOKEN", "-a", "command", "-a", "command:pbs"), "command is named twice"),
+        (("https://x", "TOKEN", "-a", "command", "-a", "command:pbs"), "command is given twice"),
         (("https://x", "TOKEN", "--directory", "."), "LGI.cfg already exists: use another --directory"),
         (("https://x", "TOKEN", "--check"), "--check cannot be combined with"),
         (("--check",), "LGI_resource/LGI.cfg: No such file"),
@@ -527,7 +527,7 @@ def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path
         assert [one.name for one in project.applications] == ["hello_world", "command"]
         assert project.applications[1].check_system_limits_script == tmp_path / "node" / "command" / script
     assert "<!-- How many jobs per owner" in file.read_text()
-    assert file.read_text().startswith(f"<!-- The resource {NAME}, as LGI_join has made it.")
+    assert file.read_text().startswith(f"<!-- The resource {NAME}, written by LGI_join.")
 
 
 def test_the_log_never_holds_a_token(office: Office, caplog: pytest.LogCaptureFixture) -> None:

@@ -26,7 +26,7 @@ def test_a_token_is_good_once(tmp_path: Path) -> None:
     """Looking at it costs nothing; whoever spends it is told what it was for."""
     secret = tokens.make(tmp_path, GRANT)
 
-    looked = tokens.look(tmp_path, secret, NOW)
+    looked = tokens.find(tmp_path, secret, NOW)
     spent = tokens.redeem(tmp_path, secret, NOW)
 
     assert looked == spent == GRANT
@@ -38,7 +38,7 @@ def test_a_token_ends(tmp_path: Path) -> None:
     """At that moment, not after it."""
     secret = tokens.make(tmp_path, GRANT)
 
-    assert tokens.look(tmp_path, secret, GRANT.ends - timedelta(seconds=1))
+    assert tokens.find(tmp_path, secret, GRANT.ends - timedelta(seconds=1))
     with pytest.raises(InvalidTokenError, match="has expired"):
         tokens.redeem(tmp_path, secret, GRANT.ends)
     with pytest.raises(InvalidTokenError, match="unknown token"):
@@ -94,11 +94,11 @@ def test_tokens_nobody_used_are_removed(tmp_path: Path) -> None:
     """And those that are good stay."""
     old, new = (tokens.make(tmp_path, Grant("a@b", ("LGI",), NOW + timedelta(hours=n))) for n in (0, 1))
 
-    tokens.forget_ended(tmp_path, NOW)
+    tokens.remove_expired(tmp_path, NOW)
 
-    assert tokens.look(tmp_path, new, NOW)
+    assert tokens.find(tmp_path, new, NOW)
     with pytest.raises(InvalidTokenError):
-        tokens.look(tmp_path, old, NOW - timedelta(hours=1))
+        tokens.find(tmp_path, old, NOW - timedelta(hours=1))
 
 
 @given(st.text(max_size=200))
@@ -139,7 +139,7 @@ def test_the_administrator_is_given_the_command_for_the_resource(run: Run, tmp_p
 
     (line,) = [line for line in out.splitlines() if line.startswith("LGI_join")]
     _, url, word = line.split(" ")
-    grant = tokens.look(authority.directory, tokens.read(word).secret, datetime.now(UTC))
+    grant = tokens.find(authority.directory, tokens.read(word).secret, datetime.now(UTC))
     assert (code, url) == (0, "https://grid:8444")
     assert (grant.name, grant.projects) == ("node@cluster", ("LGI",))
     assert timedelta(minutes=59) < grant.ends - datetime.now(UTC) <= timedelta(hours=1)
@@ -153,7 +153,7 @@ def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 
     def forget() -> None:
         while not ended.is_set():
-            tokens.forget_ended(tmp_path, NOW)
+            tokens.remove_expired(tmp_path, NOW)
 
     with ThreadPoolExecutor(1) as pool:
         forgetting = pool.submit(forget)
@@ -161,7 +161,7 @@ def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         ended.set()
         forgetting.result(20)
 
-    assert all(tokens.look(tmp_path, secret, NOW) == GRANT for secret in made)
+    assert all(tokens.find(tmp_path, secret, NOW) == GRANT for secret in made)
 
 
 @pytest.mark.parametrize(

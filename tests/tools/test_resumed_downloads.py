@@ -160,10 +160,10 @@ def test_two_downloads_of_a_file_do_not_mix() -> None:
     second.write(b"two")
 
     first.finish()
-    first.leave()
+    first.close()
     seen = (here / "data").read_bytes()
     second.finish()
-    second.leave()
+    second.close()
 
     assert (seen, (here / "data").read_bytes()) == (b"one", b"two")
     assert os.listdir() == ["data"]

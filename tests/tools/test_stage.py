@@ -8,7 +8,7 @@ import pytest
 from lgi_protocol.credentials import Credentials
 from lgi_tools.certificates.ca import Authority, Issued
 from lgi_tools.client.repository import Repository
-from lgi_tools.staging.outcome import AWAY, LATER, NEVER, transfer
+from lgi_tools.staging.outcome import PERMANENT, RETRY, UNREACHABLE, transfer
 from lgi_tools.staging.store import store
 from tests.support.canned_server import CannedServer
 
@@ -22,7 +22,7 @@ def repository(server: CannedServer, authority: Authority, mark: Issued) -> Repo
     return Repository(server.url + PLACE, credentials.session())
 
 
-@pytest.mark.parametrize(("number", "code"), [(503, LATER), (500, LATER), (403, NEVER), (413, NEVER)])
+@pytest.mark.parametrize(("number", "code"), [(503, RETRY), (500, RETRY), (403, PERMANENT), (413, PERMANENT)])
 def test_a_server_in_trouble_is_asked_again_one_that_refuses_is_not(
     server: CannedServer, repository: Repository, number: int, code: int
 ) -> None:
@@ -35,7 +35,7 @@ def test_a_server_in_trouble_is_asked_again_one_that_refuses_is_not(
     assert transfer("result", partial(repository.download, "result", Path("other"))) == code
 
 
-@pytest.mark.parametrize(("number", "code"), [(500, LATER), (503, AWAY)])
+@pytest.mark.parametrize(("number", "code"), [(500, RETRY), (503, UNREACHABLE)])
 def test_a_server_that_is_away_is_told_from_one_in_trouble(
     server: CannedServer, repository: Repository, number: int, code: int
 ) -> None:
@@ -48,4 +48,4 @@ def test_a_server_that_is_away_is_told_from_one_in_trouble(
     stored = store(Path(), repository)
     sent = [one.path.rpartition("/")[2] for one in server.requests if one.method == "PUT"]
 
-    assert (stored, sent) == (code, ["one", "two"] if code == LATER else ["one"])
+    assert (stored, sent) == (code, ["one", "two"] if code == RETRY else ["one"])

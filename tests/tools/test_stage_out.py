@@ -21,7 +21,7 @@ from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.upload_body import UploadBody
 from lgi_tools.staging import omissions
 from lgi_tools.staging.marks import Marks
-from lgi_tools.staging.outcome import AWAY, LATER, NEVER
+from lgi_tools.staging.outcome import PERMANENT, RETRY, UNREACHABLE
 from lgi_tools.staging.store import store
 from tests.support.canned_server import Answer, CannedServer
 from tests.support.uids import UID
@@ -161,9 +161,7 @@ def test_every_entry_that_is_no_file_is_named(
     code = store(job, repository)
 
     assert (code, sent(server)) == (0, ["result"])
-    assert not_stored(job) == (
-        "LGI_mine (a reserved name), l (link), out/ (directory), p (pipe), s (socket)\n"
-    )
+    assert not_stored(job) == ("LGI_mine (reserved name), l (link), out/ (directory), p (pipe), s (socket)\n")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
@@ -185,7 +183,7 @@ def test_a_file_with_the_name_of_a_stream_is_reported(
 
     assert store(job, repository) == 0
     assert [one.body for one in server.requests if one.method == "PUT"] == [b"the stream"]
-    assert not_stored(job) == "joblog.txt (a stream of the job has this name)\n"
+    assert not_stored(job) == "joblog.txt (a stream of the job is stored under this name)\n"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +259,7 @@ def test_a_job_that_may_not_store_is_no_fault_of_a_file(
     refused = store(job, repository), not_stored(job)
     server.will_answer_instead("PUT", f"{PLACE}/b", done(200, "stored"))
 
-    assert refused == (NEVER, "")
+    assert refused == (PERMANENT, "")
     assert store(job, repository) == 0
     assert not_stored(job) == "a (said so)\n"
 
@@ -273,7 +271,7 @@ def test_a_certificate_of_the_ca_that_is_away_is_no_fault_of_a_file(
     (job / "a").write_text("a")
     (job.parent / "ca.crt").unlink()
 
-    assert (store(job, repository), not_stored(job)) == (AWAY, "")
+    assert (store(job, repository), not_stored(job)) == (UNREACHABLE, "")
 
 
 def test_a_file_that_was_stored_is_not_sent_again(
@@ -290,7 +288,7 @@ def test_a_file_that_was_stored_is_not_sent_again(
     (job / "c").write_text("other")
     second = store(job, repository)
 
-    assert (first, second) == (LATER, 0)
+    assert (first, second) == (RETRY, 0)
     assert sent(server) == ["a", "b", "c", "b", "c"]
 
 
@@ -304,7 +302,7 @@ def test_a_server_that_goes_away_keeps_what_it_has(
     server.will_answer("PUT", f"{PLACE}/b", done(503, "busy"), done(200, "stored"))
     server.will_answer("GET", LISTING, done(503, "busy"))
 
-    assert [store(job, repository) for _ in range(2)] == [AWAY, 0]
+    assert [store(job, repository) for _ in range(2)] == [UNREACHABLE, 0]
     assert sent(server) == ["a", "b", "b", "c"]
 
 
@@ -378,5 +376,5 @@ def test_many_files_wait_for_a_server_in_trouble(
     server.will_answer("POST", PLACE, answer_of(), done(500, "its disk is full"), answer_of())
     server.will_answer("GET", LISTING, listing(""))
 
-    assert store(job, repository) == LATER
+    assert store(job, repository) == RETRY
     assert sent(server) == []
