@@ -130,7 +130,7 @@ def configuration(joined: Joined, applications: tuple[ApplicationTemplate, ...])
     return (
         f"<!-- The resource {xml.escape(joined.name).replace('--', '- -')}, written by LGI_join.\n"
         "     Relative paths start at the directory of this file. All tags are required unless a comment\n"
-        "     says otherwise. After a change run LGI_daemon --check LGI.cfg, then send the daemon SIGHUP. -->\n"
+        "     says otherwise. After a change: LGI_daemon --check LGI.cfg, then SIGHUP to the daemon. -->\n"
         f"{text}"
     )
 
