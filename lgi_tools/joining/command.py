@@ -25,7 +25,7 @@ from lgi_tools.joining.resource_directory import CA, CERTIFICATE, CONFIGURATION,
 from lgi_tools.joining.tokens import InvalidTokenError
 
 NAME = "LGI_join"
-# Characters that are read of a file with a token.
+# Characters read from a file with a token.
 MOST_TOKEN = 1000
 # Engines for which the setting `images` is a directory.
 _IMAGE_DIRECTORIES = frozenset({"bwrap", "apptainer"})
@@ -37,7 +37,7 @@ _IMAGE_DIRECTORIES = frozenset({"bwrap", "apptainer"})
 @click.option(
     "--token-file",
     type=click.File(),
-    help="File with the token, - for standard input: no other user of this machine can see it there.",
+    help="File with the token, - for standard input, which other users cannot see (default: ask for it).",
 )
 @click.option(
     "--directory",
