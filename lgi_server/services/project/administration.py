@@ -93,7 +93,7 @@ def remove_rule(
     if not name and not application:
         raise AdministrationError("give a name, an application or both")
     undo = _rules(transaction, kind, rule, name, application)
-    if not undo:
+    if not undo and _is_meant(transaction, servers):
         raise AdministrationError("there is no such rule, nothing was changed")
     return _make(transaction, submit_rules.remove(kind, rule, name, application), servers, undo)
 
@@ -158,7 +158,7 @@ def add_resource(transaction: Transaction, new: NewResource, servers: str) -> in
         raise AdministrationError(
             f"{_masters(transaction)[0]} is the master already, a project has exactly one"
         )
-    if active_resources.named(transaction, name):
+    if active_resources.named(transaction, name) and _is_meant(transaction, servers):
         raise AdministrationError(f"{name} is registered already: delete it first")
     pem = new.certificate.strip() + "\n"
     change = active_resources.add(name, _one_line(new.url), pem, new.project_server)
@@ -173,15 +173,21 @@ def remove_resource(transaction: Transaction, name: str, servers: str, now: int)
     What runs there is queued anew for the resources it was submitted for, or has been aborted.
     """
     found = active_resources.named(transaction, name)
-    if found is None:
+    is_meant = _is_meant(transaction, servers)
+    if found is None and is_meant:
         raise AdministrationError(f"no resource is called {name!r}: see ManageDB list resources allowed")
     if _masters(transaction) == [name]:
         raise AdministrationError(f"{name} is the project's master server: without it nobody would be served")
-    for session_id in session_table.of_resource(transaction, found.resource_id):
-        resource_sessions.sign_off(transaction, session_id)
-    for job_id in positions.jobs_on_resource(transaction, name):
-        _give_up(transaction, job_id, name, now)
-    undo = [active_resources.add(name, found.url, found.client_certificate, found.project_server)]
+    if found is not None and is_meant:
+        for session_id in session_table.of_resource(transaction, found.resource_id):
+            resource_sessions.sign_off(transaction, session_id)
+        for job_id in positions.jobs_on_resource(transaction, name):
+            _give_up(transaction, job_id, name, now)
+    undo = (
+        [active_resources.add(name, found.url, found.client_certificate, found.project_server)]
+        if found is not None
+        else []
+    )
     return _make(transaction, active_resources.remove(name), servers, undo)
 
 
@@ -228,12 +234,17 @@ def _masters(transaction: Transaction) -> list[str]:
     return [server.resource_name for server in servers if server.project_server == MASTER]
 
 
+def _is_meant(transaction: Transaction, servers: str) -> bool:
+    """Return whether a change for servers is one for this server, which is the master."""
+    return comma_lists.contains_any(comma_lists.split(servers), _masters(transaction))
+
+
 def _make(
     transaction: Transaction, change: UpdateStatement, servers: str, undo: Sequence[UpdateStatement] = ()
 ) -> int:
-    """Make a change here and record it, and how it is taken back.
+    """Record a change and how it is taken back, and make it if it is for this server.
 
-    As LGI: it is made here whatever servers it is meant for.
+    A change for others is taken back by giving them what this server has.
     """
     names = comma_lists.split(servers)
     if not names or len(_one_line(servers).encode()) >= 255:
@@ -242,11 +253,21 @@ def _make(
         text, undo_texts = change.text(), [one.text() for one in undo]
     except ValueError as error:
         raise AdministrationError(str(error)) from None
-    change.run(transaction)
+    _check_servers(transaction, names)
+    if _is_meant(transaction, servers) or not _masters(transaction):
+        change.run(transaction)
     version = updates.insert(transaction, comma_lists.join(names), text)
     if undo_texts:
         update_undo.insert(transaction, version, undo_texts)
     return version
+
+
+def _check_servers(transaction: Transaction, names: Sequence[str]) -> None:
+    """AdministrationError for a name of no project server: nobody would make the change."""
+    known = [server.resource_name for server in active_resources.servers(transaction)]
+    for name in names:
+        if known and name not in {comma_lists.ANY, *known}:
+            raise AdministrationError(f"{name!r} is no project server: write 'any', or of {', '.join(known)}")
 
 
 def check_who(name: str) -> str:
