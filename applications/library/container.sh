@@ -65,7 +65,10 @@ engine_words() {
     # docker's daemon is root; in podman's container root is whoever runs it.
     [ "$container" != docker ] || printf -- '--user %d:%d ' "$(id -u)" "$(id -g)"
     [ "$backend" != process ] || printf -- '--cpus %d ' "$cpus"
-    [ -z "$memory" ] || printf -- '--memory %dm ' "$memory"
+    # An engine's containers are no processes that the daemon recognizes as the job's.
+    most=${LGI_JOB_MAX_MEMORY:-$memory}
+    [ -z "$memory" ] || [ "$memory" -gt "$most" ] || most=$memory
+    [ -z "$most" ] || printf -- '--memory %dm ' "$most"
     printf -- '--volume %s ' "$(quoted "$PWD:/rundir")"
     each_variable '--env %s=%s '
     # Without a value it is that of the engine's own environment.

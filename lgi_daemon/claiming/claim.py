@@ -152,6 +152,7 @@ def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRec
         max_output_size=min(offer.max_field_size - 1, offer.application.max_output_size),
         uid=uid,
         limits=offer.application.limits,
+        bounds=offer.application.bounds,
         target_resources=job.target_resources,
         job_specifics=specifics.strip(),
         state=str(State.QUEUED),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from lgi_daemon.config.model import ApplicationSettings, Configuration
 from lgi_daemon.config.rules import LimitRules
-from lgi_daemon.execution import sandbox
+from lgi_daemon.execution import process_hiding, sandbox
 from lgi_protocol import comma_lists
 
 
@@ -31,6 +31,8 @@ def _lines(configuration: Configuration, fast: int, slow: int) -> Iterator[str]:
         )
     if problem := sandbox.programs_problem(uids.start):
         yield f"WARNING: {problem}"
+    visible = process_hiding.problem()
+    yield f"jobs see the processes of others: {visible}" if visible else "jobs see their own processes only"
     yield f"work is asked for every {slow} s, jobs are checked every {fast} s"
     yield f"the resource takes {_rules(configuration.rules)}"
     for project in configuration.projects:
@@ -59,10 +61,10 @@ def _bounds(rules: LimitRules) -> str:
 
 def _limits(application: ApplicationSettings) -> str:
     values = asdict(application.limits).items()
-    limits = {name: value for name, value in values if value is not None}
-    return (
-        comma_lists.join(f"{name} at most {value}" for name, value in limits.items()) or "no resource limits"
-    )
+    limits = [f"{name} at most {value}" for name, value in values if value is not None]
+    bounds = asdict(application.bounds).items()
+    limits += [f"{name} together at most {value} MB" for name, value in bounds if value]
+    return comma_lists.join(limits) or "no resource limits"
 
 
 def _user(application: ApplicationSettings) -> str:

@@ -16,7 +16,7 @@ from lgi_daemon.cli.signals import Signals
 from lgi_daemon.config.log_levels import LEVELS
 from lgi_daemon.config.model import Configuration, load
 from lgi_daemon.config.section import ConfigurationError
-from lgi_daemon.execution import sandbox
+from lgi_daemon.execution import process_hiding, sandbox
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.loop.lifetime import Lifetime
 from lgi_daemon.rundir.run_directory import RunDirectory, RunDirectoryInUseError
@@ -156,7 +156,8 @@ def _run(options: Options) -> int:
     configuration = load(options.file, os.geteuid() == 0, options.check_host)
     if options.check:
         return _check(configuration, options)
-    run = RunDirectory(configuration.run_directory, sandboxed=os.geteuid() == 0)
+    sandboxed = os.geteuid() == 0
+    run = RunDirectory(configuration.run_directory, sandboxed)
     run.claim()
     daemon_log = DaemonLog(options.log_file, options.level, sys.stdout)
     daemon = Daemon(
@@ -175,6 +176,8 @@ def _run(options: Options) -> int:
     log.info("daemon of %s started, pid %d, %d jobs", run.path, os.getpid(), len(daemon.jobs))
     if problem := sandbox.programs_problem(configuration.sandbox_uids.start):
         log.warning("%s", problem)
+    if sandboxed and (problem := process_hiding.problem()):
+        log.info("jobs see the processes of others: %s", problem)
     if not options.check_host:
         log.warning("with -W any certificate of the CA is accepted for a project server")
     _serve(daemon, signals, options, daemon_log)

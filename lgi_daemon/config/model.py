@@ -7,8 +7,9 @@ from pathlib import Path
 
 from lgi_daemon.config import tags
 from lgi_daemon.config.rules import LimitRules
-from lgi_daemon.config.sandbox import check_sandbox, resource_limits, sandbox_uids
+from lgi_daemon.config.sandbox import check_sandbox, job_bounds, resource_limits, sandbox_uids
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
+from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import UIDS
 from lgi_protocol import comma_lists, common_name, xml
@@ -31,6 +32,7 @@ class ApplicationSettings:
     scripts: Mapping[str, Path]
     capabilities: str
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    bounds: JobBounds = field(default_factory=JobBounds)
     # Run with the argument "capabilities"; its output is added to ``capabilities``.
     capabilities_script: Path | None = None
 
@@ -193,6 +195,7 @@ def _application(section: Section, as_root: bool) -> ApplicationSettings:
         scripts={script: section.script(script) for script in SCRIPTS},
         capabilities=_capabilities(section),
         limits=resource_limits(section, as_root, shares_uid=bool(uid)),
+        bounds=job_bounds(section),
         capabilities_script=_capabilities_script(section),
     )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lgi_daemon.config.section import ConfigurationError, Section
 from lgi_daemon.execution import sandbox
+from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import DEFAULT_OPEN_FILES, DEFAULT_PROCESSES, ResourceLimits
 
 
@@ -33,6 +34,13 @@ def sandbox_uids(resource: Section, needed: int) -> range:
             f"to {sandbox.HIGHEST_UID}, with as many uids as job_limit has jobs, {needed}"
         )
     return uids
+
+
+def job_bounds(section: Section) -> JobBounds:
+    """Return the bounds of each job of an application as a whole."""
+    return JobBounds(
+        memory=section.optional_number("job_max_memory"), disk=section.optional_number("job_max_disk")
+    )
 
 
 def resource_limits(section: Section, as_root: bool, shares_uid: bool) -> ResourceLimits:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _DEATH_SECONDS = 2.0
+# A job's oom_score_adj is that much above the daemon's; half of all memory counts as much as 500.
+OOM_DISTANCE, MAX_OOM_SCORE = 500, 1000
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ def alive(identity: ProcessId) -> bool:
     if stat is None or identity.boot != boot_id():
         return False
     return start_of(stat) == identity.started and stat[0] not in ("Z", "X")
+
+
+def raise_oom_score(pid: int) -> None:
+    """Let the kernel end a process, and all it starts from now on, before this one when memory runs out.
+
+    Only a process with CAP_SYS_RESOURCE could lower it again below that. Raise ProcessLookupError when it has
+    ended.
+    """
+    own = int((_PROC / "self/oom_score_adj").read_text("ascii"))
+    raised = min(own + OOM_DISTANCE, MAX_OOM_SCORE)
+    (_PROC / str(pid) / "oom_score_adj").write_text(f"{raised}\n", "ascii")
 
 
 def kill_session(leader: ProcessId, mark: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from lgi_daemon.execution import environment, processes, sandbox
+from lgi_daemon.execution import environment, process_hiding, processes, sandbox
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 
@@ -156,7 +156,7 @@ class Scripts:
         ``on_start`` is called with its process id before its first line runs; when the daemon dies before, or
         ``on_start`` raises, the script never runs. Raise NoAnswerError when it cannot be started.
         """
-        child = _spawn(script, context)
+        child = _spawn(script, context, is_job=True)
         self._children[child.pid] = child
         return _release(child, script, context, on_start)
 
@@ -181,12 +181,13 @@ def _spawn(
     output: int = subprocess.DEVNULL,
     *,
     with_errors: bool = False,
+    is_job: bool = False,
 ) -> "subprocess.Popen[bytes]":
     """Start a script that waits for `_release`: a new session, a clean environment, no open files."""
     command = ["/bin/sh", "-c", _GATED_COMMAND, "LGI_daemon"]
     try:
         if context.uid is not None:
-            command += sandbox.command(context.uid)
+            command += [*(process_hiding.command() if is_job else ()), *sandbox.command(context.uid)]
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
             [*command, str(script), *arguments],
             cwd=context.directory,
@@ -215,9 +216,10 @@ def _release(
             process_id = processes.identify(child.pid)
             context.limits.apply(child.pid, is_run_script=on_start is not None)
             if on_start is not None:
+                processes.raise_oom_score(child.pid)
                 on_start(process_id)
             gate.write(b"\n")
             gate.flush()
-        except (BrokenPipeError, ProcessLookupError):
+        except (BrokenPipeError, FileNotFoundError, ProcessLookupError):
             raise NoAnswerError(f"{script.name} was killed before it started") from None
     return process_id

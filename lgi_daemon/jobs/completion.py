@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
+from lgi_daemon.jobs import excess
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, ServerIntent
@@ -24,6 +25,7 @@ MAX_ABORTS = 2
 LOST = "the job ended without a trace of its own end"
 UNREADABLE = "the record of its end cannot be read"
 FULL = "No space left on device"
+FULL_MEANWHILE = f"the disk was full while it ran: {FULL}"
 
 
 def save_end(job: LocalJob, ending: State) -> None:
@@ -37,8 +39,10 @@ def save_end(job: LocalJob, ending: State) -> None:
     end = _read_end(job)
     if end == NO_END and ending is State.FINISHED:
         end = _missing_end(job)
-    if FULL not in f"{end.reason}{job.remark}" and job.run.is_full():
-        _add_remark(job, FULL)
+    if (reason := excess.reason_of(job)) and reason not in end.reason:
+        _add_remark(job, reason)
+    if FULL not in f"{end.reason}{job.remark}" and (job.disk_was_full or job.run.is_full()):
+        _add_remark(job, FULL if job.run.is_full() else FULL_MEANWHILE)
     end = replace(end, reason=normalize_reason("; ".join(filter(None, (end.reason, job.remark)))))
     try:
         job.save(ending=str(ending), end=end, remark=job.remark)
@@ -59,7 +63,8 @@ def _missing_end(job: LocalJob) -> End:
     """Return why nothing is known of the end of a finished job; NO_END when its scripts tell no ends."""
     if end_file.is_written(job.run.state(job.record)):
         return End(reason=UNREADABLE)
-    return NO_END if job.schedule.lost_at is None else End(reason=LOST)
+    is_explained = job.schedule.lost_at is None or excess.reason_of(job)
+    return NO_END if is_explained else End(reason=LOST)
 
 
 def abort(job: LocalJob) -> bool:

@@ -45,6 +45,9 @@ class LocalJob:
         self.server_unreachable = False
         # MB that all its processes may use together; 0 for no limit, or when it is not known yet.
         self.memory_limit = 0
+        # Why it was killed: it used more than it may. And whether the disk was full while it ran.
+        self.excess = ""
+        self.disk_was_full = False
 
     @property
     def title(self) -> str:
@@ -74,6 +77,9 @@ class LocalJob:
             "LGI_PROJECT": record.project,
             "LGI_APPLICATION": record.application,
         }
+        for name, bound in (("MEMORY", record.bounds.memory), ("DISK", record.bounds.disk)):
+            if bound:
+                hints[f"LGI_JOB_MAX_{name}"] = str(bound)
         if record.has_state_directory:
             hints["LGI_STATE_DIRECTORY"] = str(self.run.state(record))
         uid = record.uid if self.run.sandboxed else None

@@ -104,8 +104,8 @@ class LocalCheck:
         return succeeded
 
     def _record_end(self, job: LocalJob) -> None:
-        """Record an end as a success of the application, unless the job was lost."""
-        if job.schedule.lost_at is None:
+        """Record an end as a success of the application, unless the job was lost by its own doing or ours."""
+        if job.schedule.lost_at is None or job.excess:
             self.circuit_breaker.record_success(job)
         elif job.schedule.was_lost_within(IMMEDIATE_SECONDS):
             self.circuit_breaker.record_failure(job)

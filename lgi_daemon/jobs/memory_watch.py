@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lgi_daemon.execution import process_table
+from lgi_daemon.execution.bounds import MEGABYTE
 from lgi_daemon.execution.process_table import ProcessTable
 from lgi_daemon.files import atomic_file
+from lgi_daemon.jobs import excess
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.servers.clock import Clock
 
 log = logging.getLogger(__name__)
 
-# In the state directory: the limit in MB, from the run script, and our note that the job exceeded it.
+# In the state directory: the limit in MB, from the run script.
 LIMIT = "memory_limit"
-EXCEEDED = "memory"
 SECONDS = 1.0
-_MEGABYTE = 1024 * 1024
 _MAX_DIGITS = 9
 
 
@@ -40,7 +40,7 @@ class MemoryWatch:
             return
         self.due_at = self.clock.now + SECONDS
         running = [job for job in self.jobs if job.record.run and not job.record.ending and not job.closed]
-        limited = {job: limit for job in running if (limit := limit_of(job))}
+        limited = {job: limit for job in running if (limit := bound_of(job))}
         self._killed &= {job.record.reference for job in limited}
         if limited:
             self.table.read()
@@ -48,18 +48,18 @@ class MemoryWatch:
             self._check(job, limit)
 
     def _check(self, job: LocalJob, limit: int) -> None:
-        pids = self.table.select(job.process_selector)
-        used = process_table.memory(pids, limit * _MEGABYTE)
-        if used <= limit * _MEGABYTE:
+        used = process_table.memory(self.table.select(job.process_selector), limit * MEGABYTE)
+        if used <= limit * MEGABYTE:
             return
-        log.warning("%s: killed, it uses %d MB and its limit is %d MB", job.title, used // _MEGABYTE, limit)
-        _note(job, f"it used more than {limit} MB\n")
-        run = job.record.run
-        # The run script of `command` reports how its program has ended.
-        if run is not None and job.record.reference not in self._killed and len(pids) > 1:
-            pids.discard(run.pid)
+        log.warning("%s: killed, it uses %d MB and its limit is %d MB", job.title, used // MEGABYTE, limit)
+        excess.note(job, f"it used more than {limit} MB")
+        excess.kill(job, self.table, spares_run_script=job.record.reference not in self._killed)
         self._killed.add(job.record.reference)
-        process_table.kill(pids)
+
+
+def bound_of(job: LocalJob) -> int:
+    """Return how many MB a job may use, 0 for no bound: the least of its limit and of ``job_max_memory``."""
+    return min(filter(None, (limit_of(job), job.record.bounds.memory)), default=0)
 
 
 def limit_of(job: LocalJob) -> int:
@@ -94,11 +94,3 @@ def _number(path: Path) -> int:
     finally:
         os.close(descriptor)
     return int(text) if text.isdigit() and len(text) <= _MAX_DIGITS else 0
-
-
-def _note(job: LocalJob, text: str) -> None:
-    """Leave a note for the script that writes the end of the job, before its processes are killed."""
-    try:
-        atomic_file.write(job.run.state(job.record), EXCEEDED, text.encode(), mode=0o644, durable=False)
-    except OSError as error:
-        log.warning("%s: cannot store why it was killed: %s", job.title, error)

@@ -14,6 +14,7 @@ from lgi_daemon.config.model import Configuration
 from lgi_daemon.execution.scripts import Scripts, ScriptTimeouts
 from lgi_daemon.files.disk_space import DiskSpace
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
+from lgi_daemon.jobs.disk_watch import DiskWatch
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
@@ -77,6 +78,8 @@ class Daemon:
         disk = DiskSpace(run.path, run.reserve)
         self.jobs = self._job_table(ErrorIsolation(self.clock, disk), fast)
         self.memory_watch = MemoryWatch(self.jobs, self.clock)
+        self._disk_workers = KeyedWorkerPool(min(at_once, 1))
+        self.disk_watch = DiskWatch(self.jobs, self.clock, self._disk_workers, self.stopping)
         system_limits = SystemLimits(self.scripts, run.path, run.programs)
         self.fetcher = JobFetcher(
             configuration,
@@ -175,6 +178,7 @@ class Daemon:
         self.certificates.tick(now)
         self.scripts.reap()
         self.memory_watch.tick()
+        self.disk_watch.tick()
         self.work_cycle.run_due()
         for _round in range(_ROUNDS):
             worked = self._server_workers.run_inline()
@@ -195,3 +199,4 @@ class Daemon:
         """Return when all calls and scripts under way have ended; jobs run on without the daemon."""
         self._server_workers.close()
         self._script_workers.close()
+        self._disk_workers.close()

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_protocol.job_end import NO_END, End
@@ -47,6 +48,7 @@ class JobRecord:
     # The uid was chosen for this job alone: all processes under it are the job's.
     own_uid: bool = False
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    bounds: JobBounds = field(default_factory=JobBounds)
     # PEM, where jobs get certificates: the job's key, its certificate (empty before the first) and the CA's.
     job_key: str = field(default="", repr=False)
     job_certificate: str = field(default="", repr=False)
@@ -94,6 +96,7 @@ def from_json(data: bytes) -> JobRecord:
         values["run"] = ProcessId(**values["run"]) if values["run"] else None
         # Older daemons stored none.
         values["limits"] = ResourceLimits(**values.get("limits", {}))
+        values["bounds"] = JobBounds(**values.get("bounds", {}))
         values["end"] = End(**values.get("end", {}))
         # A newer daemon may have stored more.
         known = {field.name for field in fields(JobRecord)}

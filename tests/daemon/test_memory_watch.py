@@ -9,8 +9,9 @@ import pytest
 
 from lgi_daemon.execution import process_table, processes
 from lgi_daemon.execution.process_table import ProcessSelector, ProcessTable
+from lgi_daemon.jobs.excess import FOR_SCRIPTS
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.memory_watch import EXCEEDED, LIMIT, MemoryWatch
+from lgi_daemon.jobs.memory_watch import LIMIT, MemoryWatch
 from tests.support.uids import UID
 from tests.support.workshop import Workshop, only, until
 
@@ -56,7 +57,7 @@ def count(job: LocalJob) -> int:
 
 def note(job: LocalJob) -> str:
     """What is said of a job that had too much."""
-    path = job.run.state(job.record) / EXCEEDED
+    path = job.run.state(job.record) / FOR_SCRIPTS
     return path.read_text() if path.exists() else ""
 
 
@@ -192,7 +193,7 @@ def test_a_daemon_writes_through_no_link_under_root_either(workshop: Workshop) -
     job, watch = job_with(workshop, "100", f"{HOLD} 200 & wait")
     target = workshop.place / "target"
     target.write_text("before")
-    (job.run.state(job.record) / EXCEEDED).symlink_to(target)
+    (job.run.state(job.record) / FOR_SCRIPTS).symlink_to(target)
     until(lambda: size(job) > 200)
 
     look(watch)

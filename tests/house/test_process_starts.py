@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ("LGI.py", "lgi_protocol", "lgi_server", "lgi_daemon", "lgi_tools")
 ALLOWED = {
     "lgi_daemon/cli/main.py",
+    "lgi_daemon/execution/process_hiding.py",
     "lgi_daemon/execution/sandbox.py",
     "lgi_daemon/execution/scripts.py",
     "lgi_server/storage/ssh.py",

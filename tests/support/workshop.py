@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.config.rules import LimitRules
+from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
 from lgi_daemon.execution.sandbox import UIDS
 from lgi_daemon.execution.scripts import ScriptTimeouts
@@ -45,6 +46,7 @@ class Workshop:
     rules: LimitRules = field(default_factory=lambda: LimitRules({"any": 10}, (), 10))
     max_output_size: int = 4096
     limits: ResourceLimits = field(default_factory=ResourceLimits)
+    bounds: JobBounds = field(default_factory=JobBounds)
     uids: range = UIDS
     # Workers of its daemons; with none a tick does everything itself.
     at_once: int = 0
@@ -85,7 +87,15 @@ class Workshop:
         scripts = {name: self.originals / name for name in SCRIPTS}
         check = self.originals / "check_system_limits_script"
         application = ApplicationSettings(
-            "hello_world", self.rules, self.max_output_size, 0, check, scripts, "nothing", self.limits
+            "hello_world",
+            self.rules,
+            self.max_output_size,
+            0,
+            check,
+            scripts,
+            "nothing",
+            self.limits,
+            self.bounds,
         )
         project = ProjectSettings("LGI", URL, self.rules, (application,))
         credentials = Credentials(missing / "key", missing / "crt", missing / "ca")
