@@ -66,15 +66,24 @@ def command_page(name: str, module: ModuleType) -> Iterator[str]:
     yield from options(context, ".SH OPTIONS\n")
     if isinstance(command, click.Group):
         yield ".SH COMMANDS\n"
-        for each, below in sorted(command.commands.items()):
-            inner = click.Context(below, info_name=each, parent=context)
-            yield f".SS {roff(each)}\n{synopsis(inner)}{paragraphs(below.help or '')}"
-            yield from options(inner, "")
+        yield from commands(context, command)
     if command.epilog:
         yield f".SH NOTES\n{paragraphs(command.epilog)}"
     if {"config", "key"} <= {parameter.name for parameter in command.params}:
         yield from settings_of_users()
     yield ".SH EXIT STATUS\n0 only when all that was asked is done, unless it says otherwise above.\n"
+
+
+def commands(context: click.Context, group: click.Group, *words: str) -> Iterator[str]:
+    """Return the commands of a group; those of a group among them stand one by one, with all their words."""
+    for each, below in sorted(group.commands.items()):
+        inner = click.Context(below, info_name=each, parent=context)
+        if isinstance(below, click.Group):
+            yield from commands(inner, below, *words, each)
+        elif not below.hidden:
+            yield f".SS {roff(' '.join((*words, each)))}\n{synopsis(inner)}{paragraphs(below.help or '')}"
+            yield from options(inner, "")
+            yield f".PP\n{paragraphs(below.epilog)}" if below.epilog else ""
 
 
 def named(name: str, summary: str) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 
 from lgi_protocol.errors import LGIError
-from lgi_server.config import parser as configuration
+from lgi_server.cli import configuration
 from lgi_server.config.model import Config
+from lgi_server.config.source import ConfigError
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.services.jobs import licences
@@ -150,11 +151,11 @@ def main(config: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())
     try:
-        loaded = configuration.load(config)
+        loaded = configuration.load("LGI_scheduler", config)
         for project in loaded.projects.values():
             schema.check(project.name, project.database)
         run(loaded, end)
-    except (configuration.ConfigError, OSError, ValueError) as error:
+    except (ConfigError, OSError, ValueError) as error:
         click.echo(f"LGI_scheduler: {error}", err=True)
         sys.exit(1)
 

@@ -11,8 +11,9 @@ import click  # noqa: E402
 
 from lgi_protocol import LGI_VERSION  # noqa: E402
 from lgi_server.auth import job_ca  # noqa: E402
+from lgi_server.cli import configuration  # noqa: E402
 from lgi_server.cli import status as cli_status  # noqa: E402
-from lgi_server.config import parser as configuration  # noqa: E402
+from lgi_server.config.source import ConfigError  # noqa: E402
 from lgi_server.db import schema  # noqa: E402
 from lgi_server.serving import gunicorn_app  # noqa: E402
 
@@ -38,8 +39,8 @@ def main() -> None:
 def status(config: Path) -> None:
     """Say what the running server of CONFIG has counted, and what is in its queues."""
     try:
-        click.echo(cli_status.told(configuration.load(config)))
-    except (configuration.ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:
+        click.echo(cli_status.told(configuration.load("LGI_server", config)))
+    except (ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)
 
@@ -50,7 +51,7 @@ def status(config: Path) -> None:
 def start(config: Path, check: bool) -> None:
     """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
     try:
-        loaded = configuration.load(config)
+        loaded = configuration.load("LGI_server", config)
         # Checking makes nothing.
         gunicorn_app.check(loaded, job_ca.load_or_create(loaded) if job_ca.exists(loaded) else None)
         for project in loaded.projects.values():
@@ -59,7 +60,7 @@ def start(config: Path, check: bool) -> None:
             click.echo(f"{config}: {loaded.url} on {loaded.listen}, projects {', '.join(loaded.projects)}")
             return
         gunicorn_app.run(loaded)
-    except (configuration.ConfigError, OSError, ValueError) as error:
+    except (ConfigError, OSError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)
 

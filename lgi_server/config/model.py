@@ -31,6 +31,8 @@ class Config(ServerSettings, CertificateSettings, FrontEndSettings, RepositorySe
     remote: RepositoryHost | None = None
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     path: Path = field(default=Path("/"), compare=False)
+    # What an administrator should change, a sentence each.
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def prefix(self) -> str:

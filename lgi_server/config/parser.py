@@ -1,6 +1,6 @@
 """LGI_server.cfg: ``setting = value`` lines in sections, read into a `Config`."""
 
-import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from lgi_server.config import checks, document, flat_form, projects, section, source
@@ -13,26 +13,24 @@ from lgi_server.config.source import ConfigError
 
 __all__ = ["ConfigError", "load"]
 
-log = logging.getLogger("lgi.config")
-
 
 def load(path: Path) -> Config:
     """Return the configuration in a file; relative paths start at its directory. Raises ConfigError.
 
-    A file without sections, as LGI_setup wrote it before, is read too; one warning says how to convert it.
+    A file without sections, as LGI_setup wrote it before, is read too; a warning says how to convert it.
     """
-    lines = source.read(path)
+    lines, warnings = source.read(path), list[str]()
     if flat_form.is_flat(lines):
-        log.warning("%s has no sections yet; give it some with: LGI_setup --convert %s", path, path)
+        warnings = [f"{path} has no sections yet; give it some with: LGI_setup --convert {path}"]
         lines = flat_form.with_sections(lines)
     found = document.parse(path.resolve(), lines)
     projects.check_sections(found)
-    config = _config(found)
+    config = _config(found, warnings)
     checks.check(found, config)
     return config
 
 
-def _config(found: Document) -> Config:
+def _config(found: Document, warnings: Sequence[str]) -> Config:
     asked = {name: kind for name, kind in SECTIONS.items() if _is_asked(found, name)}
     parts = {name: section.values(found, name, kind) for name, kind in asked.items()}
     scheduler = SchedulerSettings(**parts.pop("scheduler"))  # type: ignore[arg-type]
@@ -43,6 +41,7 @@ def _config(found: Document) -> Config:
         remote=RepositoryHost(**host) if host else None,  # type: ignore[arg-type]
         scheduler=scheduler,
         path=found.path,
+        warnings=tuple(warnings),
         **values,  # type: ignore[arg-type]
     )
 

@@ -3,6 +3,8 @@
 import doctest
 import re
 import subprocess
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,14 +63,21 @@ def test_a_command_that_needs_another_machine_is_known_to_its_program(block: Blo
             assert not missing, f"{block.place}: {program} has no {missing}"
 
 
+@cache
 def described(program: str) -> str:
     """All that a program and its commands say of their options."""
     if not (BIN / program).exists():
         return ""
-    texts = [told(program)]
-    _, _, commands = texts[0].partition("\nCommands:\n")
-    texts += [told(program, name) for name in re.findall(r"^  ([a-z-]+) ", commands, re.MULTILINE)]
-    return "\n".join(texts)
+    return "\n".join(told_with_commands(program))
+
+
+def told_with_commands(*words: str) -> Iterator[str]:
+    """The help of a program, and that of its commands and their commands."""
+    text = told(*words)
+    yield text
+    commands = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
+    for name in re.findall(r"^  ([a-z-]+) ", commands, re.MULTILINE):
+        yield from told_with_commands(*words, name)
 
 
 def told(*words: str) -> str:

@@ -91,29 +91,3 @@ def test_lists_can_be_printed_on_a_slave(grid: Grid, kind: str) -> None:
     listed = manage(grid, "list", kind, "allowed")
 
     assert (listed.returncode, listed.stdout != "") == (0, True)
-
-
-WORDS = {
-    "nothing": ((), "Missing argument"),
-    "no rule": (("list", "users"), "cannot understand 'list users'"),
-    "unknown kind": (("list", "jobs", "allowed"), "cannot understand"),
-    "licences are configured": (("add", "licences"), "cannot understand"),
-    "a password": (("list", "users", "allowed", "LGI", "localhost", "LGI", "secret"), "everybody can read"),
-}
-
-
-@pytest.mark.parametrize(("words", "message"), WORDS.values(), ids=WORDS.keys())
-def test_an_unknown_word_of_a_command_line_is_refused(
-    grid: Grid, words: tuple[str, ...], message: str
-) -> None:
-    """Exit code 2, with the usage."""
-    done = manage(grid, *words)
-
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "list licences | undo} [PROJECT]" in done.stderr
-
-
-def test_host_and_user_of_the_database_may_stand_there(grid: Grid) -> None:
-    """As LGI, which did not look at the host either; the configuration says where the database is."""
-    assert manage(grid, "list", "users", "allowed", "LGI", "localhost", "LGI").returncode == 0

@@ -73,3 +73,13 @@ def test_the_commands_of_a_command_are_on_its_page(pages: dict[str, Path]) -> No
 
     assert "LGI_certificates user [OPTIONS] NAME" in text
     assert "--group" in text
+
+
+def test_a_command_of_several_words_is_on_its_page(pages: dict[str, Path]) -> None:
+    """With all of them, its options and its example; those that only refuse are not."""
+    text, complaint = shown(pages["ManageDB"])
+
+    assert complaint == ""
+    assert "ManageDB add users allowed [OPTIONS] [PROJECT]" in text
+    assert "ManageDB del groups share --name carl@desk" in text
+    assert "resources denied" not in text

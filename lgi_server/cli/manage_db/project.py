@@ -1,0 +1,78 @@
+"""The project that ManageDB works on: its configuration, its database, and the slaves that are told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from lgi_protocol.errors import LGIError
+from lgi_server.cli import configuration
+from lgi_server.cli.manage_db.answers import report
+from lgi_server.config.model import Config, ProjectConfig
+from lgi_server.db import open_database
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.access import principals
+from lgi_server.services.project import administration, peers
+from lgi_server.services.project.administration import AdministrationError
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class ManagedProject:
+    """One project of a configuration."""
+
+    config: Config
+    project: ProjectConfig
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return self.project.name
+
+    def run(self, work: Callable[[Transaction], Result]) -> Result:
+        """Do something in one transaction."""
+        database = open_database(self.project.database)
+        try:
+            return database.run(work)
+        finally:
+            database.close()
+
+    def run_on_master(self, work: Callable[[Transaction], Result]) -> Result:
+        """Do something in one transaction. AdministrationError unless this is the project's master server."""
+
+        def checked(transaction: Transaction) -> Result:
+            administration.check_master(transaction, self.project.server_name)
+            return work(transaction)
+
+        return self.run(checked)
+
+    def change(self, work: Callable[[Transaction], int]) -> None:
+        """Make a change on the master, report its version and tell the slaves."""
+        version = self.run_on_master(work)
+        report(f"Done, as update {version} of project {self.name}.")
+        self.tell_slaves()
+
+    def tell_slaves(self) -> None:
+        """Tell the slave servers that there is an update; report those that do not answer."""
+        slaves = self.run(principals.servers).slaves
+        try:
+            silent = peers.tell_slaves(self.config, self.name, slaves) if slaves else []
+        except LGIError as error:
+            report(f"The slave servers were not told ({error}): they ask by themselves.")
+            return
+        for name in silent:
+            report(f"{name} did not answer: it fetches the change when its scheduler asks.")
+
+
+def load(file: Path, name: str | None) -> ManagedProject:
+    """Return a project of a configuration, or its default project. AdministrationError or ConfigError."""
+    if not file.is_file():
+        raise AdministrationError(
+            f"there is no configuration {file}: say --config FILE, or set LGI_SERVER_CONFIG"
+        )
+    config = configuration.load("ManageDB", file)
+    chosen = name or config.default_project
+    if chosen not in config.projects:
+        raise AdministrationError(f"{file} has no project {chosen!r}, only {', '.join(config.projects)}")
+    return ManagedProject(config, config.projects[chosen])

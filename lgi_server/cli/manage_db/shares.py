@@ -1,0 +1,77 @@
+"""The weights of users and groups in the order of the queue, which are this server's own."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import click
+
+from lgi_server.cli.manage_db import options, output
+from lgi_server.cli.manage_db.answers import ask, report
+from lgi_server.cli.manage_db.project import ManagedProject
+from lgi_server.db.transaction import Transaction
+from lgi_server.services.project import administration
+from lgi_server.tables import event_queue
+
+SHARE = "share"
+
+
+def commands(kind: str) -> Mapping[str, Sequence[click.Command]]:
+    """Return the commands for the weights of users or groups (``kind`` "user" or "group") by action."""
+    return {"list": [_listing(kind)], "add": [_weight(kind)], "del": [_removal(kind)]}
+
+
+def _weight(kind: str) -> click.Command:
+    @click.command(
+        SHARE,
+        help=f"Give a {kind} another weight in the queue of PROJECT, on this server.",
+        epilog=options.example(f"add {kind}s share --name carl@desk --weight 2"),
+    )
+    @options.name_of(kind)
+    @click.option("--weight", show_default=options.ASKED, help="From 0.01 to 1000; 1 is what everybody has.")
+    @options.on_project
+    def set_weight(chosen: ManagedProject, *, name: str | None, weight: str | None) -> None:
+        name, weight = ask(name, f"{kind} name"), ask(weight, "weight")
+        _change(chosen, lambda transaction: administration.set_share(transaction, kind, name, weight))
+
+    return set_weight
+
+
+def _removal(kind: str) -> click.Command:
+    @click.command(
+        SHARE,
+        help=f"Give a {kind} of PROJECT the weight that everybody has, 1, on this server.",
+        epilog=options.example(f"del {kind}s share --name carl@desk"),
+    )
+    @options.name_of(kind)
+    @options.on_project
+    def remove(chosen: ManagedProject, *, name: str | None) -> None:
+        name = ask(name, f"{kind} name")
+        _change(chosen, lambda transaction: administration.remove_share(transaction, kind, name))
+
+    return remove
+
+
+def _change(chosen: ManagedProject, change: Callable[[Transaction], None]) -> None:
+    """Make a change; the scheduler orders the queue anew."""
+
+    def work(transaction: Transaction) -> None:
+        change(transaction)
+        event_queue.insert(transaction, event_queue.SCHEDULE_CYCLE, int(time.time()))
+
+    chosen.run(work)
+    report(f"Done, in project {chosen.name} on this server.")
+
+
+def _listing(kind: str) -> click.Command:
+    @click.command(
+        SHARE,
+        help=f"List the {kind}s of PROJECT that have a weight of their own on this server.",
+        epilog=options.example(f"list {kind}s share"),
+    )
+    @options.FORMAT
+    @options.on_project
+    def show(chosen: ManagedProject, *, form: str) -> None:
+        rows = chosen.run(lambda transaction: administration.shares_of(transaction, kind))
+        click.echo(output.shown(form, f"{kind}s_{SHARE}", (f"{kind}_name", "weight"), rows))
+
+    return show
