@@ -95,7 +95,7 @@ def test_the_output_streams_of_a_job_count_too(workshop: Workshop) -> None:
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
-def test_what_a_job_stores_elsewhere_under_its_own_uid_counts(workshop: Workshop) -> None:
+def test_files_that_a_job_stores_elsewhere_under_its_own_uid_count(workshop: Workshop) -> None:
     """In /tmp, or in shared memory, which is nobody's memory."""
     body = "head -c 3000000 /dev/zero > /dev/shm/LGI_test_$LGI_JOB_ID.$$; : > written; sleep 60 & wait"
     daemon, _job = started(workshop, body, "written", JobBounds(disk=1))
@@ -211,7 +211,7 @@ def test_blocks_are_counted_and_each_file_once(tree: Path) -> None:
     assert MEGABYTE <= used(tree) - empty < MEGABYTE + 65536
 
 
-def test_counting_ends_when_there_is_enough(tree: Path) -> None:
+def test_the_count_ends_when_there_is_enough(tree: Path) -> None:
     """A job may have a million files."""
     for number in range(50):
         (tree / f"file{number}").write_bytes(b"x" * 8192)

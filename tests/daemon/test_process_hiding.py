@@ -50,7 +50,9 @@ def test_the_machine_and_its_other_mounts_stay_as_they_are(write: Write, here: S
 
 
 @needs_root
-def test_what_is_mounted_later_is_there_for_a_job_too(write: Write, here: ScriptContext, place: Path) -> None:
+def test_a_file_system_that_is_mounted_later_is_there_for_a_job_too(
+    write: Write, here: ScriptContext, place: Path
+) -> None:
     """As the home of an automounter: the namespace of a job follows that of the machine."""
     needs_hiding()
     shared = place / "shared"
