@@ -55,6 +55,8 @@ SECURITY_HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    # A year, in seconds.
+    ("Strict-Transport-Security", "max-age=31536000"),
 )
 # Old daemons repeat a refused call at once and without end: the answer itself has to slow them down.
 BACK_OFF_DELAY = 1.0

@@ -33,6 +33,7 @@ class CertificateSettings:
     server_key: Path | None = setting(Path, is_file=True, default=None)
     ca_certificate: Path = setting(Path, is_file=True)
     crl: Path | None = setting(Path, is_file=True, default=None)
+    tls_ciphers: str = setting(str, default="ECDHE+AESGCM:ECDHE+CHACHA20")
     require_certificate: bool = setting(values.yes_or_no, default=False)
     peer_certificate: Path | None = setting(Path, is_file=True, default=None)
     peer_key: Path | None = setting(Path, is_file=True, default=None)

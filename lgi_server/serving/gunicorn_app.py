@@ -45,6 +45,10 @@ def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLCon
     """
     context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.set_ciphers(config.tls_ciphers)
+    except ssl.SSLError:
+        raise ValueError(f"tls_ciphers = {config.tls_ciphers}: OpenSSL has no such cipher") from None
     certificate, key = _own(config)
     try:
         context.load_cert_chain(certificate, key, password=_no_password)

@@ -125,6 +125,25 @@ def test_two_headers_are_not_one_certificate(behind: Grid) -> None:
     assert "<number> 2 </number>" in answer
 
 
+NAMES = ["SCRIPT_NAME", "PATH_INFO", "X-Forwarded-Proto", "X-Forwarded-Prefix", "X-Forwarded-Ssl"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("value", ["/LGI", "/elsewhere", "https", "off"])
+def test_a_header_of_a_client_moves_no_path(behind: Grid, name: str, value: str) -> None:
+    """What a front end lets pass is the client's word: a call stays where a filter of paths has seen it."""
+    headers = {HEADER: escaped(pem_of(behind)), SECRET_HEADER: SECRET, name: value}
+
+    assert ask(behind, headers) == 0
+
+
+def test_a_header_with_an_underscore_is_not_one_with_a_hyphen(behind: Grid) -> None:
+    """Web servers tell them apart, and so would let the first pass that they take away as the second."""
+    headers = {HEADER.replace("-", "_"): escaped(pem_of(behind)), SECRET_HEADER: SECRET}
+
+    assert ask(behind, headers) == 2
+
+
 def test_a_revoked_certificate_is_refused_behind_a_front_end_too(behind: Grid) -> None:
     """The front end needs no revocation list: the server has it."""
     headers = {HEADER: escaped(pem_of(behind, "lost@laptop")), SECRET_HEADER: SECRET}

@@ -11,7 +11,7 @@ from lgi_protocol.errors import ServerError
 from lgi_server.serving.gevent_worker import MOST_IGNORED
 from lgi_tools.client.repository import Repository
 from lgi_tools.client.transfer_error import TransferError
-from tests.server.test_http import exchange
+from tests.server.test_http import LIST, exchange
 from tests.server.test_repository import ACCESS, ask, new_repository
 from tests.support.grid import Grid, UserCalls, refusal, running, wait_for
 
@@ -131,6 +131,21 @@ def test_the_sender_of_a_large_file_hears_why_it_is_refused(small: Grid, tmp_pat
     assert "at most 1000 bytes" in str(put.value)
     assert posted.value.number == 65
     assert "bytes, at most" in posted.value.message
+
+
+@pytest.mark.parametrize("size", [200_000, 3_000_000, 30_000_000])
+@pytest.mark.parametrize("call", ["PUT", "POST"])
+def test_a_client_that_closes_hears_why_its_body_is_refused(small: Grid, call: str, size: int) -> None:
+    """It sends all of it before it reads: what nobody wanted is read, or the answer would be lost."""
+    small.clear()
+    url, _directory = new_repository(small)
+    path = f"{url.partition(f':{small.port}')[2]}/file" if call == "PUT" else LIST
+    head = f"{call} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+
+    answers = [exchange(small, head.encode() + bytes(size)) for _ in range(3)]
+
+    told = "<number> 413 </number>" if call == "PUT" else "<number> 65 </number>"
+    assert [told in answer for answer in answers] == [True] * 3
 
 
 def test_a_put_finds_a_full_disk(full_disk: Grid) -> None:

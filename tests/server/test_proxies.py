@@ -63,6 +63,17 @@ def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
         yield made
 
 
+@pytest.mark.parametrize("prefix", ["/LGI", "/LGI/interfaces", "/elsewhere"])
+def test_a_header_of_a_client_moves_no_path(behind: Grid, prefix: str) -> None:
+    """Neither front end takes SCRIPT_NAME away, so the server does not look at it."""
+    body = b"project=LGI&user=mark%40laptop&groups=theor"
+
+    answer = exchange(behind, post(LIST, body, extra=f"SCRIPT_NAME: {prefix}\r\n"))
+
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert "<number_of_jobs>" in answer
+
+
 def test_a_job_lives_behind_a_front_end_as_everywhere(behind: Grid, tmp_path: Path) -> None:
     """Submit with files, work, a job's own certificate, its files: all of it by the certificate handed on."""
     data = tmp_path / "data file%?.bin"

@@ -14,7 +14,7 @@ from lgi_protocol.reply import read_answer
 from lgi_tools.certificates.ca import Authority, Issued, read_certificate
 from lgi_tools.certificates.profiles import Validity
 from tests.support import certificates
-from tests.support.grid import Grid
+from tests.support.grid import Grid, running
 
 PRIVATE = [
     "/interfaces/interface_job_state.php",
@@ -146,6 +146,49 @@ def test_tls_1_1_is_refused(server: Grid) -> None:
         pytest.raises((ssl.SSLError, ConnectionResetError)),
     ):
         context.wrap_socket(plain, server_hostname="localhost")
+
+
+# What OpenSSL 1.0.1 of 2012 offers, and what it offered first.
+OLD_CIPHERS = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+CBC_CIPHERS = "ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA:ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA"
+
+
+def cipher_of(grid: Grid, ciphers: str) -> str:
+    """The cipher that is agreed on with a client of TLS 1.2 that offers some; empty when it is refused."""
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor",))).context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    try:
+        with connect(grid, context, None) as connection:
+            cipher = connection.cipher()
+    except OSError:
+        return ""
+    return cipher[0] if cipher else ""
+
+
+def test_programs_of_2012_agree_on_a_cipher(server: Grid) -> None:
+    """TLS 1.2 came with OpenSSL 1.0.1, and AES in Galois/Counter Mode with it."""
+    assert cipher_of(server, f"{CBC_CIPHERS}:{OLD_CIPHERS}") == OLD_CIPHERS.partition(":")[0]
+
+
+def test_ciphers_with_sha_1_can_be_set() -> None:
+    """For programs that have no other ones."""
+    settings = {"tls_ciphers": f"ECDHE+AESGCM:{CBC_CIPHERS}", "workers": "1"}
+    with running(Grid(settings=settings), cleared=False) as lax:
+        assert cipher_of(lax, CBC_CIPHERS) == CBC_CIPHERS.partition(":")[0]
+
+
+def test_a_server_refuses_ciphers_with_sha_1(server: Grid) -> None:
+    """In CBC mode, which has its weaknesses."""
+    assert cipher_of(server, CBC_CIPHERS) == ""
+
+
+@pytest.mark.parametrize("path", ["/", "/static/lgi.css", "/certificates/ca.crt", "/repository/x", *PRIVATE])
+def test_every_answer_keeps_a_browser_to_https(server: Grid, path: str) -> None:
+    """For a year: no later visit goes over http first, where somebody in between could answer."""
+    answer = anonymous(server).get(server.url + path)
+
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_sessions_are_resumed_by_every_worker(server: Grid) -> None:
