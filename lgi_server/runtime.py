@@ -1,5 +1,6 @@
 """Everything a running project server is made of, put together once from its configuration."""
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from lgi_server.auth.crl import Revocation
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.background import descriptors
 from lgi_server.background.concurrency_limiter import ConcurrencyLimiter
+from lgi_server.background.heartbeat import Heartbeat
 from lgi_server.background.job_connections import JobConnections
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription, UserLongPolls
 from lgi_server.background.long_poll_work import WorkLongPolls, WorkSubscription
@@ -88,6 +90,13 @@ class Runtime:
         return RepositoryAccess(
             who, now, groups, config=self.config, databases=self.databases, trust=self.trust, store=self.store
         )
+
+    def start_heartbeats(self) -> None:
+        """Tell each project from now on that this server can be reached: the worker has started."""
+        # As the server is known on this machine: its workers write one row.
+        server = f"{socket.gethostname()} {self.config.listen}"[:255]
+        for database in self.databases.values():
+            Heartbeat(database, server).start()
 
     def end_long_polls(self) -> None:
         """Let everybody go who waits: the worker is to end."""

@@ -226,6 +226,14 @@ CREATE TABLE web_sessions (
 CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
 CREATE INDEX web_session_age ON web_sessions (last_used);
 
+-- Ours: which servers can hear the daemons: last_beat is written every few seconds, reachable_since when that begins
+-- anew after a break. A daemon is not called silent for a time in which no server could hear it.
+CREATE TABLE server_heartbeats (
+    server           VARCHAR(255) NOT NULL PRIMARY KEY,
+    reachable_since  BIGINT       NOT NULL,
+    last_beat        BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
 -- Ours: a row is written, always with another turn, while something is counted and taken by one at a time, whichever
 -- node of a cluster is asked: "licences", "updates", and "limit APPLICATION OWNER" for an owner's jobs.
 CREATE TABLE turns (

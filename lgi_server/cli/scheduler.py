@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ from lgi_server.services.scheduling import accounting, ordering, reaper
 from lgi_server.services.scheduling.ordering import Rule
 from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.storage.local import Repositories
-from lgi_server.tables import event_queue
+from lgi_server.tables import event_queue, server_heartbeats
 
 log = logging.getLogger("lgi.scheduler")
 # Between two looks at a project's events: one row of an index.
@@ -86,6 +87,13 @@ def periodic_tasks(
         if any(ended):
             log.info("project %s: %d sessions ended, %d locks freed", project, *ended)
 
+    def lost_jobs(now: int) -> None:
+        since = database.run(partial(server_heartbeats.reachable_since, now=now), write=False)
+        if since is None:
+            log.warning("project %s: no server can be reached, no job is declared lost", project)
+            return
+        reaper.requeue_lost_jobs(database, settings, now, since)
+
     def repositories(now: int) -> None:
         # The repositories of all projects lie together; with one on another host there are none here.
         orphans.write_resource_list(store.root, databases.values())
@@ -111,7 +119,7 @@ def periodic_tasks(
         event_queue.CHECK_UPDATES: PeriodicTask(settings.updates_period, updates),
         "jobs_without_pulse": PeriodicTask(
             settings.pulse_period,
-            lambda now: reaper.requeue_lost_jobs(database, settings, now),
+            lost_jobs,
             PULSE_PATIENCE,
         ),
         "inactive_resources": PeriodicTask(settings.session_period, sessions),

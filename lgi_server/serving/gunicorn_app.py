@@ -109,6 +109,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "preload_app": True,
             "proc_name": "LGI_server",
+            "post_worker_init": lambda worker: worker.app.flask.extensions["lgi"].start_heartbeats(),
             "child_exit": lambda _arbiter, worker: metrics.forget(worker.pid),
             # Of the master only: the workers end otherwise.
             "on_exit": lambda _arbiter: metrics.end(),

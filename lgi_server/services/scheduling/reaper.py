@@ -20,14 +20,21 @@ MOST_LOCKS = 10_000
 _NO_PULSE = "no pulse"
 
 
-def requeue_lost_jobs(database: Database, settings: SchedulerSettings, now: int) -> int:
+def requeue_lost_jobs(
+    database: Database, settings: SchedulerSettings, now: int, reachable_since: int = 0
+) -> int:
     """Queue running jobs without a pulse anew, end aborting ones; answer how many there were.
+
+    A job is lost when no pulse came for its whole limit and a server could be reached all the time, which
+    is so since ``reachable_since``.
 
     Each is a transaction of its own that looks at it once more: its daemon may have come back just now.
     """
     lost = 0
     for application in database.run(jobs.applications, write=False):
         limit = settings.pulse_limit_of(application)
+        if reachable_since > now - limit:
+            continue
         database.run(partial(_bring_back, application=application, limit=limit, now=now))
         find = partial(jobs.stale_heartbeats, application=application, oldest=now - limit)
         end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
