@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench soak screenshots rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench soak torture screenshots rpm clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-cluster   test a Galera cluster of three nodes"
 	@echo "make check          run the linter, the type checker and the import contracts"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
+	@echo "make torture        break a grid at random and check each job (MINUTES=60, SEED=...)"
 	@echo "make soak           run the load test: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make screenshots    write pictures of the web interface to docs/screenshots"
 	@echo "make man            write a manual page for each command to build/man"
@@ -64,10 +65,14 @@ screenshots: $(INSTALLED)
 	@$(PY) -m tests.browser.screenshots docs/screenshots
 
 # SOAK: further options, see benchmarks/README.md.
-MINUTES ?= 10
 soak: .venv/plots
 	@sh make/needs.sh
-	@$(PY) -m benchmarks.soak --minutes $(MINUTES) $(SOAK)
+	@$(PY) -m benchmarks.soak --minutes $(or $(MINUTES),10) $(SOAK)
+
+# TORTURE: further options, see "python -m tests.torture --help".
+torture: $(INSTALLED)
+	@sh make/needs.sh
+	@$(PY) -m tests.torture --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED)) $(TORTURE)
 
 # The extra "bench", which users do not need.
 .venv/plots: $(INSTALLED)

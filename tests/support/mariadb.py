@@ -76,12 +76,13 @@ class PrivateMariaDB:
         log = (self.directory / "log").open("ab")
         self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd="/")
         end = time.monotonic() + 60
-        while not self._answers():
+        while not self.answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError((self.directory / "log").read_text()[-2000:])
             time.sleep(0.05)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Return whether the server accepts connections."""
         import pymysql
 
         try:

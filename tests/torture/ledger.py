@@ -1,0 +1,37 @@
+"""What the jobs themselves wrote down: each run of a run script, with its begin and its end.
+
+All jobs append lines to one file, one write each: ``begin JOB REFERENCE UPTIME``, ``end ...`` or
+``kill ...``. Uptime is that of the machine in seconds, which no set clock changes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+WORDS = ("begin", "end", "kill")
+
+
+@dataclass
+class Run:
+    """One run of a job's script; ``end`` is None for one that never said it."""
+
+    job_id: int
+    reference: str
+    begin: float
+    end: float | None = None
+
+
+def runs(lines: Iterable[str]) -> list[Run]:
+    """Return the runs in the order of their begins. A line that is none raises ValueError."""
+    found: list[Run] = []
+    open_runs: dict[tuple[int, str], Run] = {}
+    for line in lines:
+        word, job, reference, uptime = line.split()
+        if word not in WORDS:
+            raise ValueError(f"a job wrote {line!r}")
+        key = int(job), reference
+        if word == "begin":
+            open_runs[key] = Run(*key, float(uptime))
+            found.append(open_runs[key])
+        elif (run := open_runs.get(key)) is not None and run.end is None:
+            run.end = float(uptime)
+    return sorted(found, key=lambda run: run.begin)

@@ -1,0 +1,25 @@
+"""The short form of `make torture`: two minutes of faults in a grid of real programs."""
+
+import pytest
+
+from tests.torture import course
+from tests.torture.plan import Plan
+
+pytestmark = pytest.mark.slow
+
+SECONDS = 60.0
+SEED = 20_261_129
+
+
+@pytest.mark.parametrize("database", ["sqlite", "mariadb"])
+def test_a_grid_under_faults_ends_each_job_once(database: str) -> None:
+    """Each accepted job ends once with its own output, runs once a claim, and leaves nothing."""
+    plan = Plan(
+        SEED, seconds=SECONDS, daemons=3, jobs=150, queued=60, pause=3.0, longest=15.0, database=database
+    )
+
+    outcome = course.run(plan)
+
+    assert outcome.broken == [], f"seed {plan.seed}"
+    assert outcome.runs >= outcome.accepted / 2
+    assert outcome.done.total() >= SECONDS / 6
