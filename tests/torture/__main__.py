@@ -23,8 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
         pause=asked.pause,
         database=asked.database,
     )
-    # Whoever ends it has its programs and files removed, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _end)
     print(f"seed {plan.seed}", flush=True)
     outcome = course.run(plan, asked.output / "logs")
     text = report.page([outcome], _command(asked))
@@ -32,6 +31,12 @@ def main(words: Sequence[str] | None = None) -> int:
     (asked.output / "torture.md").write_text(text)
     print(text)
     return 1 if outcome.broken else 0
+
+
+def _end(*_arguments: object) -> None:
+    """End with programs and files removed; a second request does not keep that from being done."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
 
 
 def _command(asked: argparse.Namespace) -> str:

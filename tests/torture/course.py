@@ -73,8 +73,10 @@ def run(plan: Plan, keep: Path | None = None) -> Outcome:
         _tell("drained")
         drained = time.monotonic() - begin
         evidence = _evidence(servers.grid, users, notes, resources, locked)
-        broken = violations(evidence) + [
-            f"a user was refused: {text}" for text in sorted(set(users.answers.refused))
+        broken = [
+            *violations(evidence),
+            *(f"a user was refused: {text}" for text in sorted(set(users.answers.refused))),
+            *(f"a user's program failed: {text}" for text in users.faults),
         ]
         return Outcome(
             plan=plan,

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_tools.client.idempotent_submit import submit_once
+from lgi_tools.client.timing import Timing
 from tests.support.grid import PROJECT, Grid, UserCalls
 from tests.torture.resource import APPLICATION
 
 # A submit without an answer is tried so long; it is submitted once all the same.
 _PATIENCE = 300.0
+_TIMING = Timing(retry_seconds=_PATIENCE)
 # One job in so many is aborted.
 _ABORTS = 20
 _LONGEST_JOB = 3.0
@@ -36,6 +38,8 @@ class Users:
         self._grid, self._jobs, self._queued = grid, jobs, queued
         self._stop = threading.Event()
         self._ended = 0
+        # What went wrong in the users' own programs.
+        self.faults: list[str] = []
         self._threads = [
             threading.Thread(target=self._go_on, args=(f"{seed} {number}", number), daemon=True)
             for number in range(1, 4)
@@ -59,6 +63,13 @@ class Users:
                 raise RuntimeError("a user still waits for an answer")
 
     def _go_on(self, seed: str, number: int) -> None:
+        """Submit and abort until the end; a fault of the user's own program ends the torture."""
+        try:
+            self._live(seed, number)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the torture has failed
+            self.faults.append(repr(error))
+
+    def _live(self, seed: str, number: int) -> None:
         chance = random.Random(seed)  # noqa: S311 - a plan that can be repeated, no secret
         user = self._grid.user(f"user{number}@torture", None)
         while not self._stop.is_set():
@@ -80,7 +91,7 @@ class Users:
             "input": text.encode().hex(),
         }
         try:
-            reply = submit_once(user.client, "interfaces/interface_submit_job", fields, patience=_PATIENCE)
+            reply = submit_once(user.client, "interfaces/interface_submit_job", fields, timing=_TIMING)
         except (ServerError, TransportError) as refused:
             with self.answers.guard:
                 self.answers.refused.append(str(refused)[:200])
