@@ -21,6 +21,7 @@ DOCUMENTS = {
     "resource_owner_guide": ("docs/resource_owner_guide.md", "Resource owner guide"),
     "application_writer_guide": ("docs/application_writer_guide.md", "Application writer guide"),
     "security_model": ("docs/security_model.md", "Security model"),
+    "security": ("SECURITY.md", "Security: report a vulnerability"),
     "fair_share": ("docs/fair_share.md", "Fair share: the order of the queue"),
     "scaling": ("docs/scaling.md", "Capacity: what a server carries"),
     "architecture": ("docs/architecture.md", "Architecture"),
