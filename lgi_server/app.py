@@ -12,7 +12,7 @@ from werkzeug.routing import RequestRedirect
 
 from lgi_protocol.errors import LGIError
 from lgi_server import interfaces, resources, servers
-from lgi_server.api import dispatch, faults, form_parser, uploads
+from lgi_server.api import dispatch, faults, form_parser, headers, responses, uploads
 from lgi_server.api.registry import AnyRoute
 from lgi_server.auth import client_certificate
 from lgi_server.basic_interface import blueprint, filters
@@ -129,7 +129,7 @@ def _add_guards(app: Flask, server: Runtime) -> None:
         except LGIError as refused:
             if blueprint.is_for_a_person(server.config, request):
                 return basic_interface_responses.refusal(None, refused)
-            return Response(dispatch.refusal(server.config, refused), content_type=dispatch.CONTENT_TYPE)
+            return Response(responses.refusal(server.config, refused), content_type=headers.CONTENT_TYPE)
         return None
 
     @app.after_request
@@ -137,7 +137,7 @@ def _add_guards(app: Flask, server: Runtime) -> None:
         if isinstance(request.routing_exception, RequestRedirect) and answer.location:
             # A missing slash. Whatever the request calls this host, it is here that it is missing.
             answer.location = urlunsplit(("", "", *urlsplit(answer.location)[2:]))
-        for name, value in dispatch.SECURITY_HEADERS:
+        for name, value in headers.SECURITY_HEADERS:
             answer.headers.setdefault(name, value)
         server.metrics.answered_page(request.endpoint or "none", answer.status_code)
         return answer
@@ -148,4 +148,4 @@ def _add_guards(app: Flask, server: Runtime) -> None:
         if isinstance(error, HTTPException):
             return error
         answer = faults.internal_error(f"{request.method} {request.path!r}")
-        return Response(dispatch.document(server.config, answer), 500, content_type=dispatch.CONTENT_TYPE)
+        return Response(responses.document(server.config, answer), 500, content_type=headers.CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Everything a running project server is made of, put together once from its configuration."""
+"""The parts of a running project server, created once from its configuration."""
 
 import socket
 import time
@@ -25,14 +25,14 @@ from lgi_server.db.pool import Database
 from lgi_server.services.access import job_principals
 from lgi_server.services.access.repositories import RepositoryAccess
 from lgi_server.services.access.resource_cache import ResourceCache
-from lgi_server.storage.base import Limits, Store
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.remote import RemoteRepositories
+from lgi_server.storage.repository import Limits, Store
 
 
 @dataclass(frozen=True)
 class ProjectRuntime:
-    """What one worker has for one project."""
+    """The parts of one worker for one project."""
 
     name: str
     server_name: str
@@ -44,26 +44,27 @@ class ProjectRuntime:
     user_polls: UserLongPolls
 
     def polls(
-        self, wish: WorkSubscription | KnownJobState | ListSubscription
+        self, subscription: WorkSubscription | KnownJobState | ListSubscription
     ) -> Callable[[float, Callable[[], bool]], bool]:
-        """How somebody waits for what it wishes: for so many seconds, unless it has gone; whether it came."""
-        if isinstance(wish, WorkSubscription):
-            return partial(self.work_polls.wait, wish)
-        return partial(self.user_polls.wait, wish)
+        """Return the function that waits for a subscription, as `LongPollHub.wait` does."""
+        if isinstance(subscription, WorkSubscription):
+            return partial(self.work_polls.wait, subscription)
+        return partial(self.user_polls.wait, subscription)
 
     def end_long_polls(self) -> None:
-        """Let everybody go who waits."""
+        """End all waits of this project."""
         self.work_polls.end()
         self.user_polls.end()
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The parts; nothing is connected before the first call.
+    """The parts of one worker; nothing is connected before the first call.
 
-    ``store`` is what this server serves itself, and where uploads arrive; ``repositories`` is where the jobs
-    have theirs, which is the same unless another host keeps them. The limiters count calls that are worked
-    on, large ``bodies`` while they come in, and ``transfers``, the requests of repositories (an open file).
+    ``store`` has the repositories that this server serves, and the incoming directory. ``repositories`` has
+    those of jobs: it is the same store, unless they are on another host. The limiters count calls, large
+    ``bodies`` while they are received, and ``transfers``: the requests of repositories, each with an open
+    file.
     """
 
     config: Config
@@ -86,7 +87,7 @@ class Runtime:
     def repository_access(
         self, who: ClientCertificate | JobCertificate, now: float, groups: tuple[str, ...] = ()
     ) -> RepositoryAccess:
-        """Return what a caller may do with repositories here; LGIError 2 or 37 for a job that has ended."""
+        """Return the rights of a caller on repositories; LGIError CERTIFICATE, PROJECT_REFUSED for a job."""
         return RepositoryAccess(
             who, now, groups, config=self.config, databases=self.databases, trust=self.trust, store=self.store
         )
@@ -99,13 +100,13 @@ class Runtime:
             Heartbeat(database, server).start()
 
     def end_long_polls(self) -> None:
-        """Let everybody go who waits: the worker is to end."""
+        """End all waits: the worker stops."""
         for project in self.projects.values():
             project.end_long_polls()
 
 
 def build_runtime(config: Config) -> Runtime:
-    """Return the server of a configuration. Raises ValueError or OSError for a file that cannot be used."""
+    """Return the parts of a server; ValueError or OSError for a file that cannot be used."""
     store = Repositories(
         config.repository,
         config.max_file_size,
@@ -117,8 +118,8 @@ def build_runtime(config: Config) -> Runtime:
     if config.remote:
         limits = Limits(config.max_file_size, config.max_repository_size)
         control = config.repository / ".ssh"
-        repositories = RemoteRepositories(config.remote, limits, store.incoming, control)
-    store.forget_stale(time.time())
+        repositories = RemoteRepositories(config.remote, limits, store.pending.directory, control)
+    store.pending.remove_stale(time.time())
     projects = {name: _project(project, config) for name, project in config.projects.items()}
     trust = _trust(config)
     return Runtime(

@@ -1,1 +1,1 @@
-"""The request pipeline of all calls: dispatch, registry, context, fields, responses, uploads."""
+"""The request pipeline of all calls, and what pages and repositories share with it."""

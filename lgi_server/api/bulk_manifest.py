@@ -1,4 +1,4 @@
-"""The jobs of a bulk submit, as they are posted: a list in JSON, and one file that holds all of theirs."""
+"""The jobs of a bulk submit as they are posted: a list in JSON, and the contents of all files as one."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from lgi_protocol.file_properties import FileProperties
 from lgi_server.api import fields as api_fields
 from lgi_server.api.fields import Form
 from lgi_server.config.model import Config
-from lgi_server.storage.base import Upload, file_name
+from lgi_server.storage.repository import Upload, file_name
 from lgi_server.storage.threadpool import run_in_thread
 
 _FIELDS = frozenset(
@@ -28,27 +28,27 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True)
 class BulkEntry:
-    """One job: the fields that a submit of its own would post, and its files."""
+    """One job: the fields that a single submit would post, and its files."""
 
     request_id: str
     form: Form
     files: tuple[Upload, ...]
 
     def uploads(self) -> tuple[Upload, ...]:
-        """Return the files, under names that files of a repository may have; LGIError UPLOAD."""
+        """Return the files after a check of their names; LGIError UPLOAD."""
         for file in self.files:
             file_name(file.name)
         return self.files
 
 
 def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[BulkEntry, ...]:
-    """Return the jobs of a call; LGIError POST_TOO_BIG for too many, UPLOAD for another list."""
+    """Return the jobs of a call; LGIError POST_TOO_BIG for too many, UPLOAD for a malformed list."""
     try:
         listed = json.loads(form.text(api_fields.JOBS))
     except (ValueError, RecursionError) as error:
         raise _malformed(f"it is not JSON: {error}") from None
     if not isinstance(listed, list):
-        raise _malformed("it is not a list")
+        raise _malformed("it is not an array")
     if len(listed) > config.max_jobs_at_once:
         why = f"{len(listed)} jobs, at most {config.max_jobs_at_once} at once"
         raise LGIError(ErrorNumber.POST_TOO_BIG, why)
@@ -64,12 +64,12 @@ def read(form: Form, uploads: Sequence[Upload], config: Config) -> tuple[BulkEnt
 
 
 def _malformed(why: str) -> LGIError:
-    return LGIError(ErrorNumber.UPLOAD, why, message="The list of jobs cannot be understood")
+    return LGIError(ErrorNumber.UPLOAD, why, message="The list of jobs is malformed")
 
 
 @dataclass(frozen=True)
 class _Listed:
-    """A file of a list; ``size`` is in bytes."""
+    """A file of the list; ``size`` is in bytes."""
 
     name: str
     size: int
@@ -87,21 +87,21 @@ def _entry(number: int, one: Any) -> tuple[dict[str, str], list[_Listed]]:
                 f"job {number} has a field {name[:40]!r}, known are {', '.join(sorted(_FIELDS))}"
             )
         if not isinstance(value, str):
-            raise _malformed(f"{name} of job {number} is not a text")
+            raise _malformed(f"{name} of job {number} is not a string")
     return fields, list(_files(number, one.get("files", [])))
 
 
 def _files(number: int, listed: Any) -> Iterator[_Listed]:
     for file in listed if isinstance(listed, list) else [None]:
         name, size, *rest = file if isinstance(file, list) and len(file) in {2, 4} else (None, None)
-        # True is an int to Python, and nothing else.
+        # Not isinstance: True is an int in Python.
         if not isinstance(name, str) or type(size) is not int or size < 0:
-            raise _malformed(f"files of job {number} is not a list of names with their sizes")
+            raise _malformed(f"files of job {number} is not an array of names and sizes")
         yield _Listed(name, size, file_properties.of_list(*rest) if rest else FileProperties())
 
 
 def _check_ids(request_ids: Sequence[str]) -> None:
-    """Each job has its own request_id, or none."""
+    """Raise LGIError UPLOAD when two jobs have the same request_id."""
     given = [one for one in request_ids if one]
     for one in given if len(set(given)) != len(given) else ():
         if given.count(one) > 1:
@@ -109,11 +109,11 @@ def _check_ids(request_ids: Sequence[str]) -> None:
 
 
 def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
-    """Return the files in what was posted as one, which holds them one after the other and nothing else."""
+    """Return the files as parts of the posted one, which has their contents one after the other."""
     posted = uploads[0].size if uploads else 0
     sizes = [file.size for file in files]
     if len(uploads) > 1 or posted != sum(sizes):
-        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} came")
+        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} were posted")
     path = uploads[0].arrived if uploads else Path("/dev/null")
     digests = run_in_thread(_digests, path, sizes)
     begins = accumulate(sizes, initial=0)
@@ -124,7 +124,7 @@ def _parts(files: Sequence[_Listed], uploads: Sequence[Upload]) -> list[Upload]:
 
 
 def _digests(path: Path, sizes: Sequence[int]) -> list[str]:
-    """Return a digest of each part of a file."""
+    """Return the SHA-256 of each part of a file, as hexadecimal digits."""
     digests = []
     with path.open("rb") as opened:
         for size in sizes:

@@ -1,4 +1,4 @@
-"""What is known of a call while it is answered: for the log and the metrics."""
+"""The record of a call, for the log and the metrics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ def log_account(who: Caller | None) -> Mapping[str, str]:
 
 @dataclass
 class CallRecord:
-    """One call: its name, how long it takes, who makes it, and what was posted, as far as that is known."""
+    """A call: its name and timer, and, once they are known, its caller (``who``) and the posted fields."""
 
     name: str
     timer: Timer = field(default_factory=Timer)
@@ -27,7 +27,7 @@ class CallRecord:
     posted: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """For one line of the log: values are shown as Python would, without control characters."""
+        """Return a line for the log; values are Python literals, without control characters."""
         caller = self.who.caller if self.who else "nobody"
         named = [name for name in ("job_id", "state", "application") if name in self.posted]
         fields = " ".join(f"{name}={self.posted[name][:64]!r}" for name in named)

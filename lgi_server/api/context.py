@@ -1,8 +1,7 @@
-"""What the function of a call is given: its caller, and one transaction of its project's database.
+"""The context that the function of a call gets: its caller, and a transaction of its project's database.
 
-Each kind of caller has a class here, or in `job_context`, which says what is checked before the database is
-asked (``check``) and how the caller is found in it (``enter``). No call is entered in another way, so that
-none is unguarded.
+Each kind of caller has a class here or in `job_context`. ``check`` checks what needs no database, ``enter``
+finds the caller in the database. Every call is entered in this way, so none is unguarded.
 """
 
 import time
@@ -27,16 +26,17 @@ from lgi_server.services.access.principals import ProjectServers, ResourcePrinci
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
 from lgi_server.services.jobs.submit_request import SubmitContext
-from lgi_server.storage.base import RepositoryWriter, Upload
+from lgi_server.storage.repository import RepositoryWriter, Upload
 from lgi_server.tables.active_resources import ResourceRow
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallRequest:
-    """One request before its transaction: the same at each try of it.
+    """A request before its transaction: the same for each attempt.
 
-    ``who`` is a ClientCertificate, for calls of jobs a JobCertificate; ``checked`` is what ``check`` of the
-    call's context has found in the form.
+    ``who`` is a ClientCertificate, for calls of jobs a JobCertificate. ``checked`` is the result of
+    ``check``. ``entries`` are the jobs of a bulk submit. ``may_wait`` is False for the last attempt of a long
+    poll. ``updates_fetched``: missing updates were fetched from the master before this attempt.
     """
 
     runtime: Runtime
@@ -54,7 +54,7 @@ class CallRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CallContext(CallRequest):
-    """A request inside its transaction; ``now`` is in whole seconds."""
+    """A request inside a transaction; ``now`` is in whole seconds."""
 
     transaction: Transaction
     now: int
@@ -62,48 +62,48 @@ class CallContext(CallRequest):
     @staticmethod
     def project_name(form: Form, who: Any, runtime: Runtime) -> str:
         """Return the project a call is for; LGIError PROJECT_TOO_BIG, PROJECT_REFUSED or PROJECT_UNKNOWN."""
-        return principals.project_name(who, form.word(fields.PROJECT), runtime.config)
+        return principals.project_name(who, form.line(fields.PROJECT), runtime.config)
 
     @classmethod
     def run(
         cls, view: Callable[[Self], Elements], request: CallRequest, transaction: Transaction
     ) -> Elements:
-        """Return what a call answers to a caller who may make it."""
+        """Return the answer of a call; LGIError unless the caller may make it."""
         return view(cls.enter(request, int(time.time()), transaction))
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the context of a caller; LGIError when there is no such caller."""
+        """Return the context of a known caller; LGIError otherwise."""
         raise NotImplementedError
 
-    def wait_for(self, wish: WorkSubscription | KnownJobState) -> None:
-        """Raise LongPoll when the caller has said that it would wait for what it wishes."""
+    def wait_for(self, subscription: WorkSubscription | KnownJobState) -> None:
+        """Raise LongPoll when the caller has posted ``wait`` and may still wait."""
         seconds = min(self.form.number_or(fields.WAIT, 0), self.runtime.config.longest_wait)
         if seconds and self.may_wait:
-            raise LongPoll(self.project.polls(wish), seconds)
+            raise LongPoll(self.project.polls(subscription), seconds)
 
     def submit_context(self) -> SubmitContext:
-        """Return where the jobs of this call are submitted."""
+        """Return the context for submitting the jobs of this call."""
         return SubmitContext(
             self.transaction, self.runtime.config, self.store, self.now, self.project.licences
         )
 
     def idempotency_key(self, kind: str, name: str, form: Form | None = None) -> IdempotencyKey | None:
-        """Return the id a submit, or one of many in a form of its own, was given by its caller.
+        """Return the key of a submit, None without a posted request_id; LGIError SUBMIT_REFUSED.
 
-        Raises LGIError SUBMIT_REFUSED.
+        A job of a bulk submit has its own ``form``.
         """
-        posted = (form or self.form).word(fields.REQUEST_ID)
+        posted = (form or self.form).line(fields.REQUEST_ID)
         if not posted:
             return None
-        found = idempotency.request(kind, name, posted)
+        key = idempotency.make_key(kind, name, posted)
         self.project.timestamps.add((Timestamp.SUBMIT_REQUEST, 0), self.now)
-        return found
+        return key
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceContext(CallContext):
-    """A call of a known resource. ``session_id`` is 0 unless the call belongs to a session."""
+    """A call of a registered resource; ``session_id`` is 0 for a call outside a session."""
 
     resource: ResourceRow
     servers: ProjectServers
@@ -111,16 +111,16 @@ class ResourceContext(CallContext):
 
     @staticmethod
     def check(form: Form, _who: Any, _runtime: Runtime) -> str:
-        """Return the capabilities that every resource call may post.
+        """Return the posted capabilities, which every call of a resource may have.
 
-        Raises LGIError PROJECT_TOO_BIG or those of the markup.
+        Raises LGIError PROJECT_TOO_BIG, CAPABILITIES_TOO_BIG or CAPABILITIES_XML.
         """
-        form.word(fields.PROJECT)
+        form.line(fields.PROJECT)
         return form.markup(fields.CAPABILITIES, reserved=xml.CAPABILITIES_TAGS)
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the resource that calls; LGIError RESOURCE_UNKNOWN or CERTIFICATE."""
+        """Return the context of the calling resource; LGIError RESOURCE_UNKNOWN or CERTIFICATE."""
         caller = principals.resource(transaction, request.who, request.project.resources)
         request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
         request.form.text(fields.UNUSED_SESSION_ID)
@@ -145,22 +145,22 @@ class ResourceContext(CallContext):
         )
 
     def header(self) -> Elements:
-        """Return what every answer to a resource starts with."""
+        """Return the elements that every answer to a resource starts with."""
         return self.answers.resource_header(self.resource, self.servers, self.session_id or None)
 
-    def wait_unless(self, found: object, wish: WorkSubscription) -> None:
-        """Raise LongPoll when nothing was found and the caller has said that it would wait."""
-        if not found:
-            self.wait_for(wish)
+    def wait_unless(self, result: object, subscription: WorkSubscription) -> None:
+        """Raise LongPoll when the result is empty and the caller may wait."""
+        if not result:
+            self.wait_for(subscription)
 
     @property
     def capabilities(self) -> str:
-        """The capabilities that were posted, empty when there are none."""
+        """The posted capabilities, empty if there are none."""
         return str(self.checked)
 
     @property
     def renewed_certificate(self) -> str:
-        """The certificate that was shown (PEM) when it ends after the registered one, otherwise empty."""
+        """The certificate of the connection (PEM) if it expires after the registered one, otherwise empty."""
         return client_certificate.renewed_pem(self.resource.client_certificate, self.who)
 
 
@@ -170,11 +170,11 @@ class SessionContext(ResourceContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the resource that calls, and its session.
+        """Return the context of the calling resource in its session.
 
         Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, SESSION_ID, SESSION_ID_TOO_BIG or NO_SESSION.
         """
-        # Both are read by one statement, before the session may be complained about.
+        # One statement reads both; errors of the session_id come after those of the resource.
         posted = request.form.number_to_look_up(fields.SESSION_ID)
         caller = principals.resource(transaction, request.who, request.project.resources, posted)
         request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
@@ -192,30 +192,30 @@ class InterfaceContext(CallContext):
 
     @staticmethod
     def check(form: Form, who: Any, runtime: Runtime) -> UserPrincipal:
-        """Return the user who calls.
+        """Return the calling user.
 
         Raises LGIError GROUPS, GROUPS_TOO_BIG, USER, USER_TOO_BIG, PROJECT_TOO_BIG, USER_DIFFERS or
         GROUPS_REFUSED, in this order.
         """
         groups = form.names(fields.GROUPS)
-        name = form.word(fields.USER)
-        form.word(fields.PROJECT)
+        name = form.line(fields.USER)
+        form.line(fields.PROJECT)
         return principals.user(who, name, groups, runtime.config)
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the context of a user, who is known by the certificate alone."""
+        """Return the context of a user; the certificate alone identifies users."""
         return cls(**vars(request), transaction=transaction, now=now, user=request.checked)
 
     def header(self) -> Elements:
-        """Return what most answers to a user start with."""
+        """Return the elements that most answers to a user start with."""
         servers = principals.recent_servers(self.transaction, self.project.resources)
         return self.answers.user_header(self.user, servers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerContext(CallContext):
-    """A call of another project server, or of this one's own tools."""
+    """A call of a project server: another one, or the tools of this one."""
 
     resource: ResourceRow
     servers: ProjectServers
@@ -224,7 +224,7 @@ class ServerContext(CallContext):
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the project server that calls; LGIError RESOURCE_UNKNOWN, CERTIFICATE or NOT_A_SERVER."""
+        """Return the context of the calling server; LGIError RESOURCE_UNKNOWN, CERTIFICATE, NOT_A_SERVER."""
         caller = principals.project_server(transaction, request.who, request.project.resources)
         request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
         return cls(
@@ -236,5 +236,5 @@ class ServerContext(CallContext):
         )
 
     def header(self) -> Elements:
-        """Return what every answer to a server starts with."""
+        """Return the elements that every answer to a server starts with."""
         return self.answers.project_header(self.servers)

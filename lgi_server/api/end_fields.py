@@ -1,4 +1,4 @@
-"""The posted fields that tell how a job ended (wire.md 6, ours)."""
+"""The posted fields about the end of a job: exit code, signal, reason, result (wire.md 6, ours)."""
 
 from lgi_protocol import comma_lists, states
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -8,39 +8,39 @@ from lgi_server.api.fields import Field, Form
 
 
 def posted(form: Form, state: str) -> End:
-    """Return how a job ended that is, with what is posted, in this state; LGIError STATE."""
+    """Return the posted end of a job that is in ``state`` after the call; LGIError STATE."""
     code = _number(form, fields.EXIT_CODE, 0, MAX_CODE)
     signal = _number(form, fields.EXIT_SIGNAL, 1, MAX_SIGNAL)
-    end = End(code, signal, _word(form, fields.END_REASON))
+    end = End(code, signal, _line(form, fields.END_REASON))
     if code is not None and signal is not None:
-        raise _refused("exit_code and exit_signal", "a program ends with one of them")
+        raise _refused("exit_code and exit_signal", "a program ends with only one of them")
     if end != NO_END and not states.has_ended(state):
         raise _refused("The end of a job", f"a job that is {state} has not ended")
     return end
 
 
-def wanted(form: Form) -> str:
-    """Return the end that the jobs of a list must have, empty for all jobs; LGIError STATE."""
-    word = _word(form, fields.ENDED)
-    if word and word != comma_lists.ANY and word not in set(Result):
+def result_filter(form: Form) -> str:
+    """Return the value of `Result` that the jobs of a list must have, empty for all jobs; LGIError STATE."""
+    value = _line(form, fields.ENDED)
+    if value and value != comma_lists.ANY and value not in set(Result):
         raise _refused(
-            fields.ENDED.name, f"{word[:40]!r} is none of {comma_lists.join(Result)}, {comma_lists.ANY}"
+            fields.ENDED.name, f"{value[:40]!r} is not one of {comma_lists.join(Result)}, {comma_lists.ANY}"
         )
-    return "" if word == comma_lists.ANY else word
+    return "" if value == comma_lists.ANY else value
 
 
 def _number(form: Form, field: Field, least: int, most: int) -> int | None:
-    text = _word(form, field)
+    text = _line(form, field)
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise _refused(field.name, f"{text!r} is no number from {least} to {most}")
+        raise _refused(field.name, f"{text!r} is not a number from {least} to {most}")
     return int(text)
 
 
-def _word(form: Form, field: Field) -> str:
+def _line(form: Form, field: Field) -> str:
     try:
-        return form.word(field)
+        return form.line(field)
     except LGIError as refused:
         raise _refused(field.name, refused.message.removeprefix(f"{refused.number.message}: ")) from None
 

@@ -1,4 +1,4 @@
-"""The answer to what nobody expected: a plain error outside, its traceback in the log."""
+"""The answer to unexpected exceptions: a plain error for the client, the traceback in the log."""
 
 import logging
 
@@ -8,11 +8,11 @@ from lgi_server.api.responses import Elements
 
 log = logging.getLogger("lgi.api")
 INTERNAL_ERROR = responses.error(
-    LGIError(ErrorNumber.DATABASE, message="A fault in the server: its log has the reason")
+    LGIError(ErrorNumber.DATABASE, message="Internal error of the server: its log has the reason")
 )
 
 
 def internal_error(what: str) -> Elements:
-    """Return the answer while an exception is handled that nobody expected: the log has its traceback."""
-    log.exception("fault while answering %s", what)
+    """Log the exception that is being handled, and return the answer to it."""
+    log.exception("internal error while answering %s", what)
     return (INTERNAL_ERROR,)

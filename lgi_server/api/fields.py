@@ -1,4 +1,4 @@
-"""The fields of the calls, declared once: kind, limit, and the error of each fault (wire.md 3 and 4)."""
+"""The fields of all calls, each declared once: name, limit, and error numbers (wire.md 3 and 4)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,11 @@ DAEMON_REFERENCE = frozenset({"daemon_reference"})
 
 @dataclass(frozen=True)
 class Field:
-    """One posted field. Without ``missing`` it may be left out; ``malformed`` is for unusable text."""
+    """A posted field; its value has fewer than ``limit`` bytes.
+
+    The error numbers are for a value that is too big, malformed or missing; without ``missing`` the field may
+    be left out.
+    """
 
     name: str
     limit: int
@@ -23,7 +27,7 @@ class Field:
     missing: ErrorNumber | None = None
 
     def check_size(self, value: str, digits: int = 1) -> None:
-        """Return the field's LGIError for a value that is too big; ``digits`` write one byte of it."""
+        """Raise LGIError ``too_big`` for too many bytes; ``digits`` characters encode one byte."""
         size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
         if size >= self.limit:
             raise LGIError(self.too_big, f"{size} bytes, at most {self.limit - 1} are allowed")
@@ -48,42 +52,40 @@ OWNERS = _field("owners", SHORT, E.OWNERS_TOO_BIG, E.OWNERS)
 READ_ACCESS = _field("read_access", SHORT, E.READ_ACCESS_TOO_BIG)
 WRITE_ACCESS = _field("write_access", SHORT, E.WRITE_ACCESS_TOO_BIG)
 RESOURCE_NAME = _field("resource_name", SHORT, E.RESOURCE_NAME_TOO_BIG, E.RESOURCE_NAME)
-# As much as server_max_field_size says: to that size old daemons cut an output.
+# As large as server_max_field_size: old daemons cut an output to that size.
 INPUT = _field("input", LONG + 1, E.INPUT_TOO_BIG)
 OUTPUT = _field("output", LONG + 1, E.OUTPUT_TOO_BIG)
 SPECIFICS = Field("job_specifics", LONG, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
-# A daemon posts them back with the repository's tags, and one more of its own each time it takes the job.
+# A daemon posts them back with the tags of the repository, and adds a tag each time that it takes the job.
 ECHOED_SPECIFICS = Field("job_specifics", LONG + 4096, E.SPECIFICS_TOO_BIG, E.SPECIFICS_XML)
 VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.VERSION)
-# What belongs to a pushed update is error 41 when it is empty or no number.
+# The fields of a pushed update give error 41 when they are empty or malformed.
 PUSHED_VERSION = _field("version", INTEGER, E.VERSION_TOO_BIG, E.UPDATE)
 SERVERS = _field("servers", SHORT, E.SERVERS_TOO_BIG, E.UPDATE)
 UPDATE = _field("update", LONG, E.UPDATE_TOO_BIG, E.UPDATE)
-# Ours: the daemon that believes to have the job. Old daemons do not send it.
+# Ours: the reference of the daemon that has the job as far as it knows. Old daemons do not send it.
 REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
-# Ours: the daemon that asks for a job's certificate, and its request, DER in hexadecimal digits.
+# Ours: the reference of the daemon that asks for a job's certificate; the signing request, DER in hex.
 OWN_REFERENCE = Field("daemon_reference", SHORT, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK, E.NOT_YOUR_LOCK)
 CERTIFICATE_REQUEST = _field("request", 4096, E.CERTIFICATE, E.CERTIFICATE)
-# Ours: a daemon waits for something to do, for so many seconds, in any of these applications, and knows
-# already of these jobs that they are queued or aborting.
+# Ours: a long poll: its seconds, the applications, and the jobs that the daemon knows as queued or aborting.
 WAIT = _field("wait", INTEGER, E.LIMIT_TOO_BIG)
-# Ours: how full a resource is that waits, in percent.
+# Ours: how full a waiting resource is, in percent.
 LOAD = _field("load", INTEGER, E.LIMIT_TOO_BIG)
 APPLICATIONS = _field("applications", 4096, E.APPLICATION_TOO_BIG, E.APPLICATION)
 KNOWN_QUEUED = Field("queued", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
 KNOWN_ABORTING = Field("aborting", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
-# Ours: the same each time a submit is tried again, so that it makes one job. What it may be, `requests` says.
+# Ours: the same for each attempt of a submit, so that it creates one job (`services.jobs.idempotency`).
 REQUEST_ID = Field("request_id", SHORT, E.SUBMIT_REFUSED, E.SUBMIT_REFUSED)
-# Ours: what a running job has put out, from a byte on, and whether that is the end of it. A byte may be the
-# millionth of a million.
+# Ours: output of a running job, the offset of its first byte (up to 15 digits), and whether it is complete.
 OFFSET = Field("offset", 16, E.START_TOO_BIG, E.START_TOO_BIG, E.START_TOO_BIG)
 TAIL = _field("tail", LONG, E.OUTPUT_TOO_BIG)
 COMPLETE = _field("complete", INTEGER, E.LIMIT_TOO_BIG)
-# A daemon that sends what jobs put out, and does so already for these.
+# Posted by daemons that can send output: the jobs for which they do so already.
 KNOWN_WATCHED = Field("watched", 8192, E.JOB_ID_TOO_BIG, E.JOB_ID)
-# Ours: the jobs of a bulk submit, as JSON. Text fields are a megabyte together at most.
+# Ours: the jobs of a bulk submit, as JSON. All text fields together have at most a megabyte.
 JOBS = _field("jobs", 2**20, E.POST_TOO_BIG, E.UPLOAD)
-# Ours: what was used, by what, and in which month.
+# Ours: usage of users or groups, the columns to group it by, and the month.
 USAGE_KIND = _field("kind", SHORT, E.STATE_TOO_BIG)
 USAGE_BY = _field("by", SHORT, E.STATE_TOO_BIG)
 USAGE_MONTH = _field("month", INTEGER, E.LIMIT_TOO_BIG)
@@ -96,7 +98,7 @@ CHOSEN_GROUPS = _field("groups", SHORT, E.GROUPS_TOO_BIG)
 LISTED_STATE = _field("state", SHORT, E.STATE_TOO_BIG)
 LISTED_APPLICATION = _field("application", SHORT, E.APPLICATION_TOO_BIG)
 LISTED_JOB_ID = _field("job_id", INTEGER, E.JOB_ID_TOO_BIG)
-# Ours: how a job ended; and of a list, which end its jobs had. What they may be, `end_fields` says.
+# Ours: the end of a job, and a filter by result; `end_fields` has the allowed values.
 EXIT_CODE = _field("exit_code", INTEGER, E.STATE)
 EXIT_SIGNAL = _field("exit_signal", INTEGER, E.STATE)
 END_REASON = _field("end_reason", SHORT, E.STATE)
@@ -105,23 +107,20 @@ CAPABILITIES = Field("capabilities", LONG, E.CAPABILITIES_TOO_BIG, E.CAPABILITIE
 
 
 class Form:
-    """Posted text turned into values, each field when it is asked for: faults appear in LGI's order."""
+    """Posted fields. Each is checked when it is read, so that errors come in the order of LGI."""
 
     def __init__(self, posted: Mapping[str, str]) -> None:
-        """Keep the posted fields; ``posted`` is untrusted text by field name."""
+        """Create the form of untrusted text by field name."""
         self._posted = posted
 
     def has(self, name: str) -> bool:
-        """Return whether a field was posted at all, be it empty."""
+        """Return whether a field was posted, even if it is empty."""
         return name in self._posted
 
     def text(self, field: Field, digits: int = 1) -> str:
-        """Return a trimmed value, empty when an optional field is not posted.
+        """Return a value without leading and trailing blanks, empty when an optional field is not posted.
 
-        ``digits`` is the number of digits that encode one byte of it.
-
-        Raises LGIError: the field's own number when it is missing, too big, or holds control characters
-        or bytes that are not UTF-8.
+        ``digits`` characters encode one byte of it. Raises LGIError ``missing`` or ``too_big`` of the field.
         """
         value = self._posted.get(field.name, "").strip()
         if not value:
@@ -132,39 +131,36 @@ class Form:
         return value
 
     def untrimmed(self, field: Field) -> str:
-        """Return a value with all its blanks, which names of files may begin and end with.
+        """Return a value with its leading and trailing blanks, which names of files may have.
 
-        The result is empty when the field is not posted.
+        Raises LGIError as `text` does.
         """
         value = self._posted.get(field.name, "")
         self.text(field)
         return value
 
-    def word(self, field: Field) -> str:
-        """Return one line without control characters."""
+    def line(self, field: Field) -> str:
+        """Return a trimmed value without control characters; LGIError as `text`, or ``malformed``."""
         value = self.text(field)
         if common_name.has_control(value):
             raise LGIError(field.malformed, "it has control characters or is not UTF-8")
         return value
 
     def filter(self, field: Field) -> tuple[str, bool]:
-        """Return the value of a filter and whether it is negated (``!x``).
-
-        An empty text and ``any`` filter nothing.
-        """
-        posted = self.word(field)
+        """Return the value of a filter, empty for ``any``, and whether it is negated (``!x``)."""
+        posted = self.line(field)
         value = posted.removeprefix("!").strip()
         return ("", False) if value in {"", comma_lists.ANY} else (value, posted.startswith("!"))
 
     def number(self, field: Field) -> int:
-        """Return a number of decimal digits."""
+        """Return a decimal number; LGIError as `text`, or ``malformed``."""
         value = self.text(field)
         if not (value.isascii() and value.isdigit()):
             raise LGIError(field.malformed, f"{_shown(value)} is not a number")
         return int(value)
 
     def number_or(self, field: Field, default: int) -> int:
-        """Return a number, or the default for anything that is none.
+        """Return a decimal number, or the default for any other text; LGIError as `text`.
 
         # As LGI: start, limit and a list's job_id that are not numbers count as not posted.
         """
@@ -172,26 +168,26 @@ class Form:
         return int(value) if value.isascii() and value.isdigit() else default
 
     def number_to_look_up(self, field: Field) -> int:
-        """Return a number, or 0, which no row has, for whatever `number` would refuse later."""
+        """Return a number, or 0, which no row has, for a value that `number` refuses."""
         value = self._posted.get(field.name, "").strip()
         return int(value) if len(value) < field.limit and value.isascii() and value.isdigit() else 0
 
     def names(self, field: Field) -> tuple[str, ...]:
-        """Return the different names of a comma list."""
-        values = comma_lists.unique(comma_lists.split(self.word(field)))
+        """Return the different names in a comma list; LGIError as `line`."""
+        values = comma_lists.unique(comma_lists.split(self.line(field)))
         if field.missing is not None and not values:
             raise LGIError(field.missing)
         return values
 
     def numbers(self, field: Field) -> frozenset[int]:
-        """Return the numbers of a comma list."""
+        """Return the numbers in a comma list; LGIError as `line`."""
         values = self.names(field)
         if not all(value.isascii() and value.isdigit() for value in values):
-            raise LGIError(field.malformed, f"{_shown(comma_lists.join(values))} is no list of numbers")
+            raise LGIError(field.malformed, f"{_shown(comma_lists.join(values))} is not a list of numbers")
         return frozenset(int(value) for value in values)
 
     def tags(self, field: Field, most: int) -> tuple[str, ...]:
-        """Return the different names of a comma list of applications, not too many."""
+        """Return the different applications in a comma list; LGIError as `line`, ``too_big`` for too many."""
         values = self.names(field)
         for value in values:
             if not xml.is_name(value):
@@ -201,14 +197,17 @@ class Form:
         return values
 
     def tag(self, field: Field) -> str:
-        """Return a name that can be the name of an XML element, as an application's must be (ruling 3)."""
-        value = self.word(field)
+        """Return a name that can be the name of an XML element, as of an application (ruling 3).
+
+        Raises LGIError as `line`.
+        """
+        value = self.line(field)
         if value and not xml.is_name(value):
             raise LGIError(field.malformed, f"{_shown(value)} cannot be the name of an application")
         return value
 
     def data(self, field: Field) -> bytes:
-        """Return the bytes behind a hexadecimal field."""
+        """Return the bytes of a hexadecimal value; LGIError as `text`, or ``malformed``."""
         value = self.text(field, hexcode.DIGITS)
         try:
             return hexcode.decode(value)
@@ -216,9 +215,9 @@ class Form:
             raise LGIError(field.malformed, str(error)) from None
 
     def typed(self, field: Field) -> bytes:
-        """Return what somebody has typed, blanks and all, with lines as Unix ends them.
+        """Return text typed into a form, with all blanks, and with LF for the CRLF that browsers send.
 
-        Browsers send line ends of their own.
+        Raises LGIError ``too_big``.
         """
         value = self._posted.get(field.name, "").replace("\r\n", "\n").encode("utf-8", "replace")
         if len(value) >= field.limit:
@@ -228,7 +227,10 @@ class Form:
     def markup(
         self, field: Field, clean: Callable[[str], str] = str, reserved: frozenset[str] = frozenset()
     ) -> str:
-        """XML that may stand inside an answer as it is; ``clean`` drops what a caller may echo."""
+        """Return a fragment of XML that answers can contain as it is; LGIError as `text`, or ``malformed``.
+
+        ``clean`` removes tags that a caller may post back; ``reserved`` are further tags that are refused.
+        """
         value = clean(self.text(field))
         if "\ufffd" in value:
             raise LGIError(field.malformed, "it is not UTF-8")
@@ -240,5 +242,5 @@ class Form:
 
 
 def _shown(value: str) -> str:
-    """Return a value as an error may show it: short and on one line."""
+    """Return a value for an error message: short and on one line."""
     return repr(value[:40])

@@ -1,4 +1,4 @@
-"""The one parser of posted forms: of calls, lists of repositories and pages (clients.md 1)."""
+"""The parser of all posted forms: of calls, repositories and pages (clients.md 1)."""
 
 import re
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.storage.upload_budget import UploadBudget
 
-# Text fields together: input, output, job_specifics and an update at their largest.
+# Bytes of all text fields together: enough for the largest input, output, job_specifics and update.
 MOST_TEXT = 1024 * 1024
-# A request without files: its fields, and what is around them in a form.
+# Bytes of a request without files: its fields, and what is around them in a form.
 MOST_FORM = MOST_TEXT + 256 * 1024
-# Without quotes a boundary ends at a semicolon or blank, whatever else is in it.
+# An unquoted boundary ends at a semicolon or blank and may have any other character.
 _UNQUOTED_BOUNDARY = re.compile(r';[ \t]*boundary=([^";\s]+)', re.IGNORECASE)
 
 
 class FormRequest(Request):
-    """A request whose form old programs may have written; every request of the server is one."""
+    """A request whose form may come from old programs; all requests of the server are of this class."""
 
     max_form_memory_size = MOST_TEXT
     max_form_parts = 2048
@@ -30,31 +30,28 @@ class FormRequest(Request):
     budget: UploadBudget | None = None
 
     def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
-        """Refuse files: a request that takes them says where they go."""
+        """Refuse files; subclasses accept them."""
         raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
 
-    def forget_arrivals(self) -> None:
-        """Remove at the end of a request the files that no repository has taken: here there are none."""
+    def remove_arrived_files(self) -> None:
+        """Remove the posted files that no repository has taken; this class takes no files."""
 
     @property
     def mimetype_params(self) -> dict[str, str]:
-        """As Werkzeug reads them, and the boundary of LGI.py too, which has an ``@`` and no quotes."""
+        """The parameters of Content-Type; the boundary of LGI.py has an ``@`` and no quotes."""
         parameters = super().mimetype_params
         found = _UNQUOTED_BOUNDARY.search(self.headers.get("Content-Type", ""))
         return {**parameters, "boundary": found[1]} if found else parameters
 
 
 def posted_fields(request: Request) -> Mapping[str, str]:
-    """Return the posted fields; LGIError POST_TOO_BIG, FILE_TOO_BIG or UPLOAD.
-
-    A GET is a call with no fields.
-    """
-    # A field that comes twice counts as it came first.
+    """Return the posted fields, none for a GET; LGIError POST_TOO_BIG, FILE_TOO_BIG or UPLOAD."""
+    # Of a field that is posted twice the first value counts.
     return dict(reversed(_posted(request)))
 
 
 def posted_form(request: Request) -> "MultiDict[str, str]":
-    """Return the posted fields of a page, of which a box may come several times.
+    """Return the posted fields of a page, in which a name may have several values.
 
     Raises LGIError POST_TOO_BIG, FILE_TOO_BIG or UPLOAD.
     """
@@ -83,17 +80,17 @@ def why_it_ended(error: OSError | ClientDisconnected) -> str:
 
 
 def _too_big(request: Request) -> str:
-    """Why a request was too big: as a whole, or for what in it is no file."""
+    """Return why a request is too big: as a whole, or its text fields."""
     size, most = request.content_length, request.max_content_length
     if size is not None and most is not None and size > most:
         return f"{size} bytes, at most {most} are allowed"
-    return "files go into the repository, input is for text"
+    return "the text fields together are too big: post large data as files"
 
 
 def _urlencoded(request: Request) -> list[tuple[str, str]]:
-    """Fields without files. Werkzeug hides bytes that are not UTF-8 as ``%XX``; here they stay visible.
+    """Return the fields of an urlencoded form; bytes that are not UTF-8 become U+FFFD.
 
-    Raises RequestEntityTooLarge, or ValueError for too many fields.
+    Werkzeug would leave these as ``%XX``. Raises RequestEntityTooLarge, or ValueError for too many fields.
     """
     limit = FormRequest.max_form_memory_size
     body = request.stream.read(limit + 1)

@@ -1,4 +1,4 @@
-"""What the function of a call is given when a job that runs makes it."""
+"""The context of a call that a running job makes."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,34 +18,34 @@ from lgi_server.services.access.principals import ProjectServers
 
 @dataclass(frozen=True, kw_only=True)
 class JobContext(CallContext):
-    """A call of a job that runs, which is all its certificate allows beside its files."""
+    """A call of a running job."""
 
     holder: AuthenticatedJob
     servers: ProjectServers
 
     @staticmethod
     def check(_form: Form, _who: JobCertificate, _runtime: Runtime) -> None:
-        """Nothing more is checked before the database is asked."""
+        """Check nothing: ``enter`` checks the certificate of a job in the database."""
 
     @staticmethod
     def project_name(form: Form, who: JobCertificate, _runtime: Runtime) -> str:
-        """Return the project of the job that calls.
+        """Return the project of the calling job.
 
         Raises LGIError PROJECT_TOO_BIG, or PROJECT_REFUSED when another is posted.
         """
-        posted = form.word(fields.PROJECT)
+        posted = form.line(fields.PROJECT)
         if posted not in {"", who.job.project}:
             raise LGIError(ErrorNumber.PROJECT_REFUSED, posted)
         return who.job.project
 
     @classmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
-        """Return the job that calls, once more; LGIError CERTIFICATE."""
+        """Return the context of the calling job, authenticated in this transaction; LGIError CERTIFICATE."""
         trust = request.runtime.trust
         holder = job_principals.authenticate_job(transaction, request.who, trust, now)
         servers = principals.recent_servers(transaction, request.project.resources)
         return cls(**vars(request), transaction=transaction, now=now, holder=holder, servers=servers)
 
     def header(self) -> Elements:
-        """Return what an answer to its resource would start with."""
+        """Return the elements that an answer to the resource of the job starts with."""
         return self.answers.resource_header(self.holder.resource, self.servers)

@@ -1,4 +1,4 @@
-"""How a call is declared: each folder of endpoints has a list of these, and no call is reached without."""
+"""The declaration of calls: a call can be reached only through a Route in the list of its folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Context = TypeVar("Context", bound=CallContext)
 
 @dataclass(frozen=True)
 class Route(Generic[Context]):
-    """The call that is named as its function; ``context`` is the kind of caller that may make it.
+    """A call, named as its function ``view``; ``context`` is the kind of caller that may make it.
 
-    One that does not write holds up no writer. A ``bulk`` one brings many jobs, whose files come together as
-    one. ``for_jobs`` is what a job finds under the name; without it jobs are refused.
+    A call that does not write never waits for writers. A ``bulk`` call has many jobs, whose files are posted
+    as one. ``for_jobs`` is the route of the same name for running jobs; without it jobs are refused.
     """
 
     view: Callable[[Context], Elements]
@@ -28,7 +28,7 @@ class Route(Generic[Context]):
 
     @property
     def name(self) -> str:
-        """The last part of the call's address."""
+        """The last part of the call's URL."""
         return self.view.__name__
 
 

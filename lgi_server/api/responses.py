@@ -1,87 +1,48 @@
-"""The tags of the answers, in the order old programs were written against (wire.md 6-8)."""
+"""Elements of answers about jobs, and headers, in the order that old programs expect (wire.md 6-8)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists, hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_protocol.xml import Element, write
+from lgi_protocol.xml import Element, envelope, write
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
-from lgi_server.services.jobs.licences import Licence
-from lgi_server.storage.base import Store, StoredFile
+from lgi_server.storage.repository import Store, StoredFile
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
-from lgi_server.tables.job_queue.pending_work import PendingJob
 from lgi_server.tables.running_locks import Lock
 
 Elements = tuple[Element, ...]
-_DETAILS = [
-    "job_id",
-    "target_resources",
-    "owners",
-    "application",
-    "state",
-    "state_time_stamp",
-    "repository_content",
-    "input",
-    "output",
-    "read_access",
-    "write_access",
-    "job_specifics",
-]
-_UPDATED = [name for name in _DETAILS if name != "repository_content"]
-_STATE = [name for name in _UPDATED if name not in {"input", "output"}]
-_LISTED = [
-    "job_id",
-    "state",
-    "state_time_stamp",
-    "target_resources",
-    "owners",
-    "application",
-    "read_access",
-    "write_access",
-    "job_specifics",
-]
-_OFFERED = [
-    "job_id",
-    "state_time_stamp",
-    "target_resources",
-    "owners",
-    "read_access",
-    "write_access",
-    "job_specifics",
-]
-_DELETED = [
-    "job_id",
-    "target_resources",
-    "application",
-    "owners",
-    "read_access",
-    "write_access",
-    "job_specifics",
-    "state",
-    "state_time_stamp",
-]
+_TARGETS = ("target_resources", "owners", "application")
+_STATE_NOW = ("state", "state_time_stamp")
+_ACCESS = ("read_access", "write_access", "job_specifics")
+# The elements of a job in each answer, in LGI's order.
+_DETAILS = ("job_id", *_TARGETS, *_STATE_NOW, "repository_content", "input", "output", *_ACCESS)
+_UPDATED = ("job_id", *_TARGETS, *_STATE_NOW, "input", "output", *_ACCESS)
+_STATE = ("job_id", *_TARGETS, *_STATE_NOW, *_ACCESS)
+_LISTED = ("job_id", *_STATE_NOW, *_TARGETS, *_ACCESS)
+_OFFERED = ("job_id", "state_time_stamp", "target_resources", "owners", *_ACCESS)
+_DELETED = ("job_id", "target_resources", "application", "owners", *_ACCESS, *_STATE_NOW)
 
 
 @dataclass(frozen=True)
 class _Listing(Element):
-    """Stands for the files of a repository until they are looked up."""
+    """A placeholder for the files of a repository, until they are read."""
 
     repository: str = ""
 
 
 @dataclass(frozen=True)
 class _Details(Element):
-    """A job that is answered with the files of its repository."""
+    """A job with a placeholder for the files of its repository."""
 
 
 class ResponseBuilder:
-    """Writes answers of one project; knows where the server and its repositories are."""
+    """Builds the answers about one project of this server."""
 
     def __init__(self, config: Config, project: ProjectConfig, store: Store) -> None:
-        """Create a builder; it reads repositories when an answer lists their files."""
+        """Create a builder; ``store`` has the repositories whose files answers list."""
         self._config = config
         self._project = project
         self._store = store
@@ -89,7 +50,7 @@ class ResponseBuilder:
     def resource_header(
         self, resource: ResourceRow, servers: ProjectServers, session_id: int | None = None
     ) -> Elements:
-        """Return what every answer to a resource starts with."""
+        """Return the elements that every answer to a resource starts with."""
         header: Elements = (
             Element("resource", resource.resource_name),
             Element("resource_url", resource.url),
@@ -99,7 +60,7 @@ class ResponseBuilder:
         return header if session_id is None else (*header, Element("session_id", session_id))
 
     def project_header(self, servers: ProjectServers) -> Elements:
-        """Return what every answer says of the project; answers to servers start with it."""
+        """Return the project and its servers; answers to servers start with these elements."""
         return (
             Element("project", self._project.name),
             Element("project_master_server", servers.master.url),
@@ -107,26 +68,26 @@ class ResponseBuilder:
         )
 
     def user_header(self, user: UserPrincipal, servers: ProjectServers) -> Elements:
-        """Return what most answers to a user start with."""
+        """Return the elements that most answers to a user start with."""
         return (*self.project_header(servers), *_user(user))
 
     def user_first_header(self, user: UserPrincipal, servers: ProjectServers) -> Elements:
-        """Return what the two list calls start with."""
+        """Return the elements that the answers of the two project lists start with."""
         return (*_user(user), *self.project_header(servers))
 
     def complete(self, answer: Elements, stored: bool) -> Elements:
-        """Return an answer with the files of its repositories, to be looked up when no transaction is open.
+        """Return an answer with the files of its repositories; call it outside a transaction.
 
-        LGIError when that cannot be done, unless the answer says that a job was ``stored``: it was, and
-        whoever were told otherwise would submit it again.
+        Raises LGIError when a repository cannot be read. After a submit (``stored``) its files are left out
+        instead, since a client that gets an error submits the job again.
         """
         return tuple([self._complete(one, stored) if isinstance(one, _Details) else one for one in answer])
 
     def _complete(self, job: "_Details", stored: bool) -> Element:
         parts = list(job.content) if isinstance(job.content, tuple) else []
-        for place, part in enumerate(parts):
+        for index, part in enumerate(parts):
             if isinstance(part, _Listing):
-                parts[place] = Element(part.name, self._files(part.repository, stored))
+                parts[index] = Element(part.name, self._files(part.repository, stored))
         return Element(job.name, tuple(parts), job.number)
 
     def _files(self, repository: str, stored: bool) -> Elements:
@@ -138,12 +99,12 @@ class ResponseBuilder:
             return repository_files([])
 
     def details(self, job: JobRow, number: int | None = None) -> Element:
-        """Return a job with everything, for `complete`."""
-        whole = self._job(job, _DETAILS, number)
-        return _Details(whole.name, whole.content, whole.number)
+        """Return all details of a job; `complete` adds the files of its repository."""
+        element = self._job(job, _DETAILS, number)
+        return _Details(element.name, element.content, element.number)
 
     def submitted(self, outcomes: Sequence[JobRow | LGIError], request_ids: Sequence[str]) -> Elements:
-        """Return what became of each job of a bulk submit."""
+        """Return the result of each job of a bulk submit: the stored job or its error."""
         jobs = [
             Element("job", (Element("request_id", request_id), *self._outcome(outcome)), number)
             for number, (outcome, request_id) in enumerate(zip(outcomes, request_ids, strict=True), 1)
@@ -193,22 +154,22 @@ class ResponseBuilder:
         return Element(name, comma_lists.join(value) if isinstance(value, tuple) else value)
 
     def _specifics(self, job: JobRow) -> str:
-        """Return the posted text and where the repository is: rendered here, never parsed back (ruling 2)."""
+        """Return job_specifics with the tags of the repository, which are never stored (ruling 2)."""
         if not job.repository:
             return job.job_specifics
-        place = Element("repository", self._store.place(job.repository, self._project.server_name))
+        location = Element("repository", self._store.location(job.repository, self._project.server_name))
         url = Element("repository_url", self._store.url(job.repository))
-        return f"{job.job_specifics} {write(place)} {write(url)}".strip()
+        return f"{job.job_specifics} {write(location)} {write(url)}".strip()
 
 
 def end(job: JobRow) -> Elements:
-    """Ours: how a job ended, as far as its daemon has told."""
-    told = (
+    """Return, ours, exit code, signal and reason of a job's end, as far as they are known."""
+    values = (
         ("exit_code", job.end.exit_code),
         ("exit_signal", job.end.exit_signal),
         ("end_reason", job.end.reason or None),
     )
-    return tuple(Element(name, value) for name, value in told if value is not None)
+    return tuple(Element(name, value) for name, value in values if value is not None)
 
 
 def _user(user: UserPrincipal) -> Elements:
@@ -216,7 +177,7 @@ def _user(user: UserPrincipal) -> Elements:
 
 
 def repository_files(files: Sequence[StoredFile]) -> Elements:
-    """Return the files of a repository. Double quotes: shipped job scripts compare ``number="1"`` as text."""
+    """Return the files of a repository, with double quotes: job scripts compare ``number="1"`` as text."""
     listed = tuple(
         Element(
             "file",
@@ -233,71 +194,8 @@ def repository_files(files: Sequence[StoredFile]) -> Elements:
     return (*listed, Element("number_of_files", len(files)))
 
 
-def slave_servers(servers: ProjectServers) -> Elements:
-    """Return the slave servers of the project."""
-    return (
-        Element("number_of_slave_servers", len(servers.slaves)),
-        *(Element("project_server", server.url, number) for number, server in enumerate(servers.slaves, 1)),
-    )
-
-
-def resource_list(found: Sequence[ResourceRow]) -> Elements:
-    """Return the resources of the project."""
-    return (
-        Element("number_of_resources", len(found)),
-        *(
-            Element(
-                "resource",
-                (
-                    Element("resource_name", one.resource_name),
-                    Element("resource_capabilities", one.resource_capabilities, raw=True),
-                    Element("last_call_time", one.last_call_time),
-                ),
-                number,
-            )
-            for number, one in enumerate(found, 1)
-        ),
-    )
-
-
-def licence_list(found: Sequence[Licence]) -> Elements:
-    """Return the licences of the project; nothing at all where it has none, as LGI before them."""
-    if not found:
-        return ()
-    return (
-        Element("number_of_licences", len(found)),
-        *(
-            Element(
-                "licence",
-                (Element("name", one.name), Element("total", one.total), Element("used", one.used)),
-                number,
-            )
-            for number, one in enumerate(found, 1)
-        ),
-    )
-
-
-def awaited(jobs: Sequence[PendingJob]) -> Elements:
-    """Return jobs that a resource has waited for."""
-    return (
-        Element("number_of_jobs", len(jobs)),
-        *(
-            Element(
-                "job",
-                (
-                    Element("job_id", job.job_id),
-                    Element("application", job.application),
-                    Element("state", job.state),
-                ),
-                number,
-            )
-            for number, job in enumerate(jobs, 1)
-        ),
-    )
-
-
 def locked(lock: Lock, time_name: str, time: int) -> Elements:
-    """Return a lock that was made (``lock_time``) or undone (``unlock_time``)."""
+    """Return a lock with a time, in seconds, which is called "lock_time" or "unlock_time"."""
     return (
         Element("job_id", lock.job_id),
         Element(
@@ -314,8 +212,18 @@ def locked(lock: Lock, time_name: str, time: int) -> Elements:
 
 
 def error(refused: LGIError) -> Element:
-    """Return the answer to a refused call; a back-off says when to come back."""
+    """Return the error of a refused call; BACK_OFF has the seconds until a retry."""
     parts: Elements = (Element("number", int(refused.number)), Element("message", refused.message))
     if refused.number == ErrorNumber.BACK_OFF:
         parts = (*parts, Element("timeout", refused.timeout))
     return Element("error", parts)
+
+
+def document(config: Config, children: Elements) -> bytes:
+    """Return an LGI document; its HTTP status is always 200 (wire.md 1)."""
+    return envelope(children, config.ca_certificate_url).encode()
+
+
+def refusal(config: Config, refused: LGIError) -> bytes:
+    """Return the LGI document for a refused request."""
+    return document(config, (error(refused),))

@@ -1,4 +1,4 @@
-"""job_specifics as a daemon posts it back: with the server's own repository tags in it."""
+"""Removal of the tags that server and daemons add to job_specifics, from what a daemon posts back."""
 
 from lgi_protocol import xml
 
@@ -6,18 +6,12 @@ _REPOSITORY = ("repository", "repository_url")
 
 
 def without_repository(text: str) -> str:
-    """Return the text without the repository tags at its top level.
-
-    They are rendered, never stored (ruling 2).
-    """
+    """Return the text without the repository tags at its top level: these are never stored (ruling 2)."""
     return _without(_REPOSITORY, text)
 
 
-def without_place(text: str) -> str:
-    """Return the text as `without_repository` does, and without references of daemons.
-
-    A job nobody has taken has none.
-    """
+def without_server_tags(text: str) -> str:
+    """Return the text without repository tags and daemon references, as a new job has it."""
     return _without((*_REPOSITORY, "daemon_reference"), text)
 
 
@@ -25,7 +19,7 @@ def _without(names: tuple[str, ...], text: str) -> str:
     try:
         ours = [found for found in xml.elements(text) if found.name in names]
     except ValueError:
-        # Not acceptable anyway: the check that follows says why.
+        # Not well-formed: the check that follows refuses it.
         return text
     for found in reversed(ours):
         text = text[: found.begin] + text[found.end :]

@@ -1,4 +1,4 @@
-"""Posted files on their way into a repository: spooled beside it, so that storing one is a link."""
+"""Posted files, spooled in the file system of the repositories, so that storing one is a hard link."""
 
 import hashlib
 import logging
@@ -15,32 +15,32 @@ from werkzeug.datastructures import FileStorage
 from lgi_protocol import file_properties
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api.form_parser import FormRequest
-from lgi_server.storage.base import Upload, uploaded_name
+from lgi_server.storage.repository import Upload, uploaded_name
 from lgi_server.storage.threadpool import fsync_file
 from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.api")
-# The one of the system: gevent's lets others run meanwhile, who may close the connection.
+# Not gevent's: that one lets other greenlets run, which may close the connection.
 _poll = monkey.get_original("select", "poll")
 
 
 class UploadFile:
-    """A posted file while it comes in. It is open only while it is written to: there may be many."""
+    """A posted file while it is received; it is open only during a write, since there may be many."""
 
-    def __init__(self, budget: UploadBudget, most: int) -> None:
-        """At most so many bytes, as far as the budget of the request allows them."""
+    def __init__(self, budget: UploadBudget, max_size: int) -> None:
+        """Create the file; it may have ``max_size`` bytes, and as many as the budget allows."""
         with budget.new_file() as opened:
             self.path = Path(opened.name)
         self._budget = budget
         self.size = 0
         self._digest = hashlib.sha256()
-        self._most = most
+        self._max_size = max_size
 
     def write(self, data: bytes) -> int:
-        """Add to the file; LGIError FILE_TOO_BIG before it becomes too big, or StorageFullError."""
+        """Append data; LGIError FILE_TOO_BIG before the file becomes too big, or StorageFullError."""
         self.size += len(data)
-        if self.size > self._most:
-            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self._most} bytes are allowed")
+        if self.size > self._max_size:
+            raise LGIError(ErrorNumber.FILE_TOO_BIG, f"at most {self._max_size} bytes are allowed")
         self._budget.spend(len(data))
         self._digest.update(data)
         with self.path.open("ab") as opened:
@@ -48,28 +48,25 @@ class UploadFile:
 
     @property
     def digest(self) -> str:
-        """What is the same for the same file only."""
+        """The SHA-256 of the content so far, as hexadecimal digits."""
         return self._digest.hexdigest()
 
     def seek(self, _offset: int, _whence: int = 0) -> int:
-        """Werkzeug goes back to the beginning when a file is complete; nobody reads it from here."""
+        """Do nothing: Werkzeug seeks to the start of a complete file, but nothing reads it from here."""
         return 0
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the file is not open."""
 
 
 class SpoolingRequest(FormRequest):
-    """Posted files go to the repositories' incoming directory instead of /tmp."""
+    """A request whose posted files go to the incoming directory of the repositories, not to /tmp."""
 
-    def __init__(self, environ: Any, largest: int, takes_together: bool) -> None:
-        """Create a request whose files have at most so many bytes each.
-
-        With ``takes_together`` they come as one file.
-        """
+    def __init__(self, environ: Any, max_file_size: int, is_bulk: bool) -> None:
+        """Create a request; in a bulk submit one file may be as large as the whole request."""
         super().__init__(environ)
-        self._takes_together = takes_together
-        self._largest = largest
+        self._is_bulk = is_bulk
+        self._max_file_size = max_file_size
         self._arrived: list[Path] = []
 
     def _get_file_stream(
@@ -79,45 +76,45 @@ class SpoolingRequest(FormRequest):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> Any:
-        """Where Werkzeug writes a posted file."""
-        whole = self.max_content_length if self._takes_together else None
+        """Return the object that Werkzeug writes a posted file to."""
+        whole = self.max_content_length if self._is_bulk else None
         if self.budget is None:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = UploadFile(self.budget, whole or self._largest)
+        arrival = UploadFile(self.budget, whole or self._max_file_size)
         self._arrived.append(arrival.path)
         return arrival
 
-    def forget_arrivals(self) -> None:
-        """At the end of a request: what no repository has taken is removed."""
+    def remove_arrived_files(self) -> None:
+        """Remove the posted files that no repository has taken."""
         _remove(self._arrived)
 
 
 class PageRequest(FormRequest, flask.Request):
-    """A request for a page: posted fields, and files only where a page has asked for them."""
+    """A request for a page or repository; it takes files if ``store`` is set."""
 
-    # Flask has its own, from its configuration.
+    # Flask would take them from its configuration.
     max_form_memory_size = FormRequest.max_form_memory_size
     max_form_parts = FormRequest.max_form_parts
-    # Set by a page that takes files, as is its budget: bytes of each at most.
-    most_file = 0
-    # The files that have come so far.
+    # Bytes of each file at most; set by a page that takes files, as is the budget.
+    max_file_size = 0
+    # The files received so far.
     arrived: Sequence[Path] = ()
 
     def _get_file_stream(self, *_args: Any, **_named: Any) -> Any:
-        """Where Werkzeug writes a posted file."""
+        """Return the object that Werkzeug writes a posted file to."""
         if self.budget is None:
             raise LGIError(ErrorNumber.UPLOAD, message="This call takes no files")
-        arrival = UploadFile(self.budget, self.most_file)
+        arrival = UploadFile(self.budget, self.max_file_size)
         self.arrived = [*self.arrived, arrival.path]
         return arrival
 
-    def forget_arrivals(self) -> None:
-        """At the end of a request: what no repository has taken is removed."""
+    def remove_arrived_files(self) -> None:
+        """Remove the posted files that no repository has taken."""
         _remove(self.arrived)
 
 
 def _remove(paths: Sequence[Path]) -> None:
-    """Remove files; what cannot be removed is told to the log, since the call has its answer already."""
+    """Remove files; a failure is only logged, since the call has its answer already."""
     for path in paths:
         try:
             path.unlink(missing_ok=True)
@@ -126,7 +123,7 @@ def _remove(paths: Sequence[Path]) -> None:
 
 
 def client_disconnected(request: Request) -> bool:
-    """Whether a request's connection has ended, or says something though it is not its turn."""
+    """Return whether the connection of a request is closed, or has sent data before its answer."""
     connection = request.environ.get("gunicorn.socket")
     if connection is None:
         return False
@@ -138,28 +135,29 @@ def client_disconnected(request: Request) -> bool:
 
 
 def uploads_of(request: Request) -> tuple[Upload, ...]:
-    """Return the announced files of a submit, on the disk; LGIError UPLOAD.
+    """Return the files of a submit, written to disk; LGIError UPLOAD.
 
     # As LGI: files that number_of_uploaded_files does not announce are ignored.
     """
     announced = request.form.get("number_of_uploaded_files", "").strip()
     count = int(announced) if announced.isascii() and announced.isdigit() and len(announced) < 10 else 0
     if count > len(request.files):
-        raise LGIError(ErrorNumber.UPLOAD, f"{count} files announced, {len(request.files)} came")
+        why = f"number_of_uploaded_files is {count}, {len(request.files)} were posted"
+        raise LGIError(ErrorNumber.UPLOAD, why)
     return tuple(_upload(request, number) for number in range(1, count + 1))
 
 
 def _upload(request: Request, number: int) -> Upload:
     posted = request.files.get(f"uploaded_file_{number}")
     if posted is None:
-        raise LGIError(ErrorNumber.UPLOAD, f"uploaded_file_{number} did not come")
+        raise LGIError(ErrorNumber.UPLOAD, f"uploaded_file_{number} is missing")
     return _stored(posted)
 
 
 def chosen_files(request: Request, field: str) -> tuple[Upload, ...]:
-    """Return the files a browser sends for a field, on the disk.
+    """Return the files that a browser has posted in a field, written to disk; LGIError UPLOAD.
 
-    Raises LGIError UPLOAD. One without a name is none.
+    A file without a name means that none was chosen.
     """
     return tuple(_stored(posted) for posted in request.files.getlist(field) if posted.filename)
 

@@ -1,1 +1,1 @@
-"""What a worker keeps in memory: long polls, limits per caller, batches of writes, metrics."""
+"""State that one worker process keeps in memory: long polls, limits per caller, batched writes, metrics."""

@@ -1,6 +1,6 @@
-"""What the callers of a worker hold at the same time: calls, bodies that come in, requests of repositories.
+"""Limits on what the callers of a worker hold at the same time: calls, bodies being received, transfers.
 
-Each is counted by one `ConcurrencyLimiter`, under the account of the caller: its certificate's.
+Each is counted by one `ConcurrencyLimiter`, under the account of the caller's certificate.
 """
 
 import threading
@@ -11,31 +11,31 @@ from contextlib import contextmanager
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 
-# Whatever the number of places, everybody may have so many; and a job that runs no more than so many.
+# Each account may have MIN_SLOTS, however few slots there are; a running job has at most JOB_SLOTS.
 MIN_SLOTS, JOB_SLOTS = 8, 4
 # Who waits for a place looks so often whether there is one.
 LOOK_SECONDS = 0.25
 
 
 class ConcurrencyLimiter:
-    """A bounded number of places. Who finds none is told to come back instead of making everybody wait.
+    """A bounded number of slots of one worker. A request that finds none free is refused, not queued.
 
-    Nobody has more than a quarter of them, however many connections it has. What a job holds is its own, and
-    not its resource's: on that it might be anybody's.
+    No account has more than a quarter of them, however many connections it has. A job has an account of its
+    own, not that of its resource, on which anybody's jobs may run.
     """
 
-    def __init__(self, places: int) -> None:
-        """For one worker: the places are not shared with others."""
-        self._places = places
-        self._share = max(MIN_SLOTS, places // 4)
+    def __init__(self, slots: int) -> None:
+        """Create ``slots`` slots, at least MIN_SLOTS of which one caller may have."""
+        self._slots = slots
+        self._share = max(MIN_SLOTS, slots // 4)
         self._taken: Counter[str] = Counter()
         self._guard = threading.Lock()
 
     @contextmanager
-    def place(self, account: str, most: int | None = None, wait: float = 0.0) -> Iterator[None]:
-        """Provide a place for the time of a block, counted for an account, which may have ``most`` of them.
+    def slot(self, account: str, most: int | None = None, wait: float = 0.0) -> Iterator[None]:
+        """Hold a slot for an account, which may have ``most`` of them, while the block runs.
 
-        Raises LGIError BACK_OFF when there is none for it within ``wait`` seconds.
+        Raises LGIError BACK_OFF when none is free within ``wait`` seconds.
         """
         share = self._share if most is None else min(most, self._share)
         end = time.monotonic() + wait
@@ -53,7 +53,7 @@ class ConcurrencyLimiter:
 
     def _take(self, account: str, share: int) -> bool:
         with self._guard:
-            if self._taken.total() >= self._places or self._taken[account] >= share:
+            if self._taken.total() >= self._slots or self._taken[account] >= share:
                 return False
             self._taken[account] += 1
             return True

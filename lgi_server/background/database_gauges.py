@@ -1,4 +1,4 @@
-"""What is in the projects' databases, for metrics: asked when somebody looks, remembered for a moment."""
+"""Gauges of the projects' databases: queried when metrics are collected, cached for some seconds."""
 
 import logging
 import time
@@ -16,13 +16,13 @@ from lgi_server.tables import statistics
 from lgi_server.tables.statistics import LockHolder
 
 log = logging.getLogger("lgi.metrics")
-# A look reads the whole queue's index: 40 ms with 100,000 jobs.
-REMEMBER_SECONDS = 5.0
+# The query reads a whole index of the queue: 40 ms with 100,000 jobs.
+CACHE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a project's database held."""
+class _Numbers:
+    """The numbers of a project's database; ``up`` is 0 when it could not be reached."""
 
     jobs: list[tuple[str, str, int]] = field(default_factory=list)
     seen: Mapping[str, int] = field(default_factory=dict)
@@ -32,27 +32,26 @@ class _Found:
 
 
 class DatabaseGauges(Collector):
-    """Asks each project's database."""
+    """A Prometheus collector of numbers from the databases of all projects."""
 
     def __init__(self, databases: Mapping[str, Database]) -> None:
-        """Nothing is asked before somebody collects."""
+        """Create the collector; no database is queried before `collect`."""
         self._databases = databases
-        self._found: dict[str, _Found] = {}
-        self._looked = float("-inf")
+        self._numbers: dict[str, _Numbers] = {}
+        self._queried = float("-inf")
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges of all projects; of one whose database is away, only that."""
-        if time.monotonic() - self._looked > REMEMBER_SECONDS:
-            self._found = {name: _look(name, database) for name, database in self._databases.items()}
-            self._looked = time.monotonic()
-        found = self._found
+        """Yield the gauges of all projects; for an unreachable database only lgi_database_up, which is 0."""
+        if time.monotonic() - self._queried > CACHE_SECONDS:
+            self._numbers = {name: _query(name, database) for name, database in self._databases.items()}
+            self._queried = time.monotonic()
         up = GaugeMetricFamily("lgi_database_up", "Whether a project's database answers", labels=["project"])
-        jobs = GaugeMetricFamily("lgi_jobs", "Jobs there are", labels=["project", "application", "state"])
+        jobs = GaugeMetricFamily("lgi_jobs", "Number of jobs", labels=["project", "application", "state"])
         seen = GaugeMetricFamily(
-            "lgi_resources_seen", "Resources that have called within a time", labels=["project", "within"]
+            "lgi_resources_seen", "Resources that have called within a period", labels=["project", "within"]
         )
         rows = {
-            name: GaugeMetricFamily(f"lgi_{name}", f"The {name} there are", labels=["project"])
+            name: GaugeMetricFamily(f"lgi_{name}", f"Number of {name}", labels=["project"])
             for name in ("locks", "sessions")
         }
         holders = GaugeMetricFamily(
@@ -61,7 +60,7 @@ class DatabaseGauges(Collector):
         oldest = GaugeMetricFamily(
             "lgi_lock_holders_since", "Time of its oldest lock", labels=["project", "resource"]
         )
-        for project, one in found.items():
+        for project, one in self._numbers.items():
             up.add_metric([project], one.up)
             for application, state, number in one.jobs:
                 jobs.add_metric([project, application, state], number)
@@ -75,16 +74,16 @@ class DatabaseGauges(Collector):
         yield from (up, jobs, seen, *rows.values(), holders, oldest)
 
 
-def _look(project: str, database: Database) -> _Found:
+def _query(project: str, database: Database) -> _Numbers:
     try:
-        return database.run(partial(_ask, int(time.time())), write=False)
+        return database.run(partial(_read, int(time.time())), write=False)
     except LGIError as error:
-        log.warning("no numbers of project %s: %s", project, error)
-        return _Found()
+        log.warning("cannot read the metrics of project %s: %s", project, error)
+        return _Numbers()
 
 
-def _ask(now: int, transaction: Transaction) -> _Found:
-    return _Found(
+def _read(now: int, transaction: Transaction) -> _Numbers:
+    return _Numbers(
         statistics.jobs(transaction),
         statistics.resources_seen(transaction, now),
         statistics.rows(transaction),

@@ -1,6 +1,6 @@
-"""Calls that wait in one worker: each is a greenlet and an event, no connection, no place among the requests.
+"""Long polls: calls that wait in one worker. Each costs a greenlet and an event, no connection and no slot.
 
-As long as there are any, one look at the database every tenth of a second serves all of them.
+While there are any, one query of the database every tenth of a second serves all of them.
 """
 
 import logging
@@ -13,125 +13,144 @@ from typing import Generic, Protocol, TypeVar
 from lgi_protocol.errors import ErrorNumber, LGIError
 
 log = logging.getLogger("lgi.waiting")
-LOOK_SECONDS, LONGEST_LOOK = 0.1, 1.0
-# One in so many waiters is looked at each time, whether its connection still is there.
-PRESENCE = 10
-# Of one caller, in one worker; several programs may share its name.
+# Seconds between two queries: usually, and at most.
+QUERY_SECONDS, LONGEST_PAUSE = 0.1, 1.0
+# One in so many connections is checked after each query.
+CHECKED_PART = 10
+# Waiting calls of one caller in one worker; several programs may share its name.
 MOST_EACH = 100
 
 
 class Subscription(Protocol):
-    """What somebody waits for."""
+    """What a call waits for."""
 
     @property
     def caller(self) -> str:
-        """Whose name counts against too many."""
+        """The name that the limit on waiting calls applies to."""
 
 
-_Wish = TypeVar("_Wish", bound=Subscription)
+_Subscription = TypeVar("_Subscription", bound=Subscription)
 
 
 class LongPoll(Exception):  # noqa: N818 - it controls the flow and is no error
-    """A call found nothing to answer and may wait for it; nothing was done."""
+    """The call has nothing to answer yet, has changed nothing, and may wait."""
 
     def __init__(self, wait: Callable[[float, Callable[[], bool]], bool], seconds: float) -> None:
-        """``wait`` is that of a hub; the call waits for at most so many seconds."""
-        super().__init__("there is nothing yet")
-        self.wait = wait
-        self.seconds = seconds
+        """Ask for a wait of at most ``seconds``; ``wait`` is `LongPollHub.wait` for a subscription."""
+        super().__init__("no result yet")
+        self._wait = wait
+        self._seconds = seconds
+
+    def attempts(self, has_gone: Callable[[], bool]) -> Iterator[bool]:
+        """Yield after each wait, when the call is to be tried again, whether it may wait once more.
+
+        Raises LGIError BACK_OFF when the client has closed the connection: a job locked for it would stay so.
+        """
+        end = time.monotonic() + self._seconds
+        may_wait = True
+        while may_wait:
+            may_wait = self._wait(end - time.monotonic(), has_gone)
+            if has_gone():
+                raise LGIError(ErrorNumber.BACK_OFF, "the client has closed the connection")
+            yield may_wait
 
 
 @dataclass(eq=False)
-class LongPollWaiter(Generic[_Wish]):
-    """One call that waits; ``has_gone`` says whether its connection has ended."""
+class LongPollWaiter(Generic[_Subscription]):
+    """One waiting call; ``has_gone`` returns whether its connection has been closed."""
 
-    wish: _Wish
+    subscription: _Subscription
     has_gone: Callable[[], bool]
     woken: threading.Event = field(default_factory=threading.Event)
 
 
-class LongPollHub(Generic[_Wish]):
-    """The waiters, in the order of their coming."""
+class LongPollHub(Generic[_Subscription]):
+    """The waiting calls of one kind, in order of arrival, and the thread that queries for them."""
 
-    def __init__(self, look: Callable[[], None]) -> None:
-        """``look`` wakes whom it concerns; it may raise LGIError. Nothing runs before somebody waits."""
-        self._look = look
-        self._present: dict[LongPollWaiter[_Wish], None] = {}
-        self._looking = False
+    def __init__(self, query: Callable[[], None]) -> None:
+        """Create a hub; no thread runs before a call waits.
+
+        ``query`` queries the database and wakes waiters; it may raise LGIError.
+        """
+        self._query = query
+        self._waiting: dict[LongPollWaiter[_Subscription], None] = {}
+        self._is_running = False
         self._ended = False
         self._turn = 0
 
     def __len__(self) -> int:
-        return len(self._present)
+        return len(self._waiting)
 
-    def __iter__(self) -> Iterator[LongPollWaiter[_Wish]]:
-        return iter(tuple(self._present))
+    def __iter__(self) -> Iterator[LongPollWaiter[_Subscription]]:
+        return iter(tuple(self._waiting))
 
-    def wait(self, wish: _Wish, seconds: float, has_gone: Callable[[], bool]) -> bool:
-        """Return when somebody is woken, at the latest after so many seconds: whether so.
+    def wait(self, subscription: _Subscription, seconds: float, has_gone: Callable[[], bool]) -> bool:
+        """Wait at most ``seconds`` and return whether the call was woken, as it is when its client has gone.
 
-        Also when the waiter ``has_gone``. LGIError BACK_OFF when its caller has too many waiters already.
+        Raises LGIError BACK_OFF when MOST_EACH calls of the same caller wait already.
         """
         if self._ended:
             return False
-        kind, caller = type(wish), wish.caller
-        if sum(type(one.wish) is kind and one.wish.caller == caller for one in self._present) >= MOST_EACH:
-            raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of {wish.caller} wait already")
-        waiter = LongPollWaiter(wish, has_gone)
-        self._present[waiter] = None
+        if self._count_like(subscription) >= MOST_EACH:
+            raise LGIError(ErrorNumber.BACK_OFF, f"{MOST_EACH} calls of {subscription.caller} wait already")
+        waiter = LongPollWaiter(subscription, has_gone)
+        self._waiting[waiter] = None
         try:
-            self._start_looking()
+            self._start_querying()
             return waiter.woken.wait(seconds)
         finally:
-            self._present.pop(waiter, None)
+            self._waiting.pop(waiter, None)
 
-    def wake(self, waiter: LongPollWaiter[_Wish]) -> None:
-        """Let one go; it waits no more."""
-        self._present.pop(waiter, None)
+    def _count_like(self, subscription: _Subscription) -> int:
+        """Return how many calls of the same kind and caller wait."""
+        kind, caller = type(subscription), subscription.caller
+        others = (one.subscription for one in self._waiting)
+        return sum(type(one) is kind and one.caller == caller for one in others)
+
+    def wake(self, waiter: LongPollWaiter[_Subscription]) -> None:
+        """End the wait of one call."""
+        self._waiting.pop(waiter, None)
         waiter.woken.set()
 
     def end(self) -> None:
-        """Let everybody go: the worker is to end."""
+        """End all waits, now and in future: the worker stops."""
         self._ended = True
         for waiter in self:
             waiter.woken.set()
 
-    def _start_looking(self) -> None:
-        if not self._looking:
-            self._looking = True
-            threading.Thread(target=self._keep_looking, daemon=True).start()
+    def _start_querying(self) -> None:
+        if not self._is_running:
+            self._is_running = True
+            threading.Thread(target=self._keep_querying, daemon=True).start()
 
-    def _keep_looking(self) -> None:
-        """Look as long as somebody waits."""
+    def _keep_querying(self) -> None:
+        """Query the database while any call waits."""
         try:
-            while self._present and not self._ended:
+            while self._waiting and not self._ended:
                 began = time.monotonic()
                 try:
-                    self._look()
+                    self._query()
                 except LGIError as error:
-                    log.warning("nobody is told of jobs: %s", error)
+                    log.warning("cannot check for changes, waiting calls are not notified: %s", error)
                     time.sleep(1)
-                # Whatever a look costs, most of the time the database is left alone.
-                time.sleep(min(max(LOOK_SECONDS, 2 * (time.monotonic() - began)), LONGEST_LOOK))
-                self._dismiss_gone()
+                # However long a query takes, the database is idle most of the time.
+                time.sleep(min(max(QUERY_SECONDS, 2 * (time.monotonic() - began)), LONGEST_PAUSE))
+                self._wake_gone()
         finally:
-            self._looking = False
+            self._is_running = False
 
-    def _dismiss_gone(self) -> None:
-        """Let those go whose connection has ended; not all are looked at each time."""
-        self._turn = (self._turn + 1) % PRESENCE
+    def _wake_gone(self) -> None:
+        """Wake calls whose connection has been closed; one in CHECKED_PART is checked each time."""
+        self._turn = (self._turn + 1) % CHECKED_PART
         for number, waiter in enumerate(self):
-            if number % PRESENCE == self._turn and _has_gone(waiter):
+            if number % CHECKED_PART == self._turn and _has_gone(waiter):
                 self.wake(waiter)
 
 
-def _has_gone(waiter: LongPollWaiter[_Wish]) -> bool:
-    """Return whether a waiter's connection has ended.
-
-    It counts as ended when this cannot be determined, so that the others go on.
-    """
+def _has_gone(waiter: LongPollWaiter[_Subscription]) -> bool:
+    """Return whether a waiter's connection has been closed, True too when that cannot be determined."""
     try:
         return waiter.has_gone()
-    except Exception as error:  # noqa: BLE001 - whatever a broken connection makes of the question
-        log.warning("a call that waits is let go, its connection cannot be looked at: %r", error)
+    except Exception as error:  # noqa: BLE001 - a fault of one connection must not stop the others
+        log.warning("cannot check the connection of a waiting call, it is closed: %r", error)
         return True

@@ -1,7 +1,7 @@
-"""Users who wait: for a job, or with an open list of jobs until one that it may show has changed.
+"""Long polls of users: for a change of one job, or of any job in a list that is open in a browser.
 
-One query for all jobs, and one for what has changed since the oldest list was made, serve everybody. That a
-job was deleted is not seen by a list: it is gone from the list when that is made anew.
+One query for all jobs, and one for all changes since the oldest list, serve all waiting calls. A list is not
+notified of deleted jobs: they disappear when it is loaded again.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ from lgi_server.tables.job_queue.listing import ListCursor
 
 @dataclass(frozen=True)
 class KnownJobState:
-    """What a user knows of a job: its ``state``; empty when only its end is of interest.
+    """The last state of a job that a user has seen; an empty ``state`` waits for the end of the job.
 
-    ``progress`` is that of its output (`job_tails.number`), None when that is of no interest.
+    ``progress`` is that of its output (`job_tails.number`), None to ignore the output.
     """
 
     user: str
@@ -33,8 +33,8 @@ class KnownJobState:
         """The user."""
         return self.user
 
-    def is_so(self, state: str | None, progress: int = 0) -> bool:
-        """Return whether the state of the job is still no news; it has none when it is gone."""
+    def is_current(self, state: str | None, progress: int = 0) -> bool:
+        """Return whether the user has seen all of a job's present state, which is None for a deleted job."""
         if state is None or (self.progress is not None and progress != self.progress):
             return False
         return state == self.state if self.state else not states.has_ended(state)
@@ -42,7 +42,10 @@ class KnownJobState:
 
 @dataclass(frozen=True)
 class ListSubscription:
-    """An open list: who may read its jobs, when it was made (seconds), and what it knew of just then."""
+    """An open list of jobs that one of ``names`` may read.
+
+    ``since`` is when it was loaded, in seconds; ``known`` are jobs of that second or later that it shows.
+    """
 
     user: str
     names: tuple[str, ...]
@@ -54,11 +57,11 @@ class ListSubscription:
         """The user."""
         return self.user
 
-    def misses(self, place: ListCursor, readers: tuple[str, ...]) -> bool:
-        """Return whether a job that was changed, and who may read it, is news."""
+    def misses(self, changed: ListCursor, readers: tuple[str, ...]) -> bool:
+        """Return whether a changed job, with these readers, belongs to the list and is not shown so."""
         return (
-            place.state_time_stamp >= self.since
-            and place not in self.known
+            changed.state_time_stamp >= self.since
+            and changed not in self.known
             and comma_lists.contains_any(readers, self.names)
         )
 
@@ -67,56 +70,53 @@ _Waiter = LongPollWaiter[KnownJobState | ListSubscription]
 
 
 class UserLongPolls:
-    """The waiting users of one worker in one project."""
+    """The waiting calls of users in one worker and project."""
 
     def __init__(self, database: Database) -> None:
-        """Nothing runs before somebody waits."""
+        """Create the hub; no thread runs before a call waits."""
         self._database = database
-        self._waiters: LongPollHub[KnownJobState | ListSubscription] = LongPollHub(self._look)
+        self._waiters: LongPollHub[KnownJobState | ListSubscription] = LongPollHub(self._query)
 
     def __len__(self) -> int:
         return len(self._waiters)
 
     def wait(
-        self, wish: KnownJobState | ListSubscription, seconds: float, has_gone: Callable[[], bool]
+        self, subscription: KnownJobState | ListSubscription, seconds: float, has_gone: Callable[[], bool]
     ) -> bool:
-        """Return when there is news, at the latest after so many seconds: whether so.
-
-        Also when the waiter ``has_gone``. LGIError BACK_OFF when the user has too many waiters already.
-        """
-        return self._waiters.wait(wish, seconds, has_gone)
+        """Wait for a change as `LongPollHub.wait` does; LGIError BACK_OFF for too many waiting calls."""
+        return self._waiters.wait(subscription, seconds, has_gone)
 
     def end(self) -> None:
-        """Let everybody go: the worker is to end."""
+        """End all waits: the worker stops."""
         self._waiters.end()
 
-    def _look(self) -> None:
-        # Who comes while this is looked up is not meant.
-        waiters = tuple(self._waiters)
-        for_jobs = [(waiter, waiter.wish) for waiter in waiters if isinstance(waiter.wish, KnownJobState)]
-        lists = [(waiter, waiter.wish) for waiter in waiters if isinstance(waiter.wish, ListSubscription)]
+    def _query(self) -> None:
+        # A copy: calls that arrive during the queries are not compared with their results.
+        pairs = [(waiter, waiter.subscription) for waiter in tuple(self._waiters)]
+        for_jobs = [(waiter, known) for waiter, known in pairs if isinstance(known, KnownJobState)]
+        lists = [(waiter, one) for waiter, one in pairs if isinstance(one, ListSubscription)]
         if for_jobs:
-            self._look_at_jobs(for_jobs)
+            self._query_jobs(for_jobs)
         if lists:
-            self._look_at_lists(lists)
+            self._query_lists(lists)
 
-    def _look_at_jobs(self, waiters: "Sequence[tuple[_Waiter, KnownJobState]]") -> None:
-        job_ids = sorted({wish.job_id for _waiter, wish in waiters})
-        watched = sorted({wish.job_id for _waiter, wish in waiters if wish.progress is not None})
+    def _query_jobs(self, waiters: "Sequence[tuple[_Waiter, KnownJobState]]") -> None:
+        job_ids = sorted({known.job_id for _waiter, known in waiters})
+        watched = sorted({known.job_id for _waiter, known in waiters if known.progress is not None})
 
         def work(transaction: Transaction) -> tuple[dict[int, str], dict[int, int]]:
             return jobs.states(transaction, job_ids), job_tails.progress(transaction, watched)
 
         states_now, progress = self._database.run(work, write=False)
-        for waiter, wish in waiters:
-            if not wish.is_so(states_now.get(wish.job_id), progress.get(wish.job_id, 0)):
+        for waiter, known in waiters:
+            if not known.is_current(states_now.get(known.job_id), progress.get(known.job_id, 0)):
                 self._waiters.wake(waiter)
 
-    def _look_at_lists(self, waiters: "Sequence[tuple[_Waiter, ListSubscription]]") -> None:
-        since = min(wish.since for _waiter, wish in waiters)
+    def _query_lists(self, waiters: "Sequence[tuple[_Waiter, ListSubscription]]") -> None:
+        since = min(one.since for _waiter, one in waiters)
         changed = self._database.run(
             lambda transaction: listing.changed_since(transaction, since), write=False
         )
-        for waiter, wish in waiters:
-            if any(wish.misses(place, readers) for place, readers in changed):
+        for waiter, one in waiters:
+            if any(one.misses(cursor, readers) for cursor, readers in changed):
                 self._waiters.wake(waiter)

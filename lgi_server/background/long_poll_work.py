@@ -1,11 +1,11 @@
-"""Resources that wait for something to do, instead of asking again and again.
+"""Long polls of resources, which wait for jobs to take or to abort.
 
-A job that anybody may take wakes one waiter, the least loaded, and of several such the one that has waited
-longest; when nobody has taken it a second later two more, then four, so that a thousand resources do not run
-for one job. A job to be aborted wakes those who have it.
+A queued job wakes one waiting resource that may take it: the least loaded, and among equals the one that has
+waited longest. If the job is still queued a second later it wakes two more, then four, so that a thousand
+resources do not all ask for one job. A job to be aborted wakes every resource that has it.
 
-Several workers, or several servers on one database, each look for themselves and need not know of each other:
-a waiter woken in vain waits again.
+Workers, and servers on the same database, do this independently: a resource that is woken in vain waits
+again.
 """
 
 import time
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lgi_protocol import comma_lists
+from lgi_protocol.backoff import Backoff
 from lgi_protocol.states import State
 from lgi_server.background.long_poll import MOST_EACH, LongPollHub
 from lgi_server.db.pool import Database
@@ -25,17 +26,17 @@ from lgi_server.tables.job_queue import pending_work
 from lgi_server.tables.job_queue.pending_work import WATCHED, PendingJob
 
 __all__ = ["MOST_EACH", "WorkLongPolls", "WorkSubscription"]
-# Nobody needs to be told again so soon of a job that was not taken; each time it is twice as long.
-AGAIN_SECONDS, LONGEST_AGAIN = 1.0, 60.0
+# Seconds until more resources are woken for a job that none has taken.
+BACKOFF = Backoff(1.0, longest=60.0)
 
 
 @dataclass(frozen=True)
 class WorkSubscription:
-    """What a resource waits for: jobs of applications for it, except those it knows of already.
+    """What a resource waits for: jobs of these applications that it does not know yet.
 
-    It may know that a job is ``queued`` and have to be told that it is ``aborting``. ``load`` is how full it
-    says it is: the emptier go first. ``watched`` are the jobs whose output it sends already; None when it is
-    one that sends none.
+    ``queued`` and ``aborting`` are the jobs that it knows in these states. ``load`` is how full it is, in
+    percent: resources with less load are woken first. ``watched`` are the jobs whose output it sends already,
+    None if it cannot send output.
     """
 
     resource: str
@@ -50,11 +51,11 @@ class WorkSubscription:
         """The resource."""
         return self.resource
 
-    def is_met_by(self, job: PendingJob) -> bool:
-        """Return whether the resource would want to be told of a job."""
+    def matches(self, job: PendingJob) -> bool:
+        """Return whether a job is one that the resource waits for."""
         if job.state == WATCHED:
-            is_news = self.watched is not None and job.job_id not in self.watched
-            return is_news and self.resource in job.target_resources
+            is_new = self.watched is not None and job.job_id not in self.watched
+            return is_new and self.resource in job.target_resources
         if job.application not in self.applications:
             return False
         if job.state == State.ABORTING:
@@ -64,41 +65,40 @@ class WorkSubscription:
         )
 
 
-def look(
+def find_work(
     transaction: Transaction,
     applications: Sequence[str],
     resources: Sequence[str],
     sends: bool,
     totals: Amounts,
 ) -> list[PendingJob]:
-    """Return all there is to tell some resources of; with ``sends`` the jobs too that somebody looks at.
+    """Return the jobs that some resources may take or have to abort; with ``sends`` watched jobs too.
 
-    Of jobs that want licences only those that can have them now.
+    Jobs whose requests for licences cannot be granted now are left out.
     """
     watched = pending_work.find_watched(transaction, int(time.time()) - INTEREST) if sends else []
     if not totals or not applications:
         return watched + pending_work.find_pending(transaction, applications, resources)
-    stock = LicencePool(totals, licence_table.held(transaction))
-    wanted = licence_table.wanted(transaction, applications)
-    wishes = {application: tuple(licences.grantable(stock, texts)) for application, texts in wanted.items()}
-    return watched + pending_work.find_pending(transaction, applications, resources, wishes)
+    pool = LicencePool(totals, licence_table.held(transaction))
+    requests = licence_table.requests_of(transaction, applications)
+    granted = {application: tuple(licences.grantable(pool, texts)) for application, texts in requests.items()}
+    return watched + pending_work.find_pending(transaction, applications, resources, granted)
 
 
-def _present() -> bool:
+def _never_gone() -> bool:
     return False
 
 
-@dataclass
-class _Told:
-    """How many waiters were woken for a job, and when more of them may be."""
+@dataclass(frozen=True)
+class _Notification:
+    """How often resources were woken for a job, and from when on more may be, in seconds of the clock."""
 
-    waiters: int
-    again: float
-    pause: float
+    times: int
+    next_time: float
 
 
 class WorkLongPolls:
-    """The waiters of one worker in one project."""
+    """The waiting resources of one worker in one project."""
 
     def __init__(
         self,
@@ -106,55 +106,58 @@ class WorkLongPolls:
         clock: Callable[[], float] = time.monotonic,
         totals: Amounts | None = None,
     ) -> None:
-        """Nothing runs before somebody waits; ``clock`` is in seconds; ``totals`` are its licences."""
+        """Create the hub; no thread runs before a call waits.
+
+        ``clock`` is in seconds, ``totals`` are the licences of the project.
+        """
         self._database = database
         self._totals = totals or {}
         self._clock = clock
-        self._waiters: LongPollHub[WorkSubscription] = LongPollHub(lambda: self.tell(self._jobs()))
-        self._told: dict[tuple[int, str], _Told] = {}
+        self._waiters: LongPollHub[WorkSubscription] = LongPollHub(lambda: self.notify(self._jobs()))
+        self._notifications: dict[tuple[int, str], _Notification] = {}
 
     def __len__(self) -> int:
         return len(self._waiters)
 
-    def wait(self, wish: WorkSubscription, seconds: float, has_gone: Callable[[], bool] = _present) -> bool:
-        """Return when there may be something for a wish, at the latest after so many seconds: whether so.
-
-        Also when the waiter ``has_gone``. LGIError BACK_OFF when its resource has too many waiters already.
-        """
-        return self._waiters.wait(wish, seconds, has_gone)
+    def wait(
+        self, subscription: WorkSubscription, seconds: float, has_gone: Callable[[], bool] = _never_gone
+    ) -> bool:
+        """Wait for work as `LongPollHub.wait` does; LGIError BACK_OFF for too many waiting calls."""
+        return self._waiters.wait(subscription, seconds, has_gone)
 
     def end(self) -> None:
-        """Let everybody go: the worker is to end."""
+        """End all waits: the worker stops."""
         self._waiters.end()
 
     def _jobs(self) -> list[PendingJob]:
-        applications = sorted({name for waiter in self._waiters for name in waiter.wish.applications})
-        resources = sorted({waiter.wish.resource for waiter in self._waiters})
-        sends = any(waiter.wish.watched is not None for waiter in self._waiters)
+        subscriptions = [waiter.subscription for waiter in self._waiters]
+        applications = sorted({name for one in subscriptions for name in one.applications})
+        resources = sorted({one.resource for one in subscriptions})
+        sends = any(one.watched is not None for one in subscriptions)
 
         def work(transaction: Transaction) -> list[PendingJob]:
-            return look(transaction, applications, resources, sends, self._totals)
+            return find_work(transaction, applications, resources, sends, self._totals)
 
         return self._database.run(work, write=False)
 
-    def tell(self, jobs: Iterable[PendingJob]) -> None:
-        """Wake whoever is due to hear of these jobs, which are all there are."""
+    def notify(self, jobs: Iterable[PendingJob]) -> None:
+        """Wake resources for these jobs, which are all that are pending now."""
         now = self._clock()
-        there: dict[tuple[int, str], _Told] = {}
+        notifications: dict[tuple[int, str], _Notification] = {}
         for job in jobs:
-            told = self._told.get((job.job_id, job.state))
-            if told is None or now >= told.again:
-                told = self._tell_of(job, told, now)
-            there[job.job_id, job.state] = told
-        self._told = there
+            last = self._notifications.get((job.job_id, job.state))
+            if last is None or now >= last.next_time:
+                times = last.times if last else 0
+                self._wake(job, 2**times)
+                last = _Notification(times + 1, now + BACKOFF.next_delay(times))
+            notifications[job.job_id, job.state] = last
+        self._notifications = notifications
 
-    def _tell_of(self, job: PendingJob, told: _Told | None, now: float) -> _Told:
-        number = 1 if told is None else 2 * told.waiters
-        pause = AGAIN_SECONDS if told is None else min(2 * told.pause, LONGEST_AGAIN)
+    def _wake(self, job: PendingJob, most: int) -> None:
+        """Wake at most so many resources for a job, or all that it concerns when it is not queued."""
         if job.state != State.QUEUED:
-            number = len(self._waiters)
-        for waiter in sorted(self._waiters, key=lambda waiter: waiter.wish.load):
-            if number and waiter.wish.is_met_by(job):
-                number -= 1
+            most = len(self._waiters)
+        for waiter in sorted(self._waiters, key=lambda waiter: waiter.subscription.load):
+            if most and waiter.subscription.matches(job):
+                most -= 1
                 self._waiters.wake(waiter)
-        return _Told(1 if told is None else 2 * told.waiters, now + pause, pause)

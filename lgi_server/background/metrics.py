@@ -1,4 +1,4 @@
-"""What the server counts of itself, over all its workers: calls, their time, work handed out, waits."""
+"""Counters of the server, summed over its workers: calls and their time, offered and ended jobs, pages."""
 
 import fcntl
 import os
@@ -13,18 +13,18 @@ from time import perf_counter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-# Seconds; a call of a user waits for a lock up to 30.
+# Upper limits in seconds; a call of a user waits up to 30 s for a lock.
 BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "LGI_server-"
-# Descriptors of directories, locked as long as the server or one of its workers lives.
+# Descriptors of directories that stay locked while the server or one of its workers runs.
 _locked: list[int] = []
 
 
 def share(parent: Path) -> None:
-    """Keep the counters in a new directory LGI_server-PID-*, which all future workers share.
+    """Keep the counters in a new directory LGI_server-PID-*, which all workers started later share.
 
-    Directories of servers that were killed are removed first. Raises OSError when none can be created.
+    Directories of servers that were killed are removed first. Raises OSError when it cannot be created.
     """
     remove_abandoned(parent)
     os.environ[_DIRECTORY] = str(_create_locked(parent))
@@ -34,7 +34,7 @@ def share(parent: Path) -> None:
 def _create_locked(parent: Path) -> Path:
     while True:
         directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
-        # Another server that starts may take it for abandoned before it is locked: then there is another.
+        # A server that starts now may remove the directory before it is locked: then another one is made.
         with suppress(FileNotFoundError):
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
             if _lock(descriptor) and directory.exists():
@@ -67,50 +67,50 @@ def _lock(descriptor: int) -> bool:
 
 
 def forget(process: int) -> None:
-    """Remove the gauges of a worker that has ended."""
+    """Remove the gauges of a worker process that has ended."""
     mark_process_dead(process)  # type: ignore[no-untyped-call]
 
 
 def end() -> None:
-    """Nobody counts any more."""
+    """Remove the directory of the counters when the server stops."""
     shutil.rmtree(os.environ[_DIRECTORY], ignore_errors=True)
 
 
 class Timer:
-    """How long a call took, without the time it was held."""
+    """Measures how long a call takes, without the time that it waits as a long poll."""
 
     def __init__(self) -> None:
-        """Begins now."""
+        """Start the timer."""
         self._begin = perf_counter()
         self.held = 0.0
 
     @property
     def seconds(self) -> float:
-        """Since its begin."""
+        """The seconds since the start, without those in ``held``."""
         return perf_counter() - self._begin - self.held
 
 
 class Metrics:
-    """The counters of one server process; their sums are told by `registry`."""
+    """The counters of one worker process; `registry` has the sums over all workers."""
 
     def __init__(self) -> None:
-        """Begins at nothing."""
+        """Create the counters, all 0."""
         self._own = CollectorRegistry()
         counter = partial(Counter, registry=self._own)
         self._calls = counter("lgi_calls", "Calls answered; error 0 is none", ["call", "error"])
-        told = "Time to answer a call, without waiting"
-        self._seconds = Histogram("lgi_call_seconds", told, ["call"], buckets=BUCKETS, registry=self._own)
+        text = "Time to answer a call, without waiting"
+        self._seconds = Histogram("lgi_call_seconds", text, ["call"], buckets=BUCKETS, registry=self._own)
         self._database = counter("lgi_database_seconds", "Time of calls in transactions", ["project"])
-        told = "Jobs locked for a resource that asked for work"
-        self._offered = counter("lgi_jobs_offered", told, ["project", "application"])
-        told = "Jobs that daemons have brought to an end; result is succeeded, failed or unknown"
-        self._ended = counter("lgi_jobs_ended", told, ["project", "application", "result"])
-        told = "Calls that wait now"
-        self._held = Gauge("lgi_held_requests", told, multiprocess_mode="livesum", registry=self._own)
+        text = "Jobs locked for a resource that asked for work"
+        self._offered = counter("lgi_jobs_offered", text, ["project", "application"])
+        text = "Jobs that daemons have reported as ended; result is succeeded, failed or unknown"
+        self._ended = counter("lgi_jobs_ended", text, ["project", "application", "result"])
+        text = "Calls that wait now"
+        self._held = Gauge("lgi_held_requests", text, multiprocess_mode="livesum", registry=self._own)
         self._pages = counter("lgi_pages", "Pages and files answered", ["page", "status"])
 
     def registry(self) -> CollectorRegistry:
-        """Return what all workers have counted, in a registry of its own that may be added to."""
+        """Return a new registry with the sums over all workers, to which collectors may be added."""
         registry = CollectorRegistry()
         if _DIRECTORY in os.environ:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -119,26 +119,26 @@ class Metrics:
         return registry
 
     def answered(self, call: str, error: int, timer: Timer) -> None:
-        """Count a call that was answered, with an error number or 0."""
+        """Count an answered call; ``error`` is its error number or 0."""
         call = call.rpartition("/")[2]
         self._calls.labels(call, int(error)).inc()
         self._seconds.labels(call).observe(timer.seconds)
 
     def answered_page(self, page: str, status: int) -> None:
-        """Count a page or file that was answered."""
+        """Count an answered page or file; ``status`` is that of HTTP."""
         self._pages.labels(page, status).inc()
 
     def offered(self, project: str, application: str, jobs: int) -> None:
-        """Jobs were locked for a resource."""
+        """Count jobs that were locked for a resource."""
         self._offered.labels(project, application).inc(jobs)
 
     def ended(self, project: str, application: str, result: str) -> None:
-        """Count a job whose end a resource has reported."""
+        """Count a job that a resource has reported as ended; ``result`` is a value of `Result`."""
         self._ended.labels(project, application, result).inc()
 
     @contextmanager
     def holding(self, timer: Timer) -> Iterator[None]:
-        """Count a call that waits while the block runs."""
+        """Count a call as waiting while the block runs, and leave this time out of its timer."""
         begin = perf_counter()
         self._held.inc()
         try:
@@ -149,7 +149,7 @@ class Metrics:
 
     @contextmanager
     def in_database(self, project: str) -> Iterator[None]:
-        """Count a call and the seconds it spends in the database."""
+        """Add the time of the block to the seconds that calls of a project spend in the database."""
         begin = perf_counter()
         try:
             yield

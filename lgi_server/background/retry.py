@@ -1,32 +1,37 @@
-"""Work that cannot be done at once: the job it wants is locked."""
+"""Retries of a call whose job is locked."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from lgi_protocol.backoff import Backoff
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.services.jobs.locking import JobLockedError
 
 Result = TypeVar("Result")
 LOCK_WAIT_SECONDS = 30.0
-# Between two looks of such a call; each time twice as long, so that many of them cost the others little.
-LOCK_LOOK_SECONDS, LONGEST_LOOK = 0.2, 0.8
-# So many calls of a worker may wait for a lock; the next one is told to come back.
+# Seconds between two attempts: they grow, so that many waiting calls cost the others little.
+BACKOFF = Backoff(0.2, longest=0.8)
+# Calls of one worker that may wait for a lock; any further one is refused.
 _waiting = threading.BoundedSemaphore(64)
 
 
-def wait_for_lock(again: Callable[[], Result], locked: JobLockedError) -> Result:
-    """Look again until the lock is gone; LGIError BACK_OFF after 30 s or when too many wait already."""
+def wait_for_lock(work: Callable[[], Result], locked: JobLockedError) -> Result:
+    """Return the result of ``work``, repeated until it does not raise JobLockedError.
+
+    Raises LGIError BACK_OFF, with the text of the error, after LOCK_WAIT_SECONDS, or when too many calls of
+    this worker wait already.
+    """
     if not _waiting.acquire(blocking=False):
         raise LGIError(ErrorNumber.BACK_OFF, str(locked))
     try:
-        end, pause = time.monotonic() + LOCK_WAIT_SECONDS, LOCK_LOOK_SECONDS
+        end, attempt = time.monotonic() + LOCK_WAIT_SECONDS, 0
         while time.monotonic() < end:
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK)
+            time.sleep(BACKOFF.next_delay(attempt))
+            attempt += 1
             try:
-                return again()
+                return work()
             except JobLockedError as still:
                 locked = still
         raise LGIError(ErrorNumber.BACK_OFF, str(locked))

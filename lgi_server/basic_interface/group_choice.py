@@ -26,7 +26,7 @@ def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
 
 def choose_groups(visit: PageContext) -> Answer:
     """Work for these groups from now on, or with none posted for those that the certificate names."""
-    chosen = comma_lists.unique(comma_lists.split(visit.form.word(fields.CHOSEN_GROUPS)))
+    chosen = comma_lists.unique(comma_lists.split(visit.form.line(fields.CHOSEN_GROUPS)))
     visitor = visit.visitor
     allowed = principals.allowed_groups(visitor.who.name, chosen, visitor.server.config) if chosen else ()
     if refused := [group for group in chosen if group not in allowed]:

@@ -13,7 +13,7 @@ from lgi_server.basic_interface.registry import AfterCommit, Answer, Download, P
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import explanation, history, live_output, updates
 from lgi_server.services.jobs.live_output import OutputView
-from lgi_server.storage import base
+from lgi_server.storage import repository
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 
@@ -104,12 +104,12 @@ def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
         return {"files": []}
     address = server.repositories.url(found.repository)
     if server.config.remote is None:
-        address = f"{server.config.prefix}/repository/{base.below(found.repository)}"
+        address = f"{server.config.prefix}/repository/{repository.relative_path(found.repository)}"
     try:
         content = server.repositories.content(found.repository)
     except LGIError as away:
         return {"files": [], "files_fault": away.message}
-    files = [one for one in content if one.name != base.ACCESS_FILE]
+    files = [one for one in content if one.name != repository.ACCESS_FILE]
     return {
         "files": files[: filters.MOST_FILES],
         "more_files": len(files[filters.MOST_FILES :]),

@@ -1,4 +1,4 @@
-"""The files of a job's repository: more of them, and fewer."""
+"""Forms that add files to a job's repository, or delete them."""
 
 import time
 from functools import partial
@@ -15,15 +15,14 @@ from lgi_server.basic_interface.registry import (
     Redirect,
     Template,
 )
-from lgi_server.storage import base
-from lgi_server.storage.base import NoSuchFileError, Upload
 from lgi_server.storage.local import Repositories
+from lgi_server.storage.repository import Limits, NoSuchFileError, Upload, check_uploads
 
 NAME = fields.Field("name", 256, fields.E.UPLOAD, fields.E.UPLOAD)
 
 
 def add_files(visit: PageContext, job_id: int) -> Answer:
-    """Store files, each replacing an older one of its name."""
+    """Store the posted files, each in place of an older one with its name."""
     repository = _repository(visit, job_id)
     files = uploads.chosen_files(request, "files")
     if not files:
@@ -38,17 +37,17 @@ def add_files(visit: PageContext, job_id: int) -> Answer:
 
 
 def _put(store: Repositories, repository: str, files: tuple[Upload, ...]) -> None:
-    """All of some files, if there is room for all."""
-    base.check_uploads(files, base.Limits(store.max_file_size, store.max_size))
-    together = sum(upload.arrived.stat().st_size for upload in files)
-    store.check_room(repository, files[0].name, min(together, store.max_file_size))
+    """Store all files, or none unless the quota allows all."""
+    check_uploads(files, Limits(store.max_file_size, store.max_size))
+    total = sum(upload.arrived.stat().st_size for upload in files)
+    store.quota(repository).check(files[0].name, min(total, store.max_file_size))
     for upload in files:
         with upload.arrived.open("rb") as opened:
             store.put(repository, upload.name, opened)
 
 
 def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
-    """Return the question, with the file's name on it."""
+    """Return the form that asks whether to delete a file."""
     found, name = seen(visit, job_id), visit.query.untrimmed(NAME)
     repository = _repository(visit, job_id)
     store = visit.visitor.server.store
@@ -63,33 +62,34 @@ def ask_to_delete_file(visit: PageContext, job_id: int) -> Answer:
 
 
 def delete_file(visit: PageContext, job_id: int) -> Answer:
-    """Remove a file."""
+    """Delete a file."""
     repository, name = _repository(visit, job_id), visit.form.untrimmed(NAME)
 
     def delete() -> Redirect:
         _check_writer(visit, repository)
-        _known(partial(visit.visitor.server.store.delete, repository, name))
+        _translated(partial(visit.visitor.server.store.delete, repository, name))
         return Redirect(f"jobs/{job_id}#files")
 
     return AfterCommit(delete)
 
 
 def _repository(visit: PageContext, job_id: int) -> str:
-    """Return the repository of a job the visitor may read, if it is kept here; LGIError NO_JOB or UPLOAD."""
+    """Return the repository, on this server, of a job that the user may read; LGIError NO_JOB, UPLOAD."""
     found = seen(visit, job_id)
     if visit.visitor.server.config.remote is not None or not found.repository:
-        raise LGIError(ErrorNumber.UPLOAD, message="The files of this job are not kept by this server")
+        raise LGIError(ErrorNumber.UPLOAD, message="The files of this job are not on this server")
     return found.repository
 
 
 def _check_writer(visit: PageContext, repository: str) -> None:
-    """LGIError MODIFY_REFUSED unless the rules of PUT and DELETE let the visitor change these files."""
+    """Raise LGIError MODIFY_REFUSED unless the user may change these files by PUT and DELETE too."""
     access = visit.visitor.server.repository_access(visit.visitor.who, time.time(), visit.user.groups)
-    _known(partial(access.check_writer, repository))
+    _translated(partial(access.check_writer, repository))
 
 
-def _known(look: "partial[None]") -> None:
+def _translated(work: "partial[None]") -> None:
+    """Run ``work`` and raise LGIError NO_JOB for NoSuchFileError."""
     try:
-        look()
+        work()
     except NoSuchFileError as missing:
         raise LGIError(ErrorNumber.NO_JOB, message=missing.message) from None

@@ -1,4 +1,4 @@
-"""The list of jobs: those the visitor may read, newest first, by state and application."""
+"""The list of the jobs that the user may read, newest first, by state, application and result."""
 
 import re
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.listing import ListCursor, Selection
 
 SIZE = 50
-_PLACE = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
+_CURSOR = re.compile(r"([0-9]{1,12})-([0-9]{1,9})")
 BEFORE = fields.Field("before", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
 AFTER = fields.Field("after", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
 DELETED = fields.Field("deleted", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
@@ -23,23 +23,20 @@ WHOSE = fields.Field("whose", fields.SHORT, fields.E.STATE_TOO_BIG, fields.E.STA
 
 
 def job_list(visit: PageContext) -> Answer:
-    """Return one page of the list. A place in it is a job's time and number.
-
-    All pages cost the same for that reason.
-    """
-    everybody = visit.visitor.is_administrator and visit.query.word(WHOSE) == "all"
-    state, application = visit.query.word(fields.LISTED_STATE), visit.query.word(fields.LISTED_APPLICATION)
+    """Return one page of the list; it begins at a cursor, so that all pages cost the same."""
+    everybody = visit.visitor.is_administrator and visit.query.line(WHOSE) == "all"
+    state, application = visit.query.line(fields.LISTED_STATE), visit.query.line(fields.LISTED_APPLICATION)
     names = visit.user.names if everybody else visit.visitor.own_names
     filters = (*visit.query.filter(fields.LISTED_STATE), *visit.query.filter(fields.LISTED_APPLICATION))
-    ended = end_fields.wanted(visit.query)
+    ended = end_fields.result_filter(visit.query)
     selection = Selection(names, *filters, ended)
     found, has_older, has_newer = _page(visit, selection)
     return Template(
         "basic_interface/job_list.html",
         {
             "jobs": found,
-            "older": _place(found[-1]) if found and has_older else "",
-            "newer": _place(found[0]) if found and has_newer else "",
+            "older": _cursor(found[-1]) if found and has_older else "",
+            "newer": _cursor(found[0]) if found and has_newer else "",
             "state": _shown(state),
             "application": _shown(application),
             "states": comma_lists.unique((*(one.value for one in State), *filter(None, [_shown(state)]))),
@@ -49,21 +46,21 @@ def job_list(visit: PageContext) -> Answer:
             "ends": tuple(Result),
             "filters": _filters(state, application, ended, everybody),
             "deleted": _deleted(visit),
-            "news": "" if has_newer else _news(visit, found, everybody),
+            "news": "" if has_newer else _poll_address(visit, found, everybody),
         },
     )
 
 
 def _deleted(visit: PageContext) -> int:
-    """Return the job that was deleted just now, 0 if none was: an address alone proves nothing."""
+    """Return the job_id in the address after a delete, 0 if the job still exists or there is none."""
     job_id = visit.query.number_or(DELETED, 0)
     return job_id if job_id and jobs.find(visit.transaction, job_id) is None else 0
 
 
-def _news(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
-    """Return what the open page asks for to be told of changes: since when, and what it knows of already."""
+def _poll_address(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
+    """Return the address of the long poll of this page, with its time and the newest jobs that it shows."""
     since = visit.now - 1
-    known = [_place(job) for job in found if job.state_time_stamp >= since]
+    known = [_cursor(job) for job in found if job.state_time_stamp >= since]
     query = {"since": since, "known": ",".join(known), "whose": "all" if everybody else ""}
     return (
         f"{visit.visitor.base}/news/jobs?{urlencode({name: value for name, value in query.items() if value})}"
@@ -71,7 +68,7 @@ def _news(visit: PageContext, found: list[JobRow], everybody: bool) -> str:
 
 
 def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[str, str]:
-    """Return what the addresses of other pages of the same list carry."""
+    """Return the filters as parameters for the addresses of other pages of the same list."""
     given = {
         "state": _shown(state),
         "application": _shown(application),
@@ -82,33 +79,33 @@ def _filters(state: str, application: str, ended: str, everybody: bool) -> dict[
 
 
 def _page(visit: PageContext, selection: Selection) -> tuple[list[JobRow], bool, bool]:
-    """Return the jobs of a page, and whether there are older and newer ones."""
-    after = read_place(visit.query.word(AFTER))
+    """Return the jobs of a page, and whether there are older and newer jobs."""
+    after = read_cursor(visit.query.line(AFTER))
     if after is not None:
         found = listing.next_newer(visit.transaction, selection, SIZE + 1, after)
         return found[-SIZE:], True, len(found) > SIZE
-    before = read_place(visit.query.word(BEFORE))
+    before = read_cursor(visit.query.line(BEFORE))
     found = listing.newest(visit.transaction, selection, SIZE + 1, before)
     return found[:SIZE], len(found) > SIZE, before is not None
 
 
-def read_place(text: str) -> ListCursor | None:
-    """Return where in a list a text says that something stands."""
-    found = _PLACE.fullmatch(text)
+def read_cursor(text: str) -> ListCursor | None:
+    """Return the cursor in an address, as "TIME-JOB_ID", None for any other text."""
+    found = _CURSOR.fullmatch(text)
     return ListCursor(int(found[1]), int(found[2])) if found else None
 
 
-def _place(job: JobRow) -> str:
+def _cursor(job: JobRow) -> str:
     return f"{job.state_time_stamp}-{job.job_id}"
 
 
 def _shown(posted: str) -> str:
-    """Return a filter as it is shown: as in LGI ``any`` filters nothing."""
+    """Return a filter to show, empty for ``any``, which filters nothing as in LGI."""
     return "" if posted == comma_lists.ANY else posted
 
 
 def _applications(visit: PageContext, chosen: str) -> list[str]:
-    """Return what can be chosen: what is offered now, and what was chosen."""
+    """Return the applications to choose from: those that are offered now, and the chosen one."""
     everyone = active_resources.everyone(visit.transaction)
     offered = {name for one in everyone for name in targets.applications_of(one)}
     return sorted(offered | set(filter(None, [chosen])))

@@ -24,7 +24,7 @@ def _job_state(visit: PageContext) -> Answer:
     if job_id >= 0:
         return Redirect(f"jobs/{job_id}")
     filters = {
-        field.name: visit.query.word(field) for field in (fields.LISTED_STATE, fields.LISTED_APPLICATION)
+        field.name: visit.query.line(field) for field in (fields.LISTED_STATE, fields.LISTED_APPLICATION)
     }
     given = {name: value for name, value in filters.items() if value}
     return Redirect(f"jobs?{urlencode(given)}" if given else "jobs")

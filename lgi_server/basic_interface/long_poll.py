@@ -1,6 +1,6 @@
-"""Held requests of open pages: answered when there is something new to show, or when their time is over.
+"""Long polls of open pages: answered when there is something new to show, or when their time is over.
 
-One costs a greenlet and an event: it has no connection to the database and no place among the requests.
+Each costs a greenlet and an event, but no connection to the database and no slot.
 """
 
 import time
@@ -10,83 +10,83 @@ from flask import Response, request
 
 from lgi_protocol.errors import LGIError
 from lgi_server.api import fields, uploads
-from lgi_server.api.dispatch import admit, authenticate_user
+from lgi_server.api.dispatch import admit
 from lgi_server.api.fields import Form
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import dispatch, job, responses
-from lgi_server.basic_interface.job_list import read_place
+from lgi_server.basic_interface.job_list import read_cursor
 from lgi_server.basic_interface.registry import PageUser
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
 from lgi_server.services.jobs import live_output
 
-NEWS, NO_NEWS = 200, 204
+CHANGED, UNCHANGED = 200, 204
 PROGRESS = fields.Field("progress", fields.SHORT, fields.E.LIMIT_TOO_BIG, fields.E.LIMIT_TOO_BIG)
-# A page that asks is answered at the latest after so many seconds, soon enough to be known to look still.
+# Seconds that a request may wait: fewer than after which a job counts as unwatched.
 LONGEST = 25
 SINCE = fields.Field("since", fields.SHORT, fields.E.START_TOO_BIG, fields.E.START_TOO_BIG)
-# An open list may be that old, in seconds.
+# Seconds: changes further back are not looked for.
 OLDEST = 300
 
 
 def poll_job(server: Runtime, project: str, job_id: int) -> Response:
-    """Return whether the state of a job is another one than the page shows: 200, or 204 for no news."""
-    known = dispatch.authenticate(server, project)
-    query = Form(request.args)
-    wish = KnownJobState(known.user.name, job_id, request.args.get("state", ""), query.number_or(PROGRESS, 0))
+    """Return status 200 when a job has changed since the page was loaded, or 204 when it has not."""
+    user = dispatch.authenticate(server, project)
+    progress = Form(request.args).number_or(PROGRESS, 0)
+    known = KnownJobState(user.user.name, job_id, request.args.get("state", ""), progress)
     try:
-        is_so = _is_so(server, known, wish)
-        if is_so:
-            _wait(server, known, wish)
-            authenticate_user(server, request.environ)
-            is_so = _is_so(server, known, wish)
+        is_current = _is_current(server, user, known)
+        if is_current:
+            _wait(server, user, known)
+            dispatch.authenticate_user(server, request.environ)
+            is_current = _is_current(server, user, known)
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
-    return responses.plain(NO_NEWS if is_so else NEWS, "")
+    return responses.plain(UNCHANGED if is_current else CHANGED, "")
 
 
-def _is_so(server: Runtime, known: PageUser, wish: KnownJobState) -> bool:
-    """Return whether a page still shows what is known of a job.
+def _is_current(server: Runtime, user: PageUser, known: KnownJobState) -> bool:
+    """Return whether a page shows the present state and output of a job, and store that it is watched.
 
-    Raises LGIError NO_JOB or READ_REFUSED. Its output is looked at.
+    Raises LGIError NO_JOB for a job that the user may not read too.
     """
 
-    def look(transaction: Transaction) -> bool:
-        seen = live_output.view(transaction, known.user, wish.job_id, 0)
-        return wish.is_so(seen.job.state, seen.progress)
+    def work(transaction: Transaction) -> bool:
+        view = live_output.view(transaction, user.user, known.job_id, 0)
+        return known.is_current(view.job.state, view.progress)
 
-    project = server.projects[known.project]
-    with admit(server, known.who), job.hidden(wish.job_id):
-        is_so = project.database.run(look, write=False)
-    project.timestamps.add((Timestamp.JOB_WATCH, wish.job_id), int(time.time()))
-    return is_so
+    project = server.projects[user.project]
+    with admit(server, user.who), job.hidden(known.job_id):
+        is_current = project.database.run(work, write=False)
+    project.timestamps.add((Timestamp.JOB_WATCH, known.job_id), int(time.time()))
+    return is_current
 
 
 def poll_list(server: Runtime, project: str) -> Response:
-    """Return whether a job of an open list has changed: 200, or 204 for no news."""
-    known = dispatch.authenticate(server, project)
-    query = Form(request.args)
-    everybody = known.is_administrator and request.args.get("whose") == "all"
-    places = map(read_place, request.args.get("known", "").split(","))
-    wish = ListSubscription(
-        known.user.name,
-        known.user.names if everybody else known.own_names,
-        # What lies far back would make much of every look.
-        max(query.number_or(SINCE, known.now), known.now - OLDEST),
-        frozenset(place for place in places if place is not None),
+    """Return status 200 when a job of an open list has changed, or 204 when none has."""
+    user = dispatch.authenticate(server, project)
+    everybody = user.is_administrator and request.args.get("whose") == "all"
+    cursors = map(read_cursor, request.args.get("known", "").split(","))
+    subscription = ListSubscription(
+        user.user.name,
+        user.user.names if everybody else user.own_names,
+        # A time far back would make the queries for all lists slow.
+        max(Form(request.args).number_or(SINCE, user.now), user.now - OLDEST),
+        frozenset(cursor for cursor in cursors if cursor is not None),
     )
     try:
-        has_news = _wait(server, known, wish)
-        authenticate_user(server, request.environ)
+        has_changed = _wait(server, user, subscription)
+        dispatch.authenticate_user(server, request.environ)
     except LGIError as refused:
         return responses.plain(responses.status_of(refused), refused.message)
-    return responses.plain(NEWS if has_news else NO_NEWS, "")
+    return responses.plain(CHANGED if has_changed else UNCHANGED, "")
 
 
-def _wait(server: Runtime, known: PageUser, wish: KnownJobState | ListSubscription) -> bool:
-    """Wait for news, not for long: whether there is any."""
+def _wait(server: Runtime, user: PageUser, subscription: KnownJobState | ListSubscription) -> bool:
+    """Wait for a change, for a limited time, and return whether there was one."""
     seconds = min(LONGEST, server.config.longest_wait)
-    # The request itself: whoever looks whether its connection is there does so outside of it.
-    has_gone = partial(uploads.client_disconnected, request._get_current_object())  # type: ignore[attr-defined]
-    return server.projects[known.project].user_polls.wait(wish, seconds, has_gone)
+    # Not the proxy: the connection is checked outside of the request's context.
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    has_gone = partial(uploads.client_disconnected, asked)
+    return server.projects[user.project].user_polls.wait(subscription, seconds, has_gone)

@@ -14,7 +14,7 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime
 from lgi_server.services.access import principals
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.storage.base import RepositoryWriter
+from lgi_server.storage.repository import RepositoryWriter
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _wanted(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
     form = visit.form
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
-    sent = idempotency.request("user", user.name, form.word(fields.REQUEST_ID))
+    sent = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
     return SubmitRequest(
         form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), sent
     )

@@ -1,4 +1,4 @@
-"""LGI_scheduler CONFIG: does what is due in each project, beside the server or on a machine of its own."""
+"""LGI_scheduler CONFIG: runs the periodic tasks of each project, beside the server or on another machine."""
 
 import logging
 import signal
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from lgi_protocol.backoff import Backoff
 from lgi_protocol.errors import LGIError
 from lgi_server.cli import configuration
 from lgi_server.config.model import Config
@@ -26,20 +27,21 @@ from lgi_server.storage.local import Repositories
 from lgi_server.tables import event_queue, server_heartbeats
 
 log = logging.getLogger("lgi.scheduler")
-# Between two looks at a project's events: one row of an index.
+# Seconds between two queries for due events, each of which reads one row of an index.
 LOOK_SECONDS = 0.9
-# A database that is away is asked again after so long, and twice as long each time.
-LONGEST_PAUSE = 10.0
-# After a turn, however long it took: a master that does not answer keeps nobody else waiting for longer.
+# Delays while the database cannot be reached.
+BACKOFF = Backoff(2 * LOOK_SECONDS, longest=10.0)
+# The longest pause after tasks have run, however long they took.
 LONGEST_REST = 30.0
-# A look for lost jobs that comes so much later tells of an outage; daemons call every two minutes.
-PULSE_PATIENCE = 300
-# Whoever empties the table of events takes the duties out of it; they are back after so long.
+# The search for lost jobs is postponed when its event is so many seconds late, as after an outage; daemons
+# call every two minutes.
+PULSE_MAX_DELAY = 300
+# The tasks are queued again after so many seconds, in case somebody has emptied the table of events.
 BEGIN_SECONDS = 60.0
 
 
 class ProjectScheduler:
-    """A project's schedule in a thread of its own: a database that is away holds up no other project."""
+    """The schedule of a project, in its own thread: an unreachable database delays no other project."""
 
     def __init__(self, name: str, schedule: Schedule, end: threading.Event) -> None:
         """Nothing runs before `keep`."""
@@ -49,37 +51,37 @@ class ProjectScheduler:
         self._begun: float | None = None
 
     def keep(self) -> None:
-        """Do what is due until the end; whatever happens to the database."""
-        pause = LOOK_SECONDS
+        """Run due tasks until the end, also while the database comes and goes."""
+        pause, failures = LOOK_SECONDS, 0
         while not self._end.wait(pause):
             try:
                 begin = time.monotonic()
-                self._turn()
-                pause = pause_after(time.monotonic() - begin)
+                self._run_due()
+                pause, failures = pause_after(time.monotonic() - begin), 0
             except LGIError as error:
                 log.warning("project %s: %s", self._name, error)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause, failures = BACKOFF.next_delay(failures), failures + 1
 
-    def _turn(self) -> None:
+    def _run_due(self) -> None:
         if self._begun is None:
-            # The server may have been away for long.
+            # The scheduler may not have run for a long time.
             self._schedule.ask(event_queue.CHECK_UPDATES, int(time.time()))
         if self._begun is None or time.monotonic() - self._begun >= BEGIN_SECONDS:
             self._schedule.begin(int(time.time()))
             self._begun = time.monotonic()
-        for event in self._schedule.turn(int(time.time())):
+        for event in self._schedule.run_due(int(time.time())):
             log.debug("project %s: %s", self._name, event)
 
 
 def pause_after(seconds: float) -> float:
-    """Return how long to rest after a turn that took so long: most of the time the database is left alone."""
+    """Return the pause, in seconds, after tasks that took so long: the database is idle most of the time."""
     return min(max(LOOK_SECONDS, 4 * seconds), LONGEST_REST)
 
 
 def periodic_tasks(
     config: Config, project: str, databases: Mapping[str, Database], store: Repositories, rule: Rule
 ) -> dict[str, PeriodicTask]:
-    """Return what is done in a project, by the names of the events (wire.md 8)."""
+    """Return the periodic tasks of a project by the names of their events (wire.md 8)."""
     settings, database = config.scheduler, databases[project]
 
     def sessions(now: int) -> None:
@@ -112,7 +114,7 @@ def periodic_tasks(
     def old_history(now: int) -> None:
         if settings.history_age:
             accounting.forget_old(database, now - settings.history_age)
-        licences.forget_wishes(database)
+        licences.remove_unused_requests(database)
 
     return {
         event_queue.SCHEDULE_CYCLE: PeriodicTask(settings.schedule_period, order),
@@ -120,7 +122,7 @@ def periodic_tasks(
         "jobs_without_pulse": PeriodicTask(
             settings.pulse_period,
             lost_jobs,
-            PULSE_PATIENCE,
+            PULSE_MAX_DELAY,
         ),
         "inactive_resources": PeriodicTask(settings.session_period, sessions),
         "history_upkeep": PeriodicTask(settings.history_period, old_history),
@@ -129,7 +131,7 @@ def periodic_tasks(
 
 
 def run(config: Config, end: threading.Event) -> None:
-    """Keep the schedules of all projects until the end is told."""
+    """Run the schedules of all projects until ``end`` is set."""
     databases = {name: open_database(project.database) for name, project in config.projects.items()}
     rule = ordering.load(config.scheduler.share_order)
     store = Repositories(config.repository, config.max_file_size, config.max_repository_size)

@@ -39,7 +39,7 @@ def main() -> None:
 def status(config: Path) -> None:
     """Say what the running server of CONFIG has counted, and what is in its queues."""
     try:
-        click.echo(cli_status.told(configuration.load("LGI_server", config)))
+        click.echo(cli_status.report(configuration.load("LGI_server", config)))
     except (ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:
         click.echo(f"LGI_server: {error}", err=True)
         sys.exit(1)

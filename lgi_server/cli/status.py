@@ -1,4 +1,4 @@
-"""What `LGI_server status` tells: a running server's metrics, in words."""
+"""The output of `LGI_server status`: the metrics of a running server as text."""
 
 import time
 from collections import defaultdict
@@ -18,15 +18,15 @@ TIMEOUT = 30
 
 
 class UnknownStatusError(Exception):
-    """The server did not tell; the message says why."""
+    """The metrics could not be fetched; the message says why."""
 
 
-def told(config: Config) -> str:
-    """Return the metrics of the running server, asked for as that server. Raises Unknown."""
-    return "\n".join((config.url, *_lines(list(_samples(_ask(config))))))
+def report(config: Config) -> str:
+    """Return the metrics of the running server, fetched with its own certificate; UnknownStatusError."""
+    return "\n".join((config.url, *_lines(list(_samples(_fetch(config))))))
 
 
-def _ask(config: Config) -> str:
+def _fetch(config: Config) -> str:
     address = f"{config.url}/metrics"
     try:
         answer = Client(config.url, peers.credentials(config)).session.get(address, timeout=TIMEOUT)

@@ -11,7 +11,7 @@ from lgi_server.tables.job_queue.positions import MOST
 
 
 def interface_explain_job(call: InterfaceContext) -> Elements:
-    """Return how a job stands, and to each resource. A locked one is not waited for: that is an answer."""
+    """Return why a job does not run, and a verdict on each resource; a lock on the job is not waited for."""
     job_id = call.form.number(fields.JOB_ID)
     found = explanation.explain(call.transaction, call.user, job_id, call.project.licences, call.now)
     return (*call.header(), _job(found), Element("explanation", _explanation(found)))
@@ -33,8 +33,8 @@ def _job(found: Explanation) -> Element:
 
 
 def _message(found: Explanation) -> str:
-    told = f": {found.job.end.text(found.job.state)}" if found.reason is explanation.Reason.ENDED else ""
-    return f"{explanation.MESSAGES[found.reason]}{told}"
+    end = f": {found.job.end.text(found.job.state)}" if found.reason is explanation.Reason.ENDED else ""
+    return f"{explanation.MESSAGES[found.reason]}{end}"
 
 
 def _explanation(found: Explanation) -> Elements:
@@ -42,7 +42,7 @@ def _explanation(found: Explanation) -> Elements:
     if found.locked_by:
         locked = (Element("locked_by", found.locked_by), Element("locked_since", found.locked_since))
     queue: Elements = ()
-    if found.standpoints or found.before:
+    if found.verdicts or found.before:
         more = (Element("more_before", 1),) if found.before >= MOST else ()
         queue = (Element("jobs_before", found.before), *more)
     return (
@@ -52,15 +52,15 @@ def _explanation(found: Explanation) -> Elements:
         *queue,
         Element("number_of_licences", len(found.needs)),
         *(_licence(need, number) for number, need in enumerate(found.needs, 1)),
-        Element("number_of_resources", len(found.standpoints)),
-        *(_resource(one, number) for number, one in enumerate(found.standpoints, 1)),
+        Element("number_of_resources", len(found.verdicts)),
+        *(_resource(one, number) for number, one in enumerate(found.verdicts, 1)),
     )
 
 
 def _licence(need: LicenceNeed, number: int) -> Element:
     parts = (
         Element("name", need.name),
-        Element("wanted", need.wanted),
+        Element("wanted", need.number),
         Element("total", need.total),
         Element("used", need.used),
     )

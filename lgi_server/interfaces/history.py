@@ -41,7 +41,7 @@ def interface_usage(call: InterfaceContext) -> Elements:
 
     Administrators see the usage of all users.
     """
-    kind = call.form.word(fields.USAGE_KIND) or "user"
+    kind = call.form.line(fields.USAGE_KIND) or "user"
     by = call.form.names(fields.USAGE_BY) or ("month", "name")
     if kind not in {"user", "group"}:
         raise LGIError(ErrorNumber.STATE, message=f"kind is user or group, not {kind!r}")

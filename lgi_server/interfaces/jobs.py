@@ -24,8 +24,8 @@ def interface_job_state(call: InterfaceContext) -> Elements:
         return _list(call)
     job = updates.read_by_user(call.transaction, call.user, job_id)
     if call.form.has(fields.WAIT.name):
-        known = KnownJobState(call.user.name, job_id, call.form.word(fields.LISTED_STATE))
-        if known.is_so(job.state):
+        known = KnownJobState(call.user.name, job_id, call.form.line(fields.LISTED_STATE))
+        if known.is_current(job.state):
             call.wait_for(known)
     return (*call.header(), Element("number_of_jobs", 1), call.answers.details(job, 1))
 
@@ -36,7 +36,7 @@ def _list(call: InterfaceContext) -> Elements:
     start = call.form.number_or(fields.START, 0)
     limit = min(call.form.number_or(fields.LIMIT, DEFAULT_LIMIT), MOST)
     filters = (*call.form.filter(fields.LISTED_STATE), *call.form.filter(fields.LISTED_APPLICATION))
-    ended = end_fields.wanted(call.form)
+    ended = end_fields.result_filter(call.form)
     selection = Selection(call.user.names, *filters, ended)
     header = (
         *call.header(),
@@ -57,7 +57,7 @@ def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:
 
     One that is posted empty filters nothing, as any does, and is answered empty.
     """
-    return call.form.word(field) if call.form.has(field.name) else comma_lists.ANY
+    return call.form.line(field) if call.form.has(field.name) else comma_lists.ANY
 
 
 def interface_delete_job(call: InterfaceContext) -> Elements:

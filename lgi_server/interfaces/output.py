@@ -27,7 +27,7 @@ def interface_job_tail(call: InterfaceContext) -> Elements:
         *call.header(),
         Element("job_id", job_id),
         Element("state", seen.job.state),
-        Element("told", int(seen.told)),
+        Element("told", int(seen.is_reported)),
         Element("complete", int(seen.complete)),
         Element("offset", seen.offset),
         Element("tail", hexcode.encode(seen.data)),

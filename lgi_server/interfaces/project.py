@@ -1,6 +1,6 @@
 """The calls by which users see what the project has (wire.md 7)."""
 
-from lgi_server.api import responses
+from lgi_server.api import project_elements
 from lgi_server.api.context import InterfaceContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.access import principals
@@ -13,7 +13,7 @@ def interface_project_server_list(call: InterfaceContext) -> Elements:
     """Return the project's servers."""
     servers = principals.servers(call.transaction)
     header = call.answers.user_first_header(call.user, servers)
-    return (*header, *responses.slave_servers(servers))
+    return (*header, *project_elements.slave_servers(servers))
 
 
 def interface_project_resource_list(call: InterfaceContext) -> Elements:
@@ -22,4 +22,4 @@ def interface_project_resource_list(call: InterfaceContext) -> Elements:
     header = call.answers.user_first_header(call.user, principals.servers_among(everyone))
     resources = [one for one in everyone if one.project_server == NO_SERVER]
     found = licences.listed(call.transaction, call.project.licences) if call.project.licences else []
-    return (*header, *responses.resource_list(resources), *responses.licence_list(found))
+    return (*header, *project_elements.resource_list(resources), *project_elements.licence_list(found))

@@ -11,7 +11,7 @@ from lgi_server.api.fields import Form
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import bulk_submission, submission
 from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
-from lgi_server.storage.base import Upload
+from lgi_server.storage.repository import Upload
 
 
 def interface_submit_job(call: InterfaceContext) -> Elements:

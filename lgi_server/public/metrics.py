@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from prometheus_client.openmetrics import exposition
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.api import dispatch
+from lgi_server.api import headers, responses
 from lgi_server.auth import client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.background.database_gauges import DatabaseGauges
@@ -28,7 +28,7 @@ def register(app: Flask, server: Runtime) -> None:
                     server,
                 )
         except LGIError as refused:
-            return Response(dispatch.refusal(server.config, refused), 403, content_type=dispatch.CONTENT_TYPE)
+            return Response(responses.refusal(server.config, refused), 403, content_type=headers.CONTENT_TYPE)
         registry = server.metrics.registry()
         registry.register(census)
         text = exposition.generate_latest(registry)  # type: ignore[no-untyped-call]

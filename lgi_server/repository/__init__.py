@@ -1,1 +1,1 @@
-"""The files of jobs over HTTP."""
+"""The repositories of jobs over HTTP."""

@@ -1,4 +1,4 @@
-"""Many files for a repository in one request: a list in JSON, and their contents as one (wire.md 8, ours)."""
+"""Files posted together: a list in JSON, and the contents of all files as one (wire.md 8, ours)."""
 
 import json
 from collections.abc import Sequence
@@ -9,37 +9,35 @@ from typing import Any
 from lgi_protocol import file_properties
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
-from lgi_server.storage.base import Upload
+from lgi_server.storage.repository import Upload
 
-# However long their names are, the list fits into the text of a form.
+# A list of this length fits into the text of a form, however long the names are.
 MOST_FILES = 512
 
 
 def read(text: str, contents: Path | None) -> list[Upload]:
-    """Return the files of a list, each a part of ``contents``.
+    """Return the files of a list, each a part of ``contents``; their names are not checked.
 
-    Raises LGIError POST_TOO_BIG for too many, 68 for another text.
-
-    Their names are not looked at.
+    Raises LGIError POST_TOO_BIG for too many files, UPLOAD for a malformed list.
     """
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _malformed(f"it is not JSON: {error}") from None
     if not isinstance(listed, list):
-        raise _malformed("it is not a list")
+        raise _malformed("it is not an array")
     if len(listed) > MOST_FILES:
         raise LGIError(ErrorNumber.POST_TOO_BIG, f"{len(listed)} files, at most {MOST_FILES} at once")
     return _parts([_file(number, one) for number, one in enumerate(listed, 1)], contents)
 
 
 def _malformed(why: str) -> LGIError:
-    return LGIError(ErrorNumber.UPLOAD, why, message="The list of files cannot be understood")
+    return LGIError(ErrorNumber.UPLOAD, why, message="The list of files is malformed")
 
 
 def _file(number: int, one: Any) -> tuple[str, int, FileProperties]:
     name, size = (one.get("name"), one.get("size")) if isinstance(one, dict) else (None, None)
-    # True is an int to Python, and nothing else.
+    # Not isinstance: True is an int in Python.
     if not isinstance(name, str) or type(size) is not int or size < 0:
         raise _malformed(f"file {number} is not an object with a name and a size")
     date = one.get("date")
@@ -51,7 +49,7 @@ def _parts(files: Sequence[tuple[str, int, FileProperties]], contents: Path | No
     sizes = [size for _name, size, _properties in files]
     posted = contents.stat().st_size if contents else 0
     if posted != sum(sizes):
-        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} came")
+        raise _malformed(f"the files have {sum(sizes)} bytes together, {posted} were posted")
     begins = accumulate(sizes, initial=0)
     return [
         Upload(name, contents or Path("/dev/null"), "", (begin, size), properties)

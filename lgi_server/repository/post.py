@@ -17,15 +17,15 @@ from lgi_server.auth import browser_guard
 from lgi_server.repository import file_list
 from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
-from lgi_server.storage.base import Upload
 from lgi_server.storage.copies import copied, store_all
+from lgi_server.storage.repository import Upload
 from lgi_server.storage.upload_budget import UploadBudget
 
 _STATUS = {ErrorNumber.FILE_TOO_BIG: HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
 
 
 def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
-    """Store files, and say of each what PUT would; nothing is stored when the whole is refused: LGIError."""
+    """Store files and return a status for each, as PUT does; a bad request stores none: LGIError."""
     browser_guard.check_is_program(request.environ)
     access.check_writer(name)
     posted = cast(PageRequest, request)
@@ -37,18 +37,18 @@ def post(server: Runtime, access: RepositoryAccess, name: str) -> Response:
             store_all(server.store, name, copies)
         return _answer(server, name, uploads, [copy.refused for copy in copies])
     finally:
-        posted.forget_arrivals()
+        posted.remove_arrived_files()
 
 
 def _uploads(server: Runtime, posted: PageRequest, budget: UploadBudget) -> list[Upload]:
-    """Return the files of a request; LGIError POST_TOO_BIG or UPLOAD, OSError when the disk is full."""
-    posted.budget, posted.most_file = budget, server.config.max_post_size
+    """Return the posted files; LGIError POST_TOO_BIG or UPLOAD, OSError when the disk is full."""
+    posted.budget, posted.max_file_size = budget, server.config.max_post_size
     posted.max_content_length = server.config.max_post_size
     try:
         listed, contents = posted.form.get("files", ""), posted.files.get("uploaded_file_1")
     except RequestEntityTooLarge:
         most = server.config.max_post_size
-        raise LGIError(ErrorNumber.POST_TOO_BIG, f"at most {most} bytes, and a megabyte of text") from None
+        raise LGIError(ErrorNumber.POST_TOO_BIG, f"at most {most} bytes, of which 1 MB is text") from None
     except ClientDisconnected as error:
         raise LGIError(ErrorNumber.UPLOAD, why_it_ended(error)) from None
     except (HTTPException, ParseException, ValueError):
@@ -62,7 +62,7 @@ def _path(stream: object) -> Path:
 
 def _answer(server: Runtime, name: str, uploads: list[Upload], refusals: list[LGIError | None]) -> Response:
     most_bytes = max(0, server.config.max_post_size - FormRequest.max_form_memory_size - 2**16)
-    told = [
+    statuses = [
         _status(number, upload, refused)
         for number, (upload, refused) in enumerate(zip(uploads, refusals, strict=True), 1)
     ]
@@ -73,7 +73,7 @@ def _answer(server: Runtime, name: str, uploads: list[Upload], refusals: list[LG
             Element("most_files", file_list.MOST_FILES),
             Element("most_bytes", most_bytes),
             Element("number_of_files", len(uploads)),
-            *told,
+            *statuses,
         ),
     )
     return Response(f"{xml.write(body)} \n", content_type="text/xml; charset=utf-8")

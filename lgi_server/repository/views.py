@@ -33,9 +33,9 @@ from lgi_server.background.concurrency_limiter import JOB_SLOTS
 from lgi_server.repository import post
 from lgi_server.runtime import Runtime
 from lgi_server.services.access.repositories import RepositoryAccess
-from lgi_server.storage import base
-from lgi_server.storage.base import NoSuchFileError, NoSuchRepositoryError
+from lgi_server.storage import repository
 from lgi_server.storage.pending_uploads import StorageFullError
+from lgi_server.storage.repository import NoSuchFileError, NoSuchRepositoryError
 from lgi_server.storage.threadpool import fsync_file
 from lgi_server.storage.upload_budget import UploadBudget
 
@@ -57,13 +57,13 @@ _STATUS = {
 
 
 class AnyPath(PathConverter):
-    """A path with any character in it, line ends too: whoever sends one hears what is wrong with it."""
+    """A path with any character, also line ends, so that an invalid name gets a proper error."""
 
     regex = "[^/](?s:.*?)"
 
 
 def blueprint(server: Runtime) -> Blueprint:
-    """Return the routes of the repositories, for an application that knows `AnyPath` as ``any_path``."""
+    """Return the routes of the repositories; the application has `AnyPath` as the converter ``any_path``."""
     routes = Blueprint("repository", __name__)
     for name in ("repository_content", "repository_content.php"):
         routes.add_url_rule(
@@ -78,7 +78,7 @@ def blueprint(server: Runtime) -> Blueprint:
         view_func=partial(_guarded, server, post.post),
         methods=["POST"],
     )
-    # A repository is no page.
+    # A repository itself cannot be read.
     routes.add_url_rule(
         "/repository/<fan>/<name>", endpoint="none", view_func=_none, methods=["GET", "PUT", "DELETE"]
     )
@@ -93,7 +93,7 @@ def blueprint(server: Runtime) -> Blueprint:
 
 
 def _guarded(server: Runtime, view: Callable[..., Response], **place: str) -> Response:
-    """Run a view for a verified caller and turn what it raises into a status document."""
+    """Authenticate the caller, run a view, and answer its exceptions with a status document."""
     with ExitStack() as held:
         answer = _answered(server, view, held, place)
         # A file is sent after this.
@@ -108,7 +108,7 @@ def _answered(
     try:
         who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
         most = JOB_SLOTS if isinstance(who, JobCertificate) else None
-        held.enter_context(server.transfers.place(who.account, most, WAIT_SECONDS))
+        held.enter_context(server.transfers.slot(who.account, most, WAIT_SECONDS))
         access = server.repository_access(who, time.time())
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchRepositoryError(place["name"])
@@ -136,17 +136,17 @@ def _none(**_place: str) -> Response:
 
 
 def status(number: HTTPStatus, message: str) -> Response:
-    """Return the answer of PUT and DELETE, and of everything refused; the HTTP status says the same."""
+    """Return the status document of PUT, DELETE and errors; ``number`` is the HTTP status too."""
     body = xml.write(Element("status", (Element("number", number.value), Element("message", message))))
     return Response(f"{body}\n", status=number.value, content_type="text/xml; charset=utf-8")
 
 
 def _list(server: Runtime, access: RepositoryAccess) -> Response:
-    """Return the files of a repository whose name the caller knows; an unknown name has none."""
+    """Return the list of files of a repository; it is empty for an unknown one."""
     name = (
         request.args.get("repository") or form_parser.posted_fields(request).get("repository", "")
     ).strip()
-    known = name if base.is_name(name) else ""
+    known = name if repository.is_name(name) else ""
     files = server.store.content(known) if known and _is_visible(access, known) else []
     body = Element(
         "repository_content", (Element("repository_name", known), *responses.repository_files(files))
@@ -163,7 +163,7 @@ def _is_visible(access: RepositoryAccess, name: str) -> bool:
 
 
 def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
-    """Return a file, whole or a range of it, never shown by a browser as something of ours."""
+    """Return a file or a range of it, as a download that browsers do not display."""
     access.check_reader(name)
     opened = server.store.open(name, file)
     opened.seek(0, 2)
@@ -174,7 +174,7 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
     answer.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file, safe='')}"
     answer.set_etag(_version(opened))
     try:
-        # By no date, which knows seconds only: a download that goes on must never glue two versions together.
+        # By ETag only: a date has seconds, and a resumed download must not join two versions of a file.
         answer.make_conditional(request.environ, accept_ranges=True, complete_length=size)
     except RequestedRangeNotSatisfiable:
         answer.close()
@@ -182,35 +182,35 @@ def _get(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
         refused.headers["Content-Range"] = f"bytes */{size}"
         refused.headers["ETag"] = answer.headers["ETag"]
         return refused
-    told = os.fstat(opened.fileno())
-    answer.last_modified = datetime.fromtimestamp(int(told.st_mtime), UTC)
-    answer.headers.update(file_properties.of_file(told).headers())
+    found = os.fstat(opened.fileno())
+    answer.last_modified = datetime.fromtimestamp(int(found.st_mtime), UTC)
+    answer.headers.update(file_properties.of_file(found).headers())
     return answer
 
 
 def _version(opened: IO[bytes]) -> str:
-    """Return what two versions of a file have never in common: each PUT makes a new file.
+    """Return the ETag of a file, different for each version, since each PUT creates a new file.
 
-    Its time is the one nobody can choose: that of its last change a client may say.
+    It has the ctime: clients may set the mtime.
     """
     known = os.fstat(opened.fileno())
     return f"{known.st_ino:x}-{known.st_size:x}-{known.st_ctime_ns:x}"
 
 
 def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
-    """Store a file; nobody sees it before it is complete. One that is announced too big is never read."""
+    """Store a file, visible only when it is complete; a Content-Length above the quota is refused first."""
     access.check_writer(name)
-    base.file_name(file)
-    room = server.store.room(name)
-    room.check(file, request.content_length or 0)
+    repository.file_name(file)
+    quota = server.store.quota(name)
+    quota.check(file, request.content_length or 0)
     request.max_content_length = server.config.max_post_size
     budget = server.store.budget(access.account, name)
-    budget.limit(room, file)
+    budget.limit(quota, file)
     budget.announce(request.content_length or 0)
-    with server.store.arriving(budget) as arrived:
+    with budget.temporary_file() as arrived:
         size = _receive(server, arrived, budget)
         if request.content_length not in {None, size}:
-            raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes came")
+            raise LGIError(ErrorNumber.UPLOAD, f"{size} of {request.content_length} bytes were received")
         fsync_file(arrived)
         access.check_again(name)
         server.store.put(name, file, arrived, file_properties.of_headers(request.headers))
@@ -218,7 +218,7 @@ def _put(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Res
 
 
 def _receive(server: Runtime, arrived: IO[bytes], budget: UploadBudget) -> int:
-    """Return how many bytes came; LGIError FILE_TOO_BIG or UPLOAD, StorageFullError."""
+    """Write the body to a file and return its size; LGIError FILE_TOO_BIG, UPLOAD, StorageFullError."""
     size = 0
     try:
         while block := _block():
@@ -244,7 +244,7 @@ def _block() -> bytes:
 
 
 def _delete(server: Runtime, access: RepositoryAccess, name: str, file: str) -> Response:
-    """Remove a file."""
+    """Delete a file."""
     access.check_writer(name)
     server.store.delete(name, file)
     return status(HTTPStatus.OK, f"Deleted {file}")

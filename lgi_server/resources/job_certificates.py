@@ -25,7 +25,7 @@ def resource_job_certificate(call: ResourceContext) -> Elements:
         project=call.project.name,
         job_id=call.form.number(fields.JOB_ID),
         resource=call.resource.resource_name,
-        reference=call.form.word(fields.OWN_REFERENCE),
+        reference=call.form.line(fields.OWN_REFERENCE),
         certificate=client_certificate.fingerprint(call.resource.client_certificate),
     )
     request = call.form.data(fields.CERTIFICATE_REQUEST)

@@ -2,7 +2,7 @@
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, responses
+from lgi_server.api import fields, project_elements
 from lgi_server.api.job_context import JobContext
 from lgi_server.api.responses import Elements
 
@@ -30,4 +30,4 @@ def resource_signoff_resource(call: JobContext) -> Elements:
 
 def _no_session(call: JobContext) -> Elements:
     session = Element("session_id", call.holder.job.job_id)
-    return (*call.header(), *responses.slave_servers(call.servers), session)
+    return (*call.header(), *project_elements.slave_servers(call.servers), session)

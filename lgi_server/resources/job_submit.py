@@ -13,7 +13,7 @@ from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
 
 def resource_submit_job(call: JobContext) -> Elements:
     """Queue a job of the owners of the job that calls: as for a resource, but without session or lock."""
-    state = call.form.word(fields.STATE)
+    state = call.form.line(fields.STATE)
     if state != State.QUEUED:
         raise LGIError(ErrorNumber.STATE, "a job may submit only queued jobs")
     application = call.form.tag(fields.APPLICATION)
@@ -31,7 +31,7 @@ def _details(call: JobContext) -> JobPayload:
     form = call.form
     return JobPayload(
         uploads=call.uploads(),
-        job_specifics=form.markup(fields.SPECIFICS, specifics.without_place),
+        job_specifics=form.markup(fields.SPECIFICS, specifics.without_server_tags),
         input=form.data(fields.INPUT),
         output=form.data(fields.OUTPUT),
         read_access=form.names(fields.READ_ACCESS),

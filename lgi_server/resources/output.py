@@ -12,7 +12,7 @@ def resource_job_tail(call: ResourceContext) -> Elements:
     """Take what a job has put out, from its daemon; says whether somebody still looks."""
     piece = OutputChunk(
         job_id=call.form.number(fields.JOB_ID),
-        reference=call.form.word(fields.OWN_REFERENCE),
+        reference=call.form.line(fields.OWN_REFERENCE),
         offset=call.form.number(fields.OFFSET),
         data=call.form.data(fields.TAIL),
         complete=call.form.number_or(fields.COMPLETE, 0) > 0,

@@ -11,7 +11,7 @@ from lgi_server.tables import active_resources
 
 def resource_request_resource_data(call: ResourceContext) -> Elements:
     """Return the certificate of another resource."""
-    name = call.form.word(fields.RESOURCE_NAME)
+    name = call.form.line(fields.RESOURCE_NAME)
     found = active_resources.named(call.transaction, name)
     if found is None:
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, name)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from lgi_protocol.xml import Element
-from lgi_server.api import responses
+from lgi_server.api import project_elements
 from lgi_server.api.context import ResourceContext, SessionContext
 from lgi_server.api.responses import Elements
 from lgi_server.services.access import resource_sessions
@@ -26,11 +26,11 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
-    return (*header, *responses.slave_servers(call.servers), session, longest, *certificates)
+    return (*header, *project_elements.slave_servers(call.servers), session, longest, *certificates)
 
 
 def resource_signoff_resource(call: SessionContext) -> Elements:
     """End the session and free what it has locked."""
     resource_sessions.sign_off(call.transaction, call.session_id)
     header = call.answers.resource_header(call.resource, call.servers)
-    return (*header, *responses.slave_servers(call.servers), Element("session_id", call.session_id))
+    return (*header, *project_elements.slave_servers(call.servers), Element("session_id", call.session_id))

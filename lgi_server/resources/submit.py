@@ -11,7 +11,7 @@ from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
 
 def resource_submit_job(call: SessionContext) -> Elements:
     """Insert a job, locked for the session."""
-    state = updates.check_first_state(call.form.word(fields.STATE))
+    state = updates.check_first_state(call.form.line(fields.STATE))
     application = call.form.tag(fields.APPLICATION)
     owners = call.form.names(fields.OWNERS)
     targets = call.form.names(fields.TARGETS)

@@ -1,25 +1,27 @@
-"""The calls by which resources get work, or wait for it (wire.md 6)."""
+"""The calls by which resources get work or wait for it (wire.md 6)."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from lgi_protocol.xml import Element
-from lgi_server.api import fields, responses
+from lgi_server.api import fields
 from lgi_server.api.context import ResourceContext, SessionContext
 from lgi_server.api.responses import Elements
 from lgi_server.background import long_poll_work
 from lgi_server.background.long_poll_work import WorkSubscription
 from lgi_server.services.jobs import claiming
+from lgi_server.tables.job_queue.pending_work import PendingJob
 
-# Of the jobs a waiting resource is told of.
-MOST_AWAITED = 64
-# That a resource waits for in one call.
+# Jobs in the answer to a waiting resource.
+MOST_PENDING = 64
+# Applications that a resource may wait for in one call.
 MOST_APPLICATIONS = 64
 
 
 def resource_request_work(call: SessionContext) -> Elements:
     """Offer queued jobs, each locked for the session; limit 0 only counts them.
 
-    With ``wait`` (ours) the answer comes when there is at least one, or after so many seconds.
+    With ``wait`` (ours) the answer comes when there is at least one job, or after so many seconds.
     """
     request = claiming.WorkRequest(
         application=call.form.tag(fields.APPLICATION),
@@ -27,7 +29,7 @@ def resource_request_work(call: SessionContext) -> Elements:
         limit=min(call.form.number_or(fields.LIMIT, claiming.DEFAULT_LIMIT), claiming.MOST),
         owners=call.form.names(fields.WANTED_OWNERS),
     )
-    possible = claiming.grantable(
+    available = claiming.grantable(
         call.transaction, call.session_id, request.application, call.project.licences
     )
     header = (
@@ -37,15 +39,15 @@ def resource_request_work(call: SessionContext) -> Elements:
         *call.header(),
         Element("application", request.application),
     )
-    wish = WorkSubscription(call.resource.resource_name, frozenset({request.application}))
+    subscription = WorkSubscription(call.resource.resource_name, frozenset({request.application}))
     if request.limit == 0:
-        count = claiming.count(call.transaction, call.resource, request, possible)
-        call.wait_unless(count, wish)
+        count = claiming.count(call.transaction, call.resource, request, available)
+        call.wait_unless(count, subscription)
         return (*header, Element("number_of_jobs", count))
     offered = claiming.claim(
-        call.transaction, call.resource, call.session_id, request, possible, now=call.now
+        call.transaction, call.resource, call.session_id, request, available, now=call.now
     )
-    call.wait_unless(offered, wish)
+    call.wait_unless(offered, subscription)
     count_offered = partial(
         call.runtime.metrics.offered, call.project.name, request.application, len(offered)
     )
@@ -54,23 +56,40 @@ def resource_request_work(call: SessionContext) -> Elements:
 
 
 def resource_wait(call: ResourceContext) -> Elements:
-    """Ours: the jobs this resource could take or is to abort, except those it knows; locks none of them.
+    """Return, ours, jobs that this resource could take or has to abort, without those it knows; lock none.
 
     With ``wait`` the answer comes when there is at least one, or after so many seconds. The list is short:
-    whoever is told asks for work, or for the state of its jobs, in the usual way.
+    the resource then requests work, or the states of its jobs, in the usual way.
     """
     applications = call.form.tags(fields.APPLICATIONS, MOST_APPLICATIONS)
     known = call.form.numbers(fields.KNOWN_QUEUED), call.form.numbers(fields.KNOWN_ABORTING)
     load = call.form.number_or(fields.LOAD, 0)
     sends = call.form.has(fields.KNOWN_WATCHED.name)
     watched = call.form.numbers(fields.KNOWN_WATCHED) if sends else None
-    wish = WorkSubscription(call.resource.resource_name, frozenset(applications), *known, load, watched)
+    resource = call.resource.resource_name
+    subscription = WorkSubscription(resource, frozenset(applications), *known, load, watched)
     found = [
         job
-        for job in long_poll_work.look(
-            call.transaction, applications, [wish.resource], sends, call.project.licences
+        for job in long_poll_work.find_work(
+            call.transaction, applications, [resource], sends, call.project.licences
         )
-        if wish.is_met_by(job)
+        if subscription.matches(job)
     ]
-    call.wait_unless(found, wish)
-    return (*call.header(), *responses.awaited(found[:MOST_AWAITED]))
+    call.wait_unless(found, subscription)
+    return (*call.header(), *_pending_jobs(found[:MOST_PENDING]))
+
+
+def _pending_jobs(jobs: Sequence[PendingJob]) -> Elements:
+    listed = (
+        Element(
+            "job",
+            (
+                Element("job_id", job.job_id),
+                Element("application", job.application),
+                Element("state", job.state),
+            ),
+            number,
+        )
+        for number, job in enumerate(jobs, 1)
+    )
+    return (Element("number_of_jobs", len(jobs)), *listed)

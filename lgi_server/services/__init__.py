@@ -1,1 +1,1 @@
-"""LGI's rules, without Flask and without SQL."""
+"""The rules of LGI, independent of Flask and SQL."""

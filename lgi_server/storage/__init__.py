@@ -1,1 +1,1 @@
-"""Repositories of jobs: on a local disk, or on another host over ssh."""
+"""The repositories of jobs: on a local disk, or on another host over ssh."""

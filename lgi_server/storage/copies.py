@@ -1,4 +1,4 @@
-"""Files that came together as one: copied out beside the repositories, then renamed into one of them."""
+"""Files that were posted as one: each is copied in the incoming directory, then renamed into a repository."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,16 +8,17 @@ from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
-from lgi_server.storage.base import Upload, file_name
-from lgi_server.storage.local import Repositories, copy_part, give_properties
-from lgi_server.storage.quota import Room
+from lgi_server.storage.local import Repositories
+from lgi_server.storage.quota import Quota
+from lgi_server.storage.repository import Upload, file_name
 from lgi_server.storage.threadpool import run_in_thread
 from lgi_server.storage.upload_budget import UploadBudget
+from lgi_server.storage.upload_copy import copy_part, set_properties
 
 
 @dataclass
 class Copy:
-    """One of the files: where its copy is, or why it is not stored."""
+    """One of the files: the path of its copy, or the error for which it is not stored."""
 
     upload: Upload
     refused: LGIError | None = None
@@ -28,11 +29,11 @@ class Copy:
 def copied(
     store: Repositories, name: str, uploads: Sequence[Upload], budget: UploadBudget
 ) -> Iterator[list[Copy]]:
-    """Provide files of a request, each that may be stored copied to the disk, for `store_all`; OSError.
+    """Provide a copy of each file that may be stored, written to disk, for `store_all`.
 
-    Raises StorageFullError when the disk has no room for them. What is left at the end is removed.
+    Copies that were not stored are removed at the end of the block. Raises OSError, or StorageFullError.
     """
-    copies = _judged(store.room(name), uploads)
+    copies = _checked(store.quota(name), uploads)
     accepted = [one for one in copies if one.refused is None]
     store.pending.check_free(sum(one.upload.size for one in accepted))
     try:
@@ -44,8 +45,8 @@ def copied(
                 one.path.unlink(missing_ok=True)
 
 
-def _judged(room: Room, uploads: Sequence[Upload]) -> list[Copy]:
-    """Return each file in its turn: the ones before it have taken their room."""
+def _checked(quota: Quota, uploads: Sequence[Upload]) -> list[Copy]:
+    """Check the files one after the other; each accepted file counts for those after it."""
     names: set[str] = set()
     copies = []
     for upload in uploads:
@@ -53,44 +54,44 @@ def _judged(room: Room, uploads: Sequence[Upload]) -> list[Copy]:
         try:
             if file_name(upload.name) in names:
                 raise LGIError(ErrorNumber.UPLOAD, f"two files have the name {upload.name!r}")
-            room.check(upload.name, upload.size)
-            room.add(upload.name, upload.size)
+            quota.check(upload.name, upload.size)
+            quota.add(upload.name, upload.size)
             names.add(upload.name)
-        except LGIError as fault:
-            refused = fault
+        except LGIError as error:
+            refused = error
         copies.append(Copy(upload, refused))
     return copies
 
 
 def _write(store: Repositories, copies: Sequence[Copy], budget: UploadBudget) -> None:
-    """Write copies, one open at a time, and wait for the disk once."""
+    """Write copies, with one of them open at a time, and sync the disk once."""
     for one in copies:
         with budget.new_file() as opened:
             one.path = Path(opened.name)
-            # By its time it is seen whether an arrival was left behind: the file's own comes with its name.
+            # Without its properties: the modification time shows whether an incoming file is stale.
             copy_part(replace(one.upload, properties=FileProperties()), os.dup(opened.fileno()))
     if copies:
         store.sync()
 
 
 def store_all(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
-    """Give copies their names, each replacing an older file; one that cannot have it says why."""
+    """Rename copies into a repository, replacing older files; a failed copy gets its ``refused``."""
     run_in_thread(_rename, store, name, [one for one in copies if one.path is not None])
 
 
 def _rename(store: Repositories, name: str, copies: Sequence[Copy]) -> None:
-    # Others may have stored files since they were judged.
-    room = store.room(name)
+    # Other requests may have stored files since the first check.
+    quota = store.quota(name)
     with store.opened(name) as at:
         for one in copies:
-            wanted = one.upload.name
+            file = one.upload.name
             try:
-                room.check(wanted, one.upload.size)
-                room.add(wanted, one.upload.size)
-                os.rename(str(one.path), wanted, dst_dir_fd=at)
-                give_properties(one.upload.properties, wanted, at)
+                quota.check(file, one.upload.size)
+                quota.add(file, one.upload.size)
+                os.rename(str(one.path), file, dst_dir_fd=at)
+                set_properties(one.upload.properties, file, at)
             except LGIError as refused:
                 one.refused = refused
             except OSError as error:
-                one.refused = LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}")
+                one.refused = LGIError(ErrorNumber.UPLOAD, f"{file!r}: {error.strerror}")
         os.fsync(at)

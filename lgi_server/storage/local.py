@@ -1,7 +1,7 @@
-"""The directories of files that belong to jobs: ``<last 3 digits>/JOB_<32 digits>`` below one root.
+"""Repositories on a local disk: the directories ``<last 3 digits>/JOB_<32 digits>`` below a root.
 
-Every name from outside is checked here, every directory is opened without following links and every file
-is reached through its directory, so that no path a client can invent leads out. Files appear by rename.
+Every name from a client is checked here, every directory is opened without following links, and every file is
+opened through its directory, so that no path can lead out. New files appear complete, by link or rename.
 """
 
 import errno
@@ -10,15 +10,17 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
-from lgi_server.storage import base
-from lgi_server.storage.base import (
+from lgi_server.storage import repository
+from lgi_server.storage.pending_uploads import PendingUploads
+from lgi_server.storage.quota import Quota
+from lgi_server.storage.repository import (
     ACCESS_FILE,
     Limits,
     NewRepository,
@@ -26,93 +28,83 @@ from lgi_server.storage.base import (
     StoredFile,
     Upload,
     file_name,
-    is_text,
+    is_listable,
 )
-from lgi_server.storage.pending_uploads import PendingUploads
-from lgi_server.storage.quota import Room
 from lgi_server.storage.threadpool import run_in_thread, syncfs
 from lgi_server.storage.upload_budget import UploadBudget
+from lgi_server.storage.upload_copy import copy_part, set_properties
 
 log = logging.getLogger("lgi.repositories")
 _INCOMING = ".incoming"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_BLOCK = 2**20
 _UNKNOWN = FileProperties()
-# Files in one repository: every answer with a job's details lists them.
+# Files in one repository: an answer with the details of a job lists all of them.
 MOST_FILES = 10_000
-# No upload takes longer than a day.
-STALE_SECONDS = 86400
 
 
 class Repositories:
-    """The repositories below a directory of this server: a `Store` whose files it serves itself."""
+    """The repositories below a directory of this server, which serves their files: a `Store`."""
 
     def __init__(
         self, root: Path, max_file_size: int, max_size: int, url: str = "", reserve: int = 0
     ) -> None:
-        """Sizes in bytes; ``max_size`` is for all files of one repository together.
+        """Create the store; sizes are in bytes, ``max_size`` is for all files of one repository together.
 
-        ``reserve`` is what uploads leave of the disk to everything else.
+        ``reserve`` are the bytes of the disk that uploads leave free.
         """
         self.root = root
         self._url = url
         self.max_file_size = max_file_size
         self.max_size = max_size
-        self.incoming = root / _INCOMING
-        self.incoming.mkdir(mode=0o700, exist_ok=True)
-        self.pending = PendingUploads(self.incoming, reserve)
+        self.pending = PendingUploads(root / _INCOMING, reserve)
 
     def budget(self, account: str, repository: str = "") -> UploadBudget:
         """Return what a request of an account may write, for one repository or for new ones."""
         return UploadBudget(self.pending, account, repository)
 
-    def forget_stale(self, now: float) -> None:
-        """Remove arrivals whose request ended long ago with the server, not by itself."""
-        for arrived in self.incoming.iterdir():
-            with suppress(FileNotFoundError):
-                if arrived.stat().st_mtime < now - STALE_SECONDS:
-                    arrived.unlink()
-
     def directory(self, name: str) -> Path:
-        """Return where a repository is."""
-        return self.root / base.below(name)
+        """Return the directory of a repository; NoSuchFileError for an invalid name."""
+        return self.root / repository.relative_path(name)
 
-    def place(self, name: str, server_name: str) -> str:
-        """Return where a repository is, as others would name it."""
+    def location(self, name: str, server_name: str) -> str:
+        """Return the location of a repository as ``server_name:directory``."""
         return f"{server_name}:{self.directory(name)}"
 
     def url(self, name: str) -> str:
-        """Return where a repository is served."""
-        return f"{self._url}/{base.below(name)}"
+        """Return the URL of a repository."""
+        return f"{self._url}/{repository.relative_path(name)}"
 
     def new_name(self) -> str:
-        """Return a name nobody can guess."""
-        return base.new_name()
+        """Return a random name."""
+        return repository.new_name()
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-        """Make a repository with its first files; LGIError FILE_TOO_BIG, or UPLOAD when there is no room.
+        """Create a repository with its first files, and wait in a thread until they are on disk.
 
-        When it raises, `remove` is the caller's to call. A disk is waited for aside, once for everything.
+        Raises LGIError FILE_TOO_BIG, or UPLOAD; the caller then has to call `remove`.
         """
-        base.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
+        repository.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
         try:
             run_in_thread(self._make, name, writers, uploads)
         except OSError as error:
-            log.error("cannot make %s: %s", self.directory(name), error)
+            log.error("cannot create %s: %s", self.directory(name), error)
             raise LGIError(ErrorNumber.UPLOAD, error.strerror or "") from None
 
     def _make(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
+        with self._new_directory(name) as at:
+            self._write(at, ACCESS_FILE, comma_lists.join(writers).encode())
+            for upload in uploads:
+                # A link, not a rename: the database may require that the whole submit is repeated.
+                os.link(upload.arrived, upload.name, dst_dir_fd=at)
+                # After the link: the modification time shows whether an incoming file is stale.
+                set_properties(upload.properties, upload.name, at)
+            os.fsync(at)
+
+    def _new_directory(self, name: str) -> AbstractContextManager[int]:
         directory = self.directory(name)
         directory.parent.mkdir(mode=0o770, exist_ok=True)
         directory.mkdir(mode=0o770)
-        with self.opened(name) as at:
-            self._write(at, ACCESS_FILE, comma_lists.join(writers).encode())
-            for upload in uploads:
-                # A link, not a rename: the database may ask for the whole submit to be done again.
-                os.link(upload.arrived, upload.name, dst_dir_fd=at)
-                # Only now: by its time it is seen whether an arrival was left behind.
-                give_properties(upload.properties, upload.name, at)
-            os.fsync(at)
+        return self.opened(name)
 
     @staticmethod
     def _write(at: int, name: str, data: bytes) -> None:
@@ -122,29 +114,26 @@ class Repositories:
             os.fsync(opened.fileno())
 
     def check(self, uploads: Sequence[Upload]) -> None:
-        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
-        base.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
+        repository.check_uploads(uploads, Limits(self.max_file_size, self.max_size))
 
-    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
-        """Make repositories whose files were checked; their names. LGIError UPLOAD when there is no room."""
-        self.pending.check_free(sum(upload.size for new in wanted for upload in new.uploads))
-        names = tuple(self.new_name() for _ in wanted)
+    def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Create repositories with checked files and return their names; all, or none and LGIError UPLOAD."""
+        self.pending.check_free(sum(upload.size for new in repositories for upload in new.uploads))
+        names = tuple(self.new_name() for _ in repositories)
         try:
-            run_in_thread(self._make_all, names, wanted)
+            run_in_thread(self._make_all, names, repositories)
         except OSError as error:
             for name in names:
                 self.remove(name)
-            log.error("cannot make %d repositories: %s", len(names), error)
+            log.error("cannot create %d repositories: %s", len(names), error)
             raise LGIError(ErrorNumber.UPLOAD, error.strerror or "") from None
         return names
 
-    def _make_all(self, names: Sequence[str], wanted: Sequence[NewRepository]) -> None:
-        """Write all of them, and wait for the disk once."""
-        for name, new in zip(names, wanted, strict=True):
-            directory = self.directory(name)
-            directory.parent.mkdir(mode=0o770, exist_ok=True)
-            directory.mkdir(mode=0o770)
-            with self.opened(name) as at:
+    def _make_all(self, names: Sequence[str], repositories: Sequence[NewRepository]) -> None:
+        """Write all repositories, and sync the disk once."""
+        for name, new in zip(names, repositories, strict=True):
+            with self._new_directory(name) as at:
                 access = os.open(ACCESS_FILE, _NEW, 0o660, dir_fd=at)
                 with os.fdopen(access, "wb") as opened:
                     opened.write(comma_lists.join(new.writers).encode())
@@ -153,34 +142,19 @@ class Repositories:
         self.sync()
 
     def sync(self) -> None:
-        """Return when everything written here would survive a power cut. Blocks its thread."""
-        root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            syncfs(root)
-        finally:
-            os.close(root)
+        """Sync the file system of the repositories; blocks the thread."""
+        syncfs(self.root)
 
     def remove(self, name: str) -> None:
-        """Remove a repository and its files; none there is fine."""
+        """Remove a repository, if there is one, with its files."""
         directory = self.directory(name)
-        # rmtree follows no links on the systems we run on; a fault half way leaves rubbish, not danger.
+        # rmtree follows no links on the supported systems; an error leaves only files without a job.
         run_in_thread(shutil.rmtree, directory, ignore_errors=True)
         with suppress(OSError):
             directory.parent.rmdir()
 
-    @contextmanager
-    def arriving(self, budget: UploadBudget) -> Iterator[IO[bytes]]:
-        """Provide a file in the incoming directory, gone at the end unless it was renamed meanwhile."""
-        opened = budget.new_file()
-        try:
-            yield opened
-        finally:
-            opened.close()
-            with suppress(FileNotFoundError):
-                os.unlink(opened.name)
-
     def content(self, name: str) -> list[StoredFile]:
-        """Return the plain files of a repository by name; empty when there is no such repository."""
+        """Return the regular files of a repository by name; none when there is no such repository."""
         try:
             with self.opened(name) as at:
                 return sorted(self._files(at), key=lambda stored: stored.name)
@@ -191,15 +165,15 @@ class Repositories:
     def _files(at: int) -> Iterator[StoredFile]:
         with os.scandir(at) as entries:
             for entry in entries:
-                # A name that is no text can only come from the administrator's own hand.
-                readable = is_text(entry.name)
+                # Other names can only have been created on the server itself.
+                listable = is_listable(entry.name)
                 with suppress(FileNotFoundError):
                     status = entry.stat(follow_symlinks=False)
-                    if readable and stat.S_ISREG(status.st_mode):
+                    if listable and stat.S_ISREG(status.st_mode):
                         yield StoredFile(entry.name, status.st_size, status.st_mtime_ns)
 
     def open(self, name: str, file: str) -> IO[bytes]:
-        """Return a plain file for reading. Raises NoSuchFileError."""
+        """Return a regular file, opened for reading; NoSuchFileError."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with self.opened(name) as at:
             try:
@@ -211,46 +185,45 @@ class Repositories:
             raise NoSuchFileError(file)
         return opened
 
-    def check_room(self, name: str, file: str, size: int) -> None:
-        """LGIError FILE_TOO_BIG or UPLOAD unless a file of this size may be stored under this name."""
-        self.room(name).check(file, size)
-
-    def room(self, name: str) -> Room:
-        """Return what a repository holds, and may hold."""
+    def quota(self, name: str) -> Quota:
+        """Return the quota of a repository with its present files."""
         sizes = {stored.name: stored.size for stored in self.content(name)}
-        return Room(sizes, Limits(self.max_file_size, self.max_size), MOST_FILES)
+        return Quota(sizes, Limits(self.max_file_size, self.max_size), MOST_FILES)
 
     def put(self, name: str, file: str, arrived: IO[bytes], properties: FileProperties = _UNKNOWN) -> int:
-        """Give an arrived file, already on the disk, its name, replacing an older one; answer its size."""
-        wanted = file_name(file)
+        """Rename an incoming file, synced to disk, into a repository; return its size in bytes.
+
+        It replaces an older file. Raises LGIError FILE_TOO_BIG or UPLOAD, or NoSuchFileError.
+        """
+        file = file_name(file)
         size = os.fstat(arrived.fileno()).st_size
-        self.check_room(name, wanted, size)
+        self.quota(name).check(file, size)
         with self.opened(name) as at:
             try:
-                os.rename(arrived.name, wanted, dst_dir_fd=at)
+                os.rename(arrived.name, file, dst_dir_fd=at)
             except OSError as error:
-                raise LGIError(ErrorNumber.UPLOAD, f"{wanted!r}: {error.strerror}") from error
+                raise LGIError(ErrorNumber.UPLOAD, f"{file!r}: {error.strerror}") from error
             properties.apply(arrived.fileno())
             os.fsync(at)
         return size
 
     def delete(self, name: str, file: str) -> None:
-        """Remove a file. Raises NoSuchFileError."""
-        wanted = file_name(file)
+        """Remove a file; NoSuchFileError, LGIError UPLOAD for an invalid name."""
+        file = file_name(file)
         with self.opened(name) as at:
             try:
-                os.unlink(wanted, dir_fd=at)
+                os.unlink(file, dir_fd=at)
             except OSError as error:
                 raise NoSuchFileError(file) from error
 
     def writers(self, name: str) -> tuple[str, ...]:
-        """Return the names in the repository's access file. Raises NoSuchFileError."""
+        """Return the names in the access file of a repository; NoSuchFileError."""
         with self.open(name, ACCESS_FILE) as opened:
             return comma_lists.split(opened.read(65536).decode("utf-8", "replace"))
 
     @contextmanager
     def opened(self, name: str) -> Iterator[int]:
-        """Provide a descriptor of the repository's directory, whose parents lead nowhere else."""
+        """Provide a descriptor of a repository, opened without following links; NoSuchFileError."""
         path = self.directory(name)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -269,32 +242,8 @@ class Repositories:
             os.close(at)
 
 
-def give_properties(properties: FileProperties, name: str, at: int) -> None:
-    """Give a file of a directory what is said of it."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-    try:
-        properties.apply(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def copy_part(upload: Upload, descriptor: int) -> None:
-    """Write what has arrived to a new file and close that."""
-    begin, left = upload.part or (0, upload.size)
-    with os.fdopen(descriptor, "wb") as opened, upload.arrived.open("rb") as arrived:
-        arrived.seek(begin)
-        while left:
-            block = arrived.read(min(left, _BLOCK))
-            if not block:
-                raise OSError(errno.EIO, f"{upload.name!r} has not arrived whole")
-            opened.write(block)
-            left -= len(block)
-        opened.flush()
-        upload.properties.apply(opened.fileno())
-
-
 def _part(text: str) -> str:
-    """Return one part of a path. Raises NoSuchFileError for anything that would lead elsewhere."""
+    """Return ``text`` if it is the name of one entry of a directory; NoSuchFileError otherwise."""
     if text in {"", ".", ".."} or "/" in text or "\0" in text:
         raise NoSuchFileError(text)
     return text

@@ -1,7 +1,7 @@
-"""Files on their way into a repository: what they take of the disk, and for whom.
+"""Pending uploads: posted files that are not in a repository yet, and how much of the disk they take.
 
-The name of each tells its account, its repository and the process that writes it, so that all workers see the
-same. An account is that of a user, a resource, or the jobs of a user.
+The name of each has its account, its repository and the process that writes it, so that all workers count the
+same files. An account is that of a user, of a resource, or of the jobs of a user.
 """
 
 import hashlib
@@ -17,45 +17,48 @@ from typing import IO
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 
-# Of the room there is for uploads one account may have so much, as long as nobody has its files.
+# The part of the space for uploads that the pending files of one account may take.
 LARGEST_SHARE = 0.75
-# No reserve is more than this part of a disk.
+# A reserve is never more than this part of a disk.
 LARGEST_RESERVE = 0.125
-# Files of processes that are gone are looked for once in so many seconds; none is younger than that.
+# Files of ended processes are searched once in so many seconds, and removed when they are older than that.
 SWEEP_SECONDS = 60.0
 _NO_REPOSITORY = "-"
 # Of the name of a file: account, repository, host, process, and what mkstemp adds.
 PARTS = 5
+# No upload takes longer than a day.
+STALE_SECONDS = 86400
 
 
 class StorageFullError(LGIError):
-    """The disk has no room for an upload at present, or none for more of its account."""
+    """The disk has no space for an upload at present, or its account may not have more."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(ErrorNumber.UPLOAD, why, message="The server has no room for the files at present")
+        super().__init__(ErrorNumber.UPLOAD, why, message="The server has no space for the files at present")
 
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes of a file system: all of it, and those that are free for uploads and for everything else."""
+    """The size of a file system and its free space, in bytes."""
 
     total: int
     free: int
 
 
 def disk_of(directory: Path) -> Disk:
-    """Return the disk of a directory. Raises OSError."""
+    """Return size and free space of the file system of a directory; OSError."""
     status = os.statvfs(directory)
     return Disk(status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize)
 
 
 class PendingUploads:
-    """The files in the incoming directory of the repositories."""
+    """The files in the incoming directory, in the file system of the repositories."""
 
-    def __init__(self, directory: Path, reserve: int, look: Callable[[Path], Disk] = disk_of) -> None:
-        """Leave ``reserve`` bytes of the disk, at which ``look`` looks, to the server's own work."""
-        self._look = look
+    def __init__(self, directory: Path, reserve: int, measure: Callable[[Path], Disk] = disk_of) -> None:
+        """Create the directory if it is missing; uploads leave ``reserve`` bytes of the disk free."""
+        self._measure = measure
         self.directory = directory
+        directory.mkdir(mode=0o700, exist_ok=True)
         self._reserve = reserve
         self._host = _digest(socket.gethostname())
         self._sweep_time = 0.0
@@ -72,25 +75,23 @@ class PendingUploads:
         return open(path, "r+b")
 
     def free(self) -> int:
-        """Return how many bytes uploads may take beside the reserve."""
-        disk = self._look(self.directory)
+        """Return how many bytes uploads may take without the reserve."""
+        disk = self._measure(self.directory)
         return disk.free - min(self._reserve, int(disk.total * LARGEST_RESERVE))
 
     def check_free(self, size: int) -> None:
-        """Raise StorageFullError unless so many bytes can be written beside the reserve."""
+        """Raise StorageFullError unless so many bytes can be written without the reserve."""
         if size > self.free():
             raise StorageFullError("its disk is full")
 
     def check_account(self, account: str, size: int) -> None:
-        """Raise StorageFullError unless an account may have so many more bytes on their way."""
+        """Raise StorageFullError unless an account may have so many more pending bytes."""
         own, _ = self.sizes(account, "")
         if own + size > LARGEST_SHARE * (self.free() + own):
-            raise StorageFullError(
-                f"{own} bytes of yours are on their way already, which leaves few for others"
-            )
+            raise StorageFullError(f"{own} bytes of yours are pending already, which leaves few for others")
 
     def sizes(self, account: str, repository: str) -> tuple[int, int]:
-        """Return the bytes that are on their way for an account, and into a repository."""
+        """Return the pending bytes of an account, and those for a repository."""
         key, own, there = _digest(account), 0, 0
         for path, parts in self._files():
             if key != parts[0] and repository != parts[1]:
@@ -102,12 +103,19 @@ class PendingUploads:
         return own, there
 
     def sweep(self, now: float) -> None:
-        """Remove what processes of this host have left that are gone."""
+        """Remove files of ended processes of this host; ``now`` is in seconds."""
         for path, (_account, _repository, host, process, _random) in self._files():
             if host != self._host or Path(f"/proc/{process}").exists():
                 continue
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < now - SWEEP_SECONDS:
+                    path.unlink()
+
+    def remove_stale(self, now: float) -> None:
+        """Remove files of requests that ended long ago; ``now`` is in seconds."""
+        for path in self.directory.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < now - STALE_SECONDS:
                     path.unlink()
 
     def _files(self) -> Iterator[tuple[Path, list[str]]]:

@@ -1,8 +1,8 @@
 """Repositories on another host, reached by ssh as LGI's document describes.
 
-The commands below are the only texts a shell ever sees. What varies in them is the configured directory, of
-plain characters, and names of repositories, which this server made. Names of files and lists of access
-travel in a tar stream one way and between NULs the other.
+The commands below are the only texts that a shell ever reads. Their variable parts are the configured
+directory, of plain characters, and names of repositories, which this server has made. Names of files and
+access lists are sent in a tar stream, and received separated by NULs.
 """
 
 import io
@@ -19,15 +19,15 @@ from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.config.repository_host import RepositoryHost
-from lgi_server.storage import base
-from lgi_server.storage.base import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
+from lgi_server.storage import repository
+from lgi_server.storage.repository import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
 from lgi_server.storage.ssh import RemoteCommandError, Ssh
 from lgi_server.storage.threadpool import run_in_thread
 
 log = logging.getLogger("lgi.repositories")
-# Whatever the login shell is, sh reads the rest, between single quotes: nothing below may hold one.
+# sh reads the rest, whatever the login shell is; it is in single quotes, so nothing below may have one.
 _HEAD = "exec sh -c 'cd {directory} || exit 1; "
-# The access file is packed last: when it is there, the stream was not cut short.
+# The access file comes last in the stream: when it exists the stream was complete.
 CREATE = (
     "umask 007; mkdir -p {fan} && mkdir {new} && tar -x -o -f - -C {new} && test -f {new}/{access} "
     "&& find {new} -exec sync {{}} + && mv -T {new} {old} || {{ rm -rf {new}; exit 1; }}'"
@@ -38,15 +38,15 @@ _CONTENT = (
     'exec find {old} -maxdepth 1 -ignore_readdir_race -type f -printf "%s %T@ %f\\0"\''
 )
 SECONDS = 30.0
-# The least a connection must carry, in bytes a second.
+# Bytes per second that a connection must carry at least.
 SLOWEST = 1_000_000
 
 
 class RemoteRepositories:
-    """The repositories below a directory of another host: a `Store` whose files that host serves."""
+    """The repositories below a directory of another host, which serves their files: a `Store`."""
 
     def __init__(self, host: RepositoryHost, limits: Limits, incoming: Path, control: Path) -> None:
-        """Streams are made in ``incoming``; ``control`` is made for this server's eyes only."""
+        """Create the store; streams are written in ``incoming``, the socket of ssh is in ``control``."""
         control.mkdir(mode=0o700, exist_ok=True)
         self._host = host
         self._limits = limits
@@ -54,28 +54,31 @@ class RemoteRepositories:
         self._ssh = Ssh(host, control)
 
     def new_name(self) -> str:
-        """Return a name nobody can guess."""
-        return base.new_name()
+        """Return a random name."""
+        return repository.new_name()
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-        """Make a repository with its first files, all of it or nothing; LGIError UPLOAD, FILE_TOO_BIG."""
-        base.check_uploads(uploads, self._limits)
+        """Create a repository with its first files, all or nothing; LGIError UPLOAD or FILE_TOO_BIG."""
+        repository.check_uploads(uploads, self._limits)
         with tempfile.TemporaryFile(dir=self._incoming) as packed:
             run_in_thread(pack, packed, writers, uploads)
             size = packed.tell()
             packed.seek(0)
-            with _answered():
+            with _translated_errors():
                 self._run(CREATE, name, packed, SECONDS + size / SLOWEST)
 
     def check(self, uploads: Sequence[Upload]) -> None:
-        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
-        base.check_uploads(uploads, self._limits)
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
+        repository.check_uploads(uploads, self._limits)
 
-    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
-        """Make repositories one after the other; their names. LGIError UPLOAD, FILE_TOO_BIG."""
+    def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Create repositories one after the other and return their names; all or none.
+
+        Raises LGIError UPLOAD or FILE_TOO_BIG.
+        """
         made: list[str] = []
         try:
-            for new in wanted:
+            for new in repositories:
                 made.append(self.new_name())
                 self.create(made[-1], new.writers, new.uploads)
         except LGIError:
@@ -85,50 +88,50 @@ class RemoteRepositories:
         return tuple(made)
 
     def remove(self, name: str) -> None:
-        """Remove a repository and its files; what cannot be removed now is left, and the log says so."""
+        """Remove a repository with its files; a failure is only logged."""
         try:
             self._run(_REMOVE, name)
         except RemoteCommandError:
-            log.warning("%s may be left on the repository host", name)
+            log.warning("cannot remove %s, it may still be on the repository host", name)
 
     def content(self, name: str) -> list[StoredFile]:
-        """Return the plain files of a repository by name; LGIError UPLOAD when the host cannot tell."""
-        if not base.is_name(name):
+        """Return the regular files of a repository, ordered by name; LGIError UPLOAD when the host fails."""
+        if not repository.is_name(name):
             return []
-        with _answered():
+        with _translated_errors():
             listed = self._run(_CONTENT, name)
         return sorted(_listed(listed), key=lambda stored: stored.name)
 
-    def place(self, name: str, server_name: str) -> str:
-        """Return where a repository is, as scp would name it."""
-        return f"{self._host.address}:{self._host.directory}/{base.below(name)}"
+    def location(self, name: str, server_name: str) -> str:
+        """Return the location of a repository as scp takes it."""
+        return f"{self._host.address}:{self._host.directory}/{repository.relative_path(name)}"
 
     def url(self, name: str) -> str:
-        """Return where a repository is served."""
-        return f"{self._host.url}/{base.below(name)}"
+        """Return the URL of a repository."""
+        return f"{self._host.url}/{repository.relative_path(name)}"
 
     def _run(self, steps: str, name: str, given: IO[bytes] | None = None, seconds: float = SECONDS) -> bytes:
         return self._ssh.run(command(steps, self._host.directory, name), given, seconds)
 
 
 def command(steps: str, directory: str, name: str) -> str:
-    """Return what the login shell there reads. Raises NoSuchFileError for a name no server of ours makes."""
-    old, fan = base.below(name), name[-3:]
+    """Return the command for the login shell of the host; NoSuchFileError for an invalid name."""
+    old, fan = repository.relative_path(name), name[-3:]
     new = f"{fan}/.new-{name}"
     return (_HEAD + steps).format(directory=directory, access=ACCESS_FILE, fan=fan, new=new, old=old)
 
 
 @contextmanager
-def _answered() -> Iterator[None]:
-    """Tell a client no more than that it is not the client's fault."""
+def _translated_errors() -> Iterator[None]:
+    """Turn RemoteCommandError into LGIError UPLOAD without details, which only the log has."""
     try:
         yield
     except RemoteCommandError:
-        raise LGIError(ErrorNumber.UPLOAD, message="The repository host cannot be used now") from None
+        raise LGIError(ErrorNumber.UPLOAD, message="The repository host is not available") from None
 
 
 def pack(packed: IO[bytes], writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-    """Write the files and then the access list as a tar archive, in the oldest format with long names."""
+    """Write the files and then the access list as a tar archive of the GNU format, which has long names."""
     with tarfile.open(
         fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape"
     ) as archive:
@@ -153,6 +156,6 @@ def _listed(output: bytes) -> Iterator[StoredFile]:
         size, date, raw = entry.split(b" ", 2)
         name = raw.decode("utf-8", "surrogateescape")
         seconds, _, fraction = date.decode("ascii").partition(".")
-        # A name that is no text can only come from the hand of that host's administrator.
-        if base.is_text(name):
+        # Other names can only have been created on that host itself.
+        if repository.is_listable(name):
             yield StoredFile(name, int(size), int(seconds) * 10**9 + int(fraction[:9].ljust(9, "0")))

@@ -1,7 +1,7 @@
-"""Commands run on another host by ssh, waited for without blocking a worker.
+"""Commands on another host, run by ssh without blocking the worker.
 
-ssh joins the command's words and gives them to the login shell there. So a command is one text made of our
-own words only; whatever a user has chosen goes through standard input.
+ssh passes the command to the login shell of the host as one text. So a command has only constant text and
+checked names; data of users goes through standard input.
 """
 
 import logging
@@ -17,13 +17,13 @@ from lgi_server.config.repository_host import RepositoryHost, is_plain
 
 log = logging.getLogger("lgi.ssh")
 CONNECT_SECONDS = 5
-# For so long after a failed connection nobody tries again: each try would keep a request waiting.
+# Seconds after a failed connection in which no request tries again: each attempt would delay it.
 AWAY_SECONDS = 5.0
-# Two workers together stay below sshd's limit of ten sessions a connection.
+# Commands of one worker at once: two workers stay below sshd's limit of ten sessions per connection.
 AT_ONCE = 4
 WAIT_SECONDS = 10.0
 _SSH_FAILED = 255
-# A path of a socket has at most 107 bytes, and ssh adds 17 to it for a moment.
+# The path of a socket has at most 107 bytes, and ssh adds 17 to it temporarily.
 _LONGEST_SOCKET = 107 - 17
 _OPTIONS = {
     "BatchMode": "yes",
@@ -42,14 +42,14 @@ _OPTIONS = {
 
 
 class RemoteCommandError(Exception):
-    """The command did not succeed; the log has the reason."""
+    """The command has failed; the log has the reason."""
 
 
 class Ssh:
-    """The way to one host. A connection is kept for a minute and shared by all workers."""
+    """Runs commands on one host. The connection is kept for a minute and shared by all workers."""
 
     def __init__(self, host: RepositoryHost, control: Path) -> None:
-        """``control`` is a directory of our own for the socket of the kept connection."""
+        """Create the client; ``control`` is a private directory for the socket of the connection."""
         self._name = str(host.address)
         options = {**_OPTIONS, "UserKnownHostsFile": str(host.known_hosts), **_sharing(control / "ssh")}
         self._command = [
@@ -58,29 +58,32 @@ class Ssh:
             *(part for key, value in options.items() for part in ("-o", f"{key}={value}")),
             *("--", host.address.host),
         ]
-        self._places = BoundedSemaphore(AT_ONCE)
+        self._slots = BoundedSemaphore(AT_ONCE)
         self._away_until = 0.0
 
     def run(self, command: str, given: IO[bytes] | None = None, seconds: float = 30.0) -> bytes:
-        """Return what a command printed there. Raises RemoteCommandError, at once while the host is away."""
-        if not self._places.acquire(timeout=WAIT_SECONDS):
+        """Return the standard output of a command that ends within ``seconds``, with ``given`` as its input.
+
+        Raises RemoteCommandError; at once for AWAY_SECONDS after a failed connection.
+        """
+        if not self._slots.acquire(timeout=WAIT_SECONDS):
             raise RemoteCommandError("too many commands at once")
         try:
             if time.monotonic() < self._away_until:
-                raise RemoteCommandError("the host was away a moment ago")
+                raise RemoteCommandError("the host could not be reached a moment ago")
             return self._run(command, given, seconds)
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _run(self, command: str, given: IO[bytes] | None, seconds: float) -> bytes:
-        # The kept connection inherits stderr and outlives this command: a pipe would not come to its end.
-        with TemporaryFile() as said:
+        # A file, not a pipe: the process of the kept connection inherits it and would keep a pipe open.
+        with TemporaryFile() as errors:
             try:
                 done = subprocess.run(
                     [*self._command, command],
                     stdin=given or subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
-                    stderr=said,
+                    stderr=errors,
                     env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
                     timeout=seconds,
                 )
@@ -91,15 +94,16 @@ class Ssh:
                 return bytes(output)
             if status == _SSH_FAILED:
                 self._away_until = time.monotonic() + AWAY_SECONDS
-            said.seek(0)
-            reason = said.read(2000).decode("ascii", "backslashreplace").strip() or "no answer in time"
+            errors.seek(0)
+            text = errors.read(2000).decode("ascii", "backslashreplace").strip()
+        reason = text or "the command took too long"
         log.error("%s: status %d, %s", self._name, status, ascii(reason))
         raise RemoteCommandError(reason)
 
 
 def _sharing(socket: Path) -> dict[str, str]:
-    """Return the options for one kept connection, unless the socket's path would not do."""
+    """Return the options to keep one connection, or for none if the path of the socket is unusable."""
     if len(bytes(socket)) > _LONGEST_SOCKET or not is_plain(socket):
-        log.warning("%s: too long or too odd for a socket, each command connects anew", socket)
+        log.warning("%s cannot be the path of a socket: each command makes its own connection", socket)
         return {"ControlPath": "none"}
     return {"ControlMaster": "auto", "ControlPersist": "60", "ControlPath": str(socket)}

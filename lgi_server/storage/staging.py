@@ -1,36 +1,36 @@
-"""A repository on another host, made before the transaction that stores its job.
+"""A repository on another host, created before the transaction that stores its job.
 
-Making one takes a while, and an open transaction holds up others: all changes with SQLite, submits by the
-same rule with MariaDB. So a submit is judged twice: once until everything is known that the repository
-needs, which is then made with no transaction open, and once more to store the job.
+Creating one takes time, and an open transaction delays others: all writers with SQLite, submits under the
+same rule with MariaDB. So the work of a submit runs twice: first until the content of the repository is
+known, which is then created with no transaction open, and again to store the job.
 """
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.storage import base
-from lgi_server.storage.base import NewRepository, RepositoryWriter, Upload
+from lgi_server.storage import repository
+from lgi_server.storage.repository import NewRepository, RepositoryWriter, Upload
 
 Result = TypeVar("Result")
 
 
 class RepositoryNotReadyError(Exception):
-    """Nothing was done: have ``ahead`` make the repository, then the same work can be done."""
+    """The repository has to be created first, by ``staged.create_and_run``; nothing was changed."""
 
-    def __init__(self, ahead: "StagedRepository") -> None:
-        super().__init__("the repository is not made yet")
-        self.ahead = ahead
+    def __init__(self, staged: "StagedRepository") -> None:
+        super().__init__("the repository is not created yet")
+        self.staged = staged
 
 
 class StagedRepository:
-    """What makes and removes repositories for one request, as it appears to the request's transaction."""
+    """The repository writer of one request: it keeps what was asked for and creates it later."""
 
-    def __init__(self, slow: RepositoryWriter) -> None:
-        """Prepare the repositories of a request: one with a known name, or many at once."""
-        self._slow = slow
-        self._names: tuple[str, ...] = (base.new_name(),)
-        self._wanted: tuple[NewRepository, ...] = ()
+    def __init__(self, writer: RepositoryWriter) -> None:
+        """Create the writer of a request; repositories are created by ``writer``."""
+        self._writer = writer
+        self._names: tuple[str, ...] = (repository.new_name(),)
+        self._requested: tuple[NewRepository, ...] = ()
         self._many = False
         self._made = False
         self._kept: set[str] = set()
@@ -40,45 +40,45 @@ class StagedRepository:
         return self._names[0]
 
     def check(self, uploads: Sequence[Upload]) -> None:
-        """LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of one repository."""
-        self._slow.check(uploads)
+        """Raise LGIError UPLOAD or FILE_TOO_BIG unless these can be the first files of a repository."""
+        self._writer.check(uploads)
 
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
-        """Take the repository that was made. Raises RepositoryNotReadyError the first time."""
+        """Use the created repository; RepositoryNotReadyError at the first call."""
         self._take((NewRepository(tuple(writers), tuple(uploads)),))
 
-    def create_all(self, wanted: Sequence[NewRepository]) -> tuple[str, ...]:
-        """Take the repositories that were made; their names. Raises RepositoryNotReadyError at first."""
+    def create_all(self, repositories: Sequence[NewRepository]) -> tuple[str, ...]:
+        """Use the created repositories and return their names; RepositoryNotReadyError at the first call."""
         self._many = True
-        self._take(tuple(wanted))
+        self._take(tuple(repositories))
         return self._names
 
-    def _take(self, wanted: tuple[NewRepository, ...]) -> None:
+    def _take(self, requested: tuple[NewRepository, ...]) -> None:
         if not self._made:
-            self._wanted = wanted
+            self._requested = requested
             raise RepositoryNotReadyError(self)
-        if wanted != self._wanted:
+        if requested != self._requested:
             raise LGIError(ErrorNumber.BACK_OFF, "the project's rules have just changed")
         self._kept = set(self._names)
 
     def remove(self, name: str) -> None:
-        """Give a repository of the request back, or remove another."""
+        """Have a repository of the request removed after its work, or remove another one now."""
         if name in self._names:
             self._kept.discard(name)
         else:
-            self._slow.remove(name)
+            self._writer.remove(name)
 
-    def make(self, then: Callable[[], Result]) -> Result:
-        """Make what was wanted, then have the work done; what it does not keep is removed."""
+    def create_and_run(self, work: Callable[[], Result]) -> Result:
+        """Create the requested repositories, return the result of ``work``, and remove unused ones."""
         try:
             if self._many:
-                self._names = self._slow.create_all(self._wanted)
+                self._names = self._writer.create_all(self._requested)
             else:
-                (one,) = self._wanted
-                self._slow.create(self._names[0], one.writers, one.uploads)
+                (one,) = self._requested
+                self._writer.create(self._names[0], one.writers, one.uploads)
             self._made = True
-            return then()
+            return work()
         finally:
             for name in self._names:
                 if name not in self._kept:
-                    self._slow.remove(name)
+                    self._writer.remove(name)

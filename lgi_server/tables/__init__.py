@@ -1,1 +1,1 @@
-"""SQL and nothing else, one file per table. Names, owners and targets arrive as parameters, always."""
+"""The SQL of the server and nothing else, one file per table. Values are always passed as parameters."""

@@ -1,4 +1,4 @@
-"""active_resources: the resources and project servers of the project."""
+"""The table active_resources: the resources and project servers of the project."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,11 @@ NO_SERVER, MASTER, SLAVE = 0, 1, 2
 
 @dataclass(frozen=True)
 class ResourceRow:
-    """A row of active_resources."""
+    """A row of active_resources.
+
+    ``client_certificate`` is PEM, ``last_call_time`` is in seconds, ``project_server`` is NO_SERVER, MASTER
+    or SLAVE.
+    """
 
     resource_id: int
     resource_name: str
@@ -32,24 +36,27 @@ _VALUES = itemgetter(*COLUMNS.split(", "))
 
 
 def resource_in(row: Row) -> ResourceRow:
-    """Return the resource in a row that has its columns."""
+    """Return a row with the columns of `COLUMNS` as a ResourceRow."""
     return ResourceRow(*_VALUES(row))
 
 
 def named(transaction: Transaction, name: str) -> ResourceRow | None:
-    """Return the resource of a name."""
+    """Return the resource with this name, or None."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_name = %s", name)
     return resource_in(row) if row else None
 
 
 def numbered(transaction: Transaction, resource_id: int) -> ResourceRow | None:
-    """Return the resource of a number."""
+    """Return the resource with this resource_id, or None."""
     row = transaction.row(f"SELECT {COLUMNS} FROM active_resources WHERE resource_id = %s", resource_id)
     return resource_in(row) if row else None
 
 
 def with_session(transaction: Transaction, name: str, session_id: int) -> tuple[int, int | None] | None:
-    """Return the number of a resource, and when a session of its own was last used, if there is one."""
+    """Return the resource_id of a resource and the time, in seconds, at which its session was last used.
+
+    The time is None when the resource has no such session; the result is None when there is no such resource.
+    """
     row = transaction.row(
         "SELECT one.resource_id AS resource_id, session.session_time_stamp AS session_time_stamp"
         " FROM active_resources AS one LEFT JOIN running_sessions AS session"
@@ -69,13 +76,13 @@ def servers(transaction: Transaction) -> list[ResourceRow]:
 
 
 def everyone(transaction: Transaction) -> list[ResourceRow]:
-    """Return all rows, in the order in which they were registered."""
+    """Return all resources and project servers, in the order in which they were registered."""
     rows = transaction.rows(f"SELECT {COLUMNS} FROM active_resources ORDER BY resource_id")
     return [resource_in(row) for row in rows]
 
 
 def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> None:
-    """Note the time of calls."""
+    """Store the time of the last call of these resources."""
     transaction.execute_pipelined(
         "UPDATE active_resources SET last_call_time = %s"
         f" WHERE resource_id IN ({placeholders(resource_ids)})",
@@ -85,7 +92,7 @@ def touch(transaction: Transaction, resource_ids: Sequence[int], now: int) -> No
 
 
 def set_capabilities(transaction: Transaction, resource_id: int, capabilities: str, now: int) -> None:
-    """Store what a resource says of itself when it signs up."""
+    """Store the capabilities that a resource has posted at sign-up."""
     transaction.execute_pipelined(
         "UPDATE active_resources SET resource_capabilities = %s, last_call_time = %s WHERE resource_id = %s",
         capabilities,
@@ -95,14 +102,14 @@ def set_capabilities(transaction: Transaction, resource_id: int, capabilities: s
 
 
 def set_certificate(transaction: Transaction, resource_id: int, certificate: str) -> None:
-    """Store the certificate (PEM) a resource is known by from now on."""
+    """Replace the certificate (PEM) that a resource is registered with."""
     transaction.execute_pipelined(
         "UPDATE active_resources SET client_certificate = %s WHERE resource_id = %s", certificate, resource_id
     )
 
 
 def add(name: str, url: str, certificate: str, project_server: int) -> UpdateStatement:
-    """Register a resource or project server with the certificate it will show."""
+    """Return the change that registers a resource or project server with its certificate (PEM)."""
     return UpdateStatement(
         "INSERT INTO active_resources (resource_name, resource_capabilities, url, client_certificate,"
         " project_server) VALUES (%s, %s, %s, %s, %s)",
@@ -111,5 +118,5 @@ def add(name: str, url: str, certificate: str, project_server: int) -> UpdateSta
 
 
 def remove(name: str) -> UpdateStatement:
-    """Forget a resource."""
+    """Return the change that removes a resource."""
     return UpdateStatement("DELETE FROM active_resources WHERE resource_name = %s", (name,))

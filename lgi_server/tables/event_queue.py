@@ -1,20 +1,18 @@
-"""event_queue: what the scheduler is to do, and when."""
+"""The table event_queue: what the scheduler has to do, and when."""
 
 from lgi_server.db.transaction import Transaction
 
 SCHEDULE_CYCLE = "schedule_cycle"
 CHECK_UPDATES = "check_updates"
-# The look for due events is one range of the primary key; so many different ones are seen in it at most.
+# Rows read by one search for due events, which is one range of the primary key.
 _AT_ONCE = 100
-
-
 _QUEUE = "REPLACE INTO event_queue (event_time_stamp, event) VALUES (%s, %s)"
 
 
 def insert(transaction: Transaction, event: str, when: int) -> None:
-    """Queue an event, once a second at most.
+    """Queue an event for a time in seconds; the same event of the same second is one row.
 
-    Comes last in its transaction: others that queue the same second's event wait for the commit.
+    Call it last in a transaction: others that queue the same row wait for the commit.
     """
     transaction.execute_pipelined(_QUEUE, when, event)
 
@@ -22,13 +20,13 @@ def insert(transaction: Transaction, event: str, when: int) -> None:
 def job_changed(transaction: Transaction, now: int) -> None:
     """Queue a schedule cycle within a second, so that no change of a job waits for another's commit.
 
-    Were the process killed meanwhile, the cycle that comes by itself would do (wire.md 8).
+    If the process is killed before that, the next periodic cycle takes its place (wire.md 8).
     """
     transaction.defer_to_batch(_QUEUE, now, SCHEDULE_CYCLE)
 
 
 def due(transaction: Transaction, now: int) -> dict[str, int]:
-    """Return the events whose time has come, the earliest first, and when that was."""
+    """Return the due events and the time of each, in seconds, the earliest first."""
     rows = transaction.rows(
         "SELECT event, event_time_stamp FROM event_queue WHERE event_time_stamp <= %s"
         " ORDER BY event_time_stamp, event LIMIT %s",
@@ -42,12 +40,15 @@ def due(transaction: Transaction, now: int) -> dict[str, int]:
 
 
 def take(transaction: Transaction, event: str, now: int) -> bool:
-    """Remove an event that is due, however often it was queued; whether it was there, so the caller's."""
+    """Remove all due rows of an event and return whether there were any.
+
+    Of several schedulers one gets True and handles the event.
+    """
     sql = "DELETE FROM event_queue WHERE event_time_stamp <= %s AND event = %s"
     return transaction.run(sql, now, event) > 0
 
 
 def is_queued(transaction: Transaction, event: str, latest: int) -> bool:
-    """Return whether an event is queued, for now or for no later than that."""
+    """Return whether an event is queued for a time no later than ``latest``, in seconds."""
     sql = "SELECT 1 AS one FROM event_queue WHERE event = %s AND event_time_stamp <= %s LIMIT 1"
     return transaction.row(sql, event, latest) is not None

@@ -1,7 +1,8 @@
-"""job_access: owners, readers and targets of the jobs, one name a row, and beside it what is asked by it.
+"""The table job_access: a row for each owner, reader and target of a job, with the columns to search by.
 
-Lists go by reader, state and time; limits by owner and state; targets are only looked for. What nobody asks
-for is 0 or empty, so that a job's changes of state touch as few index entries as they can.
+Lists are read by reader, state and time, limits by owner and state, targets by name only. Columns that no
+query uses for a role are 0 or empty, so that a change of a job's state updates as few index entries as
+possible.
 """
 
 from collections.abc import Sequence
@@ -12,14 +13,14 @@ from lgi_server.tables import licence_wishes
 from lgi_server.tables.job_queue.jobs import JobRow
 
 Names = list[tuple[str, str]]
-# SQLite takes 32,766 values at once.
+# SQLite takes 32,766 values in one statement.
 _AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
 _VALUES = placeholders(_COLUMNS.split(","))
 
 
 def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> None:
-    """Add the names of new jobs, in as few statements as the databases take."""
+    """Add the rows of new jobs with as few statements as the databases allow."""
     rows = [row for job in new for row in _rows(_names(job), job.job_id, job)]
     for begin in range(0, len(rows), _AT_ONCE):
         _insert(transaction, rows[begin : begin + _AT_ONCE])
@@ -57,6 +58,6 @@ def _insert(transaction: Transaction, rows: Sequence[tuple[str | int, ...]]) -> 
 
 
 def set_targets(transaction: Transaction, job: JobRow) -> None:
-    """Follow a change of a job's targets."""
+    """Replace the target rows of a job by its present targets."""
     transaction.execute_pipelined("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
     _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))

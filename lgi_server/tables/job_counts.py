@@ -1,15 +1,15 @@
-"""How much somebody uses, as far as the jobs that are there tell."""
+"""Numbers of jobs of an owner or reader, counted from the jobs that exist now."""
 
 from collections.abc import Sequence
 
 from lgi_server.db.transaction import Transaction
 
-# No time stamp comes after it.
+# Later than every time stamp.
 LAST = 2**62
 
 
 def by_application(transaction: Transaction, owner: str) -> dict[str, dict[str, int]]:
-    """Return how many jobs an owner has, by application and state."""
+    """Return the number of jobs of an owner, by application and then by state."""
     rows = transaction.rows(
         "SELECT application, state, COUNT(*) AS n FROM job_access WHERE role = 'owner' AND name = %s"
         " GROUP BY application, state",
@@ -22,7 +22,10 @@ def by_application(transaction: Transaction, owner: str) -> dict[str, dict[str, 
 
 
 def owned(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
-    """Return how many jobs of an application an owner has; only queued and running ones when asked so."""
+    """Return how many jobs of an application an owner has.
+
+    With ``active_only`` those that have ended or are being aborted do not count.
+    """
     states = " AND state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM job_access"
@@ -34,7 +37,10 @@ def owned(transaction: Transaction, owner: str, application: str, active_only: b
 
 
 def ended_since(transaction: Transaction, reader: str, days: Sequence[int]) -> list[int]:
-    """Return how many jobs readable by a name have ended from each of some moments to the next one."""
+    """Return how many jobs that a name may read have ended within each of consecutive periods.
+
+    ``days`` are the starts of the periods, in seconds and ascending; the last one has no end.
+    """
     sums = ", ".join(
         f"SUM(CASE WHEN state_time_stamp >= %s AND state_time_stamp < %s THEN 1 ELSE 0 END) AS day{number}"
         for number in range(len(days))

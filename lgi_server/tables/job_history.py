@@ -1,4 +1,4 @@
-"""job_history: every change of a job's state, kept when the job is gone."""
+"""The table job_history: every change of a job's state; the rows stay when the job is deleted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from lgi_server.db.transaction import Row, Transaction, placeholders
 
 @dataclass(frozen=True)
 class StateChange:
-    """A row: ``old_state`` is empty for a submit. Without a number it is not stored yet."""
+    """A row of job_history: ``change_time`` is in seconds, ``old_state`` is empty for a submit.
+
+    ``change_id`` is 0 while the change is not stored.
+    """
 
     job_id: int
     change_time: int
@@ -23,10 +26,10 @@ class StateChange:
     change_id: int = 0
 
     def values(self) -> tuple[str | int, ...]:
-        """Return what is stored, in the columns' order."""
+        """Return the values of the row in the order of the columns."""
         lists_of_names = comma_lists.join(self.owners), comma_lists.join(self.target_resources)
-        told = (self.old_state, self.new_state, self.changed_by, self.reason, self.application)
-        return (self.job_id, self.change_time, *told, *lists_of_names)
+        texts = (self.old_state, self.new_state, self.changed_by, self.reason, self.application)
+        return (self.job_id, self.change_time, *texts, *lists_of_names)
 
 
 _COLUMNS = (
@@ -43,9 +46,9 @@ def _change_in(row: Row) -> StateChange:
 
 
 def record(transaction: Transaction, first: StateChange, change: StateChange | None = None) -> None:
-    """Store a job's submit unless something of the job is stored already; and then a change of it."""
-    asked = f"SELECT {_VALUES} FROM (SELECT 1 AS one) AS it"
-    once = f"{asked} WHERE NOT EXISTS (SELECT 1 FROM job_history WHERE job_id = %s)"
+    """Store the submit of a job (``first``) unless the job has rows already, and then a change of it."""
+    submit = f"SELECT {_VALUES} FROM (SELECT 1 AS one) AS it"
+    once = f"{submit} WHERE NOT EXISTS (SELECT 1 FROM job_history WHERE job_id = %s)"
     every = [f"SELECT {_VALUES}"] if change else []
     transaction.execute_pipelined(
         f"INSERT INTO job_history ({_COLUMNS}) {' UNION ALL '.join([once, *every])}",
@@ -56,7 +59,7 @@ def record(transaction: Transaction, first: StateChange, change: StateChange | N
 
 
 def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
-    """Return the changes of a job, the first one first."""
+    """Return the changes of a job, the oldest first."""
     rows = transaction.rows(
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE job_id = %s ORDER BY change_id", job_id
     )
@@ -64,7 +67,7 @@ def of_job(transaction: Transaction, job_id: int) -> list[StateChange]:
 
 
 def take(transaction: Transaction, limit: int) -> list[StateChange]:
-    """Return the first changes that are not accounted for, held until the transaction ends."""
+    """Return the oldest changes that are not in the usage yet, and lock them until the transaction ends."""
     rows = transaction.rows(
         f"SELECT {_COLUMNS}, change_id FROM job_history WHERE accounted = 0"
         f" ORDER BY change_id LIMIT %s{transaction.for_update}",
@@ -74,14 +77,17 @@ def take(transaction: Transaction, limit: int) -> list[StateChange]:
 
 
 def set_accounted(transaction: Transaction, change_ids: Sequence[int]) -> None:
-    """Note that changes are in the usage."""
+    """Mark changes as included in the usage."""
     transaction.execute_pipelined(
         f"UPDATE job_history SET accounted = 1 WHERE change_id IN ({placeholders(change_ids)})", *change_ids
     )
 
 
 def oldest(transaction: Transaction, limit: int) -> list[tuple[int, int]]:
-    """Return the first changes: their numbers and times. One that is not accounted for ends the list."""
+    """Return change_id and time of the oldest changes.
+
+    The list ends before the first change that is not in the usage yet.
+    """
     rows = transaction.rows(
         "SELECT change_id, change_time, accounted FROM job_history ORDER BY change_id LIMIT %s", limit
     )
@@ -94,7 +100,7 @@ def oldest(transaction: Transaction, limit: int) -> list[tuple[int, int]]:
 
 
 def delete(transaction: Transaction, change_ids: Sequence[int]) -> None:
-    """Forget changes."""
+    """Delete changes by their change_id."""
     transaction.execute_pipelined(
         f"DELETE FROM job_history WHERE change_id IN ({placeholders(change_ids)})", *change_ids
     )

@@ -1,32 +1,36 @@
-"""job_tails: the end of what jobs have put out so far, as long as somebody looks."""
+"""The table job_tails: the last bytes that running jobs have written, while a user watches them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Transaction, placeholders
 
-# So many numbers at most in one statement.
+# Jobs in one statement.
 AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class TailRow:
-    """``data`` is the last of ``length`` bytes; ``told`` is 0 while no daemon has sent anything."""
+    """The output of a job: ``data`` are the last of its ``length`` bytes so far.
+
+    ``asked`` is when a user last requested it, ``reported`` when the daemon first sent some, both in seconds;
+    ``reported`` is 0 before that. ``complete``: the job writes no more.
+    """
 
     asked: int = 0
-    told: int = 0
+    reported: int = 0
     length: int = 0
     complete: bool = False
     data: bytes = b""
 
     @property
     def begin(self) -> int:
-        """Which byte the data begin with."""
+        """The offset of the first byte of ``data``."""
         return self.length - len(self.data)
 
 
 def find(transaction: Transaction, job_id: int, hold: bool = False) -> TailRow | None:
-    """Return the tail of a job somebody has asked for; ``hold`` keeps it for the rest of the transaction."""
+    """Return the tail of a job, None if no user watches it; ``hold`` locks it until the transaction ends."""
     lock = transaction.for_update if hold else ""
     row = transaction.row(
         f"SELECT asked, told, length, complete, tail FROM job_tails WHERE job_id = %s{lock}", job_id
@@ -37,10 +41,10 @@ def find(transaction: Transaction, job_id: int, hold: bool = False) -> TailRow |
 
 
 def store(transaction: Transaction, job_id: int, tail: TailRow) -> None:
-    """Change what is known of a job that is there already; not who asked when."""
+    """Store a tail in the row that the job has already; ``asked`` is not changed."""
     transaction.run(
         "UPDATE job_tails SET told = %s, length = %s, complete = %s, tail = %s WHERE job_id = %s",
-        tail.told,
+        tail.reported,
         tail.length,
         int(tail.complete),
         tail.data,
@@ -49,11 +53,11 @@ def store(transaction: Transaction, job_id: int, tail: TailRow) -> None:
 
 
 def ask(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
-    """Note that somebody looks at these jobs, which need not be there any more."""
+    """Store that users watch these jobs; jobs that do not exist any more are skipped."""
     transaction.run(
         f"UPDATE job_tails SET asked = %s WHERE job_id IN ({placeholders(job_ids)})", now, *job_ids
     )
-    # Another worker may do the same just now.
+    # REPLACE, since another worker may insert the same row at this moment.
     transaction.run(
         "REPLACE INTO job_tails (job_id, asked, tail) SELECT job_id, %s, X'' FROM job_queue"
         f" WHERE job_id IN ({placeholders(job_ids)}) AND job_id NOT IN (SELECT job_id FROM job_tails)",
@@ -63,15 +67,12 @@ def ask(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
 
 
 def forget(transaction: Transaction, before: int) -> None:
-    """Drop what nobody has looked at since a moment."""
+    """Delete the tails that no user has requested since ``before``, in seconds."""
     transaction.run("DELETE FROM job_tails WHERE asked < %s", before)
 
 
 def progress(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, int]:
-    """Return a number for each of some jobs that is another one when its tail has changed.
-
-    A job without a tail has no number.
-    """
+    """Return the progress (`number`) of each of these jobs that has a tail, by job_id."""
     found: dict[int, int] = {}
     for begin in range(0, len(job_ids), AT_ONCE):
         some = job_ids[begin : begin + AT_ONCE]
@@ -83,6 +84,6 @@ def progress(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, int]
     return found
 
 
-def number(told: int, length: int, complete: int) -> int:
-    """Return the progress of a tail: it only grows."""
-    return length + int(bool(told)) + int(bool(complete))
+def number(reported: int, length: int, complete: int) -> int:
+    """Return a number that grows with each change of a tail."""
+    return length + int(bool(reported)) + int(bool(complete))

@@ -1,4 +1,4 @@
-"""job_runs and job_usage: what runs, and what has run, by owner, application, resource and month."""
+"""The tables job_runs and job_usage: runs in progress; totals by owner, application, resource, month."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from lgi_server.db.transaction import Row, Transaction, placeholders
 
 @dataclass(frozen=True)
 class JobRun:
-    """A job that runs, and since when."""
+    """A job that runs since ``began``, in seconds, on ``resource``."""
 
     job_id: int
     began: int
@@ -20,7 +20,7 @@ class JobRun:
 
 @dataclass(frozen=True)
 class UsageKey:
-    """What use is counted under; ``month`` is as 202611, ``kind`` is user or group."""
+    """What a total is counted for; ``month`` is a number as 202611, ``kind`` is "user" or "group"."""
 
     month: int
     kind: str
@@ -31,7 +31,7 @@ class UsageKey:
 
 @dataclass(frozen=True)
 class UsageTotals:
-    """How many runs have ended, and the seconds that jobs ran."""
+    """The number of runs that have ended, and the seconds that they took."""
 
     jobs: int = 0
     seconds: int = 0
@@ -42,7 +42,7 @@ class UsageTotals:
 
 _RUN = "job_id, began, application, owners, resource"
 _ACCOUNT = "month, kind, name, application, resource"
-# What a list of use may be told apart by.
+# The columns that a list of totals may be grouped by.
 COLUMNS = ("month", "name", "application", "resource")
 
 
@@ -52,7 +52,7 @@ def _run_in(row: Row) -> JobRun:
 
 
 def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRun]:
-    """Return those of some jobs that run."""
+    """Return the runs in progress of these jobs, by job_id."""
     rows = transaction.rows(
         f"SELECT {_RUN} FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids
     )
@@ -60,12 +60,12 @@ def runs(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, JobRun]:
 
 
 def all_runs(transaction: Transaction) -> list[JobRun]:
-    """Return all jobs that run."""
+    """Return all runs in progress."""
     return [_run_in(row) for row in transaction.rows(f"SELECT {_RUN} FROM job_runs")]
 
 
 def insert_runs(transaction: Transaction, began: Sequence[JobRun]) -> None:
-    """Note that jobs run."""
+    """Store runs that have begun."""
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(began))
     transaction.execute_pipelined(
         f"INSERT INTO job_runs ({_RUN}) VALUES {values}",
@@ -78,12 +78,12 @@ def insert_runs(transaction: Transaction, began: Sequence[JobRun]) -> None:
 
 
 def delete_runs(transaction: Transaction, job_ids: Sequence[int]) -> None:
-    """Note that jobs run no more."""
+    """Delete the runs in progress of these jobs."""
     transaction.execute_pipelined(f"DELETE FROM job_runs WHERE job_id IN ({placeholders(job_ids)})", *job_ids)
 
 
 def delete_runs_of_nobody(transaction: Transaction) -> int:
-    """Forget runs whose job somebody has removed by hand; how many."""
+    """Delete runs whose job was removed from the database by hand; return how many."""
     return transaction.run(
         "DELETE FROM job_runs WHERE NOT EXISTS"
         " (SELECT 1 FROM job_queue WHERE job_queue.job_id = job_runs.job_id)"
@@ -91,7 +91,7 @@ def delete_runs_of_nobody(transaction: Transaction) -> int:
 
 
 def add(transaction: Transaction, used: Mapping[UsageKey, UsageTotals]) -> None:
-    """Add use to what is counted; nobody else may do so meanwhile."""
+    """Add to the stored totals. The caller makes sure that no other transaction does so at the same time."""
     for account, more in used.items():
         where = (account.month, account.kind, account.name, account.application, account.resource)
         changed = transaction.run(
@@ -113,9 +113,10 @@ def add(transaction: Transaction, used: Mapping[UsageKey, UsageTotals]) -> None:
 def listed(
     transaction: Transaction, kind: str, names: Sequence[str], by: Sequence[str], *, month: int, limit: int
 ) -> list[tuple[dict[str, str], UsageTotals]]:
-    """Use by some of `COLUMNS`, in their order: of users or groups of these names, all when there are none.
+    """Return totals grouped by the columns ``by`` (of `COLUMNS`), the newest month first.
 
-    Of one month when that is not 0. The newest month comes first.
+    ``kind`` is "user" or "group"; without ``names`` those of all are listed. A ``month`` of 0 means every
+    month.
     """
     columns = ", ".join(column for column in COLUMNS if column in by)
     where, parameters = "kind = %s", [kind]

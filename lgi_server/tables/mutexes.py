@@ -1,4 +1,4 @@
-"""turns: whoever has written a row of it is alone with what the row stands for until its transaction ends."""
+"""The table turns: named mutexes. Who has written a row holds its mutex until the transaction ends."""
 
 import random
 from typing import Any
@@ -7,12 +7,12 @@ from lgi_server.db.transaction import Transaction
 
 
 def acquire(transaction: Transaction, name: str, query: str, *parameters: Any) -> Any:
-    """Return the value of a query for one value, asked when nobody else has the turn.
+    """Wait for a mutex, hold it until the transaction ends, and return the one value that a query selects.
 
-    What others did before counts.
+    The query sees everything that earlier holders have committed.
 
-    The row gets another value each time. The nodes of a cluster know nothing of each other's row locks, and a
-    row that is written as it is counts as not written: then both of two nodes would go on.
+    The row gets a new random value each time: the nodes of a Galera cluster do not share row locks, and a row
+    that is written unchanged counts as not written, so that two nodes could both go on.
     """
     row = transaction.row(
         f"REPLACE INTO turns (name, turn) VALUES (%s, %s) RETURNING ({query}) AS answer",

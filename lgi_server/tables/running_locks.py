@@ -1,17 +1,17 @@
-"""running_locks: who has which job locked."""
+"""The table running_locks: which session has which job locked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Row, Transaction, placeholders
 
-# The oldest locks have the lowest numbers; so many of them are looked at for abandoned ones.
+# Locks that a search for abandoned ones reads: the oldest, which have the lowest lock_id.
 OLDEST = 100
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A row of running_locks."""
+    """A row of running_locks; ``lock_time`` is in seconds."""
 
     lock_id: int
     job_id: int
@@ -27,7 +27,7 @@ LOCK_COLUMNS = (
 
 
 def lock_in(row: Row) -> Lock | None:
-    """Return the lock in a row of a join with its job, if there was one."""
+    """Return the lock in a row with the columns of `LOCK_COLUMNS`, None if the job is not locked."""
     if row["held_lock_id"] is None:
         return None
     return Lock(
@@ -40,13 +40,13 @@ def lock_in(row: Row) -> Lock | None:
 
 
 def of_session(transaction: Transaction, session_id: int) -> list[int]:
-    """Return the jobs a session has locked."""
+    """Return the job_id of each job that a session has locked."""
     rows = transaction.rows("SELECT job_id FROM running_locks WHERE session_id = %s", session_id)
     return [int(row["job_id"]) for row in rows]
 
 
 def hold(transaction: Transaction, job_id: int) -> Lock | None:
-    """Return the lock on a job that nobody else can change until this transaction ends."""
+    """Return the lock on a job, None if there is none; the rows stay locked until the transaction ends."""
     row = transaction.row(
         f"SELECT job.job_id AS job_id, {LOCK_COLUMNS} FROM job_queue AS job"
         " JOIN running_locks AS held ON held.job_id = job.job_id"
@@ -57,7 +57,7 @@ def hold(transaction: Transaction, job_id: int) -> Lock | None:
 
 
 def insert(transaction: Transaction, job_id: int, resource_id: int, session_id: int, now: int) -> int:
-    """Lock a job; goes with raising its lock_state. Answers the lock's number."""
+    """Lock a job and return the lock_id; the caller sets lock_state too."""
     return transaction.insert(
         "INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES (%s, %s, %s, %s)",
         job_id,
@@ -70,7 +70,7 @@ def insert(transaction: Transaction, job_id: int, resource_id: int, session_id: 
 def insert_all(
     transaction: Transaction, job_ids: Sequence[int], resource_id: int, session_id: int, now: int
 ) -> None:
-    """Lock jobs; goes with raising their lock_state."""
+    """Lock jobs; the caller sets lock_state too."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(job_ids))
     transaction.execute_pipelined(
         f"INSERT INTO running_locks (job_id, resource_id, lock_time, session_id) VALUES {values}",
@@ -79,20 +79,20 @@ def insert_all(
 
 
 def delete(transaction: Transaction, job_id: int) -> None:
-    """Free a job; goes with lowering its lock_state."""
+    """Delete the lock on a job; the caller resets lock_state too."""
     transaction.execute_pipelined("DELETE FROM running_locks WHERE job_id = %s", job_id)
 
 
 def take_of_session(transaction: Transaction, session_id: int) -> list[int]:
-    """Free what a session has locked; answer the jobs that were freed by this very statement."""
+    """Delete the locks of a session; return the jobs that this statement has freed."""
     rows = transaction.rows("DELETE FROM running_locks WHERE session_id = %s RETURNING job_id", session_id)
     return [int(row["job_id"]) for row in rows]
 
 
 def abandoned(transaction: Transaction, oldest: int, looks: int = OLDEST) -> list[int]:
-    """Return some jobs that were locked before ``oldest`` by an interface, or by a session that is gone.
+    """Return jobs that were locked before ``oldest``, in seconds, by a session that does not exist.
 
-    So many of the oldest locks are looked at.
+    Only the ``looks`` oldest locks are examined.
     """
     rows = transaction.rows(
         "SELECT held.job_id FROM (SELECT job_id, lock_time, session_id FROM running_locks"
@@ -106,7 +106,7 @@ def abandoned(transaction: Transaction, oldest: int, looks: int = OLDEST) -> lis
 
 
 def take_older(transaction: Transaction, job_ids: Sequence[int], oldest: int) -> list[int]:
-    """Free jobs locked before ``oldest``; answer the ones that were freed by this very statement."""
+    """Delete locks older than ``oldest``, in seconds; return the jobs that this statement has freed."""
     rows = transaction.rows(
         f"DELETE FROM running_locks WHERE job_id IN ({placeholders(job_ids)})"
         " AND lock_time < %s RETURNING job_id",

@@ -1,6 +1,6 @@
-"""share_weights and share_usage: what an account is to get, and what it has used lately.
+"""The tables share_weights and share_usage: the weight of each account, and its recent usage.
 
-An account is "user NAME" or "group NAME"; "" is all jobs together.
+An account is "user NAME" or "group NAME"; the account "" is the sum of all jobs.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from lgi_server.db.transaction import Transaction
 
 @dataclass(frozen=True)
 class DecayedUsage:
-    """Seconds and runs that count less the older they are, as of a time ``at``."""
+    """Seconds and number of runs, which count less the older they are, as of the time ``at`` (seconds)."""
 
     seconds: float
     runs: float
@@ -19,29 +19,29 @@ class DecayedUsage:
 
 
 def weights(transaction: Transaction) -> dict[str, float]:
-    """Return the weights that administrators have given."""
+    """Return the weights that administrators have set, by account."""
     rows = transaction.rows("SELECT account, weight FROM share_weights ORDER BY account")
     return {row["account"]: float(row["weight"]) for row in rows}
 
 
 def set_weight(transaction: Transaction, account: str, weight: float) -> None:
-    """Give an account a weight."""
+    """Set the weight of an account."""
     transaction.run("REPLACE INTO share_weights (account, weight) VALUES (%s, %s)", account, weight)
 
 
 def remove_weight(transaction: Transaction, account: str) -> bool:
-    """Take an account's weight away; whether it had one."""
+    """Remove the weight of an account and return whether it had one."""
     return transaction.run("DELETE FROM share_weights WHERE account = %s", account) > 0
 
 
 def lately(transaction: Transaction) -> dict[str, DecayedUsage]:
-    """Return what all accounts have used lately."""
+    """Return the recent usage of each account."""
     rows = transaction.rows("SELECT account, seconds, runs, used_at FROM share_usage")
     return {row["account"]: DecayedUsage(row["seconds"], row["runs"], row["used_at"]) for row in rows}
 
 
 def store(transaction: Transaction, used: Mapping[str, DecayedUsage]) -> None:
-    """Store what accounts have used lately."""
+    """Store the recent usage of accounts."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(used))
     transaction.execute_pipelined(
         f"REPLACE INTO share_usage (account, seconds, runs, used_at) VALUES {values}",
@@ -50,5 +50,5 @@ def store(transaction: Transaction, used: Mapping[str, DecayedUsage]) -> None:
 
 
 def forget(transaction: Transaction, before: int) -> None:
-    """Forget who has used nothing since a time."""
+    """Delete the usage of accounts that have used nothing since ``before``, in seconds."""
     transaction.run("DELETE FROM share_usage WHERE used_at < %s", before)

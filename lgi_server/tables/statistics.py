@@ -1,4 +1,4 @@
-"""Numbers of the whole project: jobs by state, resources by when they were seen, locks and sessions."""
+"""Numbers of the whole project: jobs by state, resources by their last call, locks and sessions."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ SEEN = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def jobs(transaction: Transaction) -> list[tuple[str, str, int]]:
-    """Application, state and number of the jobs; reads one index from end to end."""
+    """Return application, state and number of jobs for each pair; it reads a whole index."""
     rows = transaction.rows(
         "SELECT application, state, COUNT(*) AS n FROM job_queue GROUP BY application, state"
     )
@@ -19,11 +19,11 @@ def resources_seen(transaction: Transaction, now: int) -> dict[str, int]:
     """Return how many resources have called within the last minute, hour and day."""
     rows = transaction.rows("SELECT last_call_time FROM active_resources WHERE project_server = 0")
     times = [int(row["last_call_time"]) for row in rows]
-    return {word: sum(now - time < seconds for time in times) for word, seconds in SEEN.items()}
+    return {period: sum(now - time < seconds for time in times) for period, seconds in SEEN.items()}
 
 
 def rows(transaction: Transaction) -> dict[str, int]:
-    """Return how many locks and sessions there are."""
+    """Return the number of locks and of sessions."""
     row = transaction.row(
         "SELECT (SELECT COUNT(*) FROM running_locks) AS locks,"
         " (SELECT COUNT(*) FROM running_sessions) AS sessions"

@@ -1,19 +1,19 @@
-"""submit_requests: which job a submit has made, by who submitted and the id the submit was given."""
+"""The table submit_requests: the job that a submit has created, by caller and request_id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lgi_server.db.transaction import Transaction, placeholders
 
-# How long a request is remembered, in seconds: much longer than anybody tries again.
+# How long a request is stored, in seconds: much longer than any client retries.
 KEPT_SECONDS = 86_400
-# So many old ones go at once.
+# Old requests that one call deletes.
 _AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class StoredRequest:
-    """A request that has made a job; ``contents`` is the digest of what it said."""
+    """A request that has created a job; ``contents`` is the fingerprint of its fields and files."""
 
     request_id: str
     contents: str
@@ -21,7 +21,7 @@ class StoredRequest:
 
 
 def find(transaction: Transaction, caller: str, request_ids: Sequence[str]) -> dict[str, StoredRequest]:
-    """Return those of a caller's requests that have made a job, by their ids."""
+    """Return the stored ones among these requests of a caller, by request_id."""
     if not request_ids:
         return {}
     rows = transaction.rows(
@@ -37,9 +37,10 @@ def find(transaction: Transaction, caller: str, request_ids: Sequence[str]) -> d
 
 
 def insert(transaction: Transaction, caller: str, made: Sequence[StoredRequest], now: int) -> None:
-    """Remember requests.
+    """Store requests at ``now``, in seconds.
 
-    When another transaction has just remembered one of them, this one does not last: UniqueViolationError.
+    Raises UniqueViolationError, no later than at the commit, when another transaction has just stored one of
+    them.
     """
     values = ", ".join(["(%s, %s, %s, %s, %s)"] * len(made))
     transaction.execute_pipelined(
@@ -49,7 +50,7 @@ def insert(transaction: Transaction, caller: str, made: Sequence[StoredRequest],
 
 
 def forget_old(transaction: Transaction, _numbers: Sequence[int], now: int) -> None:
-    """Forget some requests that nobody will repeat any more."""
+    """Delete some requests that are older than KEPT_SECONDS. The numbers are not used."""
     rows = transaction.rows(
         "SELECT request_number FROM submit_requests WHERE made < %s ORDER BY made LIMIT %s",
         now - KEPT_SECONDS,

@@ -1,4 +1,4 @@
-"""users_allowed, users_denied, groups_allowed, groups_denied: who may submit what, and how much."""
+"""The tables users_allowed, users_denied, groups_allowed, groups_denied: who may submit which application."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from lgi_server.tables.updates import UpdateStatement
 
 @dataclass(frozen=True)
 class SubmitRules:
-    """The rows that can matter for some names and one application: (name, application) and its limit."""
+    """The rules for some names and one application, by (name, application), with their job limits."""
 
     users_allowed: dict[tuple[str, str], int]
     groups_allowed: dict[tuple[str, str], int]
@@ -32,35 +32,36 @@ _TABLES = (
 
 @dataclass(frozen=True)
 class SubmitFacts:
-    """What a submit is judged by.
+    """Everything that decides about a submit.
 
-    ``remembered`` is the job the very same request has made before, ``wishes`` what jobs of the application
-    have wanted of the licences.
+    ``everyone`` has the project servers and the resources that may offer the application. ``remembered`` is
+    the request with the same key, if it is stored; ``licence_requests`` are the texts of licences that jobs
+    of the application have requested before.
     """
 
     rules: SubmitRules
     everyone: list[ResourceRow]
     remembered: StoredRequest | None
-    wishes: frozenset[str]
+    licence_requests: frozenset[str]
 
 
-# The columns of the kinds of rows in one answer: each kind has its own, the others are NULL.
+# The columns of each kind of row in the result of the one statement; the columns of other kinds are NULL.
 _RULE = ("name", "application", "job_limit")
 _RESOURCE = tuple(COLUMNS.split(", "))
 _REQUEST = ("request_id", "contents", "job_id")
-_WISH = ("licences",)
-_ALL = (*_RULE, *_RESOURCE, *_REQUEST, *_WISH)
+_LICENCES = ("licences",)
+_ALL = (*_RULE, *_RESOURCE, *_REQUEST, *_LICENCES)
 
 
 def _part(kind: str, columns: Mapping[str, str], rest: str) -> str:
-    """Return one SELECT of the statement: the expressions of its kind's columns, and from where they are."""
+    """Return the SELECT for one kind of row, with an expression for each of its columns."""
     selected = ", ".join([f"{columns.get(name, 'NULL')} AS {name}" for name in _ALL])
     return f"SELECT '{kind}' AS kind, {selected} FROM {rest}"
 
 
 @lru_cache
 def _statement(names: int, with_request: bool, licensed: bool) -> str:
-    """Return the statement for so many names."""
+    """Return the statement for this number of names."""
     several = placeholders(range(names))
     parts = [
         _part(
@@ -76,7 +77,7 @@ def _statement(names: int, with_request: bool, licensed: bool) -> str:
         where = "submit_requests WHERE caller = %s AND request_id = %s"
         parts.append(_part("request", dict(zip(_REQUEST, _REQUEST, strict=True)), where))
     if licensed:
-        parts.append(_part("wish", {"licences": "licences"}, "licence_wishes WHERE application = %s"))
+        parts.append(_part("licences", {"licences": "licences"}, "licence_wishes WHERE application = %s"))
     return " UNION ALL ".join(parts)
 
 
@@ -87,17 +88,17 @@ def load_submit_facts(
     request: tuple[str, str] | None = None,
     licensed: bool = False,
 ) -> SubmitFacts:
-    """Return what a submit is judged by, in one statement.
+    """Return everything that decides about a submit, read with one statement.
 
-    The rules for these users and groups, the word ``any`` among them; the project servers; the resources
-    whose capabilities hold the application's name somewhere, which the caller looks at closely; what is
-    remembered of a ``request``, which is a caller and an id; and the known wishes where there are licences.
+    That is: the rules for these users and groups and for ``any``; the project servers; the resources whose
+    capabilities contain the application's name anywhere, which the caller has to parse; the stored request of
+    ``request``, a caller and a request_id; and, if ``licensed``, the known requests for licences.
     """
     names = (*names, comma_lists.ANY)
     parameters = [*((*names, application, comma_lists.ANY) * len(_TABLES)), f"%{application}%"]
     parameters += request or ()
     parameters += [application] if licensed else []
-    found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": [], "wish": []}
+    found: dict[str, list[Row]] = {"rule": [], "resource": [], "request": [], "licences": []}
     for row in transaction.rows(_statement(len(names), request is not None, licensed), *parameters):
         found.get(row["kind"], found["rule"]).append(row)
     remembered = None
@@ -107,7 +108,7 @@ def load_submit_facts(
         _rules(found["rule"]),
         [resource_in(row) for row in found["resource"]],
         remembered,
-        frozenset([row["licences"] for row in found["wish"]]),
+        frozenset([row["licences"] for row in found["licences"]]),
     )
 
 
@@ -124,9 +125,10 @@ def _rules(rows: Sequence[Row]) -> SubmitRules:
 
 
 def count_alone(transaction: Transaction, owner: str, application: str, active_only: bool) -> int:
-    """Return how many jobs of an application an owner has; only queued and running ones when asked so.
+    """Return how many jobs of an application an owner has, and hold a mutex until the transaction ends.
 
-    Nobody else counts these until this transaction ends, and what others had stored before counts.
+    No other transaction can count the same jobs until then, so two submits never take the same last place.
+    With ``active_only`` jobs that have ended or are being aborted do not count.
     """
     states = " AND one.state NOT IN ('finished', 'aborting', 'aborted')" if active_only else ""
     query = (
@@ -137,7 +139,7 @@ def count_alone(transaction: Transaction, owner: str, application: str, active_o
 
 
 def set_allowed(kind: str, name: str, application: str, limit: int) -> UpdateStatement:
-    """Allow a user or group (``kind`` is "user" or "group") an application, up to a limit."""
+    """Return the change that allows a user or group (``kind``) an application, up to a job limit."""
     return UpdateStatement(
         f"REPLACE INTO {kind}s_allowed ({kind}_name, application, job_limit) VALUES (%s, %s, %s)",
         (name, application, limit),
@@ -145,14 +147,14 @@ def set_allowed(kind: str, name: str, application: str, limit: int) -> UpdateSta
 
 
 def set_denied(kind: str, name: str, application: str) -> UpdateStatement:
-    """Deny a user or group an application."""
+    """Return the change that denies a user or group (``kind``) an application."""
     return UpdateStatement(
         f"REPLACE INTO {kind}s_denied ({kind}_name, application) VALUES (%s, %s)", (name, application)
     )
 
 
 def remove(kind: str, rule: str, name: str, application: str) -> UpdateStatement:
-    """Remove the rules (``allowed`` or ``denied``) of a name, of an application, or of the two together."""
+    """Return the change that removes rules ("allowed" or "denied") by name, application or both."""
     where, values = _of(kind, name, application)
     return UpdateStatement(f"DELETE FROM {kind}s_{rule}{where}", values)
 
@@ -160,7 +162,7 @@ def remove(kind: str, rule: str, name: str, application: str) -> UpdateStatement
 def listed(
     transaction: Transaction, kind: str, rule: str, name: str = "", application: str = ""
 ) -> list[Row]:
-    """Return the rules of one table: all, or those of a name, of an application, or of the two together."""
+    """Return the rules ("allowed" or "denied") of a kind: all, or those of a name, an application or both."""
     limit = ", job_limit" if rule == "allowed" else ""
     where, values = _of(kind, name, application)
     return transaction.rows(

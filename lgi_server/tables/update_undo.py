@@ -1,4 +1,4 @@
-"""update_undo: what takes back the changes that were made here, the newest of which can be undone."""
+"""The table update_undo: the statements that revert each change made on this server."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from lgi_server.db.transaction import Transaction
 
 @dataclass(frozen=True)
 class Undo:
-    """A change that can be taken back: its version, what it was and for whom, and the statements for that."""
+    """A change that can be reverted: version, servers and statement, and the statements that revert it."""
 
     version: int
     servers: str
@@ -18,14 +18,14 @@ class Undo:
 
 
 def insert(transaction: Transaction, version: int, statements: Sequence[str]) -> None:
-    """Note how an update is taken back."""
+    """Store the statements that revert an update."""
     transaction.run(
         "INSERT INTO update_undo (version, statements) VALUES (%s, %s)", version, json.dumps(statements)
     )
 
 
 def newest(transaction: Transaction) -> Undo | None:
-    """Return the last change that was not taken back."""
+    """Return the newest change that was not reverted, None if there is none."""
     row = transaction.row(
         "SELECT made.version AS version, servers, update_query, statements FROM update_undo AS made"
         " JOIN updates ON updates.version = made.version ORDER BY made.version DESC LIMIT 1"
@@ -37,5 +37,5 @@ def newest(transaction: Transaction) -> Undo | None:
 
 
 def delete(transaction: Transaction, version: int) -> None:
-    """Forget how an update is taken back."""
+    """Delete the statements that revert an update."""
     transaction.run("DELETE FROM update_undo WHERE version = %s", version)

@@ -1,4 +1,4 @@
-"""updates: the changes that every project server of the project makes, in order."""
+"""The table updates: the changes that all project servers of the project make, in order of their versions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,20 @@ Pairs = Sequence[tuple[str, str | int]]
 
 @dataclass(frozen=True)
 class UpdateStatement:
-    """A statement on one of the tables that all project servers share, and its values."""
+    """A statement on one of the tables that all project servers share, with its parameters."""
 
     sql: str
     values: tuple[str | int, ...]
 
     def run(self, transaction: Transaction) -> int:
-        """Make the change here; answer how many rows it changed."""
+        """Run the statement; return the number of rows it has changed."""
         return transaction.run(self.sql, *self.values)
 
     def text(self) -> str:
-        """Return the change as a statement other servers can run. ValueError for text that needs escapes.
+        """Return the statement with its values, as other servers can run it.
 
-        Quotes are doubled, which every database reads alike; what a backslash means differs.
+        Raises ValueError for text with a backslash or NUL: databases read a backslash differently. Quotes are
+        doubled, which all databases understand.
         """
         return self.sql.replace("%s", "{}").format(*map(_literal, self.values))
 
@@ -36,9 +37,9 @@ def _literal(value: str | int) -> str:
 
 
 def run_unread(transaction: Transaction, text: str) -> None:
-    """Run one statement as it is, whatever it does: for who trusts its writer as an administrator.
+    """Run a statement of the master without parsing it, when the configuration allows that.
 
-    MariaDB takes it as a value, so that no character of it is a placeholder.
+    MariaDB gets it as a parameter, so that no character of it is taken for a placeholder.
     """
     if transaction.for_update:
         transaction.run("EXECUTE IMMEDIATE %s", text)
@@ -47,14 +48,14 @@ def run_unread(transaction: Transaction, text: str) -> None:
 
 
 def insert(transaction: Transaction, servers: str, query: str) -> int:
-    """Record a change for the servers of a comma list and answer its version."""
+    """Store a change for the servers in a comma list and return its version."""
     return transaction.insert(
         "INSERT INTO updates (servers, update_query) VALUES (%s, %s)", servers, query.encode()
     )
 
 
 def insert_as(transaction: Transaction, version: int, servers: str, query: str) -> None:
-    """Record a change of the master under the version it has there."""
+    """Store a change of the master under the version it has there."""
     transaction.run(
         "INSERT INTO updates (version, servers, update_query) VALUES (%s, %s, %s)",
         version,
@@ -64,13 +65,13 @@ def insert_as(transaction: Transaction, version: int, servers: str, query: str) 
 
 
 def newest(transaction: Transaction) -> int:
-    """Return the version of the last change known here, 0 when there is none."""
+    """Return the version of the newest change, 0 if there is none."""
     row = transaction.row("SELECT MAX(version) AS version FROM updates")
     return int(row["version"] or 0) if row else 0
 
 
 def first_after(transaction: Transaction, version: int) -> Row | None:
-    """Return the first change newer than a version."""
+    """Return the first change after a version, None if there is none."""
     return transaction.row(
         "SELECT version, servers, update_query FROM updates WHERE version > %s ORDER BY version LIMIT 1",
         version,
@@ -78,15 +79,15 @@ def first_after(transaction: Transaction, version: int) -> Row | None:
 
 
 def count_after(transaction: Transaction, version: int) -> int:
-    """Return how many changes are newer than a version."""
+    """Return the number of changes after a version."""
     row = transaction.row("SELECT COUNT(*) AS n FROM updates WHERE version > %s", version)
     return int(row["n"]) if row else 0
 
 
 def change_of(verb: str, table: str, values: Pairs, where: Pairs) -> UpdateStatement:
-    """Return a change of a shared table.
+    """Return the statement of a REPLACE, UPDATE or DELETE (``verb``) on a shared table.
 
-    The names of table and columns come from a fixed list, never from text.
+    The caller takes the names of table and columns from a fixed list, never from received text.
     """
     conditions = " AND ".join(f"{column} = %s" for column, _ in where)
     found = tuple(value for _, value in where)

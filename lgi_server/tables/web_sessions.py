@@ -1,4 +1,4 @@
-"""web_sessions: who has the web interface open. What a browser keeps is known here by its hash alone."""
+"""The table web_sessions: sessions of the web interface. Only the hash of the browser's key is stored."""
 
 from lgi_server.db.transaction import Transaction, placeholders
 
@@ -14,7 +14,7 @@ def find(transaction: Transaction, session_hash: str, certificate: str) -> int |
 
 
 def insert(transaction: Transaction, session_hash: str, certificate: str, now: int) -> None:
-    """Add a session of a certificate."""
+    """Store a session of a certificate."""
     transaction.execute_pipelined(
         "INSERT INTO web_sessions (session_hash, certificate, last_used) VALUES (%s, %s, %s)",
         session_hash,
@@ -24,19 +24,19 @@ def insert(transaction: Transaction, session_hash: str, certificate: str, now: i
 
 
 def use(transaction: Transaction, session_hash: str, now: int) -> None:
-    """Note that a session is used."""
+    """Store that a session was used at ``now``, in seconds."""
     transaction.execute_pipelined(
         "UPDATE web_sessions SET last_used = %s WHERE session_hash = %s", now, session_hash
     )
 
 
 def forget(transaction: Transaction, oldest: int) -> None:
-    """Remove what was not used since ``oldest``."""
+    """Delete the sessions that were last used before ``oldest``, in seconds."""
     transaction.execute_pipelined("DELETE FROM web_sessions WHERE last_used < %s", oldest)
 
 
 def keep(transaction: Transaction, certificate: str, newest: int) -> None:
-    """Remove all sessions of a certificate but the newest so many."""
+    """Delete all sessions of a certificate but the ``newest`` most recently used ones."""
     rows = transaction.rows(
         "SELECT session_hash FROM web_sessions WHERE certificate = %s ORDER BY last_used DESC", certificate
     )

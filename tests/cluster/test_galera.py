@@ -193,7 +193,7 @@ def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(
     grids[0].database.run(store)
     nodes = [open_database(cluster.address("LGI", number)) for number in range(3)]
     with ThreadPoolExecutor(6) as schedulers:
-        work = [schedulers.submit(Schedule(node, duties).turn, 2000) for node in nodes]
+        work = [schedulers.submit(Schedule(node, duties).run_due, 2000) for node in nodes]
         work += [schedulers.submit(accounting.account, node, 1000) for node in nodes]
         for one in work:
             one.result(60)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
-from lgi_server.api import responses
+from lgi_server.api import project_elements, responses
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.api.specifics import without_repository
 from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.services.access.principals import ProjectServers, UserPrincipal
-from lgi_server.storage.base import StoredFile
+from lgi_server.storage.repository import StoredFile
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
@@ -67,7 +67,7 @@ def _to_user(call: str, answers: ResponseBuilder, recorded: Tree) -> Elements:
     user = UserPrincipal(recorded.value("user"), comma_lists.split(recorded.value("groups")))
     servers = _servers(recorded)
     if call == "interface_project_server_list":
-        return (*answers.user_first_header(user, servers), *responses.slave_servers(servers))
+        return (*answers.user_first_header(user, servers), *project_elements.slave_servers(servers))
     header = answers.user_header(user, servers)
     jobs = _jobs(recorded)
     if call == "interface_submit_job":
@@ -85,7 +85,7 @@ def _to_resource(call: str, answers: ResponseBuilder, recorded: Tree) -> Element
     session = recorded.value("session_id")
     if call in {"resource_signup_resource", "resource_signoff_resource"}:
         header = answers.resource_header(resource, servers)
-        return (*header, *responses.slave_servers(servers), Element("session_id", session))
+        return (*header, *project_elements.slave_servers(servers), Element("session_id", session))
     header = answers.resource_header(resource, servers, int(session) if session else None)
     if call == "resource_request_work":
         head = _copied(recorded, "start", "limit", "owners")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lgi_protocol.errors import LGIError
-from lgi_server.storage.base import NewRepository, Upload
+from lgi_server.storage.repository import NewRepository, Upload
 from lgi_server.storage.staging import RepositoryNotReadyError, StagedRepository
 
 
@@ -58,7 +58,7 @@ def test_a_repository_is_made_between_two_runs_of_the_same_work() -> None:
     """The second run finds it, under the same name."""
     host, ahead = prepared()
 
-    name = ahead.make(lambda: submit(ahead))
+    name = ahead.create_and_run(lambda: submit(ahead))
 
     assert host.there == [name]
 
@@ -71,7 +71,7 @@ def test_work_that_is_done_again_makes_no_second_repository() -> None:
         ahead.remove(submit(ahead))
         return submit(ahead)
 
-    name = ahead.make(twice)
+    name = ahead.create_and_run(twice)
 
     assert (host.there, host.made) == ([name], 1)
 
@@ -95,7 +95,7 @@ def test_a_repository_that_the_second_run_does_not_keep_is_removed(
     host, ahead = prepared()
 
     with pytest.raises(LookupError):
-        ahead.make(lambda: work(ahead))
+        ahead.create_and_run(lambda: work(ahead))
 
     assert host.there == []
 
@@ -109,7 +109,7 @@ def test_a_commit_whose_answer_is_lost_keeps_the_repository() -> None:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
-        ahead.make(lost)
+        ahead.create_and_run(lost)
 
     assert len(host.there) == 1
 
@@ -119,7 +119,7 @@ def test_a_second_run_with_other_writers_is_told_to_come_back() -> None:
     host, ahead = prepared()
 
     with pytest.raises(LGIError) as error:
-        ahead.make(lambda: submit(ahead, ("admin", "chem")))
+        ahead.create_and_run(lambda: submit(ahead, ("admin", "chem")))
 
     assert error.value.number == 1
     assert host.there == []
@@ -142,6 +142,6 @@ def test_many_repositories_are_made_at_once() -> None:
         with pytest.raises(RepositoryNotReadyError):
             submit_many(ahead, give_back)
         assert host.there == []
-        names = ahead.make(lambda ahead=ahead, give_back=give_back: submit_many(ahead, give_back))
+        names = ahead.create_and_run(lambda ahead=ahead, give_back=give_back: submit_many(ahead, give_back))
         assert names == ("many0", "many1", "many2")
         assert len(host.there) == left

@@ -128,15 +128,15 @@ def test_a_job_that_is_refused_refuses_no_other(
 
 
 MALFORMED: dict[str, tuple[Any, bytes, str]] = {
-    "no list": ({}, b"", "it is not a list"),
+    "no list": ({}, b"", "it is not an array"),
     "no object": ([JOB, "x"], b"", "job 2 is not an object"),
     "unknown field": ([JOB | {"owners": "x"}], b"", "job 1 has a field 'owners'"),
-    "no text": ([JOB | {"input": 41}], b"", "input of job 1 is not a text"),
-    "no files": ([JOB | {"files": "a"}], b"", "files of job 1 is not a list of names"),
-    "negative size": ([JOB | {"files": [["a", -1]]}], b"", "files of job 1 is not a list"),
-    "bytes that belong to nobody": ([JOB], b"x", "the files have 0 bytes together, 1 came"),
-    "too few bytes": ([JOB | {"files": [["a", 2]]}], b"x", "the files have 2 bytes together, 1 came"),
-    "no bytes": ([JOB | {"files": [["a", 2]]}], b"", "the files have 2 bytes together, 0 came"),
+    "no text": ([JOB | {"input": 41}], b"", "input of job 1 is not a string"),
+    "no files": ([JOB | {"files": "a"}], b"", "files of job 1 is not an array of names"),
+    "negative size": ([JOB | {"files": [["a", -1]]}], b"", "files of job 1 is not an array"),
+    "bytes that belong to nobody": ([JOB], b"x", "the files have 0 bytes together, 1 were posted"),
+    "too few bytes": ([JOB | {"files": [["a", 2]]}], b"x", "the files have 2 bytes together, 1 were posted"),
+    "no bytes": ([JOB | {"files": [["a", 2]]}], b"", "the files have 2 bytes together, 0 were posted"),
     "the same id twice": ([JOB | {"request_id": "a"}] * 2, b"", "two jobs have the request_id 'a'"),
 }
 

@@ -15,7 +15,7 @@ def take(crowd: ConcurrencyLimiter, stack: ExitStack, name: str, number: int) ->
     got = 0
     for _ in range(number):
         try:
-            stack.enter_context(crowd.place(name))
+            stack.enter_context(crowd.slot(name))
         except LGIError as refused:
             return got if refused.number == ErrorNumber.BACK_OFF else -1
         got += 1

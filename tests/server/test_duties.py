@@ -92,7 +92,8 @@ def test_every_duty_is_done_in_every_project(grid_of_two: tuple[Grid, Database])
         wait_for(lambda: not all(store.directory(name).is_dir() for name in orphans), 10)
         wait_for((store.root / ".LGI_resource_list").is_file, 5)
         # Daemons were given a period of theirs before a job was taken for lost.
-        assert len(scheduler.said("jobs_without_pulse is put off by 1 s: it is 18[0-9][0-9] s late")) == 2
+        postponed = "jobs_without_pulse is postponed by 1 s: its event is 18[0-9][0-9] s late"
+        assert len(scheduler.said(postponed)) == 2
         assert scheduler.said("Traceback") == []
     finally:
         assert scheduler.stop() == 0

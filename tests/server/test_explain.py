@@ -86,7 +86,7 @@ def test_a_resource_that_lacks_what_a_job_asks_for_is_named(grid: Grid) -> None:
     }
     assert reason(user, one) == "may_take"
     assert reply.value("explanation", "reason") == "lacks"
-    assert "has what it asks for" in reply.value("explanation", "message")
+    assert "has what it requests" in reply.value("explanation", "message")
     assert "has no image psi4:1.5, gives a job 2 cpus at most, not 99" in reply.content
 
 

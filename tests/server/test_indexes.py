@@ -19,7 +19,7 @@ from lgi_server.tables import (
 )
 from lgi_server.tables.active_resources import numbered, with_session
 from lgi_server.tables.job_history import StateChange
-from lgi_server.tables.job_queue import claims, jobs, listing, pending_work, priorities, states
+from lgi_server.tables.job_queue import claims, heartbeats, jobs, listing, pending_work, priorities, states
 from lgi_server.tables.job_queue.listing import ListCursor, Selection
 from lgi_server.tables.job_queue.priorities import Queue
 from tests.support import queues
@@ -83,12 +83,12 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         one, ["hello_world", "other"], ["res1", "res2"], {"other": ["a=1"]}
     ),
     "offers with licences": lambda one: claims.claim_jobs(
-        one, "hello_world", "res1", (), 0, limit=10, wishes={"": 99, "a=1": 3, "a=1 b=2": 1}
+        one, "hello_world", "res1", (), 0, limit=10, requests={"": 99, "a=1": 3, "a=1 b=2": 1}
     ),
-    "wishes for licences": lambda one: (
-        licence_wishes.wish(one, "hello_world", "a=1"),
+    "requests for licences": lambda one: (
+        licence_wishes.add(one, "hello_world", "a=1"),
         licence_wishes.demand(one, 1, "hello_world"),
-        licence_wishes.wanted(one, ["hello_world", "other"]),
+        licence_wishes.requests_of(one, ["hello_world", "other"]),
     ),
     "licences in use": lambda one: (licence_wishes.hold(one), licence_wishes.held(one)),
     "locked": lambda one: jobs.locked(one, 7, 1),
@@ -135,7 +135,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "history to account": lambda one: (job_history.take(one, 10), job_history.set_accounted(one, [7])),
     "old history": lambda one: (job_history.oldest(one, 10), job_history.delete(one, [7])),
     "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
-    "pulses": lambda one: jobs.set_pulses(one, [7, 8], 1),
+    "pulses": lambda one: heartbeats.store(one, [7, 8], 1),
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
     "delete": lambda one: states.delete(one, 1),
     "locks of a session": lambda one: running_locks.of_session(one, 1),
@@ -144,9 +144,9 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
         running_locks.take_older(one, [7, 8], 1),
     ),
     "sessions": lambda one: (running_sessions.renew(one, [1], 1), running_sessions.expired(one, 1, 5)),
-    "pulse": lambda one: (jobs.stale_heartbeats(one, "vasp", 1), jobs.hold_without_pulse(one, 7, 1)),
+    "pulse": lambda one: (heartbeats.older(one, "vasp", 1), heartbeats.lock_if_older(one, 7, 1)),
     "wrong clock": lambda one: (
-        jobs.future_heartbeats(one, "vasp", 1),
+        heartbeats.later(one, "vasp", 1),
         running_sessions.bring_back(one, 9, 1),
     ),
     "kinds": lambda one: (jobs.applications(one), jobs.kinds(one)),

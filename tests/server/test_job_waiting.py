@@ -169,7 +169,7 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
 )
 def test_a_state_other_than_the_known_one_is_news_of_a_job(known: str, state: str | None, so: bool) -> None:
     """A site's own word is a job that runs; one that is gone has no state."""
-    assert KnownJobState("mark", 1, known).is_so(state) is so
+    assert KnownJobState("mark", 1, known).is_current(state) is so
 
 
 def test_a_caller_who_hangs_up_is_let_go() -> None:

@@ -171,10 +171,10 @@ def test_licences_come_back_whatever_ends_a_job(grid: Grid, end: str) -> None:
 
 
 BAD = {
-    "unknown": ("genus", "there is no 'genus' here; there are: abaqus, matlab"),
-    "too many": ("matlab=4", "4 of 'matlab' are more than the 3 there are"),
-    "too many in parts": ("matlab=2, matlab=2", "4 of 'matlab' are more than the 3"),
-    "other case": ("Matlab", "there is no 'Matlab'"),
+    "unknown": ("genus", "the project has no licence 'genus'; it has: abaqus, matlab"),
+    "too many": ("matlab=4", "4 of 'matlab' are requested, the project has 3"),
+    "too many in parts": ("matlab=2, matlab=2", "4 of 'matlab' are requested, the project has 3"),
+    "other case": ("Matlab", "the project has no licence 'Matlab'"),
     "none": ("matlab=0", "'matlab=0' is not NAME or NAME=NUMBER"),
     "negative": ("matlab=-1", "'matlab=-1' is not NAME"),
     "no number": ("matlab=", "'matlab=' is not NAME"),
@@ -193,7 +193,7 @@ def test_licences_that_can_never_be_given_are_refused_at_once(grid: Grid, wanted
         submit(grid, wanted)
 
     assert refused.value.number == 72
-    assert f"These licences cannot be had: {why}" in refused.value.message
+    assert f"These licences cannot be granted: {why}" in refused.value.message
     assert grid.rows("SELECT job_id FROM job_queue") == []
 
 
@@ -206,7 +206,7 @@ def test_a_job_submitted_on_the_web_may_ask_for_licences_as_the_call_does(grid: 
     made = browser.fill("submit", application="hello_world", job_specifics="<licences> abaqus </licences>")
 
     assert (refused.status, made.status) == (400, 200)
-    assert "there is no 'x' here" in refused.text
+    assert "the project has no licence 'x'" in refused.text
     assert [row["licences"] for row in grid.rows("SELECT licences FROM job_queue")] == ["abaqus=1"]
     assert len(offered(resource)) == 1
 
@@ -386,7 +386,7 @@ def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(databas
         for index in range(number):
             job = replace(queues.queued_job(index), licences=wanted, state=state)
             if wanted:
-                licence_table.wish(transaction, job.application, wanted)
+                licence_table.add(transaction, job.application, wanted)
             stored.append(jobs.insert(transaction, job))
             job_access.insert_all(transaction, [replace(job, job_id=stored[-1])])
         return stored
@@ -459,7 +459,7 @@ def test_licences_belong_to_the_project_they_are_written_for(licensed: Grid) -> 
     assert configuration.load(licensed.config_file).projects[PROJECT].licences == STOCK
 
 
-def test_wishes_that_no_job_has_are_forgotten(database: Database) -> None:
+def test_requests_that_no_job_has_are_removed(database: Database) -> None:
     """Those of jobs that wait, run or are locked stay; what was forgotten too early is noted again."""
     states = {"a=1": "queued", "a=2": "running", "a=3": "finished", "a=4": "aborted", "a=5": "queued"}
 
@@ -467,18 +467,18 @@ def test_wishes_that_no_job_has_are_forgotten(database: Database) -> None:
         for number, (wanted, state) in enumerate(states.items()):
             job = replace(queues.queued_job(number), licences=wanted, state=state)
             jobs.insert(transaction, job)
-            licence_table.wish(transaction, "hello_world", wanted)
-        licence_table.wish(transaction, "hello_world", "a=6")
-        licence_table.wish(transaction, "vasp", "a=1")
+            licence_table.add(transaction, "hello_world", wanted)
+        licence_table.add(transaction, "hello_world", "a=6")
+        licence_table.add(transaction, "vasp", "a=1")
         transaction.run("UPDATE job_queue SET lock_state = 1 WHERE licences = 'a=5'")
 
     def kept() -> set[tuple[str, str]]:
-        return set(database.run(licence_table.wished, write=False))
+        return set(database.run(licence_table.listed, write=False))
 
     database.run(store)
 
-    assert licences.forget_wishes(database) == 4
+    assert licences.remove_unused_requests(database) == 4
     assert kept() == {("hello_world", f"a={number}") for number in (1, 2, 5)}
-    database.run(lambda one: licence_table.forget_wish(one, "hello_world", "a=1"))
+    database.run(lambda one: licence_table.remove(one, "hello_world", "a=1"))
     ordering.order_queue(database, fair_share.order, 1000, 1000)
     assert kept() == {("hello_world", f"a={number}") for number in (1, 2, 5)}

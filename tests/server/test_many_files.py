@@ -157,7 +157,7 @@ def test_a_list_that_cannot_be_understood_stores_nothing(grid: Grid, files: str)
     answer = post(grid.user(), url, files, b"x")
 
     assert answer.status_code == 400
-    assert "The list of files cannot be understood" in xml.value(answer.text, "status", "message")
+    assert "The list of files is malformed" in xml.value(answer.text, "status", "message")
     assert stored(directory) == {}
     assert left_over(grid) == []
 

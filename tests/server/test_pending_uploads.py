@@ -92,7 +92,7 @@ def test_uploads_into_one_repository_count_against_what_it_may_hold(tmp_path: Pa
     written = 0
     for number in range(4):
         budget = store.budget("name eve", name)
-        budget.limit(store.room(name), f"file{number}")
+        budget.limit(store.quota(name), f"file{number}")
         written += upload(budget, 4 * MB)
 
     assert 9 * MB < written <= 10 * MB + 4 * STEP
@@ -201,6 +201,6 @@ def test_a_put_that_finds_no_room_is_told_to_come_later(small_disk: Grid) -> Non
     ]
 
     assert [answer.status_code for answer in answers] == [507, 507, 200]
-    assert "no room" in answers[0].text
+    assert "no space" in answers[0].text
     assert [path.name for path in sorted(directory.iterdir()) if path not in before] == ["file"]
     assert list((small_disk.config.repository / ".incoming").iterdir()) == []

@@ -14,8 +14,8 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
-from lgi_server.storage import base, remote
-from lgi_server.storage.base import Upload
+from lgi_server.storage import remote, repository
+from lgi_server.storage.repository import Upload
 from lgi_tools.certificates.ca import Authority
 from tests.conftest import lacking
 from tests.support import sshd
@@ -361,12 +361,12 @@ def test_a_stream_that_is_cut_leaves_all_or_nothing(tmp_path: Path, blocks: int)
     for upload in uploads:
         upload.arrived.write_bytes(b"content")
     remote.pack(stream, ["admin"], uploads)
-    name = base.new_name()
+    name = repository.new_name()
     text = remote.command(remote.CREATE, str(repositories), name)
 
     done = subprocess.run(["sh", "-c", text], input=stream.getvalue()[: blocks * 512], capture_output=True)
 
-    made = repositories / base.below(name)
+    made = repositories / repository.relative_path(name)
     complete = [ACCESS, "-b", "a"] if blocks >= 6 else []
     assert sorted(path.name for path in made.glob("*")) == sorted(complete)
     assert (done.returncode == 0) == bool(complete)

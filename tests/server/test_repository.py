@@ -199,7 +199,7 @@ def test_a_name_with_a_control_character_is_refused_with_its_reason(
     answer = ask(grid.user(), method, f"{url}/{name}", data)
 
     assert (answer.status_code, xml.value(answer.text, "status", "number")) == (400, "400")
-    assert "This is no usable file name" in xml.value(answer.text, "status", "message")
+    assert "This is not a valid file name" in xml.value(answer.text, "status", "message")
 
 
 def test_a_missing_or_foreign_file_is_refused_in_whole_sentences(grid: Grid) -> None:

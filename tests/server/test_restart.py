@@ -157,6 +157,6 @@ def test_a_posted_file_that_cannot_be_removed_takes_nobody_s_answer(
     left.mkdir()
     request.arrived = [left]
 
-    request.forget_arrivals()
+    request.remove_arrived_files()
 
     assert f"cannot remove {left}" in caplog.text

@@ -46,8 +46,8 @@ def test_a_duty_is_done_when_it_is_due_and_queued_again(database: Database) -> N
     schedule = Schedule(database, {"a": PeriodicTask(300, done.append)})
     schedule.begin(NOW)
 
-    early = schedule.turn(NOW + 100)
-    late = schedule.turn(NOW + 250)
+    early = schedule.run_due(NOW + 100)
+    late = schedule.run_due(NOW + 250)
 
     assert (early, late, done) == ([], ["a"], [NOW + 250])
     assert queued(database) == [(NOW + 500, "a")]
@@ -61,7 +61,7 @@ def test_an_event_that_was_queued_often_is_done_once(database: Database) -> None
         put(database, "a", NOW - second)
     put(database, "a", NOW + 50)
 
-    assert schedule.turn(NOW) == ["a"]
+    assert schedule.run_due(NOW) == ["a"]
     assert done == [NOW]
     assert queued(database) == [(NOW + 50, "a"), (NOW + 200, "a")]
 
@@ -87,7 +87,7 @@ def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
     for event in duties:
         put(database, event, NOW)
 
-    schedule.turn(NOW)
+    schedule.run_due(NOW)
 
     assert done == [NOW]
     assert [event for _, event in queued(database)] == ["a", "b", "c"]
@@ -95,25 +95,25 @@ def test_a_duty_that_fails_is_done_at_its_next_time_and_the_others_now(
 
 
 @pytest.mark.parametrize(("late", "is_done"), [(300, True), (301, False), (86_400, False)])
-def test_a_duty_that_judges_silence_is_put_off_after_an_outage(
+def test_a_task_that_judges_by_heartbeats_is_postponed_after_an_outage(
     database: Database, caplog: pytest.LogCaptureFixture, late: int, is_done: bool
 ) -> None:
     """After an outage, or when the clock was set, daemons have a whole period to show that they live."""
     done: list[int] = []
     schedule = Schedule(
-        database, {"a": PeriodicTask(1800, done.append, patience=300), "b": PeriodicTask(300, done.append)}
+        database, {"a": PeriodicTask(1800, done.append, max_delay=300), "b": PeriodicTask(300, done.append)}
     )
     for event in ("a", "b"):
         put(database, event, NOW - late)
 
-    schedule.turn(NOW)
+    schedule.run_due(NOW)
     schedule.begin(NOW + 1)
 
     usual = NOW + 1800 - NOW % 1800
     assert done == [NOW] * (2 if is_done else 1)
     assert (usual if is_done else NOW + 1800, "a") in queued(database)
     assert len(queued(database)) == 2
-    assert (f"a is put off by 1800 s: it is {late} s late" in caplog.text) is not is_done
+    assert (f"a is postponed by 1800 s: its event is {late} s late" in caplog.text) is not is_done
 
 
 def test_a_clock_that_is_set_back_stops_no_duty(database: Database) -> None:
@@ -123,7 +123,7 @@ def test_a_clock_that_is_set_back_stops_no_duty(database: Database) -> None:
     schedule.begin(NOW + 86_400)
 
     schedule.begin(NOW)
-    schedule.turn(NOW + 300)
+    schedule.run_due(NOW + 300)
 
     assert done == [NOW + 300]
 
@@ -134,9 +134,9 @@ def test_an_event_nobody_knows_is_removed_and_named(
     """It would be due for ever."""
     put(database, "reticulate\nsplines", NOW)
 
-    assert Schedule(database, {}).turn(NOW) == ["reticulate\nsplines"]
+    assert Schedule(database, {}).run_due(NOW) == ["reticulate\nsplines"]
     assert queued(database) == []
-    assert "'reticulate\\nsplines' is none of ours" in caplog.text
+    assert "removed the unknown event 'reticulate\\nsplines'" in caplog.text
 
 
 def test_a_new_start_queues_only_the_duties_that_are_missing(database: Database) -> None:
@@ -192,7 +192,7 @@ def test_exactly_one_of_four_schedulers_does_each_event(idle_grid: Grid) -> None
     idle_grid.database.run(work)
     wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 20)
     codes = [one.stop() for one in four]
-    done = [name for one in four for name in one.said("event '(event[0-9]+)' is none of ours")]
+    done = [name for one in four for name in one.said("removed the unknown event '(event[0-9]+)'")]
 
     assert sorted(done) == names
     assert codes == [0, 0, 0, 0]

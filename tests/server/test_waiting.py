@@ -285,15 +285,15 @@ def test_one_job_wakes_one_waiter_then_two_then_four() -> None:
     made, woken = waiting(clock, *(WorkSubscription(f"r{number}", frozenset({HELLO})) for number in range(8)))
     job = PendingJob(1, "queued", HELLO, ("any",))
 
-    made.tell([job])
+    made.notify([job])
     wait_for(lambda: woken == [0])
-    made.tell([job])
+    made.notify([job])
     assert woken == [0]
     clock.now += 1
-    made.tell([job])
+    made.notify([job])
     wait_for(lambda: sorted(woken) == [0, 1, 2])
     clock.now += 2
-    made.tell([job])
+    made.notify([job])
     wait_for(lambda: sorted(woken) == [0, 1, 2, 3, 4, 5, 6])
     made.end()
 
@@ -307,7 +307,7 @@ def test_the_least_loaded_hears_of_a_job_first() -> None:
     )
 
     for number in range(1, 6):
-        made.tell([PendingJob(number, "queued", HELLO, ("any",))])
+        made.notify([PendingJob(number, "queued", HELLO, ("any",))])
         wait_for(lambda number=number: len(woken) == number)
 
     assert woken == [2, 3, 1, 0, 4]
@@ -380,10 +380,10 @@ def test_a_job_that_went_and_came_back_is_news() -> None:
     made, woken = waiting(clock, *(WorkSubscription(f"r{number}", frozenset({HELLO})) for number in range(2)))
     job = PendingJob(1, "queued", HELLO, ("any",))
 
-    made.tell([job])
+    made.notify([job])
     wait_for(lambda: woken == [0])
-    made.tell([])
-    made.tell([job])
+    made.notify([])
+    made.notify([job])
 
     wait_for(lambda: woken == [0, 1])
     made.end()

@@ -22,21 +22,7 @@ _TABLE = "the table licence_wishes has this name in the database of every projec
 _LATER = "not renamed yet: it has callers in several modules"
 # "path" or "path name": the reason why it keeps its name.
 EXCEPTIONS: dict[str, str] = {
-    "lgi_server/api/end_fields.py wanted": _LATER,
-    "lgi_server/api/responses.py awaited": _LATER,
-    "lgi_server/background/long_poll_work.py again": _LATER,
-    "lgi_server/cli/status.py told": _LATER,
-    "lgi_server/services/jobs/claiming.py wishes": _LATER,
-    "lgi_server/services/jobs/explanation.py wanted": _LATER,
-    "lgi_server/services/jobs/live_output.py told": _LATER,
-    "lgi_server/services/project/update_summary.py told": _LATER,
-    "lgi_server/services/scheduling/periodic_tasks.py patience": _LATER,
-    "lgi_server/storage/local.py room": _LATER,
-    "lgi_server/storage/quota.py Room": _LATER,
-    "lgi_server/tables/job_tails.py told": _LATER,
     "lgi_server/tables/licence_wishes.py": _TABLE,
-    "lgi_server/tables/licence_wishes.py wanted": _LATER,
-    "lgi_server/tables/submit_rules.py wishes": _LATER,
 }
 
 

@@ -57,7 +57,7 @@ class ManagedProject:
         """Tell the slave servers that there is an update; report those that do not answer."""
         slaves = self.run(principals.servers).slaves
         try:
-            silent = peers.tell_slaves(self.config, self.name, slaves) if slaves else []
+            silent = peers.notify_slaves(self.config, self.name, slaves) if slaves else []
         except LGIError as error:
             report(f"The slave servers were not told ({error}): they ask by themselves.")
             return

@@ -19,9 +19,9 @@ def undo(chosen: ManagedProject, *, yes: bool) -> None:
     It is shown first, and asked about at a terminal. Shares are not recorded.
     """
     found = chosen.run_on_master(administration.last_change)
-    click.echo(f"Update {found.version} was : {update_summary.told(found.query)}")
+    click.echo(f"Update {found.version} was : {update_summary.summarize(found.query)}")
     for statement in found.statements:
-        click.echo(f"To take it back : {update_summary.told(statement)}")
+        click.echo(f"To take it back : {update_summary.summarize(statement)}")
     confirm(f"Take back update {found.version} ?", yes)
     now = int(time.time())
     made = chosen.run_on_master(lambda transaction: administration.undo(transaction, found.version, now))

@@ -12,8 +12,8 @@ from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import job_principals
-from lgi_server.storage.base import NoSuchRepositoryError
 from lgi_server.storage.local import Repositories
+from lgi_server.storage.repository import NoSuchRepositoryError
 from lgi_server.tables import active_resources
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow

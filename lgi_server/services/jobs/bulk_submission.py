@@ -1,4 +1,4 @@
-"""Many jobs of one user in one transaction: each judged by itself, all stored together or not at all."""
+"""Bulk submits: many jobs of one user in one transaction, each checked by itself, all stored together."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,11 +18,10 @@ Outcome = JobRow | LGIError
 def submit_all_as_user(
     context: SubmitContext, user: UserPrincipal, entries: Sequence[Callable[[], SubmitRequest]]
 ) -> list[Outcome]:
-    """Return what becomes of each job, in their order.
+    """Submit jobs and return, in their order, the stored job or the LGIError of each.
 
-    Stored, or there already, or what a submit of it answers.
-
-    LGIError for all of them when the files cannot be stored: then there is none.
+    A request that has created a job before gets that job. Raises LGIError, and stores none, when the files
+    cannot be stored or the database is busy.
     """
     requests = [_read(entry) for entry in entries]
     batch = _Batch(context, user)
@@ -43,26 +42,26 @@ def _read(entry: Callable[[], SubmitRequest]) -> SubmitRequest | LGIError:
 
 
 class _Batch:
-    """The jobs of one call, judged one after the other; what they have in common is read once."""
+    """The jobs of one call; the facts that decide about them are read once for each application."""
 
     def __init__(self, context: SubmitContext, user: UserPrincipal) -> None:
         self._context = context
         self._user = user
         self._counter = JobCounter(context.transaction)
         self._facts: dict[str, SubmitFacts] = {}
-        self._remembered: dict[str, StoredRequest] = {}
+        self._stored: dict[str, StoredRequest] = {}
 
     def look_up(self, requests: Sequence[SubmitRequest]) -> None:
-        """Find what these have made before."""
+        """Read which of these requests have created a job before."""
         keys = [one.key for one in requests if one.key]
         if keys:
             request_ids = [one.request_id for one in keys]
-            self._remembered = submit_requests.find(self._context.transaction, keys[0].caller, request_ids)
+            self._stored = submit_requests.find(self._context.transaction, keys[0].caller, request_ids)
 
     def outcome(self, request: SubmitRequest) -> PreparedJob | Outcome:
-        """Return a job that may be stored, or was before, or why it may not."""
+        """Return the job to store, or the job stored before, or the LGIError; LGIError BACK_OFF is raised."""
         try:
-            first = self._remembered.get(request.key.request_id) if request.key else None
+            first = self._stored.get(request.key.request_id) if request.key else None
             return self._replay(request, first) if first else self._prepare(request)
         except LGIError as refused:
             if refused.number == ErrorNumber.BACK_OFF:
@@ -78,9 +77,9 @@ class _Batch:
         try:
             prepared = submission.prepare_for_user(context, facts, self._counter, self._user, request)
         except LGIError as refused:
-            # As for a single one: another try of this request may have taken the last place meanwhile.
-            beaten = refused.number == ErrorNumber.SUBMIT_REFUSED
-            first = idempotency.find(context.transaction, request.key) if beaten else None
+            # As for a single job: an earlier attempt of this request may just have reached the job limit.
+            at_limit = refused.number == ErrorNumber.SUBMIT_REFUSED
+            first = idempotency.find(context.transaction, request.key) if at_limit else None
             if first is None:
                 raise
             return self._replay(request, first)

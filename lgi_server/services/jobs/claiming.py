@@ -1,4 +1,4 @@
-"""Handing out work: queued jobs, each locked for the session that asked."""
+"""Claims: queued jobs that are offered to a resource, each locked for the session that asked for work."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,16 @@ from lgi_server.tables.job_queue import claims
 from lgi_server.tables.job_queue.jobs import JobRow
 
 DEFAULT_LIMIT, MOST = 10, 256
-# A page that starts this many pages down is answered empty: nobody looks that far for work.
+# A request that starts this many pages down gets no jobs: no daemon searches that far.
 PAGES = 16
 
 
 @dataclass(frozen=True)
 class WorkRequest:
-    """What a resource asks for."""
+    """A request for work: ``limit`` jobs of an application after the first ``start`` ones.
+
+    ``owners`` are names that an owner must have, and with "!" names that none may have.
+    """
 
     application: str
     start: int
@@ -31,39 +34,39 @@ class WorkRequest:
 
 @dataclass(frozen=True)
 class GrantableLicences:
-    """What can be started now: the wishes for licences that can be granted, and to how many jobs each."""
+    """The requests for licences that can be granted now, and to how many jobs each."""
 
     totals: Amounts
-    wishes: Mapping[str, int]
+    requests: Mapping[str, int]
 
 
 def grantable(
     transaction: Transaction, session_id: int, application: str, totals: Amounts
 ) -> GrantableLicences:
-    """Return what can be started; LGIError HOLDS_LOCKS while the session still has a job locked."""
+    """Return the licences that can be granted; LGIError HOLDS_LOCKS while the session has a job locked."""
     if not totals:
-        # Then no job wishes any, and no other look is needed.
+        # Without licences in the project no job requests any.
         check_no_locks(transaction, session_id)
         return GrantableLicences(totals, claims.NO_LICENCES)
-    standing = licence_table.demand(transaction, session_id, application)
-    if standing.locks:
+    demand = licence_table.demand(transaction, session_id, application)
+    if demand.locks:
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
-    stock = LicencePool(totals, standing.held)
-    return GrantableLicences(totals, {**claims.NO_LICENCES, **licences.grantable(stock, standing.wanted)})
+    pool = LicencePool(totals, demand.held)
+    return GrantableLicences(totals, {**claims.NO_LICENCES, **licences.grantable(pool, demand.requests)})
 
 
 def check_no_locks(transaction: Transaction, session_id: int) -> None:
-    """LGIError HOLDS_LOCKS while the session still has a job locked."""
+    """Raise LGIError HOLDS_LOCKS while the session has a job locked."""
     if running_locks.of_session(transaction, session_id):
         raise LGIError(ErrorNumber.HOLDS_LOCKS)
 
 
 def count(
-    transaction: Transaction, resource: ResourceRow, request: WorkRequest, now_possible: GrantableLicences
+    transaction: Transaction, resource: ResourceRow, request: WorkRequest, available: GrantableLicences
 ) -> int:
-    """Return how many jobs could be offered now; licences are not counted against each other."""
-    name, wishes = resource.resource_name, now_possible.wishes
-    return claims.count(transaction, request.application, name, request.owners, wishes)
+    """Return how many jobs could be offered now, as if each of them had the free licences to itself."""
+    name = resource.resource_name
+    return claims.count(transaction, request.application, name, request.owners, available.requests)
 
 
 def claim(
@@ -71,20 +74,20 @@ def claim(
     resource: ResourceRow,
     session_id: int,
     request: WorkRequest,
-    now_possible: GrantableLicences,
+    available: GrantableLicences,
     *,
     now: int,
 ) -> list[JobRow]:
-    """Return the offered jobs, oldest priority first, each locked for the session.
+    """Return the offered jobs, lowest priority first, each locked for the session.
 
-    The lock gives each job its licences.
+    A locked job holds the licences that it requests.
     """
     if request.start >= PAGES * request.limit:
         return []
-    taken = _take(transaction, resource, request, now_possible.wishes)
-    offered = licences.grant(transaction, taken, now_possible.totals)
+    taken = _take(transaction, resource, request, available.requests)
+    offered = licences.grant(transaction, taken, available.totals)
     if taken and not offered:
-        # Others have taken the licences at this moment; that must not hide what needs none.
+        # Other sessions have just taken the licences; jobs without a request are offered all the same.
         offered = _take(transaction, resource, request, claims.NO_LICENCES)
     locking.lock_all(transaction, offered, resource, session_id, now)
     if offered:
@@ -93,7 +96,7 @@ def claim(
 
 
 def _take(
-    transaction: Transaction, resource: ResourceRow, request: WorkRequest, wishes: Mapping[str, int]
+    transaction: Transaction, resource: ResourceRow, request: WorkRequest, requests: Mapping[str, int]
 ) -> list[JobRow]:
     return claims.claim_jobs(
         transaction,
@@ -102,5 +105,5 @@ def _take(
         request.owners,
         request.start,
         limit=min(request.limit, MOST),
-        wishes=wishes,
+        requests=requests,
     )

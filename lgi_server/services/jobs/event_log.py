@@ -1,6 +1,6 @@
-"""A job's life in the server's log, one line a step, written once the step has lasted.
+"""Log lines about jobs: one for each change, written after its commit.
 
-Names come from certificates and forms; they are shown as Python would, so that none can forge a line.
+Names from certificates and forms are logged as Python literals (%a), so that they cannot forge a line.
 """
 
 import logging
@@ -18,27 +18,27 @@ def log_submitted(job: JobRow) -> None:
     log.info("job %d is %a: %s for %a, by %a", job.job_id, job.state, job.application, targets, owners)
 
 
-def followed(job: JobRow, parent: JobRow) -> None:
-    """Log a new job that another one has submitted."""
+def log_submitted_by_job(job: JobRow, parent: JobRow) -> None:
+    """Log which job has submitted a new job."""
     log.info("job %d was submitted by job %d", job.job_id, parent.job_id)
 
 
 def log_offered(jobs: Sequence[JobRow], resource: str) -> None:
-    """Jobs locked for a resource that looks for work."""
+    """Log jobs that were locked for a resource that asked for work."""
     log.info("offered to %a: jobs %s", resource, " ".join(str(job.job_id) for job in jobs))
 
 
 def log_updated(old: JobRow, new: JobRow, resource: str) -> None:
     """Log a change by the resource that has the job locked."""
-    told = f" ({new.end.cause})" if new.ended and new.end.cause else ""
-    log.info("job %d %a -> %a%s, by resource %a", old.job_id, old.state, new.state, told, resource)
+    cause = f" ({new.end.cause})" if new.ended and new.end.cause else ""
+    log.info("job %d %a -> %a%s, by resource %a", old.job_id, old.state, new.state, cause, resource)
 
 
 def log_deleted(job: JobRow, state: str, user: str) -> None:
-    """Log that a user has deleted a job or wants it aborted."""
+    """Log that a user has deleted or aborted a job."""
     log.info("job %d %a -> %a, by user %a", job.job_id, job.state, state, user)
 
 
 def log_lost(old: JobRow, new: JobRow, why: str) -> None:
-    """Log a change by the scheduler of a job without a daemon."""
+    """Log a change of a lost job by the scheduler."""
     log.info("job %d %a -> %a, by the scheduler: %s", old.job_id, old.state, new.state, why)

@@ -1,4 +1,4 @@
-"""Why a job does not run, as far as its project server knows, and a reader of the job may know it."""
+"""Explanations of why a job does not run, from what its project server knows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from lgi_server.tables.running_locks import Lock
 
 
 class Reason(StrEnum):
-    """Why a job does not run, and what a resource has to do with it."""
+    """Why a job does not run, or why a resource does not take it."""
 
     ENDED = "ended"
     RUNNING = "running"
@@ -40,23 +40,23 @@ MESSAGES = {
     Reason.ENDED: "it has ended",
     Reason.RUNNING: "it runs",
     Reason.ABORTING: "it is being aborted",
-    Reason.LOCKED: "a resource is just looking at it",
-    Reason.NO_LICENCES: "not all of the licences it wants are free",
+    Reason.LOCKED: "a resource has it locked at this moment",
+    Reason.NO_LICENCES: "not all of the licences that it requests are free",
     Reason.NO_OFFER: "no resource offers its application now",
     Reason.NO_TARGET: "none of its target resources offers its application now",
-    Reason.LACKS: "none of its target resources has what it asks for",
+    Reason.LACKS: "none of its target resources has what it requests",
     Reason.SILENT: "no resource that could take it has called for half an hour",
     Reason.UNAVAILABLE: "the resources that could take it say that they take no jobs of its application now",
-    Reason.MAY_TAKE: "resources that may take it have not yet: they are full, or their own limits say no",
+    Reason.MAY_TAKE: "eligible resources have not taken it: they are full, or their local limits refuse it",
 }
 
 
 @dataclass(frozen=True)
 class ResourceVerdict:
-    """How a resource stands to a job; ``running`` are its jobs of the same application.
+    """Whether a resource could take a job; ``running`` is the number of its jobs of the same application.
 
-    ``lacks`` is what it has, by its own word, too little of for the job; ``unavailable`` why, by its own
-    word too, it takes no jobs of the application now.
+    ``lacks`` is a capability that it has too little of for the job, ``unavailable`` its reason for taking no
+    jobs of the application now; both are empty if there is none.
     """
 
     resource: ResourceRow
@@ -69,25 +69,25 @@ class ResourceVerdict:
 
     @property
     def is_able(self) -> bool:
-        """Whether it could take the job, were it there."""
+        """Whether the resource could take the job, whenever it last called."""
         return self.is_offering and self.is_target and not self.lacks
 
 
 @dataclass(frozen=True)
 class LicenceNeed:
-    """A licence that a job wants: how many of them, how many there are, and how many jobs have now."""
+    """A licence that a job requests: how many (``number``), the project's total, and those in use."""
 
     name: str
-    wanted: int
+    number: int
     total: int
     used: int
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """How a job stands. ``before`` is how many queued ones of its application come first, up to a bound.
+    """Why a job does not run. ``before`` is the number of queued jobs before it, at most `positions.MOST`.
 
-    ``locked_since`` is in Unix seconds.
+    ``locked_since`` is in seconds.
     """
 
     job: JobRow
@@ -95,14 +95,14 @@ class Explanation:
     locked_by: str
     locked_since: int
     before: int
-    standpoints: Sequence[ResourceVerdict]
+    verdicts: Sequence[ResourceVerdict]
     needs: Sequence[LicenceNeed]
 
 
 def explain(
     transaction: Transaction, user: UserPrincipal, job_id: int, totals: Amounts, now: int
 ) -> Explanation:
-    """Return how a job stands; LGIError NO_JOB, or 34 for whoever may not read it."""
+    """Return why a job does not run; LGIError NO_JOB or READ_REFUSED."""
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -115,10 +115,10 @@ def explain(
         return Explanation(job, _not_queued(job), *_holder(lock, everyone), 0, (), needs)
     running = positions.count_running(transaction, job.application)
     resources = [one for one in everyone if one.project_server == NO_SERVER]
-    standpoints = [_standpoint(job, one, running.get(one.resource_name, 0), now) for one in resources]
-    reason = _queued(job, lock, needs, standpoints)
+    verdicts = [_verdict(job, one, running.get(one.resource_name, 0), now) for one in resources]
+    reason = _queued(job, lock, needs, verdicts)
     before = positions.count_ahead(transaction, job)
-    return Explanation(job, reason, *_holder(lock, everyone), before, standpoints, needs)
+    return Explanation(job, reason, *_holder(lock, everyone), before, verdicts, needs)
 
 
 def _not_queued(job: JobRow) -> Reason:
@@ -127,29 +127,29 @@ def _not_queued(job: JobRow) -> Reason:
 
 
 def _queued(
-    job: JobRow, lock: Lock | None, needs: Sequence[LicenceNeed], standpoints: Sequence[ResourceVerdict]
+    job: JobRow, lock: Lock | None, needs: Sequence[LicenceNeed], verdicts: Sequence[ResourceVerdict]
 ) -> Reason:
-    """Return the first thing that keeps a queued job waiting.
+    """Return the first reason that keeps a queued job waiting.
 
-    What keeps it from every resource comes first.
+    Reasons that exclude every resource come first.
     """
     if lock is not None or job.lock_state > 0:
         return Reason.LOCKED
-    for reason, is_so in (
-        (Reason.NO_OFFER, [one.is_offering for one in standpoints]),
-        (Reason.NO_TARGET, [one.is_offering and one.is_target for one in standpoints]),
-        (Reason.LACKS, [one.is_able for one in standpoints]),
-        (Reason.SILENT, [one.reason in {Reason.MAY_TAKE, Reason.UNAVAILABLE} for one in standpoints]),
-        (Reason.UNAVAILABLE, [one.reason is Reason.MAY_TAKE for one in standpoints]),
+    for reason, passed in (
+        (Reason.NO_OFFER, [one.is_offering for one in verdicts]),
+        (Reason.NO_TARGET, [one.is_offering and one.is_target for one in verdicts]),
+        (Reason.LACKS, [one.is_able for one in verdicts]),
+        (Reason.SILENT, [one.reason in {Reason.MAY_TAKE, Reason.UNAVAILABLE} for one in verdicts]),
+        (Reason.UNAVAILABLE, [one.reason is Reason.MAY_TAKE for one in verdicts]),
     ):
-        if not any(is_so):
+        if not any(passed):
             return reason
-    if any(need.used + need.wanted > need.total for need in needs):
+    if any(need.used + need.number > need.total for need in needs):
         return Reason.NO_LICENCES
     return Reason.MAY_TAKE
 
 
-def _standpoint(job: JobRow, resource: ResourceRow, running: int, now: int) -> ResourceVerdict:
+def _verdict(job: JobRow, resource: ResourceRow, running: int, now: int) -> ResourceVerdict:
     is_offering = is_offered(resource, job.application)
     is_target = comma_lists.contains_any(job.target_resources, [resource.resource_name])
     lacks = capabilities.missing_capability(
@@ -171,11 +171,11 @@ def _standpoint(job: JobRow, resource: ResourceRow, running: int, now: int) -> R
 
 
 def _needs(transaction: Transaction, job: JobRow, totals: Amounts) -> list[LicenceNeed]:
-    wanted = licences.parse(job.licences)
-    used = licences.used(transaction) if wanted else {}
+    requested = licences.parse(job.licences)
+    used = licences.used(transaction) if requested else {}
     return [
         LicenceNeed(name, number, totals.get(name, 0), used.get(name, 0))
-        for name, number in sorted(wanted.items())
+        for name, number in sorted(requested.items())
     ]
 
 

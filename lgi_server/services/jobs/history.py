@@ -1,7 +1,7 @@
-"""What has happened to jobs: when, from which state to which, by whom and why; also of jobs that are gone.
+"""The history of jobs: when, from which state to which, by whom and why; also of deleted jobs.
 
-It is recorded with each change, in the same transaction. The submit of a user's job is recorded with its
-first change, from the job's row: until then that says the same.
+Each change is recorded in its own transaction. The submit of a user's job is recorded with the first change,
+from the row of the job, which has all of it until then.
 """
 
 from lgi_protocol import comma_lists
@@ -16,14 +16,14 @@ from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
 SCHEDULER = "scheduler"
-# Characters of a column.
+# Characters of the column.
 _MOST_REASON = 255
 
 
 def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, why: str = "") -> None:
     """Record a change of a job's state; ``by`` is "user NAME", "resource NAME" or `SCHEDULER`.
 
-    A queued job that is changed otherwise has its submit recorded: its row will no longer tell when that was.
+    For another change of a queued job its submit is recorded, whose time the row no longer has then.
     """
     if new.state != old.state:
         job_history.record(transaction, _submit(old), _change(old.state, new, by, why))
@@ -31,23 +31,23 @@ def record_change(transaction: Transaction, old: JobRow, new: JobRow, by: str, w
         job_history.record(transaction, _submit(old))
 
 
-def how(job: JobRow) -> str:
-    """Return how a job ended, as far as its daemon has told: the reason of its last change."""
+def end_text(job: JobRow) -> str:
+    """Return cause and reason of the end that a daemon has reported, empty for a job that has not ended."""
     return ": ".join(filter(None, (job.end.cause, job.end.reason))) if job.ended else ""
 
 
-def began(transaction: Transaction, job: JobRow, by: str) -> None:
-    """Record the submit of a job by a resource, or by another job: "resource NAME" or "job NUMBER"."""
+def record_submit(transaction: Transaction, job: JobRow, by: str) -> None:
+    """Record the submit of a job; ``by`` is "resource NAME" or "job NUMBER"."""
     job_history.record(transaction, _change("", job, by, "submitted"))
 
 
 def _submit(job: JobRow) -> StateChange:
-    """Return the submit of a job whose state nobody has changed: a user's, who is the first of its owners."""
+    """Return the submit of an unchanged job by its user, the first of its owners."""
     return _change("", job, f"user {job.owners[0] if job.owners else ''}", "submitted")
 
 
 def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
-    """Return a change of a job, as it is then; a reason that is too long is cut."""
+    """Return the change of a job to what it is now; a reason that is too long for its column is cut."""
     return StateChange(
         job_id=new.job_id,
         change_time=new.state_time_stamp,
@@ -62,26 +62,25 @@ def _change(old_state: str, new: JobRow, by: str, why: str) -> StateChange:
 
 
 def first_targets(transaction: Transaction, job: JobRow) -> tuple[str, ...]:
-    """Return the resources a job was submitted for; those it has now when that is forgotten."""
+    """Return the targets that a job was submitted with, or its present ones when its history is deleted."""
     for change in job_history.of_job(transaction, job.job_id):
         if not change.old_state:
             return change.target_resources
     return job.target_resources
 
 
-def times(transaction: Transaction, job_id: int, why: str) -> int:
-    """Return how often the scheduler has queued a job again for a reason that begins so."""
+def count_requeues(transaction: Transaction, job_id: int, why: str) -> int:
+    """Return how often the scheduler has queued a job again for a reason that begins with ``why``."""
     changes = job_history.of_job(transaction, job_id)
-    again = [one for one in changes if (one.changed_by, one.new_state) == (SCHEDULER, State.QUEUED)]
-    return sum(one.reason.startswith(why) for one in again)
+    requeues = [one for one in changes if (one.changed_by, one.new_state) == (SCHEDULER, State.QUEUED)]
+    return sum(one.reason.startswith(why) for one in requeues)
 
 
 def of_job(transaction: Transaction, user: UserPrincipal, job_id: int, config: Config) -> list[StateChange]:
-    """Return the changes of a job, the first one first, for who may read the job.
+    """Return the changes of a job, the oldest first.
 
-    Raises LGIError NO_JOB or READ_REFUSED.
-
-    When the job is gone, for its owners and administrators.
+    Raises LGIError NO_JOB, or READ_REFUSED unless the user may read the job. The history of a deleted job is
+    for its owners and administrators.
     """
     job = jobs.find_summary(transaction, job_id)
     changes = job_history.of_job(transaction, job_id)

@@ -1,4 +1,4 @@
-"""A submit that is repeated because its answer was lost makes no second job."""
+"""Idempotency keys: a submit that is repeated, because its answer was lost, creates no second job."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.transaction import Transaction
-from lgi_server.storage.base import Upload
+from lgi_server.storage.repository import Upload
 from lgi_server.tables import submit_requests
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -18,51 +18,49 @@ _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """The id a submit was given, and whose it is: nobody meets the requests of others."""
+    """The request_id of a submit and its caller; callers may use the same request_id independently."""
 
     caller: str
     request_id: str
 
 
-def request(kind: str, name: str, request_id: str) -> IdempotencyKey | None:
-    """Return the request of a submit, none when it was posted without an id.
+def make_key(kind: str, name: str, request_id: str) -> IdempotencyKey | None:
+    """Return the key of a submit, None without a request_id; LGIError SUBMIT_REFUSED for a malformed one.
 
-    Raises LGIError SUBMIT_REFUSED for one that is no id.
-
-    A user, a resource and a job may have the same name: ``kind`` says which it is.
+    ``kind`` is "user", "resource" or "job", since callers of different kinds may have the same name.
     """
     if not request_id:
         return None
     if not _ID.match(request_id):
-        why = "request_id is made of 1 to 64 letters, digits and _.:-"
+        why = "A request_id has 1 to 64 letters, digits or characters of _.:-"
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, repr(request_id[:40]), message=why)
     return IdempotencyKey(f"{kind} {name}", request_id)
 
 
-def fingerprint(said: tuple[object, ...], uploads: tuple[Upload, ...]) -> str:
-    """Return a digest of everything a submit says."""
+def fingerprint(values: tuple[object, ...], uploads: tuple[Upload, ...]) -> str:
+    """Return the SHA-256 of all fields and files of a submit, as hexadecimal digits."""
     files = [(upload.name, upload.digest) for upload in uploads]
-    return hashlib.sha256(json.dumps([said, files], default=bytes.hex).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([values, files], default=bytes.hex).encode()).hexdigest()
 
 
-def find(transaction: Transaction, asked: IdempotencyKey | None) -> StoredRequest | None:
-    """Return what is remembered of a request."""
-    if asked is None:
+def find(transaction: Transaction, key: IdempotencyKey | None) -> StoredRequest | None:
+    """Return the stored request of a key, if there is one."""
+    if key is None:
         return None
-    return submit_requests.find(transaction, asked.caller, [asked.request_id]).get(asked.request_id)
+    return submit_requests.find(transaction, key.caller, [key.request_id]).get(key.request_id)
 
 
 def replay(transaction: Transaction, first: StoredRequest, repeated: str) -> JobRow:
-    """Return the job a request has made.
+    """Return the job that a stored request has created, for a submit with the same key.
 
-    Raises LGIError SUBMIT_REFUSED unless the same was said again, 15 when it was deleted.
+    Raises LGIError SUBMIT_REFUSED when the submit has another fingerprint, NO_JOB when the job was deleted.
     """
     if first.contents != repeated:
-        why = "This request_id was given to another submit, give each its own"
+        why = "This request_id belongs to another submit, use a new one for each"
         detail = f"{first.request_id}, job {first.job_id}"
         raise LGIError(ErrorNumber.SUBMIT_REFUSED, detail, message=why)
     job = jobs.find(transaction, first.job_id)
     if job is None:
-        detail = f"job {first.job_id}, which this request has made, was deleted since"
+        detail = f"job {first.job_id}, which this request has created, was deleted"
         raise LGIError(ErrorNumber.NO_JOB, detail)
     return job

@@ -1,4 +1,4 @@
-"""Storing new jobs: their repositories, their rows, and what is remembered of their submits."""
+"""Storage of new jobs: their repositories, their rows, and the requests that have created them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from functools import partial
 
 from lgi_server.services.jobs import event_log
 from lgi_server.services.jobs.submit_request import PreparedJob, SubmitContext
-from lgi_server.storage.base import NewRepository
+from lgi_server.storage.repository import NewRepository
 from lgi_server.tables import job_access, licence_wishes, submit_requests
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -14,9 +14,9 @@ from lgi_server.tables.submit_requests import StoredRequest
 
 
 def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
-    """Store a job and its repository; when the transaction does not last the repository goes again.
+    """Create the repository of a job and store the job; a rollback removes the repository again.
 
-    The repository comes first, so that no job is ever seen without its files.
+    The repository is created first, so that no job is ever seen without its files.
     """
     store, job = context.store, prepared.job
     name = store.new_name()
@@ -24,41 +24,38 @@ def store_one(context: SubmitContext, prepared: PreparedJob) -> JobRow:
     store.create(name, job.write_access, prepared.uploads)
     job = replace(job, repository=name)
     made = replace(job, job_id=jobs.insert(context.transaction, job))
-    _note(context, [prepared], [made])
+    _store_related(context, [prepared], [made])
     return made
 
 
 def store_all(context: SubmitContext, prepared: Sequence[PreparedJob]) -> list[JobRow]:
-    """Store jobs as `store_one` does, with as many statements for all of them as for one."""
+    """Store jobs as `store_one` does, with the same number of statements as for one."""
     if not prepared:
         return []
-    wanted = [NewRepository(one.job.write_access, one.uploads) for one in prepared]
-    names = context.store.create_all(wanted)
+    repositories = [NewRepository(one.job.write_access, one.uploads) for one in prepared]
+    names = context.store.create_all(repositories)
     for name in names:
         context.transaction.on_rollback(partial(context.store.remove, name))
     new = [replace(one.job, repository=name) for one, name in zip(prepared, names, strict=True)]
     numbers = jobs.insert_all(context.transaction, new)
     made = [replace(job, job_id=numbers[job.repository]) for job in new]
-    _note(context, prepared, made)
+    _store_related(context, prepared, made)
     return made
 
 
-def _note(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:
-    """Note what belongs to stored jobs in other tables, and in the log once the transaction has lasted."""
-    _remember(context, prepared, made)
-    wishes = {(one.job.application, one.job.licences) for one in prepared if one.is_new_wish}
-    for application, wished in sorted(wishes):
-        licence_wishes.wish(context.transaction, application, wished)
+def _store_related(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:
+    """Store what belongs to new jobs in other tables, and log them after the commit."""
+    _store_requests(context, prepared, made)
+    new = {(one.job.application, one.job.licences) for one in prepared if one.has_new_licences}
+    for application, licences in sorted(new):
+        licence_wishes.add(context.transaction, application, licences)
     for job in made:
         context.transaction.on_commit(partial(event_log.log_submitted, job))
     job_access.insert_all(context.transaction, made)
 
 
-def _remember(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:
-    """Remember the submits that have a key, in the order of their ids.
-
-    Two calls with the same ones then wait for each other in one direction.
-    """
+def _store_requests(context: SubmitContext, prepared: Sequence[PreparedJob], made: Sequence[JobRow]) -> None:
+    """Store the requests that have a key, ordered by request_id, so that two calls cannot deadlock."""
     pairs = zip(prepared, made, strict=True)
     keys = [(one.key, one.fingerprint, job.job_id) for one, job in pairs if one.key]
     if keys:

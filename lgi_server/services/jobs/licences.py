@@ -1,4 +1,4 @@
-"""Licences: things of which the project has a number, and jobs want some while they run."""
+"""Licences: things that the project has a number of, and that jobs hold while they run."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -17,29 +17,29 @@ from lgi_server.tables.job_queue.jobs import JobRow
 
 TAG = "licences"
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}\Z")
-# So many different wishes of one application's jobs are looked at: each is a search of its own.
+# Different requests of one application that are searched for: each is a search of its own.
 MOST_SETS = 30
-# What of them has room beside a job: a key of MariaDB has 3072 bytes, four for each letter.
+# Characters of a request: a key of MariaDB has 3072 bytes, four for each character.
 MOST_TEXT = 180
 
 Amounts = Mapping[str, int]
 
 
 def normalize_request(job_specifics: str, totals: Amounts) -> str:
-    """Return the licences that job_specifics ask for, as they are stored; LGIError SPECIFICS_XML.
+    """Return the request for licences in job_specifics as it is stored, "name=number name=number".
 
-    They are written ``<licences> name, name=number </licences>``.
+    It is posted as ``<licences> name, name=number </licences>``. Raises LGIError SPECIFICS_XML.
     """
-    wanted: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for found in xml.find_all(job_specifics, TAG):
         for item in comma_lists.split(found.text):
             name, number = _item(item)
-            wanted[name] = wanted.get(name, 0) + number
-    for name, number in wanted.items():
+            numbers[name] = numbers.get(name, 0) + number
+    for name, number in numbers.items():
         _check(name, number, totals)
-    text = " ".join(f"{name}={number}" for name, number in sorted(wanted.items()))
+    text = " ".join(f"{name}={number}" for name, number in sorted(numbers.items()))
     if len(text) > MOST_TEXT:
-        raise _refused("they are too many together")
+        raise _refused(f"the list is longer than {MOST_TEXT} characters")
     return text
 
 
@@ -53,75 +53,75 @@ def _item(text: str) -> tuple[str, int]:
 def _check(name: str, number: int, totals: Amounts) -> None:
     if name not in totals:
         known = ", ".join(sorted(totals)) or "none"
-        raise _refused(f"there is no {name!r} here; there are: {known}")
+        raise _refused(f"the project has no licence {name!r}; it has: {known}")
     if number > totals[name]:
-        raise _refused(f"{number} of {name!r} are more than the {totals[name]} there are")
+        raise _refused(f"{number} of {name!r} are requested, the project has {totals[name]}")
 
 
 def _refused(why: str) -> LGIError:
-    return LGIError(ErrorNumber.SPECIFICS_XML, why, message="These licences cannot be had")
+    return LGIError(ErrorNumber.SPECIFICS_XML, why, message="These licences cannot be granted")
 
 
-def parse(wished: str) -> dict[str, int]:
-    """Return the licences of a stored text."""
-    pairs = (item.partition("=") for item in wished.split())
+def parse(request: str) -> dict[str, int]:
+    """Return the number of each licence in a stored request."""
+    pairs = (item.partition("=") for item in request.split())
     return {name: int(number) for name, _, number in pairs}
 
 
 class LicencePool:
-    """The licences that are free. Those of a job that is to start are taken out of it."""
+    """The free licences of a project."""
 
     def __init__(self, totals: Amounts, held: Mapping[str, int]) -> None:
-        """``held``: how many jobs have which (as they are stored)."""
+        """Create the pool of ``totals`` less those in use; ``held`` has the number of jobs by request."""
         self._free = dict(totals)
         for text, jobs in held.items():
             for name, number in parse(text).items():
                 self._free[name] = self._free.get(name, 0) - number * jobs
 
     def names(self) -> list[str]:
-        """Return all that there are, or that jobs have."""
+        """Return the names of all licences that the project has or that jobs hold."""
         return sorted(self._free)
 
     def free(self, name: str) -> int:
-        """Return how many there are; fewer than 0 when the administrator has fewer than jobs still have."""
+        """Return how many are free; below 0 when jobs hold more than the configuration has now."""
         return self._free.get(name, 0)
 
-    def times(self, wished: str) -> int:
-        """Return how many jobs that wish this could start."""
-        return max(0, min(self.free(name) // number for name, number in parse(wished).items()))
+    def times(self, request: str) -> int:
+        """Return how many jobs with this request could start."""
+        return max(0, min(self.free(name) // number for name, number in parse(request).items()))
 
-    def take(self, wished: str) -> bool:
-        """Take what a job wishes, if all of it is free."""
-        if not wished:
+    def take(self, request: str) -> bool:
+        """Remove the licences of a request from the pool if all are free, and return whether they were."""
+        if not request:
             return True
-        if not self.times(wished):
+        if not self.times(request):
             return False
-        for name, number in parse(wished).items():
+        for name, number in parse(request).items():
             self._free[name] -= number
         return True
 
 
-def grantable(stock: LicencePool, wishes: Iterable[str]) -> dict[str, int]:
-    """Return those wishes that can be granted now, and to how many jobs."""
-    granted = {wished: stock.times(wished) for wished in wishes}
-    return dict([(wished, jobs) for wished, jobs in granted.items() if jobs][:MOST_SETS])
+def grantable(pool: LicencePool, requests: Iterable[str]) -> dict[str, int]:
+    """Return the requests that can be granted now, each with the number of jobs it can be granted to."""
+    jobs = {request: pool.times(request) for request in requests}
+    return dict([(request, number) for request, number in jobs.items() if number][:MOST_SETS])
 
 
 def grant(transaction: Transaction, candidates: Iterable[JobRow], totals: Amounts) -> list[JobRow]:
-    """Return those of some jobs that may start: for the others others have taken the licences just before.
+    """Return the candidates whose licences can be granted; other sessions have just taken those of the rest.
 
-    To be locked in the same transaction: until it ends nobody else starts a job with licences.
+    The caller locks these jobs in the same transaction: until it ends no other transaction grants licences.
     """
     candidates = list(candidates)
     if not any(job.licences for job in candidates):
         return candidates
-    stock = LicencePool(totals, licence_wishes.hold(transaction))
-    return [job for job in candidates if stock.take(job.licences)]
+    pool = LicencePool(totals, licence_wishes.hold(transaction))
+    return [job for job in candidates if pool.take(job.licences)]
 
 
 @dataclass(frozen=True)
 class Licence:
-    """One kind of licence: how many the administrator has, and how many jobs have now."""
+    """A licence: how many the configuration has, and how many jobs hold now."""
 
     name: str
     total: int
@@ -129,51 +129,51 @@ class Licence:
 
 
 def listed(transaction: Transaction, totals: Amounts) -> list[Licence]:
-    """Return all that there are, or that jobs have."""
+    """Return all licences that the project has or that jobs hold."""
     taken = used(transaction)
     names = sorted({*totals, *taken})
     return [Licence(name, totals.get(name, 0), taken.get(name, 0)) for name in names]
 
 
 def used(transaction: Transaction) -> dict[str, int]:
-    """Return how many of each licence jobs have now."""
-    stock = LicencePool({}, licence_wishes.held(transaction))
-    return {name: -stock.free(name) for name in stock.names()}
+    """Return how many of each licence jobs hold now."""
+    pool = LicencePool({}, licence_wishes.held(transaction))
+    return {name: -pool.free(name) for name in pool.names()}
 
 
-def note_wishes(transaction: Transaction, applications: Iterable[str]) -> int:
-    """Note what free queued jobs want and nobody has noted; how much that was.
+def store_missing_requests(transaction: Transaction, applications: Iterable[str]) -> int:
+    """Store the requests of queued, unlocked jobs that are not stored; return how many these were.
 
-    A wish may be forgotten at the very moment when somebody else sees it and wants the same.
+    A request may be removed just when a submit finds it stored and does not store it again.
     """
-    known = set(licence_wishes.wished(transaction))
+    known = set(licence_wishes.listed(transaction))
     missing = [
-        (application, wanted)
+        (application, request)
         for application in applications
-        for wanted in job_table.values(
+        for request in job_table.values(
             transaction,
             "licences",
             {"application": application, "state": State.QUEUED.value, "lock_state": 0},
         )
-        if (application, wanted) not in known
+        if (application, request) not in known
     ]
-    for application, wanted in missing:
-        licence_wishes.wish(transaction, application, wanted)
+    for application, request in missing:
+        licence_wishes.add(transaction, application, request)
     return len(missing)
 
 
-def forget_wishes(database: Database) -> int:
-    """Forget the wishes that no job has which waits or runs; how many these were."""
+def remove_unused_requests(database: Database) -> int:
+    """Remove the stored requests that no queued or running job has; return how many these were."""
     states: dict[str, list[str]] = {}
     for application, state in database.run(job_table.kinds, write=False):
         if state not in {State.FINISHED, State.ABORTED}:
             states.setdefault(application, []).append(state)
 
-    def forget(transaction: Transaction, application: str, wanted: str) -> bool:
-        if licence_wishes.is_wanted(transaction, application, wanted, states.get(application, [])):
+    def remove(transaction: Transaction, application: str, request: str) -> bool:
+        if licence_wishes.is_used(transaction, application, request, states.get(application, [])):
             return False
-        licence_wishes.forget_wish(transaction, application, wanted)
+        licence_wishes.remove(transaction, application, request)
         return True
 
-    wished = database.run(licence_wishes.wished, write=False)
-    return sum(database.run(partial(forget, application=one, wanted=what)) for one, what in wished)
+    stored = database.run(licence_wishes.listed, write=False)
+    return sum(database.run(partial(remove, application=one, request=what)) for one, what in stored)

@@ -1,7 +1,8 @@
-"""What a running job has put out so far, for those who look: nothing is kept, or sent, while nobody does.
+"""Live output: what a running job has written so far, sent and stored only while a user watches it.
 
-That somebody looks is noted, and the resource that has the job is told (`resource_wait`). Its daemon sends
-what comes, until an answer says that nobody looks any more. The end of it is kept for a while.
+The first request of a user is stored, and `resource_wait` reports it to the resource that has the job. Its
+daemon sends new output until an answer says that no user watches the job any more. The last bytes are kept
+for a while.
 """
 
 from dataclasses import dataclass, replace
@@ -17,38 +18,37 @@ from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_tails import TailRow
 
-# Of each job.
+# Bytes of each job.
 KEPT = 64 * 1024
-# Whoever has not asked again for so many seconds looks no more; what was sent is forgotten later.
+# Seconds after the last request of a user until a job counts as unwatched, and until its output is deleted.
 INTEREST, MEMORY = 30, 600
 
 
 @dataclass(frozen=True)
 class OutputView:
-    """What a user sees: ``data`` begins at byte ``offset``; what came before it is not kept any more.
+    """Output of a job from byte ``offset`` on; earlier bytes were not requested or are not kept any more.
 
-    ``told`` is whether the job's daemon has sent anything yet: old ones never do. ``complete``: that is all.
+    ``is_reported``: the daemon has sent output; old daemons never do. ``complete``: the job writes no more.
+    ``progress`` changes with each change of the output.
     """
 
     job: JobRow
     offset: int
     data: bytes
-    told: bool
+    is_reported: bool
     complete: bool
     progress: int
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing to wait for."""
-        return self.complete or (states.has_ended(self.job.state) and not self.told)
+        """Whether no more output can come."""
+        return self.complete or (states.has_ended(self.job.state) and not self.is_reported)
 
 
 def view(transaction: Transaction, user: UserPrincipal, job_id: int, offset: int) -> OutputView:
-    """Return what a job has put out from a byte on, or from the first one that is kept.
+    """Return the output of a job, locked or not, from byte ``offset`` or the first kept byte on.
 
-    Raises LGIError NO_JOB or READ_REFUSED.
-
-    A lock does not matter. That somebody looks has to be noted by the caller.
+    The caller stores that the job is watched (`Timestamp.JOB_WATCH`). Raises LGIError NO_JOB or READ_REFUSED.
     """
     job = jobs.find_summary(transaction, job_id)
     if job is None:
@@ -61,15 +61,15 @@ def view(transaction: Transaction, user: UserPrincipal, job_id: int, offset: int
         job=job,
         offset=begin,
         data=tail.data[begin - tail.begin :],
-        told=bool(tail.told),
+        is_reported=bool(tail.reported),
         complete=tail.complete,
-        progress=job_tails.number(tail.told, tail.length, tail.complete),
+        progress=job_tails.number(tail.reported, tail.length, tail.complete),
     )
 
 
 @dataclass(frozen=True)
 class OutputChunk:
-    """What a daemon sends of a job: ``data`` is what was put out from byte ``offset`` on."""
+    """Output that a daemon sends: ``data`` from byte ``offset`` on; ``complete``: the job writes no more."""
 
     job_id: int
     reference: str
@@ -78,37 +78,36 @@ class OutputChunk:
     complete: bool
 
 
-def append(transaction: Transaction, resource: ResourceRow, piece: OutputChunk, now: int) -> bool:
-    """Take what a daemon has sent: whether anybody still looks.
+def append(transaction: Transaction, resource: ResourceRow, chunk: OutputChunk, now: int) -> bool:
+    """Store output that a daemon has sent, and return whether a user still watches the job.
 
-    Raises LGIError NO_JOB, NOT_VISIBLE or NOT_YOUR_LOCK.
-
-    What does not follow what is kept takes its place: the daemon had more than it sends.
+    A chunk that does not follow the stored output replaces it: the daemon has skipped some. Raises LGIError
+    NO_JOB, NOT_VISIBLE or NOT_YOUR_LOCK.
     """
-    job = jobs.find_summary(transaction, piece.job_id)
+    job = jobs.find_summary(transaction, chunk.job_id)
     if job is None:
-        raise LGIError(ErrorNumber.NO_JOB, f"job {piece.job_id}")
+        raise LGIError(ErrorNumber.NO_JOB, f"job {chunk.job_id}")
     if resource.resource_name not in job.target_resources:
-        raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {piece.job_id}")
-    if not job_principals.is_held(job, piece.reference):
-        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"another daemon has job {piece.job_id}")
-    known = job_tails.find(transaction, piece.job_id, hold=True)
+        raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {chunk.job_id}")
+    if not job_principals.is_held(job, chunk.reference):
+        raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"another daemon has job {chunk.job_id}")
+    known = job_tails.find(transaction, chunk.job_id, hold=True)
     if known is None:
         return False
-    kept = known.data if piece.offset == known.length else b""
+    kept = known.data if chunk.offset == known.length else b""
     new = replace(
         known,
-        told=known.told or now,
-        length=piece.offset + len(piece.data),
-        complete=piece.complete,
-        data=(kept + piece.data)[-KEPT:],
+        reported=known.reported or now,
+        length=chunk.offset + len(chunk.data),
+        complete=chunk.complete,
+        data=(kept + chunk.data)[-KEPT:],
     )
     if new != known:
-        job_tails.store(transaction, piece.job_id, new)
+        job_tails.store(transaction, chunk.job_id, new)
     return known.asked > now - INTEREST
 
 
 def mark_watched(transaction: Transaction, job_ids: list[int], now: int) -> None:
-    """Note that somebody looks at these jobs, and forget what nobody has looked at for long."""
+    """Store that users watch these jobs, and delete output that no user has requested for MEMORY seconds."""
     job_tails.forget(transaction, now - MEMORY)
     job_tails.ask(transaction, job_ids, now)

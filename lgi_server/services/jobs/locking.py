@@ -1,8 +1,8 @@
-"""Locks on jobs: lock_state is above 0 exactly when a running_locks row exists, at each commit (ruling 7).
+"""Locks on jobs: at each commit lock_state is above 0 exactly when running_locks has a row (ruling 7).
 
-Somebody else may have left one without the other: an administrator, or an older server. Each alone counts as
-a lock. An interface of LGI's locks as resource -1 in session 0; ours holds the job's row instead, which ends
-with its transaction.
+An administrator or an older server may have left one without the other: each alone counts as a lock.
+Interfaces of LGI lock as resource -1 in session 0; ours lock the row of the job in the database until the
+commit instead.
 """
 
 import time
@@ -21,14 +21,14 @@ from lgi_server.tables.running_locks import Lock
 
 
 class JobLockedError(Exception):
-    """An interface call met a locked job: nothing was done, it may be tried again (wire.md 3: up to 30 s).
+    """The job of an interface call is locked; nothing was changed, the call is retried (wire.md 3).
 
-    The text says who has locked it since when.
+    The text has the holder and the time of the lock.
     """
 
 
 def locked_error(transaction: Transaction, lock: Lock | None) -> JobLockedError:
-    """Return the error for a job with this lock; None when only its lock_state says that it is locked."""
+    """Return the error for a job with this lock, None if only its lock_state shows that it is locked."""
     if lock is None:
         return JobLockedError("the job is locked")
     resource = active_resources.numbered(transaction, lock.resource_id)
@@ -42,7 +42,7 @@ def lock(
 ) -> Lock:
     """Lock a job for a session of a resource; LGIError NO_JOB, NOT_A_TARGET or CANNOT_LOCK.
 
-    A queued one that wants licences is given them: whoever has it locked may start it.
+    A queued job is granted the licences that it requests, since the resource may start it.
     """
     resource, session_id = session
     job, lock = lock_row(transaction, job_id)
@@ -61,7 +61,7 @@ def lock(
 def lock_all(
     transaction: Transaction, held_jobs: list[JobRow], resource: ResourceRow, session_id: int, now: int
 ) -> None:
-    """Lock jobs that this transaction holds."""
+    """Lock jobs, whose rows this transaction has locked, for a session of a resource."""
     if held_jobs:
         job_ids = [job.job_id for job in held_jobs]
         running_locks.insert_all(transaction, job_ids, resource.resource_id, session_id, now)
@@ -69,7 +69,7 @@ def lock_all(
 
 
 def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> Lock:
-    """Free a job of this session; LGIError NOT_YOUR_LOCK."""
+    """Unlock a job that this session has locked, and return its lock; LGIError NOT_YOUR_LOCK."""
     lock = _own(running_locks.hold(transaction, job_id), resource, session_id, job_id)
     running_locks.delete(transaction, job_id)
     jobs.set_lock_state(transaction, [job_id], 0)
@@ -77,10 +77,7 @@ def unlock(transaction: Transaction, resource: ResourceRow, session_id: int, job
 
 
 def owned_job(transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int) -> JobRow:
-    """Return a job that this session has locked, held for the rest of the transaction.
-
-    Raises LGIError NOT_YOUR_LOCK.
-    """
+    """Return a job of this session, with its row locked until the commit; LGIError NOT_YOUR_LOCK."""
     job, lock = jobs.lock_row(transaction, job_id) or (None, None)
     _own(lock, resource, session_id, job_id)
     if job is None:
@@ -95,7 +92,7 @@ def _own(lock: Lock | None, resource: ResourceRow, session_id: int, job_id: int)
 
 
 def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None]:
-    """Return a job held for the rest of the transaction, and the lock on it; LGIError NO_JOB."""
+    """Return a job, with its row locked until the commit, and the lock on it; LGIError NO_JOB."""
     found = jobs.lock_row(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -103,12 +100,12 @@ def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None
 
 
 def free_session(transaction: Transaction, session_id: int) -> None:
-    """Free everything a session has locked, and nothing that others have locked anew meanwhile."""
+    """Unlock all jobs of a session, and none that another session has locked meanwhile."""
     jobs.set_lock_state(transaction, running_locks.take_of_session(transaction, session_id), 0)
 
 
 def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_locks.OLDEST) -> int:
-    """Free some of the jobs locked before ``oldest`` by an interface or a session that is gone; how many."""
+    """Unlock jobs locked before ``oldest``, in seconds, by a session that does not exist; return how many."""
     freed: list[int] = []
     if job_ids := running_locks.abandoned(transaction, oldest, looks):
         freed = running_locks.take_older(transaction, job_ids, oldest)
@@ -117,7 +114,7 @@ def free_abandoned(transaction: Transaction, oldest: int, looks: int = running_l
 
 
 def clear_orphaned_lock_state(transaction: Transaction, job_id: int) -> bool:
-    """Free a job whose lock_state says that it is locked when nobody has locked it; whether it was so."""
+    """Reset a lock_state above 0 of a job without a lock, and return whether it had one."""
     job, lock = jobs.lock_row(transaction, job_id) or (None, None)
     if job is None or lock is not None or job.lock_state == 0:
         return False

@@ -1,4 +1,4 @@
-"""New jobs, one at a time: who may submit what to whom, and what is stored when everything is acceptable."""
+"""Submits of one job: by users, resources and running jobs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,12 +25,10 @@ from lgi_server.tables.submit_rules import SubmitFacts
 def submit_as_user(
     context: SubmitContext, user: UserPrincipal, request: SubmitRequest
 ) -> tuple[JobRow, ProjectServers]:
-    """Queue a user's job; LGIError MASTER, APPLICATION_UNKNOWN, NO_TARGET, SUBMIT_REFUSED.
+    """Queue a user's job and return it with the project's servers, which were read with the rules.
 
-    Those of the details, or 68.
-
-    What a submit is judged by is read in one look; the project's servers, for the answer, are in it. A
-    request that has made a job before is answered with that one.
+    A request that has created a job before gets that job. Raises LGIError MASTER, APPLICATION_UNKNOWN,
+    NO_TARGET, SUBMIT_REFUSED, UPLOAD, or those of the details.
     """
     facts = load_facts(context, user.names, request)
     servers = servers_among(facts.everyone)
@@ -49,12 +47,11 @@ def submit_as_resource(
     state: str,
     owners: Sequence[str],
 ) -> JobRow:
-    """Insert a resource's job, locked for its session.
+    """Store a resource's job, locked for its session.
 
-    Raises LGIError HOLDS_LOCKS, APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, of the details, or 68.
-
-    A request that has made a job before is answered with that one, as it is now. A resource may name whom it
-    will as owners, but never the administrators, whose jobs may be let do more elsewhere.
+    A request that has created a job before gets that job as it is now. A resource may name any owners but the
+    administrators' group, which is left out, since its jobs may have more rights elsewhere. Raises LGIError
+    HOLDS_LOCKS, APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, CANNOT_LOCK, UPLOAD, or those of the details.
     """
     resource, session_id = session
     owners = tuple(owner for owner in owners if owner != context.config.admin_group)
@@ -68,7 +65,7 @@ def submit_as_resource(
             raise LGIError(ErrorNumber.CANNOT_LOCK, prepared.job.licences, message=message)
         made = _store(context, prepared)
         locking.lock_all(context.transaction, [made], resource, session_id, context.now)
-        history.began(context.transaction, made, f"resource {resource.resource_name}")
+        history.record_submit(context.transaction, made, f"resource {resource.resource_name}")
         return replace(made, lock_state=1)
 
     return _once(context, facts, request, make, state, owners)
@@ -77,11 +74,10 @@ def submit_as_resource(
 def submit_as_job(
     context: SubmitContext, parent: JobRow, request: SubmitRequest, owners: Sequence[str]
 ) -> JobRow:
-    """Queue a job for some owners of one that runs.
+    """Queue a job that the running job ``parent`` submits, for those of the owners that own the parent too.
 
-    Raises LGIError STATE, APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, those of the details, or 68.
-
-    One that is being aborted may still bring its files home, and begin nothing.
+    Raises LGIError STATE for a parent that is being aborted, APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED,
+    UPLOAD, or those of the details.
     """
     if parent.state == State.ABORTING:
         raise LGIError(ErrorNumber.STATE, f"job {parent.job_id} is being aborted and may submit nothing")
@@ -91,15 +87,15 @@ def submit_as_job(
 
     def make() -> JobRow:
         made = _store(context, _prepare_for_owners(context, facts, request, state, own))
-        history.began(context.transaction, made, f"job {parent.job_id}")
-        context.transaction.on_commit(partial(event_log.followed, made, parent))
+        history.record_submit(context.transaction, made, f"job {parent.job_id}")
+        context.transaction.on_commit(partial(event_log.log_submitted_by_job, made, parent))
         return made
 
     return _once(context, facts, request, make, state, own)
 
 
 def load_facts(context: SubmitContext, names: Sequence[str], request: SubmitRequest) -> SubmitFacts:
-    """Return what a submit for a user and groups, or for owners, is judged by."""
+    """Return everything that decides about a submit for these users and groups."""
     key = request.key
     return rules.load_submit_facts(
         context.transaction,
@@ -115,13 +111,12 @@ def _once(
     facts: SubmitFacts,
     request: SubmitRequest,
     make: Callable[[], JobRow],
-    *said: object,
+    *more: object,
 ) -> JobRow:
-    """Return the job that a request has made before, or else makes now.
+    """Return the job that a request has created before, or else creates now.
 
-    Raises LGIError SUBMIT_REFUSED or NO_JOB for the former.
-
-    What is refused may be another try of a request that has been granted while this one waited for it.
+    When ``make`` refuses, the stored request is read again: an earlier attempt of the same request may just
+    have been committed. Raises LGIError SUBMIT_REFUSED or NO_JOB for a repeated request.
     """
     first = facts.remembered
     if first is None:
@@ -131,7 +126,7 @@ def _once(
             first = idempotency.find(context.transaction, request.key)
             if first is None:
                 raise
-    fingerprint = request.fingerprint(request.details(), *said)
+    fingerprint = request.fingerprint(request.details(), *more)
     return idempotency.replay(context.transaction, first, fingerprint)
 
 
@@ -148,7 +143,7 @@ def prepare_for_user(
     user: UserPrincipal,
     request: SubmitRequest,
 ) -> PreparedJob:
-    """Return what a user's submit would store.
+    """Check a user's submit and return the job to store.
 
     Raises LGIError APPLICATION_UNKNOWN, NO_TARGET, SUBMIT_REFUSED, or those of the details.
     """
@@ -163,9 +158,9 @@ def prepare_for_user(
 def _prepare_for_owners(
     context: SubmitContext, facts: SubmitFacts, request: SubmitRequest, state: str, owners: Sequence[str]
 ) -> PreparedJob:
-    """Return what would be stored for those of the owners who may submit.
+    """Check a submit and return the job to store, for those of the owners that may submit.
 
-    Raises LGIError APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, of the details.
+    Raises LGIError APPLICATION_UNKNOWN, NO_TARGET, OWNERS_REFUSED, or those of the details.
     """
     targets = known_targets(facts.everyone, request.application, request.target_resources)
     counter = JobCounter(context.transaction)
@@ -179,11 +174,11 @@ def _prepare_for_owners(
 
 
 def _prepared(
-    facts: SubmitFacts, job: JobRow, request: SubmitRequest, details: JobPayload, *said: object
+    facts: SubmitFacts, job: JobRow, request: SubmitRequest, details: JobPayload, *more: object
 ) -> PreparedJob:
-    is_new_wish = bool(job.licences) and job.licences not in facts.wishes
-    fingerprint = request.fingerprint(details, *said) if request.key else ""
-    return PreparedJob(job, details.uploads, request.key, fingerprint, is_new_wish)
+    has_new_licences = bool(job.licences) and job.licences not in facts.licence_requests
+    fingerprint = request.fingerprint(details, *more) if request.key else ""
+    return PreparedJob(job, details.uploads, request.key, fingerprint, has_new_licences)
 
 
 def _new_job(
@@ -218,7 +213,7 @@ def _new_job(
 
 
 def _with_access(job: JobRow, first: tuple[str, ...], details: JobPayload) -> JobRow:
-    """Return the access lists: the administrators and owners, then what was posted."""
+    """Return the job with its access lists: the names ``first``, then those posted."""
     return replace(
         job,
         read_access=_fitting((*first, *details.read_access), ErrorNumber.READ_ACCESS_TOO_BIG),
@@ -227,7 +222,10 @@ def _with_access(job: JobRow, first: tuple[str, ...], details: JobPayload) -> Jo
 
 
 def _fitting(names: Sequence[str], too_big: ErrorNumber) -> tuple[str, ...]:
-    """Return a list that fits its column whole: one cut short would grant other rights."""
+    """Return the different names; LGIError ``too_big`` unless they fit their column.
+
+    A list that is cut would grant other rights.
+    """
     unique = comma_lists.unique(names)
     if len(comma_lists.join(unique).encode()) >= jobs.LIST_SIZE:
         raise LGIError(too_big, "together with the owners and administrators")

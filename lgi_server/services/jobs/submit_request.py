@@ -1,4 +1,4 @@
-"""What is submitted, where, and what a submit becomes before it is stored."""
+"""The data of a submit: the request, its context, and the job that it becomes before it is stored."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, field
@@ -8,13 +8,13 @@ from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.jobs import idempotency
 from lgi_server.services.jobs.idempotency import IdempotencyKey
-from lgi_server.storage.base import RepositoryWriter, Upload
+from lgi_server.storage.repository import RepositoryWriter, Upload
 from lgi_server.tables.job_queue.jobs import JobRow
 
 
 @dataclass(frozen=True)
 class SubmitContext:
-    """Where jobs are submitted: one transaction of a project with some licences, at a time in seconds."""
+    """The transaction in which jobs are submitted, at ``now`` in seconds, and the project's licences."""
 
     transaction: Transaction
     config: Config
@@ -25,7 +25,7 @@ class SubmitContext:
 
 @dataclass(frozen=True)
 class JobPayload:
-    """What a job is given beside its application, targets and owners."""
+    """The fields and files of a job other than application, targets and owners."""
 
     read_access: tuple[str, ...]
     write_access: tuple[str, ...]
@@ -38,9 +38,10 @@ class JobPayload:
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What is submitted. ``details`` are read after the rules, so that faults are answered in LGI's order.
+    """A request to submit a job.
 
-    A submit with a ``key`` makes one job, however often it is done.
+    ``details`` are read after the rules were checked, so that errors come in LGI's order. A request with a
+    ``key`` creates one job, however often it is repeated.
     """
 
     application: str
@@ -48,25 +49,25 @@ class SubmitRequest:
     details: Callable[[], JobPayload]
     key: IdempotencyKey | None = None
 
-    def fingerprint(self, details: JobPayload, *said: object) -> str:
-        """Return a digest of all of it, and of what else is ``said``."""
+    def fingerprint(self, details: JobPayload, *more: object) -> str:
+        """Return a digest of the whole request, its details and ``more``."""
         kept = (details.read_access, details.write_access, details.job_specifics)
         end = astuple(details.end) if details.end != NO_END else ()
         data = (details.input, details.output, *end)
         return idempotency.fingerprint(
-            (*said, self.application, self.target_resources, *kept, *data), details.uploads
+            (*more, self.application, self.target_resources, *kept, *data), details.uploads
         )
 
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """A job that may be stored, its files, and the request that it answers, by key and fingerprint.
+    """A job that has passed all checks, its files, and key and fingerprint of its request.
 
-    ``is_new_wish`` when nobody has wanted these licences for its application before.
+    ``has_new_licences``: its request for licences is not stored yet.
     """
 
     job: JobRow
     uploads: tuple[Upload, ...]
     key: IdempotencyKey | None
     fingerprint: str
-    is_new_wish: bool
+    has_new_licences: bool

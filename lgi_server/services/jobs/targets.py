@@ -1,4 +1,4 @@
-"""Which resources a job may be meant for: those that say they offer its application."""
+"""Target resources of jobs: those whose capabilities have the application."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from lgi_server.tables.active_resources import ResourceRow
 def known_targets(
     everyone: Sequence[ResourceRow], application: str, targets: Sequence[str]
 ) -> tuple[str, ...]:
-    """Return the targets that offer an application.
+    """Return those of the targets that offer an application, or only ``any`` if that is among them.
 
-    Raises LGIError APPLICATION_UNKNOWN when nobody does, 28 when none of them does.
+    Raises LGIError APPLICATION_UNKNOWN when no resource offers it, NO_TARGET when none of the targets does.
     """
     offering = {one.resource_name for one in everyone if offers(one, application)}
     if not offering:
@@ -26,12 +26,12 @@ def known_targets(
 
 
 def offers(resource: ResourceRow, application: str) -> bool:
-    """Return whether a resource has said that it offers an application."""
+    """Return whether the capabilities of a resource have an application."""
     return xml.find(resource.resource_capabilities, application) is not None
 
 
 def applications_of(resource: ResourceRow) -> tuple[str, ...]:
-    """Return the applications a resource has said that it offers."""
+    """Return the applications in the capabilities of a resource."""
     try:
         names = comma_lists.unique(found.name for found in xml.elements(resource.resource_capabilities))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Changes of a job that exists: by the resource that has it locked, and by the users that may change it."""
+"""Changes of existing jobs: by the resource that has a job locked, by users, and by the scheduler."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
 from lgi_server.services.jobs import event_log, history, locking
 from lgi_server.services.jobs.targets import known_targets, offers
-from lgi_server.storage.base import RepositoryWriter
+from lgi_server.storage.repository import RepositoryWriter
 from lgi_server.tables import active_resources, event_queue
 from lgi_server.tables.active_resources import ResourceRow
 from lgi_server.tables.job_queue import jobs
@@ -21,8 +21,8 @@ from lgi_server.tables.job_queue.jobs import JobRow
 
 
 @dataclass(frozen=True)
-class Posted:
-    """What a resource wants changed; what is empty stays as it is."""
+class JobChange:
+    """The new values that a resource posts for a job; an empty one leaves the old value."""
 
     state: str = ""
     target_resources: tuple[str, ...] = ()
@@ -37,55 +37,53 @@ def update(
     resource: ResourceRow,
     session_id: int,
     job_id: int,
-    read_posted: Callable[[JobRow], Posted],
+    read_change: Callable[[JobRow], JobChange],
     *,
     now: int,
 ) -> JobRow:
-    """Change a job this session has locked; LGIError NOT_YOUR_LOCK, those of the fields, or 25 for the state.
+    """Change a job that this session has locked.
 
-    state_time_stamp always grows, so that two changes within one second are two to whoever compares.
+    Raises LGIError NOT_YOUR_LOCK, STATE, or those of ``read_change``. The state_time_stamp always grows, so
+    that two changes within one second can be told apart.
     """
     old = locking.owned_job(transaction, resource, session_id, job_id)
-    posted = read_posted(old)
+    change = read_change(old)
     new = replace(
         old,
-        state=posted.state or old.state,
-        target_resources=posted.target_resources or old.target_resources,
-        output=posted.output or old.output,
-        input=posted.input or old.input,
-        job_specifics=posted.job_specifics or old.job_specifics,
+        state=change.state or old.state,
+        target_resources=change.target_resources or old.target_resources,
+        output=change.output or old.output,
+        input=change.input or old.input,
+        job_specifics=change.job_specifics or old.job_specifics,
         state_time_stamp=_next_stamp(old, now),
         daemon_pulse=now,
-        end=_end(old.end, posted.end),
+        end=_end(old.end, change.end),
     )
     if not job_queue_states.change(transaction, old, new):
         raise LGIError(ErrorNumber.STATE, f"job {job_id} is no longer {old.state}")
-    history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.how(new))
+    history.record_change(transaction, old, new, f"resource {resource.resource_name}", history.end_text(new))
     transaction.on_commit(partial(event_log.log_updated, old, new, resource.resource_name))
     event_queue.job_changed(transaction, now)
     return new
 
 
 def _end(old: End, posted: End) -> End:
-    """Return how a job ended, as far as that is known now.
-
-    Code and signal are one, and stay or change together.
-    """
-    told = posted if posted.cause else old
-    return replace(told, reason=posted.reason or old.reason)
+    """Return the end of a job after an update: exit code and signal change together, the reason by itself."""
+    cause = posted if posted.cause else old
+    return replace(cause, reason=posted.reason or old.reason)
 
 
 def check_state(job: JobRow, state: str) -> str:
-    """Return a state the lock holder may bring a job to, or empty for no change; LGIError STATE."""
+    """Return ``state`` if a resource may bring the job to it, or if it is empty; LGIError STATE."""
     if state and not states.resource_may_change(job.state, state):
         raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot become {state}")
     return state
 
 
 def check_reference(job: JobRow, reference: str) -> None:
-    """LGIError NOT_YOUR_LOCK when a daemon names its reference and the job, no longer queued.
+    """Raise LGIError NOT_YOUR_LOCK for a job that another daemon has.
 
-    A job that carries the reference of another daemon is refused.
+    That is one that is not queued and has another daemon reference than the posted one, if any is posted.
     """
     holder = xml.value(job.job_specifics, "daemon_reference")
     if reference and job.state != State.QUEUED and reference != holder:
@@ -93,25 +91,25 @@ def check_reference(job: JobRow, reference: str) -> None:
 
 
 def check_takeover(job: JobRow, job_specifics: str) -> str:
-    """Return new specifics of a job; LGIError NOT_YOUR_LOCK when another daemon has the job."""
+    """Return posted job_specifics; LGIError NOT_YOUR_LOCK when another daemon has the job."""
     if job_specifics:
         check_reference(job, xml.value(job_specifics, "daemon_reference"))
     return job_specifics
 
 
 def check_first_state(state: str) -> str:
-    """Return a state a resource may insert a job in; LGIError STATE."""
+    """Return ``state`` if a resource may submit a job in it; LGIError STATE."""
     if state == states.DELETED:
-        raise LGIError(ErrorNumber.STATE, "deleted is the state of no job")
+        raise LGIError(ErrorNumber.STATE, "no job has the state deleted")
     return state
 
 
 def check_new_targets(
     transaction: Transaction, job: JobRow, resource: ResourceRow, targets: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Targets that offer the job's application, or empty for no change; LGIError NO_TARGET.
+    """Return those of the targets that offer the job's application, none for no change; LGIError NO_TARGET.
 
-    A resource that takes a job for itself, as every daemon does, is known to the call already.
+    The usual case, a resource that takes a job for itself, needs no query.
     """
     if not targets:
         return ()
@@ -121,7 +119,7 @@ def check_new_targets(
 
 
 def seen_by_resource(transaction: Transaction, resource: ResourceRow, job_id: int) -> JobRow:
-    """Return a job as one of its targets may see it; LGIError NO_JOB or NOT_VISIBLE."""
+    """Return a job for one of its targets; LGIError NO_JOB or NOT_VISIBLE."""
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -133,7 +131,7 @@ def seen_by_resource(transaction: Transaction, resource: ResourceRow, job_id: in
 def locked_by_resource(
     transaction: Transaction, resource: ResourceRow, session_id: int, job_id: int
 ) -> JobRow:
-    """Return everything of a job this session has locked; LGIError NOT_LOCKED."""
+    """Return a job that this session has locked; LGIError NOT_LOCKED."""
     found = jobs.locked(transaction, job_id, session_id)
     if found is None or found[1].resource_id != resource.resource_id:
         raise LGIError(ErrorNumber.NOT_LOCKED, f"job {job_id}")
@@ -141,10 +139,7 @@ def locked_by_resource(
 
 
 def seen_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> JobRow:
-    """Return everything of a job a user may read, locked or not, as it is at this moment.
-
-    Raises LGIError NO_JOB or READ_REFUSED.
-    """
+    """Return a job that a user may read, locked or not; LGIError NO_JOB or READ_REFUSED."""
     job = jobs.find(transaction, job_id)
     if job is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -154,10 +149,7 @@ def seen_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
 
 
 def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> JobRow:
-    """Return everything of a job a user may read.
-
-    Raises LGIError NO_JOB or READ_REFUSED, JobLockedError while it is locked.
-    """
+    """Return a job that a user may read; LGIError NO_JOB, READ_REFUSED; JobLockedError while it is locked."""
     found = jobs.with_lock(transaction, job_id)
     if found is None:
         raise LGIError(ErrorNumber.NO_JOB, f"job {job_id}")
@@ -172,11 +164,10 @@ def read_by_user(transaction: Transaction, user: UserPrincipal, job_id: int) -> 
 def delete_by_user(
     transaction: Transaction, user: UserPrincipal, job_id: int, store: RepositoryWriter, now: int
 ) -> JobRow:
-    """Remove a job, or bring it to ``aborting``.
+    """Delete a job that is queued or has ended; have any other aborted.
 
-    Raises LGIError NO_JOB or MODIFY_REFUSED, JobLockedError while it is locked.
-
-    The answered job says ``deleted`` when it is gone; its repository goes after the commit.
+    The state of the returned job is ``deleted`` or ``aborting``. The repository is removed after the commit.
+    Raises LGIError NO_JOB or MODIFY_REFUSED, JobLockedError while the job is locked.
     """
     job, lock = locking.lock_row(transaction, job_id)
     if not comma_lists.contains_any(job.write_access, user.names):
@@ -198,9 +189,9 @@ def delete_by_user(
 
 
 def change_lost(transaction: Transaction, job: JobRow, state: State, why: str, now: int) -> None:
-    """Bring a job that this transaction holds, and that nobody looks after, to another state.
+    """Change the state of a lost job, whose row this transaction has locked, for the reason ``why``.
 
-    One that is queued again is for the resources it was submitted for, as long as the history tells which.
+    A job that is queued again gets the targets it was submitted with, if the history still has them.
     """
     targets = history.first_targets(transaction, job) if state == State.QUEUED else job.target_resources
     new = replace(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lgi_protocol import comma_lists
 from lgi_server.db.pool import Database
-from lgi_server.storage import base
+from lgi_server.storage import repository
 from lgi_server.storage.local import Repositories
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
@@ -50,7 +50,8 @@ def _names(root: Path, part: int) -> Iterator[str]:
     """Yield the repositories whose last digit says that they are of a part."""
     for fan in sorted(root.glob(f"[0-9a-f][0-9a-f]{part:x}")):
         with suppress(FileNotFoundError, NotADirectoryError):
-            yield from (name for name in os.listdir(fan) if base.is_name(name) and name[-3:] == fan.name)
+            names = (name for name in os.listdir(fan) if repository.is_name(name))
+            yield from (name for name in names if name[-3:] == fan.name)
 
 
 def _is_older(directory: Path, oldest: int) -> bool:

@@ -1,4 +1,4 @@
-"""Calls to other project servers, with this server's own certificate in the project."""
+"""Calls to other project servers, with the certificate that this server has for that."""
 
 import logging
 from collections.abc import Iterable
@@ -14,22 +14,30 @@ from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
 from lgi_server.services.access import principals
 from lgi_server.services.project import replication
-from lgi_server.services.project.replication import LocalServer, Update, read_update
+from lgi_server.services.project.replication import (
+    LocalServer,
+    Update,
+    UpdatesMissingError,
+    read_update,
+)
 from lgi_server.tables.active_resources import ResourceRow
 
 log = logging.getLogger("lgi.peers")
 
 
 class Master:
-    """The project's master server, asked for news."""
+    """The master server of a project, as a source of updates."""
 
-    def __init__(self, shown: Credentials, url: str, project: str) -> None:
-        """``shown`` is what this server is known by in the project."""
-        self._client = _client(url, shown)
+    def __init__(self, own: Credentials, url: str, project: str) -> None:
+        """Create the client of a master; ``own`` are the credentials of this server."""
+        self._client = _client(url, own)
         self._project = project
 
     def next_update(self, version: int) -> Update | None:
-        """Return the first change after a version; LGIError BACK_OFF when the master does not answer."""
+        """Return the first update after a version, None if there is none.
+
+        Raises LGIError BACK_OFF when the master does not answer.
+        """
         fields = {"project": self._project, "version": str(version)}
         try:
             reply = self._client.post("servers/server_get_update", fields)
@@ -45,9 +53,9 @@ class Master:
 
 
 def fetch_updates(config: Config, database: Database, project: str) -> int:
-    """Fetch what the master has newer, unless this is the master; answer how many changes that were.
+    """Fetch and apply new updates from the master, unless this is the master; return how many.
 
-    Raises LGIError BACK_OFF when the master does not answer, or when this server has nothing to show it.
+    Raises LGIError BACK_OFF when the master does not answer, or without peer_certificate and peer_key.
     """
     name = config.projects[project].server_name
     master = database.run(principals.servers, write=False).master
@@ -57,29 +65,41 @@ def fetch_updates(config: Config, database: Database, project: str) -> int:
     return replication.cycle(database, here, Master(credentials(config), master.url, project).next_update)
 
 
-def tell_slaves(config: Config, project: str, slaves: Iterable[ResourceRow]) -> list[str]:
-    """Have slaves fetch what is new here, all at once; the names of those that did not answer.
+def fetch_missing_updates(
+    config: Config, database: Database, project: str, missing: UpdatesMissingError
+) -> None:
+    """Fetch updates that a call needs; LGIError BACK_OFF as `fetch_updates`, but not for a gap."""
+    try:
+        fetch_updates(config, database, project)
+    except LGIError as error:
+        if not missing.is_gap:
+            raise
+        log.warning("project %s: cannot fetch the updates before a pushed one: %s", project, error)
 
-    They lose nothing: their schedulers ask by themselves.
+
+def notify_slaves(config: Config, project: str, slaves: Iterable[ResourceRow]) -> list[str]:
+    """Have slaves fetch new updates, all at once; return the names of those that did not answer.
+
+    These get the updates later, from their schedulers.
     """
-    shown = credentials(config)
+    own = credentials(config)
 
     def has_answered(slave: ResourceRow) -> bool:
         try:
-            _client(slave.url, shown).post("servers/server_run_update", {"project": project})
+            _client(slave.url, own).post("servers/server_run_update", {"project": project})
         except (TransportError, ServerError) as error:
             log.warning("project %s: %s did not fetch updates: %s", project, slave.resource_name, error)
             return False
         return True
 
-    told = list(slaves)
-    with ThreadPoolExecutor(max(1, len(told))) as beside:
-        answers = beside.map(has_answered, told)
-    return [slave.resource_name for slave, answered in zip(told, answers, strict=True) if not answered]
+    notified = list(slaves)
+    with ThreadPoolExecutor(max(1, len(notified))) as pool:
+        answers = pool.map(has_answered, notified)
+    return [slave.resource_name for slave, answered in zip(notified, answers, strict=True) if not answered]
 
 
 def credentials(config: Config) -> Credentials:
-    """Return what this server shows others. LGIError BACK_OFF when that is not configured."""
+    """Return the credentials of this server; LGIError BACK_OFF when they are not configured."""
     if config.peer_certificate is None or config.peer_key is None:
         raise LGIError(ErrorNumber.BACK_OFF, "peer_certificate and peer_key are not configured")
     return Credentials(config.peer_key, config.peer_certificate, config.ca_certificate)
@@ -87,5 +107,5 @@ def credentials(config: Config) -> Credentials:
 
 @lru_cache(maxsize=16)
 def _client(url: str, credentials: Credentials) -> Client:
-    """Return one client a peer, its connections kept."""
+    """Return the client of a peer; it keeps its connections."""
     return Client(url, credentials)

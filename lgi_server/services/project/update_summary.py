@@ -1,15 +1,18 @@
-"""What the changes that servers send each other do, in words for an administrator."""
+"""Summaries, for administrators, of the changes that servers send each other."""
 
 from lgi_server.services.project import update_parser
 from lgi_server.services.project.update_parser import Statement, Value, Verb
 
 
-def told(text: str) -> str:
-    """Return what a statement does: ``allow user mark@laptop the application vasp, limit 3``."""
+def summarize(text: str) -> str:
+    """Return what a statement does, as "allow user mark@laptop, application vasp, limit 3".
+
+    A statement of another form is returned as it is.
+    """
     try:
         statement = update_parser.parse(text)
     except ValueError:
-        # Of a server without rules of its own for them.
+        # From a server with unrestricted updates.
         return text
     values, where = dict(statement.values), dict(statement.where)
     if statement.verb is Verb.UPDATE:

@@ -1,8 +1,8 @@
-"""From the history of the jobs to what was used: the scheduler counts every recorded change once.
+"""Accounting: the scheduler turns the history of jobs into usage, counting each recorded change once.
 
-A job runs from the first state that is one of a job that runs to the first that is none; the wish to abort it
-changes nothing in that. Its seconds are counted for each of its owners, for the resource that took it and for
-the months in which it ran (UTC), when it has ended.
+A run begins with the first running state of a job and ends with the first state that is not running; aborting
+counts as running. When it has ended, its seconds are counted for each owner, for the resource that took the
+job and for the months (UTC) in which it ran.
 """
 
 from collections.abc import Iterator
@@ -19,16 +19,15 @@ from lgi_server.tables.job_history import StateChange
 from lgi_server.tables.job_usage import JobRun, UsageKey, UsageTotals
 from lgi_server.tables.shares import DecayedUsage
 
-# Changes that are counted in one transaction, and that are forgotten in one; and how many such transactions
-# are made for the latter before something else has its turn.
+# AT_ONCE: changes counted, or deleted, in one transaction. MOST_TIMES: transactions of one clean-up.
 AT_ONCE, MOST_TIMES = 500, 200
 _RESOURCE = "resource "
 
 
 def account(database: Database, half_life: int) -> int:
-    """Count all changes that were not counted yet; answer how many those were.
+    """Account for all changes that are not accounted for yet; return how many these were.
 
-    What was used lately is counted too; it is worth half after so many seconds.
+    Recent usage is updated too; ``half_life`` is in seconds.
     """
     counted = 0
     while some := database.run(partial(_account_some, half_life=half_life)):
@@ -37,7 +36,7 @@ def account(database: Database, half_life: int) -> int:
 
 
 def _account_some(transaction: Transaction, half_life: int) -> int:
-    """Hold the changes: of two schedulers the second goes on where the first one has ended."""
+    """Account for some changes, locked until the commit, so that two schedulers never count the same ones."""
     changes = job_history.take(transaction, AT_ONCE)
     if not changes:
         return 0
@@ -61,7 +60,7 @@ def _account_some(transaction: Transaction, half_life: int) -> int:
 def _lately(
     known: dict[str, DecayedUsage], ended: list[tuple[JobRun, int]], half_life: int
 ) -> dict[str, DecayedUsage]:
-    """Return what accounts have used lately after some more runs; those that have used more only."""
+    """Return the recent usage of the accounts that some ended runs count for, with these runs."""
     after: dict[str, DecayedUsage] = {}
     for run, end in ended:
         for name in ("", *fair_share.accounts(run.owners)):
@@ -77,7 +76,7 @@ def _lately(
 def replay_changes(
     known: dict[int, JobRun], changes: list[StateChange]
 ) -> tuple[dict[int, JobRun], list[tuple[JobRun, int]]]:
-    """Return the jobs that run after some changes, and the runs that have ended with their ends."""
+    """Return the runs in progress after some changes, and the ended runs with the times of their ends."""
     runs, ended = dict(known), []
     for change in changes:
         if _runs(change.new_state):
@@ -87,13 +86,13 @@ def replay_changes(
     return runs, ended
 
 
-def _runs(word: str) -> bool:
-    """Return whether a resource is busy with a job in this state."""
-    return word != states.DELETED and states.normalized(word) in {State.RUNNING, State.ABORTING}
+def _runs(state: str) -> bool:
+    """Return whether a job in this state is running, or being aborted, on a resource."""
+    return state != states.DELETED and states.normalized(state) in {State.RUNNING, State.ABORTING}
 
 
 def _run(change: StateChange) -> JobRun:
-    """Return a run that begins. Whoever reports it is the resource; a list of targets may still be longer."""
+    """Return a run that begins, on the resource that has reported it or else the first target."""
     resource = change.changed_by.removeprefix(_RESOURCE)
     if resource == change.changed_by:
         resource = change.target_resources[0] if change.target_resources else ""
@@ -101,7 +100,7 @@ def _run(change: StateChange) -> JobRun:
 
 
 def usage_entries(run: JobRun, end: int) -> Iterator[tuple[UsageKey, UsageTotals]]:
-    """Yield what a run is counted as: the first of the owners is its user, the others are groups."""
+    """Yield the totals that a run adds to; its first owner is its user, the others are groups."""
     months = list(months_between(run.began, end))
     for number, owner in enumerate(run.owners):
         kind = "group" if number else "user"
@@ -111,7 +110,7 @@ def usage_entries(run: JobRun, end: int) -> Iterator[tuple[UsageKey, UsageTotals
 
 
 def months_between(begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the months (as 202611) of a span of time, and the seconds of it in each; at least one."""
+    """Yield each month (as 202611) of a period and the seconds of it in that month; at least one."""
     while True:
         at = datetime.fromtimestamp(begin, UTC)
         following = datetime(at.year + at.month // 12, at.month % 12 + 1, 1, tzinfo=UTC)
@@ -123,9 +122,9 @@ def months_between(begin: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def forget_old(database: Database, oldest: int) -> int:
-    """Forget changes before a time, but none that was not counted, a hundred thousand at most; how many.
+    """Delete accounted changes before ``oldest``, in seconds, at most 100,000 of them; return how many.
 
-    Those of a job that still is there go too: who looks for its submit then finds what its row says.
+    Changes of existing jobs are deleted too: the row of a job then stands for its submit.
     """
 
     def some(transaction: Transaction) -> int:

@@ -1,6 +1,6 @@
-"""Whose job comes next: docs/fair_share.md. Pure functions of what waits and what was used lately.
+"""Fair share (docs/fair_share.md): pure functions of the queued jobs and recent usage.
 
-A site puts a function of its own in the place of `order`: `share_order` in the configuration names its file.
+A site may replace `order` by its own function: the setting `share_order` names the file.
 """
 
 import math
@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-# Nobody has ended a job yet: they are taken to last so long, in seconds; and never to last less than this.
+# Seconds: the typical length of a job while none has ended, and the least that is assumed ever.
 USUAL, LEAST = 3600.0, 60.0
 
 
@@ -20,16 +20,16 @@ class QueuedJob:
     application: str
     owners: tuple[str, ...]
     target_resources: tuple[str, ...]
-    # What it wants of them, as "abaqus=1 matlab=2".
+    # The request for licences, as "abaqus=1 matlab=2".
     licences: str = ""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What was used lately, in seconds that count less the older they are, by "user NAME" and "group NAME".
+    """Recent usage, in seconds that count less the older they are, by "user NAME" and "group NAME".
 
-    Jobs that run are in it. ``typical`` is how long a job lasts. Weights are where an administrator has given
-    one.
+    It includes running jobs. ``typical`` is the mean length of a job in seconds. ``weights`` has the accounts
+    with a weight; all others have 1.
     """
 
     seconds: Mapping[str, float]
@@ -37,21 +37,20 @@ class Usage:
     typical: float = USUAL
 
     def load(self, account: str) -> float:
-        """Return how much of its share an account has used: in jobs of typical length, whole ones."""
+        """Return how much of its share an account has used, in whole jobs of typical length."""
         return self.seconds.get(account, 0.0) // self.typical * self.step(account)
 
     def step(self, account: str) -> float:
-        """Return what one job more of typical length adds to a load."""
+        """Return what one more job of typical length adds to the load of an account."""
         return 1.0 / self.weights.get(account, 1.0)
 
 
 def order(jobs: Sequence[QueuedJob], usage: Usage) -> list[int]:
-    """Return the numbers of jobs of one application in the order they are to start.
+    """Return the job_id of each of the jobs of one application, in the order in which they should start.
 
-    They are given in the order they have: those placed before, then the others as they were submitted.
-
-    The job of the account with the least load is next. Each job of an account that is placed adds to its
-    load, for jobs with the same targets and licences: those wait for the same.
+    ``jobs`` has them in their present order: those ordered before, then the others by submit time. The job of
+    the account with the least load is next. Each job placed adds to the load of its account, among jobs with
+    the same targets and licences, which compete for the same resources.
     """
     queues: dict[tuple[str, tuple[str, ...], str], list[QueuedJob]] = defaultdict(list)
     for job in jobs:
@@ -60,12 +59,12 @@ def order(jobs: Sequence[QueuedJob], usage: Usage) -> list[int]:
     for (name, _, _), queue in queues.items():
         for place, job_id in enumerate(_among_users(queue, usage)):
             tags[job_id] = usage.load(name) + place * usage.step(name)
-    # Of equals the first submitted comes first: sorting keeps their order.
+    # Sorting keeps the order of equals: the job submitted first comes first.
     return sorted((job.job_id for job in jobs), key=tags.__getitem__)
 
 
 def account(job: QueuedJob, usage: Usage) -> str:
-    """Return who a job is for: the first of its groups that has a weight, or else its user."""
+    """Return the account of a job: its first group with a weight, or else its user."""
     for group in job.owners[1:]:
         if f"group {group}" in usage.weights:
             return f"group {group}"
@@ -73,17 +72,17 @@ def account(job: QueuedJob, usage: Usage) -> str:
 
 
 def accounts(owners: Sequence[str]) -> tuple[str, ...]:
-    """Return all accounts that a job of these owners counts for."""
+    """Return all accounts that a job with these owners counts for."""
     return tuple(f"{'group' if number else 'user'} {owner}" for number, owner in enumerate(owners))
 
 
 def user(job: QueuedJob) -> str:
-    """Return the user of a job."""
+    """Return the account of a job's user."""
     return f"user {job.owners[0] if job.owners else ''}"
 
 
 def _among_users(jobs: Iterable[QueuedJob], usage: Usage) -> list[int]:
-    """Return the jobs of one account: that of the user with the least load is next."""
+    """Return the jobs of one account in order: the job of the user with the least load is next."""
     placed: dict[str, int] = defaultdict(int)
     tags: dict[int, float] = {}
     for job in jobs:
@@ -94,14 +93,11 @@ def _among_users(jobs: Iterable[QueuedJob], usage: Usage) -> list[int]:
 
 
 def decayed_seconds(began: int, end: int, now: int, half_life: int) -> float:
-    """Return what the seconds of a run count now.
-
-    Half of each after so many seconds, a quarter after twice that.
-    """
+    """Return what the seconds of a run are worth now: a half after ``half_life`` seconds, and so on."""
     rate = half_life / math.log(2)
     return rate * (decay(now - end, half_life) - decay(now - began, half_life))
 
 
 def decay(age: int, half_life: int) -> float:
-    """Return what is left of one second after so many others."""
+    """Return what a second of this age, in seconds, is worth."""
     return float(2.0 ** (-max(0, age) / half_life))

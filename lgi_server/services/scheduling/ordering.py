@@ -1,7 +1,7 @@
-"""The order of the queue: the rule is asked for each application, and the jobs get priorities in its order.
+"""The order of the queue: a rule orders the jobs of each application, and they get priorities in this order.
 
-Only the first jobs of each user and target are looked at and placed; the others follow, first in, first out,
-until their turn to be looked at comes.
+Only the first jobs of each user and target are ordered. The others follow them, first in, first out, until
+they are among the first.
 """
 
 import logging
@@ -25,15 +25,15 @@ from lgi_server.tables.shares import DecayedUsage
 
 log = logging.getLogger("lgi.scheduler")
 Rule = Callable[[Sequence[QueuedJob], Usage], Sequence[int]]
-# Jobs of an application that are placed, more or less; and those whose numbers change in one transaction:
-# a resource that asks meanwhile passes them over.
+# MOST: jobs of an application that are ordered, roughly. AT_ONCE: priorities changed in one transaction: a
+# request for work skips these jobs meanwhile.
 MOST, AT_ONCE = 500, 50
 
 
 def load(path: Path | None) -> Rule:
-    """Return the site's function ``order`` in a file, or LGI's.
+    """Return the function ``order`` of the site's file, or `fair_share.order` without a file.
 
-    ValueError or OSError when it cannot be used.
+    Raises ValueError or OSError when the file cannot be used.
     """
     if path is None:
         return fair_share.order
@@ -48,19 +48,21 @@ def load(path: Path | None) -> Rule:
 
 
 def order_queue(database: Database, rule: Rule, half_life: int, now: int) -> int:
-    """Count what was used, then order what waits; answer how many priorities have changed."""
+    """Account for finished runs, then order the queued jobs; return how many priorities have changed."""
     accounting.account(database, half_life)
     by_application: dict[str, list[Queue]] = defaultdict(list)
     for queue in database.run(priorities.queues, write=False):
         by_application[queue.application].append(queue)
-    licensed = [name for name, queues in by_application.items() if any(queue.wish for queue in queues)]
+    licensed = [
+        name for name, queues in by_application.items() if any(queue.licences_length for queue in queues)
+    ]
     if licensed:
-        database.run(partial(licences.note_wishes, applications=licensed))
+        database.run(partial(licences.store_missing_requests, applications=licensed))
     usage: Usage | None = None
     changed = 0
     for queues in by_application.values():
         if rule is fair_share.order and len({queue.user for queue in queues}) == 1:
-            # A user alone is first in, first out, as the jobs are.
+            # The jobs of one user are first in, first out already.
             continue
         usage = usage or read_usage(database, half_life, now)
         changed += _order(database, rule, queues, usage)
@@ -70,9 +72,9 @@ def order_queue(database: Database, rule: Rule, half_life: int, now: int) -> int
 def _order(database: Database, rule: Rule, queues: Sequence[Queue], usage: Usage) -> int:
     find = partial(priorities.heads, some=queues, each=max(2, MOST // len(queues)))
     found = sorted(database.run(find, write=False), key=lambda job: (job.priority, job.job_id))
-    wanted = _all_of(rule(tuple(map(_waiting, found)), usage), [job.job_id for job in found])
+    order = _all_of(rule(tuple(map(_waiting, found)), usage), [job.job_id for job in found])
     numbers = sorted(
-        renumbering.renumber_priorities(wanted, {job.job_id: job.priority for job in found}).items()
+        renumbering.renumber_priorities(order, {job.job_id: job.priority for job in found}).items()
     )
     for begin in range(0, len(numbers), AT_ONCE):
         some = dict(numbers[begin : begin + AT_ONCE])
@@ -84,16 +86,16 @@ def _waiting(job: Queued) -> QueuedJob:
     return QueuedJob(job.job_id, job.application, job.owners, job.target_resources, job.licences)
 
 
-def _all_of(said: Iterable[int], there: Sequence[int]) -> list[int]:
-    """Return an order of just the jobs there are: those a rule has forgotten come last."""
-    known = set(there)
-    return list(dict.fromkeys([*(job_id for job_id in said if job_id in known), *there]))
+def _all_of(ordered: Iterable[int], existing: Sequence[int]) -> list[int]:
+    """Return the existing jobs in the order of a rule; those that the rule left out come last."""
+    known = set(existing)
+    return list(dict.fromkeys([*(job_id for job_id in ordered if job_id in known), *existing]))
 
 
 def read_usage(database: Database, half_life: int, now: int) -> Usage:
-    """Return what was used lately, with what runs: that counts as a job of typical length at least.
+    """Return the recent usage, with running jobs: each counts as a job of typical length at least.
 
-    Nobody can change it: a function of the site is given the same for each application.
+    The result is read-only, since the same one is passed to the site's function for each application.
     """
 
     def read(transaction: Transaction) -> tuple[dict[str, DecayedUsage], dict[str, float], list[JobRun]]:

@@ -1,10 +1,10 @@
-"""Events and the duties that answer them: an event belongs to whoever removes it (wire.md 8).
+"""Periodic tasks, started by events: the scheduler that removes an event runs its task (wire.md 8).
 
-A duty is queued for the next multiple of its period. Several schedulers then queue one and the same row, and
-a scheduler that is killed between taking an event and doing it has queued the next one already.
+A task is queued for the next multiple of its period. So several schedulers queue the same row, and a
+scheduler that is killed between removing an event and running the task has queued the next one already.
 
-An event that nobody took for minutes tells of an outage - the machine or the database was off - or of a clock
-that was set. Whoever is judged by his silence could not be heard then.
+An event that comes minutes late shows an outage of the machine or the database, or a clock that was set.
+Daemons could not send heartbeats during an outage, so a task that judges by them is postponed.
 """
 
 import logging
@@ -21,88 +21,92 @@ log = logging.getLogger("lgi.scheduler")
 
 @dataclass(frozen=True)
 class PeriodicTask:
-    """What is done at an event, given the time, and at the latest every so many seconds.
+    """A task, called with the time in seconds, at each of its events and at least once in ``period`` seconds.
 
-    One with ``patience`` is put off by a whole period when it comes more seconds late than that.
+    A task whose event comes more than ``max_delay`` seconds late is postponed by a whole period.
     """
 
     period: int
     work: Callable[[int], object]
-    patience: int | None = None
+    max_delay: int | None = None
 
     def next(self, now: int) -> int:
-        """Return when it is done next if nobody asks for it before."""
+        """Return the time of the next periodic run, in seconds."""
         return (now // self.period + 1) * self.period
 
-    def is_put_off(self, late: int) -> bool:
-        """Return whether it is too late to be done now."""
-        return self.patience is not None and late > self.patience
+    def is_postponed(self, delay: int) -> bool:
+        """Return whether an event that comes so many seconds late postpones the task."""
+        return self.max_delay is not None and delay > self.max_delay
 
 
 class Schedule:
-    """The duties of one project. What is done is safe to be done twice, and by several at once."""
+    """The periodic tasks of one project. Each may safely run twice, and in several schedulers at once."""
 
-    def __init__(self, database: Database, duties: Mapping[str, PeriodicTask]) -> None:
-        """Create a schedule; the names of ``duties`` are those of their events."""
+    def __init__(self, database: Database, tasks: Mapping[str, PeriodicTask]) -> None:
+        """Create the schedule of ``tasks``, by the names of their events."""
         self._database = database
-        self._duties = duties
+        self._tasks = tasks
 
     def begin(self, now: int) -> None:
-        """Queue every duty that is not queued for within its period.
+        """Queue every task that is not queued for within its period.
 
-        Whoever has emptied the table has stopped nothing, and whoever has set the clock back neither.
+        So the tasks go on after somebody has emptied the table or set the clock back.
         """
 
         def work(transaction: Transaction) -> None:
-            for event, duty in self._duties.items():
-                if not event_queue.is_queued(transaction, event, now + duty.period):
-                    event_queue.insert(transaction, event, duty.next(now))
+            for event, task in self._tasks.items():
+                if not event_queue.is_queued(transaction, event, now + task.period):
+                    event_queue.insert(transaction, event, task.next(now))
 
         self._database.run(work)
 
     def ask(self, event: str, now: int) -> None:
-        """Have a duty done now."""
+        """Queue an event for now."""
         self._database.run(lambda transaction: event_queue.insert(transaction, event, now))
 
-    def turn(self, now: int) -> list[str]:
-        """Do what is due and nobody else has taken; answer the events. LGIError when the database is away."""
+    def run_due(self, now: int) -> list[str]:
+        """Run the tasks of due events that no other scheduler has taken; return these events.
+
+        Raises LGIError when the database cannot be reached.
+        """
         due = self._database.run(lambda transaction: event_queue.due(transaction, now), write=False)
         return [event for event, when in due.items() if self._is_done(event, now, now - when)]
 
-    def _is_done(self, event: str, now: int, late: int) -> bool:
-        duty = self._duties.get(event)
-        put_off = duty is not None and duty.is_put_off(late)
-        if not self._take(event, now, put_off):
+    def _is_done(self, event: str, now: int, delay: int) -> bool:
+        task = self._tasks.get(event)
+        postponed = task is not None and task.is_postponed(delay)
+        if not self._take(event, now, postponed):
             return False
-        if duty is not None and put_off:
-            log.warning("%s is put off by %d s: it is %d s late", event, duty.period, late)
+        if task is not None and postponed:
+            log.warning("%s is postponed by %d s: its event is %d s late", event, task.period, delay)
             return False
         return self._do(event, now)
 
-    def _take(self, event: str, now: int, put_off: bool) -> bool:
-        """Return whether an event is ours; its duty is queued again in the same transaction."""
-        duty = self._duties.get(event)
+    def _take(self, event: str, now: int, postponed: bool) -> bool:
+        """Remove an event and queue its next one, in one transaction; False if another scheduler has it."""
+        task = self._tasks.get(event)
 
         def work(transaction: Transaction) -> bool:
             if not event_queue.take(transaction, event, now):
                 return False
-            if duty is not None:
-                event_queue.insert(transaction, event, now + duty.period if put_off else duty.next(now))
+            if task is not None:
+                when = now + task.period if postponed else task.next(now)
+                event_queue.insert(transaction, event, when)
             return True
 
         return self._database.run(work)
 
     def _do(self, event: str, now: int) -> bool:
-        """Run a task and return true: one that fails is run again at its next time."""
-        duty = self._duties.get(event)
-        if duty is None:
-            log.warning("event %a is none of ours, it was removed", event)
+        """Run a task and return True, also when it fails: it runs again at its next time."""
+        task = self._tasks.get(event)
+        if task is None:
+            log.warning("removed the unknown event %a", event)
             return True
         try:
-            duty.work(now)
+            task.work(now)
         except LGIError as error:
-            log.warning("%s was not done: %s", event, error)
+            log.warning("%s failed: %s", event, error)
         except Exception:
-            # A duty may run a function of the site; whatever it raises, sessions still have to end.
-            log.exception("%s was not done", event)
+            # A task may run a function of the site; whatever that raises, the other tasks go on.
+            log.exception("%s failed", event)
         return True

@@ -1,4 +1,4 @@
-"""What nobody else does: for jobs without a daemon, sessions without use, locks without a holder."""
+"""Periodic clean-up: jobs without a daemon, idle sessions, abandoned locks."""
 
 from functools import partial
 
@@ -10,62 +10,61 @@ from lgi_server.services.access import resource_sessions
 from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.services.jobs import history, locking, updates
 from lgi_server.tables import running_sessions as session_table
-from lgi_server.tables.job_queue import jobs
+from lgi_server.tables.job_queue import heartbeats, jobs
 
-# Sessions that end in one transaction: none of them lasts, so nobody waits for one.
+# Sessions ended in one transaction, so that no transaction is long.
 AT_ONCE = 50
-# Locks that are looked at: in a large project there are many that are held.
+# The oldest locks that are examined: a large project has many that are held.
 MOST_LOCKS = 10_000
-# How the history tells that a job was lost.
+# The start of the reason that the history has for a lost job.
 _NO_PULSE = "no pulse"
 
 
 def requeue_lost_jobs(
     database: Database, settings: SchedulerSettings, now: int, reachable_since: int = 0
 ) -> int:
-    """Queue running jobs without a pulse anew, end aborting ones; answer how many there were.
+    """Queue running jobs without a recent heartbeat again, abort aborting ones; return how many these were.
 
-    A job is lost when no pulse came for its whole limit and a server could be reached all the time, which
-    is so since ``reachable_since``.
-
-    Each is a transaction of its own that looks at it once more: its daemon may have come back just now.
+    A job is lost when no heartbeat came for its whole limit while a server could be reached all the time,
+    which is so since ``reachable_since``, in seconds. Each job has a transaction of its own that checks it
+    again, since its daemon may call at this moment.
     """
     lost = 0
     for application in database.run(jobs.applications, write=False):
         limit = settings.pulse_limit_of(application)
         if reachable_since > now - limit:
             continue
-        database.run(partial(_bring_back, application=application, limit=limit, now=now))
-        find = partial(jobs.stale_heartbeats, application=application, oldest=now - limit)
+        database.run(partial(_correct_future_heartbeats, application=application, limit=limit, now=now))
+        find = partial(heartbeats.older, application=application, oldest=now - limit)
         end = partial(_end_lost, limit=limit, most=settings.most_losses, now=now)
         for job_id in database.run(find, write=False):
             lost += database.run(partial(end, job_id=job_id))
     return lost
 
 
-def _bring_back(transaction: Transaction, application: str, limit: int, now: int) -> None:
-    """Set pulses of the future to now: no time would ever make them old."""
-    early = jobs.future_heartbeats(transaction, application, now + limit)
+def _correct_future_heartbeats(transaction: Transaction, application: str, limit: int, now: int) -> None:
+    """Set heartbeats more than ``limit`` seconds in the future to ``now``: they would not get old."""
+    early = heartbeats.later(transaction, application, now + limit)
     for begin in range(0, len(early), jobs.AT_ONCE):
-        jobs.set_pulses(transaction, early[begin : begin + jobs.AT_ONCE], now)
+        heartbeats.store(transaction, early[begin : begin + jobs.AT_ONCE], now)
 
 
 def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now: int) -> bool:
-    job = jobs.hold_without_pulse(transaction, job_id, now - limit)
+    job = heartbeats.lock_if_older(transaction, job_id, now - limit)
     if job is None:
         return False
     state, why = State.QUEUED, f"{_NO_PULSE} for {limit} s"
     if job.state == State.ABORTING:
         state = State.ABORTED
-    elif most and (times := 1 + history.times(transaction, job_id, _NO_PULSE)) >= most:
-        # It may be what ends its daemons.
+    elif most and (times := 1 + history.count_requeues(transaction, job_id, _NO_PULSE)) >= most:
+        # The job itself may be what ends its daemons.
         state, why = State.ABORTED, f"{why}, lost {times} times: it is not queued again"
     updates.change_lost(transaction, job, state, why, now)
     return True
 
 
 def end_idle_sessions(database: Database, now: int) -> int:
-    """End the sessions that nobody has used for half an hour, their locks first; answer how many."""
+    """End the sessions without a call for half an hour, and free their jobs; return how many sessions."""
 
     def work(transaction: Transaction) -> int:
         session_table.bring_back(transaction, now + IDLE_SECONDS, now)
@@ -81,9 +80,10 @@ def end_idle_sessions(database: Database, now: int) -> int:
 
 
 def free_stale_locks(database: Database, now: int) -> int:
-    """Free jobs that are locked for nobody; answer how many.
+    """Free jobs whose lock belongs to no session; return how many.
 
-    Locks of interfaces, or of sessions that are gone, after half an hour; a lock_state without one at once.
+    A lock of an interface or of an ended session is freed after half an hour, a lock_state without a lock at
+    once.
     """
     freed = 0
     while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS, looks=MOST_LOCKS)):

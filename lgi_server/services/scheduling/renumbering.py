@@ -1,40 +1,40 @@
-"""Numbers for jobs that are put in an order, changing as few of the numbers they have as can be.
+"""New priorities for jobs in a given order, with as few changes as possible.
 
-A job has the time of its submit as its priority, until the scheduler places it: then a number below zero, so
-that whatever was placed comes first, and what was not yet is first in, first out behind it.
+A job's priority is the time of its submit until the scheduler orders it, then a number below zero. So ordered
+jobs come first, and the others follow, first in, first out.
 """
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
-# The first job of all gets this one; there is room for a thousand between two neighbours.
+# START: the first priority of all. STEP: the distance of neighbours, which leaves numbers between them.
 START, STEP = -(10**15), 1000
 
 
-def renumber_priorities(wanted: Sequence[int], numbers: Mapping[int, int]) -> dict[int, int]:
-    """Return new numbers for some of the jobs, so that all of them ascend in the wanted order.
+def renumber_priorities(order: Sequence[int], numbers: Mapping[int, int]) -> dict[int, int]:
+    """Return new priorities for some of the jobs, so that all of them ascend in the given order.
 
-    ``numbers`` are those they have. The longest part of the order that ascends already keeps its numbers.
+    ``numbers`` are their present ones. The longest subsequence that ascends already keeps its numbers.
     """
-    kept = _ascending([(job_id, numbers[job_id]) for job_id in wanted if numbers[job_id] < 0])
+    kept = _ascending([(job_id, numbers[job_id]) for job_id in order if numbers[job_id] < 0])
     changed: dict[int, int] = {}
     low: int | None = None
     between: list[int] = []
-    for job_id in [*wanted, None]:
+    for job_id in [*order, None]:
         if job_id is not None and job_id not in kept:
             between.append(job_id)
             continue
         high = None if job_id is None else numbers[job_id]
         found = _spread(low, high, len(between))
         if found is None:
-            return {job_id: START + place * STEP for place, job_id in enumerate(wanted)}
+            return {job_id: START + place * STEP for place, job_id in enumerate(order)}
         changed |= dict(zip(between, found, strict=True))
         low, between = high, []
     return changed
 
 
 def _spread(low: int | None, high: int | None, count: int) -> Sequence[int] | None:
-    """So many numbers between two others, where there are such; None when there is no room."""
+    """Return ``count`` ascending numbers between two others (None: no bound); None when there are too few."""
     if high is None:
         first = START if low is None else low + STEP
         found = range(first, first + count * STEP, STEP)
@@ -47,7 +47,7 @@ def _spread(low: int | None, high: int | None, count: int) -> Sequence[int] | No
 
 
 def _ascending(pairs: Sequence[tuple[int, int]]) -> set[int]:
-    """Return the jobs of the longest part of a sequence whose numbers ascend."""
+    """Return the jobs of the longest subsequence whose numbers ascend."""
     ends: list[int] = []
     last: list[int] = []
     before: list[int] = []

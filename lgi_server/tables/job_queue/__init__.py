@@ -1,1 +1,1 @@
-"""SQL of the table job_queue: rows, states, lists, claims, priorities."""
+"""The table job_queue: its rows, states, heartbeats, lists, claims and priorities."""

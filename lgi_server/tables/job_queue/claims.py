@@ -1,4 +1,4 @@
-"""Queued jobs that a resource may be offered."""
+"""Claims: queued jobs that are offered to a resource."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,28 +6,28 @@ from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue.jobs import JobRow, job_in, prefixed
 
-# When others hold some of the jobs, so many times as many as are wanted are looked at.
+# When other transactions hold some of the jobs, a second search reads this many times as many.
 _FURTHER = 32
 
 
-# What jobs wish that wish nothing, and to how many of them it can be granted.
+# The request of jobs without licences, and the number of jobs it can be granted to.
 NO_LICENCES: Mapping[str, int] = {"": 2**31}
 
 
-# Where a job is that has more than one target; which those are, job_access tells.
+# The queue of jobs with more than one target; job_access has the targets.
 _SEVERAL = ","
 
 
-def _queues(resource: str, wishes: Mapping[str, int]) -> list[tuple[str, str, int]]:
-    """Return what a resource may be offered jobs from: target, wish, and how many it may get of that."""
+def _queues(resource: str, requests: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    """Return the queues of jobs for a resource: target, request for licences, and most jobs to offer."""
     targets = (comma_lists.ANY, resource, _SEVERAL)
-    return [(target, wished, most) for wished, most in wishes.items() for target in targets]
+    return [(target, licences, most) for licences, most in requests.items() for target in targets]
 
 
-def _offered(resource: str, target: str, wanted: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the condition on a job of an application, target and wish, and what else it needs.
+def _offered(resource: str, target: str, owners: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the condition on a job of an application, target and request for licences, and more parameters.
 
-    A row of running_locks counts as a lock whatever lock_state says: somebody else may have put it there.
+    A row of running_locks counts as a lock whatever lock_state says: another program may have inserted it.
     """
     where = (
         "application = %s AND queued_for = %s AND lock_state = 0 AND licences = %s"
@@ -40,9 +40,11 @@ def _offered(resource: str, target: str, wanted: Sequence[str]) -> tuple[str, li
             " AND target.role = 'target' AND target.name IN (%s, 'any'))"
         )
         parameters.append(resource)
-    refused = [value[1:].strip() for value in wanted if value.startswith("!")]
-    asked = [value for value in wanted if not value.startswith("!")]
-    for names, condition in ((refused, "NOT EXISTS"), ([] if comma_lists.ANY in asked else asked, "EXISTS")):
+    excluded = [value[1:].strip() for value in owners if value.startswith("!")]
+    included = [value for value in owners if not value.startswith("!")]
+    if comma_lists.ANY in included:
+        included = []
+    for names, condition in ((excluded, "NOT EXISTS"), (included, "EXISTS")):
         if names:
             where += (
                 f" AND {condition} (SELECT 1 FROM job_access AS owner WHERE owner.job_id = job.job_id"
@@ -56,16 +58,16 @@ def count(
     transaction: Transaction,
     application: str,
     resource: str,
-    wanted: Sequence[str],
-    wishes: Mapping[str, int] = NO_LICENCES,
+    owners: Sequence[str],
+    requests: Mapping[str, int] = NO_LICENCES,
 ) -> int:
-    """Return how many queued, unlocked jobs a resource could be offered."""
+    """Return the number of queued, unlocked jobs that a resource could be offered."""
     counts: list[str] = []
     values: list[str] = []
-    for target, wished, _ in _queues(resource, wishes):
-        where, parameters = _offered(resource, target, wanted)
+    for target, licences, _ in _queues(resource, requests):
+        where, parameters = _offered(resource, target, owners)
         counts.append(f"(SELECT COUNT(*) FROM job_queue AS job WHERE {where})")
-        values += [application, target, wished, *parameters]
+        values += [application, target, licences, *parameters]
     row = transaction.row(f"SELECT {' + '.join(counts)} AS n", *values)
     return int(row["n"]) if row else 0
 
@@ -74,25 +76,25 @@ def claim_jobs(
     transaction: Transaction,
     application: str,
     resource: str,
-    wanted: Sequence[str],
+    owners: Sequence[str],
     start: int,
     *,
     limit: int,
-    wishes: Mapping[str, int] = NO_LICENCES,
+    requests: Mapping[str, int] = NO_LICENCES,
 ) -> list[JobRow]:
-    """Queued, unlocked jobs for a resource, lowest priority first, held until the transaction ends.
+    """Return queued, unlocked jobs for a resource, lowest priority first, locked until the transaction ends.
 
-    Only jobs for this resource, or for any, and of these ``wishes`` for licences are looked at, of each wish
-    as many as it says: the others are not even passed over. Jobs that another transaction holds are, so that
-    many resources can ask at once. No job is held but the answered ones: whoever only comes across a job
-    keeps it from nobody.
+    ``owners`` are names that an owner must have, and with "!" names that none may have. ``requests`` are the
+    requests for licences that can be granted, and to how many jobs each; no other job is read. Jobs that
+    another transaction holds are skipped, so that many resources can claim at once; only the returned jobs
+    are locked.
     """
-    found, parameters = _found(application, resource, wanted, wishes, start + limit)
+    found, parameters = _found(application, resource, owners, requests, start + limit)
     first = f"{_search(found, 'LEFT JOIN')}{transaction.skip_locked}"
     rows = transaction.rows(first, *parameters, limit, start)
     if any(row["job_id"] is None for row in rows):
-        # Only a database that locks rows comes here, so the join may be in its words: it keeps the order.
-        found, parameters = _found(application, resource, wanted, wishes, start + _FURTHER * limit)
+        # Only MariaDB comes here, since SQLite locks no rows: its STRAIGHT_JOIN keeps the order.
+        found, parameters = _found(application, resource, owners, requests, start + _FURTHER * limit)
         more = f"{_search(found, 'STRAIGHT_JOIN')} LIMIT %s{transaction.skip_locked}"
         rows = transaction.rows(more, *parameters, _FURTHER * limit, start, limit)
     taken = [job for job in map(job_in, rows) if comma_lists.contains_any(job.target_resources, [resource])]
@@ -100,22 +102,23 @@ def claim_jobs(
 
 
 def _found(
-    application: str, resource: str, wanted: Sequence[str], wishes: Mapping[str, int], most: int
+    application: str, resource: str, owners: Sequence[str], requests: Mapping[str, int], most: int
 ) -> tuple[str, list[str | int]]:
-    """Return the first jobs of each queue, merged. Those of a queue lie in their order in the index."""
+    """Return a query for the first jobs of each queue, in the order of an index, and its parameters."""
     parts, values = [], list[str | int]()
-    for number, (target, wished, times) in enumerate(_queues(resource, wishes)):
-        where, parameters = _offered(resource, target, wanted)
+    for number, (target, licences, times) in enumerate(_queues(resource, requests)):
+        where, parameters = _offered(resource, target, owners)
         one = f"SELECT priority, job_id FROM job_queue AS job WHERE {where} ORDER BY priority, job_id"
         parts.append(f"SELECT * FROM ({one} LIMIT %s) AS queue{number}")
-        values += [application, target, wished, *parameters, min(times, most)]
+        values += [application, target, licences, *parameters, min(times, most)]
     return f"({' UNION ALL '.join(parts)}) AS queues", values
 
 
 def _search(found: str, join: str) -> str:
-    """Find jobs without a lock, then hold each that still is queued and free; a LEFT JOIN tells of others.
+    """Return a query that finds jobs without locking rows, then locks each that is still queued and unlocked.
 
-    A search with locks would keep every job it comes across from all others until the transaction ends.
+    A search that locks rows would keep every job it reads from other resources until the transaction ends.
+    With a LEFT JOIN, jobs that another transaction holds give rows of NULL.
     """
     return (
         f"SELECT {prefixed('job')}, job.priority FROM (SELECT job_id FROM {found}"

@@ -1,4 +1,4 @@
-"""job_queue: every job of the project."""
+"""The rows of job_queue: every job of the project."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,16 @@ from lgi_protocol.job_end import NO_END, End
 from lgi_server.db.transaction import Row, Transaction, placeholders
 from lgi_server.tables.running_locks import LOCK_COLUMNS, Lock, lock_in
 
-# Bytes from which on a list of names does not fit its column whole, as LGI limits it.
+# A list of names of so many bytes or more does not fit its column, as in LGI.
 LIST_SIZE = 255
 
 
 @dataclass(frozen=True)
 class JobRow:
-    """A row of job_queue, its lists split."""
+    """A row of job_queue, its comma lists split; times are in seconds.
+
+    ``licences`` is the job's request for licences, as `services.jobs.licences` writes it.
+    """
 
     job_id: int
     state: str
@@ -30,16 +33,15 @@ class JobRow:
     repository: str
     input: bytes = b""
     output: bytes = b""
-    # Written with a job; only offers read the priority, and only the database the pulse.
+    # Written with a job; claims read only the priority, and no query returns the pulse.
     daemon_pulse: int = 0
     priority: int = 0
-    # What it wants of them, as `services.licences` writes it.
     licences: str = ""
     end: End = NO_END
 
     @property
     def ended(self) -> str:
-        """A word of `Result` for a job that has ended, empty for any other."""
+        """The value of `Result` for a job that has ended, empty for any other."""
         return self.end.result(self.state) or ""
 
 
@@ -47,15 +49,13 @@ SHORT = (
     "job_id, state, application, owners, read_access, write_access, target_resources, job_specifics,"
     " lock_state, state_time_stamp, repository, licences, exit_code, exit_signal, end_reason"
 )
-# So many numbers at most in one statement.
+# Jobs in one statement.
 AT_ONCE = 500
-_WHOLE = f"{SHORT}, input, output"
-# The states of jobs that nobody looks after; any other word is one of a job that runs.
-_RESTING = "'queued', 'finished', 'aborted'"
+WHOLE = f"{SHORT}, input, output"
 
 
 def job_in(row: Row) -> JobRow:
-    """Return the job in a row that has the columns of `SHORT`, and input and output if there are any."""
+    """Return a row with the columns of `SHORT`, and perhaps input and output, as a JobRow."""
     values = {key: row[key] for key in row.keys() if not key.startswith("held_")}  # noqa: SIM118
     for name in ("owners", "read_access", "write_access", "target_resources"):
         values[name] = comma_lists.split(values[name])
@@ -66,13 +66,13 @@ def job_in(row: Row) -> JobRow:
 
 
 def find(transaction: Transaction, job_id: int) -> JobRow | None:
-    """Return a job as it is now."""
-    row = transaction.row(f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s", job_id)
+    """Return a job, None if there is none with this number."""
+    row = transaction.row(f"SELECT {WHOLE} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
 
 
 def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
-    """Return the states of those of some jobs that are there."""
+    """Return the states of those of these jobs that exist, by job_id."""
     found: dict[int, str] = {}
     for begin in range(0, len(job_ids), AT_ONCE):
         some = job_ids[begin : begin + AT_ONCE]
@@ -84,13 +84,13 @@ def states(transaction: Transaction, job_ids: Sequence[int]) -> dict[int, str]:
 
 
 def find_summary(transaction: Transaction, job_id: int) -> JobRow | None:
-    """Return a job as it is now, without its input and output."""
+    """Return a job without its input and output, None if there is none with this number."""
     row = transaction.row(f"SELECT {SHORT} FROM job_queue WHERE job_id = %s", job_id)
     return job_in(row) if row else None
 
 
 def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[JobRow, Lock | None] | None:
-    """Return a job as it is now, and the lock on it."""
+    """Return a job and the lock on it, if any; None if there is no such job. ``ending`` is SQL."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM job_queue AS job"
         f" LEFT JOIN running_locks AS held ON held.job_id = job.job_id WHERE job.job_id = %s{ending}",
@@ -100,12 +100,12 @@ def with_lock(transaction: Transaction, job_id: int, ending: str = "") -> tuple[
 
 
 def lock_row(transaction: Transaction, job_id: int) -> tuple[JobRow, Lock | None] | None:
-    """Return a job that nobody else can change until this transaction ends, and the lock on it."""
+    """Return what `with_lock` returns, with the rows locked until the transaction ends."""
     return with_lock(transaction, job_id, transaction.for_update)
 
 
 def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[JobRow, Lock] | None:
-    """Return a job that a session has locked, and its lock."""
+    """Return a job that a session has locked, and the lock; None if the session has not locked it."""
     row = transaction.row(
         f"SELECT {prefixed('job')}, job.input, job.output, {LOCK_COLUMNS} FROM running_locks AS held"
         " JOIN job_queue AS job ON job.job_id = held.job_id WHERE held.job_id = %s AND held.session_id = %s",
@@ -125,12 +125,12 @@ _NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 
 
 def insert(transaction: Transaction, job: JobRow) -> int:
-    """Add a job and answer the number it got; the one in ``job`` is not looked at."""
+    """Insert a job and return its new job_id; the one in ``job`` is not used."""
     return transaction.insert(_INSERT + _NEW, *_values(job))
 
 
 def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> dict[str, int]:
-    """Add jobs, each with a repository of its own; the numbers they got, by repository."""
+    """Insert jobs, each with its own repository; return their new job_id by repository."""
     rows = transaction.rows(
         f"{_INSERT}{', '.join([_NEW] * len(new))} RETURNING job_id, repository",
         *(value for job in new for value in _values(job)),
@@ -161,15 +161,8 @@ def _values(job: JobRow) -> tuple[Any, ...]:
     )
 
 
-def set_pulses(transaction: Transaction, job_ids: Sequence[int], now: int) -> None:
-    """Note that daemons look after jobs."""
-    transaction.execute_pipelined(
-        f"UPDATE job_queue SET daemon_pulse = %s WHERE job_id IN ({placeholders(job_ids)})", now, *job_ids
-    )
-
-
 def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
-    """Mark jobs as locked (1) or free (0); goes with their rows in running_locks."""
+    """Mark jobs as locked (1) or unlocked (0); the caller changes running_locks too."""
     if job_ids:
         transaction.execute_pipelined(
             f"UPDATE job_queue SET lock_state = %s WHERE job_id IN ({placeholders(job_ids)})",
@@ -179,12 +172,12 @@ def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state:
 
 
 def applications(transaction: Transaction) -> list[str]:
-    """Return the applications that jobs are of."""
+    """Return the applications that have jobs."""
     return values(transaction, "application", {})
 
 
 def kinds(transaction: Transaction) -> list[tuple[str, str]]:
-    """Return the applications, each with the states its jobs are in."""
+    """Return each pair of application and state that has jobs."""
     return [
         (application, state)
         for application in applications(transaction)
@@ -193,11 +186,10 @@ def kinds(transaction: Transaction) -> list[tuple[str, str]]:
 
 
 def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -> list[str]:
-    """Return what there is in a column behind others in an index.
+    """Return the different values of a column that follows the columns ``of`` in an index.
 
-    A step for each, however many jobs there are.
-
-    A DISTINCT reads the whole index as long as MariaDB does not know that there are few.
+    Each value costs one step in the index, however many jobs have it. A DISTINCT reads the whole index unless
+    MariaDB knows that there are few values.
     """
     where = " AND ".join(f"{name} = %s" for name in of) + " AND " if of else ""
     found = [""]
@@ -212,49 +204,8 @@ def values(transaction: Transaction, column: str, of: Mapping[str, str | int]) -
         found.append(row["least"])
 
 
-def stale_heartbeats(transaction: Transaction, application: str, oldest: int) -> list[int]:
-    """Return the unlocked jobs that run, or are to be aborted.
-
-    Their last heartbeat is older than ``oldest``.
-    """
-    rows = transaction.rows(
-        "SELECT job_id FROM job_queue WHERE application = %s"
-        f" AND state NOT IN ({_RESTING}) AND lock_state = 0 AND daemon_pulse < %s",
-        application,
-        oldest,
-    )
-    return [row["job_id"] for row in rows]
-
-
-def future_heartbeats(transaction: Transaction, application: str, latest: int) -> list[int]:
-    """Return the jobs that run, or are to be aborted, with a pulse after ``latest``.
-
-    Such a pulse was set by a wrong clock.
-    """
-    rows = transaction.rows(
-        "SELECT job_id FROM job_queue WHERE application = %s"
-        f" AND state NOT IN ({_RESTING}) AND daemon_pulse > %s",
-        application,
-        latest,
-    )
-    return [row["job_id"] for row in rows]
-
-
-def hold_without_pulse(transaction: Transaction, job_id: int, oldest: int) -> JobRow | None:
-    """Return a job that still is one of those, held until the transaction ends."""
-    row = transaction.row(
-        f"SELECT {_WHOLE} FROM job_queue WHERE job_id = %s AND state NOT IN ({_RESTING})"
-        " AND lock_state = 0 AND daemon_pulse < %s"
-        " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job_queue.job_id)"
-        f"{transaction.for_update}",
-        job_id,
-        oldest,
-    )
-    return job_in(row) if row else None
-
-
 def orphaned_lock_states(transaction: Transaction, application: str, state: str) -> list[int]:
-    """Return the jobs of an application in a state that say they are locked, and that nobody has locked."""
+    """Return the jobs of an application and state with a lock_state above 0 but no row in running_locks."""
     rows = transaction.rows(
         "SELECT job_id FROM job_queue AS job WHERE application = %s AND state = %s AND lock_state > 0"
         " AND NOT EXISTS (SELECT 1 FROM running_locks AS held WHERE held.job_id = job.job_id)",
@@ -265,7 +216,7 @@ def orphaned_lock_states(transaction: Transaction, application: str, state: str)
 
 
 def with_repository(transaction: Transaction, repository: str) -> JobRow | None:
-    """Return the job a repository belongs to."""
+    """Return the job that a repository belongs to, without input and output; None if there is none."""
     row = transaction.row(
         f"SELECT {SHORT} FROM job_queue WHERE repository = %s",
         repository,
@@ -274,7 +225,7 @@ def with_repository(transaction: Transaction, repository: str) -> JobRow | None:
 
 
 def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[str]:
-    """Return those of some repositories that belong to a job."""
+    """Return those of these repositories that belong to a job."""
     rows = transaction.rows(
         f"SELECT repository FROM job_queue WHERE repository IN ({placeholders(names)})", *names
     )
@@ -282,5 +233,5 @@ def repositories_among(transaction: Transaction, names: Sequence[str]) -> list[s
 
 
 def prefixed(table: str) -> str:
-    """Return the columns of `SHORT` for a table of a join."""
+    """Return the columns of `SHORT` with the name of a table before each."""
     return ", ".join(f"{table}.{column}" for column in SHORT.split(", "))

@@ -1,4 +1,4 @@
-"""Lists of jobs that somebody may read: pages, counts, filters."""
+"""Lists of the jobs that a user may read: pages, counts, filters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from lgi_server.tables.job_queue.jobs import AT_ONCE, SHORT, JobRow, job_in
 
 @dataclass(frozen=True)
 class Selection:
-    """Which jobs a list is of. ``not_state`` and ``not_application`` turn the filters round.
+    """Which jobs a list has: those that one of ``readers`` or ``any`` may read and that pass all filters.
 
-    ``ended`` is a word of `Result`: jobs that have ended so.
+    An empty filter passes every job. ``not_state`` and ``not_application`` invert the filters. ``ended`` is a
+    value of `Result`: jobs with this result.
     """
 
     readers: tuple[str, ...]
@@ -24,10 +25,10 @@ class Selection:
 
 
 def count(transaction: Transaction, selection: Selection) -> int:
-    """Return how many jobs a selection has.
+    """Return the number of jobs in a selection.
 
-    Each reader's jobs are counted where they lie together, without those that a reader before may read too:
-    that costs half of what making the numbers of all of them unique does.
+    The jobs of each reader are counted in an index, without those that an earlier reader may read too: this
+    costs half as much as removing duplicates does.
     """
     readers = comma_lists.unique((*selection.readers, comma_lists.ANY))
     where, filters = _filters(selection)
@@ -48,16 +49,16 @@ def count(transaction: Transaction, selection: Selection) -> int:
 
 
 def select(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[JobRow]:
-    """Return a page of a selection, without inputs and outputs, by the time of the last change of state.
+    """Return a page of a selection, ordered by the last change of state, without inputs and outputs.
 
-    Each reader's jobs lie in that order in an index; the first ones of each are merged. The jobs are read
-    once their numbers are known: joined to that in one statement they cost more than by a second one.
+    An index has the jobs of each reader in this order; the first ones of each are merged. The rows are read
+    by a second statement, which is cheaper than a join.
     """
     return _jobs(transaction, _page(transaction, selection, start, limit))
 
 
 def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
-    """Return the jobs of some numbers, in their order, without inputs and outputs."""
+    """Return jobs in the order of ``job_ids``, without inputs and outputs; deleted ones are left out."""
     if not job_ids:
         return []
     rows = transaction.rows(
@@ -69,7 +70,7 @@ def _jobs(transaction: Transaction, job_ids: Sequence[int]) -> list[JobRow]:
 
 @dataclass(frozen=True)
 class ListCursor:
-    """Where a job stands in a list by time: behind all that were changed before it."""
+    """The position of a job in a list that is ordered by the last change of state (in seconds) and job_id."""
 
     state_time_stamp: int
     job_id: int
@@ -78,15 +79,15 @@ class ListCursor:
 def newest(
     transaction: Transaction, selection: Selection, limit: int, before: ListCursor | None
 ) -> list[JobRow]:
-    """Return the newest jobs of a selection, without inputs and outputs, that stand before a place.
+    """Return the newest jobs of a selection, or the newest that are older than a cursor.
 
-    The newest job comes first.
+    The newest comes first. Inputs and outputs are left out.
     """
     return _from(transaction, selection, limit, ("<", "DESC"), before)
 
 
 def next_newer(transaction: Transaction, selection: Selection, limit: int, after: ListCursor) -> list[JobRow]:
-    """Return the jobs of a selection that stand next behind a place, newest first."""
+    """Return the jobs of a selection that follow a cursor in time, newest first; no inputs or outputs."""
     return _from(transaction, selection, limit, (">", "ASC"), after)[::-1]
 
 
@@ -95,16 +96,16 @@ def _from(
     selection: Selection,
     limit: int,
     direction: tuple[str, str],
-    place: ListCursor | None,
+    cursor: ListCursor | None,
 ) -> list[JobRow]:
-    """So many jobs in one direction from a place; however far down it is, nothing before it is read."""
+    """Return ``limit`` jobs in one direction from a cursor; no row on its other side is read."""
     readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
     where, filters = _filters(selection)
     relation, order = direction
-    if place is not None:
+    if cursor is not None:
         where += f" AND state_time_stamp {relation}= %s"
         where += f" AND (state_time_stamp {relation} %s OR job_id {relation} %s)"
-        filters += [place.state_time_stamp, place.state_time_stamp, place.job_id]
+        filters += [cursor.state_time_stamp, cursor.state_time_stamp, cursor.job_id]
     by_time = f"ORDER BY state_time_stamp {order}, job_id {order} LIMIT %s"
     one = (
         "SELECT * FROM (SELECT state_time_stamp, job_id FROM job_access"
@@ -117,7 +118,7 @@ def _from(
 
 
 def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor, tuple[str, ...]]]:
-    """Return the jobs whose state has changed since a moment, the last ones, and who may read each."""
+    """Return cursor and readers of the jobs that have changed since a time, newest first, at most AT_ONCE."""
     rows = transaction.rows(
         "SELECT job_id, state_time_stamp, read_access FROM job_queue WHERE state_time_stamp >= %s"
         " ORDER BY state_time_stamp DESC, job_id DESC LIMIT %s",
@@ -131,10 +132,7 @@ def changed_since(transaction: Transaction, since: int) -> list[tuple[ListCursor
 
 
 def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
-    """Return how many jobs somebody owns (``role`` is "owner"), or may read by name ("read").
-
-    The result has a count for each state.
-    """
+    """Return the number of jobs, by state, that a name owns (role "owner") or may read (role "read")."""
     rows = transaction.rows(
         "SELECT state, COUNT(*) AS n FROM job_access WHERE role = %s AND name = %s GROUP BY state", role, name
     )
@@ -142,7 +140,7 @@ def states_of(transaction: Transaction, role: str, name: str) -> dict[str, int]:
 
 
 def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return how many jobs of each of some applications run, by the resource that has them."""
+    """Return the number of running jobs of some applications, by resource and then by application."""
     found: dict[str, dict[str, int]] = {}
     for begin in range(0, len(applications), AT_ONCE):
         some = applications[begin : begin + AT_ONCE]
@@ -158,7 +156,7 @@ def running_at(transaction: Transaction, applications: Sequence[str]) -> dict[st
 
 
 def _page(transaction: Transaction, selection: Selection, start: int, limit: int) -> list[int]:
-    """Return the numbers of a page's jobs, in its order."""
+    """Return the job_id of each job on a page, in its order."""
     readers = comma_lists.unique((comma_lists.ANY, *selection.readers))
     where, parameters = _filters(selection)
     one = (
@@ -176,7 +174,7 @@ def _page(transaction: Transaction, selection: Selection, start: int, limit: int
 
 
 def _filters(selection: Selection) -> tuple[str, list[str | int]]:
-    """Return the conditions beside the readers' names, and their parameters."""
+    """Return the SQL conditions of the filters, and their parameters."""
     where = ""
     parameters: list[str | int] = []
     for column, value, negated in (

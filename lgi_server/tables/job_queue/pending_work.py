@@ -1,4 +1,4 @@
-"""What resources wait for: queued jobs to take, jobs of theirs to abort, and such that somebody looks at."""
+"""What resources wait for: queued jobs to take, jobs to abort, and jobs whose output a user watches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
 
-# Of each application and target, the newest so many: what was there before, a resource was offered already.
-# Of those with several targets, and of those to be aborted, so many are looked at for some resources.
+# NEWEST: jobs read of each application and target; older ones a resource was offered already.
+# MOST_SEVERAL: jobs read of those with several targets, and of those to be aborted.
 NEWEST, MOST_SEVERAL = 256, 2048
-# When more resources than these are meant, whoever asks looks for itself whom a job concerns.
+# With more resources than these the targets are not compared here: the caller does that.
 MOST_NAMED = 100
 
 
 @dataclass(frozen=True)
 class PendingJob:
-    """A job somebody may wait for; ``target_resources`` are who."""
+    """A job that the resources in ``target_resources`` may wait for."""
 
     job_id: int
     state: str
@@ -23,9 +23,9 @@ class PendingJob:
     target_resources: tuple[str, ...]
 
 
-# Stands for the state of a job whose output somebody looks at.
+# The state of a PendingJob whose output a user watches.
 WATCHED = "watched"
-# In one statement; SQLite takes no more than 500 parts.
+# Targets or requests in one statement; SQLite takes no more than 500 parts.
 AT_ONCE = 50
 
 
@@ -33,51 +33,50 @@ def find_pending(
     transaction: Transaction,
     applications: Sequence[str],
     resources: Sequence[str],
-    wishes: Mapping[str, Sequence[str]] | None = None,
+    requests: Mapping[str, Sequence[str]] | None = None,
 ) -> list[PendingJob]:
-    """Return the jobs of some applications that are queued and unlocked, or to be aborted.
+    """Return the jobs that one of some resources may take (queued and unlocked) or has to abort.
 
-    They are those that one of some resources may take or has.
-
-    Of jobs that want licences those of the ``wishes`` that stand beside their application. Those for any, for
-    each resource, and for several are looked for by themselves: none hides behind newer ones for others.
+    Jobs with a request for licences are returned if ``requests`` has it for their application. Jobs for any
+    resource, for each resource, and for several are searched separately, so that newer jobs for other targets
+    hide none.
     """
     if not resources:
         return []
-    looks = [_aborting(application, resources) for application in applications]
+    queries = [_aborting(application, resources) for application in applications]
     for application in applications:
-        for wished in ("", *(wishes or {}).get(application, ())):
-            looks += [_queued(application, target, wished) for target in (comma_lists.ANY, *resources)]
-            looks.append(_queued_for_several(application, wished, resources))
+        for licences in ("", *(requests or {}).get(application, ())):
+            queries += [_queued(application, target, licences) for target in (comma_lists.ANY, *resources)]
+            queries.append(_queued_for_several(application, licences, resources))
     found = []
-    for begin in range(0, len(looks), 2 * AT_ONCE):
-        found += _look(transaction, looks[begin : begin + 2 * AT_ONCE])
+    for begin in range(0, len(queries), 2 * AT_ONCE):
+        found += _run(transaction, queries[begin : begin + 2 * AT_ONCE])
     return found
 
 
 _COLUMNS = "job_id, state, application, target_resources"
-_Look = tuple[str, Sequence[object]]
+_Query = tuple[str, Sequence[object]]
 
 
-def _queued(application: str, target: str, wished: str) -> _Look:
+def _queued(application: str, target: str, licences: str) -> _Query:
     return (
         f"SELECT {_COLUMNS} FROM job_queue WHERE application = %s AND queued_for = %s AND lock_state = 0"
         f" AND licences = %s ORDER BY priority DESC, job_id DESC LIMIT {NEWEST}",
-        (application, target, wished),
+        (application, target, licences),
     )
 
 
-def _queued_for_several(application: str, wished: str, resources: Sequence[str]) -> _Look:
+def _queued_for_several(application: str, licences: str, resources: Sequence[str]) -> _Query:
     return _for_one_of(
         f"SELECT {_COLUMNS} FROM job_queue WHERE application = %s AND queued_for = ',' AND lock_state = 0"
         " AND licences = %s ORDER BY priority DESC, job_id DESC",
-        (application, wished),
+        (application, licences),
         resources,
     )
 
 
-def _aborting(application: str, resources: Sequence[str]) -> _Look:
-    # The order of the index behind what is given.
+def _aborting(application: str, resources: Sequence[str]) -> _Query:
+    # The order of the index after application and state.
     return _for_one_of(
         f"SELECT {_COLUMNS} FROM job_queue WHERE application = %s AND state = 'aborting'"
         " ORDER BY lock_state DESC, licences DESC, priority DESC, job_id DESC",
@@ -86,8 +85,8 @@ def _aborting(application: str, resources: Sequence[str]) -> _Look:
     )
 
 
-def _for_one_of(those: str, parameters: Sequence[object], resources: Sequence[str]) -> _Look:
-    """Return those of many jobs, in their order, that one of some resources may take or has."""
+def _for_one_of(those: str, parameters: Sequence[object], resources: Sequence[str]) -> _Query:
+    """Return a query for those jobs of another query that have one of these resources, or any, as target."""
     if len(resources) > MOST_NAMED:
         return f"{those} LIMIT {MOST_SEVERAL}", parameters
     return (
@@ -98,9 +97,9 @@ def _for_one_of(those: str, parameters: Sequence[object], resources: Sequence[st
     )
 
 
-def _look(transaction: Transaction, looks: Sequence[_Look]) -> list[PendingJob]:
-    parts = [f"SELECT * FROM ({query}) AS look{number}" for number, (query, _) in enumerate(looks)]
-    values = (value for _, parameters in looks for value in parameters)
+def _run(transaction: Transaction, queries: Sequence[_Query]) -> list[PendingJob]:
+    parts = [f"SELECT * FROM ({query}) AS part{number}" for number, (query, _) in enumerate(queries)]
+    values = (value for _, parameters in queries for value in parameters)
     return [
         PendingJob(
             row["job_id"], row["state"], row["application"], comma_lists.split(row["target_resources"])
@@ -110,7 +109,7 @@ def _look(transaction: Transaction, looks: Sequence[_Look]) -> list[PendingJob]:
 
 
 def find_watched(transaction: Transaction, since: int) -> list[PendingJob]:
-    """Return the running jobs whose output somebody has asked for since a moment and lacks a part of."""
+    """Return the running jobs whose output a user has requested since a time and that is not complete."""
     rows = transaction.rows(
         "SELECT job_queue.job_id AS job_id, application, target_resources FROM job_tails"
         " JOIN job_queue ON job_queue.job_id = job_tails.job_id"

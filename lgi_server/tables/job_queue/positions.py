@@ -1,15 +1,15 @@
-"""Where a job stands among the others of its application."""
+"""The position of a job among the others of its application, and the jobs on a resource."""
 
 from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables.job_queue.jobs import JobRow
 
-# Nobody has to know more exactly how many are before a job, or run beside it.
+# Counts stop here: users need no exact number beyond it.
 MOST = 10_000
 
 
 def count_ahead(transaction: Transaction, job: JobRow, most: int = MOST) -> int:
-    """Return how many queued jobs of its application are offered before a job; ``most`` when more are."""
+    """Return how many queued jobs of the same application are offered before a job, at most ``most``."""
     row = transaction.row(
         "SELECT COUNT(*) AS n FROM (SELECT one.job_id FROM job_queue AS own JOIN job_queue AS one"
         " ON one.application = own.application AND one.state = 'queued' AND (one.priority < own.priority"
@@ -23,7 +23,7 @@ def count_ahead(transaction: Transaction, job: JobRow, most: int = MOST) -> int:
 
 
 def jobs_on_resource(transaction: Transaction, resource: str) -> list[int]:
-    """Return the jobs that run on a resource, or are to be aborted there, whatever their application."""
+    """Return the job_id of each job that runs on a resource or is being aborted there."""
     rows = transaction.rows(
         "SELECT job.job_id AS job_id FROM job_access AS target"
         " JOIN job_queue AS job ON job.job_id = target.job_id"
@@ -35,7 +35,7 @@ def jobs_on_resource(transaction: Transaction, resource: str) -> list[int]:
 
 
 def count_running(transaction: Transaction, application: str) -> dict[str, int]:
-    """Return how many jobs of an application run on each resource."""
+    """Return the number of running jobs of an application by resource; at most `MOST` jobs are counted."""
     rows = transaction.rows(
         "SELECT target_resources, COUNT(*) AS n FROM (SELECT target_resources FROM job_queue"
         " WHERE application = %s AND state = 'running' LIMIT %s) AS those GROUP BY target_resources",

@@ -1,4 +1,4 @@
-"""The order of job_queue: who has jobs queued for what, the first of them, and their priorities."""
+"""The order of queued jobs: the queues of users, their first jobs, and priorities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from lgi_protocol import comma_lists
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables.job_queue import jobs
 
-# Queues looked at in one statement; SQLite takes no more than 500 parts.
+# Queues read in one statement; SQLite takes no more than 500 parts.
 _AT_ONCE = 50
-# Entries of the index looked at in one statement that looks for queues.
+# Index entries read by each part of a statement that searches for queues.
 _ENTRIES = 200
-# What is left of a user's queues, and those of the users beyond: which entries, and their order.
+# The remaining queues of one user, and the queues of the following users: condition and order of each part.
 _PARTS = {
     "rest": ("queued_by = %s AND queued_wish > %s", "queued_wish"),
     "beyond": ("queued_by > %s", "queued_by, queued_wish"),
 }
-# MariaDB by itself would begin to read where the target's entries do, each time.
+# Without FORCE INDEX MariaDB reads from the target's first entry each time.
 _NEXT = " UNION ALL ".join(
     f"SELECT '{part}' AS part, queued_by, queued_wish, COUNT(*) AS entries FROM ("
     "SELECT queued_by, queued_wish FROM job_queue /*! FORCE INDEX (job_share) */"
@@ -28,20 +28,21 @@ _NEXT = " UNION ALL ".join(
 
 @dataclass(frozen=True)
 class Queue:
-    """The queued jobs of a user for an application and a target, all with several targets in one.
+    """The queued jobs of a user for an application and a target; all with several targets form one queue.
 
-    Those that want licences are not among those that want none or others: ``wish`` is the length of the text.
+    Jobs with different requests for licences are in different queues: ``licences_length`` is the length of
+    the text of the request, 0 for none.
     """
 
     application: str
     target: str
     user: str
-    wish: int = 0
+    licences_length: int = 0
 
 
 @dataclass(frozen=True)
 class Queued:
-    """A queued job and its place."""
+    """A queued job and its priority: the lower number starts first."""
 
     job_id: int
     priority: int
@@ -52,9 +53,10 @@ class Queued:
 
 
 def queues(transaction: Transaction) -> list[Queue]:
-    """Return the queues that have any job: from an index alone, of which only the start of each is looked at.
+    """Return the queues that are not empty.
 
-    Thus it costs as much as there are queues, however many jobs are in them.
+    Only the first index entries of each queue are read, so the cost grows with the number of queues, not with
+    the number of jobs.
     """
     return [
         queue
@@ -65,22 +67,22 @@ def queues(transaction: Transaction) -> list[Queue]:
 
 
 def _of_target(transaction: Transaction, application: str, target: str) -> list[Queue]:
-    """Return the queues for a target, some entries of the index at a time."""
-    user, wish = "", -1
+    """Return the queues for a target, reading some index entries at a time."""
+    user, length = "", -1
     found: list[Queue] = []
     while True:
-        rows = transaction.rows(_NEXT, application, target, user, wish, application, target, user)
+        rows = transaction.rows(_NEXT, application, target, user, length, application, target, user)
         read = {name: [row for row in rows if row["part"] == name] for name in _PARTS}
         full = {name: sum(row["entries"] for row in part) == _ENTRIES for name, part in read.items()}
         news = read["rest"] if full["rest"] else rows
         found += [Queue(application, target, row["queued_by"], row["queued_wish"]) for row in news]
         if not any(full.values()):
             return found
-        user, wish = max((row["queued_by"], row["queued_wish"]) for row in news)
+        user, length = max((row["queued_by"], row["queued_wish"]) for row in news)
 
 
 def heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Queued]:
-    """Return the first jobs of queues, so many of each."""
+    """Return the first jobs of some queues, at most ``each`` of every queue."""
     found: list[Queued] = []
     for begin in range(0, len(some), _AT_ONCE):
         found += _heads(transaction, some[begin : begin + _AT_ONCE], each)
@@ -94,7 +96,9 @@ def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Q
         f" ORDER BY priority, job_id LIMIT %s) AS queue{number}"
         for number in range(len(some))
     ]
-    values = (value for one in some for value in (one.application, one.target, one.user, one.wish, each))
+    values = (
+        value for one in some for value in (one.application, one.target, one.user, one.licences_length, each)
+    )
     return [
         Queued(
             row["job_id"],
@@ -109,7 +113,7 @@ def _heads(transaction: Transaction, some: Sequence[Queue], each: int) -> list[Q
 
 
 def set_priorities(transaction: Transaction, priorities: Mapping[int, int]) -> None:
-    """Give jobs other priorities, as long as they are queued."""
+    """Set the priorities of those of these jobs that are still queued."""
     job_ids = sorted(priorities)
     cases = " ".join(["WHEN %s THEN %s"] * len(job_ids))
     transaction.run(

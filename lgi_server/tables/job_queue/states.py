@@ -1,6 +1,6 @@
-"""Changes of a job: of its row in job_queue and, with it, of its names in job_access.
+"""Changes of a job: of its row in job_queue and of its rows in job_access.
 
-MariaDB could change both with one statement, and takes twice as long for that as for two.
+MariaDB could change both with one statement, but takes twice as long for that as for two.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from lgi_server.db.transaction import Transaction
 from lgi_server.tables import job_access
 from lgi_server.tables.job_queue.jobs import JobRow
 
-# Columns and their values; what stands for a value may be an expression.
+# Columns and their values.
 Settings = Sequence[tuple[str, Any]]
 
 
 def change(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
-    """Store what a lock holder has changed, if the job is still in its old state; whether it was."""
+    """Store a changed job if it is still in its old state, and return whether it was."""
     settings = (
         ("state", new.state),
         ("target_resources", comma_lists.join(new.target_resources)),
@@ -33,17 +33,17 @@ def change(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
 
 
 def set_state(transaction: Transaction, old: JobRow, new: JobRow) -> bool:
-    """Bring an unlocked job from the state it was seen in to another one; whether it still was in that."""
+    """Change the state of a job if it is unlocked and still in its old state, and return whether it was."""
     settings = (("state", new.state), ("state_time_stamp", new.state_time_stamp))
     return _store(transaction, old, new, settings, " AND job.lock_state = 0")
 
 
-# What has rows of a job that go with it.
+# The tables whose rows are deleted with a job.
 _TABLES = ("job_queue", "job_access", "job_tails")
 
 
 def delete(transaction: Transaction, job_id: int) -> None:
-    """Remove a job."""
+    """Delete a job."""
     for table in _TABLES:
         transaction.execute_pipelined(f"DELETE FROM {table} WHERE job_id = %s", job_id)
 
@@ -66,16 +66,16 @@ def _store(transaction: Transaction, old: JobRow, new: JobRow, settings: Setting
 
 
 def _is_other_list(old: JobRow, new: JobRow) -> bool:
-    """Return whether the targets change otherwise than when a daemon takes a job.
+    """Return whether the targets change in another way than from one target to one other.
 
-    A daemon that takes a job replaces its targets by one.
+    That is the usual case: a daemon that takes a job replaces its target by its own resource.
     """
     is_one = len(old.target_resources) == len(new.target_resources) == 1
     return old.target_resources != new.target_resources and not is_one
 
 
 def _names(old: JobRow, new: JobRow) -> tuple[list[str], list[Any]]:
-    """Return what changes in the rows of job_access, and the values for it. A row's role stays."""
+    """Return the assignments for the rows of job_access, and their values; roles never change."""
     parts = [
         "state = CASE one.role WHEN 'target' THEN '' ELSE %s END",
         "state_time_stamp = CASE one.role WHEN 'read' THEN %s ELSE 0 END",
