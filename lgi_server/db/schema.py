@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.config.database import without_password
-from lgi_server.db import open_database
+from lgi_server.config.database import SQLiteAddress, parse_address, without_password
+from lgi_server.db import database_file, open_database
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 
@@ -36,7 +36,13 @@ def make(database: Database) -> bool:
 
 
 def check(project: str, address: str) -> None:
-    """ValueError unless a project's database has its tables; one that is only away may come back."""
+    """ValueError unless a project's database has its tables; one that is only away may come back.
+
+    OSError for a file of its password that cannot be read.
+    """
+    place = parse_address(address)
+    if isinstance(place, SQLiteAddress):
+        database_file.check(place.path)
     database = open_database(address)
     try:
         made = is_made(database)

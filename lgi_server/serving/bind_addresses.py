@@ -13,40 +13,65 @@ log = logging.getLogger("lgi.serve")
 
 # The server that ran before may still be ending.
 _TRIES, PAUSE_SECONDS = 5, 1.0
+# What to do, by the reason of the system.
+_REMEDIES = {
+    errno.EADDRINUSE: "another program has this port, or a server that was not stopped; ss -ltnp names it",
+    errno.EACCES: "ports below 1024 are for root and for services with CAP_NET_BIND_SERVICE, as"
+    " lgi-server.service; or take a port above, as 8443, in listen and url",
+    errno.EADDRNOTAVAIL: "this machine has no such address; 0.0.0.0 and [::] stand for all it has",
+}
 
 
 def bindable_addresses(listen: str, pause: float = PAUSE_SECONDS) -> list[str]:
     """Return the addresses of a comma list that can be bound; the others are logged with the reason.
 
-    A single one is not tried, since who binds it will say what is wrong. An address
-    in use is tried again after ``pause`` seconds. OSError when there is none.
+    An address in use is tried again after ``pause`` seconds. OSError when there is none, with the reasons and
+    what to do. A socket of the file system is left to whoever binds it.
     """
-    addresses = comma_lists.split(listen)
-    if len(addresses) < 2:
+    if listen.startswith("unix:"):
         return [listen]
     # Kept until all are tried: two of them may exclude each other.
-    probes = {address: _bound(address, pause) for address in addresses}
-    found = [address for address, probe in probes.items() if probe]
-    for probe in probes.values():
-        if probe:
-            probe.close()
-    if not found:
-        raise OSError(f"listen = {listen}: none of these addresses can be listened on")
-    return found
-
-
-def _bound(address: str, pause: float) -> socket.socket | None:
-    host, port = parse_address(address)
-    for left in reversed(range(_TRIES)):
-        probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probes: dict[str, socket.socket] = {}
+    reasons: dict[str, str] = {}
+    for address in comma_lists.split(listen):
         try:
-            probe.bind((host, port))
-            return probe
+            probes[address] = _bound(address, pause)
         except OSError as error:
-            probe.close()
-            if error.errno != errno.EADDRINUSE or not left:
-                log.critical("not listening on %s: %s", address, error.strerror)
-                return None
+            reasons[address] = _reason(error)
+    for probe in probes.values():
+        probe.close()
+    if not probes:
+        why = "; ".join(f"cannot listen on {address}: {reason}" for address, reason in reasons.items())
+        raise OSError(f"listen = {listen}: {why}")
+    for address, reason in reasons.items():
+        log.critical("not listening on %s: %s", address, reason)
+    return list(probes)
+
+
+def _bound(address: str, pause: float) -> socket.socket:
+    """Return a socket with an address. OSError when it cannot be had; one in use only after several tries."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _bound_once(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
         time.sleep(pause)
-    return None
+    return _bound_once(address)
+
+
+def _bound_once(address: str) -> socket.socket:
+    host, port = parse_address(address)
+    probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except OSError:
+        probe.close()
+        raise
+    return probe
+
+
+def _reason(error: OSError) -> str:
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return f"{error.strerror}{': ' if remedy else ''}{remedy}"

@@ -326,6 +326,7 @@ def test_a_database_without_tables_is_no_database_to_start_with(grid: Grid, tmp_
     text = grid.config_file.read_text()
     path = tmp_path / "LGI_server.cfg"
     path.write_text(re.sub(r"(?m)^database = .*$", "database = sqlite:new.sqlite", text))
+    (tmp_path / "new.sqlite").touch()
     (tmp_path / "repository").mkdir()
 
     done = subprocess.run([BIN / "LGI_server", path], capture_output=True, text=True, timeout=60, check=False)

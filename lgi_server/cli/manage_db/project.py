@@ -9,7 +9,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server.cli import configuration
 from lgi_server.cli.manage_db.answers import report
 from lgi_server.config.model import Config, ProjectConfig
-from lgi_server.db import open_database
+from lgi_server.db import open_database, schema
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
 from lgi_server.services.project import administration, peers
@@ -66,7 +66,10 @@ class ManagedProject:
 
 
 def load(file: Path, name: str | None) -> ManagedProject:
-    """Return a project of a configuration, or its default project. AdministrationError or ConfigError."""
+    """Return a project of a configuration, or its default project.
+
+    Raises AdministrationError or ConfigError, and ValueError for a database that cannot be used.
+    """
     if not file.is_file():
         raise AdministrationError(
             f"there is no configuration {file}: say --config FILE, or set LGI_SERVER_CONFIG"
@@ -75,4 +78,5 @@ def load(file: Path, name: str | None) -> ManagedProject:
     chosen = name or config.default_project
     if chosen not in config.projects:
         raise AdministrationError(f"{file} has no project {chosen!r}, only {', '.join(config.projects)}")
+    schema.check(chosen, config.projects[chosen].database)
     return ManagedProject(config, config.projects[chosen])

@@ -1,0 +1,29 @@
+"""The file of an embedded database: why it cannot be used, before anything is written."""
+
+import os
+from pathlib import Path
+
+
+def check(path: Path) -> None:
+    """ValueError unless a database file is there and can be written to, with what to do.
+
+    SQLite itself would make a file that is missing, and would report one that it cannot write to with the
+    first change only.
+    """
+    for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))):
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CLOEXEC))
+        except FileNotFoundError:
+            if file == path:
+                why = "restore it, or correct the setting 'database'; LGI_setup makes one in a new directory"
+                raise ValueError(f"the database file {path} does not exist: {why}") from None
+        except OSError as error:
+            why = f"the server's user must be able to write to it{_user()}"
+            raise ValueError(f"the database file {file}: {error.strerror}; {why}") from None
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+        why = f"the server's user must be able to make files beside its database{_user()}"
+        raise ValueError(f"the directory {path.parent} cannot be written to; {why}")
+
+
+def _user() -> str:
+    return f" (this command runs under uid {os.geteuid()})"
