@@ -35,7 +35,9 @@ def server() -> Iterator[Grid]:
         yield made
 
 
-def connect(grid: Grid, stack: ExitStack, user: str = "", received: int = 0) -> ssl.SSLSocket:
+def connect(
+    grid: Grid, stack: ExitStack, user: str = "", received: int = 0, timeout: float = 20
+) -> ssl.SSLSocket:
     """A connection of a user, or of nobody, whose system keeps so many bytes that were not read."""
     context = ssl.create_default_context(cafile=str(grid.people.authority.ca_file))
     if user:
@@ -43,7 +45,7 @@ def connect(grid: Grid, stack: ExitStack, user: str = "", received: int = 0) -> 
     plain = stack.enter_context(socket.socket())
     if received:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, received)
-    plain.settimeout(20)
+    plain.settimeout(timeout)
     plain.connect(("127.0.0.1", grid.port))
     return stack.enter_context(context.wrap_socket(plain, server_hostname="localhost"))
 
