@@ -15,9 +15,16 @@ OLDEST_KERNEL = (5, 8)
 _UNSHARE, _MOUNT = shutil.which("unshare") or "", shutil.which("mount") or ""
 _SECONDS = 10.0
 _MOUNTING = "-n -t proc -o hidepid=invisible,nosuid,nodev,noexec proc /proc"
-# Engines of containers want a shared root: here it is shared with nobody else. A job runs all the same where
-# its /proc cannot be mounted.
-_HIDDEN = f'"$0" -n --make-rshared /; "$0" {_MOUNTING}; exec "$@"'
+_NAMESPACE = "--mount --propagation slave --"
+# Engines of containers want a shared root: here it is shared with nobody else.
+_INSIDE = f'"$0" -n --make-rshared /; "$0" {_MOUNTING}; exec "$@"'
+# Arguments are the inner script, unshare and mount. A job runs all the same where no more namespace, or no
+# /proc, can be made.
+_OUTSIDE = f"""
+unshare=$1 mount=$2; shift 2
+"$unshare" --mount /bin/true || exec "$@"
+exec "$unshare" {_NAMESPACE} /bin/sh -c "$0" "$mount" "$@"
+"""
 
 
 @cache
@@ -29,7 +36,7 @@ def problem() -> str:
         return f"the kernel {os.uname().release} cannot hide them from jobs alone, one of 5.8 or later can"
     if not (_UNSHARE and _MOUNT):
         return "unshare and mount are not installed"
-    probe = [*_namespace(), _MOUNT, *_MOUNTING.split()]
+    probe = [_UNSHARE, *_NAMESPACE.split(), _MOUNT, *_MOUNTING.split()]
     try:
         done = subprocess.run(  # noqa: S603 - our own words
             probe, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
@@ -41,16 +48,12 @@ def problem() -> str:
     return ""
 
 
-def command() -> list[str]:
+def command(unshare: str = _UNSHARE) -> list[str]:
     """Return the arguments in front of a command that run it with such a /proc; none where none can be.
 
     They need root, and keep the number of the process.
     """
-    return [] if problem() else [*_namespace(), "/bin/sh", "-c", _HIDDEN, _MOUNT]
-
-
-def _namespace() -> list[str]:
-    return [_UNSHARE, "--mount", "--propagation", "slave", "--"]
+    return [] if problem() else ["/bin/sh", "-c", _OUTSIDE, _INSIDE, unshare, _MOUNT]
 
 
 def _kernel() -> tuple[int, ...]:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,12 +49,13 @@ def alive(identity: ProcessId) -> bool:
 def raise_oom_score(pid: int) -> None:
     """Let the kernel end a process, and all it starts from now on, before this one when memory runs out.
 
-    Only a process with CAP_SYS_RESOURCE could lower it again below that. Raise ProcessLookupError when it has
-    ended.
+    Only a process with CAP_SYS_RESOURCE could lower it again below that. Do nothing where /proc cannot be
+    written, or when the process has ended.
     """
-    own = int((_PROC / "self/oom_score_adj").read_text("ascii"))
-    raised = min(own + OOM_DISTANCE, MAX_OOM_SCORE)
-    (_PROC / str(pid) / "oom_score_adj").write_text(f"{raised}\n", "ascii")
+    with suppress(OSError):
+        own = int((_PROC / "self/oom_score_adj").read_text("ascii"))
+        raised = min(own + OOM_DISTANCE, MAX_OOM_SCORE)
+        (_PROC / str(pid) / "oom_score_adj").write_text(f"{raised}\n", "ascii")
 
 
 def kill_session(leader: ProcessId, mark: str) -> int:

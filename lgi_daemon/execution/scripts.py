@@ -220,6 +220,6 @@ def _release(
                 on_start(process_id)
             gate.write(b"\n")
             gate.flush()
-        except (BrokenPipeError, FileNotFoundError, ProcessLookupError):
+        except (BrokenPipeError, ProcessLookupError):
             raise NoAnswerError(f"{script.name} was killed before it started") from None
     return process_id

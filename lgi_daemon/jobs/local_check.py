@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import action_runner, activity_check, lifecycle
+from lgi_daemon.jobs import action_runner, activity_check, excess, lifecycle
 from lgi_daemon.jobs.circuit_breaker import IMMEDIATE_SECONDS, CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
@@ -104,10 +104,13 @@ class LocalCheck:
         return succeeded
 
     def _record_end(self, job: LocalJob) -> None:
-        """Record an end as a success of the application, unless the job was lost by its own doing or ours."""
-        if job.schedule.lost_at is None or job.excess:
+        """Record an end as a success of the application, unless the job was lost.
+
+        One that was killed because it used too much is neither a success nor a failure of the application.
+        """
+        if job.schedule.lost_at is None:
             self.circuit_breaker.record_success(job)
-        elif job.schedule.was_lost_within(IMMEDIATE_SECONDS):
+        elif job.schedule.was_lost_within(IMMEDIATE_SECONDS) and not excess.reason_of(job):
             self.circuit_breaker.record_failure(job)
 
     def _may_start(self, job: LocalJob) -> bool:

@@ -17,6 +17,9 @@ from lgi_server.storage import repository
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 
+# Of resources that take no jobs so many are named.
+MOST_CLOSED = 5
+
 
 def job(visit: PageContext, job_id: int) -> Answer:
     """Return everything of a job; of one that is gone, what has happened to it."""
@@ -72,12 +75,18 @@ def _gone(visit: PageContext, job_id: int, refused: LGIError) -> Template:
 
 
 def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
-    """For a queued job, why it does not run, and how many come before it."""
+    """For a queued job, why it does not run, how many come before it, and which resources take none now."""
     if found.state != State.QUEUED:
         return {}
     project = visit.visitor.server.config.projects[visit.visitor.project]
     said = explanation.explain(visit.transaction, visit.user, found.job_id, project.licences, visit.now)
-    return {"reason": explanation.MESSAGES[said.reason], "before": said.before, "most": said.before >= MOST}
+    closed = [one for one in said.standpoints if one.reason is explanation.Reason.UNAVAILABLE]
+    return {
+        "reason": explanation.MESSAGES[said.reason],
+        "before": said.before,
+        "most": said.before >= MOST,
+        "closed": [(one.resource.resource_name, one.unavailable) for one in closed[:MOST_CLOSED]],
+    }
 
 
 def _tail(visit: PageContext, found: JobRow) -> OutputView | None:

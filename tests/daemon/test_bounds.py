@@ -130,6 +130,24 @@ def test_the_reason_is_known_to_the_next_daemon(workshop: Workshop) -> None:
     assert reported(workshop, daemon).end.reason == "it used more than 100 MB"
 
 
+def test_an_application_is_not_paused_for_jobs_that_use_too_much(workshop: Workshop) -> None:
+    """Three users in a row wrote too much: that is their doing, others go on."""
+    workshop.bounds = JobBounds(disk=1)
+    workshop.write_script("job_run_script", "head -c 3000000 /dev/zero > big; : > written; sleep 60 & wait")
+    for job_id, user in (("1", "mark"), ("2", "alice"), ("3", "bob")):
+        workshop.server.submit(job_id, owners=(user,))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    marks = [job.run.files(job.record).path / "written" for job in daemon.jobs]
+    until(lambda: all(mark.exists() for mark in marks))
+
+    for _second in range(5):
+        workshop.tick(daemon, COUNT_SECONDS)
+
+    assert {job.end.reason for job in workshop.server.jobs.values()} == {"it stored more than 1 MB"}
+    assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0
+
+
 def test_a_job_of_a_batch_system_that_goes_on_is_aborted(workshop: Workshop) -> None:
     """Its processes run elsewhere, where only its abort script can end them."""
     workshop.write_script("job_abort_script", "rm -f is_running; : > is_finished")

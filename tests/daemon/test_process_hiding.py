@@ -83,6 +83,18 @@ def mounted(place: Path) -> Iterator[None]:
 
 
 @needs_root
+def test_a_job_runs_where_no_namespace_more_can_be_made() -> None:
+    """Their number is limited: it sees others then, and is not lost."""
+    needs_hiding()
+
+    done = subprocess.run(
+        [*process_hiding.command(unshare="/bin/false"), "echo", "a  b"], capture_output=True, check=True
+    )
+
+    assert done.stdout == b"a  b\n"
+
+
+@needs_root
 def test_a_container_can_be_made_in_a_job(write: Write, here: ScriptContext) -> None:
     """The kernel lets nobody mount a /proc that shows more than the one that is there."""
     if shutil.which("bwrap") is None:

@@ -161,6 +161,15 @@ def test_administrators_see_limits_and_the_health_of_resources(grid: Grid) -> No
     assert "UTC" in health["Certificate ends"]
 
 
+def test_administrators_see_which_resource_takes_no_jobs_now(grid: Grid) -> None:
+    """Its batch system is down: that is not well, though it calls."""
+    grid.resource("res1@cluster", "<hello_world> <unavailable> no squeue </unavailable> </hello_world>")
+
+    (health,) = Browser(grid, "root@admin", ("admin",)).get("administration").rows()
+
+    assert health["Health"] == "takes no jobs of hello_world"
+
+
 MANY = 100_000
 NUMBERS = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY})"
 STATES = "CASE i % 20 WHEN 0 THEN 'queued' WHEN 1 THEN 'running' ELSE 'finished' END"

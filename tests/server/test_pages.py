@@ -204,6 +204,18 @@ def test_a_queued_job_says_why_it_waits(grid: Grid) -> None:
     )
 
 
+def test_a_queued_job_names_the_resources_that_take_no_jobs_now(grid: Grid) -> None:
+    """With their own word, hostile or not."""
+    closed = "&lt;unavailable&gt; no squeue &amp;lt;b&amp;gt; &lt;/unavailable&gt;"
+    grid.resource("res1@cluster", f"<hello_world> {closed} </hello_world>")
+    job_id = grid.user().submit()
+
+    page = Browser(grid).get(f"jobs/{job_id}")
+
+    assert "It waits: the resources that could take it say that they take no jobs" in page.text
+    assert "res1@cluster takes no such jobs now: no squeue <b>" in page.text
+
+
 def test_resources_show_what_they_offer_run_and_when_they_called(grid: Grid) -> None:
     """Site tags of the capabilities can be unfolded; one that was silent for long is marked."""
     grid.resource("busy@cluster", "<hello_world> <version> 2 </version> </hello_world> <vasp> </vasp>")
