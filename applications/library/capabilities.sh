@@ -1,32 +1,32 @@
 # shellcheck shell=sh
 # Capabilities of an application: the images that jobs may request, and the maximum of each request.
-# LGI_explain and LGI_task list-codes read it.
+# LGI_explain and LGI_task list-codes show them.
 
-# As the pattern of an image in requests.sh.
+# The same pattern as in requests.sh.
 image_pattern='[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'
 
-# "..." says that there are more. What is not known, as an engine that does not answer, is not told at all.
+# "..." stands for further images. When the images are unknown, as when the engine does not answer, none are printed.
 capabilities() {
-    if here=$(images_here 2> /dev/null); then
-        # More than this a server would not take from a resource with several applications.
-        found=$(printf '%s\n' "$here" | grep -x -E "$image_pattern" | sort -u |
+    if images_found=$(list_images 2> /dev/null); then
+        # Bounded, since servers limit the capabilities of a resource with all its applications.
+        shown=$(printf '%s\n' "$images_found" | grep -x -E "$image_pattern" | sort -u |
             awk '
                 (size += length($0) + 2) < 30000 { printf "%s%s", (NR > 1 ? ", " : ""), $0; next }
                 { print ", ..."; exit }')
-        printf '<images> %s </images>\n' "$found"
+        printf '<images> %s </images>\n' "$shown"
     fi
-    tell_most cpus "$max_cpus"
-    tell_most nodes "$max_nodes"
-    tell_most memory "$max_memory"
-    tell_most walltime "$max_walltime"
+    print_max cpus "$max_cpus"
+    print_max nodes "$max_nodes"
+    print_max memory "$max_memory"
+    print_max walltime "$max_walltime"
 }
 
-tell_most() {
+print_max() {
     [ -z "$2" ] || printf '<max_%s> %s </max_%s>\n' "$1" "$2" "$1"
 }
 
-# name:version of all that can be run here, a line each. An unpacked image is a directory that has /bin or /usr.
-images_here() {
+# Prints name:version of each available image, one per line. An unpacked image is a directory with /bin or /usr.
+list_images() {
     case "$container${images:+ of a directory}" in
         bwrap\ *)
             find "$images/." -mindepth 2 -maxdepth 6 -type d -exec test -e {}/bin -o -e {}/usr \; -print -prune |
@@ -44,7 +44,7 @@ images_here() {
     esac
 }
 
-# DIRECTORY/./psi4/1.5 is psi4:1.5.
+# Converts DIRECTORY/./psi4/1.5 to psi4:1.5.
 image_of_path() {
     sed 's,^.*/\./,,; s,/\([^/]*\)$,:\1,'
 }

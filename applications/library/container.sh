@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Containers: the job's directory is /rundir, the image is read only or a copy, and of this machine there is
-# nothing else: what the scripts go by is in the state directory, which the job cannot touch.
+# Containers: the job sees its directory as /rundir and its image, read-only or as a copy, and nothing else of this
+# machine. The state of the scripts is in the state directory, which is not visible in the container.
 
 variables="OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_NUM_THREADS NUMEXPR_NUM_THREADS"
 
@@ -12,10 +12,10 @@ container_words() {
     esac
 }
 
-# each FORMAT: the variables a program must find, FORMAT with the name, then the value.
+# each_variable FORMAT: prints the variables of the job; FORMAT gets the name and the value.
 each_variable() {
     for name in $variables; do
-        # shellcheck disable=SC2059 # A format of ours.
+        # shellcheck disable=SC2059 # The format is a constant of this file.
         printf -- "$1" "$name" "$cpus"
     done
     for name in LGI_JOB_ID LGI_PROJECT LGI_APPLICATION; do
@@ -25,10 +25,10 @@ each_variable() {
     done
 }
 
-# The top of the image is made anew, since a read-only one may lack /rundir.
+# Each entry of the image's root is mounted by itself, since a read-only image may have no /rundir.
 bubblewrap() {
-    # A proxy's address may hold a password, which is nothing for a list of processes: bwrap reads it (--args 9).
-    for name in $(passed_on); do
+    # The address of a proxy may contain a password and must not be in the process list: bwrap reads it (--args 9).
+    for name in $(forwarded_variables); do
         value_of "$name"
         printf -- '--setenv\0%s\0%s\0' "$name" "$value"
     done > "$own/variables"
@@ -57,12 +57,12 @@ apptainer_words() {
     quoted "$images/${image%:*}/${image##*:}.sif"
 }
 
-# podman and docker. The name is for removing it: it outlives the command that started it.
+# podman and docker. The container has a name for its removal, because it can outlive the command that started it.
 engine_words() {
-    # What an engine leaves running for all containers of a user must not end with this job.
+    # Without the variable: helper processes that the engine keeps for all containers must not be killed with this job.
     printf 'env -u LGI_DAEMON_REFERENCE %s run --rm --name %s --pull never --workdir /rundir --env HOME=/rundir ' "$container" "LGI_$LGI_DAEMON_REFERENCE"
     [ "$network" = yes ] || printf -- '--network none '
-    # docker's daemon is root; in podman's container root is whoever runs it.
+    # docker's daemon runs as root; in podman root of the container is the calling user.
     [ "$container" != docker ] || printf -- '--user %d:%d ' "$(id -u)" "$(id -g)"
     [ "$backend" != process ] || printf -- '--cpus %d ' "$cpus"
     # An engine's containers are no processes that the daemon recognizes as the job's.
@@ -71,15 +71,15 @@ engine_words() {
     [ -z "$most" ] || printf -- '--memory %dm ' "$most"
     printf -- '--volume %s ' "$(quoted "$PWD:/rundir")"
     each_variable '--env %s=%s '
-    # Without a value it is that of the engine's own environment.
-    for name in $(passed_on); do printf -- '--env %s ' "$name"; done
+    # Without a value: the engine takes it from its environment.
+    for name in $(forwarded_variables); do printf -- '--env %s ' "$name"; done
     printf '%s ' "$container_options"
     quoted "${images:+$images/}$image"
 }
 
-discard() {
+remove_container() {
     case "$container" in
-        # podman asks first and waits for ten seconds.
+        # podman sends SIGTERM first and waits for ten seconds.
         podman) set -- --time 0 ;;
         docker) set -- ;;
         *) return ;;

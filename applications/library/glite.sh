@@ -1,15 +1,15 @@
 # shellcheck shell=sh
-# gLite's workload management: glite-wms-job-submit, -status, -output and -cancel, as their manual describes
-# them; no such system is there to try it on. The job's files travel: there is no common file system.
+# gLite's workload management: glite-wms-job-submit, -status, -output and -cancel. Written from the manual and tested
+# with a simulation only. The job's files are sent with it, since there is no shared file system.
 . "$library/queue.sh"
 
-# Where the job arrives its directory is new and has only what was sent.
+# On the worker node the directory of the job is new and contains only the sent files.
 directives() {
     echo 'mkdir .LGI_job && mv input .LGI_job/input && chmod 700 .LGI_job/input || exit 75'
     echo 'trap "tar -cf LGI_results.tar --exclude=LGI_results.tar --exclude=batch ." EXIT'
 }
 
-# A job description is no place for names that end a string in it.
+# Files are sent only if their names cannot end a string of the job description.
 submit() {
     {
         echo '['
@@ -24,7 +24,7 @@ submit() {
         echo 'OutputSandbox = { "LGI_results.tar" };'
         echo ']'
     } > "$own/job.jdl"
-    # shellcheck disable=SC2086 # The administrator's words.
+    # shellcheck disable=SC2086 # Words of the administrator.
     limited glite-wms-job-submit --noint -a $submit_options "$own/job.jdl"
 }
 
@@ -36,7 +36,7 @@ query_status() {
     limited glite-wms-job-status --noint --all --verbosity 1
 }
 
-# A block for each job; "Unknown" is the word for a job whose state cannot be told now.
+# One block per job. The state "Unknown" is temporary, so that such a job counts as running.
 parse_status() {
     awk '
         function tell() { if (id) print id, ended ? "ended" : "running", name ? name : "-", word }
@@ -47,14 +47,14 @@ parse_status() {
         END { tell(); exit !whole }'
 }
 
-# What the job has left comes once, when it is done; its marks and streams are among it, its end last.
+# The output of an ended job can be fetched once. It contains the state files of the job; its end file is moved last.
 fetch() {
     [ "$state" = ended ] || return 0
     limited glite-wms-job-output --noint --nosubdir --dir "$own/results" "$id" > "$own/fetch.log" 2>&1
     [ ! -f "$own/results/LGI_results.tar" ] || tar -xf "$own/results/LGI_results.tar"
     [ "$own" != "$PWD/.LGI_job" ] || return 0
-    for mark in stdout stderr end; do
-        [ ! -f .LGI_job/$mark ] || mv -f .LGI_job/$mark "$own/$mark"
+    for file in stdout stderr end; do
+        [ ! -f .LGI_job/$file ] || mv -f .LGI_job/$file "$own/$file"
     done
 }
 

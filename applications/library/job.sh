@@ -1,49 +1,49 @@
 # shellcheck shell=sh
-# The life of one job, the same for every back-end. A back-end says how: it has the functions
-#   query_state  sets `state` to running, ended, gone, absent (was never begun) or unknown, and `reason`
-#   start        starts the job or submits it
-#   cancel       asks it to end
+# The steps of one job, the same for every back-end. A back-end defines the functions
+#   query_state  sets `state` to running, ended, gone, absent (never started) or unknown, and `reason`
+#   start        starts or submits the job
+#   cancel       asks the job to end
 #   is_available fails when the back-end does not answer
 #
-# Marks in the state directory, which no job deletes with its own one, and no container sees:
-#   end         it has ended: exit_code=N or exit_signal=N when that is known, and a line reason=...
-#   started     made by the job itself where it runs: it runs once
-#   again       nothing of it can have begun: the run script is to be started again
+# Files in the state directory, which is outside the job's directory and not visible in its container:
+#   end         the job has ended: exit_code=N or exit_signal=N when known, and a line reason=...
+#   started     created by the job where it runs, so that it runs once
+#   again       the job cannot have started: the daemon starts the run script again
 #   stdout, stderr
-#   memory_limit  for the daemon: MB that all processes of the job may have together
-#   memory      by the daemon: why it has ended the job
-#   reserve     given back when the disk is full, for the report
+#   memory_limit  for the daemon: the memory limit of all processes of the job together, in MB
+#   memory      from the daemon: why it has ended the job
+#   reserve     removed when the disk is full, to make room for the report
 
-# An older daemon gives none, and then they are where the job can delete them.
+# Older daemons set no state directory; then the job can delete these files.
 own=${LGI_STATE_DIRECTORY:-$PWD/.LGI_job}
-# What the daemon takes for "try it again", and no failure of ours: EX_TEMPFAIL.
-later=75
+# EX_TEMPFAIL: the daemon runs the script again and does not count a failure.
+retry=75
 newline='
 '
 
-# Fetches the results, where there is no shared file system.
+# Fetches the results of a back-end without a shared file system.
 fetch() {
     :
 }
 
-# Removes what jobs share outside their directories, with the last of them.
-leave() {
+# Removes the files that jobs share, with the last job.
+clean_up() {
     :
 }
 
-# A job that was started under an older version of this leaves "exit".
+# Jobs started by an older version write "exit".
 has_ended() {
     [ -e "$own/end" ] || [ -h "$own/end" ] || [ -e "$own/exit" ]
 }
 
-# mark NAME: the first line of a mark, empty when there is none. The job may have made it huge, or no file.
-mark() {
+# first_line NAME: prints the first line of a state file, if there is one. The job may have replaced the file.
+first_line() {
     [ -f "$own/$1" ] || return 0
     line=$(head -c 4096 "$own/$1" 2> /dev/null)
     printf '%s\n' "${line%%"$newline"*}"
 }
 
-# end WHY: without an exit code. The first to say it is right, also when the job's own word arrives just now.
+# end REASON: records an end without exit code. An existing end file is kept, as one the job writes at this moment.
 end() {
     mkdir -p "$own"
     put "end.$$" "reason=$1"
@@ -51,7 +51,7 @@ end() {
     rm -f "$own/end.$$"
 }
 
-# put MARK LINE: also when the disk is full.
+# put NAME LINE: writes a state file, also when the disk is full.
 put() {
     printf '%s\n' "$2" 2> /dev/null > "$own/$1" || { rm -f "$own/reserve" && printf '%s\n' "$2" > "$own/$1"; }
 }
@@ -63,7 +63,7 @@ check_system_limits() {
 job_check_limits() {
     . "$library/requests.sh"
     read_requests
-    # An invalid request is accepted, so that the job ends with a message; one above the limits is refused.
+    # A job with an invalid request is accepted and ends with a message; one above the limits is refused.
     [ -n "$error" ] || [ -z "$too_much" ]
 }
 
@@ -71,7 +71,7 @@ job_prologue() {
     mkdir -p "$own" && chmod 700 "$own" || return 1
     ! has_ended || return 0
     [ -e "$own/reserve" ] || keep_reserve
-    # LGI_stage leaves the mark "staged" itself, with what it has fetched.
+    # LGI_stage writes the file "staged" with the fetched files.
     [ -e "$own/staged" ] || [ "$stage" != yes ] || stage_in
 }
 
@@ -85,8 +85,8 @@ stage_in() {
     LGI_stage in > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
-    failed_often $code || return $later
-    end "the files of the repository could not be fetched, it did not run: $(told "$own/stage.log")"
+    failed_often $code || return $retry
+    end "not started: the files of the repository could not be fetched: $(on_one_line "$own/stage.log")"
 }
 
 job_run() {
@@ -96,16 +96,16 @@ job_run() {
     read_requests
     [ -n "$program" ] || check_input
     if [ -n "$error$too_much" ]; then
-        end "it did not run: $error$too_much"
+        end "not started: $error$too_much"
     elif [ -n "$container" ] && [ -z "${LGI_STATE_DIRECTORY:-}" ]; then
-        # It would see our marks, and could have us kill what is not its own.
-        end "it did not run: containers need a daemon that gives scripts a state directory"
+        # The container would see the state files and could make these scripts kill other processes.
+        end "not started: containers need a daemon that sets LGI_STATE_DIRECTORY"
     else
         start
     fi
 }
 
-# Unknown is running: the job stays as it is. Finished and idle are said only of what is known.
+# A job in an unknown state counts as running, so that nothing is done to it.
 job_check_running() {
     ! has_ended || return 1
     query_state
@@ -115,7 +115,7 @@ job_check_running() {
             return 0
             ;;
         absent)
-            # It was offered to a batch system that does not have it.
+            # It was submitted to a batch system that does not know it.
             [ ! -e "$own/submitting" ] || : > "$own/again"
             return 1
             ;;
@@ -123,10 +123,10 @@ job_check_running() {
     reconcile
 }
 
-# The back-end says it is over, the job's own mark is not there. It may take a while over a network file system.
+# The back-end reports an end, but there is no end file yet. It may arrive late over a network file system.
 reconcile() {
     now=$(date +%s)
-    first=$(mark missed)
+    first=$(first_line missed)
     case "$first" in
         '' | *[!0-9]*)
             first=$now
@@ -136,9 +136,9 @@ reconcile() {
     fetch
     ! has_ended || return 1
     [ $((now - first)) -ge "$grace" ] || return 0
-    # What its batch system holds for ever, or a container that has lost its parent, is still there.
+    # A job that its batch system holds for ever, or a container without its parent, still exists.
     cancel
-    end "the job ended without a word of its own: ${reason:-nothing is known of it any more}"
+    end "the job ended unexpectedly: ${reason:-the back-end no longer knows it}"
     return 1
 }
 
@@ -148,47 +148,47 @@ job_check_finished() {
 
 job_epilogue() {
     . "$library/output.sh"
-    lacking=
+    missing=
     if [ "$stage" = yes ] && [ -e "$own/staged" ]; then
-        # Made before: whatever becomes of the files, what it has said and how it ended is reported.
-        report 'the job was ended before they were'
-        stage_out || return $later
+        # Written first, so that output and end are reported even if storing the files fails.
+        report 'the job was ended during the transfer'
+        stage_out || return $retry
     fi
-    # Its files are stored by now, or never will be.
-    report_or_make_room "$lacking" || return
-    leave
+    # From here on the files are stored, or can never be.
+    report_or_make_room "$missing" || return
+    clean_up
 }
 
 stage_out() {
     LGI_stage out > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
-    failed_often $code || return $later
-    lacking=$(told "$own/stage.log")
+    failed_often $code || return $retry
+    missing=$(on_one_line "$own/stage.log")
 }
 
-# failed_often CODE: LGI_stage says 2 when it will not succeed; what the server is in trouble with, 1, lasts
-# longer than a few looks; and while it is away, $later, nothing is lost however long that is.
+# failed_often CODE: whether LGI_stage has failed too often. Its exit code is 2 for a permanent failure, 1 for an error
+# of the server, $retry while the server does not answer, which is not counted.
 failed_often() {
-    [ "$1" -ne $later ] || return 1
+    [ "$1" -ne $retry ] || return 1
     [ -f "$own/stage_failures" ] || rm -rf "$own/stage_failures"
     echo "$1" >> "$own/stage_failures"
     failures=$(tail -c 4096 "$own/stage_failures" | tr -d '\000')
     [ "$(echo "$failures" | grep -c 2)" -ge 3 ] || [ "$(echo "$failures" | grep -c 1)" -ge "$max_stagings" ]
 }
 
-# told FILE: a message in one line.
-told() {
+# on_one_line FILE: prints a message on one line.
+on_one_line() {
     head -c 4096 "$1" | tr -d '\000' | tr -s '\n' ' ' | head -c 500 | sed 's/ *$//'
 }
 
-# 0 only when it is really gone: then nothing of it may start later either, so its place is taken.
+# Returns 0 only when the job no longer exists; "started" is created, so that it cannot start later either.
 job_abort() {
     mkdir -p "$own"
     if ! has_ended; then
         mkdir "$own/started" 2> /dev/null
-        is_over || return 1
-        # Its own word, if it had time for one, is that of a job that was told to end.
+        end_job || return 1
+        # An end file written meanwhile is that of a job that was asked to end.
         rm -f "$own/end" "$own/exit"
         end ''
     fi
@@ -196,10 +196,10 @@ job_abort() {
     # shellcheck disable=SC2034 # For read_end.
     aborted=yes
     report_or_make_room '' || return
-    leave
+    clean_up
 }
 
-is_over() {
+end_job() {
     for pause in 0.2 0.6 0; do
         query_state
         case "$state" in

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# LoadLeveler: llsubmit, llq, llcancel, as its manual describes them; no such system is there to try it on.
+# LoadLeveler: llsubmit, llq, llcancel. Written from the manual and tested with a simulation only.
 . "$library/queue.sh"
 
-# The manual's keywords; submit_options are more of them, such as "class = short", one in a word without blanks.
+# Keywords of the manual; submit_options has further ones without blanks, such as class=short.
 directives() {
     cat << END
 # @ job_name = $tag
@@ -25,7 +25,7 @@ submit() {
     limited llsubmit "$own/batch"
 }
 
-# llsubmit: The job "host.example.org.12" has been submitted. Lists say "host.12.0": host, job, step.
+# llsubmit prints: The job "host.example.org.12" has been submitted. llq prints "host.12.0": host, job, step.
 identify() {
     sed -n 's/.*"\([A-Za-z0-9_-]*\)\(\.[A-Za-z0-9._-]*\)\{0,1\}\.\([0-9][0-9]*\)".*submitted.*/\1.\3/p'
 }

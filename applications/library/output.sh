@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# LGI_output: standard output, standard error, and how it ended, always in the last line. And "end" in the state
-# directory, which tells the daemon: what the job has noted, with what else must be known of its end.
+# Writes LGI_output: standard output, standard error and, in the last line, the end of the job. Also completes "end" in
+# the state directory, which the daemon reads: the job's own record, with further reasons.
 
-# report NOTE: 0 when it is written as a whole. A disk that is full gives back what was kept apart for this.
+# report NOTE: fails unless everything is written. On a full disk the reserve is removed first.
 report() {
     full=
     write_output "$1" && return
@@ -11,7 +11,7 @@ report() {
     write_output "$1"
 }
 
-# report_or_make_room NOTE: the files of the job go only when the disk is full.
+# report_or_make_room NOTE: as report; removes the files of the job when the disk is full.
 report_or_make_room() {
     report "$1" && return
     [ -n "$full" ] || return
@@ -19,7 +19,7 @@ report_or_make_room() {
     report "$1"
 }
 
-# Whether the disk takes no more: by the message for the error number, since writes fail for other reasons too.
+# Whether the disk is full, by the text of the system error, since writes also fail for other reasons.
 is_full() {
     remove "$own/probe"
     failure=$({ head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
@@ -28,13 +28,13 @@ is_full() {
     return 1
 }
 
-# remove PATH: also a directory that was closed to its own user; no link is followed.
+# remove PATH: removes also a directory without permissions for its owner; follows no link.
 remove() {
     [ -h "$1" ] || [ ! -d "$1" ] || chmod -R u+rwx "$1"
     rm -rf "$1"
 } 2> /dev/null
 
-# The last means to report a job that has filled its disk: its own files go.
+# The last resort to report a job that has filled its disk: removes its files.
 make_room() {
     [ -n "$full" ] || return 1
     find . -mindepth 1 -maxdepth 1 ! -name 'LGI_*' ! -name '.LGI_*' -exec rm -rf {} + 2> /dev/null
@@ -43,7 +43,7 @@ make_room() {
     done
 }
 
-# write_output NOTE: makes both, again if need be; the note is of files that could not be stored.
+# write_output NOTE: writes both files, or replaces them; NOTE is about files that could not be stored.
 write_output() {
     limit=4096
     read -r limit < LGI_max_output_size
@@ -51,9 +51,9 @@ write_output() {
     explain "$1"
     write_end
     trailer=$(exit_line)
-    # They are told in "end" all the same.
+    # They are also in "end".
     [ $((${#notes} + ${#trailer})) -lt "$limit" ] || notes=
-    # Whole lines in brackets take 100 bytes; of two streams that are too long the errors get a quarter.
+    # Lines in brackets take up to 100 bytes each; of two long streams standard error gets a quarter.
     room=$((limit - ${#notes} - ${#trailer} - 200))
     [ "$room" -gt 0 ] || room=0
     errors=$(size "$own/stderr")
@@ -61,32 +61,33 @@ write_output() {
     remove LGI_output
     {
         excerpt "$own/stdout" $((room - errors))
-        ! says "$errors" || { echo '[LGI: standard error]' && excerpt "$own/stderr" "$errors"; }
+        ! has_errors "$errors" || { echo '[LGI: standard error]' && excerpt "$own/stderr" "$errors"; }
         printf '%s%s\n' "$notes" "$trailer"
     } > LGI_output 2> /dev/null
     [ "$(tail -c $((${#trailer} + 1)) LGI_output)" = "$trailer" ]
 }
 
-# says BYTES: whether there is more than blanks in so much of standard error.
-says() {
+# has_errors BYTES: whether that part of standard error contains more than blanks.
+has_errors() {
     [ "$1" -gt 0 ] && [ -n "$(head -c "$1" "$own/stderr" | tr -d '[:space:]\000')" ]
 }
 
-# No link is followed: in a container it may have been made by somebody who may read less than we.
+# size PATH: prints the size of a file; 0 for a link, which may lead to a file that the job must not read.
 size() {
     if [ -f "$1" ] && [ ! -h "$1" ]; then wc -c < "$1"; else echo 0; fi
 }
 
+# excerpt PATH BYTES: prints the beginning of a file, and a line when it is longer.
 excerpt() {
     [ "$(size "$1")" -gt 0 ] || return 0
     head -c "$2" "$1"
-    # What follows begins a line. As numbers: a shell drops NUL.
+    # Ends the last line. Compared as numbers, because the shell drops NUL.
     case "$(head -c "$2" "$1" | tail -c 1 | od -A n -t x1)" in '' | *0a*) ;; *) echo ;; esac
     [ "$(size "$1")" -le "$2" ] || echo "[LGI: cut, it has $(size "$1") bytes]"
 }
 
-# Sets code, signal and why, empty when they are not known. Whatever ran as the user of the job may have written
-# the file, of any size and kind. Only job_abort sets `aborted`.
+# Sets code, signal and why, empty when unknown. Every process of the job's user may have written the file, of any size
+# and type. Only job_abort sets `aborted`.
 read_end() {
     code='' signal='' why=''
     if [ -e "$own/end" ] || [ -h "$own/end" ]; then
@@ -95,14 +96,14 @@ read_end() {
         code=$(head -c 4096 "$own/exit" | tr -d '\000' | sed -n 1p)
         why=$(head -c 4096 "$own/exit" | tr -d '\000' | sed -n 2p)
     elif [ -z "${aborted:-}" ]; then
-        why="the job ended without a trace of its own end"
+        why="the job left no record of its end"
     fi
     code=$(number_upto 255 "$code") signal=$(number_upto 64 "$signal")
     [ "$signal" != 0 ] || signal=
-    # They exclude each other: with both neither is known.
+    # They exclude each other: with both of them neither is valid.
     [ -z "$code" ] || [ -z "$signal" ] || code='' signal=''
     why=$(printf '%s' "$why" | tr '[:cntrl:]' ' ' | head -c 600)
-    [ -n "$code$signal$why${aborted:-}" ] || why="the record of its end cannot be read"
+    [ -n "$code$signal$why${aborted:-}" ] || why="the record of the job's end cannot be read"
 }
 
 parse_end() {
@@ -117,28 +118,28 @@ parse_end() {
     done << END
 $lines
 END
-    # What `explain` has added the last time.
+    # Added by an earlier call of `explain`.
     why=${why%%not all files were stored: *}
     why=${why%%not stored: *}
     why=${why%; }
 }
 
-# number_upto MOST TEXT: the number, without leading zeros; nothing when it is none, or above that.
+# number_upto MAXIMUM TEXT: prints a number without leading zeros; nothing for other text or a larger number.
 number_upto() {
     case "$2" in '' | *[!0-9]* | ????*) return ;; esac
     value=${2#0} value=${value#0}
     [ "${value:-0}" -gt "$1" ] || echo "${value:-0}"
 }
 
-# explain NOTE: notes for the output, and the reason for "end".
+# explain NOTE: sets the notes of the output and the reason of "end".
 explain() {
     notes=
     [ -z "$full" ] || add_reason 'No space left on device'
-    [ "$(size "$own/memory")" -eq 0 ] || add_reason "$(told "$own/memory" | head -c 200)"
+    [ "$(size "$own/memory")" -eq 0 ] || add_reason "$(on_one_line "$own/memory" | head -c 200)"
     reason=$why
     [ -z "$1" ] || add_note "not all files were stored: $1"
-    # LGI_stage names there what it will never store.
-    [ "$(size "$own/not_stored")" -eq 0 ] || add_note "not stored: $(told "$own/not_stored")"
+    # LGI_stage lists there the files that can never be stored.
+    [ "$(size "$own/not_stored")" -eq 0 ] || add_note "not stored: $(on_one_line "$own/not_stored")"
 }
 
 add_reason() {
@@ -151,13 +152,13 @@ add_note() {
 "
 }
 
-# On a full disk the one that is there stays.
+# Replaces "end"; on a full disk the existing file is kept.
 write_end() {
-    # A directory would take the file in.
-    for mark in end "end.$$"; do
-        if [ -d "$own/$mark" ] || [ -h "$own/$mark" ]; then remove "$own/$mark"; fi
+    # mv would move the file into a directory.
+    for name in end "end.$$"; do
+        if [ -d "$own/$name" ] || [ -h "$own/$name" ]; then remove "$own/$name"; fi
     done
-    # The one that is there may be linked to end.new, and must not be lost on a full disk.
+    # Not written in place: the existing file may be a hard link to end.new, and must survive a full disk.
     lines=${signal:+exit_signal=$signal}${code:+exit_code=$code}${reason:+
 reason=$reason}
     printf '%s\n' "$lines" > "$own/end.$$" 2> /dev/null

@@ -1,20 +1,20 @@
 # shellcheck shell=sh
-# Writes what runs where the job runs. That machine may have nothing of LGI, so it is a script of its own.
+# Writes the script that runs the job. It needs nothing of LGI, which may not be installed where the job runs.
 
-. "$library/surroundings.sh"
+. "$library/environment.sh"
 
-# What is run, in the job's directory: it travels with it, and is seen in its container.
+# The program to run. It is in the job's directory, so that it is sent with the job and visible in its container.
 input=.LGI_job/input
 
-# quoted TEXT: one word of a shell command.
+# quoted TEXT: prints a text as one word of a shell command.
 quoted() {
     printf "'"
     printf '%s' "$1" | sed "s/'/'\\\\''/g"
     printf "' "
 }
 
-# Sets `error` when no program can be made of the input. Text in UTF-16 is nothing for sh, which would skip what
-# it does not understand and end with exit code 0; nor is the program of another system.
+# Sets `error` when the input is no program: sh would skip most of a text in UTF-16, or of a program for another
+# system, and end with exit code 0.
 check_input() {
     case "$(head -c 4 LGI_input | od -A n -t x1 | tr -d ' \n')" in
         2321* | 7f454c46) ;;
@@ -23,13 +23,13 @@ check_input() {
     esac
 }
 
-# Whether there is a NUL byte in the first line, as far as a shell would look.
+# Whether the first line contains a NUL byte, within the length that a shell examines.
 has_nul() {
     [ "$(head -n 1 LGI_input | head -c 80 | tr -d '\000' | wc -c)" != "$(head -n 1 LGI_input | head -c 80 | wc -c)" ]
 }
 
-# The job's input as a program. Written on Windows it has line ends, or a mark at its begin, that no interpreter
-# understands.
+# Writes the job's input as a program, without the byte order mark and line ends of Windows, which interpreters do not
+# accept.
 prepare_input() {
     mkdir -p "${input%/*}"
     chmod 700 "${input%/*}"
@@ -43,7 +43,7 @@ prepare_input() {
     chmod 700 $input
 }
 
-# What to run: without "#!" it is for sh, and containers start nothing without.
+# Prints the command of the job. An input without "#!" is run by sh, since containers cannot start it.
 command_words() {
     if [ -n "$program" ]; then
         quoted "$program"
@@ -57,7 +57,7 @@ command_words() {
     printf './%s' $input
 }
 
-# A batch system keeps its jobs within limits; the limits of plain processes are enforced here, as far as possible.
+# Batch systems enforce the limits of jobs; the limits of plain processes are enforced here, as far as possible.
 limits() {
     [ "$backend" = process ] || return 0
     chosen=$(choose_cores)
@@ -65,7 +65,7 @@ limits() {
     [ -z "$walltime" ] || printf 'timeout -k 10 %d ' "$walltime"
 }
 
-# As many cores as were granted of those we may use, for each job from another one on; empty when that is all.
+# Prints the granted number of the available cores, beginning at a different core for each job; nothing for all cores.
 choose_cores() {
     at=$((0x0$(printf '%.6s' "$LGI_DAEMON_REFERENCE")))
     taskset -c -p $$ | sed 's/.*: //' | tr , '\n' | awk -F - -v wanted="$cpus" -v at="$at" '
@@ -82,16 +82,16 @@ payload() {
         . "$library/container.sh"
         words="$(container_words) $words"
     fi
-    # Elsewhere there are no such directories, and it begins where its files are.
+    # A worker node of gLite has no such directories; the job starts in the directory with its files.
     if [ "$backend" = glite ]; then
         echo 'own=.LGI_job'
     else
         printf 'cd %s || exit 75\n' "$(quoted "$PWD")"
         printf 'own=%s\n' "$(quoted "$own")"
     fi
-    surroundings
+    environment
     printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
-    # The daemon keeps its processes within that.
+    # Enforced by the daemon.
     [ -z "$memory" ] || [ "$backend" != process ] || echo "$memory" > "$own/memory_limit"
     printf 'set -- %s %s\n' "$(limits)" "$words"
     wrapper
@@ -101,12 +101,12 @@ wrapper() {
     cat << 'END'
 umask 077
 unset LGI_STATE_DIRECTORY
-# It runs once, even when it is submitted twice or a batch system starts it again.
+# The job runs once, even when it is submitted twice or a batch system restarts it.
 mkdir "$own/started" 2> /dev/null || exit 75
-# Its end can be written here when the disk is full by then.
+# Room for the end of the job on a full disk.
 printf '%400s' '' | tr ' ' '\n' > "$own/end.new"
 export OMP_NUM_THREADS=$cores MKL_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores NUMEXPR_NUM_THREADS=$cores
-# Asked to end, it waits for what it has started and can still say how that ended.
+# After SIGTERM the script waits for the program and records how it ended.
 trap : TERM
 ticks() {
     read -r uptime _ < /proc/uptime
@@ -114,8 +114,8 @@ ticks() {
 }
 ticks
 began=$now
-# The streams are opened by another shell: on the standard error of this one stays what it says itself, and it
-# says nothing of a job that has exited, but names the signal that ended one (SIGINT and SIGPIPE it does not).
+# Another shell opens the streams of the job, so that "shell" has only the messages of this one. It prints a message
+# when a signal has ended the job (but not for SIGINT and SIGPIPE), and none when the job has exited.
 {
     /bin/sh -c 'own=$1; shift; exec "$@" < /dev/null > "$own/stdout" 2> "$own/stderr"' sh "$own" "$@"
     code=$?
@@ -127,8 +127,8 @@ if [ $code -gt 128 ] && [ $code -le 192 ] && grep -v setlocale "$own/shell" | gr
 fi
 if [ $walltime != 0 ] && [ $((now - began)) -ge $((walltime * 100)) ]; then
     case $code in
-        124 | 143) why="it took longer than $walltime s" ;;
-        137) why="it took longer than $walltime s and was killed" ;;
+        124 | 143) why="time limit of $walltime s exceeded" ;;
+        137) why="time limit of $walltime s exceeded, killed" ;;
     esac
 fi
 rm -rf "$own/probe"

@@ -2,16 +2,16 @@
 # PBS, both OpenPBS and Torque: qsub, qstat, qdel. Job histories are not needed.
 . "$library/queue.sh"
 
-# Names are cut at 15 letters: what is left of the reference is 56 bits.
+# Names are cut at 15 letters, which leaves 56 bits of the reference.
 tag=L$(printf '%.14s' "$LGI_DAEMON_REFERENCE")
 
 submit() {
     resources=nodes=$nodes:ppn=$cpus${memory:+,mem=${memory}mb}${walltime:+,walltime=$walltime}
-    # shellcheck disable=SC2086 # The administrator's words.
+    # shellcheck disable=SC2086 # Words of the administrator.
     limited qsub -N "$tag" -l "$resources" -r n -j oe -o /dev/null $submit_options "$own/batch"
 }
 
-# "12.server"; the number is unique, and lists cut what follows it.
+# The id is 12.server; the number is unique, and qstat truncates the rest.
 identify() {
     sed -n 's/^\([0-9][0-9]*\)\.[A-Za-z0-9._-]*$/\1/p'
 }
@@ -20,7 +20,7 @@ query_status() {
     limited qstat
 }
 
-# Columns: id, name, user, time, state, queue. Nothing at all is the answer when there are no jobs.
+# Columns: id, name, user, time, state, queue. Without jobs the answer is empty.
 parse_status() {
     awk '
         NR == 1 { strange = !/^Job [Ii][Dd] / }

@@ -1,13 +1,13 @@
 # shellcheck shell=sh
-# Plain processes of this machine: the daemon's run script becomes the job.
+# Plain processes on this machine: the daemon's run script becomes the job.
 #
-# process, in the state directory: the job's number, start and boot, since a number alone is given out again.
+# The file process in the state directory has process id, start time and boot id, since process ids are reused.
 
-# identify NUMBER: sets `identity`, empty when there is no such process or it has ended.
+# identify PID: sets `identity`, empty when there is no such process or it has ended.
 identify() {
     identity=
     { read -r stat < "/proc/$1/stat"; } 2> /dev/null || return 0
-    # What stands behind the name, which may hold blanks: the state first, the start as the twentieth.
+    # Fields after the name, which may contain blanks: state is the first, start time the twentieth.
     # shellcheck disable=SC2086
     set -- "$1" ${stat##*) }
     case "$2" in Z | X) return 0 ;; esac
@@ -26,16 +26,16 @@ start() {
 query_state() {
     state=absent reason='it was killed, or the machine went down'
     [ -e "$own/process" ] || return 0
-    known=$(mark process)
+    known=$(first_line process)
     leader=${known%% *} state=gone
-    # Its mark is not on its way over a network.
+    # The end file is local and cannot arrive late.
     grace=0
     case "$leader" in '' | *[!0-9]*) return 0 ;; esac
     identify "$leader"
     if [ "$identity" = "$known" ] || [ -n "$(members)" ]; then state=running; fi
 }
 
-# What is left of the session the daemon made for the job. While one of it lives no other has its number.
+# Prints the processes of the job's session. While one of them exists, its session id is not reused.
 members() {
     [ "${known##* }" = "$boot" ] || return 0
     identify "$leader"
@@ -49,20 +49,18 @@ members() {
     done
 }
 
-# The first time asked, the second time made.
+# The first call sends SIGTERM, further ones SIGKILL.
 cancel() {
     for member in $(members); do
         kill -s "${signal:-TERM}" "$member" 2> /dev/null
     done
     signal=KILL
-    [ -z "$container" ] || remove_container
+    if [ -n "$container" ]; then
+        . "$library/container.sh"
+        remove_container
+    fi
 }
 
 is_available() {
     [ -z "$container" ] || command -v "$container" > /dev/null || { echo "$container is not installed"; return 1; }
-}
-
-remove_container() {
-    . "$library/container.sh"
-    discard
 }

@@ -1,45 +1,45 @@
 # shellcheck shell=sh
-# What all batch systems have in common. Each says only this:
-#   submit      offers "$own/batch" and prints what the command says; `tag` is the job's name there
-#   identify    reads that from standard input and prints the job's id
-#   query_status  asks for all jobs of this user
-#   parse_status  reads that answer and prints "ID running|ended NAME STATE" a job; fails when it is not an answer
-#   delete ID   cancels
-#   directives  what stands in front of the batch script, if anything
+# The common part of all batch systems. Each of them defines the functions
+#   submit      submits "$own/batch" with the job name `tag`, and prints the output of the command
+#   identify    reads that output and prints the id of the job
+#   query_status  queries all jobs of this user
+#   parse_status  reads that answer and prints "ID running|ended NAME STATE" per job; fails for an invalid answer
+#   delete ID   cancels a job
+#   directives  prints the lines before the batch script, if any
 #
-# Marks in the state directory:
-#   submitting  the job may have been offered; whether it was taken is known when there is an id
-#   id          the batch system's name for it
+# Files in the state directory:
+#   submitting  the job may have been submitted; it was accepted when there is an id
+#   id          the id of the job in the batch system
 
 tag=LGI_$LGI_DAEMON_REFERENCE
 
-# A job that is submitted while somebody else asks is not in that answer: it must not be over before the next.
+# A job submitted during a query is not in its answer, and must not be taken for ended before the next query.
 [ "$grace" -gt "$cache_seconds" ] || grace=$((cache_seconds + 1))
 
-# A command that cannot keep the daemon waiting.
+# Runs a command with a timeout, so that the daemon does not wait for ever.
 limited() {
     timeout -k 2 "$timeout" "$@"
 }
 
-# The answers are for all jobs of one user, so they are in a directory that nobody else can write to or replace.
-# Where there is none each job keeps its own. (Thousands of jobs are asked about: nothing is started needlessly.)
-choose_place() {
+# Sets `list`, the file with the cached status. All jobs of a user share it, in a directory that no other user can write
+# to; without such a directory each job has its own. Starts few processes, since there may be thousands of jobs.
+choose_cache() {
     { read -r uid < LGI_job_sandbox_uid; } 2> /dev/null
     case "$uid" in '' | *[!0-9]*) uid=$(id -u) ;; esac
     place=/tmp/LGI_backend.$uid
     [ -d "$place" ] || mkdir -m 700 "$place" 2> /dev/null
-    # shellcheck disable=SC3067 # -O is not of POSIX, but every /bin/sh has it.
+    # shellcheck disable=SC3067 # -O is not in POSIX, but every /bin/sh has it.
     if [ -h "$place" ] || [ ! -d "$place" ] || [ ! -O "$place" ]; then
         place=$own
     fi
-    # Another daemon of this user may ask another cluster: its answers are not for us.
+    # Another daemon of this user may use another cluster: its status must not be used.
     where=${LGI_JOB_DIRECTORY%/*}
     list=$place/$backend.$LGI_PROJECT.$LGI_APPLICATION
 }
 
 # Sets `list` to a status at most cache_seconds old; fails when the batch system does not answer.
 read_status() {
-    choose_place
+    choose_cache
     cache_is_fresh || refresh_locked
     [ "$verdict" = answered ]
 }
@@ -60,21 +60,21 @@ refresh_locked() {
     {
         flock -w $((timeout + 3)) 9
         case $? in
-            # The turn did not come.
+            # Timed out.
             1) ;;
             *) cache_is_fresh || refresh 9>&- ;;
         esac
     } 9> "$list.lock" 2> /dev/null
 }
 
-# Seconds since boot, which are never set back.
+# Sets `now`, the seconds since boot, which never go back, and `boot`.
 read_clock() {
     read -r now _ < /proc/uptime
     now=${now%.*}
     read -r boot < /proc/sys/kernel/random/boot_id
 }
 
-# A missing answer is cached as well: a thousand jobs must not wait for it one after the other.
+# A missing answer is cached as well, so that not every job waits for the timeout.
 refresh() {
     answer=$list.$$
     verdict=silent
@@ -83,25 +83,25 @@ refresh() {
     else
         read_clock
     fi
-    # An answer holds from when it was asked for: what has happened since is not in it.
+    # An answer is as old as its query.
     { printf '%s %s %s %s\n' "$now" "$boot" "$verdict" "$where" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
     mv -f "$answer" "$list"
     rm -f "$answer.jobs"
 }
 
-# A status from before a submit or cancel is not used, nor one that is being queried now.
+# Makes the next read_status query again, after a submit or cancel; a query in progress is not used either.
 invalidate_cache() {
-    choose_place
+    choose_cache
     read_clock
     since=$now
     rm -f "$list"
 }
 
-# Another job that needs the answer asks once more: nothing but that is lost when it was not in it yet.
-leave() {
-    choose_place
+# Removes the cached status with the last job in it. A job that is not in it yet only has to query again.
+clean_up() {
+    choose_cache
     [ "$place" != "$own" ] && [ -d "$place" ] || return 0
-    id=$(mark id)
+    id=$(first_line id)
     if [ ! -e "$list" ] || awk -v id="$id" 'NR > 1 && $1 != id { found = 1; exit } END { exit found }' "$list"; then
         rm -f "$list" "$list.lock"
         rmdir "$place" 2> /dev/null || :
@@ -115,15 +115,15 @@ query_state() {
         find_submission
         [ "$state" = running ] || return
     fi
-    id=$(mark id)
+    id=$(first_line id)
     read_status || { state=unknown && return; }
-    # shellcheck disable=SC2046 # Three words.
+    # shellcheck disable=SC2046 # Word splitting is intended.
     set -- $(awk -v id="$id" 'NR > 1 && $1 == id { print $2, $4; exit }' "$list")
     state=${1:-gone}
-    reason=${2:+$backend says $2}
+    reason=${2:+$backend reports $2}
 }
 
-# Whether a job of our tag is known there, when the answer to its submission was lost.
+# Looks for a job with our tag, when the answer to its submit was lost. Sets `state`.
 find_submission() {
     invalidate_cache
     read_status || { state=unknown && return; }
@@ -139,7 +139,7 @@ note_id() {
 start() {
     [ ! -e "$own/id" ] || return 0
     if ! id -un > /dev/null 2>&1; then
-        end "it did not run: $backend needs an account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
+        end "not started: $backend needs a user account, uid $(id -u) has none; the administrator can set job_sandbox_uid"
         return
     fi
     if [ -e "$own/submitting" ]; then
@@ -149,9 +149,9 @@ start() {
     { echo '#!/bin/sh' && directives && payload; } > "$own/batch"
     chmod 700 "$own/batch"
     : > "$own/submitting"
-    # After a power failure it must still be known that the batch system may have the job.
+    # After a power failure "submitting" must exist, since the batch system may have the job.
     sync "$own/submitting" "$own" 2> /dev/null
-    # Longer than for a question: an answer that is not waited for is lost.
+    # Longer than for a query, because the answer to a submit cannot be repeated.
     timeout=60
     id=$(submit 2> "$own/refusal" | identify)
     invalidate_cache
@@ -162,16 +162,16 @@ start() {
     fi
 }
 
-# Submitted again at a later check, but only if it is certain that the job was not accepted.
+# Submits again at a later check, but only if the job was certainly not accepted.
 refused() {
     find_submission
     [ "$state" = absent ] || return 0
     echo >> "$own/refusals"
     if [ "$(wc -l < "$own/refusals")" -ge "$max_submissions" ]; then
-        end "$backend did not take the job: $(told "$own/refusal")"
+        end "$backend rejected the job: $(on_one_line "$own/refusal")"
     else
         : > "$own/again"
-        return $later
+        return $retry
     fi
 }
 
@@ -180,7 +180,7 @@ cancel() {
     invalidate_cache
 }
 
-# The query itself: whoever asks for work has no job whose answer could be shared.
+# Without the cache: a daemon that fetches jobs may have none that shares an answer.
 # The daemon tells what is printed here to the project, as the reason why no jobs are taken.
 is_available() {
     query_status > /dev/null

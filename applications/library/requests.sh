@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Requests in a job's specifics. Only numbers and one checked name are used, never other text of the user.
+# Requests in a job's specifics. Only numbers and one validated name are used, no other text of the user.
 
 # request_value TAG: prints the text of a tag, cut to 200 bytes.
 request_value() {
@@ -21,7 +21,7 @@ read_number() {
             ;;
     esac
     if [ -n "$3" ] && [ "$value" -gt "$3" ]; then
-        too_much="$1 can be $3 at most, not $value"
+        too_much="$1 is limited to $3 here, not $value"
     fi
 }
 
@@ -52,23 +52,23 @@ read_requests() {
         read_image
     elif [ -n "$(request_value image)" ]; then
         # The job runs in exactly that image, or on another resource.
-        too_much="there are no images here"
+        too_much="this resource has no images"
     fi
 }
 
-# name:version, in letters that mean nothing to a shell or a path; "." and "-" may not begin a part.
+# Sets `image`: name:version, without characters that are special in a shell or path; no part begins with "." or "-".
 read_image() {
     image=$(request_value image)
     image=${image:-$default_image}
     if ! printf '%s\n' "$image" | grep -q -x -E '[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'; then
         error="image must be name:version such as psi4:1.5, not '$(shown "$image")'"
-    elif ! image_is_here; then
-        too_much="image $image is not here"
+    elif ! image_exists; then
+        too_much="this resource has no image $image"
     fi
 }
 
-# podman and docker are asked when the job starts: their stores belong to whoever runs it.
-image_is_here() {
+# podman and docker look for the image when the job starts, because each user has a store of images.
+image_exists() {
     case "$container" in
         bwrap) [ -d "$images/${image%:*}/${image##*:}" ] ;;
         apptainer) [ -e "$images/${image%:*}/${image##*:}.sif" ] ;;

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# SGE and its descendants: qsub, qstat, qdel. Accounting (qacct) is not needed.
+# SGE and its successors: qsub, qstat, qdel. Accounting (qacct) is not needed.
 . "$library/queue.sh"
 
-# The parallel environment for more than one core or node, and how a queue calls its memory, per core.
+# The parallel environment for more than one core or node, and the name of the memory limit of a core.
 : "${parallel_environment:=smp}" "${memory_resource:=h_vmem}"
 
 submit() {
@@ -11,7 +11,7 @@ submit() {
     [ "$slots" -eq 1 ] || set -- "$@" -pe "$parallel_environment" "$slots"
     [ -z "$memory" ] || set -- "$@" -l "$memory_resource=$(((memory + slots - 1) / slots))M"
     [ -z "$walltime" ] || set -- "$@" -l "h_rt=$walltime"
-    # shellcheck disable=SC2086 # The administrator's words.
+    # shellcheck disable=SC2086 # Words of the administrator.
     limited qsub "$@" $submit_options "$own/batch"
 }
 
@@ -19,12 +19,12 @@ identify() {
     sed -n 's/^[0-9][0-9]*$/&/p'
 }
 
-# As XML, since the table cuts names.
+# As XML, because the table truncates names.
 query_status() {
     limited qstat -u "$(id -un)" -xml
 }
 
-# One element a line. An E in the state: it could not be started and waits for an administrator for ever.
+# One element per line. E in the state: the job failed to start and waits for an administrator.
 parse_status() {
     awk -F '[<>]' '
         $2 == "JB_job_number" { id = $3 }

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# SLURM: sbatch, squeue, scancel. No accounting is needed; squeue knows an ended job for MinJobAge (300 s).
+# SLURM: sbatch, squeue, scancel. Accounting is not needed; squeue shows an ended job for MinJobAge (300 s).
 . "$library/queue.sh"
 
 submit() {
@@ -7,11 +7,11 @@ submit() {
         --nodes="$nodes" --ntasks-per-node=1 --cpus-per-task="$cpus"
     [ -z "$memory" ] || set -- "$@" --mem="$(((memory + nodes - 1) / nodes))M"
     [ -z "$walltime" ] || set -- "$@" --time="$(((walltime + 59) / 60))"
-    # shellcheck disable=SC2086 # The administrator's words.
+    # shellcheck disable=SC2086 # Words of the administrator.
     limited sbatch "$@" $submit_options "$own/batch"
 }
 
-# "12" or "12;cluster".
+# The id is 12, or 12;cluster.
 identify() {
     sed -n 's/^\([0-9][0-9]*\)\(;.*\)\{0,1\}$/\1/p'
 }
@@ -20,7 +20,7 @@ query_status() {
     limited squeue --noheader --states=all --user="$(id -u)" --format='%i %T %j'
 }
 
-# Words that are not in the list are new to us: such a job is still there.
+# A job in a state that is not in this list still exists.
 parse_status() {
     awk '
         BEGIN {

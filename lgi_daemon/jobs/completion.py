@@ -22,8 +22,8 @@ EX_TEMPFAIL = 75
 # This attempt to abort a job is the last: before it all processes of the job's own uid are killed.
 MAX_ABORTS = 2
 # The reason reported for a job whose marks are missing.
-LOST = "the job ended without a trace of its own end"
-UNREADABLE = "the record of its end cannot be read"
+LOST = "the job left no record of its end"
+UNREADABLE = "the record of the job's end cannot be read"
 FULL = "No space left on device"
 FULL_MEANWHILE = f"the disk was full while it ran: {FULL}"
 

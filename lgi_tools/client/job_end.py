@@ -60,5 +60,5 @@ class JobEnd:
 
     @property
     def text(self) -> str:
-        """The complete text, as ``finished, exit code 124: it took longer than 100 s``."""
+        """The complete text, as ``finished, exit code 124: time limit of 100 s exceeded``."""
         return self._told.text(self.state)

@@ -134,7 +134,7 @@ def test_a_job_that_is_forgotten_ends_with_a_message(cluster: Cluster) -> None:
     job.ask("job_epilogue")
 
     assert set(states) == {"running", "finished"}
-    assert job.output().startswith("[LGI: no exit code: the job ended without a word of its own")
+    assert job.output().startswith("[LGI: no exit code: the job ended unexpectedly")
     assert cluster.submissions == 1
 
 
@@ -182,7 +182,7 @@ def test_a_refused_job_ends_with_the_reason(cluster: Cluster) -> None:
     assert (first, asks, last) == ("idle", True, "finished")
     assert codes == [75, 0]
     assert not (job.own / "again").exists()
-    assert "did not take the job: the queue 'wrong' is not known" in job.output()
+    assert "rejected the job: the queue 'wrong' is not known" in job.output()
 
 
 def test_an_abort_succeeds_only_when_the_job_is_gone(cluster: Cluster) -> None:
@@ -350,7 +350,7 @@ def test_a_job_held_for_ever_in_an_error_state_ends(place: Path) -> None:
     until(lambda: job.state() == "finished", 10)
     job.ask("job_epilogue")
 
-    assert job.output() == ("[LGI: no exit code: the job ended without a word of its own: sge says Eqw]\n")
+    assert job.output() == ("[LGI: no exit code: the job ended unexpectedly: sge reports Eqw]\n")
     assert cluster.calls("qdel") == 1
 
 

@@ -86,8 +86,8 @@ def test_a_job_that_ends_when_its_time_is_over_has_its_reason(place: Path) -> No
     """The exit code is that of timeout(1), 124, and the reason names the limit."""
     job = Bench(place, SETTINGS, input=b"sleep 60", specifics="<walltime> 1 </walltime>")
 
-    assert job.finish() == "[LGI: exit code 124: it took longer than 1 s]\n"
-    assert told(job) == ["exit_code=124", "reason=it took longer than 1 s"]
+    assert job.finish() == "[LGI: exit code 124: time limit of 1 s exceeded]\n"
+    assert told(job) == ["exit_code=124", "reason=time limit of 1 s exceeded"]
 
 
 def test_a_job_that_does_not_end_when_its_time_is_over_is_killed_and_says_so(place: Path) -> None:
@@ -95,8 +95,8 @@ def test_a_job_that_does_not_end_when_its_time_is_over_is_killed_and_says_so(pla
     script = b"trap '' TERM; while :; do sleep 1; done"
     job = Bench(place, SETTINGS, input=script, specifics="<walltime> 1 </walltime>")
 
-    assert job.finish(40) == "[LGI: exit code 137: it took longer than 1 s and was killed]\n"
-    assert told(job) == ["exit_signal=9", "reason=it took longer than 1 s and was killed"]
+    assert job.finish(40) == "[LGI: exit code 137: time limit of 1 s exceeded, killed]\n"
+    assert told(job) == ["exit_signal=9", "reason=time limit of 1 s exceeded, killed"]
 
 
 @pytest.mark.parametrize("limit", [20, 60, 300, 1000])
@@ -130,7 +130,7 @@ def test_a_job_that_never_ran_has_a_reason_and_no_exit_code(place: Path) -> None
 
     output = job.finish()
 
-    assert output.startswith("[LGI: no exit code: it did not run: cpus must be a whole number")
+    assert output.startswith("[LGI: no exit code: not started: cpus must be a whole number")
     assert told(job) == [output.strip().replace("[LGI: no exit code: ", "reason=")[:-1]]
 
 
@@ -140,8 +140,8 @@ def test_a_job_without_any_mark_has_an_epilogue_that_says_so(place: Path) -> Non
 
     assert job.ask("job_epilogue") == 0
 
-    assert job.output() == "[LGI: no exit code: the job ended without a trace of its own end]\n"
-    assert told(job) == ["reason=the job ended without a trace of its own end"]
+    assert job.output() == "[LGI: no exit code: the job left no record of its end]\n"
+    assert told(job) == ["reason=the job left no record of its end"]
 
 
 def test_an_aborted_job_has_no_exit_code(place: Path) -> None:

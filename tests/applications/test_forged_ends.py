@@ -15,7 +15,7 @@ from .test_whole_jobs import output
 
 __all__ = ["daemon"]
 SETTINGS = "backend=process\nstage=no\n"
-UNREADABLE = "the record of its end cannot be read"
+UNREADABLE = "the record of the job's end cannot be read"
 FULL = "No space left on device"
 SPOILED = {
     "three codes": r"printf 'exit_code=0\nexit_code=3\nexit_code=0x\n' > $own/end",

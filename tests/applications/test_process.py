@@ -71,7 +71,7 @@ def test_a_killed_job_ends_with_a_message_and_is_not_run_again(place: Path) -> N
     assert job.state() == "finished"
     job.ask("job_epilogue")
     assert job.output() == (
-        "begun\n[LGI: no exit code: the job ended without a word of its own: "
+        "begun\n[LGI: no exit code: the job ended unexpectedly: "
         "it was killed, or the machine went down]\n"
     )
 
@@ -150,7 +150,7 @@ def test_a_job_that_takes_too_long_is_ended_and_says_so(place: Path) -> None:
     """walltime is kept here where no batch system does it."""
     job = Bench(place, SETTINGS, input=b"sleep 60", specifics="<walltime> 1 </walltime>")
 
-    assert job.finish() == "[LGI: exit code 124: it took longer than 1 s]\n"
+    assert job.finish() == "[LGI: exit code 124: time limit of 1 s exceeded]\n"
 
 
 def test_a_jobs_memory_is_left_to_the_daemon(place: Path) -> None:
@@ -191,9 +191,9 @@ def test_the_reason_the_daemon_gives_for_the_end_of_a_job_is_reported(place: Pat
     assert job.mark("end").split("\n")[:2] == ["exit_signal=9", "reason=it used more than 200 MB"]
 
 
-UTF_16 = "[LGI: no exit code: it did not run: the input is text in UTF-16: save it as UTF-8]\n"
+UTF_16 = "[LGI: no exit code: not started: the input is text in UTF-16: save it as UTF-8]\n"
 NO_SCRIPT = (
-    "[LGI: no exit code: it did not run: the input is neither a script nor a program for this machine]\n"
+    "[LGI: no exit code: not started: the input is neither a script nor a program for this machine]\n"
 )
 
 

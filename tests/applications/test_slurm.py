@@ -77,7 +77,7 @@ def test_a_job_that_never_ran_ends_with_the_word_of_slurm(running_slurm: Slurm, 
     waiting.ask("job_epilogue")
 
     assert state == "running"
-    assert waiting.output().endswith("without a word of its own: slurm says CANCELLED]\n")
+    assert waiting.output().endswith("the job ended unexpectedly: slurm reports CANCELLED]\n")
     assert not (waiting.directory / "ran").exists()
 
 
@@ -103,7 +103,7 @@ def test_a_job_that_slurm_refuses_ends_with_its_reason(running_slurm: Slurm, pla
 
     output = refused.finish()
 
-    assert "slurm did not take the job" in output
+    assert "slurm rejected the job" in output
     assert "invalid partition" in output
 
 
@@ -112,7 +112,7 @@ def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, plac
     nobody = job(running_slurm, place, 6, b"true")
     stranger = Bench(place, nobody.settings, reference=f"{7:032X}", uid=2_345_678)
 
-    assert "slurm needs an account, uid 2345678 has none" in stranger.finish()
+    assert "slurm needs a user account, uid 2345678 has none" in stranger.finish()
 
 
 @pytest.mark.parametrize("wish", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])
@@ -126,7 +126,7 @@ def test_a_job_that_asks_for_more_than_the_cluster_has_is_refused_or_waits(
 
     if asked.state() == "finished":
         asked.ask("job_epilogue")
-        assert "slurm did not take the job" in asked.output()
+        assert "slurm rejected the job" in asked.output()
     else:
         assert asked.ask("job_abort") == 0
     assert asked.mark("stdout") == ""

@@ -59,8 +59,8 @@ def test_the_marks_are_in_the_jobs_directory_under_an_older_daemon(place: Path) 
     ("noted", "ending"),
     [
         ("5\n\n", "exit code 5"),
-        ("124\nit took longer than 9 s\n", "exit code 124: it took longer than 9 s"),
-        ("-\nit did not run\n", "no exit code: it did not run"),
+        ("124\ntime limit of 9 s exceeded\n", "exit code 124: time limit of 9 s exceeded"),
+        ("-\nnot started\n", "no exit code: not started"),
     ],
 )
 def test_the_end_of_a_job_that_began_before_an_update_is_understood(

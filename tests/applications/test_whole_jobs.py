@@ -89,11 +89,11 @@ def test_a_job_that_slurm_refuses_is_offered_again_also_by_another_daemon(
         made.start()
         wait_for(lambda: user.state(job_id) == "finished", 60)
 
-        assert "slurm did not take the job: sbatch: error: invalid partition" in output(user, job_id)
+        assert "slurm rejected the job: sbatch: error: invalid partition" in output(user, job_id)
         assert made.log.read_text().count(": started, pid ") == 3
     (row,) = grid.rows("SELECT exit_code, end_reason FROM job_queue WHERE job_id = %s", job_id)
     assert row["exit_code"] is None
-    assert str(row["end_reason"]).startswith("slurm did not take the job: ")
+    assert str(row["end_reason"]).startswith("slurm rejected the job: ")
 
 
 def submitted(user: UserCalls, script: str, specifics: str = "") -> int:

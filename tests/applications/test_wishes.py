@@ -56,7 +56,7 @@ def test_a_job_with_an_invalid_wish_ends_with_a_message_and_never_runs(
     output = job.finish()
 
     assert welcome == 0
-    assert output.startswith("[LGI: no exit code: it did not run: ")
+    assert output.startswith("[LGI: no exit code: not started: ")
     assert message in output
     assert not (job.directory / "hacked").exists()
 

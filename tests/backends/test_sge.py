@@ -69,7 +69,7 @@ def test_a_job_deleted_by_somebody_else_ends_with_a_message(cluster: Sge, place:
     until(lambda: running.state() == "finished", 30)
     running.ask("job_epilogue")
 
-    assert "the job ended without a word of its own" in running.output()
+    assert "the job ended unexpectedly" in running.output()
 
 
 def test_a_job_whose_answer_was_lost_is_found_by_its_name(cluster: Sge, place: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_job_that_sge_refuses_ends_with_its_reason(cluster: Sge, place: Path) 
     refused = job(cluster, place, 5, b"true")
     refused.settings += "submit_options='-q nowhere'\nmax_submissions=1\n"
 
-    assert "sge did not take the job" in refused.finish()
+    assert "sge rejected the job" in refused.finish()
 
 
 def test_a_job_that_cannot_be_started_is_ended(cluster: Sge, place: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_job_that_cannot_be_started_is_ended(cluster: Sge, place: Path) -> Non
     until(lambda: broken.state() == "finished", 40)
     broken.ask("job_epilogue")
 
-    assert "sge says Eqw" in broken.output()
+    assert "sge reports Eqw" in broken.output()
     assert cluster.call("qstat", "-u", "*") == ""
 
 

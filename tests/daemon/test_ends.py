@@ -12,7 +12,7 @@ from tests.support.workshop import FAST, SLOW, Workshop, only, until
 
 from .conftest import IS_ROOT
 
-REASON = "it took longer than 9 s"
+REASON = "time limit of 9 s exceeded"
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ REASON = "it took longer than 9 s"
     [
         ("exit_code=3\n", End(3)),
         ("exit_code=0\nreason=\n", End(0)),
-        ("exit_signal=9\nreason=it took longer than 9 s\n\n\n\n", End(None, 9, REASON)),
-        ("reason=it did not run\n", End(reason="it did not run")),
+        ("exit_signal=9\nreason=time limit of 9 s exceeded\n\n\n\n", End(None, 9, REASON)),
+        ("reason=not started\n", End(reason="not started")),
         ("", End()),
         ("exit_code=256\n", End()),
         ("exit_code=-1\n", End()),
@@ -65,7 +65,7 @@ def test_no_file_of_others_tells_an_end(tmp_path: Path) -> None:
 OUTPUTS = {
     b"out\n[LGI: exit code 3]\n": b"[LGI: exit code 3]\n",
     b"[LGI: exit code 3]": b"[LGI: exit code 3]",
-    b"a\0\n[LGI: no exit code: it did not run]\n": b"[LGI: no exit code: it did not run]\n",
+    b"a\0\n[LGI: no exit code: not started]\n": b"[LGI: no exit code: not started]\n",
     b"a[LGI: exit code 3]\n": b"",
     b"[LGI: exit code 3]\nmore\n": b"",
     b"": b"",

@@ -69,7 +69,7 @@ def test_files_of_the_server_are_not_shown() -> None:
     [
         (b"a\n[LGI: exit code 0]\n", b"a\n"),
         (b"[LGI: exit code 3]", b""),
-        (b"a\n[LGI: exit code 124: it took longer than 3 s]\n", b"a\n"),
+        (b"a\n[LGI: exit code 124: time limit of 3 s exceeded]\n", b"a\n"),
         (b"a\n[LGI: not stored: out/ (directory)]\n[LGI: exit code 0]\n", b"a\n"),
         (b"[LGI: no exit code: NODE_FAIL]\n", b""),
         (b"Hello", b"Hello"),

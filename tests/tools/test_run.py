@@ -156,7 +156,7 @@ def test_the_exit_code_is_never_read_out_of_the_output(
         ("finished", end_fields(signal=9), 137, "finished, killed by signal 9"),
         (
             "finished",
-            end_fields(124, reason="it took longer than 3 s"),
+            end_fields(124, reason="time limit of 3 s exceeded"),
             124,
             "finished, exit code 124: it took",
         ),
