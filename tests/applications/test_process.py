@@ -71,8 +71,7 @@ def test_a_killed_job_ends_with_a_message_and_is_not_run_again(place: Path) -> N
     assert job.state() == "finished"
     job.ask("job_epilogue")
     assert job.output() == (
-        "begun\n[LGI: no exit code: the job ended unexpectedly: "
-        "it was killed, or the machine went down]\n"
+        "begun\n[LGI: no exit code: the job ended unexpectedly: it was killed, or the machine went down]\n"
     )
 
 
@@ -192,9 +191,7 @@ def test_the_reason_the_daemon_gives_for_the_end_of_a_job_is_reported(place: Pat
 
 
 UTF_16 = "[LGI: no exit code: not started: the input is text in UTF-16: save it as UTF-8]\n"
-NO_SCRIPT = (
-    "[LGI: no exit code: not started: the input is neither a script nor a program for this machine]\n"
-)
+NO_SCRIPT = "[LGI: no exit code: not started: the input is neither a script nor a program for this machine]\n"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])

@@ -158,7 +158,7 @@ def test_the_exit_code_is_never_read_out_of_the_output(
             "finished",
             end_fields(124, reason="time limit of 3 s exceeded"),
             124,
-            "finished, exit code 124: it took",
+            "finished, exit code 124: time limit",
         ),
         (
             "finished",
