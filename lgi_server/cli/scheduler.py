@@ -149,7 +149,7 @@ def run(config: Config, end: threading.Event) -> None:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def main(config: Path) -> None:
     """Do what is due in the projects of the configuration file CONFIG, until SIGTERM.
 

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def status(config: Path) -> None:
     """Say what the running server of CONFIG has counted, and what is in its queues."""
     try:
@@ -47,7 +47,7 @@ def status(config: Path) -> None:
 
 @main.command("serve")
 @click.option("--check", is_flag=True, help="Only read and verify the configuration.")
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def start(config: Path, check: bool) -> None:
     """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
     try:

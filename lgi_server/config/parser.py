@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lgi_server.config import checks, document, flat_form, projects, section, source
+from lgi_server.config import checks, document, flat_form, projects, section_reader, source
 from lgi_server.config.document import Document
 from lgi_server.config.model import Config
 from lgi_server.config.repository_host import RepositoryHost
@@ -32,7 +32,7 @@ def load(path: Path) -> Config:
 
 def _config(found: Document, warnings: Sequence[str]) -> Config:
     asked = {name: kind for name, kind in SECTIONS.items() if _is_asked(found, name)}
-    parts = {name: section.values(found, name, kind) for name, kind in asked.items()}
+    parts = {name: section_reader.values(found, name, kind) for name, kind in asked.items()}
     scheduler = SchedulerSettings(**parts.pop("scheduler"))  # type: ignore[arg-type]
     host = parts.pop("repository_host", None)
     values = {name: value for part in parts.values() for name, value in part.items()}

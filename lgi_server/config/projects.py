@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from lgi_protocol import xml
-from lgi_server.config import licences, section, suggestion
+from lgi_server.config import licences, section_reader, suggestion
 from lgi_server.config.document import Document
 from lgi_server.config.sections import LICENCES, PROJECT, SECTIONS, ProjectConfig
 from lgi_server.config.source import ConfigError
@@ -33,7 +33,7 @@ def read(document: Document, default: str) -> Mapping[str, ProjectConfig]:
     stock = licences.by_project(document, dict.fromkeys(names), default)
     projects: dict[str, ProjectConfig] = {}
     for name in names:
-        values = section.values(document, f"{PROJECT} {name}", ProjectConfig)
+        values = section_reader.values(document, f"{PROJECT} {name}", ProjectConfig)
         one = ProjectConfig(name=name, licences=stock.get(name, {}), **values)  # type: ignore[arg-type]
         _check_database(document, projects, one)
         projects[name] = one

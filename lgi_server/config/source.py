@@ -31,13 +31,19 @@ class Line:
         return self.text.partition("=")[0].strip()
 
 
+_HINTS = {
+    FileNotFoundError: "; LGI_setup makes one",
+    PermissionError: "; run this as the user of the server, or as root",
+}
+
+
 def read(path: Path) -> list[Line]:
     """Return the lines of a file. Indentation means nothing. Raises ConfigError."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        hint = "; LGI_setup makes one" if isinstance(error, FileNotFoundError) else ""
+        hint = next((text for kind, text in _HINTS.items() if isinstance(error, kind)), "")
         raise ConfigError(f"cannot read the server's configuration {path}: {reason}{hint}") from None
     return [Line(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lgi_protocol import LGI_VERSION
+from tests.support.capabilities import without_capability
 from tests.support.grid import BIN, SERVER_NAME, Grid
 
 
@@ -269,6 +270,35 @@ def test_the_server_says_what_is_wrong_with_its_configuration(tmp_path: Path) ->
         f"LGI_server: {path}, line 2: [server] colour: there is no setting 'colour'"
     )
     assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_the_servers_user_may_not_read_is_told_with_a_remedy(grid: Grid) -> None:
+    """The configuration, and a key that it names; to the server, its scheduler and ManageDB alike."""
+    key = grid.config.server_key
+    assert key is not None
+    programs = [("LGI_server", "--check"), ("LGI_scheduler",), ("ManageDB", "list", "licences", "--config")]
+    told = []
+    for file in (key, grid.config_file):
+        mode = file.stat().st_mode
+        file.chmod(0)
+        for name, *words in programs:
+            command = [
+                *without_capability("dac_override", "dac_read_search"),
+                BIN / name,
+                *words,
+                grid.config_file,
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            told.append((done.returncode, done.stderr.partition(": ")[2]))
+        file.chmod(mode)
+
+    where = f"[certificates] server_key = {key}: cannot read that file: {key}: Permission denied"
+    assert [code for code, _ in told] == [1] * 6
+    assert all(f"{where}; it must be readable for the user of the server\n" in text for _, text in told[:3])
+    why = "Permission denied; run this as the user of the server, or as root\n"
+    assert {text for _, text in told[3:]} == {
+        f"cannot read the server's configuration {grid.config_file}: {why}"
+    }
 
 
 def test_a_project_keeps_exactly_one_master(grid: Grid) -> None:

@@ -6,10 +6,11 @@ import shutil
 from tests.conftest import lacking
 
 
-def without_capability(name: str) -> list[str]:
-    """The words before a command that it has to do without a capability of Linux, as ``dac_override``."""
+def without_capability(*names: str) -> list[str]:
+    """The words before a command that it has to do without capabilities of Linux, as ``dac_override``."""
     if os.geteuid() != 0:
         return []
     if shutil.which("setpriv") is None:
         lacking("setpriv")
-    return ["setpriv", f"--bounding-set=-{name}", f"--inh-caps=-{name}"]
+    sets = ",".join(f"-{name}" for name in names)
+    return ["setpriv", f"--bounding-set={sets}", f"--inh-caps={sets}"]

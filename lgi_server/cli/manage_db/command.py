@@ -53,7 +53,7 @@ class _Programs(click.Group):
     default=options.CONFIG,
     show_default=True,
     show_envvar=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
     help="The server's configuration.",
 )
 def main(config: Path) -> None:

@@ -65,7 +65,7 @@ def on_project(command: Callable[..., Any]) -> Callable[..., Any]:
         is_eager=True,
         expose_value=False,
         callback=_set_config,
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=click.Path(dir_okay=False, readable=False, path_type=Path),
         show_default=f"LGI_SERVER_CONFIG or {CONFIG}",
         help="The server's configuration.",
     )

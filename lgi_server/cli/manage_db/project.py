@@ -1,5 +1,6 @@
 """The project that ManageDB works on: its configuration, its database, and the slaves that are told."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def load(file: Path, name: str | None) -> ManagedProject:
 
     Raises AdministrationError or ConfigError, and ValueError for a database that cannot be used.
     """
-    if not file.is_file():
+    if not os.path.lexists(file):
         raise AdministrationError(
             f"there is no configuration {file}: say --config FILE, or set LGI_SERVER_CONFIG"
         )

@@ -10,8 +10,8 @@ from lgi_server.services.project.administration import AdministrationError
 def convert(path: Path) -> Path | None:
     """Write a configuration with sections; return the file that has the former text.
 
-    None when it has sections already. Owner and mode of the file stay. Raises OSError, ConfigError or
-    AdministrationError, and then leaves the file as it was.
+    None when it has sections already. Owner and mode of the file stay, and its former text is on the disk
+    before it is changed. Raises OSError, ConfigError or AdministrationError.
     """
     lines = source.read(path)
     if not flat_form.is_flat(lines):
