@@ -80,7 +80,7 @@ def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
         return {}
     project = visit.visitor.server.config.projects[visit.visitor.project]
     said = explanation.explain(visit.transaction, visit.user, found.job_id, project.licences, visit.now)
-    closed = [one for one in said.standpoints if one.reason is explanation.Reason.UNAVAILABLE]
+    closed = [one for one in said.verdicts if one.reason is explanation.Reason.UNAVAILABLE]
     return {
         "reason": explanation.MESSAGES[said.reason],
         "before": said.before,
