@@ -19,8 +19,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from lgi_server.app import create_app
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import registration
+from lgi_server.services.project.registration import NewResource
 from lgi_tools.certificates.ca import Issued
 from tests.support.grid import CAPABILITIES, PROJECT, Grid
 
@@ -99,7 +99,7 @@ class InProcess:
         }
         certificate = grid.people.resource(RESOURCE).certificate.read_text()
         new = NewResource(RESOURCE, RESOURCE, certificate)
-        grid.database.run(lambda transaction: administration.add_resource(transaction, new, "any"))
+        grid.database.run(lambda transaction: registration.add_resource(transaction, new, "any"))
         self._known: dict[str, str] = {}
 
     def post(self, call: str, fields: Mapping[str, str]) -> str:

@@ -19,8 +19,8 @@ from benchmarks.soak.plan import Part, Plan
 from benchmarks.soak.samples import Group, Samples
 from benchmarks.soak.slow_log import Slow, SlowLog
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import registration
+from lgi_server.services.project.registration import NewResource
 from lgi_server.tables import event_queue
 from tests.support.grid import BIN, PROJECT, Grid, wait_for
 
@@ -100,7 +100,7 @@ def _parts(grid: Grid, plan: Plan, directory: Path) -> list[Part]:
     def register(transaction: Transaction) -> None:
         for name in names:
             new = NewResource(name, name, issued[name].certificate.read_text())
-            administration.add_resource(transaction, new, "any")
+            registration.add_resource(transaction, new, "any")
 
     grid.database.run(register)
     daemons = tuple((name, str(issued[name].key), str(issued[name].certificate)) for name in names)

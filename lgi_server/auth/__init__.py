@@ -1,1 +1,1 @@
-"""Certificates: whose they are, whether they are valid, which CA issued them."""
+"""Certificates: their owners, validity and issuers."""

@@ -1,7 +1,7 @@
-"""What tells a browser from a program.
+"""The distinction of browsers and programs.
 
-A browser shows its user's certificate to whoever asks, also when a page of somebody else's sends it here: so
-the calls, which have no anti-forgery token, are not for browsers at all.
+A browser presents its user's certificate also in requests that a page of another site sends. So calls, which
+have no anti-forgery token, are refused to browsers.
 """
 
 from collections.abc import Mapping
@@ -9,16 +9,15 @@ from typing import Any
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 
-# Of the web interface's session. The prefix keeps other hosts of the same domain from setting it.
+# The cookie of the web interface's session; with this prefix other hosts of the domain cannot set it.
 COOKIE = "__Host-LGI_session"
 
 
 def check_is_program(environ: Mapping[str, Any]) -> None:
-    """LGIError BROWSER_SESSION for a request with the cookie of the web interface.
+    """Raise LGIError BROWSER_SESSION for a request of a browser.
 
-    A request that only a browser sends is refused in the same way.
-
-    The cookie alone is not enough: it is SameSite=Strict, so what other sites send comes without it.
+    It is recognized by the session cookie or by headers that only browsers send. The cookie alone is not
+    enough: it is SameSite=Strict, so requests from other sites do not have it.
     """
     sent = environ.get("HTTP_COOKIE", "")
     if f"{COOKIE}=" in sent or "HTTP_SEC_FETCH_SITE" in environ or "HTTP_ORIGIN" in environ:
@@ -26,5 +25,5 @@ def check_is_program(environ: Mapping[str, Any]) -> None:
 
 
 def comes_from_elsewhere(environ: Mapping[str, Any]) -> bool:
-    """Return whether a browser says that a request is another site's doing."""
+    """Return whether a browser says that another site has caused a request."""
     return environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in {"same-origin", "none"}

@@ -1,9 +1,9 @@
-"""Who is at the other end: the verified client certificate of the connection, and nothing else.
+"""Identification of callers by the verified client certificate of the connection, and by nothing else.
 
-Where a front end speaks TLS for us, that of its connection (`front_end`).
+Behind a front end that ends TLS, the client certificate is the one that it passes on (`trusted_proxy`).
 
-A job's certificate is another type than everybody else's, and only `of_caller` ever answers one: whoever asks
-`of_request`, as all that does not know of jobs does, refuses them.
+Certificates of jobs have their own type, which only `authenticate` returns; `require_user_certificate`
+refuses them.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from lgi_protocol import common_name
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import job_certificate
-from lgi_server.auth.crl import LOOK_SECONDS, Revocation
+from lgi_server.auth.crl import CHECK_SECONDS, Revocation
 from lgi_server.auth.job_ca import JobsAuthority
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.auth.trusted_proxy import TrustedProxy
@@ -30,7 +30,7 @@ from lgi_server.auth.trusted_proxy import TrustedProxy
 
 @dataclass(frozen=True)
 class TrustConfig:
-    """What decides on certificates that TLS has verified. Without ``jobs`` no job has any."""
+    """The parts that decide about certificates; without ``jobs`` there are no certificates of jobs."""
 
     revocation: Revocation
     jobs: JobsAuthority | None
@@ -39,7 +39,7 @@ class TrustConfig:
 
 @dataclass(frozen=True)
 class ClientCertificate:
-    """A certificate that the project's CA has signed, and the name it carries."""
+    """A certificate that the CA of the project has signed, and the parsed common name in it."""
 
     der: bytes
     name: CommonName
@@ -48,7 +48,7 @@ class ClientCertificate:
 
     @property
     def caller(self) -> str:
-        """How the log calls it."""
+        """The name of the caller in the log."""
         return self.name.name
 
     @property
@@ -58,7 +58,7 @@ class ClientCertificate:
 
 
 def require_user_certificate(environ: Mapping[str, Any], trust: TrustConfig, now: float) -> ClientCertificate:
-    """Return the user, resource or server behind a request.
+    """Return the certificate of the user, resource or server that has sent a request.
 
     Raises LGIError CERTIFICATE without a certificate, with one that has expired since the handshake or
     has been revoked, whose common name names nobody, or that is a job's.
@@ -72,9 +72,9 @@ def require_user_certificate(environ: Mapping[str, Any], trust: TrustConfig, now
 def authenticate(
     environ: Mapping[str, Any], trust: TrustConfig, now: float
 ) -> ClientCertificate | JobCertificate:
-    """Authenticate a caller as `require_user_certificate` does, for the little that jobs may do too.
+    """Return the certificate of a caller as `require_user_certificate` does, or that of a job.
 
-    Whether the job still runs is not asked here.
+    Whether the job still runs is not checked here.
     """
     der = _shown(environ, trust.front_end)
     if not der:
@@ -86,18 +86,15 @@ def authenticate(
     if datetime.fromtimestamp(now, UTC) > identity.not_after:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has expired")
     revocation = trust.revocation
-    if not 0 <= now - revocation.looked < LOOK_SECONDS:
-        revocation.look(now)
+    if not 0 <= now - revocation.checked < CHECK_SECONDS:
+        revocation.check(now)
     if isinstance(identity, ClientCertificate) and identity.serial in revocation.serials:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has been revoked")
     return identity
 
 
 def _shown(environ: Mapping[str, Any], front_end: TrustedProxy | None) -> bytes | None:
-    """Return the certificate (DER) that a client has shown to us.
-
-    Where a front end speaks TLS for us, the client has shown it there.
-    """
+    """Return the certificate (DER) that the client has presented, to this server or its front end."""
     if front_end is not None:
         return front_end.certificate(environ)
     socket = environ.get("gunicorn.socket")
@@ -115,7 +112,7 @@ def account(der: bytes | None, trust: TrustConfig) -> str:
 
 @lru_cache(maxsize=4096)
 def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCertificate:
-    """Whoever is in a certificate, remembered, since who has signed it takes time to find out."""
+    """Return the identity in a certificate; cached, since checking the signature takes time."""
     certificate = x509.load_der_x509_certificate(der)
     if jobs is not None and jobs.has_issued(certificate):
         return job_certificate.read(certificate)
@@ -126,7 +123,7 @@ def _read(der: bytes, jobs: JobsAuthority | None) -> ClientCertificate | JobCert
 def read(der: bytes) -> ClientCertificate:
     """Return the identity in a certificate of the project's CA.
 
-    ValueError when its subject has not exactly one usable common name.
+    Raises ValueError unless its subject has exactly one valid common name.
     """
     certificate = x509.load_der_x509_certificate(der)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
@@ -139,7 +136,7 @@ def read(der: bytes) -> ClientCertificate:
 
 @lru_cache(maxsize=4096)
 def der_of(pem: str) -> bytes:
-    """Return the DER bytes of a stored certificate, by which they are compared (ruling 6).
+    """Return a stored certificate (PEM) as DER, by which certificates are compared (ruling 6).
 
     The result is empty for a certificate that cannot be read.
     """
@@ -151,26 +148,23 @@ def der_of(pem: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def fingerprint(pem: str) -> str:
-    """SHA-256, in hexadecimal digits, of what stays when a stored certificate is renewed.
+    """Return the SHA-256, in hexadecimal digits, of issuer, subject and key of a stored certificate (PEM).
 
-    That is issuer, subject and key: who has another one of the same is the same. Empty if it is unreadable.
+    A renewed certificate has the same fingerprint. The result is empty for an unreadable one.
     """
     der = der_of(pem)
     return _fingerprint(der) if der else ""
 
 
 def matches_registered(registered: str, who: ClientCertificate) -> bool:
-    """Return whether somebody's certificate is the one registered (PEM), or that one renewed."""
+    """Return whether a certificate is the registered one (PEM), or a renewal of it."""
     if hmac.compare_digest(der_of(registered), who.der):
         return True
     return hmac.compare_digest(fingerprint(registered), _fingerprint(who.der))
 
 
 def renewed_pem(registered: str, who: ClientCertificate) -> str:
-    """Return the certificate (PEM) of somebody whom `shows` knows.
-
-    The result is empty unless it expires after the registered one.
-    """
+    """Return a matching certificate as PEM if it expires after the registered one, otherwise empty text."""
     if der_of(registered) == who.der or read(der_of(registered)).not_after >= who.not_after:
         return ""
     return x509.load_der_x509_certificate(who.der).public_bytes(Encoding.PEM).decode("ascii")

@@ -1,4 +1,4 @@
-"""The list of revoked certificates, read again when its file changes."""
+"""The certificate revocation list (CRL), read again when its file changes."""
 
 import logging
 from datetime import UTC, datetime
@@ -7,22 +7,22 @@ from pathlib import Path
 from cryptography import x509
 
 log = logging.getLogger("lgi.revocation")
-LOOK_SECONDS = 10.0
+CHECK_SECONDS = 10.0
 _DAY = 86_400.0
 
 
 class Revocation:
-    """The CA's CRL. Without a configured file nobody is revoked."""
+    """The CRL of the CA; without a configured file no certificate is revoked."""
 
     def __init__(self, crl: Path | None, ca_certificate: Path) -> None:
-        """Read the CRL. Raises ValueError when a configured one cannot be used at the start."""
+        """Read the CRL. Raises ValueError or OSError when a configured one cannot be used."""
         self._path = crl
         self._ca = x509.load_pem_x509_certificate(ca_certificate.read_bytes())
-        # When the file was last looked at, and the revoked serial numbers in it.
-        self.looked = float("-inf")
+        # When the file was last checked, and the revoked serial numbers in it.
+        self.checked = float("-inf")
         self._stamp: tuple[int, int] | None = None
         self.serials: frozenset[int] = frozenset()
-        # When the list itself says that there is a newer one, and when the log last said that it is missing.
+        # When the next list is due, and when the log last said that it is overdue.
         self._next = float("inf")
         self._warned = float("-inf")
         if crl is not None:
@@ -30,20 +30,20 @@ class Revocation:
             self._load(crl)
 
     def is_revoked(self, serial: int, now: float) -> bool:
-        """Return whether a serial number is on the list, which is looked at again every few seconds."""
-        if not 0 <= now - self.looked < LOOK_SECONDS:
-            self.look(now)
+        """Return whether a serial number is on the list, whose file is checked every CHECK_SECONDS."""
+        if not 0 <= now - self.checked < CHECK_SECONDS:
+            self.check(now)
         return serial in self.serials
 
-    def look(self, now: float) -> None:
-        """Look at the file, if there is one."""
-        self.looked = now
+    def check(self, now: float) -> None:
+        """Read the file again if it has changed; ``now`` is in seconds."""
+        self.checked = now
         if self._path is not None:
             self._refresh(self._path)
             self._warn(self._path, now)
 
     def _refresh(self, path: Path) -> None:
-        """Take over a changed file; a damaged one leaves the old list in force and is logged."""
+        """Read a changed file; if it is damaged the old list stays in force, and the log says so."""
         try:
             stamp = self._stamp_now(path)
             if stamp != self._stamp:
@@ -51,10 +51,10 @@ class Revocation:
                 self._stamp = stamp
                 log.info("read the revocation list %s: %d revoked", path, len(self.serials))
         except (OSError, ValueError) as error:
-            log.error("keeping the old revocation list, %s cannot be used: %s", path, error)
+            log.error("keeping the old revocation list: cannot use %s: %s", path, error)
 
     def _warn(self, path: Path, now: float) -> None:
-        """Say once a day that the list is overdue. It is obeyed: to refuse everybody stops the project."""
+        """Log once a day that the list is overdue; it stays in force, or the project would stop."""
         if now > self._next and not 0 <= now - self._warned < _DAY:
             self._warned = now
             due = datetime.fromtimestamp(self._next, UTC)

@@ -1,6 +1,6 @@
-"""The server's own small authority for jobs: a key, and a certificate that signs those of jobs alone.
+"""The certificate authority for jobs: a key and a certificate of this server that sign only those of jobs.
 
-It is trusted by this server and by nobody else, and what it has signed is never an ordinary identity.
+Only this server trusts it, and a certificate that it has signed never identifies a user, resource or server.
 """
 
 import os
@@ -25,10 +25,10 @@ DAYS = 3650
 SECRET, PUBLIC = 0o600, 0o644
 
 
-# By identity, since it is remembered beside what it was asked about.
+# eq=False: it is hashed by identity as part of a cache key.
 @dataclass(frozen=True, eq=False)
 class JobsAuthority:
-    """Signs certificates of jobs that are good for ``days``."""
+    """Signs certificates of jobs, valid for ``days`` at most."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -36,13 +36,13 @@ class JobsAuthority:
 
     @property
     def pem(self) -> str:
-        """The certificate, for a TLS context to trust."""
+        """The certificate of the authority, for a TLS context."""
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
 
     def has_issued(self, certificate: x509.Certificate) -> bool:
         """Return whether a certificate was signed with this key.
 
-        ValueError when its issuer is named otherwise.
+        Raises ValueError when the issuer in it does not agree with that.
         """
         algorithm = certificate.signature_hash_algorithm
         try:
@@ -58,7 +58,7 @@ class JobsAuthority:
         return is_ours
 
     def issue(self, key: ec.EllipticCurvePublicKey, job: JobClaims, end: datetime, now: datetime) -> bytes:
-        """Return a certificate (PEM) for the key of a job, over at ``end`` at the latest."""
+        """Return a certificate (PEM) for the key of a job; it expires at ``end`` at the latest."""
         last = min(now + timedelta(days=self.days), end, self.certificate.not_valid_after_utc)
         names = x509.SubjectAlternativeName([job_certificate.alternative(job)])
         use = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -76,9 +76,9 @@ class JobsAuthority:
 
 
 def load_or_create(config: Config) -> JobsAuthority | None:
-    """Return the authority of a configuration, made when it is named and neither of its files is there.
+    """Return the authority of a configuration; it is created if none of its files exists.
 
-    None when there is none, or when another host serves the repositories, which would not know the jobs.
+    None if none is configured, or if another host serves the repositories, which could not verify jobs.
     Raises OSError, or ValueError for files that cannot be used.
     """
     if config.jobs_key is None or config.jobs_certificate is None or config.remote:
@@ -89,12 +89,12 @@ def load_or_create(config: Config) -> JobsAuthority | None:
 
 
 def exists(config: Config) -> bool:
-    """Return whether one of the files of a configured authority is there."""
+    """Return whether any file of the configured authority exists."""
     return any(path is not None and path.exists() for path in (config.jobs_key, config.jobs_certificate))
 
 
 def create(key_file: Path, certificate_file: Path, host: str) -> None:
-    """Create a key, readable by its owner only, and its certificate. OSError when a file exists."""
+    """Create a key, readable by its owner only, and its certificate. Raises OSError if a file exists."""
     now = datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
@@ -107,7 +107,7 @@ def create(key_file: Path, certificate_file: Path, host: str) -> None:
         builder(name, name, key.public_key(), key, begin=now - CLOCK_SKEW, end=now + timedelta(days=DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(key_usage(issues=True), critical=True)
-        # In an authority's certificate it limits what it signs.
+        # In the certificate of an authority this limits the certificates that it signs.
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     )
     pem = serialization.Encoding.PEM
@@ -125,7 +125,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
 
 
 def load(key_file: Path, certificate_file: Path, days: int) -> JobsAuthority:
-    """Return the authority of a key and its certificate.
+    """Return the authority in two files.
 
     Raises OSError, or ValueError for files that cannot be used.
     """
@@ -140,7 +140,7 @@ def load(key_file: Path, certificate_file: Path, days: int) -> JobsAuthority:
 
 
 def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
-    """Return the public key in a signing request (DER), of which nothing else counts.
+    """Return the public key in a signing request (DER); its other parts are ignored.
 
     Raises LGIError CERTIFICATE.
     """
@@ -150,11 +150,11 @@ def read_request(request: bytes) -> ec.EllipticCurvePublicKey:
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(str(error)) from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise _unusable("the key of a job is an EC key on P-256")
+        raise _unusable("its key is not an EC key on P-256")
     if not is_signed:
         raise _unusable("it is not signed with its own key")
     return key
 
 
 def _unusable(why: str) -> LGIError:
-    return LGIError(ErrorNumber.CERTIFICATE, why, message="The request for a certificate cannot be used")
+    return LGIError(ErrorNumber.CERTIFICATE, why, message="The certificate signing request cannot be used")

@@ -1,7 +1,7 @@
-"""A job as a caller: what stands in the certificate a server of ours has given it.
+"""Certificates of jobs: the claims in them, as a URI in the subject alternative name.
 
-It stands in the subject alternative name. The common name is one that no identity can have, so that whoever
-took such a certificate for an ordinary one would find nobody in it.
+The common name is one that no user, resource or server can have, so that such a certificate cannot be
+mistaken for theirs.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _NAMES = ("project", "job_id", "resource", "reference", "certificate")
 
 @dataclass(frozen=True)
 class JobClaims:
-    """A job as one daemon runs it: of a project, on a resource, under the daemon's reference.
+    """A job of a project, as a daemon with this reference runs it on a resource.
 
-    ``certificate`` is the fingerprint of the one the resource was registered with then.
+    ``certificate`` is the fingerprint of the resource's certificate at the time of issue.
     """
 
     project: str
@@ -31,14 +31,14 @@ class JobClaims:
 
 @dataclass(frozen=True)
 class JobCertificate:
-    """A job's certificate. What it allows the database says, at each use."""
+    """The certificate of a job; at each use the database decides what it allows."""
 
     job: JobClaims
     not_after: datetime
 
     @property
     def caller(self) -> str:
-        """How the log calls it."""
+        """The name of the caller in the log."""
         return f"job {self.job.job_id} on {self.job.resource}"
 
     @property
@@ -48,23 +48,23 @@ class JobCertificate:
 
 
 def subject(job: JobClaims) -> x509.Name:
-    """Return the name in a job's certificate."""
+    """Return the subject of a job's certificate."""
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "LGI job"),
-            # A field that is empty: such a name is refused wherever an identity is read.
+            # It ends with an empty field, for which every parser of common names refuses it.
             x509.NameAttribute(NameOID.COMMON_NAME, f"job {job.job_id};"),
         ]
     )
 
 
 def alternative(job: JobClaims) -> x509.UniformResourceIdentifier:
-    """Return what says which job it is."""
+    """Return the alternative name with the claims."""
     return x509.UniformResourceIdentifier(SCHEME + urlencode(vars(job)))
 
 
 def read(certificate: x509.Certificate) -> JobCertificate:
-    """Return the job in a certificate that is known to be a job's. ValueError when there is none."""
+    """Return the claims in a certificate that is known to be a job's. Raises ValueError."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

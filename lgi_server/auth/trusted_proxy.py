@@ -1,7 +1,7 @@
-"""A web server in front that speaks TLS for us: the client certificate it has verified comes in a header.
+"""A front end that ends TLS: it passes the client certificate that it has verified in a header.
 
-A header is text that anybody can write, so it is believed only where nobody but the front end can have
-written it: on a socket of this machine's file system, or beside a secret that the two share.
+Any client can send a header. So it is trusted only if nobody but the front end can have sent it: on a Unix
+socket, or with a shared secret.
 """
 
 import base64
@@ -28,23 +28,23 @@ SHORTEST_SECRET = 32
 _OTHERS_MAY_READ = 0o077
 
 
-# By identity, since what it has found is remembered.
+# eq=False: it is hashed by identity as part of a cache key.
 @dataclass(frozen=True, eq=False)
 class TrustedProxy:
-    """What tells the front end's word from everybody else's. Without a ``secret`` the socket is the proof."""
+    """The trust in a front end: the header with certificates, the CAs, and the secret, empty for a socket."""
 
     header: str
     secret: bytes = field(repr=False)
     authorities: tuple[x509.Certificate, ...]
 
     def certificate(self, environ: Mapping[str, Any]) -> bytes:
-        """Return the client's certificate (DER), empty where it showed none.
+        """Return the client's certificate (DER), empty if it has presented none.
 
-        Raises LGIError CERTIFICATE for a request that has not come through the front end, or with a
-        certificate that no authority of ours has signed for a client: the front end should have refused it.
+        Raises LGIError CERTIFICATE for a request without the secret, or with a certificate that no CA of the
+        project has signed for a client, which the front end should have refused.
         """
-        said = environ.get(_key(SECRET_HEADER), "").encode("latin-1")
-        if self.secret and not hmac.compare_digest(said, self.secret):
+        posted = environ.get(_key(SECRET_HEADER), "").encode("latin-1")
+        if self.secret and not hmac.compare_digest(posted, self.secret):
             raise LGIError(ErrorNumber.CERTIFICATE, "the request has not come through the front end")
         text = environ.get(_key(self.header), "").strip()
         try:
@@ -55,11 +55,11 @@ class TrustedProxy:
 
 @lru_cache(maxsize=4096)
 def _verified(text: str, front_end: TrustedProxy) -> bytes:
-    """Return the certificate (DER) in a header; ValueError when no authority has signed it for a client."""
+    """Return the certificate (DER) in a header; ValueError unless a CA has signed it for a client."""
     try:
         certificate = x509.load_der_x509_certificate(_der(text))
     except ValueError as error:
-        raise ValueError(f"what the front end has handed on is not readable: {error}") from None
+        raise ValueError(f"cannot read the certificate from the front end: {error}") from None
     if not _is_of_a_client(certificate) or not any(_signed(certificate, by) for by in front_end.authorities):
         raise ValueError("no authority of the project has signed it for a client")
     return certificate.public_bytes(Encoding.DER)
@@ -78,7 +78,7 @@ def from_config(config: Config, jobs: JobsAuthority | None) -> TrustedProxy:
 
 
 def read_secret(path: Path) -> bytes:
-    """Return the secret in a file. ValueError for one that is too short, or that others may read."""
+    """Return the secret in a file. Raises ValueError if it is too short, or if others may read the file."""
     if path.stat().st_mode & _OTHERS_MAY_READ:
         raise ValueError(f"{path} may be read by others: chmod 600 it")
     secret = path.read_bytes().strip()
@@ -90,14 +90,14 @@ def read_secret(path: Path) -> bytes:
 
 
 def _key(header: str) -> str:
-    """Return where WSGI keeps a header."""
+    """Return the key of a header in the environment of WSGI."""
     return f"HTTP_{header.upper().replace('-', '_')}"
 
 
 def _der(text: str) -> bytes:
-    """PEM with percent signs (nginx, Apache) or DER in base64 (haproxy). ValueError for anything else."""
+    """Return a certificate as DER; it is percent-encoded PEM (nginx, Apache) or base64 (haproxy)."""
     if "," in text:
-        raise ValueError("there are two of them")
+        raise ValueError("the header has two certificates")
     plain = unquote_to_bytes(text)
     if plain.startswith(b"-----BEGIN CERTIFICATE-----"):
         return x509.load_pem_x509_certificate(plain).public_bytes(Encoding.DER)
@@ -108,7 +108,7 @@ def _der(text: str) -> bytes:
 
 
 def _is_of_a_client(certificate: x509.Certificate) -> bool:
-    """Return whether a certificate may be shown by a client; one that says nothing may."""
+    """Return whether a certificate is for clients, as one without extended key usage is."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

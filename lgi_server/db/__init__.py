@@ -1,4 +1,4 @@
-"""The databases a project can live in, chosen by one line of the configuration."""
+"""Databases of projects: MariaDB or SQLite, chosen by the address in the configuration."""
 
 from lgi_server.config.database import SQLiteAddress, parse_address
 from lgi_server.db.failover import Hosts
@@ -6,14 +6,14 @@ from lgi_server.db.mariadb import MariaDB
 from lgi_server.db.pool import Database
 from lgi_server.db.sqlite import SQLite
 
-# SQLite has one writer at a time; more connections would only wait for one another.
+# SQLite has one writer at a time: more connections would only wait for each other.
 SQLITE_CONNECTIONS = 4
 
 
 def open_database(url: str) -> Database:
     """Return the database at an address of the configuration (`parse_address`); ValueError or OSError.
 
-    Nothing is connected before it is needed.
+    It is connected at its first use.
     """
     address = parse_address(url)
     if isinstance(address, SQLiteAddress):

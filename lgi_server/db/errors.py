@@ -1,36 +1,36 @@
-"""What can go wrong with a database, in one set of words for both kinds."""
+"""The errors of databases, the same for MariaDB and SQLite."""
 
 
 class RetryableError(Exception):
-    """Nothing was done and the same work may be tried again: a deadlock, a lock or a lost connection."""
+    """A deadlock, a lock or a lost connection: nothing was changed and the work may be repeated."""
 
 
 class StaleConnectionError(RetryableError):
-    """A kept connection was closed behind our back, or takes no changes any more; nothing was done on it."""
+    """A pooled connection was closed by the server, or is read-only now; nothing was changed."""
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be reached now."""
+    """The database cannot be reached at present."""
 
 
 class DiskFullError(Exception):
-    """There is no room for what was to be stored; nothing was done."""
+    """The disk of the database is full; nothing was changed."""
 
 
 class AccessDeniedError(Exception):
-    """The database is there, but not for us: wrong password, no such database."""
+    """The database refuses the connection: wrong password, or no such database or table."""
 
 
 class StatementError(Exception):
-    """A statement that the database does not take: a fault of ours, or of the tables."""
+    """The database refuses a statement: a fault of the server or of the tables."""
 
 
 class UniqueViolationError(StatementError):
-    """Somebody else has just stored a row under the same unique key."""
+    """Another transaction has stored a row with the same unique key."""
 
 
 def cause_text(error: BaseException) -> str:
-    """Return what the database itself said, for an administrator: never for an answer of the server."""
+    """Return the text of the database error behind an exception, for administrators; never for an answer."""
     cause = error.__cause__
     return (
         f" ({cause})"

@@ -1,4 +1,4 @@
-"""MariaDB through PyMySQL, which being Python lets other requests go on while it waits."""
+"""MariaDB through PyMySQL, which is pure Python, so that gevent runs other requests while it waits."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,15 +23,15 @@ from lgi_server.db.sqlite import statements
 
 LOCK_WAIT, DEADLOCK, DUPLICATE = 1205, 1213, 1062
 LOST = frozenset({2002, 2003, 2006, 2013, 2055, 1040, 1053, 1047})
-# Errors 1290, 1836: the server has become read-only. 1021, 1026, 1114: no room on its disk.
+# Errors 1290, 1836: the server has become read-only. 1021, 1026, 1114: its disk is full.
 CLOSED = frozenset({1290, 1836})
-NO_ROOM = frozenset({1021, 1026, 1114})
+DISK_FULL = frozenset({1021, 1026, 1114})
 REFUSED = frozenset({1044, 1045, 1049, 1146, 1698})
 
 
 @dataclass(frozen=True)
 class MariaDB:
-    """A database on a server, reached over a socket or TCP."""
+    """A database on a MariaDB server, reached by a socket or TCP."""
 
     name: str
     user: str
@@ -41,20 +41,23 @@ class MariaDB:
     locks_rows = True
 
     def connect(self) -> "MariaDBConnection":
-        """Return a new connection, to the first host that answers; the others stand by."""
+        """Return a new connection to the first host that answers.
+
+        Raises DatabaseUnavailableError or AccessDeniedError.
+        """
         last: DatabaseUnavailableError | None = None
-        for host in self.hosts.in_turn():
+        for host in self.hosts.ordered():
             try:
                 connection = self._connect(*host)
             except DatabaseUnavailableError as away:
-                self.hosts.is_away(host)
+                self.hosts.mark_unreachable(host)
                 last = away
             else:
                 return connection
         raise last or DatabaseUnavailableError("no host")
 
     def _connect(self, host: str, port: int) -> "MariaDBConnection":
-        """READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
+        """Connect with isolation READ COMMITTED, so that a claim locks the rows it takes and no gaps."""
         with translated_errors():
             raw = pymysql.connect(
                 host=host,
@@ -67,31 +70,31 @@ class MariaDB:
                 autocommit=True,
                 connect_timeout=5,
                 read_timeout=60,
-                # Another one, or none, is set anew at each way there and back.
+                # Equal to read_timeout: another value costs a system call for each statement.
                 write_timeout=60,
                 cursorclass=DictCursor,
                 client_flag=CLIENT.MULTI_STATEMENTS,
-                # On a socket PyMySQL's TLS only costs: 25 ms a connection.
+                # On a local connection TLS is useless and costs 25 ms.
                 ssl_disabled=bool(self.socket) or host in {"localhost", "127.0.0.1", "::1"},
-                # Without the switch an EXISTS becomes a list of all its rows, made before a row is looked at.
+                # Without exists_to_in=off an EXISTS is turned into a list of all its rows first.
                 init_command="SET SESSION innodb_lock_wait_timeout=5, sql_mode='STRICT_ALL_TABLES',"
                 " optimizer_switch='exists_to_in=off', group_concat_max_len=4294967295",
             )
-            # The variable's name differs between versions; the statement does not.
+            # A statement, since the name of the variable differs between versions.
             raw.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             in_cluster = _join_cluster(raw)
             _check_writable(raw)
         return MariaDBConnection(raw, one_by_one=in_cluster)
 
     def schema(self, text: str) -> Iterable[str]:
-        """Return the schema as it is."""
+        """Return the statements of the schema; parts for SQLite are comments to MariaDB."""
         return statements(text)
 
 
 def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
-    """On a node of a Galera cluster, see all that other nodes have answered; whether it is one.
+    """Return whether the server is a node of a Galera cluster, and have it see all commits of other nodes.
 
-    DatabaseUnavailableError on a node that is cut off from its cluster.
+    Raises DatabaseUnavailableError on a node that is cut off from its cluster.
     """
     with raw.cursor() as cursor:
         cursor.execute("SHOW STATUS LIKE 'wsrep_ready'")
@@ -109,9 +112,9 @@ def _join_cluster(raw: "pymysql.Connection[DictCursor]") -> bool:
 
 
 def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
-    """DatabaseUnavailableError on a server that takes no changes.
+    """Raise DatabaseUnavailableError on a read-only server.
 
-    A replica shows what was true a while ago: a job could be given out twice.
+    A replica is behind its master: a job could be claimed twice.
     """
     with raw.cursor() as cursor:
         cursor.execute("SELECT @@global.read_only AS read_only")
@@ -121,15 +124,15 @@ def _check_writable(raw: "pymysql.Connection[DictCursor]") -> None:
 
 
 class MariaDBConnection:
-    """A connection whose errors are ours.
+    """A connection that raises the errors of `db.errors`.
 
-    A way to the server and back costs more than most statements. So nothing is sent before a result is
-    needed, and what waits then goes along in one packet; the server stops at the first that fails. Work that
-    only reads needs no transaction: each of its statements sees what was committed when it ran.
+    A round trip costs more than most statements. So statements are sent when a result is needed, together in
+    one packet; the server stops at the first that fails. Work that only reads has no transaction: each
+    statement sees what was committed before it.
 
-    ``one_by_one``: each in a packet of its own. A node of a Galera cluster that ends a transaction for the
-    sake of another node's amid a packet runs what is left of it all the same, and tells nobody: two
-    nodes then give out one job, or one last place under a limit.
+    With ``one_by_one`` each statement has its own packet. A Galera node that aborts a transaction in the
+    middle of a packet, in favour of another node's, silently runs the rest of the packet: two nodes could
+    then claim the same job.
     """
 
     def __init__(self, raw: "pymysql.Connection[DictCursor]", one_by_one: bool = False) -> None:
@@ -140,19 +143,19 @@ class MariaDBConnection:
         self._begun = False
 
     def begin(self, write: bool) -> None:
-        """Nothing is sent yet."""
+        """Begin a transaction; nothing is sent yet."""
         self._waiting = ["START TRANSACTION"] if write else []
         self._writing, self._begun = write, False
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
-        """Send it with the next statement."""
+        """Queue a statement, to be sent with the next one or the commit."""
         self._waiting.append(self._raw.cursor().mogrify(sql, tuple(parameters)))
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> DictCursor:
-        """Run a statement after those that wait.
+        """Run a statement, after the queued ones, and return its cursor.
 
-        A kept connection may have been closed meanwhile: when that shows at the first statement nothing was
-        done, and the work may be done again on a new one.
+        Raises StaleConnectionError when a pooled connection was closed before the first statement: nothing
+        was changed, and the work may be repeated on a new connection.
         """
         self.defer(sql, parameters)
         try:
@@ -165,7 +168,7 @@ class MariaDBConnection:
             self._begun = True
 
     def _send(self) -> DictCursor:
-        """Send what waits; the cursor has the last one's result."""
+        """Send the queued statements and return the cursor of the last one."""
         together, self._waiting = self._waiting, []
         with translated_errors():
             cursor = self._raw.cursor()
@@ -179,13 +182,13 @@ class MariaDBConnection:
         return cursor
 
     def commit(self) -> None:
-        """Make it last, with all that still waits."""
+        """Commit, after sending the queued statements."""
         if self._writing and (self._begun or len(self._waiting) > 1):
             self._waiting.append("COMMIT")
             self._send()
 
     def rollback(self) -> None:
-        """Forget it; a lost connection has forgotten it already."""
+        """Roll back; for a lost connection the server has done so."""
         self._waiting = []
         if not (self._writing and self._begun):
             return
@@ -193,13 +196,13 @@ class MariaDBConnection:
             self._raw.rollback()
 
     def close(self) -> None:
-        """Close it without asking the server."""
+        """Close the connection without a message to the server."""
         self._raw._force_close()  # type: ignore[attr-defined]
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """MariaDB's errors in our words."""
+    """Raise the errors of `db.errors` for those of PyMySQL."""
     try:
         yield
     except pymysql.MySQLError as error:
@@ -208,7 +211,7 @@ def translated_errors() -> Iterator[None]:
             raise RetryableError(str(error)) from error
         if number in CLOSED:
             raise StaleConnectionError(str(error)) from error
-        if number in NO_ROOM:
+        if number in DISK_FULL:
             raise DiskFullError(str(error)) from error
         if number in LOST or isinstance(error, pymysql.InterfaceError):
             raise DatabaseUnavailableError(str(error)) from error

@@ -1,7 +1,7 @@
-"""A project's database: a bounded pool of kept connections, and how work is run in a transaction.
+"""The database of a project: a bounded pool of connections, and work in transactions.
 
-A piece of work is a function of a `Transaction`; it is rolled back when it raises and run again when the
-database asks for that.
+Work is a function of a `Transaction`. It is rolled back when it raises, and repeated when the database
+requires it.
 """
 
 import logging
@@ -31,48 +31,49 @@ POOL_SIZE = 8
 
 
 class Database:
-    """One project's database: a bounded pool of kept connections and the way to run work in it."""
+    """The database of a project, with a bounded pool of connections."""
 
     def __init__(self, dialect: Dialect, size: int = POOL_SIZE) -> None:
-        """Nothing is connected before it is needed."""
+        """Create the pool of at most ``size`` connections, each of which is opened at its first use."""
         self._dialect = dialect
         self._idle: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(size):
             self._idle.put(None)
-        self._soon = DeferredWrites(self._run_all)
+        self._deferred = DeferredWrites(self._run_all)
 
     def run(self, work: Callable[[Transaction], Result], write: bool = True) -> Result:
-        """Return the result of a piece of work, committed.
+        """Run work in a transaction, commit, and return its result.
 
-        Raises LGIError BACK_OFF when the database is away or stays busy (then nothing was done) and
-        Raises LGIError DATABASE when it refuses us or was lost while committing (then nobody knows).
+        Raises LGIError BACK_OFF, with nothing changed, when the database cannot be reached, is full or stays
+        busy; LGIError DATABASE when it refuses the connection or a statement, or was lost during the commit,
+        which may have been done or not.
         """
         end = time.monotonic() + TRIES_SECONDS
-        beaten = False
+        is_second = False
         while True:
             try:
                 return self._once(work, write)
             except UniqueViolationError as taken:
-                if beaten:
-                    log.exception("a unique key is taken")
+                if is_second:
+                    log.exception("a unique key exists already")
                     raise LGIError(ErrorNumber.DATABASE) from taken
-                # Another one was faster. Whoever looks once more sees what it has stored.
-                beaten = True
+                # Another transaction has stored the row: the repeated work finds it.
+                is_second = True
             except RetryableError as busy:
                 if time.monotonic() > end:
                     raise LGIError(ErrorNumber.BACK_OFF) from busy
-                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that rivals do not meet again
+                time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - rivals should not collide again
             except DatabaseUnavailableError as away:
-                log.error("the database is away: %s", away)
+                log.error("the database cannot be reached: %s", away)
                 raise LGIError(ErrorNumber.BACK_OFF) from away
             except DiskFullError as full:
-                log.error("the database has no room: %s", full)
+                log.error("the disk of the database is full: %s", full)
                 raise LGIError(ErrorNumber.BACK_OFF) from full
             except StatementError as failed:
-                log.exception("the database does not take a statement")
+                log.exception("the database refuses a statement")
                 raise LGIError(ErrorNumber.DATABASE) from failed
             except AccessDeniedError as refused:
-                log.error("the database refuses us: %s", refused)
+                log.error("the database refuses the connection: %s", refused)
                 raise LGIError(ErrorNumber.DATABASE) from refused
 
     def _once(self, work: Callable[[Transaction], Result], write: bool) -> Result:
@@ -99,7 +100,7 @@ class Database:
                 connection.close()
             self._idle.put(connection if healthy else None)
         for statement in transaction.deferred:
-            self._soon.add(statement, None)
+            self._deferred.add(statement, None)
         transaction.committed()
         return result
 
@@ -112,9 +113,9 @@ class Database:
 
     @staticmethod
     def _commit(connection: Connection, transaction: Transaction) -> None:
-        """Commit. When its answer is lost it may have happened, so it is not tried again.
+        """Commit. It is not repeated when its answer is lost, since it may have been done.
 
-        One that was refused, or a statement that travelled with it, has left nothing.
+        After a refused commit, or a failed statement that was sent with it, nothing is stored.
         """
         try:
             connection.commit()
@@ -126,7 +127,7 @@ class Database:
             raise LGIError(ErrorNumber.DATABASE) from error
 
     def create(self, schema: str) -> None:
-        """Make the tables in an empty database."""
+        """Create the tables of a schema in an empty database."""
         statements = tuple(self._dialect.schema(schema))
 
         def make(transaction: Transaction) -> None:
@@ -136,8 +137,8 @@ class Database:
         self.run(make)
 
     def close(self) -> None:
-        """Run what was to be run soon, and close the connections nobody uses."""
-        self._soon.flush()
+        """Run the deferred statements, and close all idle connections."""
+        self._deferred.flush()
         for _ in range(self._idle.qsize()):
             connection = self._idle.get()
             if connection is not None:

@@ -1,4 +1,4 @@
-"""The tables of a project's database, made from ``sql/schema.sql``."""
+"""The tables of a project's database, created from ``sql/schema.sql``."""
 
 import logging
 import sys
@@ -17,9 +17,9 @@ _PLACES = (Path(__file__).parents[2] / "sql", Path(sys.prefix) / "share" / "lgi"
 
 
 def text() -> str:
-    """Return the schema, for both kinds of database.
+    """Return the text of the schema, for both kinds of database.
 
-    Raises FileNotFoundError when the installation is broken.
+    Raises FileNotFoundError when it is not installed.
     """
     for place in _PLACES:
         if (place / "schema.sql").is_file():
@@ -28,7 +28,7 @@ def text() -> str:
 
 
 def make(database: Database) -> bool:
-    """Make the tables unless they are there; answer whether they were made."""
+    """Create the tables unless they exist; return whether they were created."""
     if is_made(database):
         return False
     database.create(text())
@@ -36,9 +36,9 @@ def make(database: Database) -> bool:
 
 
 def check(project: str, address: str) -> None:
-    """ValueError unless a project's database has its tables; one that is only away may come back.
+    """Raise ValueError unless a project's database has its tables; an unreachable one is only logged.
 
-    OSError for a file of its password that cannot be read.
+    Raises OSError for a file of its password that cannot be read.
     """
     place = parse_address(address)
     if isinstance(place, SQLiteAddress):
@@ -47,7 +47,7 @@ def check(project: str, address: str) -> None:
     try:
         made = is_made(database)
     except LGIError as away:
-        log.warning("the database of project %s is away: %s", project, away)
+        log.warning("the database of project %s cannot be reached: %s", project, away)
         return
     finally:
         database.close()
@@ -59,13 +59,13 @@ def check(project: str, address: str) -> None:
 
 
 def is_made(database: Database) -> bool:
-    """Return whether the tables are there. LGIError BACK_OFF when the database is away."""
+    """Return whether the tables exist; LGIError BACK_OFF when the database cannot be reached."""
 
-    def look(transaction: Transaction) -> None:
+    def work(transaction: Transaction) -> None:
         transaction.row("SELECT job_id FROM job_queue LIMIT 1")
 
     try:
-        database.run(look, write=False)
+        database.run(work, write=False)
     except LGIError as refused:
         if refused.number == ErrorNumber.DATABASE:
             return False

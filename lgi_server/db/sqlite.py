@@ -1,4 +1,4 @@
-"""The embedded database: one file, one writer at a time, nothing to install."""
+"""SQLite, the embedded database: one file, one writer at a time."""
 
 import os
 import re
@@ -16,22 +16,22 @@ from lgi_server.db.errors import (
     UniqueViolationError,
 )
 
-# Milliseconds SQLite may wait for another process by itself; it blocks the worker, so it is short.
+# Milliseconds that SQLite itself waits for another process; short, since this blocks the worker.
 WAIT = 20
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 
 class SQLite:
-    """A database file. Transactions that write lock the whole file, so no row locks are needed."""
+    """A database file. A transaction that writes locks the whole file, so rows are not locked."""
 
     locks_rows = False
 
     def __init__(self, path: Path) -> None:
-        """Create nothing yet: the file is made at the first connection."""
+        """Set the path; the file is created at the first connection."""
         self.path = path
 
     def connect(self) -> "SQLiteConnection":
-        """Return a new connection to the file."""
+        """Return a new connection to the file. Raises AccessDeniedError or other errors of `db.errors`."""
         self._make_private()
         try:
             raw = sqlite3.connect(
@@ -39,14 +39,14 @@ class SQLite:
             )
             raw.row_factory = sqlite3.Row
             raw.execute("PRAGMA journal_mode = WAL")
-            # FULL: what was answered is on the disk, whatever happens to the machine.
+            # FULL: a committed transaction is on disk, also after a power failure.
             raw.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
             raise _translated(error) from error
         return SQLiteConnection(raw)
 
     def _make_private(self) -> None:
-        """Create the file readable by its owner only: jobs' inputs and outputs are in it."""
+        """Create the file, readable by its owner only, since it has inputs and outputs of jobs."""
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
@@ -55,38 +55,38 @@ class SQLite:
             raise AccessDeniedError(f"{self.path}: {error.strerror}") from error
 
     def schema(self, text: str) -> Iterable[str]:
-        """Return the schema without MariaDB's parts, and with SQLite's own."""
+        """Return the statements of the schema, without the parts for MariaDB and with those for SQLite."""
         text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
         text = re.sub(r"/\*~(.*?)\*/", r"\1", text, flags=re.DOTALL)
         return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
 
 
 class SQLiteConnection:
-    """A connection whose placeholders are ours."""
+    """A connection that takes ``%s`` as placeholders and raises the errors of `db.errors`."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
-        """Run a statement."""
+        """Run a statement and return its cursor."""
         try:
             return self._raw.execute(sql.replace("%s", "?"), parameters)
         except sqlite3.Error as error:
             raise _translated(error) from error
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
-        """Nothing travels here: it is run at once."""
+        """Run a statement at once: there is no round trip to save."""
         self.execute(sql, parameters)
 
     def begin(self, write: bool) -> None:
-        """Begin a transaction. One that writes takes the lock at once and cannot fail half way."""
+        """Begin a transaction; one that writes locks the file at once, so that it cannot fail later."""
         try:
             self._raw.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         except sqlite3.Error as error:
             raise _translated(error) from error
 
     def commit(self) -> None:
-        """Make it last. What finds no room has not written its own end, so nobody will ever see it."""
+        """Commit; on a full disk the transaction is rolled back, since its end is not written."""
         try:
             self._raw.execute("COMMIT")
         except sqlite3.Error as error:
@@ -96,7 +96,7 @@ class SQLiteConnection:
             raise translated from error
 
     def rollback(self) -> None:
-        """Forget it."""
+        """Roll back."""
         if self._raw.in_transaction:
             self._raw.execute("ROLLBACK")
 
@@ -106,7 +106,7 @@ class SQLiteConnection:
 
 
 def _translated(error: sqlite3.Error) -> Exception:
-    """SQLite's errors in our words."""
+    """Return the error of `db.errors` for one of SQLite."""
     code = getattr(error, "sqlite_errorcode", 0)
     if isinstance(error, sqlite3.IntegrityError):
         return (UniqueViolationError if code in _TAKEN else StatementError)(str(error))

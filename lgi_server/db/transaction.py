@@ -1,6 +1,6 @@
-"""The statements of one piece of work, and what a kind of database offers to run them.
+"""Transactions, and the interface of a kind of database.
 
-All SQL is written with ``%s`` for its parameters and stands in `lgi_server.tables`.
+All SQL has ``%s`` for its parameters and is in `lgi_server.tables`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
@@ -12,29 +12,29 @@ Row = Mapping[str, Any]
 
 
 class Connection(Protocol):
-    """What the two kinds of database offer a transaction."""
+    """The interface of a connection, which raises the errors of `db.errors`."""
 
     def execute(self, sql: str, parameters: Sequence[Any]) -> Any:
-        """Return a cursor with rows as mappings."""
+        """Run a statement and return a cursor whose rows are mappings."""
 
     def defer(self, sql: str, parameters: Sequence[Any]) -> None:
-        """Have a statement run before the next one, or before the commit; nobody asks for its result."""
+        """Run a statement without a result no later than the next one, or the commit."""
 
     def begin(self, write: bool) -> None:
-        """Start a transaction. One that only reads may see each of its statements' own moment."""
+        """Begin a transaction; if it only reads, its statements may see different states of the database."""
 
     def commit(self) -> None:
-        """Make it last."""
+        """Commit."""
 
     def rollback(self) -> None:
-        """Forget it."""
+        """Roll back."""
 
     def close(self) -> None:
-        """Give the connection back to the system."""
+        """Close the connection."""
 
 
 class Dialect(Protocol):
-    """One kind of database."""
+    """The interface of a kind of database; ``locks_rows`` is False if a writer locks all of it."""
 
     locks_rows: bool
 
@@ -42,11 +42,15 @@ class Dialect(Protocol):
         """Return a new connection. Raises DatabaseUnavailableError or AccessDeniedError."""
 
     def schema(self, text: str) -> Iterable[str]:
-        """Return the statements of the schema file, as this database reads them."""
+        """Return the statements of the schema file for this kind of database."""
 
 
 class Transaction:
-    """The statements of one piece of work. ``for_update`` is empty where the whole database is locked."""
+    """A transaction, in which work runs its statements.
+
+    ``for_update`` and ``skip_locked`` end a SELECT that locks rows; they are empty if the database locks
+    none.
+    """
 
     def __init__(self, connection: Connection, locks_rows: bool) -> None:
         self.connection = connection
@@ -66,48 +70,47 @@ class Transaction:
         return row
 
     def run(self, sql: str, *parameters: Any) -> int:
-        """Return how many rows a statement has changed."""
+        """Run a statement and return the number of rows it has changed."""
         return int(self.connection.execute(sql, parameters).rowcount)
 
     def execute_pipelined(self, sql: str, *parameters: Any) -> None:
-        """Run a statement whose result nobody needs: it travels with the next one, or with the commit.
+        """Run a statement without a result: it is sent with the next one, or with the commit, in this order.
 
-        Statements keep their order. What one of them violates is found no later than by the commit, which
-        then does not happen.
+        Its errors are raised no later than by the commit, which then does not happen.
         """
         self.connection.defer(sql, parameters)
 
     def defer_to_batch(self, sql: str, *parameters: Any) -> None:
-        """Run a statement within a second after this transaction has lasted, once for all that ask for it.
+        """Run a statement within a second after the commit, once for all transactions that ask for it.
 
-        For what many would write at once, each waiting for the other's commit. A process that is killed
-        meanwhile takes it along.
+        For rows that many transactions write at once, waiting for each other's commit. It is lost when the
+        process is killed before that.
         """
         self.deferred.append((sql, parameters))
 
     def insert(self, sql: str, *parameters: Any) -> int:
-        """Return the number the database gave to an inserted row."""
+        """Run an INSERT and return the automatic number of the new row."""
         return int(self.connection.execute(sql, parameters).lastrowid)
 
     def on_rollback(self, step: Callable[[], object]) -> None:
-        """Have something outside the database taken back if this transaction does not last."""
+        """Call a function if the transaction is rolled back, to revert changes outside the database."""
         self._undo.append(step)
 
     def on_commit(self, step: Callable[[], object]) -> None:
-        """Have something done once this transaction has lasted, never before and never without."""
+        """Call a function after the commit, and only then."""
         self._after.append(step)
 
     def rolled_back(self) -> None:
-        """Nothing was stored: take back what was done outside, the last first."""
+        """Call the functions of `on_rollback`, the last first."""
         for step in reversed(self._undo):
             step()
 
     def committed(self) -> None:
-        """Everything is stored: do what waited for that."""
+        """Call the functions of `on_commit`."""
         for step in self._after:
             step()
 
 
 def placeholders(values: Sized) -> str:
-    """Return the placeholders for an ``IN (...)`` of so many values."""
+    """Return a placeholder for each value, for ``IN (...)``."""
     return ", ".join(["%s"] * len(values))

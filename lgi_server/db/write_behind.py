@@ -1,7 +1,7 @@
-"""Values that are noted at once and stored within a second, each once however often it was noted.
+"""Write-behind: values that are kept in memory and stored within a second, each key once.
 
-For what many would write at the same time, each waiting for the other's commit. A process that is killed
-takes a second of it along.
+For rows that many transactions write at once, waiting for each other's commit. The values of the last second
+are lost when the process is killed.
 """
 
 import threading
@@ -15,14 +15,14 @@ Value = TypeVar("Value")
 
 
 class WriteBehind(Generic[Key, Value]):
-    """What one process still has to store."""
+    """The values that one process still has to store, by key."""
 
     def __init__(
         self, store: Callable[[dict[Key, Value]], Mapping[Key, Value]], seconds: float = SECONDS
     ) -> None:
-        """``store`` answers what is to be tried again the next time, so many ``seconds`` later.
+        """Create the buffer; no thread runs before a value is added.
 
-        No thread runs before there is something.
+        ``store`` is called at most once in ``seconds`` and returns the values to try again the next time.
         """
         self._store = store
         self._seconds = seconds
@@ -31,7 +31,7 @@ class WriteBehind(Generic[Key, Value]):
         self._running = False
 
     def add(self, key: Key, value: Value) -> None:
-        """Have a value stored; it replaces an older one that was not stored yet."""
+        """Add a value to store; it replaces an older one of its key that is not stored yet."""
         with self._lock:
             self._pending[key] = value
             if self._running:
@@ -40,7 +40,7 @@ class WriteBehind(Generic[Key, Value]):
         threading.Thread(target=self._keep_flushing, daemon=True).start()
 
     def flush(self) -> bool:
-        """Store what has come together now; whether there was anything."""
+        """Store all pending values now, and return whether there were any."""
         with self._lock:
             pending, self._pending = self._pending, {}
             if not pending:
@@ -52,16 +52,16 @@ class WriteBehind(Generic[Key, Value]):
         return True
 
     def _keep_flushing(self) -> None:
-        """Write until nothing is left, so that an idle process does nothing.
+        """Store values until none is left, so that an idle process has no thread.
 
-        A fault of ours ends it too, told by the thread; what is added after it starts it again.
+        An unexpected exception ends the thread; the next `add` starts a new one.
         """
-        is_left = True
+        has_more = True
         try:
-            while is_left:
+            while has_more:
                 time.sleep(self._seconds)
-                is_left = self.flush()
+                has_more = self.flush()
         finally:
-            if is_left:
+            if has_more:
                 with self._lock:
                     self._running = False

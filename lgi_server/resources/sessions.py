@@ -17,10 +17,10 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     if call.capabilities and call.capabilities != resource.resource_capabilities:
         resource = replace(resource, resource_capabilities=call.capabilities)
         active_resources.set_capabilities(call.transaction, resource.resource_id, call.capabilities, call.now)
-        call.transaction.on_commit(partial(call.project.resources.forget, resource.resource_id))
+        call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
     if renewed := call.renewed_certificate:
         active_resources.set_certificate(call.transaction, resource.resource_id, renewed)
-        call.transaction.on_commit(partial(call.project.resources.forget, resource.resource_id))
+        call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
     session_id = resource_sessions.sign_up(call.transaction, resource, call.now)
     header = call.answers.resource_header(resource, call.servers)
     longest = Element("longest_wait", call.runtime.config.longest_wait)

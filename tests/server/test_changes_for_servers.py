@@ -115,5 +115,5 @@ def test_a_server_that_is_none_is_refused(master: Grid) -> None:
     done = manage(master, *CHANGES["deny"], "--servers", "LGI@slave2")
 
     assert done.returncode == 1
-    assert f"'LGI@slave2' is no project server: write 'any', or of {SERVER_NAME}, {SLAVE}" in done.stderr
+    assert f"'LGI@slave2' is not a project server: write 'any', or of {SERVER_NAME}, {SLAVE}" in done.stderr
     assert rules(master) == before

@@ -11,7 +11,7 @@ from lgi_server.cli.setup.options import from_command_line
 from lgi_server.config import parser as configuration
 from lgi_server.config.sections import SECTIONS
 from lgi_server.config.setting import settings_of
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.recorded_changes import AdministrationError
 from tests.support.grid import BIN
 
 FLAT = """\

@@ -11,7 +11,7 @@ def test_hosts_are_asked_in_the_order_of_the_address() -> None:
     """With the port of MariaDB where none is said."""
     hosts = Hosts(parse_hosts("db1, db2:3307,[::1]:3308"))
 
-    assert hosts.in_turn() == [("db1", 3306), ("db2", 3307), ("::1", 3308)]
+    assert hosts.ordered() == [("db1", 3306), ("db2", 3307), ("::1", 3308)]
 
 
 def test_a_host_that_does_not_answer_is_asked_last_for_a_while() -> None:
@@ -19,10 +19,10 @@ def test_a_host_that_does_not_answer_is_asked_last_for_a_while() -> None:
     now = 100.0
     hosts = Hosts(parse_hosts("db1,db2"), lambda: now)
 
-    hosts.is_away(("db1", 3306))
-    meanwhile = hosts.in_turn()
+    hosts.mark_unreachable(("db1", 3306))
+    meanwhile = hosts.ordered()
     now += AWAY_SECONDS
-    later = hosts.in_turn()
+    later = hosts.ordered()
 
     assert [name for name, _ in meanwhile] == ["db2", "db1"]
     assert [name for name, _ in later] == ["db1", "db2"]
@@ -31,10 +31,10 @@ def test_a_host_that_does_not_answer_is_asked_last_for_a_while() -> None:
 def test_all_hosts_are_asked_when_all_are_away() -> None:
     """One of them may be back."""
     hosts = Hosts(parse_hosts("db1,db2"))
-    for host in hosts.in_turn():
-        hosts.is_away(host)
+    for host in hosts.ordered():
+        hosts.mark_unreachable(host)
 
-    assert [name for name, _ in hosts.in_turn()] == ["db1", "db2"]
+    assert [name for name, _ in hosts.ordered()] == ["db1", "db2"]
 
 
 @pytest.mark.parametrize("hosts", ["db1:port", "db1:99999,db2"])

@@ -392,9 +392,9 @@ def test_shares_are_this_server_s_own(grid: Grid) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "weight", "message"),
     [
-        ("users", "mark", "0", "'0' is no weight: write a number from 0.01 to 1000"),
-        ("users", "mark", "nan", "'nan' is no weight"),
-        ("groups", "any", "2", "any is nobody's name"),
+        ("users", "mark", "0", "'0' is not a weight: write a number from 0.01 to 1000"),
+        ("users", "mark", "nan", "'nan' is not a weight"),
+        ("groups", "any", "2", "any is not a name"),
         ("groups", "a;b", "2", "'a;b'"),
         ("resources", "res1@cluster", "2", "Resources have no share !"),
     ],

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from lgi_protocol import xml
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import registration
+from lgi_server.services.project.registration import NewResource
 from tests.server.test_licences import grid as licensed_grid
 from tests.server.test_licences import licensed, submit
 from tests.server.test_manage_db import manage
@@ -36,7 +36,7 @@ def test_resources_are_listed_with_their_last_call(grid: Grid) -> None:
     """A time that can be read in the table, a number for programs; never for who has not called."""
     certificate = grid.people.resource("res1@cluster").certificate.read_text()
     new = NewResource("res1@cluster", "res1@cluster", certificate)
-    grid.database.run(lambda transaction: administration.add_resource(transaction, new, "any"))
+    grid.database.run(lambda transaction: registration.add_resource(transaction, new, "any"))
     grid.run(
         "UPDATE active_resources SET last_call_time = 1350000001, resource_capabilities = %s"
         " WHERE resource_name = 'res1@cluster'",

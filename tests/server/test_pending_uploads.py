@@ -186,7 +186,7 @@ def test_uploads_that_stop_half_way_keep_nobody_else_from_work(small_disk: Grid,
 
         assert submitted.value("job", "state") == "queued"
         assert reported.state == "finished"
-        assert "the database has no room" not in small_disk.log.read_text()
+        assert "the disk of the database is full" not in small_disk.log.read_text()
     wait_for(lambda: list(incoming.iterdir()) == [])
 
 

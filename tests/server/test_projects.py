@@ -9,8 +9,8 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_server.config import parser as configuration
 from lgi_server.db import open_database, schema
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import administration, registration
+from lgi_server.services.project.registration import NewResource
 from tests.support.grid import CAPABILITIES, SERVER_NAME, Grid, UserCalls
 
 SECOND = """
@@ -30,13 +30,13 @@ def server() -> Iterator[Grid]:
         schema.make(database)
         certificate = (made.people.authority.directory / f"{SERVER_NAME}.crt").read_text()
         master = NewResource(SERVER_NAME, made.url, certificate, 1)
-        database.run(lambda transaction: administration.add_resource(transaction, master, "any"))
+        database.run(lambda transaction: registration.add_resource(transaction, master, "any"))
         database.run(
             lambda transaction: administration.allow(transaction, "user", "any", "any", 0, servers="any")
         )
         issued = made.people.resource("res2@cluster")
         other = NewResource("res2@cluster", "res2@cluster", issued.certificate.read_text())
-        database.run(lambda transaction: administration.add_resource(transaction, other, "any"))
+        database.run(lambda transaction: registration.add_resource(transaction, other, "any"))
         database.close()
         made.start()
         made.clear()

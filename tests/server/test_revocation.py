@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from lgi_server.auth.crl import LOOK_SECONDS, Revocation
+from lgi_server.auth.crl import CHECK_SECONDS, Revocation
 from lgi_tools.certificates.ca import Authority
 
 NOW = datetime.now(UTC)
@@ -47,7 +47,7 @@ def file(tmp_path: Path, authority: Path) -> Path:
 
 def later(number: int) -> float:
     """When the file is looked at again for the so-manieth time."""
-    return START + number * (LOOK_SECONDS + 1)
+    return START + number * (CHECK_SECONDS + 1)
 
 
 def test_a_server_does_not_start_without_its_list(file: Path, authority: Path, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_list_that_cannot_be_used_leaves_the_old_one_in_force(
         caplog.clear()
         damage()
         assert revocation.is_revoked(7, later(number))
-        assert f"keeping the old revocation list, {file} cannot be used" in caplog.text
+        assert f"keeping the old revocation list: cannot use {file}" in caplog.text
     write_list(file, authority, (8,))
 
     assert [revocation.is_revoked(serial, later(9)) for serial in (7, 8)] == [False, True]

@@ -8,8 +8,8 @@ from lgi_protocol.client import Client
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.errors import ErrorNumber, LGIError, ServerError
 from lgi_protocol.reply import Reply
-from lgi_server.services.project import administration, replication
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import administration, registration, replication
+from lgi_server.services.project.registration import NewResource
 from lgi_server.services.project.replication import LocalServer, Update
 from tests.support.grid import PROJECT, SERVER_NAME, Grid
 from tests.support.mariadb import PrivateMariaDB
@@ -161,7 +161,7 @@ def test_a_slave_may_ask_and_not_push(grid: Grid) -> None:
     """Ruling 5: updates are accepted from the master only."""
     issued = grid.people.resource("LGI@slave")
     slave = NewResource("LGI@slave", "https://slave.example/LGI", issued.certificate.read_text(), 2)
-    grid.database.run(lambda transaction: administration.add_resource(transaction, slave, "any"))
+    grid.database.run(lambda transaction: registration.add_resource(transaction, slave, "any"))
     client = grid.client(issued)
 
     assert client.post(GET, {"project": PROJECT, "version": "0"}).number("update", "updates") > 0
@@ -255,7 +255,7 @@ def slave(grid: Grid) -> Iterator[Grid]:
                 *(name, pem, role, url),
             )
         new = NewResource("LGI@slave", made.url, (grid.directory / "ca" / "LGI@slave.crt").read_text(), 2)
-        grid.database.run(lambda transaction: administration.add_resource(transaction, new, "any"))
+        grid.database.run(lambda transaction: registration.add_resource(transaction, new, "any"))
         made.start()
         yield made
     finally:

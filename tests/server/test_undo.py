@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lgi_server.services.project import administration, update_parser
+from lgi_server.services.project import administration, recorded_changes, update_parser
 from tests.server.test_manage_db import last_update, manage
 from tests.support.grid import BIN, SERVER_NAME, Grid
 
@@ -97,7 +97,7 @@ def test_the_set_up_of_a_project_is_not_taken_back(grid: Grid) -> None:
     done = manage(grid, "undo", "--yes")
 
     assert (done.returncode, rules(grid)) == (1, before)
-    assert "there is no change that could be taken back" in done.stderr
+    assert "there is no change to undo" in done.stderr
     assert "is of the project's set-up" in done.stderr
 
 
@@ -118,7 +118,7 @@ def test_changes_are_taken_back_one_after_the_other(grid: Grid) -> None:
 
     assert states == [["one"], []]
     assert last.returncode == 1
-    assert "there is no change that could be taken back" in last.stderr
+    assert "there is no change to undo" in last.stderr
 
 
 def test_a_removed_resource_comes_back(grid: Grid) -> None:
@@ -161,7 +161,7 @@ def test_two_changes_at_once_wait_for_each_other(grid: Grid) -> None:
     held, done = threading.Event(), threading.Event()
 
     def first(transaction: object) -> None:
-        administration.check_master(transaction, SERVER_NAME)  # type: ignore[arg-type]
+        recorded_changes.check_master(transaction, SERVER_NAME)  # type: ignore[arg-type]
         held.set()
         done.wait(3)
         administration.deny(transaction, "user", "eve", "any", "any")  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ def test_a_server_that_has_become_a_replica_is_away(
     with pytest.raises(LGIError):
         admin.run(add)
 
-    assert caplog.messages.count("the database is away: it is read-only, as a replica is") == 3
+    assert caplog.messages.count("the database cannot be reached: it is read-only, as a replica is") == 3
     assert "Traceback" not in caplog.text
 
 

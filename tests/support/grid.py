@@ -25,8 +25,8 @@ from lgi_server.config import parser as configuration
 from lgi_server.db import open_database
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import administration, registration
+from lgi_server.services.project.registration import NewResource
 from lgi_server.tables.job_queue import jobs
 from lgi_tools.certificates.ca import Authority, Issued
 from tests.support.settings import changed
@@ -268,7 +268,7 @@ class Grid:
         known = self.rows("SELECT resource_id FROM active_resources WHERE resource_name = %s", name)
         if not known:
             new = NewResource(name, name, issued.certificate.read_text())
-            self.database.run(lambda transaction: administration.add_resource(transaction, new, "any"))
+            self.database.run(lambda transaction: registration.add_resource(transaction, new, "any"))
         calls = ResourceCalls(self.client(issued), self.project)
         calls.sign_up(capabilities)
         return calls

@@ -14,8 +14,8 @@ from pathlib import Path
 from lgi_protocol.errors import LGIError
 from lgi_server.db.errors import DatabaseUnavailableError, RetryableError, StatementError
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import NewResource
+from lgi_server.services.project import registration
+from lgi_server.services.project.registration import NewResource
 from tests.server.test_killed_server import OF_NOBODY
 from tests.server.test_resource_calls import INVARIANT
 from tests.support.grid import Grid, wait_for
@@ -151,9 +151,7 @@ def _scripts(place: Path) -> tuple[Path, Path]:
 def _register(grid: Grid, resources: list[Resource], transaction: Transaction) -> None:
     for resource in resources:
         certificate = grid.people.resource(resource.name).certificate.read_text()
-        administration.add_resource(
-            transaction, NewResource(resource.name, resource.name, certificate), "any"
-        )
+        registration.add_resource(transaction, NewResource(resource.name, resource.name, certificate), "any")
 
 
 def _offering(grid: Grid) -> int:

@@ -5,7 +5,7 @@ import sys
 import click
 
 from lgi_protocol.console import OutputError
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 
 def ask(given: str | None, question: str, *, required: bool = True) -> str:

@@ -11,7 +11,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server.cli.manage_db import licences, options, resources, rules, shares, undo
 from lgi_server.config.source import ConfigError
 from lgi_server.db.errors import cause_text
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 # By the word that a group of commands begins with.
 _ACTIONS = {"list": "List", "add": "Add or change", "del": "Delete"}

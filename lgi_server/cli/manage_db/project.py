@@ -13,8 +13,8 @@ from lgi_server.config.model import Config, ProjectConfig
 from lgi_server.db import open_database, schema
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import principals
-from lgi_server.services.project import administration, peers
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project import peers, recorded_changes
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 Result = TypeVar("Result")
 
@@ -43,7 +43,7 @@ class ManagedProject:
         """Do something in one transaction. AdministrationError unless this is the project's master server."""
 
         def checked(transaction: Transaction) -> Result:
-            administration.check_master(transaction, self.project.server_name)
+            recorded_changes.check_master(transaction, self.project.server_name)
             return work(transaction)
 
         return self.run(checked)

@@ -9,8 +9,9 @@ import click
 from lgi_server.cli.manage_db import options, output
 from lgi_server.cli.manage_db.answers import ask, ask_number
 from lgi_server.cli.manage_db.project import ManagedProject
-from lgi_server.services.project import administration
-from lgi_server.services.project.administration import AdministrationError, NewResource
+from lgi_server.services.project import registration
+from lgi_server.services.project.recorded_changes import AdministrationError
+from lgi_server.services.project.registration import NewResource
 
 KIND = "resource"
 
@@ -59,7 +60,7 @@ def add(
     pem = _pem(Path(ask(certificate, "certificate file")))
     new = NewResource(name, url, pem, ask_number(project_server, "project server flag"))
     servers = ask(servers, "servers to update")
-    chosen.change(lambda transaction: administration.add_resource(transaction, new, servers))
+    chosen.change(lambda transaction: registration.add_resource(transaction, new, servers))
 
 
 def _pem(path: Path) -> str:
@@ -80,7 +81,7 @@ def remove(chosen: ManagedProject, *, name: str | None, servers: str | None) -> 
     """Remove a resource from PROJECT; what runs there is queued again."""
     name, servers = ask(name, "resource name"), ask(servers, "servers to update")
     now = int(time.time())
-    chosen.change(lambda transaction: administration.remove_resource(transaction, name, servers, now))
+    chosen.change(lambda transaction: registration.remove_resource(transaction, name, servers, now))
 
 
 @click.command("allowed", epilog=options.example("list resources allowed --format json"))

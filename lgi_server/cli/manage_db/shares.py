@@ -9,7 +9,7 @@ from lgi_server.cli.manage_db import options, output
 from lgi_server.cli.manage_db.answers import ask, report
 from lgi_server.cli.manage_db.project import ManagedProject
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.project import administration
+from lgi_server.services.project import share_weights
 from lgi_server.tables import event_queue
 
 SHARE = "share"
@@ -31,7 +31,7 @@ def _weight(kind: str) -> click.Command:
     @options.on_project
     def set_weight(chosen: ManagedProject, *, name: str | None, weight: str | None) -> None:
         name, weight = ask(name, f"{kind} name"), ask(weight, "weight")
-        _change(chosen, lambda transaction: administration.set_share(transaction, kind, name, weight))
+        _change(chosen, lambda transaction: share_weights.set_share(transaction, kind, name, weight))
 
     return set_weight
 
@@ -46,7 +46,7 @@ def _removal(kind: str) -> click.Command:
     @options.on_project
     def remove(chosen: ManagedProject, *, name: str | None) -> None:
         name = ask(name, f"{kind} name")
-        _change(chosen, lambda transaction: administration.remove_share(transaction, kind, name))
+        _change(chosen, lambda transaction: share_weights.remove_share(transaction, kind, name))
 
     return remove
 
@@ -71,7 +71,7 @@ def _listing(kind: str) -> click.Command:
     @options.FORMAT
     @options.on_project
     def show(chosen: ManagedProject, *, form: str) -> None:
-        rows = chosen.run(lambda transaction: administration.shares_of(transaction, kind))
+        rows = chosen.run(lambda transaction: share_weights.shares_of(transaction, kind))
         click.echo(output.shown(form, f"{kind}s_{SHARE}", (f"{kind}_name", "weight"), rows))
 
     return show

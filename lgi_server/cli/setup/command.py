@@ -9,7 +9,7 @@ from lgi_protocol.errors import LGIError
 from lgi_server.cli.setup import configuration, conversion, database, options
 from lgi_server.config.source import ConfigError
 from lgi_server.db.errors import cause_text
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 _FAULTS = (AdministrationError, ConfigError, LGIError, OSError, ValueError)
 

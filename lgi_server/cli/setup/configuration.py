@@ -9,7 +9,7 @@ from lgi_server.auth import job_ca
 from lgi_server.cli.setup.options import SetupOptions
 from lgi_server.config import parser
 from lgi_server.config.model import Config
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 FILE = "LGI_server.cfg"
 

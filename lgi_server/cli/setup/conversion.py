@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lgi_server.config import flat_form, source
-from lgi_server.services.project.administration import AdministrationError
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 
 def convert(path: Path) -> Path | None:

@@ -5,7 +5,8 @@ from lgi_server.config.model import Config
 from lgi_server.db import open_database, schema
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.project import administration, bootstrap
-from lgi_server.services.project.administration import FIRST_RULE, NewResource
+from lgi_server.services.project.administration import FIRST_RULE
+from lgi_server.services.project.registration import NewResource
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER
 

@@ -9,8 +9,8 @@ from lgi_protocol import certificate_files
 from lgi_protocol.bind_address import bind_address
 from lgi_protocol.credentials import Credentials
 from lgi_server.services.project import bootstrap
-from lgi_server.services.project.administration import AdministrationError
 from lgi_server.services.project.peers import Master
+from lgi_server.services.project.recorded_changes import AdministrationError
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""What a job's certificate is worth: as much as the database says of the job, at each use.
+"""Rights of running jobs, which their certificates prove; the database is asked at each use.
 
-It dies with the job, with a takeover by another daemon, and with the certificate of its resource.
+A certificate is void when the job has ended, when another daemon has taken it, or when the certificate of its
+resource was replaced or revoked.
 """
 
 import hmac
@@ -26,7 +27,7 @@ _ALIVE = frozenset({State.RUNNING, State.ABORTING})
 
 @dataclass(frozen=True)
 class AuthenticatedJob:
-    """A job that calls, and the resource it runs on."""
+    """A calling job, and the resource on which it runs."""
 
     job: JobRow
     resource: ResourceRow
@@ -40,9 +41,9 @@ def account(job: JobRow) -> str:
 def authenticate_job(
     transaction: Transaction, who: JobCertificate, trust: TrustConfig, now: float
 ) -> AuthenticatedJob:
-    """Return the job behind a certificate; LGIError CERTIFICATE unless it still is what the certificate says.
+    """Return the job of a certificate; LGIError CERTIFICATE unless all of its claims are still true.
 
-    One refusal for all reasons: whoever holds the key of a job that has ended learns nothing by it.
+    The error is the same for all reasons, so that the key of an ended job reveals nothing.
     """
     resource = active_resources.named(transaction, who.job.resource)
     job = jobs.find_summary(transaction, who.job.job_id)
@@ -53,12 +54,12 @@ def authenticate_job(
         or not _runs_on(job, resource)
         or not is_held(job, who.job.reference)
     ):
-        raise LGIError(ErrorNumber.CERTIFICATE, "the job does not run there any more")
+        raise LGIError(ErrorNumber.CERTIFICATE, "the job does not run on this resource any more")
     return AuthenticatedJob(job, resource)
 
 
 def _is_trusted(resource: ResourceRow, fingerprint: str, trust: TrustConfig, now: float) -> bool:
-    """Return whether a resource is registered with the same certificate as then, and that is not revoked."""
+    """Return whether the certificate of a resource still has this fingerprint and is not revoked."""
     pem = resource.client_certificate
     try:
         serial = client_certificate.read(client_certificate.der_of(pem)).serial
@@ -70,12 +71,12 @@ def _is_trusted(resource: ResourceRow, fingerprint: str, trust: TrustConfig, now
 
 
 def _runs_on(job: JobRow, resource: ResourceRow) -> bool:
-    """Return whether a job is one that this very resource has taken: ``any`` is nobody's."""
+    """Return whether this resource itself has taken a job; the target ``any`` does not count."""
     return resource.resource_name in job.target_resources and states.normalized(job.state) in _ALIVE
 
 
 def is_held(job: JobRow, reference: str) -> bool:
-    """Return whether a daemon that names its reference is the one that has a job."""
+    """Return whether the daemon with this reference has the job."""
     holds = xml.value(job.job_specifics, "daemon_reference")
     return bool(holds) and hmac.compare_digest(holds.encode(), reference.encode())
 
@@ -89,7 +90,7 @@ def issue_certificate(
     *,
     now: datetime,
 ) -> bytes:
-    """Return a certificate (PEM) for a job that runs on a resource.
+    """Return a certificate (PEM) for a job that runs on the resource, for the daemon that has it.
 
     Raises LGIError NO_JOB, NOT_VISIBLE, STATE, NOT_YOUR_LOCK or CERTIFICATE.
     """
@@ -97,7 +98,7 @@ def issue_certificate(
     if resource.resource_name not in job.target_resources:
         raise LGIError(ErrorNumber.NOT_VISIBLE, f"job {asked.job_id}")
     if not _runs_on(job, resource):
-        raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} gets no certificate")
+        raise LGIError(ErrorNumber.STATE, f"a job that is {job.state} cannot get a certificate")
     if not is_held(job, asked.reference):
         raise LGIError(ErrorNumber.NOT_YOUR_LOCK, f"another daemon has job {asked.job_id}")
     own = client_certificate.read(client_certificate.der_of(resource.client_certificate))
@@ -105,11 +106,9 @@ def issue_certificate(
 
 
 def may_read(job: JobRow, other: JobRow, admin_group: str) -> bool:
-    """Return whether a job may read another's repository, as one that restarts it does.
+    """Return whether a job may read the repository of another: if one of its owners may.
 
-    It may if an owner of the job may.
-
-    But administrators may read everything, and their jobs run anywhere: for them that group does not count.
+    The administrators' group does not count as an owner: it may read everything, and its jobs run anywhere.
     """
     return comma_lists.contains_any(
         other.read_access, [owner for owner in job.owners if owner != admin_group]

@@ -1,4 +1,4 @@
-"""Who is calling, and what a certificate allows (wire.md 5, ruling 1)."""
+"""Callers, and what their certificates allow (wire.md 5, ruling 1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, Resourc
 
 @dataclass(frozen=True)
 class ProjectServers:
-    """The project servers of a project."""
+    """The master server of a project, and its slaves."""
 
     master: ResourceRow
     slaves: tuple[ResourceRow, ...]
@@ -26,44 +26,45 @@ class ProjectServers:
 
 @dataclass(frozen=True)
 class ResourcePrincipal:
-    """The caller of a resource call; ``session_time`` is when its session, if it has one, was last used."""
+    """A calling resource; ``session_time`` is the last use of its session in seconds, None without one."""
 
     resource: ResourceRow
     session_time: int | None
     servers: ProjectServers
 
     def check_session(self, session_id: int, now: int) -> None:
-        """LGIError NO_SESSION when a session is dead or is not the caller's."""
+        """Raise LGIError NO_SESSION unless the caller has this session and has used it lately."""
         if self.session_time is None or self.session_time < now - IDLE_SECONDS:
             raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
 
 
 @dataclass(frozen=True)
 class UserPrincipal:
-    """The caller of an interface call."""
+    """A calling user, with the groups that count for the call."""
 
     name: str
     groups: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything an access list may know the caller by."""
+        """The names of the caller in access lists: its own and its groups."""
         return comma_lists.unique((self.name, *self.groups))
 
 
 def check_certificate(who: ClientCertificate, config: Config) -> None:
-    """Check a certificate before anything posted is read; LGIError CERTIFICATE or PROJECT_REFUSED.
+    """Check a certificate before the form is read; LGIError CERTIFICATE or PROJECT_REFUSED.
 
-    A user called as the administrators' group would be one of them by name alone.
+    A user must not have the name of the administrators' group, since access lists have both.
     """
     if who.name.name == config.admin_group:
-        raise LGIError(ErrorNumber.CERTIFICATE, f"{config.admin_group!r} is a group and no one's name")
+        why = f"{config.admin_group!r} is a group and cannot be the name of a user"
+        raise LGIError(ErrorNumber.CERTIFICATE, why)
     if not any(who.name.allows_project(name) for name in config.projects):
         raise LGIError(ErrorNumber.PROJECT_REFUSED, "any of this server")
 
 
 def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Config) -> UserPrincipal:
-    """Return the user of a name, with those of the groups that the certificate allows.
+    """Return the calling user, with those of the posted groups that the certificate allows.
 
     Raises LGIError USER_DIFFERS or GROUPS_REFUSED.
     """
@@ -77,20 +78,16 @@ def user(who: ClientCertificate, name: str, groups: tuple[str, ...], config: Con
 
 
 def user_of(who: ClientCertificate, chosen: tuple[str, ...], config: Config) -> UserPrincipal:
-    """Return the user of a page: with the groups the certificate names.
-
-    Those of the ``chosen`` groups that the certificate grants are added.
-    """
+    """Return the user of a page, with the certificate's groups and the ``chosen`` ones that it grants."""
     allowed = allowed_groups(who.name, chosen, config) if chosen else ()
     return UserPrincipal(who.name.name, comma_lists.unique((*who.name.certified_groups(), *allowed)))
 
 
 def may_choose_groups(name: CommonName, config: Config) -> bool:
-    """Return whether a certificate grants groups that it does not name.
+    """Return whether a certificate grants groups that are not in it, except the administrators' (ruling 1).
 
-    It never grants the administrators' group (ruling 1).
-
-    One for ``any`` group does. One without groups does where the configuration has the old trust.
+    A certificate for ``any`` group does, and with ``open_groups`` in the configuration also one without
+    groups.
     """
     return name.is_for_any_group or (name.groups is None and config.open_groups)
 
@@ -98,8 +95,8 @@ def may_choose_groups(name: CommonName, config: Config) -> bool:
 def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) -> tuple[str, ...]:
     """Return those of the posted groups that a certificate grants, in their order.
 
-    The word ``any`` is nobody's name. Alone, from whom it is granted to, it is the user's own name: so it
-    stands in the configuration of old programs.
+    ``any`` is not the name of a group. If nothing else is granted it stands for the user's own name, since
+    configurations of old programs have it, for certificates of any group.
     """
     certified, open_to_all = name.certified_groups(), may_choose_groups(name, config)
     allowed = tuple(
@@ -113,7 +110,7 @@ def allowed_groups(name: CommonName, posted: tuple[str, ...], config: Config) ->
 
 
 def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
-    """Return the project a call is for, the default one when none is posted.
+    """Return the project of a call, the default one when none is posted.
 
     Raises LGIError PROJECT_REFUSED or PROJECT_UNKNOWN.
     """
@@ -126,38 +123,38 @@ def project_name(who: ClientCertificate, posted: str, config: Config) -> str:
 
 
 def resource(
-    transaction: Transaction, who: ClientCertificate, directory: ResourceCache, session_id: int = 0
+    transaction: Transaction, who: ClientCertificate, cache: ResourceCache, session_id: int = 0
 ) -> ResourcePrincipal:
-    """Return the calling resource and its session.
+    """Return the calling resource and the last use of its session.
 
-    Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, or MASTER for a project without one master.
-
-    That the resource exists is asked each time; nobody is refused by what its row said a moment ago.
+    The database is asked each time whether the resource exists, and again before a refusal because of a
+    cached row. Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE, or MASTER unless the project has exactly one
+    master.
     """
-    standing = active_resources.with_session(transaction, who.name.name, session_id)
-    if standing is None:
+    row = active_resources.with_session(transaction, who.name.name, session_id)
+    if row is None:
         raise LGIError(ErrorNumber.RESOURCE_UNKNOWN, who.name.name)
-    resource_id, session_time = standing
-    found = directory.resource(transaction, resource_id)
+    resource_id, session_time = row
+    found = cache.resource(transaction, resource_id)
     if not client_certificate.matches_registered(found.client_certificate, who):
-        found = directory.anew(transaction, resource_id)
+        found = cache.reload(transaction, resource_id)
     if not client_certificate.matches_registered(found.client_certificate, who):
         raise LGIError(ErrorNumber.CERTIFICATE, "it is not the one registered for this resource")
-    return ResourcePrincipal(found, session_time, recent_servers(transaction, directory))
+    return ResourcePrincipal(found, session_time, recent_servers(transaction, cache))
 
 
 def project_server(
-    transaction: Transaction, who: ClientCertificate, directory: ResourceCache
+    transaction: Transaction, who: ClientCertificate, cache: ResourceCache
 ) -> ResourcePrincipal:
-    """Return the calling project server.
+    """Return the calling project server, with its role read from the database.
 
-    Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE or NOT_A_SERVER. Its role is never an old one.
+    Raises LGIError RESOURCE_UNKNOWN, CERTIFICATE or NOT_A_SERVER.
     """
-    caller = resource(transaction, who, directory)
-    anew = directory.anew(transaction, caller.resource.resource_id)
-    if anew.project_server == NO_SERVER:
+    caller = resource(transaction, who, cache)
+    current = cache.reload(transaction, caller.resource.resource_id)
+    if current.project_server == NO_SERVER:
         raise LGIError(ErrorNumber.NOT_A_SERVER)
-    return replace(caller, resource=anew)
+    return replace(caller, resource=current)
 
 
 def servers(transaction: Transaction) -> ProjectServers:
@@ -165,13 +162,13 @@ def servers(transaction: Transaction) -> ProjectServers:
     return _one_master(active_resources.servers(transaction))
 
 
-def recent_servers(transaction: Transaction, directory: ResourceCache) -> ProjectServers:
-    """Return the project's servers as the head of an answer names them; LGIError MASTER."""
-    return _one_master(directory.servers(transaction))
+def recent_servers(transaction: Transaction, cache: ResourceCache) -> ProjectServers:
+    """Return the project's servers from the cache, for the header of an answer; LGIError MASTER."""
+    return _one_master(cache.servers(transaction))
 
 
 def servers_among(everyone: Sequence[ResourceRow]) -> ProjectServers:
-    """Return the project's servers in a list of everybody."""
+    """Return the project's servers among all resources and servers; LGIError MASTER."""
     return _one_master([one for one in everyone if one.project_server in {MASTER, SLAVE}])
 
 

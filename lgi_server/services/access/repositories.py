@@ -1,4 +1,4 @@
-"""Who may read and who may change a repository."""
+"""Rights to read and change repositories."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -20,7 +20,7 @@ from lgi_server.tables.job_queue.jobs import JobRow
 
 
 class RepositoryAccess:
-    """What one caller may do with the repositories of a server."""
+    """The rights of one caller on the repositories of a server."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class RepositoryAccess:
         trust: TrustConfig,
         store: Repositories,
     ) -> None:
-        """LGIError CERTIFICATE or PROJECT_REFUSED for a job that does not run any more. Times are in seconds.
+        """Set the caller; LGIError CERTIFICATE or PROJECT_REFUSED for a job that does not run any more.
 
-        ``groups`` are those that a page knows the caller to work for. # As LGI: GET, PUT and DELETE, which
-        post none, know those that the certificate names; the word ``any`` grants nothing there.
+        ``now`` is in seconds; ``groups`` are those that the user of a page has chosen. # As LGI: GET, PUT and
+        DELETE, which post no groups, have those in the certificate; ``any`` grants nothing there.
         """
         self._groups = groups
         self._config = config
@@ -51,9 +51,9 @@ class RepositoryAccess:
             self.account = job_principals.account(self._own)
 
     def check_reader(self, name: str) -> None:
-        """Check that the caller may read. Raises NoSuchRepositoryError.
+        """Raise NoSuchRepositoryError unless the caller may read a repository.
 
-        Raises LGIError READ_REFUSED for a job whose owners may not read the job it belongs to.
+        For a job: LGIError READ_REFUSED unless one of its owners may read the job of the repository.
         """
         if isinstance(self._who, JobCertificate):
             self._check_job(self._who, name)
@@ -61,9 +61,9 @@ class RepositoryAccess:
             self._found(self._who, name)
 
     def check_writer(self, name: str) -> None:
-        """Check that the caller may write. Raises NoSuchRepositoryError, LGIError MODIFY_REFUSED.
+        """Raise NoSuchRepositoryError or LGIError MODIFY_REFUSED unless the caller may write to a repository.
 
-        Those in its access file may, the target that has the job, and the job itself.
+        The names in its access file may, the resource that has the job, and the job itself.
         """
         if isinstance(self._who, JobCertificate):
             if self._own.repository != name:
@@ -77,13 +77,13 @@ class RepositoryAccess:
             raise LGIError(ErrorNumber.MODIFY_REFUSED, message="You may not change this repository")
 
     def check_again(self, name: str) -> None:
-        """`check_writer` once more for a job, which may have ended while its file was on its way."""
+        """Check a job again as `check_writer` does, since it may have ended while its file was received."""
         if isinstance(self._who, JobCertificate):
             self._own = self._own_job(self._who)
             self.check_writer(name)
 
     def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
-        """Return the job a repository belongs to, in a project the certificate allows.
+        """Return project and job of a repository, in a project that the certificate allows.
 
         Raises NoSuchRepositoryError.
         """
@@ -95,7 +95,7 @@ class RepositoryAccess:
         raise NoSuchRepositoryError(name)
 
     def _own_job(self, who: JobCertificate) -> JobRow:
-        """Return the job that calls, as it is now; LGIError PROJECT_REFUSED or CERTIFICATE."""
+        """Return the calling job as it is now; LGIError PROJECT_REFUSED or CERTIFICATE."""
         database = self._databases.get(who.job.project)
         if database is None:
             raise LGIError(ErrorNumber.PROJECT_REFUSED, who.job.project)
@@ -106,7 +106,7 @@ class RepositoryAccess:
         return database.run(work, write=False)
 
     def _check_job(self, who: JobCertificate, name: str) -> None:
-        """LGIError READ_REFUSED: what is not there and what is not for it are the same to a job."""
+        """Raise LGIError READ_REFUSED unless a job may read a repository, also if there is no such one."""
         if self._own.repository == name:
             return
         admin = self._config.admin_group
@@ -120,7 +120,7 @@ def _find(name: str, transaction: Transaction) -> JobRow | None:
 
 
 def _works_on(who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:
-    """Return whether the caller is a registered resource and the job one of its own."""
+    """Return whether the caller is a registered resource and the job has it as target."""
     resource = active_resources.named(transaction, who.name.name)
     if resource is None or not client_certificate.matches_registered(resource.client_certificate, who):
         return False

@@ -1,8 +1,8 @@
-"""What the project's resources and servers are, as its database said a moment ago.
+"""A cache of the rows of resources and servers.
 
-A resource's row holds its certificate and all it can do, and every answer names the master: read with each
-call, the two would cost more than the rest of most. Whether a resource or a session exists, and who has a job
-locked, is never answered from here.
+The row of a resource has its certificate and capabilities, and every answer has the master: reading both with
+each call would cost more than the rest of most calls. Whether a resource or session exists, and who has a job
+locked, is never taken from the cache.
 """
 
 import time
@@ -15,7 +15,7 @@ from lgi_server.tables.active_resources import ResourceRow
 
 
 class ResourceCache:
-    """The rows of active_resources that one worker has just read."""
+    """The rows of active_resources that one worker has read lately."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Create a cache whose entries are read again when they are older than ``seconds`` of ``clock``."""
@@ -29,10 +29,10 @@ class ResourceCache:
         kept = self._resources.get(resource_id)
         if kept is not None and self._clock() - kept[0] < self._seconds:
             return kept[1]
-        return self.anew(transaction, resource_id)
+        return self.reload(transaction, resource_id)
 
-    def anew(self, transaction: Transaction, resource_id: int) -> ResourceRow:
-        """Return a resource as the database has it now; LGIError RESOURCE_UNKNOWN when it has just gone."""
+    def reload(self, transaction: Transaction, resource_id: int) -> ResourceRow:
+        """Read a resource from the database and return it; LGIError RESOURCE_UNKNOWN if it is gone."""
         now = self._clock()
         self._resources = {
             key: kept for key, kept in self._resources.items() if now - kept[0] < self._seconds
@@ -44,7 +44,7 @@ class ResourceCache:
         return found
 
     def servers(self, transaction: Transaction) -> tuple[ResourceRow, ...]:
-        """Return the project's servers. None at all is looked up each time."""
+        """Return the project's servers; an empty list is not cached."""
         now = self._clock()
         since, found = self._servers
         if not found or now - since >= self._seconds:
@@ -52,6 +52,6 @@ class ResourceCache:
             self._servers = (now, found)
         return found
 
-    def forget(self, resource_id: int) -> None:
-        """Have a resource read at its next call."""
+    def invalidate(self, resource_id: int) -> None:
+        """Have a resource read from the database at its next call."""
         self._resources.pop(resource_id, None)

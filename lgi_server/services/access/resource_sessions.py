@@ -1,4 +1,4 @@
-"""The sessions of resources: opened at sign-up, renewed by use, ended with their locks."""
+"""Sessions of resources: opened at sign-up, renewed by use, ended together with their locks."""
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.db.errors import StatementError
@@ -7,14 +7,14 @@ from lgi_server.services.jobs import locking
 from lgi_server.tables import running_sessions
 from lgi_server.tables.active_resources import ResourceRow
 
-# A session is dead after so many seconds without a call (wire.md 3).
+# A session ends after so many seconds without a call (wire.md 3).
 IDLE_SECONDS = 1800
-# So many dead sessions are cleared away by one sign-up.
+# Idle sessions that one sign-up removes.
 AT_ONCE = 5
 
 
 def sign_up(transaction: Transaction, resource: ResourceRow, now: int) -> int:
-    """Open a session. Some dead ones, whoever's they are, and old locks of no session at all, go first."""
+    """Open a session and return its session_id; some idle sessions and abandoned locks are removed first."""
     for session_id in running_sessions.expired(transaction, now - IDLE_SECONDS, AT_ONCE):
         locking.free_session(transaction, session_id)
         running_sessions.delete(transaction, session_id)
@@ -26,6 +26,6 @@ def sign_up(transaction: Transaction, resource: ResourceRow, now: int) -> int:
 
 
 def sign_off(transaction: Transaction, session_id: int) -> None:
-    """End a session and free what it has locked."""
+    """End a session and unlock its jobs."""
     locking.free_session(transaction, session_id)
     running_sessions.delete(transaction, session_id)

@@ -1,4 +1,4 @@
-"""Who may submit: the first rule that matches decides (wire.md 5)."""
+"""Rules for submits: the first one that matches decides (wire.md 5)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from lgi_server.tables.submit_rules import SubmitRules
 
 @dataclass(frozen=True)
 class RuleDecision:
-    """Whether an owner may submit; whose jobs are counted, up to how many (0: no end)."""
+    """Whether an owner may submit; whose jobs are counted, and the limit.
+
+    A limit of 0 means none; the absolute value of a negative one counts queued and running jobs only.
+    """
 
     allowed: bool
     counted: str = ""
@@ -24,69 +27,71 @@ NO = RuleDecision(False)
 
 
 class JobCounter:
-    """How many jobs owners have, in one transaction: counted where a limit asks for it, and only once."""
+    """Counts the jobs of owners in one transaction, each at most once, and only if a rule has a limit."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._counts: dict[tuple[RuleDecision, str], int] = {}
 
-    def has_room(self, said: RuleDecision, application: str) -> bool:
-        """Return whether a verdict leaves room for one more job.
+    def allows_one_more(self, decision: RuleDecision, application: str) -> bool:
+        """Return whether a decision allows one more job.
 
-        Two submits count an owner's jobs one after the other, so that exactly one takes the last place.
+        Two submits count the jobs of an owner one after the other, so that only one gets the last place.
         """
-        if not said.allowed or said.limit == 0:
-            return said.allowed
-        if (said, application) not in self._counts:
-            self._counts[said, application] = submit_rules.count_alone(
-                self._transaction, said.counted, application, said.limit < 0
+        if not decision.allowed or decision.limit == 0:
+            return decision.allowed
+        if (decision, application) not in self._counts:
+            self._counts[decision, application] = submit_rules.count_alone(
+                self._transaction, decision.counted, application, decision.limit < 0
             )
-        return self._counts[said, application] < abs(said.limit)
+        return self._counts[decision, application] < abs(decision.limit)
 
     def add(self, owners: Sequence[str], application: str) -> None:
         """Count a job that is being submitted."""
-        for said, what in self._counts:
-            if what == application and said.counted in owners:
-                self._counts[said, what] += 1
+        for decision, counted in self._counts:
+            if counted == application and decision.counted in owners:
+                self._counts[decision, counted] += 1
 
 
 def allowed_owners(
-    tally: JobCounter, rules: SubmitRules, user: UserPrincipal, application: str
+    counter: JobCounter, rules: SubmitRules, user: UserPrincipal, application: str
 ) -> tuple[str, ...]:
-    """Return those of a user and groups that may own a new job; LGIError SUBMIT_REFUSED when nobody may.
+    """Return the user and those of the user's groups that may own a new job.
 
-    The user's own rules decide first; when they say yes, all groups that are not denied own the job too.
+    The rules of the user come first: if they allow the submit, all groups that are not denied own the job
+    too. Raises LGIError SUBMIT_REFUSED when no group may own it.
     """
-    verdicts = {group: decide(rules, user.name, group, application) for group in user.groups}
-    granted = [group for group, said in verdicts.items() if tally.has_room(said, application)]
+    decisions = {group: decide(rules, user.name, group, application) for group in user.groups}
+    granted = [
+        group for group, decision in decisions.items() if counter.allows_one_more(decision, application)
+    ]
     if not granted:
-        raise LGIError(ErrorNumber.SUBMIT_REFUSED, _why_not(verdicts.values(), application))
+        raise LGIError(ErrorNumber.SUBMIT_REFUSED, _why_not(decisions.values(), application))
     return (user.name, *(group for group in granted if group != user.name))
 
 
 def owners_allowed(
-    tally: JobCounter, rules: SubmitRules, owners: Sequence[str], application: str
+    counter: JobCounter, rules: SubmitRules, owners: Sequence[str], application: str
 ) -> tuple[str, ...]:
-    """Return those of the owners a resource names that may submit.
-
-    Each is judged as a user and as a group.
-    """
+    """Return those of the owners that may submit, each checked as a user and as a group."""
     return tuple(
-        owner for owner in owners if tally.has_room(decide(rules, owner, owner, application), application)
+        owner
+        for owner in owners
+        if counter.allows_one_more(decide(rules, owner, owner, application), application)
     )
 
 
-def _why_not(verdicts: Iterable[RuleDecision], application: str) -> str:
-    """Return what a refused user can do about it: nothing, or wait for or delete jobs."""
-    for said in verdicts:
-        if said.allowed:
-            kind = "jobs" if said.limit > 0 else "queued and running jobs"
-            return f"{said.counted} has {abs(said.limit)} {kind} of {application}, which is the limit"
+def _why_not(decisions: Iterable[RuleDecision], application: str) -> str:
+    """Return the reason of a refusal: a reached limit, or no rule."""
+    for decision in decisions:
+        if decision.allowed:
+            kind = "jobs" if decision.limit > 0 else "queued and running jobs"
+            return f"{decision.counted} has {abs(decision.limit)} {kind} of {application}, which is the limit"
     return f"no rule allows {application}"
 
 
 def decide(rules: SubmitRules, user: str, group: str, application: str) -> RuleDecision:
-    """Return what the rules say of a user submitting for a group; a pure function of the rows."""
+    """Return the decision about a submit of a user for a group; a pure function of the rules."""
     if _denied(rules.users_denied, user, application):
         return NO
     own = _granted(rules.users_allowed, user, user, application)
@@ -105,7 +110,7 @@ def decide(rules: SubmitRules, user: str, group: str, application: str) -> RuleD
 def _granted(
     allowed: dict[tuple[str, str], int], name: str, counted: str, application: str
 ) -> RuleDecision | None:
-    """Return what an allowing table says of a name: the row of the application before the row of any."""
+    """Return the decision of an "allowed" table: the rule of the application before that of ``any``."""
     for what in (application, ANY):
         if (name, what) in allowed:
             return RuleDecision(True, counted, allowed[name, what])

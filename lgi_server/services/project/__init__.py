@@ -1,1 +1,1 @@
-"""The rules for the project as a whole: administration, replication, orphaned repositories."""
+"""The project as a whole: administration, replication, orphaned repositories."""

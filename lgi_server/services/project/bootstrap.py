@@ -1,19 +1,19 @@
-"""A new slave server: all that is in its project's five tables comes from the master, change by change."""
+"""Set-up of a new slave server: it applies all changes of the master from the first one on."""
 
 from lgi_protocol.errors import LGIError
 from lgi_server.db.pool import Database
 from lgi_server.services.project import replication
-from lgi_server.services.project.administration import AdministrationError
 from lgi_server.services.project.peers import Master
+from lgi_server.services.project.recorded_changes import AdministrationError
 from lgi_server.services.project.replication import LocalServer
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER, SLAVE
 
 
 def check(master: Master, name: str, url: str) -> None:
-    """Ask the master for its first change; Unacceptable with what to do there when it does not tell.
+    """Fetch the first change of the master, before anything is created here.
 
-    Before anything is made here.
+    Raises AdministrationError, which says what to do on the master, when that fails.
     """
     try:
         master.next_update(0)
@@ -26,7 +26,10 @@ def check(master: Master, name: str, url: str) -> None:
 
 
 def fill(database: Database, name: str, project: str, master: Master) -> bool:
-    """Make all changes of the master here; whether any were missing. Unacceptable when they leave us out."""
+    """Apply all changes of the master and return whether any were missing.
+
+    Raises AdministrationError unless they register the master, and this server as a slave.
+    """
     done = replication.cycle(database, LocalServer(name), master.next_update)
     servers = database.run(active_resources.servers, write=False)
     roles = {server.resource_name: server.project_server for server in servers}

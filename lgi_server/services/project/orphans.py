@@ -1,6 +1,6 @@
-"""Repositories that belong to no job, and the list of resources beside the repositories.
+"""Orphaned repositories, which belong to no job, and the list of resources for web servers.
 
-A submit makes its repository before it stores its job: a server that is killed in between leaves one behind.
+A submit creates its repository before it stores its job: a server that is killed in between leaves an orphan.
 """
 
 import logging
@@ -20,17 +20,17 @@ from lgi_server.tables.active_resources import NO_SERVER
 from lgi_server.tables.job_queue import jobs
 
 log = logging.getLogger("lgi.scheduler")
-# Web servers that serve repositories for LGI know by this file who is a resource.
+# The file that tells web servers, which serve repositories for LGI, the names of resources.
 RESOURCE_LIST = ".LGI_resource_list"
-# One of so many parts of the repositories is looked through each time: the names are spread evenly.
+# Each clean-up checks one of so many parts of the repositories; names are spread evenly over them.
 PARTS = 16
 
 
 def remove_orphans(store: Repositories, databases: Sequence[Database], age: int, part: int, now: int) -> int:
-    """Remove repositories of one part that no project's job has; answer how many.
+    """Remove the repositories of one part that belong to no job of any project; return how many.
 
-    Only those of at least so many seconds: their jobs may be being stored. LGIError, and nothing is removed,
-    when a database is away.
+    Those younger than ``age`` seconds stay, since their jobs may not be stored yet. Raises LGIError, and
+    removes none, when a database cannot be reached.
     """
     old = [name for name in _names(store.root, part % PARTS) if _is_older(store.directory(name), now - age)]
     removed = 0
@@ -40,14 +40,14 @@ def remove_orphans(store: Repositories, databases: Sequence[Database], age: int,
         known = {name for database in databases for name in database.run(find, write=False)}
         for name in some:
             if name not in known:
-                log.info("%s belongs to no job, it is removed", name)
+                log.info("removing %s, which belongs to no job", name)
                 store.remove(name)
                 removed += 1
     return removed
 
 
 def _names(root: Path, part: int) -> Iterator[str]:
-    """Yield the repositories whose last digit says that they are of a part."""
+    """Yield the names of the repositories of a part, which is the last digit of the name."""
     for fan in sorted(root.glob(f"[0-9a-f][0-9a-f]{part:x}")):
         with suppress(FileNotFoundError, NotADirectoryError):
             names = (name for name in os.listdir(fan) if repository.is_name(name))
@@ -55,14 +55,14 @@ def _names(root: Path, part: int) -> Iterator[str]:
 
 
 def _is_older(directory: Path, oldest: int) -> bool:
-    """Return whether nothing was added to a repository, or removed from it, for long. A link is none."""
+    """Return whether a repository was last changed before ``oldest``, in seconds; False for a link."""
     with suppress(FileNotFoundError):
         return not directory.is_symlink() and directory.stat().st_mtime < oldest
     return False
 
 
 def write_resource_list(root: Path, databases: Iterable[Database]) -> bool:
-    """Write the names of all projects' resources to the file of that name; whether it has changed."""
+    """Write the names of the resources of all projects to RESOURCE_LIST; return whether it has changed."""
     everyone = [one for database in databases for one in database.run(active_resources.everyone, write=False)]
     names = sorted({one.resource_name for one in everyone if one.project_server == NO_SERVER})
     text = comma_lists.join(names)

@@ -1,4 +1,4 @@
-"""Keeping in step with the master: its changes are made here once each, in order (wire.md 8, ruling 5)."""
+"""Replication: changes of the master are applied here, each once and in order (wire.md 8, ruling 5)."""
 
 import logging
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from lgi_server.tables import active_resources, updates
 from lgi_server.tables.updates import UpdateStatement
 
 log = logging.getLogger("lgi.replication")
-# An update cycle that finds more stops and goes on at the next: it must not hold a request for ever.
+# Updates that one cycle fetches at most; the next cycle fetches the rest.
 MOST_AT_ONCE = 10_000
 
 
 class UpdatesMissingError(Exception):
-    """Changes of the master are missing here: they are to be fetched first, outside any transaction.
+    """Updates of the master have to be fetched first, outside any transaction.
 
-    ``is_gap`` when a pushed change has shown it: then the call is answered also when they cannot be had now.
+    ``is_gap``: a pushed update is newer than the next one. Then the call is answered even if the fetch fails.
     """
 
     def __init__(self, is_gap: bool = False) -> None:
@@ -31,7 +31,7 @@ class UpdatesMissingError(Exception):
 
 @dataclass(frozen=True)
 class Update:
-    """A change as servers pass it on: its version, the servers it is for, and its statement."""
+    """A change as servers send it: its version, the servers it is for, and its statement."""
 
     version: int
     servers: tuple[str, ...]
@@ -40,7 +40,7 @@ class Update:
 
 @dataclass(frozen=True)
 class LocalServer:
-    """One server in its project; ``unrestricted`` when it runs whatever statement its master sends."""
+    """The server itself in a project; an ``unrestricted`` one runs any statement that its master sends."""
 
     name: str
     unrestricted: bool = False
@@ -48,7 +48,10 @@ class LocalServer:
 
 @dataclass(frozen=True)
 class UpdateStatus:
-    """What a server is told that asks for news: how many there are, and the first or the newest version."""
+    """The answer to a request for updates: how many there are, the first one and its version.
+
+    Without any, ``newest`` is the newest version of this server.
+    """
 
     count: int
     newest: int
@@ -56,7 +59,7 @@ class UpdateStatus:
 
 
 def after(transaction: Transaction, version: int) -> UpdateStatus:
-    """Return what is newer than a version."""
+    """Return the updates after a version."""
     row = updates.first_after(transaction, version)
     if row is None:
         return UpdateStatus(0, updates.newest(transaction), None)
@@ -66,11 +69,11 @@ def after(transaction: Transaction, version: int) -> UpdateStatus:
 
 
 def accept(transaction: Transaction, update: Update, here: LocalServer, cycled: bool) -> int:
-    """Make or only note a pushed change; answer the newest version here.
+    """Store a pushed update, apply it if it is for this server, and return the newest version here.
 
-    A known version changes nothing. UpdatesMissingError when changes before it are missing.
-    # As LGI: when they still are after a cycle nothing is made, and the answered version says so (ruling 5).
-    Raises LGIError UPDATE when the statement is none that servers may send.
+    A known version changes nothing. Raises UpdatesMissingError when updates before it are missing, and
+    LGIError UPDATE for a statement that servers may not send. # As LGI: when updates are still missing after
+    a cycle nothing is stored, and the returned version shows it (ruling 5).
     """
     newest = updates.newest(transaction)
     if update.version <= newest:
@@ -78,24 +81,24 @@ def accept(transaction: Transaction, update: Update, here: LocalServer, cycled: 
     if update.version > newest + 1:
         if not cycled:
             raise UpdatesMissingError(is_gap=True)
-        log.warning("update %d waits until version %d is there", update.version, newest + 1)
+        log.warning("update %d waits for version %d", update.version, newest + 1)
         return newest
     apply(transaction, update, here)
     return update.version
 
 
 def apply(transaction: Transaction, update: Update, here: LocalServer) -> None:
-    """Record a change under its version, and make it when it is for this server; LGIError UPDATE."""
+    """Store an update with its version, and apply it if it is for this server; LGIError UPDATE."""
     make = _maker(update.query, here)
     updates.insert_as(transaction, update.version, comma_lists.join(update.servers), update.query)
     meant = comma_lists.contains_any(update.servers, [here.name])
     if meant:
         make(transaction)
-    log.info("update %d %s", update.version, "made" if meant else "noted, it is for other servers")
+    log.info("update %d %s", update.version, "applied" if meant else "stored, it is for other servers")
 
 
 def _maker(query: str, here: LocalServer) -> Callable[[Transaction], object]:
-    """Return what makes the change of a statement; LGIError UPDATE when it is none that servers may send."""
+    """Return the function that applies a statement; LGIError UPDATE if servers may not send it."""
     try:
         statement = update_parser.parse(query)
     except ValueError as error:
@@ -106,7 +109,7 @@ def _maker(query: str, here: LocalServer) -> Callable[[Transaction], object]:
 
 
 def change_of(transaction: Transaction, statement: Statement) -> UpdateStatement:
-    """Return the change a statement stands for. A resource that is known already keeps its number."""
+    """Return the change of a parsed statement; a registered resource keeps its resource_id."""
     values = dict(statement.values)
     if statement.table != "active_resources" or statement.verb is not Verb.REPLACE:
         return updates.change_of(statement.verb, statement.table, statement.values, statement.where)
@@ -119,9 +122,9 @@ def change_of(transaction: Transaction, statement: Statement) -> UpdateStatement
 
 
 def cycle(database: Database, here: LocalServer, ask: Callable[[int], Update | None]) -> int:
-    """Fetch and make what the master has newer, one change a transaction; answer how many.
+    """Fetch and apply updates, each in its own transaction, until there are no more; return how many.
 
-    ``ask`` answers the first change after a version. One that came meanwhile another way is passed over.
+    ``ask`` returns the first update after a version. One that was pushed meanwhile is skipped.
     """
     for done in range(MOST_AT_ONCE):
         known = database.run(updates.newest, write=False)
@@ -138,7 +141,7 @@ def cycle(database: Database, here: LocalServer, ask: Callable[[int], Update | N
 
 
 def read_update(version: int, servers: tuple[str, ...], query: str) -> Update:
-    """Return a posted change; LGIError UPDATE when its statement is not hexadecimal UTF-8."""
+    """Return an update as it is sent; LGIError UPDATE unless ``query`` is hexadecimal UTF-8."""
     try:
         return Update(version, servers, hexcode.decode(query).decode())
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""The statements servers send each other: one INSERT, REPLACE, UPDATE or DELETE on five tables (ruling 5).
+"""A parser of the statements that servers send each other (ruling 5).
 
-They come as text in MySQL's words. They are read here, never executed: what is stored is built anew from
-what was understood, with parameters.
+Each is one INSERT, REPLACE, UPDATE or DELETE of MySQL on one of five tables. The text is never executed: a
+new statement with parameters is made from the parsed values.
 """
 
 import re
@@ -28,7 +28,7 @@ NUMBERS = frozenset({"job_limit", "last_call_time", "project_server"})
 
 
 class Verb(StrEnum):
-    """What a statement does. An INSERT stands for a REPLACE: it has to be repeatable."""
+    """The kind of a statement. An INSERT is read as a REPLACE, so that it can be repeated."""
 
     REPLACE = "REPLACE"
     UPDATE = "UPDATE"
@@ -37,7 +37,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that was understood: the values it sets and the ones it looks for, by column."""
+    """A parsed statement: the values that it sets, and those of its WHERE, by column."""
 
     verb: Verb
     table: str
@@ -55,7 +55,7 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
 
 @dataclass(frozen=True)
 class _Token:
-    """A word (upper case beside its spelling), a mark, or a value."""
+    """A word, a quoted name, a mark, or a value."""
 
     kind: str
     text: str
@@ -68,7 +68,7 @@ def _tokens(text: str) -> Iterator[_Token]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise ValueError(f"cannot read it at {text[at : at + 20]!r}")
+            raise ValueError(f"syntax error at {text[at : at + 20]!r}")
         at = found.end()
         kind = str(found.lastgroup)
         inside = found.group(kind)
@@ -81,18 +81,18 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _unquoted(inside: str, quote: str) -> str:
-    """Return the text between quotes: MySQL's backslashes and doubled quotes."""
+    """Return the value of a quoted text, with the backslashes and doubled quotes of MySQL replaced."""
     pattern = re.compile(rf"\\(.)|{quote}{quote}", re.DOTALL)
     return pattern.sub(lambda m: _ESCAPED.get(m[1], m[1]) if m[1] else quote, inside)
 
 
 def parse(text: str) -> Statement:
-    """Return the statement in a text. ValueError says why it is none that servers may send."""
+    """Return the parsed statement. Raises ValueError for one that servers may not send."""
     return _Parser(list(_tokens(text))).statement()
 
 
 class _Parser:
-    """Goes through the tokens once, from left to right."""
+    """Parses tokens from left to right, without going back."""
 
     def __init__(self, tokens: list[_Token]) -> None:
         self._tokens = tokens
@@ -114,18 +114,18 @@ class _Parser:
             made = Statement(Verb.REPLACE, table, self._row(table))
         self._take(";")
         if self._at != len(self._tokens):
-            raise ValueError("there is more than one statement, or something behind it")
+            raise ValueError("there is more text after the statement")
         return made
 
     def _row(self, table: str) -> tuple[tuple[str, Value], ...]:
-        """``SET a = 1, b = 2`` or ``(a, b) VALUES (1, 2)``."""
+        """Parse ``SET a = 1, b = 2`` or ``(a, b) VALUES (1, 2)``."""
         if self._take("SET"):
             return self._pairs(table, ",")
         columns = self._listed(lambda: self._column(table))
         self._word("VALUES")
         values = self._listed(self._value)
         if len(columns) != len(values):
-            raise ValueError("there are not as many values as columns")
+            raise ValueError("the numbers of columns and values differ")
         return _checked(zip(map(str, columns), values, strict=True))
 
     def _where(self, table: str) -> tuple[tuple[str, Value], ...]:
@@ -151,12 +151,12 @@ class _Parser:
 
     def _next(self) -> _Token:
         if self._at >= len(self._tokens):
-            raise ValueError("it ends too early")
+            raise ValueError("the statement is incomplete")
         self._at += 1
         return self._tokens[self._at - 1]
 
     def _take(self, word: str) -> bool:
-        """Pass over a word or mark if it comes next."""
+        """Skip a word or mark if it comes next, and return whether it did."""
         token = self._tokens[self._at] if self._at < len(self._tokens) else None
         if token is not None and token.kind in {"word", "mark"} and token.text.upper() == word:
             self._at += 1
@@ -195,11 +195,11 @@ class _Parser:
 
 
 def _checked(pairs: Iterable[tuple[str, Value]]) -> tuple[tuple[str, Value], ...]:
-    """Return each column once, numbers where numbers belong."""
+    """Return columns and values with the right types. Raises ValueError for a repeated column."""
     made: dict[str, Value] = {}
     for column, value in pairs:
         if column in made:
-            raise ValueError(f"the column {column} stands twice")
+            raise ValueError(f"the column {column} occurs twice")
         made[column] = _typed(column, value)
     return tuple(made.items())
 
@@ -209,5 +209,5 @@ def _typed(column: str, value: Value) -> Value:
         return str(value)
     text = str(value).strip()
     if not re.fullmatch(r"-?\d{1,18}", text):
-        raise ValueError(f"{column} is a number, not {text[:20]!r}")
+        raise ValueError(f"{column} must be a number, not {text[:20]!r}")
     return int(text)
