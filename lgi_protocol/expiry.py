@@ -17,32 +17,39 @@ _FORMATS = {_UTC_TIME: "%y%m%d%H%M%SZ", _GENERALIZED_TIME: "%Y%m%d%H%M%SZ"}
 
 
 def not_after(path: Path) -> datetime:
-    """Return the earliest expiry (UTC) among the certificates in a PEM file.
+    """Return the end of `validity`, and raise as it does."""
+    return validity(path)[1]
+
+
+def validity(path: Path) -> tuple[datetime, datetime]:
+    """Return the period (UTC) in which all certificates in a PEM file are valid.
 
     Of several with the same subject, as of a renewed CA, the latest one counts. Raise OSError when the file
     cannot be read, ValueError when it holds no certificate.
     """
-    latest: dict[bytes, datetime] = {}
+    latest: dict[bytes, tuple[datetime, datetime]] = {}
     for pem in _PEM.findall(path.read_text("ascii")):
-        subject, end = _subject_and_end(ssl.PEM_cert_to_DER_cert(pem))
-        latest[subject] = max(end, latest.get(subject, end))
+        subject, end, begin = _subject_and_validity(ssl.PEM_cert_to_DER_cert(pem))
+        latest[subject] = max((end, begin), latest.get(subject, (end, begin)))
     if not latest:
         raise ValueError(f"{path} holds no certificate")
-    return min(latest.values())
+    return max(begin for _, begin in latest.values()), min(end for end, _ in latest.values())
 
 
 def warnings(paths: Iterable[Path], now: datetime) -> list[str]:
-    """Return a warning for each certificate file that has expired or expires within 30 days.
+    """Return a warning for each certificate file that expires within 30 days or is not valid now.
 
     Keys and unreadable files are skipped: the code that uses them reports them.
     """
     found = []
     for path in dict.fromkeys(paths):
         try:
-            end = not_after(path)
+            begin, end = validity(path)
         except (OSError, ValueError):
             continue
-        if end - now < WARNING:
+        if now < begin:
+            found.append(f"the certificate {path} {not_yet_valid(begin)}: check the clock of this machine")
+        elif end - now < WARNING:
             found.append(f"the certificate {path} {describe(end, now)}: renew it")
     return found
 
@@ -56,16 +63,21 @@ def describe(end: datetime, now: datetime) -> str:
     return f"expires on {end:%Y-%m-%d} ({left})"
 
 
-def _subject_and_end(der: bytes) -> tuple[bytes, datetime]:
-    """Return subject and expiry of a certificate (RFC 5280, 4.1); raise ValueError when it is none."""
+def not_yet_valid(begin: datetime) -> str:
+    """Return the begin of a validity as text: ``is not yet valid, only from 2026-12-01 09:00 UTC``."""
+    return f"is not yet valid, only from {begin:%Y-%m-%d %H:%M} UTC"
+
+
+def _subject_and_validity(der: bytes) -> tuple[bytes, datetime, datetime]:
+    """Return subject, end and begin of a certificate (RFC 5280, 4.1); raise ValueError when it is none."""
     (_, certificate), *_ = _elements(der)
     (_, signed), *_ = _elements(certificate)
     fields = [field for field in _elements(signed) if field[0] != _VERSION]
     # serialNumber, signature, issuer, validity, subject
     if len(fields) < 5:
         raise ValueError("not a certificate")
-    (_, _begin), (kind, end) = _elements(fields[3][1])
-    return fields[4][1], _time(kind, end)
+    begin, end = _elements(fields[3][1])
+    return fields[4][1], _time(*end), _time(*begin)
 
 
 def _time(kind: int, text: bytes) -> datetime:

@@ -42,6 +42,10 @@ _ADVICE = (
     ),
     ("alert unknown ca", "the server does not trust the CA of the client certificate"),
     ("alert certificate expired", "renew the client certificate"),
+    (
+        "alert bad certificate",
+        "the server cannot use the client certificate; it may be not yet valid by the server's clock",
+    ),
 )
 
 

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from lgi_protocol import common_name
+from lgi_protocol import common_name, expiry
 from lgi_protocol.common_name import CommonName
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.auth import job_certificate
@@ -44,6 +44,7 @@ class ClientCertificate:
     der: bytes
     name: CommonName
     serial: int
+    not_before: datetime
     not_after: datetime
 
     @property
@@ -85,6 +86,8 @@ def authenticate(
         raise LGIError(ErrorNumber.CERTIFICATE, str(error)) from None
     if datetime.fromtimestamp(now, UTC) > identity.not_after:
         raise LGIError(ErrorNumber.CERTIFICATE, "it has expired")
+    if datetime.fromtimestamp(now, UTC) < identity.not_before:
+        raise LGIError(ErrorNumber.CERTIFICATE, f"it {expiry.not_yet_valid(identity.not_before)}")
     revocation = trust.revocation
     if not 0 <= now - revocation.checked < CHECK_SECONDS:
         revocation.check(now)
@@ -131,7 +134,8 @@ def read(der: bytes) -> ClientCertificate:
         raise ValueError("the certificate has not exactly one common name")
     value = names[0].value
     name = common_name.parse(value if isinstance(value, str) else value.decode("utf-8", "replace"))
-    return ClientCertificate(der, name, certificate.serial_number, certificate.not_valid_after_utc)
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return ClientCertificate(der, name, certificate.serial_number, begin, end)
 
 
 @lru_cache(maxsize=4096)

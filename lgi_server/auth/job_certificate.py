@@ -34,6 +34,7 @@ class JobCertificate:
     """The certificate of a job; at each use the database decides what it allows."""
 
     job: JobClaims
+    not_before: datetime
     not_after: datetime
 
     @property
@@ -77,4 +78,4 @@ def read(certificate: x509.Certificate) -> JobCertificate:
         raise ValueError("the certificate does not name one job")
     project, job_id, resource, reference, fingerprint = (values[name][0] for name in _NAMES)
     job = JobClaims(project, int(job_id), resource, reference, fingerprint)
-    return JobCertificate(job, certificate.not_valid_after_utc)
+    return JobCertificate(job, certificate.not_valid_before_utc, certificate.not_valid_after_utc)

@@ -52,7 +52,7 @@ class SchedulerSettings:
     pulse_limit: int = setting(_period, default=3600)
     pulse_limits: Mapping[str, int] = setting(_pulse_limits, is_list=True, default_factory=dict)
     # A job that was lost so often is queued no more, but aborted; 0: it always is, as LGI does.
-    most_losses: int = setting(_times, default=0)
+    most_losses: int = setting(_times, default=3)
     # A repository that belongs to no job is removed at this age; 0: never.
     orphan_age: int = setting(_age, default=86_400)
     # What was used counts half as much in the order of the queue after so long.

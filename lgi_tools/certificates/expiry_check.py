@@ -90,7 +90,10 @@ def _file(file: Path, now: datetime, warning: timedelta) -> ExpiryFinding:
             end = revocation_list.read(file).next_update_utc
             return _judged(file, "revocation list", end, now, warning)
         name = inventory.name_of(read_certificate(file))
-        return _judged(file, name, expiry.not_after(file), now, warning)
+        begin, end = expiry.validity(file)
+        if now < begin:
+            return ExpiryFinding(file, name, end, expiry.not_yet_valid(begin), bad=True)
+        return _judged(file, name, end, now, warning)
     except OSError as error:
         return ExpiryFinding(file, "-", None, f"cannot be read: {error.strerror}", bad=True)
     except ValueError:

@@ -82,6 +82,20 @@ def test_the_end_of_a_certificate_is_announced_for_thirty_days(
     assert said == ([f"the certificate {file} {words}: renew it"] if words else [])
 
 
+def test_a_certificate_that_is_not_yet_valid_is_announced(ours: Authority) -> None:
+    """As on a machine whose clock is behind; the clock is named."""
+    validity = Validity(NOW + timedelta(hours=2), NOW + timedelta(days=100))
+    file = ours.issue_user("mark", validity=validity, force=True).certificate
+
+    said = expiry.warnings([file], NOW)
+
+    assert said == [
+        f"the certificate {file} is not yet valid, only from 2026-11-01 {NOW.hour + 2:02}:00 UTC:"
+        " check the clock of this machine"
+    ]
+    assert expiry.warnings([file], NOW + timedelta(hours=3)) == []
+
+
 def test_the_later_end_counts_for_a_renewed_ca_beside_the_old_one(ours: Authority, tmp_path: Path) -> None:
     """A file may hold several certificates; of different ones the first to end counts."""
     chain = tmp_path / "chain"

@@ -61,7 +61,7 @@ def test_relative_paths_start_at_the_configurations_directory(directory: Path) -
 
 
 def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
-    """A limit of its own for an application; as LGI's without any setting."""
+    """A limit of its own for an application; without any setting LGI's periods, and an end of being lost."""
     changes = (
         "[scheduler]\npulse_limits = hello_world 120, vasp 86400\n"
         "schedule_period = 60\norphan_age = 0\nmost_losses = 5\n"
@@ -71,7 +71,7 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     assert (usual.schedule_period, usual.updates_period, usual.pulse_period) == (300, 900, 1800)
     assert (usual.session_period, usual.upkeep_period, usual.pulse_limit) == (600, 600, 3600)
     assert (changed.schedule_period, changed.orphan_age) == (60, 0)
-    assert (usual.most_losses, changed.most_losses) == (0, 5)
+    assert (usual.most_losses, changed.most_losses) == (3, 5)
     assert [changed.pulse_limit_of(name) for name in ("hello_world", "vasp", "other")] == [120, 86400, 3600]
 
 

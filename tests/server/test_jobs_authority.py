@@ -58,6 +58,8 @@ def test_a_certificate_that_expires_on_an_open_connection_is_refused(
     assert client_certificate.authenticate(environ, trust, now).caller == "job 7 on res1@cluster"
     with pytest.raises(LGIError, match="expired"):
         client_certificate.authenticate(environ, trust, now + 100_000)
+    with pytest.raises(LGIError, match="it is not yet valid, only from 20"):
+        client_certificate.authenticate(environ, trust, now - 100_000)
     with pytest.raises(LGIError, match="a job may not"):
         client_certificate.require_user_certificate(environ, trust, now)
 

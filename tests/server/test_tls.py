@@ -95,7 +95,7 @@ def test_a_certificate_of_another_ca_gets_no_handshake(server: Grid) -> None:
 
 
 def test_an_expired_certificate_gets_no_handshake(server: Grid) -> None:
-    """Nor one that is not valid yet."""
+    """Nor one that is not valid yet; the client is told which."""
     now = datetime.now(UTC)
     authority = server.people.authority
     past = Validity(now - timedelta(days=2), now - timedelta(days=1))
@@ -103,7 +103,7 @@ def test_an_expired_certificate_gets_no_handshake(server: Grid) -> None:
 
     for number, validity in enumerate((past, future)):
         issued = authority.issue_user(f"late{number}@laptop", validity=validity)
-        with pytest.raises(TransportError):
+        with pytest.raises(TransportError, match=("renew the client", "not yet valid by the server")[number]):
             server.client(issued).post("interfaces/interface_job_state", {})
 
 

@@ -76,7 +76,7 @@ def test_a_job_that_is_lost_too_often_is_queued_no_more(grid: Grid) -> None:
     """It may be what ends its daemons: others get their turn, and its history says why it has ended."""
     resource, user = grid.resource(), grid.user()
     job_id = user.submit()
-    settings = SchedulerSettings(most_losses=3)
+    settings = SchedulerSettings()
     now = int(time.time())
 
     states = []
