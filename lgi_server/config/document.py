@@ -46,6 +46,10 @@ def parse(path: Path, lines: Sequence[Line]) -> Document:
 
     Raises ConfigError for a line that is not ``setting = value``, and for what is there twice.
     """
+    for line in lines:
+        # configparser passes over what stands behind the bracket.
+        if line.text.startswith("[") and not line.section:
+            raise ConfigError(f"{path}, line {line.number}: {line.text!r} is not '[section]'")
     parser = _Parser()
     texts = [line.text if line.section is None else f"[{line.section}]" for line in lines]
     try:

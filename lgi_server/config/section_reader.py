@@ -34,9 +34,11 @@ def _value(document: Document, section: str, setting: Setting, text: str) -> obj
             raise ValueError("the value is empty")
         value = _resolved(setting.read(text), document.path.parent)
     except (ValueError, OSError) as error:
-        raise document.error(section, setting.name, str(error), text) from None
+        why = f"{error}{suggestion.of_value(text)}"
+        raise document.error(section, setting.name, why, text) from None
     if setting.is_file and (reason := _reason_unreadable(Path(str(value)))):
-        raise document.error(section, setting.name, f"cannot read that file: {reason}", text)
+        why = f"cannot read that file: {reason}{suggestion.of_value(text)}"
+        raise document.error(section, setting.name, why, text)
     return value
 
 

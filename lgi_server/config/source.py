@@ -1,8 +1,12 @@
 """The lines of a configuration file, with the numbers that an editor shows."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+# A comment may follow.
+_SECTION = re.compile(r"\[([^\]]*)\]\s*([#;].*)?")
 
 
 class ConfigError(Exception):
@@ -19,9 +23,8 @@ class Line:
     @property
     def section(self) -> str | None:
         """The name of the section that begins here, with one blank between its words, or None."""
-        if not (self.text.startswith("[") and self.text.endswith("]")):
-            return None
-        return " ".join(self.text[1:-1].split())
+        found = _SECTION.fullmatch(self.text)
+        return " ".join(found[1].split()) if found else None
 
     @property
     def setting(self) -> str:

@@ -1,4 +1,4 @@
-"""What was probably meant by a name that is not known."""
+"""What was probably meant by a name that is not known, or by a value that is wrong."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
@@ -33,3 +33,12 @@ def unknown_project(name: str, known: Collection[str]) -> str:
     folded = {one.casefold(): one for one in known}
     close = get_close_matches(name.casefold(), folded, 1)
     return f"there is no [project {name}] section" + (f"; did you mean {folded[close[0]]}?" if close else "")
+
+
+def of_value(text: str) -> str:
+    """Return what may be wrong with the text of a value, as the end of a message; mostly nothing."""
+    if text[:1] in {"'", '"'}:
+        return "; values have no quotes here"
+    if " #" in text or " ;" in text:
+        return "; a comment needs a line of its own"
+    return ""

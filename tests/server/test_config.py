@@ -99,6 +99,7 @@ def test_sizes_may_be_written_with_a_letter(directory: Path) -> None:
 def test_indentation_upper_case_and_percent_signs_mean_what_they_say(directory: Path) -> None:
     """A line that begins with blanks is a setting and continues none; nothing is put in for %(name)s."""
     assert load(directory, GOOD.replace("\n", "\n    ")) == load(directory, GOOD)
+    assert load(directory, GOOD.replace("LGI]", "LGI] # the first")) == load(directory, GOOD)
     assert load(directory, GOOD.replace("8443/LGI", "8443/%(listen)s")).prefix == "/%(listen)s"
     with pytest.raises(ConfigError, match="there is no setting 'URL' here; did you mean 'url'"):
         load(directory, GOOD.replace("url", "URL"))
@@ -186,7 +187,7 @@ BAD = {
         GOOD.replace("listen = ", "listen "),
         "line 4: 'listen 127.0.0.1:8443' is not 'setting = value'",
     ),
-    "no bracket": (GOOD.replace("LGI]", "LGI"), "line 12: '[project LGI' is not 'setting = value'"),
+    "no bracket": (GOOD.replace("LGI]", "LGI"), "line 12: '[project LGI' is not '[section]'"),
     "set twice": (
         GOOD.replace("url =", "url = https://other/LGI\nurl ="),
         "line 4: [server] url is set a second time, as in line 3: keep one of them",
@@ -266,6 +267,20 @@ BAD = {
     "setting missing": (
         GOOD.replace("default_project = LGI\n", ""),
         "line 2: [server]: the setting 'default_project' is missing",
+    ),
+    "words behind a section": (
+        GOOD.replace("LGI]", "LGI] here"),
+        "line 12: '[project LGI] here' is not '[section]'",
+    ),
+    "quotes": (
+        GOOD.replace("127.0.0.1:8443", '"127.0.0.1"'),
+        '[server] listen = "127.0.0.1": write host:port, as 0.0.0.0:443 or [::]:443, several with commas, or'
+        " unix:/path/of/a/socket; values have no quotes here",
+    ),
+    "quotes of a file": (GOOD.replace("server.key", "'server.key'"), "; values have no quotes here"),
+    "a comment behind a value": (
+        LIMITS + "workers = 2 # two\n" + GOOD,
+        "line 2: [limits] workers = 2 # two: write a number above 0; a comment needs a line of its own",
     ),
     "nothing at all": ("", ": [server]: the setting 'url' is missing"),
 }
