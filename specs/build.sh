@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the RPMs of what is committed, HEAD, in build/rpm, or says in plain words what is missing: `make rpm`.
-# PYTHON=/usr/bin/python3.12 builds them for another Python, of the machines they are for.
+# Builds the RPMs of the last commit in build/rpm, or prints what is missing: `make rpm`.
+# PYTHON=/usr/bin/python3.12 builds them for machines with another Python.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ stop() {
     exit 1
 }
 
-# The packages name the program with its version: the modules they bring are good for no other one.
+# The packages require this program with its version, because their modules are compiled for it.
 find_python() {
     for candidate in ${PYTHON:-/usr/bin/python3.11 /usr/bin/python3}; do
         "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || continue
@@ -25,8 +25,8 @@ python=$(find_python)
     "Install it: dnf install python3.11 (RHEL 9, Rocky 9), or name it: PYTHON=/usr/bin/python3.12 make rpm"
 "$python" -c 'import ensurepip, venv' 2> /dev/null || stop "The venv module of $python is missing." \
     "Install it: apt-get install python3-venv (Debian, Ubuntu)"
-git rev-parse --verify --quiet HEAD > /dev/null || stop "This is no git checkout: the packages are made of what is committed."
-[ -z "$(git status --porcelain)" ] || echo "What is not committed will not be in the packages." >&2
+git rev-parse --verify --quiet HEAD > /dev/null || stop "This is not a git checkout: the packages are built from the last commit."
+[ -z "$(git status --porcelain)" ] || echo "Uncommitted changes will not be in the packages." >&2
 
 top=$PWD/build/rpm
 rm -rf "$top"
@@ -39,16 +39,16 @@ echo "Fetching the Python packages of constraints.txt for $python ..."
 "$python" -m venv "$top/venv"
 "$top/venv/bin/python" -m pip --disable-pip-version-check -q wheel -c constraints.txt -w "$top/wheels" \
     "$top/lgi-$version" 'setuptools>=68' ||
-    stop "The packages LGI needs could not be had: see above." "Is there a network, or a proxy to set (https_proxy)?"
+    stop "The Python packages could not be downloaded: see above." "Check the network, or set a proxy (https_proxy)."
 rm "$top"/wheels/lgi-*
 tar -cf "$top/SOURCES/lgi-$version-wheels.tar" -C "$top" wheels
 rm -rf "$top/venv" "$top/wheels"
 
-# Where packages are not RPMs, nothing is known of what is installed.
+# On machines without RPM packages the dependencies cannot be checked.
 nodeps=
 rpm -q rpm > /dev/null 2>&1 || nodeps=--nodeps
 # shellcheck disable=SC2086
 rpmbuild -ba --quiet $nodeps --define "_topdir $top" --define "python $python" "$top/lgi-$version/specs/lgi.spec" \
-    > "$top/log" 2>&1 || { tail -n 20 "$top/log" >&2; stop "rpmbuild has failed: all it said is in $top/log"; }
+    > "$top/log" 2>&1 || { tail -n 20 "$top/log" >&2; stop "rpmbuild failed: see its output in $top/log"; }
 rm -rf "$top/BUILD" "$top/BUILDROOT" "$top/lgi-$version"
 find "$top" -name '*.rpm'
