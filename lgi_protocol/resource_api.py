@@ -52,7 +52,7 @@ class SignUp:
     """Answer to a sign-up: the session and the servers of the project.
 
     ``longest_wait`` is the maximum duration of a long poll in seconds; 0 when the server has none, as LGI.
-    ``job_certificates``: the server issues certificates to jobs.
+    ``job_certificates``: the server issues certificates to jobs. ``resource`` is the name of the caller.
     """
 
     session_id: str
@@ -61,6 +61,7 @@ class SignUp:
     max_field_size: int
     longest_wait: int = 0
     job_certificates: bool = False
+    resource: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class ResourceCalls:
             max_field_size=reply.max_field_size,
             longest_wait=reply.number("longest_wait"),
             job_certificates=reply.number("job_certificates") > 0,
+            resource=reply.value("resource"),
         )
 
     def sign_off(self) -> None:

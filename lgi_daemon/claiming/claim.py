@@ -134,7 +134,6 @@ def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRec
     """Return a new record; its reference replaces that of an earlier daemon in the job's specifics."""
     job, credentials = offer.description, configuration.credentials
     reference = secrets.token_hex(16).upper()
-    specifics = f"<daemon_reference> {reference} </daemon_reference> {without_reference(job.job_specifics)}"
     return JobRecord(
         reference=reference,
         project=offer.project.name,
@@ -154,11 +153,16 @@ def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRec
         limits=offer.application.limits,
         bounds=offer.application.bounds,
         target_resources=job.target_resources,
-        job_specifics=specifics.strip(),
+        job_specifics=with_reference(reference, job.job_specifics),
         state=str(State.QUEUED),
         state_time_stamp=job.state_time_stamp,
         has_state_directory=True,
     )
+
+
+def with_reference(reference: str, specifics: str) -> str:
+    """Return job specifics that begin with a daemon reference, in place of those of earlier claims."""
+    return f"<daemon_reference> {reference} </daemon_reference> {without_reference(specifics)}".strip()
 
 
 def without_reference(specifics: str) -> str:

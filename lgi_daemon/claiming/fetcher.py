@@ -13,6 +13,7 @@ from lgi_daemon.claiming.offer_pages import first_page, free_slots
 from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
 from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
 from lgi_daemon.claiming.system_limits import SystemLimits
+from lgi_daemon.claiming.takeover import local_copy, take_over
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
@@ -183,6 +184,8 @@ class JobFetcher:
             return False
         if self.stopping():
             return False
+        if job := local_copy(self.jobs, offer):
+            return take_over(job, offer, calls, self.jobs.clock.now)
         seconds = self.rejected_jobs.retry_in(_version(offer))
         if seconds:
             log.debug("job %s was rejected, ignoring it for %.0f s", job_id, seconds)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import completion
+from lgi_daemon.jobs import completion, reconciliation
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, Actions
@@ -19,9 +19,12 @@ _ENDS = {Action.REPORT_FINISHED: State.FINISHED, Action.REPORT_ABORTED: State.AB
 def execute(job: LocalJob, actions: Actions) -> bool:
     """Execute actions in order until one fails, or until the end of the job must be reported.
 
-    Return whether none failed; the end of the job is then in its record.
+    Return whether none failed; the end of the job is then in its record. A job is not started when its server
+    has come to want something else of it while the prologue ran.
     """
     for action in actions:
+        if action is Action.RUN and reconciliation.hear(job):
+            return False
         if action in _ENDS:
             completion.save_end(job, _ENDS[action])
             return True

@@ -133,7 +133,7 @@ def _is_last_epilogue(job: LocalJob, failure: str, is_temporary: bool = False) -
     if job.server_answered and not is_temporary:
         job.epilogue_failures += 1
         job.server_answered = False
-    if job.epilogue_failures < MAX_EPILOGUES and job.intent is ServerIntent.WANTED:
+    if job.epilogue_failures < MAX_EPILOGUES and job.intent in {ServerIntent.WANTED, ServerIntent.REQUEUED}:
         return False
     attempts = job.schedule.end_attempts
     _add_remark(job, f"job_epilogue_script failed {attempts} times; files may be missing")

@@ -15,6 +15,7 @@ from lgi_daemon.jobs.schedule import JobSchedule
 from lgi_daemon.rundir.record import JobRecord, Phase
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_protocol import resource_api, xml
+from lgi_protocol.errors import ServerError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class LocalJob:
         # is to be told about the end of the job.
         self.epilogue_failures = 0
         self.server_answered = True
+        # What its server has answered and the record does not show yet; set without the lock.
+        self.heard: resource_api.JobDescription | ServerError | None = None
         self.remark = ""
         # The last poll of its server failed.
         self.server_unreachable = False

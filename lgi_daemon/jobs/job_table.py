@@ -78,8 +78,8 @@ class JobTable:
             sync_due = self._server_sync.due(job)
             if sync_due:
                 syncs[job.record.server].append(job)
-            is_polled = sync_due and job.schedule.awaits_poll(self.clock.now)
-            if not is_polled and self._local_check.due(job):
+            is_polled = job.schedule.poll_due(self.clock.now) and job.schedule.awaits_poll(self.clock.now)
+            if not (sync_due and is_polled) and self._local_check.due(job):
                 self._script_workers.submit(job.record.reference, partial(self._local_check.check, job))
         for server, jobs in syncs.items():
             # Reports first: a user waits for them, and they free slots.

@@ -11,6 +11,7 @@ class ServerIntent(StrEnum):
     WANTED = "wanted"
     UNWANTED = "unwanted"
     DROPPED = "dropped"
+    REQUEUED = "requeued"  # queued again although it is here; until it is taken back nothing is begun
     STALE = "stale"
 
 
@@ -58,13 +59,22 @@ ACTIONS: dict[tuple[ServerIntent, Activity], Actions] = {
     (ServerIntent.DROPPED, Activity.FINISHED): FINISH,
     (ServerIntent.DROPPED, Activity.IDLE): (Action.DISOWN,),
     (ServerIntent.DROPPED, Activity.LOST): FINISH,
+    # LGI 1.31 would kill it, or run it a second time.
+    (ServerIntent.REQUEUED, Activity.RUNNING): WAIT,
+    (ServerIntent.REQUEUED, Activity.FINISHED): FINISH,
+    (ServerIntent.REQUEUED, Activity.IDLE): WAIT,
+    (ServerIntent.REQUEUED, Activity.LOST): FINISH,
     (ServerIntent.STALE, Activity.RUNNING): (Action.ABORT, Action.REMOVE),
     (ServerIntent.STALE, Activity.FINISHED): (Action.EPILOGUE, Action.REMOVE),
     (ServerIntent.STALE, Activity.IDLE): (Action.REMOVE,),
     (ServerIntent.STALE, Activity.LOST): (Action.REMOVE,),
 }
 
-_INTENTS = {State.RUNNING: ServerIntent.WANTED, State.ABORTING: ServerIntent.UNWANTED}
+_INTENTS = {
+    State.RUNNING: ServerIntent.WANTED,
+    State.ABORTING: ServerIntent.UNWANTED,
+    State.QUEUED: ServerIntent.REQUEUED,
+}
 
 
 def server_intent(state: str, is_ours: bool) -> ServerIntent:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from lgi_daemon.execution.scripts import NoAnswerError
-from lgi_daemon.jobs import action_runner, activity_check, excess, lifecycle
+from lgi_daemon.jobs import action_runner, activity_check, excess, lifecycle, reconciliation
 from lgi_daemon.jobs.circuit_breaker import IMMEDIATE_SECONDS, CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
@@ -52,6 +52,8 @@ class LocalCheck:
     def _check(self, job: LocalJob) -> None:
         # Before the scripts: an end that comes while they answer is noticed at the next tick.
         alive = job.is_alive()
+        reconciliation.hear(job)
+        intent = job.intent
         job.schedule.check_started()
         actions = WAIT if alive and not self._scripts_due(job) else self._next_actions(job)
         if actions == WAIT:
@@ -64,7 +66,8 @@ class LocalCheck:
             succeeded = self._execute(job, actions)
             if succeeded and Action.RUN in actions:
                 job.schedule.started(self.clock.now)
-            job.schedule.step_taken(self.clock.now, needs_check=succeeded or job.record.disowned)
+            is_news = job.intent is not intent
+            job.schedule.step_taken(self.clock.now, needs_check=succeeded or is_news)
 
     def _scripts_due(self, job: LocalJob) -> bool:
         """Return whether the scripts of a job whose run script is alive must be asked all the same."""
@@ -97,7 +100,7 @@ class LocalCheck:
             if actions == START:
                 self.circuit_breaker.record_failure(job)
             raise
-        if actions == START and not succeeded:
+        if actions == START and not succeeded and job.intent is ServerIntent.WANTED:
             self.circuit_breaker.record_failure(job)
         elif Action.REPORT_FINISHED in actions:
             self._record_end(job)

@@ -6,18 +6,17 @@ from collections.abc import Callable, Sequence
 from lgi_daemon.jobs import credentials
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
-from lgi_daemon.jobs.reports import CLOSED, report, unlock
-from lgi_daemon.rundir.record import Phase, claimed_by
+from lgi_daemon.jobs.reconciliation import LOST, close, drop_claim, reconcile
+from lgi_daemon.jobs.reports import report
+from lgi_daemon.rundir.record import Phase
 from lgi_daemon.servers.clock import Clock
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool, SessionRegistry
 from lgi_protocol import resource_api
-from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
-from lgi_protocol.states import State, normalized
+from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
-
-_LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 
 class ServerSync:
@@ -38,9 +37,11 @@ class ServerSync:
         self.stopping = stopping
 
     def due(self, job: LocalJob) -> bool:
-        """Return whether a job must be polled or reported, and its server may be called now."""
+        """Return whether a job must be polled, reported or reconciled, and its server may be called now."""
         if job.removed or job.closed or not self.servers.open(job.record.server):
             return False
+        if job.heard is not None and not job.lock.locked():
+            return True
         return self._poll_due(job) or self._report_due(job)
 
     def _poll_due(self, job: LocalJob) -> bool:
@@ -59,14 +60,18 @@ class ServerSync:
                     self._sync_job(job, sessions)
 
     def _sync_job(self, job: LocalJob, sessions: SessionPool) -> None:
-        """Poll before the job is locked: that may take a minute, in which its scripts can run."""
+        """Poll before the job is locked: that may take a minute, in which its scripts can run.
+
+        What was heard is kept until nobody else works on the job.
+        """
         if job.record.phase is Phase.CLAIMING and job.lock.locked():
             return  # its claim is under way
-        answer = self._poll(job) if self.due(job) and self._poll_due(job) else None
-        job.server_answered |= answer is not None
+        if self.due(job) and self._poll_due(job):
+            self._poll(job)
         if not job.lock.acquire(blocking=False):
             return
         try:
+            answer, job.heard = job.heard, None
             if answer is not None and job.server_unreachable:
                 job.server_unreachable = False
                 job.schedule.server_returned(self.clock.now)
@@ -77,22 +82,22 @@ class ServerSync:
         finally:
             job.lock.release()
 
-    def _poll(self, job: LocalJob) -> resource_api.JobDescription | ServerError | None:
+    def _poll(self, job: LocalJob) -> None:
         """Ask the server for the state of a job; to the server the call also shows that the job is alive."""
         server = job.record.server
         try:
             with self.servers.tracking(server):
-                answer = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
+                job.heard = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
+            job.schedule.polled(self.clock.now)
         except BackingOffError:
-            return None
+            return
         except TransportError as error:
             job.server_unreachable = True
             log.debug("%s: cannot ask for its state: %s", job.title, error.reason)
-            return None
+            return
         except ServerError as error:
-            return error
-        job.schedule.polled(self.clock.now)
-        return answer
+            job.heard = error
+        job.server_answered = True
 
     def _apply_answer(
         self, job: LocalJob, answer: resource_api.JobDescription | ServerError, sessions: SessionPool
@@ -102,13 +107,13 @@ class ServerSync:
             return
         try:
             with self.servers.tracking(job.record.server):
-                self._reconcile(job, answer, sessions)
+                reconcile(job, answer, sessions, self.clock.now)
             if not job.closed:
                 job.restore_files()
                 calls = self.servers.connect(job.record.project, job.record.server)
                 credentials.renew(job, calls, self.servers.certificate_fingerprint)
         except BackingOffError:
-            return
+            job.heard = answer
         except TransportError as error:
             job.schedule.poll_failed(self.clock.now)
             log.debug("%s: cannot ask for its state: %s", job.title, error.reason)
@@ -117,10 +122,10 @@ class ServerSync:
             sessions.sign_off(job.record.project, job.record.server)
 
     def _apply_error(self, job: LocalJob, error: ServerError) -> None:
-        if error.number in _LOST:
+        if error.number in LOST:
             job.schedule.polled(self.clock.now)
             if job.record.phase is Phase.CLAIMING:
-                self._drop_claim(job, str(error))
+                drop_claim(job, str(error))
             else:
                 job.disown(str(error))
             job.schedule.server_changed(self.clock.now)
@@ -128,59 +133,10 @@ class ServerSync:
             job.schedule.polled(self.clock.now)
             log.warning("%s: the server does not return its state: %s", job.title, error)
 
-    def _reconcile(self, job: LocalJob, answer: resource_api.JobDescription, sessions: SessionPool) -> None:
-        """Bring the record up to date with the state at the server."""
-        ours = claimed_by(job.record, answer)
-        if job.record.phase is Phase.CLAIMING and not ours:
-            self._check_claim(job, answer)
-        elif ours and job.record.ending and normalized(answer.state) in CLOSED:
-            log.info("%s: the server has it as %s", job.title, answer.state)
-            self._close(job)
-        elif not ours or answer.state_time_stamp != job.record.state_time_stamp:
-            self._apply_change(job, answer, sessions)
-
-    def _check_claim(self, job: LocalJob, answer: resource_api.JobDescription) -> None:
-        """Drop a claim that the server does not confirm, unless its call may still be under way."""
-        if answer.state == State.QUEUED and not job.schedule.claim_expired(self.clock.now):
-            job.schedule.claim_unconfirmed(self.clock.now)
-        else:
-            self._drop_claim(job, f"the server has it as {answer.state!r} without our reference")
-
-    def _drop_claim(self, job: LocalJob, reason: str) -> None:
-        log.info("%s: claim failed: %s", job.title, reason)
-        job.remove()
-
-    def _apply_change(
-        self, job: LocalJob, answer: resource_api.JobDescription, sessions: SessionPool
-    ) -> None:
-        """Store a changed state at once, then the details: only they contain the input."""
-        if answer.state != job.record.state:
-            log.info("%s: the server now has it as %s", job.title, answer.state)
-        job.schedule.server_changed(self.clock.now)
-        if not claimed_by(job.record, answer):
-            job.apply_server_state(answer)
-            return
-        if job.record.phase is Phase.ACCEPTED:
-            job.apply_server_state(answer)
-        calls, _sign_up = sessions.session(job.record.project, job.record.server)
-        calls.lock(job.record.job_id)
-        try:
-            details = calls.details(job.record.job_id)
-        finally:
-            unlock(calls, job.record.job_id)
-        job.apply_server_state(
-            details, phase=Phase.ACCEPTED, state_time_stamp=details.state_time_stamp, input=details.input
-        )
-
     def _report(self, job: LocalJob, sessions: SessionPool) -> None:
         if report(job, State(job.record.ending), sessions):
-            self._close(job)
+            close(job, self.clock.now)
         elif job.record.disowned:
             job.schedule.server_changed(self.clock.now)
         else:
             job.schedule.report_failed(self.clock.now)
-
-    def _close(self, job: LocalJob) -> None:
-        """Let the next check remove a job whose end the server has."""
-        job.closed = True
-        job.schedule.server_changed(self.clock.now)

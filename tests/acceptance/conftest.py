@@ -91,6 +91,24 @@ class DaemonProcess:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class ScriptedDaemon(DaemonProcess):
+    """A daemon whose scripts a test may replace; it has room for four jobs."""
+
+    def configure(self) -> None:
+        self.scripts = self.directory / "application"
+        shutil.copytree(APPLICATION, self.scripts)
+        super().configure()
+        text = self.configuration.read_text()
+        self.configuration.write_text(text.replace(f"{APPLICATION}/", f"{self.scripts}/"))
+
+    def write_script(self, name: str, body: str) -> Path:
+        """Give a script another body, for jobs that are offered from now on."""
+        script = self.scripts / name
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+        return script
+
+
 AnyDaemon = TypeVar("AnyDaemon", bound=DaemonProcess)
 
 
@@ -98,6 +116,13 @@ AnyDaemon = TypeVar("AnyDaemon", bound=DaemonProcess)
 def daemon(grid: Grid) -> Iterator[DaemonProcess]:
     """A running daemon whose resource has signed up."""
     with signed_up(DaemonProcess(grid)) as made:
+        yield made
+
+
+@pytest.fixture
+def scripted(grid: Grid) -> Iterator[ScriptedDaemon]:
+    """A running daemon whose scripts a test may replace."""
+    with signed_up(ScriptedDaemon(grid)) as made:
         yield made
 
 

@@ -58,23 +58,6 @@ def test_other_errors_leave_a_job_alone(workshop: Workshop, server: FakeServer, 
     assert "abort" not in workshop.acts()
 
 
-def test_a_job_put_back_in_the_queue_is_disowned(workshop: Workshop, server: FakeServer) -> None:
-    """Dropped and running: stale at the next look, so that two resources never work on it for long."""
-    daemon = workshop.daemon()
-    workshop.tick(daemon)
-    workshop.marked(only(daemon), "is_running")
-    server.change("1", state="queued")
-    server.fail("request_work", refused(ErrorNumber.DATABASE), times=9)
-
-    workshop.tick(daemon, FAST)
-    reference = JobDirectory(only(daemon).run.files(only(daemon).record).path).text("LGI_daemon_reference")
-    workshop.tick(daemon, 1.0)
-
-    assert reference == "! INVALID !"
-    assert workshop.tree() == []
-    assert server.jobs["1"].state == "queued"
-
-
 def test_changed_lgi_files_are_noticed_and_restored(
     workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:

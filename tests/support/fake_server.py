@@ -106,7 +106,9 @@ class FakeCalls(ResourceCalls):
             self.server.sessions.add(self.session_id)
             self.server.capabilities.append(capabilities)
             held = self.server.longest_wait
-            return SignUp(self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE, held)
+            return SignUp(
+                self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE, held, resource=RESOURCE
+            )
 
         return self.server.handle("sign_up", answer)
 

@@ -1,0 +1,59 @@
+"""Claims an offered job for the copy of it that is here already, instead of running it twice."""
+
+import logging
+
+from lgi_daemon.claiming.claim import OfferedJob, with_reference
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.rundir.record import Phase, claimed_by
+from lgi_protocol.errors import ServerError
+from lgi_protocol.resource_api import ResourceCalls
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+
+def local_copy(jobs: JobTable, offer: OfferedJob) -> LocalJob | None:
+    """Return the copy of an offered job that is here: its server has queued it again, as after an outage."""
+    offered = (offer.project.name, offer.server, offer.description.job_id)
+    records = ((job, job.record) for job in jobs)
+    return next((job for job, one in records if (one.project, one.server, one.job_id) == offered), None)
+
+
+def take_over(job: LocalJob, offer: OfferedJob, calls: ResourceCalls, now: float) -> bool:
+    """Claim an offered job for its local copy; return whether it is claimed.
+
+    A copy that is given up, or that somebody works on, is left alone: the job is offered again. Raise
+    TransportError when the answer is lost; the copy then asks the server itself.
+    """
+    if not job.lock.acquire(blocking=False):
+        return False
+    try:
+        if job.removed or job.closed or job.record.disowned:
+            return False
+        return _claim(job, offer, calls, now)
+    finally:
+        job.lock.release()
+
+
+def _claim(job: LocalJob, offer: OfferedJob, calls: ResourceCalls, now: float) -> bool:
+    record = job.record
+    try:
+        answer = calls.update(
+            record.job_id,
+            state=str(State.RUNNING),
+            target_resources=offer.resource,
+            job_specifics=with_reference(record.reference, offer.description.job_specifics),
+        )
+    except ServerError as error:
+        log.warning("%s: the server does not give it back: %s", job.title, error)
+        return False
+    if claimed_by(record, answer):
+        # What was heard before is older.
+        job.heard = None
+        job.apply_server_state(
+            answer, phase=Phase.ACCEPTED, state_time_stamp=answer.state_time_stamp, input=answer.input
+        )
+        job.schedule.server_changed(now)
+        log.info("%s: the server had queued it again; it is taken back", job.title)
+    return True
