@@ -86,6 +86,11 @@ class MariaDB:
             _check_writable(raw)
         return MariaDBConnection(raw, one_by_one=in_cluster)
 
+    columns = (
+        "SELECT table_name AS table_name, column_name AS column_name FROM information_schema.columns"
+        " WHERE table_schema = DATABASE()"
+    )
+
     def schema(self, text: str) -> Iterable[str]:
         """Return the statements of the schema; parts for SQLite are comments to MariaDB."""
         return statements(text)

@@ -136,6 +136,12 @@ class Database:
 
         self.run(make)
 
+    def columns(self) -> set[tuple[str, str]]:
+        """Return the table and name of each column there is; LGIError as `run`."""
+        query = self._dialect.columns
+        rows = self.run(lambda transaction: transaction.rows(query), write=False)
+        return {(row["table_name"], row["column_name"]) for row in rows}
+
     def close(self) -> None:
         """Run the deferred statements, and close all idle connections."""
         self._deferred.flush()

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.config.database import SQLiteAddress, parse_address, without_password
-from lgi_server.db import database_file, open_database
+from lgi_server.db import database_file, open_database, schema_check
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 
 log = logging.getLogger("lgi.schema")
+# So many differences of a database are named.
+MOST_SHOWN = 10
 
 # In a checkout, and where pip puts a package's data files.
 _PLACES = (Path(__file__).parents[2] / "sql", Path(sys.prefix) / "share" / "lgi" / "sql")
@@ -46,6 +48,7 @@ def check(project: str, address: str) -> None:
     database = open_database(address)
     try:
         made = is_made(database)
+        differences = schema_check.differences(database, text()) if made else []
     except LGIError as away:
         log.warning("the database of project %s cannot be reached: %s", project, away)
         return
@@ -55,6 +58,13 @@ def check(project: str, address: str) -> None:
         raise ValueError(
             f"the database of project {project}, {without_password(address)}, cannot be used"
             " or has no tables: LGI_setup makes them"
+        )
+    if differences:
+        shown = "; ".join(differences[:MOST_SHOWN])
+        more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
+        raise ValueError(
+            f"the database of project {project}, {without_password(address)}, is of another version of LGI:"
+            f" {shown}{more}. Compare it with sql/schema.sql"
         )
 
 

@@ -21,10 +21,19 @@ WAIT = 20
 _TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 
+# Also those that the database computes.
+COLUMNS = (
+    "SELECT made.name AS table_name, part.name AS column_name FROM sqlite_master AS made"
+    " JOIN pragma_table_xinfo(made.name) AS part WHERE made.type = 'table'"
+    " AND made.name <> 'sqlite_sequence'"
+)
+
+
 class SQLite:
     """A database file. A transaction that writes locks the whole file, so rows are not locked."""
 
     locks_rows = False
+    columns = COLUMNS
 
     def __init__(self, path: Path) -> None:
         """Set the path; the file is created at the first connection."""
@@ -55,10 +64,8 @@ class SQLite:
             raise AccessDeniedError(f"{self.path}: {error.strerror}") from error
 
     def schema(self, text: str) -> Iterable[str]:
-        """Return the statements of the schema, without the parts for MariaDB and with those for SQLite."""
-        text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
-        text = re.sub(r"/\*~(.*?)\*/", r"\1", text, flags=re.DOTALL)
-        return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
+        """Return the statements of the schema, as SQLite reads them."""
+        return schema_statements(text)
 
 
 class SQLiteConnection:
@@ -121,6 +128,13 @@ def _translated(error: sqlite3.Error) -> Exception:
     if code & 0xFF == sqlite3.SQLITE_IOERR:
         return DatabaseUnavailableError(str(error))
     return StatementError(str(error))
+
+
+def schema_statements(text: str) -> Iterable[str]:
+    """Return the statements of a schema, without the parts for MariaDB and with those for SQLite."""
+    text = re.sub(r"/\*!.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"/\*~(.*?)\*/", r"\1", text, flags=re.DOTALL)
+    return statements(text.replace("AUTO_INCREMENT", "AUTOINCREMENT"))
 
 
 def statements(text: str) -> Iterable[str]:

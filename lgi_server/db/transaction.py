@@ -37,6 +37,8 @@ class Dialect(Protocol):
     """The interface of a kind of database; ``locks_rows`` is False if a writer locks all of it."""
 
     locks_rows: bool
+    # A query for the table and name of each column there is.
+    columns: str
 
     def connect(self) -> Connection:
         """Return a new connection. Raises DatabaseUnavailableError or AccessDeniedError."""

@@ -1,14 +1,16 @@
 """Transactions on both kinds of database."""
 
+import subprocess
 import threading
 
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db import open_database, schema
+from lgi_server.db import open_database, schema, schema_check
 from lgi_server.db.errors import RetryableError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
+from tests.support.grid import BIN, Grid
 from tests.support.mariadb import PrivateMariaDB
 
 
@@ -29,6 +31,46 @@ def test_the_schema_is_made_once(database: Database) -> None:
 
     assert schema.make(database) is False
     assert count(database) == 1
+
+
+def test_a_database_of_this_version_differs_in_nothing(database: Database) -> None:
+    """On both kinds, computed columns and tables of others included."""
+    database.run(lambda transaction: transaction.run("CREATE TABLE of_the_site (anything INTEGER)"))
+
+    assert schema_check.differences(database, schema.text()) == []
+
+
+def test_a_database_of_another_version_is_described_by_name(database: Database) -> None:
+    """Tables and columns that are missing, and columns that are too many."""
+    for statement in (
+        "DROP TABLE server_heartbeats",
+        "DROP TABLE job_tails",
+        "ALTER TABLE job_queue DROP COLUMN end_reason",
+        "ALTER TABLE job_runs ADD COLUMN node VARCHAR(255)",
+    ):
+        database.run(lambda transaction, statement=statement: transaction.run(statement))
+
+    assert schema_check.differences(database, schema.text()) == [
+        "it has no table job_tails",
+        "it has no table server_heartbeats",
+        "it has no column job_queue.end_reason",
+        "the column job_runs.node is unknown to this version",
+    ]
+
+
+@pytest.mark.parametrize("program", ["LGI_server", "LGI_scheduler"])
+def test_a_program_does_not_start_on_a_database_of_another_version(program: str) -> None:
+    """It says which, and what is missing."""
+    made = Grid()
+    try:
+        made.run("DROP TABLE share_usage")
+        done = subprocess.run([BIN / program, made.config_file], capture_output=True, text=True, timeout=60)
+    finally:
+        made.remove()
+
+    assert done.returncode == 1
+    assert "the database of project LGI, sqlite:" in done.stderr
+    assert "is of another version of LGI: it has no table share_usage." in done.stderr
 
 
 def test_work_that_raises_leaves_nothing(database: Database) -> None:
