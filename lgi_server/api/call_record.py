@@ -11,7 +11,7 @@ Caller = ClientCertificate | JobCertificate
 
 
 def log_account(who: Caller | None) -> Mapping[str, str]:
-    """Return whose account the log counts a line for: the jobs of a resource have one together."""
+    """Return the account whose lines the log limits; all jobs of a resource share one."""
     if who is None:
         return {"account": ""}
     return {"account": who.account if isinstance(who, ClientCertificate) else f"jobs on {who.job.resource}"}

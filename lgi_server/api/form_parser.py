@@ -74,9 +74,9 @@ def _posted(request: Request) -> list[tuple[str, str]]:
 
 
 def why_it_ended(error: OSError | ClientDisconnected) -> str:
-    """Return why a request did not come to its end, for whoever sends it."""
+    """Return why a request is incomplete, for its client."""
     cause = error.__context__ if isinstance(error, ClientDisconnected) else error
-    return (isinstance(cause, OSError) and cause.strerror) or "the connection has ended"
+    return (isinstance(cause, OSError) and cause.strerror) or "the connection was closed"
 
 
 def _too_big(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""A worker's word that its server can be reached: no daemon is called silent while nobody heard it."""
+"""Heartbeats of servers: jobs are not lost while no server could receive the heartbeats of daemons."""
 
 import logging
 import threading
@@ -15,16 +15,16 @@ SECONDS = 10.0
 
 
 class Heartbeat:
-    """What the workers of a server write into the database of a project, as long as they live."""
+    """The heartbeat of a server, written by its workers to the database of a project."""
 
     def __init__(self, database: Database, server: str, seconds: float = SECONDS) -> None:
-        """``server`` is what the workers of one server on one machine have in common."""
+        """Create the heartbeat; ``server`` is the same for all workers of a server on one machine."""
         self._database = database
         self._server = server
         self._seconds = seconds
 
     def start(self) -> None:
-        """Write from now on, in a thread of this process."""
+        """Start a thread that writes the heartbeat every ``seconds``."""
         threading.Thread(target=self._keep_beating, daemon=True).start()
 
     def _keep_beating(self) -> None:
@@ -32,10 +32,10 @@ class Heartbeat:
             try:
                 self._database.run(partial(self._beat, now=int(time.time())))
             except LGIError as error:
-                log.warning("no heartbeat was stored: %s", error)
+                log.warning("cannot store the heartbeat of this server: %s", error)
             time.sleep(self._seconds)
 
     def _beat(self, transaction: Transaction, now: int) -> None:
         if server_heartbeats.beat(transaction, self._server, now):
-            # What the master has changed meanwhile is fetched at once.
+            # After an outage: updates that the master has made meanwhile are fetched at once.
             event_queue.insert(transaction, event_queue.CHECK_UPDATES, now)

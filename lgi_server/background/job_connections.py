@@ -1,7 +1,7 @@
 """The connections of running jobs in one worker: they are closed when their job ends.
 
-A certificate is looked at once in a connection, and a request that comes slowly goes on for long: whoever has
-the key of a job that has ended would hold what the job was given.
+A certificate is verified once in a connection, and a request may take long: without this, the key of an ended
+job could still hold a connection.
 """
 
 import logging
@@ -16,37 +16,37 @@ from lgi_protocol.errors import LGIError
 from lgi_server.auth.job_certificate import JobCertificate
 
 log = logging.getLogger("lgi.api")
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 
 
 class JobConnections:
-    """The connections of one worker, by the job that has them."""
+    """The connections of one worker, by job."""
 
-    def __init__(self, runs: Callable[[JobCertificate], bool], seconds: float = LOOK_SECONDS) -> None:
-        """Ask ``runs`` every so many seconds whether a job still does; it raises LGIError if nobody knows."""
+    def __init__(self, runs: Callable[[JobCertificate], bool], seconds: float = CHECK_SECONDS) -> None:
+        """Check every ``seconds``, by ``runs``, whether each job still runs; ``runs`` may raise LGIError."""
         self._runs = runs
         self._seconds = seconds
         self._guard = threading.Lock()
         self._connections: dict[JobCertificate, WeakSet[Any]] = {}
-        self._looking = False
+        self._is_running = False
 
     def add(self, who: JobCertificate, connection: Any) -> None:
-        """Note that a job has a connection, as often as it asks for something."""
+        """Add a connection of a job; the same one may be added with each request."""
         with self._guard:
             self._connections.setdefault(who, WeakSet()).add(connection)
-            if self._looking:
+            if self._is_running:
                 return
-            self._looking = True
-        threading.Thread(target=self._keep_looking, daemon=True).start()
+            self._is_running = True
+        threading.Thread(target=self._keep_checking, daemon=True).start()
 
-    def _keep_looking(self) -> None:
+    def _keep_checking(self) -> None:
         while True:
             time.sleep(self._seconds)
             with self._guard:
                 self._connections = {who: some for who, some in self._connections.items() if some}
                 known = dict(self._connections)
                 if not known:
-                    self._looking = False
+                    self._is_running = False
                     return
             for who, connections in known.items():
                 if self._has_ended(who):
@@ -56,7 +56,7 @@ class JobConnections:
         try:
             return not self._runs(who)
         except LGIError:
-            # The database is away: the next look will tell.
+            # The database cannot be reached: the next check will find out.
             return False
 
     def _close(self, who: JobCertificate, connections: list[Any]) -> None:
@@ -70,9 +70,9 @@ class JobConnections:
 
 
 def _shut_down(connection: Any) -> None:
-    """End a connection for whoever reads from or writes to it, as if its client had.
+    """Shut a connection down, as if its client had closed it.
 
-    The socket below TLS, since that of TLS would be in use.
+    This is done on the socket below TLS, since another greenlet may be using TLS.
     """
     try:
         with socket.fromfd(connection.fileno(), connection.family, connection.type) as plain:

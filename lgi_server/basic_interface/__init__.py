@@ -1,5 +1,5 @@
-"""The web interface: pages for people, made by the server, that work without JavaScript.
+"""The web interface: pages that the server renders and that work without JavaScript.
 
-A page does what a call does, with the same services and so the same checks; nothing here decides who may do
-what. What a page is about comes first in its address: ``/basic_interface/<project>/...``.
+A page uses the same services as the call of the same purpose, and so the same checks: no rights are decided
+here. The address of a page begins with its project: ``/basic_interface/<project>/...``.
 """

@@ -1,4 +1,4 @@
-"""For administrators: all jobs, the rules of submitting, and how the resources are."""
+"""The page for administrators: numbers of jobs, rules for submits, and the state of the resources."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ _RULES = (
 
 @dataclass(frozen=True)
 class _Health:
-    """A resource, and when its certificate ends."""
+    """A resource, and the expiry of its certificate in seconds, 0 if it is unknown."""
 
     seen: Seen
     certificate_ends: int
@@ -29,7 +29,7 @@ class _Health:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A row of one of the four tables; ``used`` is how many jobs count under it now."""
+    """A rule; ``used`` is the number of jobs that count for its limit, None if that is not one number."""
 
     name: str
     application: str
@@ -38,7 +38,7 @@ class _Rule:
 
 
 def administration(visit: PageContext) -> Answer:
-    """Nothing can be changed here: rules and resources are changed with ManageDB."""
+    """Return the page; rules and resources are changed with ManageDB, not here."""
     visit.check_administrator()
     admin_group = visit.visitor.server.config.admin_group
     return Template(
@@ -52,7 +52,7 @@ def administration(visit: PageContext) -> Answer:
 
 
 def _end(resource: ResourceRow) -> int:
-    """Return when a resource's certificate ends, in seconds; 0 if that cannot be read."""
+    """Return the expiry of a resource's certificate in seconds, 0 if it cannot be read."""
     try:
         return int(
             client_certificate.read(
@@ -64,7 +64,7 @@ def _end(resource: ResourceRow) -> int:
 
 
 def _rules(visit: PageContext, kind: str, rule: str) -> list[_Rule]:
-    """Return the rows of one table, and how many jobs the limited ones have now."""
+    """Return the rules of one table, with the numbers of jobs that count for their limits."""
     found = []
     for row in submit_rules.listed(visit.transaction, kind, rule):
         name, application = row[f"{kind}_name"], row["application"]
@@ -74,7 +74,7 @@ def _rules(visit: PageContext, kind: str, rule: str) -> list[_Rule]:
 
 
 def _used(visit: PageContext, name: str, application: str, limit: int | None) -> int | None:
-    """Return how many jobs count under a rule; None where that is not one number."""
+    """Return the number of jobs that count for a limit; None for a rule of any name or application."""
     if limit is None or comma_lists.ANY in {name, application}:
         return None
     return job_counts.owned(visit.transaction, name, application, limit < 0)

@@ -1,4 +1,4 @@
-"""The addresses of the pages."""
+"""The addresses of all pages of the web interface."""
 
 from functools import partial
 from http import HTTPStatus
@@ -19,13 +19,13 @@ NAME = "basic_interface"
 
 
 class JobNumber(IntegerConverter):
-    """A job's number as calls take it: no database has longer ones."""
+    """A job_id in an address, with at most nine digits as in calls."""
 
     regex = r"[0-9]{1,9}"
 
 
 def blueprint(server: Runtime) -> Blueprint:
-    """Return all pages below ``/basic_interface``."""
+    """Return the routes of all pages below ``/basic_interface``."""
     routes = Blueprint(NAME, __name__)
     for one in PAGES:
         routes.add_url_rule(
@@ -42,7 +42,7 @@ def blueprint(server: Runtime) -> Blueprint:
 
 
 def _add_others(routes: Blueprint, server: Runtime) -> None:
-    """Where visitors begin, held requests, what LGI's pages were called, and everything else."""
+    """Add the start page, the long polls, the addresses of LGI's pages, and one for unknown addresses."""
     first = partial(dispatch.dispatch, server, home.FIRST)
     routes.add_url_rule("/", "first", first, methods=["GET"])
     for name, page in legacy_urls.PAGES.items():
@@ -56,7 +56,7 @@ def _add_others(routes: Blueprint, server: Runtime) -> None:
 
 
 def _old(server: Runtime, page: Page) -> Response:
-    """Return a page of LGI's: these carried their project in a parameter."""
+    """Return the response for an address of LGI's, which has the project in a parameter."""
     project = request.args.get("project", "")
     return dispatch.dispatch(server, page, project if project in server.config.projects else "")
 
@@ -66,11 +66,10 @@ def _nothing(server: Runtime, _error: object = None, **_place: str) -> Response:
 
 
 def _come_again() -> Response | None:
-    """Answer a link of another site, which comes without the cookie of an open session.
+    """Answer a request from a link on another site, which comes without the session cookie.
 
-    A new session would replace the open one.
-
-    The page that is answered asks for itself, and then the cookie is there.
+    A new session would replace the open one. So the answer is a page that loads the address again, this time
+    with the cookie.
     """
     if request.method != "GET" or not browser_guard.comes_from_elsewhere(request.environ):
         return None
@@ -78,19 +77,19 @@ def _come_again() -> Response | None:
 
 
 def is_for_a_person(config: Config, asked: Request) -> bool:
-    """Return whether a browser asks for a page of ours, be it there or not."""
+    """Return whether a browser requests an address of the web interface, existing or not."""
     if not config.basic_interface or "text/html" not in asked.headers.get("Accept", ""):
         return False
     return f"{asked.path}/".startswith(f"{config.prefix}/{NAME}/")
 
 
 def _refused(server: Runtime, refused: LGIError) -> Response:
-    """Return what was refused before a session was looked for."""
+    """Return the response for an error that was raised before the session was opened."""
     return responses.refusal(_known(server), refused)
 
 
 def _known(server: Runtime) -> PageUser | None:
-    """Return who is there, in any project the certificate is for."""
+    """Return the user of the request in the first project that the certificate allows, None without one."""
     try:
         return dispatch.authenticate(server, "")
     except LGIError:

@@ -1,4 +1,4 @@
-"""Who the visitor is: what the certificate says, and what the project's rules make of it."""
+"""The page about the user's certificate."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ WARNED = timedelta(days=30)
 
 
 def certificate(visit: PageContext) -> Answer:
-    """Name, groups, projects, and when it ends."""
+    """Return the page with name, groups, projects and validity of the certificate."""
     who = visit.visitor.who
     shown = x509.load_der_x509_certificate(who.der)
     left = who.not_after - datetime.fromtimestamp(visit.now, UTC)

@@ -1,18 +1,18 @@
-"""Small charts as SVG made by the server: bars, with the numbers in words for whoever does not see them."""
+"""Geometry of small SVG charts; the templates also have the numbers as text, for screen readers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 BAR_WIDTH, BAR_HEIGHT, LABEL_WIDTH, NUMBER_WIDTH = 420, 26, 170, 70
 COLUMN_HEIGHT, COLUMN_WIDTH = 120, 40
-# A chart has room for at least so many columns: a single one would fill the page.
+# The least number of columns that a chart is scaled to: otherwise a single one would fill the page.
 LEAST_COLUMNS = 14
 _UNITS = (("k", 10**3), ("M", 10**6), ("G", 10**9))
 
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a bar: where it begins, how wide it is, and what it stands for."""
+    """A part of a bar, for one kind of things."""
 
     x: float
     width: float
@@ -22,7 +22,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ChartBar:
-    """A bar of several parts, its label and its number."""
+    """A bar of several parts; ``total`` is the sum of their numbers."""
 
     label: str
     y: float
@@ -33,7 +33,7 @@ class ChartBar:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a chart by day."""
+    """A column of a chart over time."""
 
     label: str
     x: float
@@ -43,7 +43,7 @@ class Column:
 
 
 def bars(counted: Mapping[str, Mapping[str, int]]) -> list[ChartBar]:
-    """Return a bar for each name, made of the numbers of its kinds, all to one scale."""
+    """Return a bar for each label, with a part for each kind; all have the same scale."""
     most = max((sum(kinds.values()) for kinds in counted.values()), default=0)
     scale = BAR_WIDTH / most if most else 0.0
     return [_bar(label, row * BAR_HEIGHT, kinds, scale) for row, (label, kinds) in enumerate(counted.items())]
@@ -60,7 +60,7 @@ def _bar(label: str, y: float, kinds: Mapping[str, int], scale: float) -> ChartB
 
 
 def columns(counted: Sequence[tuple[str, int]]) -> list[Column]:
-    """Return a column for each label, all to one scale."""
+    """Return a column for each label; all have the same scale."""
     most = max((number for _, number in counted), default=0)
     scale = COLUMN_HEIGHT / most if most else 0.0
     return [
@@ -74,7 +74,7 @@ def _column(label: str, x: float, number: int, height: float) -> Column:
 
 
 def short(number: int) -> str:
-    """Return a number in so few signs that it fits above a column."""
+    """Return a number as a short text that fits above a column."""
     if number < 1000:
         return str(number)
     size, unit = next((number / one, unit) for unit, one in _UNITS if number / one < 999.5 or unit == "G")

@@ -1,7 +1,7 @@
-"""How values are shown: bytes as text or as hexadecimal digits, sizes, and times that a browser can localize.
+"""Template filters: bytes as text or hexadecimal digits, sizes, and times that a browser can localize.
 
-What comes from jobs and resources is hostile. Escaping is the templates' doing; here characters are made
-visible that would hide or turn round what stands beside them.
+Text from jobs and resources is untrusted. Templates escape it; the filters replace characters that would hide
+the text beside them or change its direction.
 """
 
 import math
@@ -14,9 +14,9 @@ from markupsafe import Markup, escape
 
 from lgi_protocol import LGI_VERSION
 
-# So many bytes of a text, and of other data, are shown on a page; the rest is in the download.
+# Bytes of text, and of other data, that a page shows; the download has all.
 MOST_TEXT, MOST_HEX = 64 * 1024, 4 * 1024
-# Of more than twice so many changes of a job only the first and the last are shown; and of its files so many.
+# Changes of a job shown at the start and at the end of its history, and files shown.
 MOST_CHANGES, MOST_FILES = 50, 500
 _CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 _MARKS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)
@@ -28,7 +28,7 @@ _UNITS = ("kB", "MB", "GB", "TB")
 
 @dataclass(frozen=True)
 class Content:
-    """Input or output of a job as a page shows it; ``is_cut`` when there is more of it."""
+    """Input or output of a job as a page shows it; ``size`` is in bytes, ``is_cut`` if there is more."""
 
     text: str
     size: int
@@ -37,7 +37,7 @@ class Content:
 
 
 def content(data: bytes) -> Content:
-    """Return bytes as text if they are UTF-8 without NUL, otherwise as hexadecimal digits."""
+    """Return the start of data as text if it is UTF-8 without NUL, otherwise as hexadecimal digits."""
     text = _text(data[:MOST_TEXT])
     if text is None:
         return Content(_hexadecimal(data[:MOST_HEX]), len(data), True, len(data) > MOST_HEX)
@@ -45,9 +45,9 @@ def content(data: bytes) -> Content:
 
 
 def ending(data: bytes, offset: int) -> Content:
-    """Return the end of what a job has put out so far; ``offset`` is how many bytes came before it."""
+    """Return the last part of a job's output; ``offset`` is the number of bytes before it."""
     if offset:
-        # The first line that is whole, and with it a character that is.
+        # From the first complete line on, so that no character is cut.
         data = data.partition(b"\n")[2] or data
     text = _text(data)
     if text is None:
@@ -60,7 +60,7 @@ def _text(data: bytes) -> str | None:
     if b"\0" in data:
         return None
     for missing in range(4):
-        # A character of up to four bytes may have been cut at the end of a long text.
+        # A character of up to four bytes may be cut at the end of a long text.
         if missing and len(data) < MOST_TEXT:
             return None
         try:
@@ -71,7 +71,7 @@ def _text(data: bytes) -> str | None:
 
 
 def visible(text: str) -> str:
-    """Return a text with signs for its control characters and for changes of writing direction."""
+    """Return a text with visible signs for control characters and changes of the writing direction."""
     return text.translate(_SEEN)
 
 
@@ -85,7 +85,7 @@ def _hexadecimal(data: bytes) -> str:
 
 
 def format_time(seconds: int) -> Markup:
-    """Return a time as an element that scripts turn into the reader's own; without them it is UTC."""
+    """Return a time (seconds) as an element in UTC, which scripts turn into local time."""
     if seconds <= 0:
         return Markup('<span class="none">never</span>')
     when = datetime.fromtimestamp(min(seconds, 2**37), UTC)
@@ -94,7 +94,7 @@ def format_time(seconds: int) -> Markup:
 
 
 def size(number: int) -> str:
-    """Return a number of bytes for people."""
+    """Return a number of bytes with a unit."""
     if number < 1000:
         return f"{number} B"
     power = min(len(_UNITS), int(math.log10(number) + 0.0003) // 3)
@@ -102,12 +102,12 @@ def size(number: int) -> str:
 
 
 def names(values: tuple[str, ...]) -> Markup:
-    """Return a list of names, each of which cannot change how the others look."""
+    """Return a list of names, each isolated so that it cannot change the direction of the others."""
     return Markup(", ").join(Markup("<bdi>{}</bdi>").format(escape(visible(value))) for value in values)
 
 
 def path(name: str) -> str:
-    """Return a name as one part of an address."""
+    """Return a name as one percent-encoded part of an address."""
     return quote(name, safe="")
 
 
@@ -115,7 +115,7 @@ FILTERS = {"moment": format_time, "size": size, "names": names, "visible": visib
 
 
 def template_globals(prefix: str) -> dict[str, object]:
-    """Return what every template may use: where things are below ``prefix``, and whose they are."""
+    """Return the values and functions for all templates; ``prefix`` is that of the server's addresses."""
 
     def static(file: str) -> str:
         return f"{prefix}/static/{file}?v={LGI_VERSION}"

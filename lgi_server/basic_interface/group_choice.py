@@ -1,7 +1,7 @@
-"""The groups somebody works for in the web interface whose certificate is for any group.
+"""The chosen groups of a user whose certificate is for any group.
 
-A call posts its groups and a page does not. So the browser keeps them, and they count as if they were posted
-with each request: it is the certificate that grants them.
+A call posts its groups; for pages they are in a cookie and count as if they were posted with each request.
+The certificate decides whether they are granted.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ COOKIE = "__Host-LGI_groups"
 
 
 def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what was chosen; nothing for what no form of ours can have chosen."""
+    """Return the chosen groups in the cookies; none if the cookie is malformed."""
     text = unquote(cookies.get(COOKIE, ""))
     if len(text.encode("utf-8", "replace")) >= fields.SHORT or common_name.has_control(text):
         return ()
@@ -25,7 +25,10 @@ def of_cookies(cookies: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def choose_groups(visit: PageContext) -> Answer:
-    """Work for these groups from now on, or with none posted for those that the certificate names."""
+    """Store the posted groups in the cookie; without any, the groups in the certificate count again.
+
+    Raises LGIError GROUPS_REFUSED.
+    """
     chosen = comma_lists.unique(comma_lists.split(visit.form.line(fields.CHOSEN_GROUPS)))
     visitor = visit.visitor
     allowed = principals.allowed_groups(visitor.who.name, chosen, visitor.server.config) if chosen else ()

@@ -1,4 +1,4 @@
-"""The main menu: who you are, what your jobs do, and where everything else is."""
+"""The start page of a project: the user, the numbers of jobs by state, recent jobs, links."""
 
 from lgi_protocol.states import State
 from lgi_server.basic_interface.registry import Answer, Page, PageContext, Redirect, Template
@@ -10,7 +10,7 @@ RECENT = 5
 
 
 def menu(visit: PageContext) -> Answer:
-    """Return what the visitor is most likely to look for."""
+    """Return the start page."""
     return Template(
         "basic_interface/menu.html",
         {
@@ -22,7 +22,7 @@ def menu(visit: PageContext) -> Answer:
 
 
 def counted(found: dict[str, int]) -> list[tuple[str, int]]:
-    """Return the five states in the order of a job's life, then those a site has words of its own for."""
+    """Return the numbers of jobs by state: the five states of LGI in their order, then those of a site."""
     known = [state.value for state in State]
     return [(state, found.get(state, 0)) for state in known] + sorted(
         (state, number) for state, number in found.items() if state not in known
@@ -33,5 +33,5 @@ def _first(_visit: PageContext) -> Answer:
     return Redirect("")
 
 
-# Where the interface begins when no project is named.
+# The page for an address without a project.
 FIRST = Page("", _first)

@@ -1,4 +1,4 @@
-"""One job: what it is, what went in, what came out, and its files."""
+"""The page of a job: its data, input, output, files and history."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ MOST_CLOSED = 5
 
 
 def job(visit: PageContext, job_id: int) -> Answer:
-    """Return everything of a job; of one that is gone, what has happened to it."""
+    """Return the page of a job, or the history of a deleted one."""
     try:
         found = seen(visit, job_id)
     except LGIError as refused:
@@ -35,7 +35,7 @@ def job(visit: PageContext, job_id: int) -> Answer:
         "tail": filters.ending(tail.data, tail.offset) if tail else None,
         "progress": tail.progress if tail else 0,
         "changes": history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config),
-        "waits": _why_it_waits(visit, found),
+        "waits": _explanation(visit, found),
         "may_change": may_change(visit, found),
         "has_ended": states.has_ended(found.state),
         "removable": states.removable(found.state),
@@ -45,17 +45,14 @@ def job(visit: PageContext, job_id: int) -> Answer:
 
 
 def seen(visit: PageContext, job_id: int) -> JobRow:
-    """Return a job the visitor may read.
-
-    Raises LGIError NO_JOB for one that is not there and for one of others alike.
-    """
+    """Return a job that the user may read; LGIError NO_JOB for any other, existing or not."""
     with hidden(job_id):
         return updates.seen_by_user(visit.transaction, visit.user, job_id)
 
 
 @contextmanager
 def hidden(job_id: int) -> Iterator[None]:
-    """Answer for a job that a visitor may not read as for one that is not there: LGIError NO_JOB."""
+    """Raise LGIError NO_JOB in place of READ_REFUSED, so that users cannot find out about jobs of others."""
     try:
         yield
     except LGIError as refused:
@@ -65,7 +62,7 @@ def hidden(job_id: int) -> Iterator[None]:
 
 
 def _gone(visit: PageContext, job_id: int, refused: LGIError) -> Template:
-    """Return the history of a job that was deleted, for who may see that; else the refusal."""
+    """Return the history of a deleted job if the user may read it, or raise ``refused``."""
     with hidden(job_id):
         changes = history.of_job(visit.transaction, visit.user, job_id, visit.visitor.server.config)
     if not changes or changes[-1].new_state != states.DELETED:
@@ -74,7 +71,7 @@ def _gone(visit: PageContext, job_id: int, refused: LGIError) -> Template:
     return Template("basic_interface/job_gone.html", values, HTTPStatus.NOT_FOUND)
 
 
-def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
+def _explanation(visit: PageContext, found: JobRow) -> dict[str, object]:
     """For a queued job, why it does not run, how many come before it, and which resources take none now."""
     if found.state != State.QUEUED:
         return {}
@@ -90,7 +87,7 @@ def _why_it_waits(visit: PageContext, found: JobRow) -> dict[str, object]:
 
 
 def _tail(visit: PageContext, found: JobRow) -> OutputView | None:
-    """Return what a job that runs has put out so far, if its daemon tells. Looking is what makes it tell."""
+    """Return the live output of a running job, None for other jobs, and store that it is watched."""
     if states.normalized(found.state) not in {State.RUNNING, State.ABORTING}:
         return None
     visit.visitor.server.projects[visit.visitor.project].timestamps.add(
@@ -100,14 +97,14 @@ def _tail(visit: PageContext, found: JobRow) -> OutputView | None:
 
 
 def may_change(visit: PageContext, found: JobRow) -> bool:
-    """Return whether a form for a change is shown; what is posted is judged by the services."""
+    """Return whether the page has forms for changes; the services check what they post."""
     return comma_lists.contains_any(found.write_access, visit.user.names)
 
 
 def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
-    """Return the files of a job, and where they are to be had.
+    """Return the files of a job and their address, as values for the template.
 
-    Another host may take a while to tell, or be away.
+    On another host this may take some time, or fail.
     """
     if not found.repository:
         return {"files": []}
@@ -116,8 +113,8 @@ def files_of(server: Runtime, found: JobRow) -> dict[str, object]:
         address = f"{server.config.prefix}/repository/{repository.relative_path(found.repository)}"
     try:
         content = server.repositories.content(found.repository)
-    except LGIError as away:
-        return {"files": [], "files_fault": away.message}
+    except LGIError as error:
+        return {"files": [], "files_fault": error.message}
     files = [one for one in content if one.name != repository.ACCESS_FILE]
     return {
         "files": files[: filters.MOST_FILES],

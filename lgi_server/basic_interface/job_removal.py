@@ -1,4 +1,4 @@
-"""Deleting and aborting: a question first, then the form."""
+"""The pages to delete or abort a job: a question first, then the form."""
 
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -8,7 +8,7 @@ from lgi_server.services.jobs import updates
 
 
 def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
-    """Return the question, with the job's name on it."""
+    """Return the form that asks whether to delete a job; LGIError NO_JOB or MODIFY_REFUSED."""
     found = seen(visit, job_id)
     if not may_change(visit, found):
         raise LGIError(ErrorNumber.MODIFY_REFUSED, f"job {job_id}")
@@ -18,7 +18,7 @@ def ask_to_delete(visit: PageContext, job_id: int) -> Answer:
 
 
 def delete_job(visit: PageContext, job_id: int) -> Answer:
-    """Remove a job that is queued or has ended; have any other aborted."""
+    """Delete a job that is queued or has ended; have any other aborted."""
     seen(visit, job_id)
     gone = updates.delete_by_user(visit.transaction, visit.user, job_id, visit.store, visit.now)
     return Redirect(f"jobs?deleted={job_id}" if gone.state == states.DELETED else f"jobs/{job_id}")

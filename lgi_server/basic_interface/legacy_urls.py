@@ -1,4 +1,4 @@
-"""What the pages of LGI 1.31 were called (clients.md 8): each leads to the page that does the same now."""
+"""The addresses of the pages of LGI 1.31 (clients.md 8): each is redirected to the present page."""
 
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ def _list(visit: PageContext) -> Answer:
 
 
 def _job_state(visit: PageContext) -> Answer:
-    """Return one job, or a list. Where in the list is not kept: it has the newest first now."""
+    """Redirect to a job, or to the list; its start is ignored, since the newest job comes first now."""
     job_id = visit.query.number_or(fields.LISTED_JOB_ID, -1)
     if job_id >= 0:
         return Redirect(f"jobs/{job_id}")
@@ -31,7 +31,7 @@ def _job_state(visit: PageContext) -> Answer:
 
 
 def _delete(visit: PageContext) -> Answer:
-    """Return the question: what deleted on sight does not any more."""
+    """Redirect to the question, since a GET does not delete a job any more."""
     return Redirect(f"jobs/{visit.query.number(fields.JOB_ID)}/delete")
 
 

@@ -1,4 +1,4 @@
-"""The pages of a project: their addresses below the project's, and their functions."""
+"""The pages of a project: addresses below that of the project, and functions."""
 
 from lgi_server.basic_interface import (
     admin,

@@ -1,4 +1,4 @@
-"""What a page is given, what it answers, and how one is declared."""
+"""The context of a page, its possible answers, and its declaration."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from lgi_server.storage.repository import RepositoryWriter
 
 @dataclass(frozen=True)
 class PageUser:
-    """Somebody with a certificate, in one project; ``now`` is in whole seconds."""
+    """A user in one project; ``token`` is for forms, ``now`` is in whole seconds."""
 
     server: Runtime
     who: ClientCertificate
@@ -30,7 +30,7 @@ class PageUser:
 
     @property
     def base(self) -> str:
-        """Where the pages of the project begin, without a slash at the end."""
+        """The address of the project's pages, without a slash at the end."""
         return f"{self.server.config.prefix}/basic_interface/{self.project}"
 
     @property
@@ -50,13 +50,13 @@ class PageUser:
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """What the visitor is known by in access lists, other than as an administrator."""
+        """The names of the user in access lists, without the administrators' group."""
         return tuple(name for name in self.user.names if name != self.server.config.admin_group)
 
 
 @dataclass(frozen=True)
 class PageContext:
-    """One request for a page inside its transaction: ``query`` is from the address."""
+    """A request for a page inside a transaction; ``query`` has the parameters of the address."""
 
     visitor: PageUser
     transaction: Transaction
@@ -66,12 +66,12 @@ class PageContext:
 
     @property
     def form(self) -> Form:
-        """What was posted, as fields with their limits."""
+        """The posted form."""
         return Form(self.posted)
 
     @property
     def user(self) -> UserPrincipal:
-        """The user, with all groups of the certificate."""
+        """The user, with the groups of the certificate and the chosen ones."""
         return self.visitor.user
 
     @property
@@ -80,14 +80,14 @@ class PageContext:
         return self.visitor.now
 
     def check_administrator(self) -> None:
-        """LGIError READ_REFUSED unless the certificate is in the administrators' group."""
+        """Raise LGIError READ_REFUSED unless the user is an administrator."""
         if not self.visitor.is_administrator:
             raise LGIError(ErrorNumber.READ_REFUSED, message="This page is for the project's administrators")
 
 
 @dataclass(frozen=True)
 class Template:
-    """A page from a template."""
+    """A page to render from a template."""
 
     template: str
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Redirect:
-    """Another page to go to, by its address below the project's; the browser is to ``keep`` these cookies."""
+    """A redirect to an address below the project's; ``keep`` are cookies to set."""
 
     path: str
     keep: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Download:
-    """Bytes for the visitor's disk, never shown by a browser as something of ours."""
+    """Data to download as a file, which browsers do not display."""
 
     name: str
     data: bytes
@@ -112,7 +112,7 @@ class Download:
 
 @dataclass(frozen=True)
 class AfterCommit:
-    """Work that takes a while, for when the transaction is over, and what that answers."""
+    """Slow work to do after the commit; it returns the answer."""
 
     do: Callable[[], "Template | Redirect"]
 
@@ -122,7 +122,10 @@ Answer = Template | Redirect | Download | AfterCommit
 
 @dataclass(frozen=True)
 class Page:
-    """How a page is reached. One that changes something is only ever posted, with the session's token."""
+    """The declaration of a page. One with ``changes`` must be posted with the token of the session.
+
+    ``refused`` makes an answer of an LGIError; without it the answer is the general error page.
+    """
 
     path: str
     view: Callable[..., Answer]

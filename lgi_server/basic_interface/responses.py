@@ -1,4 +1,4 @@
-"""The answers of pages: HTML from templates, files to save, and refusals that say what to do."""
+"""HTTP responses of pages: HTML from templates, downloads, redirects, errors."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +9,7 @@ from flask import Response, render_template
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.basic_interface.registry import Download, PageUser, Redirect, Template
 
-# No script or style but our own files, nothing from elsewhere, and nobody puts a page into one of theirs.
+# Scripts, styles and images only from this server; no page may be in a frame of another site.
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -29,20 +29,20 @@ _STATUS = {
 
 
 def response(visitor: PageUser, answer: Template | Redirect | Download) -> Response:
-    """Return an answer as HTTP says it."""
+    """Return the HTTP response for the answer of a page."""
     if isinstance(answer, Redirect):
-        leads = moved(f"{visitor.base}/{answer.path}")
+        redirect = moved(f"{visitor.base}/{answer.path}")
         for name, value in answer.keep.items():
-            leads.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict")
-        return leads
+            redirect.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict")
+        return redirect
     if isinstance(answer, Download):
         return _saved(answer)
     return html(answer.template, answer.status, visitor=visitor, base=visitor.base, **answer.values)
 
 
 def moved(address: str) -> Response:
-    """Another address of this server to go to."""
-    # 303: what follows a form is fetched, whatever the form's method was.
+    """Return a redirect to another address of this server."""
+    # 303: the browser uses GET, also after a POST.
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": address})
 
 
@@ -53,7 +53,7 @@ def _saved(answer: Download) -> Response:
 
 
 def html(template: str, status: HTTPStatus, **values: Any) -> Response:
-    """Return a page from a template; nothing keeps a copy of it."""
+    """Return a page from a template, which must not be cached."""
     answer = Response(render_template(template, **values), status, content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = CONTENT_POLICY
     answer.headers["Cache-Control"] = "no-store"
@@ -61,19 +61,19 @@ def html(template: str, status: HTTPStatus, **values: Any) -> Response:
 
 
 def plain(status: int, text: str) -> Response:
-    """Return an answer for the scripts of a page."""
+    """Return plain text for the scripts of a page."""
     return Response(
         text, status, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"}
     )
 
 
 def status_of(refused: LGIError) -> HTTPStatus:
-    """Return what a refusal is called in HTTP."""
+    """Return the HTTP status for an LGIError."""
     return _STATUS.get(refused.number, HTTPStatus.BAD_REQUEST)
 
 
 def refusal(visitor: PageUser | None, refused: LGIError) -> Response:
-    """Return what was refused, why, and what to do."""
+    """Return the page for an LGIError: the reason, and what to do."""
     base = visitor.base if visitor else ""
     return html(
         "basic_interface/refusal.html", status_of(refused), visitor=visitor, base=base, refused=refused
@@ -81,6 +81,6 @@ def refusal(visitor: PageUser | None, refused: LGIError) -> Response:
 
 
 def not_found(visitor: PageUser | None) -> Response:
-    """Return an address that leads nowhere."""
+    """Return the page for an unknown address."""
     base = visitor.base if visitor else ""
     return html("basic_interface/not_found.html", HTTPStatus.NOT_FOUND, visitor=visitor, base=base)

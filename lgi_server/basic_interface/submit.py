@@ -1,4 +1,4 @@
-"""The submit form, with what the project's resources offer now."""
+"""The form to submit a job, with the applications that resources offer now."""
 
 import secrets
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from lgi_server.services.jobs.targets import applications_of
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER
 
-# The fields of the form, as those of the call; of the second row each name is a box of its own.
+# The fields of the form, named as in the call; those in the second line are check boxes.
 _PLAIN = ("application", "job_specifics", "read_access", "write_access", "input")
 _BOXES = ("target_resources", "groups")
 _FIELDS = (
@@ -32,7 +32,7 @@ _FIELDS = (
     *(fields.SPECIFICS, fields.READ_ACCESS, fields.WRITE_ACCESS),
 )
 LIKE = fields.Field("like", fields.INTEGER, fields.E.JOB_ID_TOO_BIG, fields.E.JOB_ID)
-# Which field a fault is about.
+# The field that an error is about.
 _AT_FAULT: Mapping[ErrorNumber, str] = {
     **{number: field.name for field in _FIELDS for number in (field.too_big, field.malformed)},
     ErrorNumber.APPLICATION_UNKNOWN: "application",
@@ -45,14 +45,14 @@ _AT_FAULT: Mapping[ErrorNumber, str] = {
 
 @dataclass(frozen=True)
 class Offer:
-    """A resource that can be chosen, and its applications."""
+    """A resource to choose, and its applications."""
 
     resource: str
     applications: tuple[str, ...]
 
 
 def submit_form(visit: PageContext) -> Answer:
-    """Return the form: empty, or filled in like a job that the visitor may read."""
+    """Return the form, empty or with the values of another job that the user may read."""
     like = visit.query.number_or(LIKE, -1)
     if like < 0:
         return _form(visit, {}, (), visit.user.groups)
@@ -68,7 +68,7 @@ def submit_form(visit: PageContext) -> Answer:
 
 
 def _without_reference(job_specifics: str) -> str:
-    """Specifics as they were submitted: without what the daemon that took the job has added."""
+    """Return job_specifics as they were submitted, without the reference of the daemon."""
     found = xml.find(job_specifics, *fields.DAEMON_REFERENCE)
     return (job_specifics[: found.begin] + job_specifics[found.end :]).strip() if found else job_specifics
 
@@ -100,7 +100,7 @@ def _form(
 
 
 def form_again(visit: PageContext, refused: LGIError) -> Template:
-    """Return what was typed, and why it was refused. Files have to be chosen again: browsers want it so."""
+    """Return the form with the posted values and the error; browsers require files to be chosen again."""
     values = {name: visit.posted.get(name, "") for name in _PLAIN}
     targets, groups = (tuple(visit.posted.getlist(name)) for name in _BOXES)
     return _form(visit, values, targets, groups, refused)
@@ -110,35 +110,35 @@ def submit_job(visit: PageContext) -> Answer:
     """Queue a job."""
     user = _chosen(visit.user, tuple(visit.posted.getlist("groups")))
     server = visit.visitor.server
-    wanted = _wanted(visit, user)
+    submit_request = _submit_request(visit, user)
     project = server.projects[visit.visitor.project]
     project.timestamps.add((Timestamp.SUBMIT_REQUEST, 0), visit.now)
     context = SubmitContext(visit.transaction, server.config, visit.store, visit.now, project.licences)
-    job, _ = submission.submit_as_user(context, user, wanted)
+    job, _ = submission.submit_as_user(context, user, submit_request)
     return Redirect(f"jobs/{job.job_id}")
 
 
 def _chosen(user: UserPrincipal, groups: tuple[str, ...]) -> UserPrincipal:
-    """Return the user with those groups a job is for; as with the call, at least one of the certificate's."""
+    """Return the user with the posted groups; LGIError GROUPS unless at least one is the user's."""
     chosen = tuple(group for group in user.groups if group in groups)
     if not chosen:
         raise LGIError(ErrorNumber.GROUPS, "choose at least one")
     return replace(user, groups=chosen)
 
 
-def _wanted(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
-    """Return the key by which a form that is sent twice makes one job."""
+def _submit_request(visit: PageContext, user: UserPrincipal) -> SubmitRequest:
+    """Return the posted request; its key makes a form that is sent twice create one job."""
     form = visit.form
     targets = comma_lists.unique(visit.posted.getlist("target_resources")) or (comma_lists.ANY,)
     chosen = Form({fields.TARGETS.name: comma_lists.join(targets)})
-    sent = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
+    key = idempotency.make_key("user", user.name, form.line(fields.REQUEST_ID))
     return SubmitRequest(
-        form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), sent
+        form.tag(fields.APPLICATION), chosen.names(fields.TARGETS), partial(_details, form), key
     )
 
 
 def _details(form: Form) -> JobPayload:
-    """Return the rest of a submit, as the call has it."""
+    """Return the other fields and the files of the form."""
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),
         write_access=form.names(fields.WRITE_ACCESS),

@@ -1,4 +1,4 @@
-"""What the visitor's jobs are and have been, as small charts."""
+"""The page about the usage of the user: small charts of jobs and hours."""
 
 from datetime import UTC, datetime
 
@@ -9,13 +9,13 @@ from lgi_server.tables import job_counts, job_usage
 from lgi_server.tables.job_usage import UsageTotals
 
 DAYS, DAY_SECONDS = 14, 86400
-# So many months are drawn, and so many rows shown of what was used.
+# Months in the chart, and rows in the table.
 MONTHS, ROWS = 12, 60
 _KINDS = tuple(state.value for state in State)
 
 
 def show_usage(visit: PageContext) -> Answer:
-    """Return the visitor's jobs by application and state, and how many ended on each of the last days."""
+    """Return the page: jobs by application and state, jobs that ended by day, hours by month."""
     own = (visit.transaction, "user", (visit.user.name,))
     found = job_counts.by_application(visit.transaction, visit.user.name)
     since = visit.now - visit.now % DAY_SECONDS - (DAYS - 1) * DAY_SECONDS
@@ -36,14 +36,14 @@ def show_usage(visit: PageContext) -> Answer:
 
 
 def _hours(used: list[tuple[dict[str, str], UsageTotals]]) -> list[tuple[str, int]]:
-    """Return the hours of each month that something ran in, the oldest first."""
+    """Return month and hours for each month with usage, the oldest first."""
     return [
         (f"{said['month'][:4]}-{said['month'][4:]}", round(one.seconds / 3600)) for said, one in used[::-1]
     ]
 
 
 def _by_kind(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """Return each application's jobs in the order of a job's life; a site's own words count as running."""
+    """Return the numbers of jobs by application and state; states of a site count as running."""
     counted = {}
     for application, states in sorted(found.items()):
         kinds = dict.fromkeys(_KINDS, 0)

@@ -1,14 +1,13 @@
-"""The file of an embedded database: why it cannot be used, before anything is written."""
+"""Checks of the file of an SQLite database, before anything is written."""
 
 import os
 from pathlib import Path
 
 
 def check(path: Path) -> None:
-    """ValueError unless a database file is there and can be written to, with what to do.
+    """Raise ValueError, which says what to do, unless a database file exists and is writable.
 
-    SQLite itself would make a file that is missing, and would report one that it cannot write to with the
-    first change only.
+    SQLite would create a missing file, and report a read-only one not before the first change.
     """
     for file in (path, *(path.with_name(f"{path.name}{suffix}") for suffix in ("-wal", "-shm"))):
         try:

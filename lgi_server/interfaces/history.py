@@ -1,4 +1,4 @@
-"""The calls by which users see what has happened to jobs, and what was used: wire.md 7, ours."""
+"""The calls by which users read the history of jobs, and usage: wire.md 7, ours."""
 
 from lgi_protocol import comma_lists
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -13,10 +13,10 @@ MOST = 4096
 
 
 def interface_job_history(call: InterfaceContext) -> Elements:
-    """Return the changes of a job's state, the first one first, also when the job is gone."""
+    """Return the changes of a job's state, the oldest first, also of a deleted job."""
     job_id = call.form.number(fields.JOB_ID)
     changes = history.of_job(call.transaction, call.user, job_id, call.runtime.config)
-    told = (
+    listed = (
         Element(
             "change",
             (
@@ -33,14 +33,11 @@ def interface_job_history(call: InterfaceContext) -> Elements:
         )
         for number, change in enumerate(changes, 1)
     )
-    return (*call.header(), Element("job_id", job_id), Element("number_of_changes", len(changes)), *told)
+    return (*call.header(), Element("job_id", job_id), Element("number_of_changes", len(changes)), *listed)
 
 
 def interface_usage(call: InterfaceContext) -> Elements:
-    """Return what the caller's jobs, or those of the caller's groups, have used.
-
-    Administrators see the usage of all users.
-    """
+    """Return the usage of the caller or of the caller's groups; for administrators that of all."""
     kind = call.form.line(fields.USAGE_KIND) or "user"
     by = call.form.names(fields.USAGE_BY) or ("month", "name")
     if kind not in {"user", "group"}:
@@ -54,7 +51,7 @@ def interface_usage(call: InterfaceContext) -> Elements:
     own = (call.user.name,) if kind == "user" else call.user.groups
     names = () if call.runtime.config.admin_group in call.user.groups else own
     found = job_usage.listed(call.transaction, kind, names, by, month=month, limit=MOST)
-    told = (
+    listed = (
         Element(
             "usage",
             (
@@ -66,4 +63,4 @@ def interface_usage(call: InterfaceContext) -> Elements:
         )
         for number, (columns, used) in enumerate(found, 1)
     )
-    return (*call.header(), Element("kind", kind), Element("number_of_usages", len(found)), *told)
+    return (*call.header(), Element("kind", kind), Element("number_of_usages", len(found)), *listed)

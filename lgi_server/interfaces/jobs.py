@@ -1,4 +1,4 @@
-"""The calls by which users see and remove jobs (wire.md 7)."""
+"""The calls by which users read and delete jobs (wire.md 7)."""
 
 from lgi_protocol import comma_lists
 from lgi_protocol.xml import Element
@@ -14,10 +14,10 @@ DEFAULT_LIMIT, MOST = 128, 4096
 
 
 def interface_job_state(call: InterfaceContext) -> Elements:
-    """Return one job with everything, or a list of jobs, or (limit 0) their number.
+    """Return all details of one job, or a list of jobs, or (limit 0) their number.
 
-    With ``wait`` (ours) the answer of one job comes when its state is no longer the posted one, or without
-    one when it has ended, at the latest after so many seconds.
+    With ``wait`` (ours) and a job_id the answer comes when the state is no longer the posted one, or, without
+    a posted state, when the job has ended; at the latest after so many seconds.
     """
     job_id = call.form.number_or(fields.LISTED_JOB_ID, -1)
     if job_id < 0:
@@ -53,15 +53,12 @@ def _list(call: InterfaceContext) -> Elements:
 
 
 def _posted_or_any(call: InterfaceContext, field: fields.Field) -> str:
-    """Return a filter to echo. # As LGI.
-
-    One that is posted empty filters nothing, as any does, and is answered empty.
-    """
+    """Return a filter for the answer. # As LGI: one that is posted empty is empty there, not "any"."""
     return call.form.line(field) if call.form.has(field.name) else comma_lists.ANY
 
 
 def interface_delete_job(call: InterfaceContext) -> Elements:
-    """Remove a job, or have it aborted."""
+    """Delete a job, or have it aborted."""
     job_id = call.form.number(fields.JOB_ID)
     job = updates.delete_by_user(call.transaction, call.user, job_id, call.store, call.now)
     return (*call.header(), Element("number_of_jobs", 1), call.answers.deleted(job))

@@ -1,4 +1,4 @@
-"""The call by which a running job's output is seen as it comes: wire.md 7, ours."""
+"""The call by which users read the live output of a job: wire.md 7, ours."""
 
 from lgi_protocol import hexcode
 from lgi_protocol.xml import Element
@@ -13,9 +13,8 @@ from lgi_server.services.jobs import live_output
 def interface_job_tail(call: InterfaceContext) -> Elements:
     """Return the output of a job from a byte on, as far as its resource has sent it.
 
-    Asking makes it send more.
-
-    With ``wait`` the answer comes when there is something new, at the latest after so many seconds.
+    The call makes the resource send more. With ``wait`` the answer comes when there is new output, at the
+    latest after so many seconds.
     """
     job_id = call.form.number(fields.JOB_ID)
     offset = call.form.number(fields.OFFSET) if call.form.has(fields.OFFSET.name) else 0

@@ -16,24 +16,24 @@ from lgi_server.storage.repository import Upload
 
 def interface_submit_job(call: InterfaceContext) -> Elements:
     """Queue a job."""
-    wanted = _wanted(call, call.form, call.uploads)
-    job, servers = submission.submit_as_user(call.submit_context(), call.user, wanted)
-    # As LGI: of the groups those are answered that may submit, and so own the job.
+    request = _request(call, call.form, call.uploads)
+    job, servers = submission.submit_as_user(call.submit_context(), call.user, request)
+    # As LGI: the answer has only those groups that may submit, and so own the job.
     user = replace(call.user, groups=tuple(group for group in call.user.groups if group in job.owners))
     return (*call.answers.user_header(user, servers), call.answers.details(job))
 
 
 def interface_submit_jobs(call: InterfaceContext) -> Elements:
-    """Ours: queue many jobs at once, each as if it were submitted by itself."""
-    entries = [partial(_wanted, call, entry.form, entry.uploads) for entry in call.entries]
+    """Queue, ours, many jobs at once, each checked as if it were submitted by itself."""
+    entries = [partial(_request, call, entry.form, entry.uploads) for entry in call.entries]
     outcomes = bulk_submission.submit_all_as_user(call.submit_context(), call.user, entries)
     request_ids = [entry.request_id for entry in call.entries]
     most = Element("most_jobs", call.runtime.config.max_jobs_at_once)
     return (*call.header(), most, Element("file_times", 1), *call.answers.submitted(outcomes, request_ids))
 
 
-def _wanted(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> SubmitRequest:
-    """Return a job that is to be submitted."""
+def _request(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> SubmitRequest:
+    """Return the request for one job."""
     return SubmitRequest(
         form.tag(fields.APPLICATION),
         form.names(fields.TARGETS),
@@ -43,9 +43,9 @@ def _wanted(call: InterfaceContext, form: Form, uploads: Callable[[], tuple[Uplo
 
 
 def _details(form: Form, uploads: Callable[[], tuple[Upload, ...]]) -> JobPayload:
-    """Return the rest of a submit, in LGI's order of faults.
+    """Return the other fields and the files, checked in the order of LGI.
 
-    A user may not claim to be a daemon (ruling 2).
+    Users may not post the reference of a daemon (ruling 2).
     """
     return JobPayload(
         read_access=form.names(fields.READ_ACCESS),

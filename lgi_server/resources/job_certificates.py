@@ -1,4 +1,4 @@
-"""The call by which daemons get certificates for jobs that run: wire.md 6, ours."""
+"""The call by which daemons get certificates for running jobs: wire.md 6, ours."""
 
 from datetime import UTC, datetime
 
@@ -14,13 +14,10 @@ from lgi_server.services.access import job_principals
 
 
 def resource_job_certificate(call: ResourceContext) -> Elements:
-    """Return a certificate for a job that runs on this resource.
-
-    The daemon that took the job names its reference.
-    """
+    """Return a certificate for a job that runs on this resource, to the daemon with its reference."""
     authority = call.runtime.trust.jobs
     if authority is None:
-        raise LGIError(ErrorNumber.CERTIFICATE, message="This server gives jobs no certificates")
+        raise LGIError(ErrorNumber.CERTIFICATE, message="This server issues no certificates for jobs")
     job = JobClaims(
         project=call.project.name,
         job_id=call.form.number(fields.JOB_ID),

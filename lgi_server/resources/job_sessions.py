@@ -1,4 +1,4 @@
-"""The calls by which the LGI_qsub of LGI 1.31 begins and ends within a job that runs (wire.md 6, ours)."""
+"""The session calls of the LGI_qsub of LGI 1.31 within a running job (wire.md 6, ours)."""
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.xml import Element
@@ -13,12 +13,12 @@ def resource_signup_resource(call: JobContext) -> Elements:
     Its session_id is the job's number. There is no such session, so nothing can be locked with it.
     """
     if call.form.text(fields.CAPABILITIES):
-        raise LGIError(ErrorNumber.CERTIFICATE, "a job does not say what its resource offers")
+        raise LGIError(ErrorNumber.CERTIFICATE, "a job cannot post the capabilities of its resource")
     return _no_session(call)
 
 
 def resource_signoff_resource(call: JobContext) -> Elements:
-    """Return the end of what `resource_signup_resource` has told a job.
+    """Return the answer to the sign-off that follows `resource_signup_resource` of a job.
 
     Raises LGIError SESSION_ID, SESSION_ID_TOO_BIG or NO_SESSION.
     """

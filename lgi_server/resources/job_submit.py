@@ -1,4 +1,4 @@
-"""The call by which a job that runs submits another one: wire.md 6, ours."""
+"""The call by which a running job submits another one: wire.md 6, ours."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
 
 
 def resource_submit_job(call: JobContext) -> Elements:
-    """Queue a job of the owners of the job that calls: as for a resource, but without session or lock."""
+    """Queue a job for owners of the calling job; as for a resource, but without session and lock."""
     state = call.form.line(fields.STATE)
     if state != State.QUEUED:
         raise LGIError(ErrorNumber.STATE, "a job may submit only queued jobs")
@@ -21,13 +21,13 @@ def resource_submit_job(call: JobContext) -> Elements:
     targets = call.form.names(fields.TARGETS)
     parent = call.holder.job
     key = call.idempotency_key("job", str(parent.job_id))
-    wanted = SubmitRequest(application, targets, partial(_details, call), key)
-    job = submission.submit_as_job(call.submit_context(), parent, wanted, owners)
+    request = SubmitRequest(application, targets, partial(_details, call), key)
+    job = submission.submit_as_job(call.submit_context(), parent, request, owners)
     return (*call.header(), call.answers.details(job))
 
 
 def _details(call: JobContext) -> JobPayload:
-    """Return the rest of a submit. Specifics copied from the job's own lose what says where that one is."""
+    """Return the other fields and the files; copied job_specifics lose the server's own tags."""
     form = call.form
     return JobPayload(
         uploads=call.uploads(),

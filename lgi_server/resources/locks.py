@@ -15,7 +15,7 @@ def resource_lock_job(call: SessionContext) -> Elements:
 
 
 def resource_unlock_job(call: SessionContext) -> Elements:
-    """Free a job the session has locked."""
+    """Unlock a job that the session has locked."""
     job_id = call.form.number(fields.JOB_ID)
     lock = locking.unlock(call.transaction, call.resource, call.session_id, job_id)
     return (*call.header(), *responses.locked(lock, "unlock_time", call.now))

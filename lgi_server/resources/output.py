@@ -1,4 +1,4 @@
-"""The call by which a running job's output is sent as it comes: wire.md 6, ours."""
+"""The call by which daemons send the live output of a job: wire.md 6, ours."""
 
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
@@ -9,7 +9,7 @@ from lgi_server.services.jobs.live_output import OutputChunk
 
 
 def resource_job_tail(call: ResourceContext) -> Elements:
-    """Take what a job has put out, from its daemon; says whether somebody still looks."""
+    """Store output of a job, and return whether a user still watches it."""
     piece = OutputChunk(
         job_id=call.form.number(fields.JOB_ID),
         reference=call.form.line(fields.OWN_REFERENCE),

@@ -1,4 +1,4 @@
-"""The call by which resources learn of each other (wire.md 6)."""
+"""The call by which resources get the certificates of other resources (wire.md 6)."""
 
 from lgi_protocol import hexcode
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -10,7 +10,7 @@ from lgi_server.tables import active_resources
 
 
 def resource_request_resource_data(call: ResourceContext) -> Elements:
-    """Return the certificate of another resource."""
+    """Return certificate, URL and last call of a resource; LGIError RESOURCE_UNKNOWN."""
     name = call.form.line(fields.RESOURCE_NAME)
     found = active_resources.named(call.transaction, name)
     if found is None:

@@ -30,7 +30,7 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
 
 
 def resource_signoff_resource(call: SessionContext) -> Elements:
-    """End the session and free what it has locked."""
+    """End the session and unlock its jobs."""
     resource_sessions.sign_off(call.transaction, call.session_id)
     header = call.answers.resource_header(call.resource, call.servers)
     return (*header, *project_elements.slave_servers(call.servers), Element("session_id", call.session_id))

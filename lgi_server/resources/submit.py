@@ -10,20 +10,20 @@ from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest
 
 
 def resource_submit_job(call: SessionContext) -> Elements:
-    """Insert a job, locked for the session."""
+    """Store a job, locked for the session."""
     state = updates.check_first_state(call.form.line(fields.STATE))
     application = call.form.tag(fields.APPLICATION)
     owners = call.form.names(fields.OWNERS)
     targets = call.form.names(fields.TARGETS)
     key = call.idempotency_key("resource", call.resource.resource_name)
-    wanted = SubmitRequest(application, targets, partial(_details, call, state), key)
+    request = SubmitRequest(application, targets, partial(_details, call, state), key)
     session = (call.resource, call.session_id)
-    job = submission.submit_as_resource(call.submit_context(), session, wanted, state, owners)
+    job = submission.submit_as_resource(call.submit_context(), session, request, state, owners)
     return (*call.header(), call.answers.details(job))
 
 
 def _details(call: SessionContext, state: str) -> JobPayload:
-    """Return the rest of a submit, in LGI's order of faults."""
+    """Return the other fields and the files, checked in the order of LGI."""
     form = call.form
     return JobPayload(
         uploads=call.uploads(),

@@ -15,7 +15,7 @@ _PUSHED = ("version", "servers", "update")
 
 
 def server_get_update(call: ServerContext) -> Elements:
-    """Return the first change that is newer than the caller's version."""
+    """Return the first update after the version of the caller."""
     version = call.form.number(fields.VERSION)
     known = replication.after(call.transaction, version)
     asked = (
@@ -29,7 +29,7 @@ def server_get_update(call: ServerContext) -> Elements:
 
 
 def server_run_update(call: ServerContext) -> Elements:
-    """Make a change that the master pushes, or fetch what is new there."""
+    """Apply an update that the master pushes, or fetch the new ones from it."""
     project, master, here = call.header()
     header = (
         project,
@@ -53,7 +53,7 @@ def server_run_update(call: ServerContext) -> Elements:
 
 
 def _pushed(call: ServerContext) -> Update:
-    """Return the posted change; LGIError VERSION_TOO_BIG, SERVERS_TOO_BIG, UPDATE_TOO_BIG or UPDATE."""
+    """Return the posted update; LGIError VERSION_TOO_BIG, SERVERS_TOO_BIG, UPDATE_TOO_BIG or UPDATE."""
     version = call.form.number(fields.PUSHED_VERSION)
     servers = call.form.names(fields.SERVERS)
     query = call.form.text(fields.UPDATE, hexcode.DIGITS)

@@ -1,17 +1,17 @@
-"""server_heartbeats: which servers of the project can be reached now, and since when without a break."""
+"""The table server_heartbeats: which servers of the project can be reached, and since when."""
 
 from lgi_server.db.transaction import Transaction
 
-# A server that has written nothing for so many seconds could not be reached meanwhile.
+# A server that has stored no heartbeat for so many seconds counts as unreachable during that time.
 BREAK_SECONDS = 60
-# Servers that are gone are forgotten after so long.
+# The rows of servers that are gone are deleted after so many seconds.
 MEMORY_SECONDS = 30 * 86_400
 
 
 def beat(transaction: Transaction, server: str, now: int) -> bool:
-    """Note that a server can be reached; whether that is so again after a break, or for the first time."""
+    """Store the heartbeat of a server; return whether it is the first one, or the first after a break."""
     row = transaction.row("SELECT last_beat FROM server_heartbeats WHERE server = %s", server)
-    # A clock that was set breaks it too.
+    # abs(): a clock that was set back is a break too.
     if row is not None and abs(now - int(row["last_beat"])) <= BREAK_SECONDS:
         transaction.run("UPDATE server_heartbeats SET last_beat = %s WHERE server = %s", now, server)
         return False
@@ -26,9 +26,9 @@ def beat(transaction: Transaction, server: str, now: int) -> bool:
 
 
 def reachable_since(transaction: Transaction, now: int) -> int | None:
-    """Return since when at least one server could be reached without a break, None while none can.
+    """Return since when, in seconds, at least one server can be reached without a break, None if none can.
 
-    The result is 0 while no server has ever said so, as beside servers of before.
+    The result is 0 if no server has ever stored a heartbeat, as older servers do not.
     """
     rows = transaction.rows("SELECT reachable_since, last_beat FROM server_heartbeats")
     if not rows:

@@ -32,7 +32,7 @@ def rows(transaction: Transaction) -> dict[str, int]:
 
 
 class LockHolder(NamedTuple):
-    """How many jobs a resource has locked, and since when (Unix seconds) the first of them."""
+    """The number of jobs that a resource has locked, and the time of the oldest lock in seconds."""
 
     resource_name: str
     jobs: int
@@ -40,7 +40,7 @@ class LockHolder(NamedTuple):
 
 
 def lock_holders(transaction: Transaction) -> list[LockHolder]:
-    """Return the resources that have jobs locked, and "interface" for locks of no resource."""
+    """Return the resources with locked jobs; "interface" stands for locks of no resource."""
     rows = transaction.rows(
         "SELECT COALESCE(holder.resource_name, 'interface') AS name, COUNT(*) AS n,"
         " MIN(held.lock_time) AS since FROM running_locks AS held LEFT JOIN active_resources AS holder"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lgi_server.background.concurrency_limiter import JOB_SLOTS
-from lgi_server.background.job_connections import LOOK_SECONDS
+from lgi_server.background.job_connections import CHECK_SECONDS
 from tests.support.grid import Grid, refusal, running, wait_for
 from tests.support.running_jobs import JobClaims, certified, started, take
 
@@ -121,7 +121,7 @@ def test_a_job_that_has_ended_loses_its_connections(job: JobClaims) -> None:
         job.resource.update(job.job_id, state="finished")
         job.resource.unlock(job.job_id)
 
-        wait_for(lambda: answers(connections) == [b""] * len(connections), 4 * LOOK_SECONDS)
+        wait_for(lambda: answers(connections) == [b""] * len(connections), 4 * CHECK_SECONDS)
         idle.close()
     assert f"job {job.job_id} on res1@cluster has ended" in job.grid.log.read_text()
 
@@ -131,5 +131,5 @@ def test_a_job_that_runs_keeps_its_connections(job: JobClaims) -> None:
     with ExitStack() as stack:
         connections = silent_posts(job, 1, stack)
         with pytest.raises(AssertionError):
-            wait_for(lambda: answers(connections) != [None], 2.5 * LOOK_SECONDS)
+            wait_for(lambda: answers(connections) != [None], 2.5 * CHECK_SECONDS)
     assert "Traceback" not in job.grid.log.read_text()
