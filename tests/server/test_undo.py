@@ -98,7 +98,7 @@ def test_the_set_up_of_a_project_is_not_taken_back(grid: Grid) -> None:
 
     assert (done.returncode, rules(grid)) == (1, before)
     assert "there is no change to undo" in done.stderr
-    assert "is of the project's set-up" in done.stderr
+    assert "belong to the set-up of the project" in done.stderr
 
 
 def test_changes_are_taken_back_one_after_the_other(grid: Grid) -> None:
