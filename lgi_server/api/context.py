@@ -179,7 +179,8 @@ class SessionContext(ResourceContext):
         caller = principals.resource(transaction, request.who, request.project.resources, posted)
         request.project.timestamps.add((Timestamp.RESOURCE_CALL, caller.resource.resource_id), now)
         session_id = request.form.number(fields.SESSION_ID)
-        caller.check_session(session_id, now)
+        idle_limit = request.runtime.config.scheduler.session_limit
+        caller.check_session(session_id, now - idle_limit)
         request.project.timestamps.add((Timestamp.SESSION_USE, session_id), now)
         return cls._of(caller, request, now, transaction, session_id)
 

@@ -85,7 +85,8 @@ def periodic_tasks(
     settings, database = config.scheduler, databases[project]
 
     def sessions(now: int) -> None:
-        ended = reaper.end_idle_sessions(database, now), reaper.free_stale_locks(database, now)
+        limit = settings.session_limit
+        ended = reaper.end_idle_sessions(database, limit, now), reaper.free_stale_locks(database, limit, now)
         if any(ended):
             log.info("project %s: %d sessions ended, %d locks freed", project, *ended)
 

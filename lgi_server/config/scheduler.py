@@ -8,6 +8,7 @@ from pathlib import Path
 from lgi_protocol import xml
 from lgi_server.config.setting import setting
 
+SHORTEST_SESSION = 120
 _PULSE_LIMIT = re.compile(r"(\S+)\s+([1-9][0-9]{0,8})")
 
 
@@ -15,6 +16,14 @@ def _period(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10**9):
         raise ValueError("write a number of seconds above 0")
     return int(text)
+
+
+def _session_limit(text: str) -> int:
+    seconds = _period(text)
+    if seconds < SHORTEST_SESSION:
+        # A daemon runs a script of up to a minute between two calls.
+        raise ValueError(f"write at least {SHORTEST_SESSION} seconds")
+    return seconds
 
 
 def _age(text: str) -> int:
@@ -51,6 +60,8 @@ class SchedulerSettings:
     # A job that runs and has not been looked after for so long is lost; by application where that is given.
     pulse_limit: int = setting(_period, default=3600)
     pulse_limits: Mapping[str, int] = setting(_pulse_limits, is_list=True, default_factory=dict)
+    # The session of a resource that has not called for so long ends, with its locks.
+    session_limit: int = setting(_session_limit, default=1800)
     # A job that was lost so often is queued no more, but aborted; 0: it always is, as LGI does.
     most_losses: int = setting(_times, default=3)
     # A repository that belongs to no job is removed at this age; 0: never.

@@ -21,7 +21,8 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     if renewed := call.renewed_certificate:
         active_resources.set_certificate(call.transaction, resource.resource_id, renewed)
         call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
-    session_id = resource_sessions.sign_up(call.transaction, resource, call.now)
+    idle_limit = call.runtime.config.scheduler.session_limit
+    session_id = resource_sessions.sign_up(call.transaction, resource, idle_limit, call.now)
     header = call.answers.resource_header(resource, call.servers)
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)

@@ -64,7 +64,7 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     """A limit of its own for an application; without any setting LGI's periods, and an end of being lost."""
     changes = (
         "[scheduler]\npulse_limits = hello_world 120, vasp 86400\n"
-        "schedule_period = 60\norphan_age = 0\nmost_losses = 5\n"
+        "schedule_period = 60\norphan_age = 0\nmost_losses = 5\nsession_limit = 300\n"
     )
     usual, changed = load(directory, GOOD).scheduler, load(directory, changes + GOOD).scheduler
 
@@ -72,6 +72,7 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     assert (usual.session_period, usual.upkeep_period, usual.pulse_limit) == (600, 600, 3600)
     assert (changed.schedule_period, changed.orphan_age) == (60, 0)
     assert (usual.most_losses, changed.most_losses) == (3, 5)
+    assert (usual.session_limit, changed.session_limit) == (1800, 300)
     assert [changed.pulse_limit_of(name) for name in ("hello_world", "vasp", "other")] == [120, 86400, 3600]
 
 
@@ -80,6 +81,7 @@ def test_the_scheduler_has_its_periods_and_limits(directory: Path) -> None:
     [
         *("pulse_limits = hello_world", "pulse_limits = a 1, a 2", "pulse_limits = a b c"),
         *("pulse_limit = 0", "orphan_age = -1", "schedule_period = soon", "most_losses = many"),
+        "session_limit = 119",
     ],
 )
 def test_an_invalid_period_is_refused_with_its_line(directory: Path, line: str) -> None:

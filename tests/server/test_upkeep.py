@@ -117,8 +117,8 @@ def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
         int(busy.session_id),
     )
 
-    early = reaper.end_idle_sessions(grid.database, now + 1799)
-    late = reaper.end_idle_sessions(grid.database, now + 1801)
+    early = reaper.end_idle_sessions(grid.database, 1800, now + 1799)
+    late = reaper.end_idle_sessions(grid.database, 1800, now + 1801)
 
     assert (early, late) == (0, 1)
     assert [row["session_id"] for row in grid.rows("SELECT session_id FROM running_sessions")] == [
@@ -141,7 +141,7 @@ def test_a_row_dated_by_a_wrong_clock_is_not_kept_for_ever(grid: Grid) -> None:
 
     def ended(later: int) -> tuple[int, int]:
         return (
-            reaper.end_idle_sessions(grid.database, now + later),
+            reaper.end_idle_sessions(grid.database, 1800, now + later),
             reaper.requeue_lost_jobs(grid.database, SETTINGS, now + later),
         )
 
@@ -163,8 +163,8 @@ def test_locks_that_nobody_holds_are_freed(grid: Grid) -> None:
     )
     grid.run("UPDATE job_queue SET lock_state = 1 WHERE job_id IN (%s, %s)", interface, marked)
 
-    assert reaper.free_stale_locks(grid.database, now) == 1
-    assert reaper.free_stale_locks(grid.database, now + 1801) == 1
+    assert reaper.free_stale_locks(grid.database, 1800, now) == 1
+    assert reaper.free_stale_locks(grid.database, 1800, now + 1801) == 1
     assert [row["job_id"] for row in grid.rows("SELECT job_id FROM running_locks")] == [held]
     assert grid.rows(INVARIANT) == []
 

@@ -11,7 +11,6 @@ from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.config.model import Config
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.resource_cache import ResourceCache
-from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import MASTER, NO_SERVER, SLAVE, ResourceRow
 
@@ -32,9 +31,9 @@ class ResourcePrincipal:
     session_time: int | None
     servers: ProjectServers
 
-    def check_session(self, session_id: int, now: int) -> None:
-        """Raise LGIError NO_SESSION unless the caller has this session and has used it lately."""
-        if self.session_time is None or self.session_time < now - IDLE_SECONDS:
+    def check_session(self, session_id: int, oldest: int) -> None:
+        """Raise LGIError NO_SESSION unless the caller has this session and has used it since ``oldest``."""
+        if self.session_time is None or self.session_time < oldest:
             raise LGIError(ErrorNumber.NO_SESSION, str(session_id))
 
 

@@ -7,18 +7,19 @@ from lgi_server.services.jobs import locking
 from lgi_server.tables import running_sessions
 from lgi_server.tables.active_resources import ResourceRow
 
-# A session ends after so many seconds without a call (wire.md 3).
-IDLE_SECONDS = 1800
 # Idle sessions that one sign-up removes.
 AT_ONCE = 5
 
 
-def sign_up(transaction: Transaction, resource: ResourceRow, now: int) -> int:
-    """Open a session and return its session_id; some idle sessions and abandoned locks are removed first."""
-    for session_id in running_sessions.expired(transaction, now - IDLE_SECONDS, AT_ONCE):
+def sign_up(transaction: Transaction, resource: ResourceRow, idle_limit: int, now: int) -> int:
+    """Open a session and return its session_id; some idle sessions and abandoned locks are removed first.
+
+    A session is idle after ``idle_limit`` seconds without a call.
+    """
+    for session_id in running_sessions.expired(transaction, now - idle_limit, AT_ONCE):
         locking.free_session(transaction, session_id)
         running_sessions.delete(transaction, session_id)
-    locking.free_abandoned(transaction, now - IDLE_SECONDS)
+    locking.free_abandoned(transaction, now - idle_limit)
     try:
         return running_sessions.insert(transaction, resource.resource_id, now)
     except StatementError as failed:

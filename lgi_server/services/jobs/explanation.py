@@ -9,7 +9,6 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access.principals import UserPrincipal
-from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.services.jobs import licences
 from lgi_server.services.jobs.licences import Amounts
 from lgi_server.services.jobs.targets import offers as is_offered
@@ -18,6 +17,9 @@ from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import jobs, positions
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.running_locks import Lock
+
+# A resource that has not called for so long may be down.
+SILENT_SECONDS = 1800
 
 
 class Reason(StrEnum):
@@ -163,7 +165,7 @@ def _verdict(job: JobRow, resource: ResourceRow, running: int, now: int) -> Reso
         reason = Reason.NO_TARGET
     elif lacks:
         reason = Reason.LACKS
-    elif resource.last_call_time < now - IDLE_SECONDS:
+    elif resource.last_call_time < now - SILENT_SECONDS:
         reason = Reason.SILENT
     elif unavailable:
         reason = Reason.UNAVAILABLE

@@ -7,7 +7,6 @@ from lgi_server.config.scheduler import SchedulerSettings
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.services.access import resource_sessions
-from lgi_server.services.access.resource_sessions import IDLE_SECONDS
 from lgi_server.services.jobs import history, locking, updates
 from lgi_server.tables import running_sessions as session_table
 from lgi_server.tables.job_queue import heartbeats, jobs
@@ -63,12 +62,12 @@ def _end_lost(transaction: Transaction, job_id: int, limit: int, most: int, now:
     return True
 
 
-def end_idle_sessions(database: Database, now: int) -> int:
-    """End the sessions without a call for half an hour, and free their jobs; return how many sessions."""
+def end_idle_sessions(database: Database, limit: int, now: int) -> int:
+    """End the sessions without a call for ``limit`` seconds, and free their jobs; return their number."""
 
     def work(transaction: Transaction) -> int:
-        session_table.bring_back(transaction, now + IDLE_SECONDS, now)
-        idle = session_table.expired(transaction, now - IDLE_SECONDS, AT_ONCE)
+        session_table.bring_back(transaction, now + limit, now)
+        idle = session_table.expired(transaction, now - limit, AT_ONCE)
         for session_id in idle:
             resource_sessions.sign_off(transaction, session_id)
         return len(idle)
@@ -79,14 +78,14 @@ def end_idle_sessions(database: Database, now: int) -> int:
     return ended
 
 
-def free_stale_locks(database: Database, now: int) -> int:
+def free_stale_locks(database: Database, limit: int, now: int) -> int:
     """Free jobs whose lock belongs to no session; return how many.
 
-    A lock of an interface or of an ended session is freed after half an hour, a lock_state without a lock at
-    once.
+    A lock of an interface or of an ended session is freed after ``limit`` seconds, a lock_state without a
+    lock at once.
     """
     freed = 0
-    while some := database.run(partial(locking.free_abandoned, oldest=now - IDLE_SECONDS, looks=MOST_LOCKS)):
+    while some := database.run(partial(locking.free_abandoned, oldest=now - limit, looks=MOST_LOCKS)):
         freed += some
     for application, state in database.run(jobs.kinds, write=False):
         find = partial(jobs.orphaned_lock_states, application=application, state=state)
