@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-# What LGI sends in one field, a thousand times over.
-MOST_BYTES = 64 * 1024 * 1024
+# Of an input: a thousand times the longest field of LGI.
+MAX_BYTES = 64 * 1024 * 1024
 BLOCK = 64 * 1024
 # C's isspace, which LGI trims values with.
 BLANKS = b" \t\n\v\f\r"
@@ -28,8 +28,9 @@ class UsageError(Exception):
 class Streams:
     """The input and output of a filter, named by ``-i`` and ``-o``; opened when first used."""
 
-    def __init__(self) -> None:
-        """Use the standard streams until -i or -o is given."""
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        """Use the standard streams until -i or -o is given; ``max_bytes`` limits `read`."""
+        self._max_bytes = max_bytes
         self.input = ""
         self.output = ""
         self._descriptor = -1
@@ -55,12 +56,12 @@ class Streams:
             raise InputError(f"{self.input or 'standard input'}: {error.strerror}") from None
 
     def read(self) -> bytes:
-        """Return the whole input. Raises InputError when it is larger than any message of LGI."""
+        """Return the whole input. Raises InputError for a longer one than ``max_bytes``."""
         whole = bytearray()
         for block in self.blocks():
             whole += block
-            if len(whole) > MOST_BYTES:
-                raise InputError(f"the input is longer than {MOST_BYTES} bytes")
+            if len(whole) > self._max_bytes:
+                raise InputError(f"the input is longer than {self._max_bytes} bytes")
         return bytes(whole)
 
     def write(self, data: bytes) -> None:

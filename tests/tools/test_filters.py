@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lgi_protocol.digest import digest
 from lgi_tools.filters import csv_filter, streams
+from lgi_tools.filters.streams import InputError, Streams
 from tests.support.grid import BIN
 
 LISTING = """<repository_content> <file number="1"> <file_name> a &amp; b </file_name> </file>
@@ -214,11 +215,10 @@ def test_a_terminal_is_not_waited_for() -> None:
     assert b"nothing to read: give -i FILE" in done.stderr
 
 
-def test_input_has_a_bound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_input_has_a_bound() -> None:
     """/dev/zero would fill the memory."""
-    monkeypatch.setattr(streams, "MOST_BYTES", 1000)
-
-    assert csv_filter.main(["-i", "/dev/zero", "-o", str(tmp_path / "out")]) == 1
+    with pytest.raises(InputError, match="the input is longer than 1000 bytes"):
+        csv_filter.work(["-i", "/dev/zero"], Streams(max_bytes=1000))
 
 
 def test_a_reader_that_goes_is_no_fault() -> None:
