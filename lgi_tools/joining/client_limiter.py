@@ -1,4 +1,4 @@
-"""Limits of the enrolment server: the connections there are, and the refused requests of each network."""
+"""Limits of the enrolment server: connections, and refused requests, of each network."""
 
 import ipaddress
 import socket
@@ -12,14 +12,14 @@ from functools import lru_cache
 
 # Connections at a time, and those of one network.
 MAX_CONNECTIONS, MAX_PER_NETWORK = 64, 8
-# Refused requests of one network within so many seconds; the next ones get no reason and no line of the log.
+# Refused requests of one network within so many seconds; further ones get no reason and are not logged.
 MAX_REFUSED, REFUSED_SECONDS = 10, 60.0
 _MAX_NETWORKS = 10_000
 
 
 @lru_cache(maxsize=_MAX_NETWORKS)
 def network_of(address: str) -> str:
-    """Return what one client can have many addresses of: a /64 of IPv6; of IPv4 the address itself."""
+    """Return the network of a client: the /64 of an IPv6 address, or an IPv4 address."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv4Address):
         return str(found)
@@ -30,7 +30,7 @@ def network_of(address: str) -> str:
 
 @dataclass
 class _Connection:
-    """A connection: a second descriptor, whose shutdown ends it, and whether its request is not there yet."""
+    """A connection: a second descriptor, whose shutdown ends it; ``is_silent`` until its request arrives."""
 
     network: str
     end: socket.socket
@@ -40,7 +40,7 @@ class _Connection:
 class ClientLimiter:
     """The connections of the server, and the refused requests per network.
 
-    Who comes finds room: of the network with most of them, the one goes that has been silent for longest.
+    At the limit a new connection replaces the oldest silent one of the network with most silent connections.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,7 +52,7 @@ class ClientLimiter:
         self._refused: dict[str, deque[float]] = {}
 
     def enter(self, connection: socket.socket, address: str) -> bool:
-        """Return whether a new connection is served, and count it; a silent one may be closed for it."""
+        """Return whether a new connection is served, and count it; it may replace a silent one."""
         network = network_of(address)
         with self._lock:
             counts = Counter(one.network for one in self._connections.values())
@@ -82,7 +82,7 @@ class ClientLimiter:
         end.close()
 
     def has_request(self, connection: socket.socket) -> None:
-        """Note that the request of a connection has arrived: it is answered now, and closed for nobody."""
+        """Record that the request of a connection has arrived: no other connection replaces it any more."""
         with self._lock:
             if connection in self._connections:
                 self._connections[connection].is_silent = False
@@ -104,7 +104,7 @@ class ClientLimiter:
     def is_muted(self, address: str) -> bool:
         """Return whether requests of a network were refused too often within a minute.
 
-        A valid token is served all the same: it may be somebody else's, behind the same router.
+        A valid token is still accepted: it may be that of another client behind the same router.
         """
         with self._lock:
             times = self._refused.get(network_of(address), deque())

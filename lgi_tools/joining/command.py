@@ -76,7 +76,7 @@ def command(
 
     URL and TOKEN are printed by LGI_certificates token for the administrator. The key is generated here and
     never sent; its certificate is fetched, and a commented LGI.cfg is written for LGI_daemon. Without TOKEN
-    the terminal is asked for it: other users of this machine can see arguments.
+    the command asks for it, since other users of this machine can see arguments.
 
     Example: LGI_join https://lgi.example.org:8444 lgi1.TOKEN -a command:slurm
     """
@@ -95,7 +95,7 @@ def command(
 
 
 def _word(token: str | None, file: IO[str] | None) -> str:
-    """Return the text of the token: the argument, from a file, or as it is typed."""
+    """Return the text of the token: the argument, the content of a file, or the answer to a prompt."""
     if token and file:
         raise click.UsageError("--token-file cannot be combined with TOKEN")
     if file is not None:
@@ -162,7 +162,7 @@ def _show_settings(script: Path | None) -> None:
 def _sign_up_all(directory: Path) -> int:
     """Sign up in each project of the configuration and off again. Returns the exit code.
 
-    Then print what the daemon says of the rest of the configuration, and of this machine.
+    Then print the daemon's warnings about the rest of the configuration and this machine.
     """
     credentials = Credentials(directory / KEY, directory / CERTIFICATE, directory / CA)
     unknown: list[str] = []

@@ -5,22 +5,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Scripts of the site have a minute each.
+# The daemon allows each script of the site one minute.
 SECONDS = 600.0
 WARNING = "WARNING: "
 
 
 def warnings(configuration: Path) -> list[str]:
-    """Return what the daemon says of the configuration and of this machine, run as the user of this process.
+    """Return the daemon's warnings about the configuration and this machine, for the user of this process.
 
-    Also what keeps it from working is only a warning: another user may start it, with changes to the file.
+    Its errors are warnings here, because another user may start the daemon, or change the file before.
     """
     beside = Path(sys.executable).parent / "LGI_daemon"
     program = str(beside) if beside.exists() else shutil.which("LGI_daemon")
     if program is None:
         return ["LGI_daemon is not installed here, so that the scripts were not checked"]
     try:
-        # A list of words, no shell.
+        # Arguments without a shell.
         done = subprocess.run(  # noqa: S603
             [program, "--check", str(configuration)],
             stdin=subprocess.DEVNULL,

@@ -66,7 +66,7 @@ class EnrolmentServer(ThreadingTCPServer):
             self.limiter.leave(request)
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
-        """Ignore a lost connection, which anybody can make, and log any other error."""
+        """Ignore a lost connection, which any client can cause, and log any other error."""
         if isinstance(sys.exception(), OSError):
             log.debug("%s: the connection was lost", client_address[0])
         else:

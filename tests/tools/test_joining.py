@@ -526,7 +526,7 @@ def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path
     for project in configuration.projects:
         assert [one.name for one in project.applications] == ["hello_world", "command"]
         assert project.applications[1].check_system_limits_script == tmp_path / "node" / "command" / script
-    assert "<!-- How many jobs per owner" in file.read_text()
+    assert "<!-- Maximum number of jobs per owner" in file.read_text()
     assert file.read_text().startswith(f"<!-- The resource {NAME}, written by LGI_join.")
 
 
