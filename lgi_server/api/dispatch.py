@@ -175,6 +175,9 @@ def _parse(
     form = Form(posted)
     files = partial(uploads.uploads_of, request) if isinstance(request, SpoolingRequest) else tuple
     checked = route.context.check(form, who, runtime)
+    if route.writes and request.method != "POST":
+        # Whoever follows a link, or fetches a page in advance, means no change.
+        raise LGIError(ErrorNumber.FORGERY, message="This call changes something: it has to be posted")
     project = runtime.projects[route.context.project_name(form, who, runtime)]
     return CallRequest(
         runtime=runtime,
@@ -261,6 +264,6 @@ def add_shortcut(app: flask.Flask) -> None:
         body = endpoints[path].answer(environ)
         length = ("Content-Length", str(len(body)))
         start_response("200 OK", [("Content-Type", CONTENT_TYPE), length, *SECURITY_HEADERS])
-        return (body,)
+        return () if environ.get("REQUEST_METHOD") == "HEAD" else (body,)
 
     app.wsgi_app = application  # type: ignore[method-assign]

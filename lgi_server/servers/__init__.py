@@ -5,6 +5,6 @@ from lgi_server.api.registry import Route
 from lgi_server.servers import updates
 
 ROUTES = (
-    Route(updates.server_get_update, ServerContext),
+    Route(updates.server_get_update, ServerContext, writes=False),
     Route(updates.server_run_update, ServerContext),
 )

@@ -95,4 +95,11 @@ ALL = (
         "wire.md 1: any web page can have a browser make such a request with its user's certificate.",
         "test_a_get_of_a_call_has_no_fields",
     ),
+    Decision(
+        "GET, or another method than POST, of a call that would change something, as a sign-up",
+        "the change, if the call needs no fields",
+        "error 66, and no change",
+        "wire.md 1: a GET is a call with no fields, and whoever follows a link means no change.",
+        "test_only_a_post_of_a_call_changes_something",
+    ),
 )

@@ -8,9 +8,11 @@ import pytest
 from lgi_protocol import xml
 from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import read_answer
+from lgi_server.app import CALLS
 from tests.server.test_http import exchange, multipart, post
 from tests.server.test_repository import ask, listing, new_repository
-from tests.support.grid import Grid
+from tests.server.test_servers import master
+from tests.support.grid import TABLES, Grid
 
 SUBMIT = {"application": "hello_world", "target_resources": "any"}
 CALL = "/LGI/interfaces/interface_submit_job.php"
@@ -190,3 +192,34 @@ def test_a_get_of_a_call_has_no_fields(grid: Grid, path: str) -> None:
     assert (plain.status_code, number_of(plain.text)) == (200, 31)
     assert (browser.status_code, number_of(browser.text)) == (200, 67)
     assert grid.rows("SELECT job_id FROM job_queue") == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_only_a_post_of_a_call_changes_something(grid: Grid, method: str) -> None:
+    """A call without fields, as a sign-up may be, is refused with error 66 unless it is posted."""
+    grid.resource()
+    callers = {
+        "resources": grid.client(grid.people.resource("res1@cluster")),
+        "interfaces": grid.user().client,
+        "servers": master(grid),
+    }
+    # What is stored later: when a resource last called, and events of tests before this one.
+    tables = [table for table in TABLES if table not in {"active_resources", "event_queue"}]
+
+    def seen() -> list[object]:
+        return [grid.rows(f"SELECT * FROM {table}") for table in tables]
+
+    before = seen()
+    answers = {
+        route.name: callers[folder].session.request(method, f"{grid.url}/{folder}/{route.name}")
+        for folder, routes in CALLS.items()
+        for route in routes
+    }
+
+    assert seen() == before
+    assert {answer.status_code for answer in answers.values()} == {200}
+    if method == "HEAD":
+        assert {answer.content for answer in answers.values()} == {b""}
+    else:
+        changing = ("resource_signup_resource", "server_run_update", "server_get_update")
+        assert [number_of(answers[name].text) for name in changing] == [66, 66, 40]
