@@ -16,7 +16,7 @@ from lgi_server.serving.connection import Connection
 log = logging.getLogger("lgi.serve")
 # From here on, of all there may be, room is made; so many at once, since finding them has its cost.
 FULL, AT_ONCE = 0.9, 16
-# Of all there may be, one account's.
+# Of all there may be, one account's: beyond it those with least progress are closed.
 SHARE = 0.25
 
 
@@ -41,15 +41,21 @@ class ConnectionTable:
             self._make_room()
         self._waiting[connection] = None
         self._put(connection, account)
+        self._keep_to_share(account)
 
     def belongs(self, connection: Connection, account: str) -> None:
-        """Note whose a connection is, once that is known; of too many one with least progress is closed."""
+        """Note whose a connection is, once that is known."""
         if account != self._account_of[connection]:
             self._take(connection)
             self._put(connection, account)
-        those = self._candidates(self._accounts[account])
-        if len(those) > self._most_each:
-            self._end(_least(those, 1), account)
+            self._keep_to_share(account)
+
+    def _keep_to_share(self, account: str) -> None:
+        """Close some of too many connections of an account."""
+        if len(self._accounts[account]) > self._most_each:
+            those = self._candidates(self._accounts[account])
+            if len(those) > self._most_each:
+                self._end(_least(those, 1 + self._most_each // AT_ONCE), account)
 
     def ended(self, connection: Connection) -> None:
         """Remove a connection that has ended."""

@@ -3,7 +3,6 @@
 import resource
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,25 +12,11 @@ import pytest
 
 from lgi_server.serving.connection import Connection, Pace
 from lgi_server.serving.connection_table import AT_ONCE, ConnectionTable, address_account
-from tests.support.grid import BIN, Grid, running, wait_for
+from tests.support.grid import Grid, running
+from tests.support.limited_grid import LimitedGrid
 
-# So many descriptors leave room for 100 connections in each of two workers.
+# So many descriptors leave room for 75 connections in each of two workers.
 DESCRIPTORS, IDLE = 400, 260
-
-
-class Small(Grid):
-    """A server that has room for few connections."""
-
-    def start(self) -> None:
-        """Start it with few descriptors."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}", BIN / "LGI_server", self.config_file],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        wait_for(self.listens, 30)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +24,7 @@ def small() -> Iterator[Grid]:
     """Where a few hundred connections are many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * IDLE)), hard))
-    with running(Small()) as made:
+    with running(LimitedGrid(DESCRIPTORS)) as made:
         yield made
 
 
@@ -88,7 +73,7 @@ def connections(table: ConnectionTable, number: int, account: str) -> list[Conne
 def test_the_connections_that_have_waited_longest_make_room() -> None:
     """And none that has a request, while others of its account wait."""
     closed: list[Connection] = []
-    table = ConnectionTable(100, closed.append)
+    table = ConnectionTable(100, closed.append, share=1.0)
     made = connections(table, 90, "name eve")
     for connection in made[:5]:
         table.asks(connection)
@@ -106,7 +91,7 @@ def test_the_connections_that_have_waited_longest_make_room() -> None:
 def test_the_account_with_most_connections_makes_room() -> None:
     """Whatever they do: others keep theirs, also those that wait for longer."""
     closed: list[Connection] = []
-    table = ConnectionTable(100, closed.append)
+    table = ConnectionTable(100, closed.append, share=1.0)
     old = connections(table, 10, "name mark")
     many = connections(table, 80, "address 192.0.2.1")
     for connection in many:
@@ -120,13 +105,21 @@ def test_the_account_with_most_connections_makes_room() -> None:
 
 
 def test_an_account_has_no_more_than_a_share_of_the_connections() -> None:
-    """Also while there is room: of those beyond it the one that waits longest is closed."""
+    """Also while there is room: beyond it the ones that wait longest are closed, here two at once."""
     closed: list[Connection] = []
     table = ConnectionTable(100, closed.append)
-    for connection in (made := connections(table, 27, "address 192.0.2.1")):
+    made = connections(table, 20, "address 192.0.2.1")
+    for connection in made:
+        table.belongs(connection, "name eve")
+    more = connections(table, 25, "address 192.0.2.1")
+
+    assert closed == []
+    for connection in more[:6]:
         table.belongs(connection, "name eve")
 
     assert closed == made[:2]
+    connections(table, 7, "address 192.0.2.1")
+    assert closed == [*made[:2], *more[6:8]]
 
 
 def test_a_connection_that_asks_before_it_is_closed_is_answered() -> None:
