@@ -157,6 +157,17 @@ class _Adapter(HTTPAdapter):
             kwargs["assert_hostname"] = False
         super().init_poolmanager(*args, **kwargs)
 
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Verify with the CA that the TLS context has read: its file may have gone since then."""
+        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
+        conn.ca_certs = conn.ca_cert_dir = None
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Leave the file of the CA out of what a connection is made with, for the same reason."""
+        host, settings = super().build_connection_pool_key_attributes(request, verify, cert)
+        settings.pop("ca_certs", None)
+        return host, settings
+
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request; add the name of the proxy, if any, as a note to the exception of requests."""
         try:

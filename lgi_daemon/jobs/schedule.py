@@ -173,8 +173,9 @@ class JobSchedule:
         self.end_attempts += 1
 
     def failed(self, now: float) -> None:
-        """Retry after a fast cycle: an error on this side."""
+        """Retry after a fast cycle, a report sooner: an error on this side."""
         self.next_check = self.next_poll = now + self.fast
+        self.next_report = max(self.next_report, now + min(self.fast, REPORT_RETRY_DELAY))
 
     def not_answered(self, now: float, waited: float, intent: ServerIntent) -> float:
         """Record a script without answer in ``waited`` seconds; return for how long the job is left alone."""

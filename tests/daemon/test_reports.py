@@ -104,6 +104,25 @@ def test_a_failed_report_is_repeated_without_the_epilogue(workshop: Workshop, se
     assert workshop.acts().count("epilogue") == 1
 
 
+def test_a_report_that_fails_on_this_side_is_not_repeated_at_once(
+    workshop: Workshop, server: FakeServer
+) -> None:
+    """An error of the system, such as a file that is gone, leaves the report for some seconds."""
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_finished")
+    server.fail("update", OSError(5, "Input/output error"), times=99)
+
+    for _tick in range(9):
+        workshop.tick(daemon, 1.0)
+
+    tried = len(server.made("update"))
+    server.faults.clear()
+    workshop.tick(daemon, FAST)
+    assert tried <= 3
+    assert server.jobs["1"].state == "finished"
+
+
 def test_an_abort_whose_report_failed_stays_an_abort(workshop: Workshop, server: FakeServer) -> None:
     """The marks an abort leaves may look like a finished job: the decision is kept."""
     workshop.write_script("job_abort_script", "rm is_running; : > is_finished")

@@ -1,5 +1,6 @@
 """What a program shows a project server, and what it demands of one: against real TLS."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -201,6 +202,23 @@ def test_ten_calls_cost_one_handshake(server: Listening, mark: Credentials) -> N
     client.close()
     assert answers == list(range(answers[0], answers[0] + 10))
     assert server.handshakes == before + 1
+
+
+def test_a_session_goes_on_when_the_file_of_its_ca_is_gone(
+    server: Listening, strange_server: Listening, mark: Credentials, tmp_path: Path
+) -> None:
+    """The CA was read once: a new connection verifies as before, and trusts nobody else."""
+    copy = Path(shutil.copy(mark.ca, tmp_path / "ca.crt"))
+    client, other = (Client(one.url(), replace(mark, ca=copy)) for one in (server, strange_server))
+    copy.unlink()
+
+    answer = client.post("resources/resource_job_state", {"job_id": "1"}).number("answer")
+
+    assert answer > 0
+    with pytest.raises(TransportError, match="certificate"):
+        other.post("resources/resource_job_state", {"job_id": "1"})
+    client.close()
+    other.close()
 
 
 @pytest.mark.parametrize(("check_host", "asserted"), [(True, None), (False, False)])
