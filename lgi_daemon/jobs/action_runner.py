@@ -6,9 +6,9 @@ from dataclasses import replace
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.jobs import completion, reconciliation
-from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, Actions
+from lgi_daemon.jobs.prologue import prologue
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def _execute(job: LocalJob, action: Action) -> bool:
     if action is Action.ABORT:
         return completion.abort(job)
     if action is Action.PROLOGUE:
-        return run_script(job, action) == 0
+        return prologue(job)
     if action is Action.DISOWN:
         job.disown(f"the server has it as {job.record.state!r}")
     else:

@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 # A run script that ends within this many seconds, without a mark or asking for a restart, failed immediately.
 IMMEDIATE_SECONDS = 60.0
+# So did a job that was finished within this many seconds with an error: its scripts take a part of them.
+FAILED_SECONDS = 3.0
 # When jobs of this many users fail one after the other, the users are probably not the cause.
 MAX_FAILED_USERS = 3
 FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS = 600.0, 6 * 3600.0
@@ -39,7 +41,7 @@ class CircuitBreaker:
         self._applications: dict[tuple[str, str], _Application] = {}
 
     def record_failure(self, job: LocalJob) -> None:
-        """Record that a job's prologue failed, or that its run script ended immediately without a mark.
+        """Record that a job's prologue failed, or that its run script ended immediately and not well.
 
         Each job counts once, though it is retried, and not while the breaker is open: then it was claimed
         before. Failures of one user alone, told by the first owner, do not open the breaker.

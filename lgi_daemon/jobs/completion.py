@@ -7,6 +7,7 @@ from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
 from lgi_daemon.jobs import excess
 from lgi_daemon.jobs.action_scripts import run_script
+from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Action, ServerIntent
 from lgi_daemon.rundir import end_file
@@ -16,9 +17,8 @@ from lgi_protocol.states import State
 log = logging.getLogger(__name__)
 
 # A job whose epilogue fails this often ends without the files it should have stored. An epilogue that exits
-# with EX_TEMPFAIL of sysexits, or fails while the server is unreachable, does not count.
+# with EX_TEMPFAIL, or fails while the server is unreachable, does not count.
 MAX_EPILOGUES = 8
-EX_TEMPFAIL = 75
 # This attempt to abort a job is the last: before it all processes of the job's own uid are killed.
 MAX_ABORTS = 2
 # The reason reported for a job whose marks are missing.
@@ -40,9 +40,9 @@ def save_end(job: LocalJob, ending: State) -> None:
     if end == NO_END and ending is State.FINISHED:
         end = _missing_end(job)
     if (reason := excess.reason_of(job)) and reason not in end.reason:
-        _add_remark(job, reason)
+        job.add_remark(reason)
     if FULL not in f"{end.reason}{job.remark}" and (job.disk_was_full or job.run.is_full()):
-        _add_remark(job, FULL if job.run.is_full() else FULL_MEANWHILE)
+        job.add_remark(FULL if job.run.is_full() else FULL_MEANWHILE)
     end = replace(end, reason=normalize_reason("; ".join(filter(None, (end.reason, job.remark)))))
     try:
         job.save(ending=str(ending), end=end, remark=job.remark)
@@ -84,7 +84,7 @@ def abort(job: LocalJob) -> bool:
         succeeded = False
     if is_last and not succeeded:
         log.critical("%s: job_abort_script keeps failing; the job was killed", job.title)
-        _add_remark(job, "job_abort_script failed; the processes of the job were killed")
+        job.add_remark("job_abort_script failed; the processes of the job were killed")
     if is_last or succeeded:
         job.kill_processes()
     return is_last or succeeded
@@ -114,7 +114,7 @@ def _retry_with_space(job: LocalJob) -> bool:
         _delete_files(job)
         status = run_script(job, Action.EPILOGUE)
     if status not in (0, EX_TEMPFAIL):
-        _add_remark(job, f"{FULL}: job_epilogue_script failed; files may be missing")
+        job.add_remark(f"{FULL}: job_epilogue_script failed; files may be missing")
     return status != EX_TEMPFAIL
 
 
@@ -124,23 +124,13 @@ def _delete_files(job: LocalJob) -> None:
 
 
 def _is_last_epilogue(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:
-    """Return whether to give up after a failed epilogue: after too many, or when the job is not wanted.
-
-    No result is lost because a server is unreachable for long: of the failures between two of its answers
-    one counts, and none that the epilogue calls temporary.
-    """
+    """Return whether to give up after a failed epilogue: after too many, or when the job is not wanted."""
     job.schedule.end_attempted()
-    if job.server_answered and not is_temporary:
-        job.epilogue_failures += 1
-        job.server_answered = False
-    if job.epilogue_failures < MAX_EPILOGUES and job.intent in {ServerIntent.WANTED, ServerIntent.REQUEUED}:
+    job.epilogue_failures.add(is_temporary)
+    is_wanted = job.intent in {ServerIntent.WANTED, ServerIntent.REQUEUED}
+    if job.epilogue_failures.number < MAX_EPILOGUES and is_wanted:
         return False
     attempts = job.schedule.end_attempts
-    _add_remark(job, f"job_epilogue_script failed {attempts} times; files may be missing")
+    job.add_remark(f"job_epilogue_script failed {attempts} times; files may be missing")
     log.critical("%s: job_epilogue_script %s; giving up, the job ends without it", job.title, failure)
     return True
-
-
-def _add_remark(job: LocalJob, text: str) -> None:
-    if text not in job.remark:
-        job.remark = f"{job.remark}; {text}" if job.remark else text

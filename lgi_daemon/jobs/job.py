@@ -10,6 +10,7 @@ from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
 from lgi_daemon.execution.process_table import ProcessSelector
 from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.files.reserve import is_disk_full
+from lgi_daemon.jobs.failure_count import FailureCount
 from lgi_daemon.jobs.lifecycle import ServerIntent, server_intent
 from lgi_daemon.jobs.schedule import JobSchedule
 from lgi_daemon.rundir.record import JobRecord, Phase
@@ -37,12 +38,11 @@ class LocalJob:
         self.failed_immediately = False
         # Of its LGI_* files when they were last known to be right, 0 when that is unknown.
         self.fingerprint = 0
-        # Failed epilogues that count, whether the server has answered since the last one, and what the user
-        # is to be told about the end of the job.
-        self.epilogue_failures = 0
-        self.server_answered = True
+        self.prologue_failures = FailureCount()
+        self.epilogue_failures = FailureCount()
         # What its server has answered and the record does not show yet; set without the lock.
         self.heard: resource_api.JobDescription | ServerError | None = None
+        # What the user is to be told about the end of the job.
         self.remark = ""
         # The last poll of its server failed.
         self.server_unreachable = False
@@ -95,6 +95,15 @@ class LocalJob:
         uid = record.uid if self.run.sandboxed else os.geteuid()
         owns_uid = self.run.sandboxed and record.own_uid
         return ProcessSelector(record.reference, record.run, uid, owns_uid, self.scripts.sessions())
+
+    def answered(self) -> None:
+        """Record that the server has answered: from now on a failed script counts again."""
+        self.prologue_failures.server_answered = self.epilogue_failures.server_answered = True
+
+    def add_remark(self, text: str) -> None:
+        """Add to what the user is told about the end of the job, once."""
+        if text not in self.remark:
+            self.remark = f"{self.remark}; {text}" if self.remark else text
 
     def save(self, **changes: object) -> None:
         """Change the record, on disk first. Raise OSError, and change nothing, when that fails."""

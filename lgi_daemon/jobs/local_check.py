@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.jobs import action_runner, activity_check, excess, lifecycle, reconciliation
-from lgi_daemon.jobs.circuit_breaker import IMMEDIATE_SECONDS, CircuitBreaker
+from lgi_daemon.jobs.circuit_breaker import FAILED_SECONDS, IMMEDIATE_SECONDS, CircuitBreaker
 from lgi_daemon.jobs.error_isolation import ErrorIsolation
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import START, WAIT, Action, Actions, Activity, ServerIntent
 from lgi_daemon.rundir.record import Phase
 from lgi_daemon.servers.clock import Clock
+from lgi_protocol.job_end import Result
 from lgi_protocol.states import State
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,9 @@ class LocalCheck:
         if job.record.ending:
             return lifecycle.last_actions(job.intent, State(job.record.ending))
         activity = activity_check.activity(job)
-        job.schedule.activity_checked(now, is_lost=activity is Activity.LOST)
+        job.schedule.activity_checked(
+            now, is_lost=activity is Activity.LOST, is_finished=activity is Activity.FINISHED
+        )
         if job.schedule.loss_pending(now):
             return WAIT
         return lifecycle.next_actions(job.intent, activity)
@@ -107,13 +110,18 @@ class LocalCheck:
         return succeeded
 
     def _record_end(self, job: LocalJob) -> None:
-        """Record an end as a success of the application, unless the job was lost.
+        """Record an end as a success of the application, unless the job was lost or failed at once.
 
         One that was killed because it used too much is neither a success nor a failure of the application.
         """
-        if job.schedule.lost_at is None:
+        schedule = job.schedule
+        has_failed = job.record.end.result(job.record.ending) is Result.FAILED
+        is_immediate = schedule.was_lost_within(IMMEDIATE_SECONDS) or (
+            has_failed and schedule.finished_within(FAILED_SECONDS)
+        )
+        if schedule.lost_at is None and not is_immediate:
             self.circuit_breaker.record_success(job)
-        elif job.schedule.was_lost_within(IMMEDIATE_SECONDS) and not excess.reason_of(job):
+        elif is_immediate and job.intent is not ServerIntent.UNWANTED and not excess.reason_of(job):
             self.circuit_breaker.record_failure(job)
 
     def _may_start(self, job: LocalJob) -> bool:

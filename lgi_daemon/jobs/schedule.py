@@ -53,7 +53,10 @@ class JobSchedule:
     watched: bool = False
     # Since when nothing seems to be left of the job.
     lost_at: float | None = None
-    # How often in a row a script of the job's end was run in vain.
+    # When its scripts first said that it has finished.
+    finished_at: float | None = None
+    # How often in a row its prologue, and how often a script of its end, was run in vain.
+    start_failures: int = 0
     end_attempts: int = 0
     # Of scripts that did not answer: how often in a row, and how long the job is left alone for that, unless
     # the server comes to want something else of it.
@@ -108,6 +111,12 @@ class JobSchedule:
             return False
         return self.lost_at < self.started_at + seconds
 
+    def finished_within(self, seconds: float) -> bool:
+        """Return whether the job had finished less than so many seconds after this daemon started it."""
+        if self.finished_at is None or self.started_at is None:
+            return False
+        return self.finished_at < self.started_at + seconds
+
     @property
     def check_timeout(self) -> float:
         """How many seconds a check script may take: less each time it has not answered."""
@@ -133,8 +142,10 @@ class JobSchedule:
         """Record that the scripts were asked, or need not be until a random later time."""
         self.next_script_check = now + LIVING_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
-    def activity_checked(self, now: float, is_lost: bool) -> None:
-        """Record whether the scripts have found nothing left of the job."""
+    def activity_checked(self, now: float, is_lost: bool, is_finished: bool = False) -> None:
+        """Record whether the scripts have found nothing left of the job, or that it has finished."""
+        if is_finished and self.finished_at is None:
+            self.finished_at = now
         if not is_lost:
             self.lost_at = None
         elif self.lost_at is None:
@@ -156,6 +167,7 @@ class JobSchedule:
         """Record that the run script was started."""
         self.started_at = now
         self.starts += 1
+        self.start_failures = 0
         self.watched = True
         self.scripts_asked(now)
 
@@ -164,9 +176,13 @@ class JobSchedule:
 
         ``needs_check`` when they succeeded or the job was disowned: then it is checked after a second.
         """
-        delay = self._retry_delay(max(0, self.end_attempts - 1))
+        delay = self._retry_delay(max(0, self.end_attempts - 1, self.start_failures - 1))
         self.next_check = now + (SHORTEST_CHECK_INTERVAL if needs_check else delay)
         self.next_report = now
+
+    def start_failed(self) -> None:
+        """Record that the prologue has failed once more."""
+        self.start_failures += 1
 
     def end_attempted(self) -> None:
         """Record that a script of the job's end was run once more."""
@@ -200,8 +216,8 @@ class JobSchedule:
         self.next_poll = now
 
     def server_returned(self, now: float) -> None:
-        """Retry failed scripts of the job's end at once: the server answers again."""
-        if self.end_attempts:
+        """Retry failed scripts at once: the server answers again."""
+        if self.end_attempts or self.start_failures:
             self.next_check = now
 
     def server_changed(self, now: float) -> None:

@@ -97,7 +97,7 @@ class ServerSync:
             return
         except ServerError as error:
             job.heard = error
-        job.server_answered = True
+        job.answered()
 
     def _apply_answer(
         self, job: LocalJob, answer: resource_api.JobDescription | ServerError, sessions: SessionPool

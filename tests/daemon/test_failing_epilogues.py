@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from lgi_daemon.jobs.completion import EX_TEMPFAIL, MAX_EPILOGUES
+from lgi_daemon.jobs.completion import MAX_EPILOGUES
+from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.schedule import LONGEST_RETRY_DELAY
 from lgi_daemon.loop.daemon import Daemon
 from tests.support.workshop import FAST, SLOW, Workshop, only, until

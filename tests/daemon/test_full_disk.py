@@ -8,7 +8,8 @@ import pytest
 
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve
-from lgi_daemon.jobs.completion import EX_TEMPFAIL, FULL
+from lgi_daemon.jobs.completion import FULL
+from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.loop.daemon import Daemon
 from lgi_daemon.rundir.job_files import JobFiles
 from lgi_daemon.rundir.run_directory import RunDirectory

@@ -58,6 +58,27 @@ def test_jobs_that_end_by_themselves_within_a_second_are_no_fault_of_the_applica
     assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
+@pytest.mark.parametrize(("seconds", "is_paused"), [(1.5, True), (10.0, False)])
+def test_an_application_whose_jobs_end_at_once_with_an_error_rests(
+    workshop: Workshop, seconds: float, is_paused: bool
+) -> None:
+    """Of three users, one after the other: a program is missing, perhaps. A job that fails later has run."""
+    workshop.write_script(
+        "job_run_script", 'sleep 0.5; echo exit_code=127 > "$LGI_STATE_DIRECTORY/end"; : > is_finished'
+    )
+    for number in range(MAX_FAILED_USERS):
+        workshop.server.submit(str(number), users(number))
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    for job in daemon.jobs:
+        until(lambda job=job: not job.is_alive())  # type: ignore[misc]
+
+    workshop.tick(daemon, seconds)
+
+    assert {job.state for job in workshop.server.jobs.values()} == {"finished"}
+    assert (daemon.circuit_breaker.open_for("LGI", "hello_world") > 0.0) is is_paused
+
+
 def failing(workshop: Workshop, name: str = "job_prologue_script") -> Daemon:
     """A daemon with three jobs whose scripts fail, and a fourth that waits at the server."""
     workshop.write_script(name, "exit 1")

@@ -1,0 +1,43 @@
+"""The prologue of a job: run again after growing delays, and given up after too many failures."""
+
+import logging
+
+from lgi_daemon.execution.scripts import NoAnswerError
+from lgi_daemon.jobs import completion
+from lgi_daemon.jobs.action_scripts import run_script
+from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
+from lgi_daemon.jobs.job import LocalJob
+from lgi_daemon.jobs.lifecycle import Action
+from lgi_protocol.states import State
+
+log = logging.getLogger(__name__)
+
+# A job whose prologue fails this often is aborted. One that exits with EX_TEMPFAIL, or fails while the server
+# is unreachable, does not count.
+MAX_PROLOGUES = 8
+
+
+def prologue(job: LocalJob) -> bool:
+    """Run the prologue of a job; return whether it succeeded. After too many failures the job ends."""
+    try:
+        status = run_script(job, Action.PROLOGUE)
+    except NoAnswerError as error:
+        if not _is_last(job, str(error)):
+            raise
+        return False
+    if status != 0:
+        _is_last(job, f"exit status {status}", status == EX_TEMPFAIL)
+    return status == 0
+
+
+def _is_last(job: LocalJob, failure: str, is_temporary: bool = False) -> bool:
+    """Return whether a failed prologue was the last: then the end of the job is in its record."""
+    job.schedule.start_failed()
+    job.prologue_failures.add(is_temporary)
+    if job.prologue_failures.number < MAX_PROLOGUES:
+        return False
+    attempts = job.schedule.start_failures
+    log.critical("%s: job_prologue_script failed %d times; giving up: %s", job.title, attempts, failure)
+    job.add_remark(f"job_prologue_script failed {attempts} times, the job was not started: {failure}")
+    completion.save_end(job, State.ABORTED)
+    return True
