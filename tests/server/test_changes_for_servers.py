@@ -58,7 +58,7 @@ def test_a_change_for_a_slave_changes_nothing_on_the_master(master: Grid, change
     resource = master.resource()
     before = without_updates(master)
 
-    done = manage(master, *change, "--yes", "--servers", SLAVE)
+    done = manage(master, *change, "--servers", SLAVE)
 
     assert done.returncode == 0, done.stderr
     assert without_updates(master) == before
