@@ -279,7 +279,7 @@ def test_a_job_can_be_deleted_but_not_shown_while_the_host_is_away(grid: Grid, h
 
     assert shown == 68
     assert grid.rows("SELECT job_id FROM job_queue") == []
-    assert "may be left on the repository host" in grid.log.read_text()
+    assert "it may still be on the repository host" in grid.log.read_text()
     host.start()
     wait_for(lambda: works(grid))
 
