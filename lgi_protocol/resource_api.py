@@ -52,7 +52,8 @@ class SignUp:
     """Answer to a sign-up: the session and the servers of the project.
 
     ``longest_wait`` is the maximum duration of a long poll in seconds; 0 when the server has none, as LGI.
-    ``job_certificates``: the server issues certificates to jobs. ``resource`` is the name of the caller.
+    ``job_certificates``: the server issues certificates to jobs. ``resource`` is the name of the caller,
+    ``other_daemons`` the number of other daemons that have signed up lately as this resource.
     """
 
     session_id: str
@@ -62,6 +63,7 @@ class SignUp:
     longest_wait: int = 0
     job_certificates: bool = False
     resource: str = ""
+    other_daemons: int = 0
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,16 @@ class ResourceCalls:
         self.project = project
         self.session_id = ""
 
-    def sign_up(self, capabilities: str = "") -> SignUp:
-        """Open a session; non-empty capabilities replace those the server knows."""
+    def sign_up(self, capabilities: str = "", daemon: str = "") -> SignUp:
+        """Open a session; non-empty capabilities replace those the server knows.
+
+        ``daemon`` is the number of the daemon, by which newer servers tell those of one resource apart.
+        """
         fields = {"project": self.project}
         if capabilities:
             fields["capabilities"] = capabilities
+        if daemon:
+            fields["daemon"] = daemon
         reply = self.client.post("resources/resource_signup_resource", fields)
         self.session_id = reply.value("session_id")
         return SignUp(
@@ -124,6 +131,7 @@ class ResourceCalls:
             longest_wait=reply.number("longest_wait"),
             job_certificates=reply.number("job_certificates") > 0,
             resource=reply.value("resource"),
+            other_daemons=reply.number("other_daemons"),
         )
 
     def sign_off(self) -> None:

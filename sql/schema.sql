@@ -71,6 +71,16 @@ CREATE TABLE running_sessions (
 CREATE INDEX session_resource ON running_sessions (resource_id);
 CREATE INDEX session_age ON running_sessions (session_time_stamp);
 
+-- Ours: the daemons that sign up as a resource, by the number that each has in its run directory, and when each did
+-- last: two with one certificate are told of each other.
+CREATE TABLE resource_daemons (
+    resource_id  INTEGER     NOT NULL,
+    daemon       VARCHAR(64) NOT NULL,
+    signed_up    BIGINT      NOT NULL,
+    PRIMARY KEY (resource_id, daemon)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX daemon_age ON resource_daemons (signed_up);
+
 CREATE TABLE users_allowed (
     user_name    VARCHAR(255) NOT NULL,
     application  VARCHAR(255) NOT NULL,

@@ -15,6 +15,7 @@ from lgi_daemon.cli.handshake import client_certificate_fault
 from lgi_daemon.config.model import Configuration, ProjectSettings
 from lgi_daemon.execution.environment import link_programs
 from lgi_daemon.execution.scripts import Scripts
+from lgi_daemon.rundir import daemon_number
 from lgi_daemon.servers.connections import connector
 from lgi_protocol import expiry
 from lgi_protocol.credentials import Credentials
@@ -99,9 +100,12 @@ def _sign_up(configuration: Configuration, project: ProjectSettings, results: di
     server = project.master_server
     try:
         calls = connector(configuration.credentials)(project.name, server)
-        calls.sign_up()
+        others = calls.sign_up(daemon=daemon_number.stored(configuration.run_directory)).other_daemons
         calls.sign_off()
         finding = Finding(Severity.NOTE, f"project {project.name}: signed up at {server}")
+        if others:
+            text = f"{server}: {others} other daemons use the certificate of this resource: give each its own"
+            finding = Finding(Severity.WARNING, text)
     except ServerError as error:
         text = f"{server} refuses the resource in project {project.name}: {error}"
         finding = Finding(Severity.WARNING if error.back_off else Severity.ERROR, text)

@@ -26,6 +26,7 @@ from lgi_daemon.jobs.worker_pool import KeyedWorkerPool
 from lgi_daemon.loop.lifetime import Lifetime, LifetimeLimit
 from lgi_daemon.loop.long_poll import DELAY, LongPolls
 from lgi_daemon.loop.work_cycle import WorkCycle
+from lgi_daemon.rundir import daemon_number
 from lgi_daemon.rundir.recovery import recover
 from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.certificate_reload import CertificateReloader
@@ -71,7 +72,7 @@ class Daemon:
         self._server_workers = KeyedWorkerPool(MAX_SERVER_WORKERS if at_once else 0)
         self.scripts = Scripts(self.stopping, timeouts)
         self.servers = ServerConnections(connect(configuration.credentials), self.clock)
-        self.sessions = SessionRegistry(self.servers, run.sessions)
+        self.sessions = SessionRegistry(self.servers, run.sessions, daemon_number.make(run.path))
         self.certificates = CertificateReloader(configuration.credentials, self.servers)
         self.circuit_breaker = CircuitBreaker(self.clock)
         self.lifetime_limit = LifetimeLimit(lifetime or Lifetime())

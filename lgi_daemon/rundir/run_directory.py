@@ -2,6 +2,7 @@
 
 .reserve                              disk space for records when the disk is full
 .lock                                 host, boot and pid of the daemon that has it
+.daemon                               the number by which servers know its daemons
 .sessions                             its sessions at project servers, for the next daemon to end
 .records/REFERENCE/record.json        the record of a job, written before a server is told of it
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job

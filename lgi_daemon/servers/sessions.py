@@ -32,9 +32,14 @@ class SessionRegistry:
     resource included.
     """
 
-    def __init__(self, servers: ServerConnections, stored: SessionFile) -> None:
-        """Take the sessions that an earlier daemon has left: they are ended once their servers answer."""
+    def __init__(self, servers: ServerConnections, stored: SessionFile, daemon: str = "") -> None:
+        """Take the sessions that an earlier daemon has left: they are ended once their servers answer.
+
+        ``daemon`` is the number by which servers tell this daemon from others of the same resource.
+        """
         self.servers = servers
+        self._daemon = daemon
+        self._others: dict[tuple[str, str], int] = {}
         self._stored = stored
         left = [PendingSignOff(session, math.inf) for session in stored.read()]
         self._pending: deque[PendingSignOff] = deque(left, maxlen=MAX_PENDING_SIGN_OFFS)
@@ -46,11 +51,25 @@ class SessionRegistry:
     def sign_up(self, project: str, server: str, capabilities: str) -> "Session":
         """Open a session, and end those that could not be ended before, now that the server answers."""
         calls = self.servers.connect(project, server)
-        answer = calls.sign_up(capabilities)
+        answer = calls.sign_up(capabilities, self._daemon)
+        self._log_others(project, server, answer.other_daemons)
         session = Session(calls, answer, self._stored.add(project, server, answer.session_id))
         log.debug("%s: signed up for project %s", server, project)
         self._retry_sign_offs(project, server)
         return session
+
+    def _log_others(self, project: str, server: str, number: int) -> None:
+        """Log, when it changes, how many other daemons use the certificate of this one."""
+        before = self._others.get((project, server), 0)
+        self._others[project, server] = number
+        if number > before:
+            log.warning(
+                "%s: %d other daemons use the certificate of this resource in project %s, and what each says "
+                "it offers replaces what the others said: give each its own certificate",
+                *(server, number, project),
+            )
+        elif before and not number:
+            log.info("%s: no other daemon uses the certificate of this resource any more", server)
 
     def sign_off(self, calls: ResourceCalls, session: StoredSession) -> None:
         """End a session. When the call fails it is repeated once the server answers again."""

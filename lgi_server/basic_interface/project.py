@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lgi_protocol import capabilities as lgi_protocol_capabilities
 from lgi_server.basic_interface.registry import Answer, PageContext, Template
-from lgi_server.services.access import principals
+from lgi_server.services.access import daemons, principals
 from lgi_server.services.jobs import targets
 from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
@@ -18,7 +18,8 @@ SILENT_SECONDS = 900
 class Seen:
     """A resource as the list shows it; ``running`` is how many jobs of each application run there.
 
-    ``unavailable`` is why it takes no jobs of an application now, for those of which it says so.
+    ``unavailable`` is why it takes no jobs of an application now, for those of which it says so;
+    ``daemons`` is the number of daemons that have signed up as it lately.
     """
 
     resource: ResourceRow
@@ -27,6 +28,7 @@ class Seen:
     running: dict[str, int]
     is_silent: bool
     unavailable: dict[str, str]
+    daemons: int
 
 
 def resources(visit: PageContext) -> Answer:
@@ -42,6 +44,7 @@ def seen_resources(visit: PageContext) -> list[Seen]:
     )
     offered = sorted({name for one in everyone for name in targets.applications_of(one)})
     running = listing.running_at(visit.transaction, offered)
+    numbers = daemons.counts(visit.transaction, visit.now)
     return [
         Seen(
             resource=one,
@@ -50,6 +53,7 @@ def seen_resources(visit: PageContext) -> list[Seen]:
             running=running.get(one.resource_name, {}),
             is_silent=one.last_call_time < visit.now - SILENT_SECONDS,
             unavailable=_unavailable(one),
+            daemons=numbers.get(one.resource_id, 0),
         )
         for one in everyone
     ]

@@ -4,10 +4,10 @@ from dataclasses import replace
 from functools import partial
 
 from lgi_protocol.xml import Element
-from lgi_server.api import project_elements
+from lgi_server.api import fields, project_elements
 from lgi_server.api.context import ResourceContext, SessionContext
 from lgi_server.api.responses import Elements
-from lgi_server.services.access import resource_sessions
+from lgi_server.services.access import daemons, resource_sessions
 from lgi_server.tables import active_resources
 
 
@@ -23,11 +23,14 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
         call.transaction.on_commit(partial(call.project.resources.invalidate, resource.resource_id))
     idle_limit = call.runtime.config.scheduler.session_limit
     session_id = resource_sessions.sign_up(call.transaction, resource, idle_limit, call.now)
+    daemon = call.form.line(fields.DAEMON)
+    others = daemons.record(call.transaction, resource.resource_id, daemon, call.now) if daemon else 0
     header = call.answers.resource_header(resource, call.servers)
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
-    return (*header, *project_elements.slave_servers(call.servers), session, longest, *certificates)
+    told = (Element("other_daemons", others),) if others else ()
+    return (*header, *project_elements.slave_servers(call.servers), session, longest, *certificates, *told)
 
 
 def resource_signoff_resource(call: SessionContext) -> Elements:

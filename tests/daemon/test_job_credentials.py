@@ -54,8 +54,8 @@ class IssuingCalls(FakeCalls):
 
     server: IssuingServer
 
-    def sign_up(self, capabilities: str = "") -> SignUp:
-        return replace(super().sign_up(capabilities), job_certificates=self.server.announces)
+    def sign_up(self, capabilities: str = "", daemon: str = "") -> SignUp:
+        return replace(super().sign_up(capabilities, daemon), job_certificates=self.server.announces)
 
     def job_certificate(self, job_id: str, daemon_reference: str, request: bytes) -> bytes:
         def answer() -> bytes:

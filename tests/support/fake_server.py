@@ -44,6 +44,9 @@ class FakeServer:
     faults: list[Fault] = field(default_factory=list)
     stamp: int = 1000
     longest_wait: int = 0
+    # The daemons that have signed up, and how many others each is told of.
+    daemons: list[str] = field(default_factory=list)
+    other_daemons: int = 0
     # What each sign-up said of the resource.
     capabilities: list[str] = field(default_factory=list)
     # The jobs somebody looks at, and what was sent of them: from which byte on, what, whether that is all.
@@ -100,14 +103,20 @@ class FakeCalls(ResourceCalls):
         self.session_id = ""
         self.client: Client
 
-    def sign_up(self, capabilities: str = "") -> SignUp:
+    def sign_up(self, capabilities: str = "", daemon: str = "") -> SignUp:
         def answer() -> SignUp:
             self.session_id = str(len(self.server.calls))
             self.server.sessions.add(self.session_id)
             self.server.capabilities.append(capabilities)
-            held = self.server.longest_wait
+            self.server.daemons.append(daemon)
             return SignUp(
-                self.session_id, URL, self.server.slaves, xml.MAX_FIELD_SIZE, held, resource=RESOURCE
+                session_id=self.session_id,
+                master_server=URL,
+                slave_servers=self.server.slaves,
+                max_field_size=xml.MAX_FIELD_SIZE,
+                longest_wait=self.server.longest_wait,
+                resource=RESOURCE,
+                other_daemons=self.server.other_daemons,
             )
 
         return self.server.handle("sign_up", answer)

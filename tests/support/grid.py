@@ -55,6 +55,7 @@ TABLES = [
     "licence_wishes",
     "update_undo",
     "job_tails",
+    "resource_daemons",
     "web_sessions",
 ]
 CAPABILITIES = "<hello_world> </hello_world>"
