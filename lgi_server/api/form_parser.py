@@ -90,11 +90,16 @@ def _too_big(request: Request) -> str:
 def _urlencoded(request: Request) -> list[tuple[str, str]]:
     """Return the fields of an urlencoded form; bytes that are not UTF-8 become U+FFFD.
 
-    Werkzeug would leave these as ``%XX``. Raises RequestEntityTooLarge, or ValueError for too many fields.
+    Werkzeug would leave these as ``%XX``. Raises RequestEntityTooLarge, LGIError UPLOAD for a form of which
+    only a part came, or ValueError for too many fields.
     """
     limit = FormRequest.max_form_memory_size
     body = request.stream.read(limit + 1)
     if len(body) > limit:
         raise RequestEntityTooLarge
+    announced = request.content_length
+    if announced is not None and len(body) < announced:
+        # Any beginning of such a form is one: a call would be made with half a field.
+        raise LGIError(ErrorNumber.UPLOAD, f"{len(body)} of {announced} bytes came")
     text = body.decode("utf-8", "replace")
     return parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=1000)

@@ -205,6 +205,29 @@ def test_a_broken_multipart_body_is_an_lgi_error(grid: Grid, body: bytes) -> Non
         read_answer(answer)
 
 
+def test_a_form_of_which_only_a_part_came_is_no_call(grid: Grid) -> None:
+    """A connection that is lost in the middle of a field leaves no job with half its input: error 68."""
+    grid.resource()
+    fields = "project=LGI&user=mark%40laptop&groups=theor&application=hello_world&target_resources=any"
+    whole = post("/LGI/interfaces/interface_submit_job", f"{fields}&input={'41' * 1000}".encode(), extra="")
+    context = grid.people.credentials(grid.people.user("mark@laptop", ("theor", "cyttron"))).context()
+    received = b""
+    with (
+        socket.create_connection(("127.0.0.1", grid.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as connection,
+        suppress(ssl.SSLEOFError),
+    ):
+        connection.settimeout(20)
+        connection.sendall(whole[:-1000])
+        with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as below:
+            below.shutdown(socket.SHUT_WR)
+        while block := connection.recv(65536):
+            received += block
+
+    assert grid.rows("SELECT job_id FROM job_queue") == []
+    assert b"<number> 68 </number>" in received
+
+
 def test_an_address_that_is_no_call_is_no_call(grid: Grid) -> None:
     """A known caller gets 404 for it."""
     answer = exchange(grid, post("/LGI/interfaces/interface_no_such_call.php", b""))
