@@ -94,6 +94,7 @@ def epilogue(job: LocalJob) -> bool:
     """Run the epilogue of a job; return whether it succeeded or is given up."""
     # The job has finished: processes it has left could change its files, and run for ever.
     job.kill_processes()
+    job.restore_files()
     job.run.files(job.record).discard_odd_output()
     try:
         status = run_script(job, Action.EPILOGUE)

@@ -109,6 +109,9 @@ class LocalJob:
         """Change the record, on disk first. Raise OSError, and change nothing, when that fails."""
         changed = replace(self.record, **changes)  # type: ignore[arg-type]
         if changed != self.record:
+            if self.record.run is not None:
+                # What the job has changed is noticed before it is written over.
+                self.restore_files()
             self.run.save(changed)
             self.record = changed
 

@@ -7,7 +7,7 @@ import pytest
 from lgi_protocol.errors import ErrorNumber
 from lgi_protocol.job_directory import JobDirectory
 from tests.support.fake_server import FakeServer, refused
-from tests.support.workshop import FAST, Workshop, only
+from tests.support.workshop import FAST, Workshop, only, until
 
 
 def test_a_job_taken_over_by_another_daemon_is_ended_silently(workshop: Workshop, server: FakeServer) -> None:
@@ -126,3 +126,46 @@ def test_a_mistake_in_a_tick_is_logged_and_the_next_one_comes(
 
     assert "ZeroDivisionError" in caplog.text
     assert server.jobs["1"].state == "running"
+
+
+@pytest.mark.parametrize("moment", ["while it runs", "after its end"])
+def test_files_that_a_short_job_has_changed_are_noticed_at_its_end(
+    workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture, moment: str
+) -> None:
+    """Its epilogue reads what the daemon has written, and the administrator is told."""
+    logging.getLogger("lgi_daemon").propagate = True
+    change = "rm -f LGI_job_id LGI_job_id.hash; echo 2 > LGI_job_id"
+    if moment == "while it runs":
+        workshop.write_script("job_run_script", f"{change}; : > is_finished")
+    else:
+        workshop.write_script("job_run_script", ": > is_finished")
+        workshop.write_script("job_check_finished_script", f"[ -e is_finished ] && {{ {change}; }}")
+    workshop.write_script("job_epilogue_script", "cat LGI_job_id > LGI_output")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    jobs = list(daemon.jobs)
+    until(lambda: not any(job.is_alive() for job in jobs))
+
+    workshop.tick(daemon, 1.0)
+
+    assert (server.jobs["1"].state, server.jobs["1"].output) == ("finished", b"1")
+    assert caplog.text.count("LGI_job_id was changed and has been restored") == 1
+
+
+def test_a_file_that_a_job_has_changed_is_noticed_when_its_server_changes_the_job(
+    workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The files are written anew with the change; the administrator is told of what they were before."""
+    logging.getLogger("lgi_daemon").propagate = True
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    workshop.marked(job, "is_running")
+    path = job.run.files(job.record).path / "LGI_job_specifics"
+    path.unlink()
+    path.write_text("<all> mine </all>")
+
+    job.save(job_specifics=f"{job.record.job_specifics} <more> 1 </more>")
+
+    assert "<more> 1 </more>" in path.read_text()
+    assert caplog.text.count("LGI_job_specifics was changed and has been restored") == 1
