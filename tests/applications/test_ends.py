@@ -90,6 +90,7 @@ def test_a_job_that_ends_when_its_time_is_over_has_its_reason(place: Path) -> No
     assert told(job) == ["exit_code=124", "reason=time limit of 1 s exceeded"]
 
 
+@pytest.mark.slow
 def test_a_job_that_does_not_end_when_its_time_is_over_is_killed_and_says_so(place: Path) -> None:
     """It is killed ten seconds after it was asked to end; signal and reason say so."""
     script = b"trap '' TERM; while :; do sleep 1; done"

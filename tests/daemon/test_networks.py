@@ -18,6 +18,7 @@ from tests.support.workshop import FAST, Workshop, until
 
 from .conftest import IS_ROOT
 
+pytestmark = pytest.mark.slow
 RESOURCE = "cluster@test"
 
 

@@ -94,6 +94,7 @@ def test_a_user_who_may_not_read_a_locked_job_is_told_at_once(grid: Grid) -> Non
     assert time.monotonic() - start < 2.0
 
 
+@pytest.mark.slow
 def test_a_user_of_a_job_that_stays_locked_is_told_who_holds_it(grid: Grid) -> None:
     """With the time: a lock of half an hour ago is one of a daemon that was killed."""
     resource = grid.resource("res1@cluster")

@@ -15,6 +15,8 @@ from tests.support.grid import BIN
 from .test_run import RESOURCES, SUBMIT
 from .test_tools_text import JOB
 
+# Over a hundred starts of commands.
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 FILTERS = {"LGI_xml", "LGI_csv", "LGI_hash", "LGI_binhex", "LGI_hexbin"}
 PLACES = {">&-": "Bad file descriptor", "> /dev/full": "No space left on device"}
