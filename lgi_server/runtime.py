@@ -118,7 +118,7 @@ def build_runtime(config: Config) -> Runtime:
     if config.remote:
         limits = Limits(config.max_file_size, config.max_repository_size)
         control = config.repository / ".ssh"
-        repositories = RemoteRepositories(config.remote, limits, store.pending.directory, control)
+        repositories = RemoteRepositories(config.remote, limits, store.pending, control)
     store.pending.remove_stale(time.time())
     projects = {name: _project(project, config) for name, project in config.projects.items()}
     trust = _trust(config)

@@ -20,6 +20,7 @@ from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.config.repository_host import RepositoryHost
 from lgi_server.storage import repository
+from lgi_server.storage.pending_uploads import PendingUploads
 from lgi_server.storage.repository import ACCESS_FILE, Limits, NewRepository, StoredFile, Upload
 from lgi_server.storage.ssh import RemoteCommandError, Ssh
 from lgi_server.storage.threadpool import run_in_thread
@@ -45,12 +46,12 @@ SLOWEST = 1_000_000
 class RemoteRepositories:
     """The repositories below a directory of another host, which serves their files: a `Store`."""
 
-    def __init__(self, host: RepositoryHost, limits: Limits, incoming: Path, control: Path) -> None:
-        """Create the store; streams are written in ``incoming``, the socket of ssh is in ``control``."""
+    def __init__(self, host: RepositoryHost, limits: Limits, pending: PendingUploads, control: Path) -> None:
+        """Create the store; streams are written beside ``pending``, the socket of ssh is in ``control``."""
         control.mkdir(mode=0o700, exist_ok=True)
         self._host = host
         self._limits = limits
-        self._incoming = incoming
+        self._pending = pending
         self._ssh = Ssh(host, control)
 
     def new_name(self) -> str:
@@ -60,7 +61,8 @@ class RemoteRepositories:
     def create(self, name: str, writers: Sequence[str], uploads: Sequence[Upload]) -> None:
         """Create a repository with its first files, all or nothing; LGIError UPLOAD or FILE_TOO_BIG."""
         repository.check_uploads(uploads, self._limits)
-        with tempfile.TemporaryFile(dir=self._incoming) as packed:
+        self._pending.check_free(sum(upload.size for upload in uploads))
+        with tempfile.TemporaryFile(dir=self._pending.directory) as packed:
             run_in_thread(pack, packed, writers, uploads)
             size = packed.tell()
             packed.seek(0)
