@@ -31,7 +31,7 @@ class Store:
         found = next(job for job in self.jobs if name in job.value("job_specifics", "repository"))
         return [_stored(one) for one in found.child("repository_content").children if one.name == "file"]
 
-    def place(self, name: str, server_name: str) -> str:
+    def location(self, name: str, server_name: str) -> str:
         return f"{server_name}:/srv/LGI/repository/{name[-3:]}/{name}"
 
     def url(self, name: str) -> str:
