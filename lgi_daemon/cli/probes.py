@@ -11,8 +11,9 @@ from enum import Enum
 from pathlib import Path
 
 from lgi_daemon.claiming.system_limits import SystemLimits
+from lgi_daemon.cli.backend_settings import misspellings
 from lgi_daemon.cli.handshake import client_certificate_fault
-from lgi_daemon.config.model import Configuration, ProjectSettings
+from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.environment import link_programs
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.rundir import daemon_number
@@ -67,15 +68,24 @@ def credential_findings(credentials: Credentials, now: datetime) -> Iterator[Fin
 
 
 def script_findings(configuration: Configuration) -> Iterator[Finding]:
-    """Ask the check_system_limits_script of each application."""
+    """Ask each check_system_limits_script, and look for misspelt settings in the scripts."""
     with tempfile.TemporaryDirectory(prefix="LGI_check") as place:
         # The run directory has no links to the programs of LGI before the first start.
-        limits = SystemLimits(Scripts(), configuration.run_directory, link_programs(Path(place)))
+        programs = link_programs(Path(place))
+        limits = SystemLimits(Scripts(), configuration.run_directory, programs)
         for project in configuration.projects:
             for application in project.applications:
+                for script, name, close in misspellings(_scripts(application), programs / "LGI_backend"):
+                    text = f"{script}: the setting {name} is unknown and ignored: did you mean {close}?"
+                    yield Finding(Severity.WARNING, text)
                 if reason := limits.ask(project, application).reason:
                     text = f"no jobs of {project.name}/{application.name} would be fetched now: {reason}"
                     yield Finding(Severity.WARNING, text)
+
+
+def _scripts(application: ApplicationSettings) -> list[Path]:
+    more = (application.capabilities_script,) if application.capabilities_script else ()
+    return [application.check_system_limits_script, *application.scripts.values(), *more]
 
 
 def server_findings(configuration: Configuration, seconds: float) -> Iterator[Finding]:
