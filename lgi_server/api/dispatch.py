@@ -51,6 +51,8 @@ Result = TypeVar("Result")
 BACK_OFF_DELAY = 1.0
 # Bytes; smaller bodies are not counted while they are received.
 SMALL_BODY = 64 * 1024
+# How long a large one waits for its turn.
+WAIT_SECONDS = 10.0
 
 
 class Endpoint:
@@ -141,7 +143,9 @@ def receive(runtime: Runtime, who: Caller, request: Request) -> Iterator[str]:
         return
     size = request.content_length if request.method == "POST" else 0
     is_large = size is None or size > SMALL_BODY
-    with runtime.bodies.slot(who.account) if is_large else nullcontext():
+    connection = request.environ.get("gunicorn.socket")
+    slot = runtime.bodies.slot(who.account, wait=WAIT_SECONDS, holder=connection)
+    with slot if is_large else nullcontext():
         yield who.account
 
 

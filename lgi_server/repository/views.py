@@ -108,7 +108,8 @@ def _answered(
     try:
         who = authenticate(server, request.environ, programs_only=request.method in {"PUT", "DELETE"})
         most = JOB_SLOTS if isinstance(who, JobCertificate) else None
-        held.enter_context(server.transfers.slot(who.account, most, WAIT_SECONDS))
+        connection = request.environ.get("gunicorn.socket")
+        held.enter_context(server.transfers.slot(who.account, most, WAIT_SECONDS, connection))
         access = server.repository_access(who, time.time())
         if place and place["fan"] != place["name"][-3:]:
             raise NoSuchRepositoryError(place["name"])

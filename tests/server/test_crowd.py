@@ -1,5 +1,6 @@
 """The places of a worker."""
 
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -44,3 +45,65 @@ def test_a_few_places_are_not_divided(places: int) -> None:
     """A share is eight at least, as far as there are so many."""
     with ExitStack() as stack:
         assert take(ConcurrencyLimiter(places), stack, "mark", 100) == places
+
+
+class SlowHolder:
+    """A request whose client has kept the server waiting for so many seconds, or not at all."""
+
+    def __init__(self, seconds: float | None, slots: ExitStack) -> None:
+        self._seconds = seconds
+        self._slots = slots
+        self.is_cut = False
+
+    def stalled(self, _now: float) -> float | None:
+        """For how long."""
+        return self._seconds
+
+    def cut(self) -> None:
+        """It gives its slot back at once."""
+        self.is_cut = True
+        self._slots.close()
+
+
+def hold(crowd: ConcurrencyLimiter, stack: ExitStack, name: str, *seconds: float | None) -> list[SlowHolder]:
+    """Slots of an account, each held by a client that is so slow."""
+    made = []
+    for one in seconds:
+        slots = stack.enter_context(ExitStack())
+        made.append(SlowHolder(one, slots))
+        slots.enter_context(crowd.slot(name, holder=made[-1]))
+    return made
+
+
+def test_the_slowest_request_of_the_largest_account_makes_room_for_a_smaller_one() -> None:
+    """Some accounts that have all places together keep nobody out; a request that is worked on is left."""
+    crowd = ConcurrencyLimiter(12)
+    with ExitStack() as stack:
+        large = hold(crowd, stack, "eve", 1.0, 7.0, None, 2.0, 0.5, 0.5, 0.5)
+        small = hold(crowd, stack, "frank", 9.0, 9.0, 9.0, 9.0, 9.0)
+        begin = time.monotonic()
+
+        with crowd.slot("mark", wait=20):
+            assert [one.is_cut for one in large] == [False, True, *[False] * 5]
+            assert not any(one.is_cut for one in small)
+        assert 1.0 <= time.monotonic() - begin < 5
+
+
+NO_ROOM = {
+    "an account with as many": ("eve", (1.0, 1.0, 1.0)),
+    "requests that are worked on": ("mark", (None, None, None)),
+}
+
+
+@pytest.mark.parametrize(("name", "seconds"), NO_ROOM.values(), ids=NO_ROOM.keys())
+def test_a_request_that_is_not_slower_than_its_share_is_left(name: str, seconds: tuple[float | None]) -> None:
+    """Nobody takes a place of who has no more than it would have itself, nor of work that goes on."""
+    crowd = ConcurrencyLimiter(2 * len(seconds))
+    with ExitStack() as stack:
+        held = [*hold(crowd, stack, "eve", *seconds), *hold(crowd, stack, "frank", *seconds)]
+
+        with pytest.raises(LGIError) as refused, crowd.slot(name, wait=2.5):
+            pass
+
+        assert refused.value.number == ErrorNumber.BACK_OFF
+        assert not any(one.is_cut for one in held)

@@ -38,12 +38,12 @@ def quiet_log(small: Grid) -> Iterator[None]:
     assert "Too many open files" not in told
 
 
-def taken(grid: Grid, stack: ExitStack, request: bytes, user: str) -> list[ssl.SSLSocket]:
+def taken(grid: Grid, stack: ExitStack, request: bytes, *users: str) -> list[ssl.SSLSocket]:
     """So many connections that have begun a request, or as many as get in; some are closed meanwhile."""
     made = []
-    for _ in range(IDLE):
+    for number in range(IDLE):
         try:
-            made.append(connect(grid, stack, user, received=4096, timeout=2))
+            made.append(connect(grid, stack, users[number % len(users)], received=4096, timeout=2))
         except TimeoutError:
             break
         with suppress(OSError):
@@ -94,3 +94,19 @@ def test_a_user_is_answered_however_many_uploads_of_another_go_no_further(small:
     wait_for(lambda: not list((directory.parents[1] / ".incoming").iterdir()))
     with socket.create_connection(("127.0.0.1", small.port), 5):
         assert seconds_of_calls(small) < 5
+
+
+@pytest.mark.usefixtures("quiet_log")
+def test_a_user_is_answered_however_many_uploads_of_five_others_go_no_further(small: Grid) -> None:
+    """All requests for files together are theirs: the one that waits longest makes room within seconds."""
+    small.clear()
+    url, _ = new_repository(small, write_access="any")
+    head = f"PUT {urlsplit(url).path}/file HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx".encode()
+    with ExitStack() as stack:
+        taken(small, stack, head, *(f"eve{number}@desk" for number in range(5)))
+        frank = small.user("frank@desk", ("chem",))
+
+        begin = time.monotonic()
+        statuses = [ask(frank, "GET", f"{url}/none").status_code for _ in range(3)]
+        assert statuses == [404] * 3
+        assert time.monotonic() - begin < 10
