@@ -17,7 +17,7 @@ from lgi_protocol.credentials import Credentials, ReloadingSession
 from lgi_protocol.deadline import deadline
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, read_answer, read_text
-from lgi_protocol.transport_errors import may_have_been_sent, root_cause
+from lgi_protocol.transport_errors import is_connection_lost, may_have_been_sent, root_cause
 from lgi_protocol.upload import Upload, UploadError
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
@@ -43,11 +43,15 @@ class Client:
         *,
         answer_seconds: float = ANSWER_SECONDS,
         max_answer: int = MAX_ANSWER,
+        resends: bool = False,
     ) -> None:
         """Set the project server's URL, as ``https://host:port/LGI``, and the credentials to use.
 
         An answer that takes longer than ``answer_seconds``, or has more bytes than ``max_answer``, is none.
+        With ``resends`` a call without files whose connection is cut is sent once more, on a new one: for
+        callers of calls that may arrive twice.
         """
+        self._resends = resends
         self.server = server.rstrip("/")
         self.credentials = credentials
         self._answer_seconds, self._max_answer = answer_seconds, max_answer
@@ -77,7 +81,7 @@ class Client:
         if not is_https(url):
             raise TransportError(self.server, "it is not a URL that begins with https://")
         if not files:
-            return self._answer(url, dict(fields), {})
+            return self._answer_to_form(url, dict(fields))
         with ExitStack() as stack:
             uploads = [stack.enter_context(closing(Upload(file))) for file in files]
             parts: dict[str, object] = dict(fields)
@@ -90,6 +94,17 @@ class Client:
                 return self._answer(url, encoder, {"Content-Type": encoder.content_type})
             except UploadError as error:
                 raise error.error from None
+
+    def _answer_to_form(self, url: str, fields: dict[str, str]) -> Reply:
+        """Post a form. A front end that ends cuts its kept connections, and another one answers at once."""
+        try:
+            return self._answer(url, fields, {})
+        except TransportError as error:
+            cause = error.__cause__
+            if not self._resends or self._kept is None or cause is None or not is_connection_lost(cause):
+                raise
+        self._kept.renew()
+        return self._answer(url, fields, {})
 
     def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
         session = self.session

@@ -141,6 +141,14 @@ class ReloadingSession:
                     log.warning("keeping the old certificate: %s", error)
             return self._session
 
+    def renew(self) -> None:
+        """Use new connections from now on; calls in progress keep theirs. Keep the old ones on an error."""
+        with self._guard:
+            try:
+                self._session = self._credentials.session()
+            except ValueError as error:
+                log.warning("keeping the old certificate: %s", error)
+
 
 class _Adapter(HTTPAdapter):
     """HTTP adapter with our TLS context that uses proxies as libcurl does."""

@@ -14,14 +14,13 @@ _NOT_CONNECTED = (
     urllib3.exceptions.ConnectTimeoutError,
     ssl.SSLCertVerificationError,
 )
+_TIMEOUTS = (TimeoutError, DeadlineExceededError, urllib3.exceptions.ReadTimeoutError)
 _CONNECTION_LOST = (
     ConnectionError,
-    TimeoutError,
-    DeadlineExceededError,
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
     urllib3.exceptions.ProtocolError,
-    urllib3.exceptions.ReadTimeoutError,
+    *_TIMEOUTS,
 )
 
 # Noise in the messages of OpenSSL: [SSL: NAME] and (_ssl.c:992).
@@ -59,6 +58,13 @@ def may_have_been_sent(error: BaseException) -> bool:
     if any(isinstance(layer, _NOT_CONNECTED) for layer in layers):
         return False
     return any(isinstance(layer, _CONNECTION_LOST) for layer in layers)
+
+
+def is_connection_lost(error: BaseException) -> bool:
+    """Return whether a connection was cut, unlike one that could not be made or on which nothing came."""
+    layers = list(_layers(error))
+    is_slow = any(isinstance(layer, (*_NOT_CONNECTED, *_TIMEOUTS)) for layer in layers)
+    return not is_slow and any(isinstance(layer, _CONNECTION_LOST) for layer in layers)
 
 
 def root_cause(error: BaseException) -> str:

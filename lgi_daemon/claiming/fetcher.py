@@ -71,15 +71,20 @@ class JobFetcher:
         # Called after each sign-up with project, server and the seconds for which the server holds calls.
         self.on_sign_up: Callable[[str, str, int], None] = lambda _project, _server, _seconds: None
 
-    def fetch(self, project: ProjectSettings, server: str, on_servers: OnServers) -> None:
-        """Claim jobs of one server, in any thread; ``on_servers`` receives the other servers it names."""
+    def fetch(self, project: ProjectSettings, server: str, on_servers: OnServers) -> bool:
+        """Claim jobs of one server, in any thread; ``on_servers`` receives the other servers it names.
+
+        Return False when the server could not be reached for the sign-up, or must be left alone.
+        """
         if self.stopping() or self._is_full(project):
-            return
+            return True
+        is_signed_up = False
         with self.sessions.pool() as sessions:
             try:
                 with self.servers.tracking(server):
                     capabilities = self.capability_reporter.capabilities(project)
                     _calls, answer = sessions.session(project.name, server, capabilities)
+                    is_signed_up = True
                     self.on_sign_up(project.name, server, answer.longest_wait)
                     # As LGI: slaves in reverse order, the reported master last.
                     on_servers((*reversed(answer.slave_servers), answer.master_server))
@@ -87,15 +92,18 @@ class JobFetcher:
                     self._report_changes(project, server, sessions, capabilities)
             except BackingOffError as reason:
                 log.debug("%s", reason)
+                return False
             except ServerError as error:
                 log.warning("%s offers no jobs of project %s: %s", server, project.name, error)
             except TransportError as error:
                 log.debug("%s: %s", server, error.reason)
+                return is_signed_up
             except OSError as error:
                 log.critical("cannot write to disk: %s; not fetching more jobs from %s", error, server)
             except (ArithmeticError, AttributeError, LookupError, TypeError):
                 # The other servers are asked nevertheless.
                 log.critical("internal error (please report) with %s", server, exc_info=True)
+        return True
 
     def _report_changes(
         self, project: ProjectSettings, server: str, sessions: SessionPool, reported: str

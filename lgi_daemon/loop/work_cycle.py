@@ -1,6 +1,7 @@
 """The work cycle: when to fetch jobs from which servers: the master of each project, then those it names."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
@@ -50,12 +51,17 @@ class WorkCycle:
         self._number = 0
         self._answered: dict[str, int] = {}
         self._named: dict[str, dict[str, int]] = {}
+        # Per project the servers that could not be asked: they are once they may be called again.
+        self._unanswered: dict[str, set[str]] = defaultdict(set)
         # The projects whose last list of servers was too long or unsafe.
         self._warned: set[str] = set()
 
     def run_due(self) -> None:
         """Begin a cycle that is due, unless there is no space for more jobs on the disk."""
-        if self._fetcher.stopping() or self.clock.now < self.due_at:
+        if self._fetcher.stopping():
+            return
+        if self.clock.now < self.due_at:
+            self._ask_unanswered()
             return
         # First: after an error here the jobs must be served before it can occur again.
         self.due_at = self.clock.now + self.slow
@@ -64,9 +70,17 @@ class WorkCycle:
             self.due_at = self._at_most_fast()
         else:
             self._number += 1
+            self._unanswered.clear()
             for project in rotated(self._fetcher.configuration.projects):
                 self._asked[project.name] = []
                 self._ask(project, [project.master_server])
+
+    def _ask_unanswered(self) -> None:
+        """Fetch from the servers that could not be asked in this cycle and may be called again."""
+        for project in self._fetcher.configuration.projects:
+            for server in sorted(self._unanswered[project.name]):
+                if self._fetcher.servers.open(server) and self.fetch_from(project, server):
+                    self._unanswered[project.name].discard(server)
 
     def slot_freed(self) -> None:
         """Fetch jobs at once that were skipped for lack of capacity, since a job has ended.
@@ -127,7 +141,8 @@ class WorkCycle:
         self._ask(project, servers)
 
     def _fetch(self, project: ProjectSettings, server: str) -> None:
-        self._fetcher.fetch(project, server, partial(self._servers_named, project, server))
+        if not self._fetcher.fetch(project, server, partial(self._servers_named, project, server)):
+            self._unanswered[project.name].add(server)
         if self._fetcher.claimed_any:
             self.due_at = self._at_most_fast()
 

@@ -17,7 +17,8 @@ from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
 
-UNREACHABLE_DELAYS = Backoff(first=10.0, longest=300.0)
+# After an outage of minutes daemons are back within half a minute: `back_off` adds up to half of it.
+UNREACHABLE_DELAYS = Backoff(first=10.0, longest=20.0)
 # A server may name other servers in each answer: their connections are not kept for ever.
 _MAX_CLIENTS = 256
 # The unreachable servers that are logged, and the servers that are remembered after their back-off.
@@ -41,7 +42,7 @@ def connector(credentials: Credentials) -> Connect:
             if server not in clients:
                 if len(clients) >= _MAX_CLIENTS:
                     clients.pop(next(iter(clients))).close()
-                clients[server] = Client(server, credentials)
+                clients[server] = Client(server, credentials, resends=True)
             return ResourceCalls(clients[server], project)
 
     return connect

@@ -10,6 +10,8 @@ import pytest
 
 from lgi_daemon.config.rules import LimitRules
 from lgi_daemon.loop.daemon import Daemon
+from lgi_daemon.servers.clock import Clock
+from lgi_daemon.servers.connections import ServerConnections, connector
 from tests.acceptance.conftest import RESOURCE as REAL_RESOURCE
 from tests.acceptance.conftest import DaemonProcess, offers
 from tests.support.cutting_proxy import Cut, CuttingProxy, When
@@ -220,3 +222,27 @@ def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: 
     outputs = [user.post("interface_job_state", job_id=str(job)).value("job", "output") for job in jobs]
     assert sorted(acts) == sorted(f"started_{job}" for job in jobs)
     assert [bytes.fromhex(output) for output in outputs] == [b"the answer"] * len(jobs)
+
+
+@pytest.mark.parametrize("when", When)
+def test_a_kept_connection_that_is_cut_costs_a_call_nothing(
+    server: Grid, proxy: CuttingProxy, when: When
+) -> None:
+    """A front end has ended and another one answers at once: the server was left alone for ten seconds."""
+    known(server)
+    servers = ServerConnections(
+        connector(server.people.credentials(server.people.resource(RESOURCE))), Clock()
+    )
+    servers.connect("LGI", server.url).sign_up()
+    made = proxy.connections
+    # The next question on a connection; a handshake has several, and none is made for a kept one.
+    proxy.cut = Cut(0, when)
+    began = time.monotonic()
+
+    with servers.tracking(server.url):
+        session = servers.connect("LGI", server.url).sign_up()
+
+    assert session.session_id
+    assert (proxy.cut.done, proxy.connections) == (True, made + 1)
+    assert servers.open(server.url)
+    assert time.monotonic() - began < 8.0

@@ -1,17 +1,20 @@
 """Calls of a project server: answers, refusals and coming back later."""
 
 import ssl
+from http.client import RemoteDisconnected
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
 
 from lgi_protocol.client import retry_on_busy
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, leading_number, read_answer
-from lgi_protocol.transport_errors import root_cause
+from lgi_protocol.transport_errors import is_connection_lost, root_cause
 
 
 class Clock:
@@ -238,3 +241,21 @@ def test_errors_in_a_circle_still_have_a_reason() -> None:
     first.__cause__, second.__cause__ = second, first
 
     assert root_cause(first) in {"first", "second"}
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"),
+    [
+        (ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")), True),
+        (ProtocolError("Connection aborted.", RemoteDisconnected("closed without response")), True),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), True),
+        (ReadTimeoutError(HTTPConnectionPool("x"), "/", "Read timed out."), False),
+        (NewConnectionError(HTTPConnection("x"), "refused"), False),
+        (TimeoutError("timed out"), False),
+    ],
+)
+def test_a_connection_that_was_cut_is_told_from_one_that_is_slow_or_was_never_made(
+    error: Exception, is_lost: bool
+) -> None:
+    """Only then another connection may answer at once."""
+    assert is_connection_lost(requests.ConnectionError(error)) is is_lost
