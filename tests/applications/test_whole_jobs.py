@@ -50,12 +50,13 @@ class CommandDaemon(DaemonProcess):
             "./process": script,
             "<any> 1 </any>": "<any> 4 </any>",
             # A batch system knows accounts only.
-            "<max_output_size>": f"{self._sandbox()}<max_output_size>",
+            "<max_output_size>": f"{self.tags()}<max_output_size>",
         }.items():
             text = text.replace(old, str(new))
         self.configuration.write_text(text)
 
-    def _sandbox(self) -> str:
+    def tags(self) -> str:
+        """More tags of the application."""
         is_needed = os.geteuid() == 0 and self.backend == "slurm"
         return "<job_sandbox_uid> 65534 </job_sandbox_uid> " if is_needed else ""
 
