@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench soak torture screenshots rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job soak torture screenshots rpm clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-cluster   test a Galera cluster of three nodes"
 	@echo "make check          run the linter, the type checker and the import contracts"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
+	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
 	@echo "make torture        break a grid at random and check each job (MINUTES=60, SEED=...)"
 	@echo "make soak           run the load test: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make screenshots    write pictures of the web interface to docs/screenshots"
@@ -58,6 +59,9 @@ bench: $(INSTALLED)
 	@$(PY) -m benchmarks.bulk
 	@$(PY) -m benchmarks.cluster
 	@$(PY) -m benchmarks.daemon
+
+bench-job: $(INSTALLED)
+	@$(PY) -m benchmarks.job_cost
 
 screenshots: $(INSTALLED)
 	@sh make/needs.sh

@@ -40,6 +40,19 @@ def used(session: int, database: int) -> Used:
     )
 
 
+def members(session: int) -> list[int]:
+    """Return the processes of a session."""
+    looks = [_look(stat) for stat in _PROC.glob("[0-9]*/stat")]
+    return [process for process, leader, _ in looks if leader == session and process]
+
+
+def of_parent(process: int) -> tuple[float, float]:
+    """Return the processor seconds of a process so far, and those of all that it has waited for."""
+    fields = (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
+    own, children = fields[11:13], fields[13:15]
+    return sum(map(int, own)) / _TICKS, sum(map(int, children)) / _TICKS
+
+
 def highest(session: int) -> int:
     """Return the peak memory (VmHWM, bytes) of a session's processes without its leader."""
     marks = []

@@ -55,12 +55,12 @@ class DaemonProcess:
     def start(self) -> None:
         """Start the daemon."""
         with self.log.open("ab") as log:
-            fast, slow = map(str, self.seconds)
-            self.process = subprocess.Popen(
-                [BIN / "LGI_daemon", "-v", "-ft", fast, "-st", slow, self.configuration],
-                stdout=log,
-                stderr=log,
-            )
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log)
+
+    def command(self) -> list[str | Path]:
+        """The words that start it."""
+        fast, slow = map(str, self.seconds)
+        return [BIN / "LGI_daemon", "-v", "-ft", fast, "-st", slow, self.configuration]
 
     def kill(self) -> None:
         """End the daemon as a power cut would; jobs go on."""
