@@ -3,7 +3,9 @@
 import logging
 import math
 from collections import deque
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 from types import TracebackType
 
 from lgi_daemon.rundir.session_file import SessionFile, StoredSession
@@ -42,6 +44,8 @@ class SessionRegistry:
         self._others: dict[tuple[str, str], int] = {}
         self._stored = stored
         left = [PendingSignOff(session, math.inf) for session in stored.read()]
+        # What they have locked is needed at the start: a session is used only when they have ended.
+        self._recovery = {(one.session.project, one.session.server): Lock() for one in left}
         self._pending: deque[PendingSignOff] = deque(left, maxlen=MAX_PENDING_SIGN_OFFS)
 
     def pool(self) -> "SessionPool":
@@ -55,7 +59,8 @@ class SessionRegistry:
         self._log_others(project, server, answer.other_daemons)
         session = Session(calls, answer, self._stored.add(project, server, answer.session_id))
         log.debug("%s: signed up for project %s", server, project)
-        self._retry_sign_offs(project, server)
+        with self._recovery.get((project, server), nullcontext()):
+            self._retry_sign_offs(project, server)
         return session
 
     def _log_others(self, project: str, server: str, number: int) -> None:

@@ -1,12 +1,15 @@
 """Sessions that a daemon leaves at servers are ended by the next one."""
 
 import logging
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lgi_daemon.rundir.session_file import MAX_AGE, MAX_SESSIONS, SessionFile
-from tests.support.fake_server import URL
+from tests.support.fake_server import URL, FakeServer
 from tests.support.workshop import SLOW, Workshop
 
 
@@ -49,6 +52,38 @@ def test_a_session_is_kept_for_the_next_start_while_its_server_does_not_answer(w
 
     assert kept == ["99"]
     assert workshop.server.jobs["1"].state == "running"
+    assert on_disk(workshop) == []
+
+
+class SlowSignOff(FakeServer):
+    """A server that takes its time to end a session."""
+
+    def handle(self, call: str, answer: Callable[[], object]) -> object:
+        """Wait before the first sign-off."""
+        if call == "sign_off" and "sign_off" not in self.calls:
+            time.sleep(0.5)
+        return super().handle(call, answer)
+
+
+def test_no_session_is_used_before_those_of_the_predecessor_have_ended(workshop: Workshop) -> None:
+    """A report that begins at the same time as the first search for work is not refused as locked."""
+    workshop.servers[URL] = SlowSignOff()
+    left_behind(workshop)
+    daemon = workshop.daemon()
+    locks: list[bool] = []
+
+    def sign_up() -> None:
+        with daemon.sessions.pool() as pool:
+            pool.session("LGI", URL)
+            locks.append("1" in workshop.server.locks)
+
+    threads = [threading.Thread(target=sign_up) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert locks == [False, False]
     assert on_disk(workshop) == []
 
 
