@@ -82,6 +82,8 @@ def test_a_change_for_one_server_is_noted_by_the_other(master: Grid, slaves: lis
 
     everyone = [*slaves, master]
     found = [bool(one.rows("SELECT * FROM users_denied WHERE user_name = 'only@two'")) for one in everyone]
+    manage(master, "del", "users", "denied", *wanted)
+    wait_for(lambda: rules(slaves[0]) == rules(master), 5)
     assert found == [True, False, False]
 
 
