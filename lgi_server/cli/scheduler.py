@@ -33,6 +33,8 @@ LOOK_SECONDS = 0.9
 BACKOFF = Backoff(2 * LOOK_SECONDS, longest=10.0)
 # The longest pause after tasks have run, however long they took.
 LONGEST_REST = 30.0
+# A master server that did not answer is asked again after so many seconds.
+RETRY_SECONDS = 60
 # The search for lost jobs is postponed when its event is so many seconds late, as after an outage; daemons
 # call every two minutes.
 PULSE_MAX_DELAY = 300
@@ -104,8 +106,15 @@ def periodic_tasks(
             part = now // settings.upkeep_period
             orphans.remove_orphans(store, list(databases.values()), settings.orphan_age, part, now)
 
-    def updates(_now: int) -> None:
-        if fetched := peers.fetch_updates(config, database, project):
+    def updates(now: int) -> None:
+        try:
+            fetched = peers.fetch_updates(config, database, project)
+        except LGIError:
+            # The master may be starting too, as after a power failure.
+            retry = now + min(settings.updates_period, RETRY_SECONDS)
+            database.run(partial(event_queue.insert, event=event_queue.CHECK_UPDATES, when=retry))
+            raise
+        if fetched:
             log.info("project %s: %d updates fetched", project, fetched)
 
     def order(now: int) -> None:

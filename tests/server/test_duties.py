@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgi_server.cli.scheduler import LONGEST_REST, LOOK_SECONDS, pause_after
+from lgi_protocol.errors import LGIError
+from lgi_server.cli.scheduler import (
+    LONGEST_REST,
+    LOOK_SECONDS,
+    RETRY_SECONDS,
+    pause_after,
+    periodic_tasks,
+)
 from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
@@ -102,3 +109,25 @@ def test_every_duty_is_done_in_every_project(grid_of_two: tuple[Grid, Database])
 def test_a_turn_that_took_long_is_no_reason_to_rest_for_long() -> None:
     """A master that does not answer for a minute must not delay the order of the queue by four."""
     assert (pause_after(0.001), pause_after(2.0), pause_after(60.0)) == (LOOK_SECONDS, 8.0, LONGEST_REST)
+
+
+def test_a_master_that_does_not_answer_is_asked_again_within_a_minute() -> None:
+    """As when both start after a power failure; not a quarter of an hour later."""
+    slave = Grid()
+    try:
+        slave.clear()
+        slave.run("UPDATE active_resources SET resource_name = 'LGI@away', url = 'https://localhost:1/LGI'")
+        tasks = periodic_tasks(
+            slave.config,
+            slave.project,
+            {slave.project: slave.database},
+            Repositories(slave.config.repository, 1000, 1000),
+            lambda _jobs, _usage: [],
+        )
+        with pytest.raises(LGIError):
+            tasks[event_queue.CHECK_UPDATES].work(1_000_000)
+
+        find = "SELECT event_time_stamp FROM event_queue WHERE event = 'check_updates'"
+        assert slave.rows(find) == [{"event_time_stamp": 1_000_000 + RETRY_SECONDS}]
+    finally:
+        slave.remove()
