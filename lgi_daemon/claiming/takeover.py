@@ -5,6 +5,7 @@ import logging
 from lgi_daemon.claiming.claim import OfferedJob, with_reference
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
+from lgi_daemon.jobs.lifecycle import ServerIntent
 from lgi_daemon.rundir.record import Phase, claimed_by
 from lgi_protocol.errors import ServerError
 from lgi_protocol.resource_api import ResourceCalls
@@ -14,24 +15,33 @@ log = logging.getLogger(__name__)
 
 
 def local_copy(jobs: JobTable, offer: OfferedJob) -> LocalJob | None:
-    """Return the copy of an offered job that is here: its server has queued it again, as after an outage."""
+    """Return the copy of an offered job that is here: its server has queued it again, as after an outage.
+
+    One that is given up or has been reported is none: it may take for ever to go.
+    """
     offered = (offer.project.name, offer.server, offer.description.job_id)
-    records = ((job, job.record) for job in jobs)
-    return next((job for job, one in records if (one.project, one.server, one.job_id) == offered), None)
+    for job in jobs:
+        one = job.record
+        if (one.project, one.server, one.job_id) == offered and not _is_going(job):
+            return job
+    return None
+
+
+def _is_going(job: LocalJob) -> bool:
+    is_given_up = job.record.phase is not Phase.CLAIMING and job.intent is ServerIntent.STALE
+    return job.removed or job.closed or is_given_up
 
 
 def take_over(job: LocalJob, offer: OfferedJob, calls: ResourceCalls, now: float) -> bool:
     """Claim an offered job for its local copy; return whether it is claimed.
 
-    A copy that is given up, or that somebody works on, is left alone: the job is offered again. Raise
-    TransportError when the answer is lost; the copy then asks the server itself.
+    A copy that somebody works on is left alone: the job is offered again. Raise TransportError when the
+    answer is lost; the copy then asks the server itself.
     """
     if not job.lock.acquire(blocking=False):
         return False
     try:
-        if job.removed or job.closed or job.record.disowned:
-            return False
-        return _claim(job, offer, calls, now)
+        return not _is_going(job) and _claim(job, offer, calls, now)
     finally:
         job.lock.release()
 

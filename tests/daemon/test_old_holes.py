@@ -138,7 +138,7 @@ def test_a_limits_script_that_is_gone_refuses_jobs(workshop: Workshop) -> None:
 
 
 def test_a_job_put_back_in_the_queue_can_be_taken_again_at_once(workshop: Workshop) -> None:
-    """Hole D17: with its time stamp unchanged and the old directory there; each has a name of its own."""
+    """Hole D17: with its time stamp unchanged and the old directory there, whose job goes on."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -150,10 +150,26 @@ def test_a_job_put_back_in_the_queue_can_be_taken_again_at_once(workshop: Worksh
     workshop.tick(daemon, SLOW)
     workshop.tick(daemon, 1.0)
 
+    assert workshop.server.jobs["1"].state == "running"
+    assert workshop.server.jobs["1"].daemon_reference == only(daemon).record.reference == first.reference
+
+
+def test_a_job_that_was_given_up_can_be_taken_again_before_it_has_gone(workshop: Workshop) -> None:
+    """Hole D17: its abort fails and fails; each copy has a directory of its own."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    first = only(daemon)
+    workshop.marked(first, "is_running", "fail_job_abort_script")
+    first.disown("a test says so")
+    workshop.server.change("1", state="queued")
+
+    daemon.work_cycle.due_at = 0.0
+    workshop.tick(daemon, 1.0)
+
     references = {job.record.reference for job in daemon.jobs}
-    assert workshop.server.jobs["1"].daemon_reference in references
-    assert len(references - {first.reference}) == 1
-    assert len(workshop.tree()) == len(references)
+    assert workshop.server.jobs["1"].daemon_reference in references - {first.record.reference}
+    assert len(workshop.tree()) == len(references) == 2
 
 
 def test_no_process_of_a_run_script_outlives_a_daemon_killed_before_it_was_noted(place: Path) -> None:
