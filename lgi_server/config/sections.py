@@ -55,6 +55,7 @@ class RepositorySettings:
     """The directory of the jobs' files, and its limits in bytes."""
 
     repository: Path = setting(Path)
+    open_repositories: bool = setting(values.yes_or_no, default=False)
     max_file_size: int = setting(values.size, default=2**31)
     max_repository_size: int = setting(values.size, default=2**34)
     disk_reserve: int = setting(values.size, default=2**28)

@@ -8,6 +8,7 @@ possible.
 from collections.abc import Sequence
 from itertools import chain
 
+from lgi_protocol.states import State
 from lgi_server.db.transaction import Transaction, placeholders
 from lgi_server.tables import licence_wishes
 from lgi_server.tables.job_queue.jobs import JobRow
@@ -16,6 +17,7 @@ Names = list[tuple[str, str]]
 # SQLite takes 32,766 values in one statement.
 _AT_ONCE = 4000
 _COLUMNS = "role, name, state_time_stamp, job_id, state, application, ended"
+_NOT_RUNNING = (State.QUEUED, State.FINISHED, State.ABORTED)
 _VALUES = placeholders(_COLUMNS.split(","))
 
 
@@ -61,3 +63,19 @@ def set_targets(transaction: Transaction, job: JobRow) -> None:
     """Replace the target rows of a job by its present targets."""
     transaction.execute_pipelined("DELETE FROM job_access WHERE job_id = %s AND role = 'target'", job.job_id)
     _insert(transaction, _rows([("target", name) for name in job.target_resources], job.job_id, job))
+
+
+def runs_for(transaction: Transaction, resource: str, owners: Sequence[str]) -> bool:
+    """Return whether a job of one of these owners runs on a resource; a state of a site's own counts."""
+    if not owners:
+        return False
+    still = placeholders(_NOT_RUNNING)
+    row = transaction.row(
+        "SELECT 1 FROM job_access AS owned JOIN job_access AS placed ON placed.job_id = owned.job_id"
+        " AND placed.role = 'target' AND placed.name = %s WHERE owned.role = 'owner'"
+        f" AND owned.name IN ({placeholders(owners)}) AND owned.state NOT IN ({still}) LIMIT 1",
+        resource,
+        *owners,
+        *_NOT_RUNNING,
+    )
+    return row is not None

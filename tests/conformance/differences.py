@@ -153,6 +153,18 @@ ON_PURPOSE = (
         "clients.md 12.2 R8: what cannot be the name of a repository is not repeated.",
     ),
     Difference(
+        _of("repository", "content_other_user"),
+        (
+            'repository_content/file["1"]/file_name = .LGI_repository_write_access',
+            'repository_content/file["1"]/size = 24',
+            'repository_content/file["1"]/date = #',
+            "repository_content/number_of_files = 1",
+        ),
+        ("repository_content/number_of_files = 0",),
+        "Ruling 11: with LGI everybody who has a certificate and the address reads the files "
+        "(clients.md 12.2 R2). Here it takes the right to read the job, unless `open_repositories = true`.",
+    ),
+    Difference(
         _of("repository", "delete_denied", "put_anygroup_cn", "put_denied_user", "put_unlisted_resource"),
         *_status(500, 403),
         "wire.md 8: the HTTP status matches what happened. Clients look for 200 in the body "

@@ -9,6 +9,7 @@ from lgi_server.db import open_database, schema
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
 from lgi_server.tables import (
+    job_access,
     job_counts,
     job_history,
     licence_wishes,
@@ -137,6 +138,7 @@ STATEMENTS: dict[str, Callable[[Transaction], object]] = {
     "lock": lambda one: jobs.set_lock_state(one, [7, 8], 0),
     "pulses": lambda one: heartbeats.store(one, [7, 8], 1),
     "repository": lambda one: jobs.with_repository(one, "JOB_7"),
+    "reader by a job": lambda one: job_access.runs_for(one, "res1", ["user7"]),
     "delete": lambda one: states.delete(one, 1),
     "locks of a session": lambda one: running_locks.of_session(one, 1),
     "locks of no session": lambda one: (

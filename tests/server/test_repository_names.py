@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.server.test_repository import ACCESS, ask, new_repository
-from tests.support.grid import SERVER_NAME, Grid, UserCalls
+from tests.support.grid import SERVER_NAME, Grid
 
 
 def test_every_job_has_a_repository_with_a_name_of_its_own(grid: Grid) -> None:
@@ -55,21 +55,6 @@ def test_a_repository_is_not_found_without_its_whole_name(grid: Grid) -> None:
     assert [answer.status_code for answer in answers] == [404] * len(addresses)
     assert not any(name in answer.text for answer in answers)
     assert ask(user, "GET", f"{url}/file").content == b"x"
-
-
-def test_a_caller_who_knows_the_whole_address_may_read(grid: Grid) -> None:
-    """Any user and any resource of the project, registered or not, whole or in part; they may not write."""
-    url, directory = new_repository(grid)
-    (directory / "file").write_bytes(b"0123456789")
-    readers = [
-        grid.user("frank@desk", ("chem",)),
-        UserCalls(grid.client(grid.people.resource("other@cluster")), "other@cluster", ""),
-    ]
-
-    for reader in readers:
-        assert ask(reader, "GET", f"{url}/file").content == b"0123456789"
-        assert ask(reader, "GET", f"{url}/file", Range="bytes=2-4").content == b"234"
-        assert ask(reader, "PUT", f"{url}/file", b"x").status_code == 403
 
 
 @pytest.mark.parametrize("name", ["mark", "laptop", "mark@lapto", "ark@laptop", "MARK@laptop", "m.rk@laptop"])

@@ -11,10 +11,10 @@ from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.config.model import Config
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
-from lgi_server.services.access import job_principals
+from lgi_server.services.access import job_principals, principals
 from lgi_server.storage.local import Repositories
 from lgi_server.storage.repository import NoSuchRepositoryError
-from lgi_server.tables import active_resources
+from lgi_server.tables import active_resources, job_access
 from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 
@@ -36,7 +36,7 @@ class RepositoryAccess:
         """Set the caller; LGIError CERTIFICATE or PROJECT_REFUSED for a job that does not run any more.
 
         ``now`` is in seconds; ``groups`` are those that the user of a page has chosen. # As LGI: GET, PUT and
-        DELETE, which post no groups, have those in the certificate; ``any`` grants nothing there.
+        DELETE, which post no groups, have those in the certificate; ``any`` grants no right to write there.
         """
         self._groups = groups
         self._config = config
@@ -53,12 +53,18 @@ class RepositoryAccess:
     def check_reader(self, name: str) -> None:
         """Raise NoSuchRepositoryError unless the caller may read a repository.
 
-        For a job: LGIError READ_REFUSED unless one of its owners may read the job of the repository.
+        Who may read the job may, and a resource that runs it, or that runs a job of somebody who may. With
+        ``open_repositories`` everybody of the project may. For a job: LGIError READ_REFUSED unless one of its
+        owners may read the job of the repository.
         """
         if isinstance(self._who, JobCertificate):
             self._check_job(self._who, name)
-        else:
-            self._found(self._who, name)
+            return
+        project, job = self._found(self._who, name)
+        if self._config.open_repositories or self._reads(self._who, job):
+            return
+        if not self._databases[project].run(partial(self._serves, self._who, job), write=False):
+            raise NoSuchRepositoryError(name)
 
     def check_writer(self, name: str) -> None:
         """Raise NoSuchRepositoryError or LGIError MODIFY_REFUSED unless the caller may write to a repository.
@@ -81,6 +87,24 @@ class RepositoryAccess:
         if isinstance(self._who, JobCertificate):
             self._own = self._own_job(self._who)
             self.check_writer(name)
+
+    def _reads(self, who: ClientCertificate, job: JobRow) -> bool:
+        """Return whether a user may read a job, by the groups of the certificate or those it may choose."""
+        if comma_lists.contains_any(job.read_access, (*who.name.certified_groups(), *self._groups)):
+            return True
+        others = [name for name in job.read_access if name != self._config.admin_group]
+        return bool(others) and principals.may_choose_groups(who.name, self._config)
+
+    def _serves(self, who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:
+        """Return whether a resource works on a job, or runs one of somebody who may read it.
+
+        Scripts of resources of LGI 1.31 fetch files with the resource's certificate, also an earlier job's
+        (``restart_repository_url``).
+        """
+        if not _is_registered(who, transaction):
+            return False
+        readers = [name for name in job.read_access if name != self._config.admin_group]
+        return _is_target(who, job) or job_access.runs_for(transaction, who.name.name, readers)
 
     def _found(self, who: ClientCertificate, name: str) -> tuple[str, JobRow]:
         """Return project and job of a repository, in a project that the certificate allows.
@@ -121,7 +145,14 @@ def _find(name: str, transaction: Transaction) -> JobRow | None:
 
 def _works_on(who: ClientCertificate, job: JobRow, transaction: Transaction) -> bool:
     """Return whether the caller is a registered resource and the job has it as target."""
+    return _is_target(who, job) and _is_registered(who, transaction)
+
+
+def _is_target(who: ClientCertificate, job: JobRow) -> bool:
+    return comma_lists.contains_any(job.target_resources, [who.name.name])
+
+
+def _is_registered(who: ClientCertificate, transaction: Transaction) -> bool:
+    """Return whether the certificate is that of a resource of the project."""
     resource = active_resources.named(transaction, who.name.name)
-    if resource is None or not client_certificate.matches_registered(resource.client_certificate, who):
-        return False
-    return comma_lists.contains_any(job.target_resources, [resource.resource_name])
+    return resource is not None and client_certificate.matches_registered(resource.client_certificate, who)
