@@ -264,3 +264,9 @@ CREATE TABLE update_undo (
     version     INTEGER    NOT NULL PRIMARY KEY,
     statements  MEDIUMTEXT NOT NULL
 ) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: which of the files in sql/upgrades/ this database has; a database without this table is of version 1.
+CREATE TABLE schema_version (
+    version  INTEGER NOT NULL PRIMARY KEY
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+INSERT INTO schema_version (version) VALUES (3);

@@ -21,7 +21,7 @@ def load(path: Path) -> Config:
     """
     lines, warnings = source.read(path), list[str]()
     if flat_form.is_flat(lines):
-        warnings = [f"{path} has no sections yet; give it some with: LGI_setup --convert {path}"]
+        warnings = [f"{path} has no sections yet; give it some with: LGI_setup convert {path}"]
         lines = flat_form.with_sections(lines)
     found = document.parse(path.resolve(), lines)
     projects.check_sections(found)

@@ -126,13 +126,16 @@ class Database:
             log.error("lost the database while committing: %s", error)
             raise LGIError(ErrorNumber.DATABASE) from error
 
-    def create(self, schema: str) -> None:
-        """Create the tables of a schema in an empty database."""
+    def create(
+        self, schema: str, finish: Callable[[Transaction], object] = lambda _transaction: None
+    ) -> None:
+        """Run the statements of a schema, or of a step between two, and then ``finish``."""
         statements = tuple(self._dialect.schema(schema))
 
         def make(transaction: Transaction) -> None:
             for statement in statements:
                 transaction.run(statement)
+            finish(transaction)
 
         self.run(make)
 

@@ -1,32 +1,17 @@
 """The tables of a project's database, created from ``sql/schema.sql``."""
 
 import logging
-import sys
-from pathlib import Path
 
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.config.database import SQLiteAddress, parse_address, without_password
-from lgi_server.db import database_file, open_database, schema_check
+from lgi_server.db import database_file, open_database, schema_check, upgrades
 from lgi_server.db.pool import Database
+from lgi_server.db.schema_files import text
 from lgi_server.db.transaction import Transaction
 
 log = logging.getLogger("lgi.schema")
 # So many differences of a database are named.
 MOST_SHOWN = 10
-
-# In a checkout, and where pip puts a package's data files.
-_PLACES = (Path(__file__).parents[2] / "sql", Path(sys.prefix) / "share" / "lgi" / "sql")
-
-
-def text() -> str:
-    """Return the text of the schema, for both kinds of database.
-
-    Raises FileNotFoundError when it is not installed.
-    """
-    for place in _PLACES:
-        if (place / "schema.sql").is_file():
-            return (place / "schema.sql").read_text("utf-8")
-    raise FileNotFoundError(f"schema.sql is in none of {', '.join(map(str, _PLACES))}")
 
 
 def make(database: Database) -> bool:
@@ -48,24 +33,34 @@ def check(project: str, address: str) -> None:
     database = open_database(address)
     try:
         made = is_made(database)
+        version = upgrades.version_of(database) if made else 0
         differences = schema_check.differences(database, text()) if made else []
     except LGIError as away:
         log.warning("the database of project %s cannot be reached: %s", project, away)
         return
     finally:
         database.close()
+    if trouble := _trouble(made, version, differences):
+        raise ValueError(f"the database of project {project}, {without_password(address)}, {trouble}")
+
+
+def _trouble(made: bool, version: int, differences: list[str]) -> str:
+    """Return why a database cannot be used by this version, and what to do; empty when it can."""
     if not made:
-        raise ValueError(
-            f"the database of project {project}, {without_password(address)}, cannot be used"
-            " or has no tables: LGI_setup makes them"
-        )
-    if differences:
-        shown = "; ".join(differences[:MOST_SHOWN])
-        more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
-        raise ValueError(
-            f"the database of project {project}, {without_password(address)}, is of another version of LGI:"
-            f" {shown}{more}. Compare it with sql/schema.sql"
-        )
+        return "cannot be used or has no tables: LGI_setup makes them"
+    if version != (latest := upgrades.latest()):
+        return f"is of version {version}, and this program needs version {latest}: {_advice(version)}"
+    if not differences:
+        return ""
+    shown = "; ".join(differences[:MOST_SHOWN])
+    more = f"; and {len(differences) - MOST_SHOWN} more" if len(differences) > MOST_SHOWN else ""
+    return f"is not as version {version} has it: {shown}{more}. Compare it with sql/schema.sql"
+
+
+def _advice(version: int) -> str:
+    if version > upgrades.latest():
+        return "use the programs of the newer release"
+    return "stop the servers, and run: LGI_setup upgrade CONFIGURATION"
 
 
 def is_made(database: Database) -> bool:

@@ -86,7 +86,7 @@ def file(tmp_path: Path) -> Path:
 
 def convert(path: Path) -> subprocess.CompletedProcess[str]:
     """What LGI_setup says to --convert."""
-    command = [BIN / "LGI_setup", "--convert", path]
+    command = [BIN / "LGI_setup", "convert", path]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -98,7 +98,7 @@ def test_a_file_without_sections_is_read_with_one_warning(file: Path) -> None:
 
     assert flat == sectioned
     assert (flat.workers, flat.projects["LGI"].licences) == (3, {"matlab": 3})
-    assert flat.warnings == (f"{file} has no sections yet; give it some with: LGI_setup --convert {file}",)
+    assert flat.warnings == (f"{file} has no sections yet; give it some with: LGI_setup convert {file}",)
     assert sectioned.warnings == ()
 
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.db import open_database, schema, schema_check
+from lgi_server.db import open_database, schema, schema_check, schema_files
 from lgi_server.db.errors import RetryableError
 from lgi_server.db.pool import Database
 from lgi_server.db.transaction import Transaction
@@ -37,7 +37,7 @@ def test_a_database_of_this_version_differs_in_nothing(database: Database) -> No
     """On both kinds, computed columns and tables of others included."""
     database.run(lambda transaction: transaction.run("CREATE TABLE of_the_site (anything INTEGER)"))
 
-    assert schema_check.differences(database, schema.text()) == []
+    assert schema_check.differences(database, schema_files.text()) == []
 
 
 def test_a_database_of_another_version_is_described_by_name(database: Database) -> None:
@@ -50,7 +50,7 @@ def test_a_database_of_another_version_is_described_by_name(database: Database) 
     ):
         database.run(lambda transaction, statement=statement: transaction.run(statement))
 
-    assert schema_check.differences(database, schema.text()) == [
+    assert schema_check.differences(database, schema_files.text()) == [
         "it has no table job_tails",
         "it has no table server_heartbeats",
         "it has no column job_queue.end_reason",
@@ -70,7 +70,7 @@ def test_a_program_does_not_start_on_a_database_of_another_version(program: str)
 
     assert done.returncode == 1
     assert "the database of project LGI, sqlite:" in done.stderr
-    assert "is of another version of LGI: it has no table share_usage." in done.stderr
+    assert "is not as version 3 has it: it has no table share_usage." in done.stderr
 
 
 def test_work_that_raises_leaves_nothing(database: Database) -> None:

@@ -178,6 +178,5 @@ def test_a_configuration_without_sections_is_warned_of_once(grid: Grid) -> None:
 
     assert done.returncode == 0
     assert (
-        done.stderr
-        == f"ManageDB: {flat} has no sections yet; give it some with: LGI_setup --convert {flat}\n"
+        done.stderr == f"ManageDB: {flat} has no sections yet; give it some with: LGI_setup convert {flat}\n"
     )

@@ -218,11 +218,15 @@ class Grid:
         def work(transaction: Transaction) -> None:
             for table in TABLES:
                 transaction.run(f"DELETE FROM {table}")
-            certificate = (self.people.authority.directory / f"{self.server_name}.crt").read_text()
-            master = NewResource(self.server_name, self.url, certificate, 1)
-            administration.set_up(transaction, master, ("user", "any", "any", 0))
+            self.register(transaction)
 
         self.database.run(work)
+
+    def register(self, transaction: Transaction) -> None:
+        """Make this server the master of a project without servers, and allow every user."""
+        certificate = (self.people.authority.directory / f"{self.server_name}.crt").read_text()
+        master = NewResource(self.server_name, self.url, certificate, 1)
+        administration.set_up(transaction, master, ("user", "any", "any", 0))
 
     def rows(self, sql: str, *parameters: object) -> list[Mapping[str, object]]:
         """What a query answers, for looking behind the server's back."""

@@ -1,0 +1,242 @@
+-- One project's database: the tables of the LGI document as it has them, and those of ours at the end.
+-- Read by MariaDB and by SQLite: what stands in /*! ... */ is for MariaDB alone, in /*~ ... */ for SQLite alone, and
+-- AUTO_INCREMENT becomes AUTOINCREMENT for SQLite. Statements end in a semicolon at the end of a line.
+
+-- Every job of the project. repository is ours: where the job's files are, which LGI 1.31 kept as text
+-- inside job_specifics. So is licences: what a job wants of them while it runs, as 'abaqus=1 matlab=2'.
+-- The last three columns the database makes itself: whom a queued job is for, a comma for more than one; its user; and
+-- how long licences is, which tells most wishes apart where the whole text is too long for a key.
+CREATE TABLE job_queue (
+    job_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    state             VARCHAR(255) NOT NULL,
+    application       VARCHAR(255) NOT NULL,
+    owners            VARCHAR(255) NOT NULL,
+    read_access       VARCHAR(255) NOT NULL,
+    write_access      VARCHAR(255) NOT NULL,
+    target_resources  VARCHAR(255) NOT NULL,
+    input             MEDIUMBLOB   NOT NULL,
+    output            MEDIUMBLOB   NOT NULL,
+    job_specifics     MEDIUMTEXT   NOT NULL,
+    lock_state        INTEGER      NOT NULL DEFAULT 0,
+    state_time_stamp  BIGINT       NOT NULL,
+    daemon_pulse      BIGINT       NOT NULL DEFAULT 0,
+    priority          BIGINT       NOT NULL,
+    repository        VARCHAR(255) NOT NULL,
+    licences          VARCHAR(180) NOT NULL DEFAULT '',
+    queued_for        VARCHAR(255) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
+        CASE WHEN INSTR(target_resources, ',') > 0 THEN ',' ELSE target_resources END END) STORED,
+    queued_by         VARCHAR(254) GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN
+        CASE WHEN INSTR(owners, ',') > 0 THEN SUBSTR(owners, 1, INSTR(owners, ',') - 1) ELSE owners END END) STORED,
+    queued_wish       SMALLINT     GENERATED ALWAYS AS (CASE WHEN state = 'queued' THEN LENGTH(licences) END) STORED
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX job_offers ON job_queue (application, state, lock_state, licences, priority, job_id);
+CREATE INDEX job_target ON job_queue (application, queued_for, lock_state, licences, priority, job_id);
+CREATE INDEX job_share ON job_queue (application, queued_for, queued_by, queued_wish, priority, job_id);
+CREATE INDEX job_order ON job_queue (state_time_stamp, job_id);
+CREATE INDEX job_repository ON job_queue (repository);
+
+-- Who has a job locked: a resource in one of its sessions, or an interface as (-1, 0).
+CREATE TABLE running_locks (
+    lock_id      INTEGER NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    job_id       INTEGER NOT NULL,
+    resource_id  INTEGER NOT NULL,
+    lock_time    BIGINT  NOT NULL,
+    session_id   INTEGER NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX lock_job ON running_locks (job_id);
+CREATE INDEX lock_session ON running_locks (session_id);
+
+-- Resources and project servers (project_server 1 is the master, 2 a slave).
+CREATE TABLE active_resources (
+    resource_id            INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    resource_name          VARCHAR(255) NOT NULL,
+    resource_capabilities  MEDIUMTEXT   NOT NULL,
+    client_certificate     MEDIUMTEXT   NOT NULL,
+    last_call_time         BIGINT       NOT NULL DEFAULT 0,
+    project_server         INTEGER      NOT NULL DEFAULT 0,
+    url                    VARCHAR(255) NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX resource_by_name ON active_resources (resource_name);
+CREATE INDEX resource_by_role ON active_resources (project_server);
+
+CREATE TABLE running_sessions (
+    session_id          INTEGER NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    resource_id         INTEGER NOT NULL,
+    session_time_stamp  BIGINT  NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX session_resource ON running_sessions (resource_id);
+CREATE INDEX session_age ON running_sessions (session_time_stamp);
+
+CREATE TABLE users_allowed (
+    user_name    VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    job_limit    INTEGER      NOT NULL,
+    PRIMARY KEY (user_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+CREATE TABLE groups_allowed (
+    group_name   VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    job_limit    INTEGER      NOT NULL,
+    PRIMARY KEY (group_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+CREATE TABLE users_denied (
+    user_name    VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    PRIMARY KEY (user_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+CREATE TABLE groups_denied (
+    group_name   VARCHAR(255) NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    PRIMARY KEY (group_name, application)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Changes of the five tables above that every project server of the project is to make, in order.
+CREATE TABLE updates (
+    version       INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    servers       VARCHAR(255) NOT NULL,
+    update_query  MEDIUMBLOB   NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- An event that is already due in the same second is not queued twice.
+CREATE TABLE event_queue (
+    event_time_stamp  BIGINT       NOT NULL,
+    event             VARCHAR(255) NOT NULL,
+    PRIMARY KEY (event_time_stamp, event)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: owners, readers and targets of job_queue (role owner, read or target), one name a row, so that a
+-- lookup by name never scans lists. The job's application and state stand beside owners and readers, its time
+-- stamp beside readers (0 and empty elsewhere): a page of a list, a count and a limit are each one range of one
+-- index, however many jobs there are.
+-- A job that wants licences has a row too (role uses, name licences), whose state is the job's.
+-- No name has more than 254 bytes, and a key of MariaDB no more than 3072; it has the primary key's columns at the end
+-- of every index, unsaid.
+CREATE TABLE job_access (
+    role              VARCHAR(6)   NOT NULL,
+    name              VARCHAR(254) NOT NULL,
+    state_time_stamp  BIGINT       NOT NULL,
+    job_id            INTEGER      NOT NULL,
+    state             VARCHAR(254) NOT NULL,
+    application       VARCHAR(254) NOT NULL,
+    PRIMARY KEY (role, name, state_time_stamp, job_id)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX access_of_job ON job_access (job_id, role, name);
+CREATE INDEX access_by_state ON job_access (role, name, state, state_time_stamp, job_id);
+CREATE INDEX access_by_application ON job_access (role, name, application, state /*~ , state_time_stamp, job_id */);
+CREATE INDEX access_by_application_and_time ON job_access (role, name, application, state_time_stamp, job_id);
+
+-- Ours: every change of a job's state, kept when the job is gone. The first row of a job is its submit, from no
+-- state; it is written with the first change, from the job's row, which says the same until then. accounted is 1
+-- when the usage below has it.
+CREATE TABLE job_history (
+    change_id         INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    job_id            INTEGER      NOT NULL,
+    change_time       BIGINT       NOT NULL,
+    old_state         VARCHAR(255) NOT NULL,
+    new_state         VARCHAR(255) NOT NULL,
+    changed_by        VARCHAR(300) NOT NULL,
+    reason            VARCHAR(255) NOT NULL,
+    application       VARCHAR(255) NOT NULL,
+    owners            VARCHAR(255) NOT NULL,
+    target_resources  VARCHAR(255) NOT NULL,
+    accounted         INTEGER      NOT NULL DEFAULT 0
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX history_of_job ON job_history (job_id, change_id);
+CREATE INDEX history_to_account ON job_history (accounted, change_id);
+
+-- Ours: the jobs that run, as far as job_history is accounted for, and since when.
+CREATE TABLE job_runs (
+    job_id       INTEGER      NOT NULL PRIMARY KEY,
+    began        BIGINT       NOT NULL,
+    application  VARCHAR(255) NOT NULL,
+    owners       VARCHAR(255) NOT NULL,
+    resource     VARCHAR(255) NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: runs that have ended in a month (202611), and the seconds of such runs in it. kind is user for the first owner
+-- of a job, group for the others: each job is in the sum of the users once.
+CREATE TABLE job_usage (
+    usage_id     INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    month        INTEGER      NOT NULL,
+    kind         VARCHAR(5)   NOT NULL,
+    name         VARCHAR(254) NOT NULL,
+    application  VARCHAR(254) NOT NULL,
+    resource     VARCHAR(254) NOT NULL,
+    jobs         INTEGER      NOT NULL,
+    seconds      BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX usage_of_name ON job_usage (kind, name, month);
+
+-- Ours: what an account ("user NAME" or "group NAME") is to get of the resources beside the others, 1 where none is
+-- given; and what it has used lately: seconds and runs that count half as much after a while, as of used_at. The
+-- account without a name is all jobs.
+CREATE TABLE share_weights (
+    account  VARCHAR(260) NOT NULL PRIMARY KEY,
+    weight   DOUBLE       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE TABLE share_usage (
+    account  VARCHAR(260) NOT NULL PRIMARY KEY,
+    seconds  DOUBLE       NOT NULL,
+    runs     DOUBLE       NOT NULL,
+    used_at  BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: which job a submit has made, by who submitted and the number the submit was given, for a day: whoever did
+-- not get the answer submits again and is answered with that job. contents is a digest of all that was posted.
+CREATE TABLE submit_requests (
+    request_number  INTEGER      NOT NULL PRIMARY KEY AUTO_INCREMENT,
+    caller          VARCHAR(270) NOT NULL,
+    request_id      VARCHAR(64)  NOT NULL,
+    contents        VARCHAR(64)  NOT NULL,
+    job_id          INTEGER      NOT NULL,
+    made            BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE UNIQUE INDEX request_of_caller ON submit_requests (caller, request_id);
+CREATE INDEX request_age ON submit_requests (made);
+
+-- Ours: the end of what a running job has put out so far, while somebody looks: asked is when that was last so, told
+-- when the job's daemon first sent something. length is all the bytes there were, of which tail is the end; complete
+-- is 1 when no more will come.
+CREATE TABLE job_tails (
+    job_id    INTEGER    NOT NULL PRIMARY KEY,
+    asked     BIGINT     NOT NULL,
+    told      BIGINT     NOT NULL DEFAULT 0,
+    length    BIGINT     NOT NULL DEFAULT 0,
+    complete  INTEGER    NOT NULL DEFAULT 0,
+    tail      MEDIUMBLOB NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX tail_asked ON job_tails (asked);
+
+-- Ours: browsers that have the web interface open. session_hash is the SHA-256 of what the browser keeps,
+-- certificate that of the certificate it shows.
+CREATE TABLE web_sessions (
+    session_hash  CHAR(64) NOT NULL PRIMARY KEY,
+    certificate   CHAR(64) NOT NULL,
+    last_used     BIGINT   NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+CREATE INDEX web_session_owner ON web_sessions (certificate, last_used);
+CREATE INDEX web_session_age ON web_sessions (last_used);
+
+-- Ours: a row is written, always with another turn, while something is counted and taken by one at a time, whichever
+-- node of a cluster is asked: "licences", "updates", and "limit APPLICATION OWNER" for an owner's jobs.
+CREATE TABLE turns (
+    name  VARCHAR(520) NOT NULL PRIMARY KEY,
+    turn  BIGINT       NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: what jobs of an application want of the licences, so that jobs which wait for the same ones are passed over
+-- together. What no job wants any more the scheduler removes once in a while.
+CREATE TABLE licence_wishes (
+    application  VARCHAR(255) NOT NULL,
+    licences     VARCHAR(180) NOT NULL,
+    PRIMARY KEY (application, licences)
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
+
+-- Ours: the statements (a list in JSON) that take back a change made by ManageDB here.
+CREATE TABLE update_undo (
+    version     INTEGER    NOT NULL PRIMARY KEY,
+    statements  MEDIUMTEXT NOT NULL
+) /*! ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin */;
