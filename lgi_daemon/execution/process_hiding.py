@@ -1,59 +1,72 @@
 """Keeps jobs under uids of their own from seeing the processes of others, their command lines among them.
 
-The run script of such a job, and all of the job with it, has a mount namespace with a /proc of its own, which
-shows a user its own processes only (hidepid). What is mounted on the machine later is mounted there too.
+The run scripts of such jobs, and all that they start, are in a mount namespace with another /proc, which
+shows a user its own processes only (hidepid). What is mounted on the machine later is mounted there too. The
+namespace is made once; a descriptor of this process keeps it.
 """
 
 import os
 import re
+import select
 import shutil
 import subprocess
 from functools import cache
+from pathlib import Path
 
 # Before, the option would have been that of all mounts of /proc on the machine.
 OLDEST_KERNEL = (5, 8)
-_UNSHARE, _MOUNT = shutil.which("unshare") or "", shutil.which("mount") or ""
+_UNSHARE, _NSENTER, _MOUNT = (shutil.which(name) or "" for name in ("unshare", "nsenter", "mount"))
 _SECONDS = 10.0
-_MOUNTING = "-n -t proc -o hidepid=invisible,nosuid,nodev,noexec proc /proc"
-_NAMESPACE = "--mount --propagation slave --"
-# Engines of containers want a shared root: here it is shared with nobody else.
-_INSIDE = f'"$0" -n --make-rshared /; "$0" {_MOUNTING}; exec "$@"'
-# Arguments are the inner script, unshare and mount. A job runs all the same where no more namespace, or no
-# /proc, can be made.
-_OUTSIDE = f"""
-unshare=$1 mount=$2; shift 2
-"$unshare" --mount /bin/true || exec "$@"
-exec "$unshare" {_NAMESPACE} /bin/sh -c "$0" "$mount" "$@"
-"""
+# Engines of containers want a shared root: here it is shared with nobody else. A line is printed when the
+# namespace is ready, which is kept until one is read.
+_PREPARE = (
+    '"$0" -n --make-rshared / && '
+    '"$0" -n -t proc -o hidepid=invisible,nosuid,nodev,noexec proc /proc && echo && read -r _end'
+)
+# Who enters a mount namespace is in its root directory.
+_RETURN = 'cd "$0" && exec "$@"'
+
+
+def problem() -> str:
+    """Return why jobs of this daemon can see the processes of others; empty when they cannot."""
+    return _namespace()[1]
+
+
+def command(directory: Path) -> list[str]:
+    """Return the arguments in front of a command that run it in a directory, with such a /proc.
+
+    There are none where no such /proc can be. They need root, and keep the number of the process.
+    """
+    descriptor, fault = _namespace()
+    if fault:
+        return []
+    namespace = f"--mount=/proc/{os.getpid()}/fd/{descriptor}"
+    return [_NSENTER, namespace, "--", "/bin/sh", "-c", _RETURN, str(directory)]
 
 
 @cache
-def problem() -> str:
-    """Return why jobs of this daemon can see the processes of others; empty when they cannot."""
+def _namespace() -> tuple[int, str]:
+    """Make the namespace; return its descriptor, or why there is none."""
     if os.geteuid() != 0:
-        return "the daemon was not started by root, and all jobs have its uid"
+        return -1, "the daemon was not started by root, and all jobs have its uid"
     if _kernel() < OLDEST_KERNEL:
-        return f"the kernel {os.uname().release} cannot hide them from jobs alone, one of 5.8 or later can"
-    if not (_UNSHARE and _MOUNT):
-        return "unshare and mount are not installed"
-    probe = [_UNSHARE, *_NAMESPACE.split(), _MOUNT, *_MOUNTING.split()]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own words
-            probe, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return str(error)
-    if done.returncode:
-        return f"a /proc of their own cannot be mounted: {' '.join(done.stderr.split())}"
-    return ""
+        return -1, f"the kernel {os.uname().release} cannot hide them from jobs alone, 5.8 and later can"
+    if not (_UNSHARE and _NSENTER and _MOUNT):
+        return -1, "unshare, nsenter or mount is not installed"
+    words = [_UNSHARE, "--mount", "--propagation", "slave", "--", "/bin/sh", "-c", _PREPARE, _MOUNT]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as maker:  # noqa: S603
+        if _has_printed(maker):
+            return os.open(f"/proc/{maker.pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC), ""
+        maker.kill()
+        _out, errors = maker.communicate()
+        return -1, f"a /proc of their own cannot be mounted: {' '.join(errors.split()) or 'no answer'}"
 
 
-def command(unshare: str = _UNSHARE) -> list[str]:
-    """Return the arguments in front of a command that run it with such a /proc; none where none can be.
-
-    They need root, and keep the number of the process.
-    """
-    return [] if problem() else ["/bin/sh", "-c", _OUTSIDE, _INSIDE, unshare, _MOUNT]
+def _has_printed(maker: "subprocess.Popen[str]") -> bool:
+    assert maker.stdout is not None  # noqa: S101 - opened with PIPE
+    is_ready, _, _ = select.select([maker.stdout], [], [], _SECONDS)
+    return bool(is_ready and maker.stdout.readline())
 
 
 def _kernel() -> tuple[int, ...]:

@@ -187,7 +187,8 @@ def _spawn(
     command = ["/bin/sh", "-c", _GATED_COMMAND, "LGI_daemon"]
     try:
         if context.uid is not None:
-            command += [*(process_hiding.command() if is_job else ()), *sandbox.command(context.uid)]
+            hiding = process_hiding.command(context.directory) if is_job else []
+            command += [*hiding, *sandbox.command(context.uid)]
         return subprocess.Popen(  # noqa: S603 - the administrator's script, by its absolute path
             [*command, str(script), *arguments],
             cwd=context.directory,
