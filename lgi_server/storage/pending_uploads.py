@@ -7,6 +7,7 @@ same files. An account is that of a user, of a resource, or of the jobs of a use
 import hashlib
 import os
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -77,6 +78,9 @@ class PendingUploads:
     def free(self) -> int:
         """Return how many bytes uploads may take without the reserve."""
         disk = self._measure(self.directory)
+        if not disk.total:
+            # Some file systems of networks do not tell.
+            return sys.maxsize
         return disk.free - min(self._reserve, int(disk.total * LARGEST_RESERVE))
 
     def check_free(self, size: int) -> None:
@@ -88,7 +92,7 @@ class PendingUploads:
         """Raise StorageFullError unless an account may have so many more pending bytes."""
         own, _ = self.sizes(account, "")
         if own + size > LARGEST_SHARE * (self.free() + own):
-            raise StorageFullError(f"{own} bytes of yours are pending already, which leaves few for others")
+            raise StorageFullError(f"{own + size} pending bytes of yours, more than 3/4 of its free space")
 
     def sizes(self, account: str, repository: str) -> tuple[int, int]:
         """Return the pending bytes of an account, and those for a repository."""

@@ -73,6 +73,13 @@ def test_the_reserve_is_an_eighth_of_a_small_disk(tmp_path: Path) -> None:
     assert pending.free() == 70 * MB
 
 
+def test_a_file_system_that_tells_no_size_has_no_reserve(tmp_path: Path) -> None:
+    """Then only a write shows that it is full."""
+    pending = PendingUploads(tmp_path, 2**30, disk(0, 0))
+
+    assert upload(UploadBudget(pending, "name eve"), 5 * MB) == 5 * MB
+
+
 def test_an_announced_upload_is_refused_before_it_comes(tmp_path: Path) -> None:
     """When it cannot be stored as the disk is now."""
     pending = PendingUploads(tmp_path, 0, disk(100 * MB, 40 * MB))
