@@ -23,8 +23,13 @@ from lgi_server.tables.running_locks import Lock
 class JobLockedError(Exception):
     """The job of an interface call is locked; nothing was changed, the call is retried (wire.md 3).
 
-    The text has the holder and the time of the lock.
+    The text has the holder and the time of the lock, ``since`` its time in Unix seconds, None if unknown.
     """
+
+    def __init__(self, text: str, since: int | None = None) -> None:
+        """Set the text and the time."""
+        self.since = since
+        super().__init__(text)
 
 
 def locked_error(transaction: Transaction, lock: Lock | None) -> JobLockedError:
@@ -34,7 +39,7 @@ def locked_error(transaction: Transaction, lock: Lock | None) -> JobLockedError:
     resource = active_resources.numbered(transaction, lock.resource_id)
     holder = f"resource {resource.resource_name}" if resource else "an interface"
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(lock.lock_time))
-    return JobLockedError(f"the job is locked by {holder} since {since}")
+    return JobLockedError(f"the job is locked by {holder} since {since}", lock.lock_time)
 
 
 def lock(
