@@ -146,7 +146,7 @@ class JobFetcher:
         levels = self._levels(project, application)
         page = first_page(free_slots(levels), application.rules.job_limit)
         for _page in range(MAX_PAGES):
-            calls, sign_up = sessions.session(project.name, server)
+            calls, sign_up = sessions.stored_session(project.name, server)
             offer = calls.request_work(application.name, page.start, page.limit, owners_filter(levels))
             log.debug("%s offers %d jobs of %s", server, len(offer.jobs), application.name)
             source = OfferSource(project, application, server, sign_up, offer.resource)

@@ -35,6 +35,7 @@ class SessionFile:
         self._clock = clock
         self._guard = Lock()
         self._sessions: list[StoredSession] = []
+        self._on_disk: frozenset[StoredSession] = frozenset()
 
     def read(self) -> tuple[StoredSession, ...]:
         """Return the sessions that an earlier daemon has left; none when the file is damaged."""
@@ -49,12 +50,17 @@ class SessionFile:
         return tuple(self._sessions)
 
     def add(self, project: str, server: str, session_id: str) -> StoredSession:
-        """Return a session once it is on the disk; while that is full it is known in memory only."""
+        """Return a session once it is on the disk; while that is full it is known in memory only (`has`)."""
         session = StoredSession(project, server, session_id, self._clock())
         with self._guard:
             self._sessions = [*self._sessions, session][-MAX_SESSIONS:]
             self._write(durable=True)
         return session
+
+    def has(self, session: StoredSession) -> bool:
+        """Return whether a session that has not ended is on the disk."""
+        with self._guard:
+            return session in self._on_disk
 
     def remove(self, session: StoredSession) -> None:
         """Forget a session that has ended. It does no harm when the disk still has it."""
@@ -68,3 +74,5 @@ class SessionFile:
             atomic_file.write(self._path.parent, self._path.name, data, durable=durable)
         except OSError as error:
             log.debug("cannot write %s: %s", self._path, error)
+        else:
+            self._on_disk = frozenset(self._sessions)

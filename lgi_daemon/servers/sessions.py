@@ -1,5 +1,6 @@
 """Sessions at project servers: opened when needed, and ended there in any case, also after a kill."""
 
+import errno
 import logging
 import math
 from collections import deque
@@ -76,6 +77,11 @@ class SessionRegistry:
         elif before and not number:
             log.info("%s: no other daemon uses the certificate of this resource any more", server)
 
+    def check_stored(self, session: StoredSession) -> None:
+        """Raise OSError unless a session is on the disk: what it locks would stay locked after a kill."""
+        if not self._stored.has(session):
+            raise OSError(errno.ENOSPC, f"the session at {session.server} cannot be stored")
+
     def sign_off(self, calls: ResourceCalls, session: StoredSession) -> None:
         """End a session. When the call fails it is repeated once the server answers again."""
         try:
@@ -139,6 +145,12 @@ class SessionPool:
             self._sessions[project, server] = self._registry.sign_up(project, server, capabilities)
         session = self._sessions[project, server]
         return session.calls, session.answer
+
+    def stored_session(self, project: str, server: str) -> tuple[ResourceCalls, SignUp]:
+        """Return a session that may lock jobs; raise OSError when it is not on the disk."""
+        answer = self.session(project, server)
+        self._registry.check_stored(self._sessions[project, server].stored)
+        return answer
 
     def sign_off(self, project: str, server: str) -> None:
         """End a session, which releases its locks; the next call of `session` opens another one."""

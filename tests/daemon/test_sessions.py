@@ -132,3 +132,23 @@ def test_a_full_disk_keeps_no_daemon_from_its_sessions(tmp_path: Path) -> None:
     stored.remove(session)
 
     assert session.session_id == "1"
+
+
+def test_a_session_that_cannot_be_stored_asks_for_no_work(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it locked would stay locked after a kill; it is used when it can be stored, and for reports before."""
+    workshop.server.submit("1")
+    obstacle = workshop.run_path / ".sessions"
+    (obstacle / "full").mkdir(parents=True)
+    daemon = workshop.daemon()
+
+    workshop.tick(daemon)
+    refused = (workshop.server.made("sign_up", "request_work", "sign_off"), workshop.server.sessions)
+    (obstacle / "full").rmdir()
+    obstacle.rmdir()
+    workshop.tick(daemon, SLOW)
+
+    assert refused == (["sign_up", "sign_off"], set())
+    assert "cannot be stored" in caplog.text
+    assert [job.record.job_id for job in daemon.jobs] == ["1"]
