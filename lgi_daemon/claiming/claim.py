@@ -80,13 +80,13 @@ def prepare(
         log.critical("job %s cannot be stored: %s", offer.description.job_id, error)
         return None
     job = LocalJob(record, run, scripts)
-    if not _passes_limits_script(job, logging.DEBUG if is_known else logging.INFO):
+    if not passes_limits_script(job, logging.DEBUG if is_known else logging.INFO):
         job.remove()
         return None
     return job
 
 
-def _passes_limits_script(job: LocalJob, level: int) -> bool:
+def passes_limits_script(job: LocalJob, level: int) -> bool:
     """Run the limits script of a job; any error counts as a rejection, so that nothing is left behind."""
     try:
         if job.script_succeeds("job_check_limits_script"):

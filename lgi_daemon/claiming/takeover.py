@@ -2,7 +2,7 @@
 
 import logging
 
-from lgi_daemon.claiming.claim import OfferedJob, with_reference
+from lgi_daemon.claiming.claim import OfferedJob, passes_limits_script, with_reference
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.lifecycle import ServerIntent
@@ -41,9 +41,22 @@ def take_over(job: LocalJob, offer: OfferedJob, calls: ResourceCalls, now: float
     if not job.lock.acquire(blocking=False):
         return False
     try:
-        return not _is_going(job) and _claim(job, offer, calls, now)
+        if _is_going(job) or not _is_accepted(job):
+            return False
+        return _claim(job, offer, calls, now)
     finally:
         job.lock.release()
+
+
+def _is_accepted(job: LocalJob) -> bool:
+    """Return whether a job has passed its limits script; remove one that has not, whose claim was not made.
+
+    A daemon that is killed while the script runs leaves a copy that was never checked.
+    """
+    if job.record.phase is not Phase.CLAIMING or passes_limits_script(job, logging.INFO):
+        return True
+    job.remove()
+    return False
 
 
 def _claim(job: LocalJob, offer: OfferedJob, calls: ResourceCalls, now: float) -> bool:

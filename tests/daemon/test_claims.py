@@ -1,5 +1,7 @@
 """Claims whose answer was lost: never run before the server has said whose they are."""
 
+import pytest
+
 from lgi_daemon.rundir.record import Phase
 from lgi_protocol.errors import ErrorNumber
 from tests.support.fake_server import FakeServer, refused
@@ -38,6 +40,29 @@ def test_a_claim_that_never_arrived_is_given_up(workshop: Workshop, server: Fake
     assert kept == 1
     assert workshop.tree() == []
     assert "prologue" not in workshop.acts()
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_job_whose_claim_never_arrived_is_checked_again_when_it_is_offered(
+    workshop: Workshop, server: FakeServer, status: int
+) -> None:
+    """A daemon that was killed during the limits script has left a copy that nobody has checked."""
+    server.fail("update")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    job = only(daemon)
+    script = job.run.script(job.record, "job_check_limits_script")
+    script.chmod(0o755)
+    script.write_text(f"#!/bin/sh\nexit {status}\n")
+    server.fail("job_state", times=1)
+    daemon = workshop.restart(daemon)
+
+    workshop.tick(daemon, 30.0)
+    daemon.work_cycle.due_at = 0.0
+    workshop.tick(daemon, 30.0)
+
+    assert (server.jobs["1"].daemon_reference == job.record.reference) is (status == 0)
+    assert server.locks == {}
 
 
 def test_a_claim_that_another_daemon_won_is_given_up(workshop: Workshop, server: FakeServer) -> None:
