@@ -1,4 +1,4 @@
-"""The console script of a resource. What it is made of is loaded when it is called."""
+"""The console script of a resource. Its modules are imported when it is called."""
 
 from lgi_protocol.console import Command
 

@@ -1,4 +1,4 @@
-"""The console scripts of a project server. What each is made of is loaded when it is called."""
+"""The console scripts of a project server. The modules of a command are imported when it is called."""
 
 from lgi_protocol.console import Command
 

@@ -19,10 +19,10 @@ from lgi_server.serving import gunicorn_app  # noqa: E402
 
 
 class Programs(click.Group):
-    """Serves, unless the first word is another program's name."""
+    """A group that runs ``serve`` unless the first word is a command."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Put in what need not be said."""
+        """Insert the word ``serve`` when no command is given."""
         if args and args[0] not in {*self.commands, *context.help_option_names, "--version"}:
             args = ["serve", *args]
         return super().parse_args(context, args)
@@ -37,7 +37,7 @@ def main() -> None:
 @main.command()
 @click.argument("config", type=click.Path(dir_okay=False, readable=False, path_type=Path))
 def status(config: Path) -> None:
-    """Say what the running server of CONFIG has counted, and what is in its queues."""
+    """Show the counters of the running server of CONFIG, and the numbers of jobs in its queues."""
     try:
         click.echo(cli_status.report(configuration.load("LGI_server", config)))
     except (ConfigError, cli_status.UnknownStatusError, OSError, ValueError) as error:
@@ -52,7 +52,7 @@ def start(config: Path, check: bool) -> None:
     """Start the project server of the configuration file CONFIG (LGI_setup writes one)."""
     try:
         loaded = configuration.load("LGI_server", config)
-        # Checking makes nothing.
+        # A check creates no file.
         gunicorn_app.check(loaded, job_ca.load_or_create(loaded) if job_ca.exists(loaded) else None)
         for project in loaded.projects.values():
             schema.check(project.name, project.database)

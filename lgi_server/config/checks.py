@@ -1,4 +1,4 @@
-"""What settings of the configuration ask of each other."""
+"""Checks that involve several settings of the configuration."""
 
 from lgi_server.config import repository_host
 from lgi_server.config.document import Document
@@ -10,7 +10,7 @@ _JOBS = ("jobs_certificate", "jobs_key")
 
 
 def check(document: Document, config: Config) -> None:
-    """Check a configuration whose settings are good, each for itself. Raises ConfigError."""
+    """Check a configuration whose settings are valid one by one. Raises ConfigError."""
     if not config.repository.is_dir():
         why = "there is no such directory: make it, and let the server's user write to it"
         raise document.error("repository", "repository", why, str(config.repository))

@@ -21,7 +21,7 @@ class Document:
     def error(self, section: str, setting: str, why: str, text: str = "") -> ConfigError:
         """Return an error that names file, line, section, setting and, if given, its text.
 
-        An error without setting is one of the section.
+        Without a setting the error is about the section.
         """
         number = self.lines.get((section, setting))
         line = f", line {number}" if number else ""
@@ -31,7 +31,7 @@ class Document:
 
 
 class _Parser(configparser.ConfigParser):
-    """Tells upper from lower case in names, and has no section for defaults of all others."""
+    """A parser with case-sensitive names and without a section of defaults."""
 
     def __init__(self) -> None:
         super().__init__(delimiters=("=",), interpolation=None, default_section="")
@@ -44,10 +44,10 @@ class _Parser(configparser.ConfigParser):
 def parse(path: Path, lines: Sequence[Line]) -> Document:
     """Return the sections of a file.
 
-    Raises ConfigError for a line that is not ``setting = value``, and for what is there twice.
+    Raises ConfigError for a line that is not ``setting = value``, and for a repeated setting or section.
     """
     for line in lines:
-        # configparser passes over what stands behind the bracket.
+        # configparser ignores text after the bracket.
         if line.text.startswith("[") and not line.section:
             raise ConfigError(f"{path}, line {line.number}: {line.text!r} is not '[section]'")
     parser = _Parser()

@@ -1,7 +1,4 @@
-"""The configuration as LGI_setup wrote it before there were sections for all settings.
-
-Its settings stand in any order above the first ``[project NAME]``.
-"""
+"""The older form of the configuration: its settings are in no section, but above all sections."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,12 +7,12 @@ from itertools import takewhile
 from lgi_server.config.sections import SECTION_OF, SECTIONS
 from lgi_server.config.source import Line
 
-# A setting that is commented out is one that an administrator may want to turn on.
+# A setting that is commented out: an administrator may want to turn it on later.
 _COMMENTED = re.compile(r"#\s*(\w+)\s*=")
 
 
 def is_flat(lines: Sequence[Line]) -> bool:
-    """Return whether settings stand above all sections, and none of the newer sections is there."""
+    """Return whether settings are above all sections, and none of the newer sections exists."""
     above = takewhile(lambda line: line.section is None, lines)
     return any(line.setting for line in above) and not any(line.section in SECTIONS for line in lines)
 
@@ -32,7 +29,7 @@ def with_sections(lines: Sequence[Line]) -> list[Line]:
             parts[section] += comments
             comments = []
         elif not line.text and not head and not any(parts.values()):
-            # What stands above the first blank line is about the whole file.
+            # Comments above the first blank line are about the whole file.
             head, comments = comments, []
     sections = [part for name, lines in parts.items() if lines for part in _section_lines(name, lines)]
     return [*head, *sections, *comments, *lines[len(above) :]]
@@ -44,7 +41,7 @@ def text_of(lines: Iterable[Line]) -> str:
 
 
 def _section(line: Line) -> str:
-    """Return the section that a line belongs to; empty for comments. What is unknown is refused there."""
+    """Return the section that a line belongs to; empty for comments. An unknown setting is refused later."""
     if line.setting:
         return SECTION_OF.get(line.setting, "server")
     found = _COMMENTED.match(line.text)

@@ -1,4 +1,4 @@
-"""The sections of licences: how many there are of each, by project."""
+"""The sections of licences: the number of each, by project."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from lgi_server.config import suggestion
 from lgi_server.config.document import Document
 from lgi_server.config.sections import LICENCES
 
-# How a licence may be called.
+# The valid names of licences.
 LICENCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 
 

@@ -1,4 +1,4 @@
-"""What the server is told: the values of its configuration, wherever they come from (`parser`)."""
+"""The values of the server's configuration; `parser` reads them from a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ __all__ = ["Config", "ProjectConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ServerSettings, CertificateSettings, FrontEndSettings, RepositorySettings, LimitSettings):
-    """Everything the server is told: its sections in one, as most rooms need settings of several.
+    """The whole configuration. All sections are one class, since most code needs settings of several.
 
     Sizes are bytes, times are seconds; paths are absolute.
     """
@@ -31,7 +31,7 @@ class Config(ServerSettings, CertificateSettings, FrontEndSettings, RepositorySe
     remote: RepositoryHost | None = None
     scheduler: SchedulerSettings = field(default_factory=SchedulerSettings)
     path: Path = field(default=Path("/"), compare=False)
-    # What an administrator should change, a sentence each.
+    # What an administrator should change: one sentence each.
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -41,5 +41,5 @@ class Config(ServerSettings, CertificateSettings, FrontEndSettings, RepositorySe
 
     @cached_property
     def ca_certificate_url(self) -> str:
-        """Where everybody may fetch the CA's certificate."""
+        """The URL of the CA's certificate, which needs no client certificate."""
         return f"{self.url}/certificates/ca.crt"

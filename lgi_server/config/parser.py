@@ -47,5 +47,5 @@ def _config(found: Document, warnings: Sequence[str]) -> Config:
 
 
 def _is_asked(found: Document, name: str) -> bool:
-    """All settings of the repository host are required, but only where one of them is set."""
+    """Return whether the repository host is configured: if one of its settings is set, all are required."""
     return name != "repository_host" or bool(found.sections.get(name))

@@ -8,7 +8,7 @@ from lgi_server.config.document import Document
 from lgi_server.config.sections import LICENCES, PROJECT, SECTIONS, ProjectConfig
 from lgi_server.config.source import ConfigError
 
-# What stands between the brackets of a section; NAME is that of a project.
+# The valid names of sections; NAME is that of a project.
 _FORMS = (*SECTIONS, f"{PROJECT} NAME", LICENCES, f"{LICENCES} NAME")
 
 
@@ -41,7 +41,7 @@ def read(document: Document, default: str) -> Mapping[str, ProjectConfig]:
 
 
 def _check_database(document: Document, others: Mapping[str, ProjectConfig], one: ProjectConfig) -> None:
-    """Check that no two projects share a database, and so jobs, users and resources."""
+    """Check that no two projects share a database: they would share jobs, users and resources."""
     for other in others.values():
         if other.database == one.database:
             why = f"project {one.name} has the database of project {other.name}: each needs one of its own"

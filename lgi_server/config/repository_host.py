@@ -1,4 +1,4 @@
-"""Another host that keeps the repositories, as the configuration names it.
+"""The configuration of another host that has the repositories.
 
 Everything here ends up in the arguments of ssh or in a command for the host's shell. So each value is held
 to characters that mean nothing to either, once, where the administrator can read which line is at fault.
@@ -20,7 +20,7 @@ _FILE = re.compile(r"[^\x00-\x20\"'%$\\\x7f]+\Z")
 
 @dataclass(frozen=True)
 class Address:
-    """Whom to log in as, where."""
+    """The account and host to log in to."""
 
     user: str
     host: str
@@ -51,13 +51,13 @@ def parse_directory(text: str) -> str:
 
 
 def is_plain(path: Path) -> bool:
-    """Return whether ssh takes a path in its options as it stands."""
+    """Return whether ssh takes a path in its options unchanged."""
     return bool(_FILE.match(str(path)))
 
 
 @dataclass(frozen=True)
 class RepositoryHost:
-    """Where the repositories are kept, how to get in, and where that host serves them."""
+    """The host of the repositories: how to log in, their directory, and the URL at which it serves them."""
 
     address: Address = setting(parse_address, name="repository_host")
     directory: str = setting(parse_directory, name="repository_directory")

@@ -1,4 +1,4 @@
-"""What the configuration says to the scheduler: how often it does what, and when it does what to a job."""
+"""The settings of the scheduler: the periods of its tasks, and the limits they enforce."""
 
 import re
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def _pulse_limits(text: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class SchedulerSettings:
-    """Periods and limits, in seconds unless told otherwise (wire.md 8)."""
+    """Periods and limits in seconds, except where a comment says otherwise (wire.md 8)."""
 
     schedule_period: int = setting(_period, default=300)
     updates_period: int = setting(_period, default=900)
@@ -57,22 +57,22 @@ class SchedulerSettings:
     session_period: int = setting(_period, default=600)
     upkeep_period: int = setting(_period, default=600)
     history_period: int = setting(_period, default=3600)
-    # A job that runs and has not been looked after for so long is lost; by application where that is given.
+    # A running job without a heartbeat for so long is lost. An application may have its own limit.
     pulse_limit: int = setting(_period, default=3600)
     pulse_limits: Mapping[str, int] = setting(_pulse_limits, is_list=True, default_factory=dict)
-    # The session of a resource that has not called for so long ends, with its locks.
+    # The session of a resource that has not called for so long is ended, and its locks are released.
     session_limit: int = setting(_session_limit, default=1800)
-    # A job that was lost so often is queued no more, but aborted; 0: it always is, as LGI does.
+    # A job that was lost so often is aborted instead of queued again; 0: never, as in LGI.
     most_losses: int = setting(_times, default=3)
-    # A repository that belongs to no job is removed at this age; 0: never.
+    # The age at which a repository without a job is removed; 0: never.
     orphan_age: int = setting(_age, default=86_400)
-    # What was used counts half as much in the order of the queue after so long.
+    # The half-life of usage in fair share.
     share_half_life: int = setting(_period, default=7 * 86_400)
-    # A file with a function order(jobs, usage) in place of LGI's.
+    # A Python file with a function order(jobs, usage), which replaces LGI's.
     share_order: Path | None = setting(Path, default=None)
-    # The history of jobs is kept for so long; 0: for ever.
+    # How long the history of jobs is kept; 0: for ever.
     history_age: int = setting(_age, default=400 * 86_400)
 
     def pulse_limit_of(self, application: str) -> int:
-        """Return how long a job of an application may be without a pulse."""
+        """Return for how many seconds a job of an application may be without a heartbeat."""
         return self.pulse_limits.get(application, self.pulse_limit)

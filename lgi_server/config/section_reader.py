@@ -1,4 +1,4 @@
-"""One section of the configuration: its texts become values."""
+"""Conversion of the texts of one section to values."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ from lgi_server.config.setting import setting, settings_of
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """Where the server is, and what it offers to whom."""
+    """The address of the server, its default project, administrators and interfaces."""
 
     url: str = setting(values.url)
     listen: str = setting(values.listen, is_list=True)
@@ -44,7 +44,7 @@ class CertificateSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FrontEndSettings:
-    """A web server in front that speaks TLS."""
+    """A web server in front of this one, which terminates TLS."""
 
     front_end_header: str = setting(values.header, default="")
     front_end_secret: Path | None = setting(Path, is_file=True, default=None)
@@ -63,7 +63,7 @@ class RepositorySettings:
 
 @dataclass(frozen=True, kw_only=True)
 class LimitSettings:
-    """What one server, one request and one connection may use, in bytes, seconds and numbers."""
+    """Limits of one server, one request and one connection, in bytes, seconds or numbers."""
 
     workers: int = setting(values.positive, default=2)
     requests_at_once: int = setting(values.positive, default=256)

@@ -9,7 +9,7 @@ _METADATA = "setting"
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known of a setting before a file is read.
+    """The definition of a setting.
 
     ``read`` turns its text into a value and raises ValueError or OSError. ``attribute`` is its name in the
     dataclass of the section. ``is_file``: the value is a file that must be readable. ``is_list``: it takes

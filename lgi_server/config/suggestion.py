@@ -1,11 +1,11 @@
-"""What was probably meant by a name that is not known, or by a value that is wrong."""
+"""Suggestions for error messages: the name that was probably meant by an unknown one."""
 
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
 
 def unknown_setting(name: str, section: str, known: Mapping[str, Collection[str]]) -> str:
-    """Return why a setting cannot stand in a section; ``known`` has the settings of all sections."""
+    """Return why a setting is refused in a section; ``known`` has the settings of all sections."""
     homes = {setting: other for other, settings in known.items() for setting in settings}
     why = f"there is no setting {name!r} here; "
     if name in homes:
@@ -20,7 +20,7 @@ def unknown_setting(name: str, section: str, known: Mapping[str, Collection[str]
 
 
 def unknown_section(name: str, known: Collection[str]) -> str:
-    """Return why a section cannot be there; ``known`` has the names of sections, with NAME for any."""
+    """Return why a section is refused; ``known`` has the names of sections, with NAME as a placeholder."""
     close = get_close_matches(name.partition(" ")[0], [one.partition(" ")[0] for one in known], 1)
     meant = [one for one in known if close and one.partition(" ")[0] == close[0]]
     if meant:
@@ -29,14 +29,14 @@ def unknown_section(name: str, known: Collection[str]) -> str:
 
 
 def unknown_project(name: str, known: Collection[str]) -> str:
-    """Return that a project has no section."""
+    """Return the error text for a project without a section."""
     folded = {one.casefold(): one for one in known}
     close = get_close_matches(name.casefold(), folded, 1)
     return f"there is no [project {name}] section" + (f"; did you mean {folded[close[0]]}?" if close else "")
 
 
 def of_value(text: str) -> str:
-    """Return what may be wrong with the text of a value, as the end of a message; mostly nothing."""
+    """Return a hint on a wrong value, to append to the error message; usually empty."""
     if text[:1] in {"'", '"'}:
         return "; values have no quotes here"
     if " #" in text or " ;" in text:

@@ -1,4 +1,4 @@
-"""What may stand behind the ``=`` of a setting: text to value, or ValueError with what to write."""
+"""Parsers of values: each returns the value of a text, or raises ValueError with what to write instead."""
 
 import re
 from urllib.parse import urlsplit
@@ -36,7 +36,7 @@ def jobs(text: str) -> int:
 
 
 def size(text: str) -> int:
-    """Return a number of bytes, or one with K, M or G behind it."""
+    """Return a number of bytes from a number that K, M or G may follow."""
     factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:].upper(), 1)
     try:
         return positive(text[:-1].strip() if factor > 1 else text) * factor
@@ -73,6 +73,6 @@ def listen(text: str) -> str:
 
 
 def database(text: str) -> str:
-    """Return the address of a database, which is not asked."""
+    """Check the address of a database, without connecting to it, and return it."""
     addresses.parse_address(text)
     return text

@@ -1,4 +1,4 @@
-"""The documents that come with LGI, as pages for everybody."""
+"""The documents of LGI as public pages."""
 
 import posixpath
 import re
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-# What each is called in addresses, where it is, and what it is about.
+# By name in addresses: the file, and the title.
 DOCUMENTS = {
     "user_guide": ("docs/user_guide.md", "User guide: jobs, files, folders"),
     "python": ("docs/python.md", "LGI from Python"),
@@ -38,10 +38,7 @@ _PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "docu
 
 @lru_cache(maxsize=len(DOCUMENTS))
 def render(name: str) -> str:
-    """Return a document as HTML. Raises KeyError for none of them.
-
-    FileNotFoundError when it is not installed.
-    """
+    """Return a document as HTML. Raises KeyError for an unknown name, FileNotFoundError if not installed."""
     path, _ = DOCUMENTS[name]
     text = (_place() / path).read_text("utf-8")
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -51,19 +48,19 @@ def render(name: str) -> str:
     for opened, inside, closed in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if opened.type == "heading_open":
             opened.attrSet("id", anchor(inside.content))
-        # A column without a name has none to be read aloud.
+        # An empty header cell would be an error for screen readers.
         if opened.type == "th_open" and not inside.content:
             opened.tag = closed.tag = "td"
     return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 
 def drawing(name: str) -> Path:
-    """Return the file of a picture of the documents. Raises KeyError for none of them."""
+    """Return the file of a picture in the documents. Raises KeyError for an unknown name."""
     return {path.name: path for path in (_place() / "docs" / "drawings").glob("*.svg")}[name]
 
 
 def anchor(heading: str) -> str:
-    """Return the fragment that leads to a heading, as usual for Markdown: ``job-states`` for "Job states"."""
+    """Return the fragment of a heading, as usual for Markdown: ``job-states`` for "Job states"."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
@@ -73,7 +70,7 @@ def _place() -> Path:
 
 
 def _adapt(token: Token, path: str) -> None:
-    """Lead links to the pages that documents are here; let wide tables be scrolled by the keyboard too."""
+    """Point links to the pages of documents; let wide tables be scrolled by the keyboard too."""
     if token.type in {"table_open", "fence"}:
         token.attrSet("tabindex", "0")
     for child in token.children or ():
@@ -82,10 +79,7 @@ def _adapt(token: Token, path: str) -> None:
 
 
 def _address(link: str, path: str) -> str:
-    """Return where a link of a document leads.
-
-    It is the page of another document, or nothing when the target is none of these.
-    """
+    """Return the target of a link in a document: the page of another document, ``./`` for any other file."""
     parts = urlsplit(link)
     if parts.scheme or not parts.path:
         return link

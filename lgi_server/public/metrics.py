@@ -38,9 +38,9 @@ def register(app: Flask, server: Runtime) -> None:
 
 
 def check(who: ClientCertificate, server: Runtime) -> None:
-    """LGIError CERTIFICATE unless somebody is an administrator by certificate, or this very server.
+    """Raise LGIError CERTIFICATE unless the caller is an administrator or this server itself.
 
-    The numbers are of all projects here: who may not see one of them may not see any.
+    The numbers are of all projects of the server, so the certificate must be valid for each of them.
     """
     projects = server.config.projects
     is_admin = server.config.admin_group in (who.name.groups or ())
@@ -50,7 +50,7 @@ def check(who: ClientCertificate, server: Runtime) -> None:
 
 
 def _is_local(server: Runtime) -> bool:
-    """Return whether a program of this machine asks, and may.
+    """Return whether the request is from this machine, and the configuration allows that.
 
     A request through a front end never counts: the front end is such a program itself.
     """

@@ -75,8 +75,8 @@ def _named(place: Path, text: str) -> Iterator[Path]:
         for tag in _DAEMON_TAGS:
             value = xml.value(root.inside, tag) or (xml.value(resource.inside, tag) if resource else "")
             if value:
-                beside = place.absolute().parent / value
-                yield beside if beside.exists() or not Path(value).exists() else Path(value)
+                relative = place.absolute().parent / value
+                yield relative if relative.exists() or not Path(value).exists() else Path(value)
         return
     for line in text.splitlines():
         key, equals, value = (part.strip() for part in line.partition("="))

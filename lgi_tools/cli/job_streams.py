@@ -61,7 +61,7 @@ def show(project: Project, job: Details) -> Iterator[str]:
     A stored stream is preferred: in the reported output LGI adds a line end to a stream without one.
     """
     stored = {file.name: file.size for file in job.files} if job.repository_url else {}
-    for name, told, stream in zip(STREAMS, reported(job), (sys.stdout, sys.stderr), strict=True):
+    for name, part, stream in zip(STREAMS, reported(job), (sys.stdout, sys.stderr), strict=True):
         fault = "it is not in the job's repository"
         if stored.get(name) == 0:
             continue
@@ -74,9 +74,9 @@ def show(project: Project, job: Details) -> Iterator[str]:
                 else:
                     terminal.show_file(path, stream)
                     continue
-        terminal.show(told.data, stream)
-        if name in stored or not told.is_whole:
-            yield f"{name} cannot be fetched, {len(told.data)} of {told.size} bytes were reported: {fault}"
+        terminal.show(part.data, stream)
+        if name in stored or not part.is_whole:
+            yield f"{name} cannot be fetched, {len(part.data)} of {part.size} bytes were reported: {fault}"
 
 
 def fetch(files: Files, name: str, directory: Path, timing: Timing) -> Path:

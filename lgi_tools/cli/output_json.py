@@ -92,9 +92,9 @@ def job(text: str) -> Values:
     values |= {name: xml.value(text, name) for name in _TEXTS}
     values |= {name: list(comma_lists.split(xml.value(text, name))) for name in _LISTS}
     values["state_time_stamp"] = leading_number(xml.value(text, "state_time_stamp"))
-    told = read_end(text)
-    end = {"exit_code": told.exit_code, "exit_signal": told.exit_signal, "end_reason": told.reason or None}
-    return values | {name: one for name, one in end.items() if one is not None}
+    end = read_end(text)
+    fields = {"exit_code": end.exit_code, "exit_signal": end.exit_signal, "end_reason": end.reason or None}
+    return values | {name: one for name, one in fields.items() if one is not None}
 
 
 def details(text: str) -> Values:

@@ -60,8 +60,8 @@ def end_lines(text: str) -> str:
     end = JobEnd.of(text)
     if end.outcome is None:
         return ""
-    told = {"Job end": end.cause, "Reason of its end": end.reason}
-    return "".join(line(label, value) for label, value in told.items() if value)
+    lines = {"Job end": end.cause, "Reason of its end": end.reason}
+    return "".join(line(label, value) for label, value in lines.items() if value)
 
 
 def data_line(label: str, reply: Reply, name: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import click
 
 # A transfer that is done within so many seconds shows no bar.
-PATIENCE = 1.0
+DELAY = 1.0
 
 
 class ProgressBar:
@@ -23,7 +23,7 @@ class ProgressBar:
 
     def __call__(self, done: int, total: int) -> None:
         """Show the number of bytes done."""
-        if not self._watched or not total or self._clock() < self._began + PATIENCE:
+        if not self._watched or not total or self._clock() < self._began + DELAY:
             return
         if self._bar is None:
             self._bar = click.progressbar(

@@ -51,10 +51,10 @@ def upload(repository: Repository, files: Sequence[Small]) -> list[TransferError
     found = _posted(repository, files)
     if found is None:
         raise TransferError("the server does not take many files in one request", HTTPStatus.BAD_REQUEST)
-    told = [_failure(one.inside) for one in xml.find_all(found, "status")]
-    if len(told) != len(files):
+    failures = [_failure(one.inside) for one in xml.find_all(found, "status")]
+    if len(failures) != len(files):
         raise TransferError("the server does not answer for each file", HTTPStatus.BAD_GATEWAY)
-    return told
+    return failures
 
 
 def _posted(repository: Repository, files: Sequence[Small]) -> str | None:

@@ -81,7 +81,7 @@ def _common(text: str) -> dict[str, Any]:
         return comma_lists.split(xml.value(text, tag))
 
     specifics = xml.value(text, "job_specifics")
-    told = read_end(text)
+    end = read_end(text)
     return {
         "id": leading_number(xml.value(text, "job_id")),
         "state": xml.value(text, "state"),
@@ -93,9 +93,9 @@ def _common(text: str) -> dict[str, Any]:
         "specifics": _without_place(specifics),
         "repository_url": xml.value(specifics, "repository_url"),
         "changed": parse_time(xml.value(text, "state_time_stamp")),
-        "exit_code": told.exit_code,
-        "exit_signal": told.exit_signal,
-        "end_reason": told.reason,
+        "exit_code": end.exit_code,
+        "exit_signal": end.exit_signal,
+        "end_reason": end.reason,
     }
 
 

@@ -32,17 +32,17 @@ class JobEnd:
     @classmethod
     def of(cls, text: str) -> Self:
         """Return the end of the job in a ``<job>`` element."""
-        told = read_end(text)
-        return cls(xml.value(text, "state"), told.exit_code, told.reason, told.exit_signal)
+        end = read_end(text)
+        return cls(xml.value(text, "state"), end.exit_code, end.reason, end.exit_signal)
 
     @property
-    def _told(self) -> End:
+    def _end(self) -> End:
         return End(self.exit_code, self.exit_signal, self.reason)
 
     @property
     def outcome(self) -> Outcome | None:
         """Whether the job succeeded, failed, or its result is unknown; None while it has not ended."""
-        return self._told.result(self.state)
+        return self._end.result(self.state)
 
     @property
     def code(self) -> int:
@@ -56,9 +56,9 @@ class JobEnd:
     @property
     def cause(self) -> str:
         """The text ``exit code 3``, ``killed by signal 9`` or ``exit code unknown``; empty when aborted."""
-        return self._told.cause or ("exit code unknown" if self.outcome is Outcome.UNKNOWN else "")
+        return self._end.cause or ("exit code unknown" if self.outcome is Outcome.UNKNOWN else "")
 
     @property
     def text(self) -> str:
         """The complete text, as ``finished, exit code 124: time limit of 100 s exceeded``."""
-        return self._told.text(self.state)
+        return self._end.text(self.state)

@@ -42,21 +42,21 @@ def poll_until(
     OutageError when no answer has come for `Timing.outage_seconds`, ten minutes.
     """
     end = None if timeout is None else clock() + timeout
-    pause, heard = timing.poll.first, clock() if answered else None
+    pause, answered_at = timing.poll.first, clock() if answered else None
     while True:
         left = longest if end is None else max(0.0, end - clock())
         # A first call that is held could not be told from one that never arrives.
-        held = 0 if heard is None else int(min(left, longest))
-        began, is_first = clock(), heard is None
+        held = 0 if answered_at is None else int(min(left, longest))
+        began, is_first = clock(), answered_at is None
         try:
             answer = ask(held)
-            heard = clock()
+            answered_at = clock()
             if done(answer):
                 return answer
         except (TransportError, ServerError) as error:
-            if heard is None or not _may_pass(error):
+            if answered_at is None or not _may_pass(error):
                 raise
-            if clock() - heard > timing.outage_seconds:
+            if clock() - answered_at > timing.outage_seconds:
                 raise OutageError(error) from error
             is_first = False
         if end is not None and clock() >= end:

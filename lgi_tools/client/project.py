@@ -143,7 +143,7 @@ class Project:
         job_id = id_of(job)
         return poll_until(
             lambda held: self._details(job_id, _held(held)),
-            lambda told: told.ended,
+            lambda found: found.ended,
             timeout,
             answered=self._answered,
             timing=self.timing,
@@ -182,10 +182,10 @@ class Project:
 
     def files(self, job: AnyJob) -> Files:
         """Return the repository of a job."""
-        told = job if isinstance(job, Job) else self.job(job)
-        if not told.repository_url:
-            raise TransferError(f"job {told.id} has no repository")
-        return Files(Repository(told.repository_url, self._client.session, self.timing))
+        found = job if isinstance(job, Job) else self.job(job)
+        if not found.repository_url:
+            raise TransferError(f"job {found.id} has no repository")
+        return Files(Repository(found.repository_url, self._client.session, self.timing))
 
     def resources(self) -> tuple[Resource, ...]:
         """Return the resources of the project."""

@@ -116,10 +116,10 @@ def without_losses(project: Project, found: Sequence[Job]) -> list[Job]:
             free.append(job)
     for reason, numbers in sorted(kept.items()):
         shown = ", ".join(map(str, numbers[:_SHOWN])) + (", ..." if len(numbers) > _SHOWN else "")
-        told = f"{len(numbers)} jobs are kept because each {reason}: {shown}"
+        text = f"{len(numbers)} jobs are kept because each {reason}: {shown}"
         if len(numbers) == 1:
-            told = f"job {shown} is kept because it {reason}"
-        terminal.warn(NAME, f"{told} (--with-results removes such jobs too)")
+            text = f"job {shown} is kept because it {reason}"
+        terminal.warn(NAME, f"{text} (--with-results removes such jobs too)")
     return free
 
 

@@ -40,21 +40,21 @@ def command(word: str, **given: object) -> int:
 
 def _lines(project: Project, job_id: int, now: datetime) -> list[str]:
     """Return what is known of a job. Of a locked one the server gives the explanation only."""
-    told = _told(project, job_id)
-    if told and told.locked_by:
-        return [locked(job_id, told, now)]
+    explanation = _explanation(project, job_id)
+    if explanation and explanation.locked_by:
+        return [locked(job_id, explanation, now)]
     job = project.job(job_id)
     resources = project.resources() if job.state == State.QUEUED else ()
-    return list(explained(job, resources, now, told))
+    return list(explained(job, resources, now, explanation))
 
 
-def locked(job_id: int, told: Explanation, now: datetime) -> str:
+def locked(job_id: int, explanation: Explanation, now: datetime) -> str:
     """Return who has a job locked, and for how long already."""
-    duration = f" for {age(now - told.locked_since)}" if told.locked_since else ""
-    return f"job {job_id} has been locked by {told.locked_by}{duration}: {told.message}"
+    duration = f" for {age(now - explanation.locked_since)}" if explanation.locked_since else ""
+    return f"job {job_id} has been locked by {explanation.locked_by}{duration}: {explanation.message}"
 
 
-def _told(project: Project, job_id: int) -> Explanation | None:
+def _explanation(project: Project, job_id: int) -> Explanation | None:
     """Return the server's explanation; None from a server that does not support the call."""
     try:
         return project.explain(job_id)
@@ -65,7 +65,7 @@ def _told(project: Project, job_id: int) -> Explanation | None:
 
 
 def explained(
-    job: Details, resources: Sequence[Resource], now: datetime, told: Explanation | None = None
+    job: Details, resources: Sequence[Resource], now: datetime, explanation: Explanation | None = None
 ) -> Iterator[str]:
     """Yield lines on the state of a job and its reasons, from the server's explanation and its lists."""
     if job.ended:
@@ -84,19 +84,19 @@ def explained(
     ]
     yield (
         f"job {job.id} has been queued {duration}: "
-        f"{told.message if told else summary(job, resources, len(able))}"
+        f"{explanation.message if explanation else summary(job, resources, len(able))}"
     )
-    yield from _in_its_way(told) if told else ()
+    yield from _in_its_way(explanation) if explanation else ()
     for one in sorted(resources, key=lambda one: (one not in able, one.name)):
-        runs = told.running.get(one.name, 0) if told else 0
+        runs = explanation.running.get(one.name, 0) if explanation else 0
         at_work = f"; currently runs {runs} jobs of {job.application}" if runs else ""
         yield f"  {one.name}: {reason(job, one, now)}{at_work}"
 
 
-def _in_its_way(told: Explanation) -> Iterator[str]:
-    if told.jobs_before:
-        yield f"  {told.jobs_before}{' or more' if told.or_more else ''} queued jobs are ahead of it"
-    for one in told.licences:
+def _in_its_way(found: Explanation) -> Iterator[str]:
+    if found.jobs_before:
+        yield f"  {found.jobs_before}{' or more' if found.or_more else ''} queued jobs are ahead of it"
+    for one in found.licences:
         yield f"  licence {one.name}: needs {one.requested}, {one.used} of {one.total} in use"
 
 
@@ -135,12 +135,12 @@ def reason(job: Job, resource: Resource, now: datetime) -> str:
         return f"is not one of the job's targets, {comma_lists.join(job.targets)}"
     if lacks := capabilities.missing_capability(resource.capabilities, job.application, job.specifics):
         return lacks
-    heard = f"last call {age(now - resource.last_call)} ago"
+    last_call = f"last call {age(now - resource.last_call)} ago"
     if is_silent(resource, now):
-        return f"may be down: {heard}"
+        return f"may be down: {last_call}"
     if why := capabilities.unavailable_reason(resource.capabilities, job.application):
-        return f"takes no jobs of {job.application} now: {why}; {heard}"
-    return f"accepts such jobs, but may be full, or its local limits may refuse this one; {heard}"
+        return f"takes no jobs of {job.application} now: {why}; {last_call}"
+    return f"accepts such jobs, but may be full, or its local limits may refuse this one; {last_call}"
 
 
 def age(span: timedelta) -> str:

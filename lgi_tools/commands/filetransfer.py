@@ -146,19 +146,19 @@ def _file_line(text: str) -> str:
 
 def transfer(repository: Repository, action: Operation, names: tuple[str, ...], shape: OutputFormat) -> int:
     """Transfer each file, also after a failure. Returns the exit code: 0 only when all succeeded."""
-    told = []
+    results = []
     for name in names:
         text, fault = _transfer_one(repository, action, name)
-        told.append({"file": name, "error": fault})
+        results.append({"file": name, "error": fault})
         if shape is OutputFormat.TEXT:
             terminal.show(f"\n{text} ...\n")
         if fault:
             terminal.warn(NAME, fault)
     if shape is OutputFormat.JSON:
-        output_json.show({"repository_url": repository.url, "files": told})
+        output_json.show({"repository_url": repository.url, "files": results})
     else:
         terminal.show("\n")
-    return 0 if not any(each["error"] for each in told) else 1
+    return 0 if not any(each["error"] for each in results) else 1
 
 
 _SAID = {

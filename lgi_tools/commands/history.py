@@ -88,8 +88,8 @@ def usage_command(of_groups: bool, by: str, month: int | None, as_json: bool, **
     heads = [fields["kind"] if column == "name" else column for column in shown]
     rows = [[*heads, "jobs", "hours"]]
     for used in found:
-        told = [_month(str(used[column])) if column == "month" else str(used[column]) for column in shown]
-        rows.append([*told, str(used["jobs"]), f"{used['seconds'] / 3600:.2f}"])
+        cells = [_month(str(used[column])) if column == "month" else str(used[column]) for column in shown]
+        rows.append([*cells, str(used["jobs"]), f"{used['seconds'] / 3600:.2f}"])
     _table(rows)
     return 0
 

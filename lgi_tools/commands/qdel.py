@@ -45,13 +45,13 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
     chosen = options.resolve(given)
     options.require(chosen, NAME, "server", "user", "groups")
     calls = UserCalls(chosen)
-    told: list[Values] = []
+    results: list[Values] = []
     # As LGI: without a terminal it deletes without confirmation.
     asks = not yes and terminal.is_attended()
     wanted = [job_id for job_id in job_ids if not asks or _may_go(calls, job_id)]
-    done = [_delete(calls, job_id, shape, told) for job_id in wanted]
+    done = [_delete(calls, job_id, shape, results) for job_id in wanted]
     if shape is OutputFormat.JSON:
-        output_json.show({"jobs": told})
+        output_json.show({"jobs": results})
     elif shape is OutputFormat.TEXT:
         terminal.show("\n")
     return 0 if all(done) and len(wanted) == len(job_ids) else 1
@@ -68,21 +68,21 @@ def _may_go(calls: UserCalls, job_id: str) -> bool:
     return not reason or click.confirm(question, err=True)
 
 
-def _delete(calls: UserCalls, job_id: str, shape: OutputFormat, told: list[Values]) -> bool:
+def _delete(calls: UserCalls, job_id: str, shape: OutputFormat, results: list[Values]) -> bool:
     """Return whether the job is deleted or aborting. Raises CallError when the server does not answer."""
     try:
         reply = calls.call("delete_job", {"job_id": job_id}, "job")
     except CallError as failure:
         if not failure.content:
             raise
-        told.append({"job_id": int(job_id), "error": output_json.error(failure)})
+        results.append({"job_id": int(job_id), "error": output_json.error(failure)})
         if shape is OutputFormat.XML:
             terminal.show(f"{failure.content}\n")
         elif shape is OutputFormat.TEXT:
             terminal.show(f"\n{terminal.value(str(failure))}\n")
         return False
     state = reply.value("job", "state")
-    told.append(output_json.project(reply) | {"job_id": int(job_id), "state": state})
+    results.append(output_json.project(reply) | {"job_id": int(job_id), "state": state})
     if shape is OutputFormat.XML:
         terminal.show(f"{reply.content}\n")
     elif shape is OutputFormat.TEXT:

@@ -156,11 +156,11 @@ def show_job(calls: UserCalls, job_id: str, shape: OutputFormat) -> int:
 
 def show_project(calls: UserCalls, servers: bool, resources: bool, shape: OutputFormat) -> None:
     """Show the servers of the project, its resources, or both."""
-    told: Values = {}
+    values: Values = {}
     if servers:
         reply = calls.call("project_server_list")
         slaves = [url.strip() for url in reply.all("project_server")]
-        told |= output_json.project(reply) | {"project_servers": slaves}
+        values |= output_json.project(reply) | {"project_servers": slaves}
         if shape is not OutputFormat.JSON:
             lines = "".join(line("Project slave server", url) for url in slaves)
             ending = "" if resources else "\n"
@@ -169,16 +169,16 @@ def show_project(calls: UserCalls, servers: bool, resources: bool, shape: Output
     if resources:
         reply = calls.call("project_resource_list")
         found = reply.all("resource")
-        told |= output_json.project(reply) | {"resources": [output_json.resource(text) for text in found]}
+        values |= output_json.project(reply) | {"resources": [output_json.resource(text) for text in found]}
         licences = reply.all("licence")
         if licences:
-            told["licences"] = [output_json.licence(text) for text in licences]
+            values["licences"] = [output_json.licence(text) for text in licences]
         if shape is not OutputFormat.JSON:
             heading = "" if servers else f"\n{project_lines(reply)}"
             text = heading + "".join(map(_resource, found)) + _licences(licences)
             terminal.show(f"{reply.content}\n" if shape is OutputFormat.XML else f"{text}\n")
     if shape is OutputFormat.JSON:
-        output_json.show(told)
+        output_json.show(values)
 
 
 def _resource(text: str) -> str:
@@ -191,11 +191,11 @@ def _resource(text: str) -> str:
 
 
 def _licences(found: Sequence[str]) -> str:
-    told = [
+    texts = [
         f"{xml.value(text, 'name')}, {xml.value(text, 'used')} of {xml.value(text, 'total')} in use"
         for text in found
     ]
-    return "".join(("\n", *(line("Licence", text) for text in told))) if told else ""
+    return "".join(("\n", *(line("Licence", text) for text in texts))) if texts else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -85,12 +85,12 @@ def show(
 ) -> None:
     """Print the jobs as a table, as ``<job>`` elements numbered over all pages, or as JSON."""
     pages = JobPager(calls, fields, newest, selects)
-    told: list[Values] = []
+    documents: list[Values] = []
     if shape is OutputFormat.TEXT:
         terminal.show("\n" + RULE + row(HEADER) + RULE)
     for number, text in pages.jobs():
         if shape is OutputFormat.JSON:
-            told.append(output_json.job(text))
+            documents.append(output_json.job(text))
         elif shape is OutputFormat.XML:
             terminal.show(f"<job number='{number}'> {text} </job> ")
         else:
@@ -98,7 +98,7 @@ def show(
     if pages.last is None:
         return
     if shape is OutputFormat.JSON:
-        output_json.show(_counted(pages.last, pages.listed) | {"jobs": told})
+        output_json.show(_counted(pages.last, pages.listed) | {"jobs": documents})
     elif shape is OutputFormat.XML:
         terminal.show(raw_trailer(pages.last, pages.listed))
     else:

@@ -99,7 +99,7 @@ def command(
             "image": image,
         }
         specifics = {name: value for name, value in requests.items() if value is not None}
-        told = command_line.as_specifics(specifics, licences)
+        text = command_line.as_specifics(specifics, licences)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     for word in line.left_here:
@@ -112,7 +112,7 @@ def command(
             input=line.input,
             files=line.files,
             targets=comma_lists.split(targets) or (comma_lists.ANY,),
-            specifics=told,
+            specifics=text,
         )
         if wait:
             print(f"{NAME}: job {job.id}", file=sys.stderr, flush=True)

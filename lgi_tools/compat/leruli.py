@@ -56,8 +56,8 @@ def task_submit_many(
     """Submit many folders, with one value of each list per folder. Returns failed folders with reasons."""
     orders: dict[Order, list[Path]] = {}
     limits = zip(cores, memorymb, timeseconds, strict=True)
-    told = zip(directories, codes, versions, commands, limits, strict=True)
-    for directory, code, version, command, (cpus, memory, seconds) in list(told):
+    tasks = zip(directories, codes, versions, commands, limits, strict=True)
+    for directory, code, version, command, (cpus, memory, seconds) in list(tasks):
         order = _order(code, version, command, cores=cpus, memory=memory, seconds=seconds)
         orders.setdefault(order, []).append(Path(directory))
     chosen = _settings()
@@ -122,13 +122,13 @@ def _settings() -> Settings:
 
 def _order(code: str, version: str, command: str, *, cores: int, memory: int, seconds: int) -> Order:
     image = images.image(code, version)
-    wishes: Mapping[str, str | int] = {
+    specifics: Mapping[str, str | int] = {
         "image": image,
         "cpus": cores,
         "memory": memory,
         "walltime": seconds,
     }
-    return Order(image, f"#!/bin/sh\n{command}\n", as_xml(wishes))
+    return Order(image, f"#!/bin/sh\n{command}\n", as_xml(specifics))
 
 
 def _job(project: Project, jobid: int | str) -> Details:

@@ -15,8 +15,8 @@ def warnings(configuration: Path) -> list[str]:
 
     Its errors are warnings here, because another user may start the daemon, or change the file before.
     """
-    beside = Path(sys.executable).parent / "LGI_daemon"
-    program = str(beside) if beside.exists() else shutil.which("LGI_daemon")
+    installed = Path(sys.executable).parent / "LGI_daemon"
+    program = str(installed) if installed.exists() else shutil.which("LGI_daemon")
     if program is None:
         return ["LGI_daemon is not installed here, so that the scripts were not checked"]
     try:

@@ -11,10 +11,10 @@ _LONGEST_PART = 70
 
 def line(omissions: Iterable[tuple[str, str]]) -> str:
     """Return names and reasons, as ``out/ (directory), l (link)``, shortened with a count of the others."""
-    told = [f"{_part(name)} ({_part(why)})" for name, why in omissions]
+    parts = [f"{_part(name)} ({_part(why)})" for name, why in omissions]
     shown: list[str] = []
-    for number, one in enumerate(told, 1):
-        rest = len(told) - number
+    for number, one in enumerate(parts, 1):
+        rest = len(parts) - number
         more = f", ... and {rest} more" if rest else ""
         if len(", ".join([*shown, one]).encode()) + len(more) > LONGEST:
             return f"{', '.join(shown)}, ... and {rest + 1} more"

@@ -117,17 +117,17 @@ def _warn_of_flaws(folders: Sequence[Path], program: str) -> None:
 def _say(done: Iterator[Done]) -> int:
     """Print the number of submitted folders, also after an interrupt, and the errors of the others."""
     began = time.monotonic()
-    told: list[Done] = []
+    results: list[Done] = []
     try:
-        told.extend(done)
+        results.extend(done)
     except BaseException:
         terminal.warn(NAME, "interrupted; run the same command again to continue")
         raise
     finally:
         seconds = time.monotonic() - began
-        count = sum(1 for one in told if not one.reason)
+        count = sum(1 for one in results if not one.reason)
         terminal.show(f"Submitted {count} in {seconds:.1f} s ({count / (seconds or 1):.0f}/s)\n")
-    return faults((one.folder, one.reason) for one in told)
+    return faults((one.folder, one.reason) for one in results)
 
 
 def _say_one(done: Done) -> int:

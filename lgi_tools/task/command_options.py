@@ -64,20 +64,20 @@ def settled(given: options.Options) -> Iterator[Settings]:
         yield chosen
 
 
-def watched(told: Iterator[_One], total: int, label: str) -> Iterator[_One]:
+def watched(results: Iterator[_One], total: int, label: str) -> Iterator[_One]:
     """Yield all results, with a progress bar on a terminal."""
     with closing(ProgressBar(label)) as bar:
-        for number, one in enumerate(told, 1):
+        for number, one in enumerate(results, 1):
             bar(number, total)
             yield one
 
 
-def faults(told: Iterator[tuple[Path, str]]) -> int:
+def faults(reasons: Iterator[tuple[Path, str]]) -> int:
     """Print the errors in the order of the folders. Returns the exit code.
 
     An error of many folders is printed for the first ones, with the number of the others.
     """
-    wrong = sorted((place, reason) for place, reason in told if reason)
+    wrong = sorted((place, reason) for place, reason in reasons if reason)
     times: Counter[str] = Counter()
     for place, reason in wrong:
         times[reason] += 1

@@ -44,11 +44,11 @@ def status(
     """
     named = folders_of(folders, batch)
     with settled(given) as chosen:
-        told = list(watched(task_status.of_folders(chosen, named, hands), len(named), "asking"))
-    told.sort(key=lambda one: one.folder)
-    right = [one for one in told if one.word]
+        statuses = list(watched(task_status.of_folders(chosen, named, hands), len(named), "asking"))
+    statuses.sort(key=lambda one: one.folder)
+    right = [one for one in statuses if one.word]
     if as_json:
-        document = [_as_json(one) for one in told]
+        document = [_as_json(one) for one in statuses]
         output_json.show({"folders": document})
     elif summary:
         counts = Counter(one.line for one in right)
@@ -57,7 +57,7 @@ def status(
         alone = named == [Path()]
         lines = (one.line if alone else f"{one.folder}: {one.line}" for one in right)
         terminal.show("".join(one_line(line) + "\n" for line in lines))
-    return faults((one.folder, "" if one.word else one.reason) for one in told)
+    return faults((one.folder, "" if one.word else one.reason) for one in statuses)
 
 
 def _as_json(one: task_status.TaskStatus) -> dict[str, object]:
@@ -99,15 +99,15 @@ def get(
     replaced = Replace.EDITED if replace_edited else Replace.INPUTS if force else Replace.RESULTS
     named = folders_of(folders, batch)
     with settled(given) as chosen:
-        told = list(watched(results.get(chosen, named, hands, replaced), len(named), "fetching"))
-    told.sort(key=lambda one: one.folder)
+        fetched = list(watched(results.get(chosen, named, hands, replaced), len(named), "fetching"))
+    fetched.sort(key=lambda one: one.folder)
     if batch or len(named) > 1:
-        files = sum(len(one.files) for one in told)
-        terminal.show(f"{files} files into {sum(1 for one in told if one.files)} folders\n")
+        files = sum(len(one.files) for one in fetched)
+        terminal.show(f"{files} files into {sum(1 for one in fetched if one.files)} folders\n")
     else:
-        terminal.show("".join(one_line(name) + "\n" for one in told for name in one.files))
-    faults((one.folder, note) for one in told for note in one.notes)
-    return faults((one.folder, fault) for one in told for fault in one.faults)
+        terminal.show("".join(one_line(name) + "\n" for one in fetched for name in one.files))
+    faults((one.folder, note) for one in fetched for note in one.notes)
+    return faults((one.folder, fault) for one in fetched for fault in one.faults)
 
 
 @click.command()
@@ -151,8 +151,8 @@ def _ask(lost: task_cancel.Loss) -> None:
     click.confirm(f"{said[0].upper()}{said[1:]}. Remove them anyway?", abort=True, err=True)
 
 
-def _say_removed(told: Iterator[task_cancel.Removed], total: int, label: str) -> int:
-    ends = list(watched(told, total, label))
+def _say_removed(removals: Iterator[task_cancel.Removed], total: int, label: str) -> int:
+    ends = list(watched(removals, total, label))
     counts = Counter(one.word for one in ends if one.word)
     terminal.show("".join(f"{counts[word]} {word}\n" for word in sorted(counts)))
     return faults((one.folder, one.reason) for one in ends)

@@ -10,7 +10,7 @@ from lgi_tools.client.project import Project
 from lgi_tools.client.settings import Settings
 
 _One = TypeVar("_One")
-_Told = TypeVar("_Told")
+_Result = TypeVar("_Result")
 
 
 class _Shared(Generic[_One]):
@@ -33,25 +33,25 @@ class _Shared(Generic[_One]):
 
 def map_parallel(
     things: Iterable[_One],
-    work: Callable[[Iterator[_One], Callable[[_Told], None]], None],
+    work: Callable[[Iterator[_One], Callable[[_Result], None]], None],
     hands: int,
-) -> Iterator[_Told]:
+) -> Iterator[_Result]:
     """Run ``work`` in ``hands`` threads and yield the results it reports.
 
     ``work`` gets an iterator over the things and the function that reports a result. The first error of a
     thread is raised after all threads have ended; so is an interrupt.
     """
     shared = _Shared(things)
-    told: queue.SimpleQueue[tuple[bool, _Told | BaseException | None]] = queue.SimpleQueue()
+    results: queue.SimpleQueue[tuple[bool, _Result | BaseException | None]] = queue.SimpleQueue()
 
     def hand() -> None:
         try:
-            work(shared, lambda one: told.put((True, one)))
+            work(shared, lambda one: results.put((True, one)))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that asked
             shared.stopped = True
-            told.put((False, error))
+            results.put((False, error))
         else:
-            told.put((False, None))
+            results.put((False, None))
 
     threads = [threading.Thread(target=hand, daemon=True) for _ in range(hands)]
     for thread in threads:
@@ -60,8 +60,8 @@ def map_parallel(
     left = hands
     try:
         while left:
-            is_told, one = told.get()
-            if is_told:
+            is_result, one = results.get()
+            if is_result:
                 yield one  # type: ignore[misc]
             else:
                 left -= 1
@@ -75,14 +75,14 @@ def map_parallel(
 
 
 def map_projects(
-    chosen: Settings, folders: Sequence[Path], hands: int, act: Callable[[Project, Path], _Told]
-) -> Iterator[_Told]:
+    chosen: Settings, folders: Sequence[Path], hands: int, act: Callable[[Project, Path], _Result]
+) -> Iterator[_Result]:
     """Yield the result of ``act`` for each folder, in any order; each thread opens its own project."""
 
-    def work(mine: Iterator[Path], tell: Callable[[_Told], None]) -> None:
+    def work(mine: Iterator[Path], report: Callable[[_Result], None]) -> None:
         with Project.of(chosen) as project:
             for folder in mine:
-                tell(act(project, folder))
+                report(act(project, folder))
 
     return map_parallel(folders, work, most(hands, folders))
 

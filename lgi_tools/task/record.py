@@ -90,18 +90,18 @@ def original(folder: Path, found: TaskRecord) -> Path | None:
     return was if there and there.request_id == found.request_id else None
 
 
-def _of(told: dict[str, Any]) -> TaskRecord:
-    ending = told.pop("ending")
-    fetched = {str(name): Fetched(*map(int, four)) for name, four in told.pop("fetched").items()}
-    inputs = {str(name): str(digest) for name, digest in told.pop("inputs").items()}
-    made = TaskRecord(**told, ending=JobEnd(**ending) if ending else None, fetched=fetched, inputs=inputs)
+def _of(values: dict[str, Any]) -> TaskRecord:
+    ending = values.pop("ending")
+    fetched = {str(name): Fetched(*map(int, four)) for name, four in values.pop("fetched").items()}
+    inputs = {str(name): str(digest) for name, digest in values.pop("inputs").items()}
+    made = TaskRecord(**values, ending=JobEnd(**ending) if ending else None, fetched=fetched, inputs=inputs)
     return replace(made, job_id=int(made.job_id))
 
 
 def _text(record: TaskRecord) -> str:
-    told = asdict(record)
-    told["fetched"] = {name: list(one.values()) for name, one in told["fetched"].items()}
-    return json.dumps(told, indent=1) + "\n"
+    values = asdict(record)
+    values["fetched"] = {name: list(one.values()) for name, one in values["fetched"].items()}
+    return json.dumps(values, indent=1) + "\n"
 
 
 def create(folder: Path, record: TaskRecord) -> TaskRecord:

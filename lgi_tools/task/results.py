@@ -166,19 +166,19 @@ class _Arriving:
 
     def streams(self, job: Details) -> None:
         """Write both streams as far as they were reported, for a job that stores no files."""
-        for name, told in zip(folder.STREAMS, job_streams.reported(job), strict=True):
+        for name, stream in zip(folder.STREAMS, job_streams.reported(job), strict=True):
             path = self._place / name
             if path.is_symlink() or path.is_dir():
                 self.faults.append(f"{name} is not a regular file here: move it away")
             elif path.exists() and not self._is_ours(name) and self._replaced < Replace.EDITED:
                 self.faults.append(_in_the_way(name, path, Replace.EDITED))
             else:
-                path.write_bytes(told.data)
+                path.write_bytes(stream.data)
                 self._note(name)
-                if not told.is_whole:
+                if not stream.is_whole:
                     self.faults.append(
                         f"{name} is incomplete: its resource has "
-                        f"reported {len(told.data)} of {told.size} bytes"
+                        f"reported {len(stream.data)} of {stream.size} bytes"
                     )
 
 

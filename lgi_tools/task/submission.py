@@ -81,12 +81,12 @@ def submit(
     begun = [one for one in folders if _is_begun(one)]
     known = jobs_of_tasks(chosen) if begun and not again else {}
 
-    def work(mine: Iterator[Path], tell: Callable[[Done], None]) -> None:
+    def work(mine: Iterator[Path], report: Callable[[Done], None]) -> None:
         client = Client(chosen.server, chosen.credentials())
-        plan = _Plan(client.server, order, known, again, tell)
+        plan = _Plan(client.server, order, known, again, report)
         try:
             for outcome in bulk_submit.submit(client, Caller(client, chosen).fields, plan.jobs(mine)):
-                tell(plan.settle(outcome))
+                report(plan.settle(outcome))
         finally:
             client.close()
 
@@ -144,13 +144,13 @@ class _Plan:
         order: Order,
         known: Mapping[str, Job],
         again: bool,
-        tell: Callable[[Done], None],
+        report: Callable[[Done], None],
     ) -> None:
         self._server = server
         self._order = order
         self._known = known
         self._again = again
-        self._tell = tell
+        self._report = report
         self._begun: dict[str, _Begun] = {}
 
     def jobs(self, folders: Iterator[Path]) -> Iterator[NewJob]:
@@ -159,13 +159,13 @@ class _Plan:
             try:
                 job = self._job(place)
             except RecordError as error:
-                self._tell(Done(place, reason=str(error)))
+                self._report(Done(place, reason=str(error)))
             except OSError as error:
                 name = Path(error.filename or record.NAME).name
-                self._tell(Done(place, reason=f"{name!r} cannot be read or written: {error.strerror}"))
+                self._report(Done(place, reason=f"{name!r} cannot be read or written: {error.strerror}"))
             else:
                 if isinstance(job, Done):
-                    self._tell(job)
+                    self._report(job)
                 else:
                     yield job
 

@@ -1,1 +1,1 @@
-"""ManageDB: the command, one file for each thing that is managed, and what all of them share."""
+"""ManageDB: one file for each kind of data that it manages, and what they share."""

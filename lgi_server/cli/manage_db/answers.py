@@ -1,4 +1,4 @@
-"""What ManageDB and the administrator say to each other."""
+"""The prompts, confirmations and reports of ManageDB."""
 
 import sys
 
@@ -9,8 +9,8 @@ from lgi_server.services.project.recorded_changes import AdministrationError
 
 
 def ask(given: str | None, question: str, *, required: bool = True) -> str:
-    """Return an answer: that of an option, or one that is asked for. AdministrationError for none."""
-    # As LGI: the words of the questions and of the refusal.
+    """Return the value of an option, or prompt for it. AdministrationError for a missing one."""
+    # As LGI: the wording of the questions and of the refusal.
     value = click.prompt(f"Enter {question}", default="", show_default=False) if given is None else given
     if required and not value.strip():
         raise AdministrationError(f"Nothing was done ! An answer for the {question} is needed")
@@ -18,7 +18,7 @@ def ask(given: str | None, question: str, *, required: bool = True) -> str:
 
 
 def ask_number(given: str | None, question: str) -> int:
-    """Return a whole number, given or asked for. AdministrationError for anything else."""
+    """Return `ask` as a whole number. AdministrationError for any other text."""
     text = ask(given, question)
     try:
         return int(text)
@@ -27,19 +27,18 @@ def ask_number(given: str | None, question: str) -> int:
 
 
 def confirm(question: str, is_sure: bool) -> None:
-    """Ask whoever is at a terminal whether that is meant, and end the command unless it is."""
+    """Ask for confirmation on a terminal, and end the command without it. A script is not asked."""
     if not is_sure and sys.stdin.isatty():
         click.confirm(question, abort=True)
 
 
 def report(text: str) -> None:
-    """Say what was done.
+    """Print what was done, on standard error when standard output cannot be written.
 
-    When standard output does not take it, standard error says it: a script that repeated the change because
-    of the exit code would make it twice.
+    Otherwise a script that retries because of the exit code would make the change twice.
     """
     try:
         click.echo(text)
     except OutputError:
-        # What is left of it in the stream makes the exit code 1 (lgi_protocol.console).
+        # The text left in the buffer of standard output makes the exit code 1 (lgi_protocol.console).
         click.echo(f"ManageDB: {text}", err=True)

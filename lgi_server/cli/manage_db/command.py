@@ -1,4 +1,4 @@
-"""ManageDB: who may use the project, by prompts as ever and by options for scripts (clients.md 7)."""
+"""ManageDB: the rights to use a project, set by prompts as in LGI or by options (clients.md 7)."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,33 +13,33 @@ from lgi_server.config.source import ConfigError
 from lgi_server.db.errors import cause_text
 from lgi_server.services.project.recorded_changes import AdministrationError
 
-# By the word that a group of commands begins with.
+# The verb in the help of each action.
 _ACTIONS = {"list": "List", "add": "Add or change", "del": "Delete"}
 
 
 class _Programs(click.Group):
-    """Says in one line why a command failed, and how the words go together."""
+    """The group of all commands: reports errors in one line and shows the order of the words in its usage."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. What is no fault of the program ends it with a message and exit code 1."""
+        """Run the command. An error of the user or the system ends it with a message and exit code 1."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # Nobody reads on, which is no fault: it ends quietly.
+            # The reader of the output has exited, as head(1) does: click ends the command without a message.
             raise
         except (AdministrationError, ConfigError, LGIError, OSError, ValueError) as error:
             click.echo(f"ManageDB: {error}{cause_text(error)}", err=True)
             sys.exit(1)
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return what stands in the line of the usage."""
+        """Return the words of the usage line."""
         kinds = "{users|groups|resources} {allowed|denied|share}"
         return ["[OPTIONS]", f"{{{{list|add|del}} {kinds} | list licences | undo}} [PROJECT]"]
 
 
 @click.group(
     cls=_Programs,
-    # As LGI: words in upper or lower case.
+    # As LGI: words may be in upper or lower case.
     context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": str.lower},
     epilog=options.example(
         "list users allowed",
@@ -57,17 +57,17 @@ class _Programs(click.Group):
     help="The server's configuration.",
 )
 def main(config: Path) -> None:
-    """Manage who may submit (users, groups) and which resources take part, in PROJECT.
+    """Manage the users and groups that may submit in PROJECT, and its resources.
 
-    PROJECT is the default project of the configuration unless given. What is not given as an option is asked
-    for. Each change is recorded for the other project servers, but for shares: those are what this server's
-    scheduler orders its queue by. undo takes back the last change that was recorded here and not taken back.
-    Lists can be had on slave servers too.
+    Without PROJECT the default project of the configuration is used. The command prompts for options that are
+    not given. Changes are recorded for the other project servers, except shares: only the scheduler of this
+    server uses those. undo reverts the last recorded change of this server that is not reverted yet.
+    Lists work on slave servers too.
     """
 
 
 def _group(action: str) -> click.Group:
-    """Return an action with its nouns."""
+    """Return the group of commands of an action, with a command for each noun."""
     verb = _ACTIONS[action]
     managed: Mapping[str, Sequence[click.Command]] = {
         "users": [*rules.commands("user")[action], *shares.commands("user")[action]],

@@ -1,4 +1,4 @@
-"""The licences of a project, which its configuration has."""
+"""The command that lists the licences of a project; they are set in the configuration."""
 
 import click
 
@@ -10,7 +10,7 @@ from lgi_server.cli.manage_db.project import ManagedProject
 @options.FORMAT
 @options.on_project
 def show(chosen: ManagedProject, *, form: str) -> None:
-    """List the licences of PROJECT: how many there are, and how many jobs have now.
+    """List the licences of PROJECT: the number of each, and how many are in use.
 
     They are set in the configuration, in [licences].
     """

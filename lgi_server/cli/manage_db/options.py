@@ -29,7 +29,7 @@ def name_of(kind: str) -> Decorator:
 
 
 def example(*lines: str) -> str:
-    """Return examples for the end of a help."""
+    """Return examples for the end of a help text."""
     return "\b\nExample:\n" + "\n".join(f"  ManageDB {line}" for line in lines)
 
 
@@ -41,10 +41,10 @@ def _set_config(context: click.Context, _option: click.Parameter, value: Path | 
 def _project(
     context: click.Context, _argument: click.Parameter, words: Sequence[str]
 ) -> ManagedProject | None:
-    """Return the project that is meant.
+    """Return the project of the command.
 
-    As LGI: behind the project may stand host, user and password of its database. The configuration knows them
-    better; a password is visible in the list of processes.
+    As LGI: host, user and password of its database may follow the name. They are ignored: the configuration
+    has them, and the list of processes shows a password to everybody.
     """
     if context.resilient_parsing:
         return None
@@ -59,7 +59,7 @@ def _project(
 def on_project(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the project that it works on, as ``chosen``, and the option --config."""
     argument = click.argument("chosen", metavar="[PROJECT]", nargs=-1, callback=_project)
-    # The option may stand before and behind the words.
+    # Also an option of each command, so that it may follow the words.
     option = click.option(
         "--config",
         is_eager=True,

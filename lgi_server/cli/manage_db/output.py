@@ -1,4 +1,4 @@
-"""What ManageDB lists: as a table for a terminal, and as XML or JSON for programs."""
+"""The lists of ManageDB: a table for people, XML or JSON for programs."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,13 +28,13 @@ def resources(transaction: Transaction) -> Rows:
 
 
 def stock(transaction: Transaction, project: ProjectConfig) -> Rows:
-    """Return the project's licences: how many there are, and how many jobs have now."""
+    """Return the project's licences: the number of each, and how many are in use."""
     found = licences.listed(transaction, project.licences)
     return [{"licence": one.name, "number": one.total, "used": one.used} for one in found]
 
 
 def shown(form: str, name: str, columns: Sequence[str], rows: Rows) -> str:
-    """Rows as ``table``, ``xml`` or ``json``; ``name`` is that of the list."""
+    """Format rows as ``table``, ``xml`` or ``json`` (``form``); ``name`` is the XML element of the list."""
     forms: Mapping[str, Callable[[], str]] = {
         "table": lambda: _table(columns, rows),
         "xml": lambda: _xml(name, columns, rows),
@@ -46,7 +46,7 @@ def shown(form: str, name: str, columns: Sequence[str], rows: Rows) -> str:
 
 
 def _xml(name: str, columns: Sequence[str], rows: Rows) -> str:
-    # Capabilities are the XML they are, as in every answer of the server.
+    # Capabilities are XML and not escaped, as in every answer of the server.
     listed = (
         Element(
             "row",
@@ -59,7 +59,7 @@ def _xml(name: str, columns: Sequence[str], rows: Rows) -> str:
 
 
 def _table(columns: Sequence[str], rows: Rows) -> str:
-    """Columns as wide as their widest value; the header as in LGI: the columns' names."""
+    """Return columns as wide as their widest value. As LGI: the header has the names of the columns."""
     lines = [list(columns), *([_text(column, row[column]) for column in columns] for row in rows)]
     shown = [[" ".join(value.split()) or "-" for value in line] for line in lines]
     widths = [max(len(line[column]) for line in shown) for column in range(len(columns))]
@@ -71,15 +71,12 @@ def _aligned(line: Iterable[str], widths: Iterable[int]) -> str:
 
 
 def _plain(column: str, value: Any) -> Any:
-    """Return a value where it need not be XML: what daemons have escaped as it was written."""
+    """Return a value for a list that is not XML: capabilities without the escapes of daemons."""
     return capabilities.readable(value) if column == "resource_capabilities" else value
 
 
 def _text(column: str, value: Any) -> str:
-    """Return a value for people: a time as one can read it.
-
-    Blanks, which would make two columns of it, are replaced.
-    """
+    """Return a value for the table; a time as ISO 8601 in UTC, ``never`` for 0."""
     if column != "last_call_time":
         return str(_plain(column, value))
     return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value else "never"

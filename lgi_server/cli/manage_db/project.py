@@ -1,4 +1,4 @@
-"""The project that ManageDB works on: its configuration, its database, and the slaves that are told."""
+"""The project that ManageDB works on: its configuration, its database, and the notification of slaves."""
 
 import os
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class ManagedProject:
         return self.project.name
 
     def run(self, work: Callable[[Transaction], Result]) -> Result:
-        """Do something in one transaction."""
+        """Return the result of ``work`` in one transaction."""
         database = open_database(self.project.database)
         try:
             return database.run(work)
@@ -40,7 +40,7 @@ class ManagedProject:
             database.close()
 
     def run_on_master(self, work: Callable[[Transaction], Result]) -> Result:
-        """Do something in one transaction. AdministrationError unless this is the project's master server."""
+        """Return the result of ``work`` as `run`. AdministrationError unless this is the master server."""
 
         def checked(transaction: Transaction) -> Result:
             recorded_changes.check_master(transaction, self.project.server_name)
@@ -49,13 +49,13 @@ class ManagedProject:
         return self.run(checked)
 
     def change(self, work: Callable[[Transaction], int]) -> None:
-        """Make a change on the master, report its version and tell the slaves."""
+        """Make a change on the master, report its version and notify the slaves."""
         version = self.run_on_master(work)
         report(f"Done, as update {version} of project {self.name}.")
         self.tell_slaves()
 
     def tell_slaves(self) -> None:
-        """Tell the slave servers that there is an update; report those that do not answer."""
+        """Notify the slave servers of an update, and report those that do not answer."""
         slaves = self.run(principals.servers).slaves
         try:
             silent = peers.notify_slaves(self.config, self.name, slaves) if slaves else []

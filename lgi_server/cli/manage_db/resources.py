@@ -18,7 +18,7 @@ KIND = "resource"
 
 def commands() -> Mapping[str, Sequence[click.Command]]:
     """Return the commands for resources by action."""
-    # As LGI: the words of the refusals.
+    # As LGI: the wording of the refusals.
     refused = (
         _refusal("denied", "No resources can be denied !"),
         _refusal("share", "Resources have no share !"),
@@ -78,7 +78,7 @@ def _pem(path: Path) -> str:
 @options.SERVERS
 @options.on_project
 def remove(chosen: ManagedProject, *, name: str | None, servers: str | None) -> None:
-    """Remove a resource from PROJECT; what runs there is queued again."""
+    """Remove a resource from PROJECT; its running jobs are queued again."""
     name, servers = ask(name, "resource name"), ask(servers, "servers to update")
     now = int(time.time())
     chosen.change(lambda transaction: registration.remove_resource(transaction, name, servers, now))
@@ -94,7 +94,7 @@ def show(chosen: ManagedProject, *, form: str) -> None:
 
 
 def _refusal(rule: str, why: str) -> click.Command:
-    """Return a command that LGI has the words for, and that does nothing."""
+    """Return a command that only prints a refusal of LGI."""
 
     @click.command(rule, hidden=True, help=why, context_settings={"ignore_unknown_options": True})
     @click.argument("words", nargs=-1, type=click.UNPROCESSED)

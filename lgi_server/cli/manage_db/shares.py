@@ -1,4 +1,4 @@
-"""The weights of users and groups in the order of the queue, which are this server's own."""
+"""The weights of users and groups in the order of the queue; they are not replicated to other servers."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +52,7 @@ def _removal(kind: str) -> click.Command:
 
 
 def _change(chosen: ManagedProject, change: Callable[[Transaction], None]) -> None:
-    """Make a change; the scheduler orders the queue anew."""
+    """Make a change, and have the scheduler order the queue again."""
 
     def work(transaction: Transaction) -> None:
         change(transaction)

@@ -1,4 +1,4 @@
-"""The last change of rules or resources is taken back."""
+"""The command that reverts the last change of rules or resources."""
 
 import time
 
@@ -14,9 +14,9 @@ from lgi_server.services.project import administration, update_summary
 @options.YES
 @options.on_project
 def undo(chosen: ManagedProject, *, yes: bool) -> None:
-    """Take back the last change of PROJECT that was recorded here and not taken back yet.
+    """Revert the last recorded change of PROJECT on this server that is not reverted yet.
 
-    It is shown first, and asked about at a terminal. Shares are not recorded.
+    The change is shown; on a terminal the command asks for confirmation. Shares are not recorded.
     """
     found = chosen.run_on_master(administration.last_change)
     click.echo(f"Update {found.version} was : {update_summary.summarize(found.query)}")

@@ -1,1 +1,1 @@
-"""LGI_setup: one file for the command, its options, the configuration it writes and the database it fills."""
+"""LGI_setup: the command, its options, the configuration that it writes and the database that it fills."""

@@ -1,4 +1,4 @@
-"""LGI_server.cfg as LGI_setup writes it: a template with the administrator's options."""
+"""The LGI_server.cfg that LGI_setup writes: a template filled with the administrator's options."""
 
 import os
 from importlib import resources
@@ -26,7 +26,7 @@ def text(options: SetupOptions) -> str:
 
 
 def write(options: SetupOptions) -> Config:
-    """Make the directory and its configuration; return it, read back to be sure that it can be used."""
+    """Create the directory and its configuration; return the latter, read back to check that it is valid."""
     data = options.directory / options.data
     for place in (options.directory, data):
         place.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def write(options: SetupOptions) -> Config:
 
 def _create(path: Path, content: str) -> None:
     try:
-        # The database's password may stand in it.
+        # It may contain the database's password.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise AdministrationError(f"{path} is there already: remove it or choose another directory") from None

@@ -1,4 +1,4 @@
-"""An older LGI_server.cfg, without sections, is written anew with them."""
+"""Conversion of an older LGI_server.cfg, without sections, to one with sections."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def convert(path: Path) -> Path | None:
         return None
     former = path.with_name(f"{path.name}.former")
     try:
-        # A password may stand in it.
+        # It may contain a password.
         descriptor = os.open(former, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise AdministrationError(f"{former} is there already: remove it first") from None

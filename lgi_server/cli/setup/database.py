@@ -1,4 +1,4 @@
-"""The first project's database: its tables, this server, and the first rule."""
+"""The first content of a project's database: its tables, this server, and the first rule."""
 
 from lgi_server.cli.setup.options import SetupOptions
 from lgi_server.config.model import Config
@@ -12,9 +12,9 @@ from lgi_server.tables.active_resources import MASTER
 
 
 def fill(options: SetupOptions, config: Config) -> bool:
-    """Make the tables, this server as master, and the first rule, unless the database is in use already.
+    """Create the tables and add this server as master and the first rule; return whether it was filled.
 
-    Return whether it was filled. A slave has from the master what is in the tables.
+    A database that is in use is left as it is. A slave fetches the content of the tables from its master.
     """
     database = open_database(config.projects[options.project].database)
     try:

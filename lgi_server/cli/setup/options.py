@@ -1,4 +1,4 @@
-"""What an administrator asks LGI_setup for, and the files that must be there for it."""
+"""The options of LGI_setup, and a check of the files that they name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from lgi_server.services.project.recorded_changes import AdministrationError
 
 @dataclass(frozen=True)
 class SetupOptions:
-    """What the administrator asked for."""
+    """The options, with their defaults filled in."""
 
     directory: Path
-    # What stands before the names of files that the server writes; empty for those in ``directory``.
+    # The prefix of files that the server writes: a directory with a slash, empty for ``directory``.
     data: str
     url: str
     listen: str
@@ -35,13 +35,13 @@ class SetupOptions:
 
     @property
     def master(self) -> Master | None:
-        """The master server of which this one is to be a slave."""
+        """The master server whose slave this one becomes; None for a master."""
         shown = Credentials(self.peer_key, self.peer_certificate, self.ca_certificate)
         return Master(shown, self.master_url, self.project) if self.master_url else None
 
 
 def from_command_line(directory: Path, certificates: Path, given: Mapping[str, str | None]) -> SetupOptions:
-    """Return the options with everything that need not be given."""
+    """Return the options with the defaults for those that are not given."""
     url = (given["url"] or "").rstrip("/")
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -80,7 +80,7 @@ def _with(stem: Path, suffix: str) -> Path:
 
 
 def check(options: SetupOptions) -> None:
-    """AdministrationError for a wrong URL or a missing certificate, before anything is made."""
+    """Raise AdministrationError for a wrong URL or a missing certificate, before anything is created."""
     host = urlsplit(options.url).hostname or ""
     if not options.url.startswith("https://") or not host:
         why = "write an address such as https://lgi.example.org/LGI"
