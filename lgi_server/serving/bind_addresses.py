@@ -1,4 +1,4 @@
-"""Where a server listens: on every address that can be had, as long as one of them can."""
+"""The addresses a server listens on: all configured ones that can be bound; at least one must be."""
 
 import errno
 import logging
@@ -11,9 +11,9 @@ from lgi_protocol import comma_lists
 
 log = logging.getLogger("lgi.serve")
 
-# The server that ran before may still be ending.
+# A previous server may still be stopping.
 _TRIES, PAUSE_SECONDS = 5, 1.0
-# What to do, by the reason of the system.
+# Advice by system error.
 _REMEDIES = {
     errno.EADDRINUSE: "another program has this port, or a server that was not stopped; ss -ltnp names it",
     errno.EACCES: "ports below 1024 are for root and for services with CAP_NET_BIND_SERVICE, as"
@@ -25,12 +25,12 @@ _REMEDIES = {
 def bindable_addresses(listen: str, pause: float = PAUSE_SECONDS) -> list[str]:
     """Return the addresses of a comma list that can be bound; the others are logged with the reason.
 
-    An address in use is tried again after ``pause`` seconds. OSError when there is none, with the reasons and
-    what to do. A socket of the file system is left to whoever binds it.
+    An address in use is tried again after ``pause`` seconds. Raises OSError, with reasons and advice, when no
+    address can be bound. A Unix socket is not tried here.
     """
     if listen.startswith("unix:"):
         return [listen]
-    # Kept until all are tried: two of them may exclude each other.
+    # Kept open until all are tried, since two of them may exclude each other.
     probes: dict[str, socket.socket] = {}
     reasons: dict[str, str] = {}
     for address in comma_lists.split(listen):
@@ -49,7 +49,7 @@ def bindable_addresses(listen: str, pause: float = PAUSE_SECONDS) -> list[str]:
 
 
 def _bound(address: str, pause: float) -> socket.socket:
-    """Return a socket with an address. OSError when it cannot be had; one in use only after several tries."""
+    """Return a socket bound to an address, or raise OSError; for one in use after several attempts only."""
     for _ in range(_TRIES - 1):
         try:
             return _bound_once(address)

@@ -1,4 +1,4 @@
-"""The socket of a client that has to keep up: in sending its request, and in reading its answer."""
+"""The socket of a client, with a minimum rate for sending its request and for reading its answer."""
 
 import errno
 import fcntl
@@ -16,19 +16,19 @@ from typing import Any, TypeVar
 import gevent.socket
 
 Result = TypeVar("Result")
-# What is written at once: a record of TLS, of which is known only whether all of it has gone.
+# Bytes of one write: a TLS record, which is sent completely or not at all.
 RECORD = 16 * 1024
-# Bytes of an answer that the system takes before it has room to send them; it would keep megabytes.
+# Unsent bytes of an answer that the system may buffer; by default it would buffer megabytes.
 MOST_UNSENT = 128 * 1024
-# So often is looked, in seconds, whether a client has read something of what is on its way to it.
+# Seconds between two checks whether the client has read any of the bytes that were sent.
 LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What is asked of a client: a ``rate`` in bytes a second, on average over any ``window`` in seconds.
+    """The minimum ``rate`` of a client in bytes a second, on average over any ``window`` in seconds.
 
-    A request's head, once it has begun, may take ``head`` seconds.
+    The head of a request may take ``head`` seconds from its first byte.
     """
 
     rate: float
@@ -37,23 +37,22 @@ class Pace:
 
 
 class SlowClientError(ConnectionResetError):
-    """A client has not kept up, or was closed for others: to gunicorn it has gone away."""
+    """A client was below the rate, or was closed in favour of others; gunicorn sees a lost connection."""
 
     def __init__(self, why: str) -> None:
-        """Like an error of the system, which gunicorn expects of a connection."""
+        """Set the error number of a reset connection, which gunicorn handles."""
         super().__init__(errno.ECONNRESET, why)
 
 
 class Connection:
-    """A client's socket, as gunicorn uses it: plain or TLS.
+    """A client's socket, plain or TLS, with the methods that gunicorn uses.
 
-    The client may keep us waiting for a window in all, and earns time by each byte that passes. So no phase
-    goes on at less than the rate, and none is cut off that makes progress. The time we take ourselves does
-    not count.
+    The client has a budget of waiting time of one window, to which each transferred byte adds. So a phase
+    below the rate is cut off, and one that makes progress is not. The server's own time does not count.
     """
 
     def __init__(self, client: Any, pace: Pace) -> None:
-        """Begin with waiting for the handshake."""
+        """Start waiting for the handshake."""
         if client.family != socket.AF_UNIX:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
         self._socket = client
@@ -66,15 +65,15 @@ class Connection:
         self._is_cut = False
 
     def __getattr__(self, name: str) -> Any:
-        """Leave everything else to the socket."""
+        """Return an attribute of the socket."""
         return getattr(self._socket, name)
 
     def waits(self) -> None:
-        """Note that it waits for the handshake or a request, which somebody else limits."""
+        """Record that it waits for the handshake or a request; the worker limits that time."""
         self._waits, self._since = True, time.monotonic()
 
     def asks(self) -> None:
-        """Note that the head of a request is there."""
+        """Record that the head of a request is complete."""
         self._waits, self._since = False, None
         self._begin(self._pace.rate, self._pace.window)
 
@@ -82,25 +81,25 @@ class Connection:
         self._rate, self._left, self._is_writing = rate, seconds, False
 
     def stalled(self, now: float) -> float | None:
-        """Return for how many seconds its client has kept us waiting; None while that waits for us."""
+        """Return how many seconds the server has waited for the client; None while the client waits."""
         if self._since is None:
             return None
         return now - self._since + (0 if self._waits else self._pace.window - self._left)
 
     def cut(self) -> None:
-        """End it, whoever reads, writes or works for it now: they find it closed."""
+        """Close the connection, also while another greenlet reads, writes or works on a request of it."""
         self._is_cut = True
         self._forget_unsent()
         with suppress(OSError):
-            # Not that of TLS, which would forget its state under the hands of its user.
+            # Not the method of the TLS socket, which would drop state that another greenlet still uses.
             gevent.socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def recv(self, size: int) -> bytes:
-        """Return what comes next, empty at the end. Raises SlowClientError."""
+        """Return the next bytes, empty at the end. Raises SlowClientError."""
         if self._waits:
             data: bytes = self._socket.recv(size)
             self._waits, self._since = False, None
-            # The rest of the head earns nothing.
+            # The bytes of the head add no time.
             self._begin(float("inf"), self._pace.head)
             return data
         if self._is_writing:
@@ -113,12 +112,12 @@ class Connection:
         return data
 
     def send(self, data: bytes) -> int:
-        """Write all of it, as `sendall`."""
+        """Write all data as `sendall` does, and return its length."""
         self.sendall(data)
         return len(data)
 
     def sendall(self, data: bytes) -> None:
-        """Return when everything has been written. Raises SlowClientError."""
+        """Write all data. Raises SlowClientError."""
         if not self._is_writing:
             self._begin(self._pace.rate, self._pace.window)
             self._is_writing = True
@@ -129,7 +128,7 @@ class Connection:
                 record = record[self._sent_of(record) :]
 
     def _sent_of(self, record: memoryview) -> int:
-        """Write some of a record; how many bytes, none when the client has not read for a while."""
+        """Write a part of a record; return its length, 0 when the client has read nothing for a while."""
         before, sent = self._unread(), 0
         try:
             sent = self._within(min(self._left, LOOK_SECONDS), self._socket.send, record)
@@ -144,7 +143,7 @@ class Connection:
         return sent
 
     def _within(self, seconds: float, use: Callable[[Any], Result], argument: object) -> Result:
-        """Use the socket for as long as that; TimeoutError, SlowClientError when it was cut meanwhile."""
+        """Return ``use(argument)``; TimeoutError after ``seconds``, SlowClientError when cut meanwhile."""
         self._since = began = time.monotonic()
         self._socket.settimeout(max(seconds, 0.001))
         try:
@@ -167,12 +166,12 @@ class Connection:
         return SlowClientError(f"{what}: less than {self._pace.rate:.0f} bytes a second")
 
     def _forget_unsent(self) -> None:
-        """Have the system keep nothing of an answer that its client does not take."""
+        """Have the system discard unsent bytes when the socket is closed."""
         with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _unread(self) -> int:
-        """Return how many bytes the system keeps that the client's has not taken."""
+        """Return the number of bytes that the client's system has not acknowledged."""
         try:
             return int.from_bytes(
                 fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder

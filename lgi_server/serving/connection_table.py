@@ -1,8 +1,8 @@
-"""The connections of a worker, by account: where there is no room, one that makes least progress is closed.
+"""The connections of a worker, by account: above the limit, those with the least progress are closed.
 
-An account is that of a certificate, or of an address that has shown none. Who has most connections loses one,
-so that nobody keeps others out by having many. A connection that was closed while it waited costs its owner a
-new one; a request that is worked on is cut off only when its owner's other connections are too.
+The account is the certificate of a client, or its address without one. Connections of the account with most
+are closed, so that no account can exclude others. A client whose idle connection was closed opens a new one;
+a connection whose request is being handled is closed last.
 """
 
 import ipaddress
@@ -14,23 +14,24 @@ from typing import Any
 from lgi_server.serving.connection import Connection
 
 log = logging.getLogger("lgi.serve")
-# From here on, of all there may be, room is made; so many at once, since finding them has its cost.
+# FULL: the part of the limit above which connections are closed. AT_ONCE: closed together, since the search
+# for them is expensive.
 FULL, AT_ONCE = 0.9, 16
-# Of all there may be, one account's: beyond it those with least progress are closed.
+# The part of the limit that one account may have; above it those with the least progress are closed.
 SHARE = 0.25
 
 
 class ConnectionTable:
-    """The open connections of a worker, whose they are, and which of them wait for a request."""
+    """The open connections of a worker: the account of each, and which of them wait for a request."""
 
     def __init__(self, most: int, close: Callable[[Connection], object], share: float = SHARE) -> None:
-        """``close`` ends one that waits for a request; the others are cut."""
+        """Create the table; ``close`` closes a connection that waits for a request, others are cut."""
         self._most = most
         self._most_each = max(1, int(share * most))
         self._close = close
         self._accounts: dict[str, dict[Connection, None]] = {}
         self._account_of: dict[Connection, str] = {}
-        # In the order in which they have begun to wait.
+        # In the order in which they started to wait.
         self._waiting: dict[Connection, None] = {}
         self._closing: set[Connection] = set()
         self._asked: set[Connection] = set()
@@ -44,14 +45,14 @@ class ConnectionTable:
         self._keep_to_share(account)
 
     def belongs(self, connection: Connection, account: str) -> None:
-        """Note whose a connection is, once that is known."""
+        """Set the account of a connection when it becomes known."""
         if account != self._account_of[connection]:
             self._take(connection)
             self._put(connection, account)
             self._keep_to_share(account)
 
     def _keep_to_share(self, account: str) -> None:
-        """Close some of too many connections of an account."""
+        """Close some connections of an account that has too many."""
         if len(self._accounts[account]) > self._most_each:
             those = self._candidates(self._accounts[account])
             if len(those) > self._most_each:
@@ -75,34 +76,34 @@ class ConnectionTable:
             del self._accounts[account]
 
     def has_asked(self, connection: Connection) -> bool:
-        """Return whether it has ever had a request."""
+        """Return whether a connection has had a request."""
         return connection in self._asked
 
     def waits(self, connection: Connection) -> None:
-        """Note that a connection waits for its next request, from now on unless that is its first."""
+        """Record that a connection waits for a request: from now on, or since it was opened."""
         if connection in self._asked:
             self._waiting.pop(connection, None)
             connection.waits()
         self._waiting[connection] = None
 
     def asks(self, connection: Connection) -> None:
-        """Note that a connection has a request."""
+        """Record that a connection has a request."""
         self._waiting.pop(connection, None)
         self._closing.discard(connection)
         self._asked.add(connection)
         connection.asks()
 
     def may_be_closed(self, connection: Connection) -> bool:
-        """Whether it was to be closed and has had no request since."""
+        """Return whether a connection was chosen to be closed and has had no request since."""
         return connection in self._closing
 
     def close_waiting(self) -> None:
-        """Close all that wait for a request: the worker is to end."""
+        """Close all connections that wait for a request, when the worker stops."""
         for connection in list(self._waiting):
             self._end_waiting(connection)
 
     def _make_room(self) -> None:
-        """Close some connections of whoever has most; of several with as many, those with least progress."""
+        """Close connections of the account with most; among several such, those with the least progress."""
         free = {account: self._candidates(those) for account, those in self._accounts.items()}
         most = max(map(len, free.values()), default=0)
         largest = [account for account, those in free.items() if most and len(those) == most]
@@ -129,7 +130,7 @@ class ConnectionTable:
 
 
 def _least(those: list[Connection], number: int) -> list[Connection]:
-    """Return those whose clients have kept us waiting longest; last, those that wait for us."""
+    """Return the connections whose clients the server has waited for longest; those that wait for it last."""
     now = time.monotonic()
 
     def progress(connection: Connection) -> tuple[bool, float]:
@@ -140,10 +141,10 @@ def _least(those: list[Connection], number: int) -> list[Connection]:
 
 
 def address_account(address: Any) -> str:
-    """Return the account of whoever connects from an address and shows no certificate.
+    """Return the account of a client without a certificate, by its address.
 
-    Of IPv6 it is the network of 64 bits, all of which one machine may have; a socket of the file system,
-    which has no address, is a front end's.
+    For IPv6 it is the /64 network, since one machine may have all of it. A client on a Unix socket, which
+    has no address, is the front end.
     """
     if not isinstance(address, tuple):
         return "front end"

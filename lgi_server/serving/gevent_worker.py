@@ -1,4 +1,4 @@
-"""Let gunicorn's gevent worker, as this server needs it."""
+"""gunicorn's gevent worker with limits on connections and slow clients."""
 
 import logging
 import ssl
@@ -17,27 +17,27 @@ from lgi_server.serving.connection_table import SHARE, ConnectionTable, address_
 from lgi_server.serving.tls_reload import LOOK_SECONDS
 
 log = logging.getLogger("lgi.serve")
-# Bytes of a refused request that are read all the same, and for how long.
+# The unread part of a refused request is read and ignored: at most so many bytes, for so many seconds.
 MOST_IGNORED, IGNORING_SECONDS = 64 * 1024 * 1024, 10.0
 
 
 class _ClosingError(NoMoreData):  # type: ignore[misc]
-    """Thrown into a connection that waits for a request, to end it: as if its client had closed it."""
+    """Thrown into the greenlet of a connection that waits for a request, as if its client had closed it."""
 
 
 class _Listener:
-    """The address of a listening socket, also of one that was closed since a connection was accepted."""
+    """The address of a listening socket, which stays known after the socket was closed."""
 
     def __init__(self, listener: Any) -> None:
         self._address = listener.getsockname()
 
     def getsockname(self) -> Any:
-        """Return the address that the socket had."""
+        """Return the address of the socket."""
         return self._address
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """A gevent worker whose clients have to keep up, and that ends without waiting for idle connections."""
+    """A gevent worker that limits slow clients, and stops without waiting for idle connections."""
 
     handshake_seconds = 10
     pace = Pace(rate=1000.0, window=30.0, head=10.0)
@@ -53,30 +53,30 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._listeners: dict[int, _Listener] = {}
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until the worker stops."""
         self._listeners = {id(listener): _Listener(listener) for listener in self.sockets}
         gevent.spawn(self._close_idle)
         gevent.spawn(self._renew)
         super().run()
 
     def _close(self, connection: Connection) -> None:
-        """End a connection that waits, unless a request has come before its turn: that one is answered."""
+        """Close a waiting connection in the hub, unless a request arrives before that."""
         gevent.get_hub().loop.run_callback(self._close_now, connection)
 
     def _close_now(self, connection: Connection) -> None:
-        # Nothing runs between the question and the exception: this is the hub's own greenlet.
+        # No other greenlet runs between the check and the exception: this is the hub's own greenlet.
         if self._connections.may_be_closed(connection):
             self._greenlets[connection].throw(_ClosingError)
 
     def _renew(self) -> None:
-        """Take up renewed certificates as long as the worker lives."""
+        """Use renewed certificates as long as the worker runs."""
         while self.alive:
             if self.app.renewal:
                 self.app.renewal.look(datetime.now(UTC))
             gevent.sleep(LOOK_SECONDS)
 
     def _close_idle(self) -> None:
-        """Once the worker is to end: requests are finished, connections that wait for one are closed."""
+        """When the worker stops, end long polls and close the connections that wait for a request."""
         while self.alive:
             gevent.sleep(0.2)
         self.app.flask.extensions["lgi"].end_long_polls()
@@ -86,8 +86,8 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Around the wait for a connection's next request. The first one has no longer than a handshake."""
-        # A connection whose next request is here already would go on before all others.
+        """Limit the wait for the next request of a connection; for the first one as for the handshake."""
+        # Otherwise a connection whose next request has arrived already would run before all others.
         gevent.sleep(0)
         connection = self._of_greenlet[gevent.getcurrent()]
         has_asked = self._connections.has_asked(connection)
@@ -100,26 +100,26 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self._connections.asks(connection)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:
-        """One request. What of its body nobody wanted is read, so that the answer arrives, but not for ever.
+        """Handle a request and read the rest of its body, since the answer could be lost otherwise.
 
-        A connection that sends more than that is closed.
+        A connection that sends more than the limits allow is closed.
         """
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
-            # The connection is closed anyway: with bytes left unread the answer would be lost.
+            # The connection is closed next: with unread bytes the answer would be lost.
             with suppress(Exception):
                 _has_ended(req.body)
             raise
         if not _has_ended(req.body):
-            # A socket of the file system has no address.
+            # A Unix socket has no address.
             caller = addr[0] if addr else "the front end"
             log.info("a request of %s goes on after its answer: its connection is closed", caller)
             raise StopIteration
         return True
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
-        """One connection: its handshake, where TLS is ours, then its requests."""
+        """Handle a connection: its handshake, unless a front end has the TLS, and its requests."""
         current, connection = gevent.getcurrent(), Connection(client, self.pace)
         self._of_greenlet[current], self._greenlets[connection] = connection, current
         self._connections.opened(connection, address_account(address))
@@ -133,7 +133,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             del self._of_greenlet[current], self._greenlets[connection]
 
     def _is_known(self, connection: Connection, client: Any, address: Any) -> bool:
-        """Return whether a connection can go on: on the account of the certificate its client has shown."""
+        """Do the handshake and set the account of the connection; return whether it succeeded."""
         if not isinstance(client, ssl.SSLSocket):
             return True
         if not self._has_shaken_hands(client, address):
@@ -157,7 +157,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
 
 
 def _has_ended(body: Any) -> bool:
-    """Read what is left of a request; whether that was all of it."""
+    """Read the rest of a body, within limits; return whether its end was reached."""
     left = MOST_IGNORED
     with gevent.Timeout(IGNORING_SECONDS, False):
         while left > 0 and (unread := body.read(min(left, 64 * 1024))):

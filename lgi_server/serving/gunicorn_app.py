@@ -30,18 +30,18 @@ log = logging.getLogger("lgi.serve")
 
 
 class LateHandshake(ssl.SSLContext):
-    """A context that leaves the handshake to the connection's own greenlet, where it can be timed."""
+    """A context whose handshake is done later, in the connection's own greenlet, with a timeout."""
 
     def wrap_socket(self, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
-        """As the standard library's, without the handshake."""
+        """Wrap a socket without a handshake."""
         kwargs["do_handshake_on_connect"] = False
         return super().wrap_socket(*args, **kwargs)
 
 
 def tls_context(config: Config, jobs: JobsAuthority | None = None) -> ssl.SSLContext:
-    """TLS 1.2 or newer; client certificates asked for, or demanded by one line of the configuration.
+    """Return a context for TLS 1.2 or newer; client certificates are requested, or required if configured.
 
-    Those of jobs are accepted here, and told from all others in `identity`.
+    Certificates of jobs are accepted too; `client_certificate` distinguishes them from all others.
     """
     context = LateHandshake(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -78,7 +78,7 @@ def _no_password() -> str:
 
 
 class Gunicorn(BaseApplication):  # type: ignore[misc]
-    """gunicorn, told everything by our configuration and nothing by its own files or environment."""
+    """gunicorn with settings from our configuration only, none from its own files or environment."""
 
     def __init__(self, config: Config) -> None:
         """Create the application and the one TLS context that all workers share, before any fork."""
@@ -90,12 +90,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             self.tls = tls_context(config, jobs)
             files = (*_own(config), config.ca_certificate)
             self.renewal = CertificateReloader(self.tls, files, lambda: tls_context(config, jobs))
-        # Once: a reload would find its own sockets in the way.
+        # Only once: during a reload the server's own sockets have these addresses.
         self._addresses = bind_addresses.bindable_addresses(config.listen)
         super().__init__()
 
     def load_config(self) -> None:
-        """Set what gunicorn is to do."""
+        """Set gunicorn's settings."""
         Worker.handshake_seconds = self.lgi.handshake_timeout
         Worker.pace = Pace(self.lgi.minimum_rate, self.lgi.rate_window, self.lgi.handshake_timeout)
         settings: dict[str, object] = {
@@ -111,11 +111,11 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             "proc_name": "LGI_server",
             "post_worker_init": lambda worker: worker.app.flask.extensions["lgi"].start_heartbeats(),
             "child_exit": lambda _arbiter, worker: metrics.forget(worker.pid),
-            # Of the master only: the workers end otherwise.
+            # Called in gunicorn's master process only.
             "on_exit": lambda _arbiter: metrics.end(),
             "loglevel": "warning",
             "limit_request_line": 8190,
-            # A client's headers say nothing of its address or of ours, whoever hands them on.
+            # Headers such as X-Forwarded-For are never trusted, from any peer.
             "header_map": "drop",
             "forwarder_headers": "",
             "secure_scheme_headers": {},
@@ -123,10 +123,10 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
         }
         settings |= self._behind_a_front_end() if self.lgi.front_end_header else self._own_tls()
         if "control_socket_disable" in self.cfg.settings:
-            # Newer gunicorns open a socket for commands in the home directory.
+            # Newer versions of gunicorn open a socket for commands in the home directory.
             settings["control_socket_disable"] = True
         if "http_parser" in self.cfg.settings:
-            # The other one knows nothing of `OldRequest`.
+            # The other parser does not use `OldRequest`.
             settings["http_parser"] = "python"
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -142,7 +142,7 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
 
     def _behind_a_front_end(self) -> dict[str, object]:
         """Return settings for a front end: long headers, and a socket for owner and group only."""
-        # sendfile would pass by OneRecord, which has the head still.
+        # sendfile would bypass `OneRecord`, which sends the head with the first bytes.
         return {"limit_request_field_size": 32 * 1024, "umask": 0o117, "sendfile": False}
 
     def load(self) -> "WSGIApplication":
@@ -151,12 +151,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
 
 
 def _in_memory() -> str | None:
-    """Where workers leave their heartbeat: never on a disk that may be busy."""
+    """Return the directory for gunicorn's heartbeats of workers: in memory, since a disk may be busy."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a safe file in it
 
 
 def check(config: Config, jobs: JobsAuthority | None) -> None:
-    """Read what a server of this configuration reads. Raises ValueError or OSError for an unusable file."""
+    """Read the files that the server reads at its start. Raises ValueError or OSError for an unusable one."""
     if config.front_end_header:
         trusted_proxy.from_config(config, jobs)
     else:
@@ -164,12 +164,12 @@ def check(config: Config, jobs: JobsAuthority | None) -> None:
 
 
 def run(config: Config) -> None:
-    """Serve until told to stop."""
+    """Serve until gunicorn stops."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s %(message)s")
     logging.Formatter.converter = time.gmtime
     log_rate_limit.install()
     log.info("%s on %s, projects %s", config.url, config.listen, ", ".join(config.projects))
-    # In memory where that is possible: what is counted is written at every call.
+    # In memory where possible: the counters are written at every call.
     metrics.share(Path(_in_memory() or tempfile.gettempdir()))
     gunicorn_response.install()
     Gunicorn(config).run()

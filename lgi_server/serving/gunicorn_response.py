@@ -1,4 +1,4 @@
-"""gunicorn's requests and answers, as this server needs them."""
+"""Changed classes for the requests and responses of gunicorn."""
 
 import logging
 import re
@@ -7,19 +7,19 @@ import gunicorn
 from gunicorn.http import message, parser, wsgi
 
 log = logging.getLogger("lgi.serve")
-# The versions whose answers are known to be made as `OneRecord` takes them.
+# The major versions of gunicorn whose internals `OneRecord` and `OldRequest` are known to fit.
 FIRST_VERSION, LAST_VERSION = 22, 27
 _NO_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class OneRecord(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head travels with its first bytes: one more record of TLS costs as much as it."""
+    """A response that sends its head together with its first bytes, which saves a TLS record."""
 
     headers_sent: bool
     _head = b""
 
     def send_headers(self) -> None:
-        """Keep the head until there is something to send it with."""
+        """Store the head until the first bytes of the body are sent."""
         if not self.headers_sent:
             lines = (*self.default_headers(), *(f"{name}: {value}\r\n" for name, value in self.headers))
             self._head = f"{''.join(lines)}\r\n".encode("latin-1")
@@ -32,7 +32,7 @@ class OneRecord(wsgi.Response):  # type: ignore[misc]
         self.sock.sendall(head + data)
 
     def close(self) -> None:
-        """End the answer: an answer without a body is only a head."""
+        """End the response; one without a body sends only its head."""
         self.send_headers()
         if self._head:
             self.sock.sendall(self._head)
@@ -40,14 +40,14 @@ class OneRecord(wsgi.Response):  # type: ignore[misc]
 
 
 class OldRequest(message.Request):  # type: ignore[misc]
-    """A request whose address may hold bytes that are no ASCII.
+    """A request whose URL may contain bytes that are not ASCII.
 
-    LGI_filetransfer and LGI.py of LGI 1.31 write the names of files into it as they are (clients.md 1.4), and
-    Apache took them.
+    LGI_filetransfer and LGI.py of LGI 1.31 do not encode the names of files in it (clients.md 1.4), and
+    Apache accepts that.
     """
 
     def parse_request_line(self, line_bytes: bytes) -> None:
-        """Percent signs stand for such bytes, as everybody else writes them."""
+        """Parse the request line with these bytes percent-encoded."""
         method, blank, rest = bytes(line_bytes).partition(b" ")
         target, end, version = rest.partition(b" ")
         encoded = _NO_ASCII.sub(lambda found: b"%%%02X" % found[0][0], target)
@@ -55,10 +55,10 @@ class OldRequest(message.Request):  # type: ignore[misc]
 
 
 def install() -> bool:
-    """Have gunicorn, which has no setting for it, use `OldRequest` and `OneRecord`; whether that was done.
+    """Replace classes of gunicorn, which has no setting for this; return whether that was done.
 
-    An unknown version keeps its own: its answers cost more, and it refuses file names that old programs
-    do not encode.
+    An unknown version keeps its own classes: then responses cost more, and file names that old programs do
+    not encode are refused.
     """
     major = gunicorn.__version__.partition(".")[0]
     if not (major.isdigit() and FIRST_VERSION <= int(major) <= LAST_VERSION):

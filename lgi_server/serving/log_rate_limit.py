@@ -1,41 +1,41 @@
-"""A log that nobody can fill: so much is written in a while of what a caller or strangers make it say."""
+"""A rate limit on log lines, by caller, so that clients cannot fill the disk."""
 
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Of each caller in each logger, in each worker: enough to see what goes on, too little to fill a disk.
+# Lines of each caller in each logger and worker within so many seconds.
 MOST, SECONDS = 100, 10.0
-# Its lines are the doing of whoever connects, whatever their level is.
+# Loggers whose lines clients cause without a certificate: limited at every level.
 STRANGERS = frozenset({"lgi.serve"})
-# So many spans are kept before those that are over are dropped.
+# The number of periods kept before those that are over are removed.
 _MOST_SPANS = 1000
 
 
 @dataclass
 class _Span:
-    """The lines of one caller in one logger since a moment."""
+    """The number of lines of one caller in one logger since a time."""
 
     began: float
     lines: int = 0
 
 
 class RateLimitFilter(logging.Filter):
-    """Lets lines through until there are too many of a caller; the next ones tell how many are missing.
+    """Drops lines of a caller above the limit; a later line has the number of dropped ones.
 
     The ``account`` of a record names its caller, as in ``log.info("...", extra={"account": "name mark"})``.
-    Warnings, errors and the lines of strangers that have none are counted together.
+    Warnings, errors and lines of `STRANGERS` without an account are counted together.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` is in seconds."""
+        """Create the filter; ``clock`` is in seconds."""
         super().__init__()
         self._clock = clock
         self.spans: dict[tuple[str, str], _Span] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether a line is written. What tells of ordinary work, and of nobody's calls, always is."""
+        """Return whether a line is written; one below WARNING without an account always is."""
         account: str | None = getattr(record, "account", None)
         if record.levelno < logging.WARNING and account is None and record.name not in STRANGERS:
             return True
@@ -62,9 +62,9 @@ def _say(record: logging.LogRecord, first: str) -> None:
 
 
 def install() -> None:
-    """Have it so for all that this process logs, once logging is set up."""
+    """Add the filter to all handlers of this process; call it after logging is set up."""
     flood = RateLimitFilter()
     for handler in logging.getLogger().handlers:
         handler.addFilter(flood)
-    # gunicorn has a handler of its own, made later.
+    # gunicorn adds its own handler later.
     logging.getLogger("gunicorn.error").addFilter(flood)

@@ -1,7 +1,7 @@
-"""The server's certificate, its key and the CA's certificate, taken up when their files change.
+"""Reload of the server's certificate, its key and the CA's certificate when their files change.
 
-The context of the start stays the one of all workers, since sessions are resumed with its keys; a later one
-only takes its place within a handshake.
+The first context stays in use, since TLS sessions are resumed with its keys; a newer one replaces it during
+a handshake only.
 """
 
 import logging
@@ -19,12 +19,12 @@ _DAY = timedelta(days=1)
 
 
 class CertificateReloader:
-    """Gives new connections of a context what its files hold now."""
+    """Uses the current files of a TLS context for its new connections."""
 
     def __init__(
         self, context: ssl.SSLContext, files: tuple[Path, ...], make: Callable[[], ssl.SSLContext]
     ) -> None:
-        """``make`` reads the files, as it did for ``context``; ValueError or OSError when it cannot."""
+        """Watch files; ``make`` returns a new context like ``context``, or raises ValueError or OSError."""
         self._files = files
         self._make = make
         self._stamps = file_stamps(files)
@@ -38,9 +38,9 @@ class CertificateReloader:
             connection.context = self._current
 
     def look(self, now: datetime) -> None:
-        """Take up changed files; unusable ones leave the old certificate in force, and the log says so.
+        """Read changed files again; unusable ones are logged, and the old certificate stays in use.
 
-        Once a day the log says what ends within thirty days.
+        Once a day certificates that expire within thirty days are logged.
         """
         found = file_stamps(self._files)
         if found != self._stamps:
@@ -56,7 +56,7 @@ class CertificateReloader:
         try:
             self._current = self._make()
         except (OSError, ValueError) as error:
-            # One of two files may be there before the other: the other one's coming is a change again.
+            # One of two files may be replaced before the other, whose replacement is a change again.
             log.warning("keeping the old certificate, the new files cannot be used: %s", error)
         else:
             log.info("read again: %s", names)

@@ -137,7 +137,7 @@ def test_a_full_disk_keeps_no_daemon_from_its_sessions(tmp_path: Path) -> None:
 def test_a_session_that_cannot_be_stored_asks_for_no_work(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What it locked would stay locked after a kill; it is used when it can be stored, and for reports before."""
+    """A kill would leave its jobs locked. It is used once it is stored, and for reports even before."""
     workshop.server.submit("1")
     obstacle = workshop.run_path / ".sessions"
     (obstacle / "full").mkdir(parents=True)
