@@ -33,6 +33,9 @@ class Heartbeat:
                 self._database.run(partial(self._beat, now=int(time.time())))
             except LGIError as error:
                 log.warning("cannot store the heartbeat of this server: %s", error)
+            except Exception:
+                # A fault in one must not end all others: the server would count as down.
+                log.exception("cannot store the heartbeat of this server")
             time.sleep(self._seconds)
 
     def _beat(self, transaction: Transaction, now: int) -> None:

@@ -43,7 +43,11 @@ class JobConnections:
         while True:
             time.sleep(self._seconds)
             with self._guard:
-                self._connections = {who: some for who, some in self._connections.items() if some}
+                self._connections = {
+                    who: some
+                    for who, some in self._connections.items()
+                    if any(one.fileno() >= 0 for one in some)
+                }
                 known = dict(self._connections)
                 if not known:
                     self._is_running = False
@@ -57,6 +61,10 @@ class JobConnections:
             return not self._runs(who)
         except LGIError:
             # The database cannot be reached: the next check will find out.
+            return False
+        except Exception:
+            # A fault in one look must not end those at all other jobs.
+            log.exception("cannot check whether %s runs", who.caller)
             return False
 
     def _close(self, who: JobCertificate, connections: list[Any]) -> None:
