@@ -5,15 +5,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from lgi_daemon.claiming import claim
 from lgi_daemon.claiming.capabilities import CapabilityReporter
 from lgi_daemon.claiming.claim import OfferedJob, OfferSource
+from lgi_daemon.claiming.claimer import Claimer, OfferResult
 from lgi_daemon.claiming.limits import Level, full_level, owners_filter
 from lgi_daemon.claiming.offer_pages import first_page, free_slots
-from lgi_daemon.claiming.rejected_jobs import JobVersion, RejectedJobs
-from lgi_daemon.claiming.reservations import CapacityExceededError, Reservations
 from lgi_daemon.claiming.system_limits import SystemLimits
-from lgi_daemon.claiming.takeover import local_copy, take_over
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.scripts import Scripts
 from lgi_daemon.jobs.circuit_breaker import CircuitBreaker
@@ -23,7 +20,7 @@ from lgi_daemon.rundir.run_directory import RunDirectory
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool, SessionRegistry
 from lgi_protocol.errors import ServerError, TransportError
-from lgi_protocol.resource_api import ResourceCalls, is_job_id
+from lgi_protocol.resource_api import ResourceCalls
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +50,13 @@ class JobFetcher:
     ) -> None:
         """Claim no further job once ``stopping`` returns True."""
         self.configuration = configuration
-        self.jobs = jobs
-        self.run = run
         self.servers = sessions.servers
         self.sessions = sessions
-        self.scripts = scripts
         self.circuit_breaker = circuit_breaker
         self.stopping = stopping
         self.capability_reporter = capability_reporter
         self.system_limits = system_limits
-        self.reservations = Reservations(jobs)
-        self.rejected_jobs = RejectedJobs(jobs.clock)
+        self.claimer = Claimer(jobs, run, scripts, sessions.servers)
         # Since the work cycle began: whether jobs were claimed, and whether some were
         # skipped for lack of capacity.
         self.claimed_any = False
@@ -167,7 +160,14 @@ class JobFetcher:
         skipped = []
         for offer in offers:
             job_id = offer.description.job_id
-            if self._consider(offer, calls):
+            result = (
+                OfferResult.SKIPPED
+                if self.stopping()
+                else self.claimer.consider(offer, self.configuration, calls)
+            )
+            self.skipped_any |= result is OfferResult.NO_CAPACITY
+            self.claimed_any |= result is OfferResult.CLAIMED
+            if result in {OfferResult.CLAIMED, OfferResult.TAKEN_BACK}:
                 unlock(calls, job_id)
             else:
                 skipped.append(job_id)
@@ -184,61 +184,10 @@ class JobFetcher:
         for job_id in filter(None, job_ids):
             unlock(calls, job_id)
 
-    def _consider(self, offer: OfferedJob, calls: ResourceCalls) -> bool:
-        """Claim one offered job, or not; return whether it was claimed."""
-        job_id = offer.description.job_id
-        if not is_job_id(job_id):
-            log.warning("%s offers a job with an invalid job_id: %.100r", offer.server, job_id)
-            return False
-        if self.stopping():
-            return False
-        if job := local_copy(self.jobs, offer):
-            return take_over(job, offer, calls, self.jobs.clock.now)
-        seconds = self.rejected_jobs.retry_in(_version(offer))
-        if seconds:
-            log.debug("job %s was rejected, ignoring it for %.0f s", job_id, seconds)
-            return False
-        try:
-            return self._claim(offer, calls)
-        except CapacityExceededError as reason:
-            self.skipped_any = True
-            log.debug("job %s is not claimed: %s", job_id, reason)
-            return False
-
-    def _claim(self, offer: OfferedJob, calls: ResourceCalls) -> bool:
-        with self.reservations.reserve(offer, self.configuration) as uid:
-            version = _version(offer)
-            is_known = self.rejected_jobs.is_known(version)
-            job = claim.prepare(
-                offer, uid, self.configuration, run=self.run, scripts=self.scripts, is_known=is_known
-            )
-            if job is None:
-                self.rejected_jobs.record(version)
-                return False
-            # No other worker may have the job before the server has answered the claim.
-            job.lock.acquire()
-            self.jobs.add(job)
-        try:
-            claimed = claim.claim(job, offer.resource, calls, self.servers.certificate_fingerprint)
-        finally:
-            job.lock.release()
-        if claimed:
-            self.claimed_any = True
-        else:
-            self.jobs.remove(job)
-        return claimed
-
     def _levels(
         self, project: ProjectSettings, application: ApplicationSettings
     ) -> tuple[Level, Level, Level]:
-        return self.reservations.levels(self.configuration, project, application)
-
-
-def _version(offer: OfferedJob) -> JobVersion:
-    job = offer.description
-    return JobVersion(
-        offer.project.name, offer.server, offer.application.name, job.job_id, job.state_time_stamp
-    )
+        return self.claimer.reservations.levels(self.configuration, project, application)
 
 
 def rotated(things: Sequence[_One]) -> Iterator[_One]:

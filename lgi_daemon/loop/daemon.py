@@ -168,7 +168,7 @@ class Daemon:
         self.servers.connect = self._connect(configuration.credentials)
         self.certificates.watch(configuration.credentials)
         self.circuit_breaker.reset()
-        self.fetcher.rejected_jobs.clear()
+        self.fetcher.claimer.rejected_jobs.clear()
         self.work_cycle.due_at = 0.0
         self.jobs.recheck_all()
 
