@@ -5,7 +5,7 @@ INSTALLED := .venv/installed
 # Number of test files that run in parallel: cores + 1, since tests mostly wait. TEST_PROCESSES=0: no parallelism.
 TEST_PROCESSES ?= $(shell cores=$$(nproc); [ $$cores -lt 8 ] && echo $$((cores + 1)) || echo 8)
 
-.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job soak torture screenshots rpm clean
+.PHONY: help man demo test test-fast test-backends test-cluster check bench bench-job soak torture screenshots lock sbom rpm clean
 
 help:
 	@echo "make demo           set up a small grid and run jobs on it, in one minute (KEEP=1: leave it running)"
@@ -13,12 +13,14 @@ help:
 	@echo "make test-fast      run the tests that need no browser, batch system or long wait"
 	@echo "make test-backends  test SGE, docker and podman; run it as root"
 	@echo "make test-cluster   test a Galera cluster of three nodes"
-	@echo "make check          run the linter, the type checker and the import contracts"
+	@echo "make check          run the linters, the type checker and the import contracts; look for known vulnerabilities"
 	@echo "make bench          run the benchmarks; results are ratios within one run"
 	@echo "make bench-job      measure what one short job costs: processor, processes, fsyncs, requests"
 	@echo "make torture        break a grid at random and check each job (MINUTES=60, SEED=...)"
 	@echo "make soak           run the load test: 100,000 jobs, 110 daemons (MINUTES=10)"
 	@echo "make screenshots    write pictures of the web interface to docs/screenshots"
+	@echo "make lock           write the digests of the packages that LGI needs to requirements.lock"
+	@echo "make sbom           write the list of these packages (SBOM, CycloneDX) to build/sbom.json"
 	@echo "make man            write a manual page for each command to build/man"
 	@echo "make rpm            build RPM packages of the last commit in build/rpm"
 	@echo "make clean          remove everything the other commands created"
@@ -29,7 +31,7 @@ $(INSTALLED): setup.cfg constraints.txt make/venv.sh
 demo: $(INSTALLED)
 	@KEEP=$(KEEP) $(PY) -m demo.story
 
-test: $(INSTALLED)
+test: .venv/audit
 	@sh make/needs.sh
 	@sh make/browser.sh
 	@$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
@@ -47,11 +49,13 @@ test-cluster: $(INSTALLED)
 	@sh make/needs.sh cluster
 	@$(PY) -m pytest tests/cluster
 
-check: $(INSTALLED)
+check: .venv/audit
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/bandit -q -c pyproject.toml -r LGI.py lgi_protocol lgi_server lgi_daemon lgi_tools demo make
+	@$(PY) make/audit.py requirements.lock
 
 bench: $(INSTALLED)
 	@sh make/needs.sh cluster
@@ -82,6 +86,18 @@ torture: $(INSTALLED)
 .venv/plots: $(INSTALLED)
 	@$(PY) -m pip --disable-pip-version-check -q install -c constraints.txt -e '.[bench]'
 	@touch $@
+
+# The extra "audit", which users do not need.
+.venv/audit: $(INSTALLED)
+	@$(PY) -m pip --disable-pip-version-check -q install -c constraints.txt -e '.[audit]'
+	@touch $@
+
+lock: .venv/audit
+	@sh make/lock.sh
+
+sbom: .venv/audit
+	@mkdir -p build
+	@$(PY) make/sbom.py requirements.lock build/sbom.json
 
 man: $(INSTALLED)
 	@$(PY) -W ignore make/man.py build/man

@@ -35,12 +35,11 @@ version=$(git show HEAD:specs/lgi.spec | sed -n 's/^Version: //p')
 git archive --prefix="lgi-$version/" -o "$top/SOURCES/lgi-$version.tar.gz" HEAD
 tar -xzf "$top/SOURCES/lgi-$version.tar.gz" -C "$top"
 
-echo "Fetching the Python packages of constraints.txt for $python ..."
+echo "Fetching the Python packages of requirements.lock for $python ..."
 "$python" -m venv "$top/venv"
-"$top/venv/bin/python" -m pip --disable-pip-version-check -q wheel -c constraints.txt -w "$top/wheels" \
-    "$top/lgi-$version" 'setuptools>=68' ||
+"$top/venv/bin/python" -m pip --disable-pip-version-check -q wheel --require-hashes \
+    -r "$top/lgi-$version/requirements.lock" -w "$top/wheels" ||
     stop "The Python packages could not be downloaded: see above." "Check the network, or set a proxy (https_proxy)."
-rm "$top"/wheels/lgi-*
 tar -cf "$top/SOURCES/lgi-$version-wheels.tar" -C "$top" wheels
 rm -rf "$top/venv" "$top/wheels"
 

@@ -71,7 +71,8 @@ class PendingUploads:
             self.sweep(time.time())
         prefix = f"{_digest(account)}.{repository or _NO_REPOSITORY}.{self._host}.{os.getpid()}."
         descriptor, path = tempfile.mkstemp(prefix=prefix, dir=self.directory)
-        os.fchmod(descriptor, 0o660)
+        # As files of a repository, for the server's group.
+        os.fchmod(descriptor, 0o660)  # nosec B103
         os.close(descriptor)
         return open(path, "r+b")
 
