@@ -316,7 +316,8 @@ def test_a_dead_server_is_tried_twice_a_minute(workshop: Workshop) -> None:
     for _second in range(600):
         workshop.tick(daemon, 1.0)
 
-    assert 20 <= len(workshop.server.made("job_state")) <= 31
+    # The first one is due after a fast cycle.
+    assert 15 <= len(workshop.server.made("job_state")) <= 26
 
 
 def test_a_server_that_is_back_is_asked_for_work_within_half_a_minute(workshop: Workshop) -> None:
