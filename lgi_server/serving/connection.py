@@ -54,7 +54,8 @@ class Connection:
     def __init__(self, client: Any, pace: Pace) -> None:
         """Start waiting for the handshake."""
         if client.family != socket.AF_UNIX:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
+            with suppress(OSError):
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT)
         self._socket = client
         self._pace = pace
         self._rate = pace.rate
