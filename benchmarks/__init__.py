@@ -1,1 +1,1 @@
-"""Benchmarks: ratios within one run, on whatever machine they run."""
+"""Benchmarks. They report ratios within one run, which do not depend on the machine."""

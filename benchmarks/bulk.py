@@ -1,4 +1,4 @@
-"""``python -m benchmarks.bulk``: folders of two small files each as jobs, many in one call."""
+"""``python -m benchmarks.bulk``: bulk submits of folders with two small files each."""
 
 import argparse
 import sys
@@ -25,7 +25,7 @@ CORES, LEAST = 2, 500
 
 
 def main() -> int:
-    """Submit, print one row; 1 when jobs are missing or cost too much."""
+    """Submit the jobs and print one row. Returns 1 when jobs are missing or cost too much."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=__doc__)
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=2)
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _folders(directory: Path, number: int) -> list[Path]:
-    """So many folders of two small files."""
+    """Create folders of two small files and return them."""
     made = []
     for index in range(number):
         folder = directory / f"task{index}"
@@ -80,7 +80,7 @@ def _measure(grid: Grid, database: int, folders: Sequence[Path], clients: int) -
 
 
 def _submit(share: tuple[str, Credentials, Sequence[Path]]) -> int:
-    """One client's share, in a process of its own; how many jobs were made."""
+    """Submit the share of one client, in its own process; return the number of created jobs."""
     url, credentials, folders = share
     jobs = (NewJob(FIELDS, tuple(sorted(folder.iterdir()))) for folder in folders)
     outcomes = bulk_submit.submit(Client(url, credentials), CALLER, jobs)

@@ -1,6 +1,6 @@
-"""How much of our code one call passes: modules, functions, and how often the dispatcher is entered.
+"""How many modules and functions of ours one call executes, and how often it enters the dispatcher.
 
-Runs in this process, on a project with SQLite. The counts are the same each time: a test keeps limits.
+Runs in this process, on a project with SQLite. The counts do not vary: a test compares them with limits.
 """
 
 import io
@@ -32,7 +32,7 @@ USER, RESOURCE = "mark@laptop", "res1@cluster"
 
 
 class _Socket:
-    """A connection on which a client has shown its certificate."""
+    """A connection of a client that has presented its certificate."""
 
     def __init__(self, issued: Issued) -> None:
         certificate = x509.load_pem_x509_certificate(issued.certificate.read_bytes())
@@ -45,7 +45,7 @@ class _Socket:
 
 @dataclass
 class Depth:
-    """What one call has passed: modules of the server, functions of ours, entries of the dispatcher."""
+    """The code that one call executed: modules of the server, our functions, entries of the dispatcher."""
 
     call: str
     modules: set[str] = field(default_factory=set)
@@ -60,7 +60,7 @@ class Depth:
 class _Profiler:
     """Counts the entries of our functions while it is installed.
 
-    Comprehensions and the steps of generators are counted as the interpreter enters them: they cost as much.
+    Comprehensions and the steps of generators count as functions, since they cost as much.
     """
 
     def __init__(self, depth: Depth) -> None:
@@ -78,7 +78,7 @@ class _Profiler:
 
 
 def _comes_from(frame: FrameType, filename: str) -> bool:
-    """Whether the next of our functions below is in a file."""
+    """Return whether the nearest caller that is a function of ours is in a file."""
     below = frame.f_back
     while below is not None and not below.f_code.co_filename.startswith(OURS):
         below = below.f_back
@@ -86,10 +86,10 @@ def _comes_from(frame: FrameType, filename: str) -> bool:
 
 
 class InProcess:
-    """A project whose server runs in this process, one user and one resource with a session."""
+    """A project whose server runs in this process, with one user and one resource."""
 
     def __init__(self, grid: Grid) -> None:
-        """Nothing is listened on."""
+        """Create the application of an empty grid, and register user and resource; no port is opened."""
         self._grid = grid
         self._application = create_app(grid.config).wsgi_app
         grid.clear()
@@ -143,18 +143,18 @@ class InProcess:
         yield "interfaces/interface_delete_job", user | {"job_id": held["job_id"]}
 
     def remember(self, answer: str) -> None:
-        """Keep the session and the job that an answer names."""
+        """Store the session id and job id of an answer."""
         for name in ("session_id", "job_id"):
             if found := re.search(rf"<{name}> ([0-9]+) ", answer):
                 self._known[name] = found[1]
 
     def life(self) -> None:
-        """Every call once, uncounted: afterwards connections and caches are warm."""
+        """Make every call once without counting, to fill connections and caches."""
         for call, fields in self.steps():
             self.remember(self.post(call, fields))
 
     def depths(self) -> list[Depth]:
-        """Every call, counted."""
+        """Make every call and return its depth."""
         counted = []
         for call, fields in self.steps():
             depth = Depth(call.partition("/")[2])

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.cluster``: what a Galera cluster costs, against one MariaDB, in the same minute.
+"""``python -m benchmarks.cluster``: the throughput on a Galera cluster compared with that on one MariaDB.
 
 Three project servers of one worker each serve six daemons, which live jobs from sign-up to sign-off. Only the
 database differs: one MariaDB; a cluster of three nodes with all servers at one of them; each at its own.
@@ -42,12 +42,12 @@ def servers(addresses: list[str]) -> Iterator[list[Grid]]:
 
 
 def measure(grids: list[Grid], jobs: int) -> tuple[float, int]:
-    """Jobs a second from queued to finished, and how often a daemon was told to come back."""
+    """Return the jobs finished per second, and how often a daemon was asked to come back (error 1)."""
     grids[0].clear()
     daemons = [grids[number % SERVERS].resource(f"res{number}@cluster") for number in range(DAEMONS)]
     queues.fill(grids[0].database, jobs)
-    told: list[int] = []
-    threads = [threading.Thread(target=_live, args=(calls, told)) for calls in daemons]
+    refusals: list[int] = []
+    threads = [threading.Thread(target=_live, args=(calls, refusals)) for calls in daemons]
     begin = time.monotonic()
     for thread in threads:
         thread.start()
@@ -57,11 +57,11 @@ def measure(grids: list[Grid], jobs: int) -> tuple[float, int]:
     finished = grids[0].rows("SELECT COUNT(*) AS n FROM job_queue WHERE state = 'finished'")[0]["n"]
     if finished != jobs:
         raise AssertionError(f"{finished} of {jobs} jobs are finished")
-    return jobs / seconds, len(told)
+    return jobs / seconds, len(refusals)
 
 
-def _live(calls: ResourceCalls, told: list[int]) -> None:
-    """Take one job after the other until there is none, ending each."""
+def _live(calls: ResourceCalls, refusals: list[int]) -> None:
+    """Take and finish jobs one by one until there are none."""
     while True:
         try:
             jobs = calls.request_work("hello_world", 0, 1).jobs
@@ -73,14 +73,14 @@ def _live(calls: ResourceCalls, told: list[int]) -> None:
         except ServerError as error:
             if error.number != ErrorNumber.BACK_OFF:
                 raise
-            told.append(error.number)
+            refusals.append(error.number)
             continue
         if not jobs:
             return
 
 
 def main() -> int:
-    """Measure the three in turn, some rounds, and print a table of ratios."""
+    """Measure the three databases in turn, several times, and print a table of ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
     parser.add_argument("--jobs", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)
@@ -118,7 +118,7 @@ def _print(found: dict[str, list[tuple[float, int]]]) -> None:
     for name, rounds in found.items():
         rates = [rate for rate, _ in rounds]
         spread = f"{median(rates):.0f} ({min(rates):.0f}-{max(rates):.0f})"
-        print(f"{name:22}{spread:>24}{median(rates) / one:>9.2f}{sum(told for _, told in rounds):>20}")
+        print(f"{name:22}{spread:>24}{median(rates) / one:>9.2f}{sum(count for _, count in rounds):>20}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a daemon with a thousand running jobs costs: memory and processor time. See README.md here."""
+"""Memory and processor time of a daemon with a thousand running jobs. See README.md here."""
 
 import argparse
 import os
@@ -14,7 +14,7 @@ from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from tests.acceptance.conftest import RESOURCE, DaemonProcess, offers
 from tests.support.grid import Grid, wait_for
 
-# What is promised for a thousand jobs, of the daemon and all the processes it has waited for.
+# The limits for a thousand jobs, including all processes that the daemon has waited for.
 MOST_MEMORY = 60.0  # MB
 MOST_LOOK = 2.0  # seconds of processor time
 LONGEST_START = 1800.0
@@ -22,7 +22,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:
-    """Measure and print; 1 when a promise is not kept."""
+    """Measure and print. Returns 1 when a limit is exceeded."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--jobs", type=int, default=1000)
     jobs: int = arguments.parse_args().jobs
@@ -43,7 +43,7 @@ def main() -> int:
 
 def _measure(grid: Grid, daemon: DaemonProcess, jobs: int) -> int:
     _begin(grid, daemon, jobs)
-    # Measured is a daemon that has taken all of them up again, with LGI's cycles of two and ten minutes.
+    # The measured daemon has recovered all jobs at its start, and has LGI's cycles of two and ten minutes.
     daemon.stop()
     daemon.seconds = (120, 600)
     daemon.start()
@@ -66,14 +66,14 @@ def _measure(grid: Grid, daemon: DaemonProcess, jobs: int) -> int:
 
 
 def _allow(daemon: DaemonProcess, jobs: int) -> None:
-    """Take that many jobs on every level."""
+    """Set all job limits of the configuration."""
     text = daemon.configuration.read_text()
     text = re.sub(r"<any> \d+ </any>", f"<any> {jobs} </any>", text)
     daemon.configuration.write_text(re.sub(r"<job_limit> \d+ <", f"<job_limit> {jobs} <", text))
 
 
 def _begin(grid: Grid, daemon: DaemonProcess, jobs: int) -> None:
-    """Submit the jobs, and have them all run."""
+    """Submit the jobs and wait until all run."""
     user = grid.user()
     daemon.seconds = (10, 11)
     daemon.start()
@@ -86,21 +86,21 @@ def _begin(grid: Grid, daemon: DaemonProcess, jobs: int) -> None:
 
 
 def _reload(daemon: DaemonProcess) -> None:
-    """Have everything looked at, as at the end of a fast cycle."""
+    """Reload the configuration, so that all jobs are checked and polled as at the end of a fast cycle."""
     assert daemon.process is not None  # noqa: S101 - it was started
     daemon.process.send_signal(signal.SIGHUP)
     _quiet(daemon)
 
 
 def _quiet(daemon: DaemonProcess) -> None:
-    """Wait until the daemon uses next to nothing for three seconds."""
+    """Wait until the daemon has been idle for three seconds."""
     calm = 0
     while calm < 3:
         calm = calm + 1 if _used_by(daemon, lambda: time.sleep(1)) < 0.2 else 0
 
 
 def _used_by(daemon: DaemonProcess, event: Callable[[], None]) -> float:
-    """Processor seconds of the daemon and of those it has waited for, while something goes on."""
+    """Measure the processor seconds of the daemon and its ended children during a block."""
     before = _used(daemon)
     event()
     return _used(daemon) - before
@@ -122,7 +122,7 @@ def _proc(daemon: DaemonProcess, name: str) -> str:
 
 
 def _own(work: Callable[[], None]) -> float:
-    """Processor seconds of this process and its children for some work."""
+    """Return the processor seconds of this process and its children for some work."""
 
     def used() -> float:
         found = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -134,7 +134,7 @@ def _own(work: Callable[[], None]) -> float:
 
 
 def _ask_server(grid: Grid, jobs: int) -> None:
-    """As many calls as a fast cycle makes."""
+    """Make the calls of a fast cycle."""
     calls = grid.resource(RESOURCE)
     job_id = str(grid.rows("SELECT MAX(job_id) AS last FROM job_queue")[0]["last"])
     for _job in range(jobs):
@@ -142,7 +142,7 @@ def _ask_server(grid: Grid, jobs: int) -> None:
 
 
 def _ask_all(daemon: DaemonProcess) -> None:
-    """Each job's job_check_running_script once."""
+    """Run the job_check_running_script of each job once."""
     for job in daemon.jobs():
         uid = job.stat().st_uid if os.geteuid() == 0 else None
         Scripts().status(job / "LGI_job_check_running_script", ScriptContext(job, uid))

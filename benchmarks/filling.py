@@ -1,7 +1,7 @@
-"""Filling a queue without a server: a thousand jobs stored as the server stores them, then multiplied.
+"""Fills a queue without a server: a thousand jobs are stored by the server's code, and their rows are copied.
 
-This is the one place that follows the schema. What is multiplied is every row, with all its columns, of the
-tables that a job has rows in; columns that differ between copies are named in `_changed`.
+Only this module depends on the schema. It copies every row, with all its columns, of the tables in which a
+job has rows; `_changed` names the columns that differ between copies.
 """
 
 import time
@@ -14,11 +14,11 @@ from lgi_server.tables.job_queue import jobs
 from lgi_server.tables.job_queue.jobs import JobRow
 from tests.support.grid import Grid
 
-# Jobs in one copy; the reader's share of them is one in a hundred.
+# Jobs in one copy; the reader owns one in a hundred.
 COPY = 1000
 SHARE = 100
 TABLES = ("job_queue", "job_access")
-# Columns that the database makes of others.
+# Columns that the database computes from others.
 MADE = ("queued_for", "queued_by", "queued_wish")
 
 
@@ -35,7 +35,7 @@ def fill(grid: Grid, number: int, reader: str) -> None:
 
 
 def _first_copy(reader: str, now: int, length: int, transaction: Transaction) -> int:
-    """Store the jobs of the first copy; answer the number of the first."""
+    """Store the jobs of the first copy; return the id of the first."""
     numbers = []
     for index in range(length):
         owner = reader if index % SHARE == 0 else f"user{index}@campus"
@@ -48,7 +48,7 @@ def _first_copy(reader: str, now: int, length: int, transaction: Transaction) ->
 
 
 def _job(owner: str, index: int, now: int) -> JobRow:
-    """Return the row of a job as its owner submits it."""
+    """Return a job as it is stored after a submit."""
     return JobRow(
         job_id=0,
         state="queued",
@@ -69,7 +69,7 @@ def _job(owner: str, index: int, now: int) -> JobRow:
 
 
 def _changed(column: str, copy: int) -> str:
-    """Return the value of a column in a copy: later, with another number and repository."""
+    """Return the value of a column in a copy, which is later and has another id and repository."""
     if column == "job_id":
         return f"job_id + {copy * COPY}"
     if column in {"state_time_stamp", "daemon_pulse", "priority"}:
@@ -80,7 +80,7 @@ def _changed(column: str, copy: int) -> str:
 
 
 def _multiply(first: int, copy: int, transaction: Transaction) -> None:
-    """Make one more copy of the first thousand."""
+    """Add a copy of the first thousand jobs."""
     for table in TABLES:
         row = transaction.row(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608 - names of our own schema
         columns = [] if row is None else [column for column in dict(row) if column not in MADE]
@@ -94,7 +94,7 @@ def _multiply(first: int, copy: int, transaction: Transaction) -> None:
 
 
 def _analyse(grid: Grid) -> None:
-    """Tell the database what its tables hold now, as it finds out by itself after a while."""
+    """Update the table statistics of the database, as it does by itself after a while."""
     mariadb = grid.config.projects["LGI"].database.startswith("mariadb:")
     for table in TABLES:
         grid.rows(f"ANALYZE TABLE {table}") if mariadb else grid.run(f"ANALYZE {table}")
@@ -106,7 +106,7 @@ def last_job(grid: Grid) -> int:
 
 
 def forget_after(grid: Grid, job_id: int) -> None:
-    """Remove the jobs submitted after one, so that every run starts from the same queue."""
+    """Delete the jobs submitted after a job, so that every run starts with the same queue."""
     for table in TABLES:
         grid.run(f"DELETE FROM {table} WHERE job_id > %s", job_id)  # noqa: S608
 

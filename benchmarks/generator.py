@@ -1,4 +1,4 @@
-"""The load generator: compiled from C for each run, because a client in Python would measure itself."""
+"""The load generator, compiled from C for each run: a client in Python would be slower than the server."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Load:
-    """Who calls what: a circle of steps, so many clients, so many seconds."""
+    """The steps that clients repeat (a circle), the number of clients, and the duration in seconds."""
 
     steps: Sequence[Step]
     certificate: str
@@ -57,11 +57,11 @@ class Measured:
 
 
 class MissingProgramError(Exception):
-    """Something to be installed first; the message says what."""
+    """A program must be installed first; the message names it."""
 
 
 def missing() -> str:
-    """Return what is missing for compilation; empty when nothing is."""
+    """Return the names of what compilation needs and is missing; empty when nothing is."""
     if shutil.which("cc") is None:
         return "a C compiler (cc)"
     probe = subprocess.run(  # noqa: S603 - a fixed command
@@ -75,7 +75,7 @@ def _cc() -> str:
 
 
 def provide() -> None:
-    """Install what compiling needs where that is possible; raises MissingProgramError where it is not."""
+    """Install what compilation needs if possible; raise MissingProgramError otherwise."""
     apt = shutil.which("apt-get")
     if missing() and apt and os.getuid() == 0:
         print(f"Installing {' '.join(PACKAGES)} ...", flush=True)
@@ -89,7 +89,7 @@ def provide() -> None:
 
 
 class Generator:
-    """The compiled generator, aimed at one server."""
+    """The compiled generator for one server."""
 
     def __init__(self, directory: Path, url: str, authority: Path) -> None:
         """Compile into the directory; raise MissingProgramError, or CalledProcessError of the compiler."""
@@ -110,8 +110,8 @@ class Generator:
         return Measured(**json.loads(done.stdout))
 
     @contextmanager
-    def beside(self, load: Load) -> Iterator[None]:
-        """Keep up a load while the block runs, without measuring it."""
+    def background(self, load: Load) -> Iterator[None]:
+        """Run a load during a block, without measuring it."""
         command = self._command(load)
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own program
         try:

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* A server may hold a call for 30 s while a job is locked; nobody waits much longer. */
-static const struct timeval PATIENCE = {.tv_sec = 60};
+static const struct timeval TIMEOUT = {.tv_sec = 60};
 
 void *must_have(void *memory)
 {
@@ -50,7 +50,7 @@ static bool tcp_open(struct connection *connection)
     if (connection->socket < 0)
         return false;
     if (setsockopt(connection->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0 &&
-        setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof PATIENCE) == 0 &&
+        setsockopt(connection->socket, SOL_SOCKET, SO_RCVTIMEO, &TIMEOUT, sizeof TIMEOUT) == 0 &&
         connect(connection->socket, address->ai_addr, address->ai_addrlen) == 0)
         return true;
     close(connection->socket);

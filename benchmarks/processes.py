@@ -1,4 +1,4 @@
-"""Who used the processors, from /proc: steadier than any rate. All zero on systems without /proc."""
+"""Processor time by process, from /proc; it varies less than rates. All zero on systems without /proc."""
 
 import os
 import time
@@ -12,7 +12,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Used:
-    """Processor seconds so far: of the server's processes, of its database, of the machine; and the time."""
+    """Processor seconds so far of the server's processes, its database and the machine; and the time."""
 
     server: float
     database: float
@@ -92,7 +92,7 @@ def _memory(process: Path) -> int:
 
 
 def machine() -> float:
-    """Processor seconds of everything so far."""
+    """Return the processor seconds of the whole machine so far."""
     return _machine()
 
 
@@ -105,7 +105,7 @@ def _high_water(status: Path) -> int:
 
 
 def _look(stat: Path) -> tuple[int, int, float]:
-    """Return the id of a process, that of its session and its processor seconds."""
+    """Return the id of a process, its session and its processor seconds."""
     try:
         # The name, in brackets, may hold spaces; what follows it does not.
         fields = stat.read_text().rpartition(")")[2].split()
@@ -115,7 +115,7 @@ def _look(stat: Path) -> tuple[int, int, float]:
 
 
 def _machine() -> float:
-    """Everything but idling and waiting, stolen time included."""
+    """Return the processor time of the machine without idle and waiting time, with stolen time."""
     try:
         words = (_PROC / "stat").read_text().split(maxsplit=9)[1:9]
     except OSError:

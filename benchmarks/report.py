@@ -1,4 +1,4 @@
-"""What is printed, and what goes into the JSON file."""
+"""The printed tables and the JSON file of a benchmark."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from benchmarks.generator import Measured
 from benchmarks.processes import Used
 from benchmarks.statements import KINDS
 
-# A row is marked when others used more cores than that, and when a client had less of its even share.
+# A row is marked when other processes used more cores, or a client got less than this part of its even share.
 FOREIGN_CORES = 0.25
 FAIR_SHARE = 0.5
 _HEAD = (
@@ -30,7 +30,7 @@ class Row:
 
     ``ratios`` are the rates divided by those of the server list, measured right before each run; ``cpu_ms``
     and ``database_ms`` are the processor time of server and database for one unit. ``foreign_cores`` is what
-    everything else on the machine used meanwhile: where it is much, the row tells little.
+    other processes of the machine used meanwhile: where it is large, the row is unreliable.
     """
 
     scenario: str
@@ -44,7 +44,7 @@ class Row:
     full_to_empty: float | None = None
 
     def add(self, run: Measured, ratio: float, used: Used) -> None:
-        """Note a run, what it is of the server list, and what it used."""
+        """Add a run, its ratio to the server list, and the processor time it used."""
         circles = max(1, run.done + run.warm + run.empty)
         known = used.server + used.database + run.client_cores * run.seconds
         self.runs.append(run)
@@ -55,12 +55,12 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """The middle of the ratios."""
+        """The median of the ratios."""
         return median(self.ratios)
 
     @property
     def trouble(self) -> str:
-        """What went wrong in the runs, empty when nothing did."""
+        """The errors of the runs, empty when there were none."""
         errors: Counter[str] = Counter()
         for run in self.runs:
             errors.update(run.errors)
@@ -71,7 +71,7 @@ class Row:
 
     @property
     def remarks(self) -> str:
-        """What a reader of the row must know."""
+        """The remarks after a row."""
         empty = sum(run.empty for run in self.runs)
         share = empty / max(1, empty + sum(run.done for run in self.runs))
         foreign, least = median(self.foreign_cores), self._middle("least_share")

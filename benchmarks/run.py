@@ -1,4 +1,4 @@
-"""``make bench``: how often a second each call is answered, as ratios within one run. See README.md here."""
+"""``make bench``: the rate of each call, as a ratio within one run. See README.md here."""
 
 import argparse
 import sys
@@ -13,17 +13,17 @@ from benchmarks.report import Row
 from benchmarks.scenarios import FULL, HELD, RESOURCE, SERVER_LIST, Scenario, scenarios
 from benchmarks.testbed import Testbed, testbed
 
-# Before each run the server list is measured so long, to compare with.
+# Seconds for which the server list is measured before each run, for comparison.
 REFERENCE_SECONDS = 0.7
 # A thousand TLS handshakes and one call each.
 CONNECTING_SECONDS = 8.0
 
 
 class Bench:
-    """One run of the benchmarks and what it has found so far."""
+    """One run of the benchmarks and its results so far."""
 
     def __init__(self, bed: Testbed, seconds: float, runs: int) -> None:
-        """So many seconds a run, so many runs a row."""
+        """Set the seconds of each run and the runs of each row."""
         self.bed = bed
         self.seconds = seconds
         self.runs = runs
@@ -56,12 +56,12 @@ class Bench:
 
     @contextmanager
     def _waiting(self, resources: int) -> Iterator[None]:
-        """So many resources that wait for work, while a block goes on."""
+        """Keep resources waiting for work during a block."""
         if not resources:
             yield
             return
         certificate = self.bed.certificate(RESOURCE)
-        with self.bed.generator.beside(Load(HELD, certificate, resources, 3600)):
+        with self.bed.generator.background(Load(HELD, certificate, resources, 3600)):
             time.sleep(CONNECTING_SECONDS)
             yield
 
@@ -84,7 +84,7 @@ class Bench:
         return measured
 
     def _check(self, measured: Measured, before: int) -> None:
-        """Every job was finished exactly once, and of its life nothing is left."""
+        """Check that every job was finished exactly once, and left no lock or session."""
         found = self.bed.leftovers()
         expected = dict.fromkeys(found, 0) | {"finished": before + measured.done + measured.warm}
         if found != expected:
@@ -120,7 +120,7 @@ def arguments() -> argparse.Namespace:
 
 
 def bench(bed: Testbed, asked: argparse.Namespace) -> Bench:
-    """Measure what was asked for: the empty queue first, then the full one."""
+    """Measure the chosen scenarios, on the empty queue first and then on the full one."""
     made = Bench(bed, asked.seconds, asked.runs)
     wanted = chosen(scenarios(bed.job), asked.scenario)
     report.print_head(asked.database)
@@ -135,7 +135,7 @@ def bench(bed: Testbed, asked: argparse.Namespace) -> Bench:
 
 
 def main() -> int:
-    """Measure, print, write JSON; 1 when answers were wrong or something was left over."""
+    """Measure, print and write JSON. Returns 1 for wrong answers, or when jobs left something behind."""
     asked = arguments()
     about = report.circumstances(asked.database, asked.seconds, asked.runs)
     try:

@@ -1,4 +1,4 @@
-"""What is measured, one scenario a row of the table."""
+"""The scenarios of the benchmark, each of which is a row of the table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ REFERENCE = "<daemon_reference> 0123456789ABCDEF0123456789ABCDEF </daemon_refere
 
 @dataclass(frozen=True)
 class Scenario:
-    """A circle of calls, who walks it, and where. ``limit`` is the job limit while it runs, 0 for none.
+    """A repeated sequence of calls (a circle), its callers, and the queue.
 
-    So many ``waiting`` resources hold a call meanwhile. A queue that is short otherwise has so many jobs that
-    it ``needs``. ``submits``: the queue is restored after each run.
-    ``finishes``: every circle finishes one job of the queue, and afterwards nothing else may be left of it.
+    ``limit`` is the job limit during the run, 0 for none; ``waiting`` is the number of resources with a long
+    poll meanwhile; ``needs`` is the least number of queued jobs. ``submits``: the queue is restored after
+    each run. ``finishes``: every circle finishes one job of the queue, and leaves no lock or session.
     """
 
     name: str
@@ -50,7 +50,7 @@ def work(limit: int, *keep: str) -> Step:
     return _resource("request_work", SESSION | wanted, *keep)
 
 
-# Nobody offers this: the call is held until its time is over.
+# There is no job of this application: the call is held until its time is over.
 HELD = (_resource("wait", {"project": "LGI", "applications": "nothing", "wait": "60"}),)
 SIGN_UP = _resource("signup_resource", {"project": "LGI"}, "session_id")
 SIGN_OFF = _resource("signoff_resource", SESSION)
@@ -69,7 +69,7 @@ SUBMIT = _user("interface_submit_job", application="hello_world", target_resourc
 
 
 def scenarios(job: int) -> tuple[Scenario, ...]:
-    """All scenarios, the one that others are compared with first and the one that uses up jobs last."""
+    """Return all scenarios: the one for comparison comes first, the one that uses up jobs last."""
     details = _user("interface_job_state", job_id=str(job))
     state = (_resource("job_state", {"project": "LGI", "job_id": str(job)}),)
     return (

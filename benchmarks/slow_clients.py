@@ -1,6 +1,6 @@
-"""What others notice of clients that keep a server waiting: their answers, the time of those, and memory.
+"""The effect of slow clients on others: response times of other users, and memory of the server.
 
-``python -m benchmarks.slow_clients`` (``--kind idle``) runs a server of its own for each kind of client.
+``python -m benchmarks.slow_clients`` (``--kind idle``) starts a new server for each kind of client.
 """
 
 import argparse
@@ -29,15 +29,15 @@ POST = (
     "Content-Length: {size}\r\n\r\nproject="
 )
 CALLS, TOO_LATE = 400, 5.0
-# Connections opened again in a second, of those that were closed.
+# The number of closed connections that are opened again in a second.
 REOPENED = 10
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Clients of one kind: how many, of how many certificates (0: none), and what each sends at first.
+    """Clients of one kind: their number, that of their certificates (0: none), and what each sends first.
 
-    ``again`` is what each sends after so many seconds; ``descriptors`` are those of the server.
+    ``again`` is what each sends periodically; ``descriptors`` is the limit of the server.
     """
 
     number: int
@@ -107,7 +107,7 @@ def _opened(kind: Kind, port: int, context: ssl.SSLContext) -> socket.socket | N
 
 
 def _is_closed(client: socket.socket) -> bool:
-    """Whether the server has ended a connection, which nothing is read from."""
+    """Return whether the server has closed a connection; nothing is read from it."""
     try:
         return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 1
     except OSError:
@@ -116,7 +116,7 @@ def _is_closed(client: socket.socket) -> bool:
 
 @contextmanager
 def attacked(grid: Grid, kind: Kind) -> Iterator[None]:
-    """Have the clients around while a block runs; once they are all there."""
+    """Keep the clients connected during a block, which begins when all are connected."""
     authority = str(grid.people.authority.ca_file)
     users = [grid.people.user(f"eve{number}@desk", ("theor",)) for number in range(kind.certificates)]
     files = [(authority, str(user.certificate), str(user.key)) for user in users] or [(authority, "", "")]
@@ -134,7 +134,7 @@ def attacked(grid: Grid, kind: Kind) -> Iterator[None]:
 
 
 def times(call: Callable[[], object], number: int) -> list[float]:
-    """How many seconds each call takes; one that is not answered in time ends it."""
+    """Return the seconds of each call, up to the first one that is not answered in time."""
     taken = []
     for _ in range(number):
         begin = time.monotonic()
@@ -153,7 +153,7 @@ def p99(seconds: list[float]) -> float:
 
 
 def measure(name: str, kind: Kind) -> bool:
-    """Print what another user notices; whether its p99 stays below twice that of a calm server."""
+    """Print the response times of another user; return whether the p99 is below twice that without load."""
     with running(LimitedGrid(kind.descriptors)) as grid:
         kind = _with_upload(grid, kind)
         mark = grid.user("mark@laptop", ("theor",))
@@ -165,24 +165,24 @@ def measure(name: str, kind: Kind) -> bool:
             grid.user("mark@laptop", ("theor",)).post("interface_job_state")
 
         times(known, 50)
-        # Half of it before and half of it after, since the machine does other things too.
+        # Half of the calls without load come before and half after, since the machine has other load too.
         calm = times(known, CALLS // 2), times(new, CALLS // 8)
         before = _memory(grid)
         with attacked(grid, kind):
             under = times(known, CALLS), times(new, CALLS // 8)
             after = _memory(grid)
         calm = calm[0] + times(known, CALLS // 2), calm[1] + times(new, CALLS // 8)
-        told = grid.log.read_text()
+        log = grid.log.read_text()
         print(f"{name}: {kind.number} clients")
         for what, one, other in zip(("kept connection", "new connection"), calm, under, strict=True):
             print(f"    {what}: p99 {p99(one):.1f} ms calm, {p99(other):.1f} ms; {len(other)} answered")
         print(f"    memory {before / 2**20:.0f} MB, {after / 2**20:.0f} MB")
-        print(f"    {told.count('Traceback')} tracebacks, {told.count('Too many open')} times no descriptor")
+        print(f"    {log.count('Traceback')} tracebacks, {log.count('Too many open')} times no descriptor")
         return p99(under[0]) < 2 * p99(calm[0])
 
 
 def _with_upload(grid: Grid, kind: Kind) -> Kind:
-    """Return a kind whose uploads have a repository to go to."""
+    """Return a kind whose uploads go to an existing repository."""
     if kind.request != b"PUT":
         return kind
     grid.resource()
@@ -198,7 +198,7 @@ def _memory(grid: Grid) -> int:
 
 
 def main() -> int:
-    """Measure all kinds, or one."""
+    """Measure all kinds of clients, or one of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", choices=list(KINDS), action="append")
     chosen = parser.parse_args().kind or list(KINDS)

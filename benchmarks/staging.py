@@ -1,4 +1,4 @@
-"""``python -m benchmarks.staging``: small files of a job, many in a request, beside the same one by one."""
+"""``python -m benchmarks.staging``: uploads of small files, many per request and one per request."""
 
 import argparse
 import os
@@ -17,12 +17,12 @@ from lgi_tools.staging.store import store
 from tests.support.grid import Grid, running
 
 FIELDS = {"application": "hello_world", "target_resources": "any"}
-# How much faster together must be than one by one.
+# The least factor by which many files per request must be faster.
 LEAST = 10
 
 
 def main() -> int:
-    """Measure, print four rows; 1 when something failed or files together are not much faster."""
+    """Measure and print four rows. Returns 1 after a failure, or when bulk uploads are not faster enough."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.staging", description=__doc__)
     parser.add_argument("--files", type=int, default=3000)
     asked = parser.parse_args()
@@ -57,7 +57,7 @@ def _repository(grid: Grid) -> Repository:
 
 
 def _timed(state: Path, what: str, act: Callable[[], int]) -> float:
-    """Seconds, printed too, that it takes with this state directory."""
+    """Run LGI_stage with a state directory; print and return the seconds."""
     state.mkdir(exist_ok=True)
     os.environ["LGI_STATE_DIRECTORY"] = str(state)
     begin = time.monotonic()

@@ -1,4 +1,4 @@
-"""How many statements each call costs: the difference of MariaDB's own counters around one call."""
+"""The number of SQL statements of each call: the difference of MariaDB's counters around it."""
 
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -21,7 +21,7 @@ Counts = dict[str, int]
 
 
 class Counter:
-    """Collects what the calls of several rounds cost."""
+    """Counts the statements of calls over several rounds."""
 
     def __init__(self, bed: Testbed) -> None:
         """Count on the testbed's database, which nothing else may use meanwhile."""
@@ -34,12 +34,12 @@ class Counter:
         return {kind: sum(values.get(name, 0) for name in names) for kind, names in KINDS.items()}
 
     def count(self, name: str, call: Callable[[], object]) -> None:
-        """Make a call, the first of its second as far as the time stamps say."""
+        """Make a call and count its statements; the time stamps make it the first call of a second."""
         filling.grow_old(self._bed.grid)
         before, idle = self._status(), self._status()
         call()
         after = self._status()
-        # The looking itself costs something: what two looks in a row differ by.
+        # Reading the counters costs statements itself: the difference of two readings in a row.
         cost = {kind: after[kind] - idle[kind] - (idle[kind] - before[kind]) for kind in KINDS}
         self._seen.setdefault(name, []).append(cost)
 
@@ -55,7 +55,7 @@ def count(bed: Testbed) -> dict[str, Counts]:
     """Return the number of statements by call."""
     counter = Counter(bed)
     resource = ResourceCalls(bed.grid.client(bed.grid.people.resource("res1@cluster")), PROJECT)
-    # One round before, so that connections, and what the server keeps, are warm.
+    # One round before, to fill connections and caches.
     _round(Counter(bed), bed, resource)
     for _ in range(ROUNDS):
         _round(counter, bed, resource)
@@ -64,7 +64,7 @@ def count(bed: Testbed) -> dict[str, Counts]:
 
 
 def _round(counter: Counter, bed: Testbed, resource: ResourceCalls) -> None:
-    """Every call once; the job of the details stays as it is."""
+    """Make every call once; the job whose details are read does not change."""
     user, job = bed.reader, str(bed.job)
     counter.count("server list", lambda: user.post("interface_project_server_list"))
     counter.count("resource list", lambda: user.post("interface_project_resource_list"))

@@ -1,4 +1,4 @@
-"""What is measured: a project server with two workers, a database of its own, everybody's certificates."""
+"""The measured system: a project server with two workers, its database, and certificates of callers."""
 
 import shutil
 import tempfile
@@ -19,17 +19,17 @@ from tests.support.mariadb import PrivateMariaDB
 
 READER, NOBODY = "mark@laptop", "new@laptop"
 RESOURCES = 16
-# A resource that never asks, for jobs that only lists are to show.
+# A resource that never requests work, as the target of jobs for lists.
 ELSEWHERE = "elsewhere@cluster"
 PAGE = 10
 CLIENTS = 1000
-# As a small production server has it, in MB; every commit is on the disk before it is answered.
+# The buffer pool of a small production server, in MB; every commit is synced to disk.
 BUFFERS = 256
 SETTINGS = ("SET GLOBAL innodb_flush_log_at_trx_commit = 1",)
 
 
 class Testbed:
-    """A running grid, a generator aimed at it, and the job whose details are asked for."""
+    """A running grid, a load generator for it, and the job whose details are requested."""
 
     def __init__(self, grid: Grid, database: int, generator: Generator, directory: Path) -> None:
         """Register users and resources; ``database`` is the process id of MariaDB, or 0."""
@@ -60,13 +60,13 @@ class Testbed:
         self._keep(name, self.grid.people.resource(name))
 
     def _keep(self, name: str, issued: Issued) -> None:
-        """Key and certificate in one file, which is how the generator wants them."""
+        """Write key and certificate into one file, as the generator reads them."""
         pem = self._certificates / f"{name}.pem"
         pem.touch(0o600)
         pem.write_bytes(issued.key.read_bytes() + issued.certificate.read_bytes())
 
     def certificate(self, name: str) -> str:
-        """Return the file of a caller; ``{client}`` in a name is kept."""
+        """Return the file of a caller; ``{client}`` in a name is not replaced."""
         return f"{self._certificates}/{name}.pem"
 
     def _job_with_files(self, directory: Path) -> int:
@@ -76,19 +76,19 @@ class Testbed:
         return self.reader.submit(files, input="78" * 100)
 
     def _fill_a_page(self) -> None:
-        """Give the reader a whole page: an answer is as long on the empty queue as on the full one."""
+        """Submit a page of jobs of the reader, so that the length of answers does not depend on the queue."""
         self.grid.resource(ELSEWHERE).sign_off()
         for _ in range(PAGE - 1):
             self.reader.submit(target_resources=ELSEWHERE, input="78" * 100)
 
     def fill(self, jobs: int) -> None:
-        """Queue so many jobs more."""
+        """Queue more jobs."""
         filling.fill(self.grid, jobs, READER)
         self._last = filling.last_job(self.grid)
 
     @contextmanager
     def short_queue(self, jobs: int) -> Iterator[None]:
-        """So many jobs, below 1,000, while a block goes on: to hand out as many as on the full queue."""
+        """Queue jobs (below 1,000) during a block, so that as many can be offered as on the full queue."""
         if jobs:
             filling.fill(self.grid, jobs, READER)
         try:
@@ -98,7 +98,7 @@ class Testbed:
                 self.restore()
 
     def restore(self) -> None:
-        """Forget what was submitted since the queue was filled, repositories too."""
+        """Delete the jobs submitted since the queue was filled, and their repositories."""
         filling.forget_after(self.grid, self._last)
         rows = self.grid.rows("SELECT repository FROM job_queue WHERE job_id <= %s", self.job + PAGE)
         kept = {row["repository"] for row in rows}
@@ -107,7 +107,7 @@ class Testbed:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def limit(self, jobs: int) -> None:
-        """Allow every user so many jobs of each application; 0 is without end, and nothing is counted."""
+        """Allow every user so many jobs of each application; with 0 there is no limit and no count."""
         self.grid.database.run(
             lambda transaction: administration.allow(transaction, "user", "any", "any", jobs, servers="any")
         )
@@ -123,7 +123,7 @@ class Testbed:
         return processes.highest(process.pid if process else -1)
 
     def leftovers(self) -> dict[str, int]:
-        """Return what finished jobs may leave behind, and the number of finished jobs."""
+        """Return the numbers of locks and sessions that are left, and of finished jobs."""
         questions = {
             "finished": "job_queue WHERE state = 'finished'",
             "running": "job_queue WHERE state = 'running'",
@@ -139,7 +139,7 @@ class Testbed:
 
 @contextmanager
 def testbed(database: str) -> Iterator[Testbed]:
-    """A running testbed on ``mariadb`` or ``sqlite``, removed at the end. Raises MissingProgramError."""
+    """Provide a running testbed on ``mariadb`` or ``sqlite``. Raises MissingProgramError."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgi-bench-")))
         address, process = stack.enter_context(database_of(database))
@@ -156,7 +156,7 @@ def database_of(
 ) -> Iterator[tuple[str, int]]:
     """Return the address of an empty database and the process of our own server; None for SQLite.
 
-    ``buffers`` is in MB. Told once: MariaDB refuses another size until it has changed to the first one.
+    ``buffers`` is in MB. Set it once: MariaDB refuses another size until it has applied the first one.
     """
     if kind == "sqlite":
         yield "sqlite:LGI.sqlite", 0

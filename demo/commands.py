@@ -1,4 +1,4 @@
-"""Running the commands of the demo and waiting for their effects."""
+"""Functions that run the commands of the demo and wait for their effects."""
 
 import socket
 import subprocess

@@ -28,7 +28,7 @@ class Demo:
     def __init__(self) -> None:
         """Create the directory of the grid."""
         self.directory = Path(tempfile.mkdtemp(prefix="lgi-demo-"))
-        # A daemon started by root runs each job as a user of its own, who must get to its directory.
+        # A daemon of root runs each job under its own uid, which must be able to enter the job's directory.
         self.directory.chmod(0o755)
         self.ca = self.directory / "certificates"
         self.port = free_port()
@@ -163,7 +163,7 @@ class Demo:
         self.run("LGI_qstat", *tool)
 
     def offered(self) -> bool:
-        """Whether a resource has told the server that it offers hello_world."""
+        """Return whether a resource has announced hello_world to the server."""
         return "hello_world" in self.quietly("LGI_qstat", "-c", self.home, "-L")
 
     def state(self, job: str) -> str:

@@ -1,4 +1,4 @@
-"""What a person types: LGI_qsub, LGI_qstat, LGI_qdel, LGI_filetransfer and LGI_certificates.
+"""The commands of users: LGI_qsub, LGI_qstat, LGI_qdel, LGI_filetransfer, LGI_certificates and others.
 
 And what a person writes: ``from lgi_tools import Project``, see docs/python.md. Its names are loaded when
 they are asked for, so that a small tool does not load what speaks to servers.

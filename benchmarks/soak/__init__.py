@@ -1,1 +1,1 @@
-"""The load test of LGI's document: a long queue, many daemons, and whether every job ended exactly once."""
+"""The load test of LGI's document: a long queue and many daemons. Every job must end exactly once."""

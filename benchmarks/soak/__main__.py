@@ -16,12 +16,12 @@ from benchmarks.testbed import BUFFERS, database_of
 from benchmarks.testbed import SETTINGS as SMALL
 from tests.support.grid import Grid
 
-# The log is as large as MariaDB has it when nobody says anything; that of the tests is smaller.
+# With MariaDB's default size of the redo log; that of the tests is smaller.
 SETTINGS = (*SMALL, f"SET GLOBAL innodb_log_file_size = {96 * 1024 * 1024}")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run it and write the report; 1 when a check has failed."""
+    """Run the test and write the report. Returns 1 when a check has failed."""
     asked = _arguments().parse_args(words)
     plan = Plan(
         jobs=asked.jobs,
@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
         fast=asked.fast,
         slow=asked.slow,
     )
-    # Whoever ends it has its programs and files removed, too.
+    # SIGTERM must remove its processes and files too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     about = circumstances(asked.database, plan.seconds, 1)
     try:
@@ -68,7 +68,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _run(plan: Plan, kind: str, buffers: int, directory: Path) -> Outcome:
-    """Set up a grid of its own, load it, remove it."""
+    """Set up a grid, run the load test on it, and remove it."""
     with ExitStack() as stack:
         address, process = stack.enter_context(database_of(kind, buffers, SETTINGS))
         grid = Grid(address, {"workers": "2"})

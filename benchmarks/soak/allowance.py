@@ -1,17 +1,17 @@
-"""Keeps a process from using more of the processors than it may."""
+"""A limit on the processor time of this process."""
 
 import threading
 import time
 from collections.abc import Callable
 
-# Processor seconds that may be used at once before anything is held back.
+# Processor seconds that may be used in a burst before threads are delayed.
 BURST = 0.25
-# Nobody is held for longer without another look.
+# The longest delay, in seconds, between two checks.
 _LONGEST = 1.0
 
 
 class Allowance:
-    """So many cores for all threads of this process, over any few seconds."""
+    """A number of cores for all threads of this process, on average over some seconds."""
 
     def __init__(
         self,
@@ -20,18 +20,18 @@ class Allowance:
         used: Callable[[], float] = time.process_time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Start the account; earlier usage does not count."""
+        """Start to count; earlier usage is ignored."""
         self._cores = cores
         self._clock, self._used, self._sleep = clock, used, sleep
         self._at, self._had = clock(), used()
         self._over = 0.0
-        # Of those held back one looks at the clock. If all did, looking would use up what is allowed.
+        # Only one of the delayed threads checks the usage: the checks of all would use up the allowance.
         self._gate = threading.Lock()
-        # Seconds that threads were held back, added up.
+        # The sum of all delays in seconds.
         self.held = 0.0
 
     def wait(self) -> None:
-        """Return when the process may go on."""
+        """Return when the process is below its limit."""
         begin = self._clock()
         with self._gate:
             while (pause := self._pause()) > 0:

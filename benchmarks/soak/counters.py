@@ -1,4 +1,4 @@
-"""MariaDB's own counters over a test: the figures that LGI's document gives of its load test."""
+"""The differences of MariaDB's counters over a test, which LGI's document reports of its load test."""
 
 from collections.abc import Mapping
 
@@ -17,15 +17,15 @@ _SHOWN = (
     "Innodb_row_lock_waits",
     "Innodb_deadlocks",
 )
-# Not differences: what there was at most.
+# Counters of a maximum: their last value is reported instead of a difference.
 _HIGHEST = ("Max_used_connections",)
 
 
 class Counters:
-    """What the database did since now; empty when it is not MariaDB."""
+    """The counters of the database since the creation of this object; empty unless it is MariaDB."""
 
     def __init__(self, grid: Grid, mariadb: bool) -> None:
-        """Begins to count."""
+        """Store the present values of the counters."""
         self._grid, self._mariadb = grid, mariadb
         self._before = self._look()
 
@@ -36,7 +36,7 @@ class Counters:
         return {name: int(str(rows[name])) for name in (*_SHOWN, *_HIGHEST) if name in rows}
 
     def read(self) -> dict[str, int]:
-        """Return the counters by their names in MariaDB."""
+        """Return the differences so far, by the names of the counters in MariaDB."""
         return {
             name: value - (0 if name in _HIGHEST else self._before[name])
             for name, value in self._look().items()
@@ -44,6 +44,6 @@ class Counters:
 
 
 def share_of_writes(counted: Mapping[str, int]) -> float:
-    """Which part of the statements that read or change rows changes them."""
+    """Return the part of the statements on rows that change them, from 0 to 1."""
     writes = sum(counted.get(name, 0) for name in _WRITES)
     return writes / max(1, writes + sum(counted.get(name, 0) for name in _READS))

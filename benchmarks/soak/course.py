@@ -1,4 +1,4 @@
-"""The course of a load test: fill the queue, let the daemons loose, look on, reckon up."""
+"""The steps of a load test: fill the queue, start the daemons, take samples, check the result."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ from lgi_server.tables import event_queue
 from tests.support.grid import BIN, PROJECT, Grid, wait_for
 
 READER = "mark@laptop"
-# Daemons with jobs may need so long after the end to report them all; then they are stopped.
+# Seconds after the end for daemons to report their jobs; then they are stopped.
 DRAIN_SECONDS = 600.0
 ROOT = Path(__file__).parents[2]
 SERVER, SCHEDULER, DATABASE, SIMULATOR = "server", "scheduler", "database", "simulators"
@@ -33,10 +33,10 @@ SERVER, SCHEDULER, DATABASE, SIMULATOR = "server", "scheduler", "database", "sim
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that was seen of a load test; ``troubles`` is empty when it was passed.
+    """The results of a load test; ``troubles`` is empty when it was passed.
 
     ``held`` are the seconds that each daemon was held back by the simulators' allowance on average.
-    ``mariadb`` tells whether slow statements and counters were looked at.
+    ``mariadb`` is whether slow statements and counters were recorded.
     """
 
     plan: Plan
@@ -93,7 +93,7 @@ def run(grid: Grid, plan: Plan, directory: Path, database: int = 0, logged: bool
 
 
 def _parts(grid: Grid, plan: Plan, directory: Path) -> list[Part]:
-    """Register the resources and deal them out to the processes."""
+    """Register the resources and distribute them over the processes."""
     names = [f"res{number}@cluster" for number in range(1, plan.resources + 1)]
     issued = {name: grid.people.resource(name) for name in names}
 
@@ -124,7 +124,7 @@ def _parts(grid: Grid, plan: Plan, directory: Path) -> list[Part]:
 
 @contextmanager
 def scheduler(grid: Grid, directory: Path) -> Iterator[int]:
-    """LGI_scheduler beside the server; answers its process, which leads a session."""
+    """Run LGI_scheduler during a block; yield its process id, which is that of its session."""
     with (directory / "scheduler.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program
             [BIN / "LGI_scheduler", grid.config_file], stdout=log, stderr=log, start_new_session=True
@@ -137,7 +137,7 @@ def scheduler(grid: Grid, directory: Path) -> Iterator[int]:
 
 
 def _load(grid: Grid, parts: Sequence[Part], leader: int, database: int) -> tuple[Samples, list[str]]:
-    """Run the simulators to their end, looking on; what went wrong with them."""
+    """Run the simulators to their end while taking samples; return their errors."""
     plan = parts[0].plan
     begin = parts[0].begin
     running = [_simulator(part) for part in parts]
@@ -160,17 +160,17 @@ def _load(grid: Grid, parts: Sequence[Part], leader: int, database: int) -> tupl
 
 
 def _simulator(part: Part) -> subprocess.Popen[bytes]:
-    told = Path(part.result).with_suffix(".part")
-    part.write(told)
+    part_file = Path(part.result).with_suffix(".part")
+    part.write(part_file)
     for old in (part.result, part.ledger):
-        # Of an earlier test: a simulator that fails is not to be taken for that one.
+        # A result of an earlier test must not be read if the simulator fails.
         Path(old).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "benchmarks.soak.simulator", str(told)]
+    command = [sys.executable, "-m", "benchmarks.soak.simulator", str(part_file)]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)  # noqa: S603 - our own program
 
 
 def _wait(running: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
-    """Return after some seconds, or when all have ended."""
+    """Wait some seconds, or until all simulators have ended."""
     end = time.monotonic() + seconds
     for process in running:
         try:
@@ -180,7 +180,7 @@ def _wait(running: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> str:
-    """End a simulator and return what is wrong if it had not ended by itself."""
+    """End a simulator; return an error if it had not ended by itself."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -189,13 +189,13 @@ def _end(process: subprocess.Popen[bytes]) -> str:
 
 
 def _result(path: Path) -> dict[str, Any]:
-    """Return what a simulator has stored; nothing when it was stopped."""
+    """Return the stored result of a simulator; empty when it was stopped."""
     nothing = {"latencies": Latencies().as_json(), "held": 0.0, "mistakes": []}
     return json.loads(path.read_text()) if path.exists() else nothing
 
 
 def _account(grid: Grid) -> None:
-    """Have the scheduler count all runs now."""
+    """Run the scheduler's accounting of runs now."""
     now = int(time.time())
     grid.database.run(partial(_ask, now))
     wait_for(lambda: not grid.rows("SELECT 1 AS one FROM job_history WHERE accounted = 0 LIMIT 1"), 60)

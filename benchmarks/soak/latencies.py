@@ -1,4 +1,4 @@
-"""How long calls took: counts by length, which take the same room however long a test lasts."""
+"""Latencies of calls as histograms, whose size does not depend on the length of a test."""
 
 import math
 import threading
@@ -7,40 +7,40 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# A length is known to a hundredth of itself.
+# Each bucket is two percent wider than the one before: latencies are exact to one percent.
 _STEP = math.log(1.02)
 _SHORTEST = 1e-5
-# Calls are also counted together for each piece of the test.
+# All calls are also counted by periods of the test, in seconds.
 SLOT_SECONDS = 10.0
 
 
 @dataclass
 class Lengths:
-    """Lengths in seconds: how many of each, their sum and the longest."""
+    """A histogram of lengths in seconds, with their sum and the longest."""
 
     counts: Counter[int] = field(default_factory=Counter)
     total: float = 0.0
     longest: float = 0.0
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Count a length."""
         self.counts[round(math.log(max(seconds, _SHORTEST)) / _STEP)] += 1
         self.total += seconds
         self.longest = max(self.longest, seconds)
 
     def merge(self, other: "Lengths") -> None:
-        """Count all of another."""
+        """Add another histogram."""
         self.counts.update(other.counts)
         self.total += other.total
         self.longest = max(self.longest, other.longest)
 
     @property
     def number(self) -> int:
-        """How many there are."""
+        """The number of lengths."""
         return self.counts.total()
 
     def quantile(self, share: float) -> float:
-        """Return a quantile of the lengths; 0 without any."""
+        """Return a quantile of the lengths; 0 without lengths."""
         left = share * self.number
         for bucket in sorted(self.counts):
             left -= self.counts[bucket]
@@ -53,26 +53,26 @@ class Lengths:
         return {"counts": dict(self.counts), "total": self.total, "longest": self.longest}
 
 
-def read_lengths(told: Mapping[str, Any]) -> Lengths:
+def read_lengths(values: Mapping[str, Any]) -> Lengths:
     """Read the result of `Lengths.as_json`."""
-    counts = Counter({int(bucket): number for bucket, number in told["counts"].items()})
-    return Lengths(counts, told["total"], told["longest"])
+    counts = Counter({int(bucket): number for bucket, number in values["counts"].items()})
+    return Lengths(counts, values["total"], values["longest"])
 
 
 class Latencies:
-    """Lengths of calls by name, and of all by when they were made; any thread may add to them."""
+    """The latencies of calls, by name and by the time of the call; thread-safe."""
 
     def __init__(self) -> None:
-        """Nothing was called yet."""
+        """Start without calls."""
         self.calls: dict[str, Lengths] = {}
         self.slots: dict[int, Lengths] = {}
         self.errors: Counter[str] = Counter()
-        # How much later than it was due a daemon's turn began.
+        # The delays of daemons: how much later than due their turns began.
         self.late = Lengths()
         self._guard = threading.Lock()
 
     def note(self, call: str, at: float, seconds: float, error: str = "") -> None:
-        """Count a call made ``at`` seconds after the begin, and its error when it had one."""
+        """Count a call made ``at`` seconds after the start, and its error number if it had one."""
         with self._guard:
             self.calls.setdefault(call, Lengths()).add(seconds)
             self.slots.setdefault(int(at // SLOT_SECONDS), Lengths()).add(seconds)
@@ -80,7 +80,7 @@ class Latencies:
                 self.errors[f"{call}: {error}"] += 1
 
     def note_late(self, seconds: float) -> None:
-        """Count a turn that began so late."""
+        """Count a turn that began ``seconds`` too late."""
         with self._guard:
             self.late.add(seconds)
 
@@ -95,7 +95,7 @@ class Latencies:
 
 
 def merged(parts: Iterable[Mapping[str, Any]]) -> Latencies:
-    """Return the sum of several processes."""
+    """Return the sum of the results of several processes."""
     found = Latencies()
     for part in parts:
         for name, lengths in part["calls"].items():

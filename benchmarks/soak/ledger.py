@@ -1,4 +1,4 @@
-"""What simulated daemons say they did to jobs, a line each, written at once."""
+"""The journals of simulated daemons: one line for each action on a job, not buffered."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Deed(StrEnum):
-    """What happened to a job. Only what the server has confirmed is written."""
+    """An action on a job. It is written after the server has confirmed it."""
 
     CLAIMED = "claimed"
     ENDED = "ended"
@@ -18,7 +18,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One deed of one daemon; ``reference`` is the one it claimed the job with."""
+    """An action of a daemon; ``reference`` is the daemon reference with which it claimed the job."""
 
     deed: str
     job_id: int
@@ -27,25 +27,25 @@ class Entry:
 
 
 class Ledger:
-    """A file that any thread of one process appends to."""
+    """A file to which the threads of one process append."""
 
     def __init__(self, path: Path) -> None:
-        """Create an empty ledger."""
+        """Create an empty file."""
         self._file = path.open("w", buffering=1)
         self._guard = threading.Lock()
 
     def note(self, deed: Deed, job_id: str, daemon: str, reference: str) -> None:
-        """Write a line."""
+        """Append a line."""
         line = json.dumps(asdict(Entry(deed, int(job_id), daemon, reference)))
         with self._guard:
             self._file.write(f"{line}\n")
 
     def close(self) -> None:
-        """Nothing more is written."""
+        """Close the file."""
         self._file.close()
 
 
 def read(paths: Iterable[Path]) -> list[Entry]:
-    """Return the entries of all files; a process that never started has none."""
+    """Return the entries of all files; a missing file is of a process that never started."""
     there = [path for path in paths if path.exists()]
     return [Entry(**json.loads(line)) for path in there for line in path.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""What a load test does: how many jobs and daemons, for how long, how often they ask."""
+"""The parameters of a load test: numbers of jobs and daemons, duration, cycles."""
 
 import json
 import os
@@ -14,7 +14,7 @@ def default_cores() -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """The figures of one load test; times are in seconds.
+    """The parameters of one load test; times are in seconds.
 
     ``fast`` and ``slow`` are the daemon's -ft and -st. A daemon has ``places`` for jobs, each of which runs
     between ``shortest`` and ``longest``. ``cores`` is what all simulators together may use of the processors.
@@ -31,25 +31,25 @@ class Plan:
     processes: int = 2
     cores: float = field(default_factory=default_cores)
     sample_seconds: float = 5.0
-    # So long after the simulators are started their daemons begin together, or as soon as they can.
+    # The time from the start of the simulators to the common start of their daemons.
     lead: float = 3.0
 
     @property
     def page(self) -> int:
-        """How many jobs a daemon asks for at once, as LGI_daemon with so many places does."""
+        """The limit of a request for work, as LGI_daemon with so many ``places`` sends it."""
         return min(256, max(32, 4 * self.places))
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one process of simulated daemons is told; ``daemons`` are names with keys and certificates."""
+    """The input of one process of simulated daemons; ``daemons`` are names with keys and certificates."""
 
     plan: Plan
     url: str
     project: str
     ca: str
     daemons: tuple[tuple[str, str, str], ...]
-    # How many daemons there are in the other processes before these: they begin one after the other.
+    # The number of daemons in the processes before this one: daemons start one after the other.
     before: int
     # On the clock of time.time(), the same for all processes.
     begin: float
@@ -57,13 +57,13 @@ class Part:
     result: str
 
     def write(self, path: Path) -> None:
-        """Store it for the process."""
+        """Write the input to a file."""
         path.write_text(json.dumps(asdict(self)))
 
 
 def read_part(path: Path) -> Part:
     """Read the file of `Part.write`."""
-    told: dict[str, Any] = json.loads(path.read_text())
-    told["plan"] = Plan(**told["plan"])
-    told["daemons"] = tuple((name, key, certificate) for name, key, certificate in told["daemons"])
-    return Part(**told)
+    values: dict[str, Any] = json.loads(path.read_text())
+    values["plan"] = Plan(**values["plan"])
+    values["daemons"] = tuple((name, key, certificate) for name, key, certificate in values["daemons"])
+    return Part(**values)

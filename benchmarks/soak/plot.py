@@ -12,7 +12,7 @@ _GROUPS = (SERVER, SCHEDULER, DATABASE, SIMULATOR)
 
 
 def draw(path: Path, outcome: Outcome) -> bool:
-    """Draw it; False without matplotlib, which only this needs."""
+    """Write the plot; return False without matplotlib, which nothing else needs."""
     try:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Compares what the daemons say they did with what the database holds: every job ended exactly once."""
+"""Compares the journals of the daemons with the database: every job must have ended exactly once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +9,13 @@ from benchmarks.soak.simulated import APPLICATION, output
 from tests.support.grid import Grid
 
 LIFE = ("queued", "running", "finished")
-# So many examples of each kind of trouble are enough.
+# The number of examples of each kind of fault.
 _EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What the database holds of a job that is not queued."""
+    """The row of a job that is not queued."""
 
     job_id: int
     state: str
@@ -25,7 +25,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Books:
-    """What the database holds at the end: jobs, their recorded changes, what is left behind, counted runs."""
+    """The database at the end: jobs, recorded changes, locks and sessions that are left, counted runs."""
 
     queued: int
     jobs: Sequence[Stored]
@@ -35,7 +35,7 @@ class Books:
 
 
 def books(grid: Grid) -> Books:
-    """Look behind the server's back."""
+    """Read the database, without the server."""
     jobs = grid.rows(
         "SELECT job_id, state, target_resources, output FROM job_queue"
         " WHERE application = %s AND state <> 'queued'",
@@ -79,7 +79,7 @@ def troubles(entries: Iterable[Entry], stored: Books, filled: int) -> list[str]:
 
 
 def _of_daemons(entries: Sequence[Entry]) -> list[str]:
-    """Return the faults in the daemons' notes alone."""
+    """Return the faults in the journals of the daemons alone."""
     claimed = Counter(entry.job_id for entry in entries if entry.deed == Deed.CLAIMED)
     ended = Counter(entry.job_id for entry in entries if entry.deed == Deed.ENDED)
     away = [entry.job_id for entry in entries if entry.deed == Deed.TAKEN_AWAY]

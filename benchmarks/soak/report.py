@@ -18,7 +18,7 @@ _SHOWN = 5
 
 
 def failures(outcome: Outcome) -> list[str]:
-    """Why the test is not passed; empty when it is."""
+    """Return why the test has failed; empty when it was passed."""
     slow = [one for one in outcome.slow if one.seconds > LONGEST_STATEMENT]
     return [
         *outcome.troubles,
@@ -129,7 +129,7 @@ def _use(outcome: Outcome) -> Iterator[str]:
 
 
 def as_json(outcome: Outcome) -> dict[str, object]:
-    """Everything, for programs."""
+    """Return all results for programs."""
     return {
         "plan": asdict(outcome.plan),
         "passed": not failures(outcome),

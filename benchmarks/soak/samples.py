@@ -1,4 +1,4 @@
-"""Who uses the processors and the memory, looked at again and again."""
+"""Periodic samples of processor and memory usage, by group of processes."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -11,7 +11,7 @@ OTHERS = "others"
 
 @dataclass(frozen=True)
 class Group:
-    """Processes that belong together: sessions by their leaders, and single ones."""
+    """A group of processes: sessions, by their leaders, and single processes."""
 
     leaders: Collection[int] = ()
     processes: Collection[int] = ()
@@ -19,9 +19,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds since the begin; by group, the cores used since the sample before and the memory in bytes.
+    """The time in seconds; by group, the cores used since the previous sample, and the memory in bytes.
 
-    The group "others" is the rest of the machine; its memory is not looked at.
+    The group "others" is the rest of the machine; its memory is not measured.
     """
 
     at: float
@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass
 class Samples:
-    """The samples of one test; each look costs some reading in /proc."""
+    """The samples of one test; each one reads a part of /proc."""
 
     groups: Mapping[str, Group]
     clock: Callable[[], float] = time.monotonic
@@ -39,7 +39,7 @@ class Samples:
     taken: list[Sample] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begins to count now."""
+        """Store the present usage."""
         self._begin = self._at = self.clock()
         self._used = dict.fromkeys(self.groups, 0.0)
         self._used, _memory = self._look()
@@ -57,7 +57,7 @@ class Samples:
         shares = {
             name: processes.share(group.leaders, group.processes) for name, group in self.groups.items()
         }
-        # What a process has used is not seen any more when it has ended, but it was used.
+        # The usage of an ended process has disappeared from /proc, but still counts.
         used = {name: max(share.seconds, self._used[name]) for name, share in shares.items()}
         used[OTHERS] = self.machine() - sum(used.values())
         return used, {name: share.memory for name, share in shares.items()}

@@ -1,8 +1,8 @@
-"""A daemon as its server sees it: the calls of LGI_daemon in their order, and nothing that runs.
+"""A simulated daemon: it makes the calls of LGI_daemon in the same order, and runs no job.
 
-Once every ``slow`` seconds, and at once when a place is free, it signs up, asks for a page of work, takes
-what it has room for, unlocks that and signs off, which frees the others. Every ``fast`` seconds it asks after
-each of its jobs, and reports the ended ones in a session of their own.
+Every ``slow`` seconds, and immediately when a place becomes free, it signs up, requests work, claims the jobs
+that it has places for, unlocks these and signs off, which unlocks the others. Every ``fast`` seconds it polls
+its jobs, and reports those that have ended in another session.
 """
 
 import random
@@ -23,7 +23,7 @@ _LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 @dataclass
 class Running:
-    """A job this daemon has, or may have: the answer to its claim can be lost."""
+    """A job that this daemon has, or may have, since the answer to its claim can be lost."""
 
     job_id: str
     reference: str
@@ -32,17 +32,17 @@ class Running:
 
     @property
     def specifics(self) -> str:
-        """What the claim posts."""
+        """The job_specifics that the claim posts."""
         return f"<daemon_reference> {self.reference} </daemon_reference>"
 
 
 def output(daemon: str, reference: str) -> bytes:
-    """Return the output of a job: who has run it, and under which claim."""
+    """Return the output of a job: the daemon that has run it, and its reference."""
     return f"{daemon} {reference}\n".encode()
 
 
 class SimulatedDaemon:
-    """Lives by `turn`; time is told to it, in seconds of a clock that never goes back."""
+    """A daemon that is driven by calls of `turn` with the time, in seconds of a monotonic clock."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class SimulatedDaemon:
         *,
         closing: Callable[[], bool],
     ) -> None:
-        """Asks for work at ``begin`` for the first time.
+        """Request work at ``begin`` for the first time.
 
-        When ``closing`` says so no job is taken any more, and those that run end at the next look.
+        Once ``closing`` returns True no more jobs are claimed, and running jobs end at the next poll.
         """
         self.name = name
         self.jobs: dict[str, Running] = {}
@@ -74,11 +74,11 @@ class SimulatedDaemon:
 
     @property
     def over(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the daemon has nothing left to do."""
         return self._closing() and not self.jobs
 
     def turn(self, now: float) -> None:
-        """Do what is due; whatever the server refuses is tried again later."""
+        """Do what is due; a refused call is tried again later."""
         try:
             if now >= self._look_at:
                 self._look_at = now + self._plan.fast
@@ -106,7 +106,7 @@ class SimulatedDaemon:
             offer = self._calls.request_work(APPLICATION, 0, self._plan.page)
             for job in offer.jobs:
                 if self._closing() or len(self.jobs) >= self._plan.places:
-                    # Signing off frees the others.
+                    # The sign-off unlocks the others.
                     return
                 self._claim(job.job_id, offer.resource, now)
                 self._tour_at = min(self._tour_at, now + self._plan.fast)
@@ -115,20 +115,20 @@ class SimulatedDaemon:
     def _claim(self, job_id: str, resource: str, now: float) -> None:
         lasts = random.uniform(self._plan.shortest, self._plan.longest)  # noqa: S311 - a load, not a secret
         job = Running(job_id, secrets.token_hex(16).upper(), now + lasts)
-        # Kept before it is posted: a claim whose answer is lost may have been made.
+        # Stored before the call: a claim whose answer is lost may have succeeded.
         self.jobs[job_id] = job
         try:
-            told = self._calls.update(
+            answer = self._calls.update(
                 job_id, state="running", target_resources=resource, job_specifics=job.specifics
             )
         except ServerError:
             del self.jobs[job_id]
             raise
-        self._hear(job, told)
+        self._update(job, answer)
 
-    def _hear(self, job: Running, told: JobDescription) -> None:
-        """Learn from an answer about a job whose it is and whether it has ended."""
-        if told.daemon_reference != job.reference or told.state not in {"running", "finished"}:
+    def _update(self, job: Running, answer: JobDescription) -> None:
+        """Update the job from an answer: whether it still is this daemon's, and whether it has ended."""
+        if answer.daemon_reference != job.reference or answer.state not in {"running", "finished"}:
             del self.jobs[job.job_id]
             if job.claimed:
                 self._note(Deed.TAKEN_AWAY, job)
@@ -136,7 +136,7 @@ class SimulatedDaemon:
         if not job.claimed:
             job.claimed = True
             self._note(Deed.CLAIMED, job)
-        if told.state == "finished":
+        if answer.state == "finished":
             del self.jobs[job.job_id]
             self._note(Deed.ENDED, job)
 
@@ -151,12 +151,12 @@ class SimulatedDaemon:
             with self._session():
                 for job in ended:
                     self._report(job)
-            # Jobs wait that there was no place for.
+            # More jobs are queued than there were places for.
             self._tour_at = now
 
     def _ask(self, job: Running) -> None:
         try:
-            self._hear(job, self._calls.job_state(job.job_id))
+            self._update(job, self._calls.job_state(job.job_id))
         except ServerError as error:
             if error.number not in _LOST:
                 raise
@@ -166,14 +166,14 @@ class SimulatedDaemon:
     def _report(self, job: Running) -> None:
         self._calls.lock(job.job_id)
         try:
-            self._hear(job, self._calls.job_state(job.job_id))
+            self._update(job, self._calls.job_state(job.job_id))
             if job.job_id in self.jobs:
                 data = output(self.name, job.reference)
                 reference = job.reference
-                told = self._calls.update(
+                answer = self._calls.update(
                     job.job_id, state="finished", output=data, daemon_reference=reference
                 )
-                self._hear(job, told)
+                self._update(job, answer)
         finally:
             with suppress(ServerError, TransportError):
                 self._calls.unlock(job.job_id)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.soak.simulator PART``: many daemons in one process, each in a thread of its own."""
+"""``python -m benchmarks.soak.simulator PART``: many daemons in one process, with a thread for each."""
 
 import json
 import sys
@@ -19,17 +19,17 @@ from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
 from lgi_protocol.resource_api import ResourceCalls
 
-# A thread does little; a thousand of them are not to take 8 GB of addresses.
+# The stack of a thread: with the default a thousand threads would reserve 8 GB of addresses.
 STACK = 512 * 1024
 
 
 class TimedClient(Client):
-    """Notes how long each call took; being held back by the allowance is no part of it."""
+    """A client that records the latency of each call, without the delays of the allowance."""
 
     def __init__(
         self, server: str, credentials: Credentials, latencies: Latencies, allowance: Allowance, begin: float
     ) -> None:
-        """Set where the times are noted, and the start of the test."""
+        """Set where latencies are recorded, and the start of the test."""
         super().__init__(server, credentials)
         self._latencies = latencies
         self._allowance = allowance
@@ -61,10 +61,10 @@ class TimedClient(Client):
 
 
 class Simulator:
-    """The daemons of one part, what they note and what went wrong with them."""
+    """The daemons of one part, with their journal and their errors."""
 
     def __init__(self, part: Part) -> None:
-        """Nothing is called yet."""
+        """Create the daemons; no call is made yet."""
         self._part = part
         self._begin = time.monotonic() + part.begin - time.time()
         self.latencies = Latencies()
@@ -86,11 +86,11 @@ class Simulator:
         self.ledger.close()
 
     def _note_mistake(self, mistake: threading.ExceptHookArgs) -> None:
-        """Said in the report, which then tells that the test has failed."""
+        """Record an error, with which the test has failed."""
         self.mistakes.append("".join(traceback.format_exception(mistake.exc_value)))
 
     def _live(self, number: int) -> None:
-        """Turn after turn; daemons begin one after the other, within their slow cycle."""
+        """Run the turns of a daemon; the daemons start one after the other within their slow cycle."""
         part, plan = self._part, self._part.plan
         name, key, certificate = part.daemons[number]
         credentials = Credentials(Path(key), Path(certificate), Path(part.ca))
@@ -112,7 +112,7 @@ class Simulator:
 
 
 def main() -> int:
-    """Simulate the daemons of a part and store what was seen."""
+    """Simulate the daemons of a part and store the results."""
     part = read_part(Path(sys.argv[1]))
     simulator = Simulator(part)
     simulator.run()

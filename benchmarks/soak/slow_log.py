@@ -25,7 +25,7 @@ class Slow:
 
 
 def switch_on(grid: Grid) -> None:
-    """Have everything logged that connections made from now on do slowly."""
+    """Have MariaDB log slow statements of new connections."""
     grid.run("SET GLOBAL slow_query_log_file = %s", _NAME)
     grid.run("SET GLOBAL log_output = 'FILE'")
     grid.run("SET GLOBAL long_query_time = %s", LOGGED_FROM)
@@ -33,10 +33,10 @@ def switch_on(grid: Grid) -> None:
 
 
 class SlowLog:
-    """The log from now on; nothing is in it where it is not switched on, or the database is not MariaDB."""
+    """The log from now on; empty if it is not switched on, or the database is not MariaDB."""
 
     def __init__(self, grid: Grid, mariadb: bool) -> None:
-        """Begins at the end of what there is."""
+        """Start at the end of the present log."""
         self._path = Path(str(grid.rows("SELECT @@datadir AS d")[0]["d"])) / _NAME if mariadb else None
         self._begin = self._size()
 
@@ -72,5 +72,5 @@ def _shown(sql: Sequence[str]) -> str:
 
 
 def above(slow: Sequence[Slow]) -> Mapping[float, int]:
-    """How many took longer than each of the limits."""
+    """Return how many statements took longer than each of the limits."""
     return {limit: sum(1 for one in slow if one.seconds > limit) for limit in LIMITS}

@@ -1,4 +1,4 @@
-"""The list of revoked certificates in the directory of a CA."""
+"""The certificate revocation list (CRL) in the directory of a CA."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

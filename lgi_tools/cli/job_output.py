@@ -110,7 +110,7 @@ def show_rest(project: Project, job: Details, begin: int) -> int:
     """Print the output after its first ``begin`` bytes. Returns the number of bytes that cannot be printed.
 
     While a job runs its resource sends both streams as one, in the order in which they came. When the job
-    has written to both, nobody knows how much of each was in the first bytes.
+    has written to both, it is unknown how much of each was in the first bytes.
     """
     with fetched(project, job) as streams:
         written = [stream for stream in streams if stream.reported.size]

@@ -8,7 +8,7 @@ import click
 from lgi_protocol import capabilities, comma_lists
 from lgi_tools.client.resource import Resource
 
-# So many resources a warning names.
+# The number of resources that a warning names.
 _SHOWN = 3
 
 

@@ -17,9 +17,9 @@ class CallError(Exception):
     def __init__(self, text: str, content: str = "") -> None:
         """Set ``content``, the server's ``<error>``, empty without an answer."""
         self.content = content
-        # What follows the text, where somebody asked for more.
+        # Details after the text, with a verbose option.
         self.shown = ""
-        # What may be looked at or done about it; said on standard error.
+        # Advice for the user, printed on standard error.
         self.advice = ""
         super().__init__(text)
 

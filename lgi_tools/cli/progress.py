@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-# A transfer that is done within so many seconds shows no bar.
+# Seconds after which the bar appears: a shorter transfer shows none.
 DELAY = 1.0
 
 

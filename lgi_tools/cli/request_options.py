@@ -1,4 +1,4 @@
-"""The options for what a job asks for, of all commands that submit command lines."""
+"""The options for the requests of a job, shared by all commands that submit command lines."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

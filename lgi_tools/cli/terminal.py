@@ -10,7 +10,7 @@ from typing import TextIO
 from lgi_protocol.console import OutputError
 from lgi_tools.client.text import one_line, printable
 
-# Bytes of a file that are written at once.
+# Bytes of a file in one write.
 BLOCK = 256 * 1024
 
 

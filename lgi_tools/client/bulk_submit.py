@@ -15,10 +15,10 @@ from lgi_protocol.errors import ServerError
 from lgi_protocol.reply import Reply
 from lgi_tools.client import idempotent_submit, timing
 
-# What goes in one call at most: text of the jobs, of which a server takes a megabyte, and bytes of files.
+# The limits of one call: bytes of the jobs' text, of which a server accepts a megabyte, and bytes of files.
 MOST_TEXT = 900_000
 MOST_BYTES = 64 * 2**20
-# What stands beside a name in the list of files, at its longest.
+# The most bytes of an entry in the list of files, without its name.
 _LONGEST = (10**12, "9" * 22, 1)
 _ONE = "interfaces/interface_submit_job"
 _MANY = "interfaces/interface_submit_jobs"

@@ -15,14 +15,14 @@ from lgi_tools.client.text import shortened
 _BEGIN = 4096
 _ADVICE = "it may not start: save it as UTF-8 without byte order mark and with Unix line ends"
 APPLICATION = "command"
-# No repository keeps them, and no job is given them.
+# Prefixes of reserved file names: repositories refuse them, and they are not sent with a job.
 RESERVED = ("LGI_", ".LGI_")
 _UNITS = {"": 1, "m": 1, "mb": 1, "g": 1024, "gb": 1024, "t": 1024**2, "tb": 1024**2}
-# Bytes of the name of a file, as file systems have it.
+# The most bytes of a file name in common file systems.
 LONGEST_NAME = 255
-# The word for a stream that nobody wants.
+# The name of a file that means: discard this stream.
 NULL = "null"
-# As the server takes them.
+# The names of licences that servers accept.
 _LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}\Z")
 _AMOUNT = re.compile(r"[1-9][0-9]{0,5}\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -36,7 +36,7 @@ class CommandLine:
     files: tuple[Path, ...]
     # Words that name files here, which the job will not find.
     left_here: tuple[str, ...] = field(default=())
-    # Why the program that is sent along may not start; empty for most.
+    # Why the program that is sent with the job may not start; usually empty.
     flaw: str = ""
 
 
@@ -56,7 +56,7 @@ def of_words(
     if "/" in words[0] and not program.is_absolute():
         first = f"./{program.name}"
         files = [*(file for file in files if not _same(file, program)), program]
-        # What comes out of a repository is no program yet.
+        # A file from a repository is not executable.
         lines.append(f"chmod u+x {shlex.quote(first)} || exit 126")
     lines.append(f"exec {shlex.join([first, *words[1:]])}")
     _check(files)

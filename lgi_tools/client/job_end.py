@@ -8,11 +8,12 @@ from lgi_protocol.job_end import End, read_end
 from lgi_protocol.job_end import Result as Outcome
 
 __all__ = ["JobEnd", "Outcome"]
-# A failure without a code of its own, and a finished job whose exit code nobody knows.
+# The exit codes for a failure without exit code, and for a finished job whose exit code is unknown.
 FAILED, UNKNOWN = 1, 3
-# The server is away and the job goes on (EX_TEMPFAIL of sysexits); as timeout(1) and the shell say it.
-GOES_ON, TIMED_OUT, INTERRUPTED = 75, 124, 130
-# A shell's exit code for a program that was killed is the number of the signal and this.
+# The exit codes for a server that does not answer while the job continues (EX_TEMPFAIL of sysexits), for a
+# timeout as that of timeout(1), and for an interrupt as that of the shell.
+OUTAGE, TIMED_OUT, INTERRUPTED = 75, 124, 130
+# A shell's exit code for a killed program is this number plus that of the signal.
 KILLED = 128
 
 

@@ -7,8 +7,8 @@ from typing import TypeVar
 from lgi_protocol.errors import ErrorNumber, ServerError, TransportError
 from lgi_tools.client.timing import DEFAULT, Timing
 
-# Seconds that a server may hold a call: shorter than many routers keep a silent connection, and than the
-# time-out of an answer.
+# Seconds that a server may hold a call: less than the time after which many routers drop an idle connection,
+# and than the timeout of an answer.
 LONGEST_HELD = 40
 _Answer = TypeVar("_Answer")
 
@@ -45,7 +45,7 @@ def poll_until(
     pause, answered_at = timing.poll.first, clock() if answered else None
     while True:
         left = longest if end is None else max(0.0, end - clock())
-        # A first call that is held could not be told from one that never arrives.
+        # The first call is not held: otherwise a dead server would look like one that holds the call.
         held = 0 if answered_at is None else int(min(left, longest))
         began, is_first = clock(), answered_at is None
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lgi_tools.client.job import Details
 from lgi_tools.client.job_end import Outcome
 
-# How applications/command ends every output, for programs that know no fields: here it is only left out.
+# The trailer that applications/command writes for programs that do not read the fields; it is removed here.
 _TRAILER = re.compile(
     rb"(?:\A|(?<=\n))(?:\[LGI: not stored: [^\n]*\]\n)?"
     rb"\[LGI: (?:exit code [0-9]{1,3}|no exit code)(?:: [^\n]*)?\]\n?\Z"

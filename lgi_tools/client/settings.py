@@ -35,7 +35,7 @@ class Settings:
     target_resources: str = ""
     job_specifics: str = ""
     check_host: bool = True
-    # The directory somebody named for what is missing, else ~/.LGI.
+    # The directory in which missing settings are searched: the one the user named, or else ~/.LGI.
     place: str = ""
 
     def over(self, others: "Settings") -> "Settings":
@@ -200,7 +200,7 @@ def _text(file: Path) -> str:
         raise SettingsError(f"cannot read {file}: {error.strerror}") from None
     if len(text) > MAX_TEXT:
         raise SettingsError(f"{file} is longer than {MAX_TEXT} bytes")
-    # Somebody's editor may have put a mark of the byte order in front of it.
+    # An editor may have written a byte order mark (BOM).
     return text.decode("utf-8-sig", "replace")
 
 

@@ -9,7 +9,7 @@ from lgi_tools.client.timestamp import parse_time
 
 # Names under which a repository holds the streams of a job, and their names in its state directory.
 STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
-# Files of the server's own begin so.
+# The prefix of the server's own files.
 _RESERVED = ".LGI_"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Tail:
     """The output of a job from byte ``offset`` on; earlier output is no longer stored.
 
-    ``live``: the resource sends output while the job runs, which older ones do not. ``complete``: no more
+    ``live``: the resource sends output while the job runs; older ones do not. ``complete``: no more
     output follows.
     """
 

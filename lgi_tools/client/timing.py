@@ -13,17 +13,17 @@ DOWNLOAD = Backoff(1.0, 8.0)
 class Timing:
     """Times in seconds. The defaults are those of all commands; tests use shorter ones."""
 
-    # A call to a busy server, or a submit to one that is being restarted, is retried for so long.
+    # How long a call to a busy server, or a submit to one that is being restarted, is retried.
     retry_seconds: float = 60.0
     submit: Backoff = SUBMIT
-    # Between questions about a job, while the server answers each at once.
+    # The pauses between polls of a job, when the server does not hold the calls.
     poll: Backoff = POLL
-    # A server that has answered before may be away for so long.
+    # How long a server that has answered before may be unreachable.
     outage_seconds: float = 600.0
-    # An interrupted download is continued at once, further interruptions after these pauses.
+    # The pauses before an interrupted download continues; after the first interruption there is none.
     download: Backoff = DOWNLOAD
     download_retries: int = 5
-    # LGI_tail waits so long for the first output of a resource, and for the rest after the job has ended.
+    # How long LGI_tail waits for the first output of a resource, and for the rest after the end of the job.
     first_output_seconds: float = 15.0
     last_output_seconds: float = 10.0
 

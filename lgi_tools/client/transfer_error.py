@@ -20,5 +20,5 @@ class TransferError(Exception):
 
     @property
     def is_outage(self) -> bool:
-        """Whether nothing answered, or only a proxy in front of the server."""
+        """Whether no server answered, or only a proxy in front of it."""
         return self.__cause__ is not None or self.status in _OUTAGES

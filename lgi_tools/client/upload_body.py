@@ -36,7 +36,7 @@ class UploadBody:
         try:
             block = self._opened.read(wanted)
         except OSError as error:
-            # As it is, it would be taken for a fault of the connection.
+            # An OSError would be taken for an error of the connection.
             raise UnreadableError((error.strerror or str(error)).lower()) from None
         self._left -= len(block)
         if wanted and not block:

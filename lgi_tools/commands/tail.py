@@ -21,7 +21,7 @@ from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.commands.wait import line_of, warn_of_outage
 
 NAME = "LGI_tail"
-# Seconds that the server may hold a call, less than it would hold any.
+# Seconds that the server may hold a call; other calls are held for longer.
 LONGEST_HELD = 20
 _TOO_OLD = "{} is too old to show the output of a running job; LGI_wait {} waits until it has ended"
 

@@ -86,7 +86,7 @@ def warn_of_outage(program: str, project: Project, job_id: int, error: OutageErr
         f"job {job_id} continues, but {project.server} has not answered for"
         f" {project.timing.outage_seconds / 60:g} minutes: {error.reason}",
     )
-    return job_end.GOES_ON
+    return job_end.OUTAGE
 
 
 def main(arguments: Sequence[str] | None = None, timing: Timing = DEFAULT) -> int:

@@ -22,7 +22,7 @@ from lgi_tools.task.record import RecordError
 from lgi_tools.task.results import Replace
 from lgi_tools.task.submission import Done, Order
 
-# As leruli: what a task has when nothing else is said, in MB and seconds.
+# As leruli: the default requests of a task, in MB and seconds.
 CORES, MEMORY, TIME = 1, 4000, 24 * 3600
 HANDS = 4
 

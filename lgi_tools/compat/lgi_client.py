@@ -25,13 +25,12 @@ _ARGUMENTS = {
 
 
 class LGI_Client:
-    """A project server, or with the URL of a repository that repository, over connections that are kept.
+    """A project server, or the repository of a URL, over persistent connections.
 
-    What a server answers, its errors too, is given as a dictionary: ``answer['LGI']['response']['job']``,
-    or ``answer['LGI']['response']['error']['number']``; what has attributes, as a job of a list, stands
-    beside them: ``{'attributes': {'number': 1}, 'job': {...}}``. Raises TransportError when no answer of LGI
-    comes, TransferError for a file, ValueError for what is missing or cannot be used, OSError for local
-    files.
+    Answers, also errors, are returned as dictionaries: ``answer['LGI']['response']['job']``, or
+    ``answer['LGI']['response']['error']['number']``. An element with attributes, as a job of a list, is
+    ``{'attributes': {'number': 1}, 'job': {...}}``. Raises TransportError without an answer of LGI,
+    TransferError for a file, ValueError for a missing or invalid setting, OSError for local files.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class LGI_Client:
         return self._call("project_server_list", {})
 
     def ListRepository(self) -> Dictionary:
-        """Return the files: ``answer['repository_content']['file']``, each beside its attributes."""
+        """Return the files: ``answer['repository_content']['file']``, each with its attributes."""
         return {"repository_content": xml_dictionary.read(self._repository().content())}
 
     def DownloadFiles(self, FileList: Iterable[str | Path], Directory: str | Path = ".") -> None:
@@ -147,7 +146,7 @@ class LGI_Client:
         try:
             envelope = self._caller.call(name, fields, files).envelope
         except ServerError as refused:
-            # As LGI: the answer is an answer also when it is an error.
+            # As LGI: an error is returned, not raised.
             envelope = refused.envelope
         try:
             return {"LGI": xml_dictionary.read(envelope)}
@@ -156,7 +155,7 @@ class LGI_Client:
 
 
 def _paths(names: Iterable[str | Path]) -> tuple[Path, ...]:
-    """Return the files of a list. Raises TypeError for a single name, which is a list of letters."""
+    """Return the paths of a list. Raises TypeError for a text, which would be read as a list of letters."""
     if isinstance(names, str | Path):
         raise TypeError(f"FileList has to be a list of file names, as [{str(names)!r}]")
     return tuple(Path(name) for name in names)

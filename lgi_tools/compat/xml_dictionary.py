@@ -8,16 +8,16 @@ from typing import Any
 from lgi_protocol import hexcode, xml
 from lgi_protocol.xml import XmlElement
 
-# What travels as hexadecimal digits, wherever it stands.
+# The elements whose text is in hexadecimal digits.
 HEXADECIMAL = frozenset({"input", "output"})
 # The text between elements, which has no name.
 TEXT = "#text"
 # The attributes of an element, by their names.
 ATTRIBUTES = "attributes"
 _ATTRIBUTE = re.compile(r"""([^\s=]+)\s*=\s*(["'])(.*?)\2""", re.DOTALL)
-# Deeper than any answer; what lies below stays text.
+# Deeper than any answer; deeper elements are returned as text.
 DEEPEST = 32
-# Python converts no more digits to a number than this and some more.
+# Longer numbers are returned as text: Python does not convert more than 4300 digits.
 MOST_DIGITS = 4000
 
 Dictionary = dict[str, Any]

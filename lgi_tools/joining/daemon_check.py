@@ -20,7 +20,7 @@ def warnings(configuration: Path) -> list[str]:
     if program is None:
         return ["LGI_daemon is not installed here, so that the scripts were not checked"]
     try:
-        # Arguments without a shell.
+        # A list of arguments, not a shell command.
         done = subprocess.run(  # noqa: S603
             [program, "--check", str(configuration)],
             stdin=subprocess.DEVNULL,
