@@ -72,19 +72,13 @@ def _apply_change(job: LocalJob, answer: JobDescription, sessions: SessionPool, 
         _store_state(job, answer)
     if not claimed_by(job.record, answer) or job.record.disowned:
         return
-    is_queued_again = job.intent is ServerIntent.REQUEUED
-    if is_queued_again and job.record.ending:
+    if job.intent is ServerIntent.REQUEUED and job.record.ending:
         return  # Its report takes it back.
     calls, sign_up = sessions.session(job.record.project, job.record.server)
+    if not _lock(job, calls, now):
+        return
     try:
-        calls.lock(job.record.job_id)
-    except ServerError as error:
-        if is_queued_again and error.number == ErrorNumber.CANNOT_LOCK:
-            job.schedule.claim_unconfirmed(now)
-            return  # Somebody is considering it; if he takes it, it is no longer ours.
-        raise
-    try:
-        if is_queued_again:
+        if job.intent is ServerIntent.REQUEUED:
             _take_back(job, calls, sign_up.resource)
         details = calls.details(job.record.job_id)
     finally:
@@ -92,6 +86,19 @@ def _apply_change(job: LocalJob, answer: JobDescription, sessions: SessionPool, 
     job.apply_server_state(
         details, phase=Phase.ACCEPTED, state_time_stamp=details.state_time_stamp, input=details.input
     )
+
+
+def _lock(job: LocalJob, calls: ResourceCalls, now: float) -> bool:
+    """Lock a job; return False for one that was queued again and that somebody else is considering."""
+    try:
+        calls.lock(job.record.job_id)
+    except ServerError as error:
+        if job.intent is not ServerIntent.REQUEUED or error.number != ErrorNumber.CANNOT_LOCK:
+            raise
+        # Once another daemon has taken it, it is no longer ours.
+        job.schedule.claim_unconfirmed(now)
+        return False
+    return True
 
 
 def _take_back(job: LocalJob, calls: ResourceCalls, resource: str) -> None:
