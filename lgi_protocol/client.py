@@ -29,6 +29,7 @@ ANSWER_SECONDS = 120.0
 _BYTES = "application/octet-stream"
 # Characters kept of an answer that is not an LGI document.
 _EXCERPT = 4096
+_NONE: Mapping[str, str] = {}
 _Result = TypeVar("_Result")
 
 
@@ -106,13 +107,26 @@ class Client:
         self._kept.renew()
         return self._answer(url, fields, {})
 
-    def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
+    def request(
+        self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] = _NONE
+    ) -> tuple[int, str]:
+        """Make another request of this server, as for a file; return the HTTP status and the answer's text.
+
+        Raise TransportError when there is no answer.
+        """
+        answer, text = self._exchange(method, url, body, headers)
+        return answer.status_code, text
+
+    def _exchange(
+        self, method: str, url: str, body: object, headers: Mapping[str, str]
+    ) -> tuple[requests.Response, str]:
         session = self.session
         try:
             with (
                 # A form is sent at once; sending files may take any time, so the deadline starts after them.
                 deadline(self._answer_seconds, after_sending=isinstance(body, MultipartEncoder)),
-                session.post(
+                session.request(
+                    method,
                     url,
                     data=body,  # type: ignore[arg-type]
                     headers={"Accept-Encoding": "identity", **headers},
@@ -122,9 +136,12 @@ class Client:
                     verify=session.verify,
                 ) as answer,
             ):
-                text = read_text(answer, self._max_answer)
+                return answer, read_text(answer, self._max_answer)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise TransportError(self.server, root_cause(error), may_have_been_sent(error)) from error
+
+    def _answer(self, url: str, body: object, headers: Mapping[str, str]) -> Reply:
+        answer, text = self._exchange("POST", url, body, headers)
         try:
             return read_answer(text)
         except ValueError as error:

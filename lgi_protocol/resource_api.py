@@ -1,13 +1,14 @@
 """Calls of a resource (wire.md 6), used by the daemon and by LGI_qsub inside a job."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgi_protocol import comma_lists, hexcode, xml
+from lgi_protocol import comma_lists, hexcode, job_repository, xml
 from lgi_protocol.client import Client
 from lgi_protocol.job_end import NO_END, End, read_end
+from lgi_protocol.job_repository import SmallFile
 from lgi_protocol.reply import Reply, leading_number
 from lgi_protocol.states import State
 
@@ -210,6 +211,14 @@ class ResourceCalls:
             if change not in {None, ""}:
                 fields[name] = str(change)
         return _job(self._post("resource_update_job", fields))
+
+    def repository_file_count(self, url: str) -> int:
+        """Return how many files a job's repository has. Raise RepositoryError."""
+        return job_repository.file_count(self.client, url)
+
+    def store_files(self, url: str, files: Sequence[SmallFile]) -> None:
+        """Store files in a job's repository. Raise RepositoryError."""
+        job_repository.store(self.client, url, files)
 
     def submit(self, fields: dict[str, str], files: tuple[Path, ...] = ()) -> Reply:
         """Submit a job, which is then locked for this session; without a session nothing is locked."""

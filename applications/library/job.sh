@@ -10,6 +10,7 @@
 #   started     created by the job where it runs, so that it runs once
 #   again       the job cannot have started: the daemon starts the run script again
 #   stdout, stderr
+#   streams     for the daemon: it stores both of them, as joblog.txt and joberr.txt, with its report
 #   memory_limit  for the daemon: the memory limit of all processes of the job together, in MB
 #   memory      from the daemon: why it has ended the job
 #   reserve     removed when the disk is full, to make room for the report
@@ -82,6 +83,11 @@ keep_reserve() {
 }
 
 stage_in() {
+    # The daemon has asked the server.
+    if [ "${LGI_REPOSITORY_FILES:-}" = 0 ]; then
+        put staged '{}'
+        return
+    fi
     LGI_stage in > "$own/stage.log" 2>&1
     code=$?
     [ $code -ne 0 ] || return 0
@@ -149,7 +155,11 @@ job_check_finished() {
 job_epilogue() {
     . "$library/output.sh"
     missing=
-    if [ "$stage" = yes ] && [ -e "$own/staged" ]; then
+    if [ "$stage" = yes ] && [ -e "$own/staged" ] && [ "${LGI_STREAMS:-}" = report ]; then
+        # The job has made no files; the daemon stores its streams.
+        put streams ''
+    elif [ "$stage" = yes ] && [ -e "$own/staged" ]; then
+        rm -f "$own/streams"
         # Written first, so that output and end are reported even if storing the files fails.
         report 'the job was ended during the transfer'
         stage_out || return $retry

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from lgi_daemon.config.model import ApplicationSettings, Configuration, ProjectSettings
 from lgi_daemon.execution.scripts import NoAnswerError, Scripts
 from lgi_daemon.jobs import credentials as jobs_credentials
+from lgi_daemon.jobs import library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_daemon.rundir.run_directory import RunDirectory
-from lgi_protocol import resource_api, xml
+from lgi_protocol import job_repository, resource_api, xml
 from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.job_repository import RepositoryError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
 
@@ -75,6 +77,7 @@ def prepare(
         if offer.job_certificates:
             record = jobs_credentials.with_key(record, run)
         read = {name: path.read_bytes() for name, path in offer.application.scripts.items()}
+        record = replace(record, uses_library=library.uses_library(read))
         run.create(record, read)
     except (OSError, ValueError) as error:
         log.critical("job %s cannot be stored: %s", offer.description.job_id, error)
@@ -121,13 +124,30 @@ def claim(job: LocalJob, resource: str, calls: ResourceCalls, certificate_finger
         raise
     if claimed_by(record, answer):
         job.apply_server_state(
-            answer, phase=Phase.ACCEPTED, state_time_stamp=answer.state_time_stamp, input=answer.input
+            answer,
+            phase=Phase.ACCEPTED,
+            state_time_stamp=answer.state_time_stamp,
+            input=answer.input,
+            repository_files=_repository_files(job, answer, calls),
         )
         jobs_credentials.renew(job, calls, certificate_fingerprint)
         log.info("%s: accepted from %s for %s", job.title, record.server, ", ".join(record.owners))
     else:
         log.warning("%s: claim unconfirmed, will ask the server again: no reference in the answer", job.title)
     return True
+
+
+def _repository_files(job: LocalJob, answer: resource_api.JobDescription, calls: ResourceCalls) -> int:
+    """Return the number of files in the repository of a job of the library; -1 when it is not known."""
+    url = job_repository.url_of(answer.job_specifics)
+    if not job.record.uses_library or (url and not job_repository.is_at(job.record.server, url)):
+        return -1
+    try:
+        return calls.repository_file_count(url) if url else 0
+    except (RepositoryError, TransportError) as error:
+        # The prologue starts LGI_stage, which lists it again.
+        log.debug("%s: cannot list its repository: %s", job.title, error)
+        return -1
 
 
 def _record(offer: OfferedJob, configuration: Configuration, uid: int) -> JobRecord:

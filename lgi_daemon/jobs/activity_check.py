@@ -1,6 +1,7 @@
 """Asks the check scripts of a job what it does."""
 
 from lgi_daemon.execution.process_table import ProcessTable
+from lgi_daemon.jobs import library
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.lifecycle import Activity
 
@@ -13,6 +14,8 @@ def activity(job: LocalJob) -> Activity:
     """
     job.restore_files()
     alive = job.is_alive()
+    if job.record.uses_library:
+        return _activity_by_library(job, alive)
     seconds = job.schedule.check_timeout
     if job.script_succeeds("job_check_running_script", seconds):
         return Activity.RUNNING
@@ -21,6 +24,19 @@ def activity(job: LocalJob) -> Activity:
     if alive:
         return Activity.RUNNING
     return _activity_without_marks(job)
+
+
+def _activity_by_library(job: LocalJob, alive: bool) -> Activity:
+    """Ask less: a job has ended when it has written so, and runs while its run script does."""
+    state = job.run.state(job.record)
+    if library.has_ended(state):
+        return Activity.FINISHED
+    if job.record.run is None and not library.has_begun(state):
+        return Activity.IDLE
+    if alive or job.script_succeeds("job_check_running_script", job.schedule.check_timeout):
+        return Activity.RUNNING
+    # The script writes an end for a job that has ended without one.
+    return Activity.FINISHED if library.has_ended(state) else _activity_without_marks(job)
 
 
 def _activity_without_marks(job: LocalJob) -> Activity:

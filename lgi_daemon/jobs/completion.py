@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lgi_daemon.execution.scripts import NoAnswerError
 from lgi_daemon.files.reserve import is_disk_full
-from lgi_daemon.jobs import excess
+from lgi_daemon.jobs import excess, streams
 from lgi_daemon.jobs.action_scripts import run_script
 from lgi_daemon.jobs.failure_count import EX_TEMPFAIL
 from lgi_daemon.jobs.job import LocalJob
@@ -96,6 +96,7 @@ def epilogue(job: LocalJob) -> bool:
     job.kill_processes()
     job.restore_files()
     job.run.files(job.record).discard_odd_output()
+    job.reports_streams = streams.can_be_stored(job)
     try:
         status = run_script(job, Action.EPILOGUE)
         if status not in (0, EX_TEMPFAIL) and job.run.is_full():

@@ -10,6 +10,7 @@ from lgi_daemon.execution import process_table, processes, sandbox, uid_cleanup
 from lgi_daemon.execution.process_table import ProcessSelector
 from lgi_daemon.execution.scripts import ScriptContext, Scripts
 from lgi_daemon.files.reserve import is_disk_full
+from lgi_daemon.jobs import script_variables
 from lgi_daemon.jobs.failure_count import FailureCount
 from lgi_daemon.jobs.lifecycle import ServerIntent, server_intent
 from lgi_daemon.jobs.schedule import JobSchedule
@@ -40,6 +41,9 @@ class LocalJob:
         self.fingerprint = 0
         self.prologue_failures = FailureCount()
         self.epilogue_failures = FailureCount()
+        # Its streams are stored with its report, unless its epilogue stores them; and how often that failed.
+        self.reports_streams = False
+        self.stream_failures = 0
         # What its server has answered and the record does not show yet; set without the lock.
         self.heard: resource_api.JobDescription | ServerError | None = None
         # What the user is to be told about the end of the job.
@@ -73,18 +77,9 @@ class LocalJob:
     def context(self) -> ScriptContext:
         """The directory, user and variables its scripts run with."""
         record, directory = self.record, self.run.files(self.record).path
-        hints = {
-            "LGI_DAEMON_REFERENCE": record.reference,
-            "LGI_JOB_DIRECTORY": str(directory),
-            "LGI_JOB_ID": record.job_id,
-            "LGI_PROJECT": record.project,
-            "LGI_APPLICATION": record.application,
-        }
-        for name, bound in (("MEMORY", record.bounds.memory), ("DISK", record.bounds.disk)):
-            if bound:
-                hints[f"LGI_JOB_MAX_{name}"] = str(bound)
-        if record.has_state_directory:
-            hints["LGI_STATE_DIRECTORY"] = str(self.run.state(record))
+        hints = script_variables.variables(record, directory, self.run.state(record))
+        if self.reports_streams:
+            hints["LGI_STREAMS"] = "report"
         uid = record.uid if self.run.sandboxed else None
         return ScriptContext(directory, uid, hints, record.limits, self.run.programs)
 

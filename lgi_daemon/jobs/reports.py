@@ -1,12 +1,16 @@
 """Reports the end of a job to its server, unless the server has received an earlier report."""
 
 import logging
+from dataclasses import replace
 
+from lgi_daemon.jobs import streams
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.rundir.record import claimed_by
 from lgi_daemon.servers.connections import BackingOffError
 from lgi_daemon.servers.sessions import SessionPool
 from lgi_protocol.errors import ServerError, TransportError
+from lgi_protocol.job_end import normalize_reason
+from lgi_protocol.job_repository import RepositoryError
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State, normalized
 
@@ -27,6 +31,8 @@ def report(job: LocalJob, ending: State, sessions: SessionPool) -> bool:
     except ServerError as error:
         log.warning("%s: reporting it %s to %s failed: %s", job.title, ending, server, error)
         sessions.sign_off(project, server)
+    except RepositoryError as error:
+        log.warning("%s: reporting it %s to %s failed: %s", job.title, ending, server, error)
     except TransportError as error:
         log.warning("%s: reporting it %s failed: %s", job.title, ending, error.reason)
         sessions.sign_off(project, server)
@@ -54,6 +60,9 @@ def _post(job: LocalJob, ending: State, calls: ResourceCalls) -> bool:
         # The server has queued it again while we were unreachable, and no other daemon has claimed it.
         calls.update(job.record.job_id, state=str(State.RUNNING), daemon_reference=job.record.reference)
     record = job.record
+    if loss := streams.store(job, calls):
+        end = replace(record.end, reason=normalize_reason("; ".join(filter(None, (record.end.reason, loss)))))
+        record = replace(record, end=end, remark="; ".join(filter(None, (record.remark, loss))))
     output, problem = job.run.files(record).output(record.max_output_size, record.remark, record.end)
     if problem:
         log.warning("%s: %s", job.title, problem)

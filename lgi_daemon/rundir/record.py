@@ -59,6 +59,10 @@ class JobRecord:
     job_certificate_shown: str = ""
     # The marks of its scripts are in a directory beside this record; with an older daemon in the job's own.
     has_state_directory: bool = False
+    # Its scripts are those of applications/library, which write "end" when the job has ended.
+    uses_library: bool = False
+    # The number of files in its repository when it was claimed; -1 when it is not known.
+    repository_files: int = -1
     # The job belongs to another daemon, or to none: kill it and report nothing.
     disowned: bool = False
     # The state to report once the scripts of the job's end have succeeded; "" before.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lgi_protocol import xml
+from lgi_protocol import job_repository
 from lgi_protocol.job_directory import JobDirectory
 from lgi_tools.cli import options, program, terminal
 from lgi_tools.cli.session import timing
@@ -62,12 +62,8 @@ _ADVICE = "the administrator can make it readable, or set stage=no"
 
 
 def repository_url(job: JobDirectory) -> str:
-    """Return the URL of the job's repository, empty when it has none.
-
-    The server writes its element last, after those of the user, and at the top level.
-    """
-    found = xml.find_all(job.text("LGI_job_specifics"), "repository_url")
-    return found[-1].text if found else ""
+    """Return the URL of the job's repository, empty when it has none."""
+    return job_repository.url_of(job.text("LGI_job_specifics"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,90 @@
+"""The files joblog.txt and joberr.txt of a job of applications/library: its streams, stored with its report.
+
+They are stored by the daemon where a job has made no other files and they are short; otherwise its epilogue
+starts LGI_stage, which stores all of them.
+"""
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+from lgi_daemon.jobs.job import LocalJob
+from lgi_protocol import file_properties, job_repository
+from lgi_protocol.job_directory import HASHED, OUTPUT, DamagedFileError, JobDirectory
+from lgi_protocol.job_repository import RepositoryError, SmallFile
+from lgi_protocol.resource_api import ResourceCalls
+
+log = logging.getLogger(__name__)
+
+# Bytes, each.
+LONGEST = 64 * 1024
+# The names in the repository, and in the state directory.
+STREAMS = {"joblog.txt": "stdout", "joberr.txt": "stderr"}
+# Left in the state directory by an epilogue that leaves the streams to the daemon.
+MARK = "streams"
+# As max_stagings of the library.
+MAX_FAILURES = 40
+_OWN_NAMES = frozenset((*HASHED, OUTPUT, *(f"{name}.hash" for name in (*HASHED, OUTPUT))))
+
+
+def can_be_stored(job: LocalJob) -> bool:
+    """Return whether the daemon can store all files that a job of the library has made."""
+    record = job.record
+    if not (record.uses_library and job_repository.is_at(record.server, _url(job))):
+        return False
+    return not _has_files(job.run.files(record).path) and _are_short(job.run.state(record))
+
+
+def _url(job: LocalJob) -> str:
+    return job_repository.url_of(job.record.job_specifics)
+
+
+def _has_files(directory: Path) -> bool:
+    """Return whether a job's directory contains more than the files of LGI itself."""
+    try:
+        with os.scandir(directory) as entries:
+            return any(not (one.name.startswith(".LGI_") or one.name in _OWN_NAMES) for one in entries)
+    except OSError:
+        return True
+
+
+def _are_short(state: Path) -> bool:
+    try:
+        found = [(state / place).lstat() for place in STREAMS.values()]
+    except OSError:
+        return False
+    return all(stat.S_ISREG(one.st_mode) and one.st_size <= LONGEST for one in found)
+
+
+def store(job: LocalJob, calls: ResourceCalls) -> str:
+    """Store the streams of a job if its epilogue has left them; return why not, empty when they are stored.
+
+    Raise RepositoryError when a retry may help, and TransportError without an answer.
+    """
+    state = job.run.state(job.record)
+    if not job.record.uses_library or not os.path.lexists(state / MARK):
+        return ""
+    if not job_repository.is_at(job.record.server, _url(job)):
+        return ""
+    owner = job.run.files(job.record).owner
+    try:
+        files = [_read(state, name, owner) for name in STREAMS]
+        calls.store_files(_url(job), files)
+    except (DamagedFileError, OSError) as error:
+        return f"not all files were stored: {error}"
+    except RepositoryError as error:
+        job.stream_failures += 1
+        if error.may_pass and job.stream_failures < MAX_FAILURES:
+            raise
+        return f"not all files were stored: {error}"
+    return ""
+
+
+def _read(state: Path, name: str, owner: int | None) -> SmallFile:
+    """Read a stream; the job owns the directory and may have replaced it by a file of somebody else."""
+    with JobDirectory(state).open_plain(STREAMS[name]) as opened:
+        status = os.fstat(opened.fileno())
+        if status.st_nlink != 1 or owner not in (None, status.st_uid):
+            raise DamagedFileError(f"{STREAMS[name]} has a second hard link or another owner")
+        return SmallFile(name, opened.read(LONGEST), file_properties.of_file(status))
