@@ -8,12 +8,14 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from threading import Lock
 
-from lgi_daemon.files import atomic_file
+from lgi_daemon.files.preallocated_file import PreallocatedFile
 
 log = logging.getLogger(__name__)
 
 # Servers end unused sessions long before; and what one daemon has open at the same time is far less.
 MAX_AGE, MAX_SESSIONS = 24 * 3600.0, 256
+# Bytes of the file; that many sessions with long addresses fit.
+_SIZE = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class SessionFile:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Read nothing yet."""
         self._path = path
+        self._file = PreallocatedFile(path, _SIZE)
         self._clock = clock
         self._guard = Lock()
         self._sessions: list[StoredSession] = []
@@ -71,8 +74,8 @@ class SessionFile:
     def _write(self, durable: bool) -> None:
         data = json.dumps([astuple(one) for one in self._sessions]).encode()
         try:
-            atomic_file.write(self._path.parent, self._path.name, data, durable=durable)
-        except OSError as error:
+            self._file.write(data, durable)
+        except (OSError, ValueError) as error:
             log.debug("cannot write %s: %s", self._path, error)
         else:
             self._on_disk = frozenset(self._sessions)

@@ -134,6 +134,20 @@ def test_a_full_disk_keeps_no_daemon_from_its_sessions(tmp_path: Path) -> None:
     assert session.session_id == "1"
 
 
+def test_a_session_is_stored_in_the_room_that_the_file_has(tmp_path: Path) -> None:
+    """A full disk does not matter: a daemon that is killed while it reports leaves no lock."""
+    stored = SessionFile(tmp_path / ".sessions")
+    stored.remove(stored.add("LGI", URL, "1"))
+    before = (tmp_path / ".sessions").stat()
+
+    sessions = [stored.add("LGI", URL, str(number)) for number in range(2, 40)]
+
+    after = (tmp_path / ".sessions").stat()
+    assert (after.st_ino, after.st_size, after.st_blocks) == (before.st_ino, before.st_size, before.st_blocks)
+    assert all(stored.has(session) for session in sessions)
+    assert SessionFile(tmp_path / ".sessions").read() == tuple(sessions)
+
+
 def test_a_session_that_cannot_be_stored_asks_for_no_work(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -75,6 +75,7 @@ def run(plan: Plan, keep: Path | None = None) -> Outcome:
         _tell("drained")
         drained = time.monotonic() - begin
         evidence = _evidence(servers.grid, users, notes, resources, locked)
+        evidence.disks_were_full = done[Kind.FULL_RUN_DISK] > 0
         broken = [
             *violations(evidence),
             *(f"a user was refused: {text}" for text in _unexpected(users.answers.refused, done)),

@@ -66,6 +66,14 @@ def test_a_good_torture_breaks_no_rule() -> None:
     assert violations(evidence) == []
 
 
+def test_a_full_disk_is_a_reason_for_an_output_that_says_so() -> None:
+    """The output of a job that could not write it is not its own; it is wrong when no disk was full."""
+    told = replace(GOOD, outputs={1: b"[LGI: No space left on device]"})
+
+    assert violations(replace(told, disks_were_full=True)) == []
+    assert len(violations(told)) == 1
+
+
 def test_a_ledger_pairs_each_begin_with_its_end() -> None:
     """A run that was killed ends then; one that says nothing more has no end."""
     lines = ["begin 1 A 5.00", "begin 2 B 6.00", "end 1 A 7.50", "begin 1 C 8.00", "kill 1 C 9.00"]

@@ -1,6 +1,7 @@
 """The users of a torture: they submit jobs, abort some, and note what they were answered."""
 
 import random
+import secrets
 import threading
 import time
 from dataclasses import dataclass, field
@@ -91,13 +92,12 @@ class Users:
             "input": text.encode().hex(),
         }
         try:
-            reply = submit_once(user.client, "interfaces/interface_submit_job", fields, timing=_TIMING)
+            job_id = _submitted(user, fields)
         except (ServerError, TransportError) as refused:
             with self.answers.guard:
                 self.answers.refused.append(str(refused)[:200])
             time.sleep(0.5)
             return
-        job_id = reply.number("job", "job_id")
         with self.answers.guard:
             self.answers.accepted[job_id] = token
         if chance.randrange(_ABORTS) == 0:
@@ -112,3 +112,17 @@ class Users:
             user.delete(job_id)
         except (ServerError, TransportError):
             return
+
+
+def _submitted(user: UserCalls, fields: dict[str, str]) -> int:
+    """Return the job of a submit, which is repeated as the same one while nobody listens."""
+    fields = fields | {"request_id": secrets.token_hex(16)}
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            reply = submit_once(user.client, "interfaces/interface_submit_job", fields, timing=_TIMING)
+            return reply.number("job", "job_id")
+        except TransportError as nobody:
+            if nobody.sent or time.monotonic() > end:
+                raise
+            time.sleep(0.5)
