@@ -1,6 +1,8 @@
 """nginx and Apache speaking TLS for us, haproxy and nginx passing it through, with the files we ship."""
 
+import select
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -28,12 +30,28 @@ PASSING = {"haproxy": front_ends.haproxy, "nginx": front_ends.nginx_stream}
 DAEMONS, JOBS = 8, 800
 
 
-class Behind(Grid):
-    """A project server on a socket of the file system, and the front end that listens for it."""
+class OnSocket(Grid):
+    """A project server on a socket of the file system."""
+
+    def __init__(self, **settings: str) -> None:
+        self.socket = Path(tempfile.mkdtemp(prefix="lgi-front-")) / "server.sock"
+        super().__init__(settings={"front_end_header": HEADER, "listen": f"unix:{self.socket}"} | settings)
+
+    def listens(self) -> bool:
+        """Whether the server has its socket."""
+        return self.socket.exists()
+
+    def remove(self) -> None:
+        """Stop it and remove everything."""
+        super().remove()
+        shutil.rmtree(self.socket.parent)
+
+
+class Behind(OnSocket):
+    """A project server on a socket, and the front end that listens for it."""
 
     def __init__(self, start: Callable[[Grid, Path], Running]) -> None:
-        self.socket = Path(tempfile.mkdtemp(prefix="lgi-front-")) / "server.sock"
-        super().__init__(settings={"front_end_header": HEADER, "listen": f"unix:{self.socket}"})
+        super().__init__()
         self._start = start
         self.front: Running | None = None
 
@@ -42,16 +60,11 @@ class Behind(Grid):
         super().start()
         self.front = self._start(self, self.socket)
 
-    def listens(self) -> bool:
-        """Whether the server has its socket."""
-        return self.socket.exists()
-
     def remove(self) -> None:
         """Stop both and remove everything."""
         if self.front is not None:
             self.front.stop()
         super().remove()
-        shutil.rmtree(self.socket.parent)
 
 
 @pytest.fixture(scope="module", params=list(TERMINATING))
@@ -72,6 +85,20 @@ def test_a_header_of_a_client_moves_no_path(behind: Grid, prefix: str) -> None:
 
     assert answer.startswith("HTTP/1.1 200 ")
     assert "<number_of_jobs>" in answer
+
+
+def test_a_client_that_reads_no_answer_is_closed_behind_a_front_end() -> None:
+    """The front end hands on what its client takes: also a connection without TLS has to go on."""
+    made = OnSocket(rate_window="2", workers="1")
+    with running(made, cleared=False), socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(made.socket))
+        client.sendall(b"GET /LGI/documents/wire HTTP/1.1\r\nHost: localhost\r\n\r\n" * 60)
+        poll = select.poll()
+        poll.register(client.fileno(), 0)
+
+        wait_for(lambda: poll.poll(0), 12)
+
+        assert "Traceback" not in made.log.read_text()
 
 
 def test_a_job_lives_behind_a_front_end_as_everywhere(behind: Grid, tmp_path: Path) -> None:
