@@ -97,13 +97,19 @@ def from_json(data: bytes) -> JobRecord:
             values[name] = tuple(values[name])
         values["input"] = bytes.fromhex(values["input"])
         values["phase"] = Phase(values["phase"])
-        values["run"] = ProcessId(**values["run"]) if values["run"] else None
+        values["run"] = ProcessId(**_known(ProcessId, values["run"])) if values["run"] else None
         # Older daemons stored none.
-        values["limits"] = ResourceLimits(**values.get("limits", {}))
-        values["bounds"] = JobBounds(**values.get("bounds", {}))
-        values["end"] = End(**values.get("end", {}))
-        # A newer daemon may have stored more.
-        known = {field.name for field in fields(JobRecord)}
-        return JobRecord(**{name: value for name, value in values.items() if name in known})
+        values["limits"] = ResourceLimits(**_known(ResourceLimits, values.get("limits", {})))
+        values["bounds"] = JobBounds(**_known(JobBounds, values.get("bounds", {})))
+        values["end"] = End(**_known(End, values.get("end", {})))
+        return JobRecord(**_known(JobRecord, values))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it is not the record of a job: {error}") from None
+
+
+def _known(
+    kind: type[JobRecord | ProcessId | ResourceLimits | JobBounds | End], values: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the stored values without those that only a newer daemon knows."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +94,15 @@ def _of(values: dict[str, Any]) -> TaskRecord:
     ending = values.pop("ending")
     fetched = {str(name): Fetched(*map(int, four)) for name, four in values.pop("fetched").items()}
     inputs = {str(name): str(digest) for name, digest in values.pop("inputs").items()}
-    made = TaskRecord(**values, ending=JobEnd(**ending) if ending else None, fetched=fetched, inputs=inputs)
+    ended = JobEnd(**_known(JobEnd, ending)) if ending else None
+    made = TaskRecord(**_known(TaskRecord, values), ending=ended, fetched=fetched, inputs=inputs)
     return replace(made, job_id=int(made.job_id))
+
+
+def _known(kind: type[TaskRecord | JobEnd], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values without those that only a newer LGI_task knows."""
+    names = {one.name for one in fields(kind)}
+    return {name: value for name, value in values.items() if name in names}
 
 
 def _text(record: TaskRecord) -> str:

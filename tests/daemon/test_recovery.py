@@ -1,5 +1,6 @@
 """What a daemon makes of its run directory when it starts."""
 
+import json
 import logging
 import os
 import shutil
@@ -128,6 +129,24 @@ def test_a_broken_record_does_not_cost_the_job(workshop: Workshop) -> None:
 
     assert only(daemon).record.reference == reference
     assert (workshop.run_path / ".broken" / reference).is_dir()
+
+
+def test_the_record_of_a_newer_daemon_is_read(workshop: Workshop) -> None:
+    """Who goes back to an older daemon keeps the jobs, whatever else the newer one has stored of them."""
+    workshop.server.submit("1")
+    daemon = workshop.daemon()
+    workshop.tick(daemon)
+    workshop.marked(only(daemon), "is_running")
+    record = only(daemon).record
+    file = workshop.run_path / ".records" / record.reference / "record.json"
+    stored = json.loads(file.read_text())
+    for part in (stored, stored["limits"], stored["bounds"], stored["end"], stored["run"]):
+        part["of_a_newer_daemon"] = 1
+    file.write_text(json.dumps(stored))
+
+    daemon = workshop.restart(daemon)
+
+    assert only(daemon).record == record
 
 
 def test_a_job_whose_directory_was_deleted_gets_it_back(workshop: Workshop) -> None:

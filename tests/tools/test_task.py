@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgi_tools.certificates import user_directory
+from lgi_tools.client.job_end import JobEnd
 from lgi_tools.task import record
 from lgi_tools.task.command import main
 from tests.support.grid import BIN, PROJECT, Grid, wait_for
@@ -136,6 +137,19 @@ def test_a_batch_that_was_cut_goes_on(grid: Grid, task: Run) -> None:
         assert found is not None
         assert was is not None
         assert (found.job_id, found.repository_url) == (was.job_id, was.repository_url)
+
+
+def test_the_record_of_a_newer_command_is_read(task: Run) -> None:
+    """Who goes back to an older LGI_task keeps the folder's job."""
+    made = record.TaskRecord(
+        "of-before", "https://localhost/LGI", "psi4:1.5", job_id=7, ending=JobEnd("finished")
+    )
+    record.write(Path(), made)
+    stored = json.loads(Path(record.NAME).read_text())
+    stored["of_a_newer_command"] = stored["ending"]["of_a_newer_command"] = 1
+    Path(record.NAME).write_text(json.dumps(stored))
+
+    assert record.read(Path()) == made
 
 
 def test_a_folder_of_a_cut_submit_is_sent_under_the_same_id(grid: Grid, task: Run) -> None:
