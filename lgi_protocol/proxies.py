@@ -78,7 +78,7 @@ def _matches(entry: str, host: str, port: int) -> bool:
     if network is None:
         # libcurl does not know ports here; ours matches the port too.
         entry, _colon, wanted = entry.rpartition(":") if re.search(r":[0-9]+$", entry) else (entry, "", "")
-        if wanted and int(wanted) != port:
+        if wanted and wanted.lstrip("0") != str(port):
             return False
         network = _network(entry)
     address = _network(host)

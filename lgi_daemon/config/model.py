@@ -11,8 +11,8 @@ from lgi_daemon.config.sandbox import check_sandbox, job_bounds, resource_limits
 from lgi_daemon.config.section import ConfigurationError, Section, read_root
 from lgi_daemon.execution.bounds import JobBounds
 from lgi_daemon.execution.rlimits import ResourceLimits
-from lgi_daemon.execution.sandbox import UIDS
-from lgi_protocol import comma_lists, common_name, xml
+from lgi_daemon.execution.sandbox import HIGHEST_UID, UIDS
+from lgi_protocol import comma_lists, common_name, whole_number, xml
 from lgi_protocol.credentials import Credentials
 from lgi_protocol.job_directory import SCRIPTS
 
@@ -130,11 +130,12 @@ def _owner_allow(section: Section) -> dict[str, int]:
     found = xml.find(section.content, "owner_allow")
     text, outside = found.inside if found else "", ""
     for one in xml.elements(text):
-        if not (one.text.isascii() and one.text.isdigit()):
-            raise ConfigurationError(f"{path}/{one.name} is {one.text!r}: it must be a number of jobs")
+        number = whole_number.read(one.text)
+        if number is None:
+            raise ConfigurationError(f"{path}/{one.name} is {one.text[:40]!r}: it must be a number of jobs")
         if one.name in allow:
             raise ConfigurationError(f"{path}/{one.name} occurs twice: keep one of them")
-        allow[one.name] = int(one.text)
+        allow[one.name] = number
         outside, at = outside + text[at : one.begin], one.end
     if outside := (outside + text[at:]).strip():
         raise ConfigurationError(f"{path} has {outside!r}, which is no <OWNER> NUMBER </OWNER>: correct it")
@@ -180,7 +181,7 @@ def _application(section: Section, as_root: bool) -> ApplicationSettings:
             f"{section.path}/application_name is {name!r}: it must be letters, digits, '_', '-' and '.', "
             "a letter or '_' in front"
         )
-    uid = section.optional_number("job_sandbox_uid")
+    uid = section.optional_number("job_sandbox_uid", most=HIGHEST_UID)
     if uid and not as_root:
         raise ConfigurationError(
             f"{section.path}/job_sandbox_uid is {uid}, but only root can run jobs as another user: "

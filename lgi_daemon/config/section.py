@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgi_protocol import xml
+from lgi_protocol import whole_number, xml
 
-_NUMBER = re.compile(r"""\bnumber\s*=\s*(['"])\s*(\d+)\s*\1""")
+_NUMBER = re.compile(r"""\bnumber\s*=\s*(['"])\s*([0-9]{1,9})\s*\1""")
 
 
 class ConfigurationError(Exception):
@@ -87,21 +87,21 @@ class Section:
             )
         return found
 
-    def number(self, name: str) -> int:
-        """Return a whole number. Raise ConfigurationError when it is missing or less than 1."""
-        found = self.value(name)
-        if not (found.isascii() and found.isdigit() and int(found) > 0):
-            raise ConfigurationError(
-                f"{self.path}/{name} is {found!r}: it must be a whole number of 1 or more"
-            )
-        return int(found)
+    def number(self, name: str, most: int = whole_number.MOST) -> int:
+        """Return a whole number. Raise ConfigurationError when it is missing, less than 1 or too large."""
+        return self._number(name, self.value(name), 1, most)
 
-    def optional_number(self, name: str) -> int:
-        """Return a whole number, 0 when it is missing."""
-        found = self.optional(name) or "0"
-        if not (found.isascii() and found.isdigit()):
-            raise ConfigurationError(f"{self.path}/{name} is {found!r}: it must be a whole number")
-        return int(found)
+    def optional_number(self, name: str, most: int = whole_number.MOST) -> int:
+        """Return a whole number, 0 when it is missing. Raise ConfigurationError when it is too large."""
+        return self._number(name, self.optional(name) or "0", 0, most)
+
+    def _number(self, name: str, text: str, least: int, most: int) -> int:
+        number = whole_number.read(text, least, most)
+        if number is None:
+            raise ConfigurationError(
+                f"{self.path}/{name} is {text[:40]!r}: it must be a whole number from {least} to {most}"
+            )
+        return number
 
     def file(self, name: str, executable: bool = False) -> Path:
         """Return the absolute path of a file. Raise ConfigurationError if it is unreadable or empty."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from lgi_daemon.execution.processes import ProcessId
 from lgi_daemon.rundir.record import JobRecord, Phase, from_json
 from lgi_daemon.rundir.run_directory import RECORD, RunDirectory, is_leftover
-from lgi_protocol import comma_lists
+from lgi_protocol import comma_lists, whole_number
 from lgi_protocol.job_directory import SCRIPTS, DamagedFileError, JobDirectory
 from lgi_protocol.resource_api import is_job_id
 
@@ -125,7 +125,8 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
         raise ValueError("it belongs to another project or application")
     if run.sandboxed and uid == 0:
         raise ValueError("it belongs to root, and no job runs as root")
-    if not read("LGI_max_output_size").isdigit():
+    max_output_size = whole_number.read(read("LGI_max_output_size"))
+    if max_output_size is None:
         raise ValueError("its LGI_max_output_size is not a number")
     if not is_job_id(read("LGI_job_id")):
         raise ValueError("its LGI_job_id is not the number of a job")
@@ -143,7 +144,7 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
         key_file=read("LGI_key_file"),
         certificate_file=read("LGI_certificate_file"),
         ca_file=read("LGI_ca_certificate_file"),
-        max_output_size=int(read("LGI_max_output_size")),
+        max_output_size=max_output_size,
         uid=uid,
         target_resources=comma_lists.split(read("LGI_target_resources")),
         job_specifics=read("LGI_job_specifics"),
@@ -152,7 +153,7 @@ def _record_of(run: RunDirectory, directory: JobDirectory) -> JobRecord:
         input=directory.read("LGI_input"),
         phase=Phase.ACCEPTED,
     )
-    pid = read("LGI_job_run_script_pid")
+    pid = whole_number.read(read("LGI_job_run_script_pid"), 1, 2**31 - 1)
     # That process is no longer known, only that it was started.
-    run_before = ProcessId(int(pid), 0, "") if pid.isdigit() and len(pid) < 10 and int(pid) else None
+    run_before = ProcessId(pid, 0, "") if pid else None
     return replace(record, run=run_before, disowned=reference_file != reference)

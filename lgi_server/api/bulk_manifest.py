@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from lgi_protocol import file_properties
+from lgi_protocol import file_properties, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.api import fields as api_fields
@@ -95,7 +95,7 @@ def _files(number: int, listed: Any) -> Iterator[_Listed]:
     for file in listed if isinstance(listed, list) else [None]:
         name, size, *rest = file if isinstance(file, list) and len(file) in {2, 4} else (None, None)
         # Not isinstance: True is an int in Python.
-        if not isinstance(name, str) or type(size) is not int or size < 0:
+        if not isinstance(name, str) or type(size) is not int or not 0 <= size <= whole_number.MOST:
             raise _malformed(f"files of job {number} is not an array of names and sizes")
         yield _Listed(name, size, file_properties.of_list(*rest) if rest else FileProperties())
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgi_protocol import xml
+from lgi_protocol import whole_number, xml
 from lgi_server.config.setting import setting
 
 SHORTEST_SESSION = 120
@@ -13,9 +13,10 @@ _PULSE_LIMIT = re.compile(r"(\S+)\s+([1-9][0-9]{0,8})")
 
 
 def _period(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 10**9):
+    seconds = whole_number.read(text, 1, 10**9)
+    if seconds is None:
         raise ValueError("write a number of seconds above 0")
-    return int(text)
+    return seconds
 
 
 def _session_limit(text: str) -> int:

@@ -39,7 +39,7 @@ class CertificateSettings:
     peer_key: Path | None = setting(Path, is_file=True, default=None)
     jobs_certificate: Path | None = setting(Path, default=None)
     jobs_key: Path | None = setting(Path, default=None)
-    job_certificate_days: int = setting(values.positive, default=7)
+    job_certificate_days: int = setting(values.days, default=7)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,10 @@
 import re
 from urllib.parse import urlsplit
 
+from lgi_protocol import whole_number
 from lgi_server.config import database as addresses
+
+_MOST = 10**9
 
 
 def yes_or_no(text: str) -> bool:
@@ -15,33 +18,44 @@ def yes_or_no(text: str) -> bool:
 
 
 def positive(text: str) -> int:
-    """Return a number above 0."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError("write a number above 0")
-    return int(text)
+    """Return a number above 0, of things or seconds."""
+    number = whole_number.read(text, 1, _MOST)
+    if number is None:
+        raise ValueError(f"write a number from 1 to {_MOST}")
+    return number
+
+
+def days(text: str) -> int:
+    """Return a time of at most a hundred years."""
+    number = whole_number.read(text, 1, 36500)
+    if number is None:
+        raise ValueError("write a number of days from 1 to 36500")
+    return number
 
 
 def seconds(text: str) -> int:
     """Return a time of at most ten minutes."""
-    if not (text.isascii() and text.isdigit() and int(text) <= 600):
+    number = whole_number.read(text, 0, 600)
+    if number is None:
         raise ValueError("write a number of seconds from 0 to 600")
-    return int(text)
+    return number
 
 
 def jobs(text: str) -> int:
     """Return a number of jobs in one call."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1000):
+    number = whole_number.read(text, 1, 1000)
+    if number is None:
         raise ValueError("write a number of jobs from 1 to 1000")
-    return int(text)
+    return number
 
 
 def size(text: str) -> int:
     """Return a number of bytes from a number that K, M or G may follow."""
     factor = {"K": 2**10, "M": 2**20, "G": 2**30}.get(text[-1:].upper(), 1)
-    try:
-        return positive(text[:-1].strip() if factor > 1 else text) * factor
-    except ValueError:
-        raise ValueError("write a number of bytes above 0, or one with K, M or G behind it") from None
+    number = whole_number.read(text[:-1].strip() if factor > 1 else text, 1)
+    if number is None:
+        raise ValueError("write a number of bytes above 0, or one with K, M or G behind it")
+    return number * factor
 
 
 def url(text: str) -> str:
@@ -65,7 +79,7 @@ def listen(text: str) -> str:
         return text
     for address in text.split(","):
         host, _, port = address.strip().rpartition(":")
-        if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        if not host or whole_number.read(port, 0, 65535) is None:
             raise ValueError(
                 "write host:port, as 0.0.0.0:443 or [::]:443, several with commas, or unix:/path/of/a/socket"
             )

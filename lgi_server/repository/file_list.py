@@ -6,7 +6,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from lgi_protocol import file_properties
+from lgi_protocol import file_properties, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.storage.repository import Upload
@@ -38,7 +38,7 @@ def _malformed(why: str) -> LGIError:
 def _file(number: int, one: Any) -> tuple[str, int, FileProperties]:
     name, size = (one.get("name"), one.get("size")) if isinstance(one, dict) else (None, None)
     # Not isinstance: True is an int in Python.
-    if not isinstance(name, str) or type(size) is not int or size < 0:
+    if not isinstance(name, str) or type(size) is not int or not 0 <= size <= whole_number.MOST:
         raise _malformed(f"file {number} is not an object with a name and a size")
     date = one.get("date")
     modified = str(date) if type(date) in {int, float} else date

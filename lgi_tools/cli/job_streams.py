@@ -22,7 +22,7 @@ from lgi_tools.client.timing import Timing
 from lgi_tools.client.transfer_error import TransferError
 
 _ERRORS = re.compile(rb"(?:\A|(?<=\n))\[LGI: standard error\]\n")
-_CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]+) bytes\]\n?\Z")
+_CUT = re.compile(rb"(?:\A|(?<=\n))\[LGI: cut, it has ([0-9]{1,18}) bytes\]\n?\Z")
 
 
 @dataclass(frozen=True)

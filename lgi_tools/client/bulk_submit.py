@@ -12,7 +12,7 @@ from typing import BinaryIO
 from lgi_protocol import file_properties, xml
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError
-from lgi_protocol.reply import Reply
+from lgi_protocol.reply import Reply, leading_number
 from lgi_tools.client import idempotent_submit, timing
 
 # The limits of one call: bytes of the jobs' text, of which a server accepts a megabyte, and bytes of files.
@@ -122,7 +122,7 @@ def _put_together(batch: Sequence[NewJob], contents: BinaryIO, keeps_times: bool
 def _outcome(job: NewJob, answer: str) -> Outcome:
     if xml.find(answer, "error"):
         number = xml.value(answer, "error", "number")
-        refused = ServerError(int(number or 0), xml.value(answer, "error", "message"))
+        refused = ServerError(leading_number(number), xml.value(answer, "error", "message"))
         return Outcome(job, refused=refused)
     return Outcome(job, xml.value(answer, "job_id"), xml.value(answer, "repository_url"))
 

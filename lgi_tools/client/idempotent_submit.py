@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from lgi_protocol import xml
+from lgi_protocol import whole_number, xml
 from lgi_protocol.client import Client, retry_on_busy
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply
@@ -80,4 +80,5 @@ def supports_request_id(client: Client, call: str, fields: Mapping[str, str]) ->
 def version_in(envelope: str) -> tuple[int, ...]:
     """Return the version of the server in an answer as numbers, empty when it has none."""
     numbers = xml.value(envelope, "LGI_version").split(".")
-    return tuple(int(number) for number in numbers if number.isascii() and number.isdigit())
+    found = (whole_number.read(number) for number in numbers)
+    return tuple(number for number in found if number is not None)

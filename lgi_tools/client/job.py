@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lgi_protocol import comma_lists, hexcode, states, xml
+from lgi_protocol import comma_lists, hexcode, states, whole_number, xml
 from lgi_protocol.job_end import read_end
 from lgi_protocol.reply import leading_number
 from lgi_tools.client.job_end import JobEnd
@@ -111,6 +111,7 @@ def id_of(job: AnyJob) -> int:
     """Return the id of a job. Raises ValueError for text that is not a number."""
     if isinstance(job, Job):
         return job.id
-    if not (str(job).isascii() and str(job).isdigit()):
-        raise ValueError(f"{job!r} is not a job id: it must be a number")
-    return int(job)
+    number = whole_number.read(str(job))
+    if number is None:
+        raise ValueError(f"{str(job)[:40]!r} is not a job id: it must be a number")
+    return number

@@ -9,6 +9,9 @@ from lgi_daemon.cli.check import plan
 from lgi_daemon.config.model import Configuration, load
 from lgi_daemon.config.section import ConfigurationError
 
+# Python's int() refuses so many digits.
+MANY = "1" * 5000
+
 
 def edit(file: Path, old: str, new: str) -> None:
     """Replace a text that must be there."""
@@ -130,12 +133,20 @@ def test_a_missing_tag_is_named_with_its_place(file: Path, tag: str, path: str) 
         ("<project number='1'>", "<project number='x'>", ["LGI/resource/project 1 is missing"]),
         ("<application number='1'>", "<application number='2'>", ["project 1/application 1 is missing"]),
         ("<job_limit> 4 <", "<job_limit> four <", ["application 1/job_limit is 'four'", "whole number"]),
-        ("<job_limit> 20 <", "<job_limit> 0 <", ["LGI/resource/job_limit is '0'", "1 or more"]),
+        ("<job_limit> 20 <", "<job_limit> 0 <", ["LGI/resource/job_limit is '0'", "from 1 to "]),
         (
             "<job_limit> 20 <",
             "<cpu_limit> 2.5 </cpu_limit> <job_limit> 20 <",
             ["cpu_limit is '2.5'", "number"],
         ),
+        ("<job_limit> 20 <", f"<job_limit> {MANY} <", ["LGI/resource/job_limit is '111", "whole number"]),
+        (
+            "<job_limit> 4 <",
+            f"<job_max_disk> {MANY} </job_max_disk> <job_limit> 4 <",
+            ["job_max_disk is '111", "whole number"],
+        ),
+        ("<project number='1'>", f"<project number='{MANY}'>", ["LGI/resource/project 1 is missing"]),
+        ("<any> 5 </any>", f"<any> {MANY} </any>", ["owner_allow/any is '111", "number of jobs"]),
         ("<any> 5 </any>", "<any> many </any>", ["project 1/owner_allow/any is 'many'", "number of jobs"]),
         (
             "https://localhost",
@@ -148,6 +159,11 @@ def test_a_missing_tag_is_named_with_its_place(file: Path, tag: str, path: str) 
         ("./job_run_script", "./no_script", ["application 1/job_run_script", "no_script", "does not exist"]),
         ("./job_run_script", ".", ["application 1/job_run_script", "not a plain file"]),
         ("<capabilities>", "<job_sandbox_uid> 0x7 </job_sandbox_uid> <capabilities>", ["'0x7'", "number"]),
+        (
+            "<capabilities>",
+            "<job_sandbox_uid> 4294967295 </job_sandbox_uid> <capabilities>",
+            ["from 0 to 4294967294"],
+        ),
         ("<capabilities>", "<job_sandbox_uid> 7 </job_sandbox_uid> <capabilities>", ["is 7", "only root"]),
         ("laptop.key", "LGI+CA.crt", ["LGI/resource: cannot use the certificate", "LGI+CA.crt"]),
     ],
@@ -161,6 +177,7 @@ def test_a_wrong_value_is_named_with_its_cure(file: Path, old: str, new: str, pa
     for part in parts:
         assert part in message
     assert "\n" not in message
+    assert len(message) < 300
 
 
 def test_a_tag_inside_itself_is_reported_plainly(file: Path) -> None:

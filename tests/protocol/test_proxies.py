@@ -160,7 +160,10 @@ def test_spellings_that_only_some_versions_of_curl_obey_are_obeyed(host: str, ex
 
 
 def test_an_exception_with_another_port_does_not_hold() -> None:
-    """It is of another server on that machine."""
+    """It is of another server on that machine, also a port of more digits than int() takes."""
+    many = f"{HOST}:{'9' * 5000}"
+
+    assert proxy_for(SERVER, {"https_proxy": "proxy:1", "NO_PROXY": many}) is not None
     assert proxy_for(SERVER, {"https_proxy": "proxy:1", "NO_PROXY": f"{HOST}:443"}) is not None
     assert proxy_for(f"https://{HOST}/LGI", {"https_proxy": "proxy:1", "NO_PROXY": f"{HOST}:443"}) is None
 

@@ -134,6 +134,11 @@ MALFORMED: dict[str, tuple[Any, bytes, str]] = {
     "no text": ([JOB | {"input": 41}], b"", "input of job 1 is not a string"),
     "no files": ([JOB | {"files": "a"}], b"", "files of job 1 is not an array of names"),
     "negative size": ([JOB | {"files": [["a", -1]]}], b"", "files of job 1 is not an array"),
+    "sizes with more digits than fit into a message": (
+        [JOB | {"files": [["a", 10**4299 * 9], ["b", 10**4299 * 9]]}],
+        b"",
+        "files of job 1 is not an array",
+    ),
     "bytes that belong to nobody": ([JOB], b"x", "the files have 0 bytes together, 1 were posted"),
     "too few bytes": ([JOB | {"files": [["a", 2]]}], b"x", "the files have 2 bytes together, 1 were posted"),
     "no bytes": ([JOB | {"files": [["a", 2]]}], b"", "the files have 2 bytes together, 0 were posted"),

@@ -207,7 +207,23 @@ BAD = {
         GOOD.replace("url =", "open_groups = maybe\nurl ="),
         "line 3: [server] open_groups = maybe: write true or false",
     ),
-    "not a number": (LIMITS + "workers = two\n" + GOOD, "[limits] workers = two: write a number above 0"),
+    "not a number": (LIMITS + "workers = two\n" + GOOD, "[limits] workers = two: write a number from 1 to "),
+    "a number of too many digits": (
+        LIMITS + f"workers = {'1' * 5000}\n" + GOOD,
+        ": write a number from 1 to 1000000000",
+    ),
+    "a size of too many digits": (
+        LIMITS + f"max_post_size = {'1' * 5000}\n" + GOOD,
+        ": write a number of bytes above 0, or one with K, M or G behind it",
+    ),
+    "more days than a date has": (
+        GOOD.replace("server_key", "job_certificate_days = 4000000\nserver_key"),
+        "[certificates] job_certificate_days = 4000000: write a number of days from 1 to 36500",
+    ),
+    "a port in other digits": (
+        GOOD.replace("127.0.0.1:8443", "127.0.0.1:²"),
+        "listen = 127.0.0.1:²: write host:port",
+    ),
     "zero": (LIMITS + "workers = 0\n" + GOOD, "[limits] workers = 0"),
     "not https": (GOOD.replace("https:", "http:"), "line 3: [server] url = http://localhost:8443/LGI"),
     "no port": (GOOD.replace("127.0.0.1:8443", "127.0.0.1"), "line 4: [server] listen = 127.0.0.1"),
@@ -282,7 +298,8 @@ BAD = {
     "quotes of a file": (GOOD.replace("server.key", "'server.key'"), "; values have no quotes here"),
     "a comment behind a value": (
         LIMITS + "workers = 2 # two\n" + GOOD,
-        "line 2: [limits] workers = 2 # two: write a number above 0; a comment needs a line of its own",
+        "line 2: [limits] workers = 2 # two: write a number from 1 to 1000000000; a comment needs a line "
+        "of its own",
     ),
     "nothing at all": ("", ": [server]: the setting 'url' is missing"),
 }

@@ -100,6 +100,10 @@ BAD = {
         ["add", "users", "allowed", "--name", "a", "--application", "any", "--limit", "many"],
         "'many' is not a whole number",
     ),
+    "limit above the column's": (
+        ["add", "users", "allowed", "--name", "a", "--application", "any", "--limit", "2147483648"],
+        "'2147483648' is not a whole number of at most 2147483647",
+    ),
     "application no name": (
         ["add", "users", "denied", "--name", "a", "--application", "a b", "--servers", "any"],
         "'a b' cannot be the name of an application",

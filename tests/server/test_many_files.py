@@ -145,6 +145,7 @@ MALFORMED = {
     "a fraction": '[{"name": "a", "size": 1.0}]',
     "too few bytes": '[{"name": "a", "size": 2}]',
     "too many bytes": '[{"name": "a", "size": 0}]',
+    "too huge together for a message": json.dumps([{"name": name, "size": 10**4299 * 9} for name in "ab"]),
     "huge": '[{"name": "a", "size": 1%s}]' % ("0" * 4000),
 }
 

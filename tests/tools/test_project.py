@@ -136,7 +136,7 @@ def test_an_answer_that_is_none_of_lgi_is_reported(server: CannedServer, answer:
         Project().job(7)
 
 
-@pytest.mark.parametrize("wrong", ["seven", "-1", "7; DROP", ""])
+@pytest.mark.parametrize("wrong", ["seven", "-1", "7; DROP", "", "7" * 5000])
 def test_a_job_id_is_a_number(server: CannedServer, wrong: str) -> None:
     """ValueError for anything else, before anything is sent."""
     with pytest.raises(ValueError, match="not a job id"):

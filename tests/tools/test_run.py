@@ -208,6 +208,16 @@ def test_a_stream_whose_rest_cannot_be_fetched_is_reported(run: Run, server: Can
     assert "joblog.txt cannot be fetched, 4 of 90000 bytes were reported: it is not in" in err
 
 
+def test_a_mark_of_a_cut_with_too_many_digits_is_output(run: Run, server: CannedServer) -> None:
+    """Such a line is the job's own: no stream has so many bytes."""
+    cut = f"[LGI: cut, it has {'9' * 5000} bytes]"
+    ends(server, f"abc\n{cut}\n[LGI: exit code 0]\n".encode(), end_fields(0))
+
+    ended, out, _err = run(main, "-w", "x")
+
+    assert (ended, out) == (0, f"abc\n{cut}\n")
+
+
 def test_a_stream_that_the_server_refuses_is_reported(run: Run, server: CannedServer) -> None:
     """With the server's reason; what was reported is shown."""
     files = stores(server, {"joblog.txt": b"abc\n"})

@@ -4,8 +4,12 @@ import sys
 
 import click
 
+from lgi_protocol import whole_number
 from lgi_protocol.console import OutputError
 from lgi_server.services.project.recorded_changes import AdministrationError
+
+# The largest that a column INTEGER holds.
+_MOST = 2**31 - 1
 
 
 def ask(given: str | None, question: str, *, required: bool = True) -> str:
@@ -20,10 +24,10 @@ def ask(given: str | None, question: str, *, required: bool = True) -> str:
 def ask_number(given: str | None, question: str) -> int:
     """Return `ask` as a whole number. AdministrationError for any other text."""
     text = ask(given, question)
-    try:
-        return int(text)
-    except ValueError:
-        raise AdministrationError(f"{text!r} is not a whole number") from None
+    number = whole_number.read(text.removeprefix("-"), most=_MOST)
+    if number is None:
+        raise AdministrationError(f"{text[:40]!r} is not a whole number of at most {_MOST}")
+    return -number if text.startswith("-") else number
 
 
 def confirm(question: str, is_sure: bool) -> None:
