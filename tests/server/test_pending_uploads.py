@@ -16,7 +16,7 @@ from lgi_server.storage.pending_uploads import SWEEP_SECONDS, Disk, PendingUploa
 from lgi_server.storage.upload_budget import STEP, UploadBudget
 from tests.conftest import lacking
 from tests.server.test_repository import ask, new_repository
-from tests.support.grid import Grid, UserCalls, running, wait_for
+from tests.support.grid import Grid, UserCalls, refusal, running, wait_for
 from tests.support.running_jobs import repository_of, take
 
 MB = 2**20
@@ -211,3 +211,28 @@ def test_a_put_that_finds_no_room_is_told_to_come_later(small_disk: Grid) -> Non
     assert "no space" in answers[0].text
     assert [path.name for path in sorted(directory.iterdir()) if path not in before] == ["file"]
     assert list((small_disk.config.repository / ".incoming").iterdir()) == []
+
+
+def test_a_disk_without_room_for_another_name_is_a_full_disk(small_disk: Grid) -> None:
+    """A file system with room and no inode left: error 68 or 1 and no job, until there are some."""
+    small_disk.resource()
+    user = small_disk.user()
+    place = small_disk.directory / "server"
+    before = user.submit()
+    names = place / "names"
+    names.mkdir()
+    remount = ["mount", "-o", f"remount,nr_inodes={used_entries(place) + 1}", str(place)]
+    subprocess.run(remount, check=True)
+    (names / "last").touch()
+
+    assert refusal(user.submit) in {1, 68}
+    assert [row["job_id"] for row in small_disk.rows("SELECT job_id FROM job_queue")] == [before]
+
+    subprocess.run(["mount", "-o", "remount,nr_inodes=100k", str(place)], check=True)
+    assert user.submit() > before
+
+
+def used_entries(place: Path) -> int:
+    """How many files and directories a file system has."""
+    known = os.statvfs(place)
+    return known.f_files - known.f_ffree

@@ -82,7 +82,7 @@ def test_a_certificate_for_any_group_reads_what_its_calls_may_read(grid: Grid) -
     holder = grid.user("hans@desk", ("any",))
     url = repository(grid, read_access="chem")
     of_administrators = repository(grid)
-    grid.rows("UPDATE job_queue SET read_access = 'admin' WHERE repository = %s", of_administrators[-36:])
+    grid.run("UPDATE job_queue SET read_access = 'admin' WHERE repository = %s", of_administrators[-36:])
 
     assert reads(grid, holder, url)
     assert not reads(grid, holder, of_administrators)
@@ -117,7 +117,7 @@ def test_a_resource_reads_what_the_owner_of_a_job_on_it_may_read(grid: Grid) -> 
 def new_repository_of_eve(grid: Grid) -> str:
     """A repository with a file that mark@laptop may not read."""
     url = repository(grid, target_resources="res1@cluster")
-    grid.rows("UPDATE job_queue SET read_access = 'admin, eve@desk' WHERE repository = %s", url[-36:])
+    grid.run("UPDATE job_queue SET read_access = 'admin, eve@desk' WHERE repository = %s", url[-36:])
     return url
 
 
