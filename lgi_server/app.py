@@ -84,6 +84,8 @@ def _add_public_pages(app: Flask, config: Config) -> None:
         )
 
     def document(name: str) -> Response:
+        if name in documents.FORMER:
+            return basic_interface_responses.moved(f"{config.prefix}/documents/{documents.FORMER[name]}")
         if name not in documents.DOCUMENTS:
             raise NotFound
         title = documents.DOCUMENTS[name][1]

@@ -20,8 +20,9 @@ DOCUMENTS = {
     "administrator_guide": ("docs/administrator_guide.md", "Administrator guide"),
     "resource_owner_guide": ("docs/resource_owner_guide.md", "Resource owner guide"),
     "application_writer_guide": ("docs/application_writer_guide.md", "Application writer guide"),
-    "security_model": ("docs/security_model.md", "Security model"),
-    "security": ("SECURITY.md", "Security: report a vulnerability"),
+    "security": ("docs/security.md", "Security: who is trusted, what a stolen key can do"),
+    "vulnerabilities": ("SECURITY.md", "Report a vulnerability"),
+    "faults": ("docs/faults.md", "Faults: what must hold, and what proves it"),
     "fair_share": ("docs/fair_share.md", "Fair share: the order of the queue"),
     "scaling": ("docs/scaling.md", "Capacity: what a server carries"),
     "architecture": ("docs/architecture.md", "Architecture"),
@@ -31,6 +32,8 @@ DOCUMENTS = {
     "differences": ("docs/differences.md", "Protocol: differences from LGI 1.31"),
     "changes": ("CHANGELOG.md", "What changed"),
 }
+# Former addresses, which others may have noted.
+FORMER = {"security_model": "security"}
 _NAMES = {path: name for name, (path, _) in DOCUMENTS.items()}
 # In a checkout, and where pip puts a package's data files.
 _PLACES = (Path(__file__).parents[2], Path(sys.prefix) / "share" / "lgi" / "documents")

@@ -418,6 +418,16 @@ def test_a_link_to_a_part_of_a_document_leads_to_its_heading(grid: Grid) -> None
     assert {link.partition("#")[2] for link in fragments} <= set(other.tree.xpath("//main//*/@id"))
 
 
+def test_a_former_address_of_a_document_leads_to_it(grid: Grid) -> None:
+    """Whoever has noted an address finds the page under its present name."""
+    for former, name in documents.FORMER.items():
+        page = Browser(grid).get(f"{grid.url}/documents/{former}", follow=False)
+
+        assert page.status == 303
+        assert page.answer.headers["Location"] == f"/LGI/documents/{name}"
+        assert name in documents.DOCUMENTS
+
+
 def test_other_documents_do_not_exist(grid: Grid) -> None:
     """Only the listed documents are served: a name in the address is no path."""
     for name in ("none", "..%2fdocs%2fwire.md", "wire.md"):
