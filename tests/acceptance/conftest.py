@@ -1,4 +1,4 @@
-"""A grid with a real daemon process on it."""
+"""Fixtures: a grid with a real daemon process."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ RESOURCE = "laptop@test"
 
 
 class DaemonProcess:
-    """LGI_daemon with the hello_world application, in a run directory of its own."""
+    """LGI_daemon with the hello_world application, in its own run directory."""
 
     application = "hello_world"
 
@@ -63,13 +63,13 @@ class DaemonProcess:
         return [BIN / "LGI_daemon", "-v", "-ft", fast, "-st", slow, self.configuration]
 
     def kill(self) -> None:
-        """End the daemon as a power cut would; jobs go on."""
+        """Kill the daemon with SIGKILL; its jobs continue."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)
 
     def stop(self) -> int:
-        """Ask the daemon to end; answer its exit code."""
+        """Stop the daemon by SIGTERM and return its exit code."""
         if self.process is None or self.process.poll() is not None:
             return 0
         self.process.send_signal(signal.SIGTERM)
@@ -92,7 +92,7 @@ class DaemonProcess:
 
 
 class ScriptedDaemon(DaemonProcess):
-    """A daemon whose scripts a test may replace; it has room for four jobs."""
+    """A daemon whose scripts a test may replace, with four job slots."""
 
     def configure(self) -> None:
         self.scripts = self.directory / "application"
@@ -139,6 +139,6 @@ def signed_up(made: AnyDaemon) -> Iterator[AnyDaemon]:
 
 
 def offers(grid: Grid, application: str = "hello_world") -> bool:
-    """Whether the resource has told the server that it offers an application."""
+    """Return whether the resource has announced an application to the server."""
     rows = grid.rows("SELECT resource_capabilities FROM active_resources WHERE resource_name = %s", RESOURCE)
     return bool(rows) and application in str(rows[0]["resource_capabilities"])

@@ -1,4 +1,4 @@
-"""The commands a scientist types, against a real project server."""
+"""The commands of users, run against a real project server."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def home(grid: Grid, tmp_path: Path) -> Path:
 
 
 def run(home: Path, *command: object) -> subprocess.CompletedProcess[str]:
-    """A command's exit code and texts."""
+    """Run a command; return its exit code and output."""
     words = [str(word) for word in command]
     environment = {"HOME": str(home), "PATH": os.environ["PATH"], "TZ": "UTC"}
     return subprocess.run(
@@ -44,7 +44,7 @@ def run(home: Path, *command: object) -> subprocess.CompletedProcess[str]:
 
 
 def value(text: str, label: str) -> str:
-    """What stands behind a label."""
+    """Return the text after a label."""
     (line,) = [line for line in text.splitlines() if line.startswith(label.ljust(22) + ": ")]
     return line.partition(": ")[2]
 
@@ -96,7 +96,7 @@ def test_curl_alone_lists_the_jobs(grid: Grid, home: Path) -> None:
 
 
 def test_a_tool_says_plainly_that_nobody_answers(home: Path) -> None:
-    """A server that is not there: exit code 1 and a reason."""
+    """Without a server a command prints the reason and exits with 1."""
     done = run(home, "LGI_qstat", "-S", "https://localhost:1/LGI")
 
     assert done.returncode == 1
@@ -124,7 +124,7 @@ NAMES = [
 
 
 def test_a_file_of_any_name_makes_the_round_trip(home: Path) -> None:
-    """Submitted with a job, listed, fetched, stored again, removed: each under its very name."""
+    """A file is submitted, listed, fetched, stored again and removed under exactly its name."""
     for directory in ("sent", "fetched"):
         (home / directory).mkdir()
     for name in NAMES:
@@ -154,7 +154,7 @@ def test_a_file_of_any_name_makes_the_round_trip(home: Path) -> None:
 
 
 def test_a_download_goes_on_with_a_real_server(grid: Grid, home: Path) -> None:
-    """What was there already is not asked for again: here it is recognized by being wrong."""
+    """The bytes that are already there are not requested again: here they are recognized as wrong ones."""
     (home / "big").write_bytes(b"b" * 1_500_000)
     submitted = run(home, "LGI_qsub", "-a", "hello_world", "big").stdout
     url = submitted.partition("<repository_url> ")[2].partition(" <")[0]

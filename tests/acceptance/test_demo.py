@@ -1,4 +1,4 @@
-"""``make demo`` tells its story and leaves nothing behind."""
+"""``make demo`` shows all its steps and leaves nothing behind."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ STORY = [sys.executable, "-m", "demo.story"]
 
 
 def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
-    """Submit, running, finished with output, a file fetched, an abort; no process and no directory stays."""
+    """It shows submit, run, output, file and abort; then no process and no directory is left."""
     done = subprocess.run(STORY, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -28,7 +28,7 @@ def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:
 
 
 def processes_of(text: str) -> list[str]:
-    """Command lines that name a directory."""
+    """Return the command lines that contain a directory."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -1,4 +1,4 @@
-"""LGI_daemon --drain: the way to another daemon, as of LGI 1.31, that could not take up these jobs."""
+"""LGI_daemon --drain: needed before a change to another daemon, which cannot take over jobs."""
 
 import subprocess
 from pathlib import Path
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "resource_owner_guide.md"
 
 
 def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) -> None:
-    """As the guide says: SIGTERM leaves the jobs, --drain reports them, takes no other, and ends with 0."""
+    """As in the guide: SIGTERM leaves the jobs; --drain reports them, claims no new one, and exits with 0."""
     user = grid.user()
     running = user.submit(input=b"hi".hex(), job_specifics="<seconds> 4 </seconds>")
     wait_for(lambda: user.state(running) == "running")
@@ -36,5 +36,5 @@ def test_a_daemon_drains_its_run_directory(grid: Grid, daemon: DaemonProcess) ->
 
 
 def test_the_page_about_drains_has_the_command() -> None:
-    """The option is named where administrators look for it."""
+    """The resource owner guide shows a complete command with the option."""
     assert "LGI_daemon --drain -l LGI.log laptop/LGI.cfg" in PAGE.read_text()

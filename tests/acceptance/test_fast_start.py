@@ -1,4 +1,4 @@
-"""A daemon with the cycles of LGI, two and ten minutes, on a server that holds its calls."""
+"""Long polls start and abort jobs within seconds, with a daemon of LGI's cycles (two and ten minutes)."""
 
 import statistics
 import time
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def seconds_until(what: Callable[[], bool]) -> float:
-    """How long something takes to be so."""
+    """Return the seconds until a condition is true; fail after 20."""
     began = time.monotonic()
     while not what():
         assert time.monotonic() - began < 20
@@ -31,7 +31,7 @@ def patient(daemon: DaemonProcess) -> None:
 
 
 def start_and_abort(user: UserCalls, daemon: DaemonProcess) -> tuple[float, float]:
-    """How long a job takes from its submit to its run script, and from its deletion to its end."""
+    """Return the seconds from submit to run script, and those from deletion to the end of the job."""
     job_id = user.submit(input=b"hi".hex(), job_specifics="<seconds> 600 </seconds>")
     start = seconds_until(lambda: any((job / "running").exists() for job in daemon.jobs()))
     wait_for(lambda: user.state(job_id) == "running")
@@ -44,7 +44,7 @@ def start_and_abort(user: UserCalls, daemon: DaemonProcess) -> tuple[float, floa
 def test_a_job_starts_within_a_second_and_its_abort_is_seen_within_two(
     grid: Grid, daemon: DaemonProcess
 ) -> None:
-    """With an idle resource, whatever its cycles are; the middle of three, for machines that are busy."""
+    """The median of three measurements counts, for busy machines; the resource is idle."""
     patient(daemon)
 
     seen = [start_and_abort(grid.user(), daemon) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""A job's files and jobs, with the key of its own and as the user it runs as."""
+"""Jobs use their repository and submit jobs with their own key, as the user they run as."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ rm -f running
 
 
 class PatientDaemon(DaemonProcess):
-    """A daemon whose jobs run until they are told to end."""
+    """A daemon whose jobs run until a file ends them."""
 
     def configure(self) -> None:
         super().configure()
@@ -107,7 +107,7 @@ def test_a_job_uses_its_repository_and_submits_jobs(
 
 
 def test_a_job_has_no_use_for_the_key_of_its_resource(grid: Grid, daemon: PatientDaemon) -> None:
-    """It is given none, and under root could read none. What it has is over when it is."""
+    """It has no copy of that key, and under root cannot read it. Its own certificate ends with it."""
     user = grid.user()
     job_id = user.submit()
     job = running(daemon, user, job_id)

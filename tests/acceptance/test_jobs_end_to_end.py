@@ -11,17 +11,17 @@ pytestmark = pytest.mark.slow
 
 
 def output(user: UserCalls, job_id: int) -> bytes:
-    """What a job has put out."""
+    """Return the output of a job."""
     return bytes.fromhex(user.post("interface_job_state", job_id=str(job_id)).value("job", "output"))
 
 
 def submitted(user: UserCalls, seconds: int = 1) -> int:
-    """A new hello_world job that takes some seconds."""
+    """Submit a hello_world job that takes some seconds; return its id."""
     return user.submit(input=b"hi".hex(), job_specifics=f"<seconds> {seconds} </seconds>")
 
 
 def test_a_job_goes_from_queued_to_finished_with_its_output(grid: Grid, daemon: DaemonProcess) -> None:
-    """submit, queued, running, finished; the target is the resource; the job's directory is gone."""
+    """Its states are queued, running, finished; its target is the resource; its directory is removed."""
     user = grid.user()
     seen = []
 
@@ -36,7 +36,7 @@ def test_a_job_goes_from_queued_to_finished_with_its_output(grid: Grid, daemon: 
 
 
 def test_a_running_job_is_aborted_and_its_processes_end(grid: Grid, daemon: DaemonProcess) -> None:
-    """aborting is seen by the daemon, the script ends the job, the server hears aborted."""
+    """The daemon sees the state aborting, its script ends the job, and the server gets the state aborted."""
     user = grid.user()
     job_id = submitted(user, 600)
     wait_for(lambda: user.state(job_id) == "running")
@@ -70,7 +70,7 @@ def test_a_daemon_killed_in_the_middle_of_a_job_loses_nothing(grid: Grid, daemon
 def test_a_daemon_that_comes_back_after_its_job_has_ended_reports_it(
     grid: Grid, daemon: DaemonProcess
 ) -> None:
-    """The job goes on without the daemon; its output is not lost."""
+    """The job continues without the daemon, and its output is not lost."""
     user = grid.user()
     job_id = submitted(user, 1)
     wait_for(lambda: any((job / "running").exists() for job in daemon.jobs()))
@@ -84,7 +84,7 @@ def test_a_daemon_that_comes_back_after_its_job_has_ended_reports_it(
 
 
 def test_a_server_that_restarts_during_a_job_loses_nothing(grid: Grid, daemon: DaemonProcess) -> None:
-    """The daemon goes on and reports when the server is back."""
+    """The daemon continues and reports the end when the server is back."""
     user = grid.user()
     job_id = submitted(user, 2)
     wait_for(lambda: user.state(job_id) == "running")
@@ -98,7 +98,7 @@ def test_a_server_that_restarts_during_a_job_loses_nothing(grid: Grid, daemon: D
 
 
 def test_a_stopped_daemon_ends_at_once_and_leaves_its_jobs_running(grid: Grid, daemon: DaemonProcess) -> None:
-    """SIGTERM: sign off, exit code 0; the next daemon takes the job over."""
+    """After SIGTERM it signs off and exits with 0; the next daemon takes the job over."""
     user = grid.user()
     job_id = submitted(user, 3)
     wait_for(lambda: any((job / "running").exists() for job in daemon.jobs()))
@@ -115,7 +115,7 @@ def test_a_stopped_daemon_ends_at_once_and_leaves_its_jobs_running(grid: Grid, d
 
 
 def test_several_jobs_run_side_by_side(grid: Grid, daemon: DaemonProcess) -> None:
-    """Four jobs of two seconds each finish together, each once."""
+    """Four jobs of two seconds each run at the same time, and each finishes once."""
     user = grid.user()
     jobs = [submitted(user, 2) for _ in range(4)]
 

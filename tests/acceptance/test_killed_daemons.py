@@ -1,4 +1,4 @@
-"""What a daemon has claimed is given back after kill -9: locks of jobs and of results."""
+"""The locks of a daemon that is killed with SIGKILL are released: those of offered jobs and of reports."""
 
 import time
 
@@ -18,7 +18,7 @@ def locked(grid: Grid) -> int:
 def test_a_killed_daemon_is_given_the_jobs_again_that_it_was_considering(
     grid: Grid, scripted: ScriptedDaemon
 ) -> None:
-    """It has locked no more than it has room for, and its next start, a second later, frees them."""
+    """It had locked no more jobs than it has slots; its next start, a second later, unlocks them."""
     scripted.stop()
     scripted.write_script("job_check_limits_script", "exec sleep 60")
     user = grid.user()

@@ -1,4 +1,4 @@
-"""A resource's certificate is renewed, and its daemon never stops."""
+"""A daemon continues to run when its resource's certificate is renewed."""
 
 import os
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_daemon_goes_on_with_its_renewed_certificate(grid: Grid, daemon: DaemonProcess) -> None:
-    """Nobody restarts anything or registers the resource again; the server knows the new one by itself."""
+    """No restart and no new registration is needed: the server recognizes the renewed certificate."""
     issued = grid.people.resource(RESOURCE)
     authority = grid.people.authority
     key, name = read_key(issued.key).public_key(), profiles.subject(RESOURCE, Kind.RESOURCE)

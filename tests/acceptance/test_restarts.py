@@ -1,4 +1,4 @@
-"""A project server that is restarted in the first seconds of a wait: whoever waits hears of the end."""
+"""A restart of the server in the first seconds of a wait: the command still gets the end of the job."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What changes at the server while a daemon is busy or away: each job runs once, or not at all."""
+"""Changes at the server while a daemon is busy or unreachable: each job runs once, or not at all."""
 
 import pytest
 

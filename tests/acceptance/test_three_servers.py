@@ -1,4 +1,4 @@
-"""A master and two slaves, each with a database of its own: one project."""
+"""A project with a master and two slaves, each with its own database."""
 
 from collections.abc import Iterator
 
@@ -47,7 +47,7 @@ def test_a_new_slave_knows_what_the_master_knows(master: Grid, slaves: list[Slav
 
 
 def test_a_change_on_the_master_is_at_its_slaves_in_seconds(master: Grid, slaves: list[Slave]) -> None:
-    """ManageDB tells them; no scheduler runs here."""
+    """ManageDB notifies the slaves; no scheduler runs here."""
     manage(master, "add", "users", "denied", "--name", "eve@desk", "--application", "any", "--servers", "any")
     wait_for(lambda: all(slave.rows("SELECT * FROM users_denied") for slave in slaves), 5)
 
@@ -55,7 +55,7 @@ def test_a_change_on_the_master_is_at_its_slaves_in_seconds(master: Grid, slaves
 
 
 def test_a_slave_that_was_away_catches_up(master: Grid, slaves: list[Slave]) -> None:
-    """However much there is; the administrator is told who did not answer."""
+    """It fetches any number of changes; the administrator gets the names of servers that did not answer."""
     away = slaves[0]
     away.stop()
     for number in range(2):
@@ -88,12 +88,12 @@ def test_a_change_for_one_server_is_noted_by_the_other(master: Grid, slaves: lis
 
 
 def newest(grid: Grid) -> int:
-    """The version of a server's last change."""
+    """Return the version of the newest change on a server."""
     return int(str(grid.rows("SELECT MAX(version) AS n FROM updates")[0]["n"]))
 
 
 def test_users_submit_anywhere_and_one_daemon_works_for_all(master: Grid, slaves: list[Slave]) -> None:
-    """It knows the master only; one server dies, the others go on, and its job is done when it is back."""
+    """It knows the master only. When one server stops the others continue; its job is done afterwards."""
     certificate = master.people.resource(RESOURCE).certificate
     words = ("--name", RESOURCE, "--url", RESOURCE, "--certificate", str(certificate))
     manage(master, "add", "resources", "allowed", *words, "--project-server", "0", "--servers", "any")

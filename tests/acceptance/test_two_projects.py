@@ -1,4 +1,4 @@
-"""One daemon that works for two projects, each with a server of its own."""
+"""One daemon that runs jobs of two projects, each with its own server."""
 
 from collections.abc import Iterator
 
@@ -35,7 +35,7 @@ def daemon(grid: Grid, other: Grid) -> Iterator[DaemonProcess]:
 
 
 def test_one_daemon_serves_two_projects(grid: Grid, other: Grid, daemon: DaemonProcess) -> None:
-    """Signed up at both servers, it runs the jobs of each, and tells each of its own only."""
+    """It signs up at both servers, runs the jobs of each, and reports each job to its server only."""
     for server in (grid, other):
         server.resource(RESOURCE, "").sign_off()
     daemon.start()

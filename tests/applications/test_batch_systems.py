@@ -1,4 +1,4 @@
-"""What every batch system must get right, against look-alikes of their commands."""
+"""The requirements for every batch system, tested with shims of their commands."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ SETTINGS = "stage=no\ncache_seconds=0\ngrace=1\ntimeout=5\nmax_cpus=4\nmax_nodes
 
 
 class Cluster:
-    """A batch system that does as a test wants."""
+    """A batch system that a test can make fail in various ways."""
 
     def __init__(self, place: Path, backend: str) -> None:
         self.backend = backend
@@ -111,7 +111,7 @@ def test_a_job_that_waits_in_the_queue_is_running_for_lgi(cluster: Cluster) -> N
 
 @pytest.mark.parametrize("kind", ["silent", "garbled"])
 def test_a_batch_system_that_does_not_answer_is_no_end(cluster: Cluster, kind: str) -> None:
-    """Unknown is running, never finished and never idle; work is not asked for meanwhile."""
+    """An unknown state counts as running, never as finished or idle; meanwhile no work is requested."""
     job = submitted(cluster)
     cluster.trouble(kind)
 
@@ -139,7 +139,7 @@ def test_a_job_that_is_forgotten_ends_with_a_message(cluster: Cluster) -> None:
 
 
 def test_a_job_whose_submission_was_not_answered_is_not_submitted_twice(cluster: Cluster) -> None:
-    """It is found by its name, which is the daemon's reference."""
+    """It is found by its job name, which contains the daemon reference."""
     cluster.trouble("losing")
     job = cluster.job(cluster.bench.place, input=b"sleep 60")
     job.begin().wait(20)
@@ -223,7 +223,7 @@ def test_a_batch_system_that_runs_a_job_again_runs_nothing(cluster: Cluster) -> 
 
 
 def test_many_jobs_cost_one_question(cluster: Cluster) -> None:
-    """The answer is for all jobs of a cycle, also when there was none."""
+    """One status query serves all jobs of a cycle, also when it returned no job."""
     cluster.trouble("holding")
     settings = "cache_seconds=30\n"
     place = cluster.bench.place
@@ -245,7 +245,7 @@ def test_many_jobs_cost_one_question(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("kind", ["slow", "silent"])
 def test_many_jobs_asked_about_side_by_side_cost_one_question(place: Path, kind: str) -> None:
-    """The daemon looks at dozens at once: one of them asks, the others wait for its answer."""
+    """The daemon checks dozens at the same time: one queries, the others wait for its result."""
     cluster = Cluster(place, "pbs")
     cluster.trouble("holding")
     jobs = [cluster.job(place, settings="cache_seconds=30\n", reference=f"{n:032X}") for n in range(6)]
@@ -303,7 +303,7 @@ def test_a_batch_system_that_hangs_is_not_waited_for_by_one_job_after_the_other(
 
 
 def test_an_answer_planted_by_somebody_else_is_not_believed(place: Path) -> None:
-    """The answers' directory must be ours; otherwise each job asks for itself."""
+    """A cache directory of another user is not used; each job then queries by itself."""
     cluster = Cluster(place, "pbs")
     job = submitted(cluster)
     planted = Path(f"/tmp/LGI_backend.{os.geteuid()}")
@@ -322,7 +322,7 @@ def test_an_answer_planted_by_somebody_else_is_not_believed(place: Path) -> None
 
 
 def test_the_last_job_of_a_user_removes_the_answers(place: Path) -> None:
-    """The answers stay while another job needs them, and are gone with the last one."""
+    """The cached status stays while another job needs it, and is removed with the last one."""
     cluster = Cluster(place, "pbs")
     answers = Path(f"/tmp/LGI_backend.{os.geteuid()}")
     last, first = submitted(cluster), cluster.job(place, input=b"true", settings="cache_seconds=30\n")
@@ -362,7 +362,7 @@ def test_a_job_held_for_ever_in_an_error_state_ends(place: Path) -> None:
     ],
 )
 def test_wishes_reach_the_batch_system(place: Path, backend: str, words: str) -> None:
-    """Cores and nodes, memory for the whole job, and time; then the administrator's own words."""
+    """Cores and nodes, memory for the whole job, and time; the administrator's options come last."""
     cluster = Cluster(place, backend)
     wishes = "<cpus>3</cpus> <nodes> 2 </nodes> <memory>4000</memory> <walltime>01:00:00</walltime>"
     job = cluster.job(place, specifics=wishes, settings="submit_options='-q short'\n")
@@ -373,7 +373,7 @@ def test_wishes_reach_the_batch_system(place: Path, backend: str, words: str) ->
 
 
 def test_wishes_reach_loadleveler_as_directives(place: Path) -> None:
-    """They stand in front of the batch script, which is data for nobody else."""
+    """They precede the batch script, which contains no other requests."""
     cluster = Cluster(place, "loadleveler")
     job = cluster.job(place, specifics="<cpus> 3 </cpus><walltime> 60 </walltime>")
 

@@ -1,4 +1,4 @@
-"""`command` within the bounds of its resource: what users are told of a job that uses more."""
+"""`command` within the limits of its resource: the user of a job that exceeds one gets the reason."""
 
 import os
 import sys

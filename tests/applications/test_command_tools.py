@@ -1,4 +1,4 @@
-"""LGI_run and what goes with it, from the command line to a real daemon and back."""
+"""LGI_run and related commands, from the command line to a real daemon and back."""
 
 import gzip
 import json
@@ -58,7 +58,7 @@ def test_a_script_runs_elsewhere_as_it_would_here(grid: Grid, home: Path) -> Non
 
 @pytest.mark.usefixtures("offered")
 def test_a_stream_comes_back_as_a_file(home: Path) -> None:  # noqa: F811
-    """Under the name that was asked for, and not as output of the job."""
+    """The file has the requested name, and the output of the job lacks the stream."""
     words = ["sh", "-c", "echo out; echo oops >&2; exit 4"]
 
     ran = run(home, "LGI_run", "-o", "both.txt", "-e", "both.txt", "--wait", *words)
@@ -71,7 +71,7 @@ def test_a_stream_comes_back_as_a_file(home: Path) -> None:  # noqa: F811
 
 
 def test_output_is_seen_while_it_comes(offered: CommandDaemon, home: Path) -> None:  # noqa: F811
-    """The job waits until its first words were read by somebody: with LGI_tail that is while it runs."""
+    """The job waits until its first output was read with LGI_tail, so this happens while it runs."""
     job = run(
         home, "LGI_run", "sh", "-c", "echo first; while [ ! -e go ]; do sleep 0.1; done; echo last; exit 2"
     )
@@ -114,7 +114,7 @@ def test_a_failed_job_never_looks_like_a_good_one(
     out: bytes,
     err: bytes,
 ) -> None:
-    """Whatever it prints, and however it ends; for LGI_wait and lists as for whoever waited."""
+    """Its output and kind of failure do not matter, for LGI_wait, lists, and commands that wait."""
     ran = run_bytes(home, "LGI_run", "--wait", "--", "sh", "-c", script)
     job = ran.stderr.partition(b"job ")[2].partition(b"\n")[0].decode()
     waited = run(home, "LGI_wait", "-q", job)

@@ -106,7 +106,7 @@ def test_a_container_needs_a_daemon_that_keeps_the_marks_apart(place: Path, imag
     ],
 )
 def test_an_image_is_a_name_and_a_version_and_nothing_else(place: Path, images: Path, image: str) -> None:
-    """Neither a path, nor an option, nor shell; the user is told."""
+    """A path, an option or shell syntax is refused, with a reason for the user."""
     job = contained(place, images, "touch ran", image)
 
     output = job.finish()

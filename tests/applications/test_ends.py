@@ -112,7 +112,7 @@ def test_the_trailer_stays_however_small_the_limit_of_output(place: Path, limit:
 
 
 def test_results_that_could_not_be_stored_do_not_hide_the_end_of_a_job(place: Path) -> None:
-    """Both are told, again after another epilogue."""
+    """Both are reported, also after a second epilogue."""
     job = Bench(place, SETTINGS, input=b"exit 3")
     job.begin()
     until(lambda: job.state() == "finished")
@@ -136,7 +136,7 @@ def test_a_job_that_never_ran_has_a_reason_and_no_exit_code(place: Path) -> None
 
 
 def test_a_job_without_any_mark_has_an_epilogue_that_says_so(place: Path) -> None:
-    """Somebody has deleted the state directory too."""
+    """The state directory was deleted too."""
     job = Bench(place, SETTINGS)
 
     assert job.ask("job_epilogue") == 0

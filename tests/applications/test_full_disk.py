@@ -99,7 +99,7 @@ def test_a_job_that_fills_the_disk_is_told_so_and_makes_room_again(
 def test_an_ordinary_users_daemon_goes_on_after_a_job_has_filled_the_disk(
     grid: Grid, ordinary: OrdinaryDaemon, script: str
 ) -> None:
-    """Its jobs can take what is kept, too, and it goes on."""
+    """Its jobs can fill the reserve too; the daemon continues all the same."""
     boss = grid.user(BOSS, ("admin",))
 
     job_id = boss.submit(application="update", input=script.encode().hex())

@@ -1,4 +1,4 @@
-"""LGI_output: what of a job is reported."""
+"""LGI_output: the part of a job's output that is reported."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ SETTINGS = "backend=process\nstage=no\n"
 
 
 def test_output_beyond_the_limit_is_cut_and_says_so_and_how_it_ended(place: Path) -> None:
-    """The exit code is the last line however much there is, and the errors have their share."""
+    """The last line has the exit code, however long the output is; standard error has a quarter."""
     job = Bench(place, SETTINGS, input=b"seq 5000; seq 5000 >&2; exit 9", max_output_size=2000)
 
     output = job.finish()
@@ -26,21 +26,21 @@ def test_output_beyond_the_limit_is_cut_and_says_so_and_how_it_ended(place: Path
 
 @pytest.mark.parametrize("much", ["seq 300 >&2", "seq 300"])
 def test_one_stream_alone_may_fill_the_limit(place: Path, much: str) -> None:
-    """Nothing is kept free for the other."""
+    """No part of the limit is reserved for an empty stream."""
     job = Bench(place, SETTINGS, input=much.encode(), max_output_size=1500)
 
     assert "\n300\n" in job.finish()
 
 
 def test_every_trailer_begins_a_line(place: Path) -> None:
-    """Also after output without a line end."""
+    """A line end is added to output without one."""
     job = Bench(place, SETTINGS, input=b"printf out; printf err >&2")
 
     assert job.finish() == "out\n[LGI: standard error]\nerr\n[LGI: exit code 0]\n"
 
 
 def test_the_epilogue_can_be_run_again(place: Path) -> None:
-    """A power failure can come after it; then the output is the same."""
+    """A power failure may require a second run, which writes the same output."""
     job = Bench(place, SETTINGS)
     first = job.finish()
 
@@ -54,7 +54,7 @@ def test_the_epilogue_can_be_run_again(place: Path) -> None:
 )
 @pytest.mark.parametrize("name", ["LGI_output", "{own}/stdout", "{own}/stderr"])
 def test_no_link_of_the_job_is_followed(place: Path, name: str, trap: str) -> None:
-    """A job in a container may read less than the scripts."""
+    """A job in a container may have fewer rights to read files than the scripts."""
     secret = place / "secret"
     secret.write_text("the key")
     job = Bench(place, SETTINGS)
@@ -70,7 +70,7 @@ def test_no_link_of_the_job_is_followed(place: Path, name: str, trap: str) -> No
 
 
 def test_blank_lines_alone_are_no_errors(place: Path) -> None:
-    """A shell may put out one when it is told to end: no section that looks empty."""
+    """A shell may print one when it is terminated; the section of standard error is then omitted."""
     job = Bench(place, SETTINGS, input=b"echo out; echo >&2; printf ' \\n' >&2")
 
     assert job.finish() == "out\n[LGI: exit code 0]\n"

@@ -60,7 +60,7 @@ def test_a_running_job_is_running_and_runs_once(place: Path) -> None:
 
 
 def test_a_killed_job_ends_with_a_message_and_is_not_run_again(place: Path) -> None:
-    """Nobody knows what it has done: it is finished, without an exit code."""
+    """What it has done is unknown: it is finished without an exit code."""
     job = Bench(place, SETTINGS, input=b"echo begun; sleep 60")
     run = job.begin()
     until(lambda: job.mark("stdout") == "begun")
@@ -153,7 +153,7 @@ def test_a_job_that_takes_too_long_is_ended_and_says_so(place: Path) -> None:
 
 
 def test_a_jobs_memory_is_left_to_the_daemon(place: Path) -> None:
-    """It is told how much, for all processes together; each has the address space that Java wants."""
+    """The limit is for all its processes together; each has unlimited address space, as Java requires."""
     job = Bench(place, SETTINGS, input=b"ulimit -v", specifics="<memory> 321 </memory>")
 
     assert job.finish() == "unlimited\n[LGI: exit code 0]\n"

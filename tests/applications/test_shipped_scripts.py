@@ -57,7 +57,7 @@ def test_a_shipped_script_is_settings_and_one_line(script: Path) -> None:
     ("script", "command"), [("slurm", "squeue"), ("pbs", "qstat"), ("sge", "qstat"), ("container", "bwrap")]
 )
 def test_a_back_end_that_is_not_installed_is_named(tmp_path: Path, script: str, command: str) -> None:
-    """By check_system_limits, whose last line the daemon tells the project."""
+    """check_system_limits names it in its last line, which the daemon reports to the project."""
     # All commands that are here but for those of a batch system or container engine.
     kept = tmp_path / "bin"
     kept.mkdir()

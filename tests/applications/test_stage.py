@@ -23,7 +23,7 @@ SETTINGS = "backend=process\nstage=yes\nmax_stagings=2\n"
 
 @pytest.fixture
 def user(grid: Grid) -> UserCalls:
-    """Somebody with files."""
+    """A user with files."""
     grid.resource("laptop@test")
     return grid.user()
 
@@ -227,7 +227,7 @@ def test_an_outage_however_long_costs_no_job_and_no_result(grid: Grid, user: Use
 
 
 def test_a_job_whose_files_cannot_be_fetched_does_not_run(place: Path) -> None:
-    """Trouble of the server is waited for; after enough failures the user hears why."""
+    """An outage of the server is waited for; after too many failures the job ends with the reason."""
     lost = Bench(place, SETTINGS, b"touch ran")
     troubled(lost, 1)
 

@@ -73,7 +73,7 @@ def test_a_job_without_files_starts_no_program_to_stage_them(grid: Grid, staging
 def test_a_job_with_files_or_long_streams_leaves_them_to_the_program(
     grid: Grid, staging: StagingDaemon, program: str
 ) -> None:
-    """A file, and what the user must be told about: a folder, a link, a reserved name."""
+    """The files are a result, and those to report to the user: a directory, a link, a reserved name."""
     user = grid.user()
 
     job_id = submitted(user, program)

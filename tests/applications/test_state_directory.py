@@ -1,4 +1,4 @@
-"""Where `command` keeps what decides over a job: beside the daemon's record, or below the job as it was."""
+"""The place of the marks of `command`: the state directory, with an older daemon the job's directory."""
 
 import os
 import shlex
@@ -19,7 +19,7 @@ CLEANUPS = [
 
 
 def restore(job: Bench) -> None:
-    """What the daemon does before it asks a script: the directory and its LGI_* files are there again."""
+    """Restore the directory and the LGI_* files of a job, as the daemon does before it runs a script."""
     if job.directory.exists():
         job.directory.chmod(0o700)
     Bench(job.place, job.settings, job.input, uid=job.uid)
@@ -27,7 +27,7 @@ def restore(job: Bench) -> None:
 
 @pytest.mark.parametrize("cleanup", CLEANUPS)
 def test_a_job_that_cleans_up_after_itself_ends_with_its_own_exit_code(place: Path, cleanup: str) -> None:
-    """Its marks are not in its directory, and so it does not look as if it had never run."""
+    """Its marks are not in its directory, so it does not look as if it had never run."""
     job = Bench(place, SETTINGS, input=cleanup.encode())
     job.begin().wait(20)
     restore(job)
@@ -39,7 +39,7 @@ def test_a_job_that_cleans_up_after_itself_ends_with_its_own_exit_code(place: Pa
 
 
 def test_the_directory_of_a_job_holds_its_input_alone(place: Path) -> None:
-    """All marks and streams are elsewhere, and the job is not told where."""
+    """All marks and streams are elsewhere, and no variable of the job contains the path."""
     job = Bench(place, SETTINGS, input=b"echo ${LGI_STATE_DIRECTORY:-nowhere}")
 
     assert job.finish() == "nowhere\n[LGI: exit code 0]\n"
@@ -47,7 +47,7 @@ def test_the_directory_of_a_job_holds_its_input_alone(place: Path) -> None:
 
 
 def test_the_marks_are_in_the_jobs_directory_under_an_older_daemon(place: Path) -> None:
-    """A daemon that gives no state directory has its marks in .LGI_job of the job's directory."""
+    """Without a state directory the scripts use .LGI_job in the job's directory."""
     job = Bench(place, SETTINGS, input=b"echo hello; exit 4", has_state_directory=False)
 
     assert job.finish() == "hello\n[LGI: exit code 4]\n"
@@ -66,7 +66,7 @@ def test_the_marks_are_in_the_jobs_directory_under_an_older_daemon(place: Path) 
 def test_the_end_of_a_job_that_began_before_an_update_is_understood(
     place: Path, noted: str, ending: str
 ) -> None:
-    """Its payload is that of the older library, which notes the end as "exit"."""
+    """Its payload is of an older library, which writes the end to a file ``exit``."""
     job = Bench(place, SETTINGS, has_state_directory=False)
     job.own.mkdir(mode=0o700)
     (job.own / "started").mkdir()
@@ -80,7 +80,7 @@ def test_the_end_of_a_job_that_began_before_an_update_is_understood(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_job_with_a_user_of_its_own_cleans_up_too(place: Path) -> None:
-    """It removes its own directory, as under a daemon of root, and its end is known all the same."""
+    """Under a daemon of root it removes its own directory, and its end is known nevertheless."""
     job = Bench(place, SETTINGS, input=CLEANUPS[0].encode(), uid=2_345_679)
     job.begin().wait(20)
     restore(job)
@@ -91,7 +91,7 @@ def test_a_job_with_a_user_of_its_own_cleans_up_too(place: Path) -> None:
 
 
 def test_a_place_with_a_quote_in_its_name_is_no_trouble(place: Path) -> None:
-    """The path of the state directory is a word of the payload."""
+    """The payload contains the quoted path of the state directory."""
     job = Bench(place, SETTINGS, input=b"exit 9")
 
     assert "'" in str(job.own)
@@ -101,7 +101,7 @@ def test_a_place_with_a_quote_in_its_name_is_no_trouble(place: Path) -> None:
 
 
 def test_a_job_that_has_deleted_its_directory_is_known_by_its_process(place: Path) -> None:
-    """A job that runs is known by its process, though its own directory is gone."""
+    """Its process shows that it runs, although its directory does not exist."""
     job = Bench(place, SETTINGS, input=b'rm -rf "$PWD"; sleep 60')
     run = job.begin()
     until(lambda: not job.directory.exists())

@@ -124,7 +124,7 @@ def test_a_script_is_run_and_its_output_and_exit_code_come_back(grid: Grid, offe
 
 @pytest.mark.parametrize("offered", ["process", "slurm"], indirect=True)
 def test_a_running_script_is_aborted(grid: Grid, offered: CommandDaemon) -> None:
-    """Aborted is reported when it is really gone."""
+    """The state aborted is reported after its processes have ended."""
     user = grid.user()
     job_id = submitted(user, "echo begun; sleep 300")
     wait_for(lambda: any((state / "started").exists() for state in offered.states()), 40)
@@ -209,7 +209,7 @@ END
 
 @pytest.mark.parametrize("offered", ["process"], indirect=True)
 def test_a_jobs_processes_have_its_memory_together(grid: Grid, offered: CommandDaemon) -> None:
-    """Four of 150 MB pass 200 MB: they are ended, and the user is told why."""
+    """Four processes of 150 MB exceed 200 MB: they are killed, and the user gets the reason."""
     user = grid.user()
     script = f"{HELD}for one in 1 2 3 4; do /usr/bin/env python3 hold.py & done; wait"
 

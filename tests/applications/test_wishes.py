@@ -28,7 +28,7 @@ SETTINGS = "backend=process\nstage=no\nmax_cpus=4\nmax_memory=8000\nmax_walltime
     ],
 )
 def test_a_job_beyond_the_bounds_is_left_to_others(place: Path, specifics: str, welcome: bool) -> None:
-    """It stays queued; whoever has more may take it."""
+    """It stays queued for a resource with higher limits."""
     assert (Bench(place, SETTINGS, specifics=specifics).ask("job_check_limits") == 0) == welcome
 
 

@@ -126,7 +126,7 @@ def test_a_second_run_with_other_writers_is_told_to_come_back() -> None:
 
 
 def test_many_repositories_are_made_at_once() -> None:
-    """Between two runs as well; what the second does not keep is gone again."""
+    """They are created between both runs of the work, and removed if the second does not use them."""
     host = Host()
     wanted = [NewRepository((f"user{number}",), ()) for number in range(3)]
 

@@ -21,7 +21,7 @@ def run_tool(name: str, *words: str) -> None:
 
 @pytest.fixture
 def dave(grid: Grid) -> UserCalls:
-    """Somebody whose certificate has the group ``any`` alone."""
+    """A user whose certificate has only the group ``any``."""
     grid.resource()
     return grid.user(NAME, ("any",))
 
@@ -67,7 +67,7 @@ def test_the_group_any_beside_other_groups_is_any(grid: Grid) -> None:
 
 
 def test_jobs_of_a_posted_group_are_read_and_deleted(grid: Grid, dave: UserCalls) -> None:
-    """As by whoever the certificate names the group of."""
+    """The same rights apply as with a certificate that names the group."""
     job_id = grid.user().submit(read_access="theor", write_access="theor")
     dave.groups = "chem"
 

@@ -71,7 +71,7 @@ def test_a_change_for_a_slave_changes_nothing_on_the_master(master: Grid, change
 
 @pytest.mark.parametrize("servers", ["any", SERVER_NAME, f"{SLAVE}, {SERVER_NAME}"])
 def test_a_change_that_names_the_master_is_made_there(master: Grid, servers: str) -> None:
-    """Beside others or alone."""
+    """The master may be one of several names, or the only one."""
     done = manage(master, *CHANGES["allow"], "--servers", servers)
 
     assert done.returncode == 0, done.stderr
@@ -109,7 +109,7 @@ def test_a_change_for_a_slave_is_taken_back_there(master: Grid) -> None:
 
 
 def test_a_server_that_is_none_is_refused(master: Grid) -> None:
-    """Nobody would make the change; the servers there are, are named."""
+    """No server would make the change; the message lists the existing servers."""
     before = rules(master)
 
     done = manage(master, *CHANGES["deny"], "--servers", "LGI@slave2")

@@ -1,4 +1,4 @@
-"""Connections that ask for nothing: they make room for those that do."""
+"""Idle connections are closed in favour of those with requests."""
 
 import resource
 import socket
@@ -21,7 +21,7 @@ DESCRIPTORS, IDLE = 400, 260
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[Grid]:
-    """Where a few hundred connections are many."""
+    """A server with a low limit of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * IDLE)), hard))
     with running(LimitedGrid(DESCRIPTORS)) as made:
@@ -33,7 +33,7 @@ def small() -> Iterator[Grid]:
 def test_a_caller_is_answered_however_many_idle_connections_there_are(
     small: Grid, who: str, asked: bool
 ) -> None:
-    """Connections without an end, with and without a certificate, keep nobody out."""
+    """Hundreds of open connections, with and without a certificate, exclude no other caller."""
     eve = small.people.credentials(small.people.user("eve@desk", ("theor",)))
     context = eve.context()
     if who == "nobody":
@@ -60,7 +60,7 @@ PACE = Pace(rate=1000.0, window=30.0, head=10.0)
 
 
 def connections(table: ConnectionTable, number: int, account: str) -> list[Connection]:
-    """So many new connections of an account, each one end of a pair."""
+    """Add new connections of an account to the table; each one is an end of a socket pair."""
     made = []
     for _ in range(number):
         one, other = gevent.socket.socketpair()
@@ -71,7 +71,7 @@ def connections(table: ConnectionTable, number: int, account: str) -> list[Conne
 
 
 def test_the_connections_that_have_waited_longest_make_room() -> None:
-    """And none that has a request, while others of its account wait."""
+    """None with a request is closed while idle ones of the same account exist."""
     closed: list[Connection] = []
     table = ConnectionTable(100, closed.append, share=1.0)
     made = connections(table, 90, "name eve")
@@ -89,7 +89,7 @@ def test_the_connections_that_have_waited_longest_make_room() -> None:
 
 
 def test_the_account_with_most_connections_makes_room() -> None:
-    """Whatever they do: others keep theirs, also those that wait for longer."""
+    """Its connections are closed whatever they do; those of others stay, even when idle for longer."""
     closed: list[Connection] = []
     table = ConnectionTable(100, closed.append, share=1.0)
     old = connections(table, 10, "name mark")
@@ -105,7 +105,7 @@ def test_the_account_with_most_connections_makes_room() -> None:
 
 
 def test_an_account_has_no_more_than_a_share_of_the_connections() -> None:
-    """Also while there is room: beyond it the ones that wait longest are closed, here two at once."""
+    """Above its share the longest idle ones are closed, two at a time here, also in a table with space."""
     closed: list[Connection] = []
     table = ConnectionTable(100, closed.append)
     made = connections(table, 20, "address 192.0.2.1")
@@ -123,7 +123,7 @@ def test_an_account_has_no_more_than_a_share_of_the_connections() -> None:
 
 
 def test_a_connection_that_asks_before_it_is_closed_is_answered() -> None:
-    """It was chosen while it waited; a request that came meanwhile is not cut off."""
+    """It was chosen to be closed while idle; a request that arrived since then is answered."""
     closed: list[Connection] = []
     table = ConnectionTable(100, closed.append)
     made = connections(table, 2, "name mark")
@@ -147,5 +147,5 @@ def test_a_connection_that_asks_before_it_is_closed_is_answered() -> None:
     ],
 )
 def test_an_address_has_an_account(address: object, account: str) -> None:
-    """One machine has a whole network of IPv6, so that is one account."""
+    """One machine may have a whole /64 network of IPv6, so that is one account."""
     assert address_account(address) == account

@@ -34,7 +34,7 @@ def test_one_caller_has_a_quarter_of_the_places_at_most() -> None:
 
 
 def test_all_callers_together_have_the_places_there_are() -> None:
-    """The next one is told to come back, whoever it is."""
+    """The next call gets error 1, whoever makes it."""
     crowd = ConcurrencyLimiter(20)
     with ExitStack() as stack:
         assert [take(crowd, stack, f"user{number}", 8) for number in range(4)] == [8, 8, 4, 0]
@@ -76,7 +76,7 @@ def hold(crowd: ConcurrencyLimiter, stack: ExitStack, name: str, *seconds: float
 
 
 def test_the_slowest_request_of_the_largest_account_makes_room_for_a_smaller_one() -> None:
-    """Some accounts that have all places together keep nobody out; a request that is worked on is left."""
+    """Accounts that have all places together exclude no other; a request in progress is not interrupted."""
     crowd = ConcurrencyLimiter(12)
     with ExitStack() as stack:
         large = hold(crowd, stack, "eve", 1.0, 7.0, None, 2.0, 0.5, 0.5, 0.5)
@@ -97,7 +97,7 @@ NO_ROOM = {
 
 @pytest.mark.parametrize(("name", "seconds"), NO_ROOM.values(), ids=NO_ROOM.keys())
 def test_a_request_that_is_not_slower_than_its_share_is_left(name: str, seconds: tuple[float | None]) -> None:
-    """Nobody takes a place of who has no more than it would have itself, nor of work that goes on."""
+    """An account gets no place of another one with fewer requests, nor that of a request in progress."""
     crowd = ConcurrencyLimiter(2 * len(seconds))
     with ExitStack() as stack:
         held = [*hold(crowd, stack, "eve", *seconds), *hold(crowd, stack, "frank", *seconds)]

@@ -119,7 +119,7 @@ def one_worker(request: pytest.FixtureRequest, long_waits: object) -> Iterator[G
 
 
 def test_a_worker_lets_64_calls_wait_and_answers_others_as_ever(one_worker: Grid) -> None:
-    """The next is told to come back at once; submits, lists and offers go on; in the end all are answered."""
+    """The next call gets error 1 immediately; submits, lists and offers are answered; in the end all are."""
     job_id = locked_job(one_worker)
     users = [one_worker.user() for _ in range(PLACES + TOO_MANY)]
     ended: list[Outcome] = []

@@ -1,4 +1,4 @@
-"""Daemons that use the certificate of one resource are told of each other."""
+"""Daemons that use the certificate of the same resource get their number from the server."""
 
 import time
 
@@ -12,7 +12,7 @@ from tests.support.pages import Browser
 
 
 def others(calls: ResourceCalls, daemon: str) -> int:
-    """How many other daemons a daemon is told of when it signs up."""
+    """Sign up as a daemon; return the number of other daemons in the answer."""
     return calls.sign_up(daemon=daemon).other_daemons
 
 

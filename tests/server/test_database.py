@@ -182,7 +182,7 @@ def test_two_writers_wait_for_each_other(database: Database) -> None:
 
 
 def test_both_transactions_of_a_deadlock_are_done(private_mariadb: PrivateMariaDB) -> None:
-    """MariaDB ends one with error 1213; its work is done again, and nobody hears of it."""
+    """MariaDB aborts one with error 1213; it is repeated, and no caller gets an error."""
     database = open_database(private_mariadb.create_database("deadlock"))
     schema.make(database)
     database.run(lambda one: one.run("INSERT INTO users_allowed VALUES ('a', 'any', 0), ('b', 'any', 0)"))

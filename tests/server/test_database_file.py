@@ -1,4 +1,4 @@
-"""The file of an embedded database that is gone or cannot be written to."""
+"""The file of an embedded database that is missing or not writable."""
 
 import re
 import subprocess

@@ -128,7 +128,7 @@ def test_a_put_in_chunks_is_stored(grid: Grid) -> None:
 
 
 def test_a_file_called_htaccess_is_a_file(grid: Grid) -> None:
-    """Stored, listed and fetched; whoever might read the files of the repository still may."""
+    """It is stored, listed and fetched, and does not change who may read the repository."""
     url, directory = new_repository(grid)
     user = grid.user()
     (directory / "data").write_text("1")
@@ -162,7 +162,7 @@ def test_a_post_to_a_stored_file_is_not_allowed(grid: Grid, stored: str, body: b
 
 @pytest.mark.parametrize("name", [".*", "mark.laptop", "[a-z]+", "%", "_____"])
 def test_a_regular_expression_is_a_name(grid: Grid, name: str) -> None:
-    """As a group it finds nobody's jobs, as an owner or a target no job, in an access list nobody."""
+    """It matches no other name: as a group, an owner, a target, or in an access list."""
     resource = grid.resource()
     job_id = grid.user().submit(read_access=name, write_access=name)
     other = grid.user("frank@desk", (name,))
@@ -180,7 +180,7 @@ def test_a_regular_expression_is_a_name(grid: Grid, name: str) -> None:
 
 @pytest.mark.parametrize("path", ["", "?project=LGI&user=mark%40laptop&groups=theor&application=hello_world"])
 def test_a_get_of_a_call_has_no_fields(grid: Grid, path: str) -> None:
-    """So groups are what is missing first; and a browser hears that it may not call at all."""
+    """So the error is that of missing groups; a browser gets the error that it may not make calls."""
     grid.resource()
     session = grid.user().client.session
 

@@ -24,7 +24,7 @@ def test_a_removed_resource_is_refused_at_once(grid: Grid) -> None:
 
 
 def test_a_replaced_certificate_is_refused_soon_and_its_successor_accepted_at_once(grid: Grid) -> None:
-    """Nobody is refused by the certificate that was registered a moment ago."""
+    """No call is refused because of a cached, older certificate."""
     resource = grid.resource(NAME)
     resource.sign_off()
     other = grid.people.resource("other@cluster").certificate.read_text()

@@ -81,7 +81,7 @@ def left(transaction: Transaction) -> dict[str, int]:
 
 
 def test_every_duty_is_done_in_every_project(grid_of_two: tuple[Grid, Database]) -> None:
-    """Order, lost jobs, idle sessions, old history; repositories of nobody, and the list of resources."""
+    """Order, lost jobs, idle sessions, old history; orphaned repositories, and the list of resources."""
     grid, second = grid_of_two
     databases = (grid.database, second)
     store = Repositories(grid.config.repository, 1000, 1000)

@@ -112,7 +112,7 @@ def test_a_resource_that_says_it_takes_no_jobs_now_is_named(grid: Grid) -> None:
 
 
 def test_the_reason_that_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
-    """Nobody offers it; of those that do none is a target; all that could take it are silent."""
+    """No resource offers it; none that does is a target; all that could take it do not call."""
     resource = grid.resource("res1@cluster")
     grid.resource("res2@cluster")
     user = grid.user()
@@ -149,7 +149,7 @@ def test_a_job_that_is_not_queued_is_explained_by_its_state(grid: Grid, state: s
 
 
 def test_a_locked_job_is_answered_at_once(grid: Grid) -> None:
-    """With who looks at it; other calls wait for the lock to go."""
+    """The answer names the resource with the lock; other calls wait for the lock to be released."""
     resource = grid.resource()
     user = grid.user()
     job = user.submit()

@@ -140,7 +140,7 @@ def test_few_numbers_change() -> None:
 
 
 def test_numbers_that_have_no_room_left_are_made_anew() -> None:
-    """Between two neighbours, and at the end of the room."""
+    """This happens when no number is left between two neighbours, or at the end of the range."""
     assert renumbering.renumber_priorities([1, 3, 2], {1: -11, 2: -10, 3: 7}) == {
         job_id: renumbering.START + place * renumbering.STEP for place, job_id in enumerate([1, 3, 2])
     }
@@ -174,7 +174,7 @@ class Month:
         self.asked[owners[0]] += seconds
 
     def usage(self, now: int) -> Usage:
-        """As the scheduler tells the rule: what has ended, and what runs."""
+        """Return usage as the scheduler passes it to the rule: ended and running jobs."""
         seconds: dict[str, float] = defaultdict(float)
         for name, (amount, at) in self.faded.items():
             seconds[name] += amount * fair_share.decay(now - at, HALF_LIFE)
@@ -243,7 +243,7 @@ def live(month: Month) -> None:
 
 
 def fair_parts(asked: dict[str, float], weights: dict[str, float], all_there_is: float) -> dict[str, float]:
-    """What is fair: nobody gets more than was asked for, and what is left is shared by weight."""
+    """Return fair parts: none exceeds its demand, and the rest is shared by weight."""
     parts: dict[str, float] = {}
     left = dict(asked)
     while left:

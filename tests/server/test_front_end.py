@@ -73,7 +73,7 @@ def in_base64(pem: bytes) -> str:
 
 @pytest.mark.parametrize("written", [escaped, in_base64], ids=["percent signs", "base64"])
 def test_a_front_end_with_the_secret_says_who_calls(behind: Grid, written: Callable[[bytes], str]) -> None:
-    """The caller is the certificate's owner, and nobody else."""
+    """The caller is the owner of the certificate in the header."""
     headers = {HEADER: written(pem_of(behind)), SECRET_HEADER: SECRET}
 
     assert ask(behind, headers) == 0
@@ -82,7 +82,7 @@ def test_a_front_end_with_the_secret_says_who_calls(behind: Grid, written: Calla
 
 @pytest.mark.parametrize("secret", [None, "", SECRET[:-1], SECRET + "x", SECRET.upper(), "\xe9" * 40])
 def test_a_header_without_the_secret_is_worth_nothing(behind: Grid, secret: str | None) -> None:
-    """Whoever reaches the port past the front end is error 2, with a valid certificate in the header too."""
+    """A client that bypasses the front end gets error 2, also with a valid certificate in the header."""
     headers = {HEADER: escaped(pem_of(behind))} | ({} if secret is None else {SECRET_HEADER: secret})
 
     assert ask(behind, headers) == 2
@@ -91,7 +91,7 @@ def test_a_header_without_the_secret_is_worth_nothing(behind: Grid, secret: str 
 def test_a_certificate_of_another_authority_is_refused_behind_a_front_end_too(
     behind: Grid, tmp_path: Path
 ) -> None:
-    """A front end that verifies badly does not let strangers in: we look at the signature ourselves."""
+    """The server verifies the signature itself, in case the front end does not."""
     strange = Authority.create(tmp_path / "ca").issue_user("mark@laptop", ("theor",), force=True)
 
     assert ask(behind, {HEADER: escaped(strange.certificate.read_bytes()), SECRET_HEADER: SECRET}) == 2
@@ -111,7 +111,7 @@ def test_a_header_that_holds_no_certificate_is_error_2(behind: Grid, text: str) 
 
 
 def test_two_headers_are_not_one_certificate(behind: Grid) -> None:
-    """A client's own header that a front end let pass beside its own spoils both."""
+    """A front end that does not remove the client's own header makes both invalid."""
     pem = escaped(pem_of(behind))
     lines = f"{HEADER}: {pem}\r\n{HEADER}: {pem}\r\n{SECRET_HEADER}: {SECRET}\r\n"
     body = "project=LGI&user=mark%40laptop&groups=theor"
@@ -138,7 +138,7 @@ def test_a_header_of_a_client_moves_no_path(behind: Grid, name: str, value: str)
 
 
 def test_a_header_with_an_underscore_is_not_one_with_a_hyphen(behind: Grid) -> None:
-    """Web servers tell them apart, and so would let the first pass that they take away as the second."""
+    """They differ for web servers, so a client could send the former through a front end."""
     headers = {HEADER.replace("-", "_"): escaped(pem_of(behind)), SECRET_HEADER: SECRET}
 
     assert ask(behind, headers) == 2

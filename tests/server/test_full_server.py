@@ -1,4 +1,4 @@
-"""A server whose connections are all taken, in whatever phase they are: others are answered as ever."""
+"""A server whose connections are all in use, in any phase: other callers are answered as usual."""
 
 import socket
 import ssl
@@ -30,7 +30,7 @@ TAKEN = {
 
 @pytest.fixture
 def quiet_log(small: Grid) -> Iterator[None]:
-    """Nothing in the log of a test tells of a fault."""
+    """The log of a test has no error."""
     begin = small.log.stat().st_size
     yield
     told = small.log.read_bytes()[begin:].decode()
@@ -53,7 +53,7 @@ def taken(grid: Grid, stack: ExitStack, request: bytes, *users: str) -> list[ssl
 
 
 def seconds_of_calls(grid: Grid) -> float:
-    """How long ten calls of somebody else take, half of them by a new connection."""
+    """Return the time of ten calls of another user, half of them on new connections."""
     begin = time.monotonic()
     for _ in range(5):
         mark = grid.user()
@@ -98,7 +98,7 @@ def test_a_user_is_answered_however_many_uploads_of_another_go_no_further(small:
 
 @pytest.mark.usefixtures("quiet_log")
 def test_a_user_is_answered_however_many_uploads_of_five_others_go_no_further(small: Grid) -> None:
-    """All requests for files together are theirs: the one that waits longest makes room within seconds."""
+    """The stalled uploads have all places for files; the one that waits longest is closed within seconds."""
     small.clear()
     url, _ = new_repository(small, write_access="any")
     head = f"PUT {urlsplit(url).path}/file HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nx".encode()

@@ -138,7 +138,7 @@ def test_a_lost_job_is_queued_for_the_resources_it_was_submitted_for(grid: Grid)
 
 
 def test_only_readers_see_the_history_of_a_job(grid: Grid) -> None:
-    """Of one that is gone its owners and administrators; 15 when there never was one."""
+    """That of a deleted job is for its owners and administrators; 15 for a job that never existed."""
     grid.resource()
     mark, eve = grid.user(), grid.user("eve@desk", ("phys",))
     admin = grid.user("root@desk", ("admin",))
@@ -213,7 +213,7 @@ def sums(database: Database, kind: str = "user") -> list[tuple[int, str, int, in
 
 
 def test_a_run_is_counted_in_the_months_it_ran_in(database: Database) -> None:
-    """The seconds where they were, the job where it ended; a run that goes on is not counted yet."""
+    """Its seconds count in each month, the job in its last month; one in progress does not count yet."""
     store(database, change(1, JANUARY, "queued", "running"), change(2, JANUARY, "queued", "running"))
     accounting.account(database, WEEK)
     early = sums(database)
@@ -227,7 +227,7 @@ def test_a_run_is_counted_in_the_months_it_ran_in(database: Database) -> None:
 
 
 def test_a_run_lasts_from_its_first_state_to_its_last(database: Database) -> None:
-    """A site's own word and the wish to abort are parts of one run; a job that is queued anew has two."""
+    """A site-defined state and aborting belong to the same run; a job that is queued again has two runs."""
     words = ["queued", "running", "halfway", "aborting", "aborted"]
     store(
         database,
@@ -261,7 +261,7 @@ def test_many_changes_are_counted_in_batches(database: Database) -> None:
 
 
 def test_old_history_is_forgotten_and_its_use_is_not(database: Database) -> None:
-    """Only what was counted, and only what is older; runs of jobs that are gone are forgotten too."""
+    """Only old changes that were counted are deleted, also those of deleted jobs."""
     store(database, change(1, 1000, "queued", "running"), change(1, 2000, "running", "finished"))
     store(database, change(2, 3000, "queued", "running"))
     uncounted = accounting.forget_old(database, 2500)

@@ -1,4 +1,4 @@
-"""What a running job holds of its server is counted for the job: nobody else goes without for it."""
+"""What a running job holds on its server is counted for the job, and does not reduce the limits of others."""
 
 import socket
 import ssl
@@ -86,7 +86,7 @@ def test_a_job_takes_no_place_of_its_resource(job: JobClaims) -> None:
 
 
 def test_the_jobs_of_one_user_have_a_share_together(job: JobClaims, tmp_path: Path) -> None:
-    """However many there are, a job of somebody else still finds its place."""
+    """A job of another user still gets a place, however many jobs the first one has."""
     grid, calls = job.grid, job.resource
     jobs = [job]
     for _ in range(3):

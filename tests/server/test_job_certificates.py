@@ -54,7 +54,7 @@ def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) ->
 
 
 def test_a_job_can_be_given_a_certificate_again(grid: Grid, tmp_path: Path) -> None:
-    """Whoever needs one for longer asks in time."""
+    """Its daemon requests a new one before the first expires."""
     job = started(grid, tmp_path)
 
     again = job.resource.job_certificate(job.job_id, REFERENCE, REQUEST)
@@ -174,7 +174,7 @@ def test_a_certificate_lives_while_scripts_of_the_job_may_run(grid: Grid, tmp_pa
 
 
 def test_a_file_whose_job_has_ended_on_the_way_is_not_stored(grid: Grid, tmp_path: Path) -> None:
-    """Who has the job's result may trust that nobody changes it any more."""
+    """The results of an ended job cannot change any more."""
     job = started(grid, tmp_path)
 
     def body() -> object:

@@ -143,7 +143,7 @@ def test_only_the_daemon_that_has_the_job_tells_its_end(grid: Grid) -> None:
 
 
 def test_a_report_that_is_sent_again_tells_the_same_end(grid: Grid) -> None:
-    """Code and signal replace each other; a report that tells nothing leaves what is known."""
+    """Code and signal replace each other; a report without both leaves the stored ones."""
     resource = grid.resource()
     job_id = running(grid, resource)
     seen = []
@@ -220,12 +220,12 @@ def test_lists_are_filtered_by_the_end_of_the_jobs(grid: Grid) -> None:
 
 
 def test_a_list_of_another_end_is_refused(grid: Grid) -> None:
-    """Error 25, rather than all jobs for whoever mistyped."""
+    """A mistyped filter gets error 25 instead of all jobs."""
     assert grid.user().refusal("interface_job_state", ended="success") == 25
 
 
 def test_the_specifics_of_an_owner_are_not_the_end_of_the_job(grid: Grid) -> None:
-    """Specifics may hold such tags, and the output such words: they are not what the daemon tells."""
+    """Such tags in specifics, or such text in the output, are not reported as the end."""
     resource, user = grid.resource(), grid.user()
     said = "<exit_code> 0 </exit_code> <end_reason> fine </end_reason>"
     job_id = running(grid, resource, job_specifics=said)
@@ -241,7 +241,7 @@ def test_the_specifics_of_an_owner_are_not_the_end_of_the_job(grid: Grid) -> Non
 
 
 def test_the_history_tells_how_a_job_ended(grid: Grid) -> None:
-    """The reason of the change that ended it; empty when the daemon told nothing, as old ones."""
+    """It has the reason of the change that ended the job, empty if the daemon sent none, as old ones."""
     resource, user = grid.resource(), grid.user()
     long = "x" * 254
     made = [

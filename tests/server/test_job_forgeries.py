@@ -33,7 +33,7 @@ def job(grid: Grid, tmp_path: Path) -> JobClaims:
 
 
 def signed(grid: Grid, job: JobClaims, directory: Path, authority: "Forger", name: str) -> Client:
-    """A client with a certificate that says all that the job's does, signed by somebody else."""
+    """A client with a certificate that has all claims of the job's, signed by another key."""
     own = read_certificate(job.credentials.certificate)
     key = ec.generate_private_key(ec.SECP256R1())
     common = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) if name else own.subject
@@ -91,7 +91,7 @@ def test_the_projects_authority_makes_no_jobs(grid: Grid, job: JobClaims, tmp_pa
 def test_a_certificate_of_the_jobs_authority_is_never_an_ordinary_one(
     grid: Grid, job: JobClaims, tmp_path: Path
 ) -> None:
-    """Not even with the name of a user: a signature of that key makes a job of it, or nobody."""
+    """Even with the name of a user it identifies a job, or is refused."""
     assert grid.config.jobs_key is not None
     assert grid.config.jobs_certificate is not None
     subject = read_certificate(grid.config.jobs_certificate).subject
@@ -133,7 +133,7 @@ def test_a_certificate_that_names_no_job_is_nobodys() -> None:
 def resumed(
     grid: Grid, context: ssl.SSLContext, session: ssl.SSLSession | None, request: str
 ) -> tuple[str, ssl.SSLSession]:
-    """The answer to a request on a new connection that goes on with an older one's session."""
+    """Return the answer on a new connection that resumes the TLS session of an older one."""
     plain = socket.create_connection(("127.0.0.1", grid.port))
     with context.wrap_socket(plain, server_hostname="localhost", session=session) as connection:
         assert connection.session_reused == (session is not None)

@@ -97,7 +97,7 @@ def _deleted(job: Job) -> tuple[Job, int]:
 
 
 def _lost(job: Job) -> Job:
-    """The scheduler finds no pulse of a job; one that somebody has locked is being looked after."""
+    """The scheduler finds no heartbeat of a job; a locked job does not count as lost."""
     if job.lock:
         return job
     if job.state == State.RUNNING:

@@ -1,4 +1,4 @@
-"""What a job may do with its certificate, tried by somebody who has its key and wants more."""
+"""The rights of a job with its certificate, tested with attempts to exceed them."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_the_files_of_others_are_not_for_a_job(grid: Grid, job: JobClaims, metho
 def test_a_job_may_read_what_an_owner_of_it_may_read_and_change_none_of_it(
     grid: Grid, job: JobClaims
 ) -> None:
-    """A job that goes on where another one stopped fetches that one's files."""
+    """A job that continues the work of another one fetches the files of that job."""
     user = grid.user()
     older = repository_of(grid, user.submit())
     user.client.session.put(f"{older}/restart", data=b"r")
@@ -143,14 +143,14 @@ OF_JOBS = {f"resources/resource_{name}" for name in ("submit_job", "signup_resou
 
 
 def test_a_job_may_make_these_calls(job: JobClaims) -> None:
-    """Whoever adds another has to say here what a job is to do with it."""
+    """A new call must be added here, with its meaning for jobs."""
     assert {name for name, route in ROUTES.items() if route.for_jobs} == OF_JOBS
 
 
 @pytest.mark.parametrize("suffix", ["", ".php"])
 @pytest.mark.parametrize("name", sorted(ROUTES.keys() - OF_JOBS))
 def test_every_other_call_is_refused(grid: Grid, job: JobClaims, name: str, suffix: str) -> None:
-    """Error 2, whoever is named and whatever session of its resource is posted; nothing has changed."""
+    """The error is 2, for any user and any session of the resource in the fields; nothing changes."""
 
     def seen() -> object:
         """The tables without times, of which some are stored a second late."""
@@ -197,13 +197,13 @@ def test_every_page_is_refused(grid: Grid, job: JobClaims) -> None:
 
 
 def test_a_method_that_a_repository_does_not_know_is_refused(job: JobClaims) -> None:
-    """Only the methods that look at who may do it are open to jobs."""
+    """Only methods that check the caller are open to jobs."""
     for method in ("POST", "PATCH", "OPTIONS"):
         assert "<number> 2 </number>" in job.ask(method, f"{job.repository}/x", b"x").text
 
 
 def test_a_user_may_be_called_as_a_resource_or_a_job(grid: Grid, tmp_path: Path) -> None:
-    """A job is nobody of any name: what such a user has stays the user's."""
+    """A job has no name as caller, so the rights of such a user stay with the user."""
     grid.resource()
     grid.user("res1@cluster", ("res1@cluster",)).submit(write_access="job 1")
     theirs = repository_of(grid, grid.rows("SELECT job_id FROM job_queue")[0]["job_id"])

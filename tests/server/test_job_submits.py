@@ -17,7 +17,7 @@ def job(grid: Grid, tmp_path: Path) -> JobClaims:
 
 
 def test_a_job_submits_a_queued_job_of_its_owners(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
-    """Owners are those posted who own the job that asks; it is locked by nobody and has its files."""
+    """Its owners are the posted ones that own the calling job; it is not locked, and has its files."""
     (tmp_path / "in.txt").write_text("hello")
     posted = {
         "application": "hello_world",

@@ -58,7 +58,7 @@ def test_the_end_of_a_job_is_answered_as_it_comes(grid: Grid) -> None:
 
 
 def test_a_state_other_than_the_known_one_ends_a_wait(grid: Grid) -> None:
-    """A user who knows that it is queued hears that it runs."""
+    """A user who knows the job as queued gets the answer that it runs."""
     user, resource = grid.user(), grid.resource()
     job_id = user.submit()
 
@@ -83,7 +83,7 @@ def test_an_answer_without_news_comes_when_the_time_is_over(grid: Grid) -> None:
 
 @pytest.mark.parametrize("known", [{}, {"state": "queued"}, {"state": "running"}])
 def test_an_ended_job_is_answered_at_once(grid: Grid, known: dict[str, str]) -> None:
-    """Also when it has had a state meanwhile that nobody has seen."""
+    """This includes a job with an intermediate state that the user has not seen."""
     user, resource = grid.user(), grid.resource()
     job_id = user.submit()
     run_job(resource, job_id, "running")
@@ -138,7 +138,7 @@ class _Jobs(Database):
 
 
 def test_one_user_has_a_bounded_number_of_waiters() -> None:
-    """The next one is told to come back; other users still may wait."""
+    """The next call gets error 1; calls of other users may still wait."""
     database = _Jobs()
     database.states = {1: "queued"}
     made = UserLongPolls(database)
@@ -168,7 +168,7 @@ def test_one_user_has_a_bounded_number_of_waiters() -> None:
     ],
 )
 def test_a_state_other_than_the_known_one_is_news_of_a_job(known: str, state: str | None, so: bool) -> None:
-    """A site's own word is a job that runs; one that is gone has no state."""
+    """A site-defined state counts as running; a deleted job has no state."""
     assert KnownJobState("mark", 1, known).is_current(state) is so
 
 

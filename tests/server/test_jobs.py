@@ -205,7 +205,7 @@ def ignore_errors(user: UserCalls, job_id: int) -> None:
 
 @pytest.mark.parametrize("masters", [0, 2])
 def test_a_project_without_exactly_one_master_is_error_6(masters: int) -> None:
-    """None or two: nobody can be sent on, neither users nor resources."""
+    """With none or two, neither users nor resources get the URL of the master."""
     grid = Grid(settings={"remember": "0"})
     try:
         grid.start()

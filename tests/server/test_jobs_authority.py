@@ -49,7 +49,7 @@ def test_a_certificate_never_outlives_that_of_its_resource(authority: JobsAuthor
 def test_a_certificate_that_expires_on_an_open_connection_is_refused(
     authority: JobsAuthority, grid: Grid
 ) -> None:
-    """TLS looks at it once, the server at each request."""
+    """TLS checks the expiry once, the server at each request."""
     der = issued(authority, datetime.now(UTC) + timedelta(days=1)).public_bytes(Encoding.DER)
     trust = TrustConfig(Revocation(None, grid.people.authority.ca_file), authority)
     environ = {"gunicorn.socket": SimpleNamespace(getpeercert=lambda binary_form: der)}
@@ -78,7 +78,7 @@ def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid,
 
 
 def test_the_set_up_makes_a_key_that_only_the_server_can_read(grid: Grid) -> None:
-    """Made beside the configuration, and named in it."""
+    """It is created in the directory of the configuration, which names it."""
     directory = grid.config_file.parent
 
     assert (directory / "jobs.key").stat().st_mode & 0o777 == 0o600

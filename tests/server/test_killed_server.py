@@ -39,7 +39,7 @@ def mortal(request: pytest.FixtureRequest) -> Iterator[Grid]:
 
 
 class Users:
-    """Somebody who submits jobs, and deletes every third, as fast as he is answered."""
+    """A user who submits jobs as fast as they are accepted, and deletes every third."""
 
     def __init__(self, grid: Grid) -> None:
         self.there: set[int] = set()

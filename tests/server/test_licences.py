@@ -1,4 +1,4 @@
-"""Licences: jobs that want some start only while there are enough, whoever asks and however often."""
+"""Licences: jobs that request some start only while enough are free, under concurrent requests too."""
 
 import threading
 from collections.abc import Iterator
@@ -100,7 +100,7 @@ def test_users_see_how_many_licences_are_in_use(grid: Grid) -> None:
 
 
 def test_jobs_start_while_there_are_licences_and_hold_up_no_others(grid: Grid) -> None:
-    """The oldest first; what finds none is passed over, and all else goes on."""
+    """The oldest starts first; a job whose licences are in use is skipped, and all others start."""
     resource = grid.resource()
     first = [submit(grid, "matlab") for _ in range(5)]
     both = submit(grid, "abaqus, matlab=2")
@@ -186,7 +186,7 @@ BAD = {
 
 @pytest.mark.parametrize(("wanted", "why"), BAD.values(), ids=BAD.keys())
 def test_licences_that_can_never_be_given_are_refused_at_once(grid: Grid, wanted: str, why: str) -> None:
-    """Error 72: a job that waits for ever helps nobody."""
+    """Error 72, since such a job would stay queued for ever."""
     grid.resource()
 
     with pytest.raises(ServerError) as refused:
@@ -252,7 +252,7 @@ def test_only_jobs_that_could_start_are_counted(grid: Grid) -> None:
 
 
 def test_a_resource_that_waits_is_told_when_licences_are_free(grid: Grid) -> None:
-    """And not before: a job nobody can start is no news."""
+    """It is not notified before, since the job could not start."""
     resource = grid.resource()
     first, second = submit(grid, "abaqus"), submit(grid, "abaqus")
     resource.lock(str(first))

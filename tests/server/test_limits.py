@@ -136,7 +136,7 @@ def test_the_sender_of_a_large_file_hears_why_it_is_refused(small: Grid, tmp_pat
 @pytest.mark.parametrize("size", [200_000, 3_000_000, 30_000_000])
 @pytest.mark.parametrize("call", ["PUT", "POST"])
 def test_a_client_that_closes_hears_why_its_body_is_refused(small: Grid, call: str, size: int) -> None:
-    """It sends all of it before it reads: what nobody wanted is read, or the answer would be lost."""
+    """It reads after it has sent its whole body. The server reads all of it, or the answer would be lost."""
     small.clear()
     url, _directory = new_repository(small)
     path = f"{url.partition(f':{small.port}')[2]}/file" if call == "PUT" else LIST
@@ -187,7 +187,7 @@ def submit_until_refused(user: UserCalls, answered: list[int]) -> None:
 
 
 def test_a_database_finds_a_full_disk(full_disk: Grid) -> None:
-    """Error 1 for a job that has no room in it, which leaves nothing; what was answered is there."""
+    """A job that does not fit gets error 1 and leaves nothing; acknowledged jobs are stored."""
     full_disk.clear()
     full_disk.resource()
     user = full_disk.user()
@@ -205,7 +205,7 @@ def test_a_database_finds_a_full_disk(full_disk: Grid) -> None:
 
 
 def test_a_repository_that_cannot_be_made_refuses_the_submit(small: Grid) -> None:
-    """Error 68 and no job, whatever the file system says: no room, no more entries, not mounted."""
+    """Error 68 and no job, for any error of the file system: no space, no inodes, not mounted."""
     small.clear()
     small.resource()
     away = small.config.repository.with_name("away")

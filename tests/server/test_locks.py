@@ -1,4 +1,4 @@
-"""Locks that somebody else has left: an administrator, an older server, a session that is gone."""
+"""Abandoned locks: of an administrator, an older server, or a session that does not exist."""
 
 import threading
 import time
@@ -63,7 +63,7 @@ CALLS: dict[str, Callable[[UserCalls, int], str]] = {
 def test_a_lock_of_an_interface_keeps_users_waiting(
     grid: Grid, call: Callable[[UserCalls, int], str], lock_state: int
 ) -> None:
-    """Details and delete are answered when it is gone."""
+    """Details and delete are answered after it is released."""
     grid.resource()
     user = grid.user()
     job_id = user.submit()
@@ -153,7 +153,7 @@ def test_a_lock_that_is_cleared_leaves_both_tables_agreeing(grid: Grid) -> None:
 
 
 def test_a_row_without_its_lock_state_costs_no_other_job_its_offer(grid: Grid) -> None:
-    """Whoever's row it is, a living session's too: the job is passed over, all others are offered."""
+    """The locked job is skipped and all others are offered, also when the session of the row exists."""
     one, two = grid.resource("res1@cluster"), grid.resource("res2@cluster")
     jobs = [grid.user().submit() for _ in range(4)]
     put_lock(grid, jobs[0], 0, YOUNG, 7, int(one.session_id))

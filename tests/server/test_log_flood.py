@@ -66,7 +66,7 @@ def test_each_caller_has_a_share_of_the_log(level: int) -> None:
 
 
 def test_lines_about_connections_are_limited_whatever_their_level() -> None:
-    """They are whoever's doing that connects."""
+    """Any client without a certificate can cause them."""
     assert len(written(RateLimitFilter(lambda: 0.0), 2 * MOST, logging.INFO, "lgi.serve")) == MOST
 
 
@@ -117,7 +117,7 @@ def test_one_user_does_not_fill_the_log(grid: Grid) -> None:
 
 
 def test_a_stranger_cannot_fill_the_log(grid: Grid) -> None:
-    """Whoever has no certificate is refused as often as he likes, and named some times."""
+    """A client without a certificate may be refused any number of times, of which some are logged."""
     before = grid.log.read_text().count("'nobody'")
     session = anonymous(grid)
 

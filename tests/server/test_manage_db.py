@@ -370,7 +370,7 @@ def test_a_database_without_tables_is_no_database_to_start_with(grid: Grid, tmp_
 
 
 def test_shares_are_this_server_s_own(grid: Grid) -> None:
-    """Weights of users and groups: given, changed, listed, taken away, and told to nobody else."""
+    """Weights of users and groups are added, changed, listed and removed, and not sent to other servers."""
     before = last_update(grid)
     share = ("users", "share", "--name", "mark@laptop")
     done = manage(grid, "add", *share, "--weight", "2")

@@ -1,4 +1,4 @@
-"""What ManageDB lists, for people and for programs."""
+"""The lists of ManageDB, as a table and for programs."""
 
 import json
 import os
@@ -18,7 +18,7 @@ __all__ = ["licensed", "licensed_grid"]
 
 
 def test_rules_are_listed_for_programs(grid: Grid) -> None:
-    """As JSON and as XML, whatever stands in a name."""
+    """JSON and XML contain each name exactly, with any special characters."""
     grid.run("INSERT INTO users_allowed VALUES (%s, 'vasp', -3)", "o'neil & <co>@desk")
 
     listed = json.loads(manage(grid, "list", "users", "allowed", "--format", "json").stdout)
@@ -33,7 +33,7 @@ def test_rules_are_listed_for_programs(grid: Grid) -> None:
 
 
 def test_resources_are_listed_with_their_last_call(grid: Grid) -> None:
-    """A time that can be read in the table, a number for programs; never for who has not called."""
+    """The table has a readable time, JSON and XML a number; a resource that has not called has "never"."""
     certificate = grid.people.resource("res1@cluster").certificate.read_text()
     new = NewResource("res1@cluster", "res1@cluster", certificate)
     grid.database.run(lambda transaction: registration.add_resource(transaction, new, "any"))
@@ -56,7 +56,7 @@ def test_resources_are_listed_with_their_last_call(grid: Grid) -> None:
 
 
 def test_licences_are_listed_with_what_is_in_use(licensed_grid: Grid) -> None:
-    """How many there are of each, and how many jobs have now."""
+    """The list has the total number of each licence, and the number that jobs hold."""
     resource = licensed_grid.resource()
     resource.lock(str(submit(licensed_grid, "matlab=2")))
 
@@ -72,7 +72,10 @@ def test_licences_are_listed_with_what_is_in_use(licensed_grid: Grid) -> None:
 
 
 def test_a_list_that_nobody_reads_on_is_no_fault(grid: Grid) -> None:
-    """As in ``ManageDB list users allowed | head``: it ends quietly."""
+    """The command prints no error when its reader exits, as in ``ManageDB list users allowed
+
+    head``.
+    """
     reading, writing = os.pipe()
     os.close(reading)
     words = [BIN / "ManageDB", "--config", grid.config_file, "list", "users", "allowed"]
@@ -85,7 +88,7 @@ def test_a_list_that_nobody_reads_on_is_no_fault(grid: Grid) -> None:
 
 @pytest.mark.parametrize("kind", ["users", "resources"])
 def test_lists_can_be_printed_on_a_slave(grid: Grid, kind: str) -> None:
-    """Only changes are refused there."""
+    """Only changes are refused on a slave server."""
     grid.run("UPDATE active_resources SET project_server = 2")
 
     listed = manage(grid, "list", kind, "allowed")

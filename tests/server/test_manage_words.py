@@ -63,7 +63,7 @@ def test_a_password_on_the_command_line_is_warned_of(grid: Grid) -> None:
 
 
 def test_host_and_user_of_the_database_may_stand_there(grid: Grid) -> None:
-    """As LGI, which did not look at the host either; the configuration says where the database is."""
+    """As LGI, which ignored the host too; the configuration has the address of the database."""
     assert manage(grid, "list", "users", "allowed", "LGI", "localhost", "LGI").stderr == ""
 
 
@@ -168,7 +168,7 @@ def test_a_command_has_help_with_an_example_and_defaults(words: str, command: cl
 
 
 def test_a_configuration_without_sections_is_warned_of_once(grid: Grid) -> None:
-    """Also by a change, which tells the slaves by the same configuration."""
+    """A change, which notifies the slaves with the same configuration, prints one warning too."""
     lines = grid.config_file.read_text().splitlines()
     flat = grid.config_file.with_name("flat.cfg")
     flat.write_text("\n".join(line for line in lines if not line.startswith("[") or "project" in line))

@@ -1,4 +1,4 @@
-"""Many files of a repository in one request: each stored as a PUT would, or told why not (wire.md 8)."""
+"""Many files of a repository in one request: each is stored as by PUT, or refused (wire.md 8)."""
 
 import json
 import os
@@ -111,7 +111,7 @@ def test_files_keep_their_time_and_permission_to_be_executed(grid: Grid) -> None
 
 
 def test_a_file_that_may_not_be_stored_keeps_none_of_the_others_out(grid: Grid) -> None:
-    """Each is told what PUT would; what was there under a refused name stays."""
+    """Each file gets the status that PUT gives; an existing file of a refused name stays."""
     url, directory = new_repository(grid)
     user = grid.user()
     ask(user, "PUT", f"{url}/old", b"old")
@@ -257,7 +257,7 @@ def test_other_requests_at_the_address_of_a_repository_find_nothing(grid: Grid) 
 
 
 def test_files_that_find_no_room_on_the_disk_are_a_fault_of_the_server(full_disk: Grid) -> None:  # noqa: F811
-    """500: the same request may do later. No file is stored, and none is left beside the repositories."""
+    """The status is 500, since a retry may succeed. No file is stored or left in the incoming directory."""
     url, directory = new_repository(full_disk)
     contents = b"x" * (3 * 2**20)
 

@@ -1,4 +1,4 @@
-"""What a worker keeps in memory: next to nothing of what passes through it."""
+"""The memory of a worker does not grow with the requests and data that it handles."""
 
 import shutil
 import tempfile
@@ -28,7 +28,7 @@ CLIENTS, WARM_UP, ROUNDS = 8, 12, 34
 
 
 def memory(grid: Grid, what: str) -> int:
-    """Bytes of the only worker: its memory now (VmRSS) or at its highest (VmHWM)."""
+    """Return bytes of the only worker: its present memory (VmRSS) or its peak (VmHWM)."""
     assert grid.process is not None
     (worker,) = Path(f"/proc/{grid.process.pid}/task/{grid.process.pid}/children").read_text().split()
     lines = Path(f"/proc/{worker}/status").read_text().splitlines()
@@ -38,24 +38,24 @@ def memory(grid: Grid, what: str) -> int:
 
 @contextmanager
 def started(database: str, **settings: str) -> Iterator[Grid]:
-    """A server whose every request goes through one worker."""
+    """Run a server with one worker, so that it handles every request."""
     with running(Grid(database, {"workers": "1"} | settings)) as made:
         yield made
 
 
 def submit(user: UserCalls, files: tuple[Path, ...] = (), **fields: str) -> Reply:
-    """A submitted job."""
+    """Submit a job and return the answer."""
     usual = {"application": "hello_world", "target_resources": "any"}
     return user.post("interface_submit_job", files, **(usual | fields))
 
 
 def address(job: Reply) -> str:
-    """Where a job's repository is."""
+    """Return the URL of a job's repository."""
     return job.value("job", "job_specifics", "repository_url")
 
 
 def use(grid: Grid, number: int, rounds: int) -> None:
-    """What users and daemons do all day, in rounds of 19 calls, on new connections; no job is left."""
+    """Make the usual calls of users and daemons, in rounds of 19 calls on new connections; no job is left."""
     for _ in range(rounds):
         user, resource = grid.user(f"user{number}@desk"), grid.resource(f"res{number}@cluster")
         job_id = store(user, grid.directory / "small", f"res{number}@cluster")
@@ -67,7 +67,7 @@ def use(grid: Grid, number: int, rounds: int) -> None:
 
 
 def store(user: UserCalls, file: Path, target: str) -> str:
-    """A new job's number; its repository has had a second file for a moment."""
+    """Submit a job, store and delete a file in its repository, and return the job's id."""
     job = submit(user, (file,), target_resources=target, input="41" * 20_000)
     session, url = user.client.session, f"{address(job)}/result"
     session.put(url, data=b"x" * 50_000, verify=session.verify)
@@ -77,7 +77,7 @@ def store(user: UserCalls, file: Path, target: str) -> str:
 
 
 def work(resource: ResourceCalls, job_id: str) -> None:
-    """A job from its offer to its end."""
+    """Run a job from its offer to its end."""
     assert [job.job_id for job in resource.request_work("hello_world", 0, 10).jobs] == [job_id]
     resource.details(job_id)
     resource.update(job_id, state="running", output=b"A" * 20_000)
@@ -89,7 +89,7 @@ def work(resource: ResourceCalls, job_id: str) -> None:
 
 
 def look(user: UserCalls, job_id: str) -> None:
-    """Lists, details, and two mistakes."""
+    """Request lists and details, and make two invalid calls."""
     user.post("interface_job_state")
     assert user.state(int(job_id)) == "finished"
     user.post("interface_project_resource_list")
@@ -98,14 +98,14 @@ def look(user: UserCalls, job_id: str) -> None:
 
 
 def use_by_many(grid: Grid, rounds: int) -> None:
-    """All clients at once."""
+    """Run `use` in all clients at the same time."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda number: use(grid, number, rounds), range(CLIENTS)))
     assert grid.rows("SELECT job_id FROM job_queue") == []
 
 
 def test_a_worker_does_not_grow_with_its_requests(private_mariadb: PrivateMariaDB) -> None:
-    """After a warm-up 5,000 calls of all kinds, new connections and errors leave nothing behind."""
+    """After a warm-up, 5,000 calls of all kinds, new connections and errors leave no memory allocated."""
     with started(private_mariadb.create_database("memory")) as grid:
         (grid.directory / "small").write_bytes(b"y" * 100_000)
         use_by_many(grid, WARM_UP)
@@ -118,7 +118,7 @@ def test_a_worker_does_not_grow_with_its_requests(private_mariadb: PrivateMariaD
 
 
 def test_files_of_more_than_2_gib_pass_through_a_small_worker(tmp_path: Path) -> None:
-    """Submitted, put and fetched as streams: memory stays what it was, sizes are exact."""
+    """Submits, PUT and GET stream the files: memory does not grow, and sizes are exact."""
     if shutil.disk_usage(tempfile.gettempdir()).free < 3 * BIG:
         lacking("6 GiB of free disk space")
     big = tmp_path / "big"
@@ -144,7 +144,7 @@ def test_files_of_more_than_2_gib_pass_through_a_small_worker(tmp_path: Path) ->
 
 
 def fetched(user: UserCalls, job: Reply, name: str) -> int:
-    """How many bytes of a file come, and every one of them is 0."""
+    """Fetch a file of zeros and return its size."""
     session = user.client.session
     nothing = bytes(BLOCK)
     size = 0

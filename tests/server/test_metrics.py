@@ -1,4 +1,4 @@
-"""What a server tells of itself, and to whom."""
+"""The metrics of a server, and who may read them."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ Labels = dict[str, str]
 
 
 def page(grid: Grid, client: Client | None = None) -> requests.Response:
-    """The page, asked for by somebody or by nobody."""
+    """Return the page, requested with or without a certificate."""
     session = client.session if client else requests.Session()
     session.trust_env = False
     session.verify = str(grid.people.authority.ca_file)
@@ -108,7 +108,7 @@ def test_calls_that_are_held_are_counted_while_they_wait_and_not_in_the_times(gr
 
 
 def test_only_administrators_and_the_server_itself_see_the_metrics(grid: Grid) -> None:
-    """No user, no resource, no administrator of another project alone, and nobody without a certificate."""
+    """No user, resource, administrator of one project only, or client without a certificate may."""
     grid.resource()
     refused = [
         page(grid),
@@ -124,7 +124,7 @@ def test_only_administrators_and_the_server_itself_see_the_metrics(grid: Grid) -
 
 @pytest.fixture(scope="module")
 def open_here() -> Iterator[Grid]:
-    """A server that tells everybody on its machine."""
+    """A server whose metrics are open to all programs of its machine."""
     with running(Grid(settings={"local_metrics": "true"})) as made:
         yield made
 

@@ -42,7 +42,7 @@ def at_once(*names: str) -> x509.Name:
 
 
 def write(directory: Path, key: Key, *chain: x509.Certificate) -> Issued:
-    """The files of a certificate, whoever has signed it behind it."""
+    """Write the files of a certificate and return them, for any signer."""
     made = Issued(directory / "odd.crt", directory / "odd.key")
     made.certificate.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in chain))
     made.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -109,7 +109,7 @@ def test_a_name_is_the_same_in_every_encoding(grid: Grid, tmp_path: Path) -> Non
 
 
 def chain_of(grid: Grid, is_authority: bool, key: Key) -> Sequence[x509.Certificate]:
-    """Somebody's certificate, signed by another one that the project's authority has signed."""
+    """Return a user's certificate that another certificate has signed, which the project's CA has signed."""
     middle = ec.generate_private_key(ec.SECP256R1())
     between = signed(named("mark@laptop"), middle, *authority(grid), is_authority=is_authority)
     return signed(named("root@desk"), key, between, middle), between

@@ -34,7 +34,7 @@ def take(
 
 
 def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> None:
-    """The second is offered what follows the first one's jobs, however many those are; nobody waits."""
+    """The second is offered the jobs after those of the first, without waiting."""
     numbers = queues.fill(database, 60)
     start = time.monotonic()
 
@@ -53,7 +53,7 @@ def test_two_resources_that_ask_at_once_share_the_queue(database: Database) -> N
 def test_a_search_that_passes_over_a_job_keeps_nobody_from_it(
     database: Database, resource: str, wanted: tuple[str, ...]
 ) -> None:
-    """Jobs for other resources or of unwanted owners stay free while a long search goes on."""
+    """Skipped jobs, for other resources or of unwanted owners, stay unlocked during a long search."""
     numbers = queues.fill(database, 20, "res1", "res2")
 
     def search(mine: Transaction) -> None:
@@ -66,7 +66,7 @@ def test_a_search_that_passes_over_a_job_keeps_nobody_from_it(
 
 
 def test_an_offer_is_empty_only_when_there_is_nothing_to_offer(database: Database) -> None:
-    """A resource with a job of its own gets it whoever else is asking."""
+    """A resource gets a job that only it may take, whoever requests work at the same time."""
     numbers = queues.fill(database, 70, *(f"res{number}" for number in range(7)))
 
     def ask(transaction: Transaction, number: int) -> None:

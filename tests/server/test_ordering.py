@@ -311,7 +311,7 @@ def test_a_file_without_a_usable_function_is_refused(tmp_path: Path, text: str) 
 
 
 def test_resources_take_each_job_once_while_the_order_changes(private_mariadb: PrivateMariaDB) -> None:
-    """Nothing is taken twice or left over, and nobody is refused for the scheduler's sake."""
+    """No job is taken twice or left, and no call is refused because of the scheduler."""
     database = open_database(private_mariadb.create_database("while_ordering"))
     schema.make(database)
     taken: list[int] = []

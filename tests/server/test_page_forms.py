@@ -1,4 +1,4 @@
-"""What can be changed in the web interface, by whom, and how it is kept from being somebody else's doing."""
+"""The forms of the web interface: who may use them, and the protection against forged requests."""
 
 import pytest
 
@@ -155,7 +155,7 @@ def test_a_project_that_offers_nothing_takes_no_jobs(grid: Grid) -> None:
 def test_a_job_is_deleted_or_aborted_after_a_question(
     offered: Grid, state: str, word: str, after: str | None
 ) -> None:
-    """Asking changes nothing; the form does: gone with its files, or to be aborted."""
+    """The question changes nothing; the form deletes the job with its files, or has it aborted."""
     kept, job_id = offered.user().submit(), offered.user().submit()
     offered.set_job(job_id, state=state)
     browser = Browser(offered)

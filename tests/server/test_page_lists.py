@@ -135,7 +135,7 @@ def test_administrators_see_all_jobs_beside_their_own(grid: Grid) -> None:
 
 
 def test_administration_is_for_administrators(grid: Grid) -> None:
-    """Nobody else sees it, nor the way to it, nor all jobs."""
+    """Other users see neither the page, nor its link, nor all jobs."""
     grid.resource()
     grid.user("other@laptop", ("x",)).submit()
     browser = Browser(grid)

@@ -1,4 +1,4 @@
-"""Open pages that are told what is new: held requests, answered at once when something has changed."""
+"""Long polls of open pages, which are answered as soon as something has changed."""
 
 import os
 import socket
@@ -60,7 +60,7 @@ def test_a_page_is_told_that_its_job_has_another_state(grid: Grid, beside: Threa
 
 
 def test_a_page_is_told_what_its_job_puts_out(grid: Grid, beside: ThreadPoolExecutor) -> None:
-    """Looking at the page has the daemon tell; the page shows the end of it."""
+    """Opening the page makes the daemon send output; the page shows the last part."""
     resource = grid.resource()
     grid.user().submit()
     job_id = running_jobs.take(grid, resource)
@@ -187,7 +187,7 @@ def is_silent(connection: ssl.SSLSocket) -> bool:
 # One kind of database is enough: what waits asks it nothing.
 @pytest.mark.parametrize("database_address", ["sqlite"], indirect=True)
 def test_500_open_pages_cost_nobody_anything(grid: Grid) -> None:
-    """Lists and jobs, of ten users: others are answered as ever, and the server has next to nothing to do."""
+    """With lists and jobs of ten users others are answered as usual, and the server is almost idle."""
     grid.resource()
     held = []
     for number in range(USERS):

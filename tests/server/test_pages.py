@@ -103,7 +103,7 @@ def test_a_long_text_is_cut_between_characters(grid: Grid) -> None:
 
 
 def test_signs_that_turn_or_hide_text_are_made_visible(grid: Grid) -> None:
-    """A right-to-left override, an escape sequence and a bell cannot change what stands beside them."""
+    """A right-to-left override, an escape sequence and a bell cannot change the text around them."""
     job_id = job_with(grid, state="finished", output="a\u202eb\x1b[31mc\x07\td".encode())
 
     (text,) = [pre.text for pre in Browser(grid).get(f"jobs/{job_id}").tree.xpath("//pre")]
@@ -140,7 +140,7 @@ def test_hostile_text_stays_text_everywhere(grid: Grid) -> None:
 
 
 def test_no_page_has_script_or_style_in_it(grid: Grid) -> None:
-    """So the policy needs no exception: default-src none, only our own files, nobody frames us."""
+    """So the policy needs no exception: default-src none, only our own files, and no frames."""
     job_id = job_with(grid, state="finished")
     browser = Browser(grid)
 
@@ -167,7 +167,7 @@ def test_times_carry_what_a_script_needs_to_localize_them(grid: Grid) -> None:
 
 
 def test_a_job_says_what_has_happened_to_it(grid: Grid) -> None:
-    """Each change of its state: when, by whom; also when it is gone, for its owner alone."""
+    """The page has each change of state with time and author; that of a deleted job is for its owner only."""
     resource, user = grid.resource(), grid.user()
     job_id = user.submit()
     running_jobs.take(grid, resource)
@@ -394,7 +394,7 @@ def test_a_document_is_for_everybody(grid: Grid, name: str) -> None:
 
 
 def test_the_drawings_of_a_document_are_for_everybody(grid: Grid) -> None:
-    """Pictures beside the page that shows them, without a certificate too; no other file is one."""
+    """They need no certificate, as the page that shows them; no other file is served."""
     page = Browser(grid).get(f"{grid.url}/documents/architecture")
     drawings = [str(address) for address in page.tree.xpath("//main//img/@src")]
     nobody = requests.Session()

@@ -1,4 +1,4 @@
-"""Uploads that are on their way: they leave room for the server's own work and for others."""
+"""Uploads in progress leave space for the server's own work and for other accounts."""
 
 import os
 import socket
@@ -56,7 +56,7 @@ def test_uploads_of_all_together_leave_the_reserve(tmp_path: Path) -> None:
 
 
 def test_one_account_leaves_a_quarter_of_the_room_to_others(tmp_path: Path) -> None:
-    """In one request or in many; whoever comes next gets its share of the rest."""
+    """The quarter stays free for one request or many; the next account gets its part of the rest."""
     pending = PendingUploads(tmp_path, 0, disk(100 * MB, 80 * MB))
 
     of_eve = [upload(UploadBudget(pending, "name eve"), 10 * MB) for _ in range(12)]

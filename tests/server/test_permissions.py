@@ -30,7 +30,7 @@ ORDER = [
 
 
 def rules_of(rows: list[tuple[str, str, str]]) -> SubmitRules:
-    """Rules whose limit tells which row decided."""
+    """Rules whose limit shows which row decided."""
     allowed = {row: ORDER.index(row) + 1 for row in rows}
     return SubmitRules(
         users_allowed={row[1:]: limit for row, limit in allowed.items() if row[0] == "users_allowed"},

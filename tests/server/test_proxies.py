@@ -69,7 +69,7 @@ class Behind(OnSocket):
 
 @pytest.fixture(scope="module", params=list(TERMINATING))
 def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
-    """A server behind each front end that speaks TLS."""
+    """A server behind each front end that terminates TLS."""
     if front_ends.missing(request.param):
         lacking(request.param)
     with running(Behind(TERMINATING[request.param])) as made:
@@ -78,7 +78,7 @@ def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
 
 @pytest.mark.parametrize("prefix", ["/LGI", "/LGI/interfaces", "/elsewhere"])
 def test_a_header_of_a_client_moves_no_path(behind: Grid, prefix: str) -> None:
-    """Neither front end takes SCRIPT_NAME away, so the server does not look at it."""
+    """Neither front end removes SCRIPT_NAME, so the server ignores it."""
     body = b"project=LGI&user=mark%40laptop&groups=theor"
 
     answer = exchange(behind, post(LIST, body, extra=f"SCRIPT_NAME: {prefix}\r\n"))
@@ -141,7 +141,7 @@ def test_a_caller_without_a_certificate_is_nobody_whatever_header_he_sends(
 
 
 def test_no_user_becomes_another_by_a_header(behind: Grid) -> None:
-    """A user who sends somebody else's certificate beside his own stays himself."""
+    """The certificate of the connection counts, not one that a user sends in a header."""
     frank = behind.user("frank@desk", ("chem",))
     frank.client.session.headers[HEADER] = escaped(pem_of(behind))
     frank.post("interface_job_state")
@@ -152,7 +152,7 @@ def test_no_user_becomes_another_by_a_header(behind: Grid) -> None:
 
 
 def test_the_socket_is_for_its_owner_and_group(behind: Behind) -> None:
-    """Whoever can write to it can be anybody."""
+    """A process that can write to it can claim any identity."""
     assert behind.socket.stat().st_mode & 0o777 == 0o660
 
 

@@ -108,7 +108,7 @@ def works(grid: Grid) -> bool:
 
 
 def end_connection(grid: Grid) -> None:
-    """Have the server's next command connect anew."""
+    """Close the kept connection, so that the next command opens a new one."""
     socket = grid.config.repository / ".ssh" / "ssh"
     if socket.exists():
         subprocess.run(
@@ -137,7 +137,7 @@ def written(tmp_path: Path, names: list[str]) -> tuple[Path, ...]:
 
 
 def test_files_keep_time_and_permission(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
-    """As far as the archive has room for them: whole seconds."""
+    """The archive has whole seconds."""
     program, data = written(tmp_path, ["program", "data"])
     program.chmod(0o755)
     for path in (program, data):
@@ -303,7 +303,7 @@ def test_a_page_submits_to_the_host_and_shows_what_is_there(grid: Grid, host: Pr
 def test_a_submit_that_is_refused_never_gets_to_the_host(
     grid: Grid, host: PrivateSshd, tmp_path: Path
 ) -> None:
-    """Whoever may not submit cannot fill another host's disk either."""
+    """A user who may not submit cannot fill the disk of the other host."""
     before = files_below(host.repository)
     connected = host.log.read_text()
 
@@ -318,7 +318,7 @@ def test_a_submit_that_is_refused_never_gets_to_the_host(
 
 
 def test_an_unknown_host_key_is_refused(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
-    """Whoever answers at the address gets no file before it has proved who it is."""
+    """No file is sent to a host that has not proved its identity."""
     before = files_below(host.repository)
     end_connection(grid)
     host.stop()

@@ -36,7 +36,7 @@ def renewed(grid: Grid) -> Issued:
 def connect(
     grid: Grid, session: ssl.SSLSession | None = None, tls: ssl.SSLContext | None = None
 ) -> ssl.SSLSocket:
-    """A connection of somebody without a certificate."""
+    """Open a connection without a client certificate."""
     context = tls or ssl.create_default_context(cafile=grid.people.authority.ca_file)
     plain = socket.create_connection(("127.0.0.1", grid.port))
     return context.wrap_socket(plain, server_hostname="localhost", session=session)

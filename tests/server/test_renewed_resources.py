@@ -1,4 +1,4 @@
-"""A resource whose certificate was renewed goes on without being registered again."""
+"""A resource continues with a renewed certificate without being registered again."""
 
 from pathlib import Path
 
@@ -91,7 +91,7 @@ def test_the_certificates_of_jobs_stay_when_that_of_their_resource_is_renewed(
 
 @pytest.mark.parametrize("other", ["key", "projects"])
 def test_another_key_or_subject_is_not_the_one_registered(grid: Grid, tmp_path: Path, other: str) -> None:
-    """Whoever has another key is somebody else, and other projects are for the administrator to register."""
+    """Such a certificate is another identity; other projects must be registered by the administrator."""
     grid.resource(NAME)
     before = registered(grid)
     if other == "key":

@@ -250,7 +250,7 @@ def test_a_put_replaces_a_link_and_not_what_it_points_to(grid: Grid, tmp_path: P
 
 
 def test_a_body_cut_short_leaves_the_old_file(grid: Grid) -> None:
-    """Nobody sees half a file, and nothing is left in the incoming directory."""
+    """A partial file is never visible, and nothing is left in the incoming directory."""
     url, directory = new_repository(grid)
     (directory / "file").write_text("whole")
     path = url.partition(f":{grid.port}")[2]

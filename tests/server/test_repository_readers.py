@@ -1,4 +1,4 @@
-"""Who may read the files of a job: whoever may read the job, and the resources that need them."""
+"""The readers of a job's files: those who may read the job, and the resources that need the files."""
 
 from collections.abc import Iterator
 
@@ -31,7 +31,7 @@ def repository(grid: Grid, **fields: str) -> str:
 
 
 def resource(grid: Grid, name: str) -> UserCalls:
-    """Whoever has a resource's certificate, registered or not."""
+    """The holder of a resource's certificate, registered or not."""
     return UserCalls(grid.client(grid.people.resource(name)), name, "")
 
 

@@ -163,7 +163,7 @@ def test_a_delete_and_a_daemon_never_both_get_a_job(grid: Grid) -> None:
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_one_of_many_deletes_at_once_removes_the_job(grid: Grid, state: str) -> None:
-    """The others find no job, or one that is being aborted already; nobody gets a fault."""
+    """The others find no job, or one that is being aborted already; none is an internal error."""
     grid.resource()
     job_id = grid.user().submit()
     grid.set_job(job_id, state=state)

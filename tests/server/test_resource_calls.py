@@ -91,7 +91,7 @@ def test_a_session_dies_after_half_an_hour_without_a_call(grid: Grid) -> None:
 
 
 def test_the_locks_of_a_resource_that_never_returns_are_freed_by_others(grid: Grid) -> None:
-    """Any sign-up clears dead sessions away, whoever's they are; living ones stay."""
+    """Any sign-up ends idle sessions, of all resources; those in use stay."""
     gone, living = grid.resource("res1@cluster"), grid.resource("res2@cluster")
     lost, kept = str(grid.user().submit()), str(grid.user().submit())
     gone.lock(lost)

@@ -30,7 +30,7 @@ def own() -> Iterator[Grid]:
 
 
 class Callers:
-    """Programs that call again and again until they are told to stop."""
+    """Programs that repeat calls until they are stopped."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
@@ -63,7 +63,7 @@ class Callers:
         return lambda: user.post("interface_job_state", job_id=str(job_id), **wait)
 
     def page(self, grid: Grid, job_id: int) -> None:
-        """Open pages of a job, which are told what is new."""
+        """Open pages of a job, which wait for its changes."""
         browser = Browser(grid)
         while not self.over.is_set():
             try:

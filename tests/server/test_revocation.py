@@ -64,7 +64,7 @@ def test_a_server_does_not_start_without_its_list(file: Path, authority: Path, t
 def test_a_list_that_cannot_be_used_leaves_the_old_one_in_force(
     file: Path, authority: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever could write the file could let somebody in again; the log says what is wrong with it."""
+    """Otherwise a damaged file would admit revoked certificates. The log has the error."""
     revocation = Revocation(file, authority / "ca.crt")
     good = file.read_bytes()
 
@@ -88,7 +88,7 @@ def test_a_list_that_cannot_be_used_leaves_the_old_one_in_force(
 def test_a_list_that_is_overdue_is_obeyed_and_spoken_of_once_a_day(
     file: Path, authority: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Refusing everybody would stop the project; the administrator is told that a newer one is missing."""
+    """Refusing everybody would stop the project; the log says that a newer list is missing."""
     revocation = Revocation(file, authority / "ca.crt")
     revocation.is_revoked(7, START + 29 * DAY)
     early = caplog.text

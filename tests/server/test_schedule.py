@@ -140,7 +140,7 @@ def test_an_event_nobody_knows_is_removed_and_named(
 
 
 def test_a_new_start_queues_only_the_duties_that_are_missing(database: Database) -> None:
-    """Several schedulers begin; one whose table was emptied goes on."""
+    """Several schedulers start; one whose table was emptied continues."""
     schedule = Schedule(
         database, {"a": PeriodicTask(300, lambda now: None), "b": PeriodicTask(7, lambda now: None)}
     )
@@ -180,7 +180,7 @@ def idle_grid(private_mariadb: PrivateMariaDB) -> Iterator[Grid]:
 
 
 def test_exactly_one_of_four_schedulers_does_each_event(idle_grid: Grid) -> None:
-    """They look at the same time for the same hundred events; the duties are queued once each."""
+    """They query the same hundred events at the same time; each task is queued once."""
     four = [Scheduler(idle_grid, f"scheduler{number}") for number in range(4)]
     wait_for(lambda: len(queued(idle_grid.database)) == DUTIES, 10)
     names = [f"event{number:02d}" for number in range(100)]

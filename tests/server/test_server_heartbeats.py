@@ -1,4 +1,4 @@
-"""Servers that were down: no job is lost because nobody could hear its daemon."""
+"""After an outage of all servers no job counts as lost, since no heartbeat could be received."""
 
 import time
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def test_a_server_is_reachable_since_its_last_break(database: Database) -> None:
 
 
 def test_one_server_of_several_is_enough(database: Database) -> None:
-    """A daemon finds the one that is left; one that is gone is forgotten after a month."""
+    """A daemon uses the one that is left; the row of a removed server is deleted after a month."""
     beats(database, "one", NOW)
     beats(database, "two", NOW + 50, NOW + 100)
     beats(database, "one", NOW + 40, NOW + 90)
@@ -124,7 +124,7 @@ def test_jobs_outlive_a_server_that_was_down_for_longer_than_their_limit(aged: G
 
 
 def test_a_server_that_is_back_fetches_what_its_master_has_changed(aged: Grid) -> None:
-    """Its scheduler is told at once, not a quarter of an hour later; one that runs on is not told again."""
+    """Its scheduler fetches immediately, not fifteen minutes later; a server that runs on fetches once."""
     find = "SELECT * FROM event_queue WHERE event = 'check_updates'"
     aged.run("DELETE FROM event_queue")
     aged.run("UPDATE server_heartbeats SET last_beat = last_beat - %s", 2 * BREAK_SECONDS)

@@ -290,7 +290,7 @@ def test_a_push_with_a_gap_runs_a_cycle_first(grid: Grid, slave: Grid) -> None:
 
 
 def test_a_push_with_a_gap_is_answered_while_the_master_is_away(grid: Grid, slave: Grid) -> None:
-    """With the version unchanged. Who asks for the cycle itself is still told that it cannot be had."""
+    """The answer has the unchanged version. A direct request for the cycle gets an error."""
     client = Client(slave.url, master(grid).credentials)
     client.post(RUN, {"project": PROJECT})
     before = newest(slave)

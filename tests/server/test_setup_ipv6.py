@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def free_port() -> int:
-    """A port of the loopback address nobody listens on."""
+    """Return an unused port of the loopback address."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether somebody answers there."""
+    """Return whether a port accepts connections."""
     with socket.socket(socket.AF_INET6) as probe:
         return probe.connect_ex(("::1", port)) == 0
 

@@ -1,4 +1,4 @@
-"""The end of a job where people see it: pages, explanations, metrics. Green is only what is known as good."""
+"""The end of a job in pages, explanations and metrics. Green is only for a known success."""
 
 import pytest
 
@@ -21,7 +21,7 @@ BADGES: dict[str, tuple[dict[str, str | int], str, str]] = {
 
 @pytest.mark.parametrize(("posted", "kind", "words"), BADGES.values(), ids=BADGES.keys())
 def test_pages_show_how_a_job_ended(grid: Grid, posted: dict[str, str | int], kind: str, words: str) -> None:
-    """In the list and on its own page, green only for a success that is known, whatever the output says."""
+    """The list and the job's page are green only for a known success, whatever the output contains."""
     job_id = ended(grid, grid.resource(), **posted)
     browser = Browser(grid)
 
@@ -32,7 +32,7 @@ def test_pages_show_how_a_job_ended(grid: Grid, posted: dict[str, str | int], ki
 
 
 def test_pages_show_why_a_job_ended_so(grid: Grid) -> None:
-    """As the text it is: what daemons tell is as hostile as what jobs put out."""
+    """The reason is escaped text: a daemon's reason is as untrusted as a job's output."""
     reason = "it took <b>longer</b> than 100 s \u202e"
     job_id = ended(grid, grid.resource(), exit_code=124, end_reason=reason)
     browser = Browser(grid)
@@ -50,7 +50,7 @@ def test_pages_show_why_a_job_ended_so(grid: Grid) -> None:
 
 
 def test_the_list_is_filtered_by_the_end_of_the_jobs(grid: Grid) -> None:
-    """Together with the other filters; a page says when there is none, and refuses any other word."""
+    """The filter combines with the others; an empty result has a message, and an unknown word is refused."""
     resource = grid.resource()
     good, bad = ended(grid, resource, exit_code=0), ended(grid, resource, exit_code=1)
     unknown = ended(grid, resource)
@@ -71,7 +71,7 @@ def test_the_list_is_filtered_by_the_end_of_the_jobs(grid: Grid) -> None:
 
 
 def test_an_explanation_tells_how_a_job_ended(grid: Grid) -> None:
-    """In its words, and in the fields of the job."""
+    """The message has it as text, and the job has it in its fields."""
     job_id = ended(grid, grid.resource(), exit_signal=9, end_reason="it used more than 200 MB")
 
     reply = grid.user().post("interface_explain_job", job_id=str(job_id))
@@ -83,7 +83,7 @@ def test_an_explanation_tells_how_a_job_ended(grid: Grid) -> None:
 
 
 def test_ends_are_counted_by_their_result(grid: Grid) -> None:
-    """Each job once, however often its end is reported, and only what was stored."""
+    """Each job counts once, however often its end is reported, with the stored result."""
     resource = grid.resource()
     names = ("succeeded", "failed", "unknown")
 

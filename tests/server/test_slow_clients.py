@@ -38,7 +38,7 @@ def server() -> Iterator[Grid]:
 def connect(
     grid: Grid, stack: ExitStack, user: str = "", received: int = 0, timeout: float = 20
 ) -> ssl.SSLSocket:
-    """A connection of a user, or of nobody, whose system keeps so many bytes that were not read."""
+    """Open a connection of a user or without certificate, with a receive buffer of so many bytes."""
     context = ssl.create_default_context(cafile=str(grid.people.authority.ca_file))
     if user:
         context = grid.people.credentials(grid.people.user(user, ("theor", "cyttron"))).context()

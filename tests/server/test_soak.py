@@ -187,7 +187,7 @@ def test_processor_time_of_a_process_that_has_ended_is_not_taken_for_that_of_oth
 
 
 def test_a_simulator_is_held_back_to_its_share_of_the_processors() -> None:
-    """Whoever has used more than its cores sleeps until it is even; whoever has not goes on at once."""
+    """A process above its cores sleeps until its average is below; one below them does not wait."""
     # given
     now, used = [0.0], [0.0]
 
@@ -213,7 +213,7 @@ def test_a_simulator_is_held_back_to_its_share_of_the_processors() -> None:
 
 
 def test_threads_that_are_held_back_use_nothing_of_what_is_allowed() -> None:
-    """Five hundred that look at the clock again and again would leave nothing to the one that may go on."""
+    """The checks of five hundred waiting threads would leave nothing to the one that may run."""
     # given
     looks, free = [0], threading.Event()
 

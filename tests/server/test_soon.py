@@ -74,7 +74,7 @@ def test_events_are_kept_while_the_database_is_away() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fault_does_not_stop_later_events() -> None:
-    """Whoever runs statements may fail in a way nobody thought of: what is asked for afterwards is run."""
+    """A statement may fail with an unexpected exception; the later ones still run."""
     taken: list[Statement] = []
     faults = [KeyError("nobody thought of it")]
 

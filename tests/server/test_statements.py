@@ -39,7 +39,7 @@ def executed(grid: Grid) -> int:
 
 
 def heartbeats(grid: Grid) -> set[tuple[str, str, int]]:
-    """The last heartbeat of each server of this run: they write beside all calls."""
+    """The last heartbeat of each server of this run: they are written independently of calls."""
     find = "SELECT table_schema AS name FROM information_schema.tables WHERE table_name = 'server_heartbeats'"
     found = set()
     for schema in [str(row["name"]) for row in grid.rows(find)]:

@@ -1,4 +1,4 @@
-"""Storing files with the application file_storage: an application like any other, or the server itself."""
+"""The application file_storage: a job of it stores files at a resource, or at the server itself."""
 
 from tests.server.test_repository import ask, listing
 from tests.server.test_resource_calls import refusal
@@ -9,7 +9,7 @@ REFERENCE = b"https://store.example.org/?data=5b0c2f"
 
 
 def test_a_storage_job_ends_when_its_data_are_stored(grid: Grid) -> None:
-    """Submitted, offered, locked and finished as any other; its output says where the data are."""
+    """It is submitted, locked and finished as any other job; its output is the address of the data."""
     store = grid.resource("store@cluster", STORAGE)
     user = grid.user()
     reply = user.post("interface_submit_job", application="file_storage", target_resources="any")
@@ -33,7 +33,7 @@ def test_a_storage_job_ends_when_its_data_are_stored(grid: Grid) -> None:
 
 
 def test_the_reference_is_for_the_owner_alone(grid: Grid) -> None:
-    """Another user is told neither the output nor the repository's name."""
+    """Another user sees neither the output nor the repository's name."""
     store = grid.resource("store@cluster", STORAGE)
     job_id = str(grid.user().submit(application="file_storage"))
     store.lock(job_id)
@@ -47,7 +47,7 @@ def test_the_reference_is_for_the_owner_alone(grid: Grid) -> None:
 
 
 def test_a_store_can_tell_that_a_job_is_gone(grid: Grid) -> None:
-    """15 for the job and 404 for its repository: the data may go too."""
+    """Error 15 for the job and HTTP 404 for its repository show that the data can be deleted."""
     store = grid.resource("store@cluster", STORAGE)
     user = grid.user()
     reply = user.post("interface_submit_job", application="file_storage", target_resources="any")
@@ -61,7 +61,7 @@ def test_a_store_can_tell_that_a_job_is_gone(grid: Grid) -> None:
 
 
 def test_the_server_is_the_store_when_it_says_so(grid: Grid) -> None:
-    """file_storage among the server's own capabilities: files may be kept as long as the job is there."""
+    """With file_storage in the server's own capabilities the files stay as long as the job exists."""
     user = grid.user()
     fields = {"application": "file_storage", "target_resources": SERVER_NAME}
     before = user.refusal("interface_submit_job", **fields)

@@ -43,7 +43,7 @@ def test_a_submitted_job_is_answered_with_all_its_fields(grid: Grid) -> None:
 
 
 def test_uploaded_files_are_in_the_repository(grid: Grid, tmp_path: Path) -> None:
-    """Files land beside the access file, listed with their sizes; an empty one is stored too."""
+    """They are listed with their sizes, together with the access file; an empty one is stored too."""
     grid.resource()
     (tmp_path / "a.txt").write_text("contents a\n")
     (tmp_path / "sub dir & b.bin").write_bytes(bytes(range(256)))

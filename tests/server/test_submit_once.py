@@ -133,7 +133,7 @@ def test_a_request_whose_job_was_deleted_makes_no_second_one(grid: Grid) -> None
 
 
 def test_a_refused_submit_is_not_remembered(grid: Grid) -> None:
-    """The same id may be used again once the reason is gone."""
+    """The same id may be used again after the cause was removed."""
     user = grid.user()
     assert user.refusal("interface_submit_job", **SUBMIT, request_id="r") == 70
     grid.resource()

@@ -43,7 +43,7 @@ class Running:
         return self.resource.send_tail(str(self.job_id), REFERENCE, offset, data, complete=complete)
 
     def awaited(self, seconds: int = 0, watched: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-        """What the resource is told."""
+        """Return the watched jobs in the answer to a waiting resource."""
         found = self.resource.poll_work(["hello_world"], (), seconds, watched=watched)
         return [(job.job_id, job.state) for job in found]
 
@@ -76,7 +76,7 @@ def soon(call: Callable[[], Reply], act: Callable[[], object]) -> Reply:
 
 
 def test_the_output_of_a_job_is_seen_as_it_comes(running: Running) -> None:
-    """Looking makes the resource be told, what it sends is seen from where one has seen it already."""
+    """The first request makes the resource send output; each further one returns what follows."""
     assert running.awaited() == []
 
     with ThreadPoolExecutor(1) as pool:
@@ -93,7 +93,7 @@ def test_the_output_of_a_job_is_seen_as_it_comes(running: Running) -> None:
 
 
 def test_no_resource_is_told_of_jobs_that_nobody_looks_at(running: Running) -> None:
-    """Nothing is taken either, and the daemon is told to stop."""
+    """Output of such a job is not stored either, and the answer makes the daemon stop."""
     assert running.send(0, b"x") is False
     assert running.grid.rows("SELECT job_id FROM job_tails") == []
 
@@ -147,7 +147,7 @@ def test_only_a_reader_of_a_job_sees_its_output(running: Running) -> None:
 
 
 def test_only_the_end_of_an_output_is_kept(running: Running) -> None:
-    """Who has seen less is told from where on it is; who asks for more than there is waits."""
+    """A user who has seen less gets the offset of the first kept byte; a request beyond the end waits."""
     running.watch()
     running.send(0, b"a" * 50_000)
     running.send(50_000, b"b" * 50_000)
@@ -208,7 +208,7 @@ def test_a_daemon_hears_when_nobody_looks_any_more(running: Running) -> None:
 
 
 def test_an_output_that_nobody_looks_at_is_forgotten(running: Running) -> None:
-    """When somebody looks at anything later; and with its job, at once."""
+    """It is deleted when another output is requested later, or with its job."""
     running.watch()
     running.grid.run("UPDATE job_tails SET asked = asked - %s", MEMORY + 2)
     other = Running(running.grid, running.user, running.resource, running.user.submit())

@@ -1,4 +1,4 @@
-"""Mutual TLS: who gets a handshake, who gets error 2, and who holds up nobody."""
+"""Mutual TLS: which clients complete a handshake, which get error 2, and which are closed."""
 
 import socket
 import ssl
@@ -56,7 +56,7 @@ def test_every_call_and_page_is_error_2_without_a_certificate(server: Grid, path
 @pytest.mark.parametrize("method", ["OPTIONS", "HEAD", "PUT", "DELETE", "PATCH", "TRACE"])
 @pytest.mark.parametrize("path", PRIVATE)
 def test_no_method_gets_past_the_certificate(server: Grid, path: str, method: str) -> None:
-    """Whatever is asked, without a certificate nothing but error 2 is told."""
+    """Every method and address gets only error 2 without a certificate."""
     answer = anonymous(server).request(method, server.url + path)
 
     assert "Allow" not in answer.headers
@@ -95,7 +95,7 @@ def test_a_certificate_of_another_ca_gets_no_handshake(server: Grid) -> None:
 
 
 def test_an_expired_certificate_gets_no_handshake(server: Grid) -> None:
-    """Nor one that is not valid yet; the client is told which."""
+    """Nor does one that is not valid yet; the client gets the reason."""
     now = datetime.now(UTC)
     authority = server.people.authority
     past = Validity(now - timedelta(days=2), now - timedelta(days=1))
@@ -185,7 +185,7 @@ def test_a_server_refuses_ciphers_with_sha_1(server: Grid) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/static/lgi.css", "/certificates/ca.crt", "/repository/x", *PRIVATE])
 def test_every_answer_keeps_a_browser_to_https(server: Grid, path: str) -> None:
-    """For a year: no later visit goes over http first, where somebody in between could answer."""
+    """The header is valid for a year, so that no later visit uses http, which could be intercepted."""
     answer = anonymous(server).get(server.url + path)
 
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"

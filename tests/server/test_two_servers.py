@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def beside(grid: Grid) -> Iterator[Grid]:
-    """The second server, for a moment."""
+    """Run the second server during a block."""
     made = Sibling(grid)
     made.process = None
     try:

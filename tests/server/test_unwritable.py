@@ -17,7 +17,7 @@ ADD = "INSERT INTO users_denied (user_name, application) VALUES ('n', 'any')"
 
 @pytest.fixture
 def replica() -> Iterator[tuple[Database, Database]]:
-    """A project's database for an ordinary account, and for whoever makes its server a replica."""
+    """A project's database for an ordinary account, and for the one that makes its server a replica."""
     with started_mariadb() as server:
         admin = open_database(server.create_database("LGI"))
         schema.make(admin)
@@ -35,7 +35,7 @@ def look(transaction: Transaction) -> int:
 
 
 def add(transaction: Transaction) -> None:
-    """Something whose failure nobody waits for: it travels with the commit."""
+    """Add a row by a statement that is sent with the commit."""
     transaction.execute_pipelined(ADD)
 
 
@@ -61,6 +61,6 @@ def test_a_server_that_has_become_a_replica_is_away(
 
 @pytest.mark.parametrize("number", [1021, 1026, 1114])
 def test_a_full_disk_of_the_database_is_a_back_off(number: int) -> None:
-    """As that of the embedded database: nothing was done, and there may be room later."""
+    """As with the embedded database: nothing was done, and a retry may succeed."""
     with pytest.raises(DiskFullError), mariadb.translated_errors():
         raise pymysql.err.OperationalError(number, "The table 'job_queue' is full")

@@ -94,7 +94,7 @@ def test_a_job_that_is_lost_too_often_is_queued_no_more(grid: Grid) -> None:
 
 
 def test_a_locked_job_is_not_lost(grid: Grid) -> None:
-    """Somebody is about to report; the lock itself ends with its session."""
+    """Its resource is about to report; the lock ends with the session."""
     resource = grid.resource()
     job_id = grid.user().submit()
     resource.lock(str(job_id))
@@ -129,7 +129,7 @@ def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
 
 
 def test_a_row_dated_by_a_wrong_clock_is_not_kept_for_ever(grid: Grid) -> None:
-    """A session and a pulse of next year count as of now: nobody is cut off, and who stays away is missed."""
+    """A session and a heartbeat in the future are set to now: both stay, and then age as usual."""
     resource = grid.resource()
     held, running = (grid.user().submit() for _ in range(2))
     resource.lock(str(held))

@@ -124,7 +124,7 @@ def test_a_job_that_is_known_is_no_news(grid: Grid) -> None:
 
 
 def test_an_abort_is_told_to_the_resource_that_has_the_job(grid: Grid) -> None:
-    """Within a second or so of the delete, and to nobody else."""
+    """It gets the job within about a second of the delete; other resources do not."""
     resource, user = grid.resource(NAME), grid.user()
     other = grid.resource("other@cluster")
     job = user.submit()
@@ -208,7 +208,7 @@ def test_a_revoked_certificate_is_given_nothing_that_it_waited_for() -> None:
 
 
 def test_a_wait_for_too_many_applications_is_refused(grid: Grid) -> None:
-    """What nobody can look up ten times a second is refused."""
+    """So many cannot be queried ten times a second."""
     resource = grid.resource(NAME)
     few, many = (", ".join(f"a{number}" for number in range(count)) for count in (64, 65))
 
@@ -315,7 +315,7 @@ def test_the_least_loaded_hears_of_a_job_first() -> None:
 
 
 def test_an_invalid_load_counts_as_empty(grid: Grid) -> None:
-    """Daemons of today say it; nobody is refused for it."""
+    """Existing daemons may send one, so it is not refused."""
     resource = grid.resource(NAME)
     grid.user().submit()
 
@@ -327,7 +327,7 @@ def test_an_invalid_load_counts_as_empty(grid: Grid) -> None:
 
 
 def test_one_resource_has_a_bounded_number_of_waiters() -> None:
-    """The next one is told to come back; other resources still may wait."""
+    """The next call gets error 1; calls of other resources may still wait."""
     made, _ = waiting(Clock(), *(WorkSubscription("r", frozenset({HELLO})) for _ in range(MOST_EACH)))
 
     with pytest.raises(LGIError) as refused:
@@ -349,7 +349,7 @@ def test_a_resource_that_hangs_up_is_let_go() -> None:
 
 
 def test_a_connection_that_cannot_be_examined_keeps_nobody_waiting() -> None:
-    """That waiter is let go; the others are told of jobs as before."""
+    """The wait of that connection ends; the others are notified of jobs as before."""
     there: list[PendingJob] = []
     database = _Nothing()
     database.run = lambda work, write=True: list(there)  # type: ignore[method-assign, assignment]
@@ -375,7 +375,7 @@ def test_a_connection_that_cannot_be_examined_keeps_nobody_waiting() -> None:
 
 
 def test_a_job_that_went_and_came_back_is_news() -> None:
-    """Offered, not taken and unlocked: the next waiter hears of it at once."""
+    """It was offered, not taken and unlocked: the next waiting resource is notified immediately."""
     clock = Clock()
     made, woken = waiting(clock, *(WorkSubscription(f"r{number}", frozenset({HELLO})) for number in range(2)))
     job = PendingJob(1, "queued", HELLO, ("any",))

@@ -34,7 +34,7 @@ def mark(authority: Authority) -> Issued:
 
 @pytest.fixture
 def server(authority: Authority, localhost: Issued) -> Iterator[CannedServer]:
-    """A project server that answers what the test tells it to."""
+    """A project server with the answers that a test sets."""
     started = CannedServer(authority, localhost)
     yield started
     started.close()

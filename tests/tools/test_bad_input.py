@@ -157,7 +157,7 @@ def test_a_key_of_another_certificate_is_reported(run: Run, home: Path, authorit
 
 
 def test_an_encrypted_key_is_refused_with_what_to_do(run: Run, home: Path) -> None:
-    """Nobody is asked for a pass phrase: there may be nobody."""
+    """The command does not prompt for a pass phrase, since it may run without a terminal."""
     key = home / ".LGI" / "privatekey"
     locked = home / "locked"
     subprocess.run(

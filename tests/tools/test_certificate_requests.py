@@ -77,7 +77,7 @@ def test_a_server_and_a_user_are_signed_for_as_if_made_here(run: Run, ca: Author
 
 
 def test_only_the_key_of_a_request_counts(run: Run, ca: Authority, tmp_path: Path) -> None:
-    """Whoever asks to be somebody else, or an authority, is who the administrator says."""
+    """Another name or kind in the request is ignored: the administrator's options decide."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "admin; admin; any")])
     )
@@ -115,7 +115,7 @@ def test_a_key_that_is_here_is_asked_for_again(run: Run, ca: Authority, tmp_path
 def test_a_key_of_that_name_is_not_left_beside_a_certificate_for_another(
     run: Run, ca: Authority, tmp_path: Path
 ) -> None:
-    """Somebody would start a server with the two."""
+    """A server would be started with a key and certificate that do not match."""
     ca.issue_user("mark")
     run(main, "--directory", str(tmp_path / "there"), "csr", "mark")
     before = (ca.directory / "mark.crt").read_bytes()

@@ -69,7 +69,7 @@ def handshake(
 def test_a_server_and_a_user_of_one_authority_accept_each_other(
     authority: Authority, localhost: Issued, mark: Issued
 ) -> None:
-    """Mutual TLS, checked strictly, tells the server the user's common name."""
+    """Strictly verified mutual TLS gives the server the user's common name."""
     ca = authority.ca_file
 
     seen = handshake(ca, localhost, ca, mark)

@@ -121,7 +121,7 @@ def test_a_renewed_authority_keeps_what_it_has_signed(run: Run, tmp_path: Path) 
 
 
 def test_a_certificate_that_was_replaced_is_revoked_too(run: Run, ca: Authority) -> None:
-    """By renewing or by force: whoever has an old certificate and its key is nobody any more."""
+    """This includes all older certificates, replaced by renew or by --force."""
     serials = [read_certificate(ca.issue_user("mark", days=9).certificate).serial_number]
     serials.append(read_certificate(ca.renew("mark", Validity.of_days(99))).serial_number)
     serials.append(read_certificate(ca.issue_user("mark", force=True).certificate).serial_number)

@@ -62,7 +62,7 @@ def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
     ],
 )
 def test_a_flaw_that_keeps_a_script_from_starting_is_known(text: bytes, flaw: str) -> None:
-    """Of the program alone: line ends of data are nobody's business."""
+    """Only the program is checked; line ends of data files do not matter."""
     Path("run.sh").write_bytes(text)
 
     assert command_line.of_words(["cat"], ["run.sh"]).flaw == ""
@@ -88,7 +88,7 @@ def test_a_file_is_sent_once() -> None:
 
 
 def test_words_that_name_files_here_are_known() -> None:
-    """The job will not find them; whoever typed them may not know."""
+    """The job will not have these files, of which the user is warned."""
     for name in ("data", "sent"):
         Path(name).write_text("")
 

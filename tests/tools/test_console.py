@@ -86,7 +86,7 @@ def test_output_that_nobody_reads_is_no_trouble(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - FILTERS))
 @pytest.mark.parametrize("place", ["2>&-", "2> /dev/full", "<&- 2>&-", "<&- >&- 2>&-"])
 def test_messages_that_are_not_taken_go_nowhere_else(name: str, place: str) -> None:
-    """Least of all into what is printed for programs; the exit code tells that it failed."""
+    """They are not written to the output for programs; the exit code shows the failure."""
     done = shell(f'"$bin/{name}" --no-such-option {place}')
 
     assert (done.returncode in {1, 2}, done.stdout, done.stderr) == (True, "", "")
@@ -127,7 +127,7 @@ def test_a_command_that_is_interrupted_while_it_starts_is_quiet(name: str) -> No
 def test_the_number_of_a_job_that_exists_is_reported(
     server: CannedServer, words: tuple[str, ...], place: str
 ) -> None:
-    """On standard error, when standard output does not take it; the job would be nobody's else."""
+    """Standard error has the job id if standard output cannot be written."""
     server.will_answer_call(SUBMIT, lgi(JOB.replace(" 7 ", " 58 ")))
     server.will_answer_call(RESOURCES, lgi(""))
 

@@ -138,7 +138,7 @@ def test_a_reason_cannot_steer_the_terminal(run: Run, server: CannedServer) -> N
 
 
 def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedServer) -> None:
-    """And a job that is not there is told of by the server."""
+    """For a job that does not exist the error of the server is printed."""
     server.will_answer_call(
         STATE,
         lgi("<job> <job_id> 7 </job_id> <state> queued </state> <application> a </application> </job>"),

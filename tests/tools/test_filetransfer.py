@@ -98,7 +98,7 @@ def test_a_download_becomes_the_file_that_was_typed(run: Run, server: CannedServ
 def test_a_failed_download_leaves_the_local_file(
     run: Run, server: CannedServer, url: str, answer: Answer
 ) -> None:
-    """Neither an error page nor half a file takes its place, and nothing is left beside it."""
+    """Neither an error page nor a partial file replaces it, and no temporary file is left."""
     server.will_answer("GET", f"{PLACE}/result", answer)
     Path("result").write_text("from before")
 
@@ -187,7 +187,7 @@ def test_the_body_of_an_answer_decides_and_not_its_status(run: Run, server: Cann
 
 
 def test_one_failure_does_not_stop_the_others(run: Run, server: CannedServer, url: str) -> None:
-    """But the exit code tells of it."""
+    """The exit code shows that one has failed."""
     server.will_answer("PUT", f"{PLACE}/there", done(200, "fine"))
     Path("there").write_text("x")
 

@@ -152,7 +152,7 @@ def test_input_that_cannot_be_read_is_reported_on_the_output(tmp_path: Path) -> 
 
 
 def test_output_that_is_appended_to_is_kept(tmp_path: Path) -> None:
-    """LGI's own cut off a file that standard output leads to; a file of -o is made anew."""
+    """LGI truncated the file of standard output; a file of -o is created again."""
     (tmp_path / "out").write_text("before\n")
     with (tmp_path / "out").open("ab") as out:
         subprocess.run([BIN / "LGI_csv", "a"], stdout=out, check=True, timeout=60)
@@ -201,7 +201,7 @@ def test_a_wrong_command_line_of_a_filter_is_explained(words: tuple[str, ...]) -
 
 
 def test_a_terminal_is_not_waited_for() -> None:
-    """A script somebody tries by hand must not stand still at a filter without input."""
+    """A script that is tried by hand must not hang at a filter without input."""
     ours, theirs = pty.openpty()
     try:
         done = subprocess.run(

@@ -90,7 +90,7 @@ def test_use_can_be_asked_of_groups_and_of_a_month(run: Run, server: CannedServe
 
 @pytest.mark.parametrize("month", ["2026-13", "2026-00", "202611", "nov", "26-11", ""])
 def test_an_invalid_month_is_refused(run: Run, server: CannedServer, month: str) -> None:
-    """With how one is written; nobody is asked, and nothing is printed."""
+    """The message shows the format; no call is made, and nothing is printed."""
     code, out, err = run(usage, "--month", month)
 
     assert (code, out, server.requests) == (1, "", [])

@@ -62,7 +62,7 @@ class Office:
         return Token(secret, tokens.fingerprint(self.authority.certificate))
 
     def post(self, body: object, path: str = "/join") -> requests.Response:
-        """What somebody posts."""
+        """Post a body to the enrolment server."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return requests.post(self.url + path, data=data, verify=self.authority.ca_file, timeout=20)
 
@@ -100,7 +100,7 @@ def test_a_resource_joins_with_one_command(run: Run, office: Office, tmp_path: P
 
 
 def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path) -> None:
-    """The second who comes is told so, and has written nothing but a key."""
+    """A second machine gets an error, and has only its key."""
     token = str(office.token(force=True))
     run(main, office.url, token, "--directory", tmp_path / "first")
     first = read_certificate(office.authority.directory / f"{NAME}.crt")
@@ -142,7 +142,7 @@ def test_a_crash_in_the_middle_leaves_no_token(office: Office, monkeypatch: pyte
 
 
 def test_a_token_that_has_ended_is_refused(office: Office) -> None:
-    """With the reason; whoever has it may know."""
+    """The answer has the reason, since the client has the secret of the token."""
     answer = office.post({"token": office.token(hours=-1).secret, "request": REQUEST})
 
     assert (answer.status_code, answer.json()["error"]) == (403, "the token has expired: ask for a new one")
@@ -212,7 +212,7 @@ def test_other_methods_and_places_do_nothing(office: Office) -> None:
 
 
 def test_a_network_that_is_refused_too_often_is_muted_for_a_minute() -> None:
-    """The eleventh refusal within a minute is no line of the log; other networks are told why."""
+    """The eleventh refusal in a minute is not logged; other networks still get reasons."""
     now = [0.0]
     limiter = ClientLimiter(lambda: now[0])
 
@@ -332,7 +332,7 @@ def test_silent_connections_behind_the_same_router_keep_nobody_out(office: Offic
 
 
 def test_a_connection_that_is_answered_is_not_closed_for_others() -> None:
-    """Only then somebody who comes may find no room."""
+    """A new connection may then be rejected."""
     limiter = ClientLimiter()
     pairs = [socket.socketpair() for _ in range(client_limiter.MAX_PER_NETWORK + 1)]
     *served, late = [own for own, _ in pairs]
@@ -390,7 +390,7 @@ def test_a_token_is_asked_for_on_a_terminal(office: Office, tmp_path: Path) -> N
 def test_an_authority_the_token_does_not_name_is_not_believed(
     run: Run, office: Office, tmp_path: Path
 ) -> None:
-    """Whoever answers in its place gets no token to see."""
+    """A server that impersonates the real one never receives the token."""
     seen: list[object] = []
     office.listener.issuer.join = lambda asked: seen.append(asked) or {}  # type: ignore[method-assign]
     other = Token("secret", tokens.fingerprint(Authority.create(tmp_path / "other").certificate))
@@ -414,7 +414,7 @@ def test_the_token_is_sent_to_the_host_of_the_url_only(run: Run, office: Office,
 
 
 def test_a_certificate_that_does_not_fit_is_not_used(office: Office, tmp_path: Path) -> None:
-    """For another key, of another authority, or without the projects that were told."""
+    """It is for another key, of another CA, or without the announced projects."""
     key = make_key(KeyType.EC)
     ca = office.authority.ca_file.read_text()
     stranger = Authority.create(tmp_path / "other").issue_resource(NAME).certificate.read_text()
@@ -507,7 +507,7 @@ def test_the_settings_left_to_an_administrator_are_listed(
 
 @pytest.mark.parametrize("backend", ["command", "command:slurm", "command:container"])
 def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path: Path, backend: str) -> None:
-    """Beside another one, for two projects, with comments."""
+    """The configuration has two applications, two projects, and comments."""
     authority = Authority.create(tmp_path / "ca")
     issued = authority.issue_resource(NAME, ("A", "B"))
     applications = (resource_directory.find("hello_world"), resource_directory.find(backend))

@@ -23,7 +23,7 @@ GRANT = Grant("node@cluster", ("LGI", "Other"), NOW + timedelta(hours=1))
 
 
 def test_a_token_is_good_once(tmp_path: Path) -> None:
-    """Looking at it costs nothing; whoever spends it is told what it was for."""
+    """A check does not use it up; its use returns what it was issued for."""
     secret = tokens.make(tmp_path, GRANT)
 
     looked = tokens.find(tmp_path, secret, NOW)
@@ -46,7 +46,7 @@ def test_a_token_ends(tmp_path: Path) -> None:
 
 
 def test_a_token_is_stored_as_its_hash(tmp_path: Path) -> None:
-    """Whoever reads the authority's files or a backup of them cannot join; and they are its owner's only."""
+    """The CA's files, or a backup of them, are not enough to join; and only the owner can read them."""
     secret = tokens.make(tmp_path, GRANT)
 
     files = list((tmp_path / "tokens").iterdir())
@@ -179,7 +179,7 @@ def test_a_token_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_a_token_of_no_use_is_not_made(
     run: Run, tmp_path: Path, words: tuple[str, ...], problem: str
 ) -> None:
-    """What would be refused later is refused when somebody can mend it."""
+    """An error that would occur later is reported now, when the administrator can correct it."""
     authority = Authority.create(tmp_path / "ca")
     authority.issue_resource("here@x").key.unlink()
     authority.issue_resource("both@x")

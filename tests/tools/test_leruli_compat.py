@@ -94,7 +94,7 @@ def test_the_failures_among_many_folders_are_reported(grid: Grid, resource: Reso
 
 
 def test_a_task_is_cancelled(grid: Grid, resource: ResourceCalls) -> None:
-    """One in the queue is gone; what runs is asked to end, and cannot be pruned; what has ended cannot."""
+    """A queued task is removed; a running one is aborted, and cannot be pruned yet; an ended one stays."""
     queued, running = (leruli.task_submit(folder(name), *CODE, "x") for name in ("one", "two"))
     gone = leruli.task_cancel(queued)
     grid.set_job(running, state="running")

@@ -21,12 +21,12 @@ PLACE = "/repository/e3d/JOB_000f61825ff3f59c736d737612e25e3d"
 
 @pytest.fixture
 def files(server: CannedServer) -> LGI.LGI_Client:
-    """A client of a repository."""
+    """An LGI_Client with the URL of a repository."""
     return LGI.LGI_Client(URL=f"{server.url}{PLACE}")
 
 
 def test_the_class_works_as_documented_with_both_spellings(server: CannedServer) -> None:
-    """Ruling 10: `import LGI; LGI.LGI_Client()`, UploadFiles and UpLoadFiles."""
+    """Ruling 10: `import LGI; LGI.LGI_Client()`, with UploadFiles and UpLoadFiles."""
     server.will_answer_call(STATE, JOB)
     server.will_answer("PUT", f"{PLACE}/one", DONE)
     Path("one").write_text("1")
@@ -41,7 +41,7 @@ def test_the_class_works_as_documented_with_both_spellings(server: CannedServer)
 
 
 def test_every_field_of_a_job_can_be_given(server: CannedServer) -> None:
-    """Each argument under its field's name; text of the input as UTF-8; the files in the same call."""
+    """Each argument is sent in its field; text input is encoded as UTF-8; files are sent in the same call."""
     server.will_answer_call(SUBMIT, JOB)
     Path("sub").mkdir()
     Path("sub/one").write_text("first")
@@ -77,7 +77,7 @@ def test_every_field_of_a_job_can_be_given(server: CannedServer) -> None:
 
 
 def test_input_may_be_bytes(server: CannedServer) -> None:
-    """As they are; any resource is the target unless one is named."""
+    """They are sent unchanged; without TargetResources the target is any."""
     server.will_answer_call(SUBMIT, JOB)
 
     LGI.LGI_Client().SubmitJob("hello_world", Input=b"\xff\x00")
@@ -87,7 +87,7 @@ def test_input_may_be_bytes(server: CannedServer) -> None:
 
 
 def test_a_list_of_jobs_is_filtered_and_paged(server: CannedServer) -> None:
-    """`!finished` goes as it is; what is not given is not sent."""
+    """`!finished` is sent unchanged; omitted arguments are not sent."""
     server.will_answer_call(STATE, lgi("<job> <job_id> 1 </job_id> </job> <job> <job_id> 2 </job_id> </job>"))
     client = LGI.LGI_Client()
 
@@ -103,7 +103,7 @@ def test_a_list_of_jobs_is_filtered_and_paged(server: CannedServer) -> None:
 
 
 def test_the_rest_of_an_answer_is_there_too(server: CannedServer) -> None:
-    """The dictionary has the versions that stand around the response."""
+    """The dictionary includes the versions, which are outside of the response."""
     server.will_answer_call("interfaces/interface_project_server_list", lgi("<project> LGI </project>"))
 
     assert LGI.LGI_Client().GetServerList() == {
@@ -112,7 +112,7 @@ def test_the_rest_of_an_answer_is_there_too(server: CannedServer) -> None:
 
 
 def test_an_error_is_returned_and_not_raised(server: CannedServer) -> None:
-    """As LGI: no exception, so that scripts find its number where they look for it."""
+    """As LGI: scripts find the error number in the returned dictionary."""
     server.will_answer_call(DELETE, lgi_error(15, "no such job"))
 
     answer = LGI.LGI_Client().DeleteJob("99")
@@ -122,7 +122,7 @@ def test_an_error_is_returned_and_not_raised(server: CannedServer) -> None:
 
 
 def test_a_busy_server_is_asked_again(server: CannedServer) -> None:
-    """After the time it has asked for."""
+    """The client waits for the number of seconds in the error."""
     server.will_answer_call(STATE, lgi_error(1, "later", 1), JOB)
     begin = time.monotonic()
 
@@ -131,7 +131,7 @@ def test_a_busy_server_is_asked_again(server: CannedServer) -> None:
 
 
 def test_no_answer_of_lgi_is_an_exception(server: CannedServer) -> None:
-    """An HTML page, or what cannot be read safely."""
+    """An HTML page raises TransportError, and so does XML with a DTD."""
     document_type = Answer(b"<LGI> <response> <!DOCTYPE x> </response> </LGI>")
     server.will_answer_call(STATE, Answer(b"<html> 502 </html>", 502), document_type)
 
@@ -141,7 +141,7 @@ def test_no_answer_of_lgi_is_an_exception(server: CannedServer) -> None:
 
 
 def test_a_repository_is_listed(server: CannedServer, files: LGI.LGI_Client) -> None:
-    """As the dictionary of its answer, which has no envelope."""
+    """The dictionary has the content of the answer, which has no envelope."""
     body = (
         b"<repository_content> <repository_name> JOB_1 </repository_name> "
         b'<file number="1"> <file_name> a </file_name> <size> 3 </size> <date> 1.5 </date> </file> '
@@ -162,7 +162,7 @@ def test_a_repository_is_listed(server: CannedServer, files: LGI.LGI_Client) -> 
 
 
 def test_files_are_fetched_into_a_directory(server: CannedServer, files: LGI.LGI_Client) -> None:
-    """The current one when none is named."""
+    """Without a directory they are written to the current one."""
     server.will_answer("GET", f"{PLACE}/a%20b", Answer(b"data"))
     Path("there").mkdir()
 
@@ -173,7 +173,7 @@ def test_files_are_fetched_into_a_directory(server: CannedServer, files: LGI.LGI
 
 
 def test_files_are_deleted(server: CannedServer, files: LGI.LGI_Client) -> None:
-    """And what the server refuses is an exception."""
+    """A refusal of the server raises TransferError."""
     server.will_answer("DELETE", f"{PLACE}/a", DONE)
 
     files.DeleteFiles(["a"])
@@ -182,7 +182,7 @@ def test_files_are_deleted(server: CannedServer, files: LGI.LGI_Client) -> None:
 
 
 def test_ten_calls_make_one_handshake(server: CannedServer) -> None:
-    """The connection is kept, also between calls and files."""
+    """The connection is kept open between calls and file transfers."""
     server.will_answer_call(STATE, JOB)
     server.will_answer("PUT", "/one", DONE)
     Path("one").write_text("1")
@@ -197,7 +197,7 @@ def test_ten_calls_make_one_handshake(server: CannedServer) -> None:
 
 
 def test_a_large_file_is_never_in_memory(server: CannedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read in pieces while it is sent."""
+    """It is read in blocks while it is sent."""
     monkeypatch.setattr(Path, "read_bytes", None)
     server.will_answer("PUT", f"{PLACE}/large", DONE)
     server.will_answer_call(SUBMIT, JOB)
@@ -213,7 +213,7 @@ def test_a_large_file_is_never_in_memory(server: CannedServer, monkeypatch: pyte
 def test_arguments_win_over_the_home(
     server: CannedServer, authority: object, mark: object, home: Path
 ) -> None:
-    """All seven; nothing of ~/.LGI is needed then."""
+    """With all seven arguments no file of ~/.LGI is needed."""
     server.will_answer_call(STATE, JOB)
     place = home / ".LGI"
     elsewhere = Path("elsewhere")
@@ -245,7 +245,7 @@ def test_arguments_win_over_the_home(
     ],
 )
 def test_a_missing_argument_is_named(home: Path, name: str, argument: str) -> None:
-    """The argument to give, and the file to write."""
+    """The error names the argument and the file in ~/.LGI."""
     (home / ".LGI" / name).unlink()
 
     with pytest.raises(ValueError, match=f"{argument}.*~/.LGI/{name}"):
@@ -253,7 +253,7 @@ def test_a_missing_argument_is_named(home: Path, name: str, argument: str) -> No
 
 
 def test_a_repository_needs_no_user(server: CannedServer, home: Path) -> None:
-    """A certificate is all that counts there."""
+    """The server identifies the caller by the certificate alone."""
     server.will_answer("DELETE", f"{PLACE}/a", DONE)
     for name in ("user", "groups", "defaultserver"):
         (home / ".LGI" / name).unlink()
@@ -262,7 +262,7 @@ def test_a_repository_needs_no_user(server: CannedServer, home: Path) -> None:
 
 
 def test_the_name_of_the_server_is_compared_unless_told_otherwise(server: CannedServer) -> None:
-    """Ours: LGI's class never did. The authority is checked in any case."""
+    """Ours: the class of LGI 1.31 never did. The certificate is verified in any case."""
     server.will_answer_call(STATE, JOB)
     url = server.url.replace("localhost", "127.0.0.1")
 
@@ -272,7 +272,7 @@ def test_the_name_of_the_server_is_compared_unless_told_otherwise(server: Canned
 
 
 def test_one_name_is_no_list_of_files(files: LGI.LGI_Client) -> None:
-    """Its letters would be taken for files."""
+    """A text would be read as a list of its letters."""
     with pytest.raises(TypeError, match=r"\['one'\]"):
         files.UploadFiles("one")
 

@@ -23,7 +23,7 @@ SHOWN = "x\\nJob owners            : root\\tyes\\u202e\\u200b"
 
 @pytest.fixture
 def on_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody watches."""
+    """Standard output is a terminal."""
     monkeypatch.setattr(terminal, "is_watched", lambda: True)
 
 

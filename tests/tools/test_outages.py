@@ -1,4 +1,4 @@
-"""What commands that wait for a job do when its server goes away: the job goes on, and so do they."""
+"""Commands that wait for a job while its server is unreachable: the job continues, and so do they."""
 
 from collections.abc import Callable
 from functools import partial
@@ -71,7 +71,7 @@ def test_a_command_that_gives_up_says_that_the_job_goes_on(run: Run, server: Can
 
 @pytest.mark.parametrize("name", ["LGI_wait", "LGI_tail"])
 def test_a_job_that_is_not_known_is_not_waited_for(run: Run, server: CannedServer, name: str) -> None:
-    """Nobody was ever there to answer: that is a wrong address."""
+    """No server has ever answered, so the address is probably wrong."""
     main, words = WAITING[name]
     server.close()
 

@@ -51,7 +51,7 @@ def test_the_exit_code_is_1_when_an_id_failed(run: Run, server: CannedServer) ->
 
 
 def test_any_other_state_is_a_failure(run: Run, server: CannedServer) -> None:
-    """The job is neither gone nor going."""
+    """The job is neither deleted nor aborting."""
     server.will_answer_call(CALL, answered(7, "running"))
 
     code, out, _ = run(main, "7")

@@ -148,7 +148,7 @@ def test_jobs_are_listed_by_how_they_ended(
 
 
 def test_the_end_of_a_job_is_shown(run: Run, server: CannedServer) -> None:
-    """One of which it is not known too; in JSON what is known, and nothing of a job that goes on."""
+    """This includes an unknown end; JSON has the known fields, and none for a running job."""
     told = [JOB.replace("queued", "finished").replace("00FF", "68"), JOB.replace("00FF", "")]
     told.append(told[0].replace(" </job>", f"{end_fields(0, reason='not stored: l (link)')} </job>"))
     server.will_answer_call(CALL, *(lgi(HEAD + one) for one in (*told, *told)))
@@ -252,7 +252,7 @@ def test_an_error_is_reported_and_is_a_failure(run: Run, server: CannedServer) -
 
 
 def test_servers_and_resources_are_listed(run: Run, server: CannedServer) -> None:
-    """-l and -L may be combined; the project is then told once."""
+    """-l and -L may be combined; the project is then printed once."""
     slaves = (
         "<number_of_slave_servers> 1 </number_of_slave_servers> "
         "<project_server number='1'> https://s/LGI </project_server>"

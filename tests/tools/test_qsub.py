@@ -73,7 +73,7 @@ def test_a_submitted_job_is_shown(run: Run, server: CannedServer) -> None:
 
 
 def test_every_field_of_a_job_can_be_given(run: Run, server: CannedServer) -> None:
-    """Input goes as upper-case hexadecimal, files beside their number, all under their base names."""
+    """Input is sent as upper-case hexadecimal, and files under their base names, with their number."""
     server.will_answer_call(SUBMIT, lgi(JOB))
     Path("input").write_bytes(b"\xff\x00hi")
     Path("sub").mkdir()
@@ -232,7 +232,7 @@ def test_a_job_is_found_in_the_current_directory(
 def test_a_directory_that_others_can_write_is_no_job(
     run: Run, server: CannedServer, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever can put files there would choose server and key; the user submits as usual, warned."""
+    """Its files would choose key and server. The user submits as usual, with a warning."""
     job.chmod(0o777)
     monkeypatch.chdir(job)
     server.will_answer_call(SUBMIT, lgi(JOB))

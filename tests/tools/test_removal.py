@@ -102,7 +102,7 @@ def test_a_job_without_a_tag_is_known_by_its_repository(grid: Grid, tool: Run) -
 
 
 def test_jobs_with_files_are_kept_and_named(grid: Grid, tool: Run) -> None:
-    """Nobody can know here whether they were fetched; of what is in the output nothing is lost."""
+    """It is unknown whether they were fetched; streams that the output has completely do not count."""
     said = ended(grid, b"hello\n[LGI: exit code 0]\n", joblog_txt="hello\n", joberr_txt="")
     cut = ended(grid, b"hel\n[LGI: cut, it has 6000 bytes]\n", joblog_txt="hello\n" * 1000)
     made = ended(grid, result="x")
@@ -139,7 +139,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_deletion_asks_before_files_are_lost(grid: Grid, tool: Run, asked: list[str]) -> None:
-    """At a terminal; a job that has not ended, or has nothing, is deleted as ever."""
+    """It does so on a terminal; a job that has not ended, or has no files, is deleted without a question."""
     with_files, without = ended(grid, result="x"), ended(grid)
     queued = grid.user().submit(application="command")
 
@@ -155,7 +155,7 @@ def test_a_deletion_asks_before_files_are_lost(grid: Grid, tool: Run, asked: lis
 
 
 def test_a_script_deletes_as_ever(grid: Grid, tool: Run) -> None:
-    """# As LGI: nobody is there to be asked."""
+    """# As LGI: without a terminal there is no confirmation."""
     job_id = ended(grid, result="x")
 
     assert tool(qdel, str(job_id))[0] == 0

@@ -59,7 +59,7 @@ def url(server: CannedServer) -> str:
 
 
 def test_a_cut_download_goes_on_at_once(run: Run, server: CannedServer, url: str) -> None:
-    """Where it was, and nobody notices."""
+    """It continues where it stopped, without a message."""
     file = Versions(server, 700_000, 600_000)
 
     code, _, err = run(main, "download", url, "data")
@@ -99,7 +99,7 @@ def test_a_download_that_was_killed_at_its_end_is_complete(run: Run, server: Can
 
 @pytest.mark.parametrize("size", [10, 1_500_000])
 def test_two_versions_are_never_glued_together(run: Run, server: CannedServer, url: str, size: int) -> None:
-    """A file that changed meanwhile is fetched anew, also a shorter one."""
+    """A file that changed meanwhile is fetched from its start, also a shorter one."""
     file = Versions(server, 700_000, 0)
     run(main, "download", url, "data")
     file.content, file.mark = b"n" * size, '"v2"'
@@ -179,7 +179,7 @@ def test_a_long_name_has_room_for_its_parts(run: Run, server: CannedServer, url:
 
 
 class Terminal(io.StringIO):
-    """Somebody watches."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -102,7 +102,7 @@ def test_a_job_that_no_resource_can_take_is_warned_of(run: Run, server: CannedSe
 
 
 def test_a_program_that_is_waited_for_ends_as_if_it_had_run_here(run: Run, server: CannedServer) -> None:
-    """Both streams and the exit code; the number of the job beside them."""
+    """It has both streams and the exit code; the job's id is on standard error."""
     ends(server, b"out\n[LGI: standard error]\nerr\n[LGI: exit code 3]\n", end_fields(3))
 
     assert run(main, "--wait", "x") == (3, "out\n", "LGI_run: job 7\nerr\n")
@@ -140,7 +140,7 @@ def test_the_two_streams_are_separated_by_a_line(
 def test_the_exit_code_is_never_read_out_of_the_output(
     run: Run, server: CannedServer, output: bytes, out: str
 ) -> None:
-    """Whatever the output says, or does not say: a field tells it."""
+    """Only the field counts, whatever the output contains."""
     ends(server, output, end_fields(3))
 
     assert run(main, "-w", "x") == (3, out, "LGI_run: job 7\n")
@@ -173,7 +173,7 @@ def test_the_exit_code_is_never_read_out_of_the_output(
 def test_an_end_without_an_exit_code_is_reported(
     run: Run, server: CannedServer, state: str, more: str, code: int, said: str
 ) -> None:
-    """On standard error; an exit code that nobody knows is no success."""
+    """The message is on standard error; an unknown exit code is not a success."""
     ends(server, b"fine\n[LGI: exit code 0]\n", more, state)
 
     ended, out, err = run(main, "-w", "x")

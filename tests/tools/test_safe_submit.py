@@ -55,7 +55,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_id(client: Client, serve
 
 
 def test_an_old_server_is_not_asked_twice(client: Client, server: CannedServer) -> None:
-    """It would make a second job: the user is told where to look."""
+    """It would create a second job, so the message asks the user to check."""
     server.will_answer_call(SUBMIT, LOST, MADE)
     server.will_answer_call(LIST, lgi(""))
 
@@ -66,7 +66,7 @@ def test_an_old_server_is_not_asked_twice(client: Client, server: CannedServer) 
 
 
 def test_a_submit_without_an_answer_in_time_may_have_been_made(client: Client, server: CannedServer) -> None:
-    """What is not answered in time is told as it is: nobody knows."""
+    """The message says that the result is unknown."""
     server.will_answer_call(SUBMIT, LOST)
     server.will_answer_call(LIST, of_today())
 

@@ -1,4 +1,4 @@
-"""LGI_stage out: what cannot be stored is told, what was stored is remembered."""
+"""LGI_stage out: files that cannot be stored are reported, and stored ones are recorded."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ from .test_filetransfer import LISTING, PLACE, done, listing
 
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The directory of a job, and its state directory beside it, both of an ordinary user."""
+    """The directory of a job and its state directory, both owned by an ordinary user."""
     place = Path(tempfile.mkdtemp(prefix="lgi-stage-"))
     place.chmod(0o755)
     for name in ("job", "state"):
@@ -51,7 +51,7 @@ def repository(job: Path, server: CannedServer, authority: Authority, mark: Issu
 
 @contextmanager
 def ordinary_user(job: Path) -> Iterator[None]:
-    """Root reads every file: within the block nobody does so who may not."""
+    """Run a block as an ordinary user, since root can read every file."""
     if os.geteuid() != 0:
         yield
         return

@@ -39,7 +39,7 @@ def asked(server: CannedServer) -> list[str]:
 
 
 def test_the_last_lines_of_a_job_that_has_ended_are_printed(run: Run, server: CannedServer) -> None:
-    """Ten of them unless another number is given; how it ended beside; nothing else is asked for."""
+    """The default is ten lines. Standard error has how the job ended; no other call is made."""
     output = f"first\n{TEN}[LGI: exit code 3]\n".encode()
     server.will_answer_call(STATE, job("finished", output, end_fields(signal=9)))
     end = "LGI_tail: job 7 finished, killed by signal 9\n"
@@ -59,7 +59,7 @@ def test_the_last_lines_of_a_job_that_runs_are_printed(run: Run, server: CannedS
 
 
 def test_new_output_is_printed_as_it_comes(run: Run, server: CannedServer) -> None:
-    """Each piece once, to the end; how the job ended is said beside it."""
+    """Each part is printed once, up to the end; then the end of the job is printed on standard error."""
     server.will_answer_call(STATE, job("running"), job("finished", b"", end_fields(3)))
     server.will_answer_call(
         TAIL,
@@ -171,7 +171,7 @@ def test_the_rest_of_an_interrupted_output_is_fetched(
 def test_a_rest_that_cannot_be_fetched_is_an_error(
     run: Run, server: CannedServer, output: bytes, printed: str, missing: int
 ) -> None:
-    """The repository has no files, or two streams were sent as one. The number of bytes is told."""
+    """The repository has no files, or both streams were sent as one. The number of bytes is printed."""
     server.will_answer_call(STATE, job("running"), job("finished", output, end_fields(0)))
     server.will_answer_call(TAIL, piece("one\n"), piece("", 4, "finished"))
 

@@ -262,7 +262,7 @@ def test_a_container_that_nobody_has_is_warned_of(grid: Grid, task: Run) -> None
 
 
 def test_the_codes_that_resources_announce_are_listed(grid: Grid, task: Run) -> None:
-    """Escaped, as daemons tell it, or not; and those who say nothing are no trouble."""
+    """They may be escaped or not; resources without any are skipped."""
     grid.resource("res2@cluster", "<command> <images> psi4:1.5, not_one </images> </command>")
     grid.resource("res3@cluster", "<command> shell scripts </command>")
 
@@ -396,7 +396,7 @@ def test_a_folder_says_how_its_job_ended(
 
 
 def test_a_queued_folder_is_cancelled(grid: Grid, task: Run) -> None:
-    """Its job is gone, and it can be submitted again."""
+    """Its job is removed, and it can be submitted again."""
     task(*SUBMIT, "psi4")
 
     assert task("cancel") == (0, "1 cancelled\n", "")
@@ -417,7 +417,7 @@ def test_a_folder_is_submitted_again_when_that_is_meant(grid: Grid, task: Run) -
 
 
 def test_results_that_were_not_fetched_are_not_pruned_unasked(grid: Grid, task: Run) -> None:
-    """Where nobody can be asked it takes --yes."""
+    """Without a terminal --yes is required."""
     task(*SUBMIT, "psi4")
     grid.set_job(json.loads(Path(record.NAME).read_text())["job_id"], state="finished")
 
@@ -450,7 +450,7 @@ def test_results_that_were_not_stored_are_named_and_not_pruned_unasked(
 
 
 def test_results_that_were_fetched_may_go(grid: Grid, task: Run) -> None:
-    """Whoever removes the job then: it is completed, and not asked for again."""
+    """After another program has removed the job the folder is still completed."""
     task(*SUBMIT, "psi4")
     ended(grid, made="of the job")
     task("get")
@@ -476,7 +476,7 @@ def test_the_streams_of_the_output_are_taken_where_none_are_stored(grid: Grid, t
 
 
 def test_streams_that_are_cut_are_no_whole_result(grid: Grid, task: Run) -> None:
-    """The mark does not get into the file, and somebody has to know."""
+    """The mark of the cut is not in the file, and an error is reported."""
     task(*SUBMIT, "psi4")
     output = b"out\n[LGI: cut, it has 90000 bytes]\n[LGI: exit code 0]\n"
     grid.set_job(json.loads(Path(record.NAME).read_text())["job_id"], state="finished", output=output)

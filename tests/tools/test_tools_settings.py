@@ -136,7 +136,7 @@ def test_a_project_is_not_needed(run: Run, server: CannedServer, home: Path) -> 
 
 
 def test_a_server_is_asked_over_tls_only(run: Run) -> None:
-    """Without TLS nobody would know who answers."""
+    """Without TLS the server would not be authenticated."""
     code, _, err = run(qdel, "-S", "http://localhost/LGI", "1")
 
     assert code == 1

@@ -81,7 +81,7 @@ def test_all_jobs_are_waited_for(run: Run, server: CannedServer) -> None:
 def test_the_exit_code_is_that_of_the_job(
     run: Run, server: CannedServer, state: str, more: str, code: int
 ) -> None:
-    """Of its fields alone; one that nobody knows is no success."""
+    """It is read from the fields only; an unknown one is not a success."""
     server.will_answer_call(STATE, lgi(job(3, state, more)))
 
     assert run(wait, "-q", "3")[:2] == (code, "")
@@ -135,7 +135,7 @@ def test_only_old_jobs_can_be_removed(run: Run, server: CannedServer) -> None:
 
 
 def test_failed_jobs_can_be_kept(run: Run, server: CannedServer) -> None:
-    """To be looked at, as what nobody knows to have succeeded; what was aborted goes."""
+    """These are jobs that are not known to have succeeded; aborted ones are removed."""
     ends = (end_fields(0), end_fields(3), "")
     jobs = [lgi(job(1) + job(2) + job(3)), lgi(""), lgi(job(4, "aborted")), lgi("")]
     told = [lgi(job(number, more=more)) for number, more in enumerate(ends, 1)]
@@ -155,7 +155,7 @@ def test_the_jobs_that_would_be_removed_can_be_seen(run: Run, server: CannedServ
 
 
 def test_no_job_is_removed_unasked(run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody can answer there is no question either."""
+    """Without a terminal there is no prompt, so nothing is removed."""
     has(server, job(1))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
 
@@ -183,7 +183,7 @@ def test_a_question_is_asked_before_jobs_are_removed(
 
 
 def test_a_job_that_somebody_else_removed_is_gone(run: Run, server: CannedServer) -> None:
-    """Another refusal is told, and the others are removed all the same."""
+    """Another refusal is reported, and the other jobs are removed nevertheless."""
     for answer in (lgi(job(1) + job(2) + job(3)), lgi("")):
         server.will_answer_call(STATE, answer)
     server.will_answer_call(DELETE, lgi_error(15, "gone"), lgi_error(35, "not yours"), DELETED)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 class Time:
-    """A clock that goes on when somebody sleeps, or is held by a server."""
+    """A clock that advances when the code sleeps or a server holds a call."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -37,7 +37,7 @@ class Time:
         return self.now
 
     def old_server(self, seconds: int) -> float:
-        """Answers at once, whatever it is told."""
+        """Answer immediately and ignore the requested wait."""
         self.held.append(seconds)
         return self.now
 
@@ -51,7 +51,7 @@ def test_a_server_that_holds_calls_is_asked_again_at_once() -> None:
 
 
 def test_a_server_that_holds_none_is_asked_ever_more_seldom() -> None:
-    """From a fifth of a second to five, so that short jobs are heard of soon and long ones cost little."""
+    """The pauses grow from a fifth of a second to five, for short jobs and for long ones."""
     time = Time()
 
     assert time.wait(time.old_server, 100) >= 100
@@ -82,7 +82,7 @@ def test_a_wait_ends_when_its_time_is_over(kind: str, timeout: float) -> None:
 
 
 def test_a_server_may_be_away_for_a_while() -> None:
-    """One that is restarted while somebody waits overnight ends no wait."""
+    """A restart during a long wait does not end it."""
     time = Time()
 
     def ask(seconds: int) -> float:
@@ -147,7 +147,7 @@ def test_the_first_call_is_not_held() -> None:
 
 
 def test_a_refusal_ends_a_wait_at_once() -> None:
-    """The job is gone, or none of ours: waiting helps nothing."""
+    """The job was removed, or is not the user's: a retry cannot succeed."""
     time = Time()
 
     def ask(seconds: int) -> float:

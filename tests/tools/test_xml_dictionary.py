@@ -76,7 +76,7 @@ def test_an_element_with_attributes_stands_beside_them() -> None:
 
 
 def test_an_output_with_attributes_is_bytes_still() -> None:
-    """What stands beside the attributes is what would stand alone."""
+    """The value has the same type with and without attributes."""
     assert xml_dictionary.read("<output a='b'> 6869 </output>")["output"]["output"] == b"hi"
 
 

@@ -1,7 +1,7 @@
-"""What the jobs themselves wrote down: each run of a run script, with its begin and its end.
+"""The journal that the jobs write themselves: start and end of each run of a run script.
 
-All jobs append lines to one file, one write each: ``begin JOB REFERENCE UPTIME``, ``end ...`` or
-``kill ...``. Uptime is that of the machine in seconds, which no set clock changes.
+All jobs append lines to one file, with one write each: ``begin JOB REFERENCE UPTIME``, ``end ...`` or ``kill
+...``. The uptime is that of the machine in seconds, which does not depend on the clock.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ WORDS = ("begin", "end", "kill")
 
 @dataclass
 class Run:
-    """One run of a job's script; ``end`` is None for one that never said it."""
+    """One run of a job's script; ``end`` is None when the script wrote no end."""
 
     job_id: int
     reference: str
@@ -21,7 +21,7 @@ class Run:
 
 
 def runs(lines: Iterable[str]) -> list[Run]:
-    """Return the runs in the order of their begins. A line that is none raises ValueError."""
+    """Return the runs in the order of their starts. Raises ValueError for a malformed line."""
     found: list[Run] = []
     open_runs: dict[tuple[int, str], Run] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""What a torture does: how many daemons and jobs, for how long, and which faults at which moments."""
+"""The plan of a torture test: the numbers of daemons and jobs, its duration, and its faults."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A kind of fault. ``..._DAEMON`` and ``LINK_...`` concern one daemon, the others the servers."""
+    """A kind of fault. ``..._DAEMON`` and ``LINK_...`` affect one daemon, the others the servers."""
 
     KILL_WORKER = "kill -9 of a worker of the server"
     KILL_SERVER = "kill -9 of the server with all its workers"
@@ -55,7 +55,7 @@ _SHORT = frozenset({Kind.KILL_SERVER, Kind.KILL_DATABASE, Kind.FULL_SERVER_DISK}
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault: ``at`` seconds after the begin, for ``seconds``; ``daemon`` is 0 where none is meant."""
+    """One fault: ``at`` seconds after the start, for ``seconds``; ``daemon`` is 0 for a fault of servers."""
 
     at: float
     kind: Kind
@@ -65,10 +65,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Plan:
-    """The figures of one torture. Times are in seconds.
+    """The parameters of one torture test. Times are in seconds.
 
-    ``calm`` is what the grid gets after the last fault before locks are looked for, ``drain`` what it gets to
-    end the jobs that are left. A daemon that is away for longer than ``pulse_limit`` loses its jobs.
+    ``calm`` is the time after the last fault before the search for abandoned locks, ``drain`` the time
+    for the remaining jobs to end. A daemon that is unreachable for longer than ``pulse_limit`` loses its
+    jobs.
     """
 
     seed: int
@@ -86,7 +87,7 @@ class Plan:
 
 
 def faults(plan: Plan, possible: Sequence[Kind]) -> list[Fault]:
-    """Return the faults of a plan in the order of their moments: the same ones for the same seed."""
+    """Return the faults of a plan ordered by time; the same seed gives the same faults."""
     chance = random.Random(plan.seed)  # noqa: S311 - a plan that can be repeated, no secret
     kinds = [kind for kind in Kind if kind in possible]
     weights = [WEIGHTS[kind] for kind in kinds]

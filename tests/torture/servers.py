@@ -1,4 +1,4 @@
-"""The servers of a torture: database, project server and scheduler, which are killed and started again."""
+"""The servers of a torture test: database, project server and scheduler. Faults kill and restart them."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ DISK = 64 * 1024 * 1024
 
 
 class Servers:
-    """What stays away after a kill is started by whoever ends the fault; one thing at a time."""
+    """The servers of one grid. Methods may be called from several threads; one runs at a time."""
 
     def __init__(self, grid: Grid, database: PrivateMariaDB | None) -> None:
         """Take a grid that is not started."""
@@ -27,7 +27,7 @@ class Servers:
         self.has_disk = False
 
     def start(self) -> None:
-        """Start what does not run: the database first, then server and scheduler."""
+        """Start all servers that do not run, the database first."""
         with self._guard:
             if self._database is not None and not self._database.answers():
                 self._database.start()
@@ -43,7 +43,7 @@ class Servers:
                     )
 
     def kill_worker(self, choice: float) -> None:
-        """End one worker of the server, chosen by a number from 0 to 1, as a power cut would."""
+        """Kill one worker of the server with SIGKILL; ``choice`` from 0 to 1 selects it."""
         with self._guard:
             workers = self._workers()
             if workers:
@@ -59,7 +59,7 @@ class Servers:
         return []
 
     def kill_server(self) -> None:
-        """End the server and its workers as a power cut would."""
+        """Kill the server and its workers with SIGKILL."""
         with self._guard:
             if self.grid.process is not None:
                 with suppress(OSError):
@@ -67,26 +67,26 @@ class Servers:
                 self.grid.process.wait(10)
 
     def kill_scheduler(self) -> None:
-        """End the scheduler as a power cut would."""
+        """Kill the scheduler with SIGKILL."""
         with self._guard:
             if self._scheduler is not None:
                 self._scheduler.kill()
                 self._scheduler.wait(10)
 
     def kill_database(self) -> None:
-        """End MariaDB as a power cut would; SQLite has nothing to kill."""
+        """Kill MariaDB with SIGKILL; SQLite has no process."""
         with self._guard:
             if self._database is not None:
                 self._database.kill()
 
     def mount(self) -> None:
-        """Give the repositories a small disk of their own where that is allowed."""
+        """Mount a small file system for the repositories where that is permitted."""
         command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=700", "torture"]
         done = subprocess.run([*command, self.grid.config.repository], check=False, capture_output=True)
         self.has_disk = done.returncode == 0
 
     def remove(self) -> None:
-        """Stop everything and remove it."""
+        """Stop all servers and remove their files."""
         with self._guard:
             self.kill_scheduler()
             self.grid.stop()
@@ -97,14 +97,14 @@ class Servers:
                 self._database.remove()
 
     def locked(self) -> dict[int, int]:
-        """Return the locks that there are now: the job of each."""
+        """Return the job of each existing lock, by lock id."""
         rows = self.grid.rows("SELECT lock_id, job_id FROM running_locks")
         return {int(str(row["lock_id"])): int(str(row["job_id"])) for row in rows}
 
     def locked_for(self, seconds: float) -> list[int]:
-        """Return the jobs whose lock of now is still there after so many seconds; at once when none is.
+        """Return the jobs whose present lock still exists after ``seconds``; return early when there is none.
 
-        Daemons lock and free jobs all the time. A lock that stays has been left by somebody.
+        Daemons lock and unlock jobs all the time. A lock that stays was abandoned.
         """
         left = self.locked()
         end = time.monotonic() + seconds
