@@ -12,7 +12,7 @@ from lgi_protocol import file_properties, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.file_properties import FileProperties
 from lgi_server.api import fields as api_fields
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.config.model import Config
 from lgi_server.storage.repository import Upload, file_name
 from lgi_server.storage.threadpool import run_in_thread

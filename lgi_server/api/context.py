@@ -12,7 +12,7 @@ from typing import Any, Self
 from lgi_protocol import xml
 from lgi_server.api import fields
 from lgi_server.api.bulk_manifest import BulkEntry
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements, ResponseBuilder
 from lgi_server.auth import client_certificate
 from lgi_server.background.long_poll import LongPoll

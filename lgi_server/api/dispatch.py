@@ -21,7 +21,7 @@ from lgi_server.api import bulk_manifest, form_parser, responses, uploads
 from lgi_server.api.call_record import Caller, CallRecord, log_account
 from lgi_server.api.context import CallRequest
 from lgi_server.api.faults import internal_error
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.api.form_parser import FormRequest
 from lgi_server.api.headers import CONTENT_TYPE, SECURITY_HEADERS
 from lgi_server.api.job_admission import admit_job

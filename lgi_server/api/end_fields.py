@@ -1,17 +1,18 @@
 """The posted fields about the end of a job: exit code, signal, reason, result (wire.md 6, ours)."""
 
-from lgi_protocol import comma_lists, states
+from lgi_protocol import comma_lists, states, whole_number
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_protocol.job_end import MAX_CODE, MAX_SIGNAL, NO_END, End, Result
 from lgi_server.api import fields
-from lgi_server.api.fields import Field, Form
+from lgi_server.api.fields import Field
+from lgi_server.api.form import Form
 
 
 def posted(form: Form, state: str) -> End:
     """Return the posted end of a job that is in ``state`` after the call; LGIError STATE."""
     code = _number(form, fields.EXIT_CODE, 0, MAX_CODE)
     signal = _number(form, fields.EXIT_SIGNAL, 1, MAX_SIGNAL)
-    end = End(code, signal, _line(form, fields.END_REASON))
+    end = End(code, signal, form.line(fields.END_REASON))
     if code is not None and signal is not None:
         raise _refused("exit_code and exit_signal", "a program ends with only one of them")
     if end != NO_END and not states.has_ended(state):
@@ -21,28 +22,21 @@ def posted(form: Form, state: str) -> End:
 
 def result_filter(form: Form) -> str:
     """Return the value of `Result` that the jobs of a list must have, empty for all jobs; LGIError STATE."""
-    value = _line(form, fields.ENDED)
+    value = form.line(fields.ENDED)
     if value and value != comma_lists.ANY and value not in set(Result):
-        raise _refused(
-            fields.ENDED.name, f"{value[:40]!r} is not one of {comma_lists.join(Result)}, {comma_lists.ANY}"
-        )
+        why = f"{value[:40]!r} is not one of {comma_lists.join(Result)}, {comma_lists.ANY}"
+        raise fields.ENDED.refusal(fields.ENDED.malformed, why)
     return "" if value == comma_lists.ANY else value
 
 
 def _number(form: Form, field: Field, least: int, most: int) -> int | None:
-    text = _line(form, field)
+    text = form.line(field)
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
-        raise _refused(field.name, f"{text!r} is not a number from {least} to {most}")
-    return int(text)
-
-
-def _line(form: Form, field: Field) -> str:
-    try:
-        return form.line(field)
-    except LGIError as refused:
-        raise _refused(field.name, refused.message.removeprefix(f"{refused.number.message}: ")) from None
+    number = whole_number.read(text, least, most)
+    if number is None:
+        raise field.refusal(field.malformed, f"{text!r} is not a number from {least} to {most}")
+    return number
 
 
 def _refused(what: str, why: str) -> LGIError:

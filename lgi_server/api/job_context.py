@@ -6,7 +6,7 @@ from typing import Self
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields
 from lgi_server.api.context import CallContext, CallRequest
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements
 from lgi_server.auth.job_certificate import JobCertificate
 from lgi_server.db.transaction import Transaction

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import form_parser
 from lgi_server.api.dispatch import admit, receive, repository_writer, transact
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.api.uploads import PageRequest
 from lgi_server.auth import browser_guard, client_certificate
 from lgi_server.auth.client_certificate import ClientCertificate

@@ -11,7 +11,7 @@ from flask import Response, request
 from lgi_protocol.errors import LGIError
 from lgi_server.api import fields, uploads
 from lgi_server.api.dispatch import admit
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.background.long_poll_users import KnownJobState, ListSubscription
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import dispatch, job, responses

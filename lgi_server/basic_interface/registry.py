@@ -8,7 +8,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from lgi_protocol.errors import ErrorNumber, LGIError
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.auth.client_certificate import ClientCertificate
 from lgi_server.db.transaction import Transaction
 from lgi_server.runtime import Runtime

@@ -12,7 +12,7 @@ from flask import request
 from lgi_protocol import comma_lists, xml
 from lgi_protocol.errors import ErrorNumber, LGIError
 from lgi_server.api import fields, uploads
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.basic_interface import filters
 from lgi_server.basic_interface.job import seen

@@ -7,7 +7,7 @@ from functools import partial
 from lgi_protocol.xml import Element
 from lgi_server.api import fields
 from lgi_server.api.context import InterfaceContext
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 from lgi_server.api.responses import Elements
 from lgi_server.services.jobs import bulk_submission, submission
 from lgi_server.services.jobs.submit_request import JobPayload, SubmitRequest

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from lgi_protocol.job_end import NO_END, End, Result, normalize_reason, read_end
 from lgi_server.api import end_fields
-from lgi_server.api.fields import Form
+from lgi_server.api.form import Form
 
 READ = {
     "": NO_END,

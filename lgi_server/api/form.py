@@ -1,0 +1,139 @@
+"""The posted fields of a request, each checked when it is read."""
+
+from collections.abc import Callable, Mapping
+
+from lgi_protocol import comma_lists, common_name, hexcode, xml
+from lgi_server.api.fields import Field, shortened
+
+
+class Form:
+    """Posted fields. Each is checked when it is read, so that errors come in the order of LGI."""
+
+    def __init__(self, posted: Mapping[str, str]) -> None:
+        """Create the form of untrusted text by field name."""
+        self._posted = posted
+
+    def has(self, name: str) -> bool:
+        """Return whether a field was posted, even if it is empty."""
+        return name in self._posted
+
+    def text(self, field: Field, digits: int = 1) -> str:
+        """Return a value without leading and trailing blanks, empty when an optional field is not posted.
+
+        ``digits`` characters encode one byte of it. Raises LGIError ``missing`` or ``too_big`` of the field.
+        """
+        value = self._posted.get(field.name, "").strip()
+        if not value:
+            if field.missing is not None:
+                raise field.refusal(field.missing, "it is missing")
+            return ""
+        field.check_size(value, digits)
+        return value
+
+    def untrimmed(self, field: Field) -> str:
+        """Return a value with its leading and trailing blanks, which names of files may have.
+
+        Raises LGIError as `text` does.
+        """
+        value = self._posted.get(field.name, "")
+        self.text(field)
+        return value
+
+    def line(self, field: Field) -> str:
+        """Return a trimmed value without control characters; LGIError as `text`, or ``malformed``."""
+        value = self.text(field)
+        if common_name.has_control(value):
+            raise field.refusal(field.malformed, "it has control characters or is not UTF-8")
+        return value
+
+    def filter(self, field: Field) -> tuple[str, bool]:
+        """Return the value of a filter, empty for ``any``, and whether it is negated (``!x``)."""
+        posted = self.line(field)
+        value = posted.removeprefix("!").strip()
+        return ("", False) if value in {"", comma_lists.ANY} else (value, posted.startswith("!"))
+
+    def number(self, field: Field) -> int:
+        """Return a decimal number; LGIError as `text`, or ``malformed``."""
+        value = self.text(field)
+        if not (value.isascii() and value.isdigit()):
+            raise field.refusal(field.malformed, f"{shortened(value)} is not a number")
+        return int(value)
+
+    def number_or(self, field: Field, default: int) -> int:
+        """Return a decimal number, or the default for any other text; LGIError as `text`.
+
+        # As LGI: start, limit and a list's job_id that are not numbers count as not posted.
+        """
+        value = self.text(field)
+        return int(value) if value.isascii() and value.isdigit() else default
+
+    def number_to_look_up(self, field: Field) -> int:
+        """Return a number, or 0, which no row has, for a value that `number` refuses."""
+        value = self._posted.get(field.name, "").strip()
+        return int(value) if len(value) < field.limit and value.isascii() and value.isdigit() else 0
+
+    def names(self, field: Field) -> tuple[str, ...]:
+        """Return the different names in a comma list; LGIError as `line`."""
+        values = comma_lists.unique(comma_lists.split(self.line(field)))
+        if field.missing is not None and not values:
+            raise field.refusal(field.missing, "it has no name")
+        return values
+
+    def numbers(self, field: Field) -> frozenset[int]:
+        """Return the numbers in a comma list; LGIError as `line`."""
+        values = self.names(field)
+        if not all(value.isascii() and value.isdigit() for value in values):
+            raise field.refusal(field.malformed, f"{shortened(', '.join(values))} is not a list of numbers")
+        return frozenset(int(value) for value in values)
+
+    def tags(self, field: Field, most: int) -> tuple[str, ...]:
+        """Return the different applications in a comma list; LGIError as `line`, ``too_big`` for too many."""
+        values = self.names(field)
+        for value in values:
+            field.check_name(value)
+        if len(values) > most:
+            raise field.refusal(field.too_big, f"{len(values)} names, at most {most} are allowed")
+        return values
+
+    def tag(self, field: Field) -> str:
+        """Return a name that can be the name of an XML element, as of an application (ruling 3).
+
+        Raises LGIError as `line`.
+        """
+        value = self.line(field)
+        if value:
+            field.check_name(value)
+        return value
+
+    def data(self, field: Field) -> bytes:
+        """Return the bytes of a hexadecimal value; LGIError as `text`, or ``malformed``."""
+        value = self.text(field, hexcode.DIGITS)
+        try:
+            return hexcode.decode(value)
+        except ValueError as error:
+            raise field.refusal(field.malformed, str(error)) from None
+
+    def typed(self, field: Field) -> bytes:
+        """Return text typed into a form, with all blanks, and with LF for the CRLF that browsers send.
+
+        Raises LGIError ``too_big``.
+        """
+        value = self._posted.get(field.name, "").replace("\r\n", "\n")
+        field.check_size(value)
+        return value.encode("utf-8", "replace")
+
+    def markup(
+        self, field: Field, clean: Callable[[str], str] = str, reserved: frozenset[str] = frozenset()
+    ) -> str:
+        """Return a fragment of XML that answers can contain as it is; LGIError as `text`, or ``malformed``.
+
+        ``clean`` removes tags that a caller may post back; ``reserved`` are further tags that are refused.
+        """
+        value = clean(self.text(field))
+        if "\ufffd" in value:
+            raise field.refusal(field.malformed, "it is not UTF-8")
+        try:
+            xml.check_fragment(value, xml.RESERVED_TAGS | reserved)
+        except ValueError as error:
+            raise field.refusal(field.malformed, str(error)) from None
+        return value
