@@ -15,7 +15,7 @@ RUN = pytest.StashKey[RunDirectory]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a temporary directory of its own; processes that run tests in parallel inherit it."""
+    """Give the run its own temporary directory, which processes of parallel tests inherit."""
     if not hasattr(config, "workerinput"):
         config.stash[RUN] = RunDirectory()
 
@@ -51,7 +51,7 @@ def lacking(what: str) -> None:
 
 @contextmanager
 def started_mariadb() -> Iterator[PrivateMariaDB]:
-    """A MariaDB of our own, gone at the end."""
+    """Run a MariaDB of the tests, and stop it at the end."""
     if mariadb.missing():
         lacking(mariadb.missing())
     server = PrivateMariaDB()

@@ -74,7 +74,7 @@ class Sge:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What tells SGE's commands which cluster is meant."""
+        """The variables by which SGE's commands find the cluster."""
         return {
             "SGE_ROOT": str(self.directory / "root"),
             "SGE_CELL": "default",

@@ -95,7 +95,7 @@ def test_a_job_that_sge_refuses_ends_with_its_reason(cluster: Sge, place: Path) 
 
 
 def test_a_job_that_cannot_be_started_is_ended(cluster: Sge, place: Path) -> None:
-    """SGE would keep it in an error state for ever: its directory is gone."""
+    """SGE keeps it in an error state, since its directory does not exist."""
     broken = job(cluster, place, 6, b"true")
     broken.settings += "submit_options='-wd /nowhere'\n"
     broken.begin().wait(30)

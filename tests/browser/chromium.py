@@ -50,7 +50,7 @@ def chosen_certificate() -> Iterator[None]:
 
 
 def make_home(authority: Path, pkcs12: Path | None = None, password: str = "") -> Path:
-    """The home of somebody who has loaded the authority's certificate, and a PKCS12 file."""
+    """Create a home directory with the CA's certificate and the PKCS12 file of a user."""
     home = Path(tempfile.mkdtemp(prefix="lgi-home-"))
     database = home / ".pki" / "nssdb"
     database.mkdir(parents=True)

@@ -39,7 +39,7 @@ def submit(page: Page, files: list[dict[str, object]]) -> str:
 def test_a_user_follows_a_job_from_the_first_visit_to_its_end(
     grid: Grid, visitors: Visitors, tmp_path: Path
 ) -> None:
-    """Identified at once; submit with two files, watch it run and finish, fetch a file, delete it."""
+    """A job with two files is submitted, watched until it finishes, and deleted after a file was fetched."""
     resource = grid.resource()
     page = visitors.page()
 
@@ -191,7 +191,7 @@ def test_every_link_and_form_is_reached_with_the_keyboard(grid: Grid, visitors: 
 
 
 def test_an_open_list_shows_what_is_new(grid: Grid, visitors: Visitors) -> None:
-    """Without being loaded again: a job that somebody submits elsewhere, and the state it gets."""
+    """It shows a job that is submitted elsewhere, and its changes of state, without a reload."""
     resource = grid.resource()
     page = visitors.page()
     page.goto(f"{visitors.base}/jobs")
@@ -228,7 +228,7 @@ def test_an_open_page_outlives_a_busy_server(grid: Grid, visitors: Visitors) -> 
 
 
 def test_a_reader_of_the_output_of_a_running_job_stays_in_place(grid: Grid, visitors: Visitors) -> None:
-    """The end is shown and followed; whoever has scrolled up, or is there by keyboard, is left there."""
+    """The page follows the end of the output, unless the user has scrolled up or moved there by keyboard."""
     resource = grid.resource()
     job_id = str(grid.user().submit())
     running_jobs.take(grid, resource)

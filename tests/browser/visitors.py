@@ -1,4 +1,4 @@
-"""People with a browser: each has a home of its own, and so a certificate of its own or none."""
+"""Users with a browser: each has its own home, with or without a certificate."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ PATIENCE = 30_000
 
 
 class Visitors:
-    """Browsers for a grid, started when somebody comes, ended together."""
+    """Browsers for a grid, each started at its first use, and all closed together."""
 
     def __init__(self, grid: Grid, playwright: Any) -> None:
         self.grid = grid
@@ -28,7 +28,7 @@ class Visitors:
         self.faults: list[str] = []
 
     def context(self, name: str, groups: tuple[str, ...] = (), **settings: Any) -> BrowserContext:
-        """The browser of a user; of somebody without a certificate when the name is empty."""
+        """The browser of a user; for an empty name one without certificate."""
         if name not in self._open:
             home = self._home(name, groups)
             self._open[name] = self._playwright.chromium.launch_persistent_context(
@@ -65,7 +65,7 @@ class Visitors:
         return self._homes[-1]
 
     def _note(self, message: Any) -> None:
-        """What a page does wrong, as against its own policy, is told on the console."""
+        """Record errors on the console, as violations of the page's own policy."""
         if message.type == "error" and "the server responded with a status of" not in message.text:
             self.faults.append(message.text)
 

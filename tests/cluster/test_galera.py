@@ -1,4 +1,4 @@
-"""A project on a Galera cluster, each project server on a node of its own."""
+"""A project on a Galera cluster, with a node for each project server."""
 
 import threading
 import time
@@ -106,7 +106,7 @@ def test_daemons_at_three_servers_take_each_job_once(grids: list[Grid]) -> None:
 
 
 def patiently(calls: object, offers: list[list[int]]) -> None:
-    """Take jobs until there are none, coming back when told to."""
+    """Take jobs until there are none, and repeat calls after error 1."""
     take_all(calls, offers, True)  # type: ignore[arg-type]
 
 
@@ -177,7 +177,7 @@ def test_the_last_licence_is_given_once_whichever_nodes_are_asked(
 def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(
     grids: list[Grid], cluster: PrivateGalera
 ) -> None:
-    """Who comes second is beaten at the commit, and finds the event gone and the run counted."""
+    """The second one fails at its commit, and then finds the event removed and the run counted."""
     names = [f"event{number:02d}" for number in range(40)]
     done: list[str] = []
     duties = {name: PeriodicTask(10**9, lambda _now, name=name: done.append(name)) for name in names}
@@ -209,7 +209,7 @@ def test_schedulers_at_three_nodes_do_each_event_once_and_count_each_run_once(
 def test_a_node_that_is_killed_takes_nothing_along_that_was_answered(
     grids: list[Grid], cluster: PrivateGalera
 ) -> None:
-    """Its server goes on with the next node; every answered submit is there; the node comes back."""
+    """Its server continues with the next node; every acknowledged submit is stored; the node returns."""
     grids[0].resource()
     answered: list[int] = []
     refused: list[int] = []

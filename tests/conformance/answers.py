@@ -123,7 +123,7 @@ def difference(recorded: Lines, ours: Lines, cut: bool = False) -> tuple[Lines, 
 
 
 def _short(lines: Lines, others: Lines) -> Lines:
-    """The lines, a job that the other answer does not have at all told as ``job['1']``."""
+    """Shorten the lines: a job that the other answer does not have at all becomes ``job['1']``."""
     jobs = {line: line.partition("/")[0] for line in lines if line.startswith("job[")}
     there = {line.partition("/")[0] for line in others}
     return tuple(

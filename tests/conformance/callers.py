@@ -31,9 +31,9 @@ class Callers:
         self._known: dict[tuple[str, int], Caller] = {}
 
     def of(self, common_name: str, which: int = 0) -> Caller:
-        """The caller of a common name; without a name, one who shows no certificate.
+        """Return the caller of a common name; without a name, one without certificate.
 
-        ``which`` tells certificates of the same name apart.
+        ``which`` distinguishes certificates of the same name.
         """
         if (common_name, which) not in self._known:
             self._known[common_name, which] = self._issue(common_name) if common_name else self._nobody()

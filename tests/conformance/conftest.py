@@ -36,7 +36,7 @@ def whole_stage(running_grid: Grid) -> Stage:
 
 @pytest.fixture(scope="session")
 def back_off() -> Iterator[BackOff]:
-    """The exchange that is answered after 30 s, going on with a server of its own."""
+    """The exchange that is answered after 30 s, on its own server."""
     made = Grid(settings=FORGETFUL)
     try:
         made.start()

@@ -117,7 +117,7 @@ def certificate_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def file(place: Path, certificate_files: Path) -> Path:
-    """The shipped example, beside the files it names."""
+    """The shipped example, with the files it names."""
     shutil.copytree(certificate_files, place / "certificates")
     (place / "certificates" / "ca.crt").rename(place / "certificates" / "LGI+CA.crt")
     folder = place / "applications" / "hello_world"

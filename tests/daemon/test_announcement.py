@@ -1,4 +1,4 @@
-"""What a resource tells of itself, as far as its scripts say it."""
+"""The capabilities that a resource announces, with the output of its scripts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_the_output_of_a_script_is_announced_beside_the_text(file: Path) -> None
 
 
 def test_a_script_is_asked_once_a_minute(file: Path) -> None:
-    """With work to do a daemon signs up every few seconds; an image that is new is told all the same."""
+    """A busy daemon signs up every few seconds; a new image is announced all the same."""
     clock = Clock()
     project = saying(file, "echo x >> count; wc -l < count")
     asked = announcement(file, clock)
@@ -56,7 +56,7 @@ def test_a_script_is_asked_once_a_minute(file: Path) -> None:
 
 @pytest.mark.parametrize("script", ["echo x; exit 1", "kill -9 $$"])
 def test_a_script_that_fails_says_nothing(file: Path, script: str) -> None:
-    """What the configuration says is told without it."""
+    """The capabilities of the configuration are announced without it."""
     assert (
         announcement(file).capabilities(saying(file, script))
         == "<hello_world> nothing special </hello_world> "

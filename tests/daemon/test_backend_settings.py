@@ -34,7 +34,7 @@ def found(place: Path, text: str) -> list[tuple[str, str]]:
 def test_a_misspelt_setting_is_found_with_the_one_that_was_meant(
     place: Path, line: str, name: str, close: str
 ) -> None:
-    """The shell would set a variable that nobody reads, and jobs would have another limit."""
+    """The shell would set an unused variable, and jobs would have another limit."""
     assert found(place, f"#!/bin/sh\nbackend=process\n{line}{TAIL}") == [(name, close)]
 
 

@@ -96,7 +96,7 @@ def test_the_output_streams_of_a_job_count_too(workshop: Workshop) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_files_that_a_job_stores_elsewhere_under_its_own_uid_count(workshop: Workshop) -> None:
-    """In /tmp, or in shared memory, which is nobody's memory."""
+    """They are in /tmp or in shared memory, which is not the memory of a process."""
     body = "head -c 3000000 /dev/zero > /dev/shm/LGI_test_$LGI_JOB_ID.$$; : > written; sleep 60 & wait"
     daemon, _job = started(workshop, body, "written", JobBounds(disk=1))
 

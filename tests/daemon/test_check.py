@@ -81,7 +81,7 @@ def test_a_configuration_that_works_is_told_with_its_server(
 
 
 def test_a_key_that_others_may_read_is_a_warning(configuration: Configuration, server: CannedServer) -> None:
-    """Whoever reads it is the resource."""
+    """Any reader of the key can act as the resource."""
     accepting(server)
     key = configuration.credentials.key
     key.chmod(0o640)

@@ -27,7 +27,7 @@ def test_a_claimed_job_is_not_run_before_the_server_has_confirmed(
 
 
 def test_a_claim_that_never_arrived_is_given_up(workshop: Workshop, server: FakeServer) -> None:
-    """Still queued without our reference long after: it belongs to whoever asks next."""
+    """The job is still queued without our reference after a long time: any resource may take it."""
     server.fail("update")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -46,7 +46,7 @@ def test_a_claim_that_never_arrived_is_given_up(workshop: Workshop, server: Fake
 def test_a_job_whose_claim_never_arrived_is_checked_again_when_it_is_offered(
     workshop: Workshop, server: FakeServer, status: int
 ) -> None:
-    """A daemon that was killed during the limits script has left a copy that nobody has checked."""
+    """A daemon that was killed during the limits script has left an unchecked copy."""
     server.fail("update")
     daemon = workshop.daemon()
     workshop.tick(daemon)

@@ -24,7 +24,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def file(place: Path, certificate_files: Path) -> Path:
-    """A good configuration; its server is a port on this machine where nobody listens."""
+    """A valid configuration whose server is an unused port of this machine."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
@@ -41,7 +41,7 @@ def file(place: Path, certificate_files: Path) -> Path:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts daemons that are gone after the test."""
+    """Start daemons, which are stopped after the test."""
     children: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: object) -> "subprocess.Popen[str]":
@@ -235,7 +235,7 @@ def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, st
 
 
 def test_a_log_that_cannot_be_opened_anew_goes_on_in_the_old_file(file: Path, start: Start) -> None:
-    """SIGHUP after its directory has gone, or has been closed: the daemon goes on, and says so there."""
+    """After SIGHUP without a usable directory the daemon continues, and logs the error there."""
     folder = file.parent / "logs"
     folder.mkdir()
     daemon = start("-l", folder / "log", file)
@@ -263,7 +263,7 @@ def test_an_idle_daemon_ends_by_itself_with_0(file: Path, start: Start) -> None:
 
 @pytest.mark.parametrize("spoil", ["delete", "empty", "run_directory"])
 def test_sighup_without_a_usable_file_keeps_the_old_one(file: Path, start: Start, spoil: str) -> None:
-    """Deleted, truncated or with another run directory: it says why and goes on."""
+    """It is deleted, truncated or names another run directory: the daemon logs that and continues."""
     log, good = file.parent / "log", file.read_text()
     daemon = start("-l", log, file)
     until(lambda: "started" in _text(log))
@@ -282,7 +282,7 @@ def test_sighup_without_a_usable_file_keeps_the_old_one(file: Path, start: Start
 
 
 def test_sighup_with_a_bad_configuration_changes_nothing(file: Path, start: Start) -> None:
-    """Hole D13: LGI ended there; this daemon says what is wrong and goes on."""
+    """Hole D13: LGI ended; this daemon logs the error and continues."""
     log = file.parent / "log"
     daemon = start("-l", log, file)
     until(lambda: "started" in _text(log))

@@ -302,7 +302,7 @@ def test_the_plan_shows_what_would_be_done_but_no_key(file: Path, certificate_fi
 
 @pytest.mark.parametrize("user", [0, 1000])
 def test_the_plan_says_what_jobs_can_read(file: Path, monkeypatch: pytest.MonkeyPatch, user: int) -> None:
-    """Under an ordinary user that is the key of the resource too, and whoever takes it is the resource."""
+    """Under an ordinary user this includes the key of the resource, which is a warning."""
     found = load(file, as_root=False)
     monkeypatch.setattr(os, "geteuid", lambda: user)
 

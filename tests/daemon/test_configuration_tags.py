@@ -42,7 +42,7 @@ def test_a_misspelt_owner_deny_denies_and_is_not_ignored(file: Path) -> None:
     ],
 )
 def test_a_tag_that_occurs_twice_is_refused(file: Path, tag: str, path: str, before: str) -> None:
-    """Of two limits one would count, and nobody sees which."""
+    """Only one of two limits would count."""
     edit(file, before, f"<{tag}> </{tag}> {before}")
 
     assert complaint(file) == f"{path} occurs 2 times: keep one <{tag}>"
@@ -93,7 +93,7 @@ def test_an_application_that_is_not_counted_is_refused(file: Path, number: str) 
     ],
 )
 def test_a_tag_on_another_level_is_refused_with_its_place(file: Path, old: str, new: str, told: str) -> None:
-    """Nobody would read it there."""
+    """It would be ignored at that level."""
     edit(file, old, new)
 
     assert complaint(file) == told
@@ -112,7 +112,7 @@ def test_a_misspelt_tag_that_is_needed_is_reported_with_what_is_missing(file: Pa
 
 
 def test_all_faults_of_the_tags_are_reported_at_once(file: Path) -> None:
-    """Whoever corrects a file wants to know them all."""
+    """The administrator can correct all of them together."""
     edit(file, "<job_limit> 20 <", "<Owner_Deny> eve </Owner_Deny> <xyzzy> 1 </xyzzy> <job_limit> 20 <")
     edit(file, "<job_limit> 4 <", "<job_limit> 5 </job_limit> <job_limit> 4 <")
 
@@ -194,7 +194,7 @@ def test_an_owner_allow_that_would_be_read_in_part_is_refused(file: Path, allow:
 
 
 def test_every_tag_that_is_read_is_known() -> None:
-    """A new tag is added to its level, or nobody could use it."""
+    """A new tag must be added to its level, since it would be refused otherwise."""
     known = ROOT.names | RESOURCE.names | PROJECT.names | APPLICATION.names
     texts = [path.read_text() for path in ROOM.glob("*.py") if path.name != "tags.py"]
     read = {name for text in texts for name in _READ.findall(text)}
@@ -206,7 +206,7 @@ def test_every_tag_that_is_read_is_known() -> None:
 
 @pytest.mark.parametrize("example", sorted(ROOM.parents[1].glob("applications/*/LGI.cfg.example")), ids=str)
 def test_a_shipped_example_has_known_tags_only(example: Path) -> None:
-    """Those in its comments too, which somebody takes out of them."""
+    """This includes the tags in comments, which administrators may activate."""
     names = set(re.findall(r"</([a-z_]+)>", example.read_text()))
     known = ROOT.names | RESOURCE.names | PROJECT.names | APPLICATION.names
 

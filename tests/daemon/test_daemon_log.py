@@ -1,4 +1,4 @@
-"""The log: one line per event, and nobody but the daemon writes lines."""
+"""The log has one line per event, and received text cannot forge a line."""
 
 import errno
 import io
@@ -25,7 +25,7 @@ def written() -> io.StringIO:
 
 @pytest.mark.parametrize("trick", TRICKS)
 def test_a_message_stays_one_line(written: io.StringIO, trick: str) -> None:
-    """Text of others, as a server's refusal, cannot begin a line of its own or turn one around."""
+    """Received text, as a server's refusal, cannot start a line or change the direction of one."""
     logging.getLogger("lgi_daemon.x").info("refused: %s", f"no{trick}{FORGED}")
 
     (line,) = written.getvalue().splitlines()

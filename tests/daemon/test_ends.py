@@ -1,4 +1,4 @@
-"""How a job ended: told by its scripts, stored, reported, and in the last line of its output."""
+"""How a job ended: reported by its scripts, stored, sent to the server, and written to its output."""
 
 import os
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_a_reason_fits_where_it_is_stored() -> None:
 
 
 def test_no_file_of_others_tells_an_end(tmp_path: Path) -> None:
-    """Neither a link, nor a pipe, nor a file that belongs to somebody else."""
+    """A link, a pipe, or a file of another user is not read."""
     (tmp_path / "secret").write_text("exit_code=5\n")
     links, pipes, others = (tmp_path / name for name in ("links", "pipes", "others"))
     for place in (links, pipes, others):
@@ -74,7 +74,7 @@ OUTPUTS = {
 
 @pytest.mark.parametrize(("output", "found"), OUTPUTS.items())
 def test_a_trailer_is_the_last_line_and_nothing_else(output: bytes, found: bytes) -> None:
-    """As older programs look for it."""
+    """Older programs search it there."""
     assert trailer.find(output) == found
 
 
@@ -152,7 +152,7 @@ def test_an_output_that_is_too_long_keeps_its_last_line(workshop: Workshop, size
 
 
 def test_the_end_survives_the_daemon(workshop: Workshop) -> None:
-    """Noted before it is told: the job's files may be gone by then."""
+    """It is stored before it is reported, since the job's files may be deleted later."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)

@@ -93,7 +93,7 @@ def test_a_claimed_run_directory_has_the_programs(workshop: Workshop) -> None:
 
 
 def test_a_path_of_a_site_without_a_virtual_environment_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where LGI is installed beside the system's programs, its directory is the system's."""
+    """If LGI is installed with the system's programs, its directory is the system's too."""
     monkeypatch.setenv("PATH", f"{LGI_BIN}:/usr/bin")
     monkeypatch.setattr(sys, "prefix", sys.base_prefix)
 

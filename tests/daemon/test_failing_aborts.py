@@ -54,7 +54,7 @@ def test_a_job_that_fooled_its_abort_script_is_aborted_all_the_same(workshop: Wo
 
 
 def test_the_pauses_between_tries_of_an_abort_grow(place: Path) -> None:
-    """What cannot be told from others' processes is only asked to end, more and more rarely."""
+    """Processes that cannot be identified safely are only asked to end, at growing intervals."""
     workshop = Workshop(place, as_root=False)
     workshop.server.submit("1")
     daemon = workshop.daemon()

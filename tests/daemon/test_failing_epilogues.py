@@ -1,4 +1,4 @@
-"""An epilogue that fails again and again holds up nobody for ever."""
+"""An epilogue that keeps failing does not block its job or others for ever."""
 
 import subprocess
 
@@ -22,7 +22,7 @@ def finished_job(workshop: Workshop) -> Daemon:
 
 
 def test_a_job_ends_without_its_epilogue_after_some_tries_with_growing_pauses(workshop: Workshop) -> None:
-    """The user is told in the output; the place is free."""
+    """The output has the reason for the user; the slot is free."""
     daemon = finished_job(workshop)
     tries = []
 
@@ -71,7 +71,7 @@ def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str)
 
 
 def test_the_end_of_an_outage_ends_the_pauses_between_tries(workshop: Workshop) -> None:
-    """Pauses that have grown to ten minutes end with it, not ten minutes later; a fast cycle tells."""
+    """Pauses of up to ten minutes end within a fast cycle after the server's return."""
     daemon = finished_job(workshop)
     workshop.tick(daemon, FAST)
     workshop.server.fail("job_state", times=50)
@@ -87,7 +87,7 @@ def test_the_end_of_an_outage_ends_the_pauses_between_tries(workshop: Workshop) 
 
 
 def test_an_abort_is_not_held_up_by_a_failing_epilogue(workshop: Workshop) -> None:
-    """Nobody wants the files any more: one failure is enough, and aborted is what it is then."""
+    """The files are not wanted any more: after one failure the job is reported as aborted."""
     daemon = finished_job(workshop)
     workshop.tick(daemon, FAST)
     assert len(daemon.jobs) == 1
@@ -102,7 +102,7 @@ def test_an_abort_is_not_held_up_by_a_failing_epilogue(workshop: Workshop) -> No
 
 
 def test_processes_that_a_finished_job_left_end_before_its_files_are_fetched(workshop: Workshop) -> None:
-    """Under a user of its own, whatever it calls itself and whatever session it is in."""
+    """Under its own uid all are killed, in any session and with any environment."""
     if not workshop.as_root:
         pytest.skip("only root runs jobs as other users")
     workshop.server.submit("1")

@@ -21,7 +21,7 @@ def claimed(workshop: Workshop, body: str) -> Daemon:
 
 
 def test_a_job_whose_prologue_keeps_failing_is_aborted_with_the_reason(workshop: Workshop) -> None:
-    """After some tries with growing pauses; its user is told, and the slot is free."""
+    """After several attempts with growing pauses the user gets the reason, and the slot is free."""
     daemon = claimed(workshop, "exit 3")
     ticks = 0
 
@@ -40,7 +40,7 @@ def test_a_job_whose_prologue_keeps_failing_is_aborted_with_the_reason(workshop:
 
 
 def test_a_job_whose_prologue_succeeds_at_last_runs(workshop: Workshop) -> None:
-    """Nothing is said of the failures, and the pauses of its end begin anew."""
+    """The failures are not reported, and later pauses start with the shortest again."""
     daemon = claimed(workshop, "[ -e now ]")
     for _ in range(3):
         workshop.tick(daemon, SLOW)

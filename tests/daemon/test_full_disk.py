@@ -1,4 +1,4 @@
-"""A disk that is full, or says so: ends are told, and nothing is tried without end."""
+"""A full disk: ends of jobs are reported, and failed steps are not repeated for ever."""
 
 import errno
 import os
@@ -35,7 +35,7 @@ def finished(workshop: Workshop) -> Daemon:
 def test_a_failing_epilogue_on_a_full_disk_is_not_tried_for_ever(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the room that is kept, then with that of the job's own files, then no more."""
+    """It is run with the reserved space, then with the space of the job's own files, then no more."""
     workshop.write_script("job_epilogue_script", "exit 1")
     daemon = finished(workshop)
     monkeypatch.setattr(RunDirectory, "is_full", lambda _run: True)
@@ -68,7 +68,7 @@ def test_a_full_disk_costs_no_results_while_the_server_is_away(
 def test_a_record_that_finds_no_room_takes_that_of_the_jobs_files(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the reserve has gone to others."""
+    """This happens when the reserve was used by other jobs."""
     daemon = finished(workshop)
     job = only(daemon)
     big = job.run.files(job.record).path / "big"
@@ -98,7 +98,7 @@ def no_room_for_records(folder: Path, name: str, *more: object, **options: objec
 def test_an_end_is_reported_though_its_record_never_finds_room(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another job may hold the disk for ever: what is known of the end is kept in memory, and told."""
+    """Another job may fill the disk for ever: the end is kept in memory and reported."""
     daemon = finished(workshop)
     monkeypatch.setattr(atomic_file, "write", no_room_for_records)
 
@@ -140,7 +140,7 @@ def test_only_the_jobs_own_files_make_room(tmp_path: Path) -> None:
 
 
 def test_a_reserve_is_given_once_and_kept_again(tmp_path: Path) -> None:
-    """It takes real room, and no link is followed in its place."""
+    """It occupies disk space, and no link in its place is followed."""
     reserve = Reserve(tmp_path / ".reserve")
     reserve.allocate()
     blocks = (tmp_path / ".reserve").stat().st_blocks * 512

@@ -1,4 +1,4 @@
-"""A resource that cannot run jobs now takes none: applications that fail at once, a disk that is full."""
+"""A resource that cannot run jobs takes none: an application fails immediately, or the disk is full."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ def heard() -> None:
 
 
 def test_jobs_of_one_user_that_fail_at_once_are_no_fault_of_the_application(workshop: Workshop) -> None:
-    """Whoever submits a hundred of them must not stop the others."""
+    """One user with a hundred such jobs must not stop those of others."""
     workshop.write_script("job_prologue_script", "exit 1")
     for number in range(2 * MAX_FAILED_USERS):
         workshop.server.submit(str(number), users(number % (MAX_FAILED_USERS - 1)))
@@ -101,7 +101,7 @@ def users(number: int) -> tuple[str, ...]:
 
 
 def asked_for(workshop: Workshop, daemon: Daemon, seconds: float) -> int:
-    """How often work is asked for while so many seconds pass."""
+    """Return how often work is requested within some seconds."""
     before = len(workshop.server.asked)
     for _step in range(int(seconds // 60)):
         # What takes a moment must not seem to take the minute that is told.
@@ -142,7 +142,7 @@ def test_the_next_rest_is_twice_as_long_when_the_next_job_fails_too(
 
 
 def fail_again(daemon: Daemon) -> None:
-    """One more job of the application fails at once."""
+    """Let one more job of the application fail immediately."""
     record = replace(next(iter(daemon.jobs)).record, owners=users(next(_USERS)))
     daemon.circuit_breaker.record_failure(LocalJob(record, daemon.run, daemon.scripts))
 
@@ -217,7 +217,7 @@ def test_a_reload_ends_all_rests(workshop: Workshop) -> None:
 def test_jobs_that_run_long_before_they_end_without_a_mark_are_no_fault_of_the_resource(
     workshop: Workshop,
 ) -> None:
-    """Nobody knows how they ended, and the application is asked for all the same."""
+    """The cause of their end is unknown, and work of the application is still requested."""
     workshop.write_script("job_run_script", ": > is_running")
     for number in range(MAX_FAILED_USERS):
         workshop.server.submit(str(number))
@@ -251,7 +251,7 @@ def small_disk(workshop: Workshop) -> Iterator[Workshop]:
 def test_a_full_disk_takes_no_jobs_and_loses_none(
     small_disk: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Said once; the job that is here ends well; when there is room again work is asked for by itself."""
+    """It is logged once, and the present job ends normally; work is requested again when there is space."""
     caplog.set_level(logging.INFO, "lgi_daemon")
     workshop = small_disk
     workshop.server.submit("1")
@@ -282,7 +282,7 @@ def test_a_full_disk_takes_no_jobs_and_loses_none(
 def test_the_end_of_a_job_is_reported_though_the_disk_is_full(
     small_disk: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Room was kept for that; the user hears that there was none, and the resource takes no more jobs."""
+    """Reserved space is used for it; the user gets the cause, and no more jobs are taken."""
     workshop = small_disk
     workshop.server.submit("1")
     daemon = workshop.daemon()

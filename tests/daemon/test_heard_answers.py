@@ -23,7 +23,7 @@ def busy(workshop: Workshop) -> Workshop:
 
 
 def announced(daemon: Daemon, job: LocalJob) -> None:
-    """The server is asked at once, as after an announcement, and its answer is heard."""
+    """The server is polled immediately, as after an announcement, and its answer is stored."""
     job.schedule.abort_announced(daemon.clock.now)
     tick_until(daemon, lambda: job.heard is not None)
 
@@ -42,7 +42,7 @@ def go_on(job: LocalJob) -> None:
 
 @pytest.mark.parametrize("status", [0, 1])
 def test_a_job_aborted_during_its_prologue_is_not_started(busy: Workshop, status: int) -> None:
-    """Four of four were; an abort that was heard then was forgotten until the next fast cycle."""
+    """The abort, which was announced meanwhile, must not be forgotten until the next fast cycle."""
     busy.write_script("job_prologue_script", f"{WAITS}; exit {status}")
     daemon, job = in_script(busy, "prologue")
     busy.server.change("1", state="aborting")

@@ -100,7 +100,7 @@ def test_a_recycled_number_is_not_taken_for_the_job(job: Path) -> None:
 
 
 def test_an_abort_ends_the_job_and_its_children(job: Path, started: "subprocess.Popen[bytes]") -> None:
-    """0 means it is really gone."""
+    """The exit status 0 means that all processes have ended."""
     assert status(job, "job_abort_script") == 0
 
     assert started.wait(5) == -signal.SIGTERM

@@ -32,7 +32,7 @@ def test_a_linked_output_shows_nothing_of_others(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("kind", ["pipe", "directory"])
 def test_an_output_that_is_no_file_does_not_block(workshop: Workshop, kind: str) -> None:
-    """A pipe nobody writes to must not stop the daemon."""
+    """A pipe without a writer must not stop the daemon."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -84,7 +84,7 @@ def test_edited_originals_do_not_touch_a_running_job(workshop: Workshop) -> None
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_every_job_has_a_user_and_a_closed_directory_of_its_own_under_root(workshop: Workshop) -> None:
-    """Hole D6: a random uid of the reserved range; nobody else can read directory, record or scripts."""
+    """Hole D6: a random uid of the reserved range; no other user can read directory, record or scripts."""
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()

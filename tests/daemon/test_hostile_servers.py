@@ -49,7 +49,7 @@ def test_watches_are_bounded_and_end_with_their_servers(
     daemon.set_callbacks(lambda: False)
 
     def named(tour_number: int) -> None:
-        """A tour with a list of servers of its own, too long a one."""
+        """A work cycle with a given list of servers, which is too long."""
         others = [f"https://slave{tour_number}-{number}.test/LGI" for number in range(100)]
         workshop.servers |= {url: FakeServer(url, longest_wait=60) for url in others}
         workshop.server.slaves = tuple(others)
@@ -76,7 +76,7 @@ def test_watches_are_bounded_and_end_with_their_servers(
 def test_servers_that_cannot_be_reached_do_not_fill_the_log(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Some dozens of a thousand are told of, whoever names them; nor are all remembered for ever."""
+    """Only some dozens of a thousand are logged, and only some are remembered."""
     daemon = workshop.daemon()
     for number in range(40):
         workshop.server.slaves = tuple(f"https://slave{number}-{one}.test/LGI" for one in range(63))

@@ -176,7 +176,7 @@ def test_a_job_of_an_old_server_has_the_files_of_its_resource(
 def test_a_job_runs_without_a_certificate_and_gets_it_later(
     workshop: Workshop, server: IssuingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a uid of its own no key is named meanwhile: it could not read the resource's."""
+    """A job under its own uid has no key file meanwhile, since it cannot read the resource's key."""
     server.fail("job_certificate", times=2)
 
     daemon, job = taken(workshop)
@@ -194,7 +194,7 @@ def test_a_job_runs_without_a_certificate_and_gets_it_later(
 
 
 def test_a_refused_certificate_stops_no_job(workshop: Workshop, server: IssuingServer) -> None:
-    """A server may say no for reasons of its own."""
+    """The server may refuse one for any reason."""
     server.fail("job_certificate", refused(ErrorNumber.CERTIFICATE), times=9)
 
     daemon, _ = taken(workshop)
@@ -262,7 +262,7 @@ def test_a_daemon_that_was_killed_goes_on_with_the_same_key(
 
 
 def test_credentials_that_a_job_has_changed_are_restored(workshop: Workshop, server: IssuingServer) -> None:
-    """And the daemon never reads them: another key in its place is signed for by nobody."""
+    """The daemon never reads them, so another key in their place is never certified."""
     daemon, job = taken(workshop)
     key = text(job, ".LGI_job_key")
     (files(job) / ".LGI_job_key").unlink()
@@ -339,7 +339,7 @@ def test_a_job_that_is_not_ours_any_more_gets_no_certificate(
 def test_no_key_is_logged_or_shown(
     workshop: Workshop, server: IssuingServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However much is logged, and whoever prints a record."""
+    """This holds for every log level, and for the text of a record."""
     caplog.set_level(logging.DEBUG)
 
     daemon, job = taken(workshop)
@@ -364,7 +364,7 @@ def test_a_job_without_the_cas_certificate_is_not_taken(workshop: Workshop, serv
 
 
 def test_a_daemon_loads_what_makes_keys_only_to_make_one() -> None:
-    """It takes 10 MB, which a thousand jobs leave room for only when it is not needed."""
+    """The library takes 10 MB, which a daemon without such jobs saves."""
     told = "import sys, lgi_daemon.cli.main; print('cryptography' in sys.modules)"
 
     ended = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from tests.support.workshop import FAST, Workshop, only, until
 
 
 def test_a_job_is_started_in_the_tick_that_takes_it(workshop: Workshop, server: FakeServer) -> None:
-    """Nobody waits for a cycle: system limits, limits, prologue and run follow each other at once."""
+    """System limits, limits, prologue and run follow each other without waiting for a cycle."""
     daemon = workshop.daemon()
 
     workshop.tick(daemon)
@@ -67,7 +67,7 @@ def test_a_job_that_is_not_idle_yet_is_not_started_twice(workshop: Workshop, ser
 
 
 def test_a_job_that_leaves_no_mark_is_not_started_again(workshop: Workshop, server: FakeServer) -> None:
-    """LGI took it for one that has never run. It has run, and nobody knows what it has done."""
+    """LGI treated it as one that never ran. It has run, with unknown effect."""
     workshop.write_script("job_run_script", "exit 1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -97,7 +97,7 @@ def test_a_failing_prologue_is_tried_again_and_nothing_is_run(workshop: Workshop
 
 
 def test_an_abort_does_not_wait_for_the_details(workshop: Workshop, server: FakeServer) -> None:
-    """What job_state said counts at once; the details settle the rest when they can be had."""
+    """The state of job_state counts immediately; the details are fetched later."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running")
@@ -110,7 +110,7 @@ def test_an_abort_does_not_wait_for_the_details(workshop: Workshop, server: Fake
 
 
 def test_a_failing_abort_is_tried_again(workshop: Workshop, server: FakeServer) -> None:
-    """A batch system needs two calls: the first cancels, the second finds the job gone."""
+    """A batch system needs two calls: the first cancels the job, the second finds that it has ended."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running", "fail_job_abort_script")
@@ -140,7 +140,7 @@ def test_a_job_aborted_before_it_ran_is_never_started(workshop: Workshop, server
 
 
 def test_a_check_script_that_hangs_decides_nothing(workshop: Workshop, server: FakeServer) -> None:
-    """A batch system that does not answer must not make a running job look idle, and be started again."""
+    """If a batch system does not answer, a running job must not look idle, and be started again."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     job = only(daemon)

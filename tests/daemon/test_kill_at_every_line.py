@@ -35,7 +35,7 @@ class Killer:
         monkeypatch.setattr(FakeServer, "handle", self._guard(FakeServer.handle))
 
     def arm(self, left: int) -> None:
-        """Kill after so many effects; -1 is never."""
+        """Kill after a number of effects; -1 is never."""
         self.left, self.points = left, 0
 
     def _guard(self, effect: Callable[..., Any]) -> Callable[..., Any]:
@@ -102,7 +102,7 @@ def end(workshop: Workshop, marks: tuple[str, ...] = (), output: bytes = b"") ->
 
 
 def killed(killer: Killer, left: int, live: Callable[[], None]) -> bool:
-    """Live, and be killed after so many effects; whether it came to that."""
+    """Run, and be killed after a number of effects; return whether that happened."""
     killer.arm(left)
     try:
         live()
@@ -122,7 +122,7 @@ def killer(monkeypatch: pytest.MonkeyPatch) -> Killer:
 
 
 def fresh(place: Path, left: int) -> Workshop:
-    """A resource of its own for each kill."""
+    """A new resource for each kill."""
     folder = place / str(left)
     folder.mkdir()
     folder.chmod(0o755)
@@ -169,7 +169,7 @@ def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_begi
 def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_ends(
     place: Path, killer: Killer, name: str
 ) -> None:
-    """Finished, aborted by its user, or taken over: the scripts and the server are told the right thing."""
+    """The job is finished, aborted by its user, or taken over: scripts and server get the right calls."""
     life = LIVES[name]
     marks = ("is_finished",) if name == "finish" else ("is_running",)
     output = life.output or b"lost"
@@ -187,7 +187,7 @@ def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_ends
 
 
 def _release_lock() -> None:
-    """The kernel frees a dead process's lock; here the process goes on living."""
+    """Release the lock as the kernel does for a dead process; here the process continues to run."""
     for descriptor in os.listdir("/proc/self/fd"):
         try:
             if os.readlink(f"/proc/self/fd/{descriptor}").endswith("/run/.lock"):

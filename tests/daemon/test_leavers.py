@@ -1,4 +1,4 @@
-"""Processes that leave the session of their job are ended with it, whoever the daemon is."""
+"""Processes that leave the session of their job are killed with it, under any user."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ def is_alive(pid: int) -> bool:
 
 
 def leaving(workshop: Workshop, uid: str) -> tuple[LocalJob, int]:
-    """A job that runs, and what has left it; under root with a uid of its own or one that is shared."""
+    """A running job and the processes that have left its session; under root with its own or a shared uid."""
     workshop.write_script("job_run_script", f"{LEAVE}\n: > is_running")
     workshop.server.submit("1")
     daemon = workshop.daemon()

@@ -88,7 +88,7 @@ def test_files_of_system_accounts_are_never_touched(uid: int, shared: Path) -> N
 
 @needs_root
 def test_the_search_for_files_of_a_uid_is_bounded(shared: Path) -> None:
-    """Millions of names of others hold nobody up."""
+    """Millions of files of other users do not block it."""
     for number in range(20):
         owned(shared / str(number))
 
@@ -113,7 +113,7 @@ def test_the_end_of_a_job_deletes_what_it_left(workshop: Workshop, shared: Path)
 
 @needs_root
 def test_the_uid_of_a_small_range_that_was_used_longest_ago_is_taken() -> None:
-    """The later somebody else has it, the less is left that both could know."""
+    """The later a uid is used again, the less can be left of its previous job."""
     small = range(uids.UID + 100, uids.UID + 105)
     used: dict[int, int] = {}
     for turn in range(1, 16):

@@ -48,7 +48,7 @@ def test_each_cell_leads_to_its_acts_in_order(cell: tuple[str, str], acts: list[
 
 
 def test_the_table_has_a_cell_for_everything() -> None:
-    """No combination of standing and activity is left to chance."""
+    """Each combination of phase, intent and activity has an entry."""
     wanted = {(str(wish), str(activity)) for wish in ServerIntent for activity in Activity}
 
     assert set(TABLE) == wanted
@@ -88,5 +88,5 @@ def test_a_job_with_another_reference_is_stale_whatever_its_state(state: str) ->
 def test_a_job_that_has_ended_is_only_reported_and_removed(
     wish: ServerIntent, ending: State, acts: Actions
 ) -> None:
-    """Epilogue and abort are not repeated because a report failed; a stale job is reported to nobody."""
+    """A failed report repeats neither epilogue nor abort; a job of another daemon is not reported."""
     assert last_actions(wish, ending) == acts

@@ -14,7 +14,7 @@ def mortal(workshop: Workshop, idle: float = 0.0, life: float = 0.0) -> Daemon:
 
 
 def ends_after(workshop: Workshop, daemon: Daemon, most: float = 5000.0) -> float:
-    """How many seconds it goes on, tick after tick."""
+    """Return for how many seconds the daemon runs, tick by tick."""
     began = workshop.now
     while not daemon.exit_reason() and workshop.now < began + most:
         workshop.tick(daemon, 1.0)
@@ -22,7 +22,7 @@ def ends_after(workshop: Workshop, daemon: Daemon, most: float = 5000.0) -> floa
 
 
 def test_a_daemon_without_limits_lives_for_ever(workshop: Workshop) -> None:
-    """Without --idle-limit and --life-limit it ends only when it is told to."""
+    """Without --idle-limit and --life-limit it ends only by a signal."""
     assert ends_after(workshop, mortal(workshop)) == 5000.0
 
 
@@ -102,7 +102,7 @@ def test_a_daemon_that_drains_ends_at_once_where_there_is_no_job(workshop: Works
 
 @pytest.mark.parametrize("call", ["update", "lock"])
 def test_a_job_that_cannot_be_reported_yet_keeps_the_daemon_alive(workshop: Workshop, call: str) -> None:
-    """Nobody else would ever tell the server how it ended."""
+    """Its end would otherwise stay unknown to the server."""
     workshop.server.submit("1")
     daemon = mortal(workshop, idle=300.0, life=400.0)
     workshop.tick(daemon)

@@ -61,7 +61,7 @@ def test_one_denied_owner_refuses_the_job() -> None:
 
 
 def test_no_job_is_taken_without_an_entry() -> None:
-    """As LGI: an empty owner_allow at all levels allows nobody."""
+    """As LGI: with an empty owner_allow at all levels no owner may have a job."""
     assert rejection_reason([level(), level()], ["mark"]) == "no owner_allow names any of mark"
 
 
@@ -137,7 +137,7 @@ def test_the_cores_and_memory_of_jobs_together_stay_within_the_limits(
 
 
 def test_a_level_without_a_free_core_is_full() -> None:
-    """Nobody is asked for work that could not be taken."""
+    """Work that could not be taken is not requested."""
     full = Level("here", LimitRules({"any": 9}, (), 9, cpu_limit=8), (("alice",),), Demand(8))
 
     assert full_level([full]) == "here"

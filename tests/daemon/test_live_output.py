@@ -40,7 +40,7 @@ def put(directory: Path, text: bytes, name: str = "stdout") -> None:
 
 
 def test_new_output_is_read_once(directory: Path, output: LiveOutput) -> None:
-    """From before there is anything, to after the directory is gone."""
+    """It can be read from before its file exists until after its directory was removed."""
     assert output.read(LIMIT) == (0, b"")
     put(directory, b"one\n")
     assert output.read(LIMIT) == (0, b"one\n")
@@ -72,7 +72,7 @@ def test_only_the_end_of_a_long_output_is_read(directory: Path, output: LiveOutp
 
 
 def test_the_output_of_a_job_without_streams_is_read(tmp_path: Path) -> None:
-    """Where there are no streams beside it; where there are it is made of them at the end."""
+    """LGI_output is read only if there are no streams, from which it is made at the end."""
     job = tmp_path / "job"
     job.mkdir()
     (job / "LGI_output").touch()
@@ -114,7 +114,7 @@ def symbolic_link(stream: Path, secret: Path) -> None:
 
 
 def pipe(stream: Path, _secret: Path) -> None:
-    """Nobody writes to it: opening it could wait for ever."""
+    """A pipe without a writer, which blocks who opens it."""
     os.mkfifo(stream)
 
 

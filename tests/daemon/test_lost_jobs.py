@@ -41,7 +41,7 @@ def state(job: LocalJob, name: str) -> str:
 def test_a_job_that_deletes_its_marks_ends_without_a_second_start(
     workshop: Workshop, cleanup: str, restart: bool
 ) -> None:
-    """Its end is unknown, older programs are told so in the output, and the resource goes on."""
+    """Its end is unknown, which its output says for older programs; the resource continues."""
     daemon = started(workshop, f": > is_running; {cleanup}")
     if restart:
         daemon = workshop.restart(daemon)
@@ -99,7 +99,7 @@ def test_a_job_that_runs_on_in_a_deleted_directory_is_running(workshop: Workshop
 def test_a_run_script_that_has_started_nothing_is_started_again_when_it_asks(
     workshop: Workshop, restart: bool
 ) -> None:
-    """As one whose batch system has refused the job; each time it must ask anew."""
+    """An example is a job that the batch system has refused; each restart needs a new request."""
     count = '"$LGI_STATE_DIRECTORY/count"'
     body = (
         f'echo >> {count}; [ "$(wc -l < {count})" -gt 2 ] || {{ : > "$LGI_STATE_DIRECTORY/again"; exit 75; }}'

@@ -228,7 +228,7 @@ def test_two_daemons_with_one_certificate_run_no_job_twice(place: Path, server: 
 def test_a_kept_connection_that_is_cut_costs_a_call_nothing(
     server: Grid, proxy: CuttingProxy, when: When
 ) -> None:
-    """A front end has ended and another one answers at once: the server was left alone for ten seconds."""
+    """Another front end answers immediately, so the server is not left alone for ten seconds."""
     known(server)
     servers = ServerConnections(
         connector(server.people.credentials(server.people.resource(RESOURCE))), Clock()

@@ -1,4 +1,4 @@
-"""Holes of LGI 1.31 that are gone. The others have their tests beside the rule: grep for "Hole D"."""
+"""Security holes of LGI 1.31 that are fixed. Tests of others are with their rules: grep for "Hole D"."""
 
 import logging
 import re
@@ -138,7 +138,7 @@ def test_a_limits_script_that_is_gone_refuses_jobs(workshop: Workshop) -> None:
 
 
 def test_a_job_put_back_in_the_queue_can_be_taken_again_at_once(workshop: Workshop) -> None:
-    """Hole D17: with its time stamp unchanged and the old directory there, whose job goes on."""
+    """Hole D17: its time stamp is unchanged, and the old directory exists, whose job still runs."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -155,7 +155,7 @@ def test_a_job_put_back_in_the_queue_can_be_taken_again_at_once(workshop: Worksh
 
 
 def test_a_job_that_was_given_up_can_be_taken_again_before_it_has_gone(workshop: Workshop) -> None:
-    """Hole D17: its abort fails and fails; each copy has a directory of its own."""
+    """Hole D17: its abort keeps failing; each copy has its own directory."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -192,7 +192,7 @@ def test_no_process_of_a_run_script_outlives_a_daemon_killed_before_it_was_noted
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process runs; one that nobody waited for does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -256,7 +256,7 @@ def test_a_server_with_a_users_certificate_is_not_believed(
 def test_the_chain_is_still_demanded_without_the_host_name_check(
     resource: Credentials, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Hole D20: -W is for servers called otherwise, not for servers of nobody."""
+    """Hole D20: -W skips the comparison of names, not the verification of the chain."""
     strange = Authority.create(tmp_path_factory.mktemp("strange") / "ca")
     with (
         listening(strange.issue_server("localhost"), resource.ca) as server,

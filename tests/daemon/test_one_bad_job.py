@@ -149,7 +149,7 @@ def test_files_that_a_job_makes_huge_are_not_read(workshop: Workshop) -> None:
 
 
 def test_a_huge_file_of_an_older_daemons_job_is_not_digested(workshop: Workshop) -> None:
-    """The digest is slow on purpose of nobody: at the start, too, a job cannot choose how much of it."""
+    """The digest is slow, and a job must not determine how long the start takes."""
     daemon, bad, _good = two_jobs(workshop)
     workshop.marked(bad, "is_running")
     (bad.run.records / bad.record.reference / "record.json").unlink()
@@ -184,7 +184,7 @@ class Clock:
 def test_a_job_whose_scripts_hang_takes_a_small_share_of_the_time(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its next look is put off for longer and longer, its scripts get less time, and the log says so."""
+    """Its next check is postponed more and more, its scripts get less time, and this is logged."""
     logging.getLogger("lgi_daemon").propagate = True
     daemon, bad, good = two_jobs(workshop)
     workshop.marked(bad, "is_running")
@@ -253,7 +253,7 @@ def test_an_output_of_another_user_is_not_sent(workshop: Workshop) -> None:
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(workshop: Workshop) -> None:
-    """What holds up the scripts of its end is killed with all of its uid, and the next look succeeds."""
+    """All processes of its uid are killed, and the next check succeeds."""
     workshop.timeouts = ScriptTimeouts(check=1.0, shortest_check=1.0)
     workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
     workshop.server.submit("1")

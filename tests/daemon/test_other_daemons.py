@@ -1,4 +1,4 @@
-"""A daemon that is not the only one with its certificate is told so by the server."""
+"""The server reports other daemons with the same certificate to a daemon."""
 
 import logging
 

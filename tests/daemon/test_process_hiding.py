@@ -111,7 +111,7 @@ def test_a_job_is_in_its_directory_and_has_no_descriptor_of_the_daemon(
 
 @needs_root
 def test_a_container_can_be_made_in_a_job(write: Write, here: ScriptContext) -> None:
-    """The kernel lets nobody mount a /proc that shows more than the one that is there."""
+    """The kernel refuses a mount of /proc that shows more than the present one."""
     if shutil.which("bwrap") is None:
         lacking("bwrap")
     container = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev"
@@ -123,7 +123,7 @@ def test_a_container_can_be_made_in_a_job(write: Write, here: ScriptContext) -> 
 
 @needs_root
 def test_the_scripts_of_the_site_see_all(write: Write, here: ScriptContext) -> None:
-    """A check script may look for a process of another user, as that of a licence server."""
+    """A check script may search for a process of another user, as that of a licence server."""
     Scripts().status(write("ls -d /proc/1 > seen"), here)
 
     assert (here.directory / "seen").read_text() == "/proc/1\n"

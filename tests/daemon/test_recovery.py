@@ -98,7 +98,7 @@ def test_a_job_planted_inside_another_is_not_found(workshop: Workshop) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_an_adopted_job_runs_as_the_owner_of_its_directory(workshop: Workshop) -> None:
-    """Hole D1: The uid a file claims was written by whoever could write there."""
+    """Hole D1: the uid in a file may be forged by the job."""
     directory = old_directory(workshop)
     owner = directory.stat().st_uid
     rewrite(directory / "LGI_job_sandbox_uid", b"0")
@@ -163,7 +163,7 @@ def test_a_job_whose_directory_was_deleted_gets_it_back(workshop: Workshop) -> N
 
 
 def test_a_second_daemon_is_refused_with_the_pid_of_the_first(workshop: Workshop) -> None:
-    """One daemon per run directory; when it has gone the next may come."""
+    """There is one daemon per run directory; after its end another may start."""
     first = workshop.run_directory()
     second = RunDirectory(workshop.run_path, workshop.as_root)
 

@@ -27,7 +27,7 @@ def credentials(authority: Authority, issued: Issued) -> Credentials:
 
 
 def looking(credentials: Credentials, clock: Clock) -> tuple[CertificateReloader, ServerConnections]:
-    """What looks at credentials, with a calendar that goes as the clock does."""
+    """A reload of credentials whose calendar follows the clock of the test."""
     servers = ServerConnections(connector(credentials), clock)
     return CertificateReloader(credentials, servers, lambda: NOW + timedelta(seconds=clock.now)), servers
 

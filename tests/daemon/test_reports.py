@@ -26,7 +26,7 @@ def test_a_finished_job_is_reported_with_its_output_and_removed(
 
 
 def test_an_aborted_job_is_ended_by_its_script_and_reported(workshop: Workshop, server: FakeServer) -> None:
-    """The user deletes a running job: abort script, state aborted with the output so far, directory gone."""
+    """The user deletes a running job: the abort script runs, the state is aborted with the output so far."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running")
@@ -107,7 +107,7 @@ def test_a_failed_report_is_repeated_without_the_epilogue(workshop: Workshop, se
 def test_a_report_that_fails_on_this_side_is_not_repeated_at_once(
     workshop: Workshop, server: FakeServer
 ) -> None:
-    """An error of the system, such as a file that is gone, leaves the report for some seconds."""
+    """After a system error, such as a missing file, the report waits for some seconds."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_finished")
@@ -124,7 +124,7 @@ def test_a_report_that_fails_on_this_side_is_not_repeated_at_once(
 
 
 def test_an_abort_whose_report_failed_stays_an_abort(workshop: Workshop, server: FakeServer) -> None:
-    """The marks an abort leaves may look like a finished job: the decision is kept."""
+    """The marks after an abort may look like those of a finished job, so the decision is stored."""
     workshop.write_script("job_abort_script", "rm is_running; : > is_finished")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -140,7 +140,7 @@ def test_an_abort_whose_report_failed_stays_an_abort(workshop: Workshop, server:
 
 
 def test_a_report_is_done_when_the_user_deletes_the_job_first(workshop: Workshop, server: FakeServer) -> None:
-    """Deleted between the epilogue and the report: nobody is left to be told."""
+    """The job is deleted between the epilogue and the report, which is then not needed."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_finished")

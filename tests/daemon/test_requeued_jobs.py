@@ -1,4 +1,4 @@
-"""Jobs that their server has queued again while they are here, as after an outage: one copy goes on."""
+"""Jobs that their server has queued again while they are here, as after an outage: one copy runs on."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def daemon(workshop: Workshop, server: FakeServer) -> Daemon:
 
 
 def other_daemon(server: FakeServer) -> None:
-    """Somebody else claims the job."""
+    """Let another daemon claim the job."""
     reference = f"<daemon_reference> {'0' * 32} </daemon_reference>"
     server.change("1", state="running", job_specifics=reference)
 
@@ -55,7 +55,7 @@ def test_a_running_job_that_was_queued_again_is_taken_back_by_its_poll(
 def test_a_job_that_is_offered_to_the_daemon_that_has_it_goes_on(
     workshop: Workshop, server: FakeServer, daemon: Daemon, restart: bool
 ) -> None:
-    """It ran a second time beside the first copy, whose result was thrown away."""
+    """Otherwise a second copy would run, and the result of the first would be discarded."""
     server.fail("job_state", times=3)
     if restart:
         daemon = workshop.restart(daemon)
@@ -71,7 +71,7 @@ def test_a_job_that_is_offered_to_the_daemon_that_has_it_goes_on(
 def test_the_result_of_a_job_that_was_queued_again_is_reported(
     workshop: Workshop, server: FakeServer, daemon: Daemon
 ) -> None:
-    """It ended while nobody could ask; the server has forgotten that it ran, and offers it."""
+    """It ended during an outage; the server had queued it again, and offers it."""
     job = only(daemon)
     (job.run.files(job.record).path / "LGI_output").write_bytes(b"the answer")
     workshop.marked(job, "is_finished")
@@ -105,7 +105,7 @@ def test_a_job_that_others_are_considering_goes_on_until_they_have_it(
 def test_a_job_that_has_not_been_started_is_started_once_it_is_back(
     workshop: Workshop, server: FakeServer
 ) -> None:
-    """Not while somebody else may take it."""
+    """It is not started while another daemon may take it."""
     workshop.write_script("job_prologue_script", "exit 1")
     daemon = workshop.daemon()
     workshop.tick(daemon)

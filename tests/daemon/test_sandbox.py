@@ -163,7 +163,7 @@ def test_a_uid_is_never_one_of_a_process_a_job_or_an_account(write: Write, here:
 
 @needs_root
 def test_uids_are_not_the_same_after_a_restart(workshop: Workshop) -> None:
-    """Hole D6: nobody can tell which uid the next job gets."""
+    """Hole D6: the uid of the next job cannot be predicted."""
     drawn = {choose_uid(0, ()) for _time in range(20)}
 
     assert len(drawn) > 15

@@ -59,7 +59,7 @@ def test_a_young_job_is_checked_every_second_and_an_old_one_every_tenth_of_its_a
 
 
 def test_a_job_whose_run_script_lives_is_checked_when_its_scripts_are_due(schedule: JobSchedule) -> None:
-    """Or at once when the run script has ended."""
+    """It is also checked immediately when the run script has ended."""
     schedule.left_as_is(NOW, is_alive=True)
 
     assert not check_due(schedule, NOW + 1, alive=True)
@@ -88,7 +88,7 @@ def test_a_failed_step_is_retried_after_growing_delays(schedule: JobSchedule) ->
 
 
 def test_a_step_that_succeeded_is_followed_by_a_check_and_a_report(schedule: JobSchedule) -> None:
-    """The check is due a second later, the report at once."""
+    """The check is due a second later, the report immediately."""
     schedule.step_taken(NOW, needs_check=True)
 
     assert delay(schedule, NOW) == 1.0
@@ -96,7 +96,7 @@ def test_a_step_that_succeeded_is_followed_by_a_check_and_a_report(schedule: Job
 
 
 def test_a_job_is_restarted_after_growing_delays(schedule: JobSchedule) -> None:
-    """The first start is due at once."""
+    """The first start is due immediately."""
     assert schedule.restart_due(NOW)
     delays = []
     for _start in range(3):
@@ -154,7 +154,7 @@ def test_a_job_that_is_left_alone_is_checked_when_the_server_wants_something_els
 
 
 def test_a_job_that_answers_again_is_checked_as_any_other(schedule: JobSchedule) -> None:
-    """The timeout of its check and the delay after the next failure begin anew."""
+    """The timeout of its check and the delay after the next failure have their initial values again."""
     schedule.not_answered(NOW, 60.0, WANTED)
     schedule.left_as_is(NOW + 540.0, is_alive=False)
 
@@ -191,7 +191,7 @@ def test_an_event_at_the_server_makes_a_poll_due(schedule: JobSchedule, event: s
 
 
 def test_a_report_that_failed_is_followed_by_a_poll(schedule: JobSchedule) -> None:
-    """The server may have received it: it is asked at the same time as it would be told again."""
+    """The server may have received it: the poll is due at the same time as the next report."""
     schedule.polled(NOW)
     schedule.report_failed(NOW)
 
@@ -220,7 +220,7 @@ def test_a_server_that_returns_makes_only_a_failed_end_due(schedule: JobSchedule
 
 
 def test_an_error_postpones_check_and_poll_by_a_fast_cycle(schedule: JobSchedule) -> None:
-    """A new configuration makes both due at once."""
+    """A new configuration makes both due immediately."""
     schedule.failed(NOW)
     postponed = (schedule.next_check, schedule.next_poll)
     schedule.reconfigured(NOW + 1)

@@ -1,4 +1,4 @@
-"""Running scripts: answers, limits, environment, and processes that are told apart."""
+"""Execution of scripts: answers, limits, environment, and identification of processes."""
 
 import os
 import time

@@ -77,7 +77,7 @@ def test_a_script_that_hangs_holds_up_its_own_job_only(busy: Workshop) -> None:
 
 
 def test_scripts_may_hang_in_all_workers_but_one(busy: Workshop) -> None:
-    """Three of four workers wait for stage-out; the fourth looks after all other jobs."""
+    """Three of four workers wait for stage-out; the fourth checks all other jobs."""
     busy.write_script("job_epilogue_script", HANGS)
     daemon = running(busy, *"12345")
     for job_id in "123":
@@ -165,7 +165,7 @@ def test_limits_hold_while_several_servers_give_work_at_the_same_time(busy: Work
 
 
 def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks and errands are due at every tick, and the scripts of a job never overlap."""
+    """Checks and syncs are due at every tick, and the scripts of a job never overlap."""
     inside: Counter[str] = Counter()
     most: Counter[str] = Counter()
     real = Scripts.status

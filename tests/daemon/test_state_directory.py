@@ -1,4 +1,4 @@
-"""The state directory of a job: beside its record, its scripts' own, and found again."""
+"""The state directory of a job: outside the job's directory, for its scripts, and kept over restarts."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def running(workshop: Workshop, tell: str = "") -> JobRecord:
 
 
 def test_scripts_are_given_a_state_directory_out_of_the_reach_of_the_job(workshop: Workshop) -> None:
-    """Beside the record, private, and writable for whoever runs the scripts."""
+    """It is in the directory of the record, private, and writable for the user of the scripts."""
     record = running(workshop, 'echo "$LGI_STATE_DIRECTORY" > "$LGI_STATE_DIRECTORY/told"')
 
     state = workshop.run_path / ".records" / record.reference / "state"

@@ -1,4 +1,4 @@
-"""Processes that want to outlive their job: under root, the uid of a job alone tells whose they are."""
+"""Processes that try to survive their job: under root they are identified by the job's uid alone."""
 
 import subprocess
 import time
@@ -21,7 +21,7 @@ FLEE = (
 
 
 def fleeing(workshop: Workshop) -> LocalJob:
-    """A job whose run script has ended, with processes of its uid that no session tells of."""
+    """A job whose run script has ended, with processes of its uid in other sessions."""
     workshop.write_script("job_run_script", f"{FLEE}\n: > is_running")
     workshop.server.submit("1")
     daemon = workshop.daemon()
@@ -43,7 +43,7 @@ def test_processes_that_left_the_session_do_not_survive_the_job(workshop: Worksh
 
 
 def test_an_abort_kills_processes_that_left_the_session_while_the_server_is_away(workshop: Workshop) -> None:
-    """The job runs no longer, whenever that can be told."""
+    """The job does not run any more, whenever its end can be reported."""
     workshop.write_script("job_run_script", f"{FLEE}\n: > is_running")
     workshop.server.submit("1")
     daemon = workshop.daemon()

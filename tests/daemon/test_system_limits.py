@@ -1,4 +1,4 @@
-"""A resource whose check_system_limits_script says no: its log and its server are told."""
+"""The check_system_limits_script of a resource says no: this is logged, and reported to the server."""
 
 import logging
 
@@ -43,7 +43,7 @@ def test_a_script_that_says_no_is_logged_once_and_again_when_it_changes(
 
 
 def test_the_server_is_told_in_the_same_cycle_and_when_it_is_over(workshop: Workshop) -> None:
-    """Users see in LGI_explain why nobody takes their jobs; nothing is sent while nothing changes."""
+    """LGI_explain shows the reason to users; nothing is sent while nothing changes."""
     reason = "check_system_limits_script exits with 1: a < b & c"
     workshop.write_script("check_system_limits_script", "echo begin; echo 'a < b & c' >&2; echo; exit 1")
     daemon = workshop.daemon()

@@ -1,4 +1,4 @@
-"""What running jobs put out is sent while somebody looks, and only then."""
+"""The output of running jobs is sent while a user watches it, and only then."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,13 +49,13 @@ class Scene:
         return list(self.workshop.server.sent)
 
     def told(self) -> None:
-        """One held call."""
+        """Make one held call."""
         self.daemon.long_polls.poll(self.watch)
 
 
 @pytest.fixture
 def scene(workshop: Workshop) -> Scene:
-    """Nobody looks yet."""
+    """No user watches yet."""
     daemon = workshop.daemon()
     workshop.server.submit("1")
     workshop.tick(daemon)
@@ -65,7 +65,7 @@ def scene(workshop: Workshop) -> Scene:
 
 @pytest.fixture
 def watched(scene: Scene) -> Scene:
-    """Somebody looks."""
+    """A user watches the job."""
     scene.workshop.server.looked_at.add("1")
     scene.told()
     return scene
@@ -80,7 +80,7 @@ def test_no_output_is_sent_while_nobody_looks(scene: Scene) -> None:
 
 
 def test_new_output_is_sent_every_second(watched: Scene) -> None:
-    """At first in any case: the server hears that this daemon can."""
+    """The first send comes in any case: it shows the server that this daemon supports it."""
     assert watched.look() == [(0, b"", False)]
     watched.put(b"one")
     assert watched.look() == [(0, b"one", False)]
@@ -101,14 +101,14 @@ def test_the_server_is_told_what_is_sent_already(watched: Scene) -> None:
 
 
 def test_only_the_end_of_a_long_output_is_sent(watched: Scene) -> None:
-    """A look costs no more than that, whatever the job does."""
+    """The cost of a send is bounded, whatever the job writes."""
     watched.put(b"a" * 100 + b"b" * MAX_BYTES)
 
     assert watched.look() == [(100, b"b" * MAX_BYTES, False)]
 
 
 def test_a_tail_ends_when_nobody_looks_any_more(watched: Scene) -> None:
-    """For a while it is only asked whether somebody is back: nothing more is read."""
+    """For a while the daemon only asks whether a user has returned, and reads nothing."""
     watched.look()
     watched.workshop.server.looked_at.clear()
     watched.put(b"one")
@@ -135,7 +135,7 @@ def test_a_reader_who_comes_back_is_sent_what_was_left_out(watched: Scene) -> No
 
 
 def test_the_end_of_the_output_is_sent_when_the_job_has_gone(watched: Scene) -> None:
-    """With what it has put out last, though its directory is gone already."""
+    """It includes the last output, although the directory is already removed."""
     watched.look()
     watched.put(b"last words")
     workshop, daemon = watched.workshop, watched.daemon
@@ -150,7 +150,7 @@ def test_the_end_of_the_output_is_sent_when_the_job_has_gone(watched: Scene) -> 
 
 @pytest.mark.parametrize("error", [None, refused(ErrorNumber.NO_JOB)])
 def test_a_server_that_fails_ends_the_sending(watched: Scene, error: Exception | None) -> None:
-    """The job goes on, and is named again when somebody still looks."""
+    """The job continues, and is announced again if a user still watches it."""
     watched.workshop.server.fail("send_tail", error)
 
     assert watched.look() == []
@@ -167,7 +167,7 @@ def test_jobs_of_others_are_not_followed(scene: Scene) -> None:
 
 
 def test_the_number_of_followed_jobs_is_limited(scene: Scene) -> None:
-    """Whoever looks at thousands costs no more."""
+    """A user who watches thousands of jobs costs no more."""
     daemon = scene.daemon
     none = OutputSender(daemon.servers, daemon.jobs, daemon.stopping, threaded=False, max_jobs=0)
 

@@ -1,4 +1,4 @@
-"""Jobs that are ours no longer, and what is restored or told when something else changes."""
+"""Jobs that another daemon has taken over, and files of a job that were changed."""
 
 import logging
 
@@ -11,7 +11,7 @@ from tests.support.workshop import FAST, Workshop, only, until
 
 
 def test_a_job_taken_over_by_another_daemon_is_ended_silently(workshop: Workshop, server: FakeServer) -> None:
-    """Its scripts kill it, its output is ignored, the server hears nothing."""
+    """Its scripts kill it, its output is ignored, and nothing is reported to the server."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running")
@@ -61,7 +61,7 @@ def test_other_errors_leave_a_job_alone(workshop: Workshop, server: FakeServer, 
 def test_changed_lgi_files_are_noticed_and_restored(
     workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The record is the truth; what a job writes into LGI_* files is not, and the administrator is told."""
+    """They are written again from the record, and the change is logged for the administrator."""
     logging.getLogger("lgi_daemon").propagate = True
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -132,7 +132,7 @@ def test_a_mistake_in_a_tick_is_logged_and_the_next_one_comes(
 def test_files_that_a_short_job_has_changed_are_noticed_at_its_end(
     workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture, moment: str
 ) -> None:
-    """Its epilogue reads what the daemon has written, and the administrator is told."""
+    """Its epilogue reads the restored files, and the change is logged for the administrator."""
     logging.getLogger("lgi_daemon").propagate = True
     change = "rm -f LGI_job_id LGI_job_id.hash; echo 2 > LGI_job_id"
     if moment == "while it runs":
@@ -155,7 +155,7 @@ def test_files_that_a_short_job_has_changed_are_noticed_at_its_end(
 def test_a_file_that_a_job_has_changed_is_noticed_when_its_server_changes_the_job(
     workshop: Workshop, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The files are written anew with the change; the administrator is told of what they were before."""
+    """The change is logged for the administrator before the files are written with new content."""
     logging.getLogger("lgi_daemon").propagate = True
     daemon = workshop.daemon()
     workshop.tick(daemon)

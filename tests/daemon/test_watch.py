@@ -1,4 +1,4 @@
-"""Held calls: a server that can says at once what there is to do."""
+"""Long polls of the daemon: the server answers as soon as there is work."""
 
 import logging
 import time
@@ -26,7 +26,7 @@ def watched(workshop: Workshop) -> tuple[Daemon, LongPoll]:
 
 
 def test_a_queued_job_is_taken_without_waiting_for_the_cycle(workshop: Workshop) -> None:
-    """What the server tells is searched for at once."""
+    """An announced job is fetched immediately."""
     daemon, watch = watched(workshop)
     workshop.server.submit("1")
 
@@ -55,7 +55,7 @@ def test_a_job_that_was_announced_is_no_news_for_a_fast_cycle(workshop: Workshop
 
 
 def test_a_server_is_told_how_full_the_resource_is(workshop: Workshop) -> None:
-    """In percent of its job_limit: those that are emptier hear of a new job first."""
+    """The load is in percent of its job_limit: resources with less load are notified of a new job first."""
     daemon, watch = watched(workshop)
     for job_id in ("1", "2", "3"):
         workshop.server.submit(job_id)
@@ -85,7 +85,7 @@ def test_an_abort_is_asked_after_at_once(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("longest", [0, 60])
 def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: int) -> None:
-    """A server of LGI says nothing of it and is polled as ever; no call is held longer than routers bear."""
+    """A server of LGI 1.31 is polled as before; no call is held longer than routers keep a connection."""
     workshop.server.longest_wait = longest
     workshop.at_once = 2
     daemon = workshop.daemon()
@@ -106,7 +106,7 @@ def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: i
 def test_a_server_that_fails_is_left_alone_for_a_while(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The watch goes on by itself later; nothing else is held up."""
+    """The long poll is repeated later; nothing else is delayed."""
     daemon, watch = watched(workshop)
     workshop.server.fail("wait")
 

@@ -51,7 +51,7 @@ def test_earlier_references_do_not_pile_up_in_the_specifics() -> None:
 
 
 def test_a_job_refused_by_its_limits_script_is_unlocked_and_leaves_nothing(workshop: Workshop) -> None:
-    """job_check_limits_script decides before the server is told; another resource may have it."""
+    """job_check_limits_script is run before the claim; another resource may take the job."""
     workshop.server.submit("1")
     workshop.write_script("job_check_limits_script", "exit 1")
     daemon = workshop.daemon()
@@ -79,7 +79,7 @@ def test_a_job_that_is_not_taken_is_always_unlocked(workshop: Workshop) -> None:
 
 
 def test_many_jobs_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) -> None:
-    """The end of the session frees them; what was taken is unlocked at once."""
+    """The end of the session unlocks them; a claimed job is unlocked immediately."""
     workshop.rules = LimitRules({"any": 10}, (), 10, cpu_limit=2)
     for job_id in range(1, 9):
         workshop.server.submit(str(job_id))
@@ -251,7 +251,7 @@ def test_no_more_jobs_are_requested_than_there_is_room_for(
 
 
 def test_the_room_that_a_rejected_job_leaves_is_used(workshop: Workshop) -> None:
-    """As long as the queue has more, in the same cycle; a request is for what there is still room for."""
+    """More is requested in the same cycle while the queue has jobs, up to the free capacity."""
     workshop.rules = LimitRules({"mark": 4}, (), 4)
     for job_id, owner in {"1": "bob", "2": "mark", "3": "bob", "4": "mark", "5": "mark", "6": "mark"}.items():
         workshop.server.submit(job_id, owners=(owner,))
@@ -368,7 +368,7 @@ def test_work_is_asked_for_sooner_after_a_job_ended(workshop: Workshop) -> None:
 
 
 def test_a_job_that_waits_for_a_place_gets_it_at_once(workshop: Workshop) -> None:
-    """Offers that were not taken for lack of room are asked for again when a job has ended."""
+    """Offers that were not taken for lack of capacity are requested again when a job has ended."""
     workshop.rules = LimitRules({"any": 1}, (), 5)
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)

@@ -30,7 +30,7 @@ def test_the_quick_start_ends_with_the_first_job_of_a_second_person(project: Pro
 
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_document_has_no_command_that_fails(project: Project, path: Path) -> None:
-    """Each begins where the quick start has ended, in a terminal of its own."""
+    """Each document starts after the quick start, in a new terminal."""
     with project.open() as terminal:
         project.follow(path, terminal)
 

@@ -20,7 +20,7 @@ def depths() -> Mapping[str, Depth]:
 def test_a_call_passes_no_more_than_its_limit_of_modules_and_functions(
     depths: Mapping[str, Depth], call: str, modules: int, functions: int
 ) -> None:
-    """Whoever needs more takes a step out elsewhere."""
+    """A change that needs more must save some elsewhere."""
     depth = depths[call]
 
     assert len(depth.modules) <= modules, sorted(depth.modules)

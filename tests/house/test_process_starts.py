@@ -1,4 +1,4 @@
-"""Which files may start processes: who looks for command injection reads these and no others."""
+"""The files that may start processes: a review for command injection reads these and no others."""
 
 import ast
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ def test_a_start_of_a_process_is_seen_however_it_is_written(source: str) -> None
 
 
 def test_a_name_that_starts_no_process_is_not_seen() -> None:
-    """Names that only look like it."""
+    """It only resembles one that does."""
     assert not starts(
         "import os\nos.path.join('system')\nsystem = 1\nfrom concurrent.futures import ThreadPoolExecutor"
     )

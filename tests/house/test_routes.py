@@ -17,7 +17,7 @@ from tests.support.grid import Grid
 
 @pytest.fixture(scope="module")
 def installed() -> Iterator[Grid]:
-    """A project server that nobody has started."""
+    """The application of a project server that is not started."""
     grid = Grid()
     yield grid
     grid.remove()
@@ -52,7 +52,7 @@ def test_flask_lists_every_call_with_both_of_its_addresses(installed: Grid) -> N
 
 
 def test_a_call_is_named_as_its_function_and_lies_in_the_folder_of_its_address() -> None:
-    """Whoever looks for a call finds its file by the address."""
+    """So the address of a call leads to its file."""
     for folder, found in CALLS.items():
         for route in found:
             assert route.view.__module__.startswith(f"lgi_server.{folder}.")
@@ -63,7 +63,7 @@ def test_a_call_is_named_as_its_function_and_lies_in_the_folder_of_its_address()
     "path", ["resource_wait", "resource_wait.php", "../resources//resource_wait", "./resource_wait"]
 )
 def test_the_shortcut_and_flask_itself_give_the_same_answer(installed: Grid, path: str) -> None:
-    """Past Flask's own dispatch a call only takes less time. Nobody has shown a certificate: error 2."""
+    """The shortcut only takes less time. Without a certificate both answer error 2."""
     app = create_app(installed.config)
 
     def body(application: Callable[..., Iterable[bytes]], address: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Tests read as a specification: names are sentences, docstrings say the rule, nothing private is touched."""
+"""Rules for tests: names are sentences, docstrings state the rule, nothing private is used."""
 
 import ast
 import re
@@ -49,7 +49,7 @@ def functions(source: str) -> Iterator[ast.FunctionDef]:
 
 
 def is_sentence(name: str) -> bool:
-    """Whether the name of a test begins with a subject, as far as its first words tell."""
+    """Return whether the name of a test begins with a subject, judged by its first words."""
     sentence = name.removeprefix("test_")
     return sentence.partition("_")[0] not in NO_SUBJECT and not NO_NOUN.match(sentence)
 
@@ -161,7 +161,7 @@ def test_a_private_name_is_seen_however_it_is_reached(source: str) -> None:
 
 
 def test_a_helper_of_tests_is_in_the_list_of_helpers() -> None:
-    """Whoever writes a test finds what there is by the story it is for: tests/support/README.md."""
+    """Authors of tests find helpers by their purpose in tests/support/README.md."""
     listed = (TESTS / "support" / "README.md").read_text("utf-8")
     words = {word for quoted in re.findall("`(.*?)`", listed) for word in quoted.split(".")}
 

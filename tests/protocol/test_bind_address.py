@@ -19,5 +19,5 @@ from lgi_protocol.bind_address import bind_address
     ],
 )
 def test_a_server_for_this_machine_only_listens_on_this_machine_only(host: str, address: str) -> None:
-    """Nobody else can reach it by such a name; any other name is for others."""
+    """Other machines cannot reach the name localhost; any other name is reachable for them."""
     assert bind_address(host) == address

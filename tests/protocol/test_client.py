@@ -18,7 +18,7 @@ from lgi_protocol.transport_errors import is_connection_lost, root_cause
 
 
 class Clock:
-    """A clock that moves only while somebody sleeps."""
+    """A clock that advances only when the code sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -257,5 +257,5 @@ def test_errors_in_a_circle_still_have_a_reason() -> None:
 def test_a_connection_that_was_cut_is_told_from_one_that_is_slow_or_was_never_made(
     error: Exception, is_lost: bool
 ) -> None:
-    """Only then another connection may answer at once."""
+    """Only after a cut connection a retry may succeed immediately."""
     assert is_connection_lost(requests.ConnectionError(error)) is is_lost

@@ -64,7 +64,7 @@ def test_a_name_that_is_no_identity_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["mark\u00a0", "\u00a0mark", "ma\u200brk", "\u202emark", "mark\u3000"])
 def test_a_name_that_only_looks_like_another_is_refused(name: str) -> None:
-    """A blank that is trimmed away, or that nobody can see, would make one user pass for another."""
+    """With trimmed or invisible characters one user could pass for another."""
     for refuse in (common_name.check_name, parse, lambda text: compose(text, None, None)):
         with pytest.raises(ValueError, match="name"):
             refuse(name)
@@ -134,7 +134,7 @@ def test_no_text_raises_anything_but_value_error(text: str) -> None:
 def test_a_name_that_would_be_read_differently_is_not_composed(
     name: str, groups: tuple[str, ...] | None, projects: tuple[str, ...] | None
 ) -> None:
-    """ValueError rather than a certificate for somebody else."""
+    """ValueError is raised instead of a certificate for another user."""
     with pytest.raises(ValueError, match="name"):
         compose(name, groups, projects)
 

@@ -25,7 +25,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Somebody else's CA, of the same name."""
+    """Another CA with the same name."""
     return Authority.create(tmp_path_factory.mktemp("other") / "ca")
 
 
@@ -134,7 +134,7 @@ def test_the_environment_widens_no_trust(
 def test_the_environment_takes_no_trust_away(
     server: Listening, mark: Credentials, other: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bundle of somebody else's does not stand in for ours."""
+    """A CA bundle in the environment does not replace ours."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other.ca_file))
 
     assert post(server.url(), mark) > 0
@@ -207,7 +207,7 @@ def test_ten_calls_cost_one_handshake(server: Listening, mark: Credentials) -> N
 def test_a_session_goes_on_when_the_file_of_its_ca_is_gone(
     server: Listening, strange_server: Listening, mark: Credentials, tmp_path: Path
 ) -> None:
-    """The CA was read once: a new connection verifies as before, and trusts nobody else."""
+    """The CA was read before: a new connection is verified as before, and trusts no other CA."""
     copy = Path(shutil.copy(mark.ca, tmp_path / "ca.crt"))
     client, other = (Client(one.url(), replace(mark, ca=copy)) for one in (server, strange_server))
     copy.unlink()

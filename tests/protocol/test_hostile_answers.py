@@ -71,7 +71,7 @@ def answer(body: bytes, status: int = 200, **headers: str) -> Respond:
 
 
 def drip(before: bytes) -> Respond:
-    """A byte now and then, for ever, after some that come at once."""
+    """Send some bytes immediately, and then single bytes for ever."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(before)
@@ -113,7 +113,7 @@ def test_an_endless_answer_is_broken_off(refusal: Callable[..., str]) -> None:
     ids=["status", "header", "body"],
 )
 def test_an_answer_that_trickles_is_given_up(refusal: Callable[..., str], before: bytes) -> None:
-    """A byte now and then keeps every time-out of a socket quiet; the whole answer has one of its own."""
+    """Single bytes keep the timeout of the socket from expiring; the whole answer has its own deadline."""
     began = time.monotonic()
 
     assert refusal(drip(before), answer_seconds=PATIENCE) == "no complete answer within 1 s"
@@ -170,7 +170,7 @@ def test_a_session_speaks_nothing_but_tls(mark: Credentials) -> None:
 
 @pytest.mark.parametrize(("asked", "kept"), [("9" * 400, 3600), ("3601", 3600), ("3600", 3600), ("1", 1)])
 def test_a_server_cannot_ask_for_a_pause_without_end(asked: str, kept: int) -> None:
-    """400 digits are no number of seconds: nothing that computes with it may fail, nobody waits for ever."""
+    """A number of 400 digits is not accepted as seconds, and no client waits for ever."""
     inside = f"<error> <number> 1 </number> <message> busy </message> <timeout> {asked} </timeout> </error>"
 
     with pytest.raises(ServerError) as raised:

@@ -25,7 +25,7 @@ READ = {
 
 @pytest.mark.parametrize(("job", "end"), READ.items())
 def test_an_end_that_cannot_be_understood_is_not_known(job: str, end: End) -> None:
-    """No server says such things; whoever does is not taken for one that tells of a success."""
+    """No server sends such values; they must not be taken for a success."""
     assert read_end(job) == end
 
 
@@ -43,7 +43,7 @@ WORDS = [
 
 @pytest.mark.parametrize(("state", "end", "result", "words"), WORDS)
 def test_an_end_has_a_result_and_words(state: str, end: End, result: Result | None, words: str) -> None:
-    """A success is known or none; a job that goes on has no end, whatever is said of it."""
+    """A success is known, or it is none; a running job has no end, whatever the fields contain."""
     assert (end.result(state), end.text(state)) == (result, words)
 
 

@@ -1,4 +1,4 @@
-"""What resources tell of an application, and what of it jobs ask for."""
+"""The capabilities that resources announce for an application, and the requests of jobs."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ TOLD = "<images> psi4:1.5, Not:1, crest:2 </images> <max_cpus> 8 </max_cpus> <ma
 
 @pytest.mark.parametrize("inside", [TOLD, xml.escape(TOLD)], ids=["as it is", "escaped"])
 def test_the_announcement_of_an_application_is_read(inside: str) -> None:
-    """Escaped, as daemons tell it, or not."""
+    """It may be escaped, as by daemons, or not."""
     told = lgi_protocol_capabilities.read_capabilities(
         f"<other> <max_cpus> 1 </max_cpus> </other> <command> {inside} </command>", "command"
     )

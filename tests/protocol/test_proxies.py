@@ -35,7 +35,7 @@ class Recorder:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def close(self) -> None:
-        """Refuse nobody any more."""
+        """Stop refusing connections."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -240,7 +240,7 @@ def test_a_proxy_that_refuses_is_named(
     mark: Credentials,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its user and password are sent to it and shown to nobody."""
+    """Its user and password are sent to it and never shown."""
     monkeypatch.setenv("https_proxy", f"http://me:hush@{recorder.address}")
 
     with pytest.raises(TransportError) as caught:

@@ -108,7 +108,7 @@ def test_the_later_end_counts_for_a_renewed_ca_beside_the_old_one(ours: Authorit
 
 
 def test_files_without_certificates_are_not_spoken_of(ours: Authority, tmp_path: Path) -> None:
-    """Keys, nothing, and what is not there: whoever uses them says so."""
+    """Keys, empty and missing files are reported by the code that uses them."""
     key = ours.issue_user("mark", force=True).key
 
     assert expiry.warnings([key, tmp_path / "nothing", tmp_path], NOW) == []

@@ -43,5 +43,5 @@ def test_a_protocol_word_is_its_own_state(state: State) -> None:
 
 
 def test_a_delete_removes_what_nobody_works_on() -> None:
-    """queued, finished and aborted go at once; all else is to be aborted first."""
+    """Queued, finished and aborted jobs are removed immediately; all others are aborted first."""
     assert [word for word in WORDS if states.removable(word)] == ["queued", "finished", "aborted"]

@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_sent(
 
 
 def test_an_upload_is_read_to_its_end_in_pieces(tmp_path: Path) -> None:
-    """What is left is told at any time."""
+    """The number of remaining bytes is always known."""
     path = tmp_path / "file"
     path.write_bytes(b"abcdef")
     upload = Upload(path)

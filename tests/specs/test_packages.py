@@ -1,4 +1,4 @@
-"""The RPM packages, as far as can be told without building them; `make rpm` does."""
+"""The RPM packages, as far as they can be checked without building them; `make rpm` builds them."""
 
 import configparser
 import os

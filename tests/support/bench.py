@@ -104,7 +104,7 @@ class Bench:
         return script
 
     def start(self, question: str) -> "subprocess.Popen[bytes]":
-        """Ask a question as the daemon does: in a session of its own, with nothing to read or write."""
+        """Run a script as the daemon does: in its own session, without input and output."""
         script, directory = self.script(question), self.directory if "job" in question else self.place
         if self.prefix:
             user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]

@@ -1,4 +1,4 @@
-"""A real HTTPS server that asks for client certificates and answers what a test tells it to."""
+"""A real HTTPS server that requests client certificates and sends the answers that a test sets."""
 
 import ssl
 import threading
@@ -60,7 +60,7 @@ def lgi(content: str) -> Answer:
 
 
 def end_fields(code: int | None = None, signal: int | None = None, reason: str = "") -> str:
-    """What a `<job>` tells of its end, where it is known."""
+    """The fields of a `<job>` about its end, as far as it is known."""
     told = {"exit_code": code, "exit_signal": signal, "end_reason": reason or None}
     return "".join(f" <{name}> {one} </{name}>" for name, one in told.items() if one is not None)
 

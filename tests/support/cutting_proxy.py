@@ -28,7 +28,7 @@ class CuttingProxy:
     """Understands CONNECT and passes bytes on; TLS goes through it and is not opened."""
 
     def __init__(self) -> None:
-        """Listens from now on, and cuts nothing until it is told to."""
+        """Listen, and cut nothing until a test says so."""
         self.cut = Cut(-1, When.BEFORE)
         self.connections = 0
         self._guard = threading.Lock()
