@@ -1,7 +1,5 @@
 """The locks of a daemon that is killed with SIGKILL are released: those of offered jobs and of reports."""
 
-import time
-
 import pytest
 
 from tests.acceptance.conftest import ScriptedDaemon
@@ -30,10 +28,8 @@ def test_a_killed_daemon_is_given_the_jobs_again_that_it_was_considering(
     scripted.kill()
     left = locked(grid)
     scripted.write_script("job_check_limits_script", "exit 0")
-    began = time.monotonic()
     scripted.start()
     wait_for(lambda: [user.state(job) for job in jobs[:4]] == ["running"] * 4)
 
     assert (most, left) == (4, 4)
-    assert time.monotonic() - began < 10
     wait_for(lambda: locked(grid) == 0)

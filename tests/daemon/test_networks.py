@@ -237,7 +237,6 @@ def test_a_kept_connection_that_is_cut_costs_a_call_nothing(
     made = proxy.connections
     # The next question on a connection; a handshake has several, and none is made for a kept one.
     proxy.cut = Cut(0, when)
-    began = time.monotonic()
 
     with servers.tracking(server.url):
         session = servers.connect("LGI", server.url).sign_up()
@@ -245,4 +244,3 @@ def test_a_kept_connection_that_is_cut_costs_a_call_nothing(
     assert session.session_id
     assert (proxy.cut.done, proxy.connections) == (True, made + 1)
     assert servers.open(server.url)
-    assert time.monotonic() - began < 8.0
