@@ -29,7 +29,7 @@ $(INSTALLED): setup.cfg constraints.txt make/venv.sh
 	@sh make/venv.sh
 
 demo: $(INSTALLED)
-	@KEEP=$(KEEP) $(PY) -m demo.story
+	@KEEP=$(KEEP) $(PY) -m demo.run
 
 test: .venv/audit
 	@sh make/needs.sh

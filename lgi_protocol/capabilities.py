@@ -66,7 +66,7 @@ def read_capabilities(capabilities: str, application: str) -> ApplicationCapabil
 
 
 def unavailable_reason(capabilities: str, application: str) -> str:
-    """Return why a resource takes no jobs of an application now, by its own word; empty when it does."""
+    """Return why a resource takes no jobs of an application now, as it reports; empty when it does."""
     return read_capabilities(capabilities, application).unavailable
 
 

@@ -181,7 +181,7 @@ cancel() {
 }
 
 # Without the cache: a daemon that fetches jobs may have none that shares an answer.
-# The daemon tells what is printed here to the project, as the reason why no jobs are taken.
+# The daemon reports what is printed here to the project, as the reason why no jobs are taken.
 is_available() {
     query_status > /dev/null
     set -- $?

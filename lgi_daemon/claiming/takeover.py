@@ -72,8 +72,8 @@ def _claim(job: LocalJob, offer: OfferedJob, calls: ResourceCalls, now: float) -
         log.warning("%s: the server does not give it back: %s", job.title, error)
         return False
     if claimed_by(record, answer):
-        # What was heard before is older.
-        job.heard = None
+        # An answer received before is older.
+        job.unapplied_answer = None
         job.apply_server_state(
             answer, phase=Phase.ACCEPTED, state_time_stamp=answer.state_time_stamp, input=answer.input
         )

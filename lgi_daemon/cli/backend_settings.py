@@ -32,9 +32,9 @@ def misspellings(scripts: Iterable[Path], backend: Path) -> Iterator[tuple[Path,
 
 def _settings(backend: Path) -> set[str]:
     """Return the names of all settings; none when the library is not installed."""
-    beside = backend.resolve().parent
-    shared = beside.parent / "share" / "lgi" / "applications" / "library"
-    library = beside if (beside / "settings.sh").is_file() else shared
+    directory = backend.resolve().parent
+    shared = directory.parent / "share" / "lgi" / "applications" / "library"
+    library = directory if (directory / "settings.sh").is_file() else shared
     found = {name for part in library.glob("*.sh") for name in _DEFAULT.findall(_text(part))}
     return found | {_BACKEND} if found else set()
 

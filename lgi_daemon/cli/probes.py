@@ -1,4 +1,4 @@
-"""What ``--check`` tries out beside the configuration: key, certificate, scripts, and servers."""
+"""The checks of ``--check`` after the configuration: key, certificates, scripts, and servers."""
 
 import stat
 import tempfile
@@ -28,7 +28,7 @@ _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class Severity(Enum):
-    """What a finding means: ERROR keeps the resource from working until somebody mends it."""
+    """The severity of a finding: ERROR keeps the resource from working until it is corrected."""
 
     NOTE = ""
     WARNING = "WARNING: "

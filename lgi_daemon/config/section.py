@@ -142,12 +142,12 @@ class Section:
 
         The document of LGI describes the first, LGI 1.31 does the second.
         """
-        beside = (self.directory / text).absolute()
-        if beside.exists():
-            return beside.resolve()
+        in_directory = (self.directory / text).absolute()
+        if in_directory.exists():
+            return in_directory.resolve()
         # As LGI: paths are relative to the working directory.
         here = Path(text).absolute()
-        return here.resolve() if here.exists() else beside
+        return here.resolve() if here.exists() else in_directory
 
 
 def _number(found: xml.XmlElement) -> int | None:

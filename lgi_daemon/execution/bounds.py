@@ -1,4 +1,4 @@
-"""The bounds of a job as a whole, beside the limits of each of its processes."""
+"""The bounds of a job as a whole, in addition to the limits of each of its processes."""
 
 from dataclasses import dataclass
 

@@ -23,7 +23,7 @@ def execute(job: LocalJob, actions: Actions) -> bool:
     has come to want something else of it while the prologue ran.
     """
     for action in actions:
-        if action is Action.RUN and reconciliation.hear(job):
+        if action is Action.RUN and reconciliation.apply_answer(job):
             return False
         if action in _ENDS:
             completion.save_end(job, _ENDS[action])

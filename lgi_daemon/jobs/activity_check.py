@@ -40,7 +40,7 @@ def _activity_by_library(job: LocalJob, alive: bool) -> Activity:
 
 
 def _activity_without_marks(job: LocalJob) -> Activity:
-    """Tell a job that was started, and asks for no restart, from one that was not."""
+    """Return LOST for a started job without processes that requests no restart; else RUNNING or IDLE."""
     if job.record.run is not None and not job.run.restart_requested(job.record):
         # Processes that its run script has started may still run.
         table = ProcessTable()

@@ -44,7 +44,7 @@ class CircuitBreaker:
         """Record that a job's prologue failed, or that its run script ended immediately and not well.
 
         Each job counts once, though it is retried, and not while the breaker is open: then it was claimed
-        before. Failures of one user alone, told by the first owner, do not open the breaker.
+        before. Failures of one user alone (the first owner) do not open the breaker.
         """
         if job.failed_immediately:
             return

@@ -45,8 +45,8 @@ class LocalJob:
         self.reports_streams = False
         self.stream_failures = 0
         # What its server has answered and the record does not show yet; set without the lock.
-        self.heard: resource_api.JobDescription | ServerError | None = None
-        # What the user is to be told about the end of the job.
+        self.unapplied_answer: resource_api.JobDescription | ServerError | None = None
+        # The remark for the user about the end of the job.
         self.remark = ""
         # The last poll of its server failed.
         self.server_unreachable = False
@@ -96,7 +96,7 @@ class LocalJob:
         self.prologue_failures.server_answered = self.epilogue_failures.server_answered = True
 
     def add_remark(self, text: str) -> None:
-        """Add to what the user is told about the end of the job, once."""
+        """Add a text, once, to the remark for the user about the end of the job."""
         if text not in self.remark:
             self.remark = f"{self.remark}; {text}" if self.remark else text
 

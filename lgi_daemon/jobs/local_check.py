@@ -53,7 +53,7 @@ class LocalCheck:
     def _check(self, job: LocalJob) -> None:
         # Before the scripts: an end that comes while they answer is noticed at the next tick.
         alive = job.is_alive()
-        reconciliation.hear(job)
+        reconciliation.apply_answer(job)
         intent = job.intent
         job.schedule.check_started()
         actions = WAIT if alive and not self._scripts_due(job) else self._next_actions(job)

@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 LOST = (ErrorNumber.NO_JOB, ErrorNumber.NOT_VISIBLE)
 
 
-def hear(job: LocalJob) -> bool:
+def apply_answer(job: LocalJob) -> bool:
     """Store what the server has answered while others worked on a job, as far as that takes no call.
 
     Return whether the server now wants something else of it.
     """
-    answer, intent = job.heard, job.intent
+    answer, intent = job.unapplied_answer, job.intent
     if job.record.phase is not Phase.ACCEPTED:
         return False
     if isinstance(answer, ServerError):

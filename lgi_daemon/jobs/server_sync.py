@@ -40,7 +40,7 @@ class ServerSync:
         """Return whether a job must be polled, reported or reconciled, and its server may be called now."""
         if job.removed or job.closed or not self.servers.open(job.record.server):
             return False
-        if job.heard is not None and not job.lock.locked():
+        if job.unapplied_answer is not None and not job.lock.locked():
             return True
         return self._poll_due(job) or self._report_due(job)
 
@@ -62,7 +62,7 @@ class ServerSync:
     def _sync_job(self, job: LocalJob, sessions: SessionPool) -> None:
         """Poll before the job is locked: that may take a minute, in which its scripts can run.
 
-        What was heard is kept until nobody else works on the job.
+        The answer is stored until no other worker works on the job.
         """
         if job.record.phase is Phase.CLAIMING and job.lock.locked():
             return  # its claim is under way
@@ -71,7 +71,7 @@ class ServerSync:
         if not job.lock.acquire(blocking=False):
             return
         try:
-            answer, job.heard = job.heard, None
+            answer, job.unapplied_answer = job.unapplied_answer, None
             if answer is not None and job.server_unreachable:
                 job.server_unreachable = False
                 job.schedule.server_returned(self.clock.now)
@@ -87,7 +87,9 @@ class ServerSync:
         server = job.record.server
         try:
             with self.servers.tracking(server):
-                job.heard = self.servers.connect(job.record.project, server).job_state(job.record.job_id)
+                job.unapplied_answer = self.servers.connect(job.record.project, server).job_state(
+                    job.record.job_id
+                )
             job.schedule.polled(self.clock.now)
         except BackingOffError:
             return
@@ -96,7 +98,7 @@ class ServerSync:
             log.debug("%s: cannot ask for its state: %s", job.title, error.reason)
             return
         except ServerError as error:
-            job.heard = error
+            job.unapplied_answer = error
         job.answered()
 
     def _apply_answer(
@@ -113,7 +115,7 @@ class ServerSync:
                 calls = self.servers.connect(job.record.project, job.record.server)
                 credentials.renew(job, calls, self.servers.certificate_fingerprint)
         except BackingOffError:
-            job.heard = answer
+            job.unapplied_answer = answer
         except TransportError as error:
             job.schedule.poll_failed(self.clock.now)
             log.debug("%s: cannot ask for its state: %s", job.title, error.reason)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 # Seconds; shorter than the time after which many routers drop an idle connection, and than our own timeout.
 MAX_HOLD = 40
-# Seconds between two calls of a long-poll, unless told otherwise, and after a call that failed.
+# Default seconds between two calls of a long poll, and the seconds after a call that failed.
 DELAY, FAILURE_DELAY = 0.5, 10.0
 # The jobs that are remembered as announced; a server announces no more at once.
 MAX_ANNOUNCED = 400

@@ -1,4 +1,4 @@
-"""The number of the daemons of a run directory, by which servers tell those of one resource apart."""
+"""The number of the daemons of a run directory, by which servers distinguish those of one resource."""
 
 import logging
 import re

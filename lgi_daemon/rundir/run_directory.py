@@ -4,7 +4,7 @@
 .lock                                 host, boot and pid of the daemon that has it
 .daemon                               the number by which servers know its daemons
 .sessions                             its sessions at project servers, for the next daemon to end
-.records/REFERENCE/record.json        the record of a job, written before a server is told of it
+.records/REFERENCE/record.json        the record of a job, written before the job is claimed
 .records/REFERENCE/LGI_job_*_script   the scripts that run for the job
 .records/REFERENCE/state/             the marks of its scripts and its streams; the job's user owns it
 .programs/                            links to LGI's programs, for scripts and jobs

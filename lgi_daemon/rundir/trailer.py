@@ -1,4 +1,4 @@
-"""The last line of a job's output, which tells older programs how it ended, and the line before it."""
+"""The last line of a job's output, from which older programs read how it ended, and the line before it."""
 
 import re
 

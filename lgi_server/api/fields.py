@@ -57,7 +57,7 @@ USER = _field("user", SHORT, E.USER_TOO_BIG, E.USER)
 GROUPS = _field("groups", SHORT, E.GROUPS_TOO_BIG, E.GROUPS)
 JOB_ID = _field("job_id", INTEGER, E.JOB_ID_TOO_BIG, E.JOB_ID)
 SESSION_ID = _field("session_id", INTEGER, E.SESSION_ID_TOO_BIG, E.SESSION_ID)
-# Ours: the number of the daemon that signs up, which tells two with one certificate apart.
+# Ours: the number of the daemon that signs up, which distinguishes two with one certificate.
 DAEMON = _field("daemon", 65, E.SESSION_ID_TOO_BIG)
 START = _field("start", INTEGER, E.START_TOO_BIG)
 LIMIT = _field("limit", INTEGER, E.LIMIT_TOO_BIG)

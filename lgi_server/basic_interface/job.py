@@ -17,7 +17,7 @@ from lgi_server.storage import repository
 from lgi_server.tables.job_queue.jobs import JobRow
 from lgi_server.tables.job_queue.positions import MOST
 
-# Of resources that take no jobs so many are named.
+# The number of resources that take no jobs to list.
 MOST_CLOSED = 5
 
 

@@ -1,4 +1,4 @@
-"""What the project is made of: its resources, and its servers."""
+"""The pages of the project's resources and servers."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from lgi_server.tables import active_resources
 from lgi_server.tables.active_resources import NO_SERVER, ResourceRow
 from lgi_server.tables.job_queue import listing
 
-# Of so many seconds without a call a person may conclude that nobody is there.
+# Seconds without a call after which a resource is shown as silent.
 SILENT_SECONDS = 900
 
 

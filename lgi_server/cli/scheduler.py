@@ -38,7 +38,7 @@ RETRY_SECONDS = 60
 # The search for lost jobs is postponed when its event is so many seconds late, as after an outage; daemons
 # call every two minutes.
 PULSE_MAX_DELAY = 300
-# The tasks are queued again after so many seconds, in case somebody has emptied the table of events.
+# The tasks are queued again after so many seconds, in case the table of events was emptied.
 BEGIN_SECONDS = 60.0
 
 

@@ -41,7 +41,7 @@ from lgi_server.storage.upload_budget import UploadBudget
 
 log = logging.getLogger("lgi.repository")
 BLOCK = 64 * 1024
-# How long a request waits for its turn among those of its caller, before it is told to come back.
+# How many seconds a request waits for a slot of its caller before it gets HTTP 503.
 WAIT_SECONDS = 20.0
 _STATUS = {
     ErrorNumber.CERTIFICATE: HTTPStatus.FORBIDDEN,

@@ -29,8 +29,15 @@ def resource_signup_resource(call: ResourceContext) -> Elements:
     longest = Element("longest_wait", call.runtime.config.longest_wait)
     session = Element("session_id", session_id)
     certificates = (Element("job_certificates", 1),) if call.runtime.trust.jobs else ()
-    told = (Element("other_daemons", others),) if others else ()
-    return (*header, *project_elements.slave_servers(call.servers), session, longest, *certificates, *told)
+    other_daemons = (Element("other_daemons", others),) if others else ()
+    return (
+        *header,
+        *project_elements.slave_servers(call.servers),
+        session,
+        longest,
+        *certificates,
+        *other_daemons,
+    )
 
 
 def resource_signoff_resource(call: SessionContext) -> Elements:

@@ -24,7 +24,7 @@ def store(transaction: Transaction, resource_id: int, daemon: str, now: int) -> 
 
 
 def remove_older(transaction: Transaction, oldest: int) -> None:
-    """Forget the daemons of all resources that have not signed up since ``oldest``."""
+    """Delete the daemons of all resources that have not signed up since ``oldest``."""
     transaction.execute_pipelined("DELETE FROM resource_daemons WHERE signed_up < %s", oldest)
 
 

@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
-STORY = [sys.executable, "-m", "demo.story"]
+STORY = [sys.executable, "-m", "demo.run"]
 
 
 def test_the_demo_tells_its_story_and_leaves_nothing_running() -> None:

@@ -361,18 +361,18 @@ def test_a_job_held_for_ever_in_an_error_state_ends(place: Path) -> None:
         ("sge", "-pe smp 6 -l h_vmem=667M -l h_rt=3600 -q short"),
     ],
 )
-def test_wishes_reach_the_batch_system(place: Path, backend: str, words: str) -> None:
+def test_requests_reach_the_batch_system(place: Path, backend: str, words: str) -> None:
     """Cores and nodes, memory for the whole job, and time; the administrator's options come last."""
     cluster = Cluster(place, backend)
-    wishes = "<cpus>3</cpus> <nodes> 2 </nodes> <memory>4000</memory> <walltime>01:00:00</walltime>"
-    job = cluster.job(place, specifics=wishes, settings="submit_options='-q short'\n")
+    requests = "<cpus>3</cpus> <nodes> 2 </nodes> <memory>4000</memory> <walltime>01:00:00</walltime>"
+    job = cluster.job(place, specifics=requests, settings="submit_options='-q short'\n")
 
     job.begin().wait(20)
 
     assert words in (cluster.place / "calls").read_text()
 
 
-def test_wishes_reach_loadleveler_as_directives(place: Path) -> None:
+def test_requests_reach_loadleveler_as_directives(place: Path) -> None:
     """They precede the batch script, which contains no other requests."""
     cluster = Cluster(place, "loadleveler")
     job = cluster.job(place, specifics="<cpus> 3 </cpus><walltime> 60 </walltime>")

@@ -170,7 +170,7 @@ def test_java_starts_with_two_gigabytes(place: Path) -> None:
     assert job.finish() == "0\n[LGI: exit code 0]\n"
 
 
-def test_a_job_without_a_wish_has_no_limit(place: Path) -> None:
+def test_a_job_without_a_request_has_no_limit(place: Path) -> None:
     """Unless the administrator gives one to all."""
     free = Bench(place, SETTINGS, reference="A" * 32)
     bound = Bench(place, f"{SETTINGS}default_memory=500\n", reference="B" * 32)

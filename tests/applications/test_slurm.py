@@ -115,12 +115,12 @@ def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, plac
     assert "slurm needs a user account, uid 2345678 has none" in stranger.finish()
 
 
-@pytest.mark.parametrize("wish", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])
+@pytest.mark.parametrize("specifics", ["<nodes> 2 </nodes>", "<memory> 8000 </memory>"])
 def test_a_job_that_asks_for_more_than_the_cluster_has_is_refused_or_waits(
-    running_slurm: Slurm, place: Path, wish: str
+    running_slurm: Slurm, place: Path, specifics: str
 ) -> None:
     """SLURM knows its nodes: such a job never runs, and is not taken for finished without a message."""
-    asked = job(running_slurm, place, 8, b"echo ran", wish)
+    asked = job(running_slurm, place, 8, b"echo ran", specifics)
     asked.settings += "max_submissions=1\n"
     asked.begin().wait(30)
 

@@ -81,9 +81,9 @@ def engine(request: pytest.FixtureRequest) -> str:
     return f"backend=process\nstage=no\nmax_memory=500\n{found}"
 
 
-def job(engine: str, place: Path, input: str, wishes: str = "", image: str = "lgi/busybox:1.0") -> Bench:
+def job(engine: str, place: Path, input: str, requests: str = "", image: str = "lgi/busybox:1.0") -> Bench:
     """A job in a container."""
-    specifics = f"<image> {image} </image> {wishes}"
+    specifics = f"<image> {image} </image> {requests}"
     return Bench(place, engine, input.encode(), specifics, reference=os.urandom(16).hex().upper())
 
 

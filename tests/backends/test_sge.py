@@ -40,8 +40,8 @@ def job(cluster: Sge, place: Path, number: int, input: bytes, specifics: str = "
 
 def test_a_job_comes_back_with_its_output_and_exit_code(cluster: Sge, place: Path) -> None:
     """The slots are the cores it asked for, and it runs as its own user."""
-    wishes = "<cpus> 2 </cpus> <memory> 1000 </memory> <walltime> 100 </walltime>"
-    done = job(cluster, place, 1, b"echo $OMP_NUM_THREADS $NSLOTS; id -u; exit 3", wishes)
+    requests = "<cpus> 2 </cpus> <memory> 1000 </memory> <walltime> 100 </walltime>"
+    done = job(cluster, place, 1, b"echo $OMP_NUM_THREADS $NSLOTS; id -u; exit 3", requests)
 
     assert done.finish(60) == f"2 2\n{NOBODY}\n[LGI: exit code 3]\n"
 

@@ -11,7 +11,9 @@ from tests.support.grid import Grid
 
 # Without Playwright these cannot even be read.
 collect_ignore = (
-    [] if chromium.missing() != "playwright" or os.environ.get("CI") else ["test_looks.py", "test_story.py"]
+    []
+    if chromium.missing() != "playwright" or os.environ.get("CI")
+    else ["test_looks.py", "test_user_visit.py"]
 )
 
 

@@ -18,7 +18,7 @@ from lgi_server.services.scheduling.periodic_tasks import PeriodicTask, Schedule
 from lgi_server.tables import active_resources, event_queue, job_history
 from lgi_server.tables.job_history import StateChange
 from tests.conftest import lacking
-from tests.server.test_crowds import take_all
+from tests.server.test_concurrent_calls import take_all
 from tests.support import galera, queues
 from tests.support.galera import PrivateGalera
 from tests.support.grid import Grid, UserCalls, refusal

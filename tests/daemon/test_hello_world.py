@@ -117,16 +117,16 @@ def test_an_abort_of_a_job_that_never_ran_succeeds(job: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "specifics",
     [
         "<seconds> $(touch hacked) </seconds>",
         "<seconds> 1; touch hacked </seconds>",
         "<seconds> -1 </seconds>",
     ],
 )
-def test_wishes_that_are_no_number_are_ignored(job: Path, wish: str) -> None:
+def test_requests_that_are_no_number_are_ignored(job: Path, specifics: str) -> None:
     """Nothing a user writes is ever run."""
-    (job / "LGI_job_specifics").write_text(wish)
+    (job / "LGI_job_specifics").write_text(specifics)
 
     status(job, "job_run_script")
 

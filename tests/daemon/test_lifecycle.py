@@ -40,16 +40,16 @@ TABLE: dict[tuple[str, str], list[str]] = {
 @pytest.mark.parametrize(("cell", "acts"), TABLE.items(), ids=" ".join)
 def test_each_cell_leads_to_its_acts_in_order(cell: tuple[str, str], acts: list[str]) -> None:
     """What the server wants and what the scripts say decide, and nothing else."""
-    wish, activity = ServerIntent(cell[0]), Activity(cell[1])
+    intent, activity = ServerIntent(cell[0]), Activity(cell[1])
 
-    found = next_actions(wish, activity)
+    found = next_actions(intent, activity)
 
     assert [str(act) for act in found] == acts
 
 
 def test_the_table_has_a_cell_for_everything() -> None:
     """Each combination of phase, intent and activity has an entry."""
-    wanted = {(str(wish), str(activity)) for wish in ServerIntent for activity in Activity}
+    wanted = {(str(intent), str(activity)) for intent in ServerIntent for activity in Activity}
 
     assert set(TABLE) == wanted
 
@@ -77,7 +77,7 @@ def test_a_job_with_another_reference_is_stale_whatever_its_state(state: str) ->
 
 
 @pytest.mark.parametrize(
-    ("wish", "ending", "acts"),
+    ("intent", "ending", "acts"),
     [
         (ServerIntent.WANTED, State.FINISHED, (Action.REPORT_FINISHED, Action.REMOVE)),
         (ServerIntent.UNWANTED, State.ABORTED, (Action.REPORT_ABORTED, Action.REMOVE)),
@@ -86,7 +86,7 @@ def test_a_job_with_another_reference_is_stale_whatever_its_state(state: str) ->
     ],
 )
 def test_a_job_that_has_ended_is_only_reported_and_removed(
-    wish: ServerIntent, ending: State, acts: Actions
+    intent: ServerIntent, ending: State, acts: Actions
 ) -> None:
     """A failed report repeats neither epilogue nor abort; a job of another daemon is not reported."""
-    assert last_actions(wish, ending) == acts
+    assert last_actions(intent, ending) == acts

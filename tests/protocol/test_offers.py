@@ -67,7 +67,7 @@ def test_no_text_makes_the_search_for_a_missing_capability_fail(capabilities: st
     )
 
 
-def test_a_long_wish_is_cut() -> None:
+def test_a_long_request_is_cut() -> None:
     """It is said of each resource."""
     told = lgi_protocol_capabilities.missing_capability(
         "<a> <images> x:1 </images> </a>", "a", f"<image> {'y' * 60_000} </image>"

@@ -15,7 +15,7 @@ import requests
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.resource_api import ResourceCalls
 from tests.conftest import lacking
-from tests.server.test_crowds import take_all
+from tests.server.test_concurrent_calls import take_all
 from tests.server.test_front_end import escaped, pem_of
 from tests.server.test_http import BOUNDARY, IDENTITY, exchange, multipart, post
 from tests.support import front_ends, queues, running_jobs

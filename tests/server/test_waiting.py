@@ -248,13 +248,16 @@ class Clock:
         return self.now
 
 
-def waiting(clock: Clock, *wishes: WorkSubscription) -> tuple[WorkLongPolls, list[int]]:
+def waiting(clock: Clock, *subscriptions: WorkSubscription) -> tuple[WorkLongPolls, list[int]]:
     """Waiters that look for themselves at nothing, and the numbers of those that were woken so far."""
     made = WorkLongPolls(_NoDatabase(), clock)  # type: ignore[arg-type]
     woken: list[int] = []
-    for number, wish in enumerate(wishes):
+    for number, subscription in enumerate(subscriptions):
         threading.Thread(
-            target=lambda number=number, wish=wish: made.wait(wish, 20) and woken.append(number), daemon=True
+            target=lambda number=number, subscription=subscription: (
+                made.wait(subscription, 20) and woken.append(number)
+            ),
+            daemon=True,
         ).start()
         wait_for(lambda number=number: len(made) == number + 1)
     return made, woken

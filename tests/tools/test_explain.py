@@ -88,7 +88,7 @@ def test_a_job_that_nobody_can_take_is_explained(
     assert lines(job(targets=targets), *resources)[0] == f"job 7 has been queued for 3 minutes: {summary}"
 
 
-def test_the_wishes_of_a_job_are_a_reason() -> None:
+def test_the_requests_of_a_job_are_a_reason() -> None:
     """A resource that has less leaves it to others."""
     told = lines(job(specifics="<cpus> 64 </cpus>"), resource("a", seconds=1))
 

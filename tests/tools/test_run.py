@@ -55,15 +55,15 @@ def test_the_number_of_the_job_is_printed(run: Run, server: CannedServer) -> Non
     assert "job_specifics" not in fields
 
 
-def test_every_wish_can_be_asked_for(run: Run, server: CannedServer) -> None:
+def test_every_request_is_an_option(run: Run, server: CannedServer) -> None:
     """In the words that resources and the server read."""
     server.will_answer_call(SUBMIT, lgi(job()))
     Path("run.sh").write_text("#!/bin/sh\n")
     Path("data").write_text("d")
-    wishes = ["--cpus", "4", "--mem", "2G", "--time", "90m", "--image", "psi4:1.5", "--resource", "genus"]
+    options = ["--cpus", "4", "--mem", "2G", "--time", "90m", "--image", "psi4:1.5", "--resource", "genus"]
     more = ["--resource", "primelib=4", "-f", "data", "-t", "a, b"]
 
-    code, out, err = run(main, *wishes, *more, "--", "./run.sh", "data")
+    code, out, err = run(main, *options, *more, "--", "./run.sh", "data")
 
     assert (code, out, err) == (0, "7\n", "")
     request = server.requests[0]

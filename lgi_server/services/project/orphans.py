@@ -20,7 +20,7 @@ from lgi_server.tables.active_resources import NO_SERVER
 from lgi_server.tables.job_queue import jobs
 
 log = logging.getLogger("lgi.scheduler")
-# The file that tells web servers, which serve repositories for LGI, the names of resources.
+# The file with the names of resources, for web servers that serve repositories for LGI.
 RESOURCE_LIST = ".LGI_resource_list"
 # Each clean-up checks one of so many parts of the repositories; names are spread evenly over them.
 PARTS = 16

@@ -50,7 +50,7 @@ class Schedule:
     def begin(self, now: int) -> None:
         """Queue every task that is not queued for within its period.
 
-        So the tasks go on after somebody has emptied the table or set the clock back.
+        So the tasks continue after the table was emptied or the clock was set back.
         """
 
         def work(transaction: Transaction) -> None:

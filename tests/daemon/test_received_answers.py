@@ -25,7 +25,7 @@ def busy(workshop: Workshop) -> Workshop:
 def announced(daemon: Daemon, job: LocalJob) -> None:
     """The server is polled immediately, as after an announcement, and its answer is stored."""
     job.schedule.abort_announced(daemon.clock.now)
-    tick_until(daemon, lambda: job.heard is not None)
+    tick_until(daemon, lambda: job.unapplied_answer is not None)
 
 
 def in_script(busy: Workshop, name: str) -> tuple[Daemon, LocalJob]:
@@ -100,7 +100,7 @@ def test_an_answer_that_a_back_off_leaves_unused_is_kept(workshop: Workshop, ser
     workshop.marked(job, "is_running")
     server.change("1", state="aborting")
     server.fail("lock", refused(ErrorNumber.BACK_OFF, timeout=10))
-    job.heard = replace(server.jobs["1"], input=b"")
+    job.unapplied_answer = replace(server.jobs["1"], input=b"")
 
     workshop.tick(daemon, 1.0)
 

@@ -46,7 +46,7 @@ def test_a_job_beyond_the_bounds_is_left_to_others(place: Path, specifics: str, 
         ("<cpus> `touch hacked` </cpus>", "not '?touch hacked?'"),
     ],
 )
-def test_a_job_with_an_invalid_wish_ends_with_a_message_and_never_runs(
+def test_a_job_with_an_invalid_request_ends_with_a_message_and_never_runs(
     place: Path, specifics: str, message: str
 ) -> None:
     """No other resource would understand it either: the job is taken, and ends with a message."""
@@ -61,7 +61,7 @@ def test_a_job_with_an_invalid_wish_ends_with_a_message_and_never_runs(
     assert not (job.directory / "hacked").exists()
 
 
-def test_the_administrators_default_holds_for_a_job_without_a_wish(place: Path) -> None:
+def test_the_administrators_default_holds_for_a_job_without_a_request(place: Path) -> None:
     """Also when it is more than one."""
     job = Bench(place, f"{SETTINGS}default_cpus=3\n", input=b"echo $OMP_NUM_THREADS")
 
