@@ -11,7 +11,9 @@ PATH=${LGI_JOB_PATH:-$PATH}
 environment() {
     echo 'unset LC_ALL'
     for name in $locale_variables; do
-        ! value_of "$name" || printf '%s=%s; export %s\n' "$name" "$(quoted "$value")" "$name"
+        value_of "$name" || continue
+        quote "$value"
+        printf '%s=%s; export %s\n' "$name" "$quoted" "$name"
     done
     case "$container" in
         bwrap) printf 'exec 9< %s\n' "$(quoted "$own/variables")" ;;

@@ -69,7 +69,8 @@ job_check_limits() {
 }
 
 job_prologue() {
-    mkdir -p "$own" && chmod 700 "$own" || return 1
+    # The daemon makes the state directory.
+    [ -d "${LGI_STATE_DIRECTORY:-}" ] || { mkdir -p "$own" && chmod 700 "$own"; } || return 1
     ! has_ended || return 0
     [ -e "$own/reserve" ] || keep_reserve
     # LGI_stage writes the file "staged" with the fetched files.
@@ -79,7 +80,8 @@ job_prologue() {
 keep_reserve() {
     limit=4096
     read -r limit < LGI_max_output_size
-    head -c $((limit + 32768)) /dev/zero > "$own/reserve" 2> /dev/null
+    printf "%$((limit + 32768))s" '' 2> /dev/null > "$own/reserve"
+    return 0
 }
 
 stage_in() {

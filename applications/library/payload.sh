@@ -6,78 +6,129 @@
 # The program to run. It is in the job's directory, so that it is sent with the job and visible in its container.
 input=.LGI_job/input
 
-# quoted TEXT: prints a text as one word of a shell command.
+# quote TEXT: sets `quoted` to a text as one word of a shell command, with a blank after it.
+quote() {
+    quoted='' rest=$1
+    while :; do
+        case "$rest" in
+            *\'*) quoted="$quoted${rest%%\'*}'\\''" rest=${rest#*\'} ;;
+            *) break ;;
+        esac
+    done
+    quoted="'$quoted$rest' "
+}
+
+# quoted TEXT: prints it.
 quoted() {
-    printf "'"
-    printf '%s' "$1" | sed "s/'/'\\\\''/g"
-    printf "' "
+    quote "$1"
+    printf '%s' "$quoted"
+}
+
+# Sets `bytes`, the first 80 bytes of the input in hexadecimal: that many does a shell examine.
+read_beginning() {
+    # shellcheck disable=SC2046 # Word splitting is intended.
+    set -- $(od -A n -v -t x1 -N 80 LGI_input)
+    bytes=$*
 }
 
 # Sets `error` when the input is no program: sh would skip most of a text in UTF-16, or of a program for another
 # system, and end with exit code 0.
 check_input() {
-    case "$(head -c 4 LGI_input | od -A n -t x1 | tr -d ' \n')" in
-        2321* | 7f454c46) ;;
-        fffe* | feff* | 0000feff | ??00* | 00??*) error='the input is text in UTF-16: save it as UTF-8' ;;
+    read_beginning
+    case "$bytes" in
+        23\ 21* | 7f\ 45\ 4c\ 46*) ;;
+        ff\ fe* | fe\ ff* | 00\ 00\ fe\ ff* | ??\ 00* | 00\ ??*) error='the input is text in UTF-16: save it as UTF-8' ;;
         *) ! has_nul || error="the input is neither a script nor a program for this machine" ;;
     esac
 }
 
-# Whether the first line contains a NUL byte, within the length that a shell examines.
+# Whether the first line contains a NUL byte.
 has_nul() {
-    [ "$(head -n 1 LGI_input | head -c 80 | tr -d '\000' | wc -c)" != "$(head -n 1 LGI_input | head -c 80 | wc -c)" ]
+    case "${bytes%%0a*}" in *00*) return 0 ;; esac
+    return 1
 }
 
 # Writes the job's input as a program, without the byte order mark and line ends of Windows, which interpreters do not
 # accept.
 prepare_input() {
-    mkdir -p "${input%/*}"
-    chmod 700 "${input%/*}"
-    returns=$(printf '\r') begin=1
-    [ "$(head -c 3 LGI_input | od -A n -t x1 | tr -d ' \n')" != efbbbf ] || begin=4
-    if head -n 1 LGI_input | grep -q "$returns\$"; then
+    [ -d "${input%/*}" ] || mkdir -m 700 "${input%/*}"
+    case "$bytes" in ef\ bb\ bf*) begin=4 ;; *) begin=1 ;; esac
+    if ends_in_return; then
         tail -c +$begin LGI_input | sed "s/$returns\$//" > $input
+    elif [ $begin = 1 ]; then
+        # Replaces a file of that name.
+        install -m 700 LGI_input $input
+        return
     else
         tail -c +$begin LGI_input > $input
     fi
     chmod 700 $input
 }
 
-# Prints the command of the job. An input without "#!" is run by sh, since containers cannot start it.
+# Whether the first line ends as lines of Windows do.
+ends_in_return() {
+    returns=$(printf '\r')
+    case "$bytes" in
+        7f\ 45\ 4c\ 46*) return 1 ;;
+        *0a*) case "${bytes%%0a*}" in *'0d ') return 0 ;; *) return 1 ;; esac ;;
+        *) head -n 1 LGI_input | grep -q "$returns\$" ;;
+    esac
+}
+
+# Sets `words`, the command of the job. An input without "#!" is run by sh, since containers cannot start it.
 command_words() {
     if [ -n "$program" ]; then
-        quoted "$program"
+        quote "$program"
+        words=$quoted
         return
     fi
     prepare_input
-    case "$(head -c 4 $input | tr -d '\000')" in
-        '#!'* | ?ELF) ;;
-        *) printf '/bin/sh ' ;;
+    case "${bytes#ef bb bf }" in
+        23\ 21* | ??\ 45\ 4c\ 46*) words=./$input ;;
+        *) words="/bin/sh ./$input" ;;
     esac
-    printf './%s' $input
 }
 
-# Batch systems enforce the limits of jobs; the limits of plain processes are enforced here, as far as possible.
+# Sets `enforced`: batch systems enforce the limits of jobs; those of plain processes are enforced here, as far as
+# possible.
 limits() {
+    enforced=
     [ "$backend" = process ] || return 0
-    chosen=$(choose_cores)
-    [ -z "$chosen" ] || printf 'taskset -c %s ' "$chosen"
-    [ -z "$walltime" ] || printf 'timeout -k 10 %d ' "$walltime"
+    choose_cores
+    [ -z "$chosen" ] || enforced="taskset -c $chosen "
+    [ -z "$walltime" ] || enforced="${enforced}timeout -k 10 $walltime "
 }
 
-# Prints the granted number of the available cores, beginning at a different core for each job; nothing for all cores.
+# Sets `chosen` to the granted number of the available cores, beginning at a different core for each job; empty for all.
 choose_cores() {
-    at=$((0x0$(printf '%.6s' "$LGI_DAEMON_REFERENCE")))
-    taskset -c -p $$ | sed 's/.*: //' | tr , '\n' | awk -F - -v wanted="$cpus" -v at="$at" '
-        { for (core = $1; core <= ($2 == "" ? $1 : $2); core++) cores[count++] = core }
-        END {
-            if (wanted >= count) exit
-            for (i = 0; i < wanted; i++) printf "%s%d", i ? "," : "", cores[(at + i) % count]
-        }'
+    chosen='' cores=''
+    command -v taskset > /dev/null || return 0
+    while read -r name list; do
+        [ "$name" != Cpus_allowed_list: ] || cores=$list
+    done < "/proc/$$/status"
+    IFS=,
+    # shellcheck disable=SC2086 # Word splitting is intended.
+    set -- $cores
+    unset IFS
+    count=0
+    for range; do count=$((count + ${range#*-} - ${range%-*} + 1)); done
+    [ "$cpus" -lt "$count" ] || return 0
+    at=${LGI_DAEMON_REFERENCE#??????}
+    at=$((0x0${LGI_DAEMON_REFERENCE%"$at"}))
+    last=$((at + cpus))
+    while [ $at -lt $last ]; do
+        number=$((at % count)) at=$((at + 1))
+        for range; do
+            size=$((${range#*-} - ${range%-*} + 1))
+            [ $number -ge $size ] || break
+            number=$((number - size))
+        done
+        chosen=${chosen:+$chosen,}$((${range%-*} + number))
+    done
 }
 
 payload() {
-    words=$(command_words)
+    command_words
     if [ -n "$container" ]; then
         . "$library/container.sh"
         words="$(container_words) $words"
@@ -86,14 +137,17 @@ payload() {
     if [ "$backend" = glite ]; then
         echo 'own=.LGI_job'
     else
-        printf 'cd %s || exit 75\n' "$(quoted "$PWD")"
-        printf 'own=%s\n' "$(quoted "$own")"
+        quote "$PWD"
+        printf 'cd %s || exit 75\n' "$quoted"
+        quote "$own"
+        printf 'own=%s\n' "$quoted"
     fi
     environment
     printf 'cores=%d walltime=%d\n' "$cpus" "${walltime:-0}"
     # Enforced by the daemon.
     [ -z "$memory" ] || [ "$backend" != process ] || echo "$memory" > "$own/memory_limit"
-    printf 'set -- %s %s\n' "$(limits)" "$words"
+    limits
+    printf 'set -- %s %s\n' "$enforced" "$words"
     wrapper
 }
 
@@ -104,7 +158,7 @@ unset LGI_STATE_DIRECTORY
 # The job runs once, even when it is submitted twice or a batch system restarts it.
 mkdir "$own/started" 2> /dev/null || exit 75
 # Room for the end of the job on a full disk.
-printf '%400s' '' | tr ' ' '\n' > "$own/end.new"
+printf '%400s\n' '' > "$own/end.new"
 export OMP_NUM_THREADS=$cores MKL_NUM_THREADS=$cores OPENBLAS_NUM_THREADS=$cores NUMEXPR_NUM_THREADS=$cores
 # After SIGTERM the script waits for the program and records how it ended.
 trap : TERM
@@ -114,10 +168,10 @@ ticks() {
 }
 ticks
 began=$now
-# Another shell opens the streams of the job, so that "shell" has only the messages of this one. It prints a message
+# A subshell opens the streams of the job, so that "shell" has only the messages of this one. It prints a message
 # when a signal has ended the job (but not for SIGINT and SIGPIPE), and none when the job has exited.
 {
-    /bin/sh -c 'own=$1; shift; exec "$@" < /dev/null > "$own/stdout" 2> "$own/stderr"' sh "$own" "$@"
+    (exec "$@" < /dev/null > "$own/stdout" 2> "$own/stderr")
     code=$?
 } 2> "$own/shell"
 ticks
@@ -131,14 +185,17 @@ if [ $walltime != 0 ] && [ $((now - began)) -ge $((walltime * 100)) ]; then
         137) why="time limit of $walltime s exceeded, killed" ;;
     esac
 fi
-rm -rf "$own/probe"
-failure=$(LC_ALL=C; export LC_ALL; { head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
-case "$failure" in *'No space left on device'* | *'quota exceeded'*) why="${why:+$why; }No space left on device" ;; esac
-rm -f "$own/probe"
+if [ -e "$own/probe" ] || [ -h "$own/probe" ]; then rm -rf "$own/probe"; fi
+if ! printf '%65536s' '' 2> /dev/null > "$own/probe"; then
+    # Other programs say why.
+    failure=$(LC_ALL=C; export LC_ALL; { head -c 65536 /dev/zero > "$own/probe"; } 2>&1)
+    case "$failure" in *'No space left on device'* | *'quota exceeded'*) why="${why:+$why; }No space left on device" ;; esac
+fi
+true 2> /dev/null > "$own/probe"
 [ -f "$own/end.new" ] || rm -rf "$own/end.new"
 { echo "$end" && [ -z "$why" ] || echo "reason=$why"; } 1<> "$own/end.new"
 ln "$own/end.new" "$own/end" 2> /dev/null || [ -e "$own/end" ] || mv "$own/end.new" "$own/end"
-rm -f "$own/end.new"
+rm -f "$own/end.new" "$own/probe"
 exit $code
 END
 }

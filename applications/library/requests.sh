@@ -1,17 +1,29 @@
 # shellcheck shell=sh
 # Requests in a job's specifics. Only numbers and one validated name are used, no other text of the user.
 
-# request_value TAG: prints the text of a tag, cut to 200 bytes.
+# request_value TAG: sets `value` to the text of a tag, cut to 200 bytes. Older daemons do not read it for us.
 request_value() {
+    case "$1${LGI_REQUEST_CPUS+ is known}" in
+        'cpus is known') value=$LGI_REQUEST_CPUS ;;
+        'nodes is known') value=$LGI_REQUEST_NODES ;;
+        'memory is known') value=$LGI_REQUEST_MEMORY ;;
+        'walltime is known') value=$LGI_REQUEST_WALLTIME ;;
+        'image is known') value=$LGI_REQUEST_IMAGE ;;
+        *) value=$(search_request "$1") ;;
+    esac
+}
+
+# search_request TAG: prints the text of a tag.
+search_request() {
     tr '\n\t\r' '   ' < LGI_job_specifics | sed -n "s/.*<$1>\([^<>]*\)<\/$1>.*/\1/p" |
         sed 's/^ *//; s/ *$//' | head -c 200
 }
 
 # read_number TAG DEFAULT MAXIMUM: sets `value`, and `error` or `too_much` when it is not acceptable.
 read_number() {
-    value=$(request_value "$1")
+    request_value "$1"
     value=${value:-$2}
-    [ "$1" != walltime ] || value=$(seconds "$value")
+    [ "$1" != walltime ] || to_seconds
     case "$value" in
         '') return ;;
         0* | *[!0-9]* | ??????????*)
@@ -30,14 +42,17 @@ shown() {
     printf '%s' "$1" | tr -c '[:alnum:] ._/:+-' '?'
 }
 
-# seconds TIME: prints HH:MM:SS as seconds, anything else unchanged.
-seconds() {
-    case "$1" in
-        [0-9][0-9]:[0-5][0-9]:[0-5][0-9] | [0-9][0-9][0-9]:[0-5][0-9]:[0-5][0-9])
-            printf '%s\n' "$1" | awk -F: '{ print $1 * 3600 + $2 * 60 + $3 }'
-            ;;
-        *) printf '%s\n' "$1" ;;
+# Changes `value` from HH:MM:SS to seconds, and nothing else.
+to_seconds() {
+    case "$value" in
+        [0-9][0-9]:[0-5][0-9]:[0-5][0-9] | [0-9][0-9][0-9]:[0-5][0-9]:[0-5][0-9]) ;;
+        *) return 0 ;;
     esac
+    hours=${value%%:*} minutes=${value#*:}
+    value=${minutes#*:} minutes=${minutes%:*}
+    # A number that begins with 0 would be octal.
+    [ ${#hours} -eq 3 ] || hours=0$hours
+    value=$(((1$hours - 1000) * 3600 + (1$minutes - 100) * 60 + 1$value - 100))
 }
 
 # Sets cpus, nodes, memory, walltime and image, and `error` or `too_much`.
@@ -50,16 +65,17 @@ read_requests() {
     image=
     if [ -n "$container" ]; then
         read_image
-    elif [ -n "$(request_value image)" ]; then
+    else
+        request_value image
         # The job runs in exactly that image, or on another resource.
-        too_much="this resource has no images"
+        [ -z "$value" ] || too_much="this resource has no images"
     fi
 }
 
 # Sets `image`: name:version, without characters that are special in a shell or path; no part begins with "." or "-".
 read_image() {
-    image=$(request_value image)
-    image=${image:-$default_image}
+    request_value image
+    image=${value:-$default_image}
     if ! printf '%s\n' "$image" | grep -q -x -E '[a-z0-9][a-z0-9_-]*([./][a-z0-9_-]+)*:[A-Za-z0-9_][A-Za-z0-9._-]*'; then
         error="image must be name:version such as psi4:1.5, not '$(shown "$image")'"
     elif ! image_exists; then

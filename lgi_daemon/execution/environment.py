@@ -6,6 +6,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 # LGI's programs under their full names, which are those of no other program.
@@ -46,10 +47,22 @@ def variables(programs: Path | None, home: Path | None, hints: Mapping[str, str]
     site, own = site_path(), [str(programs)] if programs else []
     kept["PATH"] = ":".join([str(_FILTERS), *own, site])
     kept["LGI_JOB_PATH"] = ":".join([site, *own])
+    if programs and (library := library_of(programs)):
+        kept["LGI_LIBRARY"] = library
     if home is not None:
         kept = {name: kept[name] for name in kept if name not in _OF_USER}
         kept["HOME"] = kept["TMPDIR"] = str(home)
     return kept | dict(hints)
+
+
+@cache
+def library_of(programs: Path) -> str:
+    """Return the directory of the application library that belongs to LGI_backend; empty without one."""
+    backend = (programs / "LGI_backend").resolve()
+    for folder in (backend.parent, backend.parents[1] / "share/lgi/applications/library"):
+        if (folder / "job.sh").is_file():
+            return str(folder)
+    return ""
 
 
 def site_path() -> str:

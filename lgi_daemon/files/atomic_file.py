@@ -14,10 +14,12 @@ def write(
     owner: int | None = None,
     group: int | None = None,
     durable: bool = True,
+    names_durable: bool = True,
 ) -> None:
     """Write a file, replacing an older one of that name; no link in the folder is followed.
 
     With ``durable`` return after the data is on the disk, so that a power failure cannot undo or truncate it.
+    Without ``names_durable`` it can still remove the name, until `sync_folder` is called after several files.
     Raise OSError on failure; the older file is then unchanged.
     """
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -29,7 +31,7 @@ def write(
         except OSError:
             _remove_if_present(directory, temporary)
             raise
-        if durable:
+        if durable and names_durable:
             os.fsync(directory)
     finally:
         os.close(directory)

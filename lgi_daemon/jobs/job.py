@@ -107,7 +107,7 @@ class LocalJob:
             if self.record.run is not None:
                 # What the job has changed is noticed before it is written over.
                 self.restore_files()
-            self.run.save(changed)
+            self.run.save(changed, self.record)
             self.record = changed
 
     def save_or_keep(self, **changes: object) -> None:

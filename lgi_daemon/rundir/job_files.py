@@ -63,6 +63,13 @@ def contents(record: JobRecord, scripts: Mapping[str, bytes]) -> dict[str, bytes
     return {name: files[name] for name in HASHED if name in files} | credentials
 
 
+def changed_contents(record: JobRecord, before: JobRecord) -> dict[str, bytes]:
+    """Return the LGI_* files that a change of the record has changed; its scripts never change."""
+    scripts = dict.fromkeys(SCRIPTS, b"")
+    known = contents(before, scripts)
+    return {name: data for name, data in contents(record, scripts).items() if known.get(name) != data}
+
+
 class JobFiles:
     """The directory of one job as the daemon writes and reads it, no link in it followed."""
 

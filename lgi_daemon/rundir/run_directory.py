@@ -26,7 +26,8 @@ from lgi_daemon.execution.environment import PROGRAMS, link_programs
 from lgi_daemon.files import atomic_file
 from lgi_daemon.files.reserve import RESERVE_BYTES, Reserve, is_disk_full
 from lgi_daemon.files.rmtree import remove_tree
-from lgi_daemon.rundir.job_files import JobFiles, contents
+from lgi_daemon.rundir import script_copies
+from lgi_daemon.rundir.job_files import JobFiles, changed_contents, contents
 from lgi_daemon.rundir.record import JobRecord, Phase, to_json
 from lgi_daemon.rundir.session_file import SessionFile
 from lgi_protocol.job_directory import SCRIPTS
@@ -125,8 +126,7 @@ class RunDirectory:
                 os.chown(folder, -1, group)
                 # A batch system may run the job under another group than its scripts.
                 folder.chmod(0o711)
-            for name in SCRIPTS:
-                atomic_file.write(folder, f"LGI_{name}", scripts[name], 0o550, group=group)
+            script_copies.store(folder, scripts, group)
             self._write(record)
             atomic_file.sync_folder(self.records)
             self.restore(record)
@@ -134,14 +134,14 @@ class RunDirectory:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def save(self, record: JobRecord) -> None:
-        """Store a changed record, then update the job's directory."""
+    def save(self, record: JobRecord, before: JobRecord | None = None) -> None:
+        """Store a changed record, then update the job's directory: the files that differ from ``before``."""
         self._write(record)
-        self.restore(record)
+        self.restore(record, before)
 
-    def begin(self, record: JobRecord) -> None:
+    def begin(self, record: JobRecord, before: JobRecord | None = None) -> None:
         """Store that the run script starts: the record last, immediately before the start."""
-        self.restore(record)
+        self.restore(record, before)
         self._write(record)
 
     def restart_requested(self, record: JobRecord) -> bool:
@@ -158,16 +158,22 @@ class RunDirectory:
         if record.has_state_directory:
             (self.state(record) / RESTART_REQUEST).unlink(missing_ok=True)
 
-    def restore(self, record: JobRecord) -> list[str]:
-        """Restore the job's directory from the record; return the names of the LGI_* files that differed."""
-        scripts = {name: self.script(record, name).read_bytes() for name in SCRIPTS}
+    def restore(self, record: JobRecord, before: JobRecord | None = None) -> list[str]:
+        """Restore the job's directory from the record; return the names of the LGI_* files that differed.
+
+        With the record as it was ``before``, only what has changed since is looked at.
+        """
+        if before is not None:
+            wanted = changed_contents(record, before)
+        else:
+            wanted = contents(record, {name: self.script(record, name).read_bytes() for name in SCRIPTS})
         files = self.files(record)
         try:
             self._make_state(record)
             if os.path.lexists(files.path) and (files.path.is_symlink() or not files.path.is_dir()):
                 self.set_aside(files.path, "it has the name of a job's directory")
             files.make()
-            return files.write(contents(record, scripts))
+            return files.write(wanted)
         except OSError as error:
             # The job owns the directory and can damage it; the daemon relies on the record only.
             log.warning("%s: its directory cannot be written: %s", record.title, error)
