@@ -25,26 +25,10 @@ class Field:
     malformed: ErrorNumber
     missing: ErrorNumber | None = None
 
-    def check_size(self, value: str, digits: int = 1) -> None:
-        """Raise LGIError ``too_big`` for too many bytes; ``digits`` characters encode one byte."""
-        size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
-        if size >= self.limit:
-            raise self.refusal(self.too_big, f"{size} bytes, at most {self.limit - 1} are allowed")
-
-    def check_name(self, value: str) -> None:
-        """Raise LGIError ``malformed`` unless a value can be the name of an application."""
-        if not xml.is_name(value):
-            raise self.refusal(self.malformed, f"{shortened(value)} cannot be the name of an application")
-
     def refusal(self, number: ErrorNumber, why: str) -> LGIError:
         """Return the error of a value; it names this field, also when the number is that of another one."""
         is_own = number.message.startswith(f"{self.name} ")
         return LGIError(number, why, message="" if is_own else f"{self.name} is not acceptable")
-
-
-def shortened(value: str) -> str:
-    """Return a value for an error message: short and on one line."""
-    return repr(value[:40])
 
 
 def _field(name: str, limit: int, too_big: ErrorNumber, missing: ErrorNumber | None = None) -> Field:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from lgi_protocol import comma_lists, common_name, hexcode, xml
-from lgi_server.api.fields import Field, shortened
+from lgi_server.api.fields import Field
 
 
 class Form:
@@ -27,7 +27,7 @@ class Form:
             if field.missing is not None:
                 raise field.refusal(field.missing, "it is missing")
             return ""
-        field.check_size(value, digits)
+        check_size(field, value, digits)
         return value
 
     def untrimmed(self, field: Field) -> str:
@@ -56,7 +56,7 @@ class Form:
         """Return a decimal number; LGIError as `text`, or ``malformed``."""
         value = self.text(field)
         if not (value.isascii() and value.isdigit()):
-            raise field.refusal(field.malformed, f"{shortened(value)} is not a number")
+            raise field.refusal(field.malformed, f"{_shown(value)} is not a number")
         return int(value)
 
     def number_or(self, field: Field, default: int) -> int:
@@ -83,14 +83,14 @@ class Form:
         """Return the numbers in a comma list; LGIError as `line`."""
         values = self.names(field)
         if not all(value.isascii() and value.isdigit() for value in values):
-            raise field.refusal(field.malformed, f"{shortened(', '.join(values))} is not a list of numbers")
+            raise field.refusal(field.malformed, f"{_shown(', '.join(values))} is not a list of numbers")
         return frozenset(int(value) for value in values)
 
     def tags(self, field: Field, most: int) -> tuple[str, ...]:
         """Return the different applications in a comma list; LGIError as `line`, ``too_big`` for too many."""
         values = self.names(field)
         for value in values:
-            field.check_name(value)
+            _check_name(field, value)
         if len(values) > most:
             raise field.refusal(field.too_big, f"{len(values)} names, at most {most} are allowed")
         return values
@@ -102,7 +102,7 @@ class Form:
         """
         value = self.line(field)
         if value:
-            field.check_name(value)
+            _check_name(field, value)
         return value
 
     def data(self, field: Field) -> bytes:
@@ -119,7 +119,7 @@ class Form:
         Raises LGIError ``too_big``.
         """
         value = self._posted.get(field.name, "").replace("\r\n", "\n")
-        field.check_size(value)
+        check_size(field, value)
         return value.encode("utf-8", "replace")
 
     def markup(
@@ -137,3 +137,21 @@ class Form:
         except ValueError as error:
             raise field.refusal(field.malformed, str(error)) from None
         return value
+
+
+def check_size(field: Field, value: str, digits: int = 1) -> None:
+    """Raise LGIError ``too_big`` for too many bytes; ``digits`` characters encode one byte."""
+    size = -(-len(value.encode("utf-8", "surrogatepass")) // digits)
+    if size >= field.limit:
+        raise field.refusal(field.too_big, f"{size} bytes, at most {field.limit - 1} are allowed")
+
+
+def _check_name(field: Field, value: str) -> None:
+    """Raise LGIError ``malformed`` unless a value can be the name of an application."""
+    if not xml.is_name(value):
+        raise field.refusal(field.malformed, f"{_shown(value)} cannot be the name of an application")
+
+
+def _shown(value: str) -> str:
+    """Return a value for an error message: short and on one line."""
+    return repr(value[:40])

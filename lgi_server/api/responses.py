@@ -17,7 +17,8 @@ Elements = tuple[Element, ...]
 _TARGETS = ("target_resources", "owners", "application")
 _STATE_NOW = ("state", "state_time_stamp")
 _ACCESS = ("read_access", "write_access", "job_specifics")
-# The elements of a job in each answer, in LGI's order.
+# The elements of a job in each answer, in LGI's order. What is ours comes behind them (`end`), if the job has
+# it: a job without it is answered as before.
 _DETAILS = ("job_id", *_TARGETS, *_STATE_NOW, "repository_content", "input", "output", *_ACCESS)
 _UPDATED = ("job_id", *_TARGETS, *_STATE_NOW, "input", "output", *_ACCESS)
 _STATE = ("job_id", *_TARGETS, *_STATE_NOW, *_ACCESS)

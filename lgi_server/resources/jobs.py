@@ -4,6 +4,7 @@ from functools import partial
 
 from lgi_server.api import end_fields, fields, specifics
 from lgi_server.api.context import ResourceContext, SessionContext
+from lgi_server.api.form import check_size
 from lgi_server.api.responses import Elements
 from lgi_server.background.timestamp_batcher import Timestamp
 from lgi_server.services.jobs import updates
@@ -53,7 +54,7 @@ def _echoed(posted: str) -> str:
 
     Raises LGIError SPECIFICS_TOO_BIG; the tags of server and daemon do not count.
     """
-    fields.SPECIFICS.check_size(specifics.without_server_tags(posted))
+    check_size(fields.SPECIFICS, specifics.without_server_tags(posted))
     return specifics.without_repository(posted)
 
 

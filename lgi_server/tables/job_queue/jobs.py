@@ -116,49 +116,49 @@ def locked(transaction: Transaction, job_id: int, session_id: int) -> tuple[JobR
     return (job_in(row), lock) if row and lock else None
 
 
-_INSERT = (
-    "INSERT INTO job_queue (state, application, owners, read_access, write_access, target_resources,"
-    " input, output, job_specifics, lock_state, state_time_stamp, daemon_pulse, priority, repository,"
-    " licences, exit_code, exit_signal, end_reason) VALUES "
-)
-_NEW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-
-
 def insert(transaction: Transaction, job: JobRow) -> int:
     """Insert a job and return its new job_id; the one in ``job`` is not used."""
-    return transaction.insert(_INSERT + _NEW, *_values(job))
+    row = _row(job)
+    return transaction.insert(f"{_insert_into(row)} ({placeholders(row)})", *row.values())
 
 
 def insert_all(transaction: Transaction, new: Sequence[JobRow]) -> dict[str, int]:
     """Insert jobs, each with its own repository; return their new job_id by repository."""
-    rows = transaction.rows(
-        f"{_INSERT}{', '.join([_NEW] * len(new))} RETURNING job_id, repository",
-        *(value for job in new for value in _values(job)),
+    rows = [_row(job) for job in new]
+    groups = ", ".join([f"({placeholders(rows[0])})"] * len(rows))
+    stored = transaction.rows(
+        f"{_insert_into(rows[0])} {groups} RETURNING job_id, repository",
+        *(value for row in rows for value in row.values()),
     )
-    return {row["repository"]: int(row["job_id"]) for row in rows}
+    return {row["repository"]: int(row["job_id"]) for row in stored}
 
 
-def _values(job: JobRow) -> tuple[Any, ...]:
-    return (
-        job.state,
-        job.application,
-        comma_lists.join(job.owners),
-        comma_lists.join(job.read_access),
-        comma_lists.join(job.write_access),
-        comma_lists.join(job.target_resources),
-        job.input,
-        job.output,
-        job.job_specifics,
-        job.lock_state,
-        job.state_time_stamp,
-        job.daemon_pulse,
-        job.priority,
-        job.repository,
-        job.licences,
-        job.end.exit_code,
-        job.end.exit_signal,
-        job.end.reason,
-    )
+def _insert_into(row: Mapping[str, Any]) -> str:
+    return f"INSERT INTO job_queue ({', '.join(row)}) VALUES"
+
+
+def _row(job: JobRow) -> dict[str, Any]:
+    """Return the value of each column of a new job."""
+    return {
+        "state": job.state,
+        "application": job.application,
+        "owners": comma_lists.join(job.owners),
+        "read_access": comma_lists.join(job.read_access),
+        "write_access": comma_lists.join(job.write_access),
+        "target_resources": comma_lists.join(job.target_resources),
+        "input": job.input,
+        "output": job.output,
+        "job_specifics": job.job_specifics,
+        "lock_state": job.lock_state,
+        "state_time_stamp": job.state_time_stamp,
+        "daemon_pulse": job.daemon_pulse,
+        "priority": job.priority,
+        "repository": job.repository,
+        "licences": job.licences,
+        "exit_code": job.end.exit_code,
+        "exit_signal": job.end.exit_signal,
+        "end_reason": job.end.reason,
+    }
 
 
 def set_lock_state(transaction: Transaction, job_ids: Sequence[int], lock_state: int) -> None:
