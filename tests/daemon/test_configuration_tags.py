@@ -12,6 +12,8 @@ from lgi_daemon.config.tags import APPLICATION, PROJECT, RESOURCE, ROOT
 from .test_configuration import complaint, edit
 
 ROOM = Path(__file__).parents[2] / "lgi_daemon" / "config"
+EXAMPLE = ROOM.parents[1] / "applications" / "hello_world" / "LGI.cfg.example"
+GUIDE = ROOM.parents[1] / "docs" / "resource_owner_guide.md"
 # How the readers of the configuration name a tag.
 _READ = re.compile(
     r"""(?:value|optional|number|optional_number|file|script|folder|section|find)\(
@@ -191,6 +193,15 @@ def test_an_owner_allow_that_would_be_read_in_part_is_refused(file: Path, allow:
     edit(file, "<any> 5 </any>", allow)
 
     assert told in complaint(file)
+
+
+@pytest.mark.parametrize("document", [EXAMPLE, GUIDE], ids=lambda document: document.name)
+def test_a_tag_is_shown_in_the_example_and_in_the_guide(document: Path) -> None:
+    """An option that nobody can find is not used."""
+    shown = set(re.findall(r"\w+", document.read_text("utf-8")))
+    known = ROOT.names | RESOURCE.names | PROJECT.names | APPLICATION.names
+
+    assert known - shown == set()
 
 
 def test_every_tag_that_is_read_is_known() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -11,8 +12,18 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from lgi_server.api.registry import AnyRoute
 from lgi_server.app import CALLS, create_app
 from tests.support.grid import Grid
+
+WIRE = Path(__file__).parents[2] / "docs" / "wire.md"
+ROUTES: list[AnyRoute] = [route for found in CALLS.values() for route in found]
+CHANGING = {
+    *("interface_submit_job", "interface_submit_jobs", "interface_delete_job"),
+    *("resource_signup_resource", "resource_signoff_resource", "resource_request_work"),
+    *("resource_lock_job", "resource_unlock_job", "resource_update_job", "resource_submit_job"),
+    *("resource_job_tail", "server_run_update"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +46,12 @@ def routes(grid: Grid) -> list[list[str]]:
 
 
 def test_flask_lists_every_call_with_both_of_its_addresses(installed: Grid) -> None:
-    """Twenty-five calls, and repository_content, which is one by its name."""
+    """Also repository_content, which is one by its name."""
     calls = [f"{folder}/{route.name}" for folder, found in CALLS.items() for route in found]
 
     listed = routes(installed)
 
     addresses = [line[-1] for line in listed]
-    assert len([*calls, "repository/repository_content"]) == 26
     for call in (*calls, "repository/repository_content"):
         assert addresses.count(f"/LGI/{call}") == addresses.count(f"/LGI/{call}.php") == 1
     assert all(
@@ -57,6 +67,21 @@ def test_a_call_is_named_as_its_function_and_lies_in_the_folder_of_its_address()
         for route in found:
             assert route.view.__module__.startswith(f"lgi_server.{folder}.")
             assert route.view.__name__ == route.name
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_a_call_is_described_in_the_reference(route: AnyRoute) -> None:
+    """By its name in docs/wire.md, with its fields, error numbers and tags."""
+    described = re.findall(r"\w+", WIRE.read_text("utf-8"))
+
+    assert route.name in described, "a new call: describe it in docs/wire.md"
+
+
+def test_a_call_that_changes_nothing_does_not_wait_for_writers() -> None:
+    """Its route has ``writes=False``, which a narrow test does not notice; all others are listed here."""
+    writing = {route.name for route in ROUTES if route.writes}
+
+    assert writing == CHANGING, "a call that changes nothing has writes=False; any other is listed here"
 
 
 @pytest.mark.parametrize(
