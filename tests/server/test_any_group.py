@@ -39,7 +39,7 @@ def dave(grid: Grid) -> UserCalls:
     ],
 )
 def test_every_posted_group_is_granted(grid: Grid, dave: UserCalls, posted: str, granted: str) -> None:
-    """Also `any` itself, as old configurations have it: it stands for the user's own name."""
+    """`any` is granted too, since old configurations have it: it stands for the user's own name."""
     dave.groups = posted
 
     answer = dave.post("interface_submit_job", **JOB)
@@ -58,7 +58,7 @@ def test_no_call_grants_the_administrators_group(dave: UserCalls, call: str) -> 
 
 
 def test_the_group_any_beside_other_groups_is_any(grid: Grid) -> None:
-    """And the administrators' group is granted where the certificate names it."""
+    """The administrators' group is granted if the certificate names it."""
     grid.resource()
     user = grid.user("erin@desk", ("any", "admin"))
     user.groups = "chem, admin"

@@ -201,7 +201,7 @@ def test_a_limit_counts_the_jobs_of_the_same_call(
 
 
 def test_a_repeated_call_makes_no_second_jobs(grid: Grid, contents: Path) -> None:
-    """What was stored is answered again, what was not is stored now, other contents are error 33."""
+    """Stored jobs are returned, missing ones are stored now, and other contents are error 33."""
     grid.resource()
     user = grid.user()
     jobs = [JOB | {"request_id": f"r{number}", "files": [["f", 1]]} for number in range(4)]
@@ -217,7 +217,7 @@ def test_a_repeated_call_makes_no_second_jobs(grid: Grid, contents: Path) -> Non
 
 
 def test_equal_calls_at_once_make_each_job_once(grid: Grid, tmp_path: Path) -> None:
-    """Also when their jobs come in another order."""
+    """This holds for any order of the jobs in the calls."""
     grid.resource()
     users = [grid.user() for _ in range(4)]
     jobs = [JOB | {"request_id": f"r{number}"} for number in range(20)]

@@ -94,7 +94,7 @@ def test_a_resource_of_a_slave_only_is_not_registered_on_the_master(master: Grid
 
 
 def test_a_change_for_a_slave_is_taken_back_there(master: Grid) -> None:
-    """By giving the slave what the master has: here another limit, there no such rule."""
+    """The slave gets the master's state: another limit in one case, no such rule in the other."""
     manage(master, *CHANGES["allow"][:-1], "7", "--servers", "any")
     manage(master, *CHANGES["allow"], "--servers", SLAVE)
     before = without_updates(master)

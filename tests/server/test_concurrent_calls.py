@@ -1,4 +1,4 @@
-"""Many at once: daemons on one queue, users on one lock."""
+"""Concurrent calls: many daemons on one queue, many users on one lock."""
 
 import threading
 import time

@@ -154,7 +154,7 @@ BAD_REMOTE = {
 def test_a_value_with_a_meaning_for_a_shell_or_ssh_is_refused(
     directory: Path, old: str, new: str, message: str
 ) -> None:
-    """What ends up in arguments and commands is plain, or refused with its line."""
+    """Values that become arguments or parts of commands have plain characters; the error has the line."""
     (directory / "a %h").write_text("x")
 
     with pytest.raises(ConfigError) as refused:
@@ -309,7 +309,7 @@ BAD = {
 def test_a_wrong_line_is_refused_with_section_name_and_number(
     directory: Path, text: str, message: str
 ) -> None:
-    """What is wrong, in which line, and what was probably meant, or what to write instead."""
+    """The message has the error, the line, and the probable name or what to write instead."""
     with pytest.raises(ConfigError) as refused:
         load(directory, text)
 
@@ -334,7 +334,7 @@ def test_an_unreadable_file_is_refused_with_name_and_reason(directory: Path) -> 
 
 
 def test_a_password_in_a_line_that_cannot_be_read_is_not_shown(directory: Path) -> None:
-    """As in all messages about addresses of databases."""
+    """The same holds for all messages with addresses of databases."""
     with pytest.raises(ConfigError, match=r"mariadb://lgi:\.\.\.@localhost/LGI' is not") as refused:
         load(directory, GOOD.replace("database = sqlite:LGI.sqlite", "mariadb://lgi:SECRET@localhost/LGI"))
 

@@ -103,7 +103,7 @@ def test_a_file_without_sections_is_read_with_one_warning(file: Path) -> None:
 
 
 def test_an_error_in_a_file_without_sections_has_the_line_of_that_file(file: Path) -> None:
-    """Not the line it would have with sections."""
+    """The number is not that of the converted text."""
     for wrong, message in (
         ("workers = two", r", line 5: \[limits\] workers = two: write"),
         (

@@ -17,7 +17,7 @@ def others(calls: ResourceCalls, daemon: str) -> int:
 
 
 def test_two_daemons_with_one_certificate_are_told_of_each_other(grid: Grid) -> None:
-    """By their numbers; one that starts again is the same one, and another resource is none of them."""
+    """They are distinguished by their numbers, which stay over a restart; another resource does not count."""
     calls, stranger = grid.resource("res1@cluster"), grid.resource("res2@cluster")
 
     assert [others(calls, "A"), others(calls, "A")] == [0, 0]

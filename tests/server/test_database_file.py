@@ -53,7 +53,7 @@ def test_a_database_file_that_is_gone_is_not_made_anew(words: tuple[str, ...], c
 def test_a_database_file_that_cannot_be_written_to_is_refused_at_the_start(
     words: tuple[str, ...], config: Path
 ) -> None:
-    """Not by the first call that changes something."""
+    """Without this check the first call that writes would fail."""
     file = config.with_name("own.sqlite")
     file.chmod(0o400)
 

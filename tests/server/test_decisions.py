@@ -106,7 +106,7 @@ def test_a_path_that_leads_upwards_is_refused(grid: Grid, path: str) -> None:
 
 
 def test_a_post_of_more_than_16_mb_is_taken(grid: Grid, tmp_path: Path) -> None:
-    """What is refused above `max_post_size` is in test_limits."""
+    """The limit is `max_post_size`, see test_limits."""
     grid.resource()
     large = tmp_path / "large"
     large.write_bytes(bytes(17 * 2**20))
@@ -117,7 +117,7 @@ def test_a_post_of_more_than_16_mb_is_taken(grid: Grid, tmp_path: Path) -> None:
 
 
 def test_a_put_in_chunks_is_stored(grid: Grid) -> None:
-    """Without a Content-Length; in the order in which they come."""
+    """It has no Content-Length; the chunks are stored in their order."""
     url, directory = new_repository(grid)
 
     answer = ask(grid.user(), "PUT", f"{url}/chunked", iter([b"one ", b"two ", b"three"]))

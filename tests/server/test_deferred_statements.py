@@ -1,4 +1,4 @@
-"""Statements that many ask for and that are run once, a second later, outside of all transactions."""
+"""Deferred statements: they run within a second, once for all transactions that asked for them."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_an_event_that_waits_is_stored_when_the_program_ends(database: Database)
 
 
 def test_events_are_kept_while_the_database_is_away() -> None:
-    """In its order, and a bounded number of the newest."""
+    """The newest ones up to a limit are kept in their order."""
     taken: list[Statement] = []
     away = [True]
 

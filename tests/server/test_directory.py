@@ -67,7 +67,7 @@ def test_a_new_master_is_named_within_two_seconds(grid: Grid, call: str) -> None
 
 
 def test_resources_and_servers_are_listed_as_they_were_registered(grid: Grid) -> None:
-    """As LGI: not by name. One whose row is changed keeps its place."""
+    """As LGI: the order is not that of the names, and does not depend on changes of rows."""
     names = ["zeus@cluster", "hera@cluster", "apollo@cluster"]
     for name in names:
         grid.resource(name)

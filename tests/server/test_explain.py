@@ -69,7 +69,7 @@ def test_each_resource_is_listed_with_what_it_does_with_the_job(grid: Grid) -> N
 
 
 def test_a_resource_that_lacks_what_a_job_asks_for_is_named(grid: Grid) -> None:
-    """By its own word: which image, how many cores; and where all targets do, that is the reason."""
+    """The verdict has the missing image or the number of cores; if all targets lack it, it is the reason."""
     user = grid.user()
     grid.resource("res1@cluster", "<hello_world> &lt;images&gt; psi4:1.5 &lt;/images&gt; </hello_world>")
     grid.resource("res2@cluster", "<hello_world> <images> </images> <max_cpus> 2 </max_cpus> </hello_world>")
@@ -134,7 +134,7 @@ def test_the_reason_that_keeps_a_job_from_every_resource_comes_first(grid: Grid)
     [("running", "running"), ("frozen", "running"), ("aborting", "aborting"), ("finished", "ended")],
 )
 def test_a_job_that_is_not_queued_is_explained_by_its_state(grid: Grid, state: str, said: str) -> None:
-    """Without a word about the queue."""
+    """The answer says nothing of the queue."""
     grid.resource()
     user = grid.user()
     job = user.submit()

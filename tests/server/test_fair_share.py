@@ -103,7 +103,7 @@ def test_the_function_of_the_page_can_be_used(tmp_path: Path) -> None:
 
 
 def test_use_counts_half_after_a_half_life() -> None:
-    """Of a run that has just ended nearly all, of a long one less than its seconds."""
+    """A run that has just ended counts almost fully, a long one less than its seconds."""
     week = 7 * DAY
 
     now = fair_share.decayed_seconds(0, HOUR, HOUR, week)

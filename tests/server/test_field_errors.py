@@ -43,7 +43,7 @@ def test_a_wait_that_is_too_long_is_not_called_a_limit() -> None:
 
 
 def test_an_end_that_is_refused_names_its_field() -> None:
-    """Not the state, whose number it has."""
+    """The error number is that of the state, but the message names the field."""
     code = message(lambda form: end_fields.posted(form, "finished"), {"exit_code": "256"})
     ended = message(end_fields.result_filter, {"ended": "well"})
 

@@ -100,7 +100,7 @@ def test_the_submit_keeps_its_time_when_a_queued_job_is_changed(grid: Grid) -> N
 
 
 def test_a_job_of_a_resource_is_recorded_as_its_own(grid: Grid) -> None:
-    """By whom, and from which state it began."""
+    """The record has the resource as author, and the first state."""
     resource, user = grid.resource(), grid.user()
     reply = resource.submit({"state": "running", "owners": "mark@laptop"} | HERE)
 
@@ -245,7 +245,7 @@ def test_a_run_lasts_from_its_first_state_to_its_last(database: Database) -> Non
 
 
 def test_many_changes_are_counted_in_batches(database: Database) -> None:
-    """However many there are at once, and however many schedulers count: each of them counts once."""
+    """Each change counts once, for any number of changes and schedulers."""
     for begin in range(0, 700, 100):
         store(
             database,
@@ -278,7 +278,7 @@ def test_old_history_is_forgotten_and_its_use_is_not(database: Database) -> None
 
 @given(st.integers(0, 4 * 10**9), st.integers(0, 10**8))
 def test_the_months_of_a_run_hold_all_its_seconds(begin: int, seconds: int) -> None:
-    """In their order, each once, none lost."""
+    """The months are in their order, each once, and their seconds add up to the run."""
     months = list(months_between(begin, begin + seconds))
 
     assert sum(part for _, part in months) == seconds

@@ -8,7 +8,7 @@ from lgi_server.db.failover import AWAY_SECONDS, Hosts
 
 
 def test_hosts_are_asked_in_the_order_of_the_address() -> None:
-    """With the port of MariaDB where none is said."""
+    """The default port is that of MariaDB."""
     hosts = Hosts(parse_hosts("db1, db2:3307,[::1]:3308"))
 
     assert hosts.ordered() == [("db1", 3306), ("db2", 3307), ("::1", 3308)]

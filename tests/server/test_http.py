@@ -331,7 +331,7 @@ def test_a_refused_upload_is_answered_and_then_not_read_for_ever(grid: Grid) -> 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_every_method_on_a_call_is_answered_by_an_lgi_document(grid: Grid, method: str) -> None:
-    """As a GET: a call with no fields."""
+    """It is treated as a GET: a call without fields."""
     request = f"{method} {LIST} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
     answer = exchange(grid, request.encode())

@@ -127,7 +127,7 @@ def test_a_job_that_has_ended_loses_its_connections(job: JobClaims) -> None:
 
 
 def test_a_job_that_runs_keeps_its_connections(job: JobClaims) -> None:
-    """However often it is looked at."""
+    """Repeated checks do not close them."""
     with ExitStack() as stack:
         connections = silent_posts(job, 1, stack)
         with pytest.raises(AssertionError):

@@ -34,7 +34,7 @@ def test_sign_up_says_that_jobs_get_certificates(grid: Grid) -> None:
 
 
 def test_a_certificate_says_what_the_server_knows(grid: Grid, tmp_path: Path) -> None:
-    """Of the request only the key counts. A week, for clients only, and a name no identity can have."""
+    """The request gives only the key. It is valid for a week, for clients only, under a reserved name."""
     job = started(grid, tmp_path)
 
     made = read_certificate(job.credentials.certificate)

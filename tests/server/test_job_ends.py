@@ -155,7 +155,7 @@ def test_a_report_that_is_sent_again_tells_the_same_end(grid: Grid) -> None:
 
 
 def test_a_job_that_is_queued_again_has_no_end(grid: Grid) -> None:
-    """What is known of its last run is no longer so."""
+    """The end of its last run is removed."""
     grid.resource()
     user = grid.user()
     job_id = user.submit()
@@ -179,7 +179,7 @@ def test_a_job_that_is_queued_again_has_no_end(grid: Grid) -> None:
 
 
 def test_a_resource_may_submit_a_job_that_has_ended(grid: Grid) -> None:
-    """With its end; one that is queued has none, and is refused with one."""
+    """It may have an end; a queued job with one is refused."""
     resource, user = grid.resource(), grid.user()
     fields = {"application": "hello_world", "target_resources": "any", "owners": user.name}
 

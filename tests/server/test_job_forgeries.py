@@ -75,7 +75,7 @@ def test_an_authority_of_the_same_name_is_another_one(grid: Grid, job: JobClaims
 
 
 def test_the_projects_authority_makes_no_jobs(grid: Grid, job: JobClaims, tmp_path: Path) -> None:
-    """Who is a job depends on who has signed, not on what is said."""
+    """Only the signing key decides whether a certificate is a job's, not its claims."""
     project: Forger = (read_certificate(grid.people.authority.ca_file).subject, ca_key(grid.people.authority))
 
     nobody = signed(grid, job, tmp_path, project, "")

@@ -60,7 +60,7 @@ def test_a_job_submits_a_queued_job_of_its_owners(grid: Grid, job: JobClaims, tm
 def test_a_submit_that_is_not_for_a_job_is_refused(
     grid: Grid, job: JobClaims, fields: dict[str, str], number: int
 ) -> None:
-    """And leaves no row and no repository."""
+    """No row and no repository are left."""
     usual = {"owners": OWNER, "application": "hello_world", "target_resources": "any", "state": "queued"}
     before = len(list(grid.config.repository.glob("*/JOB_*")))
 

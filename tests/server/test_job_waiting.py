@@ -40,7 +40,7 @@ def run_job(resource: ResourceCalls, job_id: int, state: str) -> None:
 
 
 def test_the_end_of_a_job_is_answered_as_it_comes(grid: Grid) -> None:
-    """Without a state only the end is news, and the answer has everything, as always."""
+    """Without a posted state the call waits for the end; the answer has all details, as usual."""
     user, resource = grid.user(), grid.resource()
     job_id = user.submit()
 
@@ -95,7 +95,7 @@ def test_an_ended_job_is_answered_at_once(grid: Grid, known: dict[str, str]) -> 
 
 
 def test_the_deletion_of_a_job_ends_a_wait(grid: Grid) -> None:
-    """With the number for a job that is not there."""
+    """The answer is the error of a job that does not exist."""
     user = grid.user()
     grid.resource()
     job_id = user.submit()

@@ -242,7 +242,7 @@ def test_servers_and_resources_are_listed_apart(grid: Grid) -> None:
 
 
 def test_a_job_readable_for_several_reasons_is_counted_once(grid: Grid) -> None:
-    """By the user's name, by two groups and by everybody; the list and the count agree."""
+    """Readers are the user's name, two groups and any; list and count agree."""
     grid.resource()
     user = grid.user()
     user.groups = "theor, cyttron"

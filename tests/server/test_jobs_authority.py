@@ -148,7 +148,7 @@ def test_a_server_without_the_two_lines_gives_jobs_no_certificates(tmp_path: Pat
 
 @pytest.mark.parametrize("missing", ["jobs.key", "jobs.crt"])
 def test_a_server_does_not_start_with_half_an_authority(missing: str) -> None:
-    """What is left is not replaced: the message names the files."""
+    """The remaining file is not replaced, and the message names both."""
     grid = Grid()
     try:
         (grid.config_file.parent / missing).unlink()

@@ -82,7 +82,7 @@ def kill(grid: Grid) -> None:
 
 
 def test_a_server_that_is_killed_loses_nothing_that_was_answered(mortal: Grid) -> None:
-    """What it was doing is done whole or not at all: locks, lists and repositories agree with the jobs."""
+    """Calls in progress are done completely or not at all; locks and repositories agree with the jobs."""
     mortal.resource()
     users, daemons = Users(mortal), Daemons(mortal)
     stop = threading.Event()

@@ -83,7 +83,7 @@ def another(grid: Grid, resource: ResourceCalls) -> ResourceCalls:
 
 
 def test_users_see_how_many_licences_are_in_use(grid: Grid) -> None:
-    """With the resources of the project; those of a job that waits are not in use."""
+    """The list of resources has the numbers; licences that queued jobs request are not in use."""
     resource = grid.resource()
     resource.lock(str(submit(grid, "matlab=2")))
     submit(grid, "matlab=2")
@@ -404,7 +404,7 @@ def test_jobs_that_wait_for_a_licence_cost_nothing_however_many_they_are(databas
 
 
 def test_a_claim_that_waited_counts_the_licences_taken_meanwhile(database: Database) -> None:
-    """Who waited for another claim counts what that has taken."""
+    """After waiting for another claim it counts the licences of that one."""
     first_has_taken, counted = threading.Event(), []
     numbers = queues.fill(database, 2)
     database.run(lambda one: one.run("UPDATE job_queue SET licences = 'abaqus=1'"))
@@ -443,7 +443,7 @@ SECTIONS = {
 def test_a_wrong_section_of_licences_is_refused_with_its_line(
     licensed: Grid, tmp_path: Path, section: str, why: str
 ) -> None:
-    """With file and line, and nothing starts."""
+    """The message has file and line, and the server does not start."""
     text = licensed.config_file.read_text().partition("\n[licences]")[0] + "\n"
     path = licensed.config_file.with_name("wrong.cfg")
     path.write_text(text + section)
@@ -455,7 +455,7 @@ def test_a_wrong_section_of_licences_is_refused_with_its_line(
 
 
 def test_licences_belong_to_the_project_they_are_written_for(licensed: Grid) -> None:
-    """Without a name to the default project: two projects never give out the same ones."""
+    """A section without a name is for the default project; projects do not share licences."""
     assert configuration.load(licensed.config_file).projects[PROJECT].licences == STOCK
 
 

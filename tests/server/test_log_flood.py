@@ -103,7 +103,7 @@ def test_plain_http_and_broken_connections_do_not_fill_the_log(grid: Grid) -> No
 
 
 def test_one_user_does_not_fill_the_log(grid: Grid) -> None:
-    """However often a repository is listed; another's line is there."""
+    """Errors of another user are still logged, however often the first one lists a repository."""
     eve, mark = grid.user("eve@desk", ("chem",)), grid.user()
     url = f"{grid.url}/repository/repository_content.php?repository=JOB_{'0' * 32}"
     begin = grid.log.stat().st_size

@@ -140,7 +140,7 @@ NAMES = ["res1", "res1@", "@cluster", "res1@cluster@site", "cluster.", ".org"]
 
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD.keys())
 def test_a_wrong_answer_changes_nothing(grid: Grid, arguments: list[str], message: str) -> None:
-    """What is wrong, with which value; exit code 1."""
+    """The message has the error and the value; the exit code is 1."""
     before = grid.rows("SELECT * FROM updates")
 
     done = manage(grid, *arguments)
@@ -210,7 +210,7 @@ def test_the_written_configuration_is_its_owners_only(grid: Grid) -> None:
 
 
 def test_the_set_up_names_a_certificate_that_is_missing(grid: Grid, tmp_path: Path) -> None:
-    """And leaves no configuration behind that could not be used."""
+    """No unusable configuration is left."""
     done = set_up(grid, tmp_path / "server", certificates=tmp_path)
 
     assert done.returncode == 1
@@ -231,7 +231,7 @@ def test_the_files_the_server_writes_can_be_elsewhere(grid: Grid, tmp_path: Path
 
 
 def test_the_server_tells_its_version() -> None:
-    """As all programs do."""
+    """It has the option --version, as all programs."""
     done = subprocess.run([BIN / "LGI_server", "--version"], capture_output=True, text=True, check=True)
 
     assert done.stdout == f"LGI_server {LGI_VERSION}\n"
@@ -413,7 +413,7 @@ def test_an_invalid_share_is_refused(grid: Grid, kind: str, name: str, weight: s
 
 
 def test_a_configuration_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
-    """With the name that was looked for, and how another one is given."""
+    """The message has the missing path, and the options that set another one."""
     done = subprocess.run(
         [BIN / "ManageDB", "list", "users", "allowed"],
         cwd=tmp_path,

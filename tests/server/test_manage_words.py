@@ -54,7 +54,7 @@ def test_the_command_lines_of_LGIs_document_ask_as_they_do_there(grid: Grid) -> 
 
 
 def test_a_password_on_the_command_line_is_warned_of(grid: Grid) -> None:
-    """As LGI: it may stand there. It is not needed, and every user of the machine can read it meanwhile."""
+    """As LGI: it is allowed. It is not needed, and other users of the machine can read it."""
     done = manage(grid, "list", "users", "allowed", "LGI", "localhost", "LGI", "secret")
 
     assert done.returncode == 0
@@ -68,13 +68,13 @@ def test_host_and_user_of_the_database_may_stand_there(grid: Grid) -> None:
 
 
 def test_words_may_be_written_in_upper_case(grid: Grid) -> None:
-    """As LGI; the project is called as it is."""
+    """As LGI; the name of the project is case-sensitive."""
     assert manage(grid, "LIST", "Users", "ALLOWED", "LGI").returncode == 0
     assert "has no project 'lgi'" in manage(grid, "list", "users", "allowed", "lgi").stderr
 
 
 def test_the_configuration_may_be_given_behind_the_words(grid: Grid) -> None:
-    """As before them, where it counts less."""
+    """An option after the words overrides one before them."""
     command = [
         BIN / "ManageDB",
         "--config",

@@ -65,7 +65,7 @@ def left_over(grid: Grid) -> list[str]:
 
 
 def test_many_files_are_stored_with_one_request(grid: Grid) -> None:
-    """As many as one request may bring; empty ones and odd names too, each with its own bytes."""
+    """The largest number of one request, with empty files and unusual names, is stored byte for byte."""
     url, directory = new_repository(grid)
     files = {f"file {number} &<>'\"ä\n.dat": b"\0%d" % number * (number % 50) for number in range(512)}
 
@@ -91,7 +91,7 @@ def test_an_empty_list_tells_what_one_request_may_bring(grid: Grid) -> None:
 
 
 def test_files_keep_their_time_and_permission_to_be_executed(grid: Grid) -> None:
-    """As those of a PUT: the time as a text or a number; without them a file is new, and not executable."""
+    """The time is a text or a number, as with PUT; without properties a file is new and not executable."""
     url, directory = new_repository(grid)
     files: Listed = [
         {"name": "text", "size": 1, "date": "1700000000.123456789", "executable": True},
@@ -227,7 +227,7 @@ def test_only_a_user_who_may_write_stores_files(grid: Grid) -> None:
 
 
 def test_a_job_stores_its_own_files_at_once(grid: Grid, tmp_path: Path) -> None:
-    """With its certificate, for its own repository, as long as it runs."""
+    """It can do so with its certificate, for its own repository, while it runs."""
     url, _directory = new_repository(grid)
     grid.run("UPDATE job_queue SET state = 'finished'")
     job = started(grid, tmp_path)

@@ -62,7 +62,7 @@ def test_a_server_that_starts_removes_the_counters_of_one_that_was_killed(tmp_pa
 
 
 def test_calls_jobs_and_claims_are_counted_over_all_workers(grid: Grid) -> None:
-    """By call and error number, with their times; jobs by state; the resources that were seen."""
+    """Calls are counted by error number and time, jobs by state, resources by their last call."""
     before = page(grid, admin(grid)).text
     calls, user = grid.resource(), grid.user()
     for _ in range(6):

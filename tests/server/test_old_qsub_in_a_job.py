@@ -114,7 +114,7 @@ def test_the_session_of_a_job_is_none_of_its_resource(grid: Grid, job: JobClaims
 def test_a_call_that_is_not_for_a_job_is_refused(
     grid: Grid, job: JobClaims, call: str, fields: dict[str, str], number: int
 ) -> None:
-    """With the errors of a resource's call; what the resource offers stays."""
+    """The errors are those of a resource's call; the resource's capabilities do not change."""
     before = tables(grid)
 
     assert refusal(lambda: job.client.post(call, {"project": "LGI"} | fields)) == number

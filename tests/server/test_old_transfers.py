@@ -1,4 +1,4 @@
-"""Files as the LGI_filetransfer and the LGI.py of LGI 1.31 move them (clients.md 1.4 and 1.5)."""
+"""Transfers of files as the programs of LGI 1.31 make them."""
 
 import socket
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_a_name_that_nobody_has_encoded_is_found(grid: Grid, name: str) -> None:
 
 
 def test_a_name_that_is_not_utf_8_is_refused_with_its_reason(grid: Grid) -> None:
-    """In the document that these programs read, and nothing is stored."""
+    """The reason is in a document that these programs can parse, and nothing is stored."""
     path, directory = place(grid)
     before = list(directory.iterdir())
     head = f"PUT {path}/Gr\xf6\xdfe HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
@@ -110,7 +110,7 @@ def test_a_name_that_is_not_utf_8_is_refused_with_its_reason(grid: Grid) -> None
 
 
 def test_an_address_with_a_question_mark_ends_there(grid: Grid) -> None:
-    """As LGI: what follows is a query, so the name is what stands before it (clients.md 12.4 C5)."""
+    """As LGI: the rest is a query, so the name ends before it (clients.md 12.4 C5)."""
     path, directory = place(grid)
 
     put = asked(grid, "PUT", f"{path}/a?b", b"contents")
@@ -129,7 +129,7 @@ def test_an_address_with_a_question_mark_ends_there(grid: Grid) -> None:
 )
 @pytest.mark.parametrize("server", ["", "https://localhost"])
 def test_a_list_is_found_by_any_form_of_its_address(grid: Grid, form: str, server: str) -> None:
-    """With the dot segments that older libraries do not remove."""
+    """Older libraries do not remove dot segments."""
     path, directory = place(grid)
     target = server + form.format(base="/LGI/repository", fan=directory.parent.name).replace("///", "//")
 

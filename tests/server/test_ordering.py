@@ -114,7 +114,7 @@ def test_long_queues_are_found_by_their_beginnings(private_mariadb: PrivateMaria
 
 @pytest.mark.parametrize("resources", [1, 7, 1000])
 def test_ten_jobs_do_not_wait_for_ten_thousand(database: Database, resources: int) -> None:
-    """However many resources take jobs between two cycles: the first starts before the 100th of the other."""
+    """The first of them starts before the 100th job of the other user, for any number of resources."""
     queue(database, "anna", 10_000)
     started = start(database, resources)
     queue(database, "ben", 10)
@@ -236,7 +236,7 @@ def ran(database: Database, user: str, hours: float) -> None:
 
 
 def test_a_user_who_has_used_much_lately_waits_for_others(database: Database) -> None:
-    """As many jobs as that is; an hour of a week ago counts half of one."""
+    """The use counts in jobs; an hour of a week ago counts half."""
     for _ in range(4):
         ran(database, "anna", 1)
     queue(database, "anna", 10)
@@ -251,7 +251,7 @@ def test_a_user_who_has_used_much_lately_waits_for_others(database: Database) ->
 
 
 def test_jobs_that_run_count_before_they_have_ended(database: Database) -> None:
-    """As a job of typical length, or as long as they run."""
+    """Each counts as a job of typical length, or by its time so far if that is longer."""
     queue(database, "anna", 4)
     change = partial(
         StateChange, owners=("anna", "theor"), target_resources=("any",), application="hello_world"

@@ -132,7 +132,7 @@ def test_a_job_can_be_submitted_again_like_another(offered: Grid) -> None:
 
 
 def test_an_input_that_is_no_text_is_not_taken_for_some(offered: Grid) -> None:
-    """What is not copied to a job like another is said: bytes that a form cannot hold, and files."""
+    """The form for a similar job says what is not copied: binary input, and files."""
     job_id = offered.user().submit(input="FF00FE41")
 
     page = Browser(offered).get(f"submit?like={job_id}")
@@ -173,7 +173,7 @@ def test_a_job_is_deleted_or_aborted_after_a_question(
 
 
 def test_files_are_added_replaced_and_deleted(offered: Grid) -> None:
-    """By who may change the job; deleting one asks first."""
+    """Users who may change the job can do so; a deletion asks for confirmation."""
     job_id = offered.user().submit()
     browser = Browser(offered)
 
@@ -318,7 +318,7 @@ def test_a_user_who_may_only_read_a_job_changes_nothing(offered: Grid, change: s
 
 
 def test_administrators_may_change_every_job(offered: Grid) -> None:
-    """As with the calls: their group is in every job's lists."""
+    """As with calls, their group counts as a name in every access list."""
     job_id = offered.user().submit()
 
     Browser(offered, "root@admin", ("admin",)).fill(f"jobs/{job_id}/delete")

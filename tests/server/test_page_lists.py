@@ -19,7 +19,7 @@ def ids(rows: list[dict[str, str]]) -> list[int]:
 
 
 def test_the_newest_job_comes_first(grid: Grid) -> None:
-    """By the time of the last change of state; what changed in the same second by number."""
+    """The order is that of the last change of state, then that of the job ids."""
     grid.resource()
     first, second, third = (grid.user().submit() for _ in range(3))
     grid.set_job(first, state_time_stamp=3000)
@@ -123,7 +123,7 @@ def test_an_invalid_place_in_a_list_is_the_beginning(grid: Grid) -> None:
 
 
 def test_administrators_see_all_jobs_beside_their_own(grid: Grid) -> None:
-    """And how many there are in each state."""
+    """They also see the number of jobs by state."""
     grid.resource()
     grid.user().submit()
     browser = Browser(grid, "root@admin", ("admin",))
@@ -146,7 +146,7 @@ def test_administration_is_for_administrators(grid: Grid) -> None:
 
 
 def test_administrators_see_limits_and_the_health_of_resources(grid: Grid) -> None:
-    """What is used of a limit, who was silent for long, whose certificate ends when."""
+    """The page has the use of limits, silent resources, and the expiry of certificates."""
     register(grid, "silent@cluster", 1, "<hello_world> </hello_world>")
     grid.run("INSERT INTO users_allowed VALUES ('mark@laptop', 'hello_world', -3)")
     grid.run("INSERT INTO groups_denied VALUES ('theor', 'vasp')")

@@ -91,7 +91,7 @@ def test_a_page_is_told_that_its_job_is_gone(grid: Grid, beside: ThreadPoolExecu
 
 
 def test_a_job_that_has_ended_asks_for_nothing(grid: Grid) -> None:
-    """Nor do older pages of a list."""
+    """Older pages of a list do not poll either."""
     grid.resource()
     job_id = grid.user().submit()
     grid.set_job(job_id, state="finished")
@@ -121,7 +121,7 @@ def test_a_list_is_told_that_a_job_has_changed(grid: Grid, beside: ThreadPoolExe
 
 
 def test_a_list_is_not_told_of_what_others_do(grid: Grid, beside: ThreadPoolExecutor) -> None:
-    """Nor of what it shows already: it waits until something of its own happens."""
+    """Changes that it shows already do not wake it either: it waits for a change of one of its jobs."""
     grid.resource()
     user, other = grid.user(), grid.user("other@laptop", ("x",))
     user.submit()

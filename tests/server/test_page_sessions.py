@@ -61,7 +61,7 @@ def test_a_session_that_nobody_uses_ends(grid: Grid) -> None:
 
 
 def test_a_browser_that_keeps_no_cookies_fills_no_table(grid: Grid) -> None:
-    """Of one certificate only some sessions are kept, the newest."""
+    """Only the newest sessions of a certificate are kept."""
     browser = Browser(grid)
     for _ in range(web_sessions.MOST_EACH + 3):
         browser.session.cookies.clear()
@@ -82,7 +82,7 @@ def test_a_link_of_another_site_does_not_cost_the_session(grid: Grid) -> None:
 
 
 def test_a_person_without_a_certificate_is_told_what_to_do(grid: Grid) -> None:
-    """And sees nothing of the project; a program gets LGI's error 2."""
+    """The page shows nothing of the project; a program gets error 2."""
     anonymous = requests.Session()
     anonymous.trust_env, anonymous.verify = False, str(grid.people.authority.ca_file)
 

@@ -36,7 +36,7 @@ def test_the_menu_opens_already_identified_with_a_certificate(grid: Grid) -> Non
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_opens_in_an_empty_project(grid: Grid, path: str) -> None:
-    """With a title of its own, one main heading, and the place one is at marked in the menu."""
+    """Each has its own title and one main heading, and the menu marks it."""
     page = Browser(grid).get(path)
 
     assert page.status == 200
@@ -75,7 +75,7 @@ def test_a_job_is_shown_with_everything(grid: Grid) -> None:
 
 
 def test_data_that_is_no_text_is_shown_as_hexadecimal_digits(grid: Grid) -> None:
-    """With offsets and the characters that can be read; the download has the bytes."""
+    """The page has offsets and printable characters; the download has the bytes."""
     data = b"\x00\x01ABC<\xff" + bytes(range(256)) * 20
     job_id = job_with(grid, state="finished", output=data)
     browser = Browser(grid)
@@ -191,7 +191,7 @@ def test_a_job_says_what_has_happened_to_it(grid: Grid) -> None:
 
 
 def test_a_queued_job_says_why_it_waits(grid: Grid) -> None:
-    """As the call that explains it."""
+    """The page has the text of the call interface_explain_job."""
     grid.resource()
     grid.user().submit()
     job_id = grid.user().submit(target_resources="res1@cluster")
@@ -205,7 +205,7 @@ def test_a_queued_job_says_why_it_waits(grid: Grid) -> None:
 
 
 def test_a_queued_job_names_the_resources_that_take_no_jobs_now(grid: Grid) -> None:
-    """With their own word, hostile or not."""
+    """The reason of each is shown as escaped text."""
     closed = "&lt;unavailable&gt; no squeue &amp;lt;b&amp;gt; &lt;/unavailable&gt;"
     grid.resource("res1@cluster", f"<hello_world> {closed} </hello_world>")
     job_id = grid.user().submit()
@@ -376,7 +376,7 @@ def test_an_old_address_leads_to_the_right_page(grid: Grid, old: str, new: str) 
 
 @pytest.mark.parametrize("path", ["", "/LGI"])
 def test_a_missing_slash_leads_nowhere_else(grid: Grid, path: str) -> None:
-    """Whatever the request calls this host: front ends have names of their own."""
+    """The redirect does not depend on the host name in the request, since front ends have other names."""
     page = Browser(grid).get(f"{grid.url}/basic_interface{path}?a=b", follow=False, Host="elsewhere.example")
 
     assert page.answer.headers["Location"] == f"/LGI/basic_interface{path}/?a=b"
@@ -435,7 +435,7 @@ def test_other_documents_do_not_exist(grid: Grid) -> None:
 
 
 def test_the_landing_page_is_for_everybody(grid: Grid) -> None:
-    """What this is, the CA's certificate, the way in; at its old name too."""
+    """It links the CA's certificate and the web interface; its old address works too."""
     page = Browser(grid).get(f"{grid.url}/index.php")
 
     assert page.status == 200

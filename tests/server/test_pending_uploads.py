@@ -46,7 +46,7 @@ def upload(budget: UploadBudget, size: int) -> int:
 
 
 def test_uploads_of_all_together_leave_the_reserve(tmp_path: Path) -> None:
-    """However many accounts there are."""
+    """The number of accounts does not matter."""
     pending = PendingUploads(tmp_path, 10 * MB, disk(100 * MB, 60 * MB))
 
     for number in range(20):
@@ -106,7 +106,7 @@ def test_uploads_into_one_repository_count_against_what_it_may_hold(tmp_path: Pa
 
 
 def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
-    """What it had begun to write is removed by the next one; what another host writes is not."""
+    """Another process removes its partial files, but not those of another host."""
     pending = PendingUploads(tmp_path, 0, disk(100 * MB, 80 * MB))
     gone = subprocess.Popen(["true"])
     gone.wait()

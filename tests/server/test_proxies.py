@@ -168,7 +168,7 @@ def test_the_socket_is_for_its_owner_and_group(behind: Behind) -> None:
     ids=["plain", "double slashes", "dots", "absolute form", "expect"],
 )
 def test_old_clients_are_understood_through_a_front_end(behind: Grid, target: str, extra: str) -> None:
-    """However they write an address, and with the bodies of 2012."""
+    """All forms of addresses and bodies of old clients pass the front end."""
     behind.clear()
     request = post(target, multipart(*IDENTITY), f"multipart/form-data; boundary={BOUNDARY}", extra)
 
@@ -238,7 +238,7 @@ def test_two_servers_on_one_database_hand_out_each_job_once(balanced: list[Grid]
 
 
 def test_one_server_goes_on_when_the_other_dies(balanced: list[Grid]) -> None:
-    """What was begun with one is ended with the other: job, session, lock and files."""
+    """Job, session, lock and files of one server can be used on the other."""
     first, second = balanced
     calls = first.resource()
     job_id = first.user().submit()

@@ -208,7 +208,7 @@ def test_the_files_of_many_jobs_arrive_too(grid: Grid, host: PrivateSshd, tmp_pa
 
 
 def test_details_list_the_files_with_size_and_date(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
-    """For the user and for the resource that has the job; the same as a repository of the server's own."""
+    """The user and the resource that has the job get the same as for a local repository."""
     user = grid.user()
     reply = user.post("interface_submit_job", written(tmp_path, HOSTILE), **SUBMIT)
     job_id = reply.value("job", "job_id")
@@ -224,7 +224,7 @@ def test_details_list_the_files_with_size_and_date(grid: Grid, host: PrivateSshd
 
 
 def test_a_deleted_job_takes_its_directory_with_it(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
-    """Also one with names a careless rm would read as options."""
+    """File names that look like options of rm are removed too."""
     user = grid.user()
     reply = user.post("interface_submit_job", written(tmp_path, ["-rf", "*", "a"]), **SUBMIT)
     other = directory_of(host, user.post("interface_submit_job", **SUBMIT))
@@ -236,7 +236,7 @@ def test_a_deleted_job_takes_its_directory_with_it(grid: Grid, host: PrivateSshd
 
 
 def test_a_job_whose_directory_is_gone_has_no_files(grid: Grid, host: PrivateSshd) -> None:
-    """As on the server's own disk."""
+    """The same holds for a local repository."""
     user = grid.user()
     reply = user.post("interface_submit_job", **SUBMIT)
     directory = directory_of(host, reply)
@@ -337,7 +337,7 @@ def test_an_unknown_host_key_is_refused(grid: Grid, host: PrivateSshd, tmp_path:
 
 
 def test_a_file_that_finds_no_room_refuses_the_submit(grid: Grid, host: PrivateSshd, tmp_path: Path) -> None:
-    """What was unpacked before it is removed again."""
+    """The files that were unpacked before it are removed."""
     before = files_below(host.repository)
     end_connection(grid)
     host.stop()
@@ -414,7 +414,7 @@ def test_a_host_that_hangs_holds_up_nobody_else(grid: Grid, host: PrivateSshd) -
 
 
 def test_the_commands_for_the_shell_hold_nothing_a_user_chose(grid: Grid, tmp_path: Path) -> None:
-    """What ssh was given, as the system shows it: our words, the directory and the repository's name."""
+    """The process list shows constant text, the directory, and the repository's name."""
     seen: set[str] = set()
     done = threading.Event()
 

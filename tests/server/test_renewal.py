@@ -85,7 +85,7 @@ def test_a_renewed_certificate_is_shown_without_a_restart(server: Grid) -> None:
 
 
 def test_a_client_certificate_is_still_asked_for(server: Grid) -> None:
-    """What the new context trusts is what the old one did: the project's authority, and no other."""
+    """The new context trusts the project's CA only, as the old one."""
     renew(server)
     other = Authority.create(server.directory / "other-ca").issue_user("mark@laptop")
 

@@ -94,7 +94,7 @@ def test_an_empty_file_can_be_stored(grid: Grid) -> None:
 
 
 def test_a_chunked_put_is_stored(grid: Grid) -> None:
-    """Without a Content-Length the end of the body is its length."""
+    """Without a Content-Length the body ends with its last chunk."""
     url, directory = new_repository(grid)
 
     answer = ask(grid.user(), "PUT", f"{url}/chunked", iter([b"one ", b"two"]))
@@ -193,7 +193,7 @@ def test_no_name_leads_out_of_a_repository(grid: Grid, method: str, data: bytes 
 def test_a_name_with_a_control_character_is_refused_with_its_reason(
     grid: Grid, method: str, data: bytes | None, name: str
 ) -> None:
-    """In a status document as any other refusal, not on a page of HTTP that says the address is unknown."""
+    """The reason is in a status document, not on a page for an unknown address."""
     url, _ = new_repository(grid)
 
     answer = ask(grid.user(), method, f"{url}/{name}", data)
@@ -292,7 +292,7 @@ def test_readers_see_the_old_file_or_the_new_one(grid: Grid) -> None:
 
 
 def test_a_range_of_a_file_is_answered(grid: Grid) -> None:
-    """For downloads that go on where they were cut."""
+    """Downloads need it to continue after an interruption."""
     url, _ = new_repository(grid)
     user = grid.user()
     ask(user, "PUT", f"{url}/file", bytes(range(100)))

@@ -89,7 +89,7 @@ def test_a_certificate_for_any_group_reads_what_its_calls_may_read(grid: Grid) -
 
 
 def test_a_resource_reads_the_files_of_its_jobs(grid: Grid) -> None:
-    """As scripts of LGI 1.31 do with the resource's certificate, also when the job has ended."""
+    """Scripts of LGI 1.31 do so with the resource's certificate, also after the end of the job."""
     url = repository(grid, target_resources="res1@cluster")
 
     assert reads(grid, resource(grid, "res1@cluster"), url)

@@ -1,4 +1,4 @@
-"""The places of a worker."""
+"""The limits on concurrent requests of a worker."""
 
 import time
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ def take(crowd: ConcurrencyLimiter, stack: ExitStack, name: str, number: int) ->
 
 
 def test_one_caller_has_a_quarter_of_the_places_at_most() -> None:
-    """However many slow bodies it sends, others are answered."""
+    """Others are answered, however many slow bodies it sends."""
     crowd = ConcurrencyLimiter(100)
     with ExitStack() as stack:
         assert take(crowd, stack, "eve", 1000) == 25

@@ -47,7 +47,7 @@ def test_a_page_begins_where_it_is_asked_to(grid: Grid) -> None:
 
 
 def test_no_more_than_256_jobs_are_offered(grid: Grid) -> None:
-    """Whatever limit is posted, it is answered as the most there is."""
+    """A larger limit counts as 256."""
     resource = grid.resource()
     fields = {"project": PROJECT, "session_id": resource.session_id, "application": "hello_world"}
 
@@ -88,7 +88,7 @@ def test_an_offer_says_what_a_daemon_decides_by(grid: Grid) -> None:
 
 
 def test_targets_that_do_not_offer_the_application_are_dropped(grid: Grid) -> None:
-    """As unknown ones are; when none is left the submit is refused (28)."""
+    """They count as unknown; if none is left the submit is refused (28)."""
     grid.resource("res1@cluster")
     grid.resource("res2@cluster", "<other> </other>")
     user = grid.user()

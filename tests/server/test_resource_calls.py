@@ -108,7 +108,7 @@ def test_the_locks_of_a_resource_that_never_returns_are_freed_by_others(grid: Gr
 
 
 def test_an_unknown_resource_is_error_5(grid: Grid) -> None:
-    """Also with a certificate of the project's CA."""
+    """A valid certificate of the project's CA is not enough."""
     calls = ResourceCalls(grid.client(grid.people.resource("unknown@cluster")), PROJECT)
 
     assert refusal(calls.sign_up) == 5

@@ -41,7 +41,7 @@ def put(database: Database, event: str, when: int) -> None:
 
 
 def test_a_duty_is_done_when_it_is_due_and_queued_again(database: Database) -> None:
-    """Not before its time; the next time is the next multiple of its period."""
+    """It does not run before its time; the next time is a multiple of its period."""
     done: list[int] = []
     schedule = Schedule(database, {"a": PeriodicTask(300, done.append)})
     schedule.begin(NOW)
@@ -117,7 +117,7 @@ def test_a_task_that_judges_by_heartbeats_is_postponed_after_an_outage(
 
 
 def test_a_clock_that_is_set_back_stops_no_duty(database: Database) -> None:
-    """What was queued for tomorrow is done within its period all the same."""
+    """A task that is queued for a later time than its period allows is queued again."""
     done: list[int] = []
     schedule = Schedule(database, {"a": PeriodicTask(300, done.append)})
     schedule.begin(NOW + 86_400)

@@ -1,4 +1,4 @@
-"""What a running LGI_scheduler does, in every project of its configuration."""
+"""The tasks of a running LGI_scheduler, in every project of its configuration."""
 
 import os
 import time
@@ -112,7 +112,7 @@ def test_a_turn_that_took_long_is_no_reason_to_rest_for_long() -> None:
 
 
 def test_a_master_that_does_not_answer_is_asked_again_within_a_minute() -> None:
-    """As when both start after a power failure; not a quarter of an hour later."""
+    """This matters when both start after a power failure; the usual period is a quarter of an hour."""
     slave = Grid()
     try:
         slave.clear()

@@ -263,7 +263,7 @@ def slave(grid: Grid) -> Iterator[Grid]:
 
 
 def test_an_update_cycle_brings_a_slave_up_to_date(grid: Grid, slave: Grid) -> None:
-    """Without the fields: the master is asked until it has no more; each change is made once."""
+    """A call without fields fetches updates from the master until there are no more; each is applied once."""
     client = Client(slave.url, master(grid).credentials)
     grid.database.run(lambda transaction: administration.deny(transaction, "user", "eve", "any", "LGI@slave"))
 

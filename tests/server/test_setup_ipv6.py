@@ -34,7 +34,7 @@ def listens(port: int) -> bool:
 
 
 def test_a_server_is_set_up_under_an_address_of_ipv6(tmp_path: Path) -> None:
-    """With the files as LGI_certificates has named them; it listens on the address, and its name is good."""
+    """It finds the files of LGI_certificates, listens on the address, and its certificate fits."""
     port, place = free_port(), tmp_path / "certificates"
     for words in (["init"], ["server", "::1"], ["resource", "LGI@::1"], ["user", "mark@laptop"]):
         assert certificates(["--directory", str(place), *words]) == 0
@@ -74,7 +74,7 @@ def test_a_server_is_set_up_under_an_address_of_ipv6(tmp_path: Path) -> None:
 def test_the_file_that_is_missing_is_the_one_that_would_be_made(
     tmp_path: Path, words: list[str], missing: str
 ) -> None:
-    """And so is the command for it."""
+    """The message has the command that creates it."""
     place = tmp_path / "certificates"
     for word in words:
         assert certificates(["--directory", str(place), *word.split()]) == 0

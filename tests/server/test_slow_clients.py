@@ -72,7 +72,7 @@ def answer_to(connection: ssl.SSLSocket) -> str:
 
 @pytest.mark.parametrize("who", ["", "mark@laptop"])
 def test_a_client_that_reads_no_answer_is_closed(server: Grid, who: str) -> None:
-    """With a certificate and without: it asks for page after page, and takes none of them."""
+    """With or without a certificate, it requests pages and reads none of them."""
     with ExitStack() as stack:
         connection = connect(server, stack, who, received=4096)
         connection.sendall(b"GET /LGI/documents/wire HTTP/1.1\r\nHost: localhost\r\n\r\n" * 60)
@@ -130,7 +130,7 @@ def test_a_call_refuses_at_once_what_it_cannot_use(server: Grid, size: int) -> N
 
 
 def test_a_call_of_unknown_length_is_refused_when_it_is_too_long(server: Grid) -> None:
-    """In pieces, without an end, as fast as they are taken."""
+    """Its body is chunked and endless."""
     piece = b"10000\r\n" + bytes(65536) + b"\r\n"
     with ExitStack() as stack:
         connection = connect(server, stack, "mark@laptop")

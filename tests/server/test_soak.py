@@ -129,7 +129,7 @@ def test_a_disagreement_of_daemons_and_database_is_reported(
 
 
 def test_slow_statements_are_read_from_the_log_of_mariadb() -> None:
-    """With their text in one line, whatever stands between it and the time."""
+    """The text of each is on one line, whatever lines precede it."""
     # when
     found = list(slow_log.statements(LOG.splitlines()))
 

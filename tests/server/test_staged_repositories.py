@@ -1,4 +1,4 @@
-"""Repositories that are made before the transaction that needs them."""
+"""Repositories on another host, which are created before the transaction that stores their jobs."""
 
 from collections.abc import Callable, Sequence
 

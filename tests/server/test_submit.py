@@ -62,7 +62,7 @@ def test_uploaded_files_are_in_the_repository(grid: Grid, tmp_path: Path) -> Non
 
 
 def test_files_that_are_not_announced_are_ignored(grid: Grid, tmp_path: Path) -> None:
-    """As LGI: number_of_uploaded_files counts, and it follows the files."""
+    """As LGI: number_of_uploaded_files, which follows the files, counts."""
     grid.resource()
     (tmp_path / "a.txt").write_text("a")
     session = grid.user().client.session
@@ -211,7 +211,7 @@ def test_the_largest_input_comes_back_byte_for_byte(grid: Grid) -> None:
 def test_data_that_is_too_big_is_refused_with_its_size_in_bytes(
     grid: Grid, field: str, number: int, digits: int
 ) -> None:
-    """Not in the digits that write them; half a byte too many is one too many."""
+    """The size is that of the data, not of its hexadecimal digits."""
     grid.resource()
 
     with pytest.raises(ServerError) as refused:
@@ -230,7 +230,7 @@ def test_data_that_is_too_big_is_refused_with_its_size_in_bytes(
     ],
 )
 def test_the_groups_that_may_submit_are_answered(grid: Grid, posted: str, answered: str) -> None:
-    """As LGI: in their order, each once; also when the same submit comes again."""
+    """As LGI: each once, in the posted order; a repeated submit gets the same."""
     grid.resource()
     user = grid.user()
     user.groups = posted

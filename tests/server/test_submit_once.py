@@ -27,7 +27,7 @@ def jobs(grid: Grid) -> list[int]:
 
 
 def test_a_repeated_submit_is_answered_with_the_first_ones_job(grid: Grid, tmp_path: Path) -> None:
-    """With its files, and as it is now; nothing is stored a second time."""
+    """The answer has its files and present state; nothing is stored again."""
     resource = grid.resource()
     user = grid.user()
     path = tmp_path / "in.txt"
@@ -103,7 +103,7 @@ def test_a_request_id_of_another_user_is_another_request(grid: Grid) -> None:
 
 
 def test_a_resource_may_repeat_its_submit_while_it_has_the_job_locked(grid: Grid) -> None:
-    """What would be error 17 is answered with the job of the lost answer."""
+    """Instead of error 17 the answer has the job whose first answer was lost."""
     resource = grid.resource()
     posted = SUBMIT | {"state": "running", "owners": "mark@laptop", "request_id": "1"}
 
@@ -159,7 +159,7 @@ def test_many_equal_submits_at_once_make_one_job(grid: Grid, limit: int) -> None
 
 
 def test_requests_are_forgotten_after_a_day(grid: Grid) -> None:
-    """By the next submit that has an id; younger ones are kept."""
+    """The next submit with an id deletes old ones; younger ones are kept."""
     grid.resource()
     user = grid.user()
     for request_id in ("old", "young"):

@@ -115,7 +115,7 @@ def test_a_job_that_is_sent_already_is_no_news(running: Running) -> None:
 
 
 def test_other_resources_are_told_nothing(running: Running) -> None:
-    """Nor may they send output of the job: error NOT_VISIBLE."""
+    """If they send output of the job they get error NOT_VISIBLE."""
     running.watch()
     other = running.grid.resource("res2@cluster")
     running.resource = other
@@ -135,7 +135,7 @@ def test_another_daemon_of_the_resource_may_not_send(running: Running) -> None:
 
 
 def test_only_a_reader_of_a_job_sees_its_output(running: Running) -> None:
-    """And his looking is not noted."""
+    """The request of another user does not make the job watched."""
     eve = running.grid.user("eve@desk", ("others",))
 
     assert eve.refusal("interface_job_tail", job_id=str(running.job_id)) == ErrorNumber.READ_REFUSED

@@ -172,14 +172,14 @@ def test_programs_of_2012_agree_on_a_cipher(server: Grid) -> None:
 
 
 def test_ciphers_with_sha_1_can_be_set() -> None:
-    """For programs that have no other ones."""
+    """Some old programs have no others."""
     settings = {"tls_ciphers": f"ECDHE+AESGCM:{CBC_CIPHERS}", "workers": "1"}
     with running(Grid(settings=settings), cleared=False) as lax:
         assert cipher_of(lax, CBC_CIPHERS) == CBC_CIPHERS.partition(":")[0]
 
 
 def test_a_server_refuses_ciphers_with_sha_1(server: Grid) -> None:
-    """In CBC mode, which has its weaknesses."""
+    """They use CBC mode, which has known weaknesses."""
     assert cipher_of(server, CBC_CIPHERS) == ""
 
 

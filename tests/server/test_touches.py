@@ -73,7 +73,7 @@ def test_a_note_that_could_not_be_stored_is_stored_the_next_time(desk: Desk) -> 
 
 
 def test_a_fault_in_one_kind_stops_no_other_and_is_not_repeated(desk: Desk) -> None:
-    """What is wrong with it now is wrong with it later."""
+    """The same values would fail again."""
     desk.failing["touch"] = ValueError("a mistake")
     desk.notes.add((Timestamp.RESOURCE_CALL, 1), 1000)
     desk.notes.add((Timestamp.SESSION_USE, 7), 1000)

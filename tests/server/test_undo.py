@@ -30,7 +30,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_a_change_is_taken_back(grid: Grid, change: tuple[str, ...]) -> None:
-    """By updates that other servers make too; all is as it was."""
+    """Updates revert it on all servers."""
     for name, application in (("o'neil@desk", "a"), ("o'neil@desk", "b"), ("frank", "any")):
         grid.run("INSERT INTO users_allowed VALUES (%s, %s, -7)", name, application)
     before = rules(grid)
@@ -77,7 +77,7 @@ def test_the_change_that_is_taken_back_is_shown(grid: Grid, change: str) -> None
 
 
 def test_a_resource_that_is_taken_back_is_named(grid: Grid) -> None:
-    """And not shown with its certificate."""
+    """Its certificate is not printed."""
     grid.resource("res1@cluster")
     manage(grid, "del", "resources", "allowed", "--name", "res1@cluster", "--servers", "any")
 
@@ -122,7 +122,7 @@ def test_changes_are_taken_back_one_after_the_other(grid: Grid) -> None:
 
 
 def test_a_removed_resource_comes_back(grid: Grid) -> None:
-    """With its certificate, so that it can call again; and a new one goes again."""
+    """It has its certificate again and can call; the undo of an addition removes it."""
     resource = grid.resource("res1@cluster")
     manage(grid, "del", "resources", "allowed", "--name", "res1@cluster", "--servers", "any")
     assert manage(grid, "undo", "--yes").returncode == 0
@@ -181,7 +181,7 @@ def test_two_changes_at_once_wait_for_each_other(grid: Grid) -> None:
 
 @pytest.mark.parametrize(("state", "after"), [("running", "queued"), ("aborting", "aborted")])
 def test_the_jobs_of_a_removed_resource_are_not_lost(grid: Grid, state: str, after: str) -> None:
-    """What ran there is queued for the resources it was submitted for; what was to be aborted is."""
+    """Its running jobs are queued with their first targets; aborting ones are aborted."""
     resource = grid.resource("res1@cluster")
     user = grid.user()
     job, ended = user.submit(), user.submit()

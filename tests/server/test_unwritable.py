@@ -42,7 +42,7 @@ def add(transaction: Transaction) -> None:
 def test_a_server_that_has_become_a_replica_is_away(
     replica: tuple[Database, Database], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What it shows was true a while ago, and nothing can be stored there: callers come back later."""
+    """Its data may be old and it cannot store anything, so callers get a back-off."""
     database, admin = replica
     database.run(add)
 

@@ -75,7 +75,7 @@ def test_a_request_for_work_is_answered_as_soon_as_there_is_some(grid: Grid) -> 
 
 
 def test_a_wait_ends_when_its_time_is_over(grid: Grid) -> None:
-    """Without work the answer is the usual empty one."""
+    """The answer is the usual one without work."""
     resource = grid.resource(NAME)
     began = time.monotonic()
 
@@ -113,7 +113,7 @@ def test_a_resource_is_told_of_jobs_it_could_take_and_none_is_locked(grid: Grid)
 
 
 def test_a_job_that_is_known_is_no_news(grid: Grid) -> None:
-    """What a resource has seen and not taken does not end its next wait; another job does."""
+    """A job that the resource has seen and not taken does not end its next wait; another one does."""
     resource, user = grid.resource(NAME), grid.user()
     known = user.submit()
 
@@ -220,7 +220,7 @@ def test_a_wait_for_too_many_applications_is_refused(grid: Grid) -> None:
 @pytest.mark.parametrize("targets", [(NAME,), (NAME, "res3@cluster")], ids=["one", "several"])
 @pytest.mark.parametrize("state", ["queued", "aborting"])
 def test_newer_jobs_for_others_hide_no_job(database: Database, targets: tuple[str, ...], state: str) -> None:
-    """However many were submitted for another resource, or are to be aborted there, since."""
+    """Any number of later jobs for another resource, to take or to abort, makes no difference."""
 
     def store(transaction: Transaction) -> int:
         own = replace(queued_job(0), target_resources=targets, state=state)
@@ -302,7 +302,7 @@ def test_one_job_wakes_one_waiter_then_two_then_four() -> None:
 
 
 def test_the_least_loaded_hears_of_a_job_first() -> None:
-    """However long others have waited; of those that are equally loaded the one that has waited longest."""
+    """Among resources with equal load the one that has waited longest is notified."""
     clock = Clock()
     loads = (50, 10, 0, 0, 90)
     made, woken = waiting(

@@ -65,7 +65,7 @@ def test_an_invalid_server_is_reported_in_a_sentence(
 def test_an_argument_that_is_not_utf8_is_refused(
     run: Run, server: CannedServer, tool: Callable[..., int], words: tuple[str, ...], field: str
 ) -> None:
-    """By its field; nothing is sent, and the server is not spoken of."""
+    """The error names its field; nothing is sent."""
     code, _, err = run(tool, *words)
 
     assert code == 1
@@ -112,7 +112,7 @@ def test_a_web_page_raises_a_question(run: Run, server: CannedServer) -> None:
 
 
 def test_a_download_of_a_web_page_is_no_file(run: Run, server: CannedServer) -> None:
-    """As a login page of some network, with an error's status."""
+    """An example is the login page of a network, with the status of an error."""
     server.will_answer("GET", f"{PLACE}/f", Answer(b"<html>please log in</html>", 511))
 
     code, _, err = run(filetransfer, "download", server.url + PLACE, "f")
@@ -131,7 +131,7 @@ WRONG = {
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_a_file_of_another_kind_is_named(run: Run, home: Path, kind: str) -> None:
-    """With the reason; OpenSSL says neither which nor why."""
+    """The message has the file and the reason; that of OpenSSL has neither."""
     name, content, told = WRONG[kind]
     file = home / ".LGI" / name
     file.unlink()
@@ -173,7 +173,7 @@ def test_an_encrypted_key_is_refused_with_what_to_do(run: Run, home: Path) -> No
 
 
 def test_a_server_in_the_clear_is_named_with_its_file(run: Run, home: Path) -> None:
-    """What it is, and where it stands."""
+    """The message has the URL, and where it is set."""
     (home / ".LGI" / "defaultserver").write_text("http://host/LGI\n")
 
     _, _, err = run(qstat)

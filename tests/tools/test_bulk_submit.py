@@ -33,7 +33,7 @@ def made(*numbers: int) -> Answer:
 
 
 def test_many_jobs_of_one_folder_each_are_submitted(grid: Grid, tmp_path: Path) -> None:
-    """In as many calls as the server wants; a refused one does not stop the others."""
+    """The number of calls follows the server's limit; a refused job does not stop the others."""
     grid.resource()
     jobs = []
     for number in range(300):
@@ -58,7 +58,7 @@ def test_many_jobs_of_one_folder_each_are_submitted(grid: Grid, tmp_path: Path) 
 
 
 def test_the_jobs_that_go_in_one_request_are_bounded(tmp_path: Path) -> None:
-    """By the server's number, by the text and by the bytes; whatever is too big goes alone."""
+    """The limits are the number of jobs, their text and their bytes; a job above them is sent alone."""
     big = tmp_path / "big"
     big.touch()
     with big.open("r+b") as opened:

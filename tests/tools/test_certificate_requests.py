@@ -136,7 +136,7 @@ WEAK = {
 
 @pytest.mark.parametrize("key", WEAK.values(), ids=WEAK.keys())
 def test_a_key_nobody_should_trust_is_not_signed_for(key: Callable[[], object]) -> None:
-    """Nor one that LGI's programs do not speak."""
+    """Weak keys are refused, and types that LGI's programs do not support."""
     made = key()
     algorithm = None if isinstance(made, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(made, algorithm)

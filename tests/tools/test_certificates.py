@@ -261,7 +261,7 @@ def test_no_user_is_called_as_the_authority(authority: Authority) -> None:
 
 
 def test_a_pkcs12_file_holds_key_certificate_and_ca(authority: Authority) -> None:
-    """What a browser needs, readable with the password only."""
+    """Browsers need all three; it can be read with the password only."""
     issued = authority.issue_user("browser@laptop", ("g",), password="pass word")
     assert issued.pkcs12 is not None
 

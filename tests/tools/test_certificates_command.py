@@ -72,7 +72,7 @@ def test_the_list_shows_names_kinds_and_what_has_expired(run: Run, tmp_path: Pat
 
 
 def test_a_lost_key_is_revoked_and_the_list_shows_it(run: Run, tmp_path: Path) -> None:
-    """And what to do with the new revocation list."""
+    """The output says what to do with the new revocation list."""
     at = ("--directory", str(tmp_path / "ca"))
     run(main, *at, "init")
     run(main, *at, "resource", "res@cluster")
@@ -182,7 +182,10 @@ def test_a_configuration_that_is_there_is_kept(run: Run, tmp_path: Path) -> None
 
 
 def test_a_list_that_nobody_reads_on_is_no_fault(tmp_path: Path) -> None:
-    """As in ``LGI_certificates list | head``: it ends quietly."""
+    """The command prints no error when its reader exits, as in ``LGI_certificates list
+
+    head``.
+    """
     reading, writing = os.pipe()
     os.close(reading)
     words = [BIN / "LGI_certificates", "--directory", tmp_path / "certificates"]

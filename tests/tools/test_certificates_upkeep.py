@@ -60,7 +60,7 @@ def test_a_renewed_server_keeps_its_names(run: Run, ca: Authority) -> None:
 
 
 def test_a_new_key_is_made_on_demand_only(run: Run, ca: Authority) -> None:
-    """And only where the old one is."""
+    """It is made only if the directory has the old one."""
     issued = ca.issue_user("mark")
     at, before = ("--directory", str(ca.directory)), issued.key.read_bytes()
 
@@ -168,7 +168,7 @@ def test_the_exit_code_is_0_while_no_certificate_ends_within_thirty_days(
 
 
 def test_a_certificate_that_ends_or_has_ended_makes_the_exit_code_1(run: Run, ca: Authority) -> None:
-    """What is revoked need not be seen to."""
+    """Revoked certificates do not count."""
     past = Validity(datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC))
     ca.issue_user("ended", validity=past)
     ca.issue_user("ending", days=3)
@@ -235,7 +235,7 @@ def test_a_directory_without_certificates_is_reported(run: Run, tmp_path: Path, 
 
 
 def test_a_certificate_file_of_any_name_is_checked(run: Run, ca: Authority, tmp_path: Path) -> None:
-    """As one that was sent by mail."""
+    """An example is a certificate that was received by mail."""
     file = tmp_path / "sent.pem"
     file.write_bytes(ca.issue_user("mark", days=3).certificate.read_bytes())
     made = x509.load_pem_x509_certificate(file.read_bytes())

@@ -41,7 +41,7 @@ def test_a_program_with_a_relative_path_goes_along() -> None:
 
 
 def test_a_word_may_be_longer_than_a_name_and_no_utf8() -> None:
-    """Also one that no file could be called; and the bytes that were typed arrive."""
+    """It may be too long for a file name; its bytes arrive unchanged."""
     words = ["sh", "-c", f"printf '%s' \"$1\"; : {'x' * 70_000}", "sh", "caf\udce9\udcff"]
 
     line = command_line.of_words(words)
@@ -71,7 +71,7 @@ def test_a_flaw_that_keeps_a_script_from_starting_is_known(text: bytes, flaw: st
 
 @pytest.mark.parametrize("program", ["python3", "/bin/echo"])
 def test_any_other_program_is_one_of_the_resource(program: str) -> None:
-    """Also when there is a file of that name here."""
+    """A local file of the same name is not sent."""
     Path("python3").write_text("")
 
     line = command_line.of_words([program, "x"], ["python3"])
@@ -81,7 +81,7 @@ def test_any_other_program_is_one_of_the_resource(program: str) -> None:
 
 
 def test_a_file_is_sent_once() -> None:
-    """Also when it is named twice, in two ways."""
+    """It may be named twice, by different paths."""
     Path("run.sh").write_text("")
 
     assert command_line.of_words(["./run.sh"], ["run.sh"]).files == (Path("run.sh"),)
@@ -186,7 +186,7 @@ def test_time_is_in_seconds(text: str, amount: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "x", "1.5", "2 weeks", "1:2", "00:00:00", "٣", "1" * 20])
 def test_an_invalid_amount_is_refused(text: str) -> None:
-    """With the text, and how to write it."""
+    """The message has the text and the format."""
     for read in (command_line.memory, command_line.seconds):
         with pytest.raises(ValueError, match="write"):
             read(text)

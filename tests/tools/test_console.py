@@ -66,7 +66,7 @@ def test_every_command_begins_in_the_same_way() -> None:
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_that_is_not_taken_is_reported(name: str, place: str) -> None:
-    """In one line with the reason of the system, and exit code 1."""
+    """The message is one line with the system's reason, and the exit code is 1."""
     done = shell(f'"$bin/{name}" -h {place}')
 
     assert (done.returncode, done.stdout) == (1, "")
@@ -77,7 +77,7 @@ def test_output_that_is_not_taken_is_reported(name: str, place: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_that_nobody_reads_is_no_trouble(name: str) -> None:
-    """As of every program before `head`: it ends quietly."""
+    """The command ends without a message, as other programs before `head`."""
     done = shell(f'{{ sleep 0.5; "$bin/{name}" -h; echo "code $?" >&2; }} | true')
 
     assert done.stderr == "code 1\n"
@@ -139,7 +139,7 @@ def test_the_number_of_a_job_that_exists_is_reported(
 
 
 def test_an_answer_that_is_not_taken_is_no_success(server: CannedServer) -> None:
-    """Also of a command whose standard error is full: what it had to say is lost."""
+    """This includes a command whose standard error cannot be written."""
     server.will_answer_call("interfaces/interface_job_state", lgi(JOB))
     server.will_answer_call("interfaces/interface_delete_job", lgi("<job> <state> deleted </state> </job>"))
 

@@ -120,7 +120,7 @@ def test_a_job_that_runs_needs_no_explanation() -> None:
 
 
 def test_a_job_that_has_ended_says_how() -> None:
-    """In the words of LGI_wait: state, exit code and reason."""
+    """The text is that of LGI_wait: state, exit code and reason."""
     made = job("finished", output=b"[LGI: exit code 0]\n")
 
     assert lines(made) == ["job 7 finished, exit code unknown"]
@@ -157,7 +157,7 @@ def test_the_resources_are_asked_for_a_queued_job_only(run: Run, server: CannedS
 
 
 def test_a_locked_job_is_explained_at_once(run: Run, server: CannedServer) -> None:
-    """By who has it locked since when; the server would not give its details while it is locked."""
+    """The answer has the holder and time of the lock; the server does not return the details meanwhile."""
     since = int((datetime.now(UTC) - timedelta(minutes=20)).timestamp())
     lock = f"<locked_by> cluster@test </locked_by> <locked_since> {since} </locked_since>"
     message = "<message> a resource is just looking at it </message>"

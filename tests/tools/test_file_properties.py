@@ -61,7 +61,7 @@ def test_files_of_a_submit_keep_time_and_permission(grid: Grid, files: tuple[Pat
 
 
 def test_files_of_many_submits_keep_time_and_permission(grid: Grid, files: tuple[Path, Path]) -> None:
-    """Also an empty file."""
+    """Empty files do too."""
     grid.resource()
     files[1].write_text("")
     os.utime(files[1], ns=(THEN, THEN))
@@ -77,7 +77,7 @@ def test_files_of_many_submits_keep_time_and_permission(grid: Grid, files: tuple
 
 
 def test_a_stored_file_keeps_time_and_permission(grid: Grid, files: tuple[Path, Path]) -> None:
-    """As results do; one that replaces another brings its own."""
+    """This applies to results; a replacing file has its own properties."""
     grid.resource()
     reply = grid.user().post("interface_submit_job", application="hello_world", target_resources="any")
     stored = repository(grid, reply.value("job", "job_specifics", "repository_url"))

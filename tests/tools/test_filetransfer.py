@@ -56,7 +56,7 @@ def test_files_are_listed_in_columns(run: Run, server: CannedServer, url: str) -
 
 
 def test_an_empty_repository_lists_nothing(run: Run, server: CannedServer, url: str) -> None:
-    """As LGI: not even an empty line; and a line for a program with -x."""
+    """As LGI: no line is printed, and with -x one line of XML."""
     server.will_answer("GET", LISTING, listing(""))
 
     assert run(main, "list", url) == (0, "", "")
@@ -112,7 +112,7 @@ def test_a_failed_download_leaves_the_local_file(
 
 
 def test_a_refused_download_says_why_in_the_servers_words(run: Run, server: CannedServer, url: str) -> None:
-    """What is not there, or not for this caller: HTTP has one word for each, the server a sentence."""
+    """The server's message distinguishes cases that have the same HTTP status."""
     body = b"<status> <number> 404 </number> <message> There is no such file </message> </status>"
     server.will_answer("GET", f"{PLACE}/result", Answer(body, 404))
 
@@ -120,7 +120,7 @@ def test_a_refused_download_says_why_in_the_servers_words(run: Run, server: Cann
 
 
 def test_a_downloaded_file_has_the_users_permissions(run: Run, server: CannedServer, url: str) -> None:
-    """As the umask says for a new file, as before for one that is replaced, links are followed."""
+    """A new file follows the umask, a replaced one keeps its permissions, and links are followed."""
     server.will_answer("GET", f"{PLACE}/new", Answer(b"new"))
     server.will_answer("GET", f"{PLACE}/old", Answer(b"new"))
     Path("target").write_text("old")
@@ -148,7 +148,7 @@ def test_a_device_is_not_replaced(run: Run, server: CannedServer, url: str) -> N
 
 
 def test_a_directory_that_is_not_there_is_reported(run: Run, server: CannedServer, url: str) -> None:
-    """As LGI the file cannot be opened."""
+    """As LGI: the file cannot be opened."""
     server.will_answer("GET", f"{PLACE}/f", Answer(b"x"))
 
     code, out, err = run(main, "download", url, "nowhere/f")
@@ -259,7 +259,7 @@ def test_a_wrong_command_line_is_explained(
 
 
 def test_the_action_may_stand_anywhere(run: Run, server: CannedServer, url: str) -> None:
-    """As LGI: the first other word is the URL, the rest are files."""
+    """As LGI: the first other word is the URL, and the rest are files."""
     server.will_answer("PUT", f"{PLACE}/f", done(200, "fine"))
     Path("f").write_text("x")
 
@@ -302,7 +302,7 @@ def test_a_job_transfers_with_the_key_of_its_resource(
 def test_the_repository_of_a_job_is_meant_in_its_directory(
     run: Run, server: CannedServer, url: str, tmp_path: Path, mark: Issued
 ) -> None:
-    """Without a URL: the one its server has written into its specifics, after what the user wrote."""
+    """Without a URL the one in the job's specifics is used: the server writes it last."""
     specifics = f"<repository_url> https://evil/x </repository_url> <repository_url> {url} </repository_url>"
     own = {"LGI_key_file": str(mark.key), "LGI_certificate_file": str(mark.certificate)}
     job = write_job(tmp_path / "job", LGI_job_specifics=specifics, LGI_ca_certificate_file="", **own)

@@ -29,7 +29,7 @@ def run(*words: str, text: str | bytes = b"", cwd: Path | None = None) -> tuple[
 
 
 def test_the_text_of_an_element_is_printed() -> None:
-    """Of the first of its name at the top level, unescaped and trimmed."""
+    """It is that of the first element of the name at the top level, unescaped and trimmed."""
     _, file, _ = run("LGI_xml", "repository_content", text=LISTING)
     code, name, _ = run("LGI_xml", "file", text=file)
 
@@ -97,7 +97,7 @@ def test_the_last_value_fills_a_hole(text: str, values: str) -> None:
 
 
 def test_the_digest_is_that_of_a_jobs_files() -> None:
-    """And a line end; only that for nothing."""
+    """A line end follows; empty input gives only that."""
     assert run("LGI_hash", text="content") == (0, f"{digest(b'content')}\n".encode(), b"")
     assert run("LGI_hash") == (0, b"\n", b"")
 
@@ -117,7 +117,7 @@ def test_digits_stand_for_bytes_and_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "out"), [("41zz42", b"A"), ("41 4", b"A"), ("g", b"")])
 def test_a_text_that_is_not_hexadecimal_is_a_failure(text: str, out: bytes) -> None:
-    """What comes before it is printed; LGI's own said nothing."""
+    """The valid part before it is printed; LGI reported no error."""
     code, printed, err = run("LGI_hexbin", text=text)
 
     assert (code, printed) == (1, out)
@@ -144,7 +144,7 @@ def test_any_bytes_come_back(data: bytes, block: int) -> None:
 
 
 def test_input_that_cannot_be_read_is_reported_on_the_output(tmp_path: Path) -> None:
-    """As LGI, where scripts that read the output see it; and on standard error why."""
+    """As LGI, since scripts read the output; standard error has the reason."""
     code, out, err = run("LGI_xml", "-i", "missing", "a", cwd=tmp_path)
 
     assert (code, out) == (1, b"input error on file missing\n")
@@ -180,7 +180,7 @@ def test_a_file_is_not_read_into_itself(tmp_path: Path) -> None:
     [(("LGI_xml", "-h"), 0), (("LGI_csv", "-h"), 0), (("LGI_hash", "-h"), 1), (("LGI_hexbin", "x"), 1)],
 )
 def test_the_help_is_shown(words: tuple[str, ...], code: int) -> None:
-    """As LGI: by hash, binhex and hexbin for any word, and with 1."""
+    """As LGI: hash, binhex and hexbin show it for any word, with exit code 1."""
     done = run(*words)
 
     assert done[0] == code
@@ -222,7 +222,10 @@ def test_input_has_a_bound() -> None:
 
 
 def test_a_reader_that_goes_is_no_fault() -> None:
-    """As in ``LGI_hexbin | head``: no traceback."""
+    """There is no traceback in ``LGI_hexbin
+
+    head``.
+    """
     with subprocess.Popen(
         [BIN / "LGI_binhex", "-i", "/dev/zero"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as started:

@@ -68,7 +68,7 @@ FILTERS = filters()
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_has_an_example(name: str) -> None:
-    """With the command itself, so that it can be copied."""
+    """The example begins with the command, so that it can be copied."""
     text = COMMANDS[name].help or ""
 
     assert "Example: " in text
@@ -78,7 +78,7 @@ def test_the_help_of_a_command_has_an_example(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_an_option_shows_its_default(name: str) -> None:
-    """Of each option with a value that may be left out: its value, or what holds then."""
+    """Each option with an optional value has one: a value, or a description."""
     command = COMMANDS[name]
     context = click.Context(command)
     optional = [
@@ -130,7 +130,7 @@ def test_the_actions_of_a_file_transfer_are_explained(run: Run) -> None:
 
 
 def test_a_missing_file_is_looked_for_where_the_user_said(run: Run, home: Path, tmp_path: Path) -> None:
-    """With -c DIR the advice is DIR, not a directory the user may not even have."""
+    """With -c DIR the message names DIR, not a directory that may not exist."""
     (home / ".LGI" / "user").unlink()
     mine = tmp_path / "mine"
     mine.mkdir()

@@ -60,7 +60,7 @@ def test_the_history_can_be_read_by_programs(run: Run, server: CannedServer) -> 
 
 
 def test_use_is_a_table_of_jobs_and_hours(run: Run, server: CannedServer) -> None:
-    """By month and user unless asked otherwise."""
+    """The default columns are month and user."""
     server.will_answer_call(USAGE, USED)
 
     code, out, err = run(usage)
@@ -75,7 +75,7 @@ def test_use_is_a_table_of_jobs_and_hours(run: Run, server: CannedServer) -> Non
 
 
 def test_use_can_be_asked_of_groups_and_of_a_month(run: Run, server: CannedServer) -> None:
-    """What is no column is refused before anybody is asked."""
+    """An unknown column is refused before a call is made."""
     server.will_answer_call(USAGE, lgi("<number_of_usages> 0 </number_of_usages>"))
 
     code, out, _ = run(usage, "-g", "--by", "application, resource", "--month", "2026-02", "--json")

@@ -101,7 +101,7 @@ def test_the_line_for_older_programs_is_not_shown(output: bytes, shown: bytes) -
 def test_the_end_of_a_job_is_in_fields(
     state: str, fields: str, code: int, outcome: str | None, text: str
 ) -> None:
-    """In a list as with all details."""
+    """Lists have these fields, as all details have."""
     end = read_job(f"<job_id> 7 </job_id> <state> {state} </state> {fields}").end
 
     assert (end.code, end.outcome, end.text) == (code, outcome, text)
@@ -113,7 +113,7 @@ def test_an_aborted_job_has_not_succeeded() -> None:
 
 
 def test_output_is_text_whatever_it_is() -> None:
-    """What is not UTF-8 can be shown all the same."""
+    """Bytes that are not UTF-8 can be shown too."""
     assert ended(b"h\xc3\xa4\xff").text == "hä\ufffd"
 
 

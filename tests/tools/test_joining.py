@@ -115,7 +115,7 @@ def test_a_token_makes_one_certificate(run: Run, office: Office, tmp_path: Path)
 
 
 def test_exactly_one_of_many_who_come_at_once_is_served(office: Office) -> None:
-    """Also when the others are only later by a moment."""
+    """The others get an error, also when they are only slightly later."""
     token = office.token(force=True)
     requests_ = [csr.make(make_key(KeyType.EC)).decode() for _ in range(6)]
 
@@ -368,7 +368,7 @@ def test_a_token_need_not_be_an_argument(
 
 
 def test_a_token_is_asked_for_on_a_terminal(office: Office, tmp_path: Path) -> None:
-    """And is not shown."""
+    """The typed token is not shown."""
     keyboard, screen = os.openpty()
     words = [BIN / "LGI_join", office.url, "--directory", tmp_path / "node"]
     program = subprocess.Popen(words, stdin=screen, stdout=screen, stderr=screen, start_new_session=True)
@@ -459,7 +459,7 @@ def test_a_mistake_costs_no_token(run: Run, tmp_path: Path, words: tuple[str, ..
 
 
 def test_a_try_that_failed_goes_on_with_its_key(run: Run, office: Office, tmp_path: Path) -> None:
-    """As after a mistyped token: the directory need not be removed."""
+    """After a mistyped token the directory need not be removed."""
     wrong = Token("wrong", tokens.fingerprint(office.authority.certificate))
     run(main, office.url, str(wrong), "--directory", tmp_path / "node")
     key = (tmp_path / "node" / "resource.key").read_bytes()
@@ -531,7 +531,7 @@ def test_every_shipped_application_is_configured_as_the_daemon_wants_it(tmp_path
 
 
 def test_the_log_never_holds_a_token(office: Office, caplog: pytest.LogCaptureFixture) -> None:
-    """Who came, for which resource, and why not; control characters of others are no lines of it."""
+    """It has the client, the resource and the reason; received control characters are escaped."""
     caplog.set_level(logging.INFO)
     token = office.token()
     office.post({"token": token.secret, "request": REQUEST})

@@ -91,7 +91,7 @@ def test_a_spent_token_is_gone_before_anything_is_made_for_it(
 
 
 def test_tokens_nobody_used_are_removed(tmp_path: Path) -> None:
-    """And those that are good stay."""
+    """Valid ones are kept."""
     old, new = (tokens.make(tmp_path, Grant("a@b", ("LGI",), NOW + timedelta(hours=n))) for n in (0, 1))
 
     tokens.remove_expired(tmp_path, NOW)
@@ -113,7 +113,7 @@ def test_an_invalid_token_is_refused_in_words(text: str) -> None:
 
 
 def test_a_token_is_read_as_it_is_written() -> None:
-    """With blanks around it too, as they come with copying."""
+    """Blanks around it, as from copying, are ignored."""
     token = Token("se-cr_et", "0123456789abcdef" * 4)
 
     assert tokens.read(f" {token}\n") == token

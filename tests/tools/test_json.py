@@ -43,7 +43,7 @@ def test_a_job_is_printed_with_all_that_is_known(run: Run, server: CannedServer)
 
 
 def test_a_list_is_one_document(run: Run, server: CannedServer) -> None:
-    """However many pages it came in; and a count of it."""
+    """Several pages give one document with their total count."""
     page = lgi(JOB + "<number_of_jobs> 1 </number_of_jobs>")
     server.will_answer_call(STATE, page, lgi("<project> LGI </project> <number_of_jobs> 0 </number_of_jobs>"))
     _, out, _ = run(qstat, "--json")
@@ -81,7 +81,7 @@ def test_servers_and_resources_are_one_document(run: Run, server: CannedServer) 
 
 
 def test_each_deleted_job_is_printed(run: Run, server: CannedServer) -> None:
-    """Also the one that could not be; in XML too."""
+    """The output has the job that could not be deleted; XML has it too."""
     gone = lgi(JOB.replace("queued", "deleted"))
     server.will_answer_call(DELETE, gone, lgi_error(15, "no such job"), gone, lgi_error(15, "no such job"))
 
@@ -120,7 +120,7 @@ def test_files_are_printed(run: Run, server: CannedServer) -> None:
 def test_the_error_of_a_server_is_printed(
     run: Run, server: CannedServer, tool: object, words: tuple[str]
 ) -> None:
-    """As JSON too, and exit code 1."""
+    """It is JSON too, and the exit code is 1."""
     code, out, _ = run(tool, "--json", *words)
 
     assert code == 1
@@ -129,7 +129,7 @@ def test_the_error_of_a_server_is_printed(
 
 
 def test_the_error_of_a_listing_is_printed(run: Run, server: CannedServer) -> None:
-    """As JSON, with exit code 1."""
+    """It is JSON, and the exit code is 1."""
     code, out, _ = run(filetransfer, "--json", "list", server.url + PLACE)
 
     assert code == 1

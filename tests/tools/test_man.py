@@ -39,7 +39,7 @@ def shown(page: Path) -> tuple[str, str]:
 
 
 def test_every_command_has_a_page(pages: dict[str, Path]) -> None:
-    """In section 1, or 8 for administrators; the formatter has nothing to say about any."""
+    """It is in section 1, or 8 for administrators; the formatter has no warnings."""
     assert set(pages) == {entry.name for entry in distribution("lgi").entry_points}
     assert pages["LGI_qsub"].name == "LGI_qsub.1"
     assert pages["LGI_daemon"].name == "LGI_daemon.8"
@@ -68,7 +68,7 @@ def test_a_page_of_a_filter_is_its_help(pages: dict[str, Path]) -> None:
 
 
 def test_the_commands_of_a_command_are_on_its_page(pages: dict[str, Path]) -> None:
-    """With their own options."""
+    """Each is listed with its options."""
     text, _ = shown(pages["LGI_certificates"])
 
     assert "LGI_certificates user [OPTIONS] NAME" in text
@@ -76,7 +76,7 @@ def test_the_commands_of_a_command_are_on_its_page(pages: dict[str, Path]) -> No
 
 
 def test_a_command_of_several_words_is_on_its_page(pages: dict[str, Path]) -> None:
-    """With all of them, its options and its example; those that only refuse are not."""
+    """It has all words, its options and its example; commands that only refuse are left out."""
     text, complaint = shown(pages["ManageDB"])
 
     assert complaint == ""

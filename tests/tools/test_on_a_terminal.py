@@ -71,7 +71,7 @@ def test_input_and_output_keep_their_lines(run: Run, server: CannedServer) -> No
 
 @pytest.mark.usefixtures("on_terminal")
 def test_a_row_of_the_list_is_one_line(run: Run, server: CannedServer) -> None:
-    """Also with an owner who would like two."""
+    """A line end in the name of an owner is escaped."""
     listed = JOB.replace("mark, theor", escape("mark\n    2 |     43 |  running"))
     server.will_answer_call("interfaces/interface_job_state", lgi(listed))
 
@@ -96,7 +96,7 @@ def test_a_refusal_is_one_line(run: Run, server: CannedServer, tool: object, cal
 def test_a_file_name_is_one_line(
     run: Run, server: CannedServer, monkeypatch: pytest.MonkeyPatch, is_watched: bool
 ) -> None:
-    """In the list of a repository, also for a program that reads it; JSON has the very name."""
+    """This holds for the list of a repository, also in a pipe; JSON has the exact name."""
     monkeypatch.setattr(terminal, "is_watched", lambda: is_watched)
     name = "JOB_75d8f2efe814c75e102a012925e8ceff"
     file = f"<file> <file_name> {escape(FORGED)} </file_name> <size> 1 </size> <date> 0 </date> </file>"

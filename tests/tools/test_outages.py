@@ -57,7 +57,7 @@ def test_a_command_that_waits_goes_on(run: Run, server: CannedServer, name: str)
 
 @pytest.mark.parametrize("name", WAITING)
 def test_a_command_that_gives_up_says_that_the_job_goes_on(run: Run, server: CannedServer, name: str) -> None:
-    """With an exit code that no failed job has of itself (EX_TEMPFAIL)."""
+    """The exit code is EX_TEMPFAIL, which differs from those of failed jobs."""
     main, words = WAITING[name]
     begins(server)
     server.will_answer_call(STATE, GATEWAY)

@@ -89,7 +89,7 @@ def test_the_list_is_fetched_as_it_is_read(server: CannedServer) -> None:
 
 
 def test_the_end_of_a_job_is_waited_for(server: CannedServer) -> None:
-    """With calls the server may hold; an old one answers at once and is asked again."""
+    """The server may hold the calls; an old one answers immediately and is polled."""
     output = b"done\n[LGI: exit code 2]\n".hex()
     end = job(7, "finished", f"<output> {output} </output>{end_fields(2)}")
     server.will_answer_call(STATE, lgi(job()), lgi(job(7, "running")), lgi(end))
@@ -145,7 +145,7 @@ def test_a_job_id_is_a_number(server: CannedServer, wrong: str) -> None:
 
 
 def test_files_are_streamed_over_the_same_connection(server: CannedServer) -> None:
-    """Also when the job is known by its number alone."""
+    """A job may be given by its id."""
     url = f"{server.url}/repository/e3d/JOB_1"
     specifics = f"<job_specifics> <repository_url> {url} </repository_url> </job_specifics>"
     server.will_answer_call(STATE, lgi(job(7, "queued", specifics)))
@@ -163,7 +163,7 @@ def test_files_are_streamed_over_the_same_connection(server: CannedServer) -> No
 
 
 def test_a_job_without_repository_has_no_files(server: CannedServer) -> None:
-    """As of a server that could not make one."""
+    """An example is one of a server that could not create a repository."""
     server.will_answer_call(STATE, lgi(job()))
 
     with pytest.raises(TransferError, match="job 7 has no repository"):
@@ -195,7 +195,7 @@ def test_the_small_tools_do_not_load_what_speaks_to_servers() -> None:
 
 
 def test_every_name_of_the_package_leads_to_its_module() -> None:
-    """And no other one does."""
+    """Other names raise AttributeError."""
     for name in lgi_tools.MODULES:
         assert getattr(lgi_tools, name).__name__ == name
     with pytest.raises(AttributeError, match="nonsense"):

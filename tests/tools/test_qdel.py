@@ -61,7 +61,7 @@ def test_any_other_state_is_a_failure(run: Run, server: CannedServer) -> None:
 
 
 def test_an_answer_that_is_not_lgis_is_reported(run: Run, server: CannedServer) -> None:
-    """With the HTTP status and exit code 1; LGI's own tool ended silently."""
+    """The message has the HTTP status, and the exit code is 1; LGI's own tool ended silently."""
     server.will_answer_call(CALL, Answer(b"<html>maintenance</html>"))
 
     code, out, _ = run(main, "7")

@@ -125,7 +125,7 @@ def test_the_newest_jobs_are_listed(run: Run, server: CannedServer) -> None:
 def test_jobs_are_listed_by_how_they_ended(
     run: Run, server: CannedServer, word: str, listed: list[int]
 ) -> None:
-    """By their fields, also when an old server does not select them; none that has not ended."""
+    """The fields decide, also with an old server that does not filter; running jobs are left out."""
     ends = [
         ("finished", end_fields(0)),
         ("finished", end_fields(3)),
@@ -219,7 +219,7 @@ def test_a_job_is_shown_in_full(run: Run, server: CannedServer) -> None:
 
 
 def test_the_last_of_several_ids_counts(run: Run, server: CannedServer) -> None:
-    """As LGI: only that job is asked for."""
+    """As LGI: only that job is requested."""
     server.will_answer_call(CALL, lgi(JOB))
 
     run(main, "-x", "1", "2")
@@ -228,7 +228,7 @@ def test_the_last_of_several_ids_counts(run: Run, server: CannedServer) -> None:
 
 
 def test_raw_details_are_the_response(run: Run, server: CannedServer) -> None:
-    """Also when it is an error, but then the exit code is 1."""
+    """An error is printed in the same way, with exit code 1."""
     server.will_answer_call(CALL, lgi(JOB), lgi_error(15, "no such job"))
 
     good, out, _ = run(main, "-x", "7")
@@ -242,7 +242,7 @@ def test_raw_details_are_the_response(run: Run, server: CannedServer) -> None:
 
 
 def test_an_error_is_reported_and_is_a_failure(run: Run, server: CannedServer) -> None:
-    """As LGI on standard output between empty lines."""
+    """As LGI: it is on standard output, between empty lines."""
     server.will_answer_call(CALL, lgi_error(34, "not yours & mine"))
 
     code, out, _ = run(main, "7")
@@ -349,7 +349,10 @@ def test_the_option_verbose_writes_to_standard_error(program: list[str], server:
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(program: list[str], server: CannedServer) -> None:
-    """As in LGI_qstat | head -1."""
+    """An example is LGI_qstat
+
+    head -1.
+    """
     server.will_answer_call(CALL, page(*(job(each, each) for each in range(1000))), page())
 
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as started:

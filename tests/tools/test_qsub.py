@@ -47,7 +47,7 @@ def session(server: CannedServer) -> CannedServer:
 
 
 def test_a_submitted_job_is_shown(run: Run, server: CannedServer) -> None:
-    """With the smallest command line there is: application only, any target."""
+    """The command line has the application only; the target is any."""
     server.will_answer_call(SUBMIT, lgi(JOB))
 
     code, out, err = run(main, "-a", "hello_world")
@@ -110,7 +110,7 @@ def test_raw_output_is_the_response(run: Run, server: CannedServer) -> None:
 
 
 def test_a_refusal_is_reported_and_is_a_failure(run: Run, server: CannedServer) -> None:
-    """Also with -x the message is shown and not the XML."""
+    """With -x the message is shown too, not the XML."""
     server.will_answer_call(SUBMIT, lgi_error(33, "not allowed"))
     told = f"\nError message returned by server {server.url} : not allowed\n\n"
 
@@ -159,13 +159,13 @@ def test_an_argument_that_cannot_be_sent_is_refused_before_anything_is_sent(
 
 
 def test_the_usage_is_shown_without_arguments(run: Run) -> None:
-    """And that is a failure; asking for help is none."""
+    """The exit code is not 0; that of --help is."""
     assert run(main)[0] == 1
     assert run(main, "-h")[0] == 0
 
 
 def test_a_resource_submits_for_the_owners_of_its_job(run: Run, session: CannedServer, job: Path) -> None:
-    """In a session of its own over one connection, and without a word."""
+    """It opens a session, uses one connection, and prints nothing."""
     code, out, err = run(main, "-j", str(job), "-a", "app", "-r", "frank")
 
     submitted = session.requests[1].fields
@@ -219,7 +219,7 @@ def test_a_job_with_a_certificate_of_its_own_submits_without_a_session(
 def test_a_job_is_found_in_the_current_directory(
     run: Run, session: CannedServer, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As LGI: a script in a job need not say where it is; ~/.LGI is not read at all."""
+    """As LGI: no option is needed in a job's directory; ~/.LGI is not read."""
     monkeypatch.chdir(job)
     monkeypatch.setenv("HOME", "/nowhere")
 
@@ -317,7 +317,7 @@ def test_the_users_defaults_are_sent(run: Run, server: CannedServer, home: Path)
 def test_the_users_defaults_are_not_asked_inside_a_job(
     run: Run, session: CannedServer, job: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As LGI: a job's directory says all, ~/.LGI and the environment of the daemon nothing."""
+    """As LGI: only the job's directory counts, not ~/.LGI or the daemon's environment."""
     (home / ".LGI" / "defaultjobspecifics").write_text("<default>hello</default>\n")
     monkeypatch.setenv("LGI_DEFAULTTARGETRESOURCES", "elsewhere")
 

@@ -90,7 +90,7 @@ def test_a_number_given_out_again_destroys_no_other_job(grid: Grid, tool: Run, w
 
 
 def test_a_job_without_a_tag_is_known_by_its_repository(grid: Grid, tool: Run) -> None:
-    """As one that was not submitted by LGI_task."""
+    """Such a job was not submitted by LGI_task."""
     (own,) = submitted(tool, "one")
     other = ended(grid)
     mine = record.read(Path("one"))

@@ -135,7 +135,7 @@ def test_an_answer_that_does_not_fit_is_not_used(
 
 
 def test_parts_that_others_can_put_there_are_not_used(run: Run, server: CannedServer, url: str) -> None:
-    """In a directory others can write to, as /tmp."""
+    """The directory is writable for others, as /tmp."""
     Path(".data.part").mkdir()
     Path(".data.part").chmod(0o777)
     Path(".data.part/v1").write_bytes(b"evil")

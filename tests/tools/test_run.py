@@ -45,7 +45,7 @@ def stores(server: CannedServer, files: dict[str, bytes]) -> str:
 
 
 def test_the_number_of_the_job_is_printed(run: Run, server: CannedServer) -> None:
-    """And nothing else, for scripts; options after the program are the program's."""
+    """Nothing else is printed, for scripts; options after the program belong to the program."""
     server.will_answer_call(SUBMIT, lgi(job()))
 
     assert run(main, "echo", "-w", "--cpus") == (0, "7\n", "")
@@ -56,7 +56,7 @@ def test_the_number_of_the_job_is_printed(run: Run, server: CannedServer) -> Non
 
 
 def test_every_request_is_an_option(run: Run, server: CannedServer) -> None:
-    """In the words that resources and the server read."""
+    """The sent elements are those that resources and the server read."""
     server.will_answer_call(SUBMIT, lgi(job()))
     Path("run.sh").write_text("#!/bin/sh\n")
     Path("data").write_text("d")
@@ -119,7 +119,7 @@ def test_a_program_that_is_waited_for_ends_as_if_it_had_run_here(run: Run, serve
 def test_the_two_streams_are_separated_by_a_line(
     run: Run, server: CannedServer, output: bytes, out: str, err: str
 ) -> None:
-    """As applications/command writes it."""
+    """applications/command writes this line."""
     ends(server, output)
 
     assert run(main, "-w", "x") == (0, out, f"LGI_run: job 7\n{err}")
@@ -183,7 +183,7 @@ def test_an_end_without_an_exit_code_is_reported(
 
 
 def test_the_whole_of_both_streams_is_fetched(run: Run, server: CannedServer) -> None:
-    """To the byte, where they are stored: the output is cut, and has line ends and marks of LGI's."""
+    """Stored streams are printed byte for byte; the reported output is cut, and has LGI's lines."""
     whole = b"\x00\xff" + b"x" * 300_000
     files = stores(server, {"joblog.txt": whole, "joberr.txt": b"no line end"})
     output = b"\x00\n[LGI: cut, it has 300002 bytes]\n[LGI: standard error]\nno\n[LGI: exit code 0]\n"
@@ -219,7 +219,7 @@ def test_a_mark_of_a_cut_with_too_many_digits_is_output(run: Run, server: Canned
 
 
 def test_a_stream_that_the_server_refuses_is_reported(run: Run, server: CannedServer) -> None:
-    """With the server's reason; what was reported is shown."""
+    """The message has the server's reason; the reported part is printed."""
     files = stores(server, {"joblog.txt": b"abc\n"})
     server.will_answer("GET", f"/repository/abc/{REPOSITORY}/joblog.txt")
     server.will_answer_instead("GET", f"/repository/abc/{REPOSITORY}/joblog.txt", Answer(b"no", 403))
@@ -279,7 +279,7 @@ def test_a_wrong_command_line_is_refused_and_nothing_sent(
 
 
 def test_a_refusal_of_the_server_is_reported(run: Run, server: CannedServer) -> None:
-    """In one line, with LGI's number."""
+    """The message is one line with LGI's error number."""
     server.will_answer_call(SUBMIT, lgi_error(70, "nobody offers command"))
 
     assert run(main, "x") == (1, "", "LGI_run: nobody offers command (LGI error 70)\n")
@@ -296,7 +296,7 @@ def test_a_server_that_is_away_is_reported(run: Run, server: CannedServer) -> No
 
 
 def test_the_option_verbose_tells_what_is_done(run: Run, server: CannedServer) -> None:
-    """With -v, and what a server said that is none of LGI."""
+    """With -v the log has each call, and answers that are not LGI's."""
     server.will_answer_call(SUBMIT, Answer(b"<html> not here </html>", 404))
     code = "from lgi_tools.commands.run import main; raise SystemExit(main())"
 

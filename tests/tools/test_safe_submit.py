@@ -40,7 +40,7 @@ def client(server: CannedServer, mark: Issued, authority: Authority) -> Client:
 
 
 def test_a_lost_answer_is_asked_for_again_with_the_same_id(client: Client, server: CannedServer) -> None:
-    """As often as it takes, with a pause before each; every submit has an id of its own."""
+    """It is repeated with pauses until it is answered; every submit has its own id."""
     server.will_answer_call(SUBMIT, LOST, LOST, MADE)
     server.will_answer_call(LIST, of_today())
     pauses: list[float] = []

@@ -135,7 +135,7 @@ class BadDisk(BytesIO):
 def test_a_disk_that_fails_is_no_fault_of_the_connection(
     server: CannedServer, repository: Repository
 ) -> None:
-    """What urllib3 makes of an OSError while it sends would be tried again for ever."""
+    """Otherwise urllib3 would turn the OSError into a connection error, which is retried for ever."""
     with pytest.raises(TransferError, match="input/output error") as failed:
         repository.put("a", UploadBody(BadDisk(), 5))
 
@@ -223,7 +223,7 @@ def test_the_report_of_missing_results_is_bounded_and_safe() -> None:
 def test_the_report_of_missing_results_goes_when_none_is_missing(
     job: Path, server: CannedServer, repository: Repository
 ) -> None:
-    """As after a mistake that was put right."""
+    """An example is a mistake that was corrected since."""
     (job / "out").mkdir()
     store(job, repository)
     first = not_stored(job)
