@@ -5,8 +5,10 @@ Each is counted by one `ConcurrencyLimiter`, under the account of the caller's c
 
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 from lgi_protocol.errors import ErrorNumber, LGIError
@@ -19,6 +21,8 @@ LOOK_SECONDS, FREE_SECONDS = 0.25, 1.0
 
 class Holder(Protocol):
     """The connection of a request that holds a slot."""
+
+    is_cut: bool
 
     def stalled(self, now: float) -> float | None:
         """Return the seconds for which its client has kept us waiting, None while we keep that waiting."""
@@ -40,6 +44,8 @@ class ConcurrencyLimiter:
         self._share = max(MIN_SLOTS, slots // 4)
         # By account and slot: the connection that can be ended, if there is one.
         self._held: dict[str, dict[object, Holder | None]] = {}
+        # Requests that wait for a slot, by account and what it may have.
+        self._waiting: Counter[tuple[str, int]] = Counter()
         self._guard = threading.Lock()
 
     @contextmanager
@@ -50,19 +56,15 @@ class ConcurrencyLimiter:
 
         Raises LGIError BACK_OFF when none is free within ``wait`` seconds. Meanwhile the account with most
         slots loses one of those whose ``holder`` is kept waiting by its client, if it has more than this one
-        would have: a few accounts that hold all slots keep nobody out.
+        would have, and a free slot is left to the waiting account with fewest: a few accounts that hold all
+        slots keep nobody out.
         """
         share = self._share if most is None else min(most, self._share)
-        slot, begin = object(), time.monotonic()
-        freeing = begin + FREE_SECONDS
-        while not self._take(account, share, slot, holder):
-            now = time.monotonic()
-            if now >= begin + wait:
-                raise LGIError(ErrorNumber.BACK_OFF)
-            if now >= freeing:
-                self._free_one(account, share, now)
-                freeing = now + FREE_SECONDS
-            time.sleep(LOOK_SECONDS)
+        slot = object()
+        if not self._take(account, share, slot, holder):
+            with self._waiting_for(account, share):
+                take = partial(self._take, account, share, slot, holder)
+                self._wait(account, share, take, time.monotonic() + wait, holder)
         try:
             yield
         finally:
@@ -71,9 +73,36 @@ class ConcurrencyLimiter:
                 if not self._held[account]:
                     del self._held[account]
 
+    @contextmanager
+    def _waiting_for(self, account: str, share: int) -> Iterator[None]:
+        with self._guard:
+            self._waiting[account, share] += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._waiting -= Counter({(account, share): 1})
+
+    def _wait(
+        self, account: str, share: int, take: Callable[[], bool], end: float, holder: Holder | None
+    ) -> None:
+        freeing = time.monotonic() + FREE_SECONDS
+        while not take():
+            now = time.monotonic()
+            # A request whose connection was closed would keep its place among the connections.
+            if now >= end or (holder is not None and holder.is_cut):
+                raise LGIError(ErrorNumber.BACK_OFF)
+            if now >= freeing:
+                self._free_one(account, share, now)
+                freeing = now + FREE_SECONDS
+            time.sleep(LOOK_SECONDS)
+
     def _take(self, account: str, share: int, slot: object, holder: Holder | None) -> bool:
         with self._guard:
-            if self._total() >= self._slots or self._number(account) >= share:
+            number = self._number(account)
+            if self._total() >= self._slots or number >= share:
+                return False
+            if any(self._number(other) < min(number, most) for other, most in self._waiting):
                 return False
             self._held.setdefault(account, {})[slot] = holder
             return True

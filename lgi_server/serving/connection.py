@@ -63,7 +63,7 @@ class Connection:
         self._waits = True
         self._since: float | None = time.monotonic()
         self._is_writing = False
-        self._is_cut = False
+        self.is_cut = False
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the socket."""
@@ -89,7 +89,7 @@ class Connection:
 
     def cut(self) -> None:
         """Close the connection, also while another greenlet reads, writes or works on a request of it."""
-        self._is_cut = True
+        self.is_cut = True
         self._forget_unsent()
         with suppress(OSError):
             # Not the method of the TLS socket, which would drop state that another greenlet still uses.
@@ -152,7 +152,7 @@ class Connection:
         except TimeoutError:
             raise
         except OSError:
-            if self._is_cut:
+            if self.is_cut:
                 raise SlowClientError("the connection was closed for others") from None
             raise
         finally:

@@ -1,7 +1,8 @@
 """The limits on concurrent requests of a worker."""
 
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -87,6 +88,27 @@ def test_the_slowest_request_of_the_largest_account_makes_room_for_a_smaller_one
             assert [one.is_cut for one in large] == [False, True, *[False] * 5]
             assert not any(one.is_cut for one in small)
         assert 1.0 <= time.monotonic() - begin < 5
+
+
+def test_a_free_place_is_left_to_the_waiting_account_with_fewest() -> None:
+    """However many requests of others wait for it too."""
+    crowd = ConcurrencyLimiter(8)
+    got: list[str] = []
+
+    def wait(name: str) -> None:
+        with suppress(LGIError), crowd.slot(name, wait=1.5):
+            got.append(name)
+            time.sleep(3)
+
+    with ExitStack() as stack, ThreadPoolExecutor(21) as threads:
+        (first, *_rest) = hold(crowd, stack, "eve", *[None] * 4)
+        hold(crowd, stack, "frank", *[None] * 4)
+        for name in [*["eve", "frank"] * 10, "mark"]:
+            threads.submit(wait, name)
+        time.sleep(0.5)
+        first.cut()
+
+    assert got == ["mark"]
 
 
 NO_ROOM = {
