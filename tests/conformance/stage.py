@@ -188,14 +188,14 @@ def files(repository: str, writers: str | None, **contents: str) -> Step:
 
 
 def locked(job_number: int, session_number: int = 1, resource_number: int = 2, lock_state: int = 1) -> Step:
-    """The lock on a job, which has the number 1."""
+    """The lock on a job, which has the number 1 and was taken just now: an old one is not waited for."""
 
     def step(stage: Stage, transaction: Transaction) -> None:
         transaction.run("UPDATE job_queue SET lock_state = %s WHERE job_id = %s", lock_state, job_number)
         transaction.run(
             "INSERT INTO running_locks (lock_id, job_id, resource_id, lock_time, session_id)"
             " VALUES (1, %s, %s, %s, %s)",
-            *(job_number, resource_number, THEN, session_number),
+            *(job_number, resource_number, int(time.time()), session_number),
         )
         stage.kept["lock_id"].add("1")
 
