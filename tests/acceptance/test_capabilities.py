@@ -39,7 +39,7 @@ def told(grid: Grid, home: Path) -> Grid:  # noqa: F811
 
 
 def test_commands_show_capabilities_as_they_were_written(told: Grid, home: Path) -> None:  # noqa: F811
-    """LGI_qstat -L and --json; -x is the answer as it is."""
+    """LGI_qstat -L and --json show them unescaped; -x prints the answer unchanged."""
     (resource,) = json.loads(qstat(home, "-L", "--json"))["resources"]
 
     assert f"Resource capabilities : {SHOWN}\n" in qstat(home, "-L")
@@ -48,7 +48,7 @@ def test_commands_show_capabilities_as_they_were_written(told: Grid, home: Path)
 
 
 def test_managedb_shows_capabilities_as_they_were_written(told: Grid) -> None:
-    """In the table and as JSON; as XML they are what others have to parse."""
+    """The table and JSON have them unescaped, XML as other programs parse them."""
     listed = {
         form: manage(told, "list", "resources", "allowed", "--format", form).stdout
         for form in ("table", "json", "xml")
@@ -60,7 +60,7 @@ def test_managedb_shows_capabilities_as_they_were_written(told: Grid) -> None:
 
 
 def test_pages_show_capabilities_as_they_were_written(told: Grid) -> None:
-    """Below the applications; a browser shows the text and takes none of it for its own tags."""
+    """A browser shows the text, and treats no part of it as HTML."""
     page = Browser(told).get("resources")
 
     assert [text.strip() for text in page.tree.xpath("//pre/text()")] == [SHOWN]
@@ -71,10 +71,10 @@ def test_pages_show_capabilities_as_they_were_written(told: Grid) -> None:
     ["", "no tag at all", "<a> &lt;b&gt; </a", "<a> <b> &lt;c&gt; </b> </a>", "<a/> <!-- c --> &lt;", "</a>"],
 )
 def test_capabilities_that_no_daemon_has_escaped_stay_as_they_are(text: str) -> None:
-    """Text outside of elements, elements in elements, and what is cut."""
+    """Text outside of elements, nested elements and truncated text do not change."""
     assert capabilities.readable(text) == text
 
 
 def test_a_document_type_is_no_reason_to_fail() -> None:
-    """What an administrator has written into the database is shown as it is."""
+    """An administrator may have written it into the database; it is shown unchanged."""
     assert capabilities.readable("<!DOCTYPE a> <a> &lt;b&gt; </a>") == "<!DOCTYPE a> <a> &lt;b&gt; </a>"

@@ -102,7 +102,7 @@ def compare(command: str, expected: list[str], printed: list[str], known: dict[s
 def test_the_example_session_of_the_document_prints_what_it_shows(
     grid: Grid, home: Path, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
-    """What is typed there does here what it did there, to the word."""
+    """Each command prints the lines of the document, word for word."""
     resource = grid.resource(RESOURCE)
     known = {"server": grid.url}
 

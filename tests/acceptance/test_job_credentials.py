@@ -85,7 +85,7 @@ def as_job(directory: Path, main: Callable[[list[str]], int], *arguments: str) -
 def test_a_job_uses_its_repository_and_submits_jobs(
     grid: Grid, daemon: PatientDaemon, tmp_path: Path
 ) -> None:
-    """LGI_filetransfer and LGI_qsub find everything in its directory; under root as a user of its own."""
+    """LGI_filetransfer and LGI_qsub find everything in its directory; under root it has its own uid."""
     user = grid.user()
     (tmp_path / "in.txt").write_text("42")
     job_id = user.submit((tmp_path / "in.txt",))

@@ -73,7 +73,7 @@ def place() -> Iterator[Path]:
 
 
 def test_a_resource_joins_with_one_command_on_each_side(clean: Grid, place: Path) -> None:
-    """Where the listener is on the project server's host, one command there and one here are all."""
+    """If the listener runs on the project server's host, one command there and one here are enough."""
     listening = Listening(clean, "--register", clean.config_file)
     try:
         joined = typed(*listening.command(), "--directory", place / "node")
@@ -92,7 +92,7 @@ def test_a_resource_joins_with_one_command_on_each_side(clean: Grid, place: Path
 def test_a_resource_whose_batch_system_is_not_there_is_told_so_when_it_joins(
     clean: Grid, place: Path
 ) -> None:
-    """It joined with SLURM where none is, and waited for jobs in silence."""
+    """Otherwise it would join without SLURM, and wait for jobs in silence."""
     shutil.copytree(HELLO, place / "hello")
     script = place / "hello" / "check_system_limits_script"
     script.write_text("#!/bin/sh\necho 'squeue: not found' >&2\nexit 127\n")

@@ -56,7 +56,7 @@ def submitted(grid: Grid, number: int) -> Sequence[int]:
 
 
 def test_the_answer_of_submit_job_is_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
-    """Not in a list, so without attributes; with files of two numbers."""
+    """It is not in a list, so it has no attributes; its files have numbers."""
     grid.resource()
     names = [f"file{count}" for count in range(number - 1)]
     for name in names:
@@ -80,7 +80,7 @@ for file in each(job["repository_content"]["file"]):
 
 
 def test_the_answer_of_get_job_state_is_the_job(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
-    """Beside its number, 1; with as many files."""
+    """It has the number 1, and its files have numbers."""
     grid.resource()
     paths = [home / f"file{count}" for count in range(number - 1)]
     for path in paths:
@@ -145,7 +145,7 @@ for job_id in sys.argv[1:]:
 
 
 def test_an_error_is_returned_and_not_raised(grid: Grid, home: Path) -> None:  # noqa: F811
-    """As LGI: a script finds the number where it looks for it, and no attributes beside it."""
+    """As LGI: a script finds the number at its place, without attributes."""
     grid.resource()
     script = 'print(Client.DeleteJob(999)["LGI"]["response"]["error"]["number"])'
 
@@ -153,7 +153,7 @@ def test_an_error_is_returned_and_not_raised(grid: Grid, home: Path) -> None:  #
 
 
 def test_the_answer_of_get_resource_list_has_numbered_resources(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
-    """In the order in which they were registered; capabilities are a dictionary of what they are."""
+    """They are in the order of their registration; capabilities are dictionaries."""
     names = ["res1@cluster", "apollo@cluster", "hera@cluster"][:number]
     for name in names:
         grid.resource(name, "<hello_world> <cpus> 4 </cpus> </hello_world>")
@@ -190,7 +190,7 @@ for one in each(response["project_server"]):
 
 
 def test_the_answer_of_list_repository_has_numbered_files(grid: Grid, home: Path, number: int) -> None:  # noqa: F811
-    """Of a job's repository, by the address that the job has; the access file is listed too."""
+    """The address is that of the job's repository; the access file is listed too."""
     grid.resource()
     paths = [home / f"file{count}" for count in range(number - 1)]
     for path in paths:

@@ -39,7 +39,7 @@ def slaves(master: Grid, private_mariadb: PrivateMariaDB) -> Iterator[list[Slave
 
 
 def test_a_new_slave_knows_what_the_master_knows(master: Grid, slaves: list[Slave]) -> None:
-    """After one command on each side: rules, resources, servers and versions."""
+    """One command on each side copies rules, resources, servers and versions."""
     wait_for(lambda: all(rules(slave) == rules(master) for slave in slaves), 10)
 
     told = master.user().post("interface_project_server_list").all("project_server")
@@ -75,7 +75,7 @@ def test_a_slave_that_was_away_catches_up(master: Grid, slaves: list[Slave]) -> 
 
 
 def test_a_change_for_one_server_is_noted_by_the_other(master: Grid, slaves: list[Slave]) -> None:
-    """Versions are global; only the servers named make it, the master neither."""
+    """Versions are global, but only the named server applies the change."""
     wanted = ("--name", "only@two", "--application", "any", "--servers", slaves[0].server_name)
     manage(master, "add", "users", "denied", *wanted)
     wait_for(lambda: all(newest(slave) == newest(master) for slave in slaves), 5)

@@ -99,7 +99,7 @@ def test_a_job_comes_back_with_its_output_and_exit_code(cluster: Cluster) -> Non
 
 
 def test_a_job_that_waits_in_the_queue_is_running_for_lgi(cluster: Cluster) -> None:
-    """Queued there is running here: it is neither finished nor to be started again."""
+    """It is neither finished nor to be started again."""
     cluster.trouble("holding")
     job = submitted(cluster)
 
@@ -168,7 +168,7 @@ def test_a_submission_interrupted_by_a_kill_is_looked_up_first(cluster: Cluster)
 
 
 def test_a_refused_job_ends_with_the_reason(cluster: Cluster) -> None:
-    """Tried as often as is set, each time on request, then finished with what the batch system said."""
+    """It is submitted again a configured number of times, then finished with the batch system's message."""
     cluster.trouble("refusing")
     job = cluster.job(cluster.bench.place, settings="max_submissions=2\n")
 
@@ -201,7 +201,7 @@ def test_an_abort_succeeds_only_when_the_job_is_gone(cluster: Cluster) -> None:
 
 @in_one_file_system
 def test_an_aborted_job_does_not_start_when_its_turn_comes(cluster: Cluster) -> None:
-    """What the batch system starts after an abort ends at once."""
+    """A job that the batch system starts after an abort ends immediately."""
     cluster.trouble("holding")
     job = submitted(cluster, b"touch ran")
     job.ask("job_abort")
@@ -285,7 +285,7 @@ def test_an_answer_asked_for_before_a_submission_says_nothing_of_it(place: Path)
 
 
 def test_a_batch_system_that_hangs_is_not_waited_for_by_one_job_after_the_other(place: Path) -> None:
-    """That it hung holds from the end of the question, not from its beginning."""
+    """The cached failure counts from the end of the query, not from its start."""
     cluster = Cluster(place, "pbs")
     cluster.trouble("holding")
     settings = "cache_seconds=3\npatience=4\n"

@@ -47,7 +47,7 @@ def test_a_job_finds_its_cores_and_nothing_else_in_its_environment(place: Path, 
 
 
 def test_the_machine_is_out_of_the_reach_of_a_job(place: Path, images: Path) -> None:
-    """Not the resource's key, no other process, no network; the image cannot be changed."""
+    """It sees neither the resource's key, nor other processes, nor a network; it cannot change the image."""
     (place / "key").write_text("the key")
     job = contained(
         place,
@@ -81,7 +81,7 @@ def test_the_marks_of_the_scripts_are_out_of_the_reach_of_a_job(place: Path, ima
 
 
 def test_a_container_needs_a_daemon_that_keeps_the_marks_apart(place: Path, images: Path) -> None:
-    """Under an older one they would lie in the job's directory, which the container sees."""
+    """An older daemon has the marks in the job's directory, which the container can change."""
     job = contained(place, images, "touch ran", has_state_directory=False)
 
     output = job.finish()
@@ -185,7 +185,7 @@ def says(place: Path, settings: str, *path: Path) -> str:
 
 
 def test_the_images_of_a_resource_are_announced(place: Path, images: Path) -> None:
-    """Unpacked ones by their directories; what is no image, or has no name of one, is not."""
+    """Unpacked images are named by their directories; other files, and invalid names, are left out."""
     mine = place / "images"
     for name in (
         "psi4/1.5/bin",

@@ -65,7 +65,7 @@ def test_output_that_ends_with_nul_has_its_trailer_on_a_line_of_its_own(
 def test_a_program_that_is_killed_is_told_from_one_that_exits_with_that_code(
     place: Path, shell: str, script: str, end: str, trailer: int
 ) -> None:
-    """Older programs find what a shell makes of a signal."""
+    """The trailer for older programs has the exit code of the shell for that signal."""
     job = Bench(place, SETTINGS, input=script.encode(), shell=shell)
 
     output = job.finish()

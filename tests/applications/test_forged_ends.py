@@ -62,7 +62,7 @@ def spoiled(place: Path, script: str) -> Bench:
 
 @pytest.mark.parametrize("name", SPOILED)
 def test_a_job_whose_record_of_its_end_cannot_be_read_was_not_aborted(place: Path, name: str) -> None:
-    """Trailer and reason say so; nothing is believed of it."""
+    """Trailer and reason say that it cannot be read; no part of it is used."""
     job = spoiled(place, SPOILED[name])
     began = time.monotonic()
 
@@ -151,7 +151,7 @@ def test_an_output_that_cannot_be_written_does_not_mean_a_full_disk(place: Path)
 def test_an_ordinary_daemon_reports_a_job_that_shuts_its_output(
     grid: Grid, daemon: OrdinaryDaemon, script: str
 ) -> None:
-    """At once, with its exit code alone."""
+    """It reports immediately, with the exit code alone."""
     boss = grid.user(BOSS, ("admin",))
 
     job_id = boss.submit(application="update", input=script.encode().hex())

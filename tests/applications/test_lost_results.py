@@ -32,7 +32,7 @@ def daemon(grid: Grid) -> Iterator[CommandDaemon]:
 
 @pytest.mark.usefixtures("daemon")
 def test_a_job_with_a_result_that_cannot_be_read_ends_and_says_so(grid: Grid, tmp_path: Path) -> None:
-    """At the first try; the others are stored, with their times and permissions."""
+    """The first attempt is the last; other results are stored with times and permissions."""
     user = grid.user()
     job_id = submitted(user, SCRIPT)
     wait_for(lambda: user.state(job_id) == "finished", 40)

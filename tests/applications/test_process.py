@@ -93,7 +93,7 @@ def test_a_process_with_the_recycled_number_of_a_job_is_not_taken_for_the_job(pl
 
 
 def test_an_abort_ends_also_a_job_that_ignores_a_polite_request(place: Path) -> None:
-    """Children in other process groups too: all of the job's session."""
+    """All processes of its session are killed, in any process group."""
     job = Bench(
         place,
         SETTINGS,
@@ -146,7 +146,7 @@ def test_a_job_gets_its_cores_and_their_number_in_its_environment(place: Path) -
 
 
 def test_a_job_that_takes_too_long_is_ended_and_says_so(place: Path) -> None:
-    """walltime is kept here where no batch system does it."""
+    """Without a batch system the library enforces the walltime."""
     job = Bench(place, SETTINGS, input=b"sleep 60", specifics="<walltime> 1 </walltime>")
 
     assert job.finish() == "[LGI: exit code 124: time limit of 1 s exceeded]\n"
@@ -171,7 +171,7 @@ def test_java_starts_with_two_gigabytes(place: Path) -> None:
 
 
 def test_a_job_without_a_request_has_no_limit(place: Path) -> None:
-    """Unless the administrator gives one to all."""
+    """The administrator can set a default for all."""
     free = Bench(place, SETTINGS, reference="A" * 32)
     bound = Bench(place, f"{SETTINGS}default_memory=500\n", reference="B" * 32)
     free.finish()
@@ -225,7 +225,7 @@ def test_a_script_of_one_byte_is_run(place: Path) -> None:
 
 
 def test_data_of_a_program_may_be_anything(place: Path) -> None:
-    """Where the administrator names the program the input is not run."""
+    """With an administrator's program the input is not run."""
     job = Bench(place, f"{SETTINGS}program=/usr/bin/env\n", input="data".encode("utf-16"))
 
     assert job.finish().endswith("[LGI: exit code 0]\n")

@@ -33,7 +33,7 @@ def test_a_job_comes_back_with_its_output_and_exit_code(running_slurm: Slurm, pl
 
 
 def test_a_controller_that_is_away_ends_no_job(running_slurm: Slurm, place: Path) -> None:
-    """Running before, unknown meanwhile, running after; aborted only when it can be said."""
+    """It is running before, unknown meanwhile, and running after; an abort waits for the controller."""
     running = job(running_slurm, place, 2, b"sleep 100")
     running.begin().wait(30)
     until(lambda: (running.own / "started").exists())
@@ -66,7 +66,7 @@ def test_a_job_cancelled_by_somebody_else_says_how_it_ended(running_slurm: Slurm
 
 
 def test_a_job_that_never_ran_ends_with_the_word_of_slurm(running_slurm: Slurm, place: Path) -> None:
-    """Cancelled while it waited: finished, with a message, and not submitted again."""
+    """It was cancelled in the queue: it is finished with a message, and not submitted again."""
     waiting = job(running_slurm, place, 9, b"touch ran")
     waiting.settings += "submit_options=--hold\n"
     waiting.begin().wait(30)
@@ -82,7 +82,7 @@ def test_a_job_that_never_ran_ends_with_the_word_of_slurm(running_slurm: Slurm, 
 
 
 def test_a_job_whose_answer_was_lost_is_found_by_its_name(running_slurm: Slurm, place: Path) -> None:
-    """As after a kill between sbatch and the note of its answer."""
+    """This happens after a kill between sbatch and the record of its answer."""
     running = job(running_slurm, place, 4, b"sleep 100")
     running.begin().wait(30)
     known = running.mark("id")
@@ -108,7 +108,7 @@ def test_a_job_that_slurm_refuses_ends_with_its_reason(running_slurm: Slurm, pla
 
 
 def test_a_user_without_an_account_is_told_what_to_do(running_slurm: Slurm, place: Path) -> None:
-    """SLURM would take the job of a random sandbox user and cancel it without a word."""
+    """SLURM would accept the job of a random uid and cancel it without a message."""
     nobody = job(running_slurm, place, 6, b"true")
     stranger = Bench(place, nobody.settings, reference=f"{7:032X}", uid=2_345_678)
 

@@ -102,7 +102,7 @@ class Recorder(Repository):
 def test_only_new_and_changed_files_are_sent(
     grid: Grid, user: UserCalls, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What came from the repository and is as it was is there already."""
+    """Unchanged files from the repository are there already."""
     done = job(grid, user, place, {"same": b"same", "grown": b"1"})
     done.ask("job_prologue")
     (done.directory / "grown").write_bytes(b"12")
@@ -119,7 +119,7 @@ def test_only_new_and_changed_files_are_sent(
 
 
 def test_a_link_to_the_key_is_not_stored(grid: Grid, user: UserCalls, place: Path) -> None:
-    """Neither a link, nor one that takes the place of a file while it is looked at."""
+    """This includes a link that replaces a file while it is read."""
     done = job(grid, user, place, {}, b"ln -s ../../../key stolen; echo mine > kept")
 
     done.finish()
@@ -166,7 +166,7 @@ def test_a_stage_that_was_killed_goes_on(
 def test_a_fetch_goes_on_where_it_was_cut(
     grid: Grid, user: UserCalls, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is here as it came is not fetched again; what was changed since, here or there, is."""
+    """Complete files are not fetched again, unless they have changed here or on the server."""
     fetched = job(grid, user, place, {name: name.encode() for name in ("a", "b", "c", "d")})
     state = place / "beside"
     state.mkdir()
@@ -202,7 +202,7 @@ def troubled(job: Bench, code: int) -> None:
 
 
 def test_an_outage_however_long_costs_no_job_and_no_result(grid: Grid, user: UserCalls, place: Path) -> None:
-    """Nothing is counted while the server does not answer; what the job said is in the output already."""
+    """Attempts during an outage do not count; the output already has what the job wrote."""
     waits = job(grid, user, place, {"data": b"data"}, b"cat data; exit 3")
     grid.stop()
     try:

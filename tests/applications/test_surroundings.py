@@ -86,7 +86,7 @@ def test_a_job_has_the_proxies_of_the_daemon(place: Path, monkeypatch: pytest.Mo
 def test_a_batch_systems_job_has_the_same_surroundings(
     place: Path, backend: str, passes_on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether a batch system passes the environment on or not."""
+    """The batch system may pass the environment on or not."""
     monkeypatch.setenv("https_proxy", "http://o'hara:secret@proxy.example:3128")
     path = shims.install(place / "cluster", backend)
     if not passes_on:
@@ -103,7 +103,7 @@ def test_a_batch_systems_job_has_the_same_surroundings(
 
 
 def test_a_nodes_own_proxy_is_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a node says of its network is better known there."""
+    """The variables of the node override those of the daemon."""
     monkeypatch.setenv("https_proxy", "http://daemon:1")
     path = shims.install(place / "cluster", "pbs")
     job = Daemons(place, "backend=pbs\nstage=no\ncache_seconds=0\n", input=b"echo $https_proxy", path=[path])

@@ -79,7 +79,7 @@ def offered(grid: Grid, request: pytest.FixtureRequest) -> Iterator[CommandDaemo
 def test_a_job_that_slurm_refuses_is_offered_again_also_by_another_daemon(
     grid: Grid, running_slurm: Slurm
 ) -> None:
-    """As often as is set; then it ends with the reason, and it has never run."""
+    """After a configured number of refusals it ends with the reason, and has never run."""
     user = grid.user()
     settings = f"export SLURM_CONF={running_slurm.configuration}\ncache_seconds=1\ngrace=2\ntimeout=3\n"
     refusing = f"{settings}submit_options=--partition=nowhere\nmax_submissions=3\n"
@@ -162,7 +162,7 @@ def test_jobs_that_clean_up_after_themselves_run_once_and_stop_nobody(
 
 @pytest.mark.parametrize("offered", ["process", "container"], indirect=True)
 def test_exit_code_and_signal_are_fields_of_the_job(grid: Grid, offered: CommandDaemon) -> None:
-    """Whatever bytes its output ends with."""
+    """The last bytes of its output do not matter."""
     user = grid.user()
     scripts = ['printf "a\\0"; exit 3', "kill -9 $$", "exit 137"]
 
@@ -221,7 +221,7 @@ def test_a_jobs_processes_have_its_memory_together(grid: Grid, offered: CommandD
 
 @pytest.mark.parametrize("offered", ["process"], indirect=True)
 def test_java_runs_within_two_gigabytes(grid: Grid, offered: CommandDaemon) -> None:
-    """What it reserves is no memory."""
+    """Reserved address space does not count as memory."""
     if shutil.which("java") is None:
         pytest.skip("needs java")
     user = grid.user()

@@ -73,7 +73,7 @@ def test_a_job_deleted_by_somebody_else_ends_with_a_message(cluster: Sge, place:
 
 
 def test_a_job_whose_answer_was_lost_is_found_by_its_name(cluster: Sge, place: Path) -> None:
-    """As after a kill between qsub and the note of its answer; names are not cut."""
+    """This happens after a kill between qsub and the record of its answer; names are not truncated."""
     running = job(cluster, place, 4, b"sleep 100")
     running.begin().wait(30)
     known = running.mark("id")

@@ -94,7 +94,7 @@ def test_long_words_make_no_page_too_wide(grid: Grid, visitors: Visitors, tmp_pa
 
 
 def test_every_page_can_be_used_in_an_empty_project(grid: Grid, visitors: Visitors) -> None:
-    """Where there is nothing it is said what to do."""
+    """An empty list has advice instead."""
     page = visitors.page()
 
     wrong = [
@@ -108,7 +108,7 @@ def test_every_page_can_be_used_in_an_empty_project(grid: Grid, visitors: Visito
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
 def test_times_are_those_of_the_reader(grid: Grid, visitors: Visitors, zone: str) -> None:
-    """As the reader's clock shows them; the title has UTC."""
+    """They are in the time zone of the browser; the title has UTC."""
     grid.resource()
     job_id = grid.user().submit()
     grid.set_job(job_id, state_time_stamp=1000000000)

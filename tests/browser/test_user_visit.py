@@ -78,7 +78,7 @@ def test_a_user_follows_a_job_from_the_first_visit_to_its_end(
 
 
 def test_a_second_user_sees_no_job_of_the_first_one(grid: Grid, visitors: Visitors) -> None:
-    """Neither in the list nor by its address."""
+    """Neither the list nor the address of the job shows it."""
     grid.resource()
     job_id = grid.user().submit()
     page = visitors.page("other@desk", ("chem",))
@@ -90,7 +90,7 @@ def test_a_second_user_sees_no_job_of_the_first_one(grid: Grid, visitors: Visito
 
 
 def test_a_visitor_without_a_certificate_sees_only_advice(grid: Grid, visitors: Visitors) -> None:
-    """How to load one, and the landing page."""
+    """The page explains how to import one, and links the landing page."""
     grid.resource()
     job_id = grid.user().submit()
     page = visitors.page("", ())

@@ -69,7 +69,7 @@ def grids(servers: list[Grid], cluster: PrivateGalera) -> list[Grid]:
 
 
 def test_a_change_that_one_server_has_answered_is_known_to_every_other_one(grids: list[Grid]) -> None:
-    """Session, lock, job and its end, each call at another server than the one before."""
+    """Session, lock, job and its end: each call is made at another server than the one before."""
     daemons = [grid.resource() for grid in grids]
     for round_ in range(10):
         calls = [daemons[(round_ + step) % 3] for step in range(3)]
@@ -87,7 +87,7 @@ def test_a_change_that_one_server_has_answered_is_known_to_every_other_one(grids
 
 
 def test_daemons_at_three_servers_take_each_job_once(grids: list[Grid]) -> None:
-    """Nodes know nothing of each other's row locks: who comes second is beaten at the commit."""
+    """Nodes do not share row locks: the second transaction fails at its commit."""
     numbers = queues.fill(grids[0].database, JOBS)
     daemons = [grids[number % 3].resource(f"res{number}@cluster") for number in range(DAEMONS)]
     offers: list[list[int]] = []

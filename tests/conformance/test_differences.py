@@ -9,7 +9,7 @@ REASONS = re.compile(r"Ruling \d|wire\.md \d|clients\.md \d")
 
 
 def test_the_page_shows_the_list() -> None:
-    """Made again with ``python -m tests.conformance.page > docs/differences.md``."""
+    """It is made with ``python -m tests.conformance.page > docs/differences.md``."""
     assert page.FILE.read_text() == page.page()
 
 
@@ -34,5 +34,5 @@ def test_every_difference_is_of_one_exchange_that_is_replayed() -> None:
 
 
 def test_the_records_are_the_ones_the_page_counts() -> None:
-    """As many as the file has lines."""
+    """The number is that of the lines of the file."""
     assert f"{len(exchanges.ALL)} exchanges" in page.page()

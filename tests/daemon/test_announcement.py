@@ -32,7 +32,7 @@ def announcement(file: Path, clock: Clock | None = None) -> CapabilityReporter:
 
 
 def test_the_output_of_a_script_is_announced_beside_the_text(file: Path) -> None:
-    """Escaped; it is asked with a word, and knows for which application."""
+    """It is escaped; the script gets the word capabilities and the application."""
     project = saying(file, 'echo "<images> $1:$LGI_PROJECT.$LGI_APPLICATION </images>"; printf "\\033"')
 
     assert announcement(file).capabilities(project) == (
@@ -83,7 +83,7 @@ def test_an_application_without_a_script_announces_its_text_alone(file: Path) ->
 
 
 def test_a_script_that_cannot_be_run_is_named_with_its_tag(file: Path) -> None:
-    """When the configuration is read, as with the others."""
+    """The error is reported when the configuration is read, as for the others."""
     saying(file, "true")
     (file.parent / "says").chmod(0o644)
 

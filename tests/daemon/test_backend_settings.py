@@ -39,7 +39,7 @@ def test_a_misspelt_setting_is_found_with_the_one_that_was_meant(
 
 
 def test_variables_of_the_site_and_comments_are_none(place: Path) -> None:
-    """As what the commands of a batch system need."""
+    """Commands of a batch system may need such variables."""
     text = "# max_memroy=1\nexport SLURM_CONF=/etc/slurm.conf\npatience=3\ngroup=theor\nx=max_cpu=3\n"
 
     assert found(place, f"{text}{TAIL}") == []
@@ -59,7 +59,7 @@ def test_a_shipped_script_has_known_settings_only(script: Path) -> None:
 
 
 def test_check_names_script_and_setting(file: Path) -> None:
-    """Once, though the script is named eight times."""
+    """It does so once, though the script is named eight times."""
     script = file.parent / "process"
     script.write_text(f"#!/bin/sh\nbackend=process\nmax_memroy=4000{TAIL}")
     script.chmod(0o755)

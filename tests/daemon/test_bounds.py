@@ -131,7 +131,7 @@ def test_the_reason_is_known_to_the_next_daemon(workshop: Workshop) -> None:
 
 
 def test_an_application_is_not_paused_for_jobs_that_use_too_much(workshop: Workshop) -> None:
-    """Three users in a row wrote too much: that is their doing, others go on."""
+    """Three users in a row wrote too much: their jobs are the cause, and others run."""
     workshop.bounds = JobBounds(disk=1)
     workshop.write_script("job_run_script", "head -c 3000000 /dev/zero > big; : > written; sleep 60 & wait")
     for job_id, user in (("1", "mark"), ("2", "alice"), ("3", "bob")):
@@ -188,7 +188,7 @@ def test_a_record_keeps_its_bounds_and_older_ones_have_none(workshop: Workshop) 
 
 
 def test_the_bounds_are_read_from_the_configuration(file: Path) -> None:
-    """And --check shows them."""
+    """The option --check shows them."""
     edit(
         file,
         "<max_output_size>",

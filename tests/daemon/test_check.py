@@ -107,7 +107,7 @@ def test_a_certificate_of_another_ca_is_an_error(
 
 
 def test_a_certificate_that_expires_is_a_warning(configuration: Configuration) -> None:
-    """Before the daemon's log says so every day."""
+    """The daemon's log repeats it every day."""
     soon = datetime.now(UTC) + timedelta(days=3640)
 
     told = [str(one) for one in probes.credential_findings(configuration.credentials, soon)]

@@ -133,7 +133,7 @@ def test_help_ends_with_0() -> None:
 
 
 def test_the_option_check_prints_the_plan_and_makes_nothing(file: Path) -> None:
-    """Exit 0, nothing locked or contacted."""
+    """The exit code is 0; nothing is locked, and no server is called."""
     ended = run("--check", "-ft", "7", "-st", "70", file)
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -153,7 +153,7 @@ def test_the_option_check_ends_with_1_for_a_bad_configuration(file: Path) -> Non
 
 
 def test_sigterm_ends_a_daemon_at_once_with_0(file: Path, start: Start) -> None:
-    """Not after the rest of its second, and with an unreachable server."""
+    """It interrupts the sleep of a tick, also with an unreachable server."""
     daemon = start("-v", "-l", file.parent / "log", file)
     until(lambda: "cannot be reached" in _text(file.parent / "log"))
     time.sleep(0.3)
@@ -193,7 +193,7 @@ def test_a_second_daemon_on_the_run_directory_is_refused(file: Path, start: Star
 
 
 def test_a_killed_daemon_leaves_no_lock(file: Path, start: Start) -> None:
-    """kill -9 and a new start need no hand."""
+    """After SIGKILL it can be started again without manual steps."""
     first = start(file)
     assert first.stdout is not None
     first.stdout.readline()
@@ -207,7 +207,7 @@ def test_a_killed_daemon_leaves_no_lock(file: Path, start: Start) -> None:
 
 
 def test_a_daemon_in_the_background_holds_the_lock_itself(file: Path) -> None:
-    """-d: the parent ends with 0, the child keeps the run directory and the log."""
+    """With -d the parent exits with 0, and the child has the run directory and the log."""
     log = file.parent / "log"
 
     ended = run("-d", "-l", log, file)
@@ -222,7 +222,7 @@ def test_a_daemon_in_the_background_holds_the_lock_itself(file: Path) -> None:
 
 
 def test_sighup_reads_a_good_configuration_and_opens_the_log_anew(file: Path, start: Start) -> None:
-    """For logrotate, and for the administrator."""
+    """It serves logrotate and administrators."""
     log = file.parent / "log"
     daemon = start("-l", log, file)
     until(lambda: "started" in _text(log))

@@ -57,7 +57,7 @@ def test_owner_names_need_not_be_xml_names(file: Path) -> None:
 def test_paths_not_beside_the_file_are_looked_for_in_the_working_directory(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As LGI: a daemon started in the old way finds its files."""
+    """As LGI: a daemon that is started in the old way finds its files."""
     elsewhere = file.parents[2] / "LGI.cfg"
     elsewhere.write_text(file.read_text().replace("../../certificates", "certificates"))
     monkeypatch.chdir(file.parent)
@@ -169,7 +169,7 @@ def test_a_missing_tag_is_named_with_its_place(file: Path, tag: str, path: str) 
     ],
 )
 def test_a_wrong_value_is_named_with_its_cure(file: Path, old: str, new: str, parts: list[str]) -> None:
-    """Tag, value and what to do stand in one line."""
+    """One line has tag, value and what to do."""
     edit(file, old, new)
 
     message = complaint(file)
@@ -229,7 +229,7 @@ def test_a_system_limits_script_must_be_executable(file: Path) -> None:
 
 @pytest.mark.parametrize("head", ["<!DOCTYPE LGI>", "<!ENTITY a 'b'>", "<![CDATA[ x ]]>", "<!-- open "])
 def test_dtd_entities_and_open_comments_are_refused(file: Path, head: str) -> None:
-    """Nothing that could pull in other files or hide tags."""
+    """They could include other files or hide tags."""
     file.write_text(head + file.read_text().replace("-->", ""))
 
     assert "<!" in complaint(file)

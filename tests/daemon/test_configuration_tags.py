@@ -102,7 +102,7 @@ def test_a_tag_on_another_level_is_refused_with_its_place(file: Path, old: str, 
 
 
 def test_a_misspelt_tag_that_is_needed_is_reported_with_what_is_missing(file: Path) -> None:
-    """In one line, the missing one first."""
+    """Both are in one line, the missing one first."""
     edit(file, "<run_directory> ./runhere </run_directory>", "<rundirectory> ./runhere </rundirectory>")
 
     missing, unknown = complaint(file).split("; ")
@@ -126,7 +126,7 @@ def test_all_faults_of_the_tags_are_reported_at_once(file: Path) -> None:
 
 
 def test_tags_of_the_site_are_accepted_once_they_are_named(file: Path) -> None:
-    """On every level, and more than once."""
+    """They may be on any level, and more than once."""
     edit(file, "<resource>", "<site_tags> contact, rack </site_tags> <contact> mark </contact> <resource>")
     edit(file, "<job_limit> 4 <", "<rack> 1 </rack> <rack> 2 </rack> <job_limit> 4 <")
 
@@ -134,7 +134,7 @@ def test_tags_of_the_site_are_accepted_once_they_are_named(file: Path) -> None:
 
 
 def test_a_tag_of_lgi_is_no_tag_of_the_site(file: Path) -> None:
-    """Named as one it still has to be where it is read."""
+    """A tag of LGI in site_tags is still checked for its level."""
     edit(
         file,
         "<resource>",
@@ -145,7 +145,7 @@ def test_a_tag_of_lgi_is_no_tag_of_the_site(file: Path) -> None:
 
 
 def test_a_tag_behind_an_unclosed_one_is_not_ignored(file: Path) -> None:
-    """Here the limit of the size of files would not hold, and all that is needed was read before."""
+    """Here the limit of file sizes would be ignored, although all required tags were read."""
     edit(
         file,
         "</application>",
@@ -167,7 +167,7 @@ def test_a_tag_behind_an_unclosed_one_is_not_ignored(file: Path) -> None:
     ],
 )
 def test_a_tag_outside_of_the_root_is_refused(file: Path, old: str, new: str, part: str) -> None:
-    """As behind a root that is closed too early."""
+    """The root may have been closed too early."""
     edit(file, old, new)
 
     assert part in complaint(file)

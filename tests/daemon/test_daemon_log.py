@@ -59,7 +59,7 @@ def test_a_traceback_forges_no_line(written: io.StringIO, trick: str) -> None:
     ],
 )
 def test_each_level_shows_what_it_promises(option: str, shown: list[str]) -> None:
-    """-q only what is critical, -n (as without an option) what happens, -v and -vv more and more of why."""
+    """-q logs critical lines only, -n (the default) events, -v and -vv more and more details."""
     stream = io.StringIO()
     DaemonLog(None, LEVELS[option], stream)
     logger = logging.getLogger("lgi_daemon.x")

@@ -35,12 +35,12 @@ REASON = "time limit of 9 s exceeded"
     ],
 )
 def test_a_value_of_an_end_that_is_none_of_its_kind_is_unknown(text: str, end: End) -> None:
-    """Whatever is no number of its kind is not known."""
+    """An invalid number counts as missing."""
     assert end_file.parse(text.encode()) == end
 
 
 def test_a_reason_fits_where_it_is_stored() -> None:
-    """254 bytes of UTF-8, and whole letters."""
+    """It has at most 254 bytes of UTF-8, and no partial character."""
     found = end_file.parse(("reason=" + "\u20ac" * 200).encode())
 
     assert found.reason == "\u20ac" * 84
@@ -113,7 +113,7 @@ def finished(workshop: Workshop, end: str, output: bytes, *marks: str) -> None:
     [("exit_code=0\n", End(0)), ("exit_signal=11\n", End(None, 11)), ("", End())],
 )
 def test_the_end_is_sent_to_the_server_beside_the_output(workshop: Workshop, end: str, told: End) -> None:
-    """As fields; the output of an application that writes no trailer stays as it is."""
+    """It is in fields; the output of an application without trailer does not change."""
     finished(workshop, end, b"hello")
 
     job = workshop.server.jobs["1"]
@@ -121,7 +121,7 @@ def test_the_end_is_sent_to_the_server_beside_the_output(workshop: Workshop, end
 
 
 def test_a_failed_epilogue_is_noted_before_the_trailer_and_in_the_reason(workshop: Workshop) -> None:
-    """Behind it, it made any exit code a success."""
+    """After the trailer it would make any exit code a success."""
     finished(workshop, "exit_code=3\n", b"out\n[LGI: exit code 3]\n", "fail_job_epilogue_script")
 
     job = workshop.server.jobs["1"]

@@ -112,7 +112,7 @@ def test_a_path_of_a_site_without_a_virtual_environment_is_kept(monkeypatch: pyt
 def test_the_locale_of_scripts_is_the_daemons(
     given: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """UTF-8 where the daemon has none, as under systemd."""
+    """The default is UTF-8 if the daemon has none, as under systemd."""
     for name in [name for name in os.environ if name.startswith(("LC_", "LANG"))]:
         monkeypatch.delenv(name)
     for name, value in given.items():
@@ -124,7 +124,7 @@ def test_the_locale_of_scripts_is_the_daemons(
 
 
 def test_scripts_have_the_proxies_of_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a proxy is the only way out, the prologue of a job needs it."""
+    """The prologue of a job needs a proxy where it is the only way out."""
     given = {
         "http_proxy": "http://proxy:1",
         "https_proxy": "http://proxy:2",

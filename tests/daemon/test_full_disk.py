@@ -124,7 +124,7 @@ def test_a_job_that_is_no_longer_ours_makes_room_though_its_record_finds_none(
 
 
 def test_only_the_jobs_own_files_make_room(tmp_path: Path) -> None:
-    """LGI's stay, and what is linked to stays."""
+    """LGI's files stay, and so do targets of links."""
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").touch()
     job = tmp_path / "job"

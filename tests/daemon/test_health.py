@@ -44,7 +44,7 @@ def test_jobs_of_one_user_that_fail_at_once_are_no_fault_of_the_application(work
 def test_jobs_that_end_by_themselves_within_a_second_are_no_fault_of_the_application(
     workshop: Workshop,
 ) -> None:
-    """That they were short is what their users wanted."""
+    """Short jobs may be intended by their users."""
     workshop.write_script("job_run_script", ": > is_finished")
     for number in range(2 * MAX_FAILED_USERS):
         workshop.server.submit(str(number), users(number))
@@ -62,7 +62,7 @@ def test_jobs_that_end_by_themselves_within_a_second_are_no_fault_of_the_applica
 def test_an_application_whose_jobs_end_at_once_with_an_error_rests(
     workshop: Workshop, seconds: float, is_paused: bool
 ) -> None:
-    """Of three users, one after the other: a program is missing, perhaps. A job that fails later has run."""
+    """Jobs of three users fail in a row: a program may be missing. A job that fails later has run."""
     workshop.write_script(
         "job_run_script", 'sleep 0.5; echo exit_code=127 > "$LGI_STATE_DIRECTORY/end"; : > is_finished'
     )
@@ -114,7 +114,7 @@ def asked_for(workshop: Workshop, daemon: Daemon, seconds: float) -> int:
 def test_an_application_whose_jobs_fail_at_once_rests_and_is_tried_again(
     workshop: Workshop, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Three jobs in a row: nothing is asked for, the log says so once, and it ends by itself."""
+    """After three jobs in a row no work is requested; this is logged once, and ends by itself."""
     daemon = failing(workshop, name)
 
     during = asked_for(workshop, daemon, FIRST_OPEN_SECONDS - 60.0)
@@ -148,7 +148,7 @@ def fail_again(daemon: Daemon) -> None:
 
 
 def test_a_rest_has_a_longest_duration(workshop: Workshop) -> None:
-    """Six hours, so that a repaired machine works again the same day."""
+    """It is six hours, so that a repaired machine works again on the same day."""
     daemon = failing(workshop)
 
     for _job in range(40):
@@ -178,7 +178,7 @@ def test_a_job_that_runs_ends_a_row_of_failures(workshop: Workshop) -> None:
 
 
 def test_bad_jobs_that_are_tried_again_and_again_do_not_count_again(workshop: Workshop) -> None:
-    """Others run well meanwhile: the fault is theirs, and the application is asked for."""
+    """Others run meanwhile, so these jobs are the cause, and work is requested."""
     daemon = failing(workshop)
     workshop.write_script("job_prologue_script", "")
     asked_for(workshop, daemon, FIRST_OPEN_SECONDS + SLOW)
@@ -202,7 +202,7 @@ def test_other_applications_are_asked_for_while_one_rests(workshop: Workshop) ->
 
 
 def test_a_reload_ends_all_rests(workshop: Workshop) -> None:
-    """SIGHUP: the administrator has mended something."""
+    """SIGHUP means that the administrator has corrected something."""
     daemon = failing(workshop)
     workshop.write_script("job_prologue_script", "")
 
@@ -327,7 +327,7 @@ def test_a_disk_that_refuses_every_write_is_reported_once(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Ten jobs and ten minutes: one line; then all go on."""
+    """Ten jobs in ten minutes cause one line; then all continue."""
     for number in range(10):
         workshop.server.submit(str(number))
     daemon = workshop.daemon()

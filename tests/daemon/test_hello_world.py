@@ -79,7 +79,7 @@ def test_a_finished_job_is_finished(job: Path) -> None:
 
 
 def test_a_killed_job_neither_runs_nor_is_finished(job: Path, started: "subprocess.Popen[bytes]") -> None:
-    """LGI's scripts took it for running for ever under dash; also a zombie does not run."""
+    """A zombie does not run either. LGI's scripts took it for running for ever under dash."""
     os.killpg(started.pid, signal.SIGKILL)
 
     until(lambda: status(job, "job_check_running_script") == 1)
@@ -125,7 +125,7 @@ def test_an_abort_of_a_job_that_never_ran_succeeds(job: Path) -> None:
     ],
 )
 def test_requests_that_are_no_number_are_ignored(job: Path, specifics: str) -> None:
-    """Nothing a user writes is ever run."""
+    """Text of a user is never run."""
     (job / "LGI_job_specifics").write_text(specifics)
 
     status(job, "job_run_script")

@@ -90,7 +90,7 @@ def test_servers_that_cannot_be_reached_do_not_fill_the_log(
 def test_one_servers_nonsense_keeps_neither_jobs_nor_other_servers_waiting(
     workshop: Workshop, error: Exception
 ) -> None:
-    """Whatever its answer makes of our code, the others are asked and the jobs have their turn."""
+    """Other servers are called, and jobs are checked, whatever exception an answer causes."""
     other = "https://other.test/LGI"
     workshop.servers[other] = FakeServer(other)
     workshop.server.slaves = (other,)
@@ -145,7 +145,7 @@ def test_a_job_with_rubbish_for_a_number_is_refused_and_leaves_nothing(
 def test_a_job_that_cannot_be_stored_leaves_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Neither a record nor a directory, whatever went wrong; it is another resource's to take."""
+    """No record and no directory is left after any error; another resource may take the job."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
 

@@ -119,7 +119,7 @@ def taken(workshop: Workshop) -> tuple[Daemon, LocalJob]:
 
 
 def test_a_job_finds_a_key_a_certificate_and_the_ca(workshop: Workshop, server: IssuingServer) -> None:
-    """Named by the LGI_* files old programs read, and readable by the job's user alone."""
+    """The LGI_* files that old programs read name them, and only the job's user can read them."""
     _, job = taken(workshop)
 
     key = serialization.load_pem_private_key(Path(text(job, "LGI_key_file")).read_bytes(), None)
@@ -147,7 +147,7 @@ def test_the_certificate_is_there_before_the_first_script_of_the_job(
 
 
 def test_each_job_has_a_key_of_its_own(workshop: Workshop, server: IssuingServer) -> None:
-    """What one job can do, another cannot."""
+    """A job has no rights of another job."""
     server.submit("2")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -227,7 +227,7 @@ def test_a_certificate_is_renewed_when_half_of_its_time_is_over(
 def test_jobs_get_new_certificates_when_the_resource_has_another_one(
     workshop: Workshop, server: IssuingServer, how: str
 ) -> None:
-    """Those given while it had the old one are void for the server; asked for once, with the same key."""
+    """Their old ones are void for the server; new ones are requested once, with the same key."""
     shown = workshop.configuration.credentials.certificate
     shown.write_text("the old one")
     daemon, job = taken(workshop)
@@ -278,7 +278,7 @@ def test_credentials_that_a_job_has_changed_are_restored(workshop: Workshop, ser
 def test_a_change_of_a_jobs_credentials_is_noticed(
     workshop: Workshop, server: IssuingServer, name: str
 ) -> None:
-    """As that of any other LGI_* file, and that of its hash."""
+    """The same holds for any other LGI_* file, and for its hash."""
     _daemon, job = taken(workshop)
     found = job.run.files(job.record)
     for file in (name, f"{name}.hash"):
@@ -378,7 +378,7 @@ def test_the_certificate_of_a_job_is_not_read_to_know_how_old_it_is(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """When it is half over stands in the job's record, also for the next daemon."""
+    """The job's record has the time of the renewal, also for the next daemon."""
     daemon, _ = taken(workshop)
     monkeypatch.delattr("lgi_daemon.files.job_key")
     monkeypatch.setitem(sys.modules, "lgi_daemon.files.job_key", None)

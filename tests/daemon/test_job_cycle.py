@@ -36,7 +36,7 @@ def test_a_run_script_that_ends_is_noticed_at_once(workshop: Workshop, server: F
 
 
 def test_servers_are_asked_once_per_fast_cycle_only(workshop: Workshop, server: FakeServer) -> None:
-    """Looking at the scripts every second costs the server nothing."""
+    """The checks of scripts, every second, cause no calls."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_running")

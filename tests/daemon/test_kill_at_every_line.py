@@ -153,7 +153,7 @@ def check(workshop: Workshop, life: Life, left: int) -> None:
 def test_a_job_ends_once_and_rightly_wherever_the_daemon_is_killed_while_it_begins(
     place: Path, killer: Killer
 ) -> None:
-    """From the offer to the run script: the next daemon brings it to its end, or is offered it again."""
+    """From the offer to the run script: the next daemon completes the job, or is offered it again."""
     for left in range(1000):
         workshop = fresh(place, left)
         workshop.write_script("job_run_script", "printf 'the answer' > LGI_output; : > is_finished")

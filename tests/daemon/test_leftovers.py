@@ -44,7 +44,7 @@ def shared_memory(uid: int) -> int:
 
 @needs_root
 def test_files_of_one_uid_go_wherever_everybody_may_write(shared: Path) -> None:
-    """Set-user-ID copies, closed directories; what others have stays, and links lead nowhere."""
+    """Set-user-ID files and closed directories are removed; files of others stay, and no link is followed."""
     private = shared / "private"
     private.mkdir()
     kept = [owned(private / "mine"), owned(shared / "other's", OTHER)]
@@ -78,7 +78,7 @@ def test_the_shared_memory_of_a_uid_goes_too() -> None:
 
 @pytest.mark.parametrize("uid", [0, 33, 999])
 def test_files_of_system_accounts_are_never_touched(uid: int, shared: Path) -> None:
-    """Root, the daemon's own user, accounts."""
+    """These are root, the daemon's own user, and accounts."""
     kept = owned(shared / "file", uid) if IS_ROOT else shared / "file"
     kept.touch()
 

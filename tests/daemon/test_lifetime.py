@@ -27,7 +27,7 @@ def test_a_daemon_without_limits_lives_for_ever(workshop: Workshop) -> None:
 
 
 def test_a_daemon_without_work_ends_after_its_idle_limit(workshop: Workshop) -> None:
-    """Counted from its start, and it says why."""
+    """The time counts from its start, and the reason is logged."""
     daemon = mortal(workshop, idle=300.0)
 
     assert 300.0 <= ends_after(workshop, daemon) <= 302.0
@@ -71,7 +71,7 @@ def test_a_daemon_at_the_end_of_its_life_takes_no_job_and_ends_none(workshop: Wo
 
 
 def test_a_daemon_that_drains_takes_no_job_and_ends_with_the_last_one(workshop: Workshop) -> None:
-    """Not even at its start: it reports those of the daemon before it."""
+    """It reports the jobs of the previous daemon, and claims none at its start either."""
     workshop.server.submit("1")
     first = workshop.daemon()
     workshop.tick(first)

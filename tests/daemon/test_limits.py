@@ -39,7 +39,7 @@ def test_the_word_any_counts_for_each_unnamed_owner_by_itself() -> None:
 
 
 def test_an_own_entry_wins_over_any() -> None:
-    """mark 2, any 1: mark may have a second job."""
+    """With mark 2 and any 1, mark may have a second job."""
     here = level({"mark": 2, "any": 1}, jobs=(("mark",),))
 
     assert rejection_reason([here], ["mark"]) == ""
@@ -96,7 +96,7 @@ def test_a_job_counts_once_for_each_of_its_owners() -> None:
     ],
 )
 def test_the_filter_names_who_can_be_taken_and_who_cannot(here: Level, expected: str) -> None:
-    """Wanted owners unless everybody is, then the refused ones with an exclamation mark."""
+    """It has the allowed owners unless all are, then the refused ones with an exclamation mark."""
     assert owners_filter([here]) == expected
 
 
@@ -110,7 +110,7 @@ def test_the_filter_never_exceeds_what_a_server_takes() -> None:
 
 
 def test_the_owners_asked_for_are_left_out_altogether_when_they_do_not_fit() -> None:
-    """Half a list of wanted names would hide the jobs of the other half."""
+    """A partial list of allowed names would hide the jobs of the others."""
     allow = {f"owner{number:03}@somewhere": 1 for number in range(40)}
 
     assert owners_filter([level(allow)]) == ""
@@ -130,7 +130,7 @@ def test_the_owners_asked_for_are_left_out_altogether_when_they_do_not_fit() -> 
 def test_the_cores_and_memory_of_jobs_together_stay_within_the_limits(
     used: Demand, asked: Demand, why_not: str
 ) -> None:
-    """Cores and memory that all jobs of a level ask for together, each within its limit."""
+    """The sums of all jobs of a level are each within its limit."""
     rules = LimitRules({"any": 9}, (), 9, cpu_limit=8, memory_limit=4000)
 
     assert rejection_reason([Level("here", rules, (("alice",),), used)], ["bob"], asked) == why_not

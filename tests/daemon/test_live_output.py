@@ -51,7 +51,7 @@ def test_new_output_is_read_once(directory: Path, output: LiveOutput) -> None:
 
 
 def test_both_streams_are_read_as_one(directory: Path, output: LiveOutput) -> None:
-    """In the order of the looks; the second may come later."""
+    """New bytes come in the order of the reads; the second stream may appear later."""
     put(directory, b"out\n")
     assert output.read(LIMIT) == (0, b"out\n")
     put(directory, b"more\n")
@@ -62,7 +62,7 @@ def test_both_streams_are_read_as_one(directory: Path, output: LiveOutput) -> No
 
 
 def test_only_the_end_of_a_long_output_is_read(directory: Path, output: LiveOutput) -> None:
-    """What is passed over counts: a reader sees that something is missing."""
+    """Skipped bytes count in the offset, so that a reader sees the gap."""
     put(directory, b"a" * 1000 + b"b" * LIMIT)
     assert output.read(LIMIT) == (1000, b"b" * LIMIT)
     put(directory, b"c" * 150)

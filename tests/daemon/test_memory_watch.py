@@ -64,7 +64,7 @@ def note(job: LocalJob) -> str:
 def test_processes_that_have_too_much_together_are_ended_and_the_run_script_goes_on(
     workshop: Workshop,
 ) -> None:
-    """Four of 150 MB do not pass 200 MB; what began them can say how that ended."""
+    """Four processes of 150 MB exceed 200 MB; the run script that started them reports how that ended."""
     job, watch = job_with(workshop, "200", f"for one in 1 2 3 4; do {HOLD} 150 & done; wait; echo $? > code")
     until(lambda: size(job) > 600)
 
@@ -78,7 +78,7 @@ def test_processes_that_have_too_much_together_are_ended_and_the_run_script_goes
 
 
 def test_a_job_within_its_limit_is_left_alone(workshop: Workshop) -> None:
-    """Though each process maps what they share."""
+    """Shared memory that each process maps counts once."""
     script = f"""{PYTHON} -ISc "
 import os, time
 held = bytearray(100 << 20)
@@ -100,7 +100,7 @@ time.sleep(60)
 
 
 def test_reserved_addresses_are_no_memory(workshop: Workshop) -> None:
-    """Java reserves its largest heap, and much more, and uses little of it."""
+    """Java reserves its largest heap and more, and uses little of it."""
     reserve = "import mmap, time; kept = mmap.mmap(-1, 10 << 30, prot=0); time.sleep(60)"
     script = f'{PYTHON} -ISc "{reserve}" & wait'
     job, watch = job_with(workshop, "100", script)
@@ -114,7 +114,7 @@ def test_reserved_addresses_are_no_memory(workshop: Workshop) -> None:
 
 
 def test_a_run_script_that_has_too_much_itself_is_ended_as_well(workshop: Workshop) -> None:
-    """When it was not enough to end what it had started."""
+    """It is killed when killing its children was not enough."""
     job, watch = job_with(workshop, "100", f"sleep 60 & exec {HOLD} 200")
     until(lambda: size(job) > 200)
 
@@ -232,7 +232,7 @@ def test_a_script_that_asks_about_a_job_is_none_of_its_processes(workshop: Works
 
 
 def test_a_stranger_with_the_number_of_a_run_script_is_not_the_jobs(workshop: Workshop) -> None:
-    """Numbers are given out again: the start is compared."""
+    """Process ids are reused, so the start time is compared."""
     stranger = processes.identify(os.getppid())
     other = processes.ProcessId(stranger.pid, stranger.started - 1, stranger.boot)
     table = ProcessTable()
@@ -242,7 +242,7 @@ def test_a_stranger_with_the_number_of_a_run_script_is_not_the_jobs(workshop: Wo
 
 
 def test_the_process_table_forgets_processes_that_have_ended(place: Path) -> None:
-    """And does not read again what it knows."""
+    """Known processes are not read again."""
     table = ProcessTable()
     table.read()
     before = table.processes[os.getpid()]

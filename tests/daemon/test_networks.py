@@ -100,7 +100,7 @@ def lived(place: Path, server: Grid, proxy: CuttingProxy, user: UserCalls, cut: 
 def test_a_job_ends_once_and_rightly_wherever_the_network_is_cut(
     place: Path, server: Grid, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch, when: When
 ) -> None:
-    """Handshakes and calls, from the first sign-up to the last sign-off: healed, all is as it should be."""
+    """Handshakes and calls are cut, from the first sign-up to the last sign-off; the job still ends once."""
     monkeypatch.delenv("https_proxy")
     user = known(server)
     monkeypatch.setenv("https_proxy", proxy.url)
@@ -136,7 +136,7 @@ def test_one_connection_serves_many_cycles(
 def test_workers_keep_few_connections_for_many_cycles(
     place: Path, server: Grid, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three at most - a search for work, an errand for jobs, a held call - however many jobs and cycles."""
+    """There are at most three (fetch, sync, long poll), for any number of jobs and cycles."""
     monkeypatch.delenv("https_proxy")
     user = known(server)
     monkeypatch.setenv("https_proxy", proxy.url)

@@ -47,7 +47,7 @@ def folder_of(job: LocalJob) -> Path:
 
 
 def test_a_directory_of_any_depth_is_removed(workshop: Workshop) -> None:
-    """Deeper than Python recurses, than descriptors last and than a path is long; links are not followed."""
+    """It exceeds Python's recursion, the descriptors and the length of a path; links are not followed."""
     precious = workshop.place / "precious"
     precious.mkdir()
     (precious / "file").touch()
@@ -79,7 +79,7 @@ def test_a_job_that_nests_too_deep_is_removed_and_the_others_go_on(workshop: Wor
 def test_a_daemon_starts_with_the_deep_leavings_of_a_job(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed in the middle of a removal it completes it; a job that cannot be removed is set aside."""
+    """It completes an interrupted removal; a job that cannot be removed is moved to .broken."""
     daemon, bad, good = two_jobs(workshop)
     workshop.marked(bad, "is_finished")
     nest(folder_of(bad))
@@ -130,7 +130,7 @@ def test_an_error_in_one_job_does_not_stop_the_next(
 
 
 def test_files_that_a_job_makes_huge_are_not_read(workshop: Workshop) -> None:
-    """Sparse gigabytes in place of every file cost a moment: as much is read as the daemon expects."""
+    """Sparse files of gigabytes cost little: at most the expected size is read."""
     daemon, bad, _good = two_jobs(workshop)
     workshop.marked(bad, "is_running")
     for path in folder_of(bad).glob("LGI_*"):

@@ -37,7 +37,7 @@ def needs_hiding() -> None:
 
 @needs_root
 def test_a_job_sees_no_process_of_others(write: Write, here: ScriptContext) -> None:
-    """Command lines may hold passwords, and names of what others work on; its own it sees."""
+    """Command lines may contain passwords, and names of other users' work; its own processes are visible."""
     needs_hiding()
     body = "sleep 2 & for one in /proc/[0-9]*; do stat -c %u $one; done"
 
@@ -64,7 +64,7 @@ def test_the_machine_and_its_other_mounts_stay_as_they_are(write: Write, here: S
 def test_a_file_system_that_is_mounted_later_is_there_for_a_job_too(
     write: Write, here: ScriptContext, place: Path
 ) -> None:
-    """As the home of an automounter: the namespace of a job follows that of the machine."""
+    """An example is a home directory of an automounter: mounts of the machine propagate to the job."""
     needs_hiding()
     shared = place / "shared"
     shared.mkdir()
@@ -98,7 +98,7 @@ def mounted(place: Path) -> Iterator[None]:
 def test_a_job_is_in_its_directory_and_has_no_descriptor_of_the_daemon(
     write: Write, here: ScriptContext
 ) -> None:
-    """Whatever the name of the directory; one of the namespace would be one of root's."""
+    """The directory may have any name; a descriptor of the namespace would belong to root."""
     needs_hiding()
 
     seen = background(write, here, "{ pwd; ls /proc/self/fd; readlink /proc/self/ns/mnt; }")

@@ -93,7 +93,7 @@ def test_a_job_whose_abort_fails_is_looked_at_again_with_what_was_heard(busy: Wo
 
 
 def test_an_answer_that_a_back_off_leaves_unused_is_kept(workshop: Workshop, server: FakeServer) -> None:
-    """What follows it waits for the server; the state itself does not wait for the next fast cycle."""
+    """The next calls wait for the server, but the stored state is used before the next fast cycle."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     job = only(daemon)

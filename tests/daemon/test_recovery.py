@@ -59,7 +59,7 @@ def test_an_old_daemons_invalidated_job_is_stale(workshop: Workshop) -> None:
 def test_a_damaged_directory_without_record_is_set_aside(
     workshop: Workshop, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is lost, nothing is run, the daemon starts and the log says which file."""
+    """Nothing is lost or run; the daemon starts, and the log names the file."""
     logging.getLogger("lgi_daemon").propagate = True
     directory = old_directory(workshop)
     (directory / name).unlink()
@@ -132,7 +132,7 @@ def test_a_broken_record_does_not_cost_the_job(workshop: Workshop) -> None:
 
 
 def test_the_record_of_a_newer_daemon_is_read(workshop: Workshop) -> None:
-    """Who goes back to an older daemon keeps the jobs, whatever else the newer one has stored of them."""
+    """After a downgrade the jobs are kept; unknown values are ignored."""
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)

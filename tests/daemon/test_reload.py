@@ -27,7 +27,7 @@ def test_new_limits_hold_at_once_and_both_cycles_run(workshop: Workshop) -> None
 
 
 def test_lower_limits_end_no_job(workshop: Workshop) -> None:
-    """Those that are here stay, and count."""
+    """Present jobs stay, and count."""
     for job_id in ("1", "2"):
         workshop.server.submit(job_id)
     daemon = workshop.daemon()

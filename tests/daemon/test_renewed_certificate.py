@@ -35,7 +35,7 @@ def looking(credentials: Credentials, clock: Clock) -> tuple[CertificateReloader
 def test_the_log_says_once_a_day_that_a_certificate_ends(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From thirty days before the end on, and that it has ended."""
+    """It does so from thirty days before the expiry on, and after it."""
     issued = authority.issue_resource("laptop@test", days=32)
     clock = Clock()
     certificates, _ = looking(credentials(authority, issued), clock)

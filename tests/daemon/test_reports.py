@@ -8,7 +8,7 @@ from tests.support.workshop import FAST, Workshop, only
 def test_a_finished_job_is_reported_with_its_output_and_removed(
     workshop: Workshop, server: FakeServer
 ) -> None:
-    """Epilogue, lock, update, unlock; the directory goes when the server has confirmed."""
+    """The steps are epilogue, lock, update and unlock; then the directory is removed."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     job = only(daemon)
@@ -56,7 +56,7 @@ def test_a_finished_job_that_was_put_back_in_the_queue_is_still_reported(
 
 
 def test_a_report_never_overwrites_another_daemons_job(workshop: Workshop, server: FakeServer) -> None:
-    """Between two polls another daemon may have taken the job: the lock is asked whose it is."""
+    """Another daemon may have taken the job between two polls: the locked job shows its reference."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_finished")
@@ -154,7 +154,7 @@ def test_a_report_is_done_when_the_user_deletes_the_job_first(workshop: Workshop
 
 
 def test_every_session_is_signed_off_and_no_lock_is_left(workshop: Workshop, server: FakeServer) -> None:
-    """Whatever fails, a cycle ends with nothing open."""
+    """This holds for a failure at any call of a cycle."""
     daemon = workshop.daemon()
     workshop.tick(daemon)
     workshop.marked(only(daemon), "is_finished")

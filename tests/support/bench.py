@@ -1,4 +1,4 @@
-"""One job on the bench: its directory as the daemon leaves it, and the copy of its application's script."""
+"""One job in a test directory, as the daemon creates it, with a copy of its application's script."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ REFERENCE = "0123456789ABCDEF0123456789ABCDEF"
 
 @dataclass
 class Bench:
-    """A job of an application. ``settings`` is what an administrator would write into its script."""
+    """A job of an application. ``settings`` are those that an administrator would write into its script."""
 
     place: Path
     settings: str
@@ -71,18 +71,18 @@ class Bench:
 
     @property
     def interpreter(self) -> str:
-        """What runs the scripts."""
+        """The program that runs the scripts."""
         return self.shell if self.shell.startswith("/") else f"/usr/bin/env -S {self.shell}"
 
     @property
     def own(self) -> Path:
-        """Where the library keeps its marks."""
+        """The directory of the library's marks."""
         if self.has_state_directory:
             return self.place / "records" / self.reference / "state"
         return self.directory / ".LGI_job"
 
     def environment(self) -> dict[str, str]:
-        """What the daemon gives to a script."""
+        """The environment variables that the daemon sets for a script."""
         state = {"LGI_STATE_DIRECTORY": str(self.own)} if self.has_state_directory else {}
         return state | {
             "PATH": ":".join(map(str, [*self.path, LIBRARY, os.environ["PATH"], "/usr/sbin"])),
@@ -96,7 +96,7 @@ class Bench:
         }
 
     def script(self, question: str) -> Path:
-        """The daemon's copy of the script for one question."""
+        """Return the daemon's copy of the script for a task."""
         prefix = "" if question == "check_system_limits" else "LGI_"
         script = self.scripts / f"{prefix}{question}_script"
         script.write_text(f"#!{self.interpreter}\n{self.settings}\n. LGI_backend\n")
@@ -130,43 +130,43 @@ class Bench:
         )
 
     def ask(self, question: str) -> int:
-        """The exit status."""
+        """Run a script and return its exit status."""
         return self.start(question).wait(60)
 
     def state(self) -> str:
-        """What the daemon would make of the two checks."""
+        """Return the state that the daemon concludes from both check scripts."""
         if self.ask("job_check_running") == 0:
             return "running"
         return "finished" if self.ask("job_check_finished") == 0 else "idle"
 
     def begin(self) -> "subprocess.Popen[bytes]":
-        """Prologue and run script, as for an idle job."""
+        """Run prologue and run script, as for an idle job."""
         assert self.ask("job_prologue") == 0
         return self.start("job_run")
 
     def finish(self, seconds: float = 20.0) -> str:
-        """Run it to its end and through its epilogue; its output."""
+        """Run the job to its end, then its epilogue; return its output."""
         self.begin()
         until(lambda: self.state() == "finished", seconds)
         assert self.ask("job_epilogue") == 0
         return self.output()
 
     def output(self) -> str:
-        """What would be reported."""
+        """Return the reported output."""
         return (self.directory / "LGI_output").read_text("utf-8", "replace")
 
     def mark(self, name: str) -> str:
-        """One of the library's marks, empty when it is not there."""
+        """Return the content of a mark of the library, empty when it does not exist."""
         path = self.own / name
         return path.read_text().strip() if path.exists() else ""
 
     def remove_answers(self) -> None:
-        """Forget what the batch system said to other tests."""
+        """Remove the cached status of the batch system."""
         shutil.rmtree(f"/tmp/LGI_backend.{self.uid or os.geteuid()}", ignore_errors=True)
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Wait for something that happens in another process."""
+    """Wait for an event in another process."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"it did not happen within {seconds} s"

@@ -16,13 +16,13 @@ RESOURCE = "cluster@test"
 
 
 def refused(number: ErrorNumber, timeout: int = 10) -> ServerError:
-    """The error as a client gets it."""
+    """Return the error as a client gets it."""
     return ServerError(int(number), number.message, timeout)
 
 
 @dataclass
 class Fault:
-    """What goes wrong at the next calls of a name; ``after`` loses only the answer."""
+    """A fault of the next calls of a name; ``after`` loses the answer only."""
 
     call: str
     error: Exception
@@ -32,7 +32,7 @@ class Fault:
 
 @dataclass
 class FakeServer:
-    """Its jobs, its locks and every call that reached it."""
+    """A server with its jobs, its locks and every call it received."""
 
     url: str = URL
     slaves: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class FakeServer:
     sent: list[tuple[int, bytes, bool]] = field(default_factory=list)
 
     def submit(self, job_id: str, owners: tuple[str, ...] = ("mark@laptop",), specifics: str = "") -> None:
-        """A queued job with the input ``hi``."""
+        """Queue a job with the input ``hi``."""
         self.jobs[job_id] = JobDescription(
             job_id=job_id,
             state="queued",
@@ -70,20 +70,20 @@ class FakeServer:
         )
 
     def change(self, job_id: str, **changes: Any) -> None:
-        """Change a job as somebody else would, with a new time stamp."""
+        """Change a job as another caller would, with a new time stamp."""
         self.stamp += 1
         self.jobs[job_id] = replace(self.jobs[job_id], **changes, state_time_stamp=str(self.stamp))
 
     def fail(self, call: str, error: Exception | None = None, after: bool = False, times: int = 1) -> None:
-        """Let the next calls of a name go wrong, by default without any answer."""
+        """Let the next calls of a name fail, by default without an answer."""
         self.faults.append(Fault(call, error or TransportError(self.url, "connection lost"), after, times))
 
     def made(self, *names: str) -> list[str]:
-        """The calls of these names that reached the server, in order."""
+        """Return the received calls of these names, in their order."""
         return [call for call in self.calls if call in names]
 
     def handle(self, call: str, answer: Callable[[], Any]) -> Any:
-        """Answer a call, or fail as ordered before or after its effect."""
+        """Answer a call, or fail before or after its effect, as a test has set."""
         self.calls.append(call)
         fault = next((one for one in self.faults if one.call == call and one.times), None)
         if fault is None:

@@ -62,7 +62,7 @@ CAPABILITIES = "<hello_world> </hello_world>"
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
+    """Return a TCP port that is unused at present."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -88,7 +88,7 @@ def wait_for(what: object, seconds: float = 20.0) -> None:
 
 @dataclass
 class People:
-    """The certificates of a grid, made once and kept by common name."""
+    """The certificates of a grid, issued once for each common name."""
 
     authority: Authority
     issued: dict[str, Issued] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class People:
     def user(
         self, name: str, groups: tuple[str, ...] | None = None, projects: tuple[str, ...] | None = None
     ) -> Issued:
-        """A user's certificate."""
+        """Issue a user's certificate."""
         return self._kept(
             f"user {name} {groups} {projects}",
             lambda: self.authority.issue_user(name, groups, projects, force=True),
@@ -111,7 +111,7 @@ class People:
         )
 
     def _kept(self, wanted: str, issue: Callable[[], Issued]) -> Issued:
-        """Made once, and copied: the same name with other groups overwrites the authority's files."""
+        """Issue a certificate once and keep a copy: the CA overwrites its files when only the groups differ."""
         with self.making:
             if wanted not in self.issued:
                 directory = self.authority.directory / f"kept-{len(self.issued)}"
@@ -123,12 +123,12 @@ class People:
         return self.issued[wanted]
 
     def credentials(self, issued: Issued) -> Credentials:
-        """What a client needs to show this certificate."""
+        """Return the credentials of a client with this certificate."""
         return Credentials(issued.key, issued.certificate, self.authority.ca_file)
 
 
 class Grid:
-    """A project server in a process of its own, with its database and repository."""
+    """A project server in its own process, with a database and repositories."""
 
     def __init__(
         self,
@@ -155,11 +155,11 @@ class Grid:
 
     @property
     def config_file(self) -> Path:
-        """The server's configuration."""
+        """The path of the server's configuration."""
         return self.directory / "server" / "LGI_server.cfg"
 
     def set_up(self, database: str, *words: str) -> None:
-        """Have LGI_setup make the server."""
+        """Set the server up with LGI_setup."""
         subprocess.run(
             [
                 BIN / "LGI_setup",
@@ -205,7 +205,7 @@ class Grid:
             self.process = None
 
     def remove(self) -> None:
-        """Stop the server and remove everything."""
+        """Stop the server and remove its files."""
         self.stop()
         # Of a server that was killed and not started again.
         metrics.remove_abandoned(Path("/dev/shm"))
@@ -213,7 +213,7 @@ class Grid:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def clear(self) -> None:
-        """An empty project again: this master server, no jobs, every user may submit without limit."""
+        """Empty the project: only this master server is left, and a rule that allows every user any number of jobs."""
 
         def work(transaction: Transaction) -> None:
             for table in TABLES:
@@ -223,24 +223,24 @@ class Grid:
         self.database.run(work)
 
     def register(self, transaction: Transaction) -> None:
-        """Make this server the master of a project without servers, and allow every user."""
+        """Make this server the master of a project without servers, and allow every user to submit."""
         certificate = (self.people.authority.directory / f"{self.server_name}.crt").read_text()
         master = NewResource(self.server_name, self.url, certificate, 1)
         administration.set_up(transaction, master, ("user", "any", "any", 0))
 
     def rows(self, sql: str, *parameters: object) -> list[Mapping[str, object]]:
-        """What a query answers, for looking behind the server's back."""
+        """Return the rows of a query on the database, without the server."""
         return [
             dict(row)
             for row in self.database.run(lambda transaction: transaction.rows(sql, *parameters), write=False)
         ]
 
     def run(self, sql: str, *parameters: object) -> int:
-        """Change the database behind the server's back."""
+        """Change the database without the server."""
         return self.database.run(lambda transaction: transaction.run(sql, *parameters))
 
     def set_job(self, job_id: int, **columns: object) -> None:
-        """Change a job behind the server's back, in both tables that know its state and time stamp."""
+        """Change a job in the database, in both tables that have its state and time stamp."""
         for column, value in columns.items():
             self.run(f"UPDATE job_queue SET {column} = %s WHERE job_id = %s", value, job_id)
         for column, where in (
@@ -257,18 +257,18 @@ class Grid:
             self.run(sql, changed.ended, job_id)
 
     def client(self, issued: Issued) -> Client:
-        """A client with a certificate."""
+        """Return a client with a certificate."""
         return Client(self.url, self.people.credentials(issued))
 
     def user(
         self, name: str = "mark@laptop", groups: tuple[str, ...] | None = ("theor", "cyttron")
     ) -> "UserCalls":
-        """A user of the project."""
+        """Return the calls of a user of the project."""
         client = self.client(self.people.user(name, groups))
         return UserCalls(client, name, (groups or (name,))[0], self.project)
 
     def resource(self, name: str = "res1@cluster", capabilities: str = CAPABILITIES) -> ResourceCalls:
-        """A registered resource that has signed up."""
+        """Return the calls of a registered resource that has signed up."""
         issued = self.people.resource(name)
         known = self.rows("SELECT resource_id FROM active_resources WHERE resource_name = %s", name)
         if not known:
@@ -284,7 +284,7 @@ AnyGrid = TypeVar("AnyGrid", bound=Grid)
 
 @contextmanager
 def running(made: AnyGrid, cleared: bool = True) -> Iterator[AnyGrid]:
-    """A grid while a block uses it; its project is emptied, and every user allowed, unless told otherwise."""
+    """Run a grid during a block; by default its project is emptied and every user allowed."""
     try:
         made.start()
         if cleared:
@@ -304,17 +304,17 @@ class UserCalls:
     project: str = PROJECT
 
     def post(self, call: str, files: tuple[Path, ...] = (), **fields: str) -> Reply:
-        """An interface call with the usual fields."""
+        """Make an interface call with the usual fields."""
         usual = {"project": self.project, "user": self.name, "groups": self.groups}
         return self.client.post(f"interfaces/{call}", usual | fields, files)
 
     def submit(self, files: tuple[Path, ...] = (), **fields: str) -> int:
-        """A submitted job's number."""
+        """Submit a job and return its id."""
         usual = {"application": "hello_world", "target_resources": "any"}
         return self.post("interface_submit_job", files, **(usual | fields)).number("job", "job_id")
 
     def state(self, job_id: int) -> str:
-        """The state of a job."""
+        """Return the state of a job."""
         return self.post("interface_job_state", job_id=str(job_id)).value("job", "state")
 
     def delete(self, job_id: int) -> Reply:
@@ -322,7 +322,7 @@ class UserCalls:
         return self.post("interface_delete_job", job_id=str(job_id))
 
     def refusal(self, call: str, **fields: str) -> int:
-        """The error number a call is refused with, 0 when it is not."""
+        """Return the error number of a refused call, 0 for an accepted one."""
         try:
             self.post(call, **fields)
         except ServerError as error:

@@ -1,4 +1,4 @@
-"""A private MariaDB: own data directory and socket, no TCP port, an ordinary user where tests are root."""
+"""A private MariaDB: its own data directory and socket, no TCP port, under root an ordinary user."""
 
 import os
 import pwd
@@ -24,12 +24,12 @@ def _program(name: str) -> str | None:
 
 
 def missing() -> str:
-    """What would have to be installed first; empty when everything is there."""
+    """Return the programs that must be installed first; empty when all exist."""
     return ", ".join(name for name in PROGRAMS if _program(name) is None)
 
 
 class PrivateMariaDB:
-    """One server for one test run. Its directory is short: a socket's path may have 107 bytes."""
+    """A server for one test run. Its directory has a short name: a socket's path has at most 107 bytes."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="lgi-db-"))
@@ -42,11 +42,11 @@ class PrivateMariaDB:
 
     @property
     def admin(self) -> str:
-        """The user that may do everything, over the socket."""
+        """The user with all rights, over the socket."""
         return "root"
 
     def install(self) -> None:
-        """Make the data directory."""
+        """Create the data directory."""
         self._run(
             "mariadb-install-db",
             "--no-defaults",
@@ -105,7 +105,7 @@ class PrivateMariaDB:
         )
 
     def create_database(self, name: str) -> str:
-        """A new, empty database; answers its address."""
+        """Create an empty database and return its address."""
         import pymysql
 
         with pymysql.connect(unix_socket=str(self.socket), user=self.admin, ssl_disabled=True) as connection:
@@ -122,7 +122,7 @@ class PrivateMariaDB:
             self._process = None
 
     def kill(self) -> None:
-        """End the server as a power cut would."""
+        """Kill the server with SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(60)

@@ -1,4 +1,4 @@
-"""The web interface as a browser sees it that knows no JavaScript: pages, links, forms, cookies."""
+"""The web interface as a browser without JavaScript sees it: pages, links, forms, cookies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class Page:
 
 
 class Browser:
-    """Somebody's browser, with a certificate and what it keeps."""
+    """The browser of a user, with a certificate and its cookies."""
 
     def __init__(self, grid: Grid, name: str = "mark@laptop", groups: Sequence[str] = ("theor", "cyttron")):
         self.grid = grid

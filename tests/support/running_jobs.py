@@ -1,4 +1,4 @@
-"""A job that runs somewhere, with a key and a certificate of its own."""
+"""A running job with its own key and certificate."""
 
 from dataclasses import dataclass
 from pathlib import Path
