@@ -24,7 +24,7 @@ submit() {
         echo 'OutputSandbox = { "LGI_results.tar" };'
         echo ']'
     } > "$own/job.jdl"
-    # shellcheck disable=SC2086 # Words of the administrator.
+    # shellcheck disable=SC2086 # Options of the administrator, split at blanks.
     limited glite-wms-job-submit --noint -a $submit_options "$own/job.jdl"
 }
 

@@ -7,7 +7,7 @@ tag=L$(printf '%.14s' "$LGI_DAEMON_REFERENCE")
 
 submit() {
     resources=nodes=$nodes:ppn=$cpus${memory:+,mem=${memory}mb}${walltime:+,walltime=$walltime}
-    # shellcheck disable=SC2086 # Words of the administrator.
+    # shellcheck disable=SC2086 # Options of the administrator, split at blanks.
     limited qsub -N "$tag" -l "$resources" -r n -j oe -o /dev/null $submit_options "$own/batch"
 }
 

@@ -33,7 +33,7 @@ choose_cache() {
         place=$own
     fi
     # Another daemon of this user may use another cluster: its status must not be used.
-    where=${LGI_JOB_DIRECTORY%/*}
+    job_parent=${LGI_JOB_DIRECTORY%/*}
     list=$place/$backend.$LGI_PROJECT.$LGI_APPLICATION
 }
 
@@ -44,14 +44,15 @@ read_status() {
     [ "$verdict" = answered ]
 }
 
-# Whether the cached status can be used; `verdict` is the result of that query.
+# Whether the cached status can be used; `verdict` is the result of that query. The first line of the cache has the time
+# of the query, the boot id, the verdict, and the directory of the jobs.
 cache_is_fresh() {
     read_clock
-    made='' in='' verdict='' of=''
-    { read -r made in verdict of < "$list"; } 2> /dev/null
-    case "$made" in '' | *[!0-9]*) made=0 in= ;; esac
-    [ "$in" = "$boot" ] && [ "$of" = "$where" ] || return
-    [ $((now - made)) -lt "$cache_seconds" ] && [ "$made" -gt "${since:-0}" ]
+    cached_at='' cached_boot='' verdict='' cached_directory=''
+    { read -r cached_at cached_boot verdict cached_directory < "$list"; } 2> /dev/null
+    case "$cached_at" in '' | *[!0-9]*) cached_at=0 cached_boot= ;; esac
+    [ "$cached_boot" = "$boot" ] && [ "$cached_directory" = "$job_parent" ] || return
+    [ $((now - cached_at)) -lt "$cache_seconds" ] && [ "$cached_at" -gt "${since:-0}" ]
 }
 
 # The daemon checks dozens of jobs in parallel: one of them queries, the others wait for the result.
@@ -84,7 +85,7 @@ refresh() {
         read_clock
     fi
     # An answer is as old as its query.
-    { printf '%s %s %s %s\n' "$now" "$boot" "$verdict" "$where" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
+    { printf '%s %s %s %s\n' "$now" "$boot" "$verdict" "$job_parent" && cat "$answer.jobs"; } > "$answer" 2> /dev/null
     mv -f "$answer" "$list"
     rm -f "$answer.jobs"
 }

@@ -11,7 +11,7 @@ submit() {
     [ "$slots" -eq 1 ] || set -- "$@" -pe "$parallel_environment" "$slots"
     [ -z "$memory" ] || set -- "$@" -l "$memory_resource=$(((memory + slots - 1) / slots))M"
     [ -z "$walltime" ] || set -- "$@" -l "h_rt=$walltime"
-    # shellcheck disable=SC2086 # Words of the administrator.
+    # shellcheck disable=SC2086 # Options of the administrator, split at blanks.
     limited qsub "$@" $submit_options "$own/batch"
 }
 

@@ -7,7 +7,7 @@ submit() {
         --nodes="$nodes" --ntasks-per-node=1 --cpus-per-task="$cpus"
     [ -z "$memory" ] || set -- "$@" --mem="$(((memory + nodes - 1) / nodes))M"
     [ -z "$walltime" ] || set -- "$@" --time="$(((walltime + 59) / 60))"
-    # shellcheck disable=SC2086 # Words of the administrator.
+    # shellcheck disable=SC2086 # Options of the administrator, split at blanks.
     limited sbatch "$@" $submit_options "$own/batch"
 }
 

@@ -111,7 +111,7 @@ class People:
         )
 
     def _kept(self, wanted: str, issue: Callable[[], Issued]) -> Issued:
-        """Issue a certificate once and keep a copy: the CA overwrites its files when only the groups differ."""
+        """Issue a certificate once and keep a copy: the CA would overwrite it when only the groups differ."""
         with self.making:
             if wanted not in self.issued:
                 directory = self.authority.directory / f"kept-{len(self.issued)}"
@@ -213,7 +213,7 @@ class Grid:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def clear(self) -> None:
-        """Empty the project: only this master server is left, and a rule that allows every user any number of jobs."""
+        """Empty the project: only this master server is left, and every user may have any number of jobs."""
 
         def work(transaction: Transaction) -> None:
             for table in TABLES:
