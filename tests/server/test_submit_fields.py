@@ -1,0 +1,69 @@
+"""Each field of a submit, of whoever submits: a repeated submit without it is another one."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from lgi_server.services.jobs.submit_request import JobPayload
+from tests.server.test_submit_once import SUBMIT, jobs
+from tests.support.grid import Grid, refusal
+from tests.support.running_jobs import started
+
+# A value of each field that may be left out, as it is posted.
+FIELDS = {
+    "read_access": "x",
+    "write_access": "y",
+    "job_specifics": "<a> 1 </a>",
+    "input": "41",
+    "output": "42",
+}
+END = {"exit_code": "0"}
+
+
+def test_all_fields_of_a_submit_are_tried_here() -> None:
+    """A new one gets its value here; CONTRIBUTING.md has the list of its other places."""
+    known = {field.name for field in dataclasses.fields(JobPayload)}
+
+    assert known == FIELDS.keys() | {"uploads", "end"}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_of_a_user_counts_alone_and_among_many_submits(grid: Grid, name: str) -> None:
+    """The same submit makes the same job, posted alone or in a list; without the field it is another one."""
+    grid.resource()
+    user = grid.user()
+    posted = SUBMIT | {"request_id": "r", name: FIELDS[name]}
+    first = user.post("interface_submit_job", **posted).number("job", "job_id")
+
+    again = user.post("interface_submit_jobs", jobs=json.dumps([posted])).number("job", "job_id")
+    other = user.refusal("interface_submit_job", **SUBMIT, request_id="r")
+
+    assert (again, other, jobs(grid)) == (first, 33, [first])
+
+
+@pytest.mark.parametrize(("name", "value"), [*FIELDS.items(), *END.items()])
+def test_a_field_of_a_resource_counts(grid: Grid, name: str, value: str) -> None:
+    """Whose submits have, besides those of users, the end of a job."""
+    resource = grid.resource()
+    usual = SUBMIT | {"state": "finished", "owners": "mark@laptop", "request_id": "r"}
+    first = resource.submit(usual | {name: value}).number("job", "job_id")
+
+    again = resource.submit(usual | {name: value}).number("job", "job_id")
+    other = refusal(lambda: resource.submit(usual))
+
+    assert (again, other, jobs(grid)) == (first, 33, [first])
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_of_a_running_job_counts(grid: Grid, tmp_path: Path, name: str) -> None:
+    """It submits as a resource does, but jobs that have not ended."""
+    running = started(grid, tmp_path)
+    usual = SUBMIT | {"state": "queued", "owners": "mark@laptop", "request_id": "r"}
+    first = running.calls.submit(usual | {name: FIELDS[name]}).number("job", "job_id")
+
+    again = running.calls.submit(usual | {name: FIELDS[name]}).number("job", "job_id")
+    other = refusal(lambda: running.calls.submit(usual))
+
+    assert (again, other, jobs(grid)) == (first, 33, [int(running.job_id), first])
