@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from lgi_protocol import comma_lists, common_name, hexcode, xml
+from lgi_protocol import comma_lists, common_name, hexcode, whole_number, xml
 from lgi_server.api.fields import Field
 
 
@@ -82,9 +82,10 @@ class Form:
     def numbers(self, field: Field) -> frozenset[int]:
         """Return the numbers in a comma list; LGIError as `line`."""
         values = self.names(field)
-        if not all(value.isascii() and value.isdigit() for value in values):
+        numbers = [whole_number.read(value) for value in values]
+        if None in numbers:
             raise field.refusal(field.malformed, f"{_shown(', '.join(values))} is not a list of numbers")
-        return frozenset(int(value) for value in values)
+        return frozenset(number for number in numbers if number is not None)
 
     def tags(self, field: Field, most: int) -> tuple[str, ...]:
         """Return the different applications in a comma list; LGIError as `line`, ``too_big`` for too many."""

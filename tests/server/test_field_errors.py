@@ -49,3 +49,11 @@ def test_an_end_that_is_refused_names_its_field() -> None:
 
     assert code == "exit_code is not acceptable: '256' is not a number from 0 to 255"
     assert ended.startswith("ended is not acceptable: 'well' is not one of succeeded, ")
+
+
+def test_a_list_of_numbers_with_too_many_digits_is_refused() -> None:
+    """A long list has room for a number that int() does not take."""
+    refused = message(lambda form: form.numbers(fields.KNOWN_QUEUED), {"queued": f"1, {'2' * 5000}"})
+
+    assert refused.startswith("queued is not acceptable: '1, 222")
+    assert Form({"queued": "1, 2, 01"}).numbers(fields.KNOWN_QUEUED) == {1, 2}
