@@ -2,23 +2,21 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
-from urllib.parse import quote
-
-import requests
-import urllib3
-from requests_toolbelt import MultipartEncoder
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from lgi_protocol import file_properties
 from lgi_protocol.credentials import Credentials, ReloadingSession
 from lgi_protocol.deadline import deadline
 from lgi_protocol.errors import ServerError, TransportError
 from lgi_protocol.reply import Reply, read_answer, read_text
-from lgi_protocol.transport_errors import is_connection_lost, may_have_been_sent, root_cause
 from lgi_protocol.upload import Upload, UploadError
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    import requests
 
 # A server may hold an interface call for 30 s while a job is locked (wire.md 3).
 TIMEOUTS = (10.0, 60.0)
@@ -40,7 +38,7 @@ class Client:
         self,
         server: str,
         credentials: Credentials,
-        session: requests.Session | None = None,
+        session: "requests.Session | None" = None,
         *,
         answer_seconds: float = ANSWER_SECONDS,
         max_answer: int = MAX_ANSWER,
@@ -60,7 +58,7 @@ class Client:
         self._kept = None if session else ReloadingSession(credentials)
 
     @property
-    def session(self) -> requests.Session:
+    def session(self) -> "requests.Session":
         """The session with its open connections; a new one after the credential files changed."""
         return self._kept.current() if self._kept else self._given  # type: ignore[return-value]
 
@@ -83,6 +81,8 @@ class Client:
             raise TransportError(self.server, "it is not a URL that begins with https://")
         if not files:
             return self._answer_to_form(url, dict(fields))
+        from lgi_protocol.form import Form
+
         with ExitStack() as stack:
             uploads = [stack.enter_context(closing(Upload(file))) for file in files]
             parts: dict[str, object] = dict(fields)
@@ -90,7 +90,7 @@ class Client:
                 headers = file_properties.of_file(upload.status).headers()
                 parts[f"uploaded_file_{number}"] = (upload.name, upload, _BYTES, headers)
             parts["number_of_uploaded_files"] = str(len(files))
-            encoder = _Form(parts, watch)
+            encoder = Form(parts, watch)
             try:
                 return self._answer(url, encoder, {"Content-Type": encoder.content_type})
             except UploadError as error:
@@ -98,6 +98,8 @@ class Client:
 
     def _answer_to_form(self, url: str, fields: dict[str, str]) -> Reply:
         """Post a form. A front end that ends cuts its kept connections, and another one answers at once."""
+        from lgi_protocol.transport_errors import is_connection_lost
+
         try:
             return self._answer(url, fields, {})
         except TransportError as error:
@@ -119,12 +121,17 @@ class Client:
 
     def _exchange(
         self, method: str, url: str, body: object, headers: Mapping[str, str]
-    ) -> tuple[requests.Response, str]:
+    ) -> "tuple[requests.Response, str]":
+        import requests
+        import urllib3
+
+        from lgi_protocol.transport_errors import may_have_been_sent, root_cause
+
         session = self.session
         try:
             with (
                 # A form is sent at once; sending files may take any time, so the deadline starts after them.
-                deadline(self._answer_seconds, after_sending=isinstance(body, MultipartEncoder)),
+                deadline(self._answer_seconds, after_sending=hasattr(body, "read")),
                 session.request(
                     method,
                     url,
@@ -159,30 +166,6 @@ def _defect(text: str) -> str:
     if not text.strip():
         return ": it is empty"
     return ": it ends in the middle" if text.lstrip().startswith("<LGI>") else ""
-
-
-class _Form(MultipartEncoder):  # type: ignore[misc]
-    """A multipart form with files; all file names are preserved exactly."""
-
-    def __init__(self, parts: Mapping[str, object], watch: Callable[[int, int], None] | None) -> None:
-        self._watch = watch
-        self._sent = 0
-        super().__init__(parts)
-
-    def read(self, size: int = -1) -> bytes:
-        block: bytes = super().read(size)
-        self._sent += len(block)
-        if self._watch is not None:
-            self._watch(self._sent, self.len)
-        return block
-
-    def _iter_fields(self) -> Iterator[Any]:
-        for part in super()._iter_fields():
-            # There is no agreed way to quote these characters; older servers ignore filename*.
-            name = part._filename or ""
-            if any(char in '"%\\' or not char.isprintable() for char in name):
-                part.headers["Content-Disposition"] += f"; filename*=UTF-8''{quote(name, safe='')}"
-            yield part
 
 
 def is_https(url: str) -> bool:

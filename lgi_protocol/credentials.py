@@ -1,19 +1,18 @@
 """Key, certificate and CA of a client, and the TLS context and session made from them."""
 
 import logging
-import os
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any
-
-import requests
-from requests.adapters import HTTPAdapter
+from typing import TYPE_CHECKING
 
 from lgi_protocol.deadline import with_deadline
-from lgi_protocol.proxies import UnusableProxyError, proxy_for
+
+if TYPE_CHECKING:
+    # Slow to load.
+    import requests
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +34,10 @@ class Credentials:
         """Certificate, key and CA."""
         return self.certificate, self.key, self.ca
 
-    def session(self) -> requests.Session:
+    def session(self) -> "requests.Session":
         """Return a keep-alive session that trusts this CA only; raise ValueError for an unusable file."""
+        from lgi_protocol.https_session import session_with
+
         return session_with(self.context(), self.ca, self.check_host)
 
     def context(self) -> ssl.SSLContext:
@@ -55,18 +56,6 @@ class Credentials:
                 f"{_mismatch(self.certificate, self.key, error)}"
             ) from None
         return with_deadline(context)
-
-
-def session_with(context: ssl.SSLContext, ca: Path | None, check_host: bool = True) -> requests.Session:
-    """Return a session for HTTPS only, with a TLS context. Without a CA no certificate is verified."""
-    session = requests.Session()
-    # Ignore CA bundles and .netrc of the environment; the adapter uses its proxies.
-    session.trust_env = False
-    session.verify = str(ca) if ca else False
-    # Without an adapter for http:// nothing can be sent in the clear, whatever URL a server names.
-    session.adapters.clear()
-    session.mount("https://", _Adapter(context, check_host))
-    return session
 
 
 def _no_password() -> str:
@@ -128,7 +117,7 @@ class ReloadingSession:
         self._stamps = file_stamps(credentials.files)
         self._session = credentials.session()
 
-    def current(self) -> requests.Session:
+    def current(self) -> "requests.Session":
         """Return the session for the next call; the previous one as long as the new files are unusable."""
         with self._guard:
             found = file_stamps(self._credentials.files)
@@ -148,50 +137,3 @@ class ReloadingSession:
                 self._session = self._credentials.session()
             except ValueError as error:
                 log.warning("keeping the old certificate: %s", error)
-
-
-class _Adapter(HTTPAdapter):
-    """HTTP adapter with our TLS context that uses proxies as libcurl does."""
-
-    def __init__(self, context: ssl.SSLContext, check_host: bool) -> None:
-        self._context = context
-        self._check_host = check_host
-        self._environment = dict(os.environ)
-        super().__init__(pool_connections=16, pool_maxsize=16)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["ssl_context"] = self._context
-        if not self._check_host:
-            kwargs["assert_hostname"] = False
-        super().init_poolmanager(*args, **kwargs)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Verify with the CA that the TLS context has read: its file may have gone since then."""
-        conn.cert_reqs = "CERT_REQUIRED" if verify else "CERT_NONE"
-        conn.ca_certs = conn.ca_cert_dir = None
-
-    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
-        """Leave the file of the CA out of what a connection is made with, for the same reason."""
-        host, settings = super().build_connection_pool_key_attributes(request, verify, cert)
-        settings.pop("ca_certs", None)
-        return host, settings
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; add the name of the proxy, if any, as a note to the exception of requests."""
-        try:
-            proxy = proxy_for(request.url or "", self._environment)
-        except UnusableProxyError as error:
-            raise requests.exceptions.InvalidProxyURL(str(error)) from None
-        if proxy is None:
-            return super().send(request, *args, **kwargs)
-        try:
-            return super().send(request, *args, **(kwargs | {"proxies": {"https": proxy.url}}))
-        except requests.RequestException as error:
-            error.add_note(f"through the proxy {proxy}")
-            raise
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        kwargs["ssl_context"] = self._context
-        if not self._check_host:
-            kwargs["assert_hostname"] = False
-        return super().proxy_manager_for(proxy, **kwargs)

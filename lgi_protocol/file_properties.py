@@ -4,7 +4,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 MODIFIED = "LGI-File-Modified"
@@ -90,6 +89,9 @@ def read_time(text: str) -> int | None:
 
 
 def _of_date(text: str) -> int | None:
+    # Loads many modules, and few servers need it.
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0, int(parsedate_to_datetime(text).timestamp())) * _SECOND
     except (TypeError, ValueError, OverflowError):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
-import urllib3
-
 from lgi_protocol import xml
 from lgi_protocol.client import Client
 from lgi_protocol.file_properties import FileProperties
@@ -82,6 +80,8 @@ def store(client: Client, url: str, files: Sequence[SmallFile]) -> None:
     parts: dict[str, str | tuple[str, bytes, str]] = {"files": json.dumps(listed)}
     if contents := b"".join(one.data for one in files):
         parts["uploaded_file_1"] = ("contents", contents, "application/octet-stream")
+    import urllib3
+
     body, content_type = urllib3.encode_multipart_formdata(parts)
     status, text = client.request("POST", url, body, {"Content-Type": content_type})
     answers = _statuses(text)

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import dataclass
-
-import requests
+from typing import TYPE_CHECKING
 
 from lgi_protocol import xml
 from lgi_protocol.errors import BACK_OFF_SECONDS, ServerError
+
+if TYPE_CHECKING:
+    import requests
 
 # The longest time in seconds that a server can make a client wait.
 LONGEST_BACK_OFF = 3600
@@ -57,7 +59,7 @@ def read_answer(text: str) -> Reply:
     return Reply(response.inside, size or xml.MAX_FIELD_SIZE, whole.inside)
 
 
-def read_text(answer: requests.Response, limit: int) -> str:
+def read_text(answer: "requests.Response", limit: int) -> str:
     """Return the body of a streamed answer as UTF-8, whatever its headers say.
 
     It is never decompressed, since a small body can expand without bound. Raise ValueError when it is longer

@@ -8,11 +8,14 @@ Posted XML is validated with lxml before it is stored: see `check_fragment`.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from lxml import etree
+from typing import TYPE_CHECKING
 
 from lgi_protocol import API_VERSION, LGI_VERSION
 from lgi_protocol.xml_reader import ENTITIES, XmlElement, elements, find, find_all, unescape, value
+
+if TYPE_CHECKING:
+    # Slow to load: functions that check XML import it.
+    from lxml import etree
 
 __all__ = [
     "CAPABILITIES_TAGS",
@@ -130,6 +133,8 @@ def check_fragment(text: str, reserved: frozenset[str] = RESERVED_TAGS) -> None:
 
 
 def _parsed(text: str) -> "etree._Element":
+    from lxml import etree
+
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         return etree.fromstring(f"<fragment>{text}</fragment>".encode(), parser)
@@ -138,6 +143,8 @@ def _parsed(text: str) -> "etree._Element":
 
 
 def _check_readable(text: str, root: "etree._Element") -> None:
+    from lxml import etree
+
     bare = _COMMENT.sub("", text)
     for pattern, fault in _UNREADABLE.items():
         if pattern.search(bare):
@@ -150,6 +157,8 @@ def _check_readable(text: str, root: "etree._Element") -> None:
 
 
 def _check_names(root: "etree._Element", reserved: frozenset[str]) -> None:
+    from lxml import etree
+
     opened: set[tuple[str | None, str]] = set()
     for event, element in etree.iterwalk(root, events=("start", "end")):
         tag = etree.QName(element).localname

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import urllib3
-
 from lgi_protocol import xml
 from lgi_protocol.file_properties import FileProperties
 from lgi_protocol.reply import leading_number
@@ -59,6 +57,8 @@ def upload(repository: Repository, files: Sequence[Small]) -> list[TransferError
 
 def _posted(repository: Repository, files: Sequence[Small]) -> str | None:
     """Return the answer, None from a server without such requests. Raises TransferError."""
+    import urllib3
+
     listed = [_listed(one) for one in files]
     parts: dict[str, str | tuple[str, bytes, str]] = {"files": json.dumps(listed)}
     if contents := b"".join(one.data for one in files):

@@ -7,21 +7,22 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
-
-import requests
-import urllib3
 
 from lgi_protocol import file_properties, xml
 from lgi_protocol.client import TIMEOUTS, is_https
 from lgi_protocol.reply import leading_number
-from lgi_protocol.transport_errors import root_cause
 from lgi_tools.client.progress import ProgressCallback, no_progress
 from lgi_tools.client.repository_answer import body_text, find, refusal, status_line
 from lgi_tools.client.resumable_download import ResumableDownload
 from lgi_tools.client.timing import DEFAULT, Timing
 from lgi_tools.client.transfer_error import TransferError
 from lgi_tools.client.upload_body import CHUNK, UnreadableError, UploadBody
+
+if TYPE_CHECKING:
+    # Slow to load: functions that need them import them.
+    import requests
 
 _log = logging.getLogger(__name__)
 DONE = 200
@@ -31,7 +32,7 @@ _NONE: Mapping[str, str] = {}
 class Repository:
     """The repository at a URL. The session verifies the server before anything is sent."""
 
-    def __init__(self, url: str, session: requests.Session, timing: Timing = DEFAULT) -> None:
+    def __init__(self, url: str, session: "requests.Session", timing: Timing = DEFAULT) -> None:
         """Use a URL and session. Raises ValueError with the reason for an invalid URL."""
         self.url = check_url(url)
         self._session = session
@@ -155,7 +156,12 @@ class Repository:
         url: str,
         body: UploadBody | bytes | None = None,
         headers: Mapping[str, str] = _NONE,
-    ) -> Iterator[requests.Response]:
+    ) -> "Iterator[requests.Response]":
+        import requests
+        import urllib3
+
+        from lgi_protocol.transport_errors import root_cause
+
         _log.info("%s %s", method, url)
         try:
             answer = self._session.request(
@@ -180,7 +186,7 @@ class Repository:
             raise TransferError(root_cause(error)) from error
 
 
-def _continues(answer: requests.Response, partial: ResumableDownload) -> bool:
+def _continues(answer: "requests.Response", partial: ResumableDownload) -> bool:
     """Return whether an answer is the missing part, possibly empty, of the same version."""
     place = answer.headers.get("Content-Range", "")
     if answer.status_code == 416:

@@ -14,8 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from lgi_protocol import common_name
 from lgi_protocol.client import is_https
-from lgi_protocol.credentials import session_with
 from lgi_protocol.deadline import deadline, with_deadline
+from lgi_protocol.https_session import session_with
 from lgi_protocol.reply import read_text
 from lgi_protocol.transport_errors import root_cause
 from lgi_protocol.x509_builder import PrivateKey

@@ -1,0 +1,66 @@
+"""What a command loads before it has something to do: it costs more than the work of most calls."""
+
+import subprocess
+import sys
+
+import pytest
+
+from lgi_protocol.console import Command
+from lgi_tools.cli import entry_points
+
+# Each takes 10 to 100 ms of processor.
+SLOW = {"requests", "urllib3", "requests_toolbelt", "lxml", "cryptography", "email", "http.client", "asyncio"}
+# What the work of a command is cannot be left out.
+OWN = {
+    "LGI_certificates": {"cryptography", "email", "http.client"},
+    "LGI_join": SLOW,
+    # By importlib.metadata.
+    "LGI_complete": {"email"},
+}
+# Modules above those of Python itself.
+LIMITS = {"LGI_certificates": 230, "LGI_join": 380}
+LIMIT, FILTER_LIMIT = 175, 15
+FILTERS = {"LGI_xml", "LGI_csv", "LGI_hash", "LGI_binhex", "LGI_hexbin"}
+COMMANDS = [value for value in vars(entry_points).values() if isinstance(value, Command)]
+PROGRAM = """
+import sys
+before = set(sys.modules)
+from importlib import import_module
+name, module = sys.argv[1:]
+sys.argv = [name, "--help"]
+try:
+    import_module(module).main()
+except SystemExit:
+    pass
+print("loaded:", *sorted(set(sys.modules) - before))
+"""
+
+
+def loaded(command: Command) -> set[str]:
+    """The modules that a command has loaded when it has shown its help."""
+    words = [sys.executable, "-c", PROGRAM, command.name, command.module]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.rpartition("loaded:")[2].split())
+
+
+@pytest.mark.parametrize(
+    "command", [one for one in COMMANDS if one.name not in FILTERS], ids=lambda command: command.name
+)
+def test_the_help_of_a_command_loads_nothing_that_is_slow(command: Command) -> None:
+    """Neither the library for HTTP nor those for XML and certificates, and few modules in all."""
+    modules = loaded(command)
+
+    assert modules & SLOW <= OWN.get(command.name, set())
+    assert len(modules) <= LIMITS.get(command.name, LIMIT)
+    assert "click" in modules
+
+
+@pytest.mark.parametrize("name", sorted({one.module for one in COMMANDS if one.name in FILTERS}))
+def test_a_filter_loads_hardly_anything(name: str) -> None:
+    """Scripts start it many times."""
+    program = f"import sys; before = set(sys.modules); import {name}; print(len(set(sys.modules) - before))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert 1 <= int(done.stdout) <= FILTER_LIMIT
