@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 # After a tick the daemon sleeps this many times as long as the tick took.
 SLEEP_FACTOR = 10.0
+# No wait of the system takes every number.
+_POSITIVE = click.IntRange(1, 10**9)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Options:
 @click.option(
     "-ft",
     "fast",
-    type=click.IntRange(1),
+    type=_POSITIVE,
     default=120,
     show_default=True,
     metavar="TIME",
@@ -60,7 +62,7 @@ class Options:
 @click.option(
     "-st",
     "slow",
-    type=click.IntRange(1),
+    type=_POSITIVE,
     default=600,
     show_default=True,
     metavar="TIME",
@@ -79,7 +81,7 @@ class Options:
 )
 @click.option(
     "--at-once",
-    type=click.IntRange(1),
+    type=_POSITIVE,
     default=32,
     show_default=True,
     metavar="N",
@@ -87,13 +89,13 @@ class Options:
 )
 @click.option(
     "--idle-limit",
-    type=click.IntRange(1),
+    type=_POSITIVE,
     metavar="TIME",
     help="Exit after TIME seconds without any job. Default: never.",
 )
 @click.option(
     "--life-limit",
-    type=click.IntRange(1),
+    type=_POSITIVE,
     metavar="TIME",
     help="After TIME seconds take no more jobs, and exit after the last one. Default: never.",
 )

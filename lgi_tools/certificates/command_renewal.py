@@ -101,7 +101,7 @@ def crl(directory: Path, copy_to: Path | None) -> None:
 @click.argument("places", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE|DIRECTORY]...")
 @click.option(
     "--days",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 36500),
     default=expiry.WARNING.days,
     show_default=True,
     help="Warn about certificates that expire within N days.",

@@ -83,7 +83,7 @@ def token(
 )
 @click.option("--bind", help="Address to listen on.  [default: all, and that of localhost for localhost]")
 @click.option(
-    "--minutes", type=click.IntRange(min=1), help="Stop after so many minutes (default: when interrupted)."
+    "--minutes", type=click.IntRange(1, 10**6), help="Stop after so many minutes (default: when interrupted)."
 )
 @click.option(
     "--register",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from lgi_daemon.cli.main import Options, parse_options
@@ -68,6 +69,13 @@ def parse(*arguments: str) -> Options:
     options = parse_options.main([*arguments, "LGI.cfg"], standalone_mode=False)
     assert isinstance(options, Options)
     return options
+
+
+@pytest.mark.parametrize("option", ["-ft", "-st", "--at-once", "--idle-limit", "--life-limit"])
+def test_a_number_that_is_too_large_to_wait_for_is_refused(option: str) -> None:
+    """The daemon does not start; it would end with a traceback later."""
+    with pytest.raises(click.BadParameter, match="not in the range"):
+        parse(option, "1" * 20)
 
 
 @pytest.mark.parametrize(
