@@ -1,6 +1,7 @@
 """Identifies processes by more than the pid, which is reused, so that no other process is ever killed."""
 
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _DEATH_SECONDS = 2.0
+# How often a process is looked at where the kernel does not report its end.
+_POLL_SECONDS = 0.02
 # A job's oom_score_adj is that much above the daemon's; half of all memory counts as much as 500.
 OOM_DISTANCE, MAX_OOM_SCORE = 500, 1000
 
@@ -44,6 +47,25 @@ def alive(identity: ProcessId) -> bool:
     if stat is None or identity.boot != boot_id():
         return False
     return start_of(stat) == identity.started and stat[0] not in ("Z", "X")
+
+
+def wait_for_exit(pid: int, seconds: float) -> None:
+    """Return when a child of this process has ended, or after some seconds; it is not reaped.
+
+    The kernel reports the end at once, where a loop would ask again and again.
+    """
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        # A kernel before 5.3, or no descriptor is free.
+        time.sleep(min(seconds, _POLL_SECONDS))
+        return
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        poll.poll(1000 * seconds)
+    finally:
+        os.close(descriptor)
 
 
 def raise_oom_score(pid: int) -> None:

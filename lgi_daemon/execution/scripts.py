@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -141,8 +140,9 @@ class Scripts:
         _release(child, script, context)
         end = time.monotonic() + seconds
         while (now := time.monotonic()) < end:
-            with suppress(subprocess.TimeoutExpired):
-                return child.wait(min(_SLICE, end - now))
+            processes.wait_for_exit(child.pid, min(_SLICE, end - now))
+            if (status := child.poll()) is not None:
+                return status
             if self._stopping():
                 end = min(end, now + self.timeouts.stop)
         self._kill(child)

@@ -1,6 +1,7 @@
 """Execution of scripts: answers, limits, environment, and identification of processes."""
 
 import os
+import subprocess
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -22,6 +23,17 @@ from .conftest import IS_ROOT, Write
 def test_the_exit_status_is_the_answer(write: Write, here: ScriptContext, status: int) -> None:
     """0 is yes, anything else no."""
     assert Scripts().status(write(f"exit {status}"), here) == status
+
+
+def test_the_end_of_a_process_is_noticed_at_once_and_left_to_be_collected() -> None:
+    """The kernel reports it; the exit status is still there."""
+    child = subprocess.Popen(["/bin/sleep", "0.2"])
+
+    processes.wait_for_exit(child.pid, 0.01)
+    assert child.poll() is None
+    processes.wait_for_exit(child.pid, 600)
+
+    assert child.poll() == 0
 
 
 def test_a_script_without_a_first_line_is_run_by_sh(write: Write, here: ScriptContext) -> None:
