@@ -173,7 +173,10 @@ def test_a_job_that_runs_ends_a_row_of_failures(workshop: Workshop) -> None:
     for _job in range(MAX_FAILED_USERS - 1):
         fail_again(daemon)
 
-    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "running"]
+    first, second = (job.state for job in workshop.server.jobs.values())
+    # Its run script leaves no mark, so that the second one may have ended meanwhile.
+    assert first == "finished"
+    assert second in {"running", "finished"}
     assert daemon.circuit_breaker.open_for("LGI", "hello_world") == 0.0
 
 
