@@ -48,7 +48,7 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
     results: list[Values] = []
     # As LGI: without a terminal it deletes without confirmation.
     asks = not yes and terminal.is_attended()
-    wanted = [job_id for job_id in job_ids if not asks or _may_go(calls, job_id)]
+    wanted = [job_id for job_id in job_ids if not asks or _is_confirmed(calls, job_id)]
     done = [_delete(calls, job_id, shape, results) for job_id in wanted]
     if shape is OutputFormat.JSON:
         output_json.show({"jobs": results})
@@ -57,7 +57,7 @@ def command(job_ids: tuple[str, ...], yes: bool, raw: bool, as_json: bool, **giv
     return 0 if all(done) and len(wanted) == len(job_ids) else 1
 
 
-def _may_go(calls: UserCalls, job_id: str) -> bool:
+def _is_confirmed(calls: UserCalls, job_id: str) -> bool:
     """Ask for confirmation if results would be lost. A job that cannot be read is left to the server."""
     try:
         reply = calls.call("job_state", {"job_id": job_id}, "job")

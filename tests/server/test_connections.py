@@ -15,7 +15,7 @@ from lgi_server.serving.connection_table import AT_ONCE, ConnectionTable, addres
 from tests.support.grid import Grid, running
 from tests.support.limited_grid import LimitedGrid
 
-# So many descriptors leave room for 75 connections in each of two workers.
+# So many descriptors allow 75 connections in each of two workers.
 DESCRIPTORS, IDLE = 400, 260
 
 

@@ -18,10 +18,10 @@ from tests.support.mariadb import PrivateMariaDB
 pytestmark = pytest.mark.slow
 
 MEGABYTE = 2**20
-# The memory of a worker in use is about half of it.
+# The limit of a worker's memory, which usually uses half of that.
 MOST = 120 * MEGABYTE
 MOST_GROWTH = 6 * MEGABYTE
-# More than 2 GiB, where sizes of 32 bits end.
+# More than 2 GiB, the limit of sizes with 32 bits.
 BIG = 2049 * MEGABYTE
 BLOCK = 256 * 1024
 CLIENTS, WARM_UP, ROUNDS = 8, 12, 34

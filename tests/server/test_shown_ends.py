@@ -8,7 +8,7 @@ from tests.server.test_metrics import admin, page, status, value
 from tests.support.grid import Grid
 from tests.support.pages import Browser
 
-# What is posted, and the badge: its class, its words.
+# The posted end, and the badge: its class and its text.
 BADGES: dict[str, tuple[dict[str, str | int], str, str]] = {
     "success": ({"exit_code": 0}, "state succeeded", "finished, exit code 0"),
     "code": ({"exit_code": 4}, "state failed", "finished, exit code 4"),

@@ -34,7 +34,7 @@ ON_DAEMONS = frozenset(
         Kind.DAEMON_CLOCK,
     }
 )
-# How often each kind comes up beside the others.
+# The relative frequency of each kind.
 WEIGHTS = {
     Kind.KILL_WORKER: 4,
     Kind.KILL_SERVER: 2,
@@ -49,7 +49,7 @@ WEIGHTS = {
     Kind.FULL_SERVER_DISK: 1,
     Kind.DAEMON_CLOCK: 2,
 }
-# Faults that nobody works through: they are shorter.
+# Faults that stop all work: they last shorter.
 _SHORT = frozenset({Kind.KILL_SERVER, Kind.KILL_DATABASE, Kind.FULL_SERVER_DISK})
 
 

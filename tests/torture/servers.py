@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.support.grid import BIN, Grid
 from tests.support.mariadb import PrivateMariaDB
 
-# Of the disk of the server's files, in bytes.
+# The size of the file system for the repositories, in bytes.
 DISK = 64 * 1024 * 1024
 
 
@@ -97,7 +97,7 @@ class Servers:
                 self._database.remove()
 
     def locked(self) -> dict[int, int]:
-        """Return the job of each existing lock, by lock id."""
+        """Return the existing locks: the job of each, by lock id."""
         rows = self.grid.rows("SELECT lock_id, job_id FROM running_locks")
         return {int(str(row["lock_id"])): int(str(row["job_id"])) for row in rows}
 

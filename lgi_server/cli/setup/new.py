@@ -33,9 +33,9 @@ from lgi_server.cli.setup import configuration, database, options
     help="Directory of LGI_certificates: ca.crt, HOST.crt, HOST.key and SERVER-NAME.crt are taken from it.",
 )
 def new(directory: Path, certificates: Path, **given: str | None) -> None:
-    """Make DIRECTORY with a commented configuration, a database and a repository, and register the server.
+    """Create DIRECTORY with a commented configuration, a database and a repository, and register the server.
 
-    Nothing that is there already is changed.
+    Existing files are not changed.
     """
     asked = options.from_command_line(directory, certificates, given)
     options.check(asked)
