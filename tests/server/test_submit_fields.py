@@ -9,6 +9,7 @@ import pytest
 from lgi_server.services.jobs.submit_request import JobPayload
 from tests.server.test_submit_once import SUBMIT, jobs
 from tests.support.grid import Grid, refusal
+from tests.support.pages import Browser
 from tests.support.running_jobs import started
 
 # A value of each field that may be left out, as it is posted.
@@ -67,3 +68,13 @@ def test_a_field_of_a_running_job_counts(grid: Grid, tmp_path: Path, name: str) 
     other = refusal(lambda: running.calls.submit(usual))
 
     assert (again, other, jobs(grid)) == (first, 33, [int(running.job_id), first])
+
+
+def test_the_form_of_the_page_asks_for_each_field(grid: Grid) -> None:
+    """But for an output, which a job that has not run yet rarely has."""
+    grid.resource()
+    form = Browser(grid).get("submit").tree
+
+    asked = set(form.xpath("//input/@name | //textarea/@name"))
+
+    assert FIELDS.keys() - asked == {"output"}

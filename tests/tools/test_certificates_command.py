@@ -205,3 +205,10 @@ def test_help_is_asked_with_either_word(run: Run) -> None:
     assert (short[0], none[0]) == (0, 1)
     assert "Usage: LGI_certificates" in short[1]
     assert "Usage: LGI_certificates" in none[2]
+
+
+def test_more_days_than_a_date_has_are_refused(run: Run) -> None:
+    """With the range; it was a traceback."""
+    code, _, err = run(main, "check", "--days", "99999999999")
+
+    assert (code, "99999999999 is not in the range" in err) == (1, True)
