@@ -255,7 +255,8 @@ def test_an_output_of_another_user_is_not_sent(workshop: Workshop) -> None:
 def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(workshop: Workshop) -> None:
     """All processes of its uid are killed, and the next check succeeds."""
     workshop.timeouts = ScriptTimeouts(check=1.0, shortest_check=1.0)
-    workshop.write_script("job_run_script", ": > is_running; while :; do kill -STOP -1 2> /dev/null; done")
+    stop = "kill -STOP -1 2> /dev/null"
+    workshop.write_script("job_run_script", f"{stop}; : > is_running; while :; do {stop}; done")
     workshop.server.submit("1")
     daemon = workshop.daemon()
     workshop.tick(daemon)
@@ -263,10 +264,9 @@ def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(workshop: Worksho
     until(lambda: (folder_of(job) / "is_running").exists())
     workshop.server.change("1", state="aborting")
 
+    # On a busy machine the abort script may get through between two signals.
     workshop.tick(daemon, FAST)
-    left_after_one = len(daemon.jobs)
     workshop.tick(daemon, 2 * FAST)
 
-    assert left_after_one == 1
     assert workshop.server.jobs["1"].state == "aborted"
     assert workshop.tree() == []
