@@ -31,7 +31,8 @@ $(INSTALLED): setup.cfg constraints.txt make/venv.sh
 demo: $(INSTALLED)
 	@KEEP=$(KEEP) $(PY) -m demo.run
 
-test: .venv/audit
+test: $(INSTALLED)
+	@$(MAKE) -s .venv/audit || echo "The tests of the packages' list and audit will be skipped." >&2
 	@sh make/needs.sh
 	@sh make/browser.sh
 	@$(PY) -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder

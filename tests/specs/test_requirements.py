@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import requires
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.conftest import lacking
 from tests.support.grid import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,13 @@ BUILD = {"setuptools"}
 RANGE = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "8.1"}]}
 AFFECTED = {"package": {"name": "click", "ecosystem": "PyPI"}, "ranges": [RANGE]}
 KNOWN = {"id": "PYSEC-1", "summary": "x", "affected": [AFFECTED]}
+
+
+@pytest.fixture
+def tools() -> None:
+    """The tools of the extra "audit"."""
+    if find_spec("pip_audit") is None or find_spec("cyclonedx_py") is None:
+        lacking('the extra "audit"')
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -95,6 +104,7 @@ def test_the_lock_has_digests_and_names_no_place() -> None:
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
+@pytest.mark.usefixtures("tools")
 def test_the_bill_of_materials_names_each_package(tmp_path: Path) -> None:
     """`make sbom`: CycloneDX with name, version and digests of all packages, and LGI itself."""
     written = tmp_path / "sbom.json"
@@ -109,6 +119,7 @@ def test_the_bill_of_materials_names_each_package(tmp_path: Path) -> None:
     assert all(one["externalReferences"][0]["hashes"] for one in components.values())
 
 
+@pytest.mark.usefixtures("tools")
 def test_a_known_vulnerability_fails_the_check(tmp_path: Path) -> None:
     """With its name and that of the package."""
     with database({"vulns": [KNOWN]}) as address:
@@ -117,6 +128,7 @@ def test_a_known_vulnerability_fails_the_check(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "click 8.0: PYSEC-1, corrected in 8.1\n")
 
 
+@pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("answer", [{}, {"vulns": []}])
 def test_packages_without_vulnerabilities_pass_the_check(tmp_path: Path, answer: object) -> None:
     """One line says how many were looked up."""
@@ -127,6 +139,7 @@ def test_packages_without_vulnerabilities_pass_the_check(tmp_path: Path, answer:
     assert done.stdout.startswith("Vulnerabilities: none, of 1 of 1 packages")
 
 
+@pytest.mark.usefixtures("tools")
 def test_a_machine_without_the_database_passes_the_check(tmp_path: Path) -> None:
     """It says so in one line: a check that needs the network fails nobody who has none."""
     done = audit(tmp_path, f"http://127.0.0.1:{free_port()}/")
@@ -135,6 +148,7 @@ def test_a_machine_without_the_database_passes_the_check(tmp_path: Path) -> None
     assert done.stdout == "Vulnerabilities: not looked for, the database cannot be reached\n"
 
 
+@pytest.mark.usefixtures("tools")
 def test_a_check_that_cannot_be_made_fails(tmp_path: Path) -> None:
     """As for a file without digests: that is no missing network."""
     listed = tmp_path / "requirements"
