@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from lgi_protocol import comma_lists
 
 _RESOURCE_NAME = re.compile(r"[^@\s]+@[^@\s]+|[^@\s.]+(\.[^@\s.]+)+")
-# The categories Cc, Cs, Zl and Zp of Unicode, and what stands for bytes that are not UTF-8.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
+# The categories Cc, Cs, Zl and Zp of Unicode, bytes that are not UTF-8 (U+FFFD), and what XML cannot have.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd-\uffff]")
 LIMIT = 64  # X.509's ub-common-name, counted in characters
 
 
@@ -111,7 +111,7 @@ def is_resource_name(name: str) -> bool:
 
 
 def has_control(text: str) -> bool:
-    """Return whether a text contains control characters, line ends, surrogates or U+FFFD."""
+    """Return whether a text contains control characters, line ends, surrogates, or U+FFFD to U+FFFF."""
     return _CONTROL.search(text) is not None
 
 

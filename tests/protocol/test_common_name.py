@@ -149,9 +149,10 @@ def test_x_509_allows_64_characters() -> None:
 
 
 @pytest.mark.parametrize(
-    "char", ["\x00", "\x1f", "\n", "\x7f", "\x85", "\u2028", "\u2029", chr(0xD800), "\ufffd"]
+    "char",
+    ["\x00", "\x1f", "\n", "\x7f", "\x85", "\u2028", "\u2029", chr(0xD800), "\ufffd", "\ufffe", "\uffff"],
 )
 def test_control_characters_are_found(char: str) -> None:
-    """Line ends of every kind and undecodable bytes among them."""
+    """Line ends of every kind, undecodable bytes, and what an answer in XML would show as "?"."""
     assert common_name.has_control(f"a{char}b")
     assert not common_name.has_control("aß b\u00a0\u200d")

@@ -117,7 +117,21 @@ def test_a_file_that_may_not_be_stored_keeps_none_of_the_others_out(grid: Grid) 
     ask(user, "PUT", f"{url}/old", b"old")
     ask(user, "PUT", f"{url}/kept", b"kept")
     (directory / "directory").mkdir()
-    bad = ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\0b", "a\rb", "\ud800", ".LGI_x", ACCESS, "n" * 256]
+    bad = [
+        "",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "/etc/passwd",
+        "a\0b",
+        "a\rb",
+        "\ud800",
+        "\ufffe",
+        ".LGI_x",
+        ACCESS,
+        "n" * 256,
+    ]
     names = ["old", "first", *bad, "directory", "kept", "kept", "last"]
     files: Listed = [{"name": name, "size": 1} for name in names]
     writers = (directory / ACCESS).read_bytes()
