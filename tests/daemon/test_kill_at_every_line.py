@@ -14,7 +14,8 @@ from lgi_protocol.job_directory import JobDirectory
 from tests.support.fake_server import FakeServer
 from tests.support.workshop import FAST, SLOW, Workshop, until
 
-pytestmark = pytest.mark.slow
+# Each file operation and each call is a place to be killed at: some hundred lives of a daemon.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 _POINTS = ("replace", "mkdir", "unlink", "rmdir", "rename")
 
