@@ -1,9 +1,6 @@
 """Certificates that no tool of ours makes, though the project's authority has signed them, or seems so."""
 
-import socket
-import ssl
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,26 +120,3 @@ def test_the_holder_of_a_certificate_makes_no_others(grid: Grid, tmp_path: Path,
 
     with pytest.raises(TransportError):
         ask(grid, issued, "root@desk")
-
-
-@pytest.mark.parametrize(("bits", "status"), [(1024, b""), (2048, b"HTTP/1.0 200 OK")])
-def test_a_key_that_can_be_guessed_gets_no_answer(
-    grid: Grid, tmp_path: Path, bits: int, status: bytes
-) -> None:
-    """1024 bits of RSA, which our own programs do not even show."""
-    key = rsa.generate_private_key(65537, bits)
-    issued = write(tmp_path, key, signed(named("mark@laptop"), key, *authority(grid)))
-    context = ssl.create_default_context(cafile=str(grid.people.authority.ca_file))
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.load_cert_chain(issued.certificate, issued.key)
-
-    said = b""
-    with (
-        socket.create_connection(("127.0.0.1", grid.port)) as plain,
-        suppress(OSError),
-        context.wrap_socket(plain, server_hostname="localhost") as connection,
-    ):
-        connection.sendall(f"GET /LGI/{LIST} HTTP/1.0\r\n\r\n".encode())
-        said = connection.recv(len(status) or 1)
-
-    assert said == status
