@@ -8,7 +8,7 @@ import pytest
 from lgi_daemon.jobs import library, script_variables
 from lgi_protocol.job_directory import SCRIPTS
 from tests.acceptance.conftest import ScriptedDaemon, offers
-from tests.support.bench import APPLICATIONS
+from tests.support.bench import APPLICATIONS, Bench
 from tests.support.grid import Grid, wait_for
 
 from .test_staging_by_daemon import StagingDaemon, finish, staging
@@ -95,3 +95,41 @@ def test_the_shipped_scripts_of_command_are_those_of_the_library(place: Path) ->
 def test_a_request_is_the_last_element_of_its_name(specifics: str, value: str) -> None:
     """On one line, at most 200 bytes."""
     assert script_variables.request(specifics, "cpus") == value
+
+
+class ToldBench(Bench):
+    """A job whose daemon passes its requests on as variables."""
+
+    def environment(self) -> dict[str, str]:
+        names = {name: f"LGI_REQUEST_{name.upper()}" for name in script_variables.REQUESTS}
+        told = {names[name]: script_variables.request(self.specifics, name) for name in names}
+        return super().environment() | told
+
+
+@pytest.mark.parametrize(
+    ("specifics", "status"),
+    [
+        ("", 0),
+        ("<cpus> 2 </cpus><memory> 100 </memory>", 0),
+        ("<cpus> 3 </cpus>", 1),
+        ("<cpus> 08 </cpus>", 0),
+        ("<walltime> 00:08:09 </walltime>", 0),
+        ("<walltime> 000:10:00 </walltime>", 0),
+        ("<walltime> 00:10:01 </walltime>", 1),
+        ("<walltime> 601 </walltime>", 1),
+        ("<image> psi4:1.5 </image>", 1),
+        ("<cpus> $(touch hacked)`touch hacked`' </cpus>", 0),
+    ],
+)
+def test_requests_are_judged_alike_as_variables_and_as_specifics(
+    place: Path, specifics: str, status: int
+) -> None:
+    """An invalid request is accepted and ends with a message; one above a limit is refused."""
+    settings = "backend=process\nmax_cpus=2\nmax_memory=200\nmax_walltime=600\n"
+
+    for number, kind in enumerate((Bench, ToldBench)):
+        here = place / str(number)
+        here.mkdir(mode=0o755)
+        job = kind(here, settings, specifics=specifics)
+        assert job.ask("job_check_limits") == status
+        assert not list(here.rglob("hacked"))
