@@ -299,7 +299,7 @@ def test_the_environment_of_a_sandboxed_script_is_the_documented_one(
     monkeypatch.setenv("LD_PRELOAD", "")
     monkeypatch.setenv("AWS_SECRET", "x")
     monkeypatch.setenv("BASH_ENV", "x")
-    usual = {*PASSED_ON, "LGI_JOB_ID", "LGI_JOB_PATH"}
+    usual = {*PASSED_ON, "LGI_JOB_ID", "LGI_JOB_PATH", "LGI_LIBRARY"}
 
     Scripts().status(write("cat /proc/$$/environ | tr '\\000' '\\n' > seen"), here)
 
