@@ -1,5 +1,6 @@
 """A project server whose tables are compared and put back around each odd form."""
 
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,7 +84,7 @@ class World:
         return set(self.grid.config.repository.rglob("*"))
 
     def put_back(self) -> None:
-        """Store the rows of the beginning."""
+        """Store the rows of the beginning, whose jobs have no repositories."""
         now, run = self.rows(), self._connection.execute
         run("BEGIN IMMEDIATE")
         for table, columns in self._columns.items():
@@ -93,6 +94,8 @@ class World:
                 sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"
                 self._connection.executemany(sql, self.first[table])
         run("COMMIT")
+        for repository in self.grid.config.repository.glob("*/JOB_*"):
+            shutil.rmtree(repository)
 
     def new_log(self) -> str:
         """What the server has logged since the last time."""
