@@ -275,7 +275,10 @@ def test_a_full_disk_takes_no_jobs_and_loses_none(
 
     assert (asked_full, kept) == (0, "1")
     assert asked_again >= 1
-    assert [job.state for job in workshop.server.jobs.values()] == ["finished", "running"]
+    first, second = (job.state for job in workshop.server.jobs.values())
+    # Its run script leaves no mark, so that the second one may have ended meanwhile.
+    assert first == "finished"
+    assert second in {"running", "finished"}
     assert caplog.text.count("not fetching jobs: no space") == 1
     assert "bytes are free" in caplog.text
     assert caplog.text.count("fetching jobs again") == 1

@@ -8,6 +8,8 @@ from lgi_server.services.project import update_parser
 from tests.support.grid import BIN, SERVER_NAME, Grid
 from tests.support.slaves import rules
 
+pytestmark = pytest.mark.slow
+
 SLAVE = "LGI@slave1"
 RULE = ("--name", "mark@laptop", "--application", "vasp")
 

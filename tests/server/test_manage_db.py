@@ -10,6 +10,8 @@ from lgi_protocol import LGI_VERSION
 from tests.support.capabilities import without_capability
 from tests.support.grid import BIN, SERVER_NAME, Grid
 
+pytestmark = pytest.mark.slow
+
 
 def manage(grid: Grid, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
     """ManageDB's exit code and texts."""

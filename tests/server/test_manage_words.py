@@ -11,6 +11,8 @@ from lgi_server.cli.manage_db.command import main
 from tests.server.test_manage_db import last_update, manage
 from tests.support.grid import BIN, Grid
 
+pytestmark = pytest.mark.slow
+
 ADD = ("add", "users", "denied", "--name", "eve@desk", "--application", "any", "--servers", "any")
 
 
