@@ -6,8 +6,9 @@ from lgi_daemon.claiming.claim import OfferedJob, passes_limits_script, with_ref
 from lgi_daemon.jobs.job import LocalJob
 from lgi_daemon.jobs.job_table import JobTable
 from lgi_daemon.jobs.lifecycle import ServerIntent
-from lgi_daemon.rundir.record import Phase, claimed_by
+from lgi_daemon.rundir.record import JobRecord, Phase, claimed_by
 from lgi_protocol.errors import ServerError
+from lgi_protocol.job_repository import url_of
 from lgi_protocol.resource_api import ResourceCalls
 from lgi_protocol.states import State
 
@@ -17,14 +18,23 @@ log = logging.getLogger(__name__)
 def local_copy(jobs: JobTable, offer: OfferedJob) -> LocalJob | None:
     """Return the copy of an offered job that is here: its server has queued it again, as after an outage.
 
-    One that is given up or has been reported is none: it may take for ever to go.
+    One that is given up or has been reported is none: it may take for ever to go. Nor is one of a job that is
+    gone, whose number the server has given to another since: its database was restored.
     """
-    offered = (offer.project.name, offer.server, offer.description.job_id)
     for job in jobs:
-        one = job.record
-        if (one.project, one.server, one.job_id) == offered and not _is_going(job):
+        if _is_same(job.record, offer) and not _is_going(job):
             return job
     return None
+
+
+def _is_same(here: JobRecord, offer: OfferedJob) -> bool:
+    """Return whether a copy is of an offered job, which has a number and a repository of its own."""
+    offered = offer.description
+    return (
+        (here.project, here.server, here.job_id) == (offer.project.name, offer.server, offered.job_id)
+        and (here.application, here.owners) == (offered.application, offered.owners)
+        and url_of(here.job_specifics) == url_of(offered.job_specifics)
+    )
 
 
 def _is_going(job: LocalJob) -> bool:

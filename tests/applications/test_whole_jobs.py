@@ -91,7 +91,8 @@ def test_a_job_that_slurm_refuses_is_offered_again_also_by_another_daemon(
         wait_for(lambda: user.state(job_id) == "finished", 60)
 
         assert "slurm rejected the job: sbatch: error: invalid partition" in output(user, job_id)
-        assert made.log.read_text().count(": started, pid ") == 3
+        # A start that the kill has interrupted is made once more.
+        assert made.log.read_text().count(": started, pid ") in {3, 4}
     (row,) = grid.rows("SELECT exit_code, end_reason FROM job_queue WHERE job_id = %s", job_id)
     assert row["exit_code"] is None
     assert str(row["end_reason"]).startswith("slurm rejected the job: ")

@@ -142,3 +142,23 @@ def test_a_job_that_is_given_up_is_not_taken_back(
     assert "abort" in workshop.acts()
     until(lambda: workshop.acts().count("run") == 2)
     assert server.jobs["1"].daemon_reference == only(daemon).record.reference != job.record.reference
+
+
+def test_another_job_of_the_same_number_is_claimed_for_itself(
+    workshop: Workshop, server: FakeServer, daemon: Daemon
+) -> None:
+    """A restored database gives a number again: the copy here is of the former job, and ends."""
+    (former,) = daemon.jobs
+    specifics = "<repository_url> https://master.test/LGI/repository/0/JOB_0 </repository_url>"
+    server.change("1", state="queued", job_specifics=specifics, target_resources=("any",))
+    server.fail("job_state", times=2)
+
+    workshop.tick(daemon, 1.0)
+    daemon.work_cycle.due_at = 0.0
+    for _cycle in range(4):
+        workshop.tick(daemon, SLOW)
+
+    (job,) = daemon.jobs
+    assert job.record.reference != former.record.reference
+    assert server.jobs["1"].daemon_reference == job.record.reference
+    assert workshop.acts().count("run") == 2
