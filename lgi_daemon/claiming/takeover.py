@@ -32,7 +32,7 @@ def _is_same(here: JobRecord, offer: OfferedJob) -> bool:
     offered = offer.description
     return (
         (here.project, here.server, here.job_id) == (offer.project.name, offer.server, offered.job_id)
-        and (here.application, here.owners) == (offered.application, offered.owners)
+        and (here.application, here.owners) == (offer.application.name, offered.owners)
         and url_of(here.job_specifics) == url_of(offered.job_specifics)
     )
 
