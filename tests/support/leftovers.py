@@ -46,5 +46,9 @@ class RunDirectory:
         return status.st_uid == os.geteuid() and status.st_mtime > self._begin and not process.exists()
 
     def remove(self) -> None:
-        """Remove the directory and what is left in it."""
+        """Remove the directory, what is left in it, and the status of batch systems that jobs have cached."""
         shutil.rmtree(self.path, ignore_errors=True)
+        # Shared by all jobs of a user, so no test may remove it: others may run beside.
+        for cache in Path("/tmp").glob("LGI_backend.*"):
+            if cache.stat().st_mtime > self._begin:
+                shutil.rmtree(cache, ignore_errors=True)
