@@ -299,8 +299,9 @@ def test_the_end_of_a_job_is_reported_though_the_disk_is_full(
     full = workshop.run_path / "full"
     with pytest.raises(OSError, match="space"):
         full.write_bytes(b"x" * 2**26)
-    for _cycle in range(2):
-        workshop.tick(daemon, 1.0)
+    # After a write that failed the report is tried again ten seconds later.
+    for seconds in (1.0, 1.0, 11.0):
+        workshop.tick(daemon, seconds)
     told = workshop.server.jobs["1"]
     tree = workshop.tree()
     workshop.server.submit("2")
