@@ -49,6 +49,7 @@ def value(text: str, label: str) -> str:
     return line.partition(": ")[2]
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_document_make_a_whole_session(home: Path) -> None:
     """List, submit with a file, details, list and fetch files, upload, delete."""
     (home / "notes ü.txt").write_text("some notes")
@@ -123,6 +124,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_file_of_any_name_makes_the_round_trip(home: Path) -> None:
     """A file is submitted, listed, fetched, stored again and removed under exactly its name."""
     for directory in ("sent", "fetched"):

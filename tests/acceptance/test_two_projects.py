@@ -34,6 +34,7 @@ def daemon(grid: Grid, other: Grid) -> Iterator[DaemonProcess]:
         made.remove()
 
 
+@pytest.mark.slow
 def test_one_daemon_serves_two_projects(grid: Grid, other: Grid, daemon: DaemonProcess) -> None:
     """It signs up at both servers, runs the jobs of each, and reports each job to its server only."""
     for server in (grid, other):

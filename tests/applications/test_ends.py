@@ -82,6 +82,7 @@ def test_a_jobs_own_exit_code_124_is_no_time_limit(place: Path) -> None:
     assert told(job) == ["exit_code=124"]
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_when_its_time_is_over_has_its_reason(place: Path) -> None:
     """The exit code is that of timeout(1), 124, and the reason names the limit."""
     job = Bench(place, SETTINGS, input=b"sleep 60", specifics="<walltime> 1 </walltime>")

@@ -20,6 +20,7 @@ __all__ = ["staging"]
 EVERY_SCRIPT = {"check_system_limits_script", *SCRIPTS}
 
 
+@pytest.mark.slow
 def test_a_running_job_of_the_library_is_asked_nothing(grid: Grid, staging: StagingDaemon) -> None:
     """Its run script is the job: the daemon sees that process, and then the record of the end."""
     user = grid.user()
@@ -51,6 +52,7 @@ def logged(grid: Grid) -> Iterator[ScriptedDaemon]:
         made.remove()
 
 
+@pytest.mark.slow
 def test_the_eight_scripts_of_a_site_are_asked_as_the_document_says(
     grid: Grid, logged: ScriptedDaemon
 ) -> None:

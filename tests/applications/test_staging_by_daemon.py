@@ -66,6 +66,7 @@ def test_a_job_without_files_starts_no_program_to_stage_them(grid: Grid, staging
     assert files["joberr.txt"] == b"oops"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program",
     ["echo new > result", "mkdir folder", "ln -s /etc/passwd link", "echo mine > LGI_mine", "seq 20000"],
@@ -97,6 +98,7 @@ def test_files_of_a_user_are_fetched_by_the_program(grid: Grid, staging: Staging
     assert stored(grid, user, job_id)["joblog.txt"] == b"some data\n"
 
 
+@pytest.mark.slow
 def test_streams_that_cannot_be_stored_are_named_in_the_end_of_the_job(
     grid: Grid, staging: StagingDaemon
 ) -> None:

@@ -70,6 +70,7 @@ def test_no_outage_however_long_costs_the_results(workshop: Workshop, says: str)
     assert len(daemon.jobs) == 1
 
 
+@pytest.mark.slow
 def test_the_end_of_an_outage_ends_the_pauses_between_tries(workshop: Workshop) -> None:
     """Pauses of up to ten minutes end within a fast cycle after the server's return."""
     daemon = finished_job(workshop)

@@ -69,6 +69,7 @@ def test_a_job_whose_prologue_must_wait_is_not_given_up(workshop: Workshop, says
     assert len(daemon.jobs) == 1
 
 
+@pytest.mark.slow
 def test_a_job_whose_prologue_never_ends_is_aborted(workshop: Workshop) -> None:
     """Each of its prologues is killed when its time is over."""
     workshop.timeouts = ScriptTimeouts(stage=0.2)

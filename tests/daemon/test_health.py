@@ -319,6 +319,7 @@ def test_the_end_of_a_job_is_reported_though_the_disk_is_full(
     assert caplog.text.count("cannot write to disk") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "state"),
     [

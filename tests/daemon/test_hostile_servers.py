@@ -38,6 +38,7 @@ def test_a_list_of_servers_is_not_followed_for_ever(workshop: Workshop) -> None:
     assert len(workshop.servers) == work_cycle.MAX_SERVERS
 
 
+@pytest.mark.slow
 def test_watches_are_bounded_and_end_with_their_servers(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:

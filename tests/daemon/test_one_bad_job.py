@@ -251,6 +251,7 @@ def test_an_output_of_another_user_is_not_sent(workshop: Workshop) -> None:
     assert workshop.server.jobs["1"].output == b""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_a_job_that_stops_its_own_scripts_can_still_be_aborted(workshop: Workshop) -> None:
     """All processes of its uid are killed, and the next check succeeds."""

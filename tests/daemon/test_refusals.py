@@ -7,6 +7,7 @@ import pytest
 from tests.support.workshop import Workshop
 
 
+@pytest.mark.slow
 def test_a_refused_job_is_left_alone_for_longer_and_longer(
     workshop: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:

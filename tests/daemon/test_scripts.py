@@ -112,6 +112,7 @@ def test_a_script_runs_under_root_as_another_user_without_groups(write: Write, h
     assert (here.directory / "groups").read_text() == f"{UID}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IS_ROOT, reason="needs root")
 @pytest.mark.timeout(30)
 def test_a_user_that_stops_all_its_processes_cannot_stop_the_start_of_a_script(

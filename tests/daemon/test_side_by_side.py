@@ -76,6 +76,7 @@ def test_a_script_that_hangs_holds_up_its_own_job_only(busy: Workshop) -> None:
     stop(daemon)
 
 
+@pytest.mark.slow
 def test_scripts_may_hang_in_all_workers_but_one(busy: Workshop) -> None:
     """Three of four workers wait for stage-out; the fourth checks all other jobs."""
     busy.write_script("job_epilogue_script", HANGS)
@@ -121,6 +122,7 @@ class SlowServer(FakeServer):
         return super().handle(call, answer)
 
 
+@pytest.mark.slow
 def test_a_slow_server_holds_up_neither_jobs_nor_other_servers(busy: Workshop) -> None:
     """Hole D8: jobs of the others are taken, run and reported, and its own are started and looked at."""
     slow = busy.servers[OTHER] = SlowServer(OTHER)
@@ -164,6 +166,7 @@ def test_limits_hold_while_several_servers_give_work_at_the_same_time(busy: Work
     stop(daemon)
 
 
+@pytest.mark.slow
 def test_no_job_is_ever_handled_by_two_workers(busy: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks and syncs are due at every tick, and the scripts of a job never overlap."""
     inside: Counter[str] = Counter()

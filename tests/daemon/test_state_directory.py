@@ -38,6 +38,7 @@ def test_scripts_are_given_a_state_directory_out_of_the_reach_of_the_job(worksho
     assert status.st_uid == (record.uid if IS_ROOT else os.geteuid())
 
 
+@pytest.mark.slow
 def test_the_state_directory_is_made_again_and_goes_with_the_job(workshop: Workshop) -> None:
     """However deep the job has nested directories in it."""
     record = running(workshop)

@@ -83,6 +83,7 @@ def test_an_abort_is_asked_after_at_once(workshop: Workshop) -> None:
     assert len(daemon.jobs) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("longest", [0, 60])
 def test_only_servers_that_hold_calls_are_watched(workshop: Workshop, longest: int) -> None:
     """A server of LGI 1.31 is polled as before; no call is held longer than routers keep a connection."""

@@ -93,6 +93,7 @@ def test_many_jobs_that_are_not_taken_are_freed_by_one_call(workshop: Workshop) 
     assert server.made("unlock", "sign_off") == ["unlock", "unlock", "sign_off"]
 
 
+@pytest.mark.slow
 def test_the_next_page_is_asked_for_in_another_session(workshop: Workshop) -> None:
     """A server offers nothing to a session that holds a job."""
     workshop.write_script("job_check_limits_script", "exit 1")

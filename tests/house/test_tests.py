@@ -78,6 +78,7 @@ def _private_names(tree: ast.AST) -> Iterator[str]:
             yield from (word for word in words if isinstance(word, str) and PRIVATE.match(word))
 
 
+@pytest.mark.slow
 def test_the_name_of_a_test_is_a_sentence_with_a_subject() -> None:
     """So that a list of failures says what is broken: a noun first, no "what", "without", "refuses"."""
     found = [

@@ -131,6 +131,7 @@ def test_a_number_is_its_leading_digits(text: str, number: int) -> None:
     assert leading_number(text) == number
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_no_text_makes_a_number_fail(text: str) -> None:
     """A count is never negative and never an exception."""

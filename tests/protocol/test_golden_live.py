@@ -123,6 +123,7 @@ def test_a_resource_is_listed_with_name_capabilities_and_time(callers: Callers) 
     assert reply.value("resource", "resource_name") == "res1@cluster"
 
 
+@pytest.mark.slow
 def test_another_resource_s_data_are_well_formed(callers: Callers) -> None:
     """resource_url is closed by its own name."""
     reply = callers.call("resource_request_resource_data", resource_name="res1@cluster")

@@ -107,6 +107,7 @@ def test_an_endless_answer_is_broken_off(refusal: Callable[..., str]) -> None:
     assert refusal(endless, max_answer=1024 * 1024) == "the answer is longer than 1048576 bytes"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "before",
     [b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"],
@@ -121,6 +122,7 @@ def test_an_answer_that_trickles_is_given_up(refusal: Callable[..., str], before
     assert PATIENCE <= time.monotonic() - began < PATIENCE + 5.0
 
 
+@pytest.mark.slow
 def test_an_upload_takes_its_time_but_its_answer_does_not(
     authority: Authority,
     localhost: Issued,

@@ -273,6 +273,7 @@ def test_the_configured_sizes_hold_for_each_job(small: Grid, contents: Path) -> 
     assert sorted(path.stat().st_size for path in stored_files(small) if path.name[0] == "f") == [500, 1000]
 
 
+@pytest.mark.slow
 def test_the_configured_bounds_hold_for_the_call(small: Grid, contents: Path) -> None:
     """65 for too many jobs and for too many bytes; nothing is left of either."""
     small.clear()

@@ -164,6 +164,7 @@ def test_a_signature_with_sha_1_gets_no_answer(
     assert outcome(grid, tmp_path, key, x509.load_pem_x509_certificate(signed.read_bytes())) == expected
 
 
+@pytest.mark.slow
 def test_a_revoked_certificate_is_error_2_beside_a_good_one(grid: Grid, tmp_path: Path) -> None:
     """The list has serial numbers: another certificate of the same name and key stays good."""
     ca, ca_key = authority(grid)

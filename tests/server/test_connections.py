@@ -28,6 +28,7 @@ def small() -> Iterator[Grid]:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["nobody", "a user"])
 @pytest.mark.parametrize("asked", [False, True], ids=["silent", "after a request"])
 def test_a_caller_is_answered_however_many_idle_connections_there_are(
@@ -135,6 +136,7 @@ def test_a_connection_that_asks_before_it_is_closed_is_answered() -> None:
     assert [table.may_be_closed(one) for one in made] == [False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "account"),
     [

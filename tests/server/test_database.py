@@ -58,6 +58,7 @@ def test_a_database_of_another_version_is_described_by_name(database: Database) 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["LGI_server", "LGI_scheduler"])
 def test_a_program_does_not_start_on_a_database_of_another_version(program: str) -> None:
     """It says which, and what is missing."""

@@ -18,6 +18,7 @@ def queued(database: Database) -> list[int]:
     return [int(row["t"]) for row in rows]
 
 
+@pytest.mark.slow
 def test_an_event_that_many_ask_for_is_stored_once_a_second(database: Database) -> None:
     """Each second's event once, without anybody's help."""
     for moment in (7, 7, 8, 7):

@@ -23,6 +23,7 @@ def test_a_removed_resource_is_refused_at_once(grid: Grid) -> None:
     assert refusal(lambda: resource.request_work("hello_world", 0, 1)) == ErrorNumber.RESOURCE_UNKNOWN
 
 
+@pytest.mark.slow
 def test_a_replaced_certificate_is_refused_soon_and_its_successor_accepted_at_once(grid: Grid) -> None:
     """No call is refused because of a cached, older certificate."""
     resource = grid.resource(NAME)
@@ -52,6 +53,7 @@ def test_a_resource_offers_what_it_last_said_at_once(grid: Grid) -> None:
     assert any("<other>" in resource for resource in reply.all("resource"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["interface_project_server_list", "interface_job_state"])
 def test_a_new_master_is_named_within_two_seconds(grid: Grid, call: str) -> None:
     """The list of servers is fresh, the heads of other answers are a second old at most."""

@@ -37,6 +37,7 @@ def of_resources(reply: Reply) -> dict[str, tuple[str, ...]]:
     }
 
 
+@pytest.mark.slow
 def test_each_resource_is_listed_with_what_it_does_with_the_job(grid: Grid) -> None:
     """Those that may take it, that are no target, that do not offer it, and that have not called."""
     user = grid.user()
@@ -111,6 +112,7 @@ def test_a_resource_that_says_it_takes_no_jobs_now_is_named(grid: Grid) -> None:
     assert reply.value("explanation", "resource", "unavailable") == "squeue <here> fails"
 
 
+@pytest.mark.slow
 def test_the_reason_that_keeps_a_job_from_every_resource_comes_first(grid: Grid) -> None:
     """No resource offers it; none that does is a target; all that could take it do not call."""
     resource = grid.resource("res1@cluster")

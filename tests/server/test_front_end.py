@@ -144,6 +144,7 @@ def test_a_header_with_an_underscore_is_not_one_with_a_hyphen(behind: Grid) -> N
     assert ask(behind, headers) == 2
 
 
+@pytest.mark.slow
 def test_a_revoked_certificate_is_refused_behind_a_front_end_too(behind: Grid) -> None:
     """The front end needs no revocation list: the server has it."""
     headers = {HEADER: escaped(pem_of(behind, "lost@laptop")), SECRET_HEADER: SECRET}

@@ -62,6 +62,7 @@ def seconds_of_calls(grid: Grid) -> float:
     return time.monotonic() - begin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("request_", "is_user"), TAKEN.values(), ids=TAKEN.keys())
 @pytest.mark.usefixtures("quiet_log")
 def test_a_caller_is_answered_however_many_requests_go_no_further(
@@ -75,6 +76,7 @@ def test_a_caller_is_answered_however_many_requests_go_no_further(
         assert seconds_of_calls(small) < 5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet_log")
 def test_a_user_is_answered_however_many_uploads_of_another_go_no_further(small: Grid) -> None:
     """Calls and files; each upload needs a connection and an open file, so that there are enough of both."""
@@ -96,6 +98,7 @@ def test_a_user_is_answered_however_many_uploads_of_another_go_no_further(small:
         assert seconds_of_calls(small) < 5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quiet_log")
 def test_a_user_is_answered_however_many_uploads_of_five_others_go_no_further(small: Grid) -> None:
     """The stalled uploads have all places for files; the one that waits longest is closed within seconds."""

@@ -64,6 +64,7 @@ def answers(connections: list[ssl.SSLSocket]) -> list[bytes | None]:
     return told
 
 
+@pytest.mark.slow
 def test_a_job_takes_no_place_of_its_resource(job: JobClaims) -> None:
     """Its calls are refused beyond a few; its daemon, another's job there and its user go on."""
     grid, other = job.grid, job.grid.user("eve@desk", ("chem",))
@@ -85,6 +86,7 @@ def test_a_job_takes_no_place_of_its_resource(job: JobClaims) -> None:
         assert grid.user().state(int(job.job_id)) == "running"
 
 
+@pytest.mark.slow
 def test_the_jobs_of_one_user_have_a_share_together(job: JobClaims, tmp_path: Path) -> None:
     """A job of another user still gets a place, however many jobs the first one has."""
     grid, calls = job.grid, job.resource
@@ -109,6 +111,7 @@ def test_the_jobs_of_one_user_have_a_share_together(job: JobClaims, tmp_path: Pa
         assert others.submit(owners="eve@desk")
 
 
+@pytest.mark.slow
 def test_a_job_that_has_ended_loses_its_connections(job: JobClaims) -> None:
     """Those in the middle of a call, and those that wait for the next one."""
     with ExitStack() as stack:
@@ -126,6 +129,7 @@ def test_a_job_that_has_ended_loses_its_connections(job: JobClaims) -> None:
     assert f"job {job.job_id} on res1@cluster has ended" in job.grid.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_keeps_its_connections(job: JobClaims) -> None:
     """Repeated checks do not close them."""
     with ExitStack() as stack:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+import pytest
+
 from lgi_protocol import states
 from lgi_protocol.errors import ErrorNumber, ServerError
 from lgi_protocol.resource_api import ResourceCalls
@@ -248,6 +250,7 @@ def test_three_jobs_and_three_daemons_keep_out_of_each_others_way() -> None:
             assert [job.state for job in left] == [job.state for job in jobs]
 
 
+@pytest.mark.slow
 def test_a_real_job_takes_every_step_as_the_model_does(grid: Grid) -> None:
     """From each state, by each step: the same state after it, or the same refusal and no change."""
     real = RealJobs(grid)

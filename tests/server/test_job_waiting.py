@@ -70,6 +70,7 @@ def test_a_state_other_than_the_known_one_ends_a_wait(grid: Grid) -> None:
     assert reply.value("job", "state") == "running"
 
 
+@pytest.mark.slow
 def test_an_answer_without_news_comes_when_the_time_is_over(grid: Grid) -> None:
     """The answer is the usual one."""
     user = grid.user()
@@ -172,6 +173,7 @@ def test_a_state_other_than_the_known_one_is_news_of_a_job(known: str, state: st
     assert KnownJobState("mark", 1, known).is_current(state) is so
 
 
+@pytest.mark.slow
 def test_a_caller_who_hangs_up_is_let_go() -> None:
     """Long before its time is over: it would keep its connection and its memory."""
     database = _Jobs()

@@ -156,6 +156,7 @@ def test_an_invalid_job_id_is_refused(grid: Grid, job_id: str, number: int) -> N
     assert grid.user().refusal("interface_delete_job", job_id=job_id) == number
 
 
+@pytest.mark.slow
 def test_a_locked_job_is_answered_as_soon_as_it_is_free(grid: Grid) -> None:
     """Details and delete wait for the lock to go."""
     resource = grid.resource()
@@ -203,6 +204,7 @@ def ignore_errors(user: UserCalls, job_id: int) -> None:
         return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masters", [0, 2])
 def test_a_project_without_exactly_one_master_is_error_6(masters: int) -> None:
     """With none or two, neither users nor resources get the URL of the master."""

@@ -64,6 +64,7 @@ def test_a_certificate_that_expires_on_an_open_connection_is_refused(
         client_certificate.require_user_certificate(environ, trust, now)
 
 
+@pytest.mark.slow
 def test_another_server_of_the_project_does_not_know_the_certificate(grid: Grid, tmp_path: Path) -> None:
     """Each server trusts its own authority only: a job's files are on the server it came from."""
     job = started(grid, tmp_path)
@@ -88,6 +89,7 @@ def test_the_set_up_makes_a_key_that_only_the_server_can_read(grid: Grid) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_server_makes_what_its_configuration_names(tmp_path: Path) -> None:
     """Two lines and a restart are all an older installation needs."""
     grid = Grid(settings={"jobs_key": "new.key", "jobs_certificate": "new.crt"})
@@ -107,6 +109,7 @@ def test_a_server_makes_what_its_configuration_names(tmp_path: Path) -> None:
         grid.remove()
 
 
+@pytest.mark.slow
 def test_a_check_of_a_configuration_makes_nothing() -> None:
     """Both files may be missing; one of the two lines alone is a mistake."""
     grid = Grid(settings={"jobs_key": "new.key", "jobs_certificate": "new.crt"})
@@ -125,6 +128,7 @@ def test_a_check_of_a_configuration_makes_nothing() -> None:
         grid.remove()
 
 
+@pytest.mark.slow
 def test_a_server_without_the_two_lines_gives_jobs_no_certificates(tmp_path: Path) -> None:
     """No tag, no certificate, and none that was given earlier is accepted."""
     grid = Grid()

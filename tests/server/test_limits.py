@@ -97,6 +97,7 @@ def test_a_put_that_is_too_big_is_refused_and_leaves_nothing(
     assert list((small.config.repository / ".incoming").iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10**4, 10**12])
 def test_a_put_that_is_announced_too_big_is_refused_before_it_comes(small: Grid, size: int) -> None:
     """The answer waits for no byte of the body."""
@@ -148,6 +149,7 @@ def test_a_client_that_closes_hears_why_its_body_is_refused(small: Grid, call: s
     assert [told in answer for answer in answers] == [True] * 3
 
 
+@pytest.mark.slow
 def test_a_put_finds_a_full_disk(full_disk: Grid) -> None:
     """500 with a reason, the old file stays, nothing is left half way; what still fits is stored."""
     full_disk.clear()
@@ -164,6 +166,7 @@ def test_a_put_finds_a_full_disk(full_disk: Grid) -> None:
     assert list((full_disk.config.repository / ".incoming").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_submit_finds_a_full_disk(full_disk: Grid, tmp_path: Path) -> None:
     """Error 68, no job, no file; a submit that still fits is accepted."""
     full_disk.clear()
@@ -186,6 +189,7 @@ def submit_until_refused(user: UserCalls, answered: list[int]) -> None:
         answered.append(user.submit(input="41" * 65_000))
 
 
+@pytest.mark.slow
 def test_a_database_finds_a_full_disk(full_disk: Grid) -> None:
     """A job that does not fit gets error 1 and leaves nothing; acknowledged jobs are stored."""
     full_disk.clear()
@@ -204,6 +208,7 @@ def test_a_database_finds_a_full_disk(full_disk: Grid) -> None:
     assert "Traceback" not in full_disk.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_repository_that_cannot_be_made_refuses_the_submit(small: Grid) -> None:
     """Error 68 and no job, for any error of the file system: no space, no inodes, not mounted."""
     small.clear()

@@ -14,6 +14,7 @@ from tests.support.grid import BIN, Grid, free_port
 ELSEWHERE = "192.0.2.1"
 
 
+@pytest.mark.slow
 def test_a_server_listens_where_it_can_and_says_where_it_cannot() -> None:
     """Two of three addresses: it is up, and the log names the third with its reason."""
     grid = Grid()

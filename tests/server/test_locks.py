@@ -58,6 +58,7 @@ CALLS: dict[str, Callable[[UserCalls, int], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lock_state", [1, 0])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_a_lock_of_an_interface_keeps_users_waiting(

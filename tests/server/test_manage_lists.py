@@ -55,6 +55,7 @@ def test_resources_are_listed_with_their_last_call(grid: Grid) -> None:
     assert f"<resource_capabilities> {CAPABILITIES} </resource_capabilities>" in text
 
 
+@pytest.mark.slow
 def test_licences_are_listed_with_what_is_in_use(licensed_grid: Grid) -> None:
     """The list has the total number of each licence, and the number that jobs hold."""
     resource = licensed_grid.resource()

@@ -91,6 +91,7 @@ def test_calls_jobs_and_claims_are_counted_over_all_workers(grid: Grid) -> None:
     assert value(after, "lgi_database_up", project="LGI") == 1
 
 
+@pytest.mark.slow
 def test_calls_that_are_held_are_counted_while_they_wait_and_not_in_the_times(grid: Grid) -> None:
     """A call that waits for a second has not taken a second."""
     calls = grid.resource()
@@ -145,6 +146,7 @@ def status(grid: Grid) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_status_command_reads_the_metrics_with_the_servers_own_certificate(grid: Grid) -> None:
     """Queue, resources and calls in words."""
     grid.resource()
@@ -157,6 +159,7 @@ def test_the_status_command_reads_the_metrics_with_the_servers_own_certificate(g
     assert "interface_submit_job" in words
 
 
+@pytest.mark.slow
 def test_the_status_command_lists_who_has_jobs_locked(grid: Grid) -> None:
     """A daemon that was killed is seen by the age of its locks."""
     user = grid.user()
@@ -168,6 +171,7 @@ def test_the_status_command_lists_who_has_jobs_locked(grid: Grid) -> None:
     wait_for(lambda: "3 jobs locked by res1@cluster, the oldest for 60" in status(grid).stdout, 10)
 
 
+@pytest.mark.slow
 def test_the_status_command_says_that_a_server_is_down() -> None:
     """One sentence, and exit code 1."""
     down = Grid()

@@ -199,6 +199,7 @@ def full() -> Iterator[Grid]:
         made.remove()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

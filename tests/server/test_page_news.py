@@ -185,6 +185,7 @@ def is_silent(connection: ssl.SSLSocket) -> bool:
 
 
 # One kind of database is enough: what waits asks it nothing.
+@pytest.mark.slow
 @pytest.mark.parametrize("database_address", ["sqlite"], indirect=True)
 def test_500_open_pages_cost_nobody_anything(grid: Grid) -> None:
     """With lists and jobs of ten users others are answered as usual, and the server is almost idle."""

@@ -164,6 +164,7 @@ def without() -> Iterator[Grid]:
         yield made
 
 
+@pytest.mark.slow
 def test_one_line_switches_the_interface_off(without: Grid) -> None:
     """No page of it is there, nor a way to it; calls and the landing page are."""
     browser = Browser(without)

@@ -169,6 +169,7 @@ def unfinished_put(user: UserCalls, url: str, size: int, stack: ExitStack) -> ss
     return connection
 
 
+@pytest.mark.slow
 def test_uploads_that_stop_half_way_keep_nobody_else_from_work(small_disk: Grid, tmp_path: Path) -> None:
     """Seven PUTs as large as the disk takes; another user submits with files, and a daemon reports."""
     daemon = small_disk.resource()
@@ -197,6 +198,7 @@ def test_uploads_that_stop_half_way_keep_nobody_else_from_work(small_disk: Grid,
     wait_for(lambda: list(incoming.iterdir()) == [])
 
 
+@pytest.mark.slow
 def test_a_put_that_finds_no_room_is_told_to_come_later(small_disk: Grid) -> None:
     """507, by which LGI_stage tries again; nothing is left of it."""
     url, directory = new_repository(small_disk)
@@ -213,6 +215,7 @@ def test_a_put_that_finds_no_room_is_told_to_come_later(small_disk: Grid) -> Non
     assert list((small_disk.config.repository / ".incoming").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_for_another_name_is_a_full_disk(small_disk: Grid) -> None:
     """A file system with room and no inode left: error 68 or 1 and no job, until there are some."""
     small_disk.resource()

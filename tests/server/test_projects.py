@@ -47,6 +47,7 @@ def server() -> Iterator[Grid]:
         made.remove()
 
 
+@pytest.mark.slow
 def test_projects_keep_jobs_and_resources_apart(server: Grid) -> None:
     """A job of one is unknown in the other, and so is a resource."""
     user = server.user()
@@ -97,6 +98,7 @@ def test_a_certificate_for_one_project_is_none_for_the_other(server: Grid) -> No
     assert carol.refusal("interface_project_server_list", project="LGI") == 37
 
 
+@pytest.mark.slow
 def test_every_answer_says_our_version_and_the_protocols(server: Grid) -> None:
     """Ruling 8: LGI_version is ours, from 1.41.0 on; API_version is 1.32."""
     reply = server.user().post("interface_project_server_list")

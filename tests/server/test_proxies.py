@@ -76,6 +76,7 @@ def behind(request: pytest.FixtureRequest) -> Iterator[Behind]:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["/LGI", "/LGI/interfaces", "/elsewhere"])
 def test_a_header_of_a_client_moves_no_path(behind: Grid, prefix: str) -> None:
     """Neither front end removes SCRIPT_NAME, so the server ignores it."""
@@ -87,6 +88,7 @@ def test_a_header_of_a_client_moves_no_path(behind: Grid, prefix: str) -> None:
     assert "<number_of_jobs>" in answer
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_no_answer_is_closed_behind_a_front_end() -> None:
     """The front end hands on what its client takes: also a connection without TLS has to go on."""
     made = OnSocket(rate_window="2", workers="1")

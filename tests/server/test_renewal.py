@@ -64,6 +64,7 @@ def shows(grid: Grid, number: int) -> bool:
     return all(shown(grid) == number for _ in range(8))
 
 
+@pytest.mark.slow
 def test_a_renewed_certificate_is_shown_without_a_restart(server: Grid) -> None:
     """New key and all, by every worker; connections and sessions of before go on."""
     user = server.user()
@@ -84,6 +85,7 @@ def test_a_renewed_certificate_is_shown_without_a_restart(server: Grid) -> None:
             assert again.session_reused
 
 
+@pytest.mark.slow
 def test_a_client_certificate_is_still_asked_for(server: Grid) -> None:
     """The new context trusts the project's CA only, as the old one."""
     renew(server)
@@ -94,6 +96,7 @@ def test_a_client_certificate_is_still_asked_for(server: Grid) -> None:
         server.client(other).post("interfaces/interface_job_state", {})
 
 
+@pytest.mark.slow
 def test_files_that_do_not_fit_leave_the_old_certificate(server: Grid) -> None:
     """A certificate whose key is not there yet changes nothing, and the log says so."""
     before = shown(server)
@@ -107,6 +110,7 @@ def test_files_that_do_not_fit_leave_the_old_certificate(server: Grid) -> None:
     ours.write_bytes(kept)
 
 
+@pytest.mark.slow
 def test_the_log_says_once_a_day_what_ends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """From thirty days before the end on."""
     now = datetime.now(UTC)

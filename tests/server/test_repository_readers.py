@@ -121,6 +121,7 @@ def new_repository_of_eve(grid: Grid) -> str:
     return url
 
 
+@pytest.mark.slow
 def test_a_server_with_open_repositories_asks_for_the_address_only(open_grid: Grid) -> None:
     """# As LGI: any user and any resource of the project, registered or not; they may not write."""
     url = repository(open_grid, target_resources="res1@cluster")

@@ -344,6 +344,7 @@ def test_an_update_needs_the_lock(grid: Grid) -> None:
     assert refusal(resource.update, "999999", state="running") == 14
 
 
+@pytest.mark.slow
 def test_the_state_of_a_job_is_told_to_its_targets(grid: Grid) -> None:
     """No session needed; 24 for other resources, 15 for no job; the pulse is noted."""
     one, two = grid.resource("res1@cluster"), grid.resource("res2@cluster")
@@ -394,6 +395,7 @@ def test_the_certificate_of_a_resource_is_told_to_others(grid: Grid) -> None:
     assert refusal(client.post, call, {"resource_name": "n" * 255}) == 63
 
 
+@pytest.mark.slow
 def test_many_resources_at_once_get_every_job_exactly_once(grid: Grid) -> None:
     """Eight sessions claim forty jobs in threes: none is handed out twice, none is left over."""
     resources = [grid.resource(f"res{number}@cluster") for number in range(8)]

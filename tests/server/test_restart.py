@@ -101,6 +101,7 @@ def end_a_worker(grid: Grid) -> None:
     os.kill(worker_of(grid), signal.SIGTERM)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restart", [stop_and_start, reload, end_a_worker])
 def test_a_server_that_ends_leaves_no_caller_with_half_an_answer(
     own: Grid, restart: Callable[[Grid], None]

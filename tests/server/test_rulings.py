@@ -97,6 +97,7 @@ def test_certificates_are_compared_by_what_they_are(grid: Grid) -> None:
     assert resource.session_id != ""
 
 
+@pytest.mark.slow
 def test_the_package_says_which_python_it_needs() -> None:
     """Ruling 10: Python 3.11 and newer."""
     settings = configparser.ConfigParser()

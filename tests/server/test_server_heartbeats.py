@@ -103,6 +103,7 @@ def looks(grid: Grid, scheduler_starts: int = 2) -> None:
         )
 
 
+@pytest.mark.slow
 def test_jobs_outlive_a_server_that_was_down_for_longer_than_their_limit(aged: Grid) -> None:
     """While its scheduler ran; a job whose daemon is silent when the server is back is lost in the end."""
     job_id = run_job(aged)

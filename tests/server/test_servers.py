@@ -170,6 +170,7 @@ def test_a_slave_may_ask_and_not_push(grid: Grid) -> None:
     assert refused.value.number == 39
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("embedded", [True, False], ids=["sqlite", "mariadb"])
 def test_one_line_lets_the_master_run_any_statement(embedded: bool, request: pytest.FixtureRequest) -> None:
     """Ruling 5: unrestricted_updates = true; one statement still, and only for this server."""
@@ -262,6 +263,7 @@ def slave(grid: Grid) -> Iterator[Grid]:
         made.remove()
 
 
+@pytest.mark.slow
 def test_an_update_cycle_brings_a_slave_up_to_date(grid: Grid, slave: Grid) -> None:
     """A call without fields fetches updates from the master until there are no more; each is applied once."""
     client = Client(slave.url, master(grid).credentials)
@@ -278,6 +280,7 @@ def test_an_update_cycle_brings_a_slave_up_to_date(grid: Grid, slave: Grid) -> N
     assert sorted(map(str, names)) == ["LGI@localhost", "LGI@slave"]
 
 
+@pytest.mark.slow
 def test_a_push_with_a_gap_runs_a_cycle_first(grid: Grid, slave: Grid) -> None:
     """Newer by more than one: what is missing comes from the master."""
     grid.database.run(lambda transaction: administration.deny(transaction, "user", "eve", "any", "any"))
@@ -289,6 +292,7 @@ def test_a_push_with_a_gap_runs_a_cycle_first(grid: Grid, slave: Grid) -> None:
     assert denied(slave) == ["eve"]
 
 
+@pytest.mark.slow
 def test_a_push_with_a_gap_is_answered_while_the_master_is_away(grid: Grid, slave: Grid) -> None:
     """The answer has the unchanged version. A direct request for the cycle gets an error."""
     client = Client(slave.url, master(grid).credentials)

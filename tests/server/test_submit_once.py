@@ -26,6 +26,7 @@ def jobs(grid: Grid) -> list[int]:
     return [int(str(row["job_id"])) for row in grid.rows("SELECT job_id FROM job_queue ORDER BY job_id")]
 
 
+@pytest.mark.slow
 def test_a_repeated_submit_is_answered_with_the_first_ones_job(grid: Grid, tmp_path: Path) -> None:
     """The answer has its files and present state; nothing is stored again."""
     resource = grid.resource()
@@ -141,6 +142,7 @@ def test_a_refused_submit_is_not_remembered(grid: Grid) -> None:
     assert user.submit(request_id="r") > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 1])
 def test_many_equal_submits_at_once_make_one_job(grid: Grid, limit: int) -> None:
     """All are answered with it, also when it has taken the last place under a limit."""

@@ -156,6 +156,7 @@ def test_a_lock_is_a_row_and_a_positive_lock_state(grid: Grid) -> None:
         grid.run("INSERT INTO running_locks VALUES (NULL, %s, -1, 1, 0)", job_id)
 
 
+@pytest.mark.slow
 def test_every_call_of_a_resource_is_noted(grid: Grid) -> None:
     """last_call_time with each call, the session's time stamp with each call that has a session."""
     resource = grid.resource()
@@ -203,6 +204,7 @@ def test_the_capabilities_of_a_resource_stay_until_a_sign_up_with_others(grid: G
     ]
 
 
+@pytest.mark.slow
 def test_every_change_of_a_job_queues_an_event(grid: Grid) -> None:
     """schedule_cycle at submit, update, abort and deletion, by a user or a resource; not by reading.
 

@@ -75,6 +75,7 @@ def soon(call: Callable[[], Reply], act: Callable[[], object]) -> Reply:
         return answer.result(10)
 
 
+@pytest.mark.slow
 def test_the_output_of_a_job_is_seen_as_it_comes(running: Running) -> None:
     """The first request makes the resource send output; each further one returns what follows."""
     assert running.awaited() == []
@@ -114,6 +115,7 @@ def test_a_job_that_is_sent_already_is_no_news(running: Running) -> None:
     assert running.awaited(watched=(str(running.job_id),)) == []
 
 
+@pytest.mark.slow
 def test_other_resources_are_told_nothing(running: Running) -> None:
     """If they send output of the job they get error NOT_VISIBLE."""
     running.watch()
@@ -170,6 +172,7 @@ def test_a_piece_that_does_not_follow_replaces_the_output_before_it(running: Run
     assert data(running.look()) == (1000, b"later")
 
 
+@pytest.mark.slow
 def test_the_end_of_an_output_is_answered(running: Running) -> None:
     """At once, also to who has seen everything; the resource need send no more."""
     running.watch()
@@ -196,6 +199,7 @@ def test_a_daemon_that_sends_nothing_is_no_reason_to_wait(running: Running) -> N
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_daemon_hears_when_nobody_looks_any_more(running: Running) -> None:
     """Half a minute after the last look."""
     running.watch()
@@ -207,6 +211,7 @@ def test_a_daemon_hears_when_nobody_looks_any_more(running: Running) -> None:
     assert running.awaited() == []
 
 
+@pytest.mark.slow
 def test_an_output_that_nobody_looks_at_is_forgotten(running: Running) -> None:
     """It is deleted when another output is requested later, or with its job."""
     running.watch()
@@ -220,6 +225,7 @@ def test_an_output_that_nobody_looks_at_is_forgotten(running: Running) -> None:
     assert running.grid.rows("SELECT job_id FROM job_tails") == []
 
 
+@pytest.mark.slow
 def test_many_readers_may_look_at_once(running: Running) -> None:
     """All are woken by one piece; the notes of their looks do not get into each other's way."""
     running.watch()

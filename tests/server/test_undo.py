@@ -151,6 +151,7 @@ def test_no_change_is_taken_back_on_a_slave(grid: Grid) -> None:
     assert "is not the project's master server" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_changes_at_once_wait_for_each_other(grid: Grid) -> None:
     """The second sees what the first has done: one resource is not registered twice."""
     issued = grid.people.resource("res1@cluster")

@@ -103,6 +103,7 @@ def test_a_locked_job_is_not_lost(grid: Grid) -> None:
     assert reaper.requeue_lost_jobs(grid.database, SETTINGS, int(time.time()) + 2 * HOUR) == 0
 
 
+@pytest.mark.slow
 def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
     """After half an hour without a call; one that is used stays."""
     idle, busy = grid.resource("res1@cluster"), grid.resource("res2@cluster")
@@ -128,6 +129,7 @@ def test_idle_sessions_end_with_their_locks(grid: Grid) -> None:
     assert grid.rows(INVARIANT) == []
 
 
+@pytest.mark.slow
 def test_a_row_dated_by_a_wrong_clock_is_not_kept_for_ever(grid: Grid) -> None:
     """A session and a heartbeat in the future are set to now: both stay, and then age as usual."""
     resource = grid.resource()

@@ -104,6 +104,7 @@ def test_the_lock_has_digests_and_names_no_place() -> None:
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tools")
 def test_the_bill_of_materials_names_each_package(tmp_path: Path) -> None:
     """`make sbom`: CycloneDX with name, version and digests of all packages, and LGI itself."""

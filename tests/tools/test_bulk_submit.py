@@ -32,6 +32,7 @@ def made(*numbers: int) -> Answer:
     return of_today("".join(f"<job> <job_id> {number} </job_id> </job>" for number in numbers))
 
 
+@pytest.mark.slow
 def test_many_jobs_of_one_folder_each_are_submitted(grid: Grid, tmp_path: Path) -> None:
     """The number of calls follows the server's limit; a refused job does not stop the others."""
     grid.resource()

@@ -170,6 +170,7 @@ def test_a_locked_job_is_explained_at_once(run: Run, server: CannedServer) -> No
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_the_servers_own_explanation_is_shown(grid: Grid) -> None:
     """Its reason, the jobs before it, and what runs where."""
     resource = grid.resource()

@@ -268,6 +268,7 @@ def impatient_office(tmp_path: Path) -> Iterator[Office]:
     opened.close()
 
 
+@pytest.mark.slow
 def test_a_slow_client_is_cut_off_and_holds_up_nobody(impatient_office: Office) -> None:
     """A drip of bytes is no use: the whole connection has its time, before and after the handshake."""
     office = impatient_office
@@ -302,6 +303,7 @@ def silent_connections(office: Office, source: str, number: int) -> list[socket.
     return [socket.create_connection(address, 10, (source, 0)) for _ in range(number)]
 
 
+@pytest.mark.slow
 def test_silent_connections_of_eight_addresses_keep_nobody_out(office: Office) -> None:
     """They are closed for who comes, the oldest first; each address has a few."""
     held: list[socket.socket] = []

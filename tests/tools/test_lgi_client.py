@@ -121,6 +121,7 @@ def test_an_error_is_returned_and_not_raised(server: CannedServer) -> None:
     assert answer["LGI"]["API_version"] == "1.31"
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_asked_again(server: CannedServer) -> None:
     """The client waits for the number of seconds in the error."""
     server.will_answer_call(STATE, lgi_error(1, "later", 1), JOB)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from lgi_tools.commands.qdel import main
 from tests.support.canned_server import Answer, CannedServer, lgi, lgi_error
 
@@ -87,6 +89,7 @@ def test_a_job_id_is_a_number(run: Run, server: CannedServer) -> None:
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_asked_again(run: Run, server: CannedServer) -> None:
     """A back-off promises that nothing was done, so the call is repeated after the time it names."""
     server.will_answer_call(CALL, lgi_error(1, "busy", timeout=1), answered(7, "deleted"))

@@ -599,6 +599,7 @@ def test_a_copy_of_a_folder_does_nothing_to_the_job_of_the_other(grid: Grid, tas
     assert task("cancel", "moved", "copy") == (0, "2 cancelled\n", "")
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_killed_makes_no_second_job(
     grid: Grid, task: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
