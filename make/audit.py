@@ -14,6 +14,8 @@ from typing import Any
 UNREACHABLE = (
     "Could not connect",
     "ConnectionError",
+    # A site's proxy that answers with a certificate of its own.
+    "SSLError",
     "NameResolutionError",
     "HTTPError",
     "Timeout",
