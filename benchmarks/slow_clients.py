@@ -62,7 +62,7 @@ KINDS = {
 
 
 def attack(kind: Kind, port: int, contexts: list[tuple[str, str, str]], opened: Event, stop: Event) -> None:
-    """Keep as many connections as the kind says; those that are closed are opened again, so many a second."""
+    """Hold the number of connections of a kind open; reopen closed ones at a limited rate."""
     made = [_context(*files) for files in contexts]
     clients: list[socket.socket | None] = [None] * kind.number
     sent = time.monotonic()

@@ -107,7 +107,7 @@ class Testbed:
                 shutil.rmtree(directory, ignore_errors=True)
 
     def limit(self, jobs: int) -> None:
-        """Allow every user so many jobs of each application; with 0 there is no limit and no count."""
+        """Limit the jobs of each user and application; 0 is no limit, and jobs are not counted."""
         self.grid.database.run(
             lambda transaction: administration.allow(transaction, "user", "any", "any", jobs, servers="any")
         )

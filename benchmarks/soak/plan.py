@@ -36,7 +36,7 @@ class Plan:
 
     @property
     def page(self) -> int:
-        """The limit of a request for work, as LGI_daemon with so many ``places`` sends it."""
+        """The ``limit`` that LGI_daemon sends with a request for work when it can run ``places`` jobs."""
         return min(256, max(32, 4 * self.places))
 
 
