@@ -5,6 +5,7 @@ finds the caller in the database. Every call is entered in this way, so none is 
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
@@ -53,7 +54,7 @@ class CallRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CallContext(CallRequest):
+class CallContext(CallRequest, ABC):
     """A request inside a transaction; ``now`` is in whole seconds."""
 
     transaction: Transaction
@@ -72,9 +73,9 @@ class CallContext(CallRequest):
         return view(cls.enter(request, int(time.time()), transaction))
 
     @classmethod
+    @abstractmethod
     def enter(cls, request: CallRequest, now: int, transaction: Transaction) -> Self:
         """Return the context of a known caller; LGIError otherwise."""
-        raise NotImplementedError
 
     def wait_for(self, subscription: WorkSubscription | KnownJobState) -> None:
         """Raise LongPoll when the caller has posted ``wait`` and may still wait."""

@@ -1,35 +1,21 @@
 """ManageDB: the rights to use a project, set by prompts as in LGI or by options (clients.md 7)."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from lgi_protocol.errors import LGIError
 from lgi_server.cli.manage_db import licences, options, resources, rules, shares, undo
-from lgi_server.config.source import ConfigError
-from lgi_server.db.errors import cause_text
-from lgi_server.services.project.recorded_changes import AdministrationError
+from lgi_server.cli.program_group import ProgramGroup
 
 # The verb in the help of each action.
 _ACTIONS = {"list": "List", "add": "Add or change", "del": "Delete"}
 
 
-class _Programs(click.Group):
-    """The group of all commands: reports errors in one line and shows the order of the words in its usage."""
+class _Programs(ProgramGroup):
+    """The group of all commands; its usage shows the order of the words."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. An error of the user or the system ends it with a message and exit code 1."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # The reader of the output has exited, as head(1) does: click ends the command without a message.
-            raise
-        except (AdministrationError, ConfigError, LGIError, OSError, ValueError) as error:
-            click.echo(f"ManageDB: {error}{cause_text(error)}", err=True)
-            sys.exit(1)
+    program = "ManageDB"
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""

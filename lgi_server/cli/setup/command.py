@@ -1,37 +1,23 @@
 """LGI_setup: make a project server, and bring an older one to this version."""
 
-import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from lgi_protocol.errors import LGIError
+from lgi_server.cli.program_group import ProgramGroup
 from lgi_server.cli.setup import conversion, new, upgrade
-from lgi_server.config.source import ConfigError
-from lgi_server.db.errors import cause_text
-from lgi_server.services.project.recorded_changes import AdministrationError
 
 
-class _Programs(click.Group):
-    """Takes a directory for the command ``new``, and says in one line why a command failed."""
+class _Programs(ProgramGroup):
+    """The group of all commands; a directory in place of a command means ``new``."""
+
+    program = "LGI_setup"
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; what names no command is that of ``new``."""
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
             args = ["new", *args]
         return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. What is no fault of the program ends it with a message and exit code 1."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # Nobody reads on, which is no fault: it ends quietly.
-            raise
-        except (AdministrationError, ConfigError, LGIError, OSError, ValueError) as error:
-            click.echo(f"LGI_setup: {error}{cause_text(error)}", err=True)
-            sys.exit(1)
 
 
 @click.group(
