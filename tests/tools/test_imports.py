@@ -18,7 +18,7 @@ OWN = {
     "LGI_complete": {"email"},
 }
 # Modules above those of Python itself.
-LIMITS = {"LGI_certificates": 240, "LGI_join": 420}
+LIMITS = {"LGI_certificates": 230, "LGI_join": 420}
 LIMIT, FILTER_LIMIT = 175, 15
 FILTERS = {"LGI_xml", "LGI_csv", "LGI_hash", "LGI_binhex", "LGI_hexbin"}
 COMMANDS = [value for value in vars(entry_points).values() if isinstance(value, Command)]
